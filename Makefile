@@ -1,0 +1,36 @@
+# make pilot | test | slow | lint: each sets up what it needs first, once.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: setup pilot test slow lint browser clean
+
+setup: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	touch $@
+
+# The page's test wants a real Chromium: one that is here, or playwright's, or the distribution's; else it skips and says so.
+browser: setup
+	@$(BIN)/python tests/browser.py || $(BIN)/python -m playwright install chromium >/dev/null 2>&1 \
+	  || { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq chromium fonts-noto-cjk >/dev/null; } \
+	  || echo "no Chromium could be installed: the browser test will skip"
+
+pilot: setup
+	$(BIN)/kogen pilot surfaces --out work/pilot
+
+test: setup browser
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+slow: setup browser
+	$(BIN)/python -m pytest -m slow
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+clean:
+	rm -rf $(VENV) work

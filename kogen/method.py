@@ -1,0 +1,96 @@
+"""The interfaces: Backbone (images to features), Method (views to named loss terms), Views, Terms, Recipe."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from kogen.views import Luck
+
+Terms = dict[str, Tensor]
+"""Named, weighted scalar terms of a loss; the engine sums and logs them."""
+
+
+@dataclass(frozen=True)
+class Views:
+    """One (part of a) batch as a method sees it: rendered crops and everything of chance that belongs to them."""
+
+    crops: list[Tensor]  # each (B, C, S, S), float, normalised
+    labels: Tensor  # (B,) int64, -1 where unknown
+    index: Tensor  # (B,) int64, position of each image in the training set
+    luck: Luck  # further chance of this step (masks ...): same for the same seed, step and place in the batch
+    progress: float  # share of the training that is done, in [0, 1)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a method is trained unless the user says otherwise; each number with its source."""
+
+    source: str  # paper and section the numbers come from
+    headline: str  # the number the paper is known for
+    family: str  # contrastive, distillation, clustering, information, masked, baseline
+    views: int  # how many views of an image a step takes
+    optimiser: str = "sgd"  # a name in optim.OPTIMISERS
+    rate: float = 0.06  # learning rate for a batch of 256; scaled linearly with the batch
+    weight_decay: float = 5e-4
+    momentum: float = 0.9  # sgd and lars
+    betas: tuple[float, float] = (0.9, 0.999)  # adamw
+    warmup: float = 0.05  # share of the training with a linearly rising rate
+    labels: bool = False  # the method reads labels: it trains on the labelled images only
+    trains: bool = True  # False: there is nothing to train (random, stock)
+
+
+class Backbone(nn.Module, ABC):
+    """A network without a head."""
+
+    dim: int  # D, length of a feature
+    channels: int  # C it expects
+    image_size: int  # S it is fed
+
+    @abstractmethod
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (B, C, S, S), normalised, to features (B, D)."""
+
+    @property
+    @abstractmethod
+    def network(self) -> nn.Module:
+        """The plain network inside, whose state dict is what `kogen export` writes."""
+
+    @property
+    @abstractmethod
+    def recreate(self) -> str:
+        """A line of Python that makes `m`, the same network without weights, with nothing but its library."""
+
+
+class Method(nn.Module, ABC):
+    """One way to learn without (or with) labels.
+
+    A subclass is final, lives in one file, and is made as `name(backbone, classes=K, images=N, **hyperparameters)`.
+    """
+
+    recipe: Recipe
+    backbone: Backbone
+    floor: float | None = None  # the value at which a loss is known to be stuck (ln of the outputs), if there is one
+
+    @abstractmethod
+    def forward(self, views: Views) -> Terms:
+        """Named, weighted terms of the loss over this part of the batch, each a scalar, to be summed."""
+
+    def update(self, progress: float) -> None:  # noqa: B027
+        """Called once after every optimiser step; `progress` in (0, 1] is the share of the training done."""
+
+    def evaluated(self) -> Backbone:
+        """The backbone that is judged and exported (a teacher's where the paper says so)."""
+        return self.backbone
+
+
+def progress_of(step: int, steps: int) -> float:
+    """Share of the training that is done before `step` (0-based) of `steps`."""
+    return step / max(steps, 1)
+
+
+def count(parameters: nn.Module) -> int:
+    """Number of trained values in a module."""
+    return sum(p.numel() for p in parameters.parameters() if p.requires_grad)
+
+

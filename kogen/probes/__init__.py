@@ -1,0 +1,1 @@
+"""Probes: `name(train, test, **settings) -> Predictions`, pure functions of features that know no network."""

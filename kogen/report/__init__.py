@@ -1,0 +1,1 @@
+"""Report: tables in, sentences, figures and one page out; no torch."""

@@ -1,0 +1,31 @@
+"""A shelf is a folder, a name is a file: `names(shelf)` lists what is there, `load(shelf, name)` brings one thing."""
+
+import difflib
+import importlib
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+
+
+def names(shelf: str) -> list[str]:
+    """Names on a shelf, sorted: the stems of its files."""
+    return sorted(path.stem for path in (HERE / shelf).glob("*.py") if not path.stem.startswith("_"))
+
+
+def load(shelf: str, name: str) -> Any:
+    """The one public thing (`__all__`) of the file `name` on `shelf`.
+
+    Raises ValueError for an unknown name, with the nearest right one.
+    """
+    if name not in names(shelf):
+        raise ValueError(f"unknown name {name!r} on the shelf {shelf!r}: {hint(name, names(shelf))}")
+    module = importlib.import_module(f"kogen.{shelf}.{name}")
+    (public,) = module.__all__
+    return getattr(module, public)
+
+
+def hint(name: str, known: list[str]) -> str:
+    """The words that help after a wrong name: the nearest right name, or all of them."""
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(known)}"

@@ -1,0 +1,1 @@
+"""Statistics: `name(table, **settings) -> table`, seeded, numpy and scipy only, no torch."""

@@ -1,0 +1,100 @@
+"""Tables on disk: their schemas, and writing that is atomic and, for predictions, append-only."""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+SCHEMAS: dict[str, pa.Schema] = {
+    "predictions": pa.schema(
+        [
+            ("run", pa.string()),  # id of the run, a hash of its plan
+            ("model", pa.string()),  # candidate: what competes (a method, or a named set of weights)
+            ("method", pa.string()),
+            ("seed", pa.int64()),
+            ("dataset", pa.string()),  # name the user gave the set
+            ("role", pa.string()),  # reference | shift | transfer
+            ("protocol", pa.string()),  # probe: knn | linear ...
+            ("item", pa.string()),  # content id of the image, never a position
+            ("cluster", pa.string()),  # part, lot, day; the item itself where none is known
+            ("label", pa.string()),
+            ("predicted", pa.string()),
+            ("correct", pa.int8()),
+            ("score", pa.float32()),  # probability given to the true label
+        ]
+    ),
+    "training": pa.schema(
+        [
+            ("epoch", pa.int64()),
+            ("term", pa.string()),  # one row per named term of the loss, and "loss", their sum
+            ("value", pa.float64()),
+            ("rate", pa.float64()),
+            ("images_per_second", pa.float64()),
+            ("seconds", pa.float64()),
+            ("rank_me", pa.float64()),  # normalised by min(N - 1, D), in (0, 1]
+            ("feature_std", pa.float64()),  # mean std of L2-normalised features, times sqrt(D): 1 is spread, 0 collapsed
+        ]
+    ),
+}
+
+
+def atomically(path: Path, write: Callable[[Path], Any]) -> None:
+    """Call `write` with a temporary path beside `path`, then move it into place: readers see the old or the new file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        write(temporary)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_table(path: Path, frame: pd.DataFrame, kind: str) -> None:
+    """Write a table of a known kind, atomically. ValueError names columns that are missing or unknown."""
+    atomically(path, lambda place: pq.write_table(as_arrow(frame, kind), place))
+
+
+def append_table(path: Path, frame: pd.DataFrame, kind: str) -> None:
+    """Add rows to a table of a known kind (made if absent); what was there is never changed."""
+    new = as_arrow(frame, kind)
+    old = [pq.read_table(path, schema=SCHEMAS[kind])] if path.exists() else []
+    atomically(path, lambda place: pq.write_table(pa.concat_tables([*old, new]), place))
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a parquet table. ValueError says so when the file is absent or is not parquet."""
+    try:
+        return pq.read_table(path).to_pandas()
+    except (FileNotFoundError, pa.ArrowInvalid) as error:
+        raise ValueError(f"cannot read the table {path}: {error}; run the verb that writes it first") from error
+
+
+def as_arrow(frame: pd.DataFrame, kind: str) -> pa.Table:
+    """The frame as an arrow table of the kind's schema, its columns in order."""
+    wanted = SCHEMAS[kind].names
+    missing, unknown = set(wanted) - set(frame.columns), set(frame.columns) - set(wanted)
+    if missing or unknown:
+        raise ValueError(f"a {kind} table has the columns {wanted}; missing {sorted(missing)}, unknown {sorted(unknown)}")
+    return pa.Table.from_pandas(frame[wanted], schema=SCHEMAS[kind], preserve_index=False)
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Write JSON, sorted and atomically."""
+    atomically(path, lambda place: place.write_text(json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n"))
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON. ValueError says which file is absent or broken."""
+    try:
+        return json.loads(path.read_text())
+    except (FileNotFoundError, json.JSONDecodeError) as error:
+        raise ValueError(f"cannot read {path}: {error}") from error
