@@ -1,0 +1,104 @@
+"""Crops: which box of each image is seen, drawn in true geometry, and its antialiased resizing to a square."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+TRIES = 10  # torchvision's RandomResizedCrop tries this often before it takes the centre
+LARGE = 4096  # pixels from which, on a CPU, resizing image by image beats products with weight matrices (measured)
+
+
+def random_boxes(
+    tries: Tensor,
+    place: Tensor,
+    aspect: Tensor,
+    shape: tuple[int, int],
+    area: tuple[float, float],
+    ratio: tuple[float, float],
+) -> Tensor:
+    """Boxes (B, 4) int64, (top, left, height, width) in stored pixels, distributed as torchvision's RandomResizedCrop.
+
+    `tries` (B, TRIES, 2) and `place` (B, 2) are uniform draws; `aspect` (B,) is the true width / height of each image,
+    in which `ratio` is meant; `shape` is the stored (H, W). The first try that fits is taken, else a centred box.
+    """
+    height, width = shape
+    share = area[0] + (area[1] - area[0]) * tries[..., 0]  # (B, TRIES)
+    low, high = torch.tensor(ratio).log().tolist()
+    wanted = torch.exp(low + (high - low) * tries[..., 1]) / aspect[:, None]  # ratio in units of the image's sides
+    w = (width * (share * wanted).sqrt()).round()
+    h = (height * (share / wanted).sqrt()).round()
+    fits = (w > 0) & (w <= width) & (h > 0) & (h <= height)
+    first = fits.to(torch.uint8).argmax(1, keepdim=True)
+    middle = aspect.clamp(*ratio) / aspect  # the whole image, cut to an allowed ratio
+    any_fits = fits.any(1)
+    w = torch.where(any_fits, w.gather(1, first)[:, 0], (width * middle.clamp(max=1)).round().clamp(min=1))
+    h = torch.where(any_fits, h.gather(1, first)[:, 0], (height / middle.clamp(min=1)).round().clamp(min=1))
+    place = torch.where(any_fits[:, None], place, 0.5)
+    top = (place[:, 0] * (height - h + 1)).floor()
+    left = (place[:, 1] * (width - w + 1)).floor()
+    return torch.stack([top, left, h, w], 1).long()
+
+
+def centre_boxes(aspect: Tensor, shape: tuple[int, int], share: float | None) -> Tensor:
+    """Boxes (B, 4): the whole image, or a centred square with `share` of the shorter side, square in true geometry."""
+    height, width = shape
+    if share is None:
+        return torch.tensor([0, 0, height, width]).expand(len(aspect), 4)
+    h = (height * share * aspect.clamp(max=1)).round().clamp(min=1)
+    w = (width * share / aspect.clamp(min=1)).round().clamp(min=1)
+    return torch.stack([((height - h) / 2).floor(), ((width - w) / 2).floor(), h, w], 1).long()
+
+
+def resample(pixels: Tensor, boxes: Tensor, size: int, flip: tuple[Tensor, Tensor]) -> Tensor:
+    """The boxes of the pixels, mirrored where `flip` says (upside down, left to right), (B, C, size, size) in [0, 1].
+
+    Bicubic, antialiased where it shrinks, seeing nothing beyond the box: torchvision's resized_crop. Large uint8 images
+    on a CPU are rounded to whole values on the way, as torchvision does too; `boxes` and `flip` lie on the CPU.
+    """
+    if pixels.device.type == "cpu" and pixels.shape[2] * pixels.shape[3] >= LARGE:
+        return _one_by_one(pixels, boxes, size, flip)
+    images = unit(pixels)
+    height, width = images.shape[2:]
+    rows = weights(boxes[:, 0], boxes[:, 2], height, size, flip[0]).to(images.device)  # (B, S, H)
+    columns = weights(boxes[:, 1], boxes[:, 3], width, size, flip[1]).to(images.device)  # (B, S, W)
+    narrow = torch.bmm(images.flatten(1, 2), columns.transpose(1, 2)).view(len(images), -1, height, size)
+    return torch.matmul(rows[:, None], narrow).clamp_(0, 1)
+
+
+def _one_by_one(pixels: Tensor, boxes: Tensor, size: int, flip: tuple[Tensor, Tensor]) -> Tensor:
+    """`resample` by torch's own interpolation, which is fastest on one uint8 image with its channels last."""
+    out = torch.empty(len(pixels), pixels.shape[1], size, size)
+    for image, (top, left, h, w), place, up, side in zip(pixels, boxes.tolist(), out, *flip, strict=True):
+        part = image[None, :, top : top + h, left : left + w]
+        part = part.contiguous(memory_format=torch.channels_last) if part.dtype == torch.uint8 else unit(part)
+        part = F.interpolate(part, (size, size), mode="bicubic", antialias=True)[0]
+        mirrored = [dim for dim, turn in ((1, up), (2, side)) if turn]
+        place.copy_(part.flip(mirrored) if mirrored else part)
+    return out.mul_(1 / 255) if pixels.dtype == torch.uint8 else out.clamp_(0, 1)
+
+
+def weights(start: Tensor, length: Tensor, total: int, size: int, flip: Tensor) -> Tensor:
+    """Matrices (B, size, total) that resize `length` (B,) values from `start` (B,) on to `size`, reversed at `flip`.
+
+    Keys' cubic with a = -1/2, stretched by the scale where it shrinks (Pillow's and torch's antialiased bicubic).
+    """
+    scale = (length / size)[:, None, None]  # (B, 1, 1)
+    stretch = scale.clamp(min=1)
+    target = torch.arange(size)[:, None] + 0.5  # (S, 1)
+    target = torch.where(flip[:, None, None], size - target, target)
+    source = torch.arange(total) - start[:, None, None]  # (B, 1, T), counted within the box
+    x = ((source + 0.5 - target * scale) / stretch).abs()
+    near = (1.5 * x - 2.5) * x * x + 1
+    far = ((-0.5 * x + 2.5) * x - 4) * x + 2
+    value = torch.where(x < 1, near, torch.where(x < 2, far, 0.0))
+    value = torch.where((source >= 0) & (source < length[:, None, None]), value, 0.0)
+    return value / value.sum(2, keepdim=True)
+
+
+def unit(pixels: Tensor) -> Tensor:
+    """Pixels as float32 in [0, 1]: uint8 / 255, uint16 / 65535, floats as they are."""
+    if pixels.dtype == torch.uint8:
+        return pixels.float().mul_(1 / 255)
+    if pixels.dtype == torch.uint16:
+        return pixels.float().mul_(1 / 65535)
+    return pixels.float()
