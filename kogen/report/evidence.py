@@ -1,0 +1,125 @@
+"""Evidence: what a study measured, held so that a question about two models on one set is one call."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+BASELINES = ("random", "stock", "supervised")  # methods that are no self-supervision: what a candidate has to beat
+SEPARATED = ("better", "small")  # pair verdicts that say which of the two is ahead
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Model `first` against model `second` on one set, in points; negative differences: `first` is behind."""
+
+    first: str
+    second: str
+    n: int | None
+    difference: float
+    lo: float | None
+    hi: float | None
+    verdict: str  # better | equivalent | undecided | small
+    lottery: float | None
+    detectable: float | None
+
+    @property
+    def separated(self) -> bool:
+        """Whether the data tell the two apart."""
+        return self.verdict in SEPARATED
+
+    @property
+    def back(self) -> "Pair":
+        """The same comparison seen from the other model."""
+        lo, hi = (None if end is None else -end for end in (self.hi, self.lo))
+        return Pair(
+            self.second, self.first, self.n, -self.difference, lo, hi, self.verdict, self.lottery, self.detectable
+        )
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Tables of one protocol and what is known of the runs.
+
+    `accuracy`, `pairs` and `ranks` have the columns that the shelf of statistics gives: accuracies and differences in
+    points (0 to 100), probabilities in [0, 1], missing values null.
+    """
+
+    accuracy: pd.DataFrame  # model, dataset, n, value, lo, hi, seed_sd
+    pairs: pd.DataFrame  # dataset, first, second, n, b, c, difference, lo, hi, p, verdict, lottery, minimum_detectable
+    ranks: pd.DataFrame  # dataset, model, p_best, expected_rank, rank_lo, rank_hi, top
+    roles: dict[str, str]  # data set -> role, the reference first
+    methods: dict[str, str]  # model -> method
+    margin: float  # points: the smallest difference that matters
+    protocol: str
+    costs: list[dict[str, Any]] = field(default_factory=list)  # one a model: runs, minutes, images, speed, kwh
+    alarms: list[dict[str, Any]] = field(default_factory=list)  # one a model and kind: n, total, epoch
+    seeds: dict[str, int] = field(default_factory=dict)  # model -> number of seeds
+    firsts: dict[str, str] = field(default_factory=dict)  # other protocol -> the model it puts first on the reference
+    twins: list[dict[str, Any]] = field(default_factory=list)  # one a test set: dataset, n, share in percent
+    unfinished: int = 0
+    runs: int = 0
+
+    @property
+    def reference(self) -> str:
+        """The set the choice is made on."""
+        return next(name for name, role in self.roles.items() if role == "reference")
+
+    @property
+    def shifts(self) -> list[str]:
+        """The other sets, in order."""
+        return [name for name in self.roles if name != self.reference]
+
+    def baseline(self, model: str) -> bool:
+        """Whether a model is a baseline and no candidate."""
+        return self.methods[model] in BASELINES
+
+    def order(self, dataset: str) -> list[str]:
+        """Models on a set, best first; among equals candidates before baselines, then by name."""
+        rows = self.accuracy[self.accuracy.dataset == dataset]
+        values = zip(rows["value"], rows["model"], strict=True)
+        return [m for _, _, m in sorted((-value, self.baseline(model), model) for value, model in values)]
+
+    def score(self, model: str, dataset: str) -> dict[str, float | None]:
+        """value, lo and hi of a model on a set, in points."""
+        row = self.accuracy[(self.accuracy.model == model) & (self.accuracy.dataset == dataset)].iloc[0]
+        return {name: null(row[name]) for name in ("value", "lo", "hi")}
+
+    def pair(self, first: str, second: str, dataset: str) -> Pair:
+        """`first` against `second` on a set; ValueError when the table of pairs lacks them."""
+        for a, b in ((first, second), (second, first)):
+            table = self.pairs
+            rows = table[(table.dataset == dataset) & (table["first"] == a) & (table["second"] == b)]
+            if len(rows):
+                found = read_pair(rows.iloc[0].to_dict())
+                return found if a == first else found.back
+        raise ValueError(f"no comparison of {first!r} and {second!r} on {dataset!r}; every pair of models is needed")
+
+    def against(self, model: str, dataset: str) -> list[Pair]:
+        """The model against each other one on a set, best opponent first."""
+        return [self.pair(model, other, dataset) for other in self.order(dataset) if other != model]
+
+    def tiers(self, dataset: str) -> list[list[str]]:
+        """Groups of models, best first: a tier is its best model and those the data cannot tell from it."""
+        left, found = self.order(dataset), []
+        while left:
+            head = left[0]
+            tier = [head, *(m for m in left[1:] if not self.pair(head, m, dataset).separated)]
+            found.append(tier)
+            left = [model for model in left if model not in tier]
+        return found
+
+
+def read_pair(row: dict[str, Any]) -> Pair:
+    """One row of the table of pairs."""
+    numbers = (null(row[name]) for name in ("lo", "hi"))
+    n, lottery, detectable = (null(row[name]) for name in ("n", "lottery", "minimum_detectable"))
+    count = None if n is None else int(n)
+    return Pair(
+        row["first"], row["second"], count, float(row["difference"]), *numbers, row["verdict"], lottery, detectable
+    )
+
+
+def null(value: Any) -> float | None:
+    """A number, or None where the table has none."""
+    return None if pd.isna(value) else float(value)
