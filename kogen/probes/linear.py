@@ -1,0 +1,157 @@
+"""Linear probe: multinomial logistic regression with an L2 penalty whose strength a validation split of train chooses."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import log_softmax
+
+from kogen.features import Features, Predictions
+from kogen.probes._check import check
+
+__all__ = ["linear"]
+
+STRENGTHS = tuple(float(s) for s in np.logspace(1, -5, 13))
+ENOUGH = 500  # validated images after which no further fold is fitted
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted probe: standardise with `mean` and `scale`, then `coefficient` and `bias`."""
+
+    mean: np.ndarray  # (D,)
+    scale: np.ndarray  # (D,) one over the standard deviation, 0 for a feature that does not vary
+    coefficient: np.ndarray  # (D, C)
+    bias: np.ndarray  # (C,)
+    converged: bool
+
+    def log_probability(self, values: np.ndarray) -> np.ndarray:
+        """Features (N, D) to log probabilities (N, C)."""
+        return log_softmax(((values - self.mean) * self.scale) @ self.coefficient + self.bias, axis=1)
+
+
+def linear(
+    train: Features,
+    test: Features,
+    *,
+    strengths: Sequence[float] = STRENGTHS,
+    folds: int = 5,
+    seed: int = 0,
+    max_iterations: int = 300,
+) -> Predictions:
+    """Fit logistic regression on all of `train`, with the penalty that predicts held-out parts of `train` best.
+
+    Minimises mean cross-entropy + strength / 2 * |W|^2 over standardised features (mean and deviation of what is fitted;
+    the bias is free): scikit-learn's C is 1 / (strength * N). Each of `folds` stratified parts of `train` is held out in
+    turn, until 500 images have been judged: a large set is split once (20 %), of few labels every one counts. The
+    strength with the most right wins, the smaller log loss among equals. `test` is only predicted, its labels are
+    never read. Features (N, D) and (M, D) give probabilities (M, K); a class that `train` never shows gets 0.
+
+    Raises ValueError as `check` does, and for strengths that are not positive or fewer than 2 folds.
+    Source: Kornblith et al. 2019 (arXiv 1805.08974), A.3, and BYOL (arXiv 2006.07733), appendix E, which search 45
+    strengths from 1e-6 to 1e5.
+    """
+    if not strengths or not all(0 < s < np.inf for s in strengths):
+        raise ValueError(f"strengths are {list(strengths)}, wanted one or more numbers above 0")
+    if folds < 2:
+        raise ValueError(f"folds is {folds}, wanted 2 or more parts of the training set")
+    check(train, test)
+    path = sorted(map(float, strengths), reverse=True)  # strong to weak: each fit starts where the last one ended
+    present, labels = np.unique(train.labels, return_inverse=True)  # classes that can be learnt, (N,) into them
+    right, loss, judged = validate(train.values, labels, path, folds, seed, max_iterations)
+    if judged:
+        best = max(range(len(path)), key=lambda i: (right[i], -loss[i]))
+    else:
+        best = len(path) // 2  # one image a class, nothing to spare: the middle of the path
+    final = fit(train.values, labels, path[best : best + 1], max_iterations)[0]
+    probability = np.zeros((len(test), len(train.classes)), dtype=np.float32)
+    probability[:, present] = np.exp(final.log_probability(test.values))
+    accuracy = right[best] / judged if judged else float("nan")
+    chosen = {"strength": path[best], "validation_accuracy": accuracy, "validation_images": float(judged)}
+    return Predictions(probability, chosen | {"converged": float(final.converged)})
+
+
+def validate(
+    values: np.ndarray, labels: np.ndarray, path: list[float], folds: int, seed: int, max_iterations: int
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Right answers and summed log loss of each strength, (S,) each, over held-out images, and how many there were."""
+    right, loss, judged = np.zeros(len(path)), np.zeros(len(path)), 0
+    part = split(labels, folds, seed)  # (N,)
+    for fold in range(folds if len(path) > 1 else 0):
+        held = part == fold
+        if judged >= ENOUGH or not held.any():
+            continue
+        answers = labels[held]
+        for i, fitted in enumerate(fit(values[~held], labels[~held], path, max_iterations)):
+            guess = fitted.log_probability(values[held])  # (n, C)
+            right[i] += (guess.argmax(axis=1) == answers).sum()
+            loss[i] -= guess[np.arange(len(answers)), answers].sum()
+        judged += len(answers)
+    return right, loss, judged
+
+
+def split(labels: np.ndarray, folds: int, seed: int) -> np.ndarray:
+    """Stratified fold of each image, (N,) in [0, folds); -1 for the only image of a class, which is never held out."""
+    shuffled = np.random.default_rng(seed).permutation(len(labels))
+    order = shuffled[np.argsort(labels[shuffled], kind="stable")]  # class after class, shuffled within
+    part = np.empty(len(labels), dtype=np.int64)
+    part[order] = np.arange(len(labels)) % folds  # deals each class round like cards
+    part[np.bincount(labels)[labels] == 1] = -1
+    return part
+
+
+def fit(values: np.ndarray, labels: np.ndarray, path: Sequence[float], max_iterations: int) -> list[Fit]:
+    """Fits of features (N, D) to labels (N,) in [0, C), one for each strength of the path, warm-started in turn.
+
+    Rotated to their principal axes (which leaves the penalty as it is) and scaled by what curvature each axis has, the
+    features make an almost round problem that L-BFGS solves in tens of steps instead of hundreds.
+    """
+    mean, scale = moments(values)
+    x = ((values - mean) * scale).astype(np.float32)  # (N, D)
+    variance, axes = np.linalg.eigh(x.T @ x / np.float32(len(x)))  # (D,), (D, D)
+    kept = variance > 1e-7 * variance[-1]  # also drops what fewer images than dimensions cannot span
+    variance, axes = variance[kept].astype(np.float64), axes[:, kept]
+    x = x @ axes  # (N, R)
+    classes = int(labels.max()) + 1
+    share = np.bincount(labels, minlength=classes) / len(labels)  # (C,)
+    weights, bias = np.zeros((len(variance), classes)), np.log(np.maximum(share, 1e-9))
+    bias -= bias.mean()
+    fits = []
+    for strength in path:
+        round_off = 1 / np.sqrt(variance * (1 - (share**2).sum()) / classes + strength)[:, None]  # (R, 1)
+        weights, bias, converged = descend(x, labels, weights, bias, strength, round_off, max_iterations)
+        fits.append(Fit(mean, scale, axes @ weights, bias, converged))
+    return fits
+
+
+def descend(
+    x: np.ndarray, labels: np.ndarray, weights: np.ndarray, bias: np.ndarray, strength: float,
+    scale: np.ndarray, max_iterations: int,
+) -> tuple[np.ndarray, np.ndarray, bool]:
+    """L-BFGS from (weights (R, C), bias (C,)) on weights divided by `scale` (R, 1): the minimum, and whether it was."""
+    rows, n, shape = np.arange(len(x)), len(x), weights.shape
+
+    def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        w, b = flat[: weights.size].reshape(shape) * scale, flat[weights.size :]
+        score = (x @ w.astype(x.dtype)).astype(np.float64) + b  # (N, C)
+        log_p = log_softmax(score, axis=1)
+        value = -log_p[rows, labels].mean() + strength / 2 * (w * w).sum()
+        error = np.exp(log_p)  # (N, C)
+        error[rows, labels] -= 1
+        slope = (x.T @ error.astype(x.dtype)).astype(np.float64) / n + strength * w  # (R, C)
+        return value, np.concatenate([(slope * scale).ravel(), error.mean(axis=0)])
+
+    start = np.concatenate([(weights / scale).ravel(), bias])
+    options = {"maxiter": max_iterations, "maxfun": 2 * max_iterations, "maxcor": 10, "gtol": 1e-5, "ftol": 1e-10}
+    end = minimize(objective, start, jac=True, method="L-BFGS-B", options=options)
+    return end.x[: weights.size].reshape(shape) * scale, end.x[weights.size :], end.status != 1
+
+
+def moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and one over the standard deviation of each feature, (D,) float32 each; 0 where only rounding varies."""
+    mean = values.mean(axis=0, dtype=np.float64)
+    deviation = values.std(axis=0, dtype=np.float64)
+    varies = deviation > 1e-6 * np.abs(mean)
+    scale = np.divide(1, deviation, out=np.zeros_like(deviation), where=varies & (deviation > 0))
+    return mean.astype(np.float32), scale.astype(np.float32)
