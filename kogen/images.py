@@ -1,19 +1,32 @@
 """Images: uint8 or uint16 pixels (memory-mapped or decoded on demand) with content ids, labels and clusters."""
 
+import hashlib
+import inspect
+import os
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 
+from kogen import shelf
+from kogen.decode import content_id
+from kogen.store import Kept, Storage
+
 
 class Pixels(Protocol):
     """What holds the pixels: an array, a memory map, or something that decodes when asked."""
 
-    shape: tuple[int, ...]  # (N, C, H, W)
-    dtype: Any  # uint8 or uint16
+    @property
+    def shape(self) -> tuple[int, ...]: ...  # (N, C, H, W)
 
-    def __getitem__(self, index: Any) -> np.ndarray: ...
+    @property
+    def dtype(self) -> Any: ...  # uint8 or uint16
+
+    def __getitem__(self, index: Any, /) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -22,6 +35,17 @@ class Bad:
 
     source: str
     reason: str
+
+
+class Rows:
+    """Some rows of pixels, in an order of their own, without copying them."""
+
+    def __init__(self, pixels: Pixels, rows: np.ndarray) -> None:
+        self.pixels, self.rows = pixels, rows
+        self.shape, self.dtype = (len(rows), *pixels.shape[1:]), pixels.dtype
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        return self.pixels[self.rows[index]]
 
 
 @dataclass(frozen=True)
@@ -39,6 +63,12 @@ class Images:
     digest: str = ""  # hash of the content ids and labels in order
     bad: tuple[Bad, ...] = field(default=())
 
+    def __post_init__(self) -> None:
+        counts = {len(self.ids), *(len(x) for x in (self.sources, self.labels, self.clusters, self.aspect))}
+        assert counts == {self.pixels.shape[0]}, counts
+        if not self.digest:
+            object.__setattr__(self, "digest", _digest(self.ids, self.labels, self.classes))
+
     def __len__(self) -> int:
         return len(self.ids)
 
@@ -48,11 +78,16 @@ class Images:
 
     def read(self, index: np.ndarray) -> torch.Tensor:
         """Pixels (B, C, H, W) of the images at `index` (B,), uint8 or uint16, as stored."""
-        return torch.from_numpy(np.ascontiguousarray(self.pixels[index]))
+        pixels = np.ascontiguousarray(self.pixels[index])
+        return torch.from_numpy(pixels if pixels.flags.writeable else pixels.copy())
 
     def subset(self, index: np.ndarray) -> "Images":
-        """The images at `index`, in that order; pixels are shared, not copied."""
-        raise NotImplementedError
+        """The images at `index` (positions, or a mask), in that order; pixels are shared, not copied."""
+        index = np.arange(len(self))[index]
+        whole = isinstance(self.pixels, Rows)
+        pixels = Rows(self.pixels.pixels, self.pixels.rows[index]) if whole else Rows(self.pixels, index)  # type: ignore[attr-defined]
+        rows = {key: getattr(self, key)[index] for key in ("ids", "sources", "labels", "clusters", "aspect")}
+        return replace(self, pixels=pixels, digest="", **rows)
 
     def labelled(self) -> "Images":
         """The images whose label is known."""
@@ -60,4 +95,188 @@ class Images:
 
     def with_classes(self, classes: tuple[str, ...]) -> "Images":
         """The same images with labels counted in `classes`; ValueError names classes that are not among them."""
-        return replace(self, classes=classes)
+        place = {name: number for number, name in enumerate(classes)}
+        present = [self.classes[label] for label in np.unique(self.labels[self.labels >= 0])]
+        unknown = [name for name in present if name not in place]
+        if unknown:
+            raise ValueError(
+                f"classes missing from train but present in {self.name or 'test'}: {', '.join(unknown)} "
+                f"(known: {', '.join(classes)}): label some of them in train, or leave these images out"
+            )
+        table = np.array([place.get(name, -1) for name in self.classes] + [-1], np.int64)  # the last: unknown stays -1
+        return replace(self, labels=table[self.labels], classes=tuple(classes))
+
+    def quality(self) -> dict[str, Any]:
+        """What the report says of the data: counts of images, labels, classes, bad files, duplicates; plain types."""
+        known = Counter(self.labels[self.labels >= 0].tolist())
+        return {
+            "images": len(self),
+            "labelled": sum(known.values()),
+            "classes": {name: known[number] for number, name in enumerate(self.classes)},
+            "bad": [{"source": bad.source, "reason": bad.reason} for bad in self.bad[:50]],
+            "bad_count": len(self.bad),
+            "duplicates_inside": sum(len(group) - 1 for group in duplicates(self)),
+        }
+
+
+def duplicates(images: Images) -> list[np.ndarray]:
+    """Groups of positions, each (G,) with G >= 2 and rising, of images that are pixel for pixel the same."""
+    order = np.argsort(images.ids, kind="stable")
+    starts = np.flatnonzero(np.r_[True, images.ids[order][1:] != images.ids[order][:-1]]) if len(images) else []
+    return sorted((group for group in np.split(order, starts[1:]) if len(group) > 1), key=lambda group: group[0])
+
+
+def twins(images: Images, others: Images) -> np.ndarray:
+    """Positions (T,) in `images` of those that are also, pixel for pixel, in `others`."""
+    return np.flatnonzero(np.isin(images.ids, others.ids))
+
+
+def require_classes(images: Images, least: int = 2) -> None:
+    """ValueError unless the labelled images are of at least `least` classes."""
+    present = [images.classes[label] for label in np.unique(images.labels[images.labels >= 0])]
+    if len(present) < least:
+        came = f"only the class {present[0]!r}" if present else "no labels"
+        raise ValueError(
+            f"{images.name or 'the set'} has {came}, at least {least} classes are wanted: give labels with --labels "
+            "TABLE.csv (columns path,label), or put the images into one sub-folder per class"
+        )
+
+
+def open_images(
+    source: str | Path,
+    *,
+    labels: str | Path | None = None,
+    split: str | None = None,
+    store: int = 256,
+    cache: str | Path | None = None,
+    max_bad: float = 0.05,
+    workers: int | None = None,
+    on_demand: bool | None = None,
+    progress: bool = True,
+    name: str = "",
+) -> Images:
+    """The images of a source: a path (folder, table, array file), or a data source `NAME[:VARIANT][?KEY=VALUE&...]`.
+
+    An existing path wins. `labels` is a table `path,label,cluster,split` (only path required) for a folder, `split` one
+    part of a source that has parts. Images of many sizes, or larger ones, are squeezed to a square of `store` pixels;
+    `cache` is where decoded pixels lie; more than the share `max_bad` of unusable images stops with their list;
+    `on_demand` decodes at every read instead of storing.
+    Raises ValueError for a source, a setting or a label file that does not make sense.
+    """
+    where = None if cache is None else Path(cache)
+    storage = Storage(store, where, max_bad, workers, on_demand, progress)
+    kind, what, settings = _parse(str(source))
+    for key, value in (("labels", labels), ("split", split)):
+        if value is not None and settings.setdefault(key, str(value)) != str(value):
+            raise ValueError(f"{key} is given twice, as {settings[key]!r} in {str(source)!r} and as {str(value)!r}")
+    function = shelf.load("datasets", kind)
+    accepted = inspect.signature(function).parameters
+    known = [p.name for p in accepted.values() if p.kind is p.KEYWORD_ONLY and p.name not in ("storage", "name")]
+    for key in settings:
+        if key not in known:
+            help = shelf.hint(key, known) if known else "it takes none"
+            raise ValueError(f"the data source {kind!r} has no setting {key!r}: {help}")
+    shared = {"storage": storage, "name": name or os.path.splitext(os.path.basename(str(source).rstrip("/")))[0]}
+    shared = {key: value for key, value in shared.items() if key in accepted}
+    images = function(*([what] if what else []), **settings, **shared)
+    return replace(images, name=name) if name else images
+
+
+def _parse(source: str) -> tuple[str, str, dict[str, Any]]:
+    """The shelf's name, the path or variant, and the settings of a source."""
+    base = source.partition("?")[0]
+    if os.path.exists(source):
+        return _kind(source), source, {}
+    settings = shelf.parse(source)[1]
+    if os.path.exists(base):
+        return _kind(base), base, settings
+    kind, _, variant = base.partition(":")
+    if kind not in shelf.names("datasets"):
+        raise ValueError(
+            f"no such path and no such data source: {source!r}; {shelf.hint(kind, shelf.names('datasets'))} "
+            "(a folder, .csv, .parquet, .npy, .npz, or a name of `kogen list datasets`)"
+        )
+    return kind, variant, settings
+
+
+def _kind(path: str) -> str:
+    """The name on the shelf that reads what lies at a path."""
+    if os.path.isdir(path):
+        return "folder"
+    ending = os.path.splitext(path)[1].lower()
+    kinds = {".csv": "table", ".parquet": "table", ".npy": "arrays", ".npz": "arrays"}
+    if ending not in kinds:
+        raise ValueError(f"{path} is neither a folder nor one of {', '.join(kinds)}: give the folder it lies in")
+    return kinds[ending]
+
+
+def assemble(
+    kept: Kept,
+    labels: Sequence[str] | None = None,
+    classes: tuple[str, ...] | None = None,
+    clusters: Sequence[str] | None = None,
+    name: str = "",
+) -> Images:
+    """The images of a store with what is known of each item (N,): label and cluster as text, "" where unknown.
+
+    Without `classes` these are the labels of the usable images, whole numbers in order of value, else alphabetically.
+    """
+    manifest = kept.manifest
+    good = np.flatnonzero(manifest["position"] >= 0)
+    bad = manifest[manifest["position"] < 0]
+    ids = manifest["id"].to_numpy(object)[good].astype(str)
+    text = np.array([""] * len(manifest) if labels is None else labels, object)[good]
+    groups = ids if clusters is None else np.array(clusters, object)[good]
+    width, height = manifest["width"].to_numpy(np.float32)[good], manifest["height"].to_numpy(np.float32)[good]
+    classes = in_order(text) if classes is None else classes
+    number = {"": -1, **{label: place for place, label in enumerate(classes)}}
+    return Images(
+        pixels=kept.pixels if len(good) == len(manifest) else Rows(kept.pixels, good),
+        ids=ids,
+        sources=manifest["source"].to_numpy(object)[good],
+        labels=np.array([number[label] for label in text], np.int64),
+        classes=classes,
+        clusters=np.where(groups == "", ids, groups).astype(str),
+        aspect=(width / height).astype(np.float32),
+        name=name,
+        bad=tuple(Bad(source, reason) for source, reason in zip(bad["source"], bad["reason"], strict=True)),
+    )
+
+
+def from_array(
+    pixels: np.ndarray,
+    labels: np.ndarray | None = None,
+    classes: tuple[str, ...] = (),
+    sources: Sequence[str] | None = None,
+    clusters: np.ndarray | None = None,
+    name: str = "",
+) -> Images:
+    """Images from pixels in memory (N, C, H, W), uint8 or uint16, and labels (N,) into `classes`, -1 where unknown."""
+    count, _, height, width = pixels.shape
+    ids = np.array([content_id(image.transpose(1, 2, 0)) for image in pixels], dtype="<U16")
+    return Images(
+        pixels=pixels,
+        ids=ids,
+        sources=np.array([f"{name}[{i}]" for i in range(count)] if sources is None else sources, object),
+        labels=np.full(count, -1, np.int64) if labels is None else np.asarray(labels, np.int64),
+        classes=tuple(classes),
+        clusters=ids if clusters is None else np.asarray(clusters, str),
+        aspect=np.full(count, width / height, np.float32),
+        name=name,
+    )
+
+
+def in_order(labels: Sequence[str] | np.ndarray) -> tuple[str, ...]:
+    """The distinct labels but "", whole numbers by value (never "10" before "2"), else alphabetically."""
+    distinct = {str(label) for label in labels} - {""}
+    numbers = all(label.isascii() and label.isdigit() for label in distinct)
+    return tuple(sorted(distinct, key=(lambda label: (int(label), label)) if numbers else None))  # type: ignore[arg-type]
+
+
+def _digest(ids: np.ndarray, labels: np.ndarray, classes: tuple[str, ...]) -> str:
+    """Hash of content ids and of the names (not the numbers) of the labels, in order."""
+    names = [hashlib.blake2b(name.encode(), digest_size=8).digest() for name in classes]
+    codes = np.frombuffer(b"".join([*names, bytes(8)]), np.uint64)  # (K + 1,), the last for labels of -1
+    digest = hashlib.blake2b(ids.astype("S16").tobytes(), digest_size=16)
+    digest.update(codes[labels].tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,104 @@
+"""Data source `arrays`: pixels in an .npy or .npz file, or JPEG bytes packed into an .npz."""
+
+import os
+import zipfile
+from dataclasses import replace
+
+import numpy as np
+
+from kogen.images import Images, assemble, in_order
+from kogen.layout import SMALL
+from kogen.listing import Packed, Stack, stamp
+from kogen.shelf import hint
+from kogen.store import Items, Kept, Storage, keep
+
+__all__ = ["arrays"]
+
+PIXELS = ("images", "x")  # the names an array of pixels may have in an .npz
+
+
+def arrays(path: str, *, storage: Storage | None = None, name: str = "") -> Images:
+    """The images of an array file: uint8 or uint16, (N, H, W) or (N, H, W, C); channels first is seen and turned.
+
+    An .npy file is read in place, mapped. An .npz holds `images` (or `x`), or `jpeg` (all bytes) with `offsets`
+    (N + 1,), and may hold `labels` (N,), whole numbers into `class_names` where there are any, negative for unknown.
+    Raises ValueError for another dtype or shape, a missing array, and labels that do not fit.
+    """
+    storage = storage or Storage()
+    try:
+        if path.lower().endswith(".npy"):
+            return assemble(_in_place(path, storage), name=name)
+        with np.load(path, allow_pickle=False) as file:
+            items = _items(path, list(file.files))
+            labels, classes = _labels(path, file, len(items))
+    except (OSError, zipfile.BadZipFile, EOFError) as error:
+        raise ValueError(f"cannot read the arrays of {path}: {error}") from error
+    return assemble(keep(items, storage), labels, classes, name=name)
+
+
+def _in_place(path: str, storage: Storage) -> Kept:
+    """An .npy file: only the content ids are kept beside it, unless its images are so large that they are squeezed."""
+    pixels = as_stack(np.load(path, mmap_mode="r", allow_pickle=False), path)  # (N, H, W, C)
+    small = max(pixels.shape[1:3]) <= max(storage.store, SMALL)
+    stack = Stack(os.path.basename(path), stamp(path), lambda: pixels, len(pixels))
+    if not small:
+        return keep(stack, storage)
+    return replace(keep(stack, replace(storage, on_demand=True)), pixels=pixels.transpose(0, 3, 1, 2))
+
+
+def _items(path: str, keys: list[str]) -> Items:
+    """The listing of an .npz file; its pixels are read when they are first needed."""
+    if {"jpeg", "offsets"} <= set(keys):
+        count = _shape(path, "offsets")[0] - 1
+        return Packed(path, lambda: (_member(path, "jpeg"), _member(path, "offsets")), count)
+    key = next((key for key in PIXELS if key in keys), None)
+    if key is None:
+        raise ValueError(f"{path} holds {', '.join(keys) or 'nothing'}; wanted images (or x), or jpeg and offsets")
+    return Stack(os.path.basename(path), stamp(path), lambda: as_stack(_member(path, key), path), _shape(path, key)[0])
+
+
+def _member(path: str, key: str) -> np.ndarray:
+    with np.load(path, allow_pickle=False) as file:
+        return file[key]
+
+
+def _shape(path: str, key: str) -> tuple[int, ...]:
+    """The shape of an array in an .npz file, from its header alone."""
+    with zipfile.ZipFile(path) as archive, archive.open(f"{key}.npy") as file:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape = read(file)[0]
+    if not shape:
+        raise ValueError(f"{key!r} in {path} is a single number, wanted an array")
+    return shape
+
+
+def as_stack(pixels: np.ndarray, path: str) -> np.ndarray:
+    """An array of images as (N, H, W, C). ValueError for another dtype or shape."""
+    if pixels.dtype not in (np.uint8, np.uint16):
+        raise ValueError(f"{path} holds {pixels.dtype}, wanted uint8 or uint16: scale it to 0..255 and convert")
+    if pixels.ndim == 3:
+        pixels = pixels[..., None]
+    if pixels.ndim != 4 or 0 in pixels.shape:
+        raise ValueError(f"{path} has the shape {pixels.shape}, wanted (N, H, W) or (N, H, W, C), none of them 0")
+    first = pixels.shape[1] <= 16 < pixels.shape[3]  # (N, 3, 32, 32) can only mean channels first
+    return pixels.transpose(0, 2, 3, 1) if first else pixels
+
+
+def _labels(path: str, file: np.lib.npyio.NpzFile, count: int) -> tuple[list[str] | None, tuple[str, ...] | None]:
+    """Labels as text, and the names of the classes in the file's order where it has any."""
+    if "labels" not in file.files:
+        return None, None
+    labels = file["labels"]
+    if labels.shape != (count,):
+        raise ValueError(f"{path} has {count} images and labels of shape {labels.shape}, wanted ({count},)")
+    if "class_names" not in file.files or labels.dtype.kind not in "iu":
+        text = ["" if labels.dtype.kind == "i" and label < 0 else str(label) for label in labels]
+        return text, in_order(text)
+    names = tuple(str(name) for name in file["class_names"])
+    if labels.max(initial=0) >= len(names):
+        raise ValueError(f"{path} has the label {labels.max()} and only {len(names)} class_names")
+    if len(set(names)) < len(names):
+        twice = hint(next(n for n in names if names.count(n) > 1), list(names))
+        raise ValueError(f"class_names in {path} are not distinct ({twice})")
+    return ["" if label < 0 else names[label] for label in labels.astype(np.int64)], names

@@ -1,0 +1,228 @@
+"""One image file or its bytes to pixels, or the reason why not: strict, never a crash, never a bomb."""
+
+import functools
+import hashlib
+import io
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+from PIL import Image, ImageFile
+
+MAX_PIXELS = 178_956_970  # where Pillow itself refuses to go on
+# What is tried; nothing that starts another program (EPS) or takes any bytes for an image (TGA).
+FORMATS = "PNG JPEG MPO TIFF GIF BMP WEBP AVIF JPEG2000 PPM PCX SGI".split()  # noqa: SIM905
+GRAY = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}  # EXIF orientation (2.32, tag 0x0112) to what undoes it
+
+
+class Unreadable(ValueError):
+    """An image that cannot be used; the message is the reason, fit to be shown in a list."""
+
+
+class Facts(NamedTuple):
+    """What is known of an image before (a claim of its header) or after (true) decoding."""
+
+    width: int
+    height: int
+    channels: int  # 1 gray, 3 colour, or as many as an array has
+    depth: int  # bits per channel: 8 or 16
+    mode: str  # how the file stores it, for people
+
+
+def look(source: str | bytes, max_pixels: int = MAX_PIXELS) -> Facts:
+    """What the header of an image (a path, or its bytes) claims, without decoding; raises Unreadable."""
+    with reasons(), _opened(source) as file:
+        if _is_array(file):
+            return facts_of(_array(file, source, max_pixels), "npy")
+        return _claims(_image(file, max_pixels))
+
+
+def decode(source: str | bytes, max_pixels: int = MAX_PIXELS) -> tuple[np.ndarray, str]:
+    """Pixels (H, W, C), uint8 or uint16, of an image (a path, or its bytes), and the mode it was stored in.
+
+    Gray stays one channel, anything coloured becomes RGB; transparency is laid on white; the EXIF orientation is
+    applied; 16-bit gray stays 16-bit (Pillow brings 16-bit colour down to 8; an .npy file keeps it).
+    Raises Unreadable with the reason for whatever cannot be decoded whole.
+    """
+    with reasons(), _opened(source) as file:
+        if _is_array(file):
+            return np.ascontiguousarray(_array(file, source, max_pixels)), "npy"
+        image = _image(file, max_pixels)
+        mode = image.mode
+        image.load()
+        return pixels_of(image), mode
+
+
+def pixels_of(image: Image.Image) -> np.ndarray:
+    """Pixels (H, W, C), uint8 or uint16, of an image that is loaded, by the rules of `decode`."""
+    turn = TURNS.get(_orientation(image))
+    plain = _plain(image)
+    return _as_array(plain if turn is None else plain.transpose(turn))
+
+
+def content_id(pixels: np.ndarray) -> str:
+    """Content id, 16 hex digits, of pixels (H, W, C): equal exactly when shape, depth and pixels are equal."""
+    digest = hashlib.blake2b(f"{pixels.shape} {pixels.dtype.name} ".encode(), digest_size=8)
+    digest.update(np.ascontiguousarray(pixels).data)
+    return digest.hexdigest()
+
+
+def facts_of(pixels: np.ndarray, mode: str) -> Facts:
+    """The facts of pixels (H, W, C)."""
+    return Facts(pixels.shape[1], pixels.shape[0], pixels.shape[2], pixels.dtype.itemsize * 8, mode)
+
+
+def as_rows(pixels: np.ndarray) -> np.ndarray:
+    """An array (H, W) or (H, W, C) as (H, W, C); raises Unreadable unless it is uint8 or uint16 and not empty."""
+    if pixels.dtype not in (np.uint8, np.uint16):
+        raise Unreadable(f"pixels are {pixels.dtype}, wanted uint8 or uint16")
+    if pixels.ndim not in (2, 3) or 0 in pixels.shape:
+        raise Unreadable(f"an array of shape {pixels.shape}, wanted (H, W) or (H, W, C)")
+    return pixels[:, :, None] if pixels.ndim == 2 else pixels
+
+
+@contextmanager
+def reasons() -> Iterator[None]:
+    """Whatever goes wrong inside becomes Unreadable: the codecs raise some fifteen kinds of error on mangled bytes."""
+    try:
+        yield
+    except Unreadable:
+        raise
+    except FileNotFoundError as error:
+        raise Unreadable("no such file (a dangling link, or gone since it was listed)") from error
+    except PermissionError as error:
+        raise Unreadable("no permission to read it") from error
+    except IsADirectoryError as error:
+        raise Unreadable("a directory, not a file") from error
+    except Image.UnidentifiedImageError as error:
+        raise Unreadable("not an image of a known format") from error
+    except Image.DecompressionBombError as error:
+        raise Unreadable(f"absurdly large: {error}") from error
+    except Exception as error:
+        raise Unreadable(f"cannot be decoded: {str(error) or type(error).__name__}") from error
+
+
+@contextmanager
+def _opened(source: str | bytes) -> Iterator[BinaryIO]:
+    """The source as an open binary file; a pipe or a device is refused instead of waited for."""
+    if isinstance(source, bytes):
+        if not source:
+            raise Unreadable("empty (0 bytes)")
+        yield io.BytesIO(source)
+        return
+    with open(source, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)) as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise Unreadable("not a regular file")
+        if status.st_size == 0:
+            raise Unreadable("empty (0 bytes)")
+        yield file
+
+
+def _is_array(file: BinaryIO) -> bool:
+    magic = file.read(6)
+    file.seek(0)
+    return magic == b"\x93NUMPY"
+
+
+def _array(file: BinaryIO, source: str | bytes, max_pixels: int) -> np.ndarray:
+    """The array of an .npy file (mapped, so that its size is known before it is read) as (H, W, C)."""
+    if isinstance(source, bytes):
+        pixels = np.load(file, allow_pickle=False)
+    else:
+        pixels = np.load(source, mmap_mode="r", allow_pickle=False)
+    pixels = as_rows(pixels)
+    _small_enough(pixels.shape[1], pixels.shape[0], max_pixels)
+    return pixels
+
+
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
+def _image(file: BinaryIO, max_pixels: int) -> Image.Image:
+    """The image, its header read and found acceptable, its pixels not yet decoded."""
+    if ImageFile.LOAD_TRUNCATED_IMAGES:
+        raise RuntimeError("Pillow was told to accept truncated images; set ImageFile.LOAD_TRUNCATED_IMAGES = False")
+    image = Image.open(file, formats=_formats())
+    _small_enough(*image.size, max_pixels)
+    if image.format != "MPO" and getattr(image, "is_animated", False):  # an MPO's later frames are previews
+        raise Unreadable("has several frames (animated, or several pages)")
+    if image.mode == "F":
+        raise Unreadable("pixels are 32-bit floats, wanted 8- or 16-bit integers")
+    return image
+
+
+def _small_enough(width: int, height: int, max_pixels: int) -> None:
+    if width * height > max_pixels:
+        raise Unreadable(f"absurdly large: {width} x {height} pixels, at most {max_pixels} are decoded")
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation still to be applied, 1 where there is none or it is broken (TIFF: Pillow applies it)."""
+    if "exif" not in image.info or image.format == "TIFF":
+        return 1
+    try:
+        return int(image.getexif().get(0x0112, 1))
+    except Exception:  # broken EXIF says nothing against the pixels
+        return 1
+
+
+def _claims(image: Image.Image) -> Facts:
+    width, height = image.size if _orientation(image) < 5 else image.size[::-1]
+    channels = 1 if image.mode in GRAY or _gray_palette(image) else 3
+    return Facts(width, height, channels, 16 if image.mode.startswith("I") else 8, image.mode)
+
+
+def _gray_palette(image: Image.Image) -> bool:
+    if image.mode != "P" or image.palette is None:
+        return False
+    palette = image.palette
+    colours = np.frombuffer(bytes(palette.palette), np.uint8)
+    step = len(palette.rawmode or palette.mode)
+    colours = colours[: len(colours) // step * step].reshape(-1, step)[:, :3]  # (K, 3), in any order of channels
+    return step >= 3 and bool((colours == colours[:, :1]).all())
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """The loaded image as L, RGB or 16-bit gray, transparency laid on white."""
+    if image.mode.startswith("I"):
+        return image
+    gray = image.mode in GRAY or _gray_palette(image)
+    if image.has_transparency_data:
+        coloured = image.convert("RGBA")
+        if coloured.getextrema()[3] != (255, 255):  # type: ignore[index]
+            coloured = Image.alpha_composite(Image.new("RGBA", image.size, "white"), coloured)
+        image = coloured.convert("RGB")
+    elif image.mode == "P":
+        image = image.convert("RGB")  # through the palette, which `convert("L")` would weigh and round
+    if not gray:
+        return image if image.mode == "RGB" else image.convert("RGB")
+    if image.mode == "RGB":
+        return image.getchannel(0)
+    return image if image.mode == "L" else image.convert("L")
+
+
+def _as_array(image: Image.Image) -> np.ndarray:
+    pixels = np.asarray(image)
+    if image.mode == "I":
+        if pixels.min() < 0 or pixels.max() > 65535:
+            raise Unreadable(f"32-bit pixels from {pixels.min()} to {pixels.max()}, wanted 0 to 65535")
+        pixels = pixels.astype(np.uint16)
+    elif image.mode.startswith("I"):
+        pixels = pixels.astype(np.uint16)  # in this machine's byte order
+    return np.ascontiguousarray(as_rows(pixels))
