@@ -112,12 +112,9 @@ class Evidence:
 
 def read_pair(row: dict[str, Any]) -> Pair:
     """One row of the table of pairs."""
-    numbers = (null(row[name]) for name in ("lo", "hi"))
-    n, lottery, detectable = (null(row[name]) for name in ("n", "lottery", "minimum_detectable"))
-    count = None if n is None else int(n)
-    return Pair(
-        row["first"], row["second"], count, float(row["difference"]), *numbers, row["verdict"], lottery, detectable
-    )
+    n, lo, hi, lottery, detectable = (null(row[name]) for name in ("n", "lo", "hi", "lottery", "minimum_detectable"))
+    count, difference = None if n is None else int(n), float(row["difference"])
+    return Pair(row["first"], row["second"], count, difference, lo, hi, row["verdict"], lottery, detectable)
 
 
 def null(value: Any) -> float | None:

@@ -62,7 +62,7 @@ def gather(
     roles = order_of_sets(mine)
     reference = next(iter(roles))
     runs = read_runs(study)
-    sizes = {name: rows["item"].nunique() for name, rows in parts(mine, "dataset").items()}
+    sizes = {name: len(set(rows["item"])) for name, rows in parts(mine, "dataset").items()}
     return Evidence(
         **judged[protocol],
         roles=roles,
@@ -71,7 +71,7 @@ def gather(
         protocol=protocol,
         costs=costs(runs),
         alarms=alarms(runs),
-        seeds={model: rows["seed"].nunique() for model, rows in models.items()},
+        seeds={model: len(set(rows["seed"])) for model, rows in models.items()},
         firsts={name: first(tables["accuracy"], reference) for name, tables in judged.items() if name != protocol},
         twins=twins(study, sizes),
         unfinished=sum(run["summary"].get("status") != "done" for run in runs),
