@@ -3,6 +3,12 @@
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
+from torch import Tensor
+
+from kogen.images import Images
+from kogen.method import Backbone
+from kogen.views import Luck, View, render
 
 
 @dataclass(frozen=True)
@@ -30,3 +36,31 @@ class Predictions:
     def predicted(self) -> np.ndarray:
         """Index of the likeliest class, (N,) int64; the first among equals."""
         return self.probability.argmax(axis=1)
+
+
+def embed(backbone: Backbone, images: Images, view: View, *, batch_size: int = 256) -> Features:
+    """Features of every image under a view without chance (`views.plain`), in eval mode, which is put back afterwards.
+
+    The backbone stays on its device; the features come back as float32 on the CPU. Raises ValueError when a feature is
+    not finite, with the number of images it happened to.
+    """
+    device = next(backbone.parameters()).device
+    was, parts = backbone.training, []
+    backbone.eval()
+    with torch.inference_mode():
+        for start in range(0, len(images), batch_size):
+            index = np.arange(start, min(start + batch_size, len(images)))
+            parts.append(backbone(rendered(images, index, view, device)).float().cpu().numpy())
+    backbone.train(was)
+    values = np.concatenate(parts)  # (N, D)
+    broken = int((~np.isfinite(values)).any(axis=1).sum())
+    if broken:
+        raise ValueError(f"the features of {broken} of {len(values)} images are not finite: the weights are broken")
+    return Features(values, images.labels, images.classes, images.ids, images.clusters)
+
+
+def rendered(images: Images, index: np.ndarray, view: View, device: torch.device) -> Tensor:
+    """Images at `index` under a view without chance, (B, C, S, S) on `device`."""
+    pixels = images.read(index).to(device)
+    aspect = torch.from_numpy(images.aspect[index])
+    return render(pixels, view, Luck(0, 0, len(index)), tag="plain", aspect=aspect)

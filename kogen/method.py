@@ -11,15 +11,20 @@ Terms = dict[str, Tensor]
 """Named, weighted scalar terms of a loss; the engine sums and logs them."""
 
 
-@dataclass(frozen=True)
 class Views:
-    """One (part of a) batch as a method sees it: rendered crops and everything of chance that belongs to them."""
+    """One (part of a) batch as a method sees it: rendered crops and everything of chance that belongs to them.
 
-    crops: list[Tensor]  # each (B, C, S, S), float, normalised
-    labels: Tensor  # (B,) int64, -1 where unknown
-    index: Tensor  # (B,) int64, position of each image in the training set
-    luck: Luck  # further chance of this step (masks ...): same for the same seed, step and place in the batch
-    progress: float  # share of the training that is done, in [0, 1)
+    A plain class and not a dataclass, so that lightning-fabric hands it to `forward` as it is.
+    """
+
+    def __init__(self, crops: list[Tensor], labels: Tensor, index: Tensor, luck: Luck, progress: float) -> None:
+        self.crops = crops  # each (B, C, S, S), float, normalised
+        self.labels = labels  # (B,) int64, -1 where unknown
+        self.index = index  # (B,) int64, position of each image in the training set
+        self.luck = (
+            luck  # further chance of this step (masks ...): a pure function of seed, step and place in the batch
+        )
+        self.progress = progress  # share of the training that is done, in [0, 1)
 
 
 @dataclass(frozen=True)
@@ -76,21 +81,9 @@ class Method(nn.Module, ABC):
     def forward(self, views: Views) -> Terms:
         """Named, weighted terms of the loss over this part of the batch, each a scalar, to be summed."""
 
-    def update(self, progress: float) -> None:  # noqa: B027
+    def update(self, progress: float) -> None:
         """Called once after every optimiser step; `progress` in (0, 1] is the share of the training done."""
 
     def evaluated(self) -> Backbone:
         """The backbone that is judged and exported (a teacher's where the paper says so)."""
         return self.backbone
-
-
-def progress_of(step: int, steps: int) -> float:
-    """Share of the training that is done before `step` (0-based) of `steps`."""
-    return step / max(steps, 1)
-
-
-def count(parameters: nn.Module) -> int:
-    """Number of trained values in a module."""
-    return sum(p.numel() for p in parameters.parameters() if p.requires_grad)
-
-

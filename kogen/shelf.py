@@ -1,5 +1,6 @@
 """A shelf is a folder, a name is a file: `names(shelf)` lists what is there, `load(shelf, name)` brings one thing."""
 
+import ast
 import difflib
 import importlib
 from pathlib import Path
@@ -29,3 +30,26 @@ def hint(name: str, known: list[str]) -> str:
     """The words that help after a wrong name: the nearest right name, or all of them."""
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(known)}"
+
+
+def parse(text: str) -> tuple[str, dict[str, Any]]:
+    """`name?key=value&key=value` to the name and its settings; numbers, booleans and `1,2,3` become Python's.
+
+    Raises ValueError for a setting without `=`.
+    """
+    name, _, query = text.partition("?")
+    settings = {}
+    for part in filter(None, query.split("&")):
+        key, equals, value = part.partition("=")
+        if not equals:
+            raise ValueError(f"{text!r}: {part!r} is not key=value; write name?key=value&key=value")
+        settings[key] = as_value(value)
+    return name, settings
+
+
+def as_value(text: str) -> Any:
+    """A number, boolean, None or tuple written as Python writes it, otherwise the text itself."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return {"true": True, "false": False}.get(text, text)

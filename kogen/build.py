@@ -1,0 +1,55 @@
+"""From a plan to a network: the method around its backbone, weights from the seed or from a file, nothing else."""
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from kogen import shelf
+from kogen.method import Backbone, Method
+from kogen.study import Plan, hyperparameters
+
+
+def build(plan: Plan) -> Method:
+    """The plan's method around its backbone, weights drawn from the plan's seed and from nothing else."""
+    known = set(hyperparameters(plan.method))
+    chosen = {key: value for key, value in plan.settings.items() if key in known}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(plan.seed)  # libraries draw weights from the global generator; it is put back afterwards
+        backbone = backbone_of(plan)
+        return shelf.load("methods", plan.method)(backbone, classes=len(plan.classes), images=plan.images, **chosen)
+
+
+def backbone_of(plan: Plan) -> Backbone:
+    """The plan's backbone, its weights from the global generator, or from `plan.weights` where a file is named."""
+    name, settings = shelf.parse(plan.backbone)
+    if name in shelf.names("backbones") and name != "timm":
+        make = shelf.load("backbones", name)
+    else:
+        make, settings = shelf.load("backbones", "timm"), {"name": name, **settings}
+    try:
+        backbone: Backbone = make(in_chans=plan.channels, image_size=plan.image_size, **settings)
+    except TypeError as error:
+        raise ValueError(f"backbone {plan.backbone!r}: {error}") from error
+    if plan.weights:
+        load_weights(backbone, Path(plan.weights))
+    return backbone
+
+
+def load_weights(backbone: Backbone, path: Path) -> None:
+    """Fill a backbone from a safetensors file. ValueError names keys that are missing, left over or of another shape."""
+    try:
+        tensors = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ValueError(f"cannot read weights from {path}: {error}; give a .safetensors file") from error
+    mine = backbone.network.state_dict()
+    heads = ("fc.", "head.", "classifier.")  # a published network's classifier is not part of the backbone
+    tensors = {key: value for key, value in tensors.items() if key in mine or not key.startswith(heads)}
+    odd = sorted(set(tensors) ^ set(mine)) or [k for k in mine if mine[k].shape != tensors[k].shape]
+    if odd:
+        raise ValueError(
+            f"{path} does not fit this backbone: {len(odd)} of {len(mine)} keys differ, first {odd[:3]}; "
+            "give the backbone, image size and channels the weights were made with"
+        )
+    backbone.network.load_state_dict(tensors)

@@ -1,0 +1,263 @@
+"""The engine: `pretrain` is ONE loop in plain sight, a generator that yields epochs; the only user of Fabric."""
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.strategies import DDPStrategy
+from torch import Tensor
+
+from kogen import checkpoint, distributed, monitor, shelf
+from kogen.build import build
+from kogen.features import embed
+from kogen.images import Images
+from kogen.method import Method, Views
+from kogen.optim import optimiser as make_optimiser
+from kogen.optim import rate
+from kogen.study import Plan, recipe_of
+from kogen.views import Luck, View, plain, render, view_set
+
+WATCHED = 512  # images on which RankMe and the spread of features are measured, always the same ones
+CHECK = 16  # on a GPU the loss is looked at for NaN every so many steps: each look waits for the device
+SAVE_SECONDS = 120.0  # a checkpoint inside a long epoch
+
+
+@dataclass
+class Epoch:
+    """What one pass over the images gave."""
+
+    epoch: int  # 1-based; 0 is the untrained network
+    terms: dict[str, float]  # mean of each named term, and "loss", their sum
+    rate: float
+    images_per_second: float
+    seconds: float
+    rank_me: float
+    feature_std: float
+
+
+@dataclass
+class State:
+    """Where a run stands: saved beside the weights, so that a resumed run goes on as if nothing had happened."""
+
+    step: int = 0
+    history: list[dict[str, Any]] = field(default_factory=list)  # finished epochs, as Epoch
+    sums: dict[str, float] = field(default_factory=dict)  # terms of the epoch that is under way
+    seconds: float = 0.0  # of the epoch that is under way
+
+
+class Stopped(Exception):
+    """The caller asked to stop; everything is saved and the same call goes on from there."""
+
+
+class Broken(ValueError):
+    """Training met NaN or inf; the message names the step, the term and what to try."""
+
+
+def pretrain(
+    plan: Plan, images: Images, folder: Path, *, stop: Callable[[], bool] = lambda: False, tell: Callable | None = None
+) -> Iterator[Epoch]:
+    """Train `plan.method` on `images` and yield each epoch once it is over; resumes from `folder`/checkpoint.
+
+    Epochs that an earlier call finished are yielded again from the record. `stop()` is asked after every step: when it
+    says True, the state is saved and Stopped is raised. `tell(step, steps, terms)` is called after every step.
+    Raises ValueError for fewer images than a batch and Broken (a ValueError) at NaN or inf.
+    """
+    fabric = start(plan.precision)
+    method, optimiser, wrapped = prepare(plan, fabric)
+    loader = Batches(plan, images, fabric.device)
+    state, place = State(), folder / "checkpoint" / "state.safetensors"
+    if place.exists():
+        state = State(**checkpoint.load(place, method, optimiser))
+    yield from (Epoch(**record) for record in state.history)
+
+    def save() -> None:
+        guard.look()  # never keep a state that NaN has reached
+        if fabric.is_global_zero:
+            checkpoint.save(place, method, optimiser, vars(state))
+
+    guard = Guard(fabric.device.type)
+    if not state.history:
+        state.history.append(vars(Epoch(0, {}, 0.0, math.nan, 0.0, *watch(method, loader))))
+        yield Epoch(**state.history[0])
+    steps, per_epoch, recipe = loader.steps, loader.per_epoch, recipe_of(plan)
+    peak = recipe.rate * plan.batch_size / 256
+    began = saved = time.perf_counter()
+    while state.step < steps:
+        now = rate((state.step + 0.5) / steps, peak, recipe.warmup)
+        for group in optimiser.param_groups:
+            group["lr"] = now
+        terms = one_step(fabric, wrapped, optimiser, loader, state.step, plan.accumulate)
+        method.update((state.step + 1) / steps)
+        guard.see(state.step, terms, state.sums)
+        state.step += 1
+        if tell:
+            tell(state.step, steps, guard.last)
+        if state.step % per_epoch == 0:
+            state.seconds += time.perf_counter() - began
+            guard.look()
+            epoch = closed(state, per_epoch, plan.batch_size, now, watch(method, loader))
+            state.history.append(vars(epoch))
+            state.sums, state.seconds = {}, 0.0
+            save()
+            yield epoch
+            began = saved = time.perf_counter()
+        elif stop() or time.perf_counter() - saved > SAVE_SECONDS:
+            state.seconds += time.perf_counter() - began
+            save()
+            began = saved = time.perf_counter()
+        if stop():
+            raise Stopped(f"stopped at step {state.step} of {steps}; saved")
+
+
+def start(precision: str) -> Fabric:
+    """Fabric for the machine at hand: one CPU, one GPU, or what torchrun or SLURM started; bf16 on GPUs by `auto`."""
+    gpu = torch.cuda.is_available()
+    choices: dict[str, Any] = {"auto": "bf16-mixed" if gpu else "32-true", "bf16": "bf16-mixed", "32": "32-true"}
+    if precision not in choices:
+        raise ValueError(f"unknown precision {precision!r}: {shelf.hint(precision, list(choices))}")
+    here, everywhere = processes()
+    fabric = Fabric(
+        accelerator="cuda" if gpu else "cpu",
+        devices=here,
+        num_nodes=everywhere // here,
+        # Buffers are equal on every process by construction, so nothing has to be sent around for them.
+        strategy=DDPStrategy(broadcast_buffers=False) if everywhere > 1 else "auto",
+        precision=choices[precision],
+    )
+    fabric.launch()
+    return fabric
+
+
+def processes() -> tuple[int, int]:
+    """Processes on this machine and in all, as torchrun or SLURM started them; 1 and 1 without either."""
+    env = os.environ
+    if "LOCAL_WORLD_SIZE" in env:
+        return int(env["LOCAL_WORLD_SIZE"]), int(env["WORLD_SIZE"])
+    if int(env.get("SLURM_NTASKS", "1")) > 1 and env.get("SLURM_JOB_NAME") not in ("bash", "interactive"):
+        return int(env["SLURM_NTASKS"]) // int(env["SLURM_NNODES"]), int(env["SLURM_NTASKS"])
+    return 1, 1
+
+
+def prepare(plan: Plan, fabric: Fabric) -> tuple[Method, torch.optim.Optimizer, Any]:
+    """The method on its device, its optimiser, and the wrapped method whose call runs forward under DDP."""
+    method = build(plan)
+    if distributed.world() > 1:
+        distributed.globalise(method)
+    method.train()
+    optimiser = make_optimiser(method, recipe_of(plan))
+    wrapped, prepared = fabric.setup(method, optimiser)
+    return method, getattr(prepared, "optimizer", prepared), wrapped
+
+
+class Batches:
+    """The batches of a whole training as pure functions of (seed, step); each process gets its own part."""
+
+    def __init__(self, plan: Plan, images: Images, device: torch.device) -> None:
+        recipe = recipe_of(plan)
+        self.images = images.labelled() if recipe.labels else images
+        if len(self.images) < plan.batch_size:
+            kind = "labelled images" if recipe.labels else "images"
+            raise ValueError(
+                f"{len(self.images)} {kind} are fewer than a batch of {plan.batch_size}: use --batch-size "
+                f"{max(len(self.images) // 2, 2)} or give more images"
+            )
+        parts = distributed.world() * plan.accumulate
+        if plan.batch_size % parts:
+            raise ValueError(
+                f"a batch of {plan.batch_size} does not divide into {parts} equal parts (processes x accumulate)"
+            )
+        self.plan, self.device, self.part = plan, device, plan.batch_size // parts
+        self.per_epoch = len(self.images) // plan.batch_size
+        self.steps = self.per_epoch * plan.epochs
+        self.views: tuple[View, ...] = view_set(
+            plan.views, plan.image_size, channels=plan.channels, mean=plan.mean, std=plan.std
+        )[: recipe.views]
+        self.order: tuple[int, np.ndarray] = (-1, np.empty(0, dtype=np.int64))
+
+    def shuffled(self, epoch: int) -> np.ndarray:
+        """The order of the images in an epoch, (N,)."""
+        if self.order[0] != epoch:
+            self.order = (epoch, np.random.default_rng([self.plan.seed, epoch]).permutation(len(self.images)))
+        return self.order[1]
+
+    def views_of(self, step: int, micro: int) -> Views:
+        """This process's part of micro-batch `micro` of `step`, rendered on the device."""
+        epoch, place = divmod(step, self.per_epoch)
+        low = (micro * distributed.world() + distributed.rank()) * self.part
+        batch = self.shuffled(epoch)[place * self.plan.batch_size :][low : low + self.part]  # (B,)
+        luck = Luck(self.plan.seed, step, self.plan.batch_size).part(low, low + self.part)
+        pixels = self.images.read(batch).to(self.device, non_blocking=True)
+        aspect = torch.from_numpy(self.images.aspect[batch])
+        crops = [render(pixels, view, luck, tag=str(n), aspect=aspect) for n, view in enumerate(self.views)]
+        labels = torch.from_numpy(self.images.labels[batch]).to(self.device)
+        index = torch.from_numpy(batch).to(self.device)
+        return Views(crops, labels, index, luck, step / self.steps)
+
+
+def one_step(
+    fabric: Fabric, wrapped: Any, optimiser: torch.optim.Optimizer, loader: Batches, step: int, accumulate: int
+) -> dict[str, Tensor]:
+    """Forward, backward and update on one batch; returns the mean of each term over this process's part."""
+    collected: dict[str, Tensor] = {}
+    for micro in range(accumulate):
+        views = loader.views_of(step, micro)
+        with fabric.no_backward_sync(wrapped, enabled=micro < accumulate - 1):
+            terms = wrapped(views)
+            fabric.backward(sum(terms.values()) / accumulate)
+        for name, value in terms.items():
+            collected[name] = collected.get(name, 0) + value.detach() / accumulate
+    optimiser.step()
+    optimiser.zero_grad(set_to_none=True)
+    return collected
+
+
+class Guard:
+    """Adds up the terms of the loss and stops at NaN or inf, on a GPU without waiting for the device at every step."""
+
+    def __init__(self, device: str) -> None:
+        self.every = CHECK if device == "cuda" else 1
+        self.waiting: list[tuple[int, dict[str, Tensor], dict[str, float]]] = []
+        self.last: dict[str, float] = {}
+
+    def see(self, step: int, terms: dict[str, Tensor], sums: dict[str, float]) -> None:
+        """Take the terms of a step; they are added to `sums` when they are looked at."""
+        self.waiting.append((step, terms, sums))
+        if len(self.waiting) >= self.every:
+            self.look()
+
+    def look(self) -> None:
+        """Look at every step that waits. Raises Broken at the first term that is not finite."""
+        for step, terms, sums in self.waiting:
+            values = dict(zip(terms, torch.stack([v.float() for v in terms.values()]).tolist(), strict=True))
+            for name, value in values.items():
+                if not math.isfinite(value):
+                    raise Broken(
+                        f"step {step}: the term {name!r} of the loss is {value}. Try a lower rate (--set rate=...), "
+                        "a longer warm-up (--set warmup=0.2) or --precision 32; the last checkpoint is from before"
+                    )
+                sums[name] = sums.get(name, 0.0) + value
+            self.last = values
+        self.waiting.clear()
+
+
+def watch(method: Method, loader: Batches) -> tuple[float, float]:
+    """RankMe and spread of the features that would be evaluated, on images spread evenly over the set."""
+    images, plan = loader.images, loader.plan
+    some = images.subset(np.linspace(0, len(images) - 1, min(WATCHED, len(images))).astype(np.int64))
+    features = embed(method.evaluated(), some, plain(plan.image_size, mean=plan.mean, std=plan.std), batch_size=128)
+    values = torch.from_numpy(features.values)
+    return monitor.rank_me(values), monitor.spread(values)
+
+
+def closed(state: State, steps: int, batch: int, now: float, watched: tuple[float, float]) -> Epoch:
+    """The record of the epoch that has just ended."""
+    terms = {name: value / steps for name, value in state.sums.items()}
+    terms["loss"] = sum(terms.values())
+    return Epoch(state.step // steps, terms, now, steps * batch / max(state.seconds, 1e-9), state.seconds, *watched)

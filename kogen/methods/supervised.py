@@ -1,0 +1,36 @@
+"""Supervised: cross-entropy on the labelled images, with the same backbone, views, budget and engine: the honest baseline."""
+
+import torch.nn.functional as F
+from torch import nn
+
+from kogen.method import Backbone, Method, Recipe, Terms, Views
+
+__all__ = ["Supervised"]
+
+
+class Supervised(Method):
+    """A linear classifier on the features of one view; only labelled images take part."""
+
+    recipe = Recipe(
+        source="plain cross-entropy; rate and weight decay as the self-supervised methods, so that only the loss differs",
+        headline="ImageNet 76.5 (ResNet-50); fine-tuned on 1 % of the labels 25.4, on 10 % 56.4 (BYOL, table 2)",
+        family="baseline",
+        views=1,
+        rate=0.12,
+        weight_decay=5e-4,
+        labels=True,
+    )
+
+    def __init__(self, backbone: Backbone, *, classes: int, images: int = 0, smoothing: float = 0.0) -> None:
+        super().__init__()
+        if classes < 2:
+            raise ValueError(
+                f"supervised training needs two classes or more, got {classes}: give --labels, or leave it out"
+            )
+        self.backbone = backbone
+        self.classifier = nn.Linear(backbone.dim, classes)
+        self.smoothing = smoothing
+
+    def forward(self, views: Views) -> Terms:
+        logits = self.classifier(self.backbone(views.crops[0])).float()  # (B, K)
+        return {"cross_entropy": F.cross_entropy(logits, views.labels, label_smoothing=self.smoothing)}

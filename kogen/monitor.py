@@ -1,0 +1,68 @@
+"""Label-free alarms while a model trains: RankMe, spread of features, a loss that is stuck. Alarms, never rankings."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import Tensor
+
+SHARE = 0.1  # of the start: RankMe or spread under this share of the untrained network's is called a collapse
+STUCK = 0.01  # relative distance to the known floor (ln K) within which a loss is called stuck
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """Something a person should look at before believing a run."""
+
+    kind: str  # rank | spread | stuck
+    epoch: int
+    text: str
+
+    def as_dict(self) -> dict[str, str | int]:
+        return asdict(self)
+
+
+def rank_me(features: Tensor) -> float:
+    """RankMe (Garrido et al. 2023, arXiv 2210.02885, eq. 1) of features (N, D), over min(N - 1, D), in (0, 1].
+
+    Singular values of the features as they are: not centred, not squared.
+    """
+    sigma = torch.linalg.svdvals(features.double().cpu())
+    p = sigma / sigma.sum().clamp_min(1e-12) + 1e-7
+    return math.exp(-(p * p.log()).sum().item()) / max(min(len(features) - 1, features.shape[1]), 1)
+
+
+def spread(features: Tensor) -> float:
+    """Mean per-feature std of L2-normalised features (N, D), times sqrt(D): near 1 spread, 0 collapsed (SimSiam, sec. 4)."""
+    unit = torch.nn.functional.normalize(features.double().cpu(), dim=1)
+    return unit.std(dim=0).mean().item() * math.sqrt(features.shape[1])
+
+
+def alarms(
+    epochs: Sequence[int],
+    ranks: Sequence[float],
+    spreads: Sequence[float],
+    losses: Sequence[float],
+    floor: float | None,
+) -> list[Alarm]:
+    """Alarms of a whole run, one of each kind at most, at the first epoch that raises it.
+
+    `ranks` and `spreads` begin with the untrained network; `losses` has no value there (nan). `floor` is the value at
+    which the loss is known to be stuck (ln of the outputs), or None.
+    """
+    found: dict[str, Alarm] = {}
+    for epoch, rank, wide, loss in zip(epochs, ranks, spreads, losses, strict=True):
+        if rank < SHARE * ranks[0]:
+            text = f"RankMe fell from {ranks[0]:.3f} to {rank:.3f}, under {SHARE:.0%} of its start"
+            found.setdefault("rank", Alarm("rank", epoch, text))
+        if wide < SHARE * spreads[0]:
+            text = f"the spread of features fell from {spreads[0]:.3f} to {wide:.3f}, under {SHARE:.0%} of its start"
+            found.setdefault("spread", Alarm("spread", epoch, text))
+        if floor is not None and epoch > 0 and abs(loss - floor) < STUCK * abs(floor):
+            found.setdefault(
+                "stuck", Alarm("stuck", epoch, f"the loss is stuck at {loss:.4f}, the value of a collapse")
+            )
+        elif floor is not None:
+            found.pop("stuck", None)  # it moved on: not stuck after all
+    return list(found.values())

@@ -1,0 +1,168 @@
+"""What was asked: a Study (the whole question) and a Plan (one run of it); frozen, validated, hashed to an id."""
+
+import hashlib
+import inspect
+import json
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from kogen import shelf
+from kogen.method import Recipe
+
+Value = bool | int | float | str
+
+
+class Plan(BaseModel):
+    """One run, fully resolved: whatever changes the weights is in here, so equal ids mean equal runs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    method: str
+    seed: int = 0
+    backbone: str = "tiny"
+    image_size: int = Field(default=32, ge=8, le=1024)
+    channels: int = 3
+    classes: tuple[str, ...] = ()
+    views: str = "natural"
+    epochs: int = Field(default=50, ge=0)
+    batch_size: int = Field(default=256, ge=2)
+    accumulate: int = Field(default=1, ge=1)
+    precision: str = "auto"
+    mean: tuple[float, ...] = (0.5,)
+    std: tuple[float, ...] = (0.25,)
+    settings: dict[str, Value] = Field(default_factory=dict)  # hyperparameters of the method and numbers of its recipe
+    weights: str = ""  # file the untrained network is replaced by (stock)
+    images: int = 0
+    data: str = ""  # digest of the training images
+    versions: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """Hash of the whole plan, 12 hex digits."""
+        return digest(self.model_dump(mode="json"))[:12]
+
+
+class Study(BaseModel):
+    """The question a study asks, as `kogen pilot` takes it and study.toml keeps it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str
+    labels: str | None = None
+    test: str | None = None
+    shifts: dict[str, str] = Field(default_factory=dict)
+    methods: tuple[str, ...] = ("byol", "simclr", "supervised", "random")
+    stock: str | None = None  # published weights on disk, a baseline more
+    seeds: int = Field(default=3, ge=1, le=100)
+    epochs: int = Field(default=50, ge=1)
+    batch_size: int = Field(default=256, ge=2)
+    accumulate: int = Field(default=1, ge=1)
+    backbone: str = "tiny"
+    image_size: int = Field(default=32, ge=8, le=1024)
+    views: str = "natural"
+    probes: tuple[str, ...] = ("linear", "knn")  # the first one decides
+    margin: float = Field(default=1.0, ge=0, le=100)  # points; the smallest difference worth money
+    precision: str = "auto"
+    max_bad: float = Field(default=0.05, ge=0, le=1)
+    settings: dict[str, dict[str, Value]] = Field(default_factory=dict)  # per method, as --set method.name=value
+    lang: str = "en"
+
+
+def read_study(path: Path) -> Study:
+    """A study from its toml file. ValueError names unknown keys with the nearest right ones, and wrong values."""
+    try:
+        asked = tomllib.loads(path.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ValueError(f"cannot read the study {path}: {error}") from error
+    return checked(Study, asked, str(path))
+
+
+def checked(kind: type[Any], asked: dict[str, Any], where: str) -> Any:
+    """`kind(**asked)`, its complaints turned into one sentence a person can act on."""
+    try:
+        made = kind(**asked)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise ValueError(f"{where}: unknown key {name!r}: {shelf.hint(name, list(kind.model_fields))}") from error
+        raise ValueError(f"{where}: {name} = {first['input']!r}: {first['msg']}") from error
+    if isinstance(made, Study):
+        check_names(made)
+    return made
+
+
+def check_names(study: Study) -> None:
+    """Every name a study uses is known, before anything loads."""
+    for method in study.methods:
+        shelf.load("methods", method)
+    for probe in study.probes:
+        shelf.load("probes", probe)
+    for method, settings in study.settings.items():
+        check_settings(method, settings)
+    if len(set(study.methods)) < len(study.methods):
+        raise ValueError(f"methods {', '.join(study.methods)}: one is named twice; name each once")
+
+
+def check_settings(method: str, settings: dict[str, Value]) -> None:
+    """ValueError for a setting that is neither a hyperparameter of the method nor a number of its recipe."""
+    known = [*hyperparameters(method), *recipe_numbers()]
+    for name in settings:
+        if name not in known:
+            raise ValueError(f"{method} has no setting {name!r}: {shelf.hint(name, known)}")
+
+
+def hyperparameters(method: str) -> dict[str, Any]:
+    """The hyperparameters of a method with their defaults: the keyword-only names of its signature."""
+    signature = inspect.signature(shelf.load("methods", method).__init__)
+    taken = {"classes", "images"}  # what the engine tells every method
+    return {
+        name: parameter.default
+        for name, parameter in signature.parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY and name not in taken
+    }
+
+
+def recipe_numbers() -> list[str]:
+    """Names of the recipe that a user may set."""
+    return ["optimiser", "rate", "weight_decay", "warmup"]
+
+
+def recipe_of(plan: Plan) -> Recipe:
+    """The method's recipe with the plan's numbers put in."""
+    recipe: Recipe = shelf.load("methods", plan.method).recipe
+    own = set(hyperparameters(plan.method))
+    chosen = {k: v for k, v in plan.settings.items() if k not in own}
+    return replace(recipe, **chosen)  # type: ignore[arg-type]
+
+
+def digest(data: Any) -> str:
+    """blake2b of the canonical JSON of `data`, hex."""
+    return hashlib.blake2b(json.dumps(data, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+def to_toml(study: Study) -> str:
+    """The study as toml that `read_study` reads back to an equal study; JSON's scalars and lists are toml's."""
+    flat, tables = [], []
+    for key, value in study.model_dump(mode="json").items():
+        if isinstance(value, dict):
+            tables.append((key, value))
+        elif value is not None:
+            flat.append(f"{key} = {json.dumps(value)}")
+    lines = flat
+    for key, value in tables:
+        nested = {k: v for k, v in value.items() if isinstance(v, dict)}
+        plain = {k: v for k, v in value.items() if not isinstance(v, dict)}
+        if plain:
+            lines += ["", f"[{key}]", *(f"{json.dumps(k)} = {json.dumps(v)}" for k, v in plain.items())]
+        for name, inner in nested.items():
+            lines += [
+                "",
+                f"[{key}.{json.dumps(name)}]",
+                *(f"{json.dumps(k)} = {json.dumps(v)}" for k, v in inner.items()),
+            ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,25 @@
+"""A teacher: a copy of a network that follows it as an exponential moving average."""
+
+import copy
+
+import torch
+from torch import nn
+
+
+def copy_of(student: nn.Module) -> nn.Module:
+    """A copy without gradients, equal to the student now."""
+    return copy.deepcopy(student).requires_grad_(False)
+
+
+@torch.no_grad()
+def follow(teacher: nn.Module, student: nn.Module, momentum: float) -> None:
+    """teacher <- momentum * teacher + (1 - momentum) * student: floats glide, integers are copied, buffers included."""
+    pairs = [*zip(teacher.parameters(), student.parameters(), strict=True)]
+    pairs += [*zip(teacher.buffers(), student.buffers(), strict=True)]
+    floats = [(t, s.detach()) for t, s in pairs if t.is_floating_point()]
+    if floats:
+        old, new = zip(*floats, strict=True)
+        torch._foreach_lerp_(list(old), list(new), 1 - momentum)
+    for mine, theirs in pairs:
+        if not mine.is_floating_point():
+            mine.copy_(theirs)
