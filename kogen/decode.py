@@ -191,11 +191,12 @@ def _claims(image: Image.Image) -> Facts:
 def _gray_palette(image: Image.Image) -> bool:
     if image.mode != "P" or image.palette is None:
         return False
-    palette = image.palette
-    colours = np.frombuffer(bytes(palette.palette), np.uint8)
-    step = len(palette.rawmode or palette.mode)
-    colours = colours[: len(colours) // step * step].reshape(-1, step)[:, :3]  # (K, 3), in any order of channels
-    return step >= 3 and bool((colours == colours[:, :1]).all())
+    values = np.frombuffer(bytes(image.palette.palette), np.uint8)
+    layout = image.palette.rawmode or image.palette.mode  # RGB, BGRX ..., or RGB;L: all red, all green, all blue
+    width = 3 if layout.endswith(";L") else len(layout)
+    values = values[: len(values) // width * width]
+    colours = values.reshape(3, -1).T if layout.endswith(";L") else values.reshape(-1, width)[:, :3]  # (K, 3)
+    return bool((colours == colours[:, :1]).all())
 
 
 def _plain(image: Image.Image) -> Image.Image:

@@ -176,10 +176,10 @@ def open_images(
         if key not in known:
             help = shelf.hint(key, known) if known else "it takes none"
             raise ValueError(f"the data source {kind!r} has no setting {key!r}: {help}")
-    shared = {"storage": storage, "name": name or os.path.splitext(os.path.basename(str(source).rstrip("/")))[0]}
-    shared = {key: value for key, value in shared.items() if key in accepted}
+    shared = {"storage": storage} if "storage" in accepted else {}
     images = function(*([what] if what else []), **settings, **shared)
-    return replace(images, name=name) if name else images
+    found = Path(os.path.abspath(what)).stem if os.path.exists(what) else images.name
+    return replace(images, name=name or found)
 
 
 def _parse(source: str) -> tuple[str, str, dict[str, Any]]:

@@ -12,78 +12,12 @@ import numpy as np
 from kogen.decode import Facts, Unreadable, as_rows, decode, facts_of, look, reasons
 
 # Files that are plainly something else are not listed; anything unknown is, so that a lost image is at least named.
-OTHER = frozenset(
-    [
-        "txt",
-        "csv",
-        "tsv",
-        "json",
-        "jsonl",
-        "ndjson",
-        "md",
-        "rst",
-        "xml",
-        "yaml",
-        "yml",
-        "toml",
-        "ini",
-        "cfg",
-        "conf",
-        "log",
-        "html",
-        "htm",
-        "css",
-        "js",
-        "py",
-        "ipynb",
-        "sh",
-        "bat",
-        "exe",
-        "dll",
-        "so",
-        "pdf",
-        "doc",
-        "docx",
-        "xls",
-        "xlsx",
-        "ppt",
-        "pptx",
-        "zip",
-        "tar",
-        "gz",
-        "tgz",
-        "bz2",
-        "xz",
-        "7z",
-        "rar",
-        "parquet",
-        "arrow",
-        "feather",
-        "npz",
-        "pt",
-        "pth",
-        "ckpt",
-        "onnx",
-        "safetensors",
-        "pkl",
-        "pickle",
-        "h5",
-        "hdf5",
-        "db",
-        "sqlite",
-        "lnk",
-        "lock",
-        "sha256",
-        "md5",
-        "mp4",
-        "avi",
-        "mov",
-        "mkv",
-        "webm",
-        "wav",
-        "mp3",
-    ]
+_OTHER = (
+    "txt csv tsv json jsonl ndjson md rst xml yaml yml toml ini cfg conf log html htm css js py ipynb sh bat exe dll "
+    "so pdf doc docx xls xlsx ppt pptx zip tar gz tgz bz2 xz 7z rar parquet arrow feather npz pt pth ckpt onnx pkl "
+    "safetensors pickle h5 hdf5 db sqlite lnk lock sha256 md5 mp4 avi mov mkv webm wav mp3"
 )
+OTHER = frozenset(_OTHER.split())
 NAMES = frozenset(["thumbs.db", "desktop.ini"])
 IMAGE = frozenset("png jpg jpeg jpe tif tiff gif bmp webp avif jp2 ppm pgm pbm pnm pcx sgi npy".split())  # noqa: SIM905
 

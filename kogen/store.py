@@ -145,9 +145,8 @@ def _tolerable(manifest: pd.DataFrame, storage: Storage) -> Layout:
     bad = manifest[manifest["position"] < 0]
     layout, _ = plan(_columns(manifest), storage.store)
     if len(bad) > storage.max_bad * len(manifest) or layout is None:
-        shown = "".join(
-            f"\n  {source}: {reason}" for source, reason in zip(bad["source"][:10], bad["reason"][:10], strict=True)
-        )
+        pairs = zip(bad["source"][:10], bad["reason"][:10], strict=True)
+        shown = "".join(f"\n  {source}: {reason}" for source, reason in pairs)
         more = f"\n  ... and {len(bad) - 10} more" if len(bad) > 10 else ""
         raise ValueError(
             f"{len(bad)} of {len(manifest)} images cannot be used, at most {storage.max_bad:.3g} of them may be "
