@@ -1,11 +1,14 @@
 """Crops: which box of each image is seen, drawn in true geometry, and its antialiased resizing to a square."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from kogen.operations import LARGE, sandwich
+
 TRIES = 10  # torchvision's RandomResizedCrop tries this often before it takes the centre
-LARGE = 4096  # pixels from which, on a CPU, resizing image by image beats products with weight matrices (measured)
 
 
 def random_boxes(
@@ -23,7 +26,7 @@ def random_boxes(
     """
     height, width = shape
     share = area[0] + (area[1] - area[0]) * tries[..., 0]  # (B, TRIES)
-    low, high = torch.tensor(ratio).log().tolist()
+    low, high = math.log(ratio[0]), math.log(ratio[1])
     wanted = torch.exp(low + (high - low) * tries[..., 1]) / aspect[:, None]  # ratio in units of the image's sides
     w = (width * (share * wanted).sqrt()).round()
     h = (height * (share / wanted).sqrt()).round()
@@ -61,8 +64,7 @@ def resample(pixels: Tensor, boxes: Tensor, size: int, flip: tuple[Tensor, Tenso
     height, width = images.shape[2:]
     rows = weights(boxes[:, 0], boxes[:, 2], height, size, flip[0]).to(images.device)  # (B, S, H)
     columns = weights(boxes[:, 1], boxes[:, 3], width, size, flip[1]).to(images.device)  # (B, S, W)
-    narrow = torch.bmm(images.flatten(1, 2), columns.transpose(1, 2)).view(len(images), -1, height, size)
-    return torch.matmul(rows[:, None], narrow).clamp_(0, 1)
+    return sandwich(rows, images, columns).clamp_(0, 1)
 
 
 def _one_by_one(pixels: Tensor, boxes: Tensor, size: int, flip: tuple[Tensor, Tensor]) -> Tensor:
@@ -87,12 +89,12 @@ def weights(start: Tensor, length: Tensor, total: int, size: int, flip: Tensor) 
     target = torch.arange(size)[:, None] + 0.5  # (S, 1)
     target = torch.where(flip[:, None, None], size - target, target)
     source = torch.arange(total) - start[:, None, None]  # (B, 1, T), counted within the box
-    x = ((source + 0.5 - target * scale) / stretch).abs()
-    near = (1.5 * x - 2.5) * x * x + 1
-    far = ((-0.5 * x + 2.5) * x - 4) * x + 2
-    value = torch.where(x < 1, near, torch.where(x < 2, far, 0.0))
-    value = torch.where((source >= 0) & (source < length[:, None, None]), value, 0.0)
-    return value / value.sum(2, keepdim=True)
+    beyond = (-source).clamp(min=0) + (source + 1 - length[:, None, None]).clamp(min=0)  # 0 within the box
+    x = ((source + 0.5) / stretch - target * (scale / stretch)).abs_().add_(2 * beyond).clamp_(max=2)  # (B, S, T)
+    inner = (1 - x).clamp_(min=0)
+    value = x.mul(-0.5).add_(2.5).mul_(x).sub_(4).mul_(x).add_(2)  # the outer piece of the cubic, 0 at 2
+    value.add_(inner.square().mul_(1 - 2 * inner))  # what the inner piece, below 1, has more
+    return value.div_(value.sum(2, keepdim=True))
 
 
 def unit(pixels: Tensor) -> Tensor:

@@ -1,7 +1,9 @@
 """Augmentation as data: a View says what may happen, a Luck what does, `render` makes it, batched and on the device."""
 
-import hashlib
 import math
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -10,46 +12,12 @@ from torch import Tensor
 
 from kogen import operations as ops
 from kogen.crop import TRIES, centre_boxes, random_boxes, resample
+from kogen.luck import Luck
 from kogen.shelf import hint
 
 CACHE = 2**17  # values worked on at once on a CPU, so that they stay in its cache (measured)
 MEMORY = 2**27  # and on a GPU
 DTYPES = (torch.uint8, torch.uint16, torch.float16, torch.bfloat16, torch.float32, torch.float64)
-
-
-@dataclass(frozen=True)
-class Luck:
-    """All chance of one optimiser step, for the images `start` to `stop` of a batch of `total`.
-
-    Every draw is a pure function of (seed, step, tag) made for the whole batch, of which this part is returned:
-    so N processes draw what one would, and nothing has to be saved to resume.
-    """
-
-    seed: int
-    step: int
-    total: int
-    start: int = 0
-    stop: int = -1  # -1: to the end
-
-    def __len__(self) -> int:
-        return (self.total if self.stop < 0 else self.stop) - self.start
-
-    def part(self, start: int, stop: int) -> "Luck":
-        """The luck of images `start` to `stop` of this part."""
-        return replace(self, start=self.start + start, stop=self.start + stop)
-
-    def generator(self, tag: str) -> torch.Generator:
-        """A CPU generator seeded from (seed, step, tag)."""
-        digest = hashlib.blake2b(f"{self.seed}/{self.step}/{tag}".encode(), digest_size=8).digest()
-        return torch.Generator().manual_seed(int.from_bytes(digest, "little") >> 1)
-
-    def uniform(self, tag: str, *shape: int) -> Tensor:
-        """Uniform draws in [0, 1), (B, *shape), float32, on the CPU."""
-        return torch.rand(self.total, *shape, generator=self.generator(tag))[self.start :][: len(self)]
-
-    def normal(self, tag: str, *shape: int) -> Tensor:
-        """Standard normal draws, (B, *shape), float32, on the CPU."""
-        return torch.randn(self.total, *shape, generator=self.generator(tag))[self.start :][: len(self)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,21 +84,43 @@ Chance = dict[str, Tensor]
 
 
 def render(pixels: Tensor, view: View, luck: Luck, *, tag: str, aspect: Tensor | None = None) -> Tensor:
-    """One view of each image, (B, C, H, W) uint8, uint16 or float in [0, 1] to (B, C, S, S) float32, on their device.
+    """One view of each image: (B, C, H, W) uint8, uint16 or float in [0, 1] to (B, C, S, S) float32, on their device.
 
-    `tag` tells the views of one step apart. `aspect` (B,) is the true width / height where the stored image is squeezed.
+    `tag` tells the views of one step apart. `aspect` (B,) is the true width / height where stored images are squeezed.
     ValueError where pixels, luck, aspect and view do not fit together.
     """
     check(pixels, view, luck, aspect)
     height, width = pixels.shape[2:]
     aspect = torch.full((len(pixels),), width / height) if aspect is None else aspect.detach().cpu().float()
-    chance = draw(view, luck, tag, aspect, (height, width))
     out = torch.empty(len(pixels), pixels.shape[1], view.size, view.size, device=pixels.device)
-    step = max(1, (CACHE if pixels.device.type == "cpu" else MEMORY) // max(out[:1].numel(), pixels[:1].numel()))
-    for start in range(0, len(pixels), step):
-        part = slice(start, start + step)
-        out[part] = develop(pixels[part], view, {name: values[part] for name, values in chance.items()})
+    on_cpu = pixels.device.type == "cpu"
+    step = max(1, (CACHE if on_cpu else MEMORY) // max(out[:1].numel(), pixels[:1].numel()))
+    with serial_threads(torch.get_num_threads()) as pool:
+        chance = pool.submit(draw, view, luck, tag, aspect, (height, width)).result()
+
+        def work(start: int) -> None:
+            part = slice(start, start + step)
+            out[part] = develop(pixels[part], view, {name: values[part] for name, values in chance.items()})
+
+        for _ in (pool.map if on_cpu else map)(work, range(0, len(pixels), step)):
+            pass
     return out
+
+
+@contextmanager
+def serial_threads(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads in each of which torch works alone.
+
+    Torch splits single operations over threads that wait for each other spinning: at this size that costs more than it
+    saves, even for a thousand roots or logarithms, and lames every other thread. How many threads torch uses belongs to
+    the calling thread; what it leaves behind, the default for threads to come, is put back.
+    """
+    default = torch.get_num_threads()
+    with ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        try:
+            yield pool
+        finally:
+            torch.set_num_threads(default)
 
 
 def check(pixels: Tensor, view: View, luck: Luck, aspect: Tensor | None) -> None:
@@ -138,13 +128,14 @@ def check(pixels: Tensor, view: View, luck: Luck, aspect: Tensor | None) -> None
     demand(pixels.ndim == 4 and pixels.numel() > 0, "pixels (B, C, H, W), none of them 0", tuple(pixels.shape))
     demand(len(luck) == len(pixels), f"the luck of {len(pixels)} images, as many as there are pixels", len(luck))
     demand(aspect is None or aspect.shape == pixels.shape[:1], "one aspect for each image", aspect)
-    demand(
-        view.mean is None or len(view.mean) == pixels.shape[1], f"{pixels.shape[1]} values of mean and std", view.mean
-    )
+    channels = pixels.shape[1]
+    demand(view.mean is None or len(view.mean) == channels, f"mean and std for {channels} channels", view.mean)
     demand(pixels.dtype in DTYPES, "pixels of uint8, uint16 or float; convert them first", pixels.dtype)
     if pixels.is_floating_point():
         low, high = pixels.aminmax()
-        demand(low >= 0 and high <= 1, "float pixels in [0, 1], not yet normalised", (float(low), float(high)))
+        demand(
+            bool(low >= 0) and bool(high <= 1), "float pixels in [0, 1], not yet normalised", (float(low), float(high))
+        )
 
 
 def draw(view: View, luck: Luck, tag: str, aspect: Tensor, shape: tuple[int, int]) -> Chance:
@@ -157,9 +148,8 @@ def draw(view: View, luck: Luck, tag: str, aspect: Tensor, shape: tuple[int, int
     if view.crop is not None:
         tries, place = uniform("box", TRIES, 2), uniform("place", 2)
         chance["box"] = random_boxes(tries, place, aspect, shape, view.crop, view.ratio)
-    chance |= {
-        name: uniform(name) < getattr(view, name) for name in ("flip", "flip_vertical", "gray", "blur", "solarize")
-    }
+    for name in ("flip", "flip_vertical", "gray", "blur", "solarize"):
+        chance[name] = uniform(name) < getattr(view, name)
     if view.quarter_turns:
         chance["turns"] = (uniform("turns") * 4).long()
     if view.rotate:
@@ -167,14 +157,12 @@ def draw(view: View, luck: Luck, tag: str, aspect: Tensor, shape: tuple[int, int
     if view.light:
         chance |= {"light": view.light * uniform("light"), "direction": 2 * math.pi * uniform("direction")}
     if view.jitter:
+        same = torch.tensor([1.0, 1.0, 1.0, 0.0])
         strength = torch.tensor([view.brightness, view.contrast, view.saturation, view.hue])
-        low = torch.tensor([1.0, 1.0, 1.0, 0.0]) - strength
-        low[:3].clamp_(min=0)
-        high = torch.tensor([1.0, 1.0, 1.0, 0.0]) + strength
-        factors = low + (high - low) * uniform("factors", 4)
-        idle = uniform("jitter") >= view.jitter
-        factors[idle] = torch.tensor([1.0, 1.0, 1.0, 0.0])
-        chance |= {"factors": factors, "order": uniform("order", 4).argsort(1)}
+        low = torch.maximum(same - strength, torch.tensor([0.0, 0.0, 0.0, -0.5]))
+        factors = low + (same + strength - low) * uniform("factors", 4)
+        happens = uniform("jitter") < view.jitter
+        chance |= {"factors": torch.where(happens[:, None], factors, same), "order": uniform("order", 4).argsort(1)}
     if view.blur:
         chance["sigma"] = view.sigma[0] + (view.sigma[1] - view.sigma[0]) * uniform("sigma")
     if view.noise:
@@ -221,9 +209,9 @@ def view_set(
     """A ready-made pair of views: `natural`, `inspection` or `gentle`. ValueError for another name, with the nearest.
 
     natural: BYOL's two (Grill et al. 2020, appendix B). Up to 64 pixels the crop keeps at least a fifth of the area and
-        nothing is blurred, as is usual for CIFAR-size images: less than that shows no object, and a blur of sigma 2 no edge.
-    inspection: for gray or coloured surfaces where a defect is small: a crop of at least 60 %, flips, quarter turns, noise
-        and light instead of hue, saturation and solarization; no blur that wipes a scratch away.
+        nothing is blurred, as is usual for CIFAR-size images: a smaller crop shows no object, a blur of sigma 2 no edge.
+    inspection: for surfaces, gray or coloured, where a defect is small: a crop of at least 60 %, flips, quarter turns,
+        noise and light instead of hue, saturation and solarization; no blur that wipes a scratch away.
     gentle: crop, flip and a little brightness and contrast: where colour and scale carry the label.
     """
     common = View(size=size, mean=mean, std=std, flip=0.5)
@@ -258,5 +246,5 @@ def plain(
     mean: tuple[float, ...] | None = None,
     std: tuple[float, ...] | None = None,
 ) -> View:
-    """The view for evaluation: the whole image, or a centred square with share `crop` of the shorter side (often .875)."""
+    """The view for evaluation: the whole image, or a centred square with share `crop` of the shorter side (.875)."""
     return View(size=size, centre=crop, mean=mean, std=std)

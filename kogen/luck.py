@@ -1,0 +1,42 @@
+"""Luck: all chance of a step as a pure function of (seed, step, tag), the same however a batch is divided."""
+
+import hashlib
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Luck:
+    """All chance of one optimiser step, for the images `start` to `stop` of a batch of `total`.
+
+    Every draw is a pure function of (seed, step, tag) made for the whole batch, of which this part is returned:
+    so N processes draw what one would, and nothing has to be saved to resume.
+    """
+
+    seed: int
+    step: int
+    total: int
+    start: int = 0
+    stop: int = -1  # -1: to the end
+
+    def __len__(self) -> int:
+        return (self.total if self.stop < 0 else self.stop) - self.start
+
+    def part(self, start: int, stop: int) -> "Luck":
+        """The luck of images `start` to `stop` of this part."""
+        return replace(self, start=self.start + start, stop=self.start + stop)
+
+    def generator(self, tag: str) -> torch.Generator:
+        """A CPU generator seeded from (seed, step, tag)."""
+        digest = hashlib.blake2b(f"{self.seed}/{self.step}/{tag}".encode(), digest_size=8).digest()
+        return torch.Generator().manual_seed(int.from_bytes(digest, "little") >> 1)
+
+    def uniform(self, tag: str, *shape: int) -> Tensor:
+        """Uniform draws in [0, 1), (B, *shape), float32, on the CPU."""
+        return torch.rand(self.total, *shape, generator=self.generator(tag))[self.start :][: len(self)]
+
+    def normal(self, tag: str, *shape: int) -> Tensor:
+        """Standard normal draws, (B, *shape), float32, on the CPU."""
+        return torch.randn(self.total, *shape, generator=self.generator(tag))[self.start :][: len(self)]
