@@ -1,0 +1,85 @@
+"""Resampling a sheet: the one matrix of paired bootstraps, max-T over its pairs, and sign flips of cluster sums."""
+
+import zlib
+
+import numpy as np
+from scipy.stats import norm
+
+from kogen.statistics._margins import Pairwise
+from kogen.statistics._sheet import Sheet
+
+CELLS = 4_000_000  # how many weights are held at once: 16 MB of them, 32 MB of indices
+
+
+def generator(seed: int, sheet: Sheet, purpose: str) -> np.random.Generator:
+    """The chance of one purpose on one data set: the same in every statistic that asks with the same seed."""
+    return np.random.default_rng([seed, zlib.crc32(sheet.dataset.encode()), zlib.crc32(purpose.encode())])
+
+
+def bootstraps(sheet: Sheet, draws: int, seed: int) -> np.ndarray:
+    """Accuracies (draws, k), 0-1, of models on resampled clusters, all models on the same ones.
+
+    With several runs each model's accuracy also moves by a normal draw with the variance that luck of training gives
+    its mean: drawing 2 to 5 runs with replacement would give (S - 1) / S of it, and count the rest's noise thrice
+    (Owen 2007, Ann. Appl. Stat. 1, 386-411). With clusters deviations grow by sqrt(G / (G - 1)), for the same reason.
+    """
+    if draws < 1:
+        raise ValueError(f"draws must be at least 1, came {draws}: 5000 is the usual number")
+    rng, groups = generator(seed, sheet, "items"), sheet.clusters
+    table = np.column_stack([sheet.sums, sheet.sizes]).astype(np.float32)  # (G, k + 1)
+    found = []
+    for start in range(0, draws, step := max(CELLS // groups, 1)):
+        rows = min(step, draws - start)
+        picks = rng.integers(0, groups, size=(rows, groups)) + groups * np.arange(rows)[:, None]
+        weight = np.bincount(picks.ravel(), minlength=rows * groups).reshape(rows, groups)
+        total = (weight.astype(np.float32) @ table).astype(np.float64)  # (rows, k + 1)
+        found.append(total[:, :-1] / total[:, -1:])
+    sample = np.concatenate(found)
+    if groups < sheet.n:
+        sample = sheet.accuracy + np.sqrt(groups / (groups - 1)) * (sample - sheet.accuracy)
+    if sheet.luck.any():
+        sample += np.sqrt(sheet.luck) * generator(seed, sheet, "seeds").standard_normal(sample.shape)
+    return np.round(sample, 9)  # what differs by rounding alone is a tie
+
+
+def critical(sample: np.ndarray, pairs: Pairwise, level: float = 0.95) -> float:
+    """Max-T's criterion for all pairs at once, as a normal quantile; never easier than for one pair alone.
+
+    The `level` quantile of max over pairs of |d* - d| / se (Westfall and Young 1993, Resampling-Based
+    Multiple Testing).
+    """
+    single = float(norm.isf((1 - level) / 2))
+    k = sample.shape[1]
+    if k < 2:
+        return single
+    moved = sample - pairs.sheet.accuracy  # (draws, k)
+    largest = np.zeros(len(sample))
+    for i in range(k - 1):
+        apart = np.abs(moved[:, i : i + 1] - moved[:, i + 1 :]) / pairs.error[i, i + 1 :]
+        largest = np.maximum(largest, apart.max(axis=1))
+    return max(float(np.quantile(largest, level)), single)
+
+
+def beats(pairs: Pairwise, criterion: float) -> np.ndarray:
+    """Who beats whom with all pairs judged together, (k, k) bool: i beats j."""
+    return pairs.middle - pairs.half(float(norm.sf(criterion))) > 0
+
+
+def flips(sheet: Sheet, draws: int, seed: int) -> np.ndarray:
+    """p values (k, k) of the paired permutation test: each cluster swaps the two models' names or does not.
+
+    The share of random sign flips of the cluster sums that part the models as far as observed, itself counted.
+    """
+    rng, groups, k = generator(seed, sheet, "flips"), sheet.clusters, len(sheet.models)
+    table = sheet.sums.astype(np.float32)
+    total = sheet.sums.sum(axis=0)
+    observed = np.abs(total[:, None] - total[None, :]) - 1e-3  # sums move in steps of 1 / seeds: this is rounding only
+    count = np.ones((k, k))
+    for start in range(0, draws, step := max(CELLS // groups, 1)):
+        rows = min(step, draws - start)
+        bits = np.frombuffer(rng.bytes((rows * groups + 7) // 8), dtype=np.uint8)
+        sign = np.unpackbits(bits, count=rows * groups).reshape(rows, groups).astype(np.float32) * 2 - 1
+        swapped = (sign @ table).astype(np.float64)  # (rows, k)
+        for i in range(k):
+            count[i] += (np.abs(swapped[:, i : i + 1] - swapped) >= observed[i]).sum(axis=0)
+    return count / (draws + 1)

@@ -1,0 +1,160 @@
+"""Sheet: the checked predictions of one data set as a matrix of items by models, seeds averaged within the item."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+COLUMNS = ("model", "dataset", "seed", "item", "correct")
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What every statistic of one data set is made from; models stand best first.
+
+    A run that repeats another run of its model item for item is the same training: it adds weight to the mean and no
+    evidence about the luck of training, so that a copied seed cannot create significance.
+    """
+
+    dataset: str
+    models: tuple[str, ...]  # k
+    values: np.ndarray  # (n, k) share of seeds that were right, 0-1
+    cluster: np.ndarray  # (n,) int, 0 .. G-1
+    sums: np.ndarray  # (G, k) values summed over each cluster
+    sizes: np.ndarray  # (G,) items in each cluster
+    runs: np.ndarray  # (k,) distinct runs of each model
+    seed_sd: np.ndarray  # (k,) sd of accuracy over runs, 0-1; nan for one run
+    seed_variance: np.ndarray  # (k,) variance of the mean over runs as observed; 0 for one run
+    luck: np.ndarray  # (k,) the same without the part that the finite items explain, never below 0
+
+    @property
+    def n(self) -> int:
+        return len(self.values)
+
+    @property
+    def clusters(self) -> int:
+        return len(self.sizes)
+
+    @property
+    def accuracy(self) -> np.ndarray:
+        """Share of items right, (k,), 0-1."""
+        return self.values.mean(axis=0)
+
+    @property
+    def simple(self) -> bool:
+        """One run of each model and items that stand alone: the textbook case, with textbook formulas."""
+        return self.clusters == self.n and bool((self.runs == 1).all())
+
+
+def sheets(predictions: pd.DataFrame) -> Iterator[Sheet]:
+    """One sheet per data set, sorted by name.
+
+    Raises ValueError for missing columns, no rows, empty cells, values other than 0 and 1, several protocols, repeated
+    (model, dataset, seed, item) rows, items that some runs lack, an item in two clusters, a single cluster.
+    """
+    check(predictions)
+    for dataset, part in predictions.groupby("dataset", sort=True, observed=True):
+        yield sheet(str(dataset), part)
+
+
+def check(predictions: pd.DataFrame) -> None:
+    """Refuse, with the reason, a table from which no statistic can be made."""
+    missing = [name for name in COLUMNS if name not in predictions]
+    if missing:
+        raise ValueError(f"predictions need the columns {', '.join(COLUMNS)}; missing: {', '.join(missing)}")
+    if not len(predictions):
+        raise ValueError("the predictions have no rows: evaluate at least one model on at least one image first")
+    for name in COLUMNS:
+        if empty := np.count_nonzero(predictions[name].isna()):
+            raise ValueError(f"the column {name!r} is empty in {empty} rows: fill these cells or leave the rows out")
+    values = np.asarray(predictions["correct"])
+    odd = values[~np.isin(values, (0, 1))]
+    if len(odd):
+        raise ValueError(f"'correct' must be 0 or 1, came {odd[0]} and {len(odd) - 1} more: map it to 0 and 1")
+    protocols = sorted(map(str, np.unique(predictions["protocol"]))) if "protocol" in predictions else []
+    if len(protocols) > 1:
+        found = ", ".join(protocols)
+        raise ValueError(f"predictions mix the protocols {found}: choose the rows of one protocol first")
+
+
+def sheet(dataset: str, part: pd.DataFrame) -> Sheet:
+    """The sheet of one data set from its rows."""
+    run, runs = pd.factorize(pd.MultiIndex.from_arrays([part["model"], part["seed"]]), sort=True)
+    item, labels = pd.factorize(part["item"], sort=True)
+    items = np.asarray(labels)  # (n,)
+    complete(dataset, run, list(runs), item, items)
+    right = np.zeros((len(runs), len(items)))
+    right[run, item] = part["correct"].to_numpy(dtype=np.float64)  # (runs, n)
+    cluster = clusters(dataset, part, item, items)  # (n,)
+    sizes = np.bincount(cluster)
+    of = np.array([str(model) for model, _ in runs])
+    found = [(name, *average(right[of == name], cluster, sizes)) for name in dict.fromkeys(of)]
+    found.sort(key=lambda each: (-round(each[1].mean(), 12), each[0]))  # best first; equals by name
+    names, means, distinct, sd, variance, luck = zip(*found, strict=True)
+    values = np.stack(means, axis=1)  # (n, k)
+    sums = np.stack([np.bincount(cluster, weights=column) for column in means], axis=1)  # (G, k)
+    rest = (np.array(column, dtype=np.float64) for column in (sd, variance, luck))
+    return Sheet(dataset, names, values, cluster, sums, sizes, np.array(distinct), *rest)
+
+
+def complete(dataset: str, run: np.ndarray, runs: list, item: np.ndarray, items: np.ndarray) -> None:
+    """Every run must have every item once."""
+    seen = np.bincount(run * len(items) + item, minlength=len(runs) * len(items)).reshape(len(runs), -1)
+    if (seen > 1).any():
+        where = np.argwhere(seen > 1)
+        (model, seed), name = runs[where[0, 0]], items[where[0, 1]]
+        raise ValueError(
+            f"{len(where)} rows repeat (model, dataset, seed, item), first ({model}, {dataset}, {seed}, {name}): "
+            "keep one row for each"
+        )
+    if (seen == 0).any():
+        lost = np.flatnonzero((seen == 0).any(axis=0))
+        model, seed = runs[int((seen == 0).any(axis=1).argmax())]
+        examples = ", ".join(str(name) for name in items[lost[:3]])
+        raise ValueError(
+            f"items do not match on {dataset!r}: {len(lost)} of {len(items)} are missing from some run, as {examples} "
+            f"(model {model}, seed {seed}): compare models on the same images, or evaluate the missing ones"
+        )
+
+
+def clusters(dataset: str, part: pd.DataFrame, item: np.ndarray, items: np.ndarray) -> np.ndarray:
+    """The cluster of each item as a code, (n,) int; an item without one stands for itself."""
+    if "cluster" not in part:
+        return np.arange(len(items))
+    names = part["cluster"].astype(object).where(part["cluster"].notna(), part["item"].astype(object))
+    code, labels = pd.factorize(names, sort=True)
+    cluster = np.zeros(len(items), dtype=np.int64)
+    cluster[item] = code
+    torn = np.unique(item[cluster[item] != code])
+    if len(torn):
+        raise ValueError(
+            f"{len(torn)} items of {dataset!r} are in two clusters, e.g. {items[torn[0]]}: give each one cluster"
+        )
+    if len(labels) == 1 < len(items):
+        raise ValueError(
+            f"all {len(items)} items of {dataset!r} are in the one cluster {labels[0]!r}: nothing says how clusters "
+            "differ; give at least 2, or leave the column 'cluster' out"
+        )
+    return cluster
+
+
+def average(right: np.ndarray, cluster: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, int, float, float, float]:
+    """Mean (n,) over runs (S, n), distinct runs, sd over runs, variance of the mean over runs, and its part of luck.
+
+    Crossed random effects: accuracy of run s on item i = overall + run + item + rest. The variance between run means
+    holds run and rest / n; the rest is measured inside the table (clusters summed first) and taken off.
+    """
+    runs, copies = np.unique(right, axis=0, return_counts=True)  # (D, n), (D,)
+    weight = copies / copies.sum()
+    mean = weight @ runs
+    if len(runs) == 1:
+        return mean, 1, np.nan, 0.0, 0.0
+    spread = len(runs) / (len(runs) - 1)
+    each = runs.mean(axis=1)  # (D,)
+    variance = spread * float(weight @ (each - mean.mean()) ** 2)
+    rest = runs - mean - (each - mean.mean())[:, None]  # (D, n)
+    sums = np.stack([np.bincount(cluster, weights=row) for row in rest])  # (D, G)
+    noise = spread * len(sizes) / (len(sizes) - 1) * float(weight @ (sums**2).sum(axis=1)) / len(mean) ** 2
+    share = float((weight**2).sum())  # 1 / D for runs that weigh the same
+    return mean, len(runs), variance**0.5, variance * share, max(variance - noise, 0.0) * share

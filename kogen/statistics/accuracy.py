@@ -1,0 +1,60 @@
+"""Accuracy of each model on each set, with an interval for the images and for the luck of training."""
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from kogen.statistics._margins import reach, wilson
+from kogen.statistics._sheet import Sheet, sheets
+
+__all__ = ["accuracy"]
+
+
+def accuracy(predictions: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
+    """Accuracy, mean over items of the mean over seeds, of every model on every data set.
+
+    Input: predictions of one protocol (model, dataset, seed, item, correct[, cluster]).
+    Output: model, dataset, n, value, lo, hi, seed_sd; in points (0-100); seed_sd null for one run.
+    Definition: one run and independent items have Wilson's interval. Otherwise Wilson's interval on the effective
+    number of items: how many independent ones would leave the variance measured between clusters and, with several
+    runs, between runs (crossed components, quantiles of their own degrees of freedom).
+    Source: Wilson (1927); effective size: Korn and Graubard (1998, Survey Methodology 24); Dean and Pagano (2015,
+    J. Surv. Stat. Methodol. 3). A percentile bootstrap of clusters and seeds covers less: docs/coverage.md.
+    Assumes: clusters independent draws from those to come, runs independent trainings. One run: the interval is for
+    this trained network, and says nothing of the next training. Two runs: hardly a measure of luck; take 3 or more.
+    Raises ValueError for tables that are incomplete or contradict themselves.
+    """
+    found = [rows(sheet, level) for sheet in sheets(predictions)]
+    return pd.concat(found, ignore_index=True)
+
+
+def rows(sheet: Sheet, level: float) -> pd.DataFrame:
+    """The rows of one data set, best model first."""
+    share, n = sheet.accuracy, sheet.n
+    lo, hi = wilson(share, effective(sheet, level), level)
+    return pd.DataFrame(
+        {
+            "model": sheet.models,
+            "dataset": sheet.dataset,
+            "n": n,
+            "value": 100 * share,
+            "lo": 100 * lo,
+            "hi": 100 * hi,
+            "seed_sd": 100 * sheet.seed_sd,
+        }
+    )
+
+
+def effective(sheet: Sheet, level: float) -> np.ndarray:
+    """How many independent items say as much as this sheet about each model, (k,)."""
+    share, n, groups = sheet.accuracy, sheet.n, sheet.clusters
+    single = (sheet.runs == 1) & (groups == n)
+    if single.all():
+        return np.full(len(share), float(n))
+    apart = sheet.sums - share * sheet.sizes[:, None]  # (G, k)
+    items = (apart**2).sum(axis=0) / n**2 * groups / max(groups - 1, 1)
+    half = reach(items, sheet.luck, np.maximum(sheet.runs - 1, 1), sheet, (1 - level) / 2)
+    spread = share * (1 - share) * norm.isf((1 - level) / 2) ** 2
+    # all right or all wrong shows no spread: each cluster then counts as one item
+    count = np.divide(spread, half**2, out=np.full(len(share), float(groups)), where=(half > 1e-9) & (spread > 1e-12))
+    return np.where(single, float(n), count)

@@ -1,0 +1,33 @@
+"""Winner's curse: by how much the accuracy of the model that was picked flatters it."""
+
+import numpy as np
+import pandas as pd
+
+from kogen.statistics._bootstrap import bootstraps
+from kogen.statistics._sheet import Sheet, sheets
+
+__all__ = ["optimism"]
+
+
+def optimism(predictions: pd.DataFrame, *, draws: int = 5000, seed: int = 0) -> pd.DataFrame:
+    """The optimism of the best model's accuracy on each data set, because it was picked for it.
+
+    Input: predictions of one protocol. Output: dataset, model (the one picked), value, optimism; points.
+    Definition: mean over bootstraps of (p* of the best in the bootstrap - p, on all items, of that same model).
+    Source: bootstrap optimism, Efron (1983, JASA 78, 316-331). Assumes: as `accuracy`.
+    Raises ValueError for tables that are incomplete or contradict themselves.
+    """
+    return pd.DataFrame([row(sheet, draws, seed) for sheet in sheets(predictions)])
+
+
+def row(sheet: Sheet, draws: int, seed: int) -> dict[str, object]:
+    """The row of one data set."""
+    sample = bootstraps(sheet, draws, seed)  # (draws, k)
+    picked = sample.argmax(axis=1)
+    gain = float((sample[np.arange(draws), picked] - sheet.accuracy[picked]).mean())
+    return {
+        "dataset": sheet.dataset,
+        "model": sheet.models[0],
+        "value": 100 * float(sheet.accuracy[0]),
+        "optimism": 100 * gain,
+    }

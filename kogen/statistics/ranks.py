@@ -1,0 +1,46 @@
+"""Ranks that the data can stand for: the chance to be best, the expected rank, and a simultaneous rank interval."""
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
+
+from kogen.statistics._bootstrap import beats, bootstraps, critical
+from kogen.statistics._margins import pairwise
+from kogen.statistics._sheet import Sheet, sheets
+
+__all__ = ["ranks"]
+
+
+def ranks(predictions: pd.DataFrame, *, draws: int = 5000, seed: int = 0) -> pd.DataFrame:
+    """Where each model may stand on each data set, best model first.
+
+    Input: predictions of one protocol.
+    Output: dataset, model, p_best (0-1; ties share), expected_rank, rank_lo, rank_hi, top (rank_lo is 1).
+    Definition: one matrix of paired bootstraps (clusters, and luck of training where several runs show it) gives p_best
+    and expected_rank. Max-T over all pairs gives who beats whom, 5 % for the whole set of pairs; the rank interval is
+    [1 + number that beat the model, k - number it beats]. The same seed gives the same comparisons as `paired`: there a
+    pair is `better` or `small` exactly where here the first beats the second.
+    Source: Westfall and Young (1993) for max-T; rank intervals: Mohamad, Goeman, van Zwet (2019, Stat. Med. 38).
+    Assumes: as `accuracy`. Raises ValueError for tables that are incomplete or contradict themselves.
+    """
+    return pd.concat([rows(sheet, draws, seed) for sheet in sheets(predictions)], ignore_index=True)
+
+
+def rows(sheet: Sheet, draws: int, seed: int) -> pd.DataFrame:
+    """The rows of one data set."""
+    sample = bootstraps(sheet, draws, seed)  # (draws, k)
+    pairs = pairwise(sheet)
+    over = beats(pairs, critical(sample, pairs))  # (k, k)
+    best = sample == sample.max(axis=1, keepdims=True)
+    lowest = 1 + over.sum(axis=0)
+    return pd.DataFrame(
+        {
+            "dataset": sheet.dataset,
+            "model": sheet.models,
+            "p_best": (best / best.sum(axis=1, keepdims=True)).mean(axis=0),
+            "expected_rank": rankdata(-sample, axis=1).mean(axis=0),
+            "rank_lo": lowest,
+            "rank_hi": len(sheet.models) - over.sum(axis=1),
+            "top": np.equal(lowest, 1),
+        }
+    )
