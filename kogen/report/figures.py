@@ -30,7 +30,12 @@ def forest(verdict: dict[str, Any], dataset: str, lang: str) -> Figure:
         {**band, "x0": -verdict["margin"], "x1": verdict["margin"], "fillcolor": ink("tint")},
         {**band, "type": "line", "x0": 0, "x1": 0, "line": {"color": ink("accent"), "width": 2}},
     ]
-    ticks = {"tickvals": places, "ticktext": [label(row["model"]) for row in rows], "showgrid": False}
+    ticks = {
+        "ticklabelstandoff": 6,
+        "tickvals": places,
+        "ticktext": [label(row["model"]) for row in rows],
+        "showgrid": False,
+    }
     said = "; ".join(f"{clean(row['model'])} {value}" for row, value in zip(rows, numbers, strict=True))
     alt = say(lang, "a_forest", dataset=dataset, model=verdict["bet"]["model"], list="") + said
     look = layout(
@@ -51,14 +56,18 @@ def forest(verdict: dict[str, Any], dataset: str, lang: str) -> Figure:
 
 def dot(row: dict[str, Any], y: float, low: float, high: float, colour: str, lang: str) -> dict[str, Any]:
     """The estimate of one row: hollow for a baseline, an arrow at the edge where it lies beyond the scale."""
-    inside = min(max(row["difference"], low), high)
-    beyond = "" if inside == row["difference"] else "triangle-left" if inside == low else "triangle-right"
+    edge = 0.04 * (high - low)  # an arrow stands inside the frame, clear of the names
+    x, symbol = row["difference"], "circle"
+    if x < low:
+        x, symbol = low + edge, "triangle-left"
+    elif x > high:
+        x, symbol = high - edge, "triangle-right"
     hollow = {"color": ink("paper"), "line": {"color": colour, "width": 2}}
     look = hollow if row["baseline"] else {"color": colour}
     ends = say(lang, "to", lo=row["lo"], hi=row["hi"])
     told = f"{label(row['model'], 40)}: {number(row['difference'], sign=True)} ({ends})"
-    marker = {"size": 10, "symbol": beyond or "circle", **look}
-    return trace([inside], [y], mode="markers", marker=marker, hoverinfo="text", hovertext=[told], cliponaxis=False)
+    marker = {"size": 10, "symbol": symbol, **look}
+    return trace([x], [y], mode="markers", marker=marker, hoverinfo="text", hovertext=[told], cliponaxis=False)
 
 
 def differences(verdict: dict[str, Any], dataset: str) -> list[dict[str, Any]]:
@@ -79,18 +88,18 @@ def differences(verdict: dict[str, Any], dataset: str) -> list[dict[str, Any]]:
 
 def scale(verdict: dict[str, Any]) -> tuple[float, float]:
     """Ends of the axis that all forests share, so that they can be compared; outliers must not squeeze the rest."""
-    rows = [row for dataset in verdict["order"] for row in differences(verdict, dataset)]
+    rows = [row for dataset in verdict["sets"] for row in differences(verdict, dataset)]
     ends = [end for row in rows for end in (row["lo"], row["difference"], row["hi"]) if end is not None] or [0.0]
     limit = max(FAR * median(abs(end) for end in ends), 3 * verdict["margin"], 0.5)
     band = 1.3 * verdict["margin"]
     low, high = min(max(min(ends), -limit), -band), max(min(max(ends), limit), band)
-    room = 0.04 * (high - low)
+    room = 0.06 * (high - low)
     return low - room, high + room
 
 
 def slope(verdict: dict[str, Any], lang: str) -> Figure:
     """Accuracy of each model from the reference set to the others, one line a model."""
-    sets = list(verdict["roles"])
+    sets = verdict["sets"]
     bet = verdict["bet"]["model"]
     cells = {(row["model"], row["dataset"]): row for row in verdict["accuracy"]}
     lines = {m: [cells.get((m, name), {}).get("value") for name in sets] for m in verdict["order"][sets[0]]}

@@ -105,7 +105,7 @@ def told(verdict: dict[str, Any], part: str, lang: str) -> list[str]:
 
 def draw(verdict: dict[str, Any], training: dict[str, pd.DataFrame], lang: str) -> dict[str, Figure]:
     """All figures of the page by the id of their place; what has no data is left out."""
-    sets, bet = list(verdict["roles"]), verdict["bet"]["model"]
+    sets, bet = verdict["sets"], verdict["bet"]["model"]
     found = {
         f"forest-{i}": forest(verdict, name, lang) for i, name in enumerate(sets) if len(verdict["order"][name]) > 1
     }

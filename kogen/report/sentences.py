@@ -17,12 +17,14 @@ def tell(evidence: Evidence) -> list[Sentence]:
     says that the data cannot tell. Baselines may win, and then the sentence says that.
     """
     bet = evidence.order(evidence.reference)[0]
+    shifts = [survives(evidence, bet, dataset) for dataset in evidence.shifts]
     return [
         headline(evidence, bet),
-        *alarms(evidence),
+        *survival(shifts),
+        *alarms(evidence, bet),
         *rivals(evidence, bet),
         *baselines(evidence, bet),
-        *(survives(evidence, bet, dataset) for dataset in evidence.shifts),
+        *shifts,
         *protocols(evidence, bet),
         *cheaper(evidence, bet),
         *cautions(evidence),
@@ -48,6 +50,13 @@ def headline(evidence: Evidence, bet: str) -> Sentence:
     else:
         key = "bet_alone" if all(pair.separated for pair in against) else "bet_shared"
     return sentence("headline", key, model=bet, dataset=reference, **evidence.score(bet, reference))
+
+
+def survival(shifts: list[Sentence]) -> list[Sentence]:
+    """On which sets the lead holds and on which it is lost: it belongs beside the headline, or that says too much."""
+    kinds = {"holds": ("keeps",), "lost": ("loses",), "holds_unclear": ("keeps_unclear", "loses_unclear")}
+    found = {key: [said["with"]["dataset"] for said in shifts if said["key"] in of] for key, of in kinds.items()}
+    return [sentence("headline", key, sets=sets) for key, sets in found.items() if sets]
 
 
 def rivals(evidence: Evidence, bet: str) -> list[Sentence]:
@@ -140,17 +149,23 @@ def cheaper(evidence: Evidence, bet: str) -> list[Sentence]:
     ]
 
 
-def alarms(evidence: Evidence) -> list[Sentence]:
-    """Every kind of alarm, once a model."""
-    return [
+def alarms(evidence: Evidence, bet: str) -> list[Sentence]:
+    """Every kind of alarm, once a model; and a warning when it is the bet's."""
+    told = [
         sentence("alarm", f"alarm_{a['kind']}" if a["kind"] in ("collapse", "stuck") else "alarm_other", **a)
         for a in evidence.alarms
     ]
+    own = any(alarm["model"] == bet for alarm in evidence.alarms)
+    return told + ([sentence("alarm", "look_first", model=bet)] if own else [])
 
 
 def cautions(evidence: Evidence) -> list[Sentence]:
     """What makes the numbers weaker than they look."""
-    told = [sentence("caution", "twins", **twin) for twin in evidence.twins]
+    told = []
+    if evidence.twins:
+        worst = max(evidence.twins, key=lambda twin: twin["share"])
+        sets = [twin["dataset"] for twin in evidence.twins]
+        told.append(sentence("caution", "twins", **worst, sets=sets, all=sum(twin["n"] for twin in evidence.twins)))
     if evidence.unfinished:
         told.append(sentence("caution", "unfinished", n=evidence.unfinished, total=evidence.runs))
     if evidence.seeds and max(evidence.seeds.values()) == 1:
@@ -161,7 +176,8 @@ def cautions(evidence: Evidence) -> list[Sentence]:
 def changes(evidence: Evidence, bet: str) -> list[Sentence]:
     """What would change the verdict: test images, another margin, seeds, another set."""
     told = []
-    for pair in evidence.against(bet, evidence.reference)[:3]:
+    against = evidence.against(bet, evidence.reference)
+    for pair in against[:1] + [pair for pair in against[1:4] if not pair.separated]:
         told += change(pair, evidence)
     for dataset in evidence.shifts:
         order = evidence.order(dataset)

@@ -93,6 +93,7 @@ def compose(evidence: Evidence) -> dict[str, Any]:
         "margin": evidence.margin,
         "protocol": evidence.protocol,
         "reference": evidence.reference,
+        "sets": sets,
         "roles": evidence.roles,
         "methods": evidence.methods,
         "leaders": leaders,
