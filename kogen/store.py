@@ -181,8 +181,9 @@ def _build(items: Items, storage: Storage, stored: Path, demanded: Path) -> Path
     manifest["position"] = np.where(reasons == "", np.arange(len(items)), -1)
     atomically(work / "manifest.parquet", manifest.to_parquet)
     os.rename(work, target)  # from here on it is finished for everyone
-    for record in target.glob("chunk-*"):
-        record.unlink()
+    for left in target.iterdir():  # records of chunks, and what a kill left half written
+        if left.name not in ("manifest.parquet", "pixels.npy"):
+            left.unlink()
     shutil.rmtree(partial)
     return target
 

@@ -2,6 +2,8 @@
 
 import os
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +11,6 @@ import numpy as np
 from kogen.images import Images, assemble, in_order
 from kogen.layout import SMALL
 from kogen.listing import Packed, Stack, stamp
-from kogen.shelf import hint
 from kogen.store import Items, Kept, Storage, keep
 
 __all__ = ["arrays"]
@@ -25,20 +26,31 @@ def arrays(path: str, *, storage: Storage | None = None, name: str = "") -> Imag
     Raises ValueError for another dtype or shape, a missing array, and labels that do not fit.
     """
     storage = storage or Storage()
-    try:
-        if path.lower().endswith(".npy"):
-            return assemble(_in_place(path, storage), name=name)
-        with np.load(path, allow_pickle=False) as file:
-            items = _items(path, list(file.files))
-            labels, classes = _labels(path, file, len(items))
-    except (OSError, zipfile.BadZipFile, EOFError) as error:
-        raise ValueError(f"cannot read the arrays of {path}: {error}") from error
+    if path.lower().endswith(".npy"):
+        return assemble(_in_place(path, storage), name=name)
+    with _readable(path), np.load(path, allow_pickle=False) as file:
+        keys = list(file.files)
+    items = _items(path, keys)
+    labels, classes = _labels(path, keys, len(items))
     return assemble(keep(items, storage), labels, classes, name=name)
+
+
+@contextmanager
+def _readable(path: str) -> Iterator[None]:
+    """What numpy says of a file it cannot read, with the file's name."""
+    try:
+        yield
+    except (OSError, ValueError, zipfile.BadZipFile, EOFError, KeyError) as error:
+        raise ValueError(
+            f"cannot read the arrays of {path}: {error}; save numbers and text, not Python objects"
+        ) from error
 
 
 def _in_place(path: str, storage: Storage) -> Kept:
     """An .npy file: only the content ids are kept beside it, unless its images are so large that they are squeezed."""
-    pixels = as_stack(np.load(path, mmap_mode="r", allow_pickle=False), path)  # (N, H, W, C)
+    with _readable(path):
+        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+    pixels = as_stack(mapped, path)  # (N, H, W, C)
     small = max(pixels.shape[1:3]) <= max(storage.store, SMALL)
     stack = Stack(os.path.basename(path), stamp(path), lambda: pixels, len(pixels))
     if not small:
@@ -58,13 +70,13 @@ def _items(path: str, keys: list[str]) -> Items:
 
 
 def _member(path: str, key: str) -> np.ndarray:
-    with np.load(path, allow_pickle=False) as file:
+    with _readable(path), np.load(path, allow_pickle=False) as file:
         return file[key]
 
 
 def _shape(path: str, key: str) -> tuple[int, ...]:
     """The shape of an array in an .npz file, from its header alone."""
-    with zipfile.ZipFile(path) as archive, archive.open(f"{key}.npy") as file:
+    with _readable(path), zipfile.ZipFile(path) as archive, archive.open(f"{key}.npy") as file:
         version = np.lib.format.read_magic(file)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape = read(file)[0]
@@ -85,20 +97,20 @@ def as_stack(pixels: np.ndarray, path: str) -> np.ndarray:
     return pixels.transpose(0, 2, 3, 1) if first else pixels
 
 
-def _labels(path: str, file: np.lib.npyio.NpzFile, count: int) -> tuple[list[str] | None, tuple[str, ...] | None]:
+def _labels(path: str, keys: list[str], count: int) -> tuple[list[str] | None, tuple[str, ...] | None]:
     """Labels as text, and the names of the classes in the file's order where it has any."""
-    if "labels" not in file.files:
+    if "labels" not in keys:
         return None, None
-    labels = file["labels"]
+    labels = _member(path, "labels")
     if labels.shape != (count,):
         raise ValueError(f"{path} has {count} images and labels of shape {labels.shape}, wanted ({count},)")
-    if "class_names" not in file.files or labels.dtype.kind not in "iu":
+    if "class_names" not in keys or labels.dtype.kind not in "iu":
         text = ["" if labels.dtype.kind == "i" and label < 0 else str(label) for label in labels]
         return text, in_order(text)
-    names = tuple(str(name) for name in file["class_names"])
+    names = tuple(str(name) for name in _member(path, "class_names"))
     if labels.max(initial=0) >= len(names):
         raise ValueError(f"{path} has the label {labels.max()} and only {len(names)} class_names")
     if len(set(names)) < len(names):
-        twice = hint(next(n for n in names if names.count(n) > 1), list(names))
-        raise ValueError(f"class_names in {path} are not distinct ({twice})")
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"class_names in {path} are not distinct: {twice} stands twice")
     return ["" if label < 0 else names[label] for label in labels.astype(np.int64)], names

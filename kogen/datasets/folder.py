@@ -58,15 +58,14 @@ def by_folder(names: list[str]) -> list[str] | None:
 def match(root: str, names: list[str], table: str, rows: Rows) -> list[int]:
     """For each row of a table its position among the files found; ValueError with examples where some have none."""
     place = {name: number for number, name in enumerate(names)}
-    beside = os.path.relpath(os.path.dirname(os.path.abspath(table)), os.path.abspath(root))
+    root, beside = os.path.abspath(root), os.path.dirname(os.path.abspath(table))
     places, absent = [], []
     for path in rows.paths:
-        wanted = [path, os.path.join(beside, path)]
-        if os.path.isabs(path):
-            wanted = [os.path.relpath(path, os.path.abspath(root))]
-        hits = [place[name] for name in map(os.path.normpath, wanted) if name in place]
-        places.append(hits[0] if hits else -1)
-        if not hits:
+        found = place.get(os.path.normpath(path), -1)
+        if found < 0:  # beside the table, or absolute
+            found = place.get(os.path.relpath(os.path.join(beside, path), root), -1)
+        places.append(found)
+        if found < 0:
             absent.append(path)
     if absent:
         raise ValueError(
