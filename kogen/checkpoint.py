@@ -24,7 +24,7 @@ def save(path: Path, method: nn.Module, optimiser: torch.optim.Optimizer, facts:
     atomically(path, lambda place: save_file(kept, place, metadata={"facts": json.dumps(facts)}))
 
 
-def load(path: Path, method: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Any]:
+def load(path: Path, method: nn.Module, optimiser: torch.optim.Optimizer | None = None) -> dict[str, Any]:
     """Put what `save` wrote back in place and return its facts. ValueError if the file belongs to something else."""
     try:
         with safe_open(path, framework="pt") as file:
@@ -40,6 +40,7 @@ def load(path: Path, method: nn.Module, optimiser: torch.optim.Optimizer) -> dic
     with torch.no_grad():
         for name, tensor in mine.items():
             tensor.copy_(tensors[f"method.{name}"])
+    if optimiser is not None:
         parameters = dict(method.named_parameters())
         for key, value in tensors.items():
             if key.startswith("optimiser."):

@@ -66,7 +66,7 @@ def pretrain(
     """Train `plan.method` on `images` and yield each epoch once it is over; resumes from `folder`/checkpoint.
 
     Epochs that an earlier call finished are yielded again from the record. `stop()` is asked after every step: when it
-    says True, the state is saved and Stopped is raised. `tell(step, steps, terms)` is called after every step.
+    says True, the state is saved and Stopped is raised. `tell(step, steps, terms, images_per_second, rank_me)` is called after every step.
     Raises ValueError for fewer images than a batch and Broken (a ValueError) at NaN or inf.
     """
     fabric = start(plan.precision)
@@ -98,7 +98,9 @@ def pretrain(
         guard.see(state.step, terms, state.sums)
         state.step += 1
         if tell:
-            tell(state.step, steps, guard.last)
+            spent = state.seconds + time.perf_counter() - began
+            done = (state.step - 1) % per_epoch + 1
+            tell(state.step, steps, guard.last, done * plan.batch_size / spent, state.history[-1]["rank_me"])
         if state.step % per_epoch == 0:
             state.seconds += time.perf_counter() - began
             guard.look()

@@ -47,10 +47,10 @@ def embed(backbone: Backbone, images: Images, view: View, *, batch_size: int = 2
     device = next(backbone.parameters()).device
     was, parts = backbone.training, []
     backbone.eval()
-    with torch.inference_mode():
-        for start in range(0, len(images), batch_size):
-            index = np.arange(start, min(start + batch_size, len(images)))
-            parts.append(backbone(rendered(images, index, view, device)).float().cpu().numpy())
+    for start in range(0, len(images), batch_size):
+        batch = rendered(images, np.arange(start, min(start + batch_size, len(images))), view, device)
+        with torch.inference_mode():
+            parts.append(backbone(batch).float().cpu().numpy())
     backbone.train(was)
     values = np.concatenate(parts)  # (N, D)
     broken = int((~np.isfinite(values)).any(axis=1).sum())

@@ -38,12 +38,6 @@ class Plan(BaseModel):
     weights: str = ""  # file the untrained network is replaced by (stock)
     images: int = 0
     data: str = ""  # digest of the training images
-    versions: dict[str, str] = Field(default_factory=dict)
-
-    @property
-    def id(self) -> str:
-        """Hash of the whole plan, 12 hex digits."""
-        return digest(self.model_dump(mode="json"))[:12]
 
 
 class Study(BaseModel):

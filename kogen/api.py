@@ -1,0 +1,234 @@
+"""The verbs, in Python: pilot, pretrain, evaluate, export, estimate, views, report."""
+
+import json
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from kogen import distributed, engine, shelf
+from kogen.cost import Cost, estimate_cost
+from kogen.evaluation import evaluate_backbone
+from kogen.handover import export_run
+from kogen.images import Images, open_images
+from kogen.plans import plans_of, with_data
+from kogen.progress import training_bar
+from kogen.report import page, verdict
+from kogen.run import load_run, record_of, train_run
+from kogen.sets import Sets, open_sets, opened_test, quality
+from kogen.sheet import write_sheet
+from kogen.study import Plan, Study, check_settings, checked, read_study, to_toml
+from kogen.tables import append_table, atomically, read_json, read_table, write_json
+from kogen.views import plain, view_set
+
+say = Console(stderr=True, highlight=False)
+SURFACES = {"epochs": 24, "seeds": 2, "image_size": 32, "views": "inspection", "batch_size": 128}  # `make pilot`
+
+
+def pilot(source: str | Path, *, out: str | Path = "study", **asked: Any) -> dict[str, Any]:
+    """From a source of images (or a study.toml) to a verdict: train every method, judge it on every set, report.
+
+    `asked` are the fields of `kogen.study.Study` (labels, test, shifts, methods, seeds, epochs, margin ...). Returns what
+    verdict.json holds; the page is OUT/report.html. Done work is found and kept, interrupted work resumes.
+    Raises ValueError for anything that cannot be answered, before training where possible.
+    """
+    study, folder = asked_study(str(source), asked), Path(out)
+    engine.start(study.precision)  # joins the other processes, where there are any
+    text = to_toml(study)
+    place = folder / "study.toml"
+    if place.exists() and place.read_text() != text:
+        raise ValueError(f"{place} asks another question than this command: choose another --out, or delete {folder}")
+    sets = open_sets(study)
+    plans = plans_of(study, sets)
+    if distributed.rank() == 0:
+        atomically(place, lambda p: p.write_text(text))
+        write_json(folder / "data.json", quality(sets))
+        picture(sets.pool, study, folder / "views.png")
+        tell_data(sets)
+        if not all((folder / "runs" / record_of(plan)["id"] / "summary.json").exists() for plan in plans):
+            say.print(f"[bold]Estimate[/]: {cost_of(plans, sets)}")
+    for place_in_line, plan in enumerate(plans, 1):
+        record = record_of(plan)
+        run = folder / "runs" / record["id"]
+        title = f"{place_in_line}/{len(plans)} {plan.method} seed {plan.seed}"
+        with training_bar(title) as tell:
+            summary = train_run(plan, sets.pool, run, tell)
+        for alarm in summary["alarms"]:
+            say.print(f"[yellow]alarm[/] {title}: {alarm['text']} (epoch {alarm['epoch']})")
+        if distributed.rank() == 0:
+            judge(run, sets.train, sets.tests, sets.roles(), study.probes, folder)
+    if distributed.rank() > 0:
+        return {}
+    return report(folder, lang=study.lang)
+
+
+def pretrain(
+    source: str | Path,
+    *,
+    method: str = "byol",
+    out: str | Path = "run",
+    labels: str | Path | None = None,
+    settings: Mapping[str, Any] | None = None,
+    tell: Callable | None = None,
+    **asked: Any,
+) -> dict[str, Any]:
+    """Train one method on the images of `source` into the folder `out` and return its summary.
+
+    `asked` are fields of `kogen.study.Plan` (backbone, image_size, epochs, batch_size, seed, views ...); `settings` are
+    hyperparameters of the method and numbers of its recipe. Resumes where an earlier call stopped.
+    Raises ValueError for unknown names (with the nearest right one), too few images, or NaN.
+    """
+    chosen = dict(settings or {})
+    check_settings(method, chosen)
+    wanted = checked(Plan, {"method": method, "settings": chosen, **asked}, "pretrain")
+    engine.start(wanted.precision)
+    store = max(128, round(wanted.image_size * 8 / 7))
+    images = open_images(source, labels=labels, store=store)
+    plan = with_data(wanted, images)
+    if tell is not None:
+        return train_run(plan, images, Path(out), tell)
+    with training_bar(f"{method} seed {plan.seed}") as bar:
+        return train_run(plan, images, Path(out), bar)
+
+
+def evaluate(
+    runs: Sequence[str | Path] | str | Path,
+    *,
+    train: str | Path,
+    tests: Mapping[str, str | Path],
+    probes: Sequence[str] = ("linear", "knn"),
+    out: str | Path = "study",
+    margin: float = 1.0,
+    labels: str | Path | None = None,
+    lang: str = "en",
+) -> dict[str, Any]:
+    """Judge finished runs: probes learn on the labelled images of `train` and are judged on each of `tests`.
+
+    The first of `tests` is the reference, the others are shifts. Rows go to OUT/predictions.parquet, the verdict to
+    OUT/verdict.json and OUT/report.html; what is already there is not computed again. Returns the verdict.
+    """
+    folder = Path(out)
+    listed = [runs] if isinstance(runs, (str, Path)) else list(runs)
+    for probe in probes:
+        shelf.load("probes", probe)
+    sizes = [load_run(Path(run))[1].image_size for run in listed]
+    how: dict[str, Any] = {"store": max(128, round(max(sizes) * 8 / 7))}
+    pool = open_images(train, labels=labels, name="train", **how)
+    known = pool.labelled()
+    opened = {name: opened_test(name, str(source), known.classes, how) for name, source in tests.items()}
+    sources = {"train": (str(train), pool)} | {n: (str(tests[n]), images) for n, images in opened.items()}
+    sets = Sets(pool, known, opened, sources, "")
+    write_json(folder / "data.json", quality(sets))
+    question = {"runs": [str(r) for r in listed], "margin": margin, "probes": list(probes), "lang": lang}
+    atomically(
+        folder / "study.toml", lambda p: p.write_text("".join(f"{k} = {json.dumps(v)}\n" for k, v in question.items()))
+    )
+    for run in listed:
+        judge(Path(run), known, opened, sets.roles(), probes, folder)
+        copy_record(Path(run), folder)
+    return report(folder, lang=lang)
+
+
+def export(run: str | Path, out: str | Path = "weights.safetensors", *, format: str = "timm") -> str:
+    """Write a run's backbone to `out`; returns the line of Python that loads it without kogen (parity is checked)."""
+    return export_run(Path(run), Path(out), format)
+
+
+def estimate(source: str | Path, **asked: Any) -> Cost:
+    """Minutes, memory and disk of a whole pilot on this machine, from a few real steps of each method."""
+    study = asked_study(str(source), asked)
+    sets = open_sets(study)
+    return cost_of(plans_of(study, sets), sets)
+
+
+def views(
+    source: str | Path, out: str | Path = "views.png", *, views: str = "natural", image_size: int = 32, seed: int = 0
+) -> Path:
+    """Write a picture of an image and 16 of its views to `out`: look before you train."""
+    images = open_images(source, store=max(128, round(image_size * 8 / 7)))
+    study = Study(source=str(source), views=views, image_size=image_size)
+    picture(images, study, Path(out), seed)
+    return Path(out)
+
+
+def report(study: str | Path, *, lang: str | None = None) -> dict[str, Any]:
+    """Judge a study from its tables alone and write verdict.json and report.html; returns the verdict."""
+    folder = Path(study)
+    asked = asked_in(folder)
+    told = verdict.build(folder, margin=asked["margin"], protocol=asked["probes"][0], lang=lang or asked["lang"])
+    page.write(folder, lang=lang or asked["lang"])
+    return told
+
+
+def asked_study(source: str, asked: dict[str, Any]) -> Study:
+    """The study of a toml file, or one made of a source and fields; defaults that fit the drawn surfaces and gray."""
+    if source.endswith(".toml"):
+        if asked:
+            raise ValueError(
+                f"{source} says all that is asked; leave out {', '.join(sorted(asked))}, or change the file"
+            )
+        return read_study(Path(source))
+    if source.partition("?")[0].partition(":")[0] == "surfaces":
+        asked = SURFACES | asked
+    return checked(Study, {"source": source, **asked}, "pilot")
+
+
+def asked_in(folder: Path) -> dict[str, Any]:
+    """Margin, probes and language of the study in a folder. ValueError where there is none."""
+    place = folder / "study.toml"
+    if not place.exists():
+        raise ValueError(f"{folder} holds no study (no study.toml): run `kogen pilot ... --out {folder}` first")
+    return {"margin": 1.0, "probes": ["linear"], "lang": "en"} | tomllib.loads(place.read_text())
+
+
+def judge(
+    run: Path, train: Images, tests: Mapping[str, Images], roles: Mapping[str, str], probes: Sequence[str], folder: Path
+) -> None:
+    """Add a run's predictions to the study's table, unless they are there."""
+    place = folder / "predictions.parquet"
+    record, plan, backbone = load_run(run)
+    if place.exists():
+        there = read_table(place)
+        there = there[there.run == record["id"]]
+        wanted = {(name, probe) for name in tests for probe in probes}
+        if wanted <= set(zip(there.dataset, there.protocol, strict=True)):
+            return
+        if len(there):
+            raise ValueError(f"{place} holds other sets or probes of the run {record['id']}: choose another --out")
+    identity = {"run": record["id"], "model": record["model"], "method": plan.method, "seed": plan.seed}
+    view = plain(plan.image_size, mean=plan.mean, std=plan.std)
+    append_table(place, evaluate_backbone(backbone, view, train, tests, roles, probes, identity), "predictions")
+
+
+def copy_record(run: Path, folder: Path) -> None:
+    """Put a run's plan, training and summary beside the study's tables, so that the report can be drawn from them."""
+    record = read_json(run / "plan.json")
+    for name in ("plan.json", "summary.json", "training.parquet"):
+        if (run / name).exists():
+            atomically(folder / "runs" / record["id"] / name, lambda p, n=name: p.write_bytes((run / n).read_bytes()))
+
+
+def cost_of(plans: list[Plan], sets: Sets) -> Cost:
+    """Estimate of a study's training and embedding."""
+    judged = len(sets.train) + sum(len(images) for images in sets.tests.values())
+    return estimate_cost(plans, sets.pool, judged)
+
+
+def picture(images: Images, study: Study, out: Path, seed: int = 0) -> None:
+    """The contact sheet of the study's views."""
+    write_sheet(images, view_set(study.views, study.image_size, channels=images.channels), out, seed=seed)
+
+
+def tell_data(sets: Sets) -> None:
+    """Say what was opened, what was skipped and which test images have a twin in train."""
+    for row in quality(sets)["sets"]:
+        twins = f", {row['twins_in_train']} with a twin in train" if row["twins_in_train"] else ""
+        bad = f", {row['bad_count']} skipped" if row["bad_count"] else ""
+        say.print(f"[bold]{row['name']}[/]: {row['images']} images, {row['labelled']} labelled{bad}{twins}")
+    if sets.note:
+        say.print(sets.note)
+
+
+__all__ = ["estimate", "evaluate", "export", "pilot", "pretrain", "report", "views"]

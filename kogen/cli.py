@@ -1,0 +1,249 @@
+"""The command line: argv to one verb, no logic."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+out = Console(highlight=False, soft_wrap=True)
+
+Source = Annotated[str, typer.Argument(help="folder, .csv, .parquet, .npy, .npz, or a name such as surfaces, digits")]
+Labels = Annotated[str | None, typer.Option(help="table path,label[,cluster,split] for the images of SOURCE")]
+Set = Annotated[list[str] | None, typer.Option("--set", help="[method.]name=value, a hyperparameter; repeatable")]
+Out = Annotated[Path, typer.Option(help="folder to write to")]
+
+
+@app.command()
+def pilot(
+    source: Annotated[str, typer.Argument(help="images (see pretrain), or a study.toml")],
+    labels: Labels = None,
+    test: Annotated[str | None, typer.Option(help="labelled set the choice is made on: SOURCE or NAME=SOURCE")] = None,
+    shift: Annotated[list[str] | None, typer.Option(help="similar set to judge on, NAME=SOURCE; repeatable")] = None,
+    methods: Annotated[str | None, typer.Option(help="comma-separated; see `kogen list methods`")] = None,
+    stock: Annotated[str | None, typer.Option(help="published weights (.safetensors) of the same backbone")] = None,
+    seeds: Annotated[int | None, typer.Option(help="runs of every method  [3]")] = None,
+    epochs: Annotated[int | None, typer.Option(help="passes over the images  [50]")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="images a step  [256]")] = None,
+    accumulate: Annotated[int | None, typer.Option(help="parts a batch is cut into to save memory  [1]")] = None,
+    backbone: Annotated[str | None, typer.Option(help="tiny, or any network of timm: resnet18?layers=1,1,1,1")] = None,
+    image_size: Annotated[int | None, typer.Option(help="pixels the network sees  [32]")] = None,
+    views: Annotated[str | None, typer.Option(help="natural, inspection or gentle")] = None,
+    probe: Annotated[list[str] | None, typer.Option(help="linear, knn; the first decides; repeatable")] = None,
+    margin: Annotated[float | None, typer.Option(help="smallest difference worth money, in points  [1.0]")] = None,
+    precision: Annotated[str | None, typer.Option(help="auto, 32 or bf16")] = None,
+    max_bad: Annotated[str | None, typer.Option(help="share of unusable files that stops the study  [5%]")] = None,
+    set_: Set = None,
+    lang: Annotated[str | None, typer.Option(help="language of the report: en or ja")] = None,
+    out_: Annotated[Path, typer.Option("--out", help="folder of the study")] = Path("study"),
+) -> None:
+    """From images to a verdict: train every method, judge it on every set, write the report."""
+    from kogen import api
+
+    asked = pilot_fields(locals())
+    told = api.pilot(source, out=out_, **asked)
+    if told:
+        tell(told, out_)
+
+
+@app.command()
+def estimate(
+    source: Source,
+    labels: Labels = None,
+    test: Annotated[str | None, typer.Option()] = None,
+    shift: Annotated[list[str] | None, typer.Option()] = None,
+    methods: Annotated[str | None, typer.Option()] = None,
+    seeds: Annotated[int | None, typer.Option()] = None,
+    epochs: Annotated[int | None, typer.Option()] = None,
+    batch_size: Annotated[int | None, typer.Option()] = None,
+    backbone: Annotated[str | None, typer.Option()] = None,
+    image_size: Annotated[int | None, typer.Option()] = None,
+    views: Annotated[str | None, typer.Option()] = None,
+    precision: Annotated[str | None, typer.Option()] = None,
+    set_: Set = None,
+) -> None:
+    """Say minutes, memory and disk of the whole pilot with these options, from a few real steps."""
+    from kogen import api
+
+    cost = api.estimate(source, **pilot_fields(locals()))
+    for method, seconds in cost.seconds_per_step.items():
+        out.print(f"{method}: {seconds:.3f} s a step")
+    out.print(f"the whole study: {cost}")
+
+
+@app.command()
+def pretrain(
+    method: Annotated[str, typer.Argument(help="see `kogen list methods`")],
+    source: Source,
+    labels: Labels = None,
+    backbone: Annotated[str, typer.Option(help="tiny, or any network of timm")] = "tiny",
+    image_size: Annotated[int, typer.Option(help="pixels the network sees")] = 32,
+    views: Annotated[str, typer.Option(help="natural, inspection or gentle")] = "natural",
+    epochs: Annotated[int, typer.Option(help="passes over the images")] = 50,
+    batch_size: Annotated[int, typer.Option(help="images a step, over all processes")] = 256,
+    accumulate: Annotated[int, typer.Option(help="parts a batch is cut into to save memory")] = 1,
+    seed: Annotated[int, typer.Option()] = 0,
+    precision: Annotated[str, typer.Option(help="auto, 32 or bf16")] = "auto",
+    set_: Set = None,
+    out_: Annotated[Path, typer.Option("--out", help="folder of the run")] = Path("run"),
+) -> None:
+    """Train one method on images without labels (supervised: with)."""
+    from kogen import api
+
+    settings = {name: value for _, name, value in map(setting, set_ or [])}
+    given = {"backbone": backbone, "image_size": image_size, "views": views, "epochs": epochs, "seed": seed}
+    given |= {"batch_size": batch_size, "accumulate": accumulate, "precision": precision}
+    summary = api.pretrain(source, method=method, labels=labels, settings=settings, out=out_, **given)
+    for alarm in summary["alarms"]:
+        out.print(f"alarm: {alarm['text']} (epoch {alarm['epoch']})")
+    out.print(f"{out_}/weights.safetensors after {summary['minutes']:.1f} min, {summary['images_seen']} images")
+
+
+@app.command()
+def evaluate(
+    runs: Annotated[list[Path], typer.Argument(help="folders of finished runs")],
+    train: Annotated[str, typer.Option(help="labelled images the probes learn from")],
+    test: Annotated[list[str], typer.Option(help="NAME=SOURCE; the first is the reference; repeatable")],
+    probe: Annotated[list[str] | None, typer.Option(help="linear, knn; the first decides; repeatable")] = None,
+    labels: Labels = None,
+    margin: Annotated[float, typer.Option(help="smallest difference worth money, in points")] = 1.0,
+    lang: Annotated[str, typer.Option(help="language of the report: en or ja")] = "en",
+    out_: Annotated[Path, typer.Option("--out", help="folder of the study")] = Path("study"),
+) -> None:
+    """Judge finished runs on labelled sets."""
+    from kogen import api
+
+    tests = dict(named(text) for text in test)
+    probes = tuple(probe or ("linear", "knn"))
+    tell(
+        api.evaluate(runs, train=train, tests=tests, probes=probes, labels=labels, margin=margin, lang=lang, out=out_),
+        out_,
+    )
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="folder of a finished run")],
+    format: Annotated[str, typer.Option(help="timm")] = "timm",
+    out_: Annotated[Path, typer.Option("--out", help="file to write")] = Path("weights.safetensors"),
+) -> None:
+    """Write a run's backbone for use without kogen, and print the line of Python that loads it."""
+    from kogen import api
+
+    out.print(api.export(run, out_, format=format), markup=False)
+
+
+@app.command()
+def views(
+    source: Source,
+    views: Annotated[str, typer.Option(help="natural, inspection or gentle")] = "natural",
+    image_size: Annotated[int, typer.Option(help="pixels the network sees")] = 32,
+    seed: Annotated[int, typer.Option()] = 0,
+    out_: Annotated[Path, typer.Option("--out", help="picture to write")] = Path("views.png"),
+) -> None:
+    """Write a picture of an image and 16 of its views: look before you train."""
+    from kogen import api
+
+    out.print(f"{api.views(source, out_, views=views, image_size=image_size, seed=seed)}")
+
+
+@app.command()
+def report(
+    study: Annotated[Path, typer.Argument(help="folder of a study")],
+    lang: Annotated[str | None, typer.Option(help="language: en or ja")] = None,
+) -> None:
+    """Judge a study again from its tables and draw its page; needs no network and no GPU."""
+    from kogen import api
+
+    tell(api.report(study, lang=lang), study)
+
+
+@app.command("list")
+def list_(what: Annotated[str, typer.Argument(help="methods, datasets, probes, backbones or statistics")]) -> None:
+    """Say what is on a shelf."""
+    from kogen import shelf
+
+    shelves = ["backbones", "datasets", "methods", "probes", "statistics"]
+    if what not in shelves:
+        raise ValueError(f"there is no shelf {what!r}: {shelf.hint(what, shelves)}")
+    if what != "methods":
+        for name in shelf.names(what):
+            out.print(name)
+        return
+    table = Table("method", "family", "views", "source", "headline")
+    for name in shelf.names("methods"):
+        recipe = shelf.load("methods", name).recipe
+        table.add_row(name, recipe.family, str(recipe.views), recipe.source, recipe.headline)
+    out.print(table)
+
+
+def pilot_fields(given: dict[str, Any]) -> dict[str, Any]:
+    """The options of a pilot that were given, as fields of Study."""
+    asked = {k: v for k, v in given.items() if v is not None and k not in ("source", "set_", "out_", "api")}
+    if "methods" in asked:
+        asked["methods"] = tuple(filter(None, (name.strip() for name in asked["methods"].split(","))))
+    if "shift" in asked:
+        asked["shifts"] = dict(named(text) for text in asked.pop("shift"))
+    if "probe" in asked:
+        asked["probes"] = tuple(asked.pop("probe"))
+    if "max_bad" in asked:
+        asked["max_bad"] = share(asked["max_bad"])
+    for method, name, value in map(setting, given.get("set_") or []):
+        if not method:
+            raise ValueError(f"--set {name}={value}: a pilot trains several methods; write --set METHOD.{name}={value}")
+        asked.setdefault("settings", {}).setdefault(method, {})[name] = value
+    return asked
+
+
+def setting(text: str) -> tuple[str, str, Any]:
+    """`[method.]name=value` to its three parts."""
+    from kogen.shelf import as_value
+
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise ValueError(f"--set {text}: write --set name=value, for a pilot --set method.name=value")
+    method, _, name = key.rpartition(".")
+    return method, name, as_value(value)
+
+
+def named(text: str) -> tuple[str, str]:
+    """`NAME=SOURCE` to its two parts."""
+    name, equals, source = text.partition("=")
+    if not equals or not name or not source:
+        raise ValueError(f"{text!r}: write NAME=SOURCE, for instance line2=imgs/line2")
+    return name, source
+
+
+def share(text: str) -> float:
+    """`5%` or `0.05` to 0.05."""
+    try:
+        return float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError as error:
+        raise ValueError(f"--max-bad {text}: write a share such as 5% or 0.05") from error
+
+
+def tell(verdict: dict[str, Any], folder: Path) -> None:
+    """The verdict in words and where the page lies."""
+    for sentence in verdict["words"]:
+        out.print(sentence, markup=False)
+    out.print(f"\n{(folder / 'report.html').resolve()}", markup=False)
+
+
+def main() -> None:
+    """Run one verb; what went wrong for a person's reasons is one sentence, not a traceback."""
+    from kogen.engine import Stopped
+
+    try:
+        app()
+    except Stopped as stopped:
+        sys.exit(f"{stopped}. Go on with the same command:\n  kogen {' '.join(map(json.dumps, sys.argv[1:]))}")
+    except ValueError as error:
+        sys.exit(f"kogen: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""Hand-over: a run's backbone as a safetensors file that a plain timm network loads, checked after writing."""
+
+from pathlib import Path
+
+import safetensors.torch
+import torch
+
+from kogen.run import load_run
+from kogen.shelf import hint
+from kogen.tables import atomically
+
+FORMATS = ("timm",)
+
+
+def export_run(folder: Path, out: Path, kind: str = "timm") -> str:
+    """Write the backbone of a run to `out` and return the line of Python that loads it without kogen.
+
+    The line is run and its output compared with ours before this returns. Raises ValueError for an unknown format, an
+    unfinished run, or (never seen) a network that does not give the same features.
+    """
+    if kind not in FORMATS:
+        raise ValueError(f"unknown format {kind!r}: {hint(kind, list(FORMATS))}")
+    _, plan, backbone = load_run(folder)
+    tensors = {key: value.contiguous() for key, value in backbone.network.state_dict().items()}
+    atomically(out, lambda place: safetensors.torch.save_file(tensors, place))
+    line = f"{backbone.recreate}; from safetensors.torch import load_file; m.load_state_dict(load_file({str(out)!r})); m.eval()"
+    scope: dict[str, torch.nn.Module] = {}
+    exec(line, scope)  # our own line, made from timm's names and numbers, just as a user would paste it
+    images = torch.rand(2, plan.channels, plan.image_size, plan.image_size, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        ours, theirs = backbone(images), scope["m"](images)
+    if not torch.allclose(ours, theirs, atol=1e-5, rtol=1e-4):
+        raise ValueError(
+            f"the exported network differs from the run's by {(ours - theirs).abs().max():.2g}: please report"
+        )
+    return line

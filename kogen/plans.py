@@ -1,0 +1,45 @@
+"""From a study and its images to plans: what each run is, down to its last number."""
+
+from typing import Any
+
+from kogen.images import Images
+from kogen.sets import Sets, normalisation
+from kogen.study import Plan, Study, recipe_of
+
+
+def plans_of(study: Study, sets: Sets) -> list[Plan]:
+    """One plan per method and seed, seeds outermost, so that an interrupted study has something of every method."""
+    methods = [*study.methods, *(["stock"] if study.stock and "stock" not in study.methods else [])]
+    fields = ("backbone", "image_size", "views", "epochs", "batch_size", "accumulate", "precision")
+    common = {field: getattr(study, field) for field in fields}
+    plans = []
+    for seed in range(study.seeds):
+        for method in methods:
+            made = Plan(method=method, seed=seed, settings=study.settings.get(method, {}), **common)
+            if method == "stock":
+                if seed == 0:
+                    plans.append(with_data(made.model_copy(update={"weights": str(study.stock)}), sets.pool))
+            else:
+                plans.append(with_data(made, sets.pool))
+    return plans
+
+
+def with_data(plan: Plan, images: Images) -> Plan:
+    """The plan, completed with what the images say; a supervised run sees as many images as the others."""
+    recipe = recipe_of(plan)
+    mean, std = normalisation(images)
+    seen = images.labelled() if recipe.labels else images
+    update: dict[str, Any] = {"mean": mean, "std": std, "channels": images.channels, "classes": images.classes}
+    update |= {"images": len(seen), "data": images.digest}
+    if not recipe.trains:
+        update |= {"epochs": 0}
+    elif len(seen) < plan.batch_size and not recipe.labels:
+        raise ValueError(
+            f"{len(seen)} images are fewer than a batch of {plan.batch_size}: use --batch-size {max(len(seen) // 2, 2)} "
+            "or give more images"
+        )
+    elif recipe.labels:
+        size = min(plan.batch_size, max(len(seen), 2))
+        steps = len(images) // plan.batch_size * plan.epochs * plan.batch_size // size  # same number of images seen
+        update |= {"batch_size": size, "epochs": max(round(steps / max(len(seen) // size, 1)), 1)}
+    return plan.model_copy(update=update)

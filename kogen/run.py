@@ -1,0 +1,141 @@
+"""One run on disk: its plan, its training, its weights; done once, resumed where it stopped."""
+
+import json
+import math
+import platform
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import safetensors.torch
+import timm
+import torch
+
+import kogen
+from kogen import checkpoint, distributed, engine, monitor
+from kogen.build import build
+from kogen.engine import Epoch
+from kogen.images import Images
+from kogen.method import Backbone
+from kogen.study import Plan, checked, digest, recipe_of
+from kogen.tables import atomically, read_json, write_json, write_table
+
+WATTS = {"cpu": 10.0, "cuda": 400.0}  # assumed: per busy CPU thread, per GPU with its share of the machine
+
+
+def record_of(plan: Plan) -> dict[str, Any]:
+    """The plan with everything resolved that changes the weights; its hash is the run's id."""
+    versions = {"kogen": kogen.__version__, "torch": torch.__version__, "timm": timm.__version__}
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    record = plan.model_dump(mode="json") | {"recipe": asdict(recipe_of(plan)), "device": device, "versions": versions}
+    record = json.loads(json.dumps(record))  # as it will be read back: tuples are lists
+    return {"id": digest(record)[:12], "model": plan.method, **record}
+
+
+def train_run(plan: Plan, images: Images, folder: Path, tell: Callable | None = None) -> dict[str, Any]:
+    """Train a plan into `folder` (or find it done there) and return its summary; resumable at any instant.
+
+    Raises ValueError when the folder holds another run.
+    """
+    record = record_of(plan)
+    if (folder / "plan.json").exists() and (was := read_json(folder / "plan.json"))["id"] != record["id"]:
+        odd = [key for key in record if was.get(key) != record[key] and key != "id"]
+        raise ValueError(
+            f"{folder} holds another run (it differs in {', '.join(odd)}): choose another --out, or delete it"
+        )
+    if (folder / "summary.json").exists():
+        return read_json(folder / "summary.json")
+    if distributed.rank() == 0:
+        write_json(folder / "plan.json", record)
+    began, epochs = time.perf_counter(), []
+    if recipe_of(plan).trains:
+        with interruptible() as stop:
+            for epoch in engine.pretrain(plan, images, folder, stop=stop, tell=tell):
+                epochs.append(epoch)
+                if distributed.rank() == 0:
+                    write_table(folder / "training.parquet", training_table(epochs), "training")
+    return finish(plan, folder, epochs, time.perf_counter() - began)
+
+
+def finish(plan: Plan, folder: Path, epochs: list[Epoch], seconds: float) -> dict[str, Any]:
+    """Write the backbone's weights and the summary, in this order: a summary says that all the rest is there."""
+    method = build(plan)
+    place = folder / "checkpoint" / "state.safetensors"
+    if place.exists():
+        checkpoint.load(place, method)
+    trained = sum(e.seconds for e in epochs)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    busy = torch.get_num_threads() if device == "cpu" else distributed.world()
+    seen = len(epochs[1:]) * (plan.images // plan.batch_size) * plan.batch_size
+    summary = {
+        "status": "done",
+        "minutes": trained / 60,
+        "images_seen": seen,
+        "images_per_second": seen / trained if trained else None,
+        "kwh": trained / 3600 * WATTS[device] * busy / 1000,
+        "kwh_assumes": f"{WATTS[device]:.0f} W x {busy} {'threads' if device == 'cpu' else 'GPUs'}",
+        "alarms": [a.as_dict() for a in alarms_of(epochs, method.floor)],
+        "machine": platform.processor() or platform.machine(),
+    }
+    if distributed.rank() == 0:
+        weights = {key: value.contiguous() for key, value in method.evaluated().network.state_dict().items()}
+        atomically(folder / "weights.safetensors", lambda p: safetensors.torch.save_file(weights, p))
+        write_json(folder / "summary.json", summary)
+    return summary
+
+
+def alarms_of(epochs: list[Epoch], floor: float | None) -> list[monitor.Alarm]:
+    """The alarms a run's epochs raise."""
+    columns = ([e.epoch for e in epochs], [e.rank_me for e in epochs], [e.feature_std for e in epochs])
+    return monitor.alarms(*columns, [e.terms.get("loss", math.nan) for e in epochs], floor) if epochs else []
+
+
+def training_table(epochs: list[Epoch]) -> pd.DataFrame:
+    """A training table (tables.SCHEMAS): a row per epoch and term; the untrained network has the term "none"."""
+    rows = []
+    for e in epochs:
+        rest = {k: v for k, v in asdict(e).items() if k != "terms"}
+        rows += [{**rest, "term": term, "value": value} for term, value in (e.terms or {"none": math.nan}).items()]
+    return pd.DataFrame(rows)
+
+
+def load_run(folder: Path) -> tuple[dict[str, Any], Plan, Backbone]:
+    """A finished run: its record, its plan and its backbone with the trained weights, in eval mode."""
+    record = read_json(folder / "plan.json")
+    plan = checked(Plan, {k: v for k, v in record.items() if k in Plan.model_fields}, str(folder / "plan.json"))
+    if not (folder / "weights.safetensors").exists():
+        raise ValueError(f"{folder} has no weights yet: its training is not finished; run the same command again")
+    # The finished weights stand in for those the plan began with.
+    backbone = build(replace_weights(plan, folder / "weights.safetensors")).evaluated()
+    return record, plan, backbone.eval()
+
+
+def replace_weights(plan: Plan, path: Path) -> Plan:
+    """The plan, beginning from the weights in `path`."""
+    return plan.model_copy(update={"weights": str(path)})
+
+
+@contextmanager
+def interruptible() -> Iterator[Callable[[], bool]]:
+    """While inside, the first Ctrl-C (or SIGTERM) only asks the training to save and stop; the second one stops at once."""
+    asked: list[int] = []
+
+    def ask(number: int, frame: object) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    try:
+        before = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not the main thread: signals are somebody else's there
+        before = {}
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,129 @@
+"""The sets of a study, opened and checked together: the pool to pre-train on, the labelled images, the sets to judge on."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kogen.images import Images, open_images, require_classes, twins
+from kogen.study import Study
+
+DRAWN = ("surfaces", "digits", "torchvision")  # data sets by name that come with a test split of their own
+HELD_OUT = 0.2  # share of the labelled images kept for judging when no test set is given
+SAMPLED = 2048  # images from which mean and std of the channels are computed
+
+
+@dataclass(frozen=True)
+class Sets:
+    """What a study trains on and is judged on."""
+
+    pool: Images  # all images that may be seen without labels; no test image is among them
+    train: Images  # the labelled ones of the pool: probes and the supervised baseline learn from these
+    tests: dict[str, Images]  # by name, the reference first; labels counted in the classes of `train`
+    opened: dict[str, tuple[str, Images]]  # by name: source as asked and the set as opened, for the data-quality box
+    note: str  # what a reader must know about how the sets were made, or ""
+
+    def roles(self) -> dict[str, str]:
+        """Name of each test set to `reference` or `shift`."""
+        return {name: "reference" if place == 0 else "shift" for place, name in enumerate(self.tests)}
+
+
+def open_sets(study: Study, *, cache: Path | None = None, progress: bool = True) -> Sets:
+    """Open every set of a study and check that they fit together.
+
+    Without a test set, a data set that has a test split of its own brings it (surfaces also bring their two similar
+    lines); otherwise a fifth of the labelled images is held out, clusters and duplicates kept on one side.
+    Raises ValueError with what to do for sets that cannot answer the question.
+    """
+    store = max(128, round(study.image_size * 8 / 7))
+    how: dict[str, Any] = {"store": store, "cache": cache, "max_bad": study.max_bad, "progress": progress}
+    name, _, query = study.source.partition("?")
+    drawn = name.partition(":")[0] in DRAWN and not Path(study.source).exists()
+    pool = open_images(study.source, labels=study.labels, name="train", **how)
+    asked, note = dict(study.shifts), ""
+    if study.test is not None:
+        title, _, source = study.test.rpartition("=") if is_named(study.test) else ("reference", "", study.test)
+        asked = {title: source, **asked}
+    elif drawn:
+        end = f"?{query}&split=test" if query else "?split=test"
+        asked = {"reference": name + end, **asked}
+        if study.source == "surfaces" and not study.shifts:
+            asked |= {"line 2": "surfaces:line2" + end, "night shift": "surfaces:night" + end}
+    opened = {"train": (study.source, pool)}
+    tests: dict[str, Images] = {}
+    if study.test is None and not drawn:
+        require_classes(pool.labelled())
+        pool, tests["reference"] = hold_out(pool)
+        note = f"no test set was given: {HELD_OUT:.0%} of the labelled images were held out and never trained on"
+    train = pool.labelled()
+    require_classes(train)
+    for title, source in asked.items():
+        tests[title] = opened_test(title, source, train.classes, how)
+        opened[title] = (source, tests[title])
+    return Sets(pool, train, tests, opened, note)
+
+
+def opened_test(title: str, source: str, classes: tuple[str, ...], how: dict[str, Any]) -> Images:
+    """One set to judge on, its labels counted in the classes of train. ValueError where it cannot be judged."""
+    test = open_images(source, name=title, **how)
+    if not (test.labels >= 0).any():
+        raise ValueError(
+            f"the set {title!r} ({source}) has no labels, so nothing can be judged on it: give class folders or a csv"
+        )
+    return test.labelled().with_classes(classes)
+
+
+def is_named(source: str) -> bool:
+    """Whether `name=path` was given, and not a path or query that happens to hold an equals sign."""
+    name, equals, path = source.partition("=")
+    return bool(equals and path) and not Path(source).exists() and "?" not in name and "/" not in name
+
+
+def hold_out(images: Images, share: float = HELD_OUT, seed: int = 0) -> tuple[Images, Images]:
+    """Cut off about `share` of the labelled images, whole clusters and all copies of an image on the same side."""
+    labelled = np.flatnonzero(images.labels >= 0)
+    together = np.char.add(np.char.add(images.clusters.astype(str), "/"), "")
+    _, first_copy = np.unique(images.ids, return_inverse=True)
+    _, cluster = np.unique(together, return_inverse=True)
+    group = joined(first_copy, cluster)  # (N,)
+    order = np.random.default_rng(seed).permutation(np.unique(group[labelled]))
+    sizes = np.bincount(group[labelled], minlength=group.max() + 1)[order]
+    taken = order[np.cumsum(sizes) <= max(share * len(labelled), 1)]
+    if not len(taken):
+        raise ValueError(
+            f"{len(order)} groups of labelled images are too few to hold {share:.0%} out: give --test, or a cluster "
+            "column with smaller groups"
+        )
+    out = np.isin(group, taken)
+    test = np.flatnonzero(out & (images.labels >= 0))
+    return images.subset(np.flatnonzero(~out)), images.subset(test)
+
+
+def joined(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Connected groups: items that share a value of `first` or of `second` get one number, (N,) each."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    edges = (np.ones(len(first)), (first, second + first.max() + 1))
+    size = int(first.max() + second.max() + 2)
+    return connected_components(coo_matrix(edges, shape=(size, size)), directed=False)[1][first]
+
+
+def normalisation(images: Images) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and std of each channel, in [0, 1], over images spread evenly through the set, rounded to 4 digits."""
+    index = np.unique(np.linspace(0, len(images) - 1, min(SAMPLED, len(images))).astype(np.int64))
+    pixels = images.read(index).numpy().astype(np.float32) / np.iinfo(images.pixels.dtype).max
+    mean, std = pixels.mean(axis=(0, 2, 3)), pixels.std(axis=(0, 2, 3))
+    return tuple(round(float(m), 4) for m in mean), tuple(round(max(float(s), 1e-3), 4) for s in std)
+
+
+def quality(sets: Sets) -> dict[str, Any]:
+    """The data-quality box: per set what was read, skipped and found twice, and test images with a twin in train."""
+    roles = {"train": "train", **sets.roles()}
+    rows = []
+    for name, (source, images) in sets.opened.items():
+        seen = sets.tests.get(name)
+        found = None if seen is None else len(twins(seen, sets.pool))
+        rows.append({"name": name, "source": source, "role": roles[name], "twins_in_train": found, **images.quality()})
+    return {"sets": rows, "note": sets.note}

@@ -1,0 +1,31 @@
+"""Small things tests share: a set of images in memory and a plan that trains in seconds."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kogen.images import Images, from_array
+from kogen.plans import with_data
+from kogen.study import Plan
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+
+def blobs(count: int = 96, size: int = 16, channels: int = 3, seed: int = 0, labels: bool = True) -> Images:
+    """Noise with stripes: none, rows, columns or both is the class, which no flip or crop hides; learnable in a few steps."""
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(0, 4, count)
+    pixels = rng.integers(0, 100, (count, channels, size, size)).astype(np.uint8)
+    stripes = (np.arange(size) // 2 % 2 * 75).astype(np.uint8)
+    pixels += (
+        (truth & 1)[:, None, None, None] * stripes[:, None] + (truth >> 1)[:, None, None, None] * stripes
+    ).astype(np.uint8)
+    known = truth if labels else np.full(count, -1)
+    return from_array(pixels, known, ("a", "b", "c", "d") if labels else (), name=f"blobs{seed}")
+
+
+def plan_for(images: Images, method: str = "byol", **changes: Any) -> Plan:
+    """A plan that trains in a second or two."""
+    small = {"backbone": "tiny?width=8", "image_size": 16, "epochs": 2, "batch_size": 32, "precision": "32"}
+    return with_data(Plan(method=method, **(small | changes)), images)
