@@ -36,10 +36,9 @@ def random_boxes(
     any_fits = fits.any(1)
     w = torch.where(any_fits, w.gather(1, first)[:, 0], (width * middle.clamp(max=1)).round().clamp(min=1))
     h = torch.where(any_fits, h.gather(1, first)[:, 0], (height / middle.clamp(min=1)).round().clamp(min=1))
-    place = torch.where(any_fits[:, None], place, 0.5)
-    top = (place[:, 0] * (height - h + 1)).floor()
-    left = (place[:, 1] * (width - w + 1)).floor()
-    return torch.stack([top, left, h, w], 1).long()
+    room = torch.stack([height - h, width - w], 1)  # (B, 2)
+    corner = torch.where(any_fits[:, None], place * (room + 1), room / 2).floor()
+    return torch.cat([corner, h[:, None], w[:, None]], 1).long()
 
 
 def centre_boxes(aspect: Tensor, shape: tuple[int, int], share: float | None) -> Tensor:

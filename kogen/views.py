@@ -209,7 +209,7 @@ def view_set(
     """A ready-made pair of views: `natural`, `inspection` or `gentle`. ValueError for another name, with the nearest.
 
     natural: BYOL's two (Grill et al. 2020, appendix B). Up to 64 pixels the crop keeps at least a fifth of the area and
-        nothing is blurred, as is usual for CIFAR-size images: a smaller crop shows no object, a blur of sigma 2 no edge.
+        nothing is blurred, as is usual for CIFAR-size images: less shows no object, and a blur of sigma 2 no edge.
     inspection: for surfaces, gray or coloured, where a defect is small: a crop of at least 60 %, flips, quarter turns,
         noise and light instead of hue, saturation and solarization; no blur that wipes a scratch away.
     gentle: crop, flip and a little brightness and contrast: where colour and scale carry the label.
