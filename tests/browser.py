@@ -1,4 +1,4 @@
-"""Prints the path of a Chromium that can open the report: playwright's own, or one on the PATH; exits 1 if there is none."""
+"""Prints the path of a Chromium that can open the report: playwright's own or one on the PATH; exits 1 if none."""
 
 import shutil
 import sys

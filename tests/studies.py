@@ -1,4 +1,4 @@
-"""Studies for the tests of the report: a whole study folder, drawn, and plain statistics in the form the report reads."""
+"""Studies for the tests of the report: a whole study folder, drawn."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from PIL import Image
-from scipy.stats import norm
 
 from kogen.tables import write_json, write_table
 
@@ -47,44 +46,6 @@ def predictions(
                     frame = pd.DataFrame(rows | {"correct": right, "predicted": np.where(right, "a", "b")})
                     frames.append(frame.assign(cluster=frame["item"]))
     return pd.concat(frames, ignore_index=True)
-
-
-def judge(rows: pd.DataFrame, margin: float) -> dict[str, pd.DataFrame]:
-    """Accuracy, pairs and ranks by the plainest means (normal intervals), in the columns that the report reads."""
-    accuracy, pairs, ranks = [], [], []
-    for dataset, part in rows.groupby("dataset"):
-        table = 100 * part.pivot_table(index="item", columns="model", values="correct", aggfunc="mean")
-        n, order = len(table), table.mean().sort_values(ascending=False, kind="stable")
-        for model, value in order.items():
-            half = 1.96 * table[model].std() / n**0.5
-            spread = part[part["model"] == model].groupby("seed")["correct"].mean().std() * 100
-            row = {"model": model, "dataset": dataset, "n": n, "value": value, "lo": value - half, "hi": value + half}
-            accuracy.append(row | {"seed_sd": spread})
-        for i, first in enumerate(order.index):
-            for second in order.index[i + 1 :]:
-                pairs.append(
-                    {"dataset": dataset, "first": first, "second": second, **compare(table, first, second, margin)}
-                )
-            beaten = [p for p in pairs if p["dataset"] == dataset and p["second"] == first and p["verdict"] == "better"]
-            low = 1 + len(beaten)
-            row = {"dataset": dataset, "model": first, "p_best": 0.5, "expected_rank": i + 1.0, "rank_lo": low}
-            ranks.append(row | {"rank_hi": max(low, min(len(order), i + 2)), "top": low == 1})
-    columns = ["dataset", "first", "second", "n", "b", "c", "difference", "lo", "hi", "p", "verdict", "lottery"]
-    table = pd.DataFrame(pairs, columns=[*columns, "minimum_detectable"])
-    return {"accuracy": pd.DataFrame(accuracy), "pairs": table, "ranks": pd.DataFrame(ranks)}
-
-
-def compare(table: pd.DataFrame, first: str, second: str, margin: float) -> dict[str, Any]:
-    """One pair: normal interval of the mean paired difference, and the verdict by it."""
-    gap = table[first] - table[second]
-    difference, se = gap.mean(), max(gap.std() / len(gap) ** 0.5, 1e-9)
-    lo, hi = difference - 1.96 * se, difference + 1.96 * se
-    verdict = "better" if lo > 0 else "undecided"
-    if abs(difference) + 1.645 * se < margin:
-        verdict = "small" if lo > 0 else "equivalent"
-    tail = norm.cdf(-difference / se)
-    counts = {"n": len(gap), "b": (gap > 0).sum(), "c": (gap < 0).sum(), "difference": difference, "lo": lo, "hi": hi}
-    return counts | {"p": 2 * tail, "verdict": verdict, "lottery": tail, "minimum_detectable": 2.8 * se}
 
 
 def make_study(

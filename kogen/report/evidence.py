@@ -1,6 +1,6 @@
 """Evidence: what a study measured, held so that a question about two models on one set is one call."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
@@ -11,17 +11,21 @@ SEPARATED = ("better", "small")  # pair verdicts that say which of the two is ah
 
 @dataclass(frozen=True)
 class Pair:
-    """Model `first` against model `second` on one set, in points; negative differences: `first` is behind."""
+    """Model `first` against model `second` on one set, in points; negative differences: `first` is behind.
+
+    `lo` and `hi` hold for all pairs of the set at once (95 %), so that the interval and the verdict never disagree.
+    """
 
     first: str
     second: str
-    n: int | None
+    n: int
     difference: float
-    lo: float | None
-    hi: float | None
+    lo: float
+    hi: float
     verdict: str  # better | equivalent | undecided | small
-    lottery: float | None
-    detectable: float | None
+    lottery: float
+    detectable: float
+    outer: float  # the end of the 90 % interval that is farther from 0: the margin at which the verdict turns
 
     @property
     def separated(self) -> bool:
@@ -31,23 +35,24 @@ class Pair:
     @property
     def back(self) -> "Pair":
         """The same comparison seen from the other model."""
-        lo, hi = (None if end is None else -end for end in (self.hi, self.lo))
-        return Pair(
-            self.second, self.first, self.n, -self.difference, lo, hi, self.verdict, self.lottery, self.detectable
-        )
+        turned = {"first": self.second, "second": self.first, "difference": -self.difference}
+        return replace(self, **turned, lo=-self.hi, hi=-self.lo)
 
 
 @dataclass(frozen=True)
 class Evidence:
     """Tables of one protocol and what is known of the runs.
 
-    `accuracy`, `pairs` and `ranks` have the columns that the shelf of statistics gives: accuracies and differences in
-    points (0 to 100), probabilities in [0, 1], missing values null.
+    The tables are what the shelf of statistics gives under the same names: accuracies and differences in points (0 to
+    100), probabilities in [0, 1], missing values null.
     """
 
-    accuracy: pd.DataFrame  # model, dataset, n, value, lo, hi, seed_sd
-    pairs: pd.DataFrame  # dataset, first, second, n, b, c, difference, lo, hi, p, verdict, lottery, minimum_detectable
-    ranks: pd.DataFrame  # dataset, model, p_best, expected_rank, rank_lo, rank_hi, top
+    accuracy: pd.DataFrame
+    paired: pd.DataFrame
+    ranks: pd.DataFrame
+    groups: pd.DataFrame  # what `tiers` gives
+    needed: pd.DataFrame
+    optimism: pd.DataFrame
     roles: dict[str, str]  # data set -> role, the reference first
     methods: dict[str, str]  # model -> method
     margin: float  # points: the smallest difference that matters
@@ -88,7 +93,7 @@ class Evidence:
     def pair(self, first: str, second: str, dataset: str) -> Pair:
         """`first` against `second` on a set; ValueError when the table of pairs lacks them."""
         for a, b in ((first, second), (second, first)):
-            table = self.pairs
+            table = self.paired
             rows = table[(table.dataset == dataset) & (table["first"] == a) & (table["second"] == b)]
             if len(rows):
                 found = read_pair(rows.iloc[0].to_dict())
@@ -100,21 +105,31 @@ class Evidence:
         return [self.pair(model, other, dataset) for other in self.order(dataset) if other != model]
 
     def tiers(self, dataset: str) -> list[list[str]]:
-        """Groups of models, best first: a tier is its best model and those the data cannot tell from it."""
-        left, found = self.order(dataset), []
-        while left:
-            head = left[0]
-            tier = [head, *(m for m in left[1:] if not self.pair(head, m, dataset).separated)]
-            found.append(tier)
-            left = [model for model in left if model not in tier]
-        return found
+        """Groups of models that the data cannot tell apart, the leader's first; a model alone is a tier."""
+        rows = self.groups[self.groups["dataset"] == dataset]
+        return [part["model"].tolist() for _, part in rows.groupby("tier")] or [self.order(dataset)]
+
+    def more(self, pair: Pair, dataset: str) -> float | None:
+        """How many more images would decide an undecided pair; None where no number would."""
+        rows, names = self.needed[self.needed["dataset"] == dataset], {pair.first, pair.second}
+        counts = zip(rows["first"], rows["second"], rows["more"], strict=True)
+        return next((null(more) for first, second, more in counts if {first, second} == names), None)
 
 
 def read_pair(row: dict[str, Any]) -> Pair:
     """One row of the table of pairs."""
-    n, lo, hi, lottery, detectable = (null(row[name]) for name in ("n", "lo", "hi", "lottery", "minimum_detectable"))
-    count, difference = None if n is None else int(n), float(row["difference"])
-    return Pair(row["first"], row["second"], count, difference, lo, hi, row["verdict"], lottery, detectable)
+    return Pair(
+        first=row["first"],
+        second=row["second"],
+        n=int(row["n"]),
+        difference=float(row["difference"]),
+        lo=float(row["family_lo"]),
+        hi=float(row["family_hi"]),
+        verdict=row["verdict"],
+        lottery=float(row["lottery"]),
+        detectable=float(row["minimum_detectable"]),
+        outer=max(abs(float(row["lo90"])), abs(float(row["hi90"]))),
+    )
 
 
 def null(value: Any) -> float | None:

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from kogen.report.canvas import Figure, axis, curves, ink, label, layout, text, thin, trace
-from kogen.report.evidence import BASELINES
+from kogen.report.evidence import BASELINES, SEPARATED
 from kogen.report.words import clean, number, say
 
 FAR = 2.5  # the forests' scale ends at this many times the median distance; what lies beyond is an arrow
@@ -21,8 +21,8 @@ def forest(verdict: dict[str, Any], dataset: str, lang: str) -> Figure:
     data = []
     for row, y in zip(rows, places, strict=True):
         colour = ink("ink" if row["decided"] else "soft")
-        ends = [min(max(row[end], low), high) for end in ("lo", "hi") if row[end] is not None]
-        data.append(trace(ends, [y] * len(ends), line={"color": colour, "width": 2}))
+        ends = [min(max(row[end], low), high) for end in ("lo", "hi")]
+        data.append(trace(ends, [y, y], line={"color": colour, "width": 2}))
         data.append(dot(row, y, low, high, colour, lang))
     numbers = [number(row["difference"], sign=True) for row in rows]
     band = {"type": "rect", "xref": "x", "yref": "paper", "y0": 0, "y1": 1, "layer": "below", "line": {"width": 0}}
@@ -47,7 +47,10 @@ def forest(verdict: dict[str, Any], dataset: str, lang: str) -> Figure:
         ],
         margin={"r": 50, "b": 44},
         xaxis=axis(
-            range=[low, high], title={"text": say(lang, "points"), "font": {"size": 12}, "standoff": 6}, nticks=6
+            range=[low, high],
+            title={"text": say(lang, "points"), "font": {"size": 12}, "standoff": 6},
+            nticks=5,
+            tickangle=0,
         ),
         yaxis=axis(range=[0.4, len(rows) + 0.6], **ticks) | {"tickfont": {"color": ink("ink"), "size": 12}},
     )
@@ -78,9 +81,9 @@ def differences(verdict: dict[str, Any], dataset: str) -> list[dict[str, Any]]:
         if pair["dataset"] == dataset and bet in (pair["first"], pair["second"]):
             ahead = pair["second"] == bet
             model, sign = (pair["first"], 1) if ahead else (pair["second"], -1)
-            lo, hi = (pair["lo"], pair["hi"]) if ahead else (pair["hi"], pair["lo"])
-            ends = {"lo": None if lo is None else sign * lo, "hi": None if hi is None else sign * hi}
-            decided = pair["verdict"] in ("better", "small")
+            lo, hi = sorted(sign * pair[end] for end in ("family_lo", "family_hi"))
+            ends = {"lo": lo, "hi": hi}
+            decided = pair["verdict"] in SEPARATED
             found[model] = {"model": model, "difference": sign * pair["difference"], "decided": decided, **ends}
             found[model]["baseline"] = verdict["methods"][model] in BASELINES
     return [found[model] for model in verdict["order"][dataset] if model in found]
@@ -89,7 +92,7 @@ def differences(verdict: dict[str, Any], dataset: str) -> list[dict[str, Any]]:
 def scale(verdict: dict[str, Any]) -> tuple[float, float]:
     """Ends of the axis that all forests share, so that they can be compared; outliers must not squeeze the rest."""
     rows = [row for dataset in verdict["sets"] for row in differences(verdict, dataset)]
-    ends = [end for row in rows for end in (row["lo"], row["difference"], row["hi"]) if end is not None] or [0.0]
+    ends = [end for row in rows for end in (row["lo"], row["difference"], row["hi"])] or [0.0]
     limit = max(FAR * median(abs(end) for end in ends), 3 * verdict["margin"], 0.5)
     band = 1.3 * verdict["margin"]
     low, high = min(max(min(ends), -limit), -band), max(min(max(ends), limit), band)

@@ -100,7 +100,8 @@ def environment(lang: str) -> jinja2.Environment:
 
 def told(verdict: dict[str, Any], part: str, lang: str) -> list[str]:
     """The sentences of one part of the verdict, in the language of the page."""
-    return [say(lang, said["key"], **said["with"]) for said in verdict["sentences"] if said["part"] == part]
+    mine = [say(lang, said["key"], **said["with"]) for said in verdict["sentences"] if said["part"] == part]
+    return [words.replace(" %", "\u00a0%") for words in mine]  # a number and its unit stay on one line
 
 
 def draw(verdict: dict[str, Any], training: dict[str, pd.DataFrame], lang: str) -> dict[str, Figure]:

@@ -27,7 +27,7 @@ def tell(evidence: Evidence) -> list[Sentence]:
         *shifts,
         *protocols(evidence, bet),
         *cheaper(evidence, bet),
-        *cautions(evidence),
+        *cautions(evidence, bet),
         *changes(evidence, bet),
     ]
 
@@ -73,13 +73,12 @@ def rivals(evidence: Evidence, bet: str) -> list[Sentence]:
         if group:
             others = [pair.second for pair in group]
             told.append(sentence("evidence", key, **facing(group[0]), others=others, margin=evidence.margin))
-    if not nearest.separated and nearest.lottery is not None:
+    # with few seeds the resampled share is surer of itself than the interval; then it would contradict "cannot tell"
+    if not nearest.separated and nearest.lottery >= 0.025:
         chance = 100 * nearest.lottery
         told.append(sentence("evidence", "lottery", first=bet, second=nearest.second, chance=chance))
-    if nearest.detectable is not None and nearest.n is not None:
-        place = {"dataset": evidence.reference, "n": nearest.n}
-        told.append(sentence("evidence", "detectable", points=nearest.detectable, **place))
-    return told
+    detectable = {"n": nearest.n, "points": nearest.detectable}
+    return [*told, sentence("evidence", "detectable", dataset=evidence.reference, **detectable)]
 
 
 def facing(pair: Pair) -> dict[str, Any]:
@@ -159,9 +158,12 @@ def alarms(evidence: Evidence, bet: str) -> list[Sentence]:
     return told + ([sentence("alarm", "look_first", model=bet)] if own else [])
 
 
-def cautions(evidence: Evidence) -> list[Sentence]:
+def cautions(evidence: Evidence, bet: str) -> list[Sentence]:
     """What makes the numbers weaker than they look."""
     told = []
+    flattery = {row["dataset"]: row["optimism"] for row in evidence.optimism.to_dict("records")}
+    if flattery.get(evidence.reference, 0.0) >= 0.05:  # below, it would be shown as 0.0
+        told.append(sentence("caution", "flattered", points=flattery[evidence.reference], model=bet))
     if evidence.twins:
         worst = max(evidence.twins, key=lambda twin: twin["share"])
         sets = [twin["dataset"] for twin in evidence.twins]
@@ -179,6 +181,10 @@ def changes(evidence: Evidence, bet: str) -> list[Sentence]:
     against = evidence.against(bet, evidence.reference)
     for pair in against[:1] + [pair for pair in against[1:4] if not pair.separated]:
         told += change(pair, evidence)
+    undecided = [pair for pair in against if pair.verdict == "undecided"]
+    others = [pair.second for pair in undecided if evidence.more(pair, evidence.reference) is None]
+    if others:
+        told.append(sentence("change", "luck_decides", first=bet, others=others))
     for dataset in evidence.shifts:
         order = evidence.order(dataset)
         if bet in order and order[0] != bet and evidence.pair(order[0], bet, dataset).separated:
@@ -191,23 +197,20 @@ def changes(evidence: Evidence, bet: str) -> list[Sentence]:
 def change(pair: Pair, evidence: Evidence) -> list[Sentence]:
     """What would change the verdict on one pair."""
     names = {"first": pair.first, "second": pair.second}
-    if pair.verdict == "undecided" and pair.detectable and pair.n:
-        # the minimum detectable difference shrinks with the root of n: images until it is the difference seen,
-        # or the margin, where less than the margin was seen (then they would show the two to be equivalent)
-        goal = max(abs(pair.difference), evidence.margin)
-        more = round_up(pair.n * (pair.detectable / goal) ** 2 - pair.n) if goal else REALISTIC + 1
-        key = "more_images" if more <= REALISTIC else "too_many"
-        return [sentence("change", key, **names, dataset=evidence.reference, more=min(more, REALISTIC))] if more else []
-    if pair.verdict == "equivalent" and pair.difference:
-        return [sentence("change", "smaller_margin", **names, points=abs(pair.difference))]
-    if pair.verdict == "better" and evidence.margin:
-        return [sentence("change", "larger_margin", **names, points=pair.difference)]
-    return []
+    if pair.verdict == "equivalent":
+        return [sentence("change", "smaller_margin", **names, points=pair.outer)]
+    if pair.verdict == "better":
+        return [sentence("change", "larger_margin", **names, points=pair.outer)]
+    if pair.verdict == "small":
+        return []
+    more = evidence.more(pair, evidence.reference)
+    if more is None:
+        return []
+    key = "more_images" if more <= REALISTIC else "too_many"
+    return [sentence("change", key, **names, dataset=evidence.reference, more=min(round_up(more), REALISTIC))]
 
 
 def round_up(images: float) -> int:
-    """A number of images to two digits, rounded up; 0 when none are missing."""
-    if images <= 0:
-        return 0
+    """A number of images to two digits, rounded up."""
     unit = 10 ** max(len(str(int(images))) - 2, 0)
     return int(-(-images // unit) * unit)

@@ -45,12 +45,11 @@ def parts(frame: pd.DataFrame, column: str) -> dict[str, pd.DataFrame]:
 
 
 def judge(predictions: pd.DataFrame, margin: float) -> dict[str, pd.DataFrame]:
-    """The tables of accuracy, pairs and ranks of one protocol's predictions."""
-    return {
-        "accuracy": load("statistics", "accuracy")(predictions),
-        "pairs": load("statistics", "paired")(predictions, margin=margin),
-        "ranks": load("statistics", "ranks")(predictions),
-    }
+    """The tables of one protocol's predictions, each under the name it has on the shelf of statistics."""
+    tables = {name: load("statistics", name)(predictions) for name in ("accuracy", "ranks", "optimism")}
+    pairs = load("statistics", "paired")(predictions, margin=margin)
+    groups, needed = load("statistics", "tiers")(pairs), load("statistics", "needed")(pairs, margin=margin)
+    return tables | {"paired": pairs, "groups": groups, "needed": needed}
 
 
 def gather(
@@ -101,8 +100,10 @@ def compose(evidence: Evidence) -> dict[str, Any]:
         "order": {name: evidence.order(name) for name in sets},
         "tiers": {name: evidence.tiers(name) for name in sets},
         "accuracy": evidence.accuracy.to_dict("records"),
-        "pairs": evidence.pairs.to_dict("records"),
+        "pairs": evidence.paired.to_dict("records"),
         "ranks": evidence.ranks.to_dict("records"),
+        "needed": evidence.needed.to_dict("records"),
+        "optimism": evidence.optimism.to_dict("records"),
         "costs": evidence.costs,
         "alarms": evidence.alarms,
         "twins": evidence.twins,
