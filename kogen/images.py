@@ -14,7 +14,7 @@ import torch
 
 from kogen import shelf
 from kogen.decode import content_id
-from kogen.store import Kept, Storage
+from kogen.storage import Storage
 
 
 class Pixels(Protocol):
@@ -46,6 +46,17 @@ class Rows:
 
     def __getitem__(self, index: Any) -> np.ndarray:
         return self.pixels[self.rows[index]]
+
+
+class Repeated:
+    """Gray pixels seen as colour, the one channel three times, without copying them."""
+
+    def __init__(self, pixels: Pixels) -> None:
+        self.pixels = pixels
+        self.shape, self.dtype = (pixels.shape[0], 3, *pixels.shape[2:]), pixels.dtype
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        return np.repeat(self.pixels[index], 3, axis=-3)
 
 
 @dataclass(frozen=True)
@@ -105,6 +116,17 @@ class Images:
             )
         table = np.array([place.get(name, -1) for name in self.classes] + [-1], np.int64)  # the last: unknown stays -1
         return replace(self, labels=table[self.labels], classes=tuple(classes))
+
+    def with_channels(self, channels: int) -> "Images":
+        """The same images with as many channels; only gray can become colour, ValueError for anything else."""
+        if channels == self.channels:
+            return self
+        if (self.channels, channels) != (1, 3):
+            raise ValueError(
+                f"{self.name or 'the set'} has {self.channels} channels, wanted {channels}: only gray (1) can be read "
+                "as colour (3); convert the images of one of the sets"
+            )
+        return replace(self, pixels=Repeated(self.pixels))
 
     def quality(self) -> dict[str, Any]:
         """What the report says of the data: counts of images, labels, classes, bad files, duplicates; plain types."""
@@ -210,39 +232,6 @@ def _kind(path: str) -> str:
     return kinds[ending]
 
 
-def assemble(
-    kept: Kept,
-    labels: Sequence[str] | None = None,
-    classes: tuple[str, ...] | None = None,
-    clusters: Sequence[str] | None = None,
-    name: str = "",
-) -> Images:
-    """The images of a store with what is known of each item (N,): label and cluster as text, "" where unknown.
-
-    Without `classes` these are the labels of the usable images, whole numbers in order of value, else alphabetically.
-    """
-    manifest = kept.manifest
-    good = np.flatnonzero(manifest["position"] >= 0)
-    bad = manifest[manifest["position"] < 0]
-    ids = manifest["id"].to_numpy(object)[good].astype(str)
-    text = np.array([""] * len(manifest) if labels is None else labels, object)[good]
-    groups = ids if clusters is None else np.array(clusters, object)[good]
-    width, height = manifest["width"].to_numpy(np.float32)[good], manifest["height"].to_numpy(np.float32)[good]
-    classes = in_order(text) if classes is None else classes
-    number = {"": -1, **{label: place for place, label in enumerate(classes)}}
-    return Images(
-        pixels=kept.pixels if len(good) == len(manifest) else Rows(kept.pixels, good),
-        ids=ids,
-        sources=manifest["source"].to_numpy(object)[good],
-        labels=np.array([number[label] for label in text], np.int64),
-        classes=classes,
-        clusters=np.where(groups == "", ids, groups).astype(str),
-        aspect=(width / height).astype(np.float32),
-        name=name,
-        bad=tuple(Bad(source, reason) for source, reason in zip(bad["source"], bad["reason"], strict=True)),
-    )
-
-
 def from_array(
     pixels: np.ndarray,
     labels: np.ndarray | None = None,
@@ -264,13 +253,6 @@ def from_array(
         aspect=np.full(count, width / height, np.float32),
         name=name,
     )
-
-
-def in_order(labels: Sequence[str] | np.ndarray) -> tuple[str, ...]:
-    """The distinct labels but "", whole numbers by value (never "10" before "2"), else alphabetically."""
-    distinct = {str(label) for label in labels} - {""}
-    numbers = all(label.isascii() and label.isdigit() for label in distinct)
-    return tuple(sorted(distinct, key=(lambda label: (int(label), label)) if numbers else None))  # type: ignore[arg-type]
 
 
 def _digest(ids: np.ndarray, labels: np.ndarray, classes: tuple[str, ...]) -> str:

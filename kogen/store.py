@@ -11,15 +11,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.progress import Progress
 
-from kogen.decode import MAX_PIXELS, Facts, Unreadable, content_id, facts_of
+from kogen.decode import Unreadable, content_id, facts_of
 from kogen.layout import FACTS, Layout, fit, plan
+from kogen.ondemand import OnDemand
+from kogen.storage import Items, Storage
 from kogen.tables import atomically
 
 VERSION = 1  # of what a store holds; raising it makes every older store unknown
@@ -29,87 +31,12 @@ Table = dict[str, np.ndarray]  # one column, (N,), for each name in FACTS
 ROOM = 0.8  # share of the free disk a store may fill before images are decoded on demand
 
 
-class Items(Protocol):
-    """A listing of what can be decoded; nothing is read until asked for."""
-
-    def key(self) -> str:
-        """Changes whenever anything listed changes."""
-        ...
-
-    def __len__(self) -> int: ...
-
-    def source(self, item: int) -> str: ...
-
-    def look(self, item: int, max_pixels: int) -> Facts: ...
-
-    def decode(self, item: int, max_pixels: int) -> tuple[np.ndarray, str]: ...
-
-
-@dataclass(frozen=True)
-class Storage:
-    """How pixels are kept: settings every source shares."""
-
-    store: int = 256  # side of the square that images of many sizes, or large ones, are squeezed to
-    cache: Path | None = None  # $KOGEN_CACHE, or $XDG_CACHE_HOME/kogen, or ~/.cache/kogen
-    max_bad: float = 0.05  # share of unusable images above which it stops
-    workers: int | None = None  # decoding threads; as many as there are cores
-    on_demand: bool | None = None  # True: no store, decode at every read; None: only where the disk is too small
-    progress: bool = True
-    max_pixels: int = MAX_PIXELS  # an image with more is a decompression bomb
-
-    @property
-    def home(self) -> Path:
-        """The folder the stores lie in."""
-        if self.cache is not None:
-            return Path(self.cache)
-        if os.environ.get("KOGEN_CACHE"):
-            return Path(os.environ["KOGEN_CACHE"])
-        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kogen"
-
-    @property
-    def threads(self) -> int:
-        """Number of decoding threads, at least 1."""
-        return max(1, self.workers or len(os.sched_getaffinity(0)))
-
-
 @dataclass(frozen=True)
 class Kept:
     """What a store holds; row i of pixels and manifest is item i of the listing."""
 
     pixels: Any  # (N, C, H, W) uint8 or uint16; rows of unusable items hold nothing
     manifest: pd.DataFrame  # source, id, width, height, channels, depth, mode, position (-1: unusable), reason
-
-
-class OnDemand:
-    """Pixels that are decoded by worker threads whenever they are asked for."""
-
-    def __init__(self, items: Items, layout: Layout, storage: Storage) -> None:
-        self.items, self.layout, self.storage = items, layout, storage
-        self.shape = (len(items), layout.channels, layout.height, layout.width)
-        self.dtype = layout.dtype
-        self.pool: ThreadPoolExecutor | None = None
-
-    def __getitem__(self, index: Any) -> np.ndarray:
-        rows = np.arange(self.shape[0])[index]
-        if rows.ndim == 0:
-            return self._one(int(rows))
-        self.pool = self.pool or ThreadPoolExecutor(self.storage.threads)
-        out = np.empty((len(rows), *self.shape[1:]), self.dtype)
-        for place, pixels in enumerate(self.pool.map(self._one, rows.tolist())):
-            out[place] = pixels
-        return out
-
-    def _one(self, item: int) -> np.ndarray:
-        try:
-            pixels = fit(self.items.decode(item, self.storage.max_pixels)[0], self.layout)
-        except Unreadable as error:
-            raise ValueError(
-                f"{self.items.source(item)} can no longer be read ({error}) though it could when the set was opened: "
-                "put it back, or open the set again"
-            ) from error
-        if pixels is None:
-            raise ValueError(f"{self.items.source(item)} changed since the set was opened: open the set again")
-        return pixels
 
 
 def keep(items: Items, storage: Storage) -> Kept:
@@ -149,7 +76,7 @@ def _tolerable(manifest: pd.DataFrame, storage: Storage) -> Layout:
         shown = "".join(f"\n  {source}: {reason}" for source, reason in pairs)
         more = f"\n  ... and {len(bad) - 10} more" if len(bad) > 10 else ""
         raise ValueError(
-            f"{len(bad)} of {len(manifest)} images cannot be used, at most {storage.max_bad:.3g} of them may be "
+            f"{len(bad)} of {len(manifest)} images cannot be used, at most {100 * storage.max_bad:.3g} % may be "
             f"(--max-bad):{shown}{more}\nrepair or remove them, or allow more with --max-bad"
         )
     return layout
@@ -254,10 +181,18 @@ def _columns(frame: pd.DataFrame) -> Table:
 
 
 def _map(path: Path, count: int, layout: Layout) -> np.memmap:
-    """The array on disk, made (sparse) if it is not there yet."""
+    """The array on disk, made with all its room reserved if it is not there yet."""
     if not path.exists():
         shape = (count, layout.channels, layout.height, layout.width)
-        atomically(path, lambda place: np.lib.format.open_memmap(place, "w+", layout.dtype, shape).flush())
+
+        def make(place: Path) -> None:
+            np.lib.format.open_memmap(place, "w+", layout.dtype, shape).flush()
+            with open(
+                place, "r+b"
+            ) as file:  # a full disk is an error here; while writing to the map it would be a crash
+                os.posix_fallocate(file.fileno(), 0, place.stat().st_size)
+
+        atomically(path, make)
     return np.lib.format.open_memmap(path, "r+")
 
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from kogen.images import Bad, Images, duplicates, from_array, in_order, open_images, require_classes, twins
+from kogen.assemble import in_order
+from kogen.images import Bad, Images, duplicates, from_array, open_images, require_classes, twins
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 RNG = np.random.default_rng(0)
@@ -353,6 +354,16 @@ def test_with_classes_counts_labels_in_another_list() -> None:
     assert tiny([0, 0]).with_classes(("a",)).labels.tolist() == [0, 0]  # b is named but no image has it
     with pytest.raises(ValueError, match=r"classes missing from train but present in test: b \(known: a, c\)"):
         tiny([0, 1]).with_classes(("a", "c"))
+
+
+def test_gray_can_be_read_as_colour_and_nothing_else_as_something_else() -> None:
+    gray = from_array(np.arange(8, dtype=np.uint8).reshape(2, 1, 2, 2))
+    colour = gray.with_channels(3).subset(np.array([1]))
+    assert (colour.channels, colour.pixels.shape, colour.ids[0]) == (3, (1, 3, 2, 2), gray.ids[1])
+    assert colour.read(np.array([0])).tolist() == [[[[4, 5], [6, 7]]] * 3]
+    assert gray.with_channels(1) is gray
+    with pytest.raises(ValueError, match="the set has 3 channels, wanted 5: only gray"):
+        tiny([0]).with_channels(5)
 
 
 def test_digest_knows_order_content_and_label_names() -> None:

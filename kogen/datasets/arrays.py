@@ -8,10 +8,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from kogen.images import Images, assemble, in_order
+from kogen.assemble import assemble, in_order
+from kogen.images import Images
 from kogen.layout import SMALL
 from kogen.listing import Packed, Stack, stamp
-from kogen.store import Items, Kept, Storage, keep
+from kogen.storage import Items, Storage
+from kogen.store import Kept, keep
 
 __all__ = ["arrays"]
 

@@ -2,10 +2,12 @@
 
 import os
 
+from kogen.assemble import assemble
 from kogen.datasets.table import Rows, read_rows, the_split
-from kogen.images import Images, assemble
+from kogen.images import Images
 from kogen.listing import Files, Found, scan
-from kogen.store import Storage, keep
+from kogen.storage import Storage
+from kogen.store import keep
 
 __all__ = ["folder"]
 

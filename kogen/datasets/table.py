@@ -6,10 +6,12 @@ from typing import NamedTuple
 import pandas as pd
 import pyarrow as pa
 
-from kogen.images import Images, assemble
+from kogen.assemble import assemble
+from kogen.images import Images
 from kogen.listing import Files, named
 from kogen.shelf import hint
-from kogen.store import Storage, keep
+from kogen.storage import Storage
+from kogen.store import keep
 
 __all__ = ["table"]
 

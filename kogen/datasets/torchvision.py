@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from kogen.assemble import assemble
 from kogen.decode import pixels_of
-from kogen.images import Images, assemble
+from kogen.images import Images
 from kogen.listing import Stack
 from kogen.shelf import hint
-from kogen.store import Storage, keep
+from kogen.storage import Storage
+from kogen.store import keep
 
 __all__ = ["torchvision"]
 
