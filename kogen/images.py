@@ -200,8 +200,10 @@ def open_images(
             raise ValueError(f"the data source {kind!r} has no setting {key!r}: {help}")
     shared = {"storage": storage} if "storage" in accepted else {}
     images = function(*([what] if what else []), **settings, **shared)
-    found = Path(os.path.abspath(what)).stem if os.path.exists(what) else images.name
-    return replace(images, name=name or found)
+    if name or os.path.exists(what):
+        path = Path(os.path.abspath(what))
+        images = replace(images, name=name or (path.name if path.is_dir() else path.stem))
+    return images
 
 
 def _parse(source: str) -> tuple[str, str, dict[str, Any]]:

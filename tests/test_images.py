@@ -294,6 +294,8 @@ def test_an_existing_path_wins(tmp_path: Path, monkeypatch) -> None:
     assert named(open_images("digits")) == {"a.png": None}
     assert named(open_images("what?split=x")) == {"b.png": None}
     assert open_images("what?split=x", name="mine").name == "mine"
+    paint(tmp_path / "lot 1.5" / "a.png")
+    assert open_images("lot 1.5/").name == "lot 1.5"
 
 
 def test_an_empty_folder(tmp_path: Path) -> None:
