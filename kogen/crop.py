@@ -6,8 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kogen.operations import LARGE, sandwich
-
+LARGE = 4096  # pixels of an image from which, on a CPU, resizing one by one beats products with matrices (measured)
 TRIES = 10  # torchvision's RandomResizedCrop tries this often before it takes the centre
 
 
@@ -78,6 +77,13 @@ def _one_by_one(pixels: Tensor, boxes: Tensor, size: int, flip: tuple[Tensor, Te
     return out.mul_(1 / 255) if pixels.dtype == torch.uint8 else out.clamp_(0, 1)
 
 
+def sandwich(rows: Tensor, images: Tensor, columns: Tensor) -> Tensor:
+    """rows @ image @ columns^T for each image and channel: (B, S, H), (B, C, H, W), (B, T, W) to (B, C, S, T)."""
+    batch, channels, height, _ = images.shape
+    wide = torch.bmm(images.flatten(1, 2), columns.transpose(1, 2)).view(batch, channels, height, -1)
+    return torch.matmul(rows[:, None], wide)
+
+
 def weights(start: Tensor, length: Tensor, total: int, size: int, flip: Tensor) -> Tensor:
     """Matrices (B, size, total) that resize `length` (B,) values from `start` (B,) on to `size`, reversed at `flip`.
 
@@ -89,10 +95,11 @@ def weights(start: Tensor, length: Tensor, total: int, size: int, flip: Tensor) 
     target = torch.where(flip[:, None, None], size - target, target)
     source = torch.arange(total) - start[:, None, None]  # (B, 1, T), counted within the box
     beyond = (-source).clamp(min=0) + (source + 1 - length[:, None, None]).clamp(min=0)  # 0 within the box
-    x = ((source + 0.5) / stretch - target * (scale / stretch)).abs_().add_(2 * beyond).clamp_(max=2)  # (B, S, T)
-    inner = (1 - x).clamp_(min=0)
-    value = x.mul(-0.5).add_(2.5).mul_(x).sub_(4).mul_(x).add_(2)  # the outer piece of the cubic, 0 at 2
-    value.add_(inner.square().mul_(1 - 2 * inner))  # what the inner piece, below 1, has more
+    near = (target * (scale / stretch) - (source + 0.5) / stretch).abs_()  # (B, S, T), distance in stretched pixels
+    near = torch.sub(2 - 2 * beyond, near, out=near).clamp_(min=0)  # 2 in the middle, 0 at the end of the cubic
+    inner = (near - 1).clamp_(min=0)
+    value = (near - 1).mul_(near).mul_(near)  # twice the cubic's outer piece, and what the inner piece has more
+    value.add_((2 - 4 * inner).mul_(inner).mul_(inner))
     return value.div_(value.sum(2, keepdim=True))
 
 

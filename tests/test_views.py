@@ -14,7 +14,7 @@ from kogen import crop, views
 from kogen import operations as ops
 from kogen.views import Luck, View, plain, render, view_set
 
-SIZES = (32, 80)  # below and above operations.LARGE, where a CPU goes other ways
+SIZES = (32, 80)  # below and above crop.LARGE, from which a CPU resizes one by one
 
 
 def images(count: int = 6, channels: int = 3, height: int = 32, width: int | None = None, seed: int = 0) -> Tensor:
