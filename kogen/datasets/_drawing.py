@@ -52,16 +52,17 @@ def draw(line: Line, luck: Chance, visible: float) -> np.ndarray:
     """Pictures (B, S, S) uint8; `visible` is the strength of the defects, at 0 they leave no trace."""
     size = luck.fields.shape[-1]
     y, x = np.meshgrid(*2 * [(np.arange(size, dtype=np.float32) + 0.5) / size], indexing="ij")  # (S, S) each
-    surface = 1 + (0.06 + 0.06 * column(luck.lot, 0)) * texture(line, luck, x, y)  # (B, S, S), 1 is the bare surface
+    surface = 1 + (0.02 + 0.04 * column(luck.lot, 0)) * texture(line, luck, x, y)  # (B, S, S), 1 is the bare surface
     surface += prints(luck, x, y, visible)
     for label, defect in ((1, scratch), (2, pit), (3, stain)):
         rows = np.flatnonzero(luck.labels == label)
         surface[rows] += np.float32(visible) * defect(luck.own[rows], luck.fields[rows, 1], x, y)
     angle = np.deg2rad(line.direction) + 0.7 * (column(luck.own, 0) - 0.5)
-    level = line.light * (0.9 + 0.2 * column(luck.lot, 1)) * (0.95 + 0.1 * column(luck.own, 1))
+    level = line.light * (0.8 + 0.4 * column(luck.lot, 1)) * (0.95 + 0.1 * column(luck.own, 1))
     slope = line.slope * (0.5 + column(luck.own, 2))
     lit = level * (1 + slope * 2 * ((x - 0.5) * np.cos(angle) - (y - 0.5) * np.sin(angle)))
-    seen = smooth(surface, line.blur) * lit + line.noise * luck.fields[:, 2]
+    noise = line.noise * (0.6 + 0.8 * column(luck.own, 6))  # warmer and colder sensors
+    seen = smooth(surface, line.blur) * lit + noise * luck.fields[:, 2]
     return np.clip(np.rint(255 * seen), 0, 255).astype(np.uint8)
 
 
@@ -81,7 +82,7 @@ def texture(line: Line, luck: Chance, x: np.ndarray, y: np.ndarray) -> np.ndarra
 def weave(
     name: str, noise: np.ndarray, angle: np.ndarray, grain: float, own: np.ndarray, x: np.ndarray, y: np.ndarray
 ) -> np.ndarray:
-    """One material (B, S, S) from white noise (B, S, S), along `angle` (B, 1, 1) in radians; of any mean and deviation."""
+    """One material (B, S, S) from white noise (B, S, S), along `angle` (B, 1, 1) in radians; any mean and scale."""
     u, v = frequencies(noise.shape[-1])  # cycles per picture
     cos, sin = np.cos(angle), np.sin(angle)
     if name == "brushed":  # streaks: slow along the angle, fast across
@@ -121,7 +122,7 @@ def prints(luck: Chance, x: np.ndarray, y: np.ndarray, visible: float) -> np.nda
     u, v = frequencies(x.shape[0])
     wear = filtered(luck.fields[:, 1], np.exp(-(u * u + v * v) / 18))
     wear /= wear.std(axis=(1, 2), keepdims=True)
-    return -(0.16 + 0.12 * column(luck.lot, 4)) * ink * np.clip(0.85 + 0.15 * wear, 0.4, 1)
+    return -(0.2 + 0.12 * column(luck.lot, 4)) * ink * np.clip(0.85 + 0.15 * wear, 0.4, 1)
 
 
 def scratch(own: np.ndarray, noise: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -141,9 +142,9 @@ def pit(own: np.ndarray, noise: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.
     for k in range(PITS):
         there = 1 if k == 0 else column(own, 40 + 5 * k) < 0.5
         dx, dy = x - 0.08 - 0.84 * column(own, 41 + 5 * k), y - 0.08 - 0.84 * column(own, 42 + 5 * k)
-        radius = 0.014 + 0.012 * column(own, 43 + 5 * k)
+        radius = 0.02 + 0.015 * column(own, 43 + 5 * k)
         core, rim = (np.exp(-0.5 * ((dx + s) ** 2 + (dy - s) ** 2) / radius**2) for s in (0, radius))
-        drawn += there * (0.25 + 0.25 * column(own, 44 + 5 * k)) * (0.6 * rim - core)
+        drawn += there * (0.45 + 0.3 * column(own, 44 + 5 * k)) * (0.6 * rim - core)
     return drawn
 
 
@@ -155,7 +156,7 @@ def stain(own: np.ndarray, noise: np.ndarray, x: np.ndarray, y: np.ndarray) -> n
     ragged /= ragged.std(axis=(1, 2), keepdims=True)
     radius, long = 0.1 + 0.09 * column(own, 43), 0.7 + 0.6 * column(own, 44)
     distance = np.sqrt((dx * long) ** 2 + (dy / long) ** 2) / radius
-    return signed(own, 46, 0.07, 0.09) / (1 + np.exp(8 * (distance - 1 + 0.2 * ragged)))
+    return signed(own, 46, 0.12, 0.1) / (1 + np.exp(8 * (distance - 1 + 0.2 * ragged)))
 
 
 def signed(own: np.ndarray, place: int, least: float, more: float) -> np.ndarray:

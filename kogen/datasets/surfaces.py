@@ -12,8 +12,8 @@ __all__ = ["surfaces"]
 
 LINES = {
     "": Line(),
-    "line2": Line("cast,fabric", light=0.45, slope=0.35, direction=200.0, grain=1.4, blur=0.7, noise=0.025),
-    "night": Line(light=0.25, slope=0.4, noise=0.04),
+    "line2": Line("cast,fabric", light=0.5, slope=0.3, direction=200.0, grain=1.2, blur=0.6, noise=0.022),
+    "night": Line(light=0.42, slope=0.3, noise=0.026),
 }
 SPLITS = {"train": 2000, "test": 600}  # and how many images each has unless asked otherwise
 CHUNK = 250  # images drawn at once
@@ -39,9 +39,10 @@ def surfaces(
     """Draw `n` surfaces (N, 1, size, size), uint8, in five classes of equal size; the cluster is the production lot.
 
     Variants: "" is line 1, "line2" makes other things under another light, "night" is line 1 in dim light. `visible` is
-    the strength of every defect: at 0 an image is to the last pixel what it would be without one. `material` is brushed,
-    cast, fabric or board, or several with commas, by luck per lot; `Line` tells the units of the other knobs (None: as
-    the variant has them). Image i depends on (variant, seed, split, i) and the knobs, not on `n`; splits share no luck.
+    the strength of every defect: at 0 an image is to the last pixel what it would be without one. `material` is one of
+    brushed, cast, fabric, board, or several with commas, by luck per lot; `Line` tells the units of the other knobs
+    (None: as the variant has them). Image i depends on (variant, seed, split, i) and the knobs, not on `n`; splits
+    share no luck.
 
     Raises ValueError for an unknown variant, split or material, and for numbers that are none or out of range.
     Source: drawn by kogen; no data of anyone's.
