@@ -1,6 +1,7 @@
 """Resampling a sheet: the one matrix of paired bootstraps, max-T over its pairs, and sign flips of cluster sums."""
 
 import zlib
+from collections.abc import Iterator
 
 import numpy as np
 from scipy.stats import norm
@@ -8,12 +9,27 @@ from scipy.stats import norm
 from kogen.statistics._margins import Pairwise
 from kogen.statistics._sheet import Sheet
 
-CELLS = 4_000_000  # how many weights are held at once: 16 MB of them, 32 MB of indices
+CELLS = 4_000_000  # how many weights are held at once: 32 MB of counts, 16 MB as floats
+FEW = 16  # clusters per distinct row of the sheet from which drawing the rows' counts is faster than drawing clusters
 
 
 def generator(seed: int, sheet: Sheet, purpose: str) -> np.random.Generator:
     """The chance of one purpose on one data set: the same in every statistic that asks with the same seed."""
     return np.random.default_rng([seed, zlib.crc32(sheet.dataset.encode()), zlib.crc32(purpose.encode())])
+
+
+def patterns(sheet: Sheet) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Distinct rows (U, k + 1) of cluster sums and sizes, the row of each cluster (G,), and how many have each (U,)."""
+    table = np.column_stack([sheet.sums, sheet.sizes]).astype(np.float32)
+    rows, code, count = np.unique(table, axis=0, return_inverse=True, return_counts=True)
+    return rows, code.reshape(-1), count
+
+
+def chunks(draws: int, width: int) -> Iterator[int]:
+    """Numbers of draws that sum to `draws`, each small enough that `width` weights a draw fit in CELLS."""
+    step = max(CELLS // width, 1)
+    for start in range(0, draws, step):
+        yield min(step, draws - start)
 
 
 def bootstraps(sheet: Sheet, draws: int, seed: int) -> np.ndarray:
@@ -26,12 +42,14 @@ def bootstraps(sheet: Sheet, draws: int, seed: int) -> np.ndarray:
     if draws < 1:
         raise ValueError(f"draws must be at least 1, came {draws}: 5000 is the usual number")
     rng, groups = generator(seed, sheet, "items"), sheet.clusters
-    table = np.column_stack([sheet.sums, sheet.sizes]).astype(np.float32)  # (G, k + 1)
+    table, code, count = patterns(sheet)
     found = []
-    for start in range(0, draws, step := max(CELLS // groups, 1)):
-        rows = min(step, draws - start)
-        picks = rng.integers(0, groups, size=(rows, groups)) + groups * np.arange(rows)[:, None]
-        weight = np.bincount(picks.ravel(), minlength=rows * groups).reshape(rows, groups)
+    for rows in chunks(draws, len(count) if len(count) * FEW < groups else groups):
+        if len(count) * FEW < groups:
+            weight = rng.multinomial(groups, count / groups, size=rows)  # (rows, U)
+        else:
+            picks = code[rng.integers(0, groups, size=(rows, groups))] + len(count) * np.arange(rows)[:, None]
+            weight = np.bincount(picks.ravel(), minlength=rows * len(count)).reshape(rows, -1)
         total = (weight.astype(np.float32) @ table).astype(np.float64)  # (rows, k + 1)
         found.append(total[:, :-1] / total[:, -1:])
     sample = np.concatenate(found)
@@ -71,15 +89,19 @@ def flips(sheet: Sheet, draws: int, seed: int) -> np.ndarray:
     The share of random sign flips of the cluster sums that part the models as far as observed, itself counted.
     """
     rng, groups, k = generator(seed, sheet, "flips"), sheet.clusters, len(sheet.models)
-    table = sheet.sums.astype(np.float32)
+    table, code, size = patterns(sheet)
     total = sheet.sums.sum(axis=0)
     observed = np.abs(total[:, None] - total[None, :]) - 1e-3  # sums move in steps of 1 / seeds: this is rounding only
     count = np.ones((k, k))
-    for start in range(0, draws, step := max(CELLS // groups, 1)):
-        rows = min(step, draws - start)
-        bits = np.frombuffer(rng.bytes((rows * groups + 7) // 8), dtype=np.uint8)
-        sign = np.unpackbits(bits, count=rows * groups).reshape(rows, groups).astype(np.float32) * 2 - 1
-        swapped = (sign @ table).astype(np.float64)  # (rows, k)
+    for rows in chunks(draws, len(size) if len(size) * FEW < groups else groups):
+        if len(size) * FEW < groups:
+            kept = rng.binomial(size, 0.5, size=(rows, len(size)))  # (rows, U)
+            sign, side = (2 * kept - size).astype(np.float32), table
+        else:
+            bits = np.frombuffer(rng.bytes((rows * groups + 7) // 8), dtype=np.uint8)
+            sign = np.unpackbits(bits, count=rows * groups).reshape(rows, groups).astype(np.float32) * 2 - 1
+            side = table[code]
+        swapped = (sign @ side[:, :-1]).astype(np.float64)  # (rows, k)
         for i in range(k):
             count[i] += (np.abs(swapped[:, i : i + 1] - swapped) >= observed[i]).sum(axis=0)
     return count / (draws + 1)

@@ -54,7 +54,7 @@ def pairwise(sheet: Sheet) -> Pairwise:
 
     Bonett and Price (2012, J. Educ. Behav. Stat. 37, 479-488) add one item won by each side to McNemar's table and take
     Wald's interval; with clusters the squares are of cluster sums (two more clusters of one item), with seeds of
-    seed-averaged items. Runs of different models count as trained independently, also where they share the seed's
+    seed-averaged items, where an item won in one of S runs counts 1 / S. Runs of different models count as trained independently, also where they share the seed's
     number (Welch's degrees of freedom): what they share can only steady the difference, so the interval errs wide.
     """
     k, n, sums, sizes = len(sheet.models), sheet.n, sheet.sums, sheet.sizes.astype(float)
@@ -63,8 +63,9 @@ def pairwise(sheet: Sheet) -> Pairwise:
     square = np.maximum(np.diag(gram)[:, None] + np.diag(gram)[None, :] - 2 * gram, 0)  # sum of squared cluster sums
     middle = difference * n / (n + 2)
     cross = np.subtract.outer(sums.T @ sizes, sums.T @ sizes)
-    centred = square + 2 - 2 * middle * cross + middle**2 * ((sizes**2).sum() + 2)
-    small = 1.0 if sheet.simple else sheet.clusters / (sheet.clusters - 1)
+    added = 2 / np.minimum.outer(sheet.runs, sheet.runs)
+    centred = square + added - 2 * middle * cross + middle**2 * ((sizes**2).sum() + 2)
+    small = 1.0 if sheet.simple else sheet.clusters / max(sheet.clusters - 1, 1)
     variance, df = sheet.seed_variance, np.maximum(sheet.runs - 1, 1)
     both = variance[:, None] + variance[None, :]
     parts = (variance**2 / df)[:, None] + (variance**2 / df)[None, :]

@@ -86,9 +86,12 @@ def sheet(dataset: str, part: pd.DataFrame) -> Sheet:
     complete(dataset, run, list(runs), item, items)
     right = np.zeros((len(runs), len(items)))
     right[run, item] = part["correct"].to_numpy(dtype=np.float64)  # (runs, n)
-    cluster = clusters(dataset, part, item, items)  # (n,)
-    sizes = np.bincount(cluster)
-    of = np.array([str(model) for model, _ in runs])
+    return assemble(dataset, [str(model) for model, _ in runs], right, clusters(dataset, part, item, items))
+
+
+def assemble(dataset: str, models: list[str], right: np.ndarray, cluster: np.ndarray) -> Sheet:
+    """The sheet of runs (runs, n) of 0 and 1, the model of each run, and the cluster (n,) of each item, 0 .. G-1."""
+    sizes, of = np.bincount(cluster), np.array(models)
     found = [(name, *average(right[of == name], cluster, sizes)) for name in dict.fromkeys(of)]
     found.sort(key=lambda each: (-round(each[1].mean(), 12), each[0]))  # best first; equals by name
     names, means, distinct, sd, variance, luck = zip(*found, strict=True)
@@ -145,8 +148,11 @@ def average(right: np.ndarray, cluster: np.ndarray, sizes: np.ndarray) -> tuple[
     Crossed random effects: accuracy of run s on item i = overall + run + item + rest. The variance between run means
     holds run and rest / n; the rest is measured inside the table (clusters summed first) and taken off.
     """
-    runs, copies = np.unique(right, axis=0, return_counts=True)  # (D, n), (D,)
-    weight = copies / copies.sum()
+    found: dict[bytes, list[int]] = {}
+    for row, one in enumerate(right):
+        found.setdefault(one.tobytes(), []).append(row)
+    runs = right[[rows[0] for rows in found.values()]]  # (D, n)
+    weight = np.array([len(rows) for rows in found.values()]) / len(right)  # (D,)
     mean = weight @ runs
     if len(runs) == 1:
         return mean, 1, np.nan, 0.0, 0.0
@@ -155,6 +161,6 @@ def average(right: np.ndarray, cluster: np.ndarray, sizes: np.ndarray) -> tuple[
     variance = spread * float(weight @ (each - mean.mean()) ** 2)
     rest = runs - mean - (each - mean.mean())[:, None]  # (D, n)
     sums = np.stack([np.bincount(cluster, weights=row) for row in rest])  # (D, G)
-    noise = spread * len(sizes) / (len(sizes) - 1) * float(weight @ (sums**2).sum(axis=1)) / len(mean) ** 2
+    noise = spread * len(sizes) / max(len(sizes) - 1, 1) * float(weight @ (sums**2).sum(axis=1)) / len(mean) ** 2
     share = float((weight**2).sum())  # 1 / D for runs that weigh the same
     return mean, len(runs), variance**0.5, variance * share, max(variance - noise, 0.0) * share

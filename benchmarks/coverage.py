@@ -1,0 +1,127 @@
+"""Do the intervals cover, do false winners stay rare? Simulated studies; prints the tables of docs/coverage.md."""
+
+import argparse
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import norm
+
+from kogen.statistics._sheet import Sheet, assemble
+from kogen.statistics.accuracy import rows as accuracy_rows
+from kogen.statistics.paired import rows as paired_rows
+
+
+@dataclass(frozen=True)
+class World:
+    """How answers come about: a run is right on an item when skill + luck + lot + item + chance > 0, all normal."""
+
+    n: int
+    size: int = 1  # items in a cluster
+    seeds: int = 1
+    luck: float = 0.0  # sd of a training's skill; 0.05 is 1 to 2 points of accuracy
+    lot: float = 0.0  # sd of a cluster, 0.7 unless items stand alone
+    item: float = 1.0  # sd of an item: how alike the models are
+
+    @property
+    def total(self) -> float:
+        return (1 + self.luck**2 + self.lot**2 + self.item**2) ** 0.5
+
+    def study(self, truths: np.ndarray, rng: np.random.Generator) -> tuple[Sheet, np.ndarray]:
+        """One study of models with the true accuracies (k,): its sheet and the runs (k * seeds, n)."""
+        cluster = np.arange(self.n) // self.size
+        hard = self.item * rng.standard_normal(self.n, dtype=np.float32)
+        hard += self.lot * rng.standard_normal(cluster[-1] + 1, dtype=np.float32)[cluster]
+        skill = np.repeat(norm.ppf(truths) * self.total, self.seeds)  # (k * seeds,)
+        skill = (skill + self.luck * rng.standard_normal(len(skill))).astype(np.float32)
+        runs = (rng.standard_normal((len(skill), self.n), dtype=np.float32) + skill[:, None] + hard > 0).astype(float)
+        names = [f"m{i}" for i in range(len(truths)) for _ in range(self.seeds)]
+        return assemble("simulated", names, runs, cluster), runs
+
+    def __str__(self) -> str:
+        lots = f"{self.n // self.size} clusters of {self.size}" if self.size > 1 else "independent"
+        return f"{self.n:,} | {lots} | {self.seeds} | {self.luck if self.seeds > 1 else '-'}"
+
+
+def percentile(runs: np.ndarray, size: int, rng: np.random.Generator, draws: int = 1000) -> tuple[float, float]:
+    """The plain two-way percentile bootstrap of clusters and seeds, for comparison; points."""
+    seeds, n = runs.shape
+    sums = runs.reshape(seeds, n // size, size).sum(axis=2).T  # (G, seeds)
+    rows, count = np.unique(sums, axis=0, return_counts=True)
+    means = rng.multinomial(len(sums), count / len(sums), size=draws) @ rows / n  # (draws, seeds)
+    pick = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=draws) / seeds
+    lo, hi = np.quantile((means * pick).sum(axis=1), (0.025, 0.975))
+    return 100 * lo, 100 * hi
+
+
+def one(world: World, studies: int, rng: np.random.Generator) -> list[float]:
+    """Coverage of the accuracy: ours and the percentile bootstrap's; per cent of studies; our mean width in points."""
+    hits, width = np.zeros(2), 0.0
+    for _ in range(studies):
+        truth = rng.uniform(0.5, 0.97)
+        sheet, runs = world.study(np.array([truth]), rng)
+        row = accuracy_rows(sheet, 0.95).iloc[0]
+        lo, hi = percentile(runs, world.size, rng)
+        hits += (row["lo"] <= 100 * truth <= row["hi"], lo <= 100 * truth <= hi)
+        width += row["hi"] - row["lo"]
+    return [*(100 * hits / studies), width / studies]
+
+
+def two(world: World, studies: int, rng: np.random.Generator) -> list[float]:
+    """Coverage of a difference: the 95 % and the 90 % interval; per cent of studies, and the mean width in points."""
+    hits, width = np.zeros(2), 0.0
+    for _ in range(studies):
+        truths = rng.uniform(0.6, 0.92) + rng.uniform(-0.04, 0.04) * np.array([1, -1])
+        sheet, _ = world.study(truths, rng)
+        row = paired_rows(sheet, 1.0, 50, 0).iloc[0]
+        truth = 100 * (truths[0] - truths[1]) * (1 if row["first"] == "m0" else -1)
+        hits += (row["lo"] <= truth <= row["hi"], row["lo90"] <= truth <= row["hi90"])
+        width += row["hi"] - row["lo"]
+    return [*(100 * hits / studies), width / studies]
+
+
+def many(world: World, studies: int, rng: np.random.Generator, k: int = 6, draws: int = 1000) -> list[float]:
+    """Share of studies of k equal models that call a pair better: by the family's rule, and by each pair alone."""
+    false = np.zeros(2)
+    for study in range(studies):
+        sheet, _ = world.study(np.full(k, rng.uniform(0.6, 0.92)), rng)
+        table = paired_rows(sheet, None, draws, study)
+        false += ((table["verdict"] == "better").any(), (table["lo"] > 0).any())
+    return [*(100 * false / studies), float(k * (k - 1) // 2)]
+
+
+WORLDS = [
+    *(World(n) for n in (50, 200, 1_000, 10_000, 50_000)),
+    *(World(n, size=s, lot=0.7) for n, s in ((50, 5), (200, 5), (1_000, 10), (50_000, 50))),
+    *(World(n, seeds=3, luck=u) for n in (50, 500, 5_000, 50_000) for u in (0.02, 0.05)),
+    *(World(n, seeds=5, luck=u) for n in (50, 500, 5_000, 50_000) for u in (0.02, 0.05)),
+    *(World(n, size=5, lot=0.7, seeds=3, luck=0.05) for n in (200, 5_000)),
+    *(World(n, seeds=2, luck=0.05) for n in (500, 5_000)),
+]
+TABLES = {
+    "accuracy": (one, "covers | percentile covers | width"),
+    "difference": (two, "95 % covers | 90 % covers | width"),
+    "family": (many, "false better | by each pair alone | pairs"),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="200 studies a row, sets up to 1,000 items")
+    parser.add_argument("--studies", type=int, default=2_000)
+    parser.add_argument("--table", choices=[*TABLES], action="append", help="only these tables")
+    parser.add_argument("--seed", type=int, default=0)
+    asked = parser.parse_args()
+    studies = 200 if asked.quick else asked.studies
+    for name in asked.table or TABLES:
+        measure, heads = TABLES[name]
+        print(f"\n### {name}\n\n| items | items are | seeds | luck | {heads} | seconds |\n|{'---|' * 8}", flush=True)
+        for index, world in enumerate(world for world in WORLDS if not asked.quick or world.n <= 1_000):
+            start = time.perf_counter()
+            numbers = measure(world, studies, np.random.default_rng([asked.seed, index]))
+            cells = " | ".join(f"{number:.1f}" for number in numbers)
+            print(f"| {world} | {cells} | {time.perf_counter() - start:.0f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
