@@ -83,17 +83,20 @@ def is_named(source: str) -> bool:
 def hold_out(images: Images, share: float = HELD_OUT, seed: int = 0) -> tuple[Images, Images]:
     """Cut off about `share` of the labelled images, whole clusters and all copies of an image on the same side."""
     labelled = np.flatnonzero(images.labels >= 0)
-    together = np.char.add(np.char.add(images.clusters.astype(str), "/"), "")
-    _, first_copy = np.unique(images.ids, return_inverse=True)
-    _, cluster = np.unique(together, return_inverse=True)
-    group = joined(first_copy, cluster)  # (N,)
+    copy, cluster = (np.unique(of, return_inverse=True)[1] for of in (images.ids, images.clusters))
+    group = joined(copy, cluster)  # (N,)
     order = np.random.default_rng(seed).permutation(np.unique(group[labelled]))
-    sizes = np.bincount(group[labelled], minlength=group.max() + 1)[order]
-    taken = order[np.cumsum(sizes) <= max(share * len(labelled), 1)]
-    if not len(taken):
+    sizes = np.bincount(group[labelled])[order]
+    taken, total = [], 0
+    for number, size in zip(order, sizes, strict=True):
+        if total + size <= share * len(labelled):
+            taken.append(number)
+            total += size
+    if not taken and sizes.min() <= len(labelled) / 2:
+        taken = [order[sizes.argmin()]]  # no group is small enough: the smallest comes nearest
+    if not taken:
         raise ValueError(
-            f"{len(order)} groups of labelled images are too few to hold {share:.0%} out: give --test, or a cluster "
-            "column with smaller groups"
+            f"{len(order)} groups of labelled images (clusters, copies) cannot be cut in two: give --test, or smaller clusters"
         )
     out = np.isin(group, taken)
     test = np.flatnonzero(out & (images.labels >= 0))

@@ -69,7 +69,7 @@ class Study(BaseModel):
 def read_study(path: Path) -> Study:
     """A study from its toml file. ValueError names unknown keys with the nearest right ones, and wrong values."""
     try:
-        asked = tomllib.loads(path.read_text())
+        asked = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ValueError(f"cannot read the study {path}: {error}") from error
     return checked(Study, asked, str(path))
@@ -140,23 +140,16 @@ def digest(data: Any) -> str:
 
 
 def to_toml(study: Study) -> str:
-    """The study as toml that `read_study` reads back to an equal study; JSON's scalars and lists are toml's."""
-    flat, tables = [], []
-    for key, value in study.model_dump(mode="json").items():
-        if isinstance(value, dict):
-            tables.append((key, value))
-        elif value is not None:
-            flat.append(f"{key} = {json.dumps(value)}")
-    lines = flat
-    for key, value in tables:
-        nested = {k: v for k, v in value.items() if isinstance(v, dict)}
-        plain = {k: v for k, v in value.items() if not isinstance(v, dict)}
-        if plain:
-            lines += ["", f"[{key}]", *(f"{json.dumps(k)} = {json.dumps(v)}" for k, v in plain.items())]
-        for name, inner in nested.items():
-            lines += [
-                "",
-                f"[{key}.{json.dumps(name)}]",
-                *(f"{json.dumps(k)} = {json.dumps(v)}" for k, v in inner.items()),
-            ]
+    """The study as toml that `read_study` reads back to an equal study."""
+    fields = {key: value for key, value in study.model_dump(mode="json").items() if value is not None}
+    lines = [f"{key} = {toml(value)}" for key, value in fields.items() if not isinstance(value, dict)]
+    tables = {key: value for key, value in fields.items() if isinstance(value, dict) and key != "settings"}
+    tables |= {f"settings.{toml(method)}": values for method, values in study.settings.items()}
+    for head, table in tables.items():
+        lines += ["", f"[{head}]", *(f"{toml(key)} = {toml(value)}" for key, value in table.items())]
     return "\n".join(lines) + "\n"
+
+
+def toml(value: Any) -> str:
+    """A scalar or list as toml: JSON, but for the one control character that JSON leaves as it is."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
