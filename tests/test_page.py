@@ -75,8 +75,7 @@ def visit(chromium: Any, path: Path, width: int, scheme: str = "light") -> tuple
     return tab, complaints, outside
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [375, 1280])
+@pytest.mark.parametrize(("width", "scheme"), [(375, "light"), (1280, "dark")])
 @pytest.mark.parametrize("which", ["plain", "hostile", "crowded"])
 def test_page_draws_in_silence(
     chromium: Any, which: str, width: int, scheme: str, request: pytest.FixtureRequest
@@ -136,8 +135,7 @@ def test_names_are_text_and_nothing_else(chromium: Any, hostile: Path) -> None:
     tab.close()
 
 
-@pytest.mark.parametrize("which", ["plain", "crowded"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("which", "scheme"), [("plain", "dark"), ("crowded", "light")])
 def test_paper_takes_at_most_four_pages(chromium: Any, which: str, scheme: str, request: pytest.FixtureRequest) -> None:
     tab, complaints, _ = visit(chromium, request.getfixturevalue(which), 1280, scheme)
     paper = tab.pdf(prefer_css_page_size=True)
