@@ -60,8 +60,10 @@ def resample(pixels: Tensor, boxes: Tensor, size: int, flip: tuple[Tensor, Tenso
         return _one_by_one(pixels, boxes, size, flip)
     images = unit(pixels)
     height, width = images.shape[2:]
-    rows = weights(boxes[:, 0], boxes[:, 2], height, size, flip[0]).to(images.device)  # (B, S, H)
-    columns = weights(boxes[:, 1], boxes[:, 3], width, size, flip[1]).to(images.device)  # (B, S, W)
+    up, side = (mirrored.to(images.device) for mirrored in flip)
+    top, left, h, w = boxes.to(images.device).unbind(1)
+    rows = weights(top, h, height, size, up)  # (B, S, H)
+    columns = weights(left, w, width, size, side)  # (B, S, W)
     return sandwich(rows, images, columns).clamp_(0, 1)
 
 
@@ -91,9 +93,9 @@ def weights(start: Tensor, length: Tensor, total: int, size: int, flip: Tensor) 
     """
     scale = (length / size)[:, None, None]  # (B, 1, 1)
     stretch = scale.clamp(min=1)
-    target = torch.arange(size)[:, None] + 0.5  # (S, 1)
+    target = torch.arange(size, device=start.device)[:, None] + 0.5  # (S, 1)
     target = torch.where(flip[:, None, None], size - target, target)
-    source = torch.arange(total) - start[:, None, None]  # (B, 1, T), counted within the box
+    source = torch.arange(total, device=start.device) - start[:, None, None]  # (B, 1, T), counted within the box
     beyond = (-source).clamp(min=0) + (source + 1 - length[:, None, None]).clamp(min=0)  # 0 within the box
     near = (target * (scale / stretch) - (source + 0.5) / stretch).abs_()  # (B, S, T), distance in stretched pixels
     near = torch.sub(2 - 2 * beyond, near, out=near).clamp_(min=0)  # 2 in the middle, 0 at the end of the cubic

@@ -96,12 +96,14 @@ def blur(images: Tensor, sigma: Tensor, kernel: int) -> Tensor:
     """Gaussian blur with sigma (B,) in pixels, a window of `kernel` (odd) pixels, edges reflected.
 
     Sums of shifted copies: at these sizes faster on a CPU than a convolution or a product with matrices (measured).
-    `sigma` lies on the CPU. A tap beyond 5 sigma weighs less than 4e-6 of the centre and is left out.
+    `sigma` lies on the CPU. A tap beyond 4 sigma weighs less than 4e-4 of the centre and is left out.
     """
-    reach = min(kernel // 2, images.shape[2] - 1, images.shape[3] - 1, math.ceil(5 * float(sigma.max())))
+    reach = min(kernel // 2, images.shape[2] - 1, images.shape[3] - 1, math.ceil(4 * float(sigma.max())))
     if reach < 1:
         return images
-    taps = torch.exp(-0.5 * (torch.arange(reach + 1) / sigma[:, None]) ** 2)  # (B, reach + 1), from the centre outwards
+    steps = torch.arange(reach + 1)  # from the centre outwards
+    taps = torch.exp(-0.5 * (steps / sigma[:, None]) ** 2)  # (B, reach + 1)
+    taps.masked_fill_(steps > (4 * sigma[:, None]).ceil(), 0)  # an image's window is its own, not its neighbours'
     taps = (taps / (2 * taps.sum(1, keepdim=True) - taps[:, :1])).to(images.device)
     return shifted(shifted(images, taps, 3), taps, 2)
 
@@ -113,7 +115,10 @@ def shifted(images: Tensor, taps: Tensor, dim: int) -> Tensor:
     out = images * each(taps[:, 0], images)
     for step in range(1, reach + 1):
         pair = wide.narrow(dim, reach - step, length) + wide.narrow(dim, reach + step, length)
-        out.add_(pair.mul_(each(taps[:, step], images)))
+        if len(images) == 1 and taps.device.type == "cpu":  # one pass less
+            out.add_(pair, alpha=float(taps[0, step]))
+        else:
+            out.add_(pair.mul_(each(taps[:, step], images)))
     return out
 
 

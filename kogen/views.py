@@ -1,9 +1,6 @@
 """Augmentation as data: a View says what may happen, a Luck what does, `render` makes it, batched and on the device."""
 
 import math
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -14,12 +11,10 @@ from kogen import operations as ops
 from kogen.crop import TRIES, centre_boxes, random_boxes, resample
 from kogen.luck import Luck
 from kogen.shelf import hint
+from kogen.threads import keep_freed_memory, serial_threads
 
 CACHE = 2**18  # values worked on at once on a CPU, so that they stay in its cache (measured)
 MEMORY = 2**27  # and on a GPU
-KEPT = (
-    2**24
-)  # bytes; glibc keeps freed blocks up to the largest once freed: without it, half of the time is page faults
 DTYPES = (torch.uint8, torch.uint16, torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
@@ -63,7 +58,7 @@ class View:
         demand(0 < self.ratio[0] <= self.ratio[1], "a ratio 0 < low <= high", self.ratio)
         demand(self.centre is None or 0 < self.centre <= 1, "a centre share in (0, 1]", self.centre)
         demand(self.crop is None or self.centre is None, "either crop or centre, not both", (self.crop, self.centre))
-        demand(self.hue <= 0.5 and self.hue >= 0, "a hue in [0, 0.5]", self.hue)
+        demand(0 <= self.hue <= 0.5, "a hue in [0, 0.5]", self.hue)
         demand(0 < self.sigma[0] <= self.sigma[1], "a sigma 0 < low <= high", self.sigma)
         demand((self.mean is None) == (self.std is None), "mean and std together or not at all", (self.mean, self.std))
         demand(self.std is None or min(self.std) > 0, "a std above 0 for each channel", self.std)
@@ -86,6 +81,7 @@ Chance = dict[str, Tensor]
 """What was drawn for each image of a batch, (B, ...) each, on the CPU."""
 
 
+@torch.inference_mode(False)  # the mode belongs to a thread, and other threads write what is made here
 def render(pixels: Tensor, view: View, luck: Luck, *, tag: str, aspect: Tensor | None = None) -> Tensor:
     """One view of each image: (B, C, H, W) uint8, uint16 or float in [0, 1] to (B, C, S, S) float32, on their device.
 
@@ -97,50 +93,36 @@ def render(pixels: Tensor, view: View, luck: Luck, *, tag: str, aspect: Tensor |
     aspect = torch.full((len(pixels),), width / height) if aspect is None else aspect.detach().cpu().float()
     out = torch.empty(len(pixels), pixels.shape[1], view.size, view.size, device=pixels.device)
     on_cpu = pixels.device.type == "cpu"
-    torch.empty(KEPT, dtype=torch.uint8)
     most = max(1, (CACHE if on_cpu else MEMORY) // max(out[:1].numel(), pixels[:1].numel()))
     step = math.ceil(len(pixels) / math.ceil(len(pixels) / most))  # parts of equal size
+    keep_freed_memory()
     with serial_threads(torch.get_num_threads()) as pool:
         chance = pool.submit(draw, view, luck, tag, aspect, (height, width)).result()
 
         def work(start: int) -> None:
             part = slice(start, start + step)
-            out[part] = develop(pixels[part], view, {name: values[part] for name, values in chance.items()})
+            with torch.no_grad(), torch.autocast(pixels.device.type, enabled=False):
+                out[part] = develop(pixels[part], view, {name: values[part] for name, values in chance.items()})
 
-        for _ in (pool.map if on_cpu else map)(work, range(0, len(pixels), step)):
-            pass
+        starts = range(0, len(pixels), step)
+        list(pool.map(work, starts) if on_cpu else map(work, starts))
     return out
-
-
-@contextmanager
-def serial_threads(count: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads in each of which torch works alone.
-
-    Torch splits single operations over threads that wait for each other spinning: at this size that costs more than it
-    saves, even for a thousand roots or logarithms, and lames every other thread. How many threads torch uses belongs to
-    the calling thread; what it leaves behind, the default for threads to come, is put back.
-    """
-    default = torch.get_num_threads()
-    with ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        try:
-            yield pool
-        finally:
-            torch.set_num_threads(default)
 
 
 def check(pixels: Tensor, view: View, luck: Luck, aspect: Tensor | None) -> None:
     """ValueError unless pixels, view, luck and aspect fit together."""
     demand(pixels.ndim == 4 and pixels.numel() > 0, "pixels (B, C, H, W), none of them 0", tuple(pixels.shape))
     demand(len(luck) == len(pixels), f"the luck of {len(pixels)} images, as many as there are pixels", len(luck))
-    demand(aspect is None or aspect.shape == pixels.shape[:1], "one aspect for each image", aspect)
+    if aspect is not None:
+        demand(aspect.shape == pixels.shape[:1], f"one aspect for each of {len(pixels)} images", tuple(aspect.shape))
+        demand(bool((aspect > 0).all()), "an aspect (width / height) above 0", float(aspect.min()))
     channels = pixels.shape[1]
     demand(view.mean is None or len(view.mean) == channels, f"mean and std for {channels} channels", view.mean)
     demand(pixels.dtype in DTYPES, "pixels of uint8, uint16 or float; convert them first", pixels.dtype)
     if pixels.is_floating_point():
         low, high = pixels.aminmax()
-        demand(
-            bool(low >= 0) and bool(high <= 1), "float pixels in [0, 1], not yet normalised", (float(low), float(high))
-        )
+        inside = bool(low >= 0) and bool(high <= 1)
+        demand(inside, "float pixels in [0, 1], not yet normalised", (float(low), float(high)))
 
 
 def draw(view: View, luck: Luck, tag: str, aspect: Tensor, shape: tuple[int, int]) -> Chance:
@@ -227,11 +209,8 @@ def view_set(
         first = replace(jitter, blur=0.0 if small else 1.0)
         second = replace(jitter, blur=0.0 if small else 0.1, solarize=0.2)
     elif name == "inspection":
-        first = replace(
-            common, crop=(0.6, 1.0), flip_vertical=0.5, quarter_turns=True, jitter=0.8, brightness=0.3, contrast=0.3
-        )
-        first = replace(first, light=0.3, noise=0.04)
-        second = first
+        turned = replace(common, crop=(0.6, 1.0), flip_vertical=0.5, quarter_turns=True)
+        first = second = replace(turned, jitter=0.8, brightness=0.3, contrast=0.3, light=0.3, noise=0.04)
     elif name == "gentle":
         first = second = replace(common, crop=(0.5, 1.0), jitter=0.8, brightness=0.2, contrast=0.2)
     else:

@@ -142,9 +142,9 @@ def test_blur_is_torchvisions(height: int, width: int, kernel: int) -> None:
     sigma = torch.tensor([0.1, 0.4, 0.8, 1.0, 1.5, 2.0])
     pixels = images(height=height, width=width)
     wanted = [tv.gaussian_blur(x, [kernel, kernel], [float(s)] * 2) for x, s in zip(pixels, sigma, strict=True)]
-    torch.testing.assert_close(ops.blur(pixels, sigma, kernel), torch.stack(wanted), atol=2e-5, rtol=0)
+    torch.testing.assert_close(ops.blur(pixels, sigma, kernel), torch.stack(wanted), atol=2e-4, rtol=0)
     one = ops.blur(pixels[1:2], sigma[1:2], kernel)  # a small sigma alone takes fewer taps
-    torch.testing.assert_close(one[0], wanted[1], atol=2e-5, rtol=0)
+    torch.testing.assert_close(one[0], wanted[1], atol=2e-4, rtol=0)
 
 
 def test_blur_leaves_an_image_of_one_pixel_alone() -> None:
@@ -362,6 +362,18 @@ def test_chunks_and_threads_change_nothing_and_leave_nothing(monkeypatch: pytest
         torch.set_num_threads(before)
 
 
+def test_the_callers_modes_do_not_matter() -> None:
+    pixels, luck = uint8(images(height=80)), Luck(0, 0, 6)
+    usual = render(pixels, everything(80), luck, tag="a")
+    with torch.inference_mode():
+        inferred = render(pixels.clone(), everything(80), luck, tag="a")
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        cast = render(uint8(images()), everything(32), luck, tag="a")
+    assert torch.equal(inferred, usual)
+    assert torch.equal(cast, render(uint8(images()), everything(32), luck, tag="a"))
+    torch.nn.Linear(80, 1)(inferred).sum().backward()  # a view made in inference mode can be trained on
+
+
 def test_views_differ_between_tags_steps_seeds_and_images() -> None:
     pixels, view = uint8(images(1).repeat(2, 1, 1, 1)), view_set("natural", 32)[0]
     first = render(pixels, view, Luck(0, 0, 2), tag="a")
@@ -447,7 +459,11 @@ def test_every_set_renders(name: str, channels: int) -> None:
         (lambda: View(size=8, mean=(0.5,), std=(0.1, 0.2)), "as many values of mean as of std"),
         (lambda: render(images()[0], plain(8), Luck(0, 0, 6), tag="a"), r"pixels \(B, C, H, W\).*got \(3, 32, 32\)"),
         (lambda: render(images(), plain(8), Luck(0, 0, 5), tag="a"), "the luck of 6 images.*got 5"),
-        (lambda: render(images(), plain(8), Luck(0, 0, 6), tag="a", aspect=torch.ones(5)), "one aspect for each image"),
+        (lambda: render(images(), plain(8), Luck(0, 0, 6), tag="a", aspect=torch.ones(5)), "one aspect for each of 6"),
+        (
+            lambda: render(images(), plain(8), Luck(0, 0, 6), tag="a", aspect=torch.zeros(6)),
+            "an aspect .* above 0; got 0.0",
+        ),
         (
             lambda: render(images(), plain(8, mean=(0.5,), std=(1.0,)), Luck(0, 0, 6), tag="a"),
             "mean and std for 3 channels",
