@@ -117,7 +117,7 @@ def evaluate(
     how: dict[str, Any] = {"store": max(128, round(max(sizes) * 8 / 7))}
     pool = open_images(train, labels=labels, name="train", **how)
     known = pool.labelled()
-    opened = {name: opened_test(name, str(source), known.classes, how) for name, source in tests.items()}
+    opened = {name: opened_test(name, str(source), known, how) for name, source in tests.items()}
     sources = {"train": (str(train), pool)} | {n: (str(tests[n]), images) for n, images in opened.items()}
     sets = Sets(pool, known, opened, sources, "")
     write_json(folder / "data.json", quality(sets))

@@ -33,6 +33,7 @@ def record_of(plan: Plan) -> dict[str, Any]:
     versions = {"kogen": kogen.__version__, "torch": torch.__version__, "timm": timm.__version__}
     device = "cuda" if torch.cuda.is_available() else "cpu"
     record = plan.model_dump(mode="json") | {"recipe": asdict(recipe_of(plan)), "device": device, "versions": versions}
+    record["precision"] = engine.resolved(plan.precision)
     record = json.loads(json.dumps(record))  # as it will be read back: tuples are lists
     return {"id": digest(record)[:12], "model": plan.method, **record}
 

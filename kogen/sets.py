@@ -59,19 +59,19 @@ def open_sets(study: Study, *, cache: Path | None = None, progress: bool = True)
     train = pool.labelled()
     require_classes(train)
     for title, source in asked.items():
-        tests[title] = opened_test(title, source, train.classes, how)
+        tests[title] = opened_test(title, source, train, how)
         opened[title] = (source, tests[title])
     return Sets(pool, train, tests, opened, note)
 
 
-def opened_test(title: str, source: str, classes: tuple[str, ...], how: dict[str, Any]) -> Images:
-    """One set to judge on, its labels counted in the classes of train. ValueError where it cannot be judged."""
+def opened_test(title: str, source: str, train: Images, how: dict[str, Any]) -> Images:
+    """One set to judge on, with the classes and channels of `train`. ValueError where it cannot be judged."""
     test = open_images(source, name=title, **how)
     if not (test.labels >= 0).any():
         raise ValueError(
             f"the set {title!r} ({source}) has no labels, so nothing can be judged on it: give class folders or a csv"
         )
-    return test.labelled().with_classes(classes)
+    return test.labelled().with_classes(train.classes).with_channels(train.channels)
 
 
 def is_named(source: str) -> bool:

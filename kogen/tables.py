@@ -89,12 +89,13 @@ def as_arrow(frame: pd.DataFrame, kind: str) -> pa.Table:
 
 def write_json(path: Path, data: Any) -> None:
     """Write JSON, sorted and atomically."""
-    atomically(path, lambda place: place.write_text(json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n"))
+    text = json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    atomically(path, lambda place: place.write_text(text, encoding="utf-8"))
 
 
 def read_json(path: Path) -> Any:
     """Read JSON. ValueError says which file is absent or broken."""
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, json.JSONDecodeError) as error:
         raise ValueError(f"cannot read {path}: {error}") from error
