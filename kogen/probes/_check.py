@@ -17,7 +17,7 @@ def check(train: Features, test: Features) -> None:
         wrong = np.flatnonzero(~np.isfinite(features.values).all(axis=1))
         if len(wrong):
             raise ValueError(
-                f"{name} features hold NaN or infinity in {len(wrong)} of {len(features)} rows (first: row {wrong[0]}); "
+                f"{name} features hold NaN or infinity in {len(wrong)} of {len(features)} rows (first: {wrong[0]}); "
                 "the network that made them diverged, train it again with a lower rate"
             )
     if train.values.shape[1] != test.values.shape[1]:
@@ -34,4 +34,6 @@ def check(train: Features, test: Features) -> None:
         raise ValueError(f"a training label is {train.labels.max()}, but there are {len(train.classes)} classes")
     if len(np.unique(train.labels)) < 2:
         only = train.classes[train.labels[0]]
-        raise ValueError(f"all {len(train)} training images are of the class {only!r}; a probe needs two classes or more")
+        raise ValueError(
+            f"all {len(train)} training images are of the class {only!r}; a probe needs two classes or more"
+        )

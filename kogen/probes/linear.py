@@ -1,4 +1,4 @@
-"""Linear probe: multinomial logistic regression with an L2 penalty whose strength a validation split of train chooses."""
+"""Linear probe: multinomial logistic regression, its L2 penalty chosen on held-out parts of the training set."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -42,11 +42,11 @@ def linear(
 ) -> Predictions:
     """Fit logistic regression on all of `train`, with the penalty that predicts held-out parts of `train` best.
 
-    Minimises mean cross-entropy + strength / 2 * |W|^2 over standardised features (mean and deviation of what is fitted;
-    the bias is free): scikit-learn's C is 1 / (strength * N). Each of `folds` stratified parts of `train` is held out in
-    turn, until 500 images have been judged: a large set is split once (20 %), of few labels every one counts. The
-    strength with the most right wins, the smaller log loss among equals. `test` is only predicted, its labels are
-    never read. Features (N, D) and (M, D) give probabilities (M, K); a class that `train` never shows gets 0.
+    Minimises mean cross-entropy + strength / 2 * |W|^2 over features standardised by the mean and deviation of what is
+    fitted; the bias is free (scikit-learn's C is 1 / (strength * N)). Each of `folds` stratified parts of `train` is
+    held out in turn until 500 images have been judged: a large set is split once (20 %), of few labels every one
+    counts. The strength with the most right wins, the smaller log loss among equals. `test` is only predicted, its
+    labels are never read. Features (N, D) and (M, D) give probabilities (M, K); a class `train` never shows gets 0.
 
     Raises ValueError as `check` does, and for strengths that are not positive or fewer than 2 folds.
     Source: Kornblith et al. 2019 (arXiv 1805.08974), A.3, and BYOL (arXiv 2006.07733), appendix E, which search 45
@@ -64,12 +64,13 @@ def linear(
         best = max(range(len(path)), key=lambda i: (right[i], -loss[i]))
     else:
         best = len(path) // 2  # one image a class, nothing to spare: the middle of the path
-    final = fit(train.values, labels, path[best : best + 1], max_iterations)[0]
+    final = fit(train.values, labels, path[: best + 1], max_iterations)[-1]
     probability = np.zeros((len(test), len(train.classes)), dtype=np.float32)
     probability[:, present] = np.exp(final.log_probability(test.values))
-    accuracy = right[best] / judged if judged else float("nan")
-    chosen = {"strength": path[best], "validation_accuracy": accuracy, "validation_images": float(judged)}
-    return Predictions(probability, chosen | {"converged": float(final.converged)})
+    chosen = {"strength": path[best], "converged": float(final.converged), "validation_images": float(judged)}
+    if judged:
+        chosen["validation_accuracy"] = float(right[best] / judged)
+    return Predictions(probability, chosen)
 
 
 def validate(
@@ -104,54 +105,57 @@ def split(labels: np.ndarray, folds: int, seed: int) -> np.ndarray:
 def fit(values: np.ndarray, labels: np.ndarray, path: Sequence[float], max_iterations: int) -> list[Fit]:
     """Fits of features (N, D) to labels (N,) in [0, C), one for each strength of the path, warm-started in turn.
 
-    Rotated to their principal axes (which leaves the penalty as it is) and scaled by what curvature each axis has, the
-    features make an almost round problem that L-BFGS solves in tens of steps instead of hundreds.
+    The features are rotated to their principal axes, which leaves the penalty as it is; there each axis can be scaled
+    by the curvature it has, and L-BFGS meets an almost round problem that it solves in tens of steps.
     """
     mean, scale = moments(values)
-    x = ((values - mean) * scale).astype(np.float32)  # (N, D)
-    variance, axes = np.linalg.eigh(x.T @ x / np.float32(len(x)))  # (D,), (D, D)
-    kept = variance > 1e-7 * variance[-1]  # also drops what fewer images than dimensions cannot span
-    variance, axes = variance[kept].astype(np.float64), axes[:, kept]
+    x = (values - mean) * scale  # (N, D) float64: line searches stumble over the rounding of less
+    variance, axes = np.linalg.eigh(x.T @ x / len(x))  # (D,), (D, D)
+    kept = variance > 1e-9 * variance[-1]  # fewer images than dimensions span fewer axes
+    variance, axes = variance[kept], axes[:, kept]
     x = x @ axes  # (N, R)
-    classes = int(labels.max()) + 1
-    share = np.bincount(labels, minlength=classes) / len(labels)  # (C,)
-    weights, bias = np.zeros((len(variance), classes)), np.log(np.maximum(share, 1e-9))
-    bias -= bias.mean()
+    share = np.bincount(labels) / len(labels)  # (C,) of each class
+    weights, bias = np.zeros((len(variance), len(share))), np.log(share) - np.log(share).mean()
     fits = []
     for strength in path:
-        round_off = 1 / np.sqrt(variance * (1 - (share**2).sum()) / classes + strength)[:, None]  # (R, 1)
-        weights, bias, converged = descend(x, labels, weights, bias, strength, round_off, max_iterations)
+        step = 1 / np.sqrt(variance * (share * (1 - share)).mean() + strength)[:, None]  # (R, 1)
+        weights, bias, converged = descend(x, labels, weights, bias, strength, step, max_iterations)
         fits.append(Fit(mean, scale, axes @ weights, bias, converged))
     return fits
 
 
 def descend(
-    x: np.ndarray, labels: np.ndarray, weights: np.ndarray, bias: np.ndarray, strength: float,
-    scale: np.ndarray, max_iterations: int,
+    x: np.ndarray,
+    labels: np.ndarray,
+    weights: np.ndarray,
+    bias: np.ndarray,
+    strength: float,
+    step: np.ndarray,
+    max_iterations: int,
 ) -> tuple[np.ndarray, np.ndarray, bool]:
-    """L-BFGS from (weights (R, C), bias (C,)) on weights divided by `scale` (R, 1): the minimum, and whether it was."""
-    rows, n, shape = np.arange(len(x)), len(x), weights.shape
+    """L-BFGS from weights (R, C) and bias (C,), walking in weights / step: the minimum, and whether it was reached."""
+    rows, shape = np.arange(len(x)), weights.shape
 
     def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        w, b = flat[: weights.size].reshape(shape) * scale, flat[weights.size :]
-        score = (x @ w.astype(x.dtype)).astype(np.float64) + b  # (N, C)
-        log_p = log_softmax(score, axis=1)
+        w, b = flat[: weights.size].reshape(shape) * step, flat[weights.size :]
+        log_p = log_softmax(x @ w + b, axis=1)  # (N, C)
         value = -log_p[rows, labels].mean() + strength / 2 * (w * w).sum()
         error = np.exp(log_p)  # (N, C)
         error[rows, labels] -= 1
-        slope = (x.T @ error.astype(x.dtype)).astype(np.float64) / n + strength * w  # (R, C)
-        return value, np.concatenate([(slope * scale).ravel(), error.mean(axis=0)])
+        slope = (x.T @ error / len(x) + strength * w) * step  # (R, C)
+        return value, np.concatenate([slope.ravel(), error.mean(axis=0)])
 
-    start = np.concatenate([(weights / scale).ravel(), bias])
-    options = {"maxiter": max_iterations, "maxfun": 2 * max_iterations, "maxcor": 10, "gtol": 1e-5, "ftol": 1e-10}
+    start = np.concatenate([(weights / step).ravel(), bias])
+    enough = 3e-6 * min(1, objective(start)[0])  # where classes separate, loss and curvature fade together
+    options = {"maxiter": max_iterations, "maxfun": 3 * max_iterations, "gtol": enough, "ftol": 1e-13}
     end = minimize(objective, start, jac=True, method="L-BFGS-B", options=options)
-    return end.x[: weights.size].reshape(shape) * scale, end.x[weights.size :], end.status != 1
+    return end.x[: weights.size].reshape(shape) * step, end.x[weights.size :], end.status == 0
 
 
 def moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and one over the standard deviation of each feature, (D,) float32 each; 0 where only rounding varies."""
+    """Mean and one over the standard deviation of each feature, (D,) each; 0 where only rounding varies."""
     mean = values.mean(axis=0, dtype=np.float64)
     deviation = values.std(axis=0, dtype=np.float64)
     varies = deviation > 1e-6 * np.abs(mean)
     scale = np.divide(1, deviation, out=np.zeros_like(deviation), where=varies & (deviation > 0))
-    return mean.astype(np.float32), scale.astype(np.float32)
+    return mean, scale
