@@ -2,8 +2,8 @@
 
 Run: python benchmarks/step.py [--images 2048] [--backbone resnet18] [--batch 128] [--precision 32] [--rounds 3]
 
-bare     forward, backward and optimiser of BYOL's own networks on one resident batch of float tensors: no data, no views
-kogen    the engine's epoch: order, reading, two views, the same steps, terms, NaN guard (seconds as training.parquet has)
+bare     forward, backward and optimiser of BYOL's own networks on one resident batch of float tensors: no views
+kogen    the engine's epoch: order, reading, two views, the same steps, terms, NaN guard (as training.parquet has it)
 lightly  the loop of lightly's BYOL example: its transform in a DataLoader with 2 workers, its heads and loss
 """
 

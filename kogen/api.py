@@ -30,8 +30,8 @@ SURFACES = {"epochs": 24, "seeds": 2, "image_size": 32, "views": "inspection", "
 def pilot(source: str | Path, *, out: str | Path = "study", **asked: Any) -> dict[str, Any]:
     """From a source of images (or a study.toml) to a verdict: train every method, judge it on every set, report.
 
-    `asked` are the fields of `kogen.study.Study` (labels, test, shifts, methods, seeds, epochs, margin ...). Returns what
-    verdict.json holds; the page is OUT/report.html. Done work is found and kept, interrupted work resumes.
+    `asked` are the fields of `kogen.study.Study` (labels, test, shifts, methods, seeds, epochs, margin ...). Returns
+    what verdict.json holds; the page is OUT/report.html. Done work is found and kept, interrupted work resumes.
     Raises ValueError for anything that cannot be answered, before training where possible.
     """
     study, folder = asked_study(str(source), asked), Path(out)

@@ -38,7 +38,7 @@ def backbone_of(plan: Plan) -> Backbone:
 
 
 def load_weights(backbone: Backbone, path: Path) -> None:
-    """Fill a backbone from a safetensors file. ValueError names keys that are missing, left over or of another shape."""
+    """Fill a backbone from a safetensors file. ValueError names keys that are missing, left over or misshapen."""
     try:
         tensors = load_file(path)
     except (OSError, SafetensorError) as error:

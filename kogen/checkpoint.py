@@ -1,4 +1,4 @@
-"""What resuming needs, in one safetensors file that is replaced atomically: tensors, and the rest as JSON in its header."""
+"""What resuming needs, in one safetensors file, replaced atomically: tensors, and the rest as JSON in its header."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ from kogen.tables import atomically
 def save(path: Path, method: nn.Module, optimiser: torch.optim.Optimizer, facts: dict[str, Any]) -> None:
     """Write parameters, buffers, optimiser state and `facts` (JSON) to `path`."""
     tensors = {f"method.{name}": tensor for name, tensor in state_of(method).items()}
-    names = {parameter: name for name, parameter in method.named_parameters()}
+    names: dict[Tensor, str] = {parameter: name for name, parameter in method.named_parameters()}
     for parameter, state in optimiser.state.items():
         for key, value in state.items():
             tensors[f"optimiser.{names[parameter]}.{key}"] = torch.as_tensor(value)

@@ -30,7 +30,7 @@ class Cost:
 
 
 def estimate_cost(plans: Sequence[Plan], pool: Images, judged: int) -> Cost:
-    """Cost of training every plan on `pool` and embedding `judged` images for each; a method is timed once for all seeds."""
+    """Cost of training every plan on `pool` and embedding `judged` images each; a method is timed once."""
     timed: dict[str, float] = {}
     seconds = disk = 0.0
     for plan in plans:

@@ -66,8 +66,8 @@ def pretrain(
     """Train `plan.method` on `images` and yield each epoch once it is over; resumes from `folder`/checkpoint.
 
     Epochs that an earlier call finished are yielded again from the record. `stop()` is asked after every step: when it
-    says True, the state is saved and Stopped is raised. `tell(step, steps, terms, images_per_second, rank_me)` is called after every step.
-    Raises ValueError for fewer images than a batch and Broken (a ValueError) at NaN or inf.
+    says True, all is saved and Stopped is raised. `tell(step, steps, terms, images_per_second, rank_me)` is called
+    after every step. Raises ValueError for fewer images than a batch and Broken (a ValueError) at NaN or inf.
     """
     fabric = start(plan.precision)
     method, optimiser, wrapped = prepare(plan, fabric)
@@ -134,7 +134,7 @@ def start(precision: str) -> Fabric:
 
 
 def resolved(precision: str) -> str:
-    """`32` or `bf16`; `auto` is bf16 on GPUs and on CPUs that compute in it (AVX512-BF16, AMX), where it halves the time."""
+    """`32` or `bf16`; `auto` is bf16 on GPUs and on CPUs that compute in it (AVX512-BF16, AMX): half the time."""
     choices = ("auto", "32", "bf16")
     if precision not in choices:
         raise ValueError(f"unknown precision {precision!r}: {shelf.hint(precision, list(choices))}")
@@ -220,7 +220,7 @@ def one_step(
         views = loader.views_of(step, micro)
         with fabric.no_backward_sync(wrapped, enabled=micro < accumulate - 1):
             terms = wrapped(views)
-            fabric.backward(sum(terms.values()) / accumulate)
+            fabric.backward(torch.stack(list(terms.values())).sum() / accumulate)
         for name, value in terms.items():
             collected[name] = collected.get(name, 0) + value.detach() / accumulate
     optimiser.step()

@@ -21,7 +21,7 @@ def evaluate_backbone(
     probes: Sequence[str],
     identity: Mapping[str, object],
 ) -> pd.DataFrame:
-    """A predictions table (tables.SCHEMAS) of one backbone: each probe learns on `train` and is judged on every test set.
+    """A predictions table (tables.SCHEMAS) of one backbone: each probe learns on `train`, is judged on every test set.
 
     `identity` fills the columns run, model, method and seed.
     """

@@ -23,7 +23,8 @@ def export_run(folder: Path, out: Path, kind: str = "timm") -> str:
     _, plan, backbone = load_run(folder)
     tensors = {key: value.contiguous() for key, value in backbone.network.state_dict().items()}
     atomically(out, lambda place: safetensors.torch.save_file(tensors, place))
-    line = f"{backbone.recreate}; from safetensors.torch import load_file; m.load_state_dict(load_file({str(out)!r})); m.eval()"
+    loading = f"from safetensors.torch import load_file; m.load_state_dict(load_file({str(out)!r})); m.eval()"
+    line = f"{backbone.recreate}; {loading}"
     scope: dict[str, torch.nn.Module] = {}
     exec(line, scope)  # our own line, made from timm's names and numbers, just as a user would paste it
     images = torch.rand(2, plan.channels, plan.image_size, plan.image_size, generator=torch.Generator().manual_seed(0))

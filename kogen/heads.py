@@ -1,5 +1,7 @@
 """Heads that sit on a backbone while it trains and are thrown away afterwards."""
 
+from itertools import pairwise
+
 from torch import nn
 
 
@@ -9,7 +11,7 @@ def mlp(*sizes: int, norm: bool = True, last_norm: bool = False) -> nn.Sequentia
     A bias is left out where a BatchNorm follows. `last_norm`: a BatchNorm on the output too.
     """
     layers: list[nn.Module] = []
-    for position, (inside, outside) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+    for position, (inside, outside) in enumerate(pairwise(sizes)):
         last = position == len(sizes) - 2
         normed = last_norm if last else norm
         layers.append(nn.Linear(inside, outside, bias=not normed))

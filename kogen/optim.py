@@ -16,14 +16,14 @@ def cosine(progress: float, start: float, end: float) -> float:
 
 
 def rate(progress: float, peak: float, warmup: float) -> float:
-    """Learning rate: linear from 0 to `peak` over the share `warmup`, then half a cosine to 0 (SGDR without restarts)."""
+    """Learning rate: linear from 0 to `peak` over the share `warmup`, then half a cosine to 0 (SGDR, no restarts)."""
     if progress < warmup:
         return peak * progress / warmup
     return cosine((progress - warmup) / max(1 - warmup, 1e-12), peak, 0.0)
 
 
 class LARS(torch.optim.Optimizer):
-    """SGD with momentum whose rate is scaled per tensor by |w| / |g + wd w| (You et al. 2017, arXiv 1708.03888, Alg. 1).
+    """SGD with momentum, its rate scaled per tensor by |w| / |g + wd w| (You et al. 2017, arXiv 1708.03888, Alg. 1).
 
     Groups with `adapt=False` (biases, norms) are plain SGD, as in BYOL's appendix C.1.
     """

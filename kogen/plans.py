@@ -33,13 +33,7 @@ def with_data(plan: Plan, images: Images) -> Plan:
     update |= {"images": len(seen), "data": images.digest}
     if not recipe.trains:
         update |= {"epochs": 0}
-    elif len(seen) < plan.batch_size and not recipe.labels:
-        raise ValueError(
-            f"{len(seen)} images are fewer than a batch of {plan.batch_size}: use --batch-size {max(len(seen) // 2, 2)} "
-            "or give more images"
-        )
     elif recipe.labels:
-        size = min(plan.batch_size, max(len(seen), 2))
-        steps = len(images) // plan.batch_size * plan.epochs * plan.batch_size // size  # same number of images seen
-        update |= {"batch_size": size, "epochs": max(round(steps / max(len(seen) // size, 1)), 1)}
+        epochs = max(round(plan.epochs * len(images) / max(len(seen), 1)), 1)  # as many images seen as by the others
+        update |= {"batch_size": min(plan.batch_size, max(len(seen), 2)), "epochs": epochs}
     return plan.model_copy(update=update)

@@ -123,7 +123,7 @@ def replace_weights(plan: Plan, path: Path) -> Plan:
 
 @contextmanager
 def interruptible() -> Iterator[Callable[[], bool]]:
-    """While inside, the first Ctrl-C (or SIGTERM) only asks the training to save and stop; the second one stops at once."""
+    """While inside, the first Ctrl-C (or SIGTERM) asks the training to save and stop; the second stops at once."""
     asked: list[int] = []
 
     def ask(number: int, frame: object) -> None:

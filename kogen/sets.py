@@ -1,4 +1,4 @@
-"""The sets of a study, opened and checked together: the pool to pre-train on, the labelled images, the sets to judge on."""
+"""The sets of a study, opened and checked together: the pool to pre-train on, its labelled part, sets to judge on."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,9 +95,7 @@ def hold_out(images: Images, share: float = HELD_OUT, seed: int = 0) -> tuple[Im
     if not taken and sizes.min() <= len(labelled) / 2:
         taken = [order[sizes.argmin()]]  # no group is small enough: the smallest comes nearest
     if not taken:
-        raise ValueError(
-            f"{len(order)} groups of labelled images (clusters, copies) cannot be cut in two: give --test, or smaller clusters"
-        )
+        raise ValueError(f"{len(order)} groups of labelled images (clusters, copies) cannot be cut in two: give --test")
     out = np.isin(group, taken)
     test = np.flatnonzero(out & (images.labels >= 0))
     return images.subset(np.flatnonzero(~out)), images.subset(test)

@@ -38,14 +38,14 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("images_per_second", pa.float64()),
             ("seconds", pa.float64()),
             ("rank_me", pa.float64()),  # normalised by min(N - 1, D), in (0, 1]
-            ("feature_std", pa.float64()),  # mean std of L2-normalised features, times sqrt(D): 1 is spread, 0 collapsed
+            ("feature_std", pa.float64()),  # of L2-normalised features, times sqrt(D): 1 is spread, 0 collapsed
         ]
     ),
 }
 
 
 def atomically(path: Path, write: Callable[[Path], Any]) -> None:
-    """Call `write` with a temporary path beside `path`, then move it into place: readers see the old or the new file."""
+    """Call `write` with a temporary path beside `path`, then move it into place: readers see old or new."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(handle)
@@ -83,7 +83,8 @@ def as_arrow(frame: pd.DataFrame, kind: str) -> pa.Table:
     wanted = SCHEMAS[kind].names
     missing, unknown = set(wanted) - set(frame.columns), set(frame.columns) - set(wanted)
     if missing or unknown:
-        raise ValueError(f"a {kind} table has the columns {wanted}; missing {sorted(missing)}, unknown {sorted(unknown)}")
+        odd = f"missing {sorted(missing)}, unknown {sorted(unknown)}"
+        raise ValueError(f"a {kind} table has the columns {wanted}; {odd}")
     return pa.Table.from_pandas(frame[wanted], schema=SCHEMAS[kind], preserve_index=False)
 
 

@@ -13,7 +13,7 @@ SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 
 def blobs(count: int = 96, size: int = 16, channels: int = 3, seed: int = 0, labels: bool = True) -> Images:
-    """Noise with stripes: none, rows, columns or both is the class, which no flip or crop hides; learnable in a few steps."""
+    """Noise with stripes: none, rows, columns or both is the class, which no flip or crop hides; quickly learnt."""
     rng = np.random.default_rng(seed)
     truth = rng.integers(0, 4, count)
     pixels = rng.integers(0, 100, (count, channels, size, size)).astype(np.uint8)

@@ -74,7 +74,7 @@ def test_fewer_images_than_a_batch(tmp_path):
     with pytest.raises(
         ValueError, match="20 images are fewer than a batch of 32: use --batch-size 10 or give more images"
     ):
-        plan_for(images)
+        list(pretrain(plan_for(images), images, tmp_path))
 
 
 def test_supervised_shrinks_its_batch_and_sees_as_many_images():
@@ -139,7 +139,7 @@ def test_a_broken_checkpoint_says_what_to_do(tmp_path):
     place.parent.mkdir()
     place.write_bytes(b"not tensors")
     images = blobs()
-    with pytest.raises(ValueError, match="cannot read the checkpoint .* delete it to start over"):
+    with pytest.raises(ValueError, match=r"cannot read the checkpoint .* delete it to start over"):
         list(pretrain(plan_for(images, epochs=1), images, tmp_path))
 
 

@@ -1,4 +1,4 @@
-"""What each of N processes does in test_distributed: train every method a little, and leave its gradients and weights."""
+"""What each of N processes does in test_distributed: train every method a little, leave its gradients and weights."""
 
 import sys
 from pathlib import Path

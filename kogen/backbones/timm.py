@@ -84,5 +84,5 @@ def takes_size(name: str) -> bool:
 
 
 def has_convolutions(network: nn.Module) -> bool:
-    """Whether the network is mostly made of convolutions with a window (a ViT's patch embedding alone does not count)."""
+    """Whether the network is made of convolutions (a ViT's patch embedding alone does not count)."""
     return sum(isinstance(m, nn.Conv2d) for m in network.modules()) > 1

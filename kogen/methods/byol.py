@@ -16,7 +16,7 @@ class BYOL(Method):
     """Section 3.1, eq. 2: the loss is SUMMED over both orders of the two views; averaging them halves the step."""
 
     recipe = Recipe(
-        source="section 3 of the paper; rate, weight decay and head sizes for small images from lightly's CIFAR-10 benchmark",
+        source="section 3; rate, weight decay and head sizes for small images: lightly's CIFAR-10 benchmark",
         headline="ImageNet linear 74.3 (ResNet-50, 1000 epochs); 1 % labels 53.2, 10 % labels 68.8",
         family="distillation",
         views=2,

@@ -15,7 +15,7 @@ class SimCLR(Method):
     """Section 2.1, eq. 1 (NT-Xent); negatives are those of all processes, with gradient."""
 
     recipe = Recipe(
-        source="sections 2 and B.9 (CIFAR-10: temperature 0.5); rate and weight decay from lightly's CIFAR-10 benchmark",
+        source="sections 2 and B.9 (CIFAR-10: temperature 0.5); rate, weight decay: lightly's CIFAR-10 benchmark",
         headline="ImageNet linear 69.3 (ResNet-50, 1000 epochs); 1 % labels 48.3, 10 % labels 65.6",
         family="contrastive",
         views=2,

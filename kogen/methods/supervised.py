@@ -1,4 +1,4 @@
-"""Supervised: cross-entropy on the labelled images, with the same backbone, views, budget and engine: the honest baseline."""
+"""Supervised: cross-entropy on the labelled images; same backbone, views, budget, engine: the honest baseline."""
 
 import torch.nn.functional as F
 from torch import nn
@@ -12,7 +12,7 @@ class Supervised(Method):
     """A linear classifier on the features of one view; only labelled images take part."""
 
     recipe = Recipe(
-        source="plain cross-entropy; rate and weight decay as the self-supervised methods, so that only the loss differs",
+        source="plain cross-entropy; rate and weight decay as the self-supervised methods: only the loss differs",
         headline="ImageNet 76.5 (ResNet-50); fine-tuned on 1 % of the labels 25.4, on 10 % 56.4 (BYOL, table 2)",
         family="baseline",
         views=1,
