@@ -146,7 +146,7 @@ def descend(
         return value, np.concatenate([slope.ravel(), error.mean(axis=0)])
 
     start = np.concatenate([(weights / step).ravel(), bias])
-    enough = 3e-6 * min(1, objective(start)[0])  # where classes separate, loss and curvature fade together
+    enough = 1e-5 * min(1, objective(start)[0])  # where classes separate, loss and curvature fade together
     options = {"maxiter": max_iterations, "maxfun": 3 * max_iterations, "gtol": enough, "ftol": 1e-13}
     end = minimize(objective, start, jac=True, method="L-BFGS-B", options=options)
     return end.x[: weights.size].reshape(shape) * step, end.x[weights.size :], end.status == 0
