@@ -5,8 +5,7 @@ import math
 import numpy as np
 
 from kogen.datasets._drawing import CLASSES, LOT, MATERIALS, Line, chance, draw
-from kogen.decode import content_id
-from kogen.images import Images
+from kogen.images import Images, from_array
 
 __all__ = ["surfaces"]
 
@@ -70,14 +69,12 @@ def surfaces(
         drawn = chance(luck, index, side)
         labels[index], pixels[index, 0] = drawn.labels, draw(line, drawn, dial)
     title = f"surfaces:{variant}" if variant else "surfaces"
-    return Images(
-        pixels=pixels,
-        ids=np.array([content_id(picture.transpose(1, 2, 0)) for picture in pixels]),
-        sources=np.array([f"{title}/{split}/{i:06d}" for i in range(count)]),
-        labels=labels,
-        classes=CLASSES,
+    return from_array(
+        pixels,
+        labels,
+        CLASSES,
+        sources=[f"{title}/{split}/{i:06d}" for i in range(count)],
         clusters=np.array([f"{title}/{split}/lot{i // LOT:05d}" for i in range(count)]),
-        aspect=np.ones(count, np.float32),
         name=title,
     )
 

@@ -29,7 +29,7 @@ def knn(train: Features, test: Features, *, k: int = 20, temperature: float = 0.
         raise ValueError(f"temperature is {temperature}, wanted a number above 0 (0.07 is usual)")
     check(train, test)
     k = min(k, len(train))
-    bank, labels = unit(train.values), torch.from_numpy(train.labels).long()  # (N, D), (N,)
+    bank, labels = unit(train.values), torch.tensor(train.labels, dtype=torch.long)  # (N, D), (N,)
     tally = []
     for part in unit(test.values).split(max(1, CELLS // len(train))):  # (m, D)
         similarity = part @ bank.T  # (m, N)
@@ -58,4 +58,4 @@ def nearest(similarity: Tensor, k: int) -> Tensor:
 
 def unit(values: np.ndarray) -> Tensor:
     """Rows of (N, D) scaled to length 1, float32; a row of zeros stays and is equally near to everything."""
-    return F.normalize(torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32)), dim=1)
+    return F.normalize(torch.tensor(values, dtype=torch.float32), dim=1)

@@ -43,10 +43,11 @@ def linear(
     """Fit logistic regression on all of `train`, with the penalty that predicts held-out parts of `train` best.
 
     Minimises mean cross-entropy + strength / 2 * |W|^2 over features standardised by the mean and deviation of what is
-    fitted; the bias is free (scikit-learn's C is 1 / (strength * N)). Each of `folds` stratified parts of `train` is
-    held out in turn until 500 images have been judged: a large set is split once (20 %), of few labels every one
-    counts. The strength with the most right wins, the smaller log loss among equals. `test` is only predicted, its
-    labels are never read. Features (N, D) and (M, D) give probabilities (M, K); a class `train` never shows gets 0.
+    fitted; the bias is free (scikit-learn's C is 1 / (strength * N), with two classes twice that). Each of `folds`
+    stratified parts of `train` is held out in turn until 500 images have been judged: a large set is split once (20 %),
+    of few labels every one counts. The strength with the most right wins, the smaller log loss among equals. `test` is
+    only predicted, its labels are never read. Features (N, D) and (M, D) give probabilities (M, K); a class that
+    `train` never shows gets 0.
 
     Raises ValueError as `check` does, and for strengths that are not positive or fewer than 2 folds.
     Source: Kornblith et al. 2019 (arXiv 1805.08974), A.3, and BYOL (arXiv 2006.07733), appendix E, which search 45
@@ -145,11 +146,13 @@ def descend(
         slope = (x.T @ error / len(x) + strength * w) * step  # (R, C)
         return value, np.concatenate([slope.ravel(), error.mean(axis=0)])
 
-    start = np.concatenate([(weights / step).ravel(), bias])
-    enough = 1e-5 * min(1, objective(start)[0])  # where classes separate, loss and curvature fade together
-    options = {"maxiter": max_iterations, "maxfun": 3 * max_iterations, "gtol": enough, "ftol": 1e-13}
-    end = minimize(objective, start, jac=True, method="L-BFGS-B", options=options)
-    return end.x[: weights.size].reshape(shape) * step, end.x[weights.size :], end.status == 0
+    flat, left, done = np.concatenate([(weights / step).ravel(), bias]), max_iterations, False
+    while left > 0 and not done:
+        loss = objective(flat)[0]  # where classes separate, gradient and curvature fade with it: so must the tolerance
+        options = {"maxiter": left, "maxfun": 3 * left, "gtol": 1e-5 * min(1, loss), "ftol": 1e-13}
+        end = minimize(objective, flat, jac=True, method="L-BFGS-B", options=options)
+        flat, left, done = end.x, left - max(end.nit, 1), end.status != 1 and end.fun > loss / 2
+    return flat[: weights.size].reshape(shape) * step, flat[weights.size :], done
 
 
 def moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
