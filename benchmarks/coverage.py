@@ -14,7 +14,7 @@ from kogen.statistics.paired import rows as paired_rows
 
 @dataclass(frozen=True)
 class World:
-    """How answers come about: a run is right on an item when skill + luck + lot + item + chance > 0, all normal."""
+    """A run is right on an item when skill + luck + lot + item + taste + chance > 0; all but skill are normal draws."""
 
     n: int
     size: int = 1  # items in a cluster
@@ -22,10 +22,11 @@ class World:
     luck: float = 0.0  # sd of a training's skill; 0.05 is 1 to 2 points of accuracy
     lot: float = 0.0  # sd of a cluster, 0.7 unless items stand alone
     item: float = 1.0  # sd of an item: how alike the models are
+    taste: float = 0.5  # sd of an item for one model, in all its trainings
 
     @property
     def total(self) -> float:
-        return (1 + self.luck**2 + self.lot**2 + self.item**2) ** 0.5
+        return (1 + self.luck**2 + self.lot**2 + self.item**2 + self.taste**2) ** 0.5
 
     def study(self, truths: np.ndarray, rng: np.random.Generator) -> tuple[Sheet, np.ndarray]:
         """One study of models with the true accuracies (k,): its sheet and the runs (k * seeds, n)."""
@@ -34,7 +35,9 @@ class World:
         hard += self.lot * rng.standard_normal(cluster[-1] + 1, dtype=np.float32)[cluster]
         skill = np.repeat(norm.ppf(truths) * self.total, self.seeds)  # (k * seeds,)
         skill = (skill + self.luck * rng.standard_normal(len(skill))).astype(np.float32)
-        runs = (rng.standard_normal((len(skill), self.n), dtype=np.float32) + skill[:, None] + hard > 0).astype(float)
+        own = self.taste * rng.standard_normal((len(truths), self.n), dtype=np.float32)
+        own = np.repeat(own, self.seeds, axis=0) + skill[:, None] + hard  # (k * seeds, n)
+        runs = (rng.standard_normal(own.shape, dtype=np.float32) + own > 0).astype(float)
         names = [f"m{i}" for i in range(len(truths)) for _ in range(self.seeds)]
         return assemble("simulated", names, runs, cluster), runs
 

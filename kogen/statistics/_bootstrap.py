@@ -32,12 +32,10 @@ def chunks(draws: int, width: int) -> Iterator[int]:
         yield min(step, draws - start)
 
 
-def bootstraps(sheet: Sheet, draws: int, seed: int) -> np.ndarray:
-    """Accuracies (draws, k), 0-1, of models on resampled clusters, all models on the same ones.
+def resampled(sheet: Sheet, draws: int, seed: int) -> np.ndarray:
+    """Deviations (draws, k) of the accuracies, 0-1, on resampled clusters, all models on the same ones.
 
-    With several runs each model's accuracy also moves by a normal draw with the variance that luck of training gives
-    its mean: drawing 2 to 5 runs with replacement would give (S - 1) / S of it, and count the rest's noise thrice
-    (Owen 2007, Ann. Appl. Stat. 1, 386-411). With clusters deviations grow by sqrt(G / (G - 1)), for the same reason.
+    With clusters they grow by sqrt(G / (G - 1)), which resampling G of them takes away.
     """
     if draws < 1:
         raise ValueError(f"draws must be at least 1, came {draws}: 5000 is the usual number")
@@ -52,35 +50,68 @@ def bootstraps(sheet: Sheet, draws: int, seed: int) -> np.ndarray:
             weight = np.bincount(picks.ravel(), minlength=rows * len(count)).reshape(rows, -1)
         total = (weight.astype(np.float32) @ table).astype(np.float64)  # (rows, k + 1)
         found.append(total[:, :-1] / total[:, -1:])
-    sample = np.concatenate(found)
-    if groups < sheet.n:
-        sample = sheet.accuracy + np.sqrt(groups / (groups - 1)) * (sample - sheet.accuracy)
+    moved = np.concatenate(found) - sheet.accuracy
+    return moved * np.sqrt(groups / (groups - 1)) if groups < sheet.n else moved
+
+
+def bootstraps(sheet: Sheet, draws: int, seed: int) -> np.ndarray:
+    """Accuracies (draws, k), 0-1, on resampled clusters and, where several runs show it, after other trainings.
+
+    Luck of training is a normal draw with the variance that it gives a model's mean: drawing 2 to 5 runs with
+    replacement would give (S - 1) / S of it, and count the rest's noise thrice (Owen 2007, Ann. Appl. Stat. 1).
+    """
+    sample = sheet.accuracy + resampled(sheet, draws, seed)
     if sheet.luck.any():
         sample += np.sqrt(sheet.luck) * generator(seed, sheet, "seeds").standard_normal(sample.shape)
     return np.round(sample, 9)  # what differs by rounding alone is a tie
 
 
-def critical(sample: np.ndarray, pairs: Pairwise, level: float = 0.95) -> float:
+def critical(sheet: Sheet, pairs: Pairwise, draws: int, seed: int) -> float:
     """Max-T's criterion for all pairs at once, as a normal quantile; never easier than for one pair alone.
 
-    The `level` quantile of max over pairs of |d* - d| / se (Westfall and Young 1993, Resampling-Based
-    Multiple Testing).
+    Independent items and one run: the 95 % quantile over bootstraps of max over pairs of |d* - d| / se (Westfall and
+    Young 1993, Resampling-Based Multiple Testing). Clusters or several runs: a standard error from few of them is
+    itself a matter of luck, and the pair with the smallest one wins the maximum; so every bootstrap also draws the
+    errors it moves by, from what the data leave open about them (simultaneous fiducial intervals: Hannig et al. 2006,
+    JASA 101), and the criterion multiplies the half-width of the pair's own interval.
     """
-    single = float(norm.isf((1 - level) / 2))
-    k = sample.shape[1]
-    if k < 2:
-        return single
-    moved = sample - pairs.sheet.accuracy  # (draws, k)
-    largest = np.zeros(len(sample))
+    single, k = float(norm.isf(0.025)), len(sheet.models)
+    if k < 3:
+        return single  # one pair is the whole family
+    moved, rng = resampled(sheet, draws, seed), generator(seed, sheet, "errors")  # (draws, k)
+    if not sheet.simple:
+        freedom = max(sheet.clusters - 1, 1)
+        moved *= np.sqrt(freedom / rng.chisquare(freedom, (draws, 1)))
+        moved += np.sqrt(luck(sheet, draws, rng)) * rng.standard_normal(moved.shape)
+    half, largest = pairs.half(0.025), np.zeros(draws)
     for i in range(k - 1):
-        apart = np.abs(moved[:, i : i + 1] - moved[:, i + 1 :]) / pairs.error[i, i + 1 :]
+        apart = np.abs(moved[:, i : i + 1] - moved[:, i + 1 :]) / half[i, i + 1 :]
         largest = np.maximum(largest, apart.max(axis=1))
-    return max(float(np.quantile(largest, level)), single)
+    return single * max(float(np.quantile(largest, 0.95)), 1.0)
+
+
+def luck(sheet: Sheet, draws: int, rng: np.random.Generator) -> np.ndarray:
+    """Draws (draws, k) of the variance that luck of training gives each model's mean, as uncertain as the runs leave it.
+
+    The variance of 3 runs is hardly known: each model's own counts half, the mean over models the other half, and the
+    two together for twice the degrees of freedom of its own. Measured in docs/coverage.md.
+    """
+    several, df = sheet.runs > 1, 2 * np.maximum(sheet.runs - 1, 1)
+    if not several.any():
+        return np.zeros((draws, len(df)))
+    half_pooled = (sheet.seed_sd**2 + (sheet.seed_sd[several] ** 2).mean()) / 2  # (k,), nan for one run
+    drawn = np.nan_to_num(half_pooled) * df / rng.chisquare(df, (draws, len(df)))
+    return np.maximum(drawn - sheet.noise, 0) * sheet.share
+
+
+def family(pairs: Pairwise, criterion: float) -> np.ndarray:
+    """Half-widths (k, k) of the intervals that hold for all pairs at once."""
+    return pairs.half(0.025) * criterion / float(norm.isf(0.025))
 
 
 def beats(pairs: Pairwise, criterion: float) -> np.ndarray:
     """Who beats whom with all pairs judged together, (k, k) bool: i beats j."""
-    return pairs.middle - pairs.half(float(norm.sf(criterion))) > 0
+    return pairs.middle > family(pairs, criterion)
 
 
 def flips(sheet: Sheet, draws: int, seed: int) -> np.ndarray:

@@ -25,8 +25,8 @@ class Sheet:
     sizes: np.ndarray  # (G,) items in each cluster
     runs: np.ndarray  # (k,) distinct runs of each model
     seed_sd: np.ndarray  # (k,) sd of accuracy over runs, 0-1; nan for one run
-    seed_variance: np.ndarray  # (k,) variance of the mean over runs as observed; 0 for one run
-    luck: np.ndarray  # (k,) the same without the part that the finite items explain, never below 0
+    noise: np.ndarray  # (k,) the variance of accuracy over runs that the finite items explain; 0 for one run
+    share: np.ndarray  # (k,) variance of the mean over runs / variance over runs: 1 / runs; 0 for one run
 
     @property
     def n(self) -> int:
@@ -40,6 +40,16 @@ class Sheet:
     def accuracy(self) -> np.ndarray:
         """Share of items right, (k,), 0-1."""
         return self.values.mean(axis=0)
+
+    @property
+    def seed_variance(self) -> np.ndarray:
+        """Variance of the mean over runs as observed, (k,); 0 for one run."""
+        return np.nan_to_num(self.seed_sd) ** 2 * self.share
+
+    @property
+    def luck(self) -> np.ndarray:
+        """The same without the part that the finite items explain, never below 0, (k,)."""
+        return np.maximum(np.nan_to_num(self.seed_sd) ** 2 - self.noise, 0) * self.share
 
     @property
     def simple(self) -> bool:
@@ -94,11 +104,11 @@ def assemble(dataset: str, models: list[str], right: np.ndarray, cluster: np.nda
     sizes, of = np.bincount(cluster), np.array(models)
     found = [(name, *average(right[of == name], cluster, sizes)) for name in dict.fromkeys(of)]
     found.sort(key=lambda each: (-round(each[1].mean(), 12), each[0]))  # best first; equals by name
-    names, means, distinct, sd, variance, luck = zip(*found, strict=True)
+    names, means, distinct, *parts = zip(*found, strict=True)
     values = np.stack(means, axis=1)  # (n, k)
     sums = np.stack([np.bincount(cluster, weights=column) for column in means], axis=1)  # (G, k)
-    rest = (np.array(column, dtype=np.float64) for column in (sd, variance, luck))
-    return Sheet(dataset, names, values, cluster, sums, sizes, np.array(distinct), *rest)
+    sd, noise, share = (np.array(part, dtype=np.float64) for part in parts)
+    return Sheet(dataset, names, values, cluster, sums, sizes, np.array(distinct), sd, noise, share)
 
 
 def complete(dataset: str, run: np.ndarray, runs: list, item: np.ndarray, items: np.ndarray) -> None:
@@ -143,7 +153,7 @@ def clusters(dataset: str, part: pd.DataFrame, item: np.ndarray, items: np.ndarr
 
 
 def average(right: np.ndarray, cluster: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, int, float, float, float]:
-    """Mean (n,) over runs (S, n), distinct runs, sd over runs, variance of the mean over runs, and its part of luck.
+    """Of the runs (S, n) of a model: mean (n,), distinct runs, sd over runs, the items' part in its square, share.
 
     Crossed random effects: accuracy of run s on item i = overall + run + item + rest. The variance between run means
     holds run and rest / n; the rest is measured inside the table (clusters summed first) and taken off.
@@ -162,5 +172,4 @@ def average(right: np.ndarray, cluster: np.ndarray, sizes: np.ndarray) -> tuple[
     rest = runs - mean - (each - mean.mean())[:, None]  # (D, n)
     sums = np.stack([np.bincount(cluster, weights=row) for row in rest])  # (D, G)
     noise = spread * len(sizes) / max(len(sizes) - 1, 1) * float(weight @ (sums**2).sum(axis=1)) / len(mean) ** 2
-    share = float((weight**2).sum())  # 1 / D for runs that weigh the same
-    return mean, len(runs), variance**0.5, variance * share, max(variance - noise, 0.0) * share
+    return mean, len(runs), variance**0.5, noise, float((weight**2).sum())

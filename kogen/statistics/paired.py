@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binom, norm
 
-from kogen.statistics._bootstrap import beats, bootstraps, critical, flips
+from kogen.statistics._bootstrap import beats, bootstraps, critical, family, flips
 from kogen.statistics._margins import pairwise
 from kogen.statistics._sheet import Sheet, sheets
 
@@ -48,23 +48,22 @@ def rows(sheet: Sheet, margin: float | None, draws: int, seed: int) -> pd.DataFr
     pairs, n = pairwise(sheet), sheet.n
     first, second = np.triu_indices(len(sheet.models), 1)
     upper = lambda matrix: matrix[first, second]  # noqa: E731  # (k, k) -> (pairs,)
-    sample = bootstraps(sheet, draws, seed)
-    criterion = critical(sample, pairs)
+    criterion = critical(sheet, pairs, draws, seed)
     wins = np.concatenate([only(sheet, i) for i in range(len(sheet.models))])  # b
     losses = wins - upper(pairs.difference) * n
     if sheet.simple:
         wins, losses = np.rint(wins), np.rint(losses)
         p, lottery = mid_p(wins, losses), repeats(wins, losses, n)
     else:
+        sample = bootstraps(sheet, draws, seed)
         p = upper(flips(sheet, draws, seed))
         lottery = np.array([(sample[:, i] <= sample[:, j]).mean() for i, j in zip(first, second, strict=True)])
         lottery = np.where(upper(pairs.null + pairs.seeds) > 0, lottery, 0.5)
     table = {"dataset": sheet.dataset, "first": np.array(sheet.models)[first], "second": np.array(sheet.models)[second]}
     table |= {"n": n, "b": wins, "c": np.maximum(losses, 0), "difference": 100 * upper(pairs.difference), "p": p}
-    for name, tail in (("", 0.025), ("90", 0.05), ("family_", float(norm.sf(criterion)))):
-        lo, hi = upper(pairs.middle - pairs.half(tail)), upper(pairs.middle + pairs.half(tail))
-        prefix, suffix = ("family_", "") if name == "family_" else ("", name)
-        table |= {f"{prefix}lo{suffix}": 100 * lo, f"{prefix}hi{suffix}": 100 * hi}
+    halves = ("lo", "hi", pairs.half(0.025)), ("lo90", "hi90", pairs.half(0.05))
+    for lo, hi, half in (*halves, ("family_lo", "family_hi", family(pairs, criterion))):
+        table |= {lo: 100 * upper(pairs.middle - half), hi: 100 * upper(pairs.middle + half)}
     table["verdict"] = verdict(upper(beats(pairs, criterion)), table["lo90"], table["hi90"], margin)
     table["lottery"] = lottery
     table["minimum_detectable"] = 100 * POWER * upper(np.sqrt(pairs.null + pairs.seeds))

@@ -30,7 +30,7 @@ def rows(sheet: Sheet, draws: int, seed: int) -> pd.DataFrame:
     """The rows of one data set."""
     sample = bootstraps(sheet, draws, seed)  # (draws, k)
     pairs = pairwise(sheet)
-    over = beats(pairs, critical(sample, pairs))  # (k, k)
+    over = beats(pairs, critical(sheet, pairs, draws, seed))  # (k, k)
     best = sample == sample.max(axis=1, keepdims=True)
     lowest = 1 + over.sum(axis=0)
     return pd.DataFrame(
