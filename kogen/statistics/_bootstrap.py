@@ -54,20 +54,22 @@ def resampled(sheet: Sheet, draws: int, seed: int) -> np.ndarray:
     return moved * np.sqrt(groups / (groups - 1)) if groups < sheet.n else moved
 
 
-def bootstraps(sheet: Sheet, draws: int, seed: int) -> np.ndarray:
-    """Accuracies (draws, k), 0-1, on resampled clusters and, where several runs show it, after other trainings.
+def bootstraps(sheet: Sheet, moved: np.ndarray, seed: int) -> np.ndarray:
+    """Accuracies (draws, k), 0-1, on `resampled` clusters and, where several runs show it, after other trainings.
 
     Luck of training is a normal draw with the variance that it gives a model's mean: drawing 2 to 5 runs with
     replacement would give (S - 1) / S of it, and count the rest's noise thrice (Owen 2007, Ann. Appl. Stat. 1).
     """
-    sample = sheet.accuracy + resampled(sheet, draws, seed)
+    sample = sheet.accuracy + moved
     if sheet.luck.any():
-        sample += np.sqrt(sheet.luck) * generator(seed, sheet, "seeds").standard_normal(sample.shape)
+        sample = sample + np.sqrt(sheet.luck) * generator(seed, sheet, "seeds").standard_normal(sample.shape)
     return np.round(sample, 9)  # what differs by rounding alone is a tie
 
 
-def critical(sheet: Sheet, pairs: Pairwise, draws: int, seed: int) -> float:
-    """Max-T's criterion for all pairs at once, as a normal quantile; never easier than for one pair alone.
+def critical(pairs: Pairwise, moved: np.ndarray, seed: int) -> float:
+    """Max-T's criterion for all pairs at once, a normal quantile, from `resampled` deviations (draws, k).
+
+    It is never easier than for one pair alone.
 
     Independent items and one run: the 95 % quantile over bootstraps of max over pairs of |d* - d| / se (Westfall and
     Young 1993, Resampling-Based Multiple Testing). Clusters or several runs: a standard error from few of them is
@@ -75,13 +77,12 @@ def critical(sheet: Sheet, pairs: Pairwise, draws: int, seed: int) -> float:
     errors it moves by, from what the data leave open about them (simultaneous fiducial intervals: Hannig et al. 2006,
     JASA 101), and the criterion multiplies the half-width of the pair's own interval.
     """
-    single, k = float(norm.isf(0.025)), len(sheet.models)
+    sheet, single, (draws, k) = pairs.sheet, float(norm.isf(0.025)), moved.shape
     if k < 3:
         return single  # one pair is the whole family
-    moved, rng = resampled(sheet, draws, seed), generator(seed, sheet, "errors")  # (draws, k)
     if not sheet.simple:
-        freedom = max(sheet.clusters - 1, 1)
-        moved *= np.sqrt(freedom / rng.chisquare(freedom, (draws, 1)))
+        rng, freedom = generator(seed, sheet, "errors"), max(sheet.clusters - 1, 1)
+        moved = moved * np.sqrt(freedom / rng.chisquare(freedom, (draws, 1)))
         moved += np.sqrt(luck(sheet, draws, rng)) * rng.standard_normal(moved.shape)
     half, largest = pairs.half(0.025), np.zeros(draws)
     for i in range(k - 1):
@@ -91,7 +92,7 @@ def critical(sheet: Sheet, pairs: Pairwise, draws: int, seed: int) -> float:
 
 
 def luck(sheet: Sheet, draws: int, rng: np.random.Generator) -> np.ndarray:
-    """Draws (draws, k) of the variance that luck of training gives each model's mean, as uncertain as the runs leave it.
+    """Draws (draws, k) of the variance that luck of training gives each mean, as uncertain as the runs leave it.
 
     The variance of 3 runs is hardly known: each model's own counts half, the mean over models the other half, and the
     two together for twice the degrees of freedom of its own. Measured in docs/coverage.md.

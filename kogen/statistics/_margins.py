@@ -14,7 +14,7 @@ def wilson(share: np.ndarray, n: np.ndarray, level: float) -> tuple[np.ndarray, 
     z2 = norm.isf((1 - level) / 2) ** 2
     middle = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = np.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n**2))) / (1 + z2 / n)
-    return np.where(share <= 0, 0.0, middle - half), np.where(share >= 1, 1.0, middle + half)
+    return np.where(share < 1e-12, 0.0, middle - half), np.where(share > 1 - 1e-12, 1.0, middle + half)
 
 
 def reach(items: np.ndarray, seeds: np.ndarray, seed_df: np.ndarray, sheet: Sheet, tail: float) -> np.ndarray:

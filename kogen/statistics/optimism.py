@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from kogen.statistics._bootstrap import bootstraps
+from kogen.statistics._bootstrap import bootstraps, resampled
 from kogen.statistics._sheet import Sheet, sheets
 
 __all__ = ["optimism"]
@@ -22,7 +22,7 @@ def optimism(predictions: pd.DataFrame, *, draws: int = 5000, seed: int = 0) -> 
 
 def row(sheet: Sheet, draws: int, seed: int) -> dict[str, object]:
     """The row of one data set."""
-    sample = bootstraps(sheet, draws, seed)  # (draws, k)
+    sample = bootstraps(sheet, resampled(sheet, draws, seed), seed)  # (draws, k)
     picked = sample.argmax(axis=1)
     gain = float((sample[np.arange(draws), picked] - sheet.accuracy[picked]).mean())
     return {

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binom, norm
 
-from kogen.statistics._bootstrap import beats, bootstraps, critical, family, flips
+from kogen.statistics._bootstrap import beats, bootstraps, critical, family, flips, resampled
 from kogen.statistics._margins import pairwise
 from kogen.statistics._sheet import Sheet, sheets
 
@@ -48,14 +48,15 @@ def rows(sheet: Sheet, margin: float | None, draws: int, seed: int) -> pd.DataFr
     pairs, n = pairwise(sheet), sheet.n
     first, second = np.triu_indices(len(sheet.models), 1)
     upper = lambda matrix: matrix[first, second]  # noqa: E731  # (k, k) -> (pairs,)
-    criterion = critical(sheet, pairs, draws, seed)
+    moved = resampled(sheet, draws, seed)  # (draws, k)
+    criterion = critical(pairs, moved, seed)
     wins = np.concatenate([only(sheet, i) for i in range(len(sheet.models))])  # b
     losses = wins - upper(pairs.difference) * n
     if sheet.simple:
         wins, losses = np.rint(wins), np.rint(losses)
         p, lottery = mid_p(wins, losses), repeats(wins, losses, n)
     else:
-        sample = bootstraps(sheet, draws, seed)
+        sample = bootstraps(sheet, moved, seed)
         p = upper(flips(sheet, draws, seed))
         lottery = np.array([(sample[:, i] <= sample[:, j]).mean() for i, j in zip(first, second, strict=True)])
         lottery = np.where(upper(pairs.null + pairs.seeds) > 0, lottery, 0.5)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from kogen.statistics._bootstrap import beats, bootstraps, critical
+from kogen.statistics._bootstrap import beats, bootstraps, critical, resampled
 from kogen.statistics._margins import pairwise
 from kogen.statistics._sheet import Sheet, sheets
 
@@ -28,9 +28,9 @@ def ranks(predictions: pd.DataFrame, *, draws: int = 5000, seed: int = 0) -> pd.
 
 def rows(sheet: Sheet, draws: int, seed: int) -> pd.DataFrame:
     """The rows of one data set."""
-    sample = bootstraps(sheet, draws, seed)  # (draws, k)
-    pairs = pairwise(sheet)
-    over = beats(pairs, critical(sheet, pairs, draws, seed))  # (k, k)
+    moved, pairs = resampled(sheet, draws, seed), pairwise(sheet)
+    sample = bootstraps(sheet, moved, seed)  # (draws, k)
+    over = beats(pairs, critical(pairs, moved, seed))  # (k, k)
     best = sample == sample.max(axis=1, keepdims=True)
     lowest = 1 + over.sum(axis=0)
     return pd.DataFrame(
