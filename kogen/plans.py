@@ -15,12 +15,11 @@ def plans_of(study: Study, sets: Sets) -> list[Plan]:
     plans = []
     for seed in range(study.seeds):
         for method in methods:
-            made = Plan(method=method, seed=seed, settings=study.settings.get(method, {}), **common)
+            plan = Plan(method=method, seed=seed, settings=study.settings.get(method, {}), **common)
             if method == "stock":
-                if seed == 0:
-                    plans.append(with_data(made.model_copy(update={"weights": str(study.stock)}), sets.pool))
-            else:
-                plans.append(with_data(made, sets.pool))
+                plan = plan.model_copy(update={"weights": str(study.stock), "seed": 0})
+            if method != "stock" or seed == 0:  # published weights are what they are: one run
+                plans.append(with_data(plan, sets.pool))
     return plans
 
 

@@ -98,6 +98,8 @@ def check_names(study: Study) -> None:
         shelf.load("probes", probe)
     for method, settings in study.settings.items():
         check_settings(method, settings)
+    if "stock" in study.methods and not study.stock:
+        raise ValueError("the method 'stock' needs published weights: give --stock FILE.safetensors")
     if len(set(study.methods)) < len(study.methods):
         raise ValueError(f"methods {', '.join(study.methods)}: one is named twice; name each once")
 

@@ -24,9 +24,7 @@ class Supervised(Method):
     def __init__(self, backbone: Backbone, *, classes: int, images: int = 0, smoothing: float = 0.0) -> None:
         super().__init__()
         if classes < 2:
-            raise ValueError(
-                f"supervised training needs two classes or more, got {classes}: give --labels, or leave it out"
-            )
+            raise ValueError(f"supervised training needs 2 classes or more, got {classes}: give labels or leave it out")
         self.backbone = backbone
         self.classifier = nn.Linear(backbone.dim, classes)
         self.smoothing = smoothing
