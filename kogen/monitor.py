@@ -34,7 +34,7 @@ def rank_me(features: Tensor) -> float:
 
 
 def spread(features: Tensor) -> float:
-    """Mean std of each of the L2-normalised features (N, D), times sqrt(D): 1 is spread, 0 collapsed (SimSiam, sec. 4)."""
+    """Mean std of L2-normalised features (N, D), times sqrt(D): 1 is spread, 0 collapsed (SimSiam, section 4)."""
     unit = torch.nn.functional.normalize(features.double().cpu(), dim=1)
     return unit.std(dim=0).mean().item() * math.sqrt(features.shape[1])
 

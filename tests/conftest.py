@@ -2,8 +2,12 @@
 
 import os
 
-import pytest
-import torch
+# Before numpy and torch are imported: two workers with two spinning threads each lame one another on two cores.
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
+
+import pytest  # noqa: E402
+import torch  # noqa: E402
 
 
 @pytest.fixture(autouse=True, scope="session")
