@@ -43,7 +43,7 @@ def open_sets(study: Study, *, cache: Path | None = None, progress: bool = True)
     pool = open_images(study.source, labels=study.labels, name="train", **how)
     asked, note = dict(study.shifts), ""
     if study.test is not None:
-        title, _, source = study.test.rpartition("=") if is_named(study.test) else ("reference", "", study.test)
+        title, _, source = study.test.partition("=") if is_named(study.test) else ("reference", "", study.test)
         asked = {title: source, **asked}
     elif drawn:
         end = f"?{query}&split=test" if query else "?split=test"

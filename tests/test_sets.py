@@ -82,6 +82,16 @@ def test_a_named_reference(tmp_path):
     val = write_folder(tmp_path / "val", {"ok": 4, "bad": 4}, seed=1)
     assert list(open_sets(Study(source=train, test=f"line 1={val}"), progress=False).tests) == ["line 1"]
     assert list(open_sets(Study(source=train, test=val), progress=False).tests) == ["reference"]
+    table = tmp_path / "t.csv"
+    rows = [
+        f"{folder}/{name}/{i}.png,{name},{part}"
+        for folder, part, n in (("train", "a", 8), ("val", "b", 4))
+        for name in ("ok", "bad")
+        for i in range(n)
+    ]
+    table.write_text("\n".join(["path,label,split", *rows]))
+    sets = open_sets(Study(source=f"{table}?split=a", test=f"line 1={table}?split=b"), progress=False)
+    assert {name: len(images) for name, images in sets.tests.items()} == {"line 1": 8}
     assert not is_named("surfaces?split=test")
     assert not is_named("/data/a=b/val")
 
