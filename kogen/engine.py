@@ -1,10 +1,11 @@
 """The engine: `pretrain` is ONE loop in plain sight, a generator that yields epochs; the only user of Fabric."""
 
+import logging
 import math
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from kogen.images import Images
 from kogen.method import Method, Views
 from kogen.optim import optimiser as make_optimiser
 from kogen.optim import rate
-from kogen.study import Plan, recipe_of
+from kogen.study import Plan, hyperparameters, recipe_of
 from kogen.views import Luck, View, plain, render, view_set
 
 WATCHED = 512  # images on which RankMe and the spread of features are measured, always the same ones
@@ -92,7 +93,7 @@ def pretrain(
     while state.step < steps:
         now = rate((state.step + 0.5) / steps, peak, recipe.warmup)
         for group in optimiser.param_groups:
-            group["lr"] = now
+            group["lr"] = peak if group["constant"] else now
         terms = one_step(fabric, wrapped, optimiser, loader, state.step, plan.accumulate)
         method.update((state.step + 1) / steps)
         guard.see(state.step, terms, state.sums)
@@ -120,6 +121,7 @@ def pretrain(
 
 def start(precision: str) -> Fabric:
     """Fabric for the machine at hand: one CPU, one GPU, or what torchrun or SLURM started."""
+    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)  # says the precision at every start otherwise
     here, everywhere = processes()
     fabric = Fabric(
         accelerator="cuda" if torch.cuda.is_available() else "cpu",
@@ -189,6 +191,8 @@ class Batches:
         self.views: tuple[View, ...] = view_set(
             plan.views, plan.image_size, channels=plan.channels, mean=plan.mean, std=plan.std
         )[: recipe.views]
+        crops = plan.settings.get("local_crops", hyperparameters(plan.method).get("local_crops", 0))
+        self.views += (local(self.views[0]),) * int(crops)
         self.order: tuple[int, np.ndarray] = (-1, np.empty(0, dtype=np.int64))
 
     def shuffled(self, epoch: int) -> np.ndarray:
@@ -209,6 +213,15 @@ class Batches:
         labels = torch.from_numpy(self.images.labels[batch]).to(self.device)
         index = torch.from_numpy(batch).to(self.device)
         return Views(crops, labels, index, luck, step / self.steps)
+
+
+def local(view: View) -> View:
+    """A small crop of a small part, for methods with `local_crops` (SwAV, section 4.1: 96 of 224 px, 5 to 14 %).
+
+    Its size is a multiple of the patches a ViT cuts the whole image into, see backbones/timm.py.
+    """
+    patch = max(view.size // 8, 1) if view.size < 128 else 16
+    return replace(view, size=patch * round(view.size * 96 / 224 / patch), crop=(0.05, 0.14))
 
 
 def one_step(

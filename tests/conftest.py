@@ -8,6 +8,10 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import pytest  # noqa: E402
 import torch  # noqa: E402
+from hypothesis import settings  # noqa: E402
+
+settings.register_profile("kogen", deadline=None)  # a busy machine is not a failure
+settings.load_profile("kogen")
 
 
 @pytest.fixture(autouse=True, scope="session")
