@@ -121,7 +121,7 @@ def pretrain(
 
 def start(precision: str) -> Fabric:
     """Fabric for the machine at hand: one CPU, one GPU, or what torchrun or SLURM started."""
-    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)  # says the precision at every start otherwise
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # says the precision at every start otherwise
     here, everywhere = processes()
     fabric = Fabric(
         accelerator="cuda" if torch.cuda.is_available() else "cpu",
