@@ -120,7 +120,8 @@ def main() -> None:
     parser.add_argument("--table", choices=[*TABLES], action="append", help="only these tables")
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
-    asked.studies = 200 if asked.quick else asked.studies
+    if asked.quick:
+        asked.studies = 200
     for name in asked.table or TABLES:
         measure, heads = TABLES[name]
         print(
@@ -131,7 +132,7 @@ def main() -> None:
             start = time.perf_counter()
             if measure is many and world.n * world.seeds > 100_000:
                 continue  # seconds a study: hours a row
-            numbers = measure(world, studies, np.random.default_rng([asked.seed, index]))
+            numbers = measure(world, asked.studies, np.random.default_rng([asked.seed, index]))
             cells = " | ".join(f"{number:.1f}" for number in numbers)
             print(f"| {world} | {asked.studies:,} | {cells} | {time.perf_counter() - start:.0f} |", flush=True)
 
