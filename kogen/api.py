@@ -24,7 +24,15 @@ from kogen.tables import append_table, atomically, read_json, read_table, write_
 from kogen.views import plain, view_set
 
 say = Console(stderr=True, highlight=False)
-SURFACES = {"epochs": 24, "seeds": 2, "image_size": 32, "views": "inspection", "batch_size": 128}  # `make pilot`
+SURFACES: dict[str, Any] = {  # what `kogen pilot surfaces` asks unless told otherwise: minutes on two cores
+    "epochs": 8,
+    "seeds": 2,
+    "image_size": 48,
+    "batch_size": 32,
+    "backbone": "tiny?stem=half",
+    "views": "inspection",
+    "settings": {"byol": {"momentum": 0.9, "rate": 0.5}, "simclr": {"rate": 0.24}, "supervised": {"rate": 0.24}},
+}
 
 
 def pilot(source: str | Path, *, out: str | Path = "study", **asked: Any) -> dict[str, Any]:
@@ -48,7 +56,7 @@ def pilot(source: str | Path, *, out: str | Path = "study", **asked: Any) -> dic
         picture(sets.pool, study, folder / "views.png")
         tell_data(sets)
         if not all((folder / "runs" / record_of(plan)["id"] / "summary.json").exists() for plan in plans):
-            say.print(f"[bold]Estimate[/]: {cost_of(plans, sets)}")
+            say.print(f"[bold]Estimate[/]: {cost_of(plans, sets, study.probes)}")
     for place_in_line, plan in enumerate(plans, 1):
         record = record_of(plan)
         run = folder / "runs" / record["id"]
@@ -140,7 +148,7 @@ def estimate(source: str | Path, **asked: Any) -> Cost:
     """Minutes, memory and disk of a whole pilot on this machine, from a few real steps of each method."""
     study = asked_study(str(source), asked)
     sets = open_sets(study)
-    return cost_of(plans_of(study, sets), sets)
+    return cost_of(plans_of(study, sets), sets, study.probes)
 
 
 def views(
@@ -210,10 +218,10 @@ def copy_record(run: Path, folder: Path) -> None:
             atomically(folder / "runs" / record["id"] / name, lambda p, n=name: p.write_bytes((run / n).read_bytes()))
 
 
-def cost_of(plans: list[Plan], sets: Sets) -> Cost:
-    """Estimate of a study's training and embedding."""
+def cost_of(plans: list[Plan], sets: Sets, probes: Sequence[str]) -> Cost:
+    """Estimate of a study's training and judging."""
     judged = len(sets.train) + sum(len(images) for images in sets.tests.values())
-    return estimate_cost(plans, sets.pool, judged)
+    return estimate_cost(plans, sets.pool, judged, probes)
 
 
 def picture(images: Images, study: Study, out: Path, seed: int = 0) -> None:

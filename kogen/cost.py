@@ -1,19 +1,24 @@
 """What a study will cost, from a few real steps: minutes, memory and disk, before anything is trained."""
 
 import resource
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
+from kogen import shelf
+from kogen.build import build
 from kogen.engine import Batches, one_step, prepare, start
-from kogen.features import embed
+from kogen.features import Features, embed
 from kogen.images import Images
 from kogen.study import Plan, recipe_of
 from kogen.views import plain
 
 STEPS = 3  # real steps that are timed, after one that is not
+SOME = 512  # images that are embedded, and learnt by each probe, to time that
 
 
 @dataclass(frozen=True)
@@ -23,48 +28,64 @@ class Cost:
     minutes: float
     memory_gb: float  # peak of this process, and of the GPU if there is one, the larger
     disk_gb: float
-    seconds_per_step: dict[str, float]  # by method
+    seconds_per_step: dict[str, float]  # by method; 0 where nothing is trained
 
     def __str__(self) -> str:
-        return f"about {self.minutes:.0f} min, {self.memory_gb:.1f} GB of memory, {self.disk_gb:.2f} GB of disk"
+        minutes = f"{self.minutes:.0f} min" if self.minutes >= 1 else "less than a minute"
+        return f"about {minutes}, {self.memory_gb:.1f} GB of memory, {self.disk_gb:.2f} GB of disk"
 
 
-def estimate_cost(plans: Sequence[Plan], pool: Images, judged: int) -> Cost:
-    """Cost of training every plan on `pool` and embedding `judged` images each; a method is timed once."""
-    timed: dict[str, float] = {}
+def estimate_cost(plans: Sequence[Plan], pool: Images, judged: int, probes: Sequence[str]) -> Cost:
+    """Cost of training every plan on `pool`, embedding `judged` images, fitting every probe; each method timed once."""
+    first = {plan.method: plan for plan in reversed(plans)}
+    steps = {method: seconds_of_a_step(plan, pool) for method, plan in first.items()}
+    embedding, probing = seconds_of_judging(plans[0], pool.labelled(), probes)
     seconds = disk = 0.0
     for plan in plans:
-        recipe = recipe_of(plan)
-        if plan.method not in timed:
-            timed[plan.method], size, embedding = measure(plan, pool) if recipe.trains else (0.0, 0, 0.0)
-            disk_each, embedding_each = size, embedding
-        trained = pool.labelled() if recipe.labels else pool
-        steps = len(trained) // plan.batch_size * plan.epochs
-        seconds += timed[plan.method] * steps + embedding_each * judged  # pyright: ignore[reportPossiblyUnboundVariable]
-        disk += disk_each  # pyright: ignore[reportPossiblyUnboundVariable]
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        trained = pool.labelled() if recipe_of(plan).labels else pool
+        seconds += steps[plan.method] * (len(trained) // plan.batch_size * plan.epochs)
+        seconds += embedding * judged + probing
+        disk += bytes_of_a_run(plan)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     if torch.cuda.is_available():
         peak = max(peak, torch.cuda.max_memory_allocated())
-    return Cost(seconds / 60, peak / 1e9, disk / 1e9, timed)
+    return Cost(seconds / 60, peak / 1e9, disk / 1e9, steps)
 
 
-def measure(plan: Plan, pool: Images) -> tuple[float, float, float]:
-    """Seconds of a training step, bytes a run leaves on disk, seconds to embed an image."""
+def seconds_of_a_step(plan: Plan, pool: Images) -> float:
+    """Seconds of one training step, the mean of a few real ones; 0 for a baseline that is not trained."""
+    if not recipe_of(plan).trains:
+        return 0.0
     fabric = start(plan.precision)
-    method, optimiser, wrapped = prepare(plan, fabric)
+    _, optimiser, wrapped = prepare(plan, fabric)
     loader = Batches(plan, pool, fabric.device)
-    began = 0.0
-    for step in range(min(STEPS + 1, max(loader.steps, 2))):
-        if step == 1:
-            began = clock()
-        one_step(fabric, wrapped, optimiser, loader, step % max(loader.steps, 1), plan.accumulate)
-    step_seconds = (clock() - began) / STEPS
-    values = sum(p.numel() * (2 if p.requires_grad else 1) for p in method.parameters())  # weights and momentum
-    size = 4 * (values + sum(p.numel() for p in method.backbone.parameters()))
-    some = pool.subset(torch.arange(min(256, len(pool))).numpy())
+    one_step(fabric, wrapped, optimiser, loader, 0, plan.accumulate)
     began = clock()
-    embed(method.evaluated(), some, plain(plan.image_size, mean=plan.mean, std=plan.std))
-    return step_seconds, size, (clock() - began) / len(some)
+    for step in range(STEPS):
+        one_step(fabric, wrapped, optimiser, loader, step % max(loader.steps, 1), plan.accumulate)
+    return (clock() - began) / STEPS
+
+
+def seconds_of_judging(plan: Plan, labelled: Images, probes: Sequence[str]) -> tuple[float, float]:
+    """Seconds to embed one image, and to fit all probes on all labelled images (taken as linear in their number)."""
+    backbone = build(plan).backbone.to("cuda" if torch.cuda.is_available() else "cpu")
+    spread = np.unique(np.linspace(0, len(labelled) - 1, min(SOME, len(labelled))).astype(np.int64))
+    some, view = labelled.subset(spread), plain(plan.image_size, mean=plan.mean, std=plan.std)
+    embed(backbone, some, view)
+    began = clock()
+    features: Features = embed(backbone, some, view)
+    embedded = clock()
+    for probe in probes:
+        shelf.load("probes", probe)(features, features)
+    return (embedded - began) / len(some), (clock() - embedded) * len(labelled) / len(some)
+
+
+def bytes_of_a_run(plan: Plan) -> float:
+    """What a run leaves on disk: the weights, and parameters, momentum and buffers in its checkpoint."""
+    method = build(plan)
+    trained = sum(p.numel() for p in method.parameters() if p.requires_grad) * recipe_of(plan).trains
+    everything = sum(t.numel() for t in [*method.parameters(), *method.buffers()]) * recipe_of(plan).trains
+    return 4.0 * (everything + trained + sum(p.numel() for p in method.backbone.parameters()))
 
 
 def clock() -> float:

@@ -50,4 +50,9 @@ class Storage:
     @property
     def threads(self) -> int:
         """Number of decoding threads, at least 1."""
-        return max(1, self.workers or len(os.sched_getaffinity(0)))
+        return max(1, self.workers or usable_cores())
+
+
+def usable_cores() -> int:
+    """Cores this process may use (systems without affinity: all there are)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -188,7 +188,8 @@ def _map(path: Path, count: int, layout: Layout) -> np.memmap:
         def make(place: Path) -> None:
             np.lib.format.open_memmap(place, "w+", layout.dtype, shape).flush()
             with open(place, "r+b") as file:  # a full disk is an error here, a crash while writing to the map
-                os.posix_fallocate(file.fileno(), 0, place.stat().st_size)
+                if hasattr(os, "posix_fallocate"):  # not on macOS
+                    os.posix_fallocate(file.fileno(), 0, place.stat().st_size)
 
         atomically(path, make)
     return np.lib.format.open_memmap(path, "r+")
