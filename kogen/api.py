@@ -207,6 +207,7 @@ def judge(
             raise ValueError(f"{place} holds other sets or probes of the run {record['id']}: choose another --out")
     identity = {"run": record["id"], "model": record["model"], "method": plan.method, "seed": plan.seed}
     view = plain(plan.image_size, mean=plan.mean, std=plan.std)
+    backbone.to(engine.device())
     append_table(place, evaluate_backbone(backbone, view, train, tests, roles, probes, identity), "predictions")
 
 

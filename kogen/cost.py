@@ -11,7 +11,7 @@ import torch
 
 from kogen import shelf
 from kogen.build import build
-from kogen.engine import Batches, one_step, prepare, start
+from kogen.engine import Batches, device, one_step, prepare, start
 from kogen.features import Features, embed
 from kogen.images import Images
 from kogen.study import Plan, recipe_of
@@ -68,7 +68,7 @@ def seconds_of_a_step(plan: Plan, pool: Images) -> float:
 
 def seconds_of_judging(plan: Plan, labelled: Images, probes: Sequence[str]) -> tuple[float, float]:
     """Seconds to embed one image, and to fit all probes on all labelled images (taken as linear in their number)."""
-    backbone = build(plan).backbone.to("cuda" if torch.cuda.is_available() else "cpu")
+    backbone = build(plan).backbone.to(device())
     spread = np.unique(np.linspace(0, len(labelled) - 1, min(SOME, len(labelled))).astype(np.int64))
     some, view = labelled.subset(spread), plain(plan.image_size, mean=plan.mean, std=plan.std)
     embed(backbone, some, view)

@@ -124,7 +124,7 @@ def start(precision: str) -> Fabric:
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # says the precision at every start otherwise
     here, everywhere = processes()
     fabric = Fabric(
-        accelerator="cuda" if torch.cuda.is_available() else "cpu",
+        accelerator=device(),
         devices=here,
         num_nodes=everywhere // here,
         # Buffers are equal on every process by construction, so nothing has to be sent around for them.
@@ -135,6 +135,11 @@ def start(precision: str) -> Fabric:
     return fabric
 
 
+def device() -> str:
+    """Where this machine computes: `cuda` or `cpu`."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def resolved(precision: str) -> str:
     """`32` or `bf16`; `auto` is bf16 on GPUs and on CPUs that compute in it (AVX512-BF16, AMX): half the time."""
     choices = ("auto", "32", "bf16")
@@ -143,7 +148,7 @@ def resolved(precision: str) -> str:
     if precision != "auto":
         return precision
     asked = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # torch has no public name for it yet
-    fast = torch.cuda.is_available() or any(getattr(torch.cpu, name, bool)() for name in asked)
+    fast = device() == "cuda" or any(getattr(torch.cpu, name, bool)() for name in asked)
     return "bf16" if fast else "32"
 
 

@@ -31,7 +31,7 @@ WATTS = {"cpu": 10.0, "cuda": 400.0}  # assumed: per busy CPU thread, per GPU wi
 def record_of(plan: Plan) -> dict[str, Any]:
     """The plan with everything resolved that changes the weights; its hash is the run's id."""
     versions = {"kogen": kogen.__version__, "torch": torch.__version__, "timm": timm.__version__}
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = engine.device()
     record = plan.model_dump(mode="json") | {"recipe": asdict(recipe_of(plan)), "device": device, "versions": versions}
     record["precision"] = engine.resolved(plan.precision)
     record = json.loads(json.dumps(record))  # as it will be read back: tuples are lists
@@ -70,7 +70,7 @@ def finish(plan: Plan, folder: Path, epochs: list[Epoch], seconds: float) -> dic
     if place.exists():
         checkpoint.load(place, method)
     trained = sum(e.seconds for e in epochs)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = engine.device()
     busy = torch.get_num_threads() if device == "cpu" else distributed.world()
     seen = len(epochs[1:]) * (plan.images // plan.batch_size) * plan.batch_size
     summary = {
