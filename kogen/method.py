@@ -41,6 +41,7 @@ class Recipe:
     momentum: float = 0.9  # sgd and lars
     betas: tuple[float, float] = (0.9, 0.999)  # adamw
     warmup: float = 0.05  # share of the training with a linearly rising rate
+    constant: tuple[str, ...] = ()  # parts of the method whose rate is the peak all through (SimSiam's predictor)
     labels: bool = False  # the method reads labels: it trains on the labelled images only
     trains: bool = True  # False: there is nothing to train (random, stock)
 

@@ -70,19 +70,20 @@ def _adamw(groups: list[dict[str, Any]], recipe: Recipe) -> torch.optim.Optimize
 OPTIMISERS = {"sgd": _sgd, "lars": _lars, "adamw": _adamw}
 
 
-def groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+def groups(module: nn.Module, weight_decay: float, constant: tuple[str, ...] = ()) -> list[dict[str, Any]]:
     """Two parameter groups: matrices and filters decay and adapt; biases, norms, positions and tokens do not.
 
     Positions and tokens have three axes and would escape a rule that asks only for `dim <= 1`, so they go by name.
+    Two more groups, marked `constant`, for the parts of the module that are named so, if any are.
     """
-    decayed, plain = [], []
+    found: dict[tuple[bool, bool], list[nn.Parameter]] = {(False, False): [], (False, True): []}
     for name, parameter in module.named_parameters():
         if parameter.requires_grad:
             spared = parameter.dim() <= 1 or name.endswith(("pos_embed", "_token", "reg_token"))
-            (plain if spared else decayed).append(parameter)
+            found.setdefault((name.split(".")[0] in constant, spared), []).append(parameter)
     return [
-        {"params": decayed, "weight_decay": weight_decay, "adapt": True},
-        {"params": plain, "weight_decay": 0.0, "adapt": False},
+        {"params": those, "weight_decay": 0.0 if spared else weight_decay, "adapt": not spared, "constant": steady}
+        for (steady, spared), those in found.items()
     ]
 
 
@@ -90,4 +91,4 @@ def optimiser(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     """The recipe's optimiser over a module's parameters, its rate still 0: the engine sets it before every step."""
     if recipe.optimiser not in OPTIMISERS:
         raise ValueError(f"unknown optimiser {recipe.optimiser!r}: choose one of {', '.join(sorted(OPTIMISERS))}")
-    return OPTIMISERS[recipe.optimiser](groups(module, recipe.weight_decay), recipe)
+    return OPTIMISERS[recipe.optimiser](groups(module, recipe.weight_decay, recipe.constant), recipe)

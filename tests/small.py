@@ -11,6 +11,16 @@ from kogen.study import Plan
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
+# Heads wide enough for a test; a width of thousands costs more than all the rest.
+NARROW: dict[str, dict[str, Any]] = {
+    "barlow_twins": {"dim": 16},
+    "dino": {"hidden": 64, "bottleneck": 32, "outputs": 64},
+    "moco_v3": {"hidden": 64, "dim": 32},
+    "simsiam": {"dim": 64, "bottleneck": 32},
+    "swav": {"hidden": 64, "dim": 32, "prototypes": 16},
+    "vicreg": {"dim": 64},
+}
+
 
 def blobs(count: int = 96, size: int = 16, channels: int = 3, seed: int = 0, labels: bool = True) -> Images:
     """Noise with stripes: none, rows, columns or both is the class, which no flip or crop hides; quickly learnt."""

@@ -1,0 +1,56 @@
+"""Barlow Twins: make the cross-correlation of two views the identity (Zbontar et al. 2021, arXiv 2103.03230)."""
+
+import torch
+from torch import Tensor
+
+from kogen.distributed import gather
+from kogen.heads import mlp
+from kogen.method import Backbone, Method, Recipe, Terms, Views
+
+__all__ = ["BarlowTwins"]
+
+
+class BarlowTwins(Method):
+    """Section 2.1, eq. 1 and 2; the correlation is over the batch of all processes, with gradient."""
+
+    recipe = Recipe(
+        source="section 2 (loss, lambda); projector, rate, weight decay: lightly's CIFAR-10 benchmark",
+        headline="ImageNet linear 73.2 (ResNet-50, 1000 epochs); 1 % labels 55.0, 10 % labels 69.7",
+        family="information",
+        views=2,
+        rate=0.12,
+        weight_decay=5e-4,
+    )
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        *,
+        classes: int = 0,
+        images: int = 0,
+        dim: int = 2048,  # three layers of 8192 in the paper (section 2.2), for ResNet-50
+        redundancy: float = 5e-3,  # lambda, section 2.2
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.projector = mlp(backbone.dim, dim, dim, dim)
+        self.redundancy = redundancy
+
+    def forward(self, views: Views) -> Terms:
+        first, second = [gather(self.projector(self.backbone(x))) for x in views.crops]  # (W B, D) each
+        return twins(first, second, self.redundancy)
+
+
+def twins(first: Tensor, second: Tensor, redundancy: float) -> Terms:
+    """Squared distance of the correlation's diagonal to 1, and lambda times the rest's to 0; (B, D) twice (eq. 1)."""
+    with torch.autocast(first.device.type, enabled=False):
+        correlation = standard(first.float()).T @ standard(second.float()) / len(first)  # (D, D)
+        diagonal = correlation.diagonal()
+        rest = correlation.square().sum() - diagonal.square().sum()
+        return {"invariance": (diagonal - 1).square().sum(), "redundancy": redundancy * rest}
+
+
+def standard(embedding: Tensor) -> Tensor:
+    """Mean 0 and std 1 along the batch, (B, D) to the same; the 1e-5 is that of batch norm."""
+    variance, mean = torch.var_mean(embedding, dim=0, correction=0)  # (D,) each
+    return (embedding - mean) * torch.rsqrt(variance + 1e-5)

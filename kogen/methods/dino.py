@@ -1,0 +1,94 @@
+"""DINO: match a slow, centred and sharpened teacher's softmax of other views (Caron et al. 2021, arXiv 2104.14294)."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kogen.distributed import total, world
+from kogen.heads import Prototypes, mlp
+from kogen.memory import Notes
+from kogen.method import Backbone, Method, Recipe, Terms, Views
+from kogen.optim import cosine
+from kogen.teacher import copy_of, follow
+
+__all__ = ["DINO"]
+
+
+class DINO(Method):
+    """Section 3.1, eq. 1 to 4, algorithm 1; the teacher's weights are the ones judged (section 5.1)."""
+
+    recipe = Recipe(
+        source="section 3 (loss, centre, temperatures); head, rate, weight decay: lightly's CIFAR-10 benchmark",
+        headline="ImageNet linear 75.3, k-NN 67.5 (ResNet-50); 77.0, 74.5 (ViT-S/16), multi-crop, 800 epochs",
+        family="distillation",
+        views=2,
+        rate=0.12,
+        weight_decay=5e-4,
+    )
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        *,
+        classes: int = 0,
+        images: int = 0,
+        hidden: int = 1024,  # 2048 in the paper (section 3.2)
+        bottleneck: int = 256,  # section 3.2
+        outputs: int = 2048,  # 65536 in the paper (section 3.2), for 1.28 million images
+        batch_norm: bool = True,  # in the head: with convolutions (appendix, table 9); a ViT of the paper has none
+        student_temperature: float = 0.1,  # section 3.2
+        cold: float = 0.04,  # teacher's temperature at the start ...
+        warm: float = 0.07,  # ... and after `warming` of the training (section 3.2: 30 of 300 epochs)
+        warming: float = 0.1,
+        centring: float = 0.9,  # momentum of the centre, eq. 4
+        momentum: float = 0.99,  # .996 in the paper (section 3.1), with a cosine to 1
+        frozen: float = 0.01,  # share of the training with a last layer that stands still (the paper: one epoch)
+        local_crops: int = 0,  # 8 of 96 px beside two of 224 in the paper; small images have no small parts to show
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.projector = mlp(backbone.dim, hidden, hidden, bottleneck, norm=batch_norm, gelu=True)
+        self.prototypes = Prototypes(bottleneck, outputs)
+        self.target = copy_of(nn.Sequential(self.backbone, self.projector, self.prototypes))
+        self.register_buffer("centre", torch.zeros(outputs))
+        self.centre: Tensor
+        self.notes = Notes()
+        self.floor = math.log(outputs)
+        self.student_temperature, self.cold, self.warm, self.warming = student_temperature, cold, warm, warming
+        self.centring, self.momentum, self.frozen = centring, momentum, frozen
+
+    def forward(self, views: Views) -> Terms:
+        frozen = views.progress < self.frozen
+        students = [self.prototypes(self.projector(self.backbone(x)), frozen) for x in views.crops]  # (B, K) each
+        with torch.no_grad():
+            teachers = [self.target(x) for x in views.crops[:2]]  # (B, K) each
+            self.notes.put(views.luck, total(torch.cat(teachers).mean(0)) / world())
+        sharp = warmed(views.progress, self.cold, self.warm, self.warming)
+        wanted = [F.softmax((t - self.centre) / sharp, dim=1) for t in teachers]  # (B, K) each
+        found = [F.log_softmax(s / self.student_temperature, dim=1) for s in students]  # (B, K) each
+        return {name: distil(wanted, found, i) for i, name in enumerate(("first", "second"))}
+
+    def update(self, progress: float) -> None:
+        student = nn.Sequential(self.backbone, self.projector, self.prototypes)
+        follow(self.target, student, cosine(progress, self.momentum, 1.0))
+        if means := self.notes.take():
+            self.centre.lerp_(torch.stack(means).mean(0), 1 - self.centring)
+
+    def evaluated(self) -> Backbone:
+        return self.target[0]  # type: ignore[index]
+
+
+def warmed(progress: float, cold: float, warm: float, share: float) -> float:
+    """The teacher's temperature: from `cold` to `warm` on a line over the first `share` of the training."""
+    return warm if progress >= share else cold + (warm - cold) * progress / share
+
+
+def distil(wanted: list[Tensor], found: list[Tensor], teacher: int) -> Tensor:
+    """Half the mean cross-entropy of one teacher view with all other views of the student; (B, K) each to a scalar.
+
+    `found` are log-probabilities. Halves, so that the sum over two teachers is the paper's mean over pairs (eq. 3).
+    """
+    pairs = [-(wanted[teacher] * f).sum(1).mean() for view, f in enumerate(found) if view != teacher]
+    return torch.stack(pairs).mean() / len(wanted)

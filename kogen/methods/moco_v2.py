@@ -1,0 +1,76 @@
+"""MoCo v2: tell a view's key from a queue of older keys (He et al. 2019, 1911.05722; Chen et al. 2020, 2003.04297)."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kogen.distributed import gather
+from kogen.heads import mlp
+from kogen.memory import Notes, Queue
+from kogen.method import Backbone, Method, Recipe, Terms, Views
+from kogen.teacher import copy_of, follow
+
+__all__ = ["MoCoV2"]
+
+
+class MoCoV2(Method):
+    """1911.05722, eq. 1 and 2, algorithm 1; the MLP head and temperature of 2003.04297.
+
+    Keys join the queue after the step. Instead of shuffling the batch between devices (section 3.3), batch norm is over
+    the batch of all processes, so that no device's statistics tell which key belongs to which query.
+    """
+
+    recipe = Recipe(
+        source="2003.04297, section 3 (MLP head, temperature); rate, weight decay: lightly's CIFAR-10 benchmark",
+        headline="ImageNet linear 71.1 (ResNet-50, 800 epochs), 67.5 (200 epochs)",
+        family="contrastive",
+        views=2,
+        rate=0.12,
+        weight_decay=5e-4,
+    )
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        *,
+        classes: int = 0,
+        images: int = 0,
+        hidden: int = 512,  # 2048 in 2003.04297 (section 3), as wide as the features
+        dim: int = 128,  # 1911.05722, section 3.3
+        queue: int = 4096,  # 65536 (1911.05722, section 4.1); never more than there are images
+        temperature: float = 0.2,  # 2003.04297, table 2
+        momentum: float = 0.99,  # .999 for 1.28 million images (1911.05722, section 4.1)
+        symmetric: bool = True,  # each view asks once, as CIFAR benchmarks do; the papers ask with one view only
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.projector = mlp(backbone.dim, hidden, dim, norm=False)
+        self.target = copy_of(nn.Sequential(self.backbone, self.projector))
+        self.queue = Queue(min(queue, images) if images else queue, dim)
+        self.notes = Notes()
+        self.temperature, self.momentum, self.symmetric = temperature, momentum, symmetric
+
+    def forward(self, views: Views) -> Terms:
+        terms: Terms = {}
+        orders = {"first": (0, 1), "second": (1, 0)} if self.symmetric else {"first": (0, 1)}
+        for place, (name, (asks, answers)) in enumerate(orders.items()):
+            query = self.projector(self.backbone(views.crops[asks]))  # (B, D)
+            with torch.no_grad():
+                key = F.normalize(self.target(views.crops[answers]).float(), dim=1)  # (B, D)
+            self.notes.put(views.luck, gather(key), place)
+            terms[name] = info_nce(query, key, self.queue.rows, self.temperature) / len(orders)
+        return terms
+
+    def update(self, progress: float) -> None:
+        follow(self.target, nn.Sequential(self.backbone, self.projector), self.momentum)
+        for keys in self.notes.take(0) + self.notes.take(1):
+            self.queue.push(keys)
+
+
+def info_nce(query: Tensor, key: Tensor, queue: Tensor, temperature: float) -> Tensor:
+    """Mean cross-entropy of the own key against the queue; (B, D), unit (B, D), unit (K, D) to a scalar (eq. 1)."""
+    with torch.autocast(query.device.type, enabled=False):
+        query = F.normalize(query.float(), dim=1)
+        own, others = (query * key).sum(1, keepdim=True), query @ queue.T  # (B, 1), (B, K)
+        logits = torch.cat([own, others], dim=1) / temperature
+        return F.cross_entropy(logits, logits.new_zeros(len(logits), dtype=torch.int64))

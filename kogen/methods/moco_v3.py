@@ -1,0 +1,68 @@
+"""MoCo v3: contrast a prediction with a slow teacher's keys of the batch (Chen et al. 2021, arXiv 2104.02057)."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kogen.distributed import gather, rank
+from kogen.heads import mlp
+from kogen.method import Backbone, Method, Recipe, Terms, Views
+from kogen.optim import cosine
+from kogen.teacher import copy_of, follow
+
+__all__ = ["MoCoV3"]
+
+
+class MoCoV3(Method):
+    """Section 3 and algorithm 1: no queue, a predictor, both orders of the views; keys are those of all processes."""
+
+    recipe = Recipe(
+        source="section 3 (loss, heads), 4 (frozen patches of a ViT); rate, weight decay: lightly's CIFAR-10 benchmark",
+        headline="ImageNet linear 74.6 (ResNet-50, 1000 epochs), 76.7 (ViT-B, 300 epochs)",
+        family="contrastive",
+        views=2,
+        rate=0.12,
+        weight_decay=5e-4,
+    )
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        *,
+        classes: int = 0,
+        images: int = 0,
+        hidden: int = 1024,  # 4096 in the paper (appendix A), for ResNet-50 and ViT-B
+        dim: int = 256,  # appendix A
+        temperature: float = 0.2,  # algorithm 1
+        momentum: float = 0.99,  # section 4.3, with a cosine to 1
+        freeze_patches: bool = True,  # a ViT's patch embedding stays random (section 4.2)
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        patches = getattr(backbone.network, "patch_embed", None)
+        if freeze_patches and isinstance(patches, nn.Module):
+            patches.requires_grad_(False)
+        self.projector = mlp(backbone.dim, hidden, hidden, dim, last_norm=True)
+        self.predictor = mlp(dim, hidden, dim, last_norm=True)
+        self.target = copy_of(nn.Sequential(self.backbone, self.projector))
+        self.temperature, self.momentum = temperature, momentum
+
+    def forward(self, views: Views) -> Terms:
+        queries = [self.predictor(self.projector(self.backbone(x))) for x in views.crops]  # (B, D) each
+        with torch.no_grad():
+            keys = [self.target(x) for x in views.crops]  # (B, D) each
+        return {
+            "first": contrast(queries[0], keys[1], self.temperature),
+            "second": contrast(queries[1], keys[0], self.temperature),
+        }
+
+    def update(self, progress: float) -> None:
+        follow(self.target, nn.Sequential(self.backbone, self.projector), cosine(progress, self.momentum, 1.0))
+
+
+def contrast(query: Tensor, key: Tensor, temperature: float) -> Tensor:
+    """2 T times the mean cross-entropy of the own key among those of all; (B, D) twice to a scalar (algorithm 1)."""
+    with torch.autocast(query.device.type, enabled=False):
+        query, keys = F.normalize(query.float(), dim=1), gather(F.normalize(key.detach().float(), dim=1))
+        own = torch.arange(len(query), device=query.device) + rank() * len(query)  # (B,)
+        return 2 * temperature * F.cross_entropy(query @ keys.T / temperature, own)

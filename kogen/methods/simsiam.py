@@ -1,0 +1,50 @@
+"""SimSiam: predict another view's projection, without teacher or negatives (Chen & He 2020, arXiv 2011.10566)."""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from kogen.heads import mlp
+from kogen.method import Backbone, Method, Recipe, Terms, Views
+
+__all__ = ["SimSiam"]
+
+
+class SimSiam(Method):
+    """Section 3, eq. 1 to 4: the stopped gradient keeps it from collapsing. The loss is NEGATIVE, down to -1."""
+
+    recipe = Recipe(
+        source="appendix D (CIFAR-10): SGD, rate 0.03, no warm-up, weight decay 5e-4, projector of two layers",
+        headline="ImageNet linear 68.3 (ResNet-50, 100 epochs), 71.3 (800 epochs); CIFAR-10 linear 91.8 (ResNet-18)",
+        family="distillation",
+        views=2,
+        rate=0.03,
+        weight_decay=5e-4,
+        warmup=0.0,
+        constant=("predictor",),  # section 4.2 and table 1: the predictor's rate is not decayed
+    )
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        *,
+        classes: int = 0,
+        images: int = 0,
+        dim: int = 2048,  # section 3; width of the projector too
+        bottleneck: int = 512,  # of the predictor, section 3
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.projector = mlp(backbone.dim, dim, dim, last_norm=True)
+        self.predictor = mlp(dim, bottleneck, dim)
+
+    def forward(self, views: Views) -> Terms:
+        first, second = [self.projector(self.backbone(x)) for x in views.crops]  # (B, D) each
+        return {
+            "first": away(self.predictor(first), second) / 2,
+            "second": away(self.predictor(second), first) / 2,
+        }
+
+
+def away(predicted: Tensor, wanted: Tensor) -> Tensor:
+    """Negative cosine, mean over the batch, no gradient to what is wanted; (B, D) twice to a scalar (eq. 1 and 3)."""
+    return -F.cosine_similarity(predicted.float(), wanted.detach().float(), dim=1).mean()

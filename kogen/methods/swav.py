@@ -1,0 +1,90 @@
+"""SwAV: predict one view's cluster code from another view (Caron et al. 2020, arXiv 2006.09882)."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kogen.distributed import gather, rank
+from kogen.heads import Prototypes, mlp
+from kogen.memory import Notes, Queue
+from kogen.method import Backbone, Method, Recipe, Terms, Views
+
+__all__ = ["SwAV"]
+
+
+class SwAV(Method):
+    """Section 3, eq. 1 to 5; the codes share out the batch of all processes, and the queue once it is full."""
+
+    recipe = Recipe(
+        source="section 3, appendix A (loss, codes, queue); head, optimiser, rate: lightly's CIFAR-10 benchmark",
+        headline="ImageNet linear 75.3 (ResNet-50, 800 epochs, multi-crop); 1 % labels 53.9, 10 % labels 70.2",
+        family="clustering",
+        views=2,
+        optimiser="adamw",
+        rate=2e-3,
+        weight_decay=1e-6,
+    )
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        *,
+        classes: int = 0,
+        images: int = 0,
+        hidden: int = 512,  # 2048 in the paper (appendix A), for ResNet-50
+        dim: int = 128,  # appendix A
+        prototypes: int = 512,  # 3000 in the paper (appendix A), for 1000 classes
+        temperature: float = 0.1,  # appendix A
+        smoothing: float = 0.05,  # epsilon of the codes, appendix A
+        iterations: int = 3,  # of Sinkhorn-Knopp, section 3.1
+        frozen: float = 0.01,  # share of the training with prototypes that stand still (the official code: one epoch)
+        queue: int = 3840,  # features of older views that share in the codes (appendix A); at most the images; 0: none
+        queue_from: float = 0.0375,  # share of the training after which it fills (appendix A: 15 of 400 epochs)
+        local_crops: int = 0,  # 6 of 96 px beside two of 224 in the paper; small images have no small parts to show
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.projector = mlp(backbone.dim, hidden, dim)
+        self.prototypes = Prototypes(dim, prototypes)
+        size = min(queue, images) if images else queue
+        self.queues = nn.ModuleList(Queue(size, dim) for _ in range(2)) if size else nn.ModuleList()
+        self.notes = Notes()
+        self.temperature, self.smoothing, self.iterations = temperature, smoothing, iterations
+        self.frozen, self.queue_from = frozen, queue_from
+
+    def forward(self, views: Views) -> Terms:
+        features = [self.projector(self.backbone(x)) for x in views.crops]  # (B, D) each
+        scores = [self.prototypes(z, views.progress < self.frozen) for z in features]  # (B, K) each
+        guesses = [F.log_softmax(s / self.temperature, dim=1) for s in scores]  # (B, K) each
+        terms: Terms = {}
+        for place, name in enumerate(("first", "second")):
+            with torch.no_grad():
+                self.notes.put(views.luck, gather(F.normalize(features[place].detach().float(), dim=1)), place)
+                codes = self.codes(scores[place].detach(), place)  # (B, K)
+            pairs = [-(codes * g).sum(1).mean() for view, g in enumerate(guesses) if view != place]
+            terms[name] = torch.stack(pairs).mean() / 2
+        return terms
+
+    def codes(self, scores: Tensor, place: int) -> Tensor:
+        """The codes of our part of the batch, (B, K) scores to (B, K) shares that sum to 1."""
+        shared = [gather(scores)]
+        if self.queues and self.queues[place].full:
+            shared.append(self.prototypes(self.queues[place].rows))
+        return sinkhorn(torch.cat(shared), self.smoothing, self.iterations)[rank() * len(scores) :][: len(scores)]
+
+    @torch.no_grad()
+    def update(self, progress: float) -> None:
+        self.prototypes.weight.copy_(F.normalize(self.prototypes.weight, dim=1))
+        for place, queue in enumerate(self.queues):
+            for rows in self.notes.take(place):
+                if progress >= self.queue_from:
+                    queue.push(rows)  # type: ignore[operator]
+
+
+def sinkhorn(scores: Tensor, smoothing: float, iterations: int) -> Tensor:
+    """Shares of each row among prototypes that get about equally much; (B, K) to (B, K), rows sum to 1 (eq. 3 to 5)."""
+    shares = ((scores - scores.max()) / smoothing).exp()  # a factor common to all falls out of the shares
+    for _ in range(iterations):
+        shares = shares / shares.sum(0).clamp_min(1e-30) / shares.shape[1]
+        shares = shares / shares.sum(1, keepdim=True)
+    return shares

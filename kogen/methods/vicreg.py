@@ -1,0 +1,67 @@
+"""VICReg: two views alike, every feature alive, no two features the same (Bardes et al. 2021, arXiv 2105.04906)."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from kogen.distributed import gather
+from kogen.heads import mlp
+from kogen.method import Backbone, Method, Recipe, Terms, Views
+
+__all__ = ["VICReg"]
+
+
+class VICReg(Method):
+    """Section 4.1, eq. 1 to 6; variance and covariance are over the batch of all processes, with gradient."""
+
+    recipe = Recipe(
+        source="section 4 (loss, weights 25, 25, 1); rate, weight decay as lightly's benchmarks for small images",
+        headline="ImageNet linear 73.2 (ResNet-50, 1000 epochs); 1 % labels 54.8, 10 % labels 69.5",
+        family="information",
+        views=2,
+        rate=0.12,
+        weight_decay=5e-4,
+    )
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        *,
+        classes: int = 0,
+        images: int = 0,
+        dim: int = 2048,  # three layers of 8192 in the paper (section 4.2), for ResNet-50
+        invariance: float = 25.0,  # lambda, section 4.2
+        variance: float = 25.0,  # mu
+        covariance: float = 1.0,  # nu
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.projector = mlp(backbone.dim, dim, dim, dim)
+        self.weights = {"invariance": invariance, "variance": variance, "covariance": covariance}
+
+    def forward(self, views: Views) -> Terms:
+        first, second = [gather(self.projector(self.backbone(x))) for x in views.crops]  # (W B, D) each
+        return {name: self.weights[name] * value for name, value in vicreg(first, second).items()}
+
+
+def vicreg(first: Tensor, second: Tensor) -> Terms:
+    """The three terms before their weights; (B, D) twice to scalars. Variance is averaged over views (eq. 1 to 5)."""
+    with torch.autocast(first.device.type, enabled=False):
+        first, second = first.float(), second.float()
+        return {
+            "invariance": F.mse_loss(first, second),
+            "variance": (dull(first) + dull(second)) / 2,
+            "covariance": entangled(first) + entangled(second),
+        }
+
+
+def dull(embedding: Tensor) -> Tensor:
+    """How far features' std falls short of 1, (B, D) to a scalar; 1e-4 keeps the root's gradient finite (eq. 1, 2)."""
+    return F.relu(1 - (embedding.var(dim=0) + 1e-4).sqrt()).mean()
+
+
+def entangled(embedding: Tensor) -> Tensor:
+    """Squares of the covariances of different features, summed, over D; (B, D) to a scalar (eq. 3, 4)."""
+    centred = embedding - embedding.mean(dim=0)
+    covariance = centred.T @ centred / (len(embedding) - 1)  # (D, D)
+    return (covariance.square().sum() - covariance.diagonal().square().sum()) / embedding.shape[1]
