@@ -23,7 +23,7 @@ class Network(Backbone):
         self.inner = network
         self.line = recreate
         self.channels, self.image_size = channels, image_size
-        self.dim = int(network.num_features)  # type: ignore[arg-type]
+        self.dim = width_of(network, channels, image_size)
         # Convolutions on CPUs and tensor cores are 1.5 to 2 times faster with channels last.
         self.layout = torch.channels_last if has_convolutions(network) else torch.contiguous_format
         self.to(memory_format=self.layout)
@@ -61,6 +61,23 @@ def timm(name: str, *, in_chans: int = 3, image_size: int = 32, stem: str = "aut
     if isinstance(network, ResNet):
         line += small_stem(network, in_chans, stem, image_size)
     return Network(network, line, in_chans, image_size)
+
+
+def width_of(network: nn.Module, channels: int, image_size: int) -> int:
+    """Length D of the features, by trying; ValueError for a network that cannot take such images."""
+    was = network.training
+    try:
+        with torch.no_grad():
+            features = network.eval()(torch.zeros(1, channels, image_size, image_size))  # (1, D)
+    except (AssertionError, RuntimeError, ValueError) as error:
+        raise ValueError(
+            f"this backbone cannot take images of {image_size} pixels and {channels} channels ({error}): "
+            "choose another --image-size or --backbone"
+        ) from error
+    network.train(was)
+    if features.ndim != 2:
+        raise ValueError(f"this backbone gives features of shape {tuple(features.shape)}, wanted (B, D)")
+    return features.shape[1]
 
 
 def small_stem(network: ResNet, in_chans: int, stem: str, image_size: int) -> str:
