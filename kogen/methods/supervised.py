@@ -1,5 +1,7 @@
 """Supervised: cross-entropy on the labelled images; same backbone, views, budget, engine: the honest baseline."""
 
+import math
+
 import torch.nn.functional as F
 from torch import nn
 
@@ -28,6 +30,7 @@ class Supervised(Method):
         self.backbone = backbone
         self.classifier = nn.Linear(backbone.dim, classes)
         self.smoothing = smoothing
+        self.floor = math.log(classes)  # the loss of answers that say nothing of the image
 
     def forward(self, views: Views) -> Terms:
         logits = self.classifier(self.backbone(views.crops[0])).float()  # (B, K)
