@@ -14,6 +14,7 @@ from kogen import shelf
 from kogen.method import Recipe
 
 Value = bool | int | float | str
+WANTED = {bool: "true or false", int: "a whole number", float: "a number", str: "a name"}
 
 
 class Plan(BaseModel):
@@ -98,6 +99,10 @@ def check_names(study: Study) -> None:
         shelf.load("probes", probe)
     for method, settings in study.settings.items():
         check_settings(method, settings)
+        if method not in (*study.methods, "stock"):
+            raise ValueError(f"settings for {method!r}, which is not among the methods: {', '.join(study.methods)}")
+    if not study.methods:
+        raise ValueError("no methods: name one or more, for instance --methods byol,random")
     if "stock" in study.methods and not study.stock:
         raise ValueError("the method 'stock' needs published weights: give --stock FILE.safetensors")
     if len(set(study.methods)) < len(study.methods):
@@ -105,11 +110,15 @@ def check_names(study: Study) -> None:
 
 
 def check_settings(method: str, settings: dict[str, Value]) -> None:
-    """ValueError for a setting that is neither a hyperparameter of the method nor a number of its recipe."""
-    known = [*hyperparameters(method), *recipe_numbers()]
-    for name in settings:
+    """ValueError for what is no hyperparameter of the method and no number of its recipe, or not of its kind."""
+    recipe = shelf.load("methods", method).recipe
+    known = {name: getattr(recipe, name) for name in recipe_numbers()} | hyperparameters(method)
+    for name, value in settings.items():
         if name not in known:
-            raise ValueError(f"{method} has no setting {name!r}: {shelf.hint(name, known)}")
+            raise ValueError(f"{method} has no setting {name!r}: {shelf.hint(name, list(known))}")
+        kind = type(known[name])
+        if kind in WANTED and type(value) is not kind and not (kind is float and type(value) is int):
+            raise ValueError(f"{method}: {name} = {value!r}, wanted {WANTED[kind]} such as {known[name]!r}")
 
 
 def hyperparameters(method: str) -> dict[str, Any]:

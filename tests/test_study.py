@@ -54,6 +54,11 @@ def test_a_file_that_is_no_toml(tmp_path):
         ({"methods": ("boyl",)}, "unknown name 'boyl' on the shelf 'methods': did you mean 'byol'"),
         ({"probes": ("liner",)}, "unknown name 'liner' on the shelf 'probes': did you mean 'linear'"),
         ({"methods": ("byol", "byol")}, "one is named twice"),
+        ({"methods": ()}, "no methods: name one or more"),
+        ({"settings": {"byol": {"momentum": "high"}}}, "byol: momentum = 'high', wanted a number such as 0.99"),
+        ({"settings": {"byol": {"hidden": 1.5}}}, "byol: hidden = 1.5, wanted a whole number such as"),
+        ({"settings": {"simclr": {"rate": "fast"}}}, "simclr: rate = 'fast', wanted a number such as"),
+        ({"methods": ("byol",), "settings": {"simclr": {"rate": 0.1}}}, "'simclr', which is not among the methods"),
         ({"settings": {"byol": {"momentun": 0.9}}}, "byol has no setting 'momentun': did you mean 'momentum'"),
     ],
 )
