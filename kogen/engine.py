@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,9 @@ from kogen.views import Luck, View, plain, render, view_set
 
 WATCHED = 512  # images on which RankMe and the spread of features are measured, always the same ones
 CHECK = 16  # on a GPU the loss is looked at for NaN every so many steps: each look waits for the device
+PATIENCE = timedelta(hours=6)  # for which processes wait for one another
 SAVE_SECONDS = 120.0  # a checkpoint inside a long epoch
+RECORDS = 200  # epochs on record, at least; of few labels an epoch is a step or two, and there are thousands
 
 
 @dataclass
@@ -66,6 +69,8 @@ def pretrain(
 ) -> Iterator[Epoch]:
     """Train `plan.method` on `images` and yield each epoch once it is over; resumes from `folder`/checkpoint.
 
+    Of 400 epochs or more only every second, third ... one is yielded, and the last: at least RECORDS of them.
+
     Epochs that an earlier call finished are yielded again from the record. `stop()` is asked after every step: when it
     says True, all is saved and Stopped is raised. `tell(step, steps, terms, images_per_second, rank_me)` is called
     after every step. Raises ValueError for fewer images than a batch and Broken (a ValueError) at NaN or inf.
@@ -88,6 +93,7 @@ def pretrain(
         state.history.append(vars(Epoch(0, {}, 0.0, math.nan, 0.0, *watch(method, loader))))
         yield Epoch(**state.history[0])
     steps, per_epoch, recipe = loader.steps, loader.per_epoch, recipe_of(plan)
+    recorded = per_epoch * max(plan.epochs // RECORDS, 1)  # steps from one record to the next
     peak = recipe.rate * plan.batch_size / 256
     began = saved = time.perf_counter()
     while state.step < steps:
@@ -100,9 +106,10 @@ def pretrain(
         state.step += 1
         if tell:
             spent = state.seconds + time.perf_counter() - began
-            done = (state.step - 1) % per_epoch + 1
+            done = state.step - state.history[-1]["epoch"] * per_epoch
             tell(state.step, steps, guard.last, done * plan.batch_size / spent, state.history[-1]["rank_me"])
-        if state.step % per_epoch == 0:
+        asked = stop()  # once: who is told that all is saved must not have asked between two lines
+        if state.step % recorded == 0 or state.step == steps:
             state.seconds += time.perf_counter() - began
             guard.look()
             epoch = closed(state, per_epoch, plan.batch_size, now, watch(method, loader))
@@ -111,11 +118,11 @@ def pretrain(
             save()
             yield epoch
             began = saved = time.perf_counter()
-        elif stop() or time.perf_counter() - saved > SAVE_SECONDS:
+        elif asked or time.perf_counter() - saved > SAVE_SECONDS:
             state.seconds += time.perf_counter() - began
             save()
             began = saved = time.perf_counter()
-        if stop():
+        if asked:
             raise Stopped(f"stopped at step {state.step} of {steps}; saved")
 
 
@@ -127,8 +134,9 @@ def start(precision: str) -> Fabric:
         accelerator=device(),
         devices=here,
         num_nodes=everywhere // here,
-        # Buffers are equal on every process by construction, so nothing has to be sent around for them.
-        strategy=DDPStrategy(broadcast_buffers=False) if everywhere > 1 else "auto",
+        # Buffers are equal on every process by construction, so nothing has to be sent around for them; the others wait
+        # while the first process judges a run.
+        strategy=DDPStrategy(broadcast_buffers=False, timeout=PATIENCE) if everywhere > 1 else "auto",
         precision="bf16-mixed" if resolved(precision) == "bf16" else "32-true",
     )
     fabric.launch()
@@ -284,8 +292,9 @@ def watch(method: Method, loader: Batches) -> tuple[float, float]:
     return monitor.rank_me(values), monitor.spread(values)
 
 
-def closed(state: State, steps: int, batch: int, now: float, watched: tuple[float, float]) -> Epoch:
-    """The record of the epoch that has just ended."""
+def closed(state: State, per_epoch: int, batch: int, now: float, watched: tuple[float, float]) -> Epoch:
+    """The record of the epoch that has just ended, its means over all steps since the last record."""
+    steps = state.step - state.history[-1]["epoch"] * per_epoch
     terms = {name: value / steps for name, value in state.sums.items()}
     terms["loss"] = sum(terms.values())
-    return Epoch(state.step // steps, terms, now, steps * batch / max(state.seconds, 1e-9), state.seconds, *watched)
+    return Epoch(state.step // per_epoch, terms, now, steps * batch / max(state.seconds, 1e-9), state.seconds, *watched)

@@ -33,6 +33,13 @@ def with_data(plan: Plan, images: Images) -> Plan:
     if not recipe.trains:
         update |= {"epochs": 0}
     elif recipe.labels:
-        epochs = max(round(plan.epochs * len(images) / max(len(seen), 1)), 1)  # as many images seen as by the others
-        update |= {"batch_size": min(plan.batch_size, max(len(seen), 2)), "epochs": epochs}
+        batch = min(plan.batch_size, max(len(seen), 2))
+        # As many images seen as by the others; what is left of an epoch after its whole batches is seen by nobody.
+        epochs = round(plan.epochs * whole(len(images), plan.batch_size) / whole(len(seen), batch))
+        update |= {"batch_size": batch, "epochs": max(epochs, min(plan.epochs, 1))}
     return plan.model_copy(update=update)
+
+
+def whole(images: int, batch: int) -> int:
+    """Images an epoch shows in whole batches; all where there is not one whole batch (and at least 1)."""
+    return max(images // batch * batch or images, 1)

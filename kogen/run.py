@@ -4,7 +4,6 @@ import json
 import math
 import platform
 import signal
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -53,17 +52,17 @@ def train_run(plan: Plan, images: Images, folder: Path, tell: Callable | None = 
         return read_json(folder / "summary.json")
     if distributed.rank() == 0:
         write_json(folder / "plan.json", record)
-    began, epochs = time.perf_counter(), []
+    epochs = []
     if recipe_of(plan).trains:
         with interruptible() as stop:
             for epoch in engine.pretrain(plan, images, folder, stop=stop, tell=tell):
                 epochs.append(epoch)
                 if distributed.rank() == 0:
                     write_table(folder / "training.parquet", training_table(epochs), "training")
-    return finish(plan, folder, epochs, time.perf_counter() - began)
+    return finish(plan, folder, epochs)
 
 
-def finish(plan: Plan, folder: Path, epochs: list[Epoch], seconds: float) -> dict[str, Any]:
+def finish(plan: Plan, folder: Path, epochs: list[Epoch]) -> dict[str, Any]:
     """Write the backbone's weights and the summary, in this order: a summary says that all the rest is there."""
     method = build(plan)
     place = folder / "checkpoint" / "state.safetensors"
@@ -71,8 +70,8 @@ def finish(plan: Plan, folder: Path, epochs: list[Epoch], seconds: float) -> dic
         checkpoint.load(place, method)
     trained = sum(e.seconds for e in epochs)
     device = engine.device()
-    busy = torch.get_num_threads() if device == "cpu" else distributed.world()
-    seen = len(epochs[1:]) * (plan.images // plan.batch_size) * plan.batch_size
+    busy = distributed.world() * (torch.get_num_threads() if device == "cpu" else 1)
+    seen = (epochs[-1].epoch if epochs else 0) * (plan.images // plan.batch_size) * plan.batch_size
     summary = {
         "status": "done",
         "minutes": trained / 60,

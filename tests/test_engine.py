@@ -32,7 +32,7 @@ def test_a_stopped_run_ends_bitwise_as_an_uninterrupted_one(tmp_path, method):
     images = blobs()
     plan = plan_for(images, method, epochs=3)
     list(pretrain(plan, images, tmp_path / "whole"))
-    for after in (1, 3, 5):  # inside an epoch, at its end, inside another
+    for after in (1, 2, 2):  # inside an epoch, at its end, inside another
         asked = []
 
         def stop(after=after, asked=asked) -> bool:
@@ -84,6 +84,23 @@ def test_supervised_shrinks_its_batch_and_sees_as_many_images():
     plan = plan_for(few, "supervised", epochs=10)
     assert plan.batch_size == 20
     assert plan.epochs * 20 == pytest.approx(10 * 320, rel=0.05)
+
+
+def test_supervised_sees_as_many_images_where_labels_do_not_fill_batches():
+    images = blobs(320)
+    images.labels[63:] = -1  # a batch of 32 shows 32 of the 63 labelled images in an epoch, not 63
+    plan = plan_for(images, "supervised", epochs=10)
+    assert plan.epochs * 32 == 10 * 320
+
+
+def test_thousands_of_short_epochs_leave_a_short_record(tmp_path, monkeypatch):
+    monkeypatch.setattr(engine, "RECORDS", 4)
+    images = blobs(32)
+    plan = plan_for(images, "supervised", epochs=14)
+    epochs = list(pretrain(plan, images, tmp_path / "run"))
+    assert [e.epoch for e in epochs] == [0, 3, 6, 9, 12, 14]
+    assert epochs[1].terms["loss"] == pytest.approx(1.4, abs=1.0)  # a mean over three epochs, not their sum
+    assert train_run(plan, images, tmp_path / "whole")["images_seen"] == 14 * 32
 
 
 def test_accumulating_gives_the_gradient_of_the_whole_batch(tmp_path):
