@@ -1,0 +1,92 @@
+"""Every method on the shelf trains on the drawn surfaces: learns, stays alive, resumes bitwise, is deterministic."""
+
+import copy
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from small import NARROW, plan_for
+
+from kogen import shelf
+from kogen.build import build
+from kogen.datasets.surfaces import surfaces
+from kogen.engine import Batches, Stopped, pretrain
+from kogen.images import Images
+from kogen.monitor import alarms
+
+METHODS = [name for name in shelf.names("methods") if shelf.load("methods", name).recipe.trains]
+BACKBONES = {"resnet": "tiny?width=8", "vit": "vit_tiny_patch16_224?embed_dim=48&depth=2&num_heads=3"}
+EPOCHS, BATCH = 5, 16  # 6 steps each
+
+# Losses that need not fall in 30 steps, each with the reason; they must stay finite and their features alive.
+RISES = {
+    "moco_v2": "the first negatives are random vectors, told apart at once; real keys that fill the queue are harder"
+}
+
+
+@cache
+def pool() -> Images:
+    return surfaces(n=96, size=32)
+
+
+def plan(method: str, family: str, epochs: int = EPOCHS):
+    # Rates are for a batch of 256; so small a batch learns more from each step of a few with a higher one.
+    rate = {"barlow_twins": 0.02, "swav": 0.03}.get(method, 0.5)
+    settings = {**NARROW.get(method, {}), "rate": rate}
+    small = {"backbone": BACKBONES[family], "image_size": 32, "epochs": epochs, "batch_size": BATCH}
+    return plan_for(pool(), method, views="inspection", settings=settings, **small)
+
+
+@pytest.mark.parametrize("family", BACKBONES)
+@pytest.mark.parametrize("method", METHODS)
+def test_it_learns_and_stays_alive(method, family, tmp_path):
+    epochs = list(pretrain(plan(method, family), pool(), tmp_path))
+    losses = [epoch.terms.get("loss", np.nan) for epoch in epochs]
+    assert np.isfinite(losses[1:]).all()
+    if method not in RISES:
+        assert min(losses[-3:]) < losses[1], losses
+    first, last = epochs[0], epochs[-1]  # on the way a ViT's features may draw together and part again
+    ranks, spreads = [first.rank_me, last.rank_me], [first.feature_std, last.feature_std]
+    found = alarms([0, last.epoch], ranks, spreads, [np.nan, losses[-1]], None)
+    assert not found, found
+
+
+@pytest.mark.parametrize("family", BACKBONES)
+@pytest.mark.parametrize("method", METHODS)
+def test_it_resumes_bitwise(method, family, tmp_path):
+    asked, calls = plan(method, family, epochs=1), []
+    list(pretrain(asked, pool(), tmp_path / "whole"))
+
+    def stop() -> bool:
+        calls.append(1)
+        return len(calls) >= 3  # inside the epoch, with queues and teachers half way
+
+    with pytest.raises(Stopped):
+        list(pretrain(asked, pool(), tmp_path / "cut", stop=stop))
+    list(pretrain(asked, pool(), tmp_path / "cut"))
+    whole, cut = (load_file(tmp_path / run / "checkpoint" / "state.safetensors") for run in ("whole", "cut"))
+    assert whole.keys() == cut.keys()
+    assert [key for key in whole if not torch.equal(whole[key], cut[key])] == []
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_forward_is_deterministic_and_changes_nothing_it_depends_on(method):
+    asked = plan(method, "resnet")
+    module = build(asked)
+    views = Batches(asked, pool(), torch.device("cpu")).views_of(0, 0)
+    twin = copy.deepcopy(module)
+    for _ in range(3):
+        module(views)
+    first, second = module(views), twin(views)
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_recipe_says_where_it_comes_from(method):
+    recipe = shelf.load("methods", method).recipe
+    assert recipe.family in ("contrastive", "distillation", "clustering", "information", "masked", "baseline")
+    assert len(recipe.source) > 20
+    assert any(letter.isdigit() for letter in recipe.headline)
