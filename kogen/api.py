@@ -1,6 +1,5 @@
 """The verbs, in Python: pilot, pretrain, evaluate, export, estimate, views, report."""
 
-import json
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from kogen import distributed, engine, shelf
+from kogen.build import build
 from kogen.cost import Cost, estimate_cost
 from kogen.evaluation import evaluate_backbone
 from kogen.handover import export_run
@@ -16,10 +16,11 @@ from kogen.images import Images, open_images
 from kogen.plans import plans_of, with_data
 from kogen.progress import training_bar
 from kogen.report import page, verdict
+from kogen.report.words import speak
 from kogen.run import load_run, record_of, train_run
-from kogen.sets import Sets, open_sets, opened_test, quality
+from kogen.sets import Sets, is_named, open_sets, opened_test, quality
 from kogen.sheet import write_sheet
-from kogen.study import Plan, Study, check_settings, checked, read_study, to_toml
+from kogen.study import Plan, Study, check_settings, checked, read_study, to_toml, toml
 from kogen.tables import append_table, atomically, read_json, read_table, write_json
 from kogen.views import plain, view_set
 
@@ -43,29 +44,36 @@ def pilot(source: str | Path, *, out: str | Path = "study", **asked: Any) -> dic
     Raises ValueError for anything that cannot be answered, before training where possible.
     """
     study, folder = asked_study(str(source), asked), Path(out)
+    speak(study.lang)
+    outside(folder, study.source, *filter(None, [study.test]), *study.shifts.values())
     engine.start(study.precision)  # joins the other processes, where there are any
-    text = to_toml(study)
     place = folder / "study.toml"
-    if place.exists() and place.read_text() != text:
+    if place.exists() and not asks(place, study):
         raise ValueError(f"{place} asks another question than this command: choose another --out, or delete {folder}")
     sets = open_sets(study)
     plans = plans_of(study, sets)
+    of_now(folder, plans)
+    if distributed.rank() == 0 and not place.exists():  # a pre-registered study stays as it was written, byte for byte
+        text = Path(source).read_text("utf-8") if str(source).endswith(".toml") else to_toml(study)
+        atomically(place, lambda p: p.write_text(text, encoding="utf-8"))
     if distributed.rank() == 0:
-        atomically(place, lambda p: p.write_text(text))
         write_json(folder / "data.json", quality(sets))
         picture(sets.pool, study, folder / "views.png")
         tell_data(sets)
-        if not all((folder / "runs" / record_of(plan)["id"] / "summary.json").exists() for plan in plans):
-            say.print(f"[bold]Estimate[/]: {cost_of(plans, sets, study.probes)}")
+    left = [plan for plan in plans if not (folder / "runs" / record_of(plan)["id"] / "summary.json").exists()]
+    if left:
+        cost = cost_of(left, sets, study.probes)  # by all processes: each step is taken by all of them
+        if distributed.rank() == 0:
+            say.print(f"[bold]Estimate[/]: {cost}")
     for place_in_line, plan in enumerate(plans, 1):
         record = record_of(plan)
         run = folder / "runs" / record["id"]
         title = f"{place_in_line}/{len(plans)} {plan.method} seed {plan.seed}"
         with training_bar(title) as tell:
             summary = train_run(plan, sets.pool, run, tell)
-        for alarm in summary["alarms"]:
-            say.print(f"[yellow]alarm[/] {title}: {alarm['text']} (epoch {alarm['epoch']})")
         if distributed.rank() == 0:
+            for alarm in summary["alarms"]:
+                say.print(f"[yellow]alarm[/] {title}: {alarm['text']} (epoch {alarm['epoch']})")
             judge(run, sets.train, sets.tests, sets.roles(), study.probes, folder)
     if distributed.rank() > 0:
         return {}
@@ -79,6 +87,7 @@ def pretrain(
     out: str | Path = "run",
     labels: str | Path | None = None,
     settings: Mapping[str, Any] | None = None,
+    max_bad: float = 0.05,
     tell: Callable | None = None,
     **asked: Any,
 ) -> dict[str, Any]:
@@ -90,10 +99,13 @@ def pretrain(
     """
     chosen = dict(settings or {})
     check_settings(method, chosen)
+    if method == "stock":
+        raise ValueError("'stock' is published weights, nothing to train: kogen pilot ... --stock FILE")
+    outside(Path(out), str(source))
     wanted = checked(Plan, {"method": method, "settings": chosen, **asked}, "pretrain")
     engine.start(wanted.precision)
     store = max(128, round(wanted.image_size * 8 / 7))
-    images = open_images(source, labels=labels, store=store)
+    images = open_images(source, labels=labels, store=store, max_bad=max_bad)
     plan = with_data(wanted, images)
     if tell is not None:
         return train_run(plan, images, Path(out), tell)
@@ -110,6 +122,7 @@ def evaluate(
     out: str | Path = "study",
     margin: float = 1.0,
     labels: str | Path | None = None,
+    max_bad: float = 0.05,
     lang: str = "en",
 ) -> dict[str, Any]:
     """Judge finished runs: probes learn on the labelled images of `train` and are judged on each of `tests`.
@@ -121,8 +134,15 @@ def evaluate(
     listed = [runs] if isinstance(runs, (str, Path)) else list(runs)
     for probe in probes:
         shelf.load("probes", probe)
+    speak(lang)
+    if not listed or not tests:
+        raise ValueError(f"{len(listed)} runs and {len(tests)} test sets: give one run or more, one test set or more")
+    outside(folder, str(train), *map(str, tests.values()))
+    place = folder / "study.toml"
+    if place.exists() and "runs" not in tomllib.loads(place.read_text("utf-8")):
+        raise ValueError(f"{folder} holds the study of a pilot, whose question stays as it is: choose another --out")
     sizes = [load_run(Path(run))[1].image_size for run in listed]
-    how: dict[str, Any] = {"store": max(128, round(max(sizes) * 8 / 7))}
+    how: dict[str, Any] = {"store": max(128, round(max(sizes) * 8 / 7)), "max_bad": max_bad}
     pool = open_images(train, labels=labels, name="train", **how)
     known = pool.labelled()
     opened = {name: opened_test(name, str(source), known, how) for name, source in tests.items()}
@@ -130,9 +150,8 @@ def evaluate(
     sets = Sets(pool, known, opened, sources, "")
     write_json(folder / "data.json", quality(sets))
     question = {"runs": [str(r) for r in listed], "margin": margin, "probes": list(probes), "lang": lang}
-    atomically(
-        folder / "study.toml", lambda p: p.write_text("".join(f"{k} = {json.dumps(v)}\n" for k, v in question.items()))
-    )
+    text = "".join(f"{key} = {toml(value)}\n" for key, value in question.items())
+    atomically(place, lambda p: p.write_text(text, encoding="utf-8"))
     for run in listed:
         judge(Path(run), known, opened, sets.roles(), probes, folder)
         copy_record(Path(run), folder)
@@ -152,11 +171,18 @@ def estimate(source: str | Path, **asked: Any) -> Cost:
 
 
 def views(
-    source: str | Path, out: str | Path = "views.png", *, views: str = "natural", image_size: int = 32, seed: int = 0
+    source: str | Path,
+    out: str | Path = "views.png",
+    *,
+    views: str = "natural",
+    image_size: int = 32,
+    seed: int = 0,
+    max_bad: float = 0.05,
 ) -> Path:
     """Write a picture of an image and 16 of its views to `out`: look before you train."""
-    images = open_images(source, store=max(128, round(image_size * 8 / 7)))
-    study = Study(source=str(source), views=views, image_size=image_size)
+    study = asked_study(str(source), {"views": views, "image_size": image_size, "max_bad": max_bad})
+    outside(Path(out), str(source))
+    images = open_images(source, store=max(128, round(image_size * 8 / 7)), max_bad=max_bad)
     picture(images, study, Path(out), seed)
     return Path(out)
 
@@ -179,8 +205,42 @@ def asked_study(source: str, asked: dict[str, Any]) -> Study:
             )
         return read_study(Path(source))
     if source.partition("?")[0].partition(":")[0] == "surfaces":
-        asked = SURFACES | asked
-    return checked(Study, {"source": source, **asked}, "pilot")
+        usual = {m: s for m, s in SURFACES["settings"].items() if m in asked.get("methods", SURFACES["settings"])}
+        asked = SURFACES | {"settings": usual} | asked
+    study = checked(Study, {"source": source, **asked}, "pilot")
+    view_set(study.views, study.image_size)
+    build(Plan(method="random", backbone=study.backbone, image_size=study.image_size))  # before anything is decoded
+    return study
+
+
+def asks(place: Path, study: Study) -> bool:
+    """Whether the study.toml at `place` asks the same as `study`, however it is written."""
+    try:
+        return read_study(place) == study
+    except ValueError:
+        return False
+
+
+def outside(out: Path, *sources: str) -> None:
+    """ValueError where `out` lies in a folder of images: nothing of the user's is written to, or found there later."""
+    for source in sources:
+        folder = Path(source.partition("=")[2] if is_named(source) else source.partition("?")[0]).resolve()
+        if folder.is_dir() and out.resolve().is_relative_to(folder):
+            raise ValueError(f"{out} lies inside the images {folder}, which stay as they are: choose another --out")
+
+
+def of_now(folder: Path, plans: list[Plan]) -> None:
+    """ValueError where a study already holds rows of other runs: other images, versions or device, or other code."""
+    place = folder / "predictions.parquet"
+    records = {record["id"]: record for record in map(record_of, plans)}
+    for run in sorted(set(read_table(place).run) - set(records)) if place.exists() else []:
+        was = read_json(folder / "runs" / run / "plan.json")
+        alike = [r for r in records.values() if (r["method"], r["seed"]) == (was["method"], was["seed"])]
+        odd = [key for key in alike[0] if key != "id" and alike[0][key] != was.get(key)] if alike else ["method"]
+        raise ValueError(
+            f"{folder} holds predictions of a run of {was['method']} (seed {was['seed']}) that differs in "
+            f"{', '.join(odd)} from the one asked for; both would be counted: choose another --out, or delete {folder}"
+        )
 
 
 def asked_in(folder: Path) -> dict[str, Any]:
@@ -205,6 +265,7 @@ def judge(
             return
         if len(there):
             raise ValueError(f"{place} holds other sets or probes of the run {record['id']}: choose another --out")
+    train, tests = train.with_channels(plan.channels), {n: t.with_channels(plan.channels) for n, t in tests.items()}
     identity = {"run": record["id"], "model": record["model"], "method": plan.method, "seed": plan.seed}
     view = plain(plan.image_size, mean=plan.mean, std=plan.std)
     backbone.to(engine.device())

@@ -15,7 +15,7 @@ out = Console(highlight=False, soft_wrap=True)
 Source = Annotated[str, typer.Argument(help="folder, .csv, .parquet, .npy, .npz, or a name such as surfaces, digits")]
 Labels = Annotated[str | None, typer.Option(help="table path,label[,cluster,split] for the images of SOURCE")]
 Set = Annotated[list[str] | None, typer.Option("--set", help="[method.]name=value, a hyperparameter; repeatable")]
-Out = Annotated[Path, typer.Option(help="folder to write to")]
+Bad = Annotated[str, typer.Option(help="share of unusable files that stops")]
 
 
 @app.command()
@@ -63,7 +63,11 @@ def estimate(
     backbone: Annotated[str | None, typer.Option()] = None,
     image_size: Annotated[int | None, typer.Option()] = None,
     views: Annotated[str | None, typer.Option()] = None,
+    probe: Annotated[list[str] | None, typer.Option()] = None,
+    stock: Annotated[str | None, typer.Option()] = None,
+    accumulate: Annotated[int | None, typer.Option()] = None,
     precision: Annotated[str | None, typer.Option()] = None,
+    max_bad: Annotated[str | None, typer.Option()] = None,
     set_: Set = None,
 ) -> None:
     """Say minutes, memory and disk of the whole pilot with these options, from a few real steps."""
@@ -88,6 +92,7 @@ def pretrain(
     accumulate: Annotated[int, typer.Option(help="parts a batch is cut into to save memory")] = 1,
     seed: Annotated[int, typer.Option()] = 0,
     precision: Annotated[str, typer.Option(help="auto, 32 or bf16")] = "auto",
+    max_bad: Bad = "5%",
     set_: Set = None,
     out_: Annotated[Path, typer.Option("--out", help="folder of the run")] = Path("run"),
 ) -> None:
@@ -96,7 +101,7 @@ def pretrain(
 
     settings = {name: value for _, name, value in map(setting, set_ or [])}
     given = {"backbone": backbone, "image_size": image_size, "views": views, "epochs": epochs, "seed": seed}
-    given |= {"batch_size": batch_size, "accumulate": accumulate, "precision": precision}
+    given |= {"batch_size": batch_size, "accumulate": accumulate, "precision": precision, "max_bad": share(max_bad)}
     summary = api.pretrain(source, method=method, labels=labels, settings=settings, out=out_, **given)
     for alarm in summary["alarms"]:
         out.print(f"alarm: {alarm['text']} (epoch {alarm['epoch']})")
@@ -112,17 +117,15 @@ def evaluate(
     labels: Labels = None,
     margin: Annotated[float, typer.Option(help="smallest difference worth money, in points")] = 1.0,
     lang: Annotated[str, typer.Option(help="language of the report: en or ja")] = "en",
+    max_bad: Bad = "5%",
     out_: Annotated[Path, typer.Option("--out", help="folder of the study")] = Path("study"),
 ) -> None:
     """Judge finished runs on labelled sets."""
     from kogen import api
 
-    tests = dict(named(text) for text in test)
-    probes = tuple(probe or ("linear", "knn"))
-    tell(
-        api.evaluate(runs, train=train, tests=tests, probes=probes, labels=labels, margin=margin, lang=lang, out=out_),
-        out_,
-    )
+    given = {"probes": tuple(probe or ("linear", "knn")), "max_bad": share(max_bad)}
+    given |= {"labels": labels, "margin": margin, "lang": lang, "out": out_}
+    tell(api.evaluate(runs, train=train, tests=all_named(test), **given), out_)
 
 
 @app.command()
@@ -143,12 +146,14 @@ def views(
     views: Annotated[str, typer.Option(help="natural, inspection or gentle")] = "natural",
     image_size: Annotated[int, typer.Option(help="pixels the network sees")] = 32,
     seed: Annotated[int, typer.Option()] = 0,
+    max_bad: Bad = "5%",
     out_: Annotated[Path, typer.Option("--out", help="picture to write")] = Path("views.png"),
 ) -> None:
     """Write a picture of an image and 16 of its views: look before you train."""
     from kogen import api
 
-    out.print(f"{api.views(source, out_, views=views, image_size=image_size, seed=seed)}")
+    place = api.views(source, out_, views=views, image_size=image_size, seed=seed, max_bad=share(max_bad))
+    out.print(str(place), markup=False)
 
 
 @app.command()
@@ -187,7 +192,7 @@ def pilot_fields(given: dict[str, Any]) -> dict[str, Any]:
     if "methods" in asked:
         asked["methods"] = tuple(filter(None, (name.strip() for name in asked["methods"].split(","))))
     if "shift" in asked:
-        asked["shifts"] = dict(named(text) for text in asked.pop("shift"))
+        asked["shifts"] = all_named(asked.pop("shift"))
     if "probe" in asked:
         asked["probes"] = tuple(asked.pop("probe"))
     if "max_bad" in asked:
@@ -218,6 +223,16 @@ def named(text: str) -> tuple[str, str]:
     return name, source
 
 
+def all_named(texts: list[str]) -> dict[str, str]:
+    """Several `NAME=SOURCE`, each name once."""
+    sources: dict[str, str] = {}
+    for name, source in map(named, texts):
+        if name in sources:
+            raise ValueError(f"two sets are named {name!r}, {sources[name]} and {source}: give each its own name")
+        sources[name] = source
+    return sources
+
+
 def share(text: str) -> float:
     """`5%` or `0.05` to 0.05."""
     try:
@@ -243,6 +258,9 @@ def main() -> None:
         sys.exit(f"{stopped}. Go on with the same command:\n  kogen {' '.join(map(json.dumps, sys.argv[1:]))}")
     except ValueError as error:
         sys.exit(f"kogen: {error}")
+    except OSError as error:  # no permission, no room, a file where a folder is wanted
+        where = f"{error.filename}: " if error.filename else ""
+        sys.exit(f"kogen: {where}{error.strerror or error}; choose a place that can be read and written (--out)")
 
 
 if __name__ == "__main__":

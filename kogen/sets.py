@@ -42,8 +42,12 @@ def open_sets(study: Study, *, cache: Path | None = None, progress: bool = True)
     drawn = name.partition(":")[0] in DRAWN and not Path(study.source).exists()
     pool = open_images(study.source, labels=study.labels, name="train", **how)
     asked, note = dict(study.shifts), ""
+    distinct("train", asked)
+    if study.test is None:
+        distinct("reference", asked)
     if study.test is not None:
         title, _, source = study.test.partition("=") if is_named(study.test) else ("reference", "", study.test)
+        distinct(title, asked)
         asked = {title: source, **asked}
     elif drawn:
         end = f"?{query}&split=test" if query else "?split=test"
@@ -62,6 +66,12 @@ def open_sets(study: Study, *, cache: Path | None = None, progress: bool = True)
         tests[title] = opened_test(title, source, train, how)
         opened[title] = (source, tests[title])
     return Sets(pool, train, tests, opened, note)
+
+
+def distinct(name: str, shifts: dict[str, str]) -> None:
+    """ValueError where a shift has the name of another set of the study, whose place it would take."""
+    if name in shifts:
+        raise ValueError(f"--shift {name}={shifts[name]}: the name {name!r} is taken by another set; choose another")
 
 
 def opened_test(title: str, source: str, train: Images, how: dict[str, Any]) -> Images:

@@ -1,6 +1,8 @@
 """The main road, end to end: a folder of images to a verdict, found done the second time; export, evaluate, report."""
 
+import hashlib
 import json
+import shutil
 import subprocess
 import sys
 
@@ -163,12 +165,23 @@ def test_a_folder_without_a_study(tmp_path):
         (["pilot", "digits", "--views", "naturals"], "unknown set of views 'naturals': did you mean 'natural'"),
         (["pilot", "digits", "--margin", "-1"], "margin = -1.0"),
         (["report", "nowhere"], "holds no study"),
+        (["pilot", "digits", "--lang", "fr"], "unknown language 'fr'"),
+        (["pilot", "digits", "--methods", ""], "no methods: name one or more"),
+        (["pilot", "digits", "--shift", "reference=x"], "the name 'reference' is taken by another set"),
+        (["pilot", "digits", "--shift", "a=x", "--shift", "a=y"], "two sets are named 'a', x and y"),
+        (["pilot", "digits", "--out", "file/study"], "Not a directory; choose a place"),
+        (["pilot", "."], "study lies inside the images"),
+        (["views", ".", "--image-size", "2"], "image_size = 2"),
+        (["pretrain", "stock", "digits"], "'stock' is published weights, nothing to train"),
+        (["pretrain", "byol", "digits", "--set", "momentum=high"], "momentum = 'high', wanted a number"),
+        (["pilot", "digits", "--backbone", "swin_tiny_patch4_window7_224"], "cannot take images of 32 pixels"),
         (["export", "nowhere"], "cannot read nowhere/plan.json"),
         (["list", "method"], "there is no shelf 'method': did you mean 'methods'"),
     ],
 )
 def test_wrong_words_get_one_sentence(command, message, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("not a folder")
     monkeypatch.setattr(sys, "argv", ["kogen", *command])
     with pytest.raises(SystemExit) as stopped:
         main()
@@ -184,3 +197,30 @@ def test_words_of_the_command_line():
     assert pilot_fields({"methods": "byol, random", "source": "x", "set_": None, "seeds": None}) == {
         "methods": ("byol", "random")
     }
+
+
+def test_a_study_never_mixes_runs_of_other_images(study, tmp_path):
+    root, _ = study
+    shutil.copytree(root / "a", tmp_path / "a")
+    asked = {"test": str(root / "b"), "methods": ("random",), "max_bad": 0.1, **(QUICK | {"seeds": 1})}
+    kogen.pilot(tmp_path / "a", out=tmp_path / "study", **asked)
+    Image.new("RGB", (18, 20), (9, 9, 9)).save(tmp_path / "a" / "ok" / "new.png")
+    with pytest.raises(ValueError, match=r"run of random \(seed 0\) that differs in .*images.*choose another --out"):
+        kogen.pilot(tmp_path / "a", out=tmp_path / "study", **asked)
+
+
+def test_a_pre_registered_study_is_kept_as_it_was_written(study, tmp_path):
+    root, _ = study
+    place = tmp_path / "mine.toml"
+    text = f"# why we ask\n{(root / 'study' / 'study.toml').read_text()}".replace("seeds = 2", "seeds = 1")
+    place.write_text(text)
+    told = kogen.pilot(place, out=tmp_path / "study")
+    assert (tmp_path / "study" / "study.toml").read_text() == text
+    assert told["study"]["sha256"] == hashlib.sha256(place.read_bytes()).hexdigest()
+
+
+def test_evaluate_leaves_a_pilots_question_alone(study):
+    root, _ = study
+    run = next((root / "study" / "runs").glob("*"))
+    with pytest.raises(ValueError, match="holds the study of a pilot, whose question stays as it is"):
+        kogen.evaluate(run, train=root / "a", tests={"reference": root / "b"}, out=root / "study")
