@@ -27,7 +27,7 @@ def main(study: Path) -> None:
     first = verdict["protocol"]
     print(f"\nPairs, {first} probe, family-wise 95 % intervals in points:\n")
     print("| set | first | second | difference | verdict | detectable |\n|---|---|---|---|---|---|")
-    for row in tables[first]["pairs"].to_dict("records"):
+    for row in tables[first]["paired"].to_dict("records"):
         interval = f"{row['difference']:+.1f} ({row['family_lo']:+.1f} to {row['family_hi']:+.1f})"
         seen = f"{row['minimum_detectable']:.1f}"
         print(f"| {row['dataset']} | {row['first']} | {row['second']} | {interval} | {row['verdict']} | {seen} |")

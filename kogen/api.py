@@ -26,9 +26,8 @@ from kogen.views import plain, view_set
 
 say = Console(stderr=True, highlight=False)
 SURFACES: dict[str, Any] = {  # what `kogen pilot surfaces` asks unless told otherwise: minutes on two cores
-    "epochs": 8,
-    "seeds": 2,
-    "image_size": 48,
+    "epochs": 5,
+    "image_size": 32,
     "batch_size": 32,
     "backbone": "tiny?stem=half",
     "views": "inspection",

@@ -57,12 +57,13 @@ def seconds_of_a_step(plan: Plan, pool: Images) -> float:
     if not recipe_of(plan).trains:
         return 0.0
     fabric = start(plan.precision)
-    _, optimiser, wrapped = prepare(plan, fabric)
+    method, optimiser, wrapped = prepare(plan, fabric)
     loader = Batches(plan, pool, fabric.device)
-    one_step(fabric, wrapped, optimiser, loader, 0, plan.accumulate)
-    began = clock()
-    for step in range(STEPS):
+    began = 0.0
+    for step in range(STEPS + 1):
+        began = clock() if step == 1 else began
         one_step(fabric, wrapped, optimiser, loader, step % max(loader.steps, 1), plan.accumulate)
+        method.update((step + 1) / max(loader.steps, STEPS + 1))
     return (clock() - began) / STEPS
 
 

@@ -47,7 +47,8 @@ def nt_xent(first: Tensor, second: Tensor, temperature: float) -> Tensor:
     """Mean cross-entropy of each view's partner among the views of all processes; (B, D) twice to a scalar."""
     mine = [F.normalize(x.float(), dim=1) for x in (first, second)]
     everyone = torch.cat([gather(x) for x in mine])  # (2 W B, D)
-    logits = torch.cat(mine) @ everyone.T / temperature  # (2 B, 2 W B)
+    with torch.autocast(first.device.type, enabled=False):  # three digits are too few for a softmax over a batch
+        logits = torch.cat(mine) @ everyone.T / temperature  # (2 B, 2 W B)
     size, whole = len(first), len(everyone) // 2
     here = torch.arange(size, device=first.device) + rank() * size  # (B,) our places among all first views
     oneself, partner = torch.cat([here, here + whole]), torch.cat([here + whole, here])  # (2 B,) each
