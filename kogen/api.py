@@ -20,7 +20,7 @@ from kogen.report.words import speak
 from kogen.run import load_run, record_of, train_run
 from kogen.sets import Sets, is_named, open_sets, opened_test, quality
 from kogen.sheet import write_sheet
-from kogen.study import Plan, Study, check_settings, checked, read_study, to_toml, toml
+from kogen.study import Plan, Study, check_settings, checked, digest, read_study, to_toml, toml
 from kogen.tables import append_table, atomically, read_json, read_table, write_json
 from kogen.views import plain, view_set
 
@@ -69,14 +69,30 @@ def pilot(source: str | Path, *, out: str | Path = "study", **asked: Any) -> dic
         run = folder / "runs" / record["id"]
         title = f"{place_in_line}/{len(plans)} {plan.method} seed {plan.seed}"
         with training_bar(title) as tell:
-            summary = train_run(plan, sets.pool, run, tell)
+            summary = tried(plan, sets.pool, run, tell)
         if distributed.rank() == 0:
             for alarm in summary["alarms"]:
                 say.print(f"[yellow]alarm[/] {title}: {alarm['text']} (epoch {alarm['epoch']})")
+        if distributed.rank() == 0 and summary["status"] == "done":
             judge(run, sets.train, sets.tests, sets.roles(), study.probes, folder)
     if distributed.rank() > 0:
         return {}
+    if not (folder / "predictions.parquet").exists():
+        raise ValueError(f"every run of {folder} broke off: see the alarms above")
     return report(folder, lang=study.lang)
+
+
+def tried(plan: Plan, images: Images, folder: Path, tell: Callable) -> dict[str, Any]:
+    """Train a run; one that meets NaN is put on record as failed, so that the rest of the study goes on without it."""
+    try:
+        return train_run(plan, images, folder, tell)
+    except engine.Broken as broken:
+        alarm = {"kind": "broken", "epoch": None, "text": str(broken)}
+        nothing = {"minutes": 0.0, "images_seen": 0, "images_per_second": None, "kwh": 0.0}
+        summary = {"status": "failed", "alarms": [alarm], **nothing}
+        if distributed.rank() == 0:
+            write_json(folder / "summary.json", summary)
+        return summary
 
 
 def pretrain(
@@ -151,8 +167,8 @@ def evaluate(
     question = {"runs": [str(r) for r in listed], "margin": margin, "probes": list(probes), "lang": lang}
     text = "".join(f"{key} = {toml(value)}\n" for key, value in question.items())
     atomically(place, lambda p: p.write_text(text, encoding="utf-8"))
-    for run in listed:
-        judge(Path(run), known, opened, sets.roles(), probes, folder)
+    for run, model in zip(listed, names_of(list(map(Path, listed))), strict=True):
+        judge(Path(run), known, opened, sets.roles(), probes, folder, model)
         copy_record(Path(run), folder)
     return report(folder, lang=lang)
 
@@ -251,9 +267,15 @@ def asked_in(folder: Path) -> dict[str, Any]:
 
 
 def judge(
-    run: Path, train: Images, tests: Mapping[str, Images], roles: Mapping[str, str], probes: Sequence[str], folder: Path
+    run: Path,
+    train: Images,
+    tests: Mapping[str, Images],
+    roles: Mapping[str, str],
+    probes: Sequence[str],
+    folder: Path,
+    model: str = "",
 ) -> None:
-    """Add a run's predictions to the study's table, unless they are there."""
+    """Add a run's predictions to the study's table, under its method's name or `model`, unless they are there."""
     place = folder / "predictions.parquet"
     record, plan, backbone = load_run(run)
     if place.exists():
@@ -265,10 +287,20 @@ def judge(
         if len(there):
             raise ValueError(f"{place} holds other sets or probes of the run {record['id']}: choose another --out")
     train, tests = train.with_channels(plan.channels), {n: t.with_channels(plan.channels) for n, t in tests.items()}
-    identity = {"run": record["id"], "model": record["model"], "method": plan.method, "seed": plan.seed}
+    identity = {"run": record["id"], "model": model or record["model"], "method": plan.method, "seed": plan.seed}
     view = plain(plan.image_size, mean=plan.mean, std=plan.std)
     backbone.to(engine.device())
     append_table(place, evaluate_backbone(backbone, view, train, tests, roles, probes, identity), "predictions")
+
+
+def names_of(runs: list[Path]) -> list[str]:
+    """What competes, a name per run: the method's; the folder's where runs of a method differ in more than the seed."""
+    records = [read_json(run / "plan.json") for run in runs]
+    alike: dict[str, set[str]] = {}
+    for record in records:
+        rest = {key: value for key, value in record.items() if key not in ("id", "seed")}
+        alike.setdefault(record["method"], set()).add(digest(rest))
+    return [r["method"] if len(alike[r["method"]]) == 1 else run.name for r, run in zip(records, runs, strict=True)]
 
 
 def copy_record(run: Path, folder: Path) -> None:

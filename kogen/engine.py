@@ -204,7 +204,7 @@ class Batches:
         self.views: tuple[View, ...] = view_set(
             plan.views, plan.image_size, channels=plan.channels, mean=plan.mean, std=plan.std
         )[: recipe.views]
-        crops = plan.settings.get("local_crops", hyperparameters(plan.method).get("local_crops", 0))
+        crops = plan.settings.get("local_crops", hyperparameters(plan.method).get("local_crops")) or 0
         self.views += (local(self.views[0]),) * int(crops)
         self.order: tuple[int, np.ndarray] = (-1, np.empty(0, dtype=np.int64))
 

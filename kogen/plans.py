@@ -34,6 +34,7 @@ def with_data(plan: Plan, images: Images) -> Plan:
         update |= {"epochs": 0}
     elif recipe.labels:
         batch = min(plan.batch_size, max(len(seen), 2))
+        batch = batch // plan.accumulate * plan.accumulate or batch  # few labels still divide into the parts asked for
         # As many images seen as by the others; what is left of an epoch after its whole batches is seen by nobody.
         epochs = round(plan.epochs * whole(len(images), plan.batch_size) / whole(len(seen), batch))
         update |= {"batch_size": batch, "epochs": max(epochs, min(plan.epochs, 1))}

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from kogen.datasets.table import read_rows
 from kogen.images import Images, open_images, require_classes, twins
 from kogen.study import Study
 
@@ -32,8 +33,9 @@ class Sets:
 def open_sets(study: Study, *, cache: Path | None = None, progress: bool = True) -> Sets:
     """Open every set of a study and check that they fit together.
 
-    Without a test set, a data set that has a test split of its own brings it (surfaces also bring their two similar
-    lines); otherwise a fifth of the labelled images is held out, clusters and duplicates kept on one side.
+    Without a test set, the rows `test` of a table with splits are it, or the test split that a named data set brings
+    (surfaces also bring their two similar lines); otherwise a fifth of the labelled images is held out, clusters and
+    duplicates kept on one side. Images of any other split than `train` are never trained on.
     Raises ValueError with what to do for sets that cannot answer the question.
     """
     store = max(128, round(study.image_size * 8 / 7))
@@ -42,6 +44,8 @@ def open_sets(study: Study, *, cache: Path | None = None, progress: bool = True)
     drawn = name.partition(":")[0] in DRAWN and not Path(study.source).exists()
     pool = open_images(study.source, labels=study.labels, name="train", **how)
     asked, note = dict(study.shifts), ""
+    splits = {split: open_images(study.source, labels=study.labels, split=split, **how) for split in splits_of(study)}
+    pool = without(pool, list(splits.values()))
     distinct("train", asked)
     if study.test is None:
         distinct("reference", asked)
@@ -58,14 +62,40 @@ def open_sets(study: Study, *, cache: Path | None = None, progress: bool = True)
     tests: dict[str, Images] = {}
     if study.test is None and not drawn:
         require_classes(pool.labelled())
-        pool, tests["reference"] = hold_out(pool)
-        note = f"no test set was given: {HELD_OUT:.0%} of the labelled images were held out and never trained on"
+        if "test" in splits:
+            tests["reference"] = splits["test"].labelled().with_classes(pool.classes)
+        else:
+            pool, tests["reference"] = hold_out(pool)
+            note = f"no test set was given: {HELD_OUT:.0%} of the labelled images were held out and never trained on"
+        opened["reference"] = (f"part of {study.labels or study.source}", tests["reference"])
     train = pool.labelled()
     require_classes(train)
     for title, source in asked.items():
         tests[title] = opened_test(title, source, train, how)
         opened[title] = (source, tests[title])
     return Sets(pool, train, tests, opened, note)
+
+
+def splits_of(study: Study) -> list[str]:
+    """Splits but `train` that the study's table names; none where it has no table, or one split was asked for.
+
+    Raises ValueError for a table whose splits do not say what to train on.
+    """
+    table = study.labels or study.source.partition("?")[0]
+    if "split=" in study.source or not table.endswith((".csv", ".parquet")):
+        return []
+    known = sorted(set(read_rows(table).splits) - {""})
+    if known and "train" not in known:
+        raise ValueError(
+            f"{table} has the splits {', '.join(known)}, none is 'train': name the one to train on 'train'"
+        )
+    return [split for split in known if split != "train"]
+
+
+def without(images: Images, others: list[Images]) -> Images:
+    """The images whose source is in none of `others`."""
+    gone = {str(source) for other in others for source in other.sources}
+    return images.subset(np.flatnonzero([str(source) not in gone for source in images.sources])) if gone else images
 
 
 def distinct(name: str, shifts: dict[str, str]) -> None:
@@ -107,8 +137,12 @@ def hold_out(images: Images, share: float = HELD_OUT, seed: int = 0) -> tuple[Im
     if not taken:
         raise ValueError(f"{len(order)} groups of labelled images (clusters, copies) cannot be cut in two: give --test")
     out = np.isin(group, taken)
-    test = np.flatnonzero(out & (images.labels >= 0))
-    return images.subset(np.flatnonzero(~out)), images.subset(test)
+    kept, test = np.flatnonzero(~out), np.flatnonzero(out & (images.labels >= 0))
+    alone = set(images.labels[test]) - set(images.labels[kept])
+    if alone:
+        names = ", ".join(images.classes[number] for number in sorted(alone))
+        raise ValueError(f"holding out {share:.0%} leaves no labelled image of {names} to train on: give --test")
+    return images.subset(kept), images.subset(test)
 
 
 def joined(first: np.ndarray, second: np.ndarray) -> np.ndarray:

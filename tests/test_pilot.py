@@ -16,6 +16,7 @@ from kogen import api
 from kogen.cli import main, named, pilot_fields, setting, share
 from kogen.run import load_run
 
+SMALL = {"epochs": 1, "image_size": 16, "backbone": "tiny?width=8", "precision": "32"}
 QUICK = {"epochs": 1, "seeds": 2, "image_size": 16, "backbone": "tiny?width=8", "batch_size": 32, "precision": "32"}
 
 
@@ -120,6 +121,26 @@ def test_evaluate_gives_the_pilots_rows(study, tmp_path):
     pd.testing.assert_frame_equal(alone, pilot.loc[alone.index])
     assert told["words"]
     assert (tmp_path / "study" / "report.html").exists()
+
+
+def test_two_settings_of_one_method_compete_under_their_folders_names(study, tmp_path):
+    root, _ = study
+    for name, momentum in (("slow", 0.99), ("fast", 0.5)):
+        kogen.pretrain(root / "b", out=tmp_path / name, settings={"momentum": momentum}, batch_size=16, **SMALL)
+    runs = [tmp_path / "slow", tmp_path / "fast"]
+    kogen.evaluate(runs, train=root / "b", tests={"reference": root / "c"}, out=tmp_path / "study")
+    assert set(pd.read_parquet(tmp_path / "study" / "predictions.parquet").model) == {"slow", "fast"}
+
+
+def test_a_method_that_breaks_off_does_not_end_the_study(study, tmp_path):
+    root, _ = study
+    asked = {"methods": ("simclr", "random"), "settings": {"simclr": {"rate": 1e30, "warmup": 0.0}}, "seeds": 1}
+    told = kogen.pilot(
+        root / "a", test=str(root / "b"), out=tmp_path / "study", max_bad=0.1, **(QUICK | asked | {"epochs": 9})
+    )
+    assert told["bet"]["model"] == "random"
+    assert [alarm["kind"] for alarm in told["alarms"]] == ["broken"]
+    assert set(pd.read_parquet(tmp_path / "study" / "predictions.parquet").model) == {"random"}
 
 
 def test_the_report_is_drawn_again_in_japanese(study):

@@ -74,7 +74,7 @@ def test_folders_and_a_shift(tmp_path):
     assert "held out" in sets.note
     assert len(sets.pool) + len(sets.tests["reference"]) == 24
     box = quality(sets)
-    assert [row["role"] for row in box["sets"]] == ["train", "shift"]
+    assert [row["role"] for row in box["sets"]] == ["train", "reference", "shift"]
 
 
 def test_a_named_reference(tmp_path):
@@ -128,3 +128,45 @@ def test_one_class_only(tmp_path):
     train = write_flat(tmp_path / "flat")
     with pytest.raises(ValueError, match="give labels with --labels"):
         open_sets(Study(source=str(train)), progress=False)
+
+
+@pytest.mark.parametrize("as_labels", [True, False])
+def test_other_splits_of_the_table_are_never_trained_on(tmp_path, as_labels):
+    write_folder(tmp_path / "imgs", {"ok": 10, "bad": 10})
+    rows = [
+        f"{c}/{i}.png,{c},{'train' if i < 5 else 'test' if i < 8 else 'val'}" for c in ("ok", "bad") for i in range(10)
+    ]
+    table = tmp_path / "imgs" / "table.csv"
+    table.write_text("\n".join(["path,label,split", *rows]))
+    asked = {"source": str(tmp_path / "imgs"), "labels": str(table)} if as_labels else {"source": str(table)}
+    sets = open_sets(Study(**asked), progress=False)
+    assert (len(sets.pool), len(sets.tests["reference"])) == (10, 6)
+    assert not set(sets.pool.ids) & set(sets.tests["reference"].ids)
+    assert sets.note == ""
+    only = open_sets(Study(source=f"{table}?split=train", test=f"{table}?split=val"), progress=False)
+    assert (len(only.pool), len(only.tests["reference"])) == (10, 4)
+
+
+def test_splits_without_train(tmp_path):
+    write_folder(tmp_path / "imgs", {"ok": 2, "bad": 2})
+    table = tmp_path / "imgs" / "table.csv"
+    table.write_text("path,label,split\nok/0.png,ok,fit\nbad/0.png,bad,judge")
+    with pytest.raises(ValueError, match="has the splits fit, judge, none is 'train'"):
+        open_sets(Study(source=str(table)), progress=False)
+
+
+def test_a_class_that_only_the_held_out_part_has():
+    images = blobs(24)
+    labels = np.zeros(24, dtype=np.int64)
+    labels[:2] = 1
+    images = replace(images, labels=labels, clusters=np.array(["one"] * 2 + [str(i) for i in range(22)]))
+    outcomes = set()
+    for seed in range(30):
+        try:
+            _, test = hold_out(images, seed=seed)
+            outcomes.add("fine")
+            assert 1 not in test.labels
+        except ValueError as error:
+            outcomes.add("error")
+            assert "leaves no labelled image of b to train on: give --test" in str(error)  # noqa: PT017
+    assert outcomes == {"fine", "error"}
