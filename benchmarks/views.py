@@ -22,7 +22,7 @@ from lightly.transforms.byol_transform import BYOLView1Transform, BYOLView2Trans
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
-from kogen.views import Luck, render, view_set
+from kogen.views import Luck, render_all, view_set
 
 BATCH, WORKERS = 256, 2
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -58,13 +58,12 @@ def by_lightly(source: np.ndarray | list[Path], size: int) -> Callable[[], None]
 
 
 def by_kogen(batches: Callable[[], Iterator[torch.Tensor]], size: int) -> Callable[[], None]:
-    """An epoch of both of BYOL's views by render, at every size with the probabilities and strengths of lightly's."""
+    """Both of BYOL's views for an epoch, at every size with the probabilities and strengths of lightly's."""
     pair = [replace(view, size=size, mean=MEAN, std=STD) for view in view_set("natural", 224)]
 
     def epoch() -> None:
         for step, pixels in enumerate(batches()):
-            for place, view in enumerate(pair):
-                render(pixels, view, Luck(0, step, len(pixels)), tag=str(place))
+            render_all(pixels, pair, Luck(0, step, len(pixels)), tags=("0", "1"))
 
     return epoch
 

@@ -24,7 +24,7 @@ from kogen.method import Method, Views
 from kogen.optim import optimiser as make_optimiser
 from kogen.optim import rate
 from kogen.study import Plan, hyperparameters, recipe_of
-from kogen.views import Luck, View, plain, render, view_set
+from kogen.views import Luck, View, plain, render_all, view_set
 
 WATCHED = 512  # images on which RankMe and the spread of features are measured, always the same ones
 CHECK = 16  # on a GPU the loss is looked at for NaN every so many steps: each look waits for the device
@@ -222,7 +222,8 @@ class Batches:
         luck = Luck(self.plan.seed, step, self.plan.batch_size).part(low, low + self.part)
         pixels = self.images.read(batch).to(self.device, non_blocking=True)
         aspect = torch.from_numpy(self.images.aspect[batch])
-        crops = [render(pixels, view, luck, tag=str(n), aspect=aspect) for n, view in enumerate(self.views)]
+        tags = [str(number) for number in range(len(self.views))]
+        crops = render_all(pixels, self.views, luck, tags=tags, aspect=aspect)
         labels = torch.from_numpy(self.images.labels[batch]).to(self.device)
         index = torch.from_numpy(batch).to(self.device)
         return Views(crops, labels, index, luck, step / self.steps)

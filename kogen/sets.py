@@ -56,7 +56,7 @@ def open_sets(study: Study, *, cache: Path | None = None, progress: bool = True)
     elif drawn:
         end = f"?{query}&split=test" if query else "?split=test"
         asked = {"reference": name + end, **asked}
-        if study.source == "surfaces" and not study.shifts:
+        if name == "surfaces" and not study.shifts:
             asked |= {"line 2": "surfaces:line2" + end, "night shift": "surfaces:night" + end}
     opened = {"train": (study.source, pool)}
     tests: dict[str, Images] = {}

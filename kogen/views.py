@@ -1,6 +1,7 @@
 """Augmentation as data: a View says what may happen, a Luck what does, `render` makes it, batched and on the device."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -13,7 +14,7 @@ from kogen.luck import Luck
 from kogen.shelf import hint
 from kogen.threads import keep_freed_memory, serial_threads
 
-CACHE = 2**18  # values worked on at once on a CPU, so that they stay in its cache (measured)
+CACHE = 2**20  # values worked on at once on a CPU: large enough for Python not to matter, small enough for its cache
 MEMORY = 2**27  # and on a GPU
 DTYPES = (torch.uint8, torch.uint16, torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
@@ -81,32 +82,47 @@ Chance = dict[str, Tensor]
 """What was drawn for each image of a batch, (B, ...) each, on the CPU."""
 
 
-@torch.inference_mode(False)  # the mode belongs to a thread, and other threads write what is made here
 def render(pixels: Tensor, view: View, luck: Luck, *, tag: str, aspect: Tensor | None = None) -> Tensor:
     """One view of each image: (B, C, H, W) uint8, uint16 or float in [0, 1] to (B, C, S, S) float32, on their device.
 
     `tag` tells the views of one step apart. `aspect` (B,) is the true width / height where stored images are squeezed.
     ValueError where pixels, luck, aspect and view do not fit together.
     """
-    check(pixels, view, luck, aspect)
-    height, width = pixels.shape[2:]
-    aspect = torch.full((len(pixels),), width / height) if aspect is None else aspect.detach().cpu().float()
-    out = torch.empty(len(pixels), pixels.shape[1], view.size, view.size, device=pixels.device)
+    return render_all(pixels, (view,), luck, tags=(tag,), aspect=aspect)[0]
+
+
+@torch.inference_mode(False)  # the mode belongs to a thread, and other threads write what is made here
+def render_all(
+    pixels: Tensor, views: Sequence[View], luck: Luck, *, tags: Sequence[str], aspect: Tensor | None = None
+) -> list[Tensor]:
+    """Several views of each image, as `render` makes each; on a CPU they are made side by side."""
+    for view in views:
+        check(pixels, view, luck, aspect)
+    shape = (pixels.shape[2], pixels.shape[3])
+    aspect = torch.full((len(pixels),), shape[1] / shape[0]) if aspect is None else aspect.detach().cpu().float()
+    outs = [torch.empty(len(pixels), pixels.shape[1], v.size, v.size, device=pixels.device) for v in views]
     on_cpu = pixels.device.type == "cpu"
-    most = max(1, (CACHE if on_cpu else MEMORY) // max(out[:1].numel(), pixels[:1].numel()))
-    step = math.ceil(len(pixels) / math.ceil(len(pixels) / most))  # parts of equal size
     keep_freed_memory()
     with serial_threads(torch.get_num_threads()) as pool:
-        chance = pool.submit(draw, view, luck, tag, aspect, (height, width)).result()
+        chances = list(pool.map(lambda view, tag: draw(view, luck, tag, aspect, shape), views, tags))
 
-        def work(start: int) -> None:
-            part = slice(start, start + step)
+        def work(job: tuple[int, slice]) -> None:
+            number, part = job
+            chance = {name: values[part] for name, values in chances[number].items()}
             with torch.no_grad(), torch.autocast(pixels.device.type, enabled=False):
-                out[part] = develop(pixels[part], view, {name: values[part] for name, values in chance.items()})
+                outs[number][part] = develop(pixels[part], views[number], chance)
 
-        starts = range(0, len(pixels), step)
-        list(pool.map(work, starts) if on_cpu else map(work, starts))
-    return out
+        most = CACHE if on_cpu else MEMORY
+        jobs = [(number, part) for number, out in enumerate(outs) for part in parts(pixels, out, most)]
+        list(pool.map(work, jobs) if on_cpu else map(work, jobs))
+    return outs
+
+
+def parts(pixels: Tensor, out: Tensor, most: int) -> list[slice]:
+    """The batch in parts of equal size, of at most `most` values each."""
+    fitting = max(1, most // max(out[:1].numel(), pixels[:1].numel()))
+    step = math.ceil(len(pixels) / math.ceil(len(pixels) / fitting))
+    return [slice(start, start + step) for start in range(0, len(pixels), step)]
 
 
 def check(pixels: Tensor, view: View, luck: Luck, aspect: Tensor | None) -> None:

@@ -127,7 +127,7 @@ def test_settings_may_come_as_strings():
         ({"n": 2.5}, r"n of the surfaces is 2.5, wanted a whole number"),
         ({"seed": -1}, "seed of the surfaces is -1, wanted a whole number from 0"),
         ({"size": 8}, "size of the surfaces is 8, wanted a whole number from 16 to 1024"),
-        ({"visible": 1.1}, "visible of the surfaces is 1.1, wanted a number from 0 to 1"),
+        ({"visible": 4.1}, "visible of the surfaces is 4.1, wanted a number from 0 to 4"),
         ({"light": "bright"}, "light of the surfaces is 'bright', wanted a number from 0.01 to 1"),
         ({"noise": float("nan")}, "noise of the surfaces is nan, wanted a number from 0 to 0.5"),
     ],

@@ -118,7 +118,7 @@ def prints(luck: Chance, x: np.ndarray, y: np.ndarray, visible: float) -> np.nda
     gone[:, 1, 2] = True  # at least one
     gone &= (luck.labels == CLASSES.index("missing_print"))[:, None, None]
     row, col = (np.clip(p, 0, most - 1) for p, most in zip(place, (ROWS, COLUMNS), strict=True))
-    ink *= 1 - np.float32(0.9 * visible) * gone[np.arange(len(own))[:, None, None], row, col]
+    ink *= 1 - np.float32(min(0.9 * visible, 1)) * gone[np.arange(len(own))[:, None, None], row, col]
     u, v = frequencies(x.shape[0])
     wear = filtered(luck.fields[:, 1], np.exp(-(u * u + v * v) / 18))
     wear /= wear.std(axis=(1, 2), keepdims=True)

@@ -38,8 +38,8 @@ def surfaces(
     """Draw `n` surfaces (N, 1, size, size), uint8, in five classes of equal size; the cluster is the production lot.
 
     Variants: "" is line 1, "line2" makes other things under another light, "night" is line 1 in dim light. `visible` is
-    the strength of every defect: at 0 an image is to the last pixel what it would be without one. `material` is one of
-    brushed, cast, fabric, board, or several with commas, by luck per lot; `Line` tells the units of the other knobs
+    the strength of every defect, up to 4: at 0 an image is to the last pixel what it would be without one. `material` is
+    one of brushed, cast, fabric, board, or several with commas, by luck per lot; `Line` tells the units of the other knobs
     (None: as the variant has them). Image i depends on (variant, seed, split, i) and the knobs, not on `n`; splits
     share no luck.
 
@@ -62,7 +62,7 @@ def surfaces(
     )
     count, side = whole("n", n, SPLITS[split], 1, 10_000_000), whole("size", size, 64, 16, 1024)
     luck = (whole("seed", seed, 0, 0, 2**63 - 1), list(SPLITS).index(split), list(LINES).index(variant))
-    dial = number("visible", visible, 1, 0, 1)
+    dial = number("visible", visible, 1, 0, 4)
     labels, pixels = np.empty(count, np.int64), np.empty((count, 1, side, side), np.uint8)
     for start in range(0, count, CHUNK):
         index = np.arange(start, min(start + CHUNK, count))
