@@ -19,7 +19,7 @@ browser: setup
 	  || echo "no Chromium could be installed: the browser test will skip"
 
 pilot: setup
-	$(BIN)/kogen pilot surfaces --out work/pilot
+	$(BIN)/kogen pilot 'surfaces?visible=3' --out work/pilot
 
 test: setup browser
 	$(BIN)/python -m pytest -n 2 -m "not slow"

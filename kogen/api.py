@@ -31,7 +31,7 @@ SURFACES: dict[str, Any] = {  # what `kogen pilot surfaces` asks unless told oth
     "batch_size": 32,
     "backbone": "tiny?stem=half",
     "views": "inspection",
-    "settings": {"byol": {"momentum": 0.9, "rate": 0.5}, "simclr": {"rate": 0.24}, "supervised": {"rate": 0.24}},
+    "settings": {"byol": {"momentum": 0.9, "rate": 0.5}, "simclr": {"rate": 0.5}, "supervised": {"rate": 1.0}},
 }
 
 

@@ -38,8 +38,8 @@ def surfaces(
     """Draw `n` surfaces (N, 1, size, size), uint8, in five classes of equal size; the cluster is the production lot.
 
     Variants: "" is line 1, "line2" makes other things under another light, "night" is line 1 in dim light. `visible` is
-    the strength of every defect, up to 4: at 0 an image is to the last pixel what it would be without one. `material` is
-    one of brushed, cast, fabric, board, or several with commas, by luck per lot; `Line` tells the units of the other knobs
+    the strength of every defect, up to 4: at 0 an image is what it would be without one, to the last pixel. `material`
+    is one of brushed, cast, fabric, board, or several with commas, by luck per lot; `Line` has the units of other knobs
     (None: as the variant has them). Image i depends on (variant, seed, split, i) and the knobs, not on `n`; splits
     share no luck.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import log_softmax
+from threadpoolctl import threadpool_limits
 
 from kogen.features import Features, Predictions
 from kogen.probes._check import check
@@ -13,6 +14,7 @@ from kogen.probes._check import check
 __all__ = ["linear"]
 
 STRENGTHS = tuple(float(s) for s in np.logspace(1, -5, 13))
+SMALL = 4_000_000  # values of the features under which threads that wait for each other cost more than they save
 ENOUGH = 500  # validated images after which no further fold is fitted
 
 
@@ -60,6 +62,22 @@ def linear(
     check(train, test)
     path = sorted(map(float, strengths), reverse=True)  # strong to weak: each fit starts where the last one ended
     present, labels = np.unique(train.labels, return_inverse=True)  # classes that can be learnt, (N,) into them
+    small = train.values.size < SMALL
+    with threadpool_limits(1 if small else None, "blas"):
+        return learn(train, test, path, present, labels, folds, seed, max_iterations)
+
+
+def learn(
+    train: Features,
+    test: Features,
+    path: list[float],
+    present: np.ndarray,
+    labels: np.ndarray,
+    folds: int,
+    seed: int,
+    max_iterations: int,
+) -> Predictions:
+    """Choose the strength on held-out parts of `train`, fit on all of it, predict `test`."""
     right, loss, judged = validate(train.values, labels, path, folds, seed, max_iterations)
     if judged:
         best = max(range(len(path)), key=lambda i: (right[i], -loss[i]))
