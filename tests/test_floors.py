@@ -160,7 +160,7 @@ def test_nothing_runs_at_import(tmp_path):
     """Importing the whole house prints nothing, draws no chance, sets no seed, starts no thread, writes no file."""
     code = f"""
 import os, random, sys, threading
-import numpy as np, torch, torchvision, timm, pandas, lightning_fabric, rich.progress  # what they do is not ours
+import numpy as np, torch, torchvision, timm, pandas, lightning_fabric, rich.progress, threadpoolctl  # not ours
 os.chdir({str(tmp_path)!r})
 state = lambda: (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist(),
                  torch.get_num_threads(), torch.is_grad_enabled(), torch.get_default_dtype(), dict(os.environ))
