@@ -18,7 +18,7 @@ from kogen.progress import training_bar
 from kogen.report import page, verdict
 from kogen.report.words import speak
 from kogen.run import load_run, record_of, train_run
-from kogen.sets import Sets, is_named, open_sets, opened_test, quality
+from kogen.sets import Sets, is_named, open_sets, opened_test, quality, store_for
 from kogen.sheet import write_sheet
 from kogen.study import Plan, Study, check_settings, checked, digest, read_study, to_toml, toml
 from kogen.tables import append_table, atomically, read_json, read_table, write_json
@@ -119,8 +119,7 @@ def pretrain(
     outside(Path(out), str(source))
     wanted = checked(Plan, {"method": method, "settings": chosen, **asked}, "pretrain")
     engine.start(wanted.precision)
-    store = max(128, round(wanted.image_size * 8 / 7))
-    images = open_images(source, labels=labels, store=store, max_bad=max_bad)
+    images = open_images(source, labels=labels, store=store_for(wanted.image_size), max_bad=max_bad)
     plan = with_data(wanted, images)
     if tell is not None:
         return train_run(plan, images, Path(out), tell)
@@ -157,7 +156,7 @@ def evaluate(
     if place.exists() and "runs" not in tomllib.loads(place.read_text("utf-8")):
         raise ValueError(f"{folder} holds the study of a pilot, whose question stays as it is: choose another --out")
     sizes = [load_run(Path(run))[1].image_size for run in listed]
-    how: dict[str, Any] = {"store": max(128, round(max(sizes) * 8 / 7)), "max_bad": max_bad}
+    how: dict[str, Any] = {"store": store_for(max(sizes)), "max_bad": max_bad}
     pool = open_images(train, labels=labels, name="train", **how)
     known = pool.labelled()
     opened = {name: opened_test(name, str(source), known, how) for name, source in tests.items()}
@@ -197,7 +196,7 @@ def views(
     """Write a picture of an image and 16 of its views to `out`: look before you train."""
     study = asked_study(str(source), {"views": views, "image_size": image_size, "max_bad": max_bad})
     outside(Path(out), str(source))
-    images = open_images(source, store=max(128, round(image_size * 8 / 7)), max_bad=max_bad)
+    images = open_images(source, store=store_for(image_size), max_bad=max_bad)
     picture(images, study, Path(out), seed)
     return Path(out)
 

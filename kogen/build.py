@@ -4,11 +4,12 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from kogen import shelf
 from kogen.method import Backbone, Method
 from kogen.study import Plan, hyperparameters
+from kogen.tables import atomically
 
 
 def build(plan: Plan) -> Method:
@@ -53,3 +54,9 @@ def load_weights(backbone: Backbone, path: Path) -> None:
             "give the backbone, image size and channels the weights were made with"
         )
     backbone.network.load_state_dict(tensors)
+
+
+def save_weights(backbone: Backbone, path: Path) -> None:
+    """Write a backbone's plain network to a safetensors file, atomically."""
+    tensors = {key: value.contiguous() for key, value in backbone.network.state_dict().items()}
+    atomically(path, lambda place: save_file(tensors, place))

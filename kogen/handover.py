@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-import safetensors.torch
 import torch
 
+from kogen.build import save_weights
 from kogen.run import load_run
 from kogen.shelf import hint
-from kogen.tables import atomically
 
 FORMATS = ("timm",)
 
@@ -21,8 +20,7 @@ def export_run(folder: Path, out: Path, kind: str = "timm") -> str:
     if kind not in FORMATS:
         raise ValueError(f"unknown format {kind!r}: {hint(kind, list(FORMATS))}")
     _, plan, backbone = load_run(folder)
-    tensors = {key: value.contiguous() for key, value in backbone.network.state_dict().items()}
-    atomically(out, lambda place: safetensors.torch.save_file(tensors, place))
+    save_weights(backbone, out)
     loading = f"from safetensors.torch import load_file; m.load_state_dict(load_file({str(out)!r})); m.eval()"
     line = f"{backbone.recreate}; {loading}"
     scope: dict[str, torch.nn.Module] = {}

@@ -11,18 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import safetensors.torch
 import timm
 import torch
 
 import kogen
 from kogen import checkpoint, distributed, engine, monitor
-from kogen.build import build
+from kogen.build import build, save_weights
 from kogen.engine import Epoch
 from kogen.images import Images
 from kogen.method import Backbone
 from kogen.study import Plan, checked, digest, recipe_of
-from kogen.tables import atomically, read_json, write_json, write_table
+from kogen.tables import read_json, write_json, write_table
 
 WATTS = {"cpu": 10.0, "cuda": 400.0}  # assumed: per busy CPU thread, per GPU with its share of the machine
 
@@ -83,8 +82,7 @@ def finish(plan: Plan, folder: Path, epochs: list[Epoch]) -> dict[str, Any]:
         "machine": platform.processor() or platform.machine(),
     }
     if distributed.rank() == 0:
-        weights = {key: value.contiguous() for key, value in method.evaluated().network.state_dict().items()}
-        atomically(folder / "weights.safetensors", lambda p: safetensors.torch.save_file(weights, p))
+        save_weights(method.evaluated(), folder / "weights.safetensors")
         write_json(folder / "summary.json", summary)
     return summary
 
@@ -111,13 +109,8 @@ def load_run(folder: Path) -> tuple[dict[str, Any], Plan, Backbone]:
     if not (folder / "weights.safetensors").exists():
         raise ValueError(f"{folder} has no weights yet: its training is not finished; run the same command again")
     # The finished weights stand in for those the plan began with.
-    backbone = build(replace_weights(plan, folder / "weights.safetensors")).evaluated()
+    backbone = build(plan.model_copy(update={"weights": str(folder / "weights.safetensors")})).evaluated()
     return record, plan, backbone.eval()
-
-
-def replace_weights(plan: Plan, path: Path) -> Plan:
-    """The plan, beginning from the weights in `path`."""
-    return plan.model_copy(update={"weights": str(path)})
 
 
 @contextmanager

@@ -38,7 +38,7 @@ def open_sets(study: Study, *, cache: Path | None = None, progress: bool = True)
     duplicates kept on one side. Images of any other split than `train` are never trained on.
     Raises ValueError with what to do for sets that cannot answer the question.
     """
-    store = max(128, round(study.image_size * 8 / 7))
+    store = store_for(study.image_size)
     how: dict[str, Any] = {"store": store, "cache": cache, "max_bad": study.max_bad, "progress": progress}
     name, _, query = study.source.partition("?")
     drawn = name.partition(":")[0] in DRAWN and not Path(study.source).exists()
@@ -74,6 +74,11 @@ def open_sets(study: Study, *, cache: Path | None = None, progress: bool = True)
         tests[title] = opened_test(title, source, train, how)
         opened[title] = (source, tests[title])
     return Sets(pool, train, tests, opened, note)
+
+
+def store_for(image_size: int) -> int:
+    """Pixels of the longer side at which images are kept: a crop of a network's 224 px is cut from 256."""
+    return max(128, round(image_size * 8 / 7))
 
 
 def splits_of(study: Study) -> list[str]:
