@@ -24,7 +24,7 @@ from kogen.method import Method, Views
 from kogen.optim import optimiser as make_optimiser
 from kogen.optim import rate
 from kogen.study import Plan, hyperparameters, recipe_of
-from kogen.views import Luck, View, plain, render_all, view_set
+from kogen.views import Luck, View, geometric, plain, render_all, view_set
 
 WATCHED = 512  # images on which RankMe and the spread of features are measured, always the same ones
 CHECK = 16  # on a GPU the loss is looked at for NaN every so many steps: each look waits for the device
@@ -204,6 +204,8 @@ class Batches:
         self.views: tuple[View, ...] = view_set(
             plan.views, plan.image_size, channels=plan.channels, mean=plan.mean, std=plan.std
         )[: recipe.views]
+        if not recipe.colour:
+            self.views = tuple(geometric(view) for view in self.views)
         crops = plan.settings.get("local_crops", hyperparameters(plan.method).get("local_crops")) or 0
         self.views += (local(self.views[0]),) * int(crops)
         self.order: tuple[int, np.ndarray] = (-1, np.empty(0, dtype=np.int64))

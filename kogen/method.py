@@ -44,6 +44,11 @@ class Recipe:
     constant: tuple[str, ...] = ()  # parts of the method whose rate is the peak all through (SimSiam's predictor)
     labels: bool = False  # the method reads labels: it trains on the labelled images only
     trains: bool = True  # False: there is nothing to train (random, stock)
+    colour: bool = True  # False: of the views only crops, flips and turns (MAE, appendix A.1)
+    cost: float | None = None  # seconds of a training image over those of supervised (benchmarks/methods.py, 2 cores)
+
+
+DESCRIBES = ("source", "headline", "family", "cost")  # fields of a recipe that say something of it and change no weight
 
 
 class Backbone(nn.Module, ABC):

@@ -19,7 +19,7 @@ from kogen import checkpoint, distributed, engine, monitor
 from kogen.build import build, save_weights
 from kogen.engine import Epoch
 from kogen.images import Images
-from kogen.method import Backbone
+from kogen.method import DESCRIBES, Backbone
 from kogen.study import Plan, checked, digest, recipe_of
 from kogen.tables import read_json, write_json, write_table
 
@@ -30,7 +30,8 @@ def record_of(plan: Plan) -> dict[str, Any]:
     """The plan with everything resolved that changes the weights; its hash is the run's id."""
     versions = {"kogen": kogen.__version__, "torch": torch.__version__, "timm": timm.__version__}
     device = engine.device()
-    record = plan.model_dump(mode="json") | {"recipe": asdict(recipe_of(plan)), "device": device, "versions": versions}
+    recipe = {name: value for name, value in asdict(recipe_of(plan)).items() if name not in DESCRIBES}
+    record = plan.model_dump(mode="json") | {"recipe": recipe, "device": device, "versions": versions}
     record["precision"] = engine.resolved(plan.precision)
     record = json.loads(json.dumps(record))  # as it will be read back: tuples are lists
     return {"id": digest(record)[:12], "model": plan.method, **record}

@@ -239,6 +239,11 @@ def gray_safe(view: View) -> View:
     return replace(view, saturation=0.0, hue=0.0, gray=0.0)
 
 
+def geometric(view: View) -> View:
+    """The view with its crop, flips and turns, and without anything that changes a colour or blurs."""
+    return replace(view, light=0.0, jitter=0.0, gray=0.0, blur=0.0, solarize=0.0, noise=0.0)
+
+
 def plain(
     size: int,
     *,

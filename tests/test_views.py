@@ -478,3 +478,14 @@ def test_every_set_renders(name: str, channels: int) -> None:
 def test_what_does_not_fit_is_refused(make, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_a_geometric_view_moves_pixels_and_changes_no_colour():
+    for view in view_set("natural", 32):
+        bare = views.geometric(view)
+        assert (bare.size, bare.crop, bare.flip) == (view.size, view.crop, view.flip)
+        whole = replace(bare, crop=None, flip=0.0)
+        pixels = uint8(images(4, height=32))
+        assert torch.equal(
+            render(pixels, whole, Luck(0, 0, 4), tag="0"), render(pixels, views.plain(32), Luck(0, 0, 4), tag="0")
+        )
