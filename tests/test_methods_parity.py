@@ -14,6 +14,7 @@ from kogen.luck import Luck
 from kogen.memory import Notes, Queue
 from kogen.methods.barlow_twins import twins
 from kogen.methods.dino import distil, warmed
+from kogen.methods.lejepa import away_from_normal, directions, predict_and_spread
 from kogen.methods.moco_v2 import info_nce
 from kogen.methods.moco_v3 import contrast
 from kogen.methods.simsiam import away
@@ -249,3 +250,22 @@ def test_moco_v3_freezes_the_patches_of_a_vit():
         plan = plan_for(blobs(), "moco_v3", backbone=vit, settings={**NARROW["moco_v3"], "freeze_patches": freeze})
         patches = build(plan).backbone.network.patch_embed
         assert all(p.requires_grad != freeze for p in patches.parameters())
+
+
+@pytest.mark.parametrize("size", [1, *SIZES])
+@pytest.mark.parametrize("crops", [3, 6])
+def test_lejepa_is_lightlys(size, crops, monkeypatch):
+    sketch, views = directions(Luck(0, 3, size), 16, 32), [draw(size, 16, seed=i) for i in range(crops)]
+    monkeypatch.setattr(torch, "randn", lambda *shape, **_: sketch.clone())  # lightly draws its own directions
+    theirs = lightly.loss.LeJEPALoss(sigreg_num_vectors=32)
+    wanted = theirs(global_proj=torch.stack(views[:2]), local_proj=torch.stack(views[2:]))
+    prediction, gaussian = predict_and_spread(views, sketch, 17, 3.0)
+    same(0.95 * prediction + 0.05 * gaussian, wanted, *views)
+
+
+def test_a_gaussian_is_nearer_to_normal_than_what_is_wider_or_collapsed():
+    sketch = directions(Luck(0, 0, 512), 8, 64)
+    normal = draw(512, 8).detach()
+    far = [away_from_normal(x @ sketch, 17, 3.0).item() for x in (normal, 2 * normal, 0 * normal, normal + 1)]
+    assert far[0] < 2 < 20 < min(far[1:])
+    assert not torch.equal(sketch, directions(Luck(0, 1, 512), 8, 64))  # new ones every step

@@ -1,0 +1,81 @@
+"""LeJEPA: predict the mean of views, keep embeddings an isotropic Gaussian (Balestriero, LeCun 2025, 2511.08544)."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from kogen.distributed import total, world
+from kogen.heads import mlp
+from kogen.luck import Luck
+from kogen.method import Backbone, Method, Recipe, Terms, Views
+
+__all__ = ["LeJEPA"]
+
+
+class LeJEPA(Method):
+    """Sections 4 and 5, algorithms 1 and 2: no teacher, no stop-gradient, one weight between two terms."""
+
+    recipe = Recipe(
+        source="section 5 and algorithm 2 (loss, lambda, directions); AdamW 2e-3, 5e-2: the paper's minimal example",
+        headline="ImageNet linear 79 (ViT-H/14)",
+        family="information",
+        views=2,
+        optimiser="adamw",
+        rate=2e-3,
+        weight_decay=5e-2,
+    )
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        *,
+        classes: int = 0,
+        images: int = 0,
+        hidden: int = 512,  # 2048 in the minimal example
+        dim: int = 128,  # of the embedding, as there
+        weight: float = 0.05,  # lambda, section 5
+        directions: int = 1024,  # on which the embeddings are looked at, new ones every step (section 4.3)
+        knots: int = 17,  # points of the integral over the half axis (section 4.3) ...
+        reach: float = 3.0,  # ... which ends here: the Gaussian window leaves 1 % beyond
+        local_crops: int = 0,  # 6 to 8 in the paper beside two whole views; small images have no small parts to show
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.projector = mlp(backbone.dim, hidden, hidden, dim)
+        self.weight, self.directions, self.knots, self.reach = weight, directions, knots, reach
+
+    def forward(self, views: Views) -> Terms:
+        embedded = [self.projector(self.backbone(x)) for x in views.crops]  # (B, D) each
+        sketch = directions(views.luck, embedded[0].shape[1], self.directions).to(embedded[0].device)  # (D, S)
+        prediction, gaussian = predict_and_spread(embedded, sketch, self.knots, self.reach)
+        return {"prediction": (1 - self.weight) * prediction, "gaussian": self.weight * gaussian}
+
+
+def predict_and_spread(embedded: list[Tensor], sketch: Tensor, knots: int, reach: float) -> tuple[Tensor, Tensor]:
+    """The two terms before their weights, means over views: (B, D) each and directions (D, S) to two scalars."""
+    with torch.autocast(sketch.device.type, enabled=False):
+        embedded = [each.float() for each in embedded]
+        centre = torch.stack(embedded[:2]).mean(0)  # of the two whole views, (B, D)
+        apart = torch.stack([F.mse_loss(each, centre) for each in embedded]).mean()
+        odd = torch.stack([away_from_normal(each @ sketch, knots, reach) for each in embedded]).mean()
+    return apart, odd
+
+
+def directions(luck: Luck, dim: int, count: int) -> Tensor:
+    """Random unit vectors of a step as columns, (dim, count), the same on every process."""
+    return F.normalize(torch.randn(dim, count, generator=luck.generator("directions")), dim=0)
+
+
+def away_from_normal(values: Tensor, knots: int, reach: float) -> Tensor:
+    """Epps and Pulley's statistic against N(0, 1), (B, S) to a scalar, the mean over S; over all processes' rows.
+
+    N times the integral of |phi_N(t) - exp(-t^2/2)|^2 exp(-t^2/2): the trapezoid rule on [0, reach], doubled, since
+    the integrand is even.
+    """
+    t = torch.linspace(0, reach, knots, device=values.device)  # (T,)
+    normal = (-t.square() / 2).exp()
+    turned = values[:, :, None] * t  # (B, S, T)
+    count = len(values) * world()
+    real, imaginary = total(turned.cos().sum(0)) / count, total(turned.sin().sum(0)) / count  # (S, T) each
+    error = ((real - normal).square() + imaginary.square()) * normal
+    return count * 2 * torch.trapezoid(error, t, dim=1).mean()
