@@ -14,12 +14,12 @@ HOUSE = Path(__file__).parent.parent / "kogen"
 # From the ground up: a room imports from its own floor and from those below. Rooms that nobody has built yet have their
 # floor already; a new file that is not named here may stand between floors, but never lead from a lower to a higher.
 FLOORS = [
-    "shelf tables decode crop luck operations threads distributed heads layout teacher",
+    "shelf tables decode crop luck operations threads distributed masking heads layout teacher lanczos",
     "listing storage views",
     "ondemand method",
     "store images optim",
     "assemble features monitor checkpoint study build sheet",
-    "backbones datasets methods probes directions statistics curvature landscape",
+    "backbones datasets methods probes directions statistics curvature sharpness landscape",
     "engine evaluation",
     "progress sets",
     "plans cost run",

@@ -1,0 +1,227 @@
+"""Curvature of a loss at a point: exact products with its Hessian, and the ends of the spectrum along a path of points.
+
+Everything is pure: the point is copied, nothing of a model is written, all chance comes from generators handed in. The
+Hessian of a ReLU network is that of the smooth piece on which the point lies: what kinks add to the shape is seen by
+finite steps alone (surfaces, sharpness), and finite differences of gradients do not agree with the Hessian there.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from kogen.lanczos import Pairs, lanczos
+
+Params = dict[str, Tensor]
+Loss = Callable[[Params], Tensor]
+Losses = Loss | Sequence[tuple[float, Loss]]
+"""A mean loss, or (weight, mean loss) of each frozen batch, weights being numbers of images: their weighted mean."""
+
+NUDGE = 1e-2  # how far a loss without a gradient is moved, to tell a constant from one that was cut off
+
+
+class Objective:
+    """A loss as a function of one flat vector (P,): the parameters named by `over` (all by default), the rest constant.
+
+    Names that hold the same tensor are one parameter, moved under each of them. The loss is called with the whole dict.
+    Raises ValueError for nothing to move, unknown names, integers, tensors that overlap in part, and wrong weights.
+    """
+
+    def __init__(self, loss: Losses, params: Params, over: Collection[str] | None = None) -> None:
+        self.parts = _parts(loss)
+        self.tied = _tied(params)  # name -> the first name that holds its tensor
+        moving = {self.tied[name] for name in _chosen(params, over)}
+        self.like = {name: params[name] for name in params if name in moving}  # in the order of the dict
+        self.origin = self.flat(self.like)  # (P,)
+        if not len(self.origin):
+            raise ValueError(f"the parameters {', '.join(self.like)} are empty: give tensors with elements")
+        with torch.inference_mode(False), torch.no_grad():
+            self.fixed = {n: params[n].detach().clone() for n in params if self.tied[n] not in moving}
+            self.like = {name: torch.empty_like(tensor, device="meta") for name, tensor in self.like.items()}
+        self.size, self.dtype, self.device = len(self.origin), self.origin.dtype, self.origin.device
+
+    def flat(self, named: Params) -> Tensor:
+        """The moving parameters of a dict, such as a direction, as one new vector (P,)."""
+        if missing := [name for name in self.like if name not in named]:
+            raise ValueError(f"{missing[0]!r} is missing: give a tensor for each of {', '.join(self.like)}")
+        with torch.inference_mode(False), torch.no_grad():
+            return torch.cat([named[name].detach().reshape(-1) for name in self.like]).clone()
+
+    def named(self, flat: Tensor) -> Params:
+        """A vector (P,) as the dict of moving parameters, under each of their names; views of it."""
+        pieces = flat.split([tensor.numel() for tensor in self.like.values()])
+        found = {n: p.view(t.shape).to(t.dtype) for (n, t), p in zip(self.like.items(), pieces, strict=True)}
+        return {name: found[first] for name, first in self.tied.items() if first in found}
+
+    def terms(self, flat: Tensor) -> Iterator[tuple[float, Tensor]]:
+        """(share, loss) of each batch at a vector (P,), with the graph where gradients are on.
+
+        Raises ValueError where a loss is no finite scalar.
+        """
+        for share, loss in self.parts:
+            value = loss({**self.fixed, **self.named(flat)})
+            if not isinstance(value, Tensor) or value.ndim:
+                came = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+                raise ValueError(f"the loss gave {came}: a scalar tensor is wanted, such as the mean over a batch")
+            if not value.isfinite():
+                raise ValueError(f"the loss is {value.item()} at this point: it has no curvature here; move the point")
+            yield share, value
+
+    def value(self, flat: Tensor) -> float:
+        """The loss at a vector (P,)."""
+        with torch.no_grad():
+            return sum(share * value.double().item() for share, value in self.terms(flat))
+
+    def slopes(self, flat: Tensor, twice: bool = False) -> Iterator[tuple[float, Tensor, Tensor | None]]:
+        """(share, loss, gradient) of each batch at a leaf (P,); None for the gradient of a constant.
+
+        `twice`: gradients that can be differentiated again. Raises ValueError where the way to the parameters is cut.
+        """
+        for share, value in self.terms(flat):
+            slope = None
+            if value.requires_grad:
+                (slope,) = torch.autograd.grad(value, flat, create_graph=twice, allow_unused=True)
+            if slope is None and (value.requires_grad or self._moves(flat)):
+                raise ValueError(
+                    "the loss carries no gradient to the parameters it was given: compute it from the dict it is "
+                    "called with (torch.func.functional_call), without detach or no_grad"
+                )
+            if slope is not None and not slope.isfinite().all():
+                raise ValueError("the gradient of the loss is not finite at this point; move the point")
+            yield share, value, slope
+
+    def _moves(self, flat: Tensor) -> bool:
+        """Whether a loss without a gradient changes with its parameters after all."""
+        with torch.no_grad():
+            return self.value(flat) != self.value(flat * (1 + NUDGE) + NUDGE)
+
+
+class Hessian:
+    """The Hessian of a loss at a point, a symmetric map (P,) to (P,) for `lanczos`, `density` and `trace`.
+
+    Double backward through a graph that is made once and kept (`keep=False`: made anew for every product, with the
+    memory of one batch), under the attention kernel that can be differentiated twice. Not `jvp(jacrev(loss))`: with
+    LayerNorm it is silently wrong in some releases of torch (an error of 18 % in its weights).
+    """
+
+    def __init__(self, loss: Losses, params: Params, over: Collection[str] | None = None, *, keep: bool = True) -> None:
+        self.objective = Objective(loss, params, over)
+        self.size, self.dtype, self.device = self.objective.size, self.objective.dtype, self.objective.device
+        self.leaf = self.objective.origin.clone().requires_grad_()  # (P,)
+        self.kept: list[tuple[float, Tensor]] = []
+        self.value, self.gradient = 0.0, torch.zeros_like(self.objective.origin)  # of the loss at the point
+        with _differentiable():
+            for share, value, slope in self.objective.slopes(self.leaf, twice=True):
+                self.value += share * value.double().item()
+                if slope is not None:
+                    self.gradient += share * slope.detach()
+                    if keep:
+                        self.kept.append((share, slope))
+        self.keep = keep
+
+    def __call__(self, vector: Tensor) -> Tensor:
+        """The product with a vector (P,)."""
+        if vector.shape != (self.size,):
+            raise ValueError(f"a vector of shape {tuple(vector.shape)} came: ({self.size},) is wanted")
+        total = torch.zeros_like(self.gradient)
+        with _differentiable():
+            vector = vector.detach().clone()  # what inference mode made cannot enter a graph
+            for share, slope in self.kept if self.keep else self._anew():
+                if slope.requires_grad:
+                    (image,) = torch.autograd.grad(slope, self.leaf, vector, retain_graph=True, allow_unused=True)
+                    if image is not None:
+                        total += share * image
+        return total
+
+    def _anew(self) -> Iterator[tuple[float, Tensor]]:
+        slopes = self.objective.slopes(self.leaf, twice=True)
+        return ((share, slope) for share, _, slope in slopes if slope is not None)
+
+    def named(self, vector: Tensor) -> Params:
+        """A vector (P,), such as an eigenvector, as a dict by the names of the parameters."""
+        return {name: tensor.detach().clone() for name, tensor in self.objective.named(vector).items()}
+
+
+def along(
+    loss: Losses,
+    points: Iterable[Params],
+    generator: torch.Generator,
+    *,
+    over: Collection[str] | None = None,
+    start: Tensor | None = None,
+    keep: bool = True,
+    **settings: int | float,
+) -> Iterator[Pairs]:
+    """Eigenpairs at each of a path of points, each search begun from the eigenvectors of the point before.
+
+    `start` (n, P) warms the first; `settings` are those of `lanczos`. A path through a plane goes row by row, to and
+    fro (`snake`); rows given apart, each with the vectors of its first point's neighbour, may run in parallel.
+    """
+    for params in points:
+        found = lanczos(Hessian(loss, params, over, keep=keep), generator, start=start, **settings)  # type: ignore
+        yield found
+        start = found.vectors
+
+
+def snake(rows: int, columns: int) -> list[tuple[int, int]]:
+    """The places of a grid in the order of a path of neighbours, every second row backwards."""
+    return [(i, j if i % 2 == 0 else columns - 1 - j) for i in range(rows) for j in range(columns)]
+
+
+@contextmanager
+def _differentiable() -> Iterator[None]:
+    """Gradients on, whatever the caller's mode, and the one attention kernel with a second derivative."""
+    with torch.inference_mode(False), torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
+        yield
+
+
+def _parts(loss: Losses) -> list[tuple[float, Loss]]:
+    """(share, loss) of each batch, the shares adding up to 1."""
+    if callable(loss):
+        return [(1.0, loss)]
+    parts = [(float(weight), each) for weight, each in loss]
+    if not parts or not all(0 < weight < float("inf") for weight, _ in parts):
+        came = [weight for weight, _ in parts]
+        raise ValueError(f"the weights of the batches are {came}: each must be its number of images, more than 0")
+    total = sum(weight for weight, _ in parts)
+    return [(weight / total, each) for weight, each in parts]
+
+
+def _chosen(params: Params, over: Collection[str] | None) -> list[str]:
+    names = list(params if over is None else over)
+    if not names:
+        raise ValueError("no parameters came: a dict of at least one name and its tensor is wanted")
+    if unknown := sorted(set(names) - params.keys()):
+        raise ValueError(f"there is no parameter {unknown[0]!r}: choose from {', '.join(params)}")
+    if whole := [name for name in names if not params[name].is_floating_point()]:
+        raise ValueError(f"{whole[0]!r} holds {params[whole[0]].dtype}, which has no slope: leave it out of `over`")
+    return names
+
+
+def _tied(params: Params) -> dict[str, str]:
+    """Each name and the first name that holds the same tensor.
+
+    Raises ValueError for tensors that share a part of their memory: moved apart, they would no longer be one.
+    """
+    seen: dict[tuple, str] = {}
+    ends: list[tuple[int, int, str]] = []  # first and last byte
+    tied = {}
+    for name, tensor in params.items():
+        key = (tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype, str(tensor.device))
+        new = not tensor.numel() or key not in seen
+        tied[name] = name if new else seen[key]
+        if new and tensor.numel():
+            seen[key] = name
+            reach = sum((size - 1) * step for size, step in zip(tensor.shape, tensor.stride(), strict=True))
+            ends.append((tensor.data_ptr(), tensor.data_ptr() + reach * tensor.element_size(), name))
+    ends.sort()
+    for (_, last, name), (first, _, other) in pairwise(ends):
+        if first <= last:
+            raise ValueError(
+                f"{name!r} and {other!r} share a part of their memory: give one tensor under both names if they are "
+                "tied, or clones if they are not"
+            )
+    return tied

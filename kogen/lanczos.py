@@ -1,0 +1,199 @@
+"""Symmetric maps known by their products alone: eigenpairs at both ends by Lanczos, and the spectral density."""
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+FRESH = 0.05  # length of the random part of a warm start of length 1: what the neighbour did not know has a chance
+GRAIN = 1e-2  # of the largest |value|: smaller ones are not resolved finer than a pair of this size would be
+SETTLE = 12  # products after a fresh start within a run before residuals are believed again
+
+
+class Operator(Protocol):
+    """A symmetric map (P,) to (P,)."""
+
+    size: int  # P
+    dtype: torch.dtype
+    device: torch.device
+
+    def __call__(self, vector: Tensor, /) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Eigenpairs at the ends of a spectrum, values ascending: the smallest asked for come first, the largest last."""
+
+    values: Tensor  # (K,) float64, on the CPU
+    vectors: Tensor  # (K, P), orthonormal
+    residuals: Tensor  # (K,) float64, |H v - value v|: an eigenvalue lies that near
+    products: int  # how many products with the map this took
+    converged: bool  # False: the limit came first; the residuals say how far it got
+
+
+def lanczos(
+    operator: Operator,
+    generator: torch.Generator,
+    *,
+    smallest: int = 1,
+    largest: int = 1,
+    tolerance: float = 1e-3,
+    limit: int = 300,
+    memory: int = 64,
+    start: Tensor | None = None,
+) -> Pairs:
+    """The `smallest` and `largest` eigenpairs together, by thick-restart Lanczos with full re-orthogonalisation.
+
+    Stops when each wanted residual is at most `tolerance` * max(|value|, GRAIN * largest |value|), ARPACK's rule with a
+    floor, or after `limit` products. Holds `memory` + 1 vectors. `start` (n, P): a warm start, eigenvectors of a
+    neighbour; their sum is the first vector. A residual proves an eigenvalue, not that none lies beyond it.
+    Raises ValueError for more pairs than dimensions, a start of the wrong shape, and a product that is not finite.
+    Source: Wu and Simon 2000 (SIAM J. Matrix Anal. Appl. 22), section 2.
+    """
+    wanted = smallest + largest
+    _check(operator, smallest, largest, memory, start)
+    memory = min(memory, operator.size)
+    basis = torch.empty(memory + 1, operator.size, dtype=operator.dtype, device=operator.device)  # (M + 1, P)
+    inner = torch.zeros(memory, memory, dtype=torch.float64)  # basis H basis
+    basis[0] = _first(operator, generator, start)
+    held, products, since, before = 0, 0, SETTLE, torch.full((wanted,), math.nan)  # before: values at the last closing
+    while True:
+        image, products, held = product(operator, basis[held]), products + 1, held + 1
+        inner[:held, held - 1], rest = _orthogonal(basis[:held], image)
+        inner[held - 1, :held] = inner[:held, held - 1].clone()
+        length, since = rest.norm().item(), since + 1
+        values, turn = torch.linalg.eigh(inner[:held, :held])  # (held,), (held, held)
+        ends = _ends(held, smallest, largest)
+        scale = values.abs().max().item()
+        whole = held == operator.size
+        closed = whole or length <= 8 * torch.finfo(operator.dtype).eps * max(scale, image.norm().item())
+        length = 0.0 if closed else length
+        residuals = length * turn[-1, ends].abs()
+        bound = tolerance * values[ends].abs().clamp_min(GRAIN * scale)
+        good = held >= wanted and bool((residuals <= bound).all())
+        same = good and bool(((values[ends] - before).abs() <= bound).all())
+        done = good and (whole or (same if closed else since > SETTLE))
+        if done or (products >= limit and held >= wanted):
+            vectors = turn[:, ends].T.to(basis) @ basis[:held]  # (K, P)
+            return Pairs(values[ends], vectors, residuals, products, good)
+        if held == memory:
+            held = _shrink(basis, inner, values, turn, smallest, largest)
+        if closed:  # nothing more to learn from this start: another one, orthogonal to all it found
+            before, since = values[ends] if held >= wanted else before, 0
+            _, rest = _orthogonal(basis[:held], _normal(operator, generator))
+        basis[held] = rest / rest.norm()
+
+
+def _check(operator: Operator, smallest: int, largest: int, memory: int, start: Tensor | None) -> None:
+    wanted = smallest + largest
+    if min(smallest, largest) < 0 or not 0 < wanted <= operator.size:
+        raise ValueError(
+            f"{smallest} smallest and {largest} largest eigenpairs of {operator.size} dimensions cannot be had: "
+            f"ask for 1 to {operator.size} together"
+        )
+    if memory < min(2 * wanted + 2, operator.size):
+        raise ValueError(f"memory={memory} vectors are too few for {wanted} eigenpairs: give {2 * wanted + 2} or more")
+    if start is not None and (start.ndim != 2 or start.shape[1] != operator.size):
+        raise ValueError(f"a warm start of shape {tuple(start.shape)} came: (n, {operator.size}) is wanted")
+
+
+def _normal(operator: Operator, generator: torch.Generator) -> Tensor:
+    """A standard normal vector (P,), drawn on the CPU so that every device has the same luck."""
+    return torch.randn(operator.size, generator=generator, dtype=torch.float64).to(operator.device, operator.dtype)
+
+
+def _first(operator: Operator, generator: torch.Generator, start: Tensor | None) -> Tensor:
+    """The first vector (P,) of length 1."""
+    luck = _normal(operator, generator)
+    luck = luck / luck.norm()
+    if start is None:
+        return luck
+    known = start.to(luck).sum(0)
+    first = known / known.norm().clamp_min(torch.finfo(luck.dtype).tiny) + FRESH * luck
+    return first / first.norm()
+
+
+def signs(operator: Operator, generator: torch.Generator) -> Tensor:
+    """Random signs (P,), drawn on the CPU."""
+    coins = torch.randint(0, 2, (operator.size,), generator=generator)
+    return (2 * coins - 1).to(operator.device, operator.dtype)
+
+
+def product(operator: Operator, vector: Tensor) -> Tensor:
+    """The product of a map with a vector (P,); ValueError where it is not finite."""
+    image = operator(vector)
+    if not image.isfinite().all():
+        raise ValueError("a product with the map is not finite: its loss has no curvature here; move the point")
+    return image
+
+
+def _orthogonal(basis: Tensor, vector: Tensor) -> tuple[Tensor, Tensor]:
+    """Coefficients (m,) float64 of a vector in an orthonormal basis (m, P), and what of it lies outside."""
+    once = basis @ vector
+    rest = vector - once @ basis
+    again = basis @ rest  # a second pass: one alone leaves rounding behind where much cancels
+    return (once + again).double().cpu(), rest - again @ basis
+
+
+def _ends(held: int, smallest: int, largest: int) -> Tensor:
+    """Places of the wanted among `held` ascending values."""
+    small = min(smallest, held)
+    return torch.cat([torch.arange(small), torch.arange(max(held - largest, small), held)])
+
+
+def _shrink(basis: Tensor, inner: Tensor, values: Tensor, turn: Tensor, smallest: int, largest: int) -> int:
+    """Keep the outer half of the Ritz vectors in place of the whole basis; the number kept."""
+    spare = (len(values) - smallest - largest) // 4
+    kept = _ends(len(values), smallest + spare * (smallest > 0), largest + spare * (largest > 0))
+    basis[: len(kept)] = turn[:, kept].T.to(basis) @ basis[: len(values)]
+    inner.zero_()
+    inner[range(len(kept)), range(len(kept))] = values[kept]
+    return len(kept)
+
+
+@dataclass(frozen=True)
+class Density:
+    """A spectrum as weighted points, one set for each random start; the weights of a set sum to 1."""
+
+    nodes: Tensor  # (draws, steps) float64
+    weights: Tensor  # (draws, steps) float64
+
+    def at(self, grid: Tensor, width: float) -> tuple[Tensor, Tensor]:
+        """Density smoothed by a Gaussian of this width at the points of the grid (G,), and its standard error (G,)."""
+        away = (grid.double()[:, None, None] - self.nodes) / width  # (G, draws, steps)
+        bells = (-0.5 * away.square()).exp() / (width * math.sqrt(2 * math.pi))
+        each = (bells * self.weights).sum(-1)  # (G, draws)
+        return each.mean(1), each.std(1) / math.sqrt(each.shape[1])
+
+
+def density(operator: Operator, generator: torch.Generator, *, draws: int = 8, steps: int = 48) -> Density:
+    """The spectral density by stochastic Lanczos quadrature, `draws` * `steps` products.
+
+    Source: Ubaru, Chen and Saad 2017 (SIAM J. Matrix Anal. Appl. 38), algorithm 1; Ghorbani et al. 2019
+    (arXiv 1901.10159), section 2.
+    """
+    if draws < 2 or steps < 1:
+        raise ValueError(f"draws={draws}, steps={steps} came: a density with an error needs 2 draws and 1 step or more")
+    steps = min(steps, operator.size)
+    found = [_quadrature(operator, signs(operator, generator), steps) for _ in range(draws)]
+    return Density(torch.stack([nodes for nodes, _ in found]), torch.stack([weights for _, weights in found]))
+
+
+def _quadrature(operator: Operator, start: Tensor, steps: int) -> tuple[Tensor, Tensor]:
+    """Nodes and weights (steps,) of one start; where its space closes early, the weights of the rest are 0."""
+    basis = torch.empty(steps + 1, operator.size, dtype=operator.dtype, device=operator.device)
+    inner = torch.zeros(steps, steps, dtype=torch.float64)
+    basis[0] = start / start.norm()
+    for held in range(1, steps + 1):
+        image = product(operator, basis[held - 1])
+        inner[:held, held - 1], rest = _orthogonal(basis[:held], image)
+        inner[held - 1, :held] = inner[:held, held - 1].clone()
+        if rest.norm() <= 8 * torch.finfo(operator.dtype).eps * inner.abs().max().clamp_min(image.norm().item()):
+            break
+        basis[held] = rest / rest.norm()
+    values, turn = torch.linalg.eigh(inner[:held, :held])
+    nodes, weights = torch.zeros(steps).double(), torch.zeros(steps).double()
+    nodes[:held], weights[:held] = values, turn[0].square()
+    return nodes, weights
