@@ -1,0 +1,240 @@
+"""A published checkpoint as a backbone: whose it is, which network and preprocessing it wants, its weights in place."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from timm.layers import resample_abs_pos_embed
+from torch import Tensor, zeros
+
+from kogen import shelf
+from kogen.backbones._layouts import FRAMEWORKS, HEADS, IMAGENET, UNIT, find_network, read_tensors
+from kogen.method import Backbone
+from kogen.shelf import hint
+
+__all__ = ["published"]
+
+# Width of a ViT to timm's word for it and its depth. Heads leave no trace in the shapes: the name stands for them.
+VITS = {192: ("tiny", 12), 384: ("small", 12), 768: ("base", 12), 1024: ("large", 24), 1280: ("huge", 32)}
+VITS |= {1536: ("giant", 40)}  # DINOv2 only
+WANTED = ("backbone", "framework", "image_size")  # what may follow FILE?
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a file of published weights is."""
+
+    file: str  # on this machine
+    framework: str  # that trained it, `published` where the file does not say
+    backbone: str  # as `--backbone` takes it
+    image_size: int  # pixels it is fed
+    channels: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+def published(*, file: str, in_chans: int = 3, image_size: int = 0, backbone: str = "") -> Backbone:
+    """The network of a published checkpoint with its weights, without its heads; `backbone` where it is not in timm's.
+
+    `file` is safetensors, a file of torch.save, or `hf-hub:OWNER/NAME`; the position embedding of a ViT is resampled
+    to `image_size` (0: as published, DINOv2 224). Raises ValueError for files that are no checkpoint or hold code, for
+    unknown layouts and for names and shapes that do not fit, with the nearest names.
+    """
+    said: dict[str, Any] = {"backbone": backbone, "image_size": image_size}
+    checkpoint = describe(file, **{key: value for key, value in said.items() if value})
+    network = empty(checkpoint.backbone, in_chans, checkpoint.image_size)
+    place = Path(checkpoint.file)
+    fill(network, find_network(read_tensors(place), place, marker_of(network) if backbone else "").tensors, place)
+    return network
+
+
+def describe(file: str, *, name: str = "", **said: Any) -> Checkpoint:
+    """What a checkpoint is, from its tensors' names and shapes and from what is `said` of it (WANTED).
+
+    `name` is what the user calls it: it decides where the file leaves a choice of frameworks.
+    """
+    if odd := sorted(set(said) - set(WANTED)):
+        raise ValueError(f"{file}: unknown setting {odd[0]!r}: {hint(odd[0], list(WANTED))}")
+    if said.get("framework", "published") not in FRAMEWORKS:
+        raise ValueError(f"{file}: unknown framework {said['framework']!r}: {hint(said['framework'], [*FRAMEWORKS])}")
+    place, config = local(file)
+    backbone = said.get("backbone") or config.get("architecture", "")
+    size = said.get("image_size", 0)
+    marker = marker_of(empty(backbone, 3, size or 224)) if backbone else ""
+    found = find_network(read_tensors(place), place, marker)
+    try:
+        guess, native, channels = network_of(found.tensors, found.frameworks, place)
+    except ValueError:
+        if not backbone:
+            raise
+        guess, native, channels = backbone, config.get("pretrained_cfg", {}).get("input_size", [224])[-1], 3
+    patch = found.tensors.get("patch_embed.proj.weight")
+    if backbone.startswith("vit_") and "patch_size" not in backbone and patch is not None:
+        backbone += f"{'&' if '?' in backbone else '?'}patch_size={patch.shape[-1]}"
+    called = name in FRAMEWORKS and (not found.frameworks or name in found.frameworks)
+    framework = said.get("framework") or (name if called else [*found.frameworks, "published"][0])
+    mean, std = UNIT if framework == "simclr" else IMAGENET
+    told = config.get("pretrained_cfg", {})
+    mean, std = tuple(told.get("mean", mean)), tuple(told.get("std", std))
+    if channels != 3:  # nobody publishes those: the data's own mean and std are put in
+        mean, std = (), ()
+    return Checkpoint(str(place), framework, backbone or guess, size or native, channels, mean, std)
+
+
+def local(file: str) -> tuple[Path, dict[str, Any]]:
+    """Where a file lies on this machine, and timm's description of it; `hf-hub:` is fetched, as was asked for."""
+    if not file.startswith("hf-hub:"):
+        return Path(file), {}
+    from huggingface_hub import hf_hub_download
+
+    owner = file.removeprefix("hf-hub:")
+    try:
+        weights, config = (hf_hub_download(owner, part) for part in ("model.safetensors", "config.json"))
+        return Path(weights), json.loads(Path(config).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:  # huggingface_hub's own errors are OSErrors and ValueErrors
+        raise ValueError(
+            f"cannot fetch {file}: {str(error).splitlines()[0]}; wanted a repository with model.safetensors and timm's "
+            "config.json, and a network; or download it yourself and give the file"
+        ) from error
+
+
+def empty(backbone: str, channels: int, image_size: int) -> Backbone:
+    """The network of a name as `--backbone` takes it, untrained."""
+    name, settings = shelf.parse(backbone)
+    if name not in shelf.names("backbones") or name == "timm":
+        name, settings = "timm", {"name": name, **settings}
+    return shelf.load("backbones", name)(in_chans=channels, image_size=image_size, **settings)
+
+
+def marker_of(backbone: Backbone) -> str:
+    """A name that a checkpoint of this network must have: its first matrix."""
+    return next(key for key, value in backbone.network.state_dict().items() if value.ndim > 1 and key != "pos_embed")
+
+
+def network_of(tensors: Mapping[str, Tensor], frameworks: tuple[str, ...], place: Path) -> tuple[str, int, int]:
+    """Backbone, image size and channels that the shapes of a ResNet or ViT speak of."""
+    try:
+        if "layer1.0.conv1.weight" in tensors:
+            return resnet_of(tensors)
+        return vit_of(tensors, frameworks)
+    except (KeyError, StopIteration) as error:
+        raise ValueError(
+            f"{place}: its network is nearly a ResNet or ViT of timm, but lacks {error}: name it, FILE?backbone=NAME"
+        ) from error
+
+
+def resnet_of(tensors: Mapping[str, Tensor]) -> tuple[str, int, int]:
+    """A ResNet's name with its depth, widths and stem; 3x3 stems are of 32 px networks (SimCLR, appendix B.9)."""
+    bottleneck = "layer1.0.conv3.weight" in tensors
+    last, wider = ("conv3", 4) if bottleneck else ("conv2", 1)
+    layers = tuple(
+        next(n for n in range(1, 99) if f"layer{stage}.{n}.conv1.weight" not in tensors) for stage in range(1, 5)
+    )
+    planes = tuple(tensors[f"layer{stage}.0.{last}.weight"].shape[0] // wider for stage in range(1, 5))
+    stem, channels, kernel, _ = tensors["conv1.weight"].shape
+    settings: dict[str, Any] = {}
+    if layers != ((3, 4, 6, 3) if bottleneck else (2, 2, 2, 2)):
+        settings["layers"] = layers
+    if bottleneck:
+        inner, each = tensors["layer1.0.conv2.weight"].shape[:2]
+        if inner != each:
+            settings["cardinality"] = inner // each
+        if (base := math.ceil(each * 64 / planes[0])) != 64:
+            settings["base_width"] = base
+    name = "resnet50" if bottleneck else "resnet18"
+    if stem != 64 and bottleneck and kernel == 7:
+        return written("wide", {"width": stem, **settings}), 224, channels
+    if planes != (64, 128, 256, 512):
+        settings["channels"] = planes
+    return (
+        written(name, {"stem": "original" if kernel == 7 else "full", **settings}),
+        224 if kernel == 7 else 32,
+        channels,
+    )
+
+
+def vit_of(tensors: Mapping[str, Tensor], frameworks: tuple[str, ...]) -> tuple[str, int, int]:
+    """A ViT's name with its patch, depth, heads, registers and layer scale."""
+    _, channels, _, patch = tensors["patch_embed.proj.weight"].shape
+    tokens, width = tensors["pos_embed"].shape[1:]
+    depth = next(n for n in range(1, 99) if f"blocks.{n}.norm1.weight" not in tensors)
+    registers = tensors.get("register_tokens", tensors.get("reg_token"))
+    size, deep = VITS.get(width, ("tiny", 12))
+    dinov2 = "dinov2" in frameworks and width in VITS
+    name = f"{size}_patch14{'_reg4' if registers is not None else ''}_dinov2" if dinov2 else f"{size}_patch16_224"
+    name = "huge_patch14_224" if size == "huge" else name
+    settings: dict[str, Any] = {"patch_size": patch}
+    if width not in VITS:
+        settings |= {"embed_dim": width, "num_heads": width // 64}
+    if frameworks == ("moco_v3",) and width == 384:
+        settings["num_heads"] = 12  # arXiv 2104.02057, section 5: twice as many as DeiT-S
+    if depth != deep:
+        settings["depth"] = depth
+    hidden = tensors.get("blocks.0.mlp.fc1.weight")
+    if hidden is not None and hidden.shape[0] != 4 * width and width != 1536:
+        settings["mlp_ratio"] = hidden.shape[0] / width
+    if "blocks.0.attn.qkv.bias" not in tensors:
+        settings["qkv_bias"] = False
+    if "fc_norm.weight" in tensors:
+        settings["global_pool"] = "avg"
+    if registers is not None and not dinov2:
+        settings |= {"reg_tokens": registers.shape[1], "no_embed_class": True}
+    if "blocks.0.ls1.gamma" in tensors and not dinov2:
+        settings["init_values"] = 1e-5
+    square = "register_tokens" in tensors or registers is None  # official files embed the class token, timm's do not
+    native = math.isqrt(tokens - square) * patch
+    return written(f"vit_{name}", settings), 224 if "dinov2" in frameworks else native, channels
+
+
+def written(name: str, settings: Mapping[str, Any]) -> str:
+    """A name and its settings as `shelf.parse` reads them."""
+    said = [f"{k}={','.join(map(str, v)) if isinstance(v, tuple) else v}" for k, v in settings.items()]
+    return name + ("?" + "&".join(said) if said else "")
+
+
+def fill(backbone: Backbone, tensors: Mapping[str, Tensor], place: Path) -> None:
+    """Put a checkpoint's tensors into the network; ValueError names what is missing, left over or misshapen."""
+    mine = backbone.network.state_dict()
+    given = in_timms_names(dict(tensors), backbone)
+    given = {key: value for key, value in given.items() if key in mine or not HEADS.match(key)}
+    counts = {key for key in mine if key.endswith("num_batches_tracked")}  # files made from other libraries have none
+    given = {key: zeros((), dtype=mine[key].dtype) for key in counts} | given
+    for odd, other, what in (
+        (sorted(set(mine) - set(given)), list(given), "lacks"),
+        (sorted(set(given) - set(mine)), list(mine), "has, unlike the network,"),
+    ):
+        if odd:
+            raise ValueError(
+                f"{place} does not fit the backbone: it {what} {len(odd)} names, first {odd[0]!r} "
+                f"({nearest(odd[0], other)}); name the right network, FILE?backbone=NAME"
+            )
+    if odd := [key for key in mine if mine[key].shape != given[key].shape]:
+        shapes = f"{tuple(given[odd[0]].shape)}, wanted {tuple(mine[odd[0]].shape)}"
+        raise ValueError(f"{place} does not fit the backbone: {odd[0]} has the shape {shapes}; name the right network")
+    backbone.network.load_state_dict(given)
+
+
+def nearest(name: str, names: list[str]) -> str:
+    """The nearest of many names, in words."""
+    words = hint(name, names)
+    return words if words.startswith("did") else "nothing like it"
+
+
+def in_timms_names(tensors: dict[str, Tensor], backbone: Backbone) -> dict[str, Tensor]:
+    """A ViT's tensors as timm has them: DINOv2's registers and SwiGLU renamed, positions resampled to the network's."""
+    network: Any = backbone.network
+    if "pos_embed" not in tensors or getattr(network, "pos_embed", None) is None:
+        return tensors
+    tensors.pop("mask_token", None)
+    if "register_tokens" in tensors:  # timm adds the class token's position once and for all
+        positions = tensors["pos_embed"]
+        tensors["cls_token"] = tensors["cls_token"] + positions[:, :1]
+        tensors |= {"reg_token": tensors.pop("register_tokens"), "pos_embed": positions[:, 1:]}
+    tensors = {k.replace("mlp.w12.", "mlp.fc1.").replace("mlp.w3.", "mlp.fc2."): v for k, v in tensors.items()}
+    grid, prefix = network.patch_embed.grid_size, 0 if network.no_embed_class else network.num_prefix_tokens
+    if tensors["pos_embed"].shape[1] != network.pos_embed.shape[1]:
+        tensors["pos_embed"] = resample_abs_pos_embed(tensors["pos_embed"], list(grid), num_prefix_tokens=prefix)
+    return tensors
