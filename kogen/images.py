@@ -29,6 +29,12 @@ class Pixels(Protocol):
     def __getitem__(self, index: Any, /) -> Any: ...
 
 
+class Change(Protocol):
+    """What is done to pixels whenever they are read; its text says all that it depends on."""
+
+    def __call__(self, pixels: torch.Tensor, ids: np.ndarray, /) -> torch.Tensor: ...
+
+
 @dataclass(frozen=True)
 class Bad:
     """A file that was skipped, and why."""
@@ -73,12 +79,15 @@ class Images:
     name: str = ""
     digest: str = ""  # hash of the content ids and labels in order
     bad: tuple[Bad, ...] = field(default=())
+    change: Change | None = None  # done to pixels as they are read, on the device they are wanted on
+    answers: np.ndarray | None = None  # (N, K) bool: every right class; float32: the share of people who chose each
+    among: tuple[str, ...] = ()  # the only classes a prediction is chosen from; (): all
 
     def __post_init__(self) -> None:
         counts = {len(self.ids), *(len(x) for x in (self.sources, self.labels, self.clusters, self.aspect))}
         assert counts == {self.pixels.shape[0]}, counts
         if not self.digest:
-            object.__setattr__(self, "digest", _digest(self.ids, self.labels, self.classes))
+            object.__setattr__(self, "digest", _digest(self))
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -87,10 +96,11 @@ class Images:
     def channels(self) -> int:
         return self.pixels.shape[1]
 
-    def read(self, index: np.ndarray) -> torch.Tensor:
-        """Pixels (B, C, H, W) of the images at `index` (B,), uint8 or uint16, as stored."""
-        pixels = np.ascontiguousarray(self.pixels[index])
-        return torch.from_numpy(pixels if pixels.flags.writeable else pixels.copy())
+    def read(self, index: np.ndarray, device: torch.device | str = "cpu") -> torch.Tensor:
+        """Pixels (B, C, H, W) of the images at `index` (B,), uint8 or uint16, as stored, then changed on `device`."""
+        stored = np.ascontiguousarray(self.pixels[index])
+        pixels = torch.from_numpy(stored if stored.flags.writeable else stored.copy()).to(device)
+        return pixels if self.change is None else self.change(pixels, self.ids[index])
 
     def subset(self, index: np.ndarray) -> "Images":
         """The images at `index` (positions, or a mask), in that order; pixels are shared, not copied."""
@@ -98,6 +108,7 @@ class Images:
         whole = isinstance(self.pixels, Rows)
         pixels = Rows(self.pixels.pixels, self.pixels.rows[index]) if whole else Rows(self.pixels, index)  # type: ignore[attr-defined]
         rows = {key: getattr(self, key)[index] for key in ("ids", "sources", "labels", "clusters", "aspect")}
+        rows["answers"] = None if self.answers is None else self.answers[index]
         return replace(self, pixels=pixels, digest="", **rows)
 
     def labelled(self) -> "Images":
@@ -115,7 +126,12 @@ class Images:
                 f"(known: {', '.join(classes)}): label some of them in train, or leave these images out"
             )
         table = np.array([place.get(name, -1) for name in self.classes] + [-1], np.int64)  # the last: unknown stays -1
-        return replace(self, labels=table[self.labels], classes=tuple(classes))
+        answers = self.answers
+        if answers is not None:  # answers that are no class of ours are lost
+            place = {name: number for number, name in enumerate(self.classes)}
+            wide = np.pad(answers, ((0, 0), (0, 1)))  # (N, K + 1), the last: chosen by nobody
+            answers = wide[:, [place.get(name, -1) for name in classes]]
+        return replace(self, labels=table[self.labels], classes=tuple(classes), answers=answers)
 
     def with_channels(self, channels: int) -> "Images":
         """The same images with as many channels; only gray can become colour, ValueError for anything else."""
@@ -257,10 +273,14 @@ def from_array(
     )
 
 
-def _digest(ids: np.ndarray, labels: np.ndarray, classes: tuple[str, ...]) -> str:
-    """Hash of content ids and of the names (not the numbers) of the labels, in order."""
-    names = [hashlib.blake2b(name.encode(), digest_size=8).digest() for name in classes]
+def _digest(images: Images) -> str:
+    """Hash of content ids and of the names (not the numbers) of the labels, in order, and of what sets apart a view."""
+    names = [hashlib.blake2b(name.encode(), digest_size=8).digest() for name in images.classes]
     codes = np.frombuffer(b"".join([*names, bytes(8)]), np.uint64)  # (K + 1,), the last for labels of -1
-    digest = hashlib.blake2b(ids.astype("S16").tobytes(), digest_size=16)
-    digest.update(codes[labels].tobytes())
+    digest = hashlib.blake2b(images.ids.astype("S16").tobytes(), digest_size=16)
+    digest.update(codes[images.labels].tobytes())
+    if images.change is not None or images.among:
+        digest.update(repr((images.change, images.among)).encode())
+    if images.answers is not None:
+        digest.update(np.ascontiguousarray(images.answers).tobytes())
     return digest.hexdigest()

@@ -1,13 +1,16 @@
 """The sets of a study, opened and checked together: the pool to pre-train on, its labelled part, sets to judge on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from kogen.corruptions import asked as asked_corruptions
+from kogen.corruptions import corrupted
 from kogen.datasets.table import read_rows
 from kogen.images import Images, open_images, require_classes, twins
+from kogen.shelf import hint
 from kogen.study import Study
 
 DRAWN = ("surfaces", "digits", "torchvision")  # data sets by name that come with a test split of their own
@@ -117,6 +120,24 @@ def opened_test(title: str, source: str, train: Images, how: dict[str, Any]) -> 
             f"the set {title!r} ({source}) has no labels, so nothing can be judged on it: give class folders or a csv"
         )
     return test.labelled().with_classes(train.classes).with_channels(train.channels)
+
+
+def with_corruptions(tests: dict[str, Images], text: str, of: str | None = None) -> dict[str, Images]:
+    """The sets and corrupted views, named `val~jpeg3`, of one of them (the first unless `of` says), as `text` asks.
+
+    `text` is `all`, `all:1-5`, `blur:5,jpeg:2` (corruptions.asked).
+    Raises ValueError for names that are unknown or taken.
+    """
+    of = next(iter(tests)) if of is None else of
+    if of not in tests:
+        raise ValueError(f"there is no set {of!r} to corrupt: {hint(of, list(tests))}")
+    made = dict(tests)
+    for name, severity in asked_corruptions(text, tests[of].channels):
+        title = f"{of}~{name}{severity}"
+        if title in tests:
+            raise ValueError(f"the name {title!r} is taken by another set; choose another for that one")
+        made[title] = replace(corrupted(tests[of], name, severity), name=title)
+    return made
 
 
 def is_named(source: str) -> bool:
