@@ -1,10 +1,15 @@
 """Heads that sit on a backbone while it trains and are thrown away afterwards."""
 
+from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import torch
 import torch.nn.functional as F
+from timm.models.vision_transformer import Block, VisionTransformer
 from torch import Tensor, nn
+
+from kogen.masking import positions
 
 
 def mlp(*sizes: int, norm: bool = True, last_norm: bool = False, gelu: bool = False) -> nn.Sequential:
@@ -39,3 +44,39 @@ class Prototypes(nn.Module):
         weight = self.weight.detach() + 0 * self.weight if frozen else self.weight
         with torch.autocast(features.device.type, enabled=False):
             return F.normalize(features.float(), dim=1) @ F.normalize(weight, dim=1).T
+
+
+class Decoder(nn.Module):
+    """From a ViT's tokens of visible patches to the values of all: a few blocks of a Transformer (MAE, section 3).
+
+    A learnt token stands for every hidden patch; positions are fixed; weights are drawn Xavier uniform (appendix A.1).
+    ValueError for a width that is not of whole heads.
+    """
+
+    def __init__(self, encoder: VisionTransformer, width: int, depth: int) -> None:
+        super().__init__()
+        if width < 32 or width % 32:
+            raise ValueError(f"a decoder has heads of 32 values, got a width of {width}: use a multiple of 32")
+        patches: Any = encoder.patch_embed
+        self.patch: tuple[int, int] = patches.patch_size
+        self.patches: int = patches.num_patches  # N
+        self.embed = nn.Linear(encoder.embed_dim, width)
+        self.mask_token = nn.Parameter(0.02 * torch.randn(1, 1, width))
+        self.register_buffer("positions", positions(patches.grid_size, width))  # (N, W)
+        self.positions: Tensor
+        norm: Any = partial(nn.LayerNorm, eps=1e-6)  # as timm's ViTs
+        self.blocks = nn.Sequential(*(Block(width, width // 32, qkv_bias=True, norm_layer=norm) for _ in range(depth)))
+        self.norm = norm(width)
+        self.values = nn.Linear(width, patches.proj.in_channels * self.patch[0] * self.patch[1])
+        for layer in [m for m in self.modules() if isinstance(m, nn.Linear)]:
+            nn.init.xavier_uniform_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, tokens: Tensor, visible: Tensor) -> Tensor:
+        """Tokens (B, P + V, D), P of them no patch's, and the places (B, V) of the others to values (B, N, K)."""
+        tokens = self.embed(tokens)
+        prefix, width = tokens.shape[1] - visible.shape[1], tokens.shape[2]
+        nothing = self.mask_token.to(tokens.dtype).expand(len(tokens), self.patches, -1)  # (B, N, W)
+        patches = nothing.scatter(1, visible[:, :, None].expand(-1, -1, width), tokens[:, prefix:])
+        tokens = torch.cat([tokens[:, :prefix], patches + self.positions.to(tokens.dtype)], dim=1)  # (B, P + N, W)
+        return self.values(self.norm(self.blocks(tokens))[:, prefix:])

@@ -81,6 +81,7 @@ class Method(nn.Module, ABC):
 
     recipe: Recipe
     backbone: Backbone
+    needs: str = ""  # the one family of networks it can train ("vit"); empty: any
     floor: float | None = None  # the value at which a loss is known to be stuck (ln of the outputs), if there is one
 
     @abstractmethod

@@ -1,0 +1,56 @@
+"""MAE: hide most patches of an image and rebuild their pixels from the rest (He et al. 2021, arXiv 2111.06377)."""
+
+from torch import Tensor
+
+from kogen.heads import Decoder
+from kogen.masking import encode, patchify, reconstruction, shown_of, standardised, transformer_of, visible_by
+from kogen.method import Backbone, Method, Recipe, Terms, Views
+
+__all__ = ["MAE"]
+
+
+class MAE(Method):
+    """Section 3: the encoder sees visible patches only; the loss is on hidden ones, each standardised by itself.
+
+    The encoder keeps the weights its library draws; the paper's are Xavier uniform (appendix A.1), in timm
+    `--backbone "vit_...?weight_init=jax"`.
+    """
+
+    needs = "vit"
+    recipe = Recipe(
+        source="section 4 (masked, decoder), appendix A.1, table 8 (all else; warm-up 40 of 800 epochs)",
+        headline="ImageNet fine-tuned 83.6, linear 68.0 (ViT-B, 1600 epochs)",
+        family="masked",
+        views=1,
+        optimiser="adamw",
+        rate=1.5e-4,
+        weight_decay=0.05,
+        betas=(0.9, 0.95),
+        colour=False,
+    )
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        *,
+        classes: int = 0,
+        images: int = 0,
+        masked: float = 0.75,  # share of the patches that are hidden, figure 5
+        width: int = 128,  # of the decoder; 512 in the paper (section 4.1), for ViT-L of 1024
+        depth: int = 4,  # blocks of the decoder; 8 in the paper, where ViT-L has 24
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.decoder = Decoder(transformer_of(backbone.network, "mae"), width, depth)
+        self.shown = shown_of(self.decoder.patches, masked)
+
+    def forward(self, views: Views) -> Terms:
+        return {name: loss.mean() for name, loss in self.losses(views).items()}
+
+    def losses(self, views: Views) -> dict[str, Tensor]:
+        """The terms of each image, (B,)."""
+        images = views.crops[0]  # (B, C, S, S)
+        visible = visible_by(views.luck, self.decoder.patches, self.shown).to(images.device)  # (B, V)
+        predicted = self.decoder(encode(self.backbone.network, images, visible), visible)  # (B, N, K)
+        wanted = standardised(patchify(images, self.decoder.patch))  # (B, N, K)
+        return {"pixels": reconstruction(predicted, wanted, visible)}
