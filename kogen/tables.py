@@ -41,6 +41,35 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("feature_std", pa.float64()),  # of L2-normalised features, times sqrt(D): 1 is spread, 0 collapsed
         ]
     ),
+    "surface": pa.schema(
+        [
+            ("run", pa.string()),
+            ("model", pa.string()),
+            ("objective", pa.string()),  # own: the loss it was trained with | probe
+            ("direction", pa.string()),  # random | trajectory | between | sharpest
+            ("plane", pa.int64()),
+            ("alpha", pa.float64()),
+            ("beta", pa.float64()),
+            ("level", pa.int64()),  # 0: the coarse grid, each further one lies on its halves
+            ("loss", pa.float64()),  # null: computed, and not finite
+            ("loss_se", pa.float64()),  # over units; null for one unit
+            ("images", pa.int64()),
+            ("units", pa.int64()),  # what has a loss of its own: images, or batches where a loss couples them
+            ("parts", pa.list_(pa.float64())),  # mean loss of each of up to 8 equal parts of the units
+        ]
+    ),
+    "geometry": pa.schema(
+        [
+            ("model", pa.string()),
+            ("objective", pa.string()),
+            ("metric", pa.string()),
+            ("value", pa.float64()),
+            ("lo", pa.float64()),  # 95 %, over planes, images and runs; null for one plane
+            ("hi", pa.float64()),
+            ("planes", pa.int64()),
+            ("images", pa.int64()),
+        ]
+    ),
 }
 
 

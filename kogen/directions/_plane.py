@@ -1,0 +1,57 @@
+"""A plane through the weights of a model: two directions, and what was decided about them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+Params = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Plane:
+    """Two directions, each a tensor for each name that moves; facts are plain values and say how they were made."""
+
+    first: Params  # along alpha
+    second: Params  # along beta
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def directions(self) -> tuple[Params, Params]:
+        """What `landscape.surface` walks along."""
+        return self.first, self.second
+
+
+def dot(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> float:
+    """Inner product over the names both have, in float64."""
+    return sum(float((first[name].double() * second[name].double()).sum()) for name in first if name in second)
+
+
+def cosine(first: Params, second: Params) -> float:
+    """Cosine of the angle between two directions; 0 where one has no length."""
+    lengths = dot(first, first) * dot(second, second)
+    return dot(first, second) / lengths**0.5 if lengths > 0 else 0.0
+
+
+def matching(at: Mapping[str, Tensor], other: Mapping[str, Tensor], what: str) -> None:
+    """ValueError unless `other` has every tensor of `at`, in its shape."""
+    odd = [name for name in at if name not in other or other[name].shape != at[name].shape]
+    if odd:
+        came = tuple(other[odd[0]].shape) if odd[0] in other else "nothing"
+        raise ValueError(
+            f"{what} does not fit: {len(odd)} of {len(at)} tensors differ, first {odd[0]!r}, wanted "
+            f"{tuple(at[odd[0]].shape)}, came {came}; give weights of the same architecture"
+        )
+
+
+def flat(params: Mapping[str, Tensor], names: list[str]) -> Tensor:
+    """The tensors of these names as one vector (P,), float64, on the CPU."""
+    return torch.cat([params[name].detach().cpu().double().flatten() for name in names])
+
+
+def shaped(vector: Tensor, at: Mapping[str, Tensor], names: list[str]) -> Params:
+    """A vector (P,) cut into tensors like those of `at`."""
+    parts = vector.split([at[name].numel() for name in names])
+    return {name: part.view(at[name].shape).to(at[name]) for name, part in zip(names, parts, strict=True)}

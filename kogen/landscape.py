@@ -1,0 +1,249 @@
+"""The landscape: `surface(loss, at, directions)` evaluates a loss on a plane through weights, purely and resumably."""
+
+import copy
+import json
+import math
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from kogen.planes import SQUARE, Span, wanted
+from kogen.shelf import hint
+from kogen.tables import read_json, write_json
+from kogen.threads import serial_threads
+
+Params = dict[str, Tensor]
+Loss = Callable[[Params], Tensor]
+"""Parameters to the losses of fixed units, (U,): images, or batches where a loss couples its images."""
+
+PARTS = 8  # of the units, whose mean losses are kept apart: what error bars over images are made from
+PATIENCE = 5.0  # seconds without news after which a process takes over points that others have not brought
+
+
+class Walk:
+    """A point that moves along directions: one flat buffer, of which every parameter is a view in its own layout."""
+
+    def __init__(self, at: Params, directions: Sequence[Params]) -> None:
+        names = list(dict.fromkeys(name for direction in directions for name in direction))
+        check(at, directions, names)
+        self.origin = laid_out([at[name] for name in names], names, at)
+        self.steps = [
+            laid_out([direction.get(name, torch.zeros_like(at[name])) for name in names], names, at)
+            for direction in directions
+        ]
+        self.flat = self.origin.clone()  # (P,)
+        self.params = views(self.flat, names, at)
+
+    def to(self, *place: float) -> Params:
+        """The parameters at these coordinates, in the same memory as before."""
+        torch.add(self.origin, self.steps[0], alpha=place[0], out=self.flat)
+        for step, length in zip(self.steps[1:], place[1:], strict=True):
+            self.flat.add_(step, alpha=length)
+        return self.params
+
+
+def check(at: Params, directions: Sequence[Params], names: list[str]) -> None:
+    """ValueError unless there are one or two directions, each of them of tensors that `at` has."""
+    if len(directions) not in (1, 2) or not names:
+        raise ValueError(f"{len(directions)} directions with {len(names)} tensors came: give one or two that move some")
+    for name in names:
+        if name not in at:
+            raise ValueError(f"a direction moves {name!r}, which is no parameter here: {hint(name, list(at))}")
+        odd = [d[name] for d in directions if name in d and d[name].shape != at[name].shape]
+        if odd:
+            raise ValueError(
+                f"a direction has {tuple(odd[0].shape)} for {name!r}, wanted {tuple(at[name].shape)}: "
+                "make it from weights of the same architecture"
+            )
+
+
+def views(flat: Tensor, names: list[str], at: Params) -> Params:
+    """Parts of a flat tensor as parameters, each with the shape and the memory layout of that in `at`."""
+    parts, start = {}, 0
+    for name in names:
+        like = at[name]
+        strides = torch.empty_like(like).stride()  # dense, whatever the original is a part of
+        parts[name] = flat.as_strided(like.shape, strides, start)
+        start += like.numel()
+    return parts
+
+
+def laid_out(tensors: list[Tensor], names: list[str], at: Params) -> Tensor:
+    """The tensors in one flat buffer (P,), each in the layout of its parameter."""
+    kinds = {(tensor.dtype, tensor.device) for tensor in (at[name] for name in names)}
+    if len(kinds) > 1:
+        raise ValueError(
+            f"the parameters are of several kinds, {sorted(map(str, kinds))}: give them one type and device"
+        )
+    dtype, device = kinds.pop()
+    flat = torch.zeros(sum(at[name].numel() for name in names), dtype=dtype, device=device)
+    with torch.no_grad():
+        for (_, place), tensor in zip(views(flat, names, at).items(), tensors, strict=True):
+            place.copy_(tensor)
+    return flat
+
+
+def surface(
+    loss: Loss,
+    at: Params,
+    directions: Sequence[Params],
+    steps: int | tuple[int, int] = 9,
+    *,
+    levels: int = 3,
+    span: Span = SQUARE,
+    tolerance: float = 0.01,
+    folder: Path | None = None,
+    facts: dict[str, Any] | None = None,
+    workers: int = 1,
+    share: tuple[int, int] = (0, 1),
+    tell: Callable[[int, int], None] = lambda done, of: None,
+) -> pd.DataFrame:
+    """The loss on a grid around `at`: alpha, beta, level, loss, loss_se, units, parts; one row a point, in order.
+
+    `loss` is called under inference mode with the parameters that move and returns the losses of its units, (U,); where
+    their mean is not finite, loss is nan. `steps` (odd): points along alpha and beta over `span` at level 0; level 1
+    halves the grid, each further level halves it where level before changed the spline by more than `tolerance` times
+    the range (9 -> 17 -> 33). One direction gives a profile. Nothing of a model, its gradients, its mode or any random
+    state changes. `parts` are the mean losses of eighths of the units, see statistics/geometry.
+
+    `folder`: every point is written down as soon as it is known and never computed again; `facts` say what the points
+    belong to, and a folder of other facts is refused (ValueError). `workers`: threads, each with one thread of its own
+    and a copy of the loss. `share` (number, of): processes that share the points through `folder`. The values are the
+    same, bit for bit, however the points are shared out. `tell(done, of)` is called after each point of a level.
+    """
+    counts = (steps, steps) if isinstance(steps, int) else steps
+    if len(directions) == 1:
+        counts, span = (counts[0], 1), (span[0], (0.0, 0.0))
+    if levels < 1 or min(counts) < 1 or max(counts) < 3:
+        raise ValueError(f"steps={steps}, levels={levels} came: give 3 steps or more along an axis, 1 level or more")
+    if share[1] > 1 and folder is None:
+        raise ValueError("several processes share points through a folder: give one that all of them see")
+    store, rows = Store(folder, facts or {}, share), pd.DataFrame()
+    walkers = [(Walk(at, directions), copy.deepcopy(loss) if number else loss) for number in range(max(workers, 1))]
+    for level in range(levels):
+        places = [(a, b) for a, b in wanted(rows, counts, level, span, tolerance).tolist()]
+        if not places:
+            break
+        evaluate(walkers, places, len(directions), store, tell)
+        table = [{"alpha": a, "beta": b, "level": level, **store.known[a, b]} for a, b in places]
+        rows = pd.concat([rows, pd.DataFrame(table)], ignore_index=True)
+    return rows
+
+
+def evaluate(
+    walkers: list[tuple[Walk, Loss]], places: list["Place"], axes: int, store: "Store", tell: Callable[[int, int], None]
+) -> None:
+    """See to it that the store knows every place: compute our share, then what others have not brought in time."""
+    lock, done = threading.Lock(), sum(place in store.known for place in places)
+
+    def work(walker: tuple[Walk, Loss], mine: Iterator[Place]) -> None:
+        nonlocal done
+        walk, loss = walker
+        while True:
+            with lock:
+                place = next(mine, None)
+            if place is None:
+                return
+            found = look(loss, walk.to(*place[:axes]))
+            with lock:
+                store.add(place, found)
+                done += 1
+                tell(done, len(places))
+
+    due = store.due(places)
+    while due:
+        mine = iter(due)
+        if len(walkers) == 1:
+            work(walkers[0], mine)
+        else:
+            with serial_threads(len(walkers)) as pool:
+                list(pool.map(work, walkers, [mine] * len(walkers)))
+        due = store.wait(places)
+
+
+@torch.inference_mode()
+def look(loss: Loss, params: Params) -> dict[str, Any]:
+    """What a point's record says: mean and standard error over units, how many, and the means of parts of them."""
+    units = loss(params).double().cpu().numpy()  # (U,)
+    parts = [part.mean() for part in np.array_split(units, min(PARTS, len(units)))]
+    error = units.std(ddof=1) / math.sqrt(len(units)) if len(units) > 1 else math.nan
+    mean = float(units.mean())
+    if not math.isfinite(mean):
+        mean, error, parts = math.nan, math.nan, [math.nan] * len(parts)
+    return {"loss": mean, "loss_se": float(error), "units": len(units), "parts": [float(part) for part in parts]}
+
+
+Place = tuple[float, float]
+
+
+class Store:
+    """The points of one plane that are known: in memory, and in a folder where one is given.
+
+    Each process appends to a file of its own, a line a point, which is whole or, if the process was killed while it
+    wrote, has no end and is not read: a kill costs the point under way and nothing else.
+    """
+
+    def __init__(self, folder: Path | None, facts: dict[str, Any], share: tuple[int, int] = (0, 1)) -> None:
+        self.folder, self.number, self.of = folder, *share
+        self.known: dict[Place, dict[str, Any]] = {}
+        self.file = None
+        if folder is None:
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        about = folder / "facts.json"
+        facts = json.loads(json.dumps(facts))
+        if not about.exists() and not any(folder.glob("points-*.jsonl")):
+            write_json(about, facts)
+        was = read_json(about)
+        if was != facts:
+            odd = sorted(key for key in was.keys() | facts.keys() if was.get(key) != facts.get(key))
+            raise ValueError(
+                f"{folder} holds points of another surface (it differs in {', '.join(odd)}): choose another folder, "
+                "or delete it"
+            )
+        self.read()
+        path = folder / f"points-{self.number}.jsonl"
+        self.file = open(path, "ab", buffering=0)  # noqa: SIM115  # as long as the store lives
+        whole = path.read_bytes().rpartition(b"\n")
+        if whole[2]:  # what a kill left half written
+            os.truncate(path, len(whole[0]) + len(whole[1]))
+
+    def add(self, place: Place, record: dict[str, Any]) -> None:
+        """Keep a point; on disk before this returns."""
+        self.known[place] = record
+        if self.file is not None:
+            line = json.dumps({"alpha": place[0], "beta": place[1], **record})  # floats as repr: every bit comes back
+            self.file.write(line.encode() + b"\n")
+
+    def read(self) -> None:
+        """Take in what all processes have written by now."""
+        for path in sorted(self.folder.glob("points-*.jsonl")) if self.folder else []:
+            for line in path.read_bytes().rpartition(b"\n")[0].splitlines():
+                record = json.loads(line)
+                self.known.setdefault((record.pop("alpha"), record.pop("beta")), record)
+
+    def due(self, places: list[Place]) -> list[Place]:
+        """What this process should compute: its share of the places that nobody has brought."""
+        return [place for place in places[self.number :: self.of] if place not in self.known]
+
+    def wait(self, places: list[Place]) -> list[Place]:
+        """Nothing once all places are known; else, when no news has come for a while, one that is missing."""
+        heard = time.monotonic()
+        while missing := [place for place in places if place not in self.known]:
+            before = len(self.known)
+            self.read()
+            if len(self.known) > before:
+                heard = time.monotonic()
+            elif time.monotonic() - heard > PATIENCE:
+                return missing[self.number % len(missing) :][:1]
+            else:
+                time.sleep(0.02)
+        return []

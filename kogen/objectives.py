@@ -1,0 +1,262 @@
+"""Objectives: what a landscape shows, a method's own loss or a linear probe's, as per-unit losses of frozen batches."""
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from kogen import distributed
+from kogen.features import Features
+from kogen.images import Images
+from kogen.method import Backbone, Views
+from kogen.probes import linear as probe
+from kogen.shelf import hint
+from kogen.views import Luck, View, render_all
+
+Params = dict[str, Tensor]
+BATCH_NORM = ("batch", "frozen", "interpolated")
+
+
+def frozen_batches(
+    images: Images,
+    views: Sequence[View],
+    *,
+    count: int = 2048,
+    batch: int = 64,
+    seed: int = 0,
+    progress: float = 1.0,
+    device: torch.device | str = "cpu",
+) -> list[Views]:
+    """Batches of fixed images under views that are drawn once: the same for every model, plane and point.
+
+    `count` of the images by a draw from `seed`, in whole batches only, since a loss that couples the images of a batch
+    is another loss for a shorter one. Luck is that of step 0, 1 ... of `seed`; `progress` is what methods are told.
+    Raises ValueError for fewer images than a batch.
+    """
+    order = np.random.default_rng([seed, 5]).permutation(len(images))[:count]
+    if len(order) < batch:
+        raise ValueError(f"{len(order)} images are fewer than a batch of {batch}: give more images, or a smaller batch")
+    made, tags = [], [str(number) for number in range(len(views))]
+    for step in range(len(order) // batch):
+        index = order[step * batch :][:batch]
+        luck = Luck(seed, step, batch)
+        pixels, aspect = images.read(index).to(device), torch.from_numpy(images.aspect[index])
+        crops = render_all(pixels, tuple(views), luck, tags=tags, aspect=aspect)
+        labels = torch.from_numpy(images.labels[index]).to(device)
+        made.append(Views(crops, labels, torch.from_numpy(index).to(device), luck, progress))
+    return made
+
+
+class Objective:
+    """Parameters to losses of units, (U,), on frozen batches; pure: the module is copied, the copy is in eval mode.
+
+    `module` is a method or a Probe. A unit is an image where the module has `losses(views)`, terms of (B,) each, and a
+    batch where it only has `forward`, whose loss may couple images. What does not move is constant: dropout is off,
+    queues and centres stand still, what a teacher says is computed once, here (`teach` where the method has it; else
+    the outputs of every part without moving parameters whose inputs stay the same, such as a prefix of frozen blocks).
+
+    `moves`: beginnings of the names that move. `batch_norm`: `frozen` takes the statistics of training as they are;
+    `batch` those of each frozen batch; `interpolated` lets them move as if they were parameters (between models).
+    Raises ValueError for no batches, nothing that moves, another `batch_norm`, and inside a torch.distributed group.
+    """
+
+    def __init__(
+        self, module: nn.Module, batches: Sequence[Views], *, moves: Sequence[str] = ("",), batch_norm: str = "frozen"
+    ) -> None:
+        if batch_norm not in BATCH_NORM:
+            raise ValueError(f"unknown batch_norm {batch_norm!r}: {hint(batch_norm, list(BATCH_NORM))}")
+        if not batches:
+            raise ValueError("an objective needs one frozen batch or more, none came: see frozen_batches")
+        if distributed.world() > 1:  # a method would gather over points that have nothing to do with each other
+            raise ValueError("an objective stands alone: share points through the store, without a process group")
+        self.batches, self.batch_norm = list(batches), batch_norm
+        self.each = Each(copy.deepcopy(module)).eval()
+        for name, parameter in self.each.module.named_parameters():
+            parameter.requires_grad_(parameter.requires_grad and name.startswith(tuple(moves)))
+        self.at: Params = {n: p.detach() for n, p in self.each.module.named_parameters() if p.requires_grad}
+        if not self.at:
+            raise ValueError(f"no parameter that trains begins with {' or '.join(map(repr, moves))}: nothing moves")
+        self.at |= statistics(self.each.module, batch_norm)
+        self.memory: dict[Any, tuple[tuple, Any]] = {}  # what constant parts answered, shared with copies
+        with torch.inference_mode(False), torch.no_grad():
+            self.taught = [self.each.teach(views) for views in self.batches]
+            self.constant = remember(self)
+            self.units = [len(self.batch(self.at, number)) for number in range(len(self))]
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __call__(self, params: Params) -> Tensor:
+        """Losses of all units, (U,), where `params` take the place of those of the same name in `at`."""
+        return torch.cat([self.batch(params, number) for number in range(len(self))])
+
+    def batch(self, params: Params, number: int) -> Tensor:
+        """Losses of the units of one batch, (u,)."""
+        for part in self.constant:
+            part.begin(number)
+        inner = {f"module.{name}": value for name, value in params.items()}
+        return functional_call(self.each, inner, (self.batches[number], self.taught[number]))
+
+    def closures(self) -> list[tuple[float, Callable[[Params], Tensor]]]:
+        """For each batch its number of images and its mean loss, a scalar with gradient: what curvature takes."""
+
+        def of(number: int) -> Callable[[Params], Tensor]:
+            return lambda params: self.batch(params, number).mean()
+
+        return [(float(len(views.labels)), of(number)) for number, views in enumerate(self.batches)]
+
+    def __deepcopy__(self, memo: dict) -> "Objective":
+        """A copy for another thread: the network is its own, batches and constants are shared."""
+        twin = copy.copy(self)
+        memo[id(self.memory)] = self.memory
+        twin.each, twin.constant = copy.deepcopy((self.each, self.constant), memo)
+        return twin
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What was decided, in plain values, for the record."""
+        images = sum(len(views.labels) for views in self.batches)
+        unit = "image" if sum(self.units) == images else "batch"
+        return {"images": images, "batch": len(self.batches[0].labels), "unit": unit, "batch_norm": self.batch_norm}
+
+
+class Each(nn.Module):
+    """Calls what a module offers: `losses` for each image (with what `teach` said), or `forward` for the batch."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module: Any = module
+
+    def forward(self, views: Views, taught: Any) -> Tensor:
+        """The sum of the terms of each unit, (u,)."""
+        if not hasattr(self.module, "losses"):
+            terms = self.module(views)
+        else:
+            terms = self.module.losses(views) if taught is None else self.module.losses(views, taught)
+        return torch.stack([value.float() for value in terms.values()]).sum(0).reshape(-1)
+
+    def teach(self, views: Views) -> Any:
+        """What the module's teacher says of a batch; None where it has none or hides it."""
+        return self.module.teach(views) if hasattr(self.module, "teach") else None
+
+
+def statistics(module: nn.Module, batch_norm: str) -> Params:
+    """The statistics of batch norms that move, after the policy; with `batch` they are taken out of the module."""
+    moving: Params = {}
+    for name, part in module.named_modules():
+        if not isinstance(part, _BatchNorm) or part.running_mean is None or part.running_var is None:
+            continue
+        if batch_norm == "batch":
+            part.running_mean = part.running_var = None  # in eval mode too a batch is then its own measure
+        elif batch_norm == "interpolated":
+            moving |= {f"{name}.running_mean": part.running_mean, f"{name}.running_var": part.running_var}
+    return moving
+
+
+class Constant:
+    """Stands before a module's forward and remembers what it answered: the same question is not computed twice."""
+
+    def __init__(self, name: str, forward: Callable, memory: dict) -> None:
+        self.name, self.compute, self.memory = name, forward, memory
+        self.batch, self.calls = 0, 0
+
+    def begin(self, batch: int) -> None:
+        """From now on questions are those of this batch, from the first."""
+        self.batch, self.calls = batch, 0
+
+    def __call__(self, *args: Any) -> Any:
+        key = (self.name, self.batch, self.calls)
+        self.calls += 1
+        if key not in self.memory:
+            self.memory[key] = (args, self.compute(*args))
+        asked, answer = self.memory[key]
+        return answer if len(asked) == len(args) and all(map(same, asked, args)) else self.compute(*args)
+
+
+def same(first: Any, second: Any) -> bool:
+    """Whether two arguments are the same thing, or tensors of the same values."""
+    if first is second:
+        return True
+    tensors = isinstance(first, Tensor) and isinstance(second, Tensor)
+    return tensors and first.shape == second.shape and torch.equal(first, second)
+
+
+def remember(objective: Objective) -> list[Constant]:
+    """Put a Constant before every outermost part that nothing moves and that a forward calls with tensors alone."""
+    module, inside, found = objective.each.module, [0], []
+
+    def enter(part: nn.Module, args: tuple, kwargs: dict) -> None:
+        if not inside[0] and not kwargs and args and all(isinstance(arg, Tensor) for arg in args):
+            found.append(part)
+        inside[0] += 1
+
+    def leave(part: nn.Module, args: Any, out: Any) -> None:
+        inside[0] -= 1
+
+    hooks = []
+    for name, part in list(module.named_modules())[1:]:
+        weights = any(True for _ in part.parameters())  # a part without any costs little
+        if weights and not any(moving.startswith(f"{name}.") for moving in objective.at):
+            hooks += [part.register_forward_pre_hook(enter, with_kwargs=True), part.register_forward_hook(leave)]
+    objective.constant = []
+    objective.batch(objective.at, 0)
+    for hook in hooks:
+        hook.remove()
+    names, made = {part: name for name, part in module.named_modules()}, []
+    for part in dict.fromkeys(found):
+        made.append(Constant(names[part], part.forward, objective.memory))
+        part.forward = made[-1]
+    return made
+
+
+class Probe(nn.Module):
+    """A backbone under a linear classifier, its loss the cross-entropy of each image; labels (B,) in [0, K).
+
+    Let the backbone move under the fixed classifier (`moves=("backbone",)`), or the classifier over fixed features
+    (`moves=("head",)`: they are then computed once), or both.
+    """
+
+    def __init__(self, backbone: Backbone, weight: np.ndarray, bias: np.ndarray) -> None:
+        super().__init__()
+        self.backbone, self.head = copy.deepcopy(backbone), nn.Linear(weight.shape[1], weight.shape[0])
+        with torch.no_grad():
+            self.head.weight.copy_(torch.from_numpy(weight))
+            self.head.bias.copy_(torch.from_numpy(bias))
+        self.requires_grad_(True)
+        self.to(next(backbone.parameters()).device)
+
+    def teach(self, views: Views) -> Tensor:
+        """The labels, (B,). Raises ValueError where one is not known."""
+        if (unknown := int((views.labels < 0).sum())) > 0:
+            raise ValueError(f"{unknown} of {len(views.labels)} images have no label: give labelled images to a probe")
+        return views.labels
+
+    def losses(self, views: Views, taught: Tensor) -> dict[str, Tensor]:
+        """The cross-entropy of each image, (B,)."""
+        logits = self.head(self.backbone(views.crops[0])).float()  # (B, K)
+        return {"cross_entropy": F.cross_entropy(logits, taught, reduction="none")}
+
+
+def probe_on(backbone: Backbone, train: Features, *, folds: int = 5, seed: int = 0, iterations: int = 300) -> Probe:
+    """The backbone under the classifier that the linear probe fits to its features, strength chosen as it does.
+
+    Raises ValueError where a class has no labelled image.
+    """
+    present = np.unique(train.labels)
+    if len(present) != len(train.classes) or len(present) < 2:
+        raise ValueError(
+            f"the probe saw {len(present)} of {len(train.classes)} classes, wanted all of 2 or more, and every label "
+            "known: give labelled images of every class"
+        )
+    path = sorted(probe.STRENGTHS, reverse=True)
+    right, loss, judged = probe.validate(train.values, train.labels, path, folds, seed, iterations)
+    best = max(range(len(path)), key=lambda i: (right[i], -loss[i])) if judged else len(path) // 2
+    found = probe.fit(train.values, train.labels, path[: best + 1], iterations)[-1]
+    weight = (found.coefficient * found.scale[:, None]).T  # (K, D)
+    return Probe(backbone, weight, found.bias - weight @ found.mean)

@@ -1,0 +1,236 @@
+"""A plane of losses in numbers: dyadic grids, a spline through the points with its error, what its shape measures."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.interpolate import RectBivariateSpline, make_interp_spline
+from scipy.ndimage import distance_transform_edt
+
+Span = tuple[tuple[float, float], tuple[float, float]]
+SQUARE: Span = ((-1.0, 1.0), (-1.0, 1.0))
+FINE = 201  # evaluations along an axis when an area is measured
+RAYS = 64  # directions in which a width is measured
+STRIDE = 0.005  # along a ray
+
+
+def axis(count: int, span: tuple[float, float]) -> np.ndarray:
+    """`count` equidistant places over a span, both ends included, (count,); its middle where there is one."""
+    low, high = span
+    return low + (high - low) * np.arange(count) / (count - 1) if count > 1 else np.array([(low + high) / 2])
+
+
+def halved(places: np.ndarray) -> np.ndarray:
+    """The axis with a place more between each two, (2 n - 1,); the old ones keep their bits."""
+    finer = np.repeat(places, 2)[:-1]
+    finer[1::2] = (places[:-1] + places[1:]) / 2
+    return finer
+
+
+class Sheet:
+    """A spline (cubic along each axis) through values on a grid; around a missing value it is missing too.
+
+    An axis of one place is constant, one of two or three has a spline of lower degree.
+    """
+
+    def __init__(self, alpha: np.ndarray, beta: np.ndarray, values: np.ndarray) -> None:
+        self.alpha, self.beta, self.values = alpha, beta, values  # (A,), (B,), (A, B), nan where unknown
+        self.known = np.isfinite(values)
+        if self.known.any() and not self.known.all():  # the spline needs some number; what it makes of it is not shown
+            nearest: Any = distance_transform_edt(~self.known, return_distances=False, return_indices=True)
+            values = values[tuple(nearest)]
+        self.spline = spline(alpha, beta, values) if self.known.any() else None
+
+    def __call__(self, alpha: np.ndarray, beta: np.ndarray) -> np.ndarray:
+        """Losses at pairs of places, each of any one shape, to the same shape; nan where they are not known."""
+        shape = np.broadcast_shapes(alpha.shape, beta.shape)
+        x, y = (np.broadcast_to(a, shape).ravel() for a in (alpha, beta))
+        if self.spline is None:
+            return np.full(shape, np.nan)
+        found = self.spline(x, y)
+        if not self.known.all():
+            found = np.where(cells_known(self.known, self.alpha, self.beta, x, y), found, np.nan)
+        return found.reshape(shape)
+
+    def on(self, alpha: np.ndarray, beta: np.ndarray) -> np.ndarray:
+        """Losses on a grid, (A,) and (B,) to (A, B)."""
+        return self(alpha[:, None], beta[None, :])
+
+
+def spline(alpha: np.ndarray, beta: np.ndarray, values: np.ndarray):
+    """The interpolating spline as a function of points (P,), (P,) to (P,)."""
+    degrees = min(3, len(alpha) - 1), min(3, len(beta) - 1)
+    if min(degrees) > 0:
+        both = RectBivariateSpline(alpha, beta, values, kx=degrees[0], ky=degrees[1], s=0)
+        return lambda x, y: both(x, y, grid=False)
+    if max(degrees) == 0:
+        return lambda x, y: np.full(x.shape, values[0, 0])
+    along = 0 if degrees[0] else 1
+    one = make_interp_spline((alpha, beta)[along], values.ravel(), k=degrees[along])
+    return lambda x, y: one((x, y)[along])
+
+
+def cells_known(known: np.ndarray, alpha: np.ndarray, beta: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Whether every corner with a weight of the cell around each point is known, (P,)."""
+    corners = []
+    for places, wanted in ((alpha, x), (beta, y)):
+        low = np.clip(np.searchsorted(places, wanted, side="right") - 1, 0, len(places) - 1)
+        exact = (places[low] == wanted) | (low == len(places) - 1)
+        corners.append((low, np.where(exact, low, low + 1)))
+    (left, right), (below, above) = corners
+    return known[left, below] & known[left, above] & known[right, below] & known[right, above]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A plane's losses, put together from the levels of its grid."""
+
+    sheet: Sheet  # through all that is known, on the finest grid
+    surplus: list[np.ndarray] = field(default_factory=list)  # of each level but the first, on its grid; nan: not new
+
+    @property
+    def error(self) -> float:
+        """How far the spline may be off, in units of the loss: the largest surplus of the last level that has one.
+
+        That is what the last refinement changed at its own new points; nan where there is one level alone.
+        """
+        return float(np.nanmax(np.abs(self.surplus[-1]))) if self.surplus and known(self.surplus[-1]) else np.nan
+
+
+def known(values: np.ndarray) -> bool:
+    """Whether any of the values is a number."""
+    return bool(np.isfinite(values).any())
+
+
+def fit(points: pd.DataFrame) -> Fit:
+    """The spline through the points of one plane: alpha, beta, level, loss (P rows).
+
+    Level 0 is a whole grid, every further level lies on the halved grid; where it was not computed, the spline of the
+    level before stands in. Raises ValueError where level 0 is not a whole grid.
+    """
+    place = {name: points[name].to_numpy(np.float64) for name in ("alpha", "beta", "loss")}
+    levels = points["level"].to_numpy()
+    alpha, beta = (np.unique(place[name][levels == 0]) for name in ("alpha", "beta"))
+    if not 0 < len(alpha) * len(beta) == (levels == 0).sum():
+        raise ValueError(
+            f"{(levels == 0).sum()} points of level 0 do not fill a grid of {len(alpha)} x {len(beta)}: the surface is "
+            "not finished; run the same command again"
+        )
+    values, surplus = placed(place, levels == 0, alpha, beta)[0], []
+    for level in range(1, int(levels.max()) + 1):
+        before = Sheet(alpha, beta, values)
+        alpha, beta = halved(alpha), halved(beta)
+        found, there = placed(place, levels <= level, alpha, beta)
+        guess = before.on(alpha, beta)
+        values = np.where(there, found, guess)
+        new = placed(place, levels == level, alpha, beta)[1]
+        surplus.append(np.where(new, found - guess, np.nan))
+    return Fit(Sheet(alpha, beta, values), surplus)
+
+
+def placed(
+    place: dict[str, np.ndarray], chosen: np.ndarray, alpha: np.ndarray, beta: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Chosen losses on the grid (A, B), nan elsewhere, and where a point was computed (A, B), be it a number or not."""
+    rows, columns = np.searchsorted(alpha, place["alpha"][chosen]), np.searchsorted(beta, place["beta"][chosen])
+    values, there = np.full((len(alpha), len(beta)), np.nan), np.zeros((len(alpha), len(beta)), bool)
+    losses = place["loss"][chosen]
+    values[rows, columns] = np.where(np.isfinite(losses), losses, np.nan)
+    there[rows, columns] = True
+    return values, there
+
+
+def wanted(points: pd.DataFrame, counts: tuple[int, int], level: int, span: Span, tolerance: float) -> np.ndarray:
+    """The points (P, 2) that a level adds: level 0 and 1 the whole grid, further ones where the last surplus is large.
+
+    Large is above `tolerance` times the range of the losses; a new point is wanted within a step of such a place.
+    """
+    alpha, beta = (axis(count, one) for count, one in zip(counts, span, strict=True))
+    old = np.zeros((len(alpha), len(beta)), bool)
+    for _ in range(level):
+        alpha, beta, old = halved(alpha), halved(beta), spread(old | True)
+    near = np.ones(old.shape, bool)
+    if level > 1:
+        found = fit(points)
+        rough = np.abs(found.surplus[-1]) > tolerance * extent(found.sheet)  # nan is not
+        near = around(spread(rough), 2)
+    rows, columns = np.nonzero(near & ~old)
+    return np.stack([alpha[rows], beta[columns]], axis=1)
+
+
+def spread(marks: np.ndarray) -> np.ndarray:
+    """Marks of a grid at their places on the halved grid, (A, B) to (2 A - 1, 2 B - 1)."""
+    finer = np.zeros((2 * marks.shape[0] - 1, 2 * marks.shape[1] - 1), bool)
+    finer[::2, ::2] = marks
+    return finer
+
+
+def around(marks: np.ndarray, steps: int) -> np.ndarray:
+    """Marks and all places within so many steps of one, diagonally too."""
+    padded = np.pad(marks, steps)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (2 * steps + 1, 2 * steps + 1))
+    return np.asarray(windows.any(axis=(2, 3)))
+
+
+def extent(sheet: Sheet) -> float:
+    """Largest minus smallest known value on the grid; nan where none is."""
+    return float(np.nanmax(sheet.values) - np.nanmin(sheet.values)) if sheet.known.any() else np.nan
+
+
+def numbers(
+    sheet: Sheet, *, share: float = 0.1, scale: float = 0.125, tolerance: float = 0.01, fine: int = FINE
+) -> dict[str, float]:
+    """What the shape of a plane measures; nan where its centre is not known.
+
+    range: largest minus smallest loss. width: mean distance from the centre, over all directions, at which the loss has
+    risen by `share` of the range, at most 1. basin: share of the plane whose loss lies at most that much above the
+    centre's. convex: share (of where it can be asked) on which the 2x2 matrix of second differences over `scale` has no
+    eigenvalue below -`tolerance` times the range: small dents are forgiven. What is not known counts as outside.
+    """
+    origin = float(sheet(np.zeros(1), np.zeros(1))[0])
+    if not np.isfinite(origin):
+        return dict.fromkeys(("range", "width", "basin", "convex"), np.nan)
+    height = extent(sheet)
+    grain = 1e-9 * max(1.0, abs(origin))  # a constant surface is flat, whatever its spline rounds to
+    level = origin + share * height + grain
+    span = [(float(places[0]), float(places[-1])) for places in (sheet.alpha, sheet.beta)]
+    alpha, beta = (axis(fine if high > low else 1, (low, high)) for low, high in span)
+    with np.errstate(invalid="ignore"):
+        basin = float((sheet.on(alpha, beta) <= level).mean())
+        convex = bends(sheet, span, scale, -tolerance * height - grain / scale**2, fine)
+    return {"range": height, "width": width(sheet, span, level), "basin": basin, "convex": convex}
+
+
+def width(sheet: Sheet, span: list[tuple[float, float]], level: float) -> float:
+    """Mean distance from the centre, over rays, at which the loss first passes a level, or the plane or 1 ends."""
+    flat = [high == low for low, high in span]
+    turns = np.arange(RAYS) * 2 * np.pi / RAYS if not any(flat) else np.array([0, np.pi]) + (np.pi / 2) * flat[0]
+    ray = np.stack([np.cos(turns), np.sin(turns)]) * ~np.array(flat)[:, None]  # (2, R)
+    steps = np.arange(0, 1 + STRIDE / 2, STRIDE)  # (T,)
+    places = steps[:, None] * ray[:, None, :]  # (2, T, R)
+    edges = np.array(span)[:, :, None, None]  # (2, 2, 1, 1)
+    inside = np.all((places >= edges[:, 0] - 1e-9) & (places <= edges[:, 1] + 1e-9), axis=0)  # (T, R)
+    losses = sheet(places[0], places[1])  # (T, R)
+    low = np.asarray(inside & (losses <= level))
+    last = np.where(low.all(axis=0), len(steps), np.argmin(low, axis=0)) - 1  # (R,) the last step before it rises
+    after, rays = np.minimum(last + 1, len(steps) - 1), np.arange(low.shape[1])
+    here, there = losses[last, rays], losses[after, rays]
+    crossed = (after > last) & inside[after, rays] & np.isfinite(there)
+    part = np.divide(level - here, there - here, out=np.zeros_like(here), where=crossed & (there > here))
+    return float((steps[last] + STRIDE * part).mean())
+
+
+def bends(sheet: Sheet, span: list[tuple[float, float]], scale: float, least: float, fine: int) -> float:
+    """Share of the plane, `scale` inside its edges, where no second difference bends down by more than `least`."""
+    steps = [scale if high > low else 0.0 for low, high in span]
+    inner = [(low + h, high - h) for (low, high), h in zip(span, steps, strict=True)]
+    if any(high < low for low, high in inner):
+        return np.nan
+    x, y = (axis(fine if high > low else 1, (low, high)) for low, high in inner)
+    at = lambda i, j: sheet.on(x + i * steps[0], y + j * steps[1])  # noqa: E731
+    middle = at(0, 0)
+    xx, yy = at(1, 0) - 2 * middle + at(-1, 0), at(0, 1) - 2 * middle + at(0, -1)
+    xy = (at(1, 1) - at(1, -1) - at(-1, 1) + at(-1, -1)) / 4
+    smallest = (xx + yy) / 2 - np.hypot((xx - yy) / 2, xy)  # along an axis of one place nothing bends: 0
+    return float((smallest / scale**2 >= least).mean())
