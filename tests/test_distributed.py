@@ -49,9 +49,15 @@ def test_weights_and_state_after_training_are_those_of_one_process(trained, meth
     assert one.keys() == two.keys()
     for key, value in one.items():  # four steps of float32 apart: in float64 they agree to 1e-10
         if value.is_floating_point():
-            assert torch.allclose(value, two[key], rtol=5e-3, atol=5e-3 * max(value.abs().max().item(), 1e-3)), key
+            mine, theirs = felt(key, value), felt(key, two[key])
+            assert torch.allclose(mine, theirs, rtol=5e-3, atol=5e-3 * max(value.abs().max().item(), 1e-3)), key
         else:
             assert torch.equal(value, two[key]), key
+
+
+def felt(key: str, value: torch.Tensor) -> torch.Tensor:
+    """The value without the biases of a ViT's keys: softmax does not feel them, and AdamW makes steps of rounding."""
+    return value.unflatten(0, (3, -1))[[0, 2]] if key.endswith("attn.qkv.bias") else value
 
 
 def test_alone_everything_is_as_it_was():
