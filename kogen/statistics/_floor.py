@@ -1,0 +1,57 @@
+"""The noise floor of transfer: what finite test sets alone would do to pairs whose true order is the same."""
+
+import math
+
+import numpy as np
+
+PAIRS, SIMULATIONS, MODELS = 2_000_000, 2_000, 300  # the work of one floor: pairs in all, repetitions, models in each
+
+
+def floor(
+    source: np.ndarray,
+    target: np.ndarray,
+    noise: tuple[np.ndarray, np.ndarray],
+    steps: tuple[float, float],
+    edges: np.ndarray,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Simulated pairs (bins,) and transfers among them (bins,; ties count half) by the observed gap on the source.
+
+    source, target (k,) in points; noise: draws (R, k) of each set's error; steps: the grid of scores, 0 if none.
+    The true scores of each set are the observed ones, drawn in to the spread that noise leaves (Louis 1984, JASA 79);
+    the target's are dealt out in the order of the source's; both then meet noise of their own.
+    """
+    true = np.sort(drawn_in(target, noise[1]))
+    order = np.argsort(source, kind="stable")
+    same = np.empty(len(source))
+    same[order] = true
+    mine, k = drawn_in(source, noise[0]), len(source)
+    size = min(k, MODELS)
+    i, j = np.triu_indices(size, 1)
+    count, won = np.zeros((2, len(edges) - 1))
+    for _ in range(min(SIMULATIONS, math.ceil(PAIRS / len(i)))):
+        some = rng.choice(k, size, replace=False) if size < k else np.arange(k)
+        first = observed(mine, noise[0], steps[0], some, rng)
+        second = observed(same, noise[1], steps[1], some, rng)
+        gap, other = first[i] - first[j], second[i] - second[j]
+        kept = gap != 0
+        gap, other = gap[kept], np.sign(other[kept])
+        bins = np.searchsorted(edges, np.abs(gap)) - 1
+        won += np.bincount(bins, weights=0.5 + 0.5 * other * np.sign(gap), minlength=len(won))
+        count += np.bincount(bins, minlength=len(won))
+    return count, won
+
+
+def drawn_in(values: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Scores (k,) moved towards their mean until noise added to them gives back the spread that was observed."""
+    middle, spread = values.mean(), values.var(ddof=1)
+    own = noise.var(axis=1, ddof=1).mean()  # what models share in an error parts no pair
+    return middle + np.sqrt(max(1 - own / spread, 0.0) if spread > 0 else 0.0) * (values - middle)
+
+
+def observed(
+    true: np.ndarray, noise: np.ndarray, step: float, some: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """One draw of the scores of some models, on the grid that a finite number of items allows."""
+    score = np.clip(true[some] + noise[rng.integers(len(noise)), some], 0, 100)
+    return np.round(np.round(score / step) * step if step > 0 else score, 9)

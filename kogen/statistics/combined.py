@@ -1,0 +1,84 @@
+"""Combined: the weighted mean over sets of paired differences to the leader, with items resampled within sets."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+from scipy.stats import t as student
+
+from kogen.statistics._bootstrap import resampled
+from kogen.statistics._sheet import Sheet, sheets
+from kogen.statistics.unified import shares
+
+__all__ = ["combined"]
+
+COLUMNS = ["first", "second", "difference", "lo", "hi", "lottery"]
+
+
+def combined(
+    predictions: pd.DataFrame, *, weights: Mapping[str, float] | None = None, draws: int = 2000, seed: int = 0
+) -> pd.DataFrame:
+    """The model with the best weighted mean accuracy against each other one, over all sets together.
+
+    Input: predictions of one protocol; `weights` of the sets (equal unless given, sets not named weigh 0).
+    Output: first (the leader), second, difference, lo, hi (95 %) in points, lottery (0-1: the probability that the
+    leader would not win fresh samples of the same size); models that lack a set are left out; no rows for one model.
+    Definition: difference = sum of weight * (accuracy of first - of second). Its variance from images is that over
+    bootstraps of whole clusters within each set; from luck of training that of the weighted mean over a model's runs,
+    less what single items explain; the squares of the half-widths are added (Howe 1974, JASA 69), as in `paired`.
+    Assumes: sets of different images. A run is one training on every set, so that its luck is shared by the sets.
+    Source: stratified bootstrap, Efron and Tibshirani (1993), chapter 8.
+    Raises ValueError for bad weights and for tables that are incomplete or contradict themselves.
+    """
+    found = list(sheets(predictions))
+    weight = shares([sheet.dataset for sheet in found], weights)
+    pairs = [(share, sheet) for share, sheet in zip(weight, found, strict=True) if share > 0]
+    shared = set.intersection(*(set(sheet.models) for _, sheet in pairs))
+    models = [model for model in pairs[0][1].models if model in shared]
+    if len(models) < 2:
+        return pd.DataFrame(columns=COLUMNS)
+    value, moved = np.zeros(len(models)), np.zeros((draws, len(models)))
+    for share, sheet in pairs:
+        places = [sheet.models.index(model) for model in models]
+        value += share * sheet.accuracy[places]
+        moved += share * resampled(sheet, draws, seed)[:, places]
+    luck, df = training(predictions, pairs, models)
+    return against(models, value, moved, luck, df)
+
+
+def training(
+    predictions: pd.DataFrame, pairs: list[tuple[float, Sheet]], models: list[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Variance (m,) of each model's weighted mean from luck of training, and its degrees of freedom; 0 for one run."""
+    keys = ["model", "seed", "dataset"]
+    weight = {sheet.dataset: share for share, sheet in pairs}
+    means: Any = predictions.groupby(keys, observed=True, sort=True, as_index=False)["correct"].mean()
+    means["part"] = means["correct"] * np.array([weight.get(str(name), np.nan) for name in means["dataset"]])
+    total = {str(model): part.groupby("seed")["part"].sum() for model, part in means.groupby("model", observed=True)}
+    luck, df = np.zeros(len(models)), np.ones(len(models))
+    for place, model in enumerate(models):
+        parts = [(share, sheet, sheet.models.index(model)) for share, sheet in pairs]
+        runs = min(int(sheet.runs[i]) for _, sheet, i in parts)
+        if runs > 1:
+            each = np.unique(np.round(np.asarray(total[model]), 12))  # a copied run is the same training
+            noise = sum(share**2 * sheet.noise[i] for share, sheet, i in parts)
+            own = each.var(ddof=1) if len(each) > 1 else 0.0
+            luck[place], df[place] = max(own - noise, 0) * max(sheet.share[i] for _, sheet, i in parts), runs - 1
+    return luck, df
+
+
+def against(models: list[str], value: np.ndarray, moved: np.ndarray, luck: np.ndarray, df: np.ndarray) -> pd.DataFrame:
+    """The leader's row against each other model, best opponent first."""
+    order = np.lexsort((np.array(models), -np.round(value, 12)))
+    best, others = order[0], order[1:]
+    apart = value[best] - value[others]
+    items = (moved[:, [best]] - moved[:, others]).std(axis=0, ddof=1)
+    seeds = student.isf(0.025, df[best]) ** 2 * luck[best] + student.isf(0.025, df[others]) ** 2 * luck[others]
+    half = np.sqrt(norm.isf(0.025) ** 2 * items**2 + seeds)
+    error = np.sqrt(items**2 + luck[best] + luck[others])
+    score = np.divide(apart, error, out=np.where(apart > 0, np.inf, 0.0), where=error > 1e-12)
+    names = np.array(models, dtype=object)
+    columns = {"first": names[best], "second": names[others], "difference": 100 * apart}
+    return pd.DataFrame(columns | {"lo": 100 * (apart - half), "hi": 100 * (apart + half), "lottery": norm.sf(score)})

@@ -1,0 +1,68 @@
+"""Effective robustness: does a model do better on a shifted set than its accuracy on the source lets expect."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit
+
+from kogen.statistics._grid import Grid, grid
+
+__all__ = ["robustness"]
+
+COLUMNS = ["model", "source", "target", "expected", "observed", "effective"]
+FEWEST = 3  # models that a line is fitted to
+
+
+def robustness(
+    scores: pd.DataFrame,
+    *,
+    source: str,
+    targets: Sequence[str] | None = None,
+    baseline: Sequence[str] | None = None,
+    counterpart: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
+    """Accuracy on each target, expected from the source and observed, and the difference.
+
+    Input: scores (model, dataset, score[, n]) in points; `baseline`, the models the line is fitted to (all unless
+    given); `counterpart`, the source of a target that has one of its own, as ImageNet-A has the same classes of val.
+    Output: model, source, target, expected, observed, effective (observed - expected); points; expected and effective
+    null where fewer than 3 baseline models were measured on both sets or all of them tie on the source.
+    Definition: least squares of logit((right + 1/2) / (n + 1)) on the target on the same of the source (10,000 items
+    where n is unknown); expected is the line at the model's own source accuracy.
+    Source: Taori et al. (2020, NeurIPS), Recht et al. (2019, ICML); axes: Miller et al. (2021, ICML).
+    Assumes: the baseline lies about one line in logit axes. Fitted to all models, the residuals sum to about 0.
+    Raises ValueError for unknown models and sets.
+    """
+    table, pairs = grid(scores), dict(counterpart or {})
+    unknown = [model for model in baseline or () if model not in table.models]
+    if unknown:
+        raise ValueError(f"the baseline names {unknown[0]!r}, which is no model of the table")
+    for name in (*pairs, *pairs.values()):
+        table.column(name)
+    chosen = [name for name in table.targets(source, targets) if targets is not None or name not in pairs.values()]
+    place = {model: i for i, model in enumerate(table.models)}
+    base = np.array([place[model] for model in baseline]) if baseline is not None else np.arange(len(place))
+    found = [rows(table, pairs.get(target, source), target, base) for target in chosen]
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=COLUMNS)
+
+
+def rows(table: Grid, source: str, target: str, base: np.ndarray) -> pd.DataFrame:
+    """The rows of one target."""
+    logits, both = table.logits(), table.both(source, target)
+    one, two = logits[:, table.column(source)], logits[:, table.column(target)]
+    fitted = line(one, two, base[np.isin(base, both)])
+    observed = table.values[both, table.column(target)]
+    expected = 100 * expit(fitted[0] + fitted[1] * one[both])
+    names = np.array(table.models, dtype=object)[both]
+    columns = {"model": names, "source": source, "target": target, "expected": expected, "observed": observed}
+    return pd.DataFrame(columns | {"effective": observed - expected}, columns=COLUMNS)
+
+
+def line(x: np.ndarray, y: np.ndarray, base: np.ndarray) -> tuple[float, float]:
+    """Intercept and slope of least squares over the baseline; nan from too few models or models that all tie."""
+    if len(base) < FEWEST or np.ptp(x[base]) < 1e-9:
+        return np.nan, np.nan
+    apart = x[base] - x[base].mean()
+    slope = float(apart @ y[base] / (apart @ apart))
+    return float(y[base].mean() - slope * x[base].mean()), slope

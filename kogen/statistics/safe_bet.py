@@ -1,0 +1,90 @@
+"""The safe bet: the model best on average, the one that loses least anywhere, the one most surely near the top."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from kogen.statistics._grid import Grid, grid
+from kogen.statistics._noise import Noise, noise_on
+from kogen.statistics.unified import shares
+
+__all__ = ["safe_bet"]
+
+COLUMNS = ["pick", "model", "expected", "max_regret", "worst_set", "near_best", "price"]
+
+
+def safe_bet(
+    scores: pd.DataFrame,
+    *,
+    margin: float = 0.5,
+    weights: Mapping[str, float] | None = None,
+    noise: Noise | None = None,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Three picks among the models that were measured on every set that counts, each with the evidence of all three.
+
+    Input: scores (model, dataset, score[, n]) in points; `margin` in points; `weights` of the sets; `noise`, draws of
+    the error of the scores where the items are known.
+    Output: pick (expected, regret, near), model, expected (weighted mean, points), max_regret (points), worst_set
+    (where that is), near_best (0-1), price (points of the best expected score that this pick gives up); no rows where no model
+    was measured everywhere; `near` has a row only where the items, or their number, are known for every set.
+    Definition: expected: highest weighted mean; regret: smallest largest loss to the best model of a set (minimax);
+    near: highest probability, over draws of the scores' noise, of being within the margin of the best on every set at
+    once. Equals go to the higher expected, then to the smaller regret, then by name. Sets of weight 0 do not count.
+    Source: Savage (1951, JASA 46) for minimax regret. Assumes: as `transfer`'s noise; the scores are the best guess of
+    the true ones, so the best of many close models is flattered (see `optimism`).
+    Raises ValueError for a negative margin and bad weights.
+    """
+    if not margin >= 0:
+        raise ValueError(f"margin must be 0 or more points, came {margin}: give the smallest difference worth money")
+    table = grid(scores)
+    weight = shares(table.datasets, weights)
+    used = np.flatnonzero(weight > 0)
+    whole = table.both(*(table.datasets[place] for place in used))
+    if not len(whole):
+        return pd.DataFrame(columns=COLUMNS)
+    values = table.values[np.ix_(whole, used)]  # (m, S)
+    expected = values @ weight[used]
+    loss = values.max(axis=0) - values
+    regret = loss.max(axis=1)
+    near = nearness(table, whole, used, margin, noise, seed)
+    names = np.array(table.models, dtype=object)[whole]
+    found = []
+    for pick, goal in (("expected", -expected), ("regret", regret), ("near", None if near is None else -near)):
+        if goal is None:
+            continue
+        at = np.lexsort([names.astype(str), np.round(regret, 9), -np.round(expected, 9), np.round(goal, 9)])[0]
+        row = {"pick": pick, "model": names[at], "expected": expected[at], "max_regret": regret[at]}
+        row |= {"worst_set": table.datasets[used[loss[at].argmax()]], "near_best": None if near is None else near[at]}
+        found.append(row | {"price": expected.max() - expected[at]})
+    return pd.DataFrame(found, columns=COLUMNS).astype({"near_best": "float64"})
+
+
+def nearness(
+    table: Grid, whole: np.ndarray, used: np.ndarray, margin: float, noise: Noise | None, seed: int
+) -> np.ndarray | None:
+    """Probability (m,) of being within the margin of the best on every set at once; None where noise is unknown."""
+    rng = np.random.default_rng([seed, 6])
+    inside, draws = None, None
+    for place in used:
+        some = contenders(table, whole, place, margin, noise)
+        error = noise_on(table, table.datasets[place], whole[some], noise, rng)
+        if np.isnan(error).any():
+            return None
+        draws = len(error) if draws is None else min(draws, len(error))
+        score = table.values[whole[some], place] + error
+        hit = np.zeros((len(score), len(whole)), dtype=bool)
+        hit[:, some] = score >= score.max(axis=1, keepdims=True) - margin - 1e-9
+        inside = hit if inside is None else inside[:draws] & hit[:draws]
+    return inside.mean(axis=0) if inside is not None else None
+
+
+def contenders(table: Grid, whole: np.ndarray, place: int, margin: float, noise: Noise | None) -> np.ndarray:
+    """Places among `whole` of the models that could be near the best of a set: the others are not drawn."""
+    values, n = table.values[whole, place], table.n[whole, place]
+    if noise is not None or np.isnan(n).any():
+        return np.arange(len(whole))
+    return np.flatnonzero(
+        values >= values.max() - margin - 2 * 8 * 50 / np.sqrt(n.min())
+    )  # 8 sd at most, on both sides

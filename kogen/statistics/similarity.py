@@ -1,0 +1,75 @@
+"""Similarity: which sets say the same about the models, and how many sets there are in truth."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.spatial.distance import squareform
+
+from kogen.statistics._grid import Grid, grid
+from kogen.statistics.robustness import line
+
+__all__ = ["similarity"]
+
+ALIKE = 0.7  # sets whose residuals correlate at least so much, each with each, are one group
+FEWEST = 5  # models from which a correlation is worth a look
+
+
+def similarity(
+    scores: pd.DataFrame, *, source: str, targets: Sequence[str] | None = None, alike: float = ALIKE
+) -> pd.DataFrame:
+    """The group of each set, by what the sets say about the models beyond the source.
+
+    Input: scores (model, dataset, score[, n]). Output: dataset, group (1 is the source's, alone), then a column of
+    correlations for each set, and n_eff, the same in every row; null where fewer than 5 models have all sets.
+    Definition: residuals of each target's logit accuracy on the source's (least squares over all models, as
+    `robustness`); the source, whose accuracy the residuals no longer hold, correlates with none of them. Groups:
+    complete linkage, so that every two sets of a group correlate at `alike` or more. n_eff = (sum of eigenvalues)^2 /
+    sum of squared eigenvalues of the matrix of correlations: the number of uncorrelated sets that say as much.
+    Source: effective number of independent tests, as Kish's size for eigenvalues (Nyholt 2004, Am. J. Hum. Genet. 74,
+    in its participation-ratio form). Assumes: residuals about one line; noise of small sets lowers correlations, so
+    that n_eff errs high. Raises ValueError for unknown sets and an `alike` outside 0 to 1.
+    """
+    if not 0 < alike <= 1:
+        raise ValueError(f"alike is a correlation above 0 and up to 1, came {alike}; try {ALIKE}")
+    table = grid(scores)
+    names = [source, *table.targets(source, targets)]
+    matrix = correlations(table, names)
+    known = not np.isnan(matrix).any()
+    frame = pd.DataFrame(
+        {"dataset": names, "group": pd.array(groups(matrix, alike) if known else [None] * len(names), dtype="Int64")}
+    )
+    frame = pd.concat([frame, pd.DataFrame(matrix, columns=names)], axis=1)
+    values = np.linalg.eigvalsh(matrix) if known else np.array([np.nan])
+    return frame.assign(n_eff=float(values.sum() ** 2 / (values**2).sum()))
+
+
+def correlations(table: Grid, names: list[str]) -> np.ndarray:
+    """Correlations (D, D) of the residuals; nan for too few models, 0 beside a set without residuals."""
+    both = table.both(*names)
+    if len(both) < FEWEST:
+        return np.full((len(names), len(names)), np.nan)
+    logits = table.logits()[both]
+    one = logits[:, table.column(names[0])]
+    residuals = np.zeros((len(both), len(names)))
+    for place, name in enumerate(names[1:], 1):
+        two = logits[:, table.column(name)]
+        intercept, slope = line(one, two, np.arange(len(both)))
+        residuals[:, place] = two - intercept - slope * one if not np.isnan(slope) else two - two.mean()
+    size = np.sqrt((residuals**2).sum(axis=0))
+    unit = np.divide(residuals, size, out=np.zeros_like(residuals), where=size > 1e-9)
+    matrix = unit.T @ unit
+    np.fill_diagonal(matrix, 1)
+    return np.clip(matrix, -1, 1)
+
+
+def groups(matrix: np.ndarray, alike: float) -> np.ndarray:
+    """The group of each set, (D,), numbered in the order of the sets; the first set stands alone."""
+    label = np.zeros(len(matrix), dtype=int)
+    if len(matrix) > 2:
+        distance = squareform(1 - matrix[1:, 1:], checks=False)
+        label[1:] = fcluster(linkage(distance, "complete"), 1 - alike + 1e-12, "distance")
+    elif len(matrix) == 2:
+        label[1] = 1
+    return pd.factorize(label)[0] + 1

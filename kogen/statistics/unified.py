@@ -1,0 +1,101 @@
+"""Unified: one number a model over several sets, by every rule in use: does the winner depend on the rule?"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata, trim_mean
+
+from kogen.statistics._grid import Grid, grid, listed
+
+__all__ = ["unified"]
+
+LOWER = ("mean_rank", "worst_rank", "max_regret")  # less is better
+
+
+def unified(
+    scores: pd.DataFrame,
+    *,
+    weights: Mapping[str, float] | None = None,
+    groups: Sequence[Sequence[str]] | None = None,
+) -> pd.DataFrame:
+    """Every model's standing over all sets together, by eight rules; the first is the primary one.
+
+    Input: scores (model, dataset, score[, n]) in points; `weights` of the sets (equal unless given, sets that are not
+    named weigh 0); `groups` of sets that say the same, each of which has one vote.
+    Output: model, metric, value, rank (1 is best, equals share the mean; null, as value, for a model that was not
+    measured on every set that counts: it is compared where it was measured, set by set, never here).
+    Metrics: weighted_difference, the weighted mean over sets of the difference to the mean model, points (the primary);
+    mean_accuracy, points; mean_rank; mean_logit, of (right + 1/2) / (n + 1), 10,000 items where n is unknown; iqm, the
+    mean without the lowest and the highest quarter of the sets (rounded down: all of up to 3 sets), points; worst_rank;
+    max_regret, the largest loss to the best model of a set, points; group_accuracy, the mean over groups of the mean in
+    the group, points (each set its own group unless given).
+    Source: mean rank, Demsar (2006, JMLR 7); iqm, Agarwal et al. (2021, NeurIPS); regret, Savage (1951, JASA 46).
+    Raises ValueError for unknown sets, a weight below 0, no weight at all, and a set in two groups.
+    """
+    table = grid(scores)
+    weight = shares(table.datasets, weights)
+    used = np.flatnonzero(weight > 0)
+    whole = table.both(*(table.datasets[place] for place in used))
+    metrics = measured(table, whole, used, weight[used], grouped(table.datasets, groups))
+    found = []
+    for name, values in metrics.items():
+        value, rank = np.full((2, len(table.models)), np.nan)
+        value[whole] = values
+        rank[whole] = rankdata(np.round(values if name in LOWER else -values, 9))
+        found.append(pd.DataFrame({"model": table.models, "metric": name, "value": value, "rank": rank}))
+    return pd.concat(found, ignore_index=True)
+
+
+def measured(
+    table: Grid, whole: np.ndarray, used: np.ndarray, weight: np.ndarray, groups: list[list[int]]
+) -> dict[str, np.ndarray]:
+    """Each metric (m,) of the models that were measured everywhere."""
+    values = table.values[np.ix_(whole, used)]  # (m, S)
+    if not len(whole):
+        return dict.fromkeys(METRICS, np.empty(0))
+    ranks = pd.DataFrame(values).round(9).rank(ascending=False).to_numpy()
+    votes = [[list(used).index(place) for place in group if place in used] for group in groups]
+    return {
+        "weighted_difference": (values - values.mean(axis=0)) @ weight,
+        "mean_accuracy": values.mean(axis=1),
+        "mean_rank": ranks.mean(axis=1),
+        "mean_logit": table.logits()[np.ix_(whole, used)].mean(axis=1),
+        "iqm": trim_mean(values, 0.25, axis=1),
+        "worst_rank": ranks.max(axis=1),
+        "max_regret": (values.max(axis=0) - values).max(axis=1),
+        "group_accuracy": np.mean([values[:, vote].mean(axis=1) for vote in votes if vote], axis=0),
+    }
+
+
+METRICS = (
+    *("weighted_difference", "mean_accuracy", "mean_rank", "mean_logit", "iqm", "worst_rank", "max_regret"),
+    "group_accuracy",
+)
+
+
+def shares(datasets: Sequence[str], weights: Mapping[str, float] | None) -> np.ndarray:
+    """Weights (D,) of the sets that sum to 1."""
+    if weights is None:
+        return np.full(len(datasets), 1 / len(datasets))
+    for name, weight in weights.items():
+        if name not in datasets:
+            raise ValueError(f"weights name {name!r}, which is no data set: there are {listed(datasets)}")
+        if not 0 <= weight < np.inf:
+            raise ValueError(f"the weight of {name!r} must be 0 or more, came {weight}")
+    given = np.array([float(weights.get(name, 0)) for name in datasets])
+    if given.sum() <= 0:
+        raise ValueError("all weights are 0: give at least one data set a weight above 0")
+    return given / given.sum()
+
+
+def grouped(datasets: Sequence[str], groups: Sequence[Sequence[str]] | None) -> list[list[int]]:
+    """Places of the sets of each group; sets that no group names stand alone."""
+    named = [name for group in groups or () for name in group]
+    for name in named:
+        if name not in datasets:
+            raise ValueError(f"groups name {name!r}, which is no data set: there are {listed(datasets)}")
+        if named.count(name) > 1:
+            raise ValueError(f"the data set {name!r} is in two groups: give each one")
+    places = [[datasets.index(name) for name in group] for group in groups or () if len(group)]
+    return places + [[place] for place, name in enumerate(datasets) if name not in named]
