@@ -59,12 +59,12 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
                 return flat(torch.load(path, map_location="cpu", weights_only=True))
         return load_file(path)
     except UnpicklingError as error:
-        if named := re.search(r"GLOBAL ([\w.]+)", str(error)):
-            raise ValueError(
-                f"{path} is a pickle that wants to load {named[1]}, which could run code: refused. If you trust where "
-                f'it comes from, keep its tensors only: python -c "{CONVERT}" {path}'
-            ) from error
-        raise ValueError(broken(path)) from error
+        named = re.search(r"GLOBAL ([\w.]+)", str(error))
+        wants = named[1] if named else "more than tensors"
+        raise ValueError(
+            f"{path} is a pickle that wants to load {wants}, which could run code: refused. If you trust where it "
+            f'comes from, keep its tensors only: python -c "{CONVERT}" {path}'
+        ) from error
     except (OSError, EOFError, RuntimeError, SafetensorError, ValueError, KeyError, IndexError, TypeError) as error:
         reason = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
         raise ValueError(broken(path) + reason) from error
@@ -94,7 +94,7 @@ def find_network(tensors: Mapping[str, Tensor], path: Path, marker: str = "") ->
 
     Raises ValueError where there is no network of a known kind, or several with nothing to choose by.
     """
-    known = (marker,) if marker else MARKERS
+    known = (marker,) if marker and marker not in MARKERS else MARKERS
     parts = {key.removesuffix(end): end for end in known for key in tensors if key.endswith(end)}
     # `layer4.0.conv1` and OBoW's blocks end as a Sequential's fourth child does, and are none.
     parts = {part: end for part, end in parts.items() if not part or part[-1] in "./"}

@@ -11,7 +11,7 @@ from timm.layers import resample_abs_pos_embed
 from torch import Tensor, zeros
 
 from kogen import shelf
-from kogen.backbones._layouts import FRAMEWORKS, HEADS, IMAGENET, UNIT, find_network, read_tensors
+from kogen.backbones._layouts import FRAMEWORKS, HEADS, IMAGENET, MARKERS, UNIT, find_network, read_tensors
 from kogen.method import Backbone
 from kogen.shelf import hint
 
@@ -110,8 +110,10 @@ def empty(backbone: str, channels: int, image_size: int) -> Backbone:
 
 
 def marker_of(backbone: Backbone) -> str:
-    """A name that a checkpoint of this network must have: its first matrix."""
-    return next(key for key, value in backbone.network.state_dict().items() if value.ndim > 1 and key != "pos_embed")
+    """A name that a checkpoint of this network must have and no part of it: a known one, or its first matrix."""
+    mine = backbone.network.state_dict()
+    known = [key for key in MARKERS if key in mine]
+    return next(iter(known or (key for key, value in mine.items() if value.ndim > 1)))
 
 
 def network_of(tensors: Mapping[str, Tensor], frameworks: tuple[str, ...], place: Path) -> tuple[str, int, int]:

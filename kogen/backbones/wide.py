@@ -27,12 +27,14 @@ def wide(
         f"conv1 = torch.nn.Conv2d({in_chans}, {width}, 7, 2, 3, bias=False)",
         f"bn1 = torch.nn.BatchNorm2d({width})",
         f"layer1[0].conv1 = torch.nn.Conv2d({width}, {inner}, 1, bias=False)",
-        f"layer1[0].downsample[0] = torch.nn.Conv2d({width}, {4 * width}, 1, bias=False)",
+        f"layer1[0].downsample = torch.nn.Sequential(torch.nn.Conv2d({width}, {4 * width}, 1, bias=False), "
+        f"torch.nn.BatchNorm2d({4 * width}))",
     ]
     network.conv1 = nn.Conv2d(in_chans, width, 7, 2, 3, bias=False)
     network.bn1 = nn.BatchNorm2d(width)
     network.layer1[0].conv1 = nn.Conv2d(width, inner, 1, bias=False)
-    network.layer1[0].downsample[0] = nn.Conv2d(width, 4 * width, 1, bias=False)
+    down = nn.Conv2d(width, 4 * width, 1, bias=False)
+    network.layer1[0].downsample = nn.Sequential(down, nn.BatchNorm2d(4 * width))
     listed = "".join(f", {key}={value!r}" for key, value in arguments.items())
     line = f"import timm, torch; m = timm.create_model({name!r}{listed})"
     return Network(network, line + "".join(f"; m.{part}" for part in stem), in_chans, image_size)
