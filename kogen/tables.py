@@ -27,6 +27,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("predicted", pa.string()),
             ("correct", pa.int8()),
             ("score", pa.float32()),  # probability given to the true label
+            ("soft", pa.float32()),  # share of people who chose the predicted class; null where nobody was asked
         ]
     ),
     "training": pa.schema(
@@ -71,6 +72,7 @@ SCHEMAS: dict[str, pa.Schema] = {
         ]
     ),
 }
+OPTIONAL = {"soft"}  # columns a frame may leave out; tables written before they existed are read with null
 
 
 def atomically(path: Path, write: Callable[[Path], Any]) -> None:
@@ -110,11 +112,11 @@ def read_table(path: Path) -> pd.DataFrame:
 def as_arrow(frame: pd.DataFrame, kind: str) -> pa.Table:
     """The frame as an arrow table of the kind's schema, its columns in order."""
     wanted = SCHEMAS[kind].names
-    missing, unknown = set(wanted) - set(frame.columns), set(frame.columns) - set(wanted)
+    missing, unknown = set(wanted) - set(frame.columns) - OPTIONAL, set(frame.columns) - set(wanted)
     if missing or unknown:
         odd = f"missing {sorted(missing)}, unknown {sorted(unknown)}"
         raise ValueError(f"a {kind} table has the columns {wanted}; {odd}")
-    return pa.Table.from_pandas(frame[wanted], schema=SCHEMAS[kind], preserve_index=False)
+    return pa.Table.from_pandas(frame.reindex(columns=wanted), schema=SCHEMAS[kind], preserve_index=False)
 
 
 def write_json(path: Path, data: Any) -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from kogen.assemble import assemble, in_order
+from kogen.datasets._humans import choices, chosen_by_most
 from kogen.images import Images
 from kogen.layout import SMALL
 from kogen.listing import Packed, Stack, stamp
@@ -20,21 +21,35 @@ __all__ = ["arrays"]
 PIXELS = ("images", "x")  # the names an array of pixels may have in an .npz
 
 
-def arrays(path: str, *, storage: Storage | None = None, name: str = "") -> Images:
+def arrays(path: str, *, humans: str | None = None, storage: Storage | None = None, name: str = "") -> Images:
     """The images of an array file: uint8 or uint16, (N, H, W) or (N, H, W, C); channels first is seen and turned.
 
     An .npy file is read in place, mapped. An .npz holds `images` (or `x`), or `jpeg` (all bytes) with `offsets`
     (N + 1,), and may hold `labels` (N,), whole numbers into `class_names` where there are any, negative for unknown.
-    Raises ValueError for another dtype or shape, a missing array, and labels that do not fit.
+    `humans` is an .npz of what people chose for the same images in the same order (CIFAR-10H): `counts` or `probs`
+    (N, K); the label of an image is then what most people chose, among equals the file's own.
+    Raises ValueError for another dtype or shape, a missing array, and labels or choices that do not fit.
     """
     storage = storage or Storage()
     if path.lower().endswith(".npy"):
+        if humans is not None:
+            raise ValueError(
+                f"{path} has no labels that people's choices could be compared with: use an .npz with labels"
+            )
         return assemble(_in_place(path, storage), name=name)
     with _readable(path), np.load(path, allow_pickle=False) as file:
         keys = list(file.files)
     items = _items(path, keys)
     labels, classes = _labels(path, keys, len(items))
-    return assemble(keep(items, storage), labels, classes, name=name)
+    if humans is None:
+        return assemble(keep(items, storage), labels, classes, name=name)
+    if labels is None or classes is None:
+        raise ValueError(f"{path} has no labels that people's choices could be compared with: add an array labels (N,)")
+    kept = keep(items, storage)
+    good = kept.manifest["position"].to_numpy() >= 0
+    own = np.array([classes.index(label) if label else -1 for label in labels])  # (N,)
+    shares = choices(humans, own, len(classes))[good]
+    return chosen_by_most(assemble(kept, labels, classes, name=name), shares)
 
 
 @contextmanager
