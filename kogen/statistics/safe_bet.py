@@ -27,8 +27,8 @@ def safe_bet(
     Input: scores (model, dataset, score[, n]) in points; `margin` in points; `weights` of the sets; `noise`, draws of
     the error of the scores where the items are known.
     Output: pick (expected, regret, near), model, expected (weighted mean, points), max_regret (points), worst_set
-    (where that is), near_best (0-1), price (points of the best expected score that this pick gives up); no rows where no model
-    was measured everywhere; `near` has a row only where the items, or their number, are known for every set.
+    (where that is), near_best (0-1), price (points of the best expected score that this pick gives up). No rows where
+    no model was measured everywhere; `near` only where the items, or their number, are known for every set.
     Definition: expected: highest weighted mean; regret: smallest largest loss to the best model of a set (minimax);
     near: highest probability, over draws of the scores' noise, of being within the margin of the best on every set at
     once. Equals go to the higher expected, then to the smaller regret, then by name. Sets of weight 0 do not count.
