@@ -164,10 +164,14 @@ def filtered(x: Tensor, kernel: np.ndarray) -> Tensor:
     """
     reach, (height, width) = len(kernel) // 2, x.shape[2:]
     wide = F.pad(x, (reach, reach, reach, reach), mode="replicate")
-    out, term = torch.zeros_like(x), torch.empty_like(x)
-    for down, across in zip(*(found.tolist() for found in np.nonzero(kernel)), strict=True):
-        there = wide[:, :, down : down + height, across : across + width]
-        out.add_(torch.mul(there, float(kernel[down, across]), out=term))
+    out = torch.zeros_like(x)
+    for weight in np.unique(
+        kernel[kernel > 0]
+    ):  # symmetric kernels have few: copies are summed before they are weighed
+        group = torch.zeros_like(x)
+        for down, across in zip(*(found.tolist() for found in np.nonzero(kernel == weight)), strict=True):
+            group.add_(wide[:, :, down : down + height, across : across + width])
+        out.add_(group.mul_(float(weight)))
     return out
 
 
