@@ -15,10 +15,10 @@ HOUSE = Path(__file__).parent.parent / "kogen"
 # floor already; a new file that is not named here may stand between floors, but never lead from a lower to a higher.
 FLOORS = [
     "shelf tables decode crop luck operations threads distributed masking heads layout teacher lanczos",
-    "listing storage views",
+    "listing storage views clusters",
     "ondemand method",
     "store images optim",
-    "assemble features monitor checkpoint study build sheet planes",
+    "assemble features monitor checkpoint study build sheet planes shapes journal constants",
     "backbones datasets methods probes directions statistics curvature sharpness landscape",
     "engine evaluation objectives",
     "progress sets",

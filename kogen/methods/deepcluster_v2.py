@@ -1,0 +1,84 @@
+"""DeepCluster-v2: predict an image's cluster of the epoch before (Caron et al. 2020, arXiv 2006.09882, appendix D)."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from kogen.clusters import Bank, agree, clusters, kmeans
+from kogen.heads import mlp
+from kogen.method import Backbone, Method, Recipe, Terms, Views
+
+__all__ = ["DeepClusterV2"]
+
+
+class DeepClusterV2(Method):
+    """Appendix D.1: centroids of spherical k-means are the classifier, and only the network is trained.
+
+    The paper fills its memory by a pass over the images before training. Here the first epoch is that pass: its loss
+    is 0, and a training of one epoch learns nothing.
+    """
+
+    recipe = Recipe(
+        source="appendix D (loss, memory, several clusterings); head, optimiser, rate: as SwAV in lightly's benchmark",
+        headline="ImageNet linear 75.2 (ResNet-50, 800 epochs, multi-crop)",
+        family="clustering",
+        views=2,
+        optimiser="adamw",
+        rate=2e-3,
+        weight_decay=1e-6,
+    )
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        *,
+        classes: int = 0,
+        images: int = 0,
+        hidden: int = 512,  # 2048 in the paper (appendix A), for ResNet-50
+        dim: int = 128,  # appendix A
+        prototypes: int = 512,  # 3000 in the paper, for 1000 classes; at most one for four images
+        clusterings: int = 3,  # of the same size, apart by their chance and by the view they look at
+        temperature: float = 0.1,  # appendix A
+        iterations: int = 10,  # of k-means
+        local_crops: int = 0,  # 6 of 96 px beside two of 224 in the paper; small images have no small parts to show
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.projector = mlp(backbone.dim, hidden, dim)
+        self.bank = Bank(images, dim, views=2)
+        count, size = clusters(prototypes, images), self.bank.rows.shape[1]
+        self.register_buffer("centroids", torch.zeros(clusterings, count, dim))  # (M, K, D), unit vectors
+        self.register_buffer("labels", torch.full((clusterings, size), -1))  # (M, N), -1: not seen yet
+        self.centroids: Tensor
+        self.labels: Tensor
+        self.floor = math.log(count)
+        self.temperature, self.iterations = temperature, iterations
+
+    def forward(self, views: Views) -> Terms:
+        features = [F.normalize(self.projector(self.backbone(x)).float(), dim=1) for x in views.crops]  # (B, D) each
+        self.bank.note(views.luck, views.index, features[:2])
+        labels = self.labels[:, self.bank.places(views.index)]  # (M, B)
+        terms: Terms = {}
+        for number, (centroids, wanted) in enumerate(zip(self.centroids, labels, strict=True)):
+            losses = [classify(z, centroids, wanted, self.temperature) for z in features]
+            terms[f"clustering{number}"] = torch.stack(losses).mean() / len(labels)
+        return terms
+
+    @torch.no_grad()
+    def update(self, progress: float) -> None:
+        if not self.bank.write():
+            return
+        for number in range(len(self.labels)):
+            view = number % 2
+            known = self.bank.known(view)
+            luck = self.bank.luck.generator(f"clustering{number}")
+            rows, count = self.bank.rows[view, known], self.centroids.shape[1]
+            self.centroids[number], self.labels[number, known] = kmeans(rows, count, luck, self.iterations)
+
+
+def classify(features: Tensor, centroids: Tensor, labels: Tensor, temperature: float) -> Tensor:
+    """Cross-entropy of unit features (B, D) over unit centroids (K, D) with labels (B,), -1 counts as 0; a scalar."""
+    with torch.autocast(features.device.type, enabled=False):
+        return agree(features @ centroids.T / temperature, labels)

@@ -1,0 +1,152 @@
+"""OBoW: predict which visual words a slow teacher sees in another view (Gidaris et al. 2020, arXiv 2012.11552)."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kogen.distributed import gather, total, world
+from kogen.memory import Notes, Queue
+from kogen.method import Backbone, Method, Recipe, Terms, Views
+from kogen.optim import cosine
+from kogen.teacher import copy_of, follow
+
+__all__ = ["OBoW"]
+
+
+class OBoW(Method):
+    """Section 3: words are a queue of the teacher's local features, and the classifier is generated from the words.
+
+    The paper's teacher looks at the whole image, unperturbed; here at the other one of two views, in both orders.
+    """
+
+    recipe = Recipe(
+        source="sections 3 and 4.1 (words, bags, classifier, rate for a batch of 128, weight decay)",
+        headline="ImageNet linear 73.8 (ResNet-50, 200 epochs, multi-crop)",
+        family="distillation",
+        views=2,
+        rate=0.06,
+        weight_decay=1e-4,
+    )
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        *,
+        classes: int = 0,
+        images: int = 0,
+        words: int = 2048,  # 8192 in the paper (section 4.1), for 1.28 million images
+        scales: int = 2,  # maps of the last stages that have words of their own (section 3.2)
+        sharpness: float = 0.1,  # delta_base: width of an assignment over the mean squared distance to the next word
+        memory: float = 0.99,  # momentum of that mean (section 3.1)
+        scale: float = 5.0,  # gamma, length of a generated weight (section 3.3)
+        momentum: float = 0.99,  # section 3.1, with a cosine to 1
+        local_crops: int = 0,  # 5 of 96 px beside two of 160 in the paper; small images have no small parts to show
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.target = copy_of(backbone)
+        widths = [x.shape[1] for x in tried(backbone, scales)]
+        self.words = nn.ModuleList(Queue(words, width) for width in widths)
+        self.generators = nn.ModuleList(generator(width, backbone.dim) for width in widths)
+        self.register_buffer("distance", torch.zeros(scales))  # (L,) mean squared, to the nearest word; 0: not yet
+        self.distance: Tensor
+        self.notes = Notes()
+        self.floor = math.log(words)
+        self.scales, self.sharpness, self.memory, self.scale, self.momentum = scales, sharpness, memory, scale, momentum
+
+    def forward(self, views: Views) -> Terms:
+        features = [self.backbone(x).float() for x in views.crops]  # (B, D) each
+        with torch.no_grad():
+            seen = [maps(self.target, x, self.scales) for x in views.crops[:2]]  # type: ignore[arg-type]  L maps each
+        losses: list[list[Tensor]] = [[], []]
+        for level, (queue, generate) in enumerate(zip(self.words, self.generators, strict=True)):
+            words: Tensor = queue.rows  # type: ignore[assignment]
+            weights = self.scale * F.normalize(generate(F.normalize(words, dim=1)).float(), dim=1)  # (K, D)
+            guesses = [guess(z, weights) for z in features]  # (B, K) each
+            bags = self.bags([levels[level] for levels in seen], words, level, views)
+            for place, bag in enumerate(bags):
+                losses[place] += [-(bag * g).sum(1).mean() for view, g in enumerate(guesses) if view != place]
+        return {name: torch.stack(losses[place]).mean() / 2 for place, name in enumerate(("first", "second"))}
+
+    @torch.no_grad()
+    def bags(self, seen: list[Tensor], words: Tensor, level: int, views: Views) -> list[Tensor]:
+        """The bag of words of both views' maps, (B, K) each; notes new words and how far the old ones are."""
+        near = [closeness(local, words) for local in seen]  # (squared distance less the nearest's, the nearest's) each
+        distance = total(torch.stack([nearest.mean() for _, nearest in near]).mean()) / world()
+        self.notes.put(views.luck, distance, 2 * level)
+        self.notes.put(views.luck, gather(sampled(seen[0], views.luck.uniform(f"word{level}"))), 2 * level + 1)
+        known = self.distance[level]
+        width = self.sharpness * torch.where(known > 0, known, distance).clamp_min(1e-12)
+        return [bag_of(further / width) for further, _ in near]
+
+    @torch.no_grad()
+    def update(self, progress: float) -> None:
+        follow(self.target, self.backbone, cosine(progress, self.momentum, 1.0))
+        for level, queue in enumerate(self.words):
+            if distances := self.notes.take(2 * level):
+                now, old = torch.stack(distances).mean(), self.distance[level]
+                self.distance[level] = torch.where(old > 0, old.lerp(now, 1 - self.memory), now)
+            for rows in self.notes.take(2 * level + 1):
+                queue.push(rows)  # type: ignore[operator]
+
+
+def maps(backbone: Backbone, images: Tensor, count: int) -> list[Tensor]:
+    """The maps of the last `count` stages of a network of timm (of a ViT: blocks), (B, C, H, W) each, float32.
+
+    Raises ValueError for a network without maps, or with fewer.
+    """
+    inside = getattr(backbone.network, "forward_intermediates", None)
+    if inside is None:
+        kind = type(backbone.network).__name__
+        raise ValueError(f"obow needs feature maps, and {kind} gives none: choose a ResNet or ViT of timm as backbone")
+    found = inside(images, indices=count, norm=True, intermediates_only=True)
+    return [x.float() for x in found]
+
+
+def tried(backbone: Backbone, count: int) -> list[Tensor]:
+    """The maps of one black image, to know their shapes; leaves no trace on the network."""
+    was, size = backbone.training, backbone.image_size
+    with torch.no_grad():
+        found = maps(backbone.eval(), torch.zeros(1, backbone.channels, size, size), count)
+    backbone.train(was)
+    return found
+
+
+def generator(width: int, dim: int) -> nn.Sequential:
+    """The two layers that make a word's weights in the classifier of it, (K, C) to (K, D) (section 3.3)."""
+    norm = nn.BatchNorm1d(2 * width, track_running_stats=False)  # each process sees all words: nothing to remember
+    first, second = nn.Linear(width, 2 * width, bias=False), nn.Linear(2 * width, dim)
+    return nn.Sequential(first, norm, nn.ReLU(inplace=True), second)
+
+
+def closeness(local: Tensor, words: Tensor) -> tuple[Tensor, Tensor]:
+    """How much further than the nearest word each word is from each place, squared, and how far the nearest is.
+
+    A map (B, C, H, W) and words (K, C) to (B, HW, K) and (B, HW).
+    """
+    with torch.autocast(local.device.type, enabled=False):
+        places = local.flatten(2).mT  # (B, HW, C)
+        near = 2 * places @ words.T - words.square().sum(1)  # (B, HW, K), |x|^2 less the squared distance
+        best = near.amax(dim=2)
+        return best[..., None] - near, (places.square().sum(2) - best).clamp_min(0)
+
+
+def bag_of(further: Tensor) -> Tensor:
+    """Distances in widths (B, HW, K) to bags (B, K): the largest share of each word anywhere, summing to 1 (eq. 2)."""
+    largest = F.softmax(-further, dim=2).amax(dim=1)
+    return largest / largest.sum(dim=1, keepdim=True)
+
+
+def sampled(local: Tensor, where: Tensor) -> Tensor:
+    """A local feature (B, C) of each map (B, C, H, W), smoothed over 3 x 3, at `where` (B,) in [0, 1) (section 3.2)."""
+    smooth = F.avg_pool2d(local, 3, 1, 1, count_include_pad=False).flatten(2)  # (B, C, HW)
+    place = (where * smooth.shape[2]).long().clamp_max(smooth.shape[2] - 1).to(local.device)
+    return smooth[torch.arange(len(smooth), device=local.device), :, place]
+
+
+def guess(features: Tensor, weights: Tensor) -> Tensor:
+    """Log-shares of the words, (B, K), from features (B, D) and generated weights (K, D) (eq. 4)."""
+    with torch.autocast(features.device.type, enabled=False):
+        return F.log_softmax(features @ weights.T, dim=1)

@@ -1,0 +1,91 @@
+"""SeLa-v2: predict labels that share out all images equally (Asano et al. 2019, 1911.05371; Caron et al. 2020)."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kogen.clusters import Bank, agree, clusters
+from kogen.heads import Prototypes, mlp
+from kogen.method import Backbone, Method, Recipe, Terms, Views
+
+__all__ = ["SeLaV2"]
+
+
+class SeLaV2(Method):
+    """1911.05371, eq. 4 to 7, with the prototypes, head and memory of 2006.09882, appendix D.
+
+    Every epoch the memory of all images is labelled anew by optimal transport. The first epoch only fills it: its loss
+    is 0, and a training of one epoch learns nothing.
+    """
+
+    recipe = Recipe(
+        source="1911.05371, section 3 (labels); 2006.09882, appendix D (loss, memory, several labellings); head, "
+        "optimiser, rate: as SwAV in lightly's CIFAR-10 benchmark",
+        headline="ImageNet linear 71.8 (ResNet-50, 400 epochs, multi-crop)",
+        family="clustering",
+        views=2,
+        optimiser="adamw",
+        rate=2e-3,
+        weight_decay=1e-6,
+    )
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        *,
+        classes: int = 0,
+        images: int = 0,
+        hidden: int = 512,  # 2048 in 2006.09882 (appendix A), for ResNet-50
+        dim: int = 128,  # 2006.09882, appendix A
+        prototypes: int = 512,  # 3000 in 1911.05371 (section 4), for 1000 classes; at most one for four images
+        clusterings: int = 3,  # heads of prototypes; 10 in 1911.05371 (section 4)
+        temperature: float = 0.1,  # 2006.09882, appendix A
+        smoothing: float = 0.05,  # 1 / lambda of 1911.05371, eq. 4, there 1/25 of a log-probability; here of a cosine
+        iterations: int = 20,  # of Sinkhorn-Knopp
+        local_crops: int = 0,  # of 96 px beside two of 224 in 2006.09882; small images have no small parts to show
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.projector = mlp(backbone.dim, hidden, dim)
+        self.bank = Bank(images, dim, views=2)
+        count, size = clusters(prototypes, images), self.bank.rows.shape[1]
+        self.prototypes = nn.ModuleList(Prototypes(dim, count) for _ in range(clusterings))
+        self.register_buffer("labels", torch.full((clusterings, size), -1))  # (M, N), -1: not seen yet
+        self.labels: Tensor
+        self.floor = math.log(count)
+        self.temperature, self.smoothing, self.iterations = temperature, smoothing, iterations
+
+    def forward(self, views: Views) -> Terms:
+        features = [F.normalize(self.projector(self.backbone(x)).float(), dim=1) for x in views.crops]  # (B, D) each
+        self.bank.note(views.luck, views.index, features[:2])
+        labels = self.labels[:, self.bank.places(views.index)]  # (M, B)
+        terms: Terms = {}
+        for number, (prototypes, wanted) in enumerate(zip(self.prototypes, labels, strict=True)):
+            losses = [agree(prototypes(z) / self.temperature, wanted) for z in features]
+            terms[f"labels{number}"] = torch.stack(losses).mean() / len(labels)
+        return terms
+
+    @torch.no_grad()
+    def update(self, progress: float) -> None:
+        if not self.bank.write():
+            return
+        for number, prototypes in enumerate(self.prototypes):
+            view = number % 2
+            known = self.bank.known(view)
+            scores = prototypes(self.bank.rows[view, known])  # (N, K)
+            self.labels[number, known] = shared_out(scores, self.smoothing, self.iterations)
+
+
+def shared_out(scores: Tensor, smoothing: float, iterations: int) -> Tensor:
+    """The label of each image, (N,), when each prototype gets about equally many; scores (N, K) (1911.05371, eq. 5).
+
+    Optimal transport by Sinkhorn-Knopp; of the shares of an image only their ratio counts for its label (eq. 7).
+    """
+    kernel = ((scores - scores.amax(1, keepdim=True)) / smoothing).exp()  # (N, K), a factor of a row changes nothing
+    rows, each = kernel.new_ones(len(kernel)), len(kernel) / kernel.shape[1]  # (N,), images of a prototype
+    for _ in range(iterations):
+        columns = each / (rows @ kernel).clamp_min(1e-30)  # (K,)
+        rows = 1 / (kernel @ columns).clamp_min(1e-30)
+    return (kernel * columns).argmax(dim=1)
