@@ -14,6 +14,7 @@ from small import NARROW, NETWORKS, blobs, plan_for
 
 from kogen.build import build, save_weights
 from kogen.engine import Batches, pretrain
+from kogen.handover import export_run
 from kogen.heads import Decoder
 from kogen.images import Images, from_array
 from kogen.masking import (
@@ -26,6 +27,8 @@ from kogen.masking import (
     transformer_of,
     visible_by,
 )
+from kogen.methods.mae import MAE
+from kogen.run import train_run
 from kogen.views import Luck
 
 BOTH = ["mae", "rc_mae"]
@@ -141,6 +144,12 @@ def test_the_loss_is_that_of_its_equation(shape):
     assert (mine.gather(1, visible[:, :, None].expand(-1, -1, cut.shape[2])) == 0).all()  # visible ones do not count
 
 
+def test_a_mean_gray_patch_has_the_loss_called_stuck():
+    wanted = standardised(patchify(torch.rand(4, 3, 8, 8, generator=torch.Generator().manual_seed(0)), (4, 4)))
+    gray = reconstruction(torch.zeros_like(wanted), wanted, torch.zeros(4, 1, dtype=torch.int64))
+    assert gray.tolist() == pytest.approx([MAE.floor] * 4, rel=1e-4)
+
+
 def test_an_image_of_one_colour_gives_no_nan():
     assert (standardised(torch.full((1, 4, 3), 0.7)).abs() < 1e-3).all()
 
@@ -213,6 +222,20 @@ def test_positions_are_fixed_all_through(method, tmp_path):
     for value in fixed:
         assert torch.equal(value[0, 1:], positions((8, 8), 48))
         assert (value[0, 0] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("method", "judged"), [("mae", "method.backbone.inner."), ("rc_mae", "method.target.0.inner.")]
+)
+def test_a_run_exports_the_network_that_is_judged(method, judged, tmp_path):
+    images = blobs(32)
+    train_run(plan_for(images, method, settings={**NARROW[method], "rate": 0.05}), images, tmp_path / "run")
+    line = export_run(tmp_path / "run", tmp_path / "out.safetensors")  # compares the features with plain timm's
+    assert line.startswith("import timm")
+    state, out = (load_file(tmp_path / name) for name in ("run/checkpoint/state.safetensors", "out.safetensors"))
+    assert torch.equal(out["pos_embed"][0, 1:], positions((8, 8), 48))
+    for key, value in out.items():
+        assert torch.equal(value, state[judged + key]), key
 
 
 @pytest.mark.parametrize("method", BOTH)

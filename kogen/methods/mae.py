@@ -17,6 +17,7 @@ class MAE(Method):
     """
 
     needs = "vit"
+    floor = 1.0  # of a mean gray patch, once patches are standardised
     recipe = Recipe(
         source="section 4 (masked, decoder), appendix A.1, table 8 (all else; warm-up 40 of 800 epochs)",
         headline="ImageNet fine-tuned 83.6, linear 68.0 (ViT-B, 1600 epochs)",
