@@ -1,11 +1,8 @@
 """The landscape: `surface(loss, at, directions)` evaluates a loss on a plane through weights, purely and resumably."""
 
 import copy
-import json
 import math
-import os
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,9 +12,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from kogen.journal import Journal, Place
 from kogen.planes import SQUARE, Span, wanted
 from kogen.shelf import hint
-from kogen.tables import read_json, write_json
 from kogen.threads import serial_threads
 
 Params = dict[str, Tensor]
@@ -25,7 +22,6 @@ Loss = Callable[[Params], Tensor]
 """Parameters to the losses of fixed units, (U,): images, or batches where a loss couples its images."""
 
 PARTS = 8  # of the units, whose mean losses are kept apart: what error bars over images are made from
-PATIENCE = 5.0  # seconds without news after which a process takes over points that others have not brought
 
 
 class Walk:
@@ -126,7 +122,7 @@ def surface(
         raise ValueError(f"steps={steps}, levels={levels} came: give 3 steps or more along an axis, 1 level or more")
     if share[1] > 1 and folder is None:
         raise ValueError("several processes share points through a folder: give one that all of them see")
-    store, rows = Store(folder, facts or {}, share), pd.DataFrame()
+    store, rows = Journal(folder, facts or {}, share), pd.DataFrame()
     walkers = [(Walk(at, directions), copy.deepcopy(loss) if number else loss) for number in range(max(workers, 1))]
     for level in range(levels):
         places = [(a, b) for a, b in wanted(rows, counts, level, span, tolerance).tolist()]
@@ -139,7 +135,7 @@ def surface(
 
 
 def evaluate(
-    walkers: list[tuple[Walk, Loss]], places: list["Place"], axes: int, store: "Store", tell: Callable[[int, int], None]
+    walkers: list[tuple[Walk, Loss]], places: list[Place], axes: int, store: Journal, tell: Callable[[int, int], None]
 ) -> None:
     """See to it that the store knows every place: compute our share, then what others have not brought in time."""
     lock, done = threading.Lock(), sum(place in store.known for place in places)
@@ -179,71 +175,3 @@ def look(loss: Loss, params: Params) -> dict[str, Any]:
     if not math.isfinite(mean):
         mean, error, parts = math.nan, math.nan, [math.nan] * len(parts)
     return {"loss": mean, "loss_se": float(error), "units": len(units), "parts": [float(part) for part in parts]}
-
-
-Place = tuple[float, float]
-
-
-class Store:
-    """The points of one plane that are known: in memory, and in a folder where one is given.
-
-    Each process appends to a file of its own, a line a point, which is whole or, if the process was killed while it
-    wrote, has no end and is not read: a kill costs the point under way and nothing else.
-    """
-
-    def __init__(self, folder: Path | None, facts: dict[str, Any], share: tuple[int, int] = (0, 1)) -> None:
-        self.folder, self.number, self.of = folder, *share
-        self.known: dict[Place, dict[str, Any]] = {}
-        self.file = None
-        if folder is None:
-            return
-        folder.mkdir(parents=True, exist_ok=True)
-        about = folder / "facts.json"
-        facts = json.loads(json.dumps(facts))
-        if not about.exists() and not any(folder.glob("points-*.jsonl")):
-            write_json(about, facts)
-        was = read_json(about)
-        if was != facts:
-            odd = sorted(key for key in was.keys() | facts.keys() if was.get(key) != facts.get(key))
-            raise ValueError(
-                f"{folder} holds points of another surface (it differs in {', '.join(odd)}): choose another folder, "
-                "or delete it"
-            )
-        self.read()
-        path = folder / f"points-{self.number}.jsonl"
-        self.file = open(path, "ab", buffering=0)  # noqa: SIM115  # as long as the store lives
-        whole = path.read_bytes().rpartition(b"\n")
-        if whole[2]:  # what a kill left half written
-            os.truncate(path, len(whole[0]) + len(whole[1]))
-
-    def add(self, place: Place, record: dict[str, Any]) -> None:
-        """Keep a point; on disk before this returns."""
-        self.known[place] = record
-        if self.file is not None:
-            line = json.dumps({"alpha": place[0], "beta": place[1], **record})  # floats as repr: every bit comes back
-            self.file.write(line.encode() + b"\n")
-
-    def read(self) -> None:
-        """Take in what all processes have written by now."""
-        for path in sorted(self.folder.glob("points-*.jsonl")) if self.folder else []:
-            for line in path.read_bytes().rpartition(b"\n")[0].splitlines():
-                record = json.loads(line)
-                self.known.setdefault((record.pop("alpha"), record.pop("beta")), record)
-
-    def due(self, places: list[Place]) -> list[Place]:
-        """What this process should compute: its share of the places that nobody has brought."""
-        return [place for place in places[self.number :: self.of] if place not in self.known]
-
-    def wait(self, places: list[Place]) -> list[Place]:
-        """Nothing once all places are known; else, when no news has come for a while, one that is missing."""
-        heard = time.monotonic()
-        while missing := [place for place in places if place not in self.known]:
-            before = len(self.known)
-            self.read()
-            if len(self.known) > before:
-                heard = time.monotonic()
-            elif time.monotonic() - heard > PATIENCE:
-                return missing[self.number % len(missing) :][:1]
-            else:
-                time.sleep(0.02)
-        return []

@@ -12,6 +12,7 @@ from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from kogen import distributed
+from kogen.constants import Constant, remember
 from kogen.features import Features
 from kogen.images import Images
 from kogen.method import Backbone, Views
@@ -86,7 +87,9 @@ class Objective:
         self.memory: dict[Any, tuple[tuple, Any]] = {}  # what constant parts answered, shared with copies
         with torch.inference_mode(False), torch.no_grad():
             self.taught = [self.each.teach(views) for views in self.batches]
-            self.constant = remember(self)
+            run = lambda: self.batch(self.at, 0)  # noqa: E731
+            self.constant: list[Constant] = []
+            self.constant = remember(self.each.module, self.at, run, self.memory)
             self.units = [len(self.batch(self.at, number)) for number in range(len(self))]
 
     def __len__(self) -> int:
@@ -157,62 +160,6 @@ def statistics(module: nn.Module, batch_norm: str) -> Params:
         elif batch_norm == "interpolated":
             moving |= {f"{name}.running_mean": part.running_mean, f"{name}.running_var": part.running_var}
     return moving
-
-
-class Constant:
-    """Stands before a module's forward and remembers what it answered: the same question is not computed twice."""
-
-    def __init__(self, name: str, forward: Callable, memory: dict) -> None:
-        self.name, self.compute, self.memory = name, forward, memory
-        self.batch, self.calls = 0, 0
-
-    def begin(self, batch: int) -> None:
-        """From now on questions are those of this batch, from the first."""
-        self.batch, self.calls = batch, 0
-
-    def __call__(self, *args: Any) -> Any:
-        key = (self.name, self.batch, self.calls)
-        self.calls += 1
-        if key not in self.memory:
-            self.memory[key] = (args, self.compute(*args))
-        asked, answer = self.memory[key]
-        return answer if len(asked) == len(args) and all(map(same, asked, args)) else self.compute(*args)
-
-
-def same(first: Any, second: Any) -> bool:
-    """Whether two arguments are the same thing, or tensors of the same values."""
-    if first is second:
-        return True
-    tensors = isinstance(first, Tensor) and isinstance(second, Tensor)
-    return tensors and first.shape == second.shape and torch.equal(first, second)
-
-
-def remember(objective: Objective) -> list[Constant]:
-    """Put a Constant before every outermost part that nothing moves and that a forward calls with tensors alone."""
-    module, inside, found = objective.each.module, [0], []
-
-    def enter(part: nn.Module, args: tuple, kwargs: dict) -> None:
-        if not inside[0] and not kwargs and args and all(isinstance(arg, Tensor) for arg in args):
-            found.append(part)
-        inside[0] += 1
-
-    def leave(part: nn.Module, args: Any, out: Any) -> None:
-        inside[0] -= 1
-
-    hooks = []
-    for name, part in list(module.named_modules())[1:]:
-        weights = any(True for _ in part.parameters())  # a part without any costs little
-        if weights and not any(moving.startswith(f"{name}.") for moving in objective.at):
-            hooks += [part.register_forward_pre_hook(enter, with_kwargs=True), part.register_forward_hook(leave)]
-    objective.constant = []
-    objective.batch(objective.at, 0)
-    for hook in hooks:
-        hook.remove()
-    names, made = {part: name for name, part in module.named_modules()}, []
-    for part in dict.fromkeys(found):
-        made.append(Constant(names[part], part.forward, objective.memory))
-        part.forward = made[-1]
-    return made
 
 
 class Probe(nn.Module):

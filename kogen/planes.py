@@ -1,4 +1,4 @@
-"""A plane of losses in numbers: dyadic grids, a spline through the points with its error, what its shape measures."""
+"""A plane of losses in numbers: dyadic grids, a spline through the points, and how far it may be off."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,9 +10,6 @@ from scipy.ndimage import distance_transform_edt
 
 Span = tuple[tuple[float, float], tuple[float, float]]
 SQUARE: Span = ((-1.0, 1.0), (-1.0, 1.0))
-FINE = 201  # evaluations along an axis when an area is measured
-RAYS = 64  # directions in which a width is measured
-STRIDE = 0.005  # along a ray
 
 
 def axis(count: int, span: tuple[float, float]) -> np.ndarray:
@@ -48,22 +45,23 @@ class Sheet:
         x, y = (np.broadcast_to(a, shape).ravel() for a in (alpha, beta))
         if self.spline is None:
             return np.full(shape, np.nan)
-        found = self.spline(x, y)
+        found = self.spline.ev(x, y) if isinstance(self.spline, RectBivariateSpline) else self.spline(x, y)
         if not self.known.all():
             found = np.where(cells_known(self.known, self.alpha, self.beta, x, y), found, np.nan)
         return found.reshape(shape)
 
     def on(self, alpha: np.ndarray, beta: np.ndarray) -> np.ndarray:
-        """Losses on a grid, (A,) and (B,) to (A, B)."""
+        """Losses on a grid, (A,) and (B,), both rising, to (A, B)."""
+        if self.known.all() and isinstance(self.spline, RectBivariateSpline):
+            return self.spline(alpha, beta)  # ten times as fast as point by point
         return self(alpha[:, None], beta[None, :])
 
 
 def spline(alpha: np.ndarray, beta: np.ndarray, values: np.ndarray):
-    """The interpolating spline as a function of points (P,), (P,) to (P,)."""
+    """The interpolating spline: scipy's where both axes have places, else a function of points (P,), (P,) to (P,)."""
     degrees = min(3, len(alpha) - 1), min(3, len(beta) - 1)
     if min(degrees) > 0:
-        both = RectBivariateSpline(alpha, beta, values, kx=degrees[0], ky=degrees[1], s=0)
-        return lambda x, y: both(x, y, grid=False)
+        return RectBivariateSpline(alpha, beta, values, kx=degrees[0], ky=degrees[1], s=0)
     if max(degrees) == 0:
         return lambda x, y: np.full(x.shape, values[0, 0])
     along = 0 if degrees[0] else 1
@@ -96,6 +94,22 @@ class Fit:
         That is what the last refinement changed at its own new points; nan where there is one level alone.
         """
         return float(np.nanmax(np.abs(self.surplus[-1]))) if self.surplus and known(self.surplus[-1]) else np.nan
+
+
+def corrected(few: pd.DataFrame, many: pd.DataFrame) -> Sheet:
+    """The surface of many images from a fine one of few of them and a coarse one of all: a control variate.
+
+    What the other images add to the loss is smoother than the loss, so that a coarse grid tells it. Both have the
+    columns of `fit`; ValueError where a point of `many` is none of `few`.
+    """
+    fine = fit(few).sheet
+    both = many.merge(few[["alpha", "beta", "loss"]], on=["alpha", "beta"], suffixes=("", "_few"))
+    if len(both) < len(many):
+        raise ValueError(
+            f"{len(many) - len(both)} of {len(many)} points of all images are none of the few: share a grid"
+        )
+    added = fit(both.assign(loss=both["loss"] - both["loss_few"])).sheet
+    return Sheet(fine.alpha, fine.beta, fine.values + added.on(fine.alpha, fine.beta))
 
 
 def known(values: np.ndarray) -> bool:
@@ -176,61 +190,3 @@ def around(marks: np.ndarray, steps: int) -> np.ndarray:
 def extent(sheet: Sheet) -> float:
     """Largest minus smallest known value on the grid; nan where none is."""
     return float(np.nanmax(sheet.values) - np.nanmin(sheet.values)) if sheet.known.any() else np.nan
-
-
-def numbers(
-    sheet: Sheet, *, share: float = 0.1, scale: float = 0.125, tolerance: float = 0.01, fine: int = FINE
-) -> dict[str, float]:
-    """What the shape of a plane measures; nan where its centre is not known.
-
-    range: largest minus smallest loss. width: mean distance from the centre, over all directions, at which the loss has
-    risen by `share` of the range, at most 1. basin: share of the plane whose loss lies at most that much above the
-    centre's. convex: share (of where it can be asked) on which the 2x2 matrix of second differences over `scale` has no
-    eigenvalue below -`tolerance` times the range: small dents are forgiven. What is not known counts as outside.
-    """
-    origin = float(sheet(np.zeros(1), np.zeros(1))[0])
-    if not np.isfinite(origin):
-        return dict.fromkeys(("range", "width", "basin", "convex"), np.nan)
-    height = extent(sheet)
-    grain = 1e-9 * max(1.0, abs(origin))  # a constant surface is flat, whatever its spline rounds to
-    level = origin + share * height + grain
-    span = [(float(places[0]), float(places[-1])) for places in (sheet.alpha, sheet.beta)]
-    alpha, beta = (axis(fine if high > low else 1, (low, high)) for low, high in span)
-    with np.errstate(invalid="ignore"):
-        basin = float((sheet.on(alpha, beta) <= level).mean())
-        convex = bends(sheet, span, scale, -tolerance * height - grain / scale**2, fine)
-    return {"range": height, "width": width(sheet, span, level), "basin": basin, "convex": convex}
-
-
-def width(sheet: Sheet, span: list[tuple[float, float]], level: float) -> float:
-    """Mean distance from the centre, over rays, at which the loss first passes a level, or the plane or 1 ends."""
-    flat = [high == low for low, high in span]
-    turns = np.arange(RAYS) * 2 * np.pi / RAYS if not any(flat) else np.array([0, np.pi]) + (np.pi / 2) * flat[0]
-    ray = np.stack([np.cos(turns), np.sin(turns)]) * ~np.array(flat)[:, None]  # (2, R)
-    steps = np.arange(0, 1 + STRIDE / 2, STRIDE)  # (T,)
-    places = steps[:, None] * ray[:, None, :]  # (2, T, R)
-    edges = np.array(span)[:, :, None, None]  # (2, 2, 1, 1)
-    inside = np.all((places >= edges[:, 0] - 1e-9) & (places <= edges[:, 1] + 1e-9), axis=0)  # (T, R)
-    losses = sheet(places[0], places[1])  # (T, R)
-    low = np.asarray(inside & (losses <= level))
-    last = np.where(low.all(axis=0), len(steps), np.argmin(low, axis=0)) - 1  # (R,) the last step before it rises
-    after, rays = np.minimum(last + 1, len(steps) - 1), np.arange(low.shape[1])
-    here, there = losses[last, rays], losses[after, rays]
-    crossed = (after > last) & inside[after, rays] & np.isfinite(there)
-    part = np.divide(level - here, there - here, out=np.zeros_like(here), where=crossed & (there > here))
-    return float((steps[last] + STRIDE * part).mean())
-
-
-def bends(sheet: Sheet, span: list[tuple[float, float]], scale: float, least: float, fine: int) -> float:
-    """Share of the plane, `scale` inside its edges, where no second difference bends down by more than `least`."""
-    steps = [scale if high > low else 0.0 for low, high in span]
-    inner = [(low + h, high - h) for (low, high), h in zip(span, steps, strict=True)]
-    if any(high < low for low, high in inner):
-        return np.nan
-    x, y = (axis(fine if high > low else 1, (low, high)) for low, high in inner)
-    at = lambda i, j: sheet.on(x + i * steps[0], y + j * steps[1])  # noqa: E731
-    middle = at(0, 0)
-    xx, yy = at(1, 0) - 2 * middle + at(-1, 0), at(0, 1) - 2 * middle + at(0, -1)
-    xy = (at(1, 1) - at(1, -1) - at(-1, 1) + at(-1, -1)) / 4
-    smallest = (xx + yy) / 2 - np.hypot((xx - yy) / 2, xy)  # along an axis of one place nothing bends: 0
-    return float((smallest / scale**2 >= least).mean())

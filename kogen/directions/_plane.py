@@ -12,16 +12,19 @@ Params = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Plane:
-    """Two directions, each a tensor for each name that moves; facts are plain values and say how they were made."""
+    """Two directions, each a tensor for each name that moves; facts are plain values and say how they were made.
+
+    Without a second one it is a line.
+    """
 
     first: Params  # along alpha
     second: Params  # along beta
     facts: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def directions(self) -> tuple[Params, Params]:
+    def directions(self) -> tuple[Params, ...]:
         """What `landscape.surface` walks along."""
-        return self.first, self.second
+        return (self.first, self.second) if self.second else (self.first,)
 
 
 def dot(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> float:

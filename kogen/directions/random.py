@@ -14,6 +14,7 @@ NORMALISE = ("adaptive", "filter", "layer")
 APART = ("cls_token", "dist_token", "mask_token", "pos_embed", "reg_token")
 
 
+@torch.no_grad()
 def random(at: Params, *, plane: int = 0, seed: int = 0, normalise: str = "filter") -> Plane:
     """Two independent Gaussian directions; the draw of a tensor depends on seed, plane, axis and its name alone.
 

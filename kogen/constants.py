@@ -1,0 +1,65 @@
+"""Constant parts of a network: what does not move while a landscape is drawn answers each question once."""
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+class Constant:
+    """Stands before a module's forward and remembers what it answered: the same question is not computed twice."""
+
+    def __init__(self, name: str, forward: Callable, memory: dict) -> None:
+        self.name, self.compute, self.memory = name, forward, memory
+        self.batch, self.calls = 0, 0
+
+    def begin(self, batch: int) -> None:
+        """From now on questions are those of this batch, from the first."""
+        self.batch, self.calls = batch, 0
+
+    def __call__(self, *args: Any) -> Any:
+        key = (self.name, self.batch, self.calls)
+        self.calls += 1
+        if key not in self.memory:
+            self.memory[key] = (args, self.compute(*args))
+        asked, answer = self.memory[key]
+        return answer if len(asked) == len(args) and all(map(same, asked, args)) else self.compute(*args)
+
+
+def same(first: Any, second: Any) -> bool:
+    """Whether two arguments are the same thing, or tensors of the same values."""
+    if first is second:
+        return True
+    tensors = isinstance(first, Tensor) and isinstance(second, Tensor)
+    return tensors and first.shape == second.shape and torch.equal(first, second)
+
+
+def remember(module: nn.Module, moving: Collection[str], run: Callable[[], Any], memory: dict) -> list[Constant]:
+    """Put a Constant before every outermost part of a module in which no name moves and that `run` calls with tensors.
+
+    `run` runs the module once, so that it shows which parts it calls.
+    """
+    inside, found = [0], []
+
+    def enter(part: nn.Module, args: tuple, kwargs: dict) -> None:
+        if not inside[0] and not kwargs and args and all(isinstance(arg, Tensor) for arg in args):
+            found.append(part)
+        inside[0] += 1
+
+    def leave(part: nn.Module, args: Any, out: Any) -> None:
+        inside[0] -= 1
+
+    hooks = []
+    for name, part in list(module.named_modules())[1:]:
+        weights = any(True for _ in part.parameters())  # a part without any costs little
+        if weights and not any(other.startswith(f"{name}.") for other in moving):
+            hooks += [part.register_forward_pre_hook(enter, with_kwargs=True), part.register_forward_hook(leave)]
+    run()
+    for hook in hooks:
+        hook.remove()
+    names, made = {part: name for name, part in module.named_modules()}, []
+    for part in dict.fromkeys(found):
+        made.append(Constant(names[part], part.forward, memory))
+        part.forward = made[-1]
+    return made

@@ -1,0 +1,129 @@
+"""Numbers of every plane of a surface table, with and without each part of the images, and intervals of their means."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.stats import t as student
+
+from kogen.planes import Fit, Sheet, corrected, fit
+from kogen.shapes import numbers
+
+NEEDED = ("run", "model", "objective", "direction", "plane", "alpha", "beta", "level")
+NEEDED += ("loss", "images", "units", "parts")
+METRICS = ("width", "basin", "convex", "range", "error")
+BOUNDED = ("width", "basin", "convex")  # never outside [0, 1]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One metric of one model: for each run and plane its value with all images, then without each part of them."""
+
+    values: np.ndarray  # (R, P, 1 + G)
+    planes: np.ndarray  # (P,)
+    images: int
+
+    @property
+    def mean(self) -> float:
+        """Mean over runs and planes."""
+        return float(self.values[:, :, 0].mean())
+
+    def on(self, planes: np.ndarray) -> "Measured":
+        """The same on some of its planes."""
+        return Measured(self.values[:, np.isin(self.planes, planes)], planes, self.images)
+
+
+def measured(surface: pd.DataFrame, **settings: float) -> dict[tuple[str, str], dict[str, Measured]]:
+    """(objective, metric) to models to what was measured on their random planes; `settings` as `shapes.numbers` has.
+
+    Only planes that every run of a model has are used. Raises ValueError for missing columns, no random planes, and a
+    plane that is not finished.
+    """
+    if missing := [name for name in NEEDED if name not in surface]:
+        raise ValueError(f"a surface needs the columns {', '.join(NEEDED)}; missing: {', '.join(missing)}")
+    random = where(surface, "direction", "random")
+    if not len(random):
+        raise ValueError("the surface has no random planes, and only those can be averaged: draw some first")
+    found: dict[tuple[str, str], dict[str, Measured]] = {}
+    for key, part in random.groupby(["objective", "model"], sort=True):
+        objective, model = map(str, key)  # type: ignore[arg-type]
+        runs = [{plane: one for plane, one in run.groupby("plane")} for _, run in part.groupby("run", sort=True)]
+        planes = sorted(set.intersection(*(set(run) for run in runs)))
+        if not planes:
+            raise ValueError(f"the runs of {model!r} have no plane in common: draw the same planes for each of them")
+        shapes = [[shape(run[plane], settings) for plane in planes] for run in runs]
+        for metric in METRICS:
+            values = np.array([[one[metric] for one in run] for run in shapes])  # (R, P, 1 + G)
+            made = Measured(values, np.array(planes), int(np.max(part["images"])))
+            found.setdefault((objective, metric), {})[model] = made
+    return found
+
+
+def where(table: pd.DataFrame, column: str, value: object) -> pd.DataFrame:
+    """The rows that have this value in a column."""
+    return pd.DataFrame(table[table[column] == value])
+
+
+def shape(points: pd.DataFrame, settings: dict[str, float]) -> dict[str, np.ndarray]:
+    """The numbers of one plane, (1 + G,) each: with all images, then without each part of the units."""
+    parts = np.stack([np.asarray(row, np.float64) for row in points["parts"]])  # (N, G)
+    whole = fit(where(points, "images", np.min(points["images"])))
+    losses = [points["loss"].to_numpy(np.float64)]
+    if (count := parts.shape[1]) > 1:
+        sizes = sizes_of(points, count)  # (N, G)
+        rest = (parts * sizes).sum(axis=1, keepdims=True) - parts * sizes
+        losses += list((rest / (sizes.sum(axis=1, keepdims=True) - sizes)).T)
+    made = [numbers(sheet(points.assign(loss=loss)), **settings) for loss in losses]  # type: ignore[arg-type]
+    found = {metric: np.array([one[metric] for one in made]) for metric in METRICS if metric != "error"}
+    return found | {"error": np.full(len(made), relative(whole))}
+
+
+def sizes_of(points: pd.DataFrame, count: int) -> np.ndarray:
+    """How many units each part of each point has, (N, G): as even as can be, the first ones the larger."""
+    units = points["units"].to_numpy()[:, None]
+    return units // count + (np.arange(count) < units % count)
+
+
+def sheet(points: pd.DataFrame) -> Sheet:
+    """The spline of one plane; where it was drawn for few images and for all, corrected for all."""
+    least, most = int(np.min(points["images"])), int(np.max(points["images"]))
+    few = where(points, "images", least)
+    return fit(few).sheet if least == most else corrected(few, where(points, "images", most))
+
+
+def relative(whole: Fit) -> float:
+    """The spline's error as a share of the range."""
+    height = float(np.nanmax(whole.sheet.values) - np.nanmin(whole.sheet.values)) if whole.sheet.known.any() else np.nan
+    return whole.error / height if height > 0 else 0.0 if height == 0 else np.nan
+
+
+def pieces(one: Measured) -> list[tuple[float, int]]:
+    """What the variance of a mean is made of, each with its degrees of freedom: runs, planes, images.
+
+    Runs and planes each count what they share once more, which errs on the side of width.
+    """
+    values = one.values[:, :, 0]  # (R, P)
+    return [spread(values.mean(axis=1)), spread(values.mean(axis=0)), jackknife(one.values.mean(axis=(0, 1)))]
+
+
+def spread(values: np.ndarray) -> tuple[float, int]:
+    """Variance of the mean of independent values (n,) and its degrees of freedom; 0 and 0 for one."""
+    return (float(values.var(ddof=1)) / len(values), len(values) - 1) if len(values) > 1 else (0.0, 0)
+
+
+def jackknife(values: np.ndarray) -> tuple[float, int]:
+    """Variance from a value with all parts and the values without each, (1 + G,) (Efron and Stein 1981, eq. 1.4)."""
+    without = values[1:]
+    count = len(without)
+    if count < 2:
+        return 0.0, 0
+    return (count - 1) / count * float(((without - without.mean()) ** 2).sum()), count - 1
+
+
+def half_width(variances: list[tuple[float, int]]) -> float:
+    """Half of the 95 % interval of a mean whose variance is a sum of estimates (Satterthwaite 1946); nan is nan."""
+    total = sum(variance for variance, _ in variances)
+    if not total > 0:
+        return total  # 0, or nan
+    freedom = total**2 / sum(variance**2 / count for variance, count in variances if variance > 0)
+    return float(student.isf(0.025, freedom)) * total**0.5
