@@ -13,7 +13,7 @@ from kogen.cost import Cost, estimate_cost
 from kogen.evaluation import evaluate_backbone
 from kogen.handover import export_run
 from kogen.images import Images, open_images
-from kogen.plans import plans_of, with_data
+from kogen.plans import plans_of, read_candidate, with_data
 from kogen.progress import training_bar
 from kogen.report import page, verdict
 from kogen.report.words import speak
@@ -49,7 +49,7 @@ def pilot(source: str | Path, *, out: str | Path = "study", **asked: Any) -> dic
     place = folder / "study.toml"
     if place.exists() and not asks(place, study):
         raise ValueError(f"{place} asks another question than this command: choose another --out, or delete {folder}")
-    sets = open_sets(study)
+    sets = open_for(study)
     plans = plans_of(study, sets)
     of_now(folder, plans)
     if distributed.rank() == 0 and not place.exists():  # a pre-registered study stays as it was written, byte for byte
@@ -59,6 +59,9 @@ def pilot(source: str | Path, *, out: str | Path = "study", **asked: Any) -> dic
         write_json(folder / "data.json", quality(sets))
         picture(sets.pool, study, folder / "views.png")
         tell_data(sets)
+        for plan in filter(lambda plan: plan.name, plans):
+            said = f"{plan.framework}, {plan.backbone}, {plan.image_size} px, mean {plan.mean}, std {plan.std}"
+            say.print(f"[bold]{plan.name}[/]: {said}")
     left = [plan for plan in plans if not (folder / "runs" / record_of(plan)["id"] / "summary.json").exists()]
     if left:
         cost = cost_of(left, sets, study.probes)  # by all processes: each step is taken by all of them
@@ -67,7 +70,7 @@ def pilot(source: str | Path, *, out: str | Path = "study", **asked: Any) -> dic
     for place_in_line, plan in enumerate(plans, 1):
         record = record_of(plan)
         run = folder / "runs" / record["id"]
-        title = f"{place_in_line}/{len(plans)} {plan.method} seed {plan.seed}"
+        title = f"{place_in_line}/{len(plans)} {plan.name or plan.method} seed {plan.seed}"
         with training_bar(title) as tell:
             summary = tried(plan, sets.pool, run, tell)
         if distributed.rank() == 0:
@@ -180,7 +183,7 @@ def export(run: str | Path, out: str | Path = "weights.safetensors", *, format: 
 def estimate(source: str | Path, **asked: Any) -> Cost:
     """Minutes, memory and disk of a whole pilot on this machine, from a few real steps of each method."""
     study = asked_study(str(source), asked)
-    sets = open_sets(study)
+    sets = open_for(study)
     return cost_of(plans_of(study, sets), sets, study.probes)
 
 
@@ -224,6 +227,8 @@ def asked_study(source: str, asked: dict[str, Any]) -> Study:
     study = checked(Study, {"source": source, **asked}, "pilot")
     view_set(study.views, study.image_size)
     build(Plan(method="random", backbone=study.backbone, image_size=study.image_size))  # before anything is decoded
+    for name, file in study.candidates.items():
+        build(read_candidate(name, file))  # all of its weights have a place
     return study
 
 
@@ -249,10 +254,10 @@ def of_now(folder: Path, plans: list[Plan]) -> None:
     records = {record["id"]: record for record in map(record_of, plans)}
     for run in sorted(set(read_table(place).run) - set(records)) if place.exists() else []:
         was = read_json(folder / "runs" / run / "plan.json")
-        alike = [r for r in records.values() if (r["method"], r["seed"]) == (was["method"], was["seed"])]
+        alike = [r for r in records.values() if (r["model"], r["seed"]) == (was["model"], was["seed"])]
         odd = [key for key in alike[0] if key != "id" and alike[0][key] != was.get(key)] if alike else ["method"]
         raise ValueError(
-            f"{folder} holds predictions of a run of {was['method']} (seed {was['seed']}) that differs in "
+            f"{folder} holds predictions of a run of {was['model']} (seed {was['seed']}) that differs in "
             f"{', '.join(odd)} from the one asked for; both would be counted: choose another --out, or delete {folder}"
         )
 
@@ -286,7 +291,8 @@ def judge(
         if len(there):
             raise ValueError(f"{place} holds other sets or probes of the run {record['id']}: choose another --out")
     train, tests = train.with_channels(plan.channels), {n: t.with_channels(plan.channels) for n, t in tests.items()}
-    identity = {"run": record["id"], "model": model or record["model"], "method": plan.method, "seed": plan.seed}
+    identity = {"run": record["id"], "model": model or record["model"], "method": plan.framework or plan.method}
+    identity |= {"seed": plan.seed}
     view = plain(plan.image_size, mean=plan.mean, std=plan.std)
     backbone.to(engine.device())
     append_table(place, evaluate_backbone(backbone, view, train, tests, roles, probes, identity), "predictions")
@@ -310,10 +316,22 @@ def copy_record(run: Path, folder: Path) -> None:
             atomically(folder / "runs" / record["id"] / name, lambda p, n=name: p.write_bytes((run / n).read_bytes()))
 
 
+def open_for(study: Study) -> Sets:
+    """The sets of a study, stored large enough for the largest of its networks."""
+    sizes = [read_candidate(name, file).image_size for name, file in study.candidates.items()]
+    return open_sets(study.model_copy(update={"image_size": max([study.image_size, *sizes])}))
+
+
 def cost_of(plans: list[Plan], sets: Sets, probes: Sequence[str]) -> Cost:
-    """Estimate of a study's training and judging."""
+    """Estimate of a study's training and judging; each candidate's by itself, for its network has a size of its own."""
     judged = len(sets.train) + sum(len(images) for images in sets.tests.values())
-    return estimate_cost(plans, sets.pool, judged, probes)
+    alone = [plan for plan in plans if plan.name]
+    ours = [plan for plan in plans if not plan.name]
+    parts = [estimate_cost(ours, sets.pool, judged, probes)] if ours else []
+    parts += [estimate_cost([plan], sets.pool.with_channels(plan.channels), judged, probes) for plan in alone]
+    steps = {method: seconds for part in parts for method, seconds in part.seconds_per_step.items()}
+    memory = max(part.memory_gb for part in parts)
+    return Cost(sum(part.minutes for part in parts), memory, sum(part.disk_gb for part in parts), steps)
 
 
 def picture(images: Images, study: Study, out: Path, seed: int = 0) -> None:

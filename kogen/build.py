@@ -24,6 +24,9 @@ def build(plan: Plan) -> Method:
 
 def backbone_of(plan: Plan) -> Backbone:
     """The plan's backbone, its weights from the global generator, or from `plan.weights` where a file is named."""
+    if plan.name:  # published weights, in whatever layout; or a run's own, which are in timm's
+        size = {"in_chans": plan.channels, "image_size": plan.image_size}
+        return shelf.load("backbones", "published")(file=plan.weights, backbone=plan.backbone, **size)
     name, settings = shelf.parse(plan.backbone)
     if name in shelf.names("backbones") and name != "timm":
         make = shelf.load("backbones", name)

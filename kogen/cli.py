@@ -15,6 +15,10 @@ out = Console(highlight=False, soft_wrap=True)
 Source = Annotated[str, typer.Argument(help="folder, .csv, .parquet, .npy, .npz, or a name such as surfaces, digits")]
 Labels = Annotated[str | None, typer.Option(help="table path,label[,cluster,split] for the images of SOURCE")]
 Set = Annotated[list[str] | None, typer.Option("--set", help="[method.]name=value, a hyperparameter; repeatable")]
+Candidates = Annotated[
+    list[str] | None,
+    typer.Option(help="published weights beside the trained: NAME=FILE[?backbone=...&image_size=...]; repeatable"),
+]
 Bad = Annotated[str, typer.Option(help="share of unusable files that stops")]
 
 
@@ -26,6 +30,7 @@ def pilot(
     shift: Annotated[list[str] | None, typer.Option(help="similar set to judge on, NAME=SOURCE; repeatable")] = None,
     methods: Annotated[str | None, typer.Option(help="comma-separated; see `kogen list methods`")] = None,
     stock: Annotated[str | None, typer.Option(help="published weights (.safetensors) of the same backbone")] = None,
+    candidates: Candidates = None,
     seeds: Annotated[int | None, typer.Option(help="runs of every method  [3]")] = None,
     epochs: Annotated[int | None, typer.Option(help="passes over the images  [50]")] = None,
     batch_size: Annotated[int | None, typer.Option(help="images a step  [256]")] = None,
@@ -65,6 +70,7 @@ def estimate(
     views: Annotated[str | None, typer.Option()] = None,
     probe: Annotated[list[str] | None, typer.Option()] = None,
     stock: Annotated[str | None, typer.Option()] = None,
+    candidates: Candidates = None,
     accumulate: Annotated[int | None, typer.Option()] = None,
     precision: Annotated[str | None, typer.Option()] = None,
     max_bad: Annotated[str | None, typer.Option()] = None,
@@ -193,6 +199,8 @@ def pilot_fields(given: dict[str, Any]) -> dict[str, Any]:
         asked["methods"] = tuple(filter(None, (name.strip() for name in asked["methods"].split(","))))
     if "shift" in asked:
         asked["shifts"] = all_named(asked.pop("shift"))
+    if "candidates" in asked:
+        asked["candidates"] = all_named(asked["candidates"], "candidates")
     if "probe" in asked:
         asked["probes"] = tuple(asked.pop("probe"))
     if "max_bad" in asked:
@@ -223,12 +231,12 @@ def named(text: str) -> tuple[str, str]:
     return name, source
 
 
-def all_named(texts: list[str]) -> dict[str, str]:
+def all_named(texts: list[str], what: str = "sets") -> dict[str, str]:
     """Several `NAME=SOURCE`, each name once."""
     sources: dict[str, str] = {}
     for name, source in map(named, texts):
         if name in sources:
-            raise ValueError(f"two sets are named {name!r}, {sources[name]} and {source}: give each its own name")
+            raise ValueError(f"two {what} are named {name!r}, {sources[name]} and {source}: give each its own name")
         sources[name] = source
     return sources
 

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from kogen import shelf
+from kogen.backbones.published import describe
 from kogen.images import Images
 from kogen.sets import Sets, normalisation
-from kogen.study import Plan, Study, recipe_of
+from kogen.study import Plan, Study, checked, recipe_of
 
 
 def plans_of(study: Study, sets: Sets) -> list[Plan]:
@@ -20,7 +22,26 @@ def plans_of(study: Study, sets: Sets) -> list[Plan]:
                 plan = plan.model_copy(update={"weights": str(study.stock), "seed": 0})
             if method != "stock" or seed == 0:  # published weights are what they are: one run
                 plans.append(with_data(plan, sets.pool))
-    return plans
+    return plans + [candidate(name, asked, study, sets.pool) for name, asked in study.candidates.items()]
+
+
+def candidate(name: str, asked: str, study: Study, images: Images) -> Plan:
+    """The plan of a published network on the study's images. ValueError for images that it cannot take."""
+    plan = read_candidate(name, asked).model_copy(update={"precision": study.precision})
+    whole = with_data(plan, images.with_channels(plan.channels))
+    return whole.model_copy(update={"mean": plan.mean, "std": plan.std} if plan.mean else {})
+
+
+def read_candidate(name: str, asked: str) -> Plan:
+    """`FILE?settings` as a plan without images: no seed, no training, and the network's own size and preprocessing.
+
+    Raises ValueError for a file that is no checkpoint, or not what is said of it.
+    """
+    file, said = shelf.parse(asked)
+    found = describe(file, name=name, **said)
+    named = {"name": name, "framework": found.framework, "weights": found.file, "backbone": found.backbone}
+    sized = {"image_size": found.image_size, "channels": found.channels, "mean": found.mean, "std": found.std}
+    return checked(Plan, {"method": "stock", **named, **sized}, f"candidate {name}")
 
 
 def with_data(plan: Plan, images: Images) -> Plan:

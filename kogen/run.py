@@ -1,5 +1,6 @@
 """One run on disk: its plan, its training, its weights; done once, resumed where it stopped."""
 
+import hashlib
 import json
 import math
 import platform
@@ -33,8 +34,21 @@ def record_of(plan: Plan) -> dict[str, Any]:
     recipe = {name: value for name, value in asdict(recipe_of(plan)).items() if name not in DESCRIBES}
     record = plan.model_dump(mode="json") | {"recipe": recipe, "device": device, "versions": versions}
     record["precision"] = engine.resolved(plan.precision)
+    if plan.weights:  # the same weights elsewhere are the same run, other weights in their place are another
+        record["weights"] = digest_of(Path(plan.weights))
+    for only in ("name", "framework"):  # of candidates; without them the ids of all other runs stay what they were
+        record = {key: value for key, value in record.items() if key != only or value}
     record = json.loads(json.dumps(record))  # as it will be read back: tuples are lists
-    return {"id": digest(record)[:12], "model": plan.method, **record}
+    return {"id": digest(record)[:12], "model": plan.name or plan.method, **record}
+
+
+def digest_of(file: Path) -> str:
+    """blake2b of a file's content, hex. ValueError where it cannot be read."""
+    try:
+        with file.open("rb") as content:
+            return hashlib.file_digest(content, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    except OSError as error:
+        raise ValueError(f"cannot read weights from {file}: {error.strerror}; give the file again") from error
 
 
 def train_run(plan: Plan, images: Images, folder: Path, tell: Callable | None = None) -> dict[str, Any]:

@@ -36,7 +36,9 @@ class Plan(BaseModel):
     mean: tuple[float, ...] = (0.5,)
     std: tuple[float, ...] = (0.25,)
     settings: dict[str, Value] = Field(default_factory=dict)  # hyperparameters of the method and numbers of its recipe
-    weights: str = ""  # file the untrained network is replaced by (stock)
+    weights: str = ""  # file the untrained network is replaced by (stock); of a run's record, a digest of its content
+    name: str = ""  # what a published candidate competes under
+    framework: str = ""  # that trained a published candidate
     images: int = 0
     data: str = ""  # digest of the training images
 
@@ -52,6 +54,7 @@ class Study(BaseModel):
     shifts: dict[str, str] = Field(default_factory=dict)
     methods: tuple[str, ...] = ("byol", "simclr", "supervised", "random")
     stock: str | None = None  # published weights on disk, a baseline more
+    candidates: dict[str, str] = Field(default_factory=dict)  # name to FILE[?backbone=...&image_size=...&framework=...]
     seeds: int = Field(default=3, ge=1, le=100)
     epochs: int = Field(default=50, ge=1)
     batch_size: int = Field(default=256, ge=2)
@@ -101,8 +104,10 @@ def check_names(study: Study) -> None:
         check_settings(method, settings)
         if method not in (*study.methods, "stock"):
             raise ValueError(f"settings for {method!r}, which is not among the methods: {', '.join(study.methods)}")
-    if not study.methods:
+    if not study.methods and not study.candidates:
         raise ValueError("no methods: name one or more, for instance --methods byol,random")
+    if taken := sorted({*study.methods, "stock"} & set(study.candidates)):
+        raise ValueError(f"a candidate has the name of a method, {taken[0]!r}: call it something else")
     if "stock" in study.methods and not study.stock:
         raise ValueError("the method 'stock' needs published weights: give --stock FILE.safetensors")
     if len(set(study.methods)) < len(study.methods):

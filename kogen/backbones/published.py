@@ -11,7 +11,7 @@ from timm.layers import resample_abs_pos_embed
 from torch import Tensor, zeros
 
 from kogen import shelf
-from kogen.backbones._layouts import FRAMEWORKS, HEADS, IMAGENET, MARKERS, UNIT, find_network, read_tensors
+from kogen.backbones._layouts import FRAMEWORKS, HEADS, IMAGENET, MARKERS, UNIT, Found, find_network, read_tensors
 from kogen.method import Backbone
 from kogen.shelf import hint
 
@@ -44,18 +44,23 @@ def published(*, file: str, in_chans: int = 3, image_size: int = 0, backbone: st
     unknown layouts and for names and shapes that do not fit, with the nearest names.
     """
     said: dict[str, Any] = {"backbone": backbone, "image_size": image_size}
-    checkpoint = describe(file, **{key: value for key, value in said.items() if value})
+    checkpoint, found = recognised(file, "", {key: value for key, value in said.items() if value})
     network = empty(checkpoint.backbone, in_chans, checkpoint.image_size)
-    place = Path(checkpoint.file)
-    fill(network, find_network(read_tensors(place), place, marker_of(network) if backbone else "").tensors, place)
+    fill(network, found.tensors, Path(checkpoint.file))
     return network
 
 
 def describe(file: str, *, name: str = "", **said: Any) -> Checkpoint:
     """What a checkpoint is, from its tensors' names and shapes and from what is `said` of it (WANTED).
 
-    `name` is what the user calls it: it decides where the file leaves a choice of frameworks.
+    `name` is what the user calls it: it decides where the file leaves a choice of frameworks. ValueError as
+    `published`, but for names and shapes that do not fit: no network is filled.
     """
+    return recognised(file, name, said)[0]
+
+
+def recognised(file: str, name: str, said: Mapping[str, Any]) -> tuple[Checkpoint, Found]:
+    """A checkpoint and its tensors, read once."""
     if odd := sorted(set(said) - set(WANTED)):
         raise ValueError(f"{file}: unknown setting {odd[0]!r}: {hint(odd[0], list(WANTED))}")
     if said.get("framework", "published") not in FRAMEWORKS:
@@ -81,7 +86,7 @@ def describe(file: str, *, name: str = "", **said: Any) -> Checkpoint:
     mean, std = tuple(told.get("mean", mean)), tuple(told.get("std", std))
     if channels != 3:  # nobody publishes those: the data's own mean and std are put in
         mean, std = (), ()
-    return Checkpoint(str(place), framework, backbone or guess, size or native, channels, mean, std)
+    return Checkpoint(str(place), framework, backbone or guess, size or native, channels, mean, std), found
 
 
 def local(file: str) -> tuple[Path, dict[str, Any]]:
