@@ -134,6 +134,7 @@ def by_scores(results: Results) -> tuple[dict[str, pd.DataFrame], Noise | None]:
 def as_scores(accuracy: Any, families: Mapping[str, str] | None) -> Any:
     """The table of accuracies as one of scores: model, dataset, score, n, family."""
     scores = accuracy.rename(columns={"value": "score"})[["model", "dataset", "score", "n"]]
+    scores = scores.assign(model=scores["model"].astype("category"), dataset=scores["dataset"].astype("category"))
     return scores if families is None else scores.assign(family=scores["model"].map(dict(families)))
 
 

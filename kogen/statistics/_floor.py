@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-PAIRS, SIMULATIONS, MODELS = 2_000_000, 2_000, 300  # the work of one floor: pairs in all, repetitions, models in each
+PAIRS, SIMULATIONS, MODELS = 1_000_000, 1_000, 300  # the work of one floor: pairs in all, repetitions, models in each
 
 
 def floor(

@@ -8,7 +8,7 @@ from scipy.stats import t as student
 
 from kogen.statistics._margins import wilson
 
-MOST = 1500  # models whose pairs are counted: 1.1 million pairs; of more, a seeded random sample stands for all
+MOST, SAMPLE = 1600, 1000  # of more than MOST models, the pairs of a seeded random SAMPLE stand for all
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,10 @@ class Tally:
 
 
 def sample(count: int, seed: int) -> np.ndarray:
-    """Places of the models whose pairs are counted: all, or a random MOST of them, in order."""
+    """Places of the models whose pairs are counted: all, or of more than MOST a random SAMPLE, in order."""
     if count <= MOST:
         return np.arange(count)
-    return np.sort(np.random.default_rng([seed, count]).choice(count, MOST, replace=False))
+    return np.sort(np.random.default_rng([seed, count]).choice(count, SAMPLE, replace=False))
 
 
 def ordered(source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, ...]:

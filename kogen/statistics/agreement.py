@@ -25,7 +25,7 @@ def agreement(
     family_hi (over families); null where every model ties.
     Definition: tau-b = sum of sign * sign / sqrt(pairs untied on the source * pairs untied on the target). Interval:
     jackknife over models or families, as of `transfer`, on (1 + tau) / 2, the share of pairs that agree. Of more than
-    1,500 models tau is of all, its interval of a random 1,500.
+    1,600 models tau is of all, its interval of a random 1,000.
     Source: Kendall (1945, Biometrika 33); jackknife of tau: Arvesen (1969, Ann. Math. Stat. 40).
     Assumes: models independent draws from those to come; the top are taken as given.
     Raises ValueError for scores that are incomplete and for unknown sets.

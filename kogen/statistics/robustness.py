@@ -43,13 +43,14 @@ def robustness(
     chosen = [name for name in table.targets(source, targets) if targets is not None or name not in pairs.values()]
     place = {model: i for i, model in enumerate(table.models)}
     base = np.array([place[model] for model in baseline]) if baseline is not None else np.arange(len(place))
-    found = [rows(table, pairs.get(target, source), target, base) for target in chosen]
+    logits = table.logits()
+    found = [rows(table, logits, pairs.get(target, source), target, base) for target in chosen]
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=COLUMNS)
 
 
-def rows(table: Grid, source: str, target: str, base: np.ndarray) -> pd.DataFrame:
+def rows(table: Grid, logits: np.ndarray, source: str, target: str, base: np.ndarray) -> pd.DataFrame:
     """The rows of one target."""
-    logits, both = table.logits(), table.both(source, target)
+    both = table.both(source, target)
     one, two = logits[:, table.column(source)], logits[:, table.column(target)]
     fitted = line(one, two, base[np.isin(base, both)])
     observed = table.values[both, table.column(target)]

@@ -42,7 +42,7 @@ def transfer(
     Definition: over unordered pairs of models measured on both sets, win: the source's better one is better on the
     target; tie; flip; transfer = win + tie / 2; regret max(0, what the source's choice loses on the target).
     lo, hi: 95 %, were other models drawn from where these came from (jackknife over models; family_lo, family_hi: over
-    families), see `_tally.interval`. Of more than 1,500 models a random 1,500 are compared, drawn from `seed`.
+    families), see `_tally.interval`. Of more than 1,600 models a random 1,000 are compared, drawn from `seed`.
     noise_floor: the transfer expected, at the same *observed* gaps, if the true order on both sets were identical and
     only the finite samples were noisy: each set keeps its own scores, the target's are dealt out in the source's order,
     both are drawn in by the spread that is noise and meet noise again. excess_flip = noise_floor - transfer: flips that
