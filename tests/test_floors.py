@@ -15,13 +15,13 @@ HOUSE = Path(__file__).parent.parent / "kogen"
 # floor already; a new file that is not named here may stand between floors, but never lead from a lower to a higher.
 FLOORS = [
     "shelf tables decode crop luck operations threads distributed masking heads layout teacher lanczos",
-    "listing storage views clusters",
-    "ondemand method",
-    "store images optim",
+    "listing storage views columns clusters",
+    "ondemand method points",
+    "store images optim results",
     "assemble features monitor checkpoint study build sheet planes shapes journal constants",
     "backbones datasets methods probes directions statistics curvature sharpness landscape",
-    "engine evaluation objectives",
-    "progress sets",
+    "engine evaluation summary objectives",
+    "progress sets lottery",
     "plans cost run",
     "report handover",
     "api",
