@@ -61,6 +61,6 @@ def embed(backbone: Backbone, images: Images, view: View, *, batch_size: int = 2
 
 def rendered(images: Images, index: np.ndarray, view: View, device: torch.device) -> Tensor:
     """Images at `index` under a view without chance, (B, C, S, S) on `device`."""
-    pixels = images.read(index).to(device)
+    pixels = images.read(index, device)
     aspect = torch.from_numpy(images.aspect[index])
     return render(pixels, view, Luck(0, 0, len(index)), tag="plain", aspect=aspect)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kogen.operations import _scramble as scramble
+from kogen.operations import scramble
 
 LEVELS = 2**16  # values a draw can take
 

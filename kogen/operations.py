@@ -152,14 +152,14 @@ def normal(seed: Tensor, count: int) -> Tensor:
     A 32-bit integer hash of multiply and xor-shift, two halves of which go through Box and Muller's transform.
     """
     half = -(-count // 2)
-    bits = torch.arange(half, device=seed.device, dtype=torch.int32) ^ _scramble(seed)[:, None]  # (B, half)
-    bits = _scramble(bits)
+    bits = torch.arange(half, device=seed.device, dtype=torch.int32) ^ scramble(seed)[:, None]  # (B, half)
+    bits = scramble(bits)
     radius = ((bits & 0xFFFF).float().add_(0.5).mul_(2.0**-16)).log_().mul_(-2).sqrt_()
     angle = ((bits >> 16) & 0xFFFF).float().mul_(2 * math.pi / 2**16)
     return torch.cat([radius * angle.cos(), radius * angle.sin()], dim=1)[:, :count]
 
 
-def _scramble(bits: Tensor) -> Tensor:
+def scramble(bits: Tensor) -> Tensor:
     """Mix int32 bits so that neighbours become unlike; wraps around, shifts fill with zeros."""
     for shift, factor in ((16, 0x7FEB352D), (15, -0x7B935975)):  # lowbias32 (Wellons 2018): 0x7feb352d, 0x846ca68b
         bits = (bits ^ ((bits >> shift) & ((1 << (32 - shift)) - 1))) * factor

@@ -76,6 +76,8 @@ def open_sets(study: Study, *, cache: Path | None = None, progress: bool = True)
     for title, source in asked.items():
         tests[title] = opened_test(title, source, train, how)
         opened[title] = (source, tests[title])
+    if study.corrupt:
+        tests = with_corruptions(tests, study.corrupt)
     return Sets(pool, train, tests, opened, note)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from kogen import shelf
+from kogen import corruptions, shelf
 from kogen.method import Recipe
 
 Value = bool | int | float | str
@@ -52,6 +52,7 @@ class Study(BaseModel):
     labels: str | None = None
     test: str | None = None
     shifts: dict[str, str] = Field(default_factory=dict)
+    corrupt: str | None = None  # shifts made of the reference set: all, all:1-5, blur:5,jpeg:2
     methods: tuple[str, ...] = ("byol", "simclr", "supervised", "random")
     stock: str | None = None  # published weights on disk, a baseline more
     candidates: dict[str, str] = Field(default_factory=dict)  # name to FILE[?backbone=...&image_size=...&framework=...]
@@ -100,6 +101,8 @@ def check_names(study: Study) -> None:
         shelf.load("methods", method)
     for probe in study.probes:
         shelf.load("probes", probe)
+    if study.corrupt:
+        corruptions.asked(study.corrupt)
     for method, settings in study.settings.items():
         check_settings(method, settings)
         if method not in (*study.methods, "stock"):

@@ -94,3 +94,9 @@ def test_every_method_tells_its_source():
         assert recipe.source
         assert recipe.headline
         assert recipe.family in ("contrastive", "distillation", "clustering", "information", "masked", "baseline")
+
+
+def test_corruptions_are_known_before_anything_is_opened():
+    with pytest.raises(ValueError, match="no corruption 'blr': did you mean 'blur'"):
+        checked(Study, {"source": "nowhere", "corrupt": "blr:3"}, "pilot")
+    assert checked(Study, {"source": "nowhere", "corrupt": "blur:3"}, "pilot").corrupt == "blur:3"
