@@ -1,4 +1,4 @@
-// Draws the figures in the colours of the reader's theme, at the width there is; on paper in light, at paper's width.
+// Draws the figures in the colours of the reader's theme, at the width there is; on paper in light, at paper's width. Sorts tables by the head that is clicked.
 (() => {
   const { figures, palette } = JSON.parse(document.getElementById("payload").textContent);
   const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -34,6 +34,22 @@
     root.classList.toggle("printing", on);
     draw();
   };
+  const value = (row, column) => {
+    const cell = row.cells[column];
+    return cell.dataset.value === undefined ? cell.textContent.trim() : Number(cell.dataset.value);
+  };
+  const sort = (table, column) => {
+    const head = table.tHead.rows[0].cells[column];
+    const down = head.getAttribute("aria-sort") === "ascending";
+    for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
+    head.setAttribute("aria-sort", down ? "descending" : "ascending");
+    const order = (a, b) => (typeof a === "number" ? a - b : a.localeCompare(b));
+    const rows = [...table.tBodies[0].rows].sort((a, b) => order(value(a, column), value(b, column)) * (down ? -1 : 1));
+    table.tBodies[0].append(...rows);
+  };
+  for (const table of document.querySelectorAll("table.sortable"))
+    [...table.tHead.rows[0].cells].forEach((head, column) => head.addEventListener("click", () => sort(table, column)));
+
   addEventListener("resize", () => requestAnimationFrame(fit));
   addEventListener("beforeprint", () => paper(true));
   addEventListener("afterprint", () => paper(false));

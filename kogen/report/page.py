@@ -2,18 +2,20 @@
 
 import base64
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import pandas as pd
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from plotly.offline import get_plotlyjs
 
 from kogen.report.canvas import Figure
 from kogen.report.figures import forest, losses, ranks, slope
+from kogen.report.lottery_part import part, price, sentences
 from kogen.report.verdict import jsonable, read_runs
-from kogen.report.words import clean, joined, number, say, speak
+from kogen.report.words import clean, fine, joined, number, say, speak
 from kogen.tables import atomically, read_json, read_table
 
 PALETTE = {
@@ -26,6 +28,12 @@ PALETTE = {
         "tint": "rgba(13, 116, 104, 0.11)",
         "accent": "#0d7468",
         "clear": "rgba(0, 0, 0, 0)",
+        "green": "#1a7f37",
+        "amber": "#8a5c00",
+        "red": "#b3261e",
+        "grey": "#66707a",
+        "warm": "214, 96, 36",  # of tables of colours, as parts, so that a cell can be faint
+        "cool": "13, 116, 104",
     },
     "dark": {
         "paper": "#14181c",
@@ -36,6 +44,12 @@ PALETTE = {
         "tint": "rgba(76, 205, 187, 0.16)",
         "accent": "#4ccdbb",
         "clear": "rgba(0, 0, 0, 0)",
+        "green": "#4cc26a",
+        "amber": "#e0a93a",
+        "red": "#ff8a80",
+        "grey": "#9aa5af",
+        "warm": "240, 128, 64",
+        "cool": "76, 205, 187",
     },
 }
 CLASSES = 12  # class counts that are shown of a set
@@ -54,6 +68,8 @@ def write(study: Path, *, lang: str = "en") -> Path:
     training = read_training(runs)
     quality = study / "data.json"
     figures = draw(verdict, training, lang)
+    lottery, more = part(study, verdict["lottery"], lang) if "lottery" in verdict else (None, {})
+    figures |= more
     page = (
         environment(lang)
         .get_template("page.html.j2")
@@ -64,6 +80,9 @@ def write(study: Path, *, lang: str = "en") -> Path:
                 part: told(verdict, part, lang)
                 for part in ("headline", "evidence", "shift", "alarm", "caution", "change")
             },
+            lottery=lottery,
+            notes=[],  # the study's own table: nothing in it is unknown or unread
+            price=sentences(price(study, verdict["lottery"], verdict["bet"]["model"]), lang) if lottery else [],
             figures={key: figure["alt"] for key, figure in figures.items()},
             payload=embed({"figures": figures, "palette": PALETTE}),
             palette=PALETTE,
@@ -94,8 +113,19 @@ def environment(lang: str) -> jinja2.Environment:
         lstrip_blocks=True,
     )
     env.globals |= {"say": lambda key, **values: say(lang, key, **values), "CLASSES": CLASSES, "BAD": BAD}
-    env.filters |= {"clean": clean, "number": number, "joined": lambda names: joined(lang, names)}
+    env.filters |= {
+        "clean": clean,
+        "number": number,
+        "fine": fine,
+        "broken": broken,
+        "joined": lambda names: joined(lang, names),
+    }
     return env
+
+
+def broken(words: str) -> Markup:
+    """Words in which a long name may be broken between its parts (`vit_large.in1k`) before it is broken anywhere."""
+    return Markup(re.sub(r"(?<=\w)([._/])(?=[^\W\d_])", r"\1<wbr>", str(escape(words))))
 
 
 def told(verdict: dict[str, Any], part: str, lang: str) -> list[str]:

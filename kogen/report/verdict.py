@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 from scipy.stats import kendalltau
 
+from kogen.lottery import lottery
 from kogen.report.evidence import Evidence
 from kogen.report.sentences import tell
 from kogen.report.words import say, speak
@@ -34,6 +35,9 @@ def build(study: Path, *, margin: float, protocol: str = "linear", lang: str = "
     verdict = compose(evidence) | {"protocols": protocols(judged, evidence), "study": asked(study)}
     verdict["lang"] = lang
     verdict["words"] = [say(lang, told["key"], **told["with"]) for told in verdict["sentences"]]
+    if len(evidence.methods) > 1:  # on the predictions alone; its tables are written beside them
+        asks = {"reference": evidence.reference, "protocol": protocol, "margin": margin, "lang": lang}
+        verdict["lottery"] = lottery(study / "predictions.parquet", out=study, **asks)
     verdict = jsonable(verdict)
     write_json(study / "verdict.json", verdict)
     return verdict

@@ -10,7 +10,7 @@ from typing import Any
 from kogen.shelf import hint
 
 LANGUAGES = ("en", "ja")
-LONGEST = 40  # letters of a name that are shown
+LONGEST = 56  # letters of a name that are shown: published checkpoints differ in the middle of longer names
 LISTED = 5  # names that are listed before "and n more"
 
 
@@ -47,6 +47,11 @@ def number(value: float | int | None, digits: int = 1, *, sign: bool = False) ->
     text = f"{value:{'+' if sign else ''},.{digits}f}"
     zero = not any(letter in "123456789" for letter in text)
     return text.lstrip("+-") if zero else text.replace("-", "−")
+
+
+def fine(value: float | None, *, sign: bool = False) -> str:
+    """A number of points as short as it may be: two decimals below 1, where the second one matters, else one."""
+    return number(value, 2 if value and abs(value) < 0.995 else 1, sign=sign)
 
 
 def joined(lang: str, names: list[str]) -> str:
