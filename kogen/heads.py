@@ -80,3 +80,12 @@ class Decoder(nn.Module):
         patches = nothing.scatter(1, visible[:, :, None].expand(-1, -1, width), tokens[:, prefix:])
         tokens = torch.cat([tokens[:, :prefix], patches + self.positions.to(tokens.dtype)], dim=1)  # (B, P + N, W)
         return self.values(self.norm(self.blocks(tokens))[:, prefix:])
+
+
+def info_nce(query: Tensor, key: Tensor, queue: Tensor, temperature: float) -> Tensor:
+    """Mean cross-entropy of the own key against a queue; (B, D), unit (B, D) and (K, D) to a scalar (MoCo, eq. 1)."""
+    with torch.autocast(query.device.type, enabled=False):
+        query = F.normalize(query.float(), dim=1)
+        own, others = (query * key).sum(1, keepdim=True), query @ queue.T  # (B, 1), (B, K)
+        logits = torch.cat([own, others], dim=1) / temperature
+        return F.cross_entropy(logits, logits.new_zeros(len(logits), dtype=torch.int64))

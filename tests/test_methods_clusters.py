@@ -18,10 +18,11 @@ from kogen import clusters
 from kogen.build import backbone_of, build
 from kogen.clusters import Bank, agree, kmeans, sums_of
 from kogen.engine import Batches, Stopped, pretrain
+from kogen.heads import info_nce
 from kogen.luck import Luck
 from kogen.methods.deepcluster_v2 import classify
 from kogen.methods.obow import OBoW, bag_of, closeness, guess, maps, sampled
-from kogen.methods.pcl import concentrations, info_nce, proto_nce
+from kogen.methods.pcl import concentrations, proto_nce
 from kogen.methods.sela_v2 import shared_out
 
 SIZES = [1, 2, 3, 7, 64]

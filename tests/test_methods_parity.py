@@ -9,13 +9,12 @@ from small import NARROW, blobs, plan_for
 
 from kogen.build import build
 from kogen.engine import Batches
-from kogen.heads import Prototypes
+from kogen.heads import Prototypes, info_nce
 from kogen.luck import Luck
 from kogen.memory import Notes, Queue
 from kogen.methods.barlow_twins import twins
 from kogen.methods.dino import distil, warmed
 from kogen.methods.lejepa import away_from_normal, directions, predict_and_spread
-from kogen.methods.moco_v2 import info_nce
 from kogen.methods.moco_v3 import contrast
 from kogen.methods.simsiam import away
 from kogen.methods.swav import sinkhorn

@@ -2,10 +2,10 @@
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
 from kogen.distributed import gather
-from kogen.heads import mlp
+from kogen.heads import info_nce, mlp
 from kogen.memory import Notes, Queue
 from kogen.method import Backbone, Method, Recipe, Terms, Views
 from kogen.teacher import copy_of, follow
@@ -65,12 +65,3 @@ class MoCoV2(Method):
         follow(self.target, nn.Sequential(self.backbone, self.projector), self.momentum)
         for keys in self.notes.take(0) + self.notes.take(1):
             self.queue.push(keys)
-
-
-def info_nce(query: Tensor, key: Tensor, queue: Tensor, temperature: float) -> Tensor:
-    """Mean cross-entropy of the own key against the queue; (B, D), unit (B, D), unit (K, D) to a scalar (eq. 1)."""
-    with torch.autocast(query.device.type, enabled=False):
-        query = F.normalize(query.float(), dim=1)
-        own, others = (query * key).sum(1, keepdim=True), query @ queue.T  # (B, 1), (B, K)
-        logits = torch.cat([own, others], dim=1) / temperature
-        return F.cross_entropy(logits, logits.new_zeros(len(logits), dtype=torch.int64))

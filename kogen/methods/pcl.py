@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from kogen.clusters import Bank, agree, clusters, kmeans, sums_of
 from kogen.distributed import gather
-from kogen.heads import mlp
+from kogen.heads import info_nce, mlp
 from kogen.memory import Notes, Queue
 from kogen.method import Backbone, Method, Recipe, Terms, Views
 from kogen.teacher import copy_of, follow
@@ -100,13 +100,6 @@ class PCL(Method):
             named[f"centroids{number}"].copy_(centroids)
             named[f"concentrations{number}"].copy_(phi)
             self.labels[number, known] = labels
-
-
-def info_nce(query: Tensor, key: Tensor, queue: Tensor, temperature: float) -> Tensor:
-    """Mean cross-entropy of the own key against the queue; unit (B, D) twice, unit (Q, D) to a scalar (eq. 1)."""
-    with torch.autocast(query.device.type, enabled=False):
-        logits = torch.cat([(query * key).sum(1, keepdim=True), query @ queue.T], dim=1) / temperature  # (B, 1 + Q)
-        return F.cross_entropy(logits, logits.new_zeros(len(logits), dtype=torch.int64))
 
 
 def proto_nce(query: Tensor, centroids: Tensor, phi: Tensor, labels: Tensor) -> Tensor:
