@@ -1,0 +1,174 @@
+"""Subjects: finished runs opened for a landscape, each with its own pre-training loss or that of a probe on it."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from kogen import checkpoint
+from kogen.build import build
+from kogen.engine import Batches, device
+from kogen.features import embed
+from kogen.images import Images
+from kogen.method import Views
+from kogen.objectives import Objective, frozen_batches, probe_on
+from kogen.run import load_run
+from kogen.shelf import hint
+from kogen.study import Plan, checked, recipe_of
+from kogen.tables import read_json
+from kogen.views import plain
+
+OBJECTIVES = ("pretrain", "probe")
+FIT = 4096  # images at most that a probe is fitted to, none of which it is shown on
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A run ready to be looked at: its module with the trained weights, and the frozen batches of its loss."""
+
+    run: str  # id
+    model: str
+    method: str
+    seed: int
+    folder: Path
+    plan: Plan
+    module: nn.Module
+    batches: list[Views]
+    choices: dict[str, Any]  # of the objective: moves, batch_norm
+    facts: dict[str, Any] = field(default_factory=dict)  # of the loss, for the record
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What its rows are known by."""
+        return {"run": self.run, "model": self.model, "objective": self.facts["objective"]}
+
+    def objective(self, images: int) -> Objective:
+        """The loss on the first so many of the frozen images, in whole batches, at least one."""
+        size = len(self.batches[0].labels)
+        return Objective(self.module, self.batches[: max(images // size, 1)], **self.choices)
+
+
+def place() -> torch.device:
+    """Where this process computes: its own GPU under torchrun, else the one there is, else the CPU."""
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if device() == "cuda" else torch.device("cpu")
+
+
+def look_at(folder: Path) -> tuple[dict[str, Any], Plan]:
+    """Record and plan of a run. ValueError where the folder holds none, or one that is not finished."""
+    if not (folder / "plan.json").exists():
+        raise ValueError(f"{folder} holds no run (no plan.json): give folders that `kogen pretrain` or `pilot` wrote")
+    if not (folder / "weights.safetensors").exists():
+        raise ValueError(f"{folder} has no weights yet: its training is not finished; finish it first")
+    record = read_json(folder / "plan.json")
+    return record, checked(Plan, {k: v for k, v in record.items() if k in Plan.model_fields}, f"{folder}/plan.json")
+
+
+def trained(folder: Path, plan: Plan) -> nn.Module:
+    """The whole method of a run as its training left it: heads, queues and teacher too.
+
+    ValueError for a method without a loss, a run without a checkpoint, and a checkpoint of another network.
+    """
+    if not recipe_of(plan).trains:
+        raise ValueError(
+            f"{folder}: the method {plan.method!r} has no loss of its own: leave the run out, or ask --objective probe"
+        )
+    path = folder / "checkpoint" / "state.safetensors"
+    if not path.exists():
+        raise ValueError(
+            f"{folder} has no checkpoint, and its heads are in no other file: train it again, or ask --objective probe"
+        )
+    method = build(plan.model_copy(update={"weights": ""}))
+    shapes = {name: tensor.shape for name, tensor in checkpoint.state_of(method).items()}
+    try:
+        checkpoint.load(path, method)
+    except (RuntimeError, KeyError) as error:
+        raise ValueError(
+            f"the checkpoint {path} does not fit the network of its plan ({len(shapes)} tensors): {error}; give the "
+            "run's own checkpoint"
+        ) from error
+    return method
+
+
+def subject(
+    folder: Path,
+    images: Images,
+    *,
+    model: str = "",
+    objective: str = "pretrain",
+    count: int = 2048,
+    batch: int = 64,
+    seed: int = 0,
+    batch_norm: str = "frozen",
+    moves: Sequence[str] = ("",),
+) -> Subject:
+    """A run with its loss on `count` frozen images: the same images, views and masks for every run with this seed.
+
+    `pretrain`: the loss it was trained with. `probe`: cross-entropy of a linear probe, fitted to up to FIT labelled
+    images that are not shown; images are then whole and their classes those of the source.
+    Raises ValueError as `look_at`, `trained`, `frozen_batches` and `probe_on` do, and for images that do not fit.
+    """
+    if objective not in OBJECTIVES:
+        raise ValueError(f"unknown objective {objective!r}: {hint(objective, list(OBJECTIVES))}")
+    record, plan = look_at(folder)
+    images = images.with_channels(plan.channels)
+    how: dict[str, Any] = {"count": count, "batch": batch, "seed": seed, "device": place()}
+    if objective == "probe":
+        module, batches = probed(folder, plan, images, how)
+    else:
+        module, batches = pretrained(folder, plan, images, how)
+    choices = {"batch_norm": batch_norm, "moves": tuple(moves)}
+    facts = {"objective": objective, "data": images.digest, "seed": seed, "moves": list(moves)}
+    name = model or record["model"]
+    return Subject(
+        record["id"], name, plan.method, plan.seed, folder, plan, module.to(place()), batches, choices, facts
+    )
+
+
+def pretrained(folder: Path, plan: Plan, images: Images, how: Mapping[str, Any]) -> tuple[nn.Module, list[Views]]:
+    """The trained method and the frozen batches that its training would see."""
+    method = trained(folder, plan)
+    if recipe_of(plan).labels:
+        images = images.with_classes(plan.classes).labelled()
+    if hasattr(method, "bank") and images.digest != plan.data:
+        raise ValueError(
+            f"{folder}: {plan.method} remembers each of its {plan.images} training images, so its loss is known on "
+            "these alone: give them as --data, or ask --objective probe"
+        )
+    small = plan.model_copy(update={"batch_size": 2, "accumulate": 1})
+    return method, frozen_batches(images, Batches(small, images, place()).views, **how)
+
+
+def probed(folder: Path, plan: Plan, images: Images, how: Mapping[str, Any]) -> tuple[nn.Module, list[Views]]:
+    """The backbone under a probe that was fitted to other images than the frozen ones, which are whole."""
+    images = images.labelled()
+    order = np.random.default_rng([how["seed"], 7]).permutation(len(images))
+    shown, rest = images.subset(order[: how["count"]]), images.subset(order[how["count"] :][:FIT])
+    if len(rest) < len(shown) // 2:
+        raise ValueError(
+            f"{len(images)} labelled images: {len(shown)} are shown, which leaves {len(rest)} to fit the probe to; "
+            f"ask for --images {max(len(images) // 2, 1)} or fewer, or give more labelled images"
+        )
+    backbone = load_run(folder)[2].to(place())
+    view = plain(plan.image_size, mean=plan.mean, std=plan.std)
+    return probe_on(backbone, embed(backbone, rest, view), seed=how["seed"]), frozen_batches(shown, [view], **how)
+
+
+def states(subjects: Sequence[Subject], moving: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
+    """Parameters and buffers of each subject, for directions between models. ValueError where they are of no one kind.
+
+    `moving` are the parameters of the first that move.
+    """
+    found = [checkpoint.state_of(one.module) for one in subjects]
+    for one, state in zip(subjects, found, strict=True):
+        odd = [name for name in moving if name not in state or state[name].shape != moving[name].shape]
+        if odd:
+            raise ValueError(
+                f"{one.folder} is of another architecture ({len(odd)} tensors differ, first {odd[0]!r}): give runs of "
+                "one method and one network for a way between them"
+            )
+    return found

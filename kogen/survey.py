@@ -1,0 +1,224 @@
+"""Survey: runs in, out come surface.parquet, geometry.parquet and landscape.json: the verb `landscape`."""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from kogen import atlas, shelf
+from kogen.checkpoint import load as load_state
+from kogen.checkpoint import state_of
+from kogen.directions._plane import Plane
+from kogen.directions.random import NORMALISE
+from kogen.images import Images
+from kogen.landscape import look, surface
+from kogen.objectives import BATCH_NORM, Objective
+from kogen.planes import SQUARE, Span
+from kogen.readings import readings
+from kogen.storage import usable_cores
+from kogen.subjects import OBJECTIVES, Subject, look_at, place, states, subject, trained
+
+DIRECTIONS = ("between", "random", "sharpest", "trajectory")
+SHARP = 256  # images at most that the curvature is read on: a product with a Hessian costs five to nine losses
+READING = 450  # losses of these images that the readings of a run take about as long as
+
+
+def survey(
+    runs: Sequence[Path],
+    images: Images,
+    *,
+    out: Path,
+    planes: int = 8,
+    count: int = 2048,
+    few: int | None = None,
+    batch: int = 64,
+    objective: str = "pretrain",
+    directions: str = "random",
+    steps: int = 9,
+    levels: int = 2,
+    normalise: str = "filter",
+    batch_norm: str = "frozen",
+    moves: Sequence[str] = ("",),
+    seed: int = 0,
+    sharp: int = SHARP,
+    workers: int | None = None,
+    models: Sequence[str] | None = None,
+    tell: Callable[[str], None] = print,
+) -> dict[str, Any]:
+    """Draw and measure the landscape of finished runs on `images`; returns what OUT/landscape.json holds.
+
+    Every run is looked at on the same frozen images, views and masks, random planes have the same draws. `planes`: how
+    many; `count` images on the coarse grid of `steps` x `steps`, of them `few` (an eighth unless given) on the finer
+    `levels`, which the coarse ones correct. `sharp`: images the curvature is read on, 0 leaves it out. `models`: what
+    each run competes under, runs of one model being its seeds. `directions`: random | sharpest (one plane, along
+    eigenvectors) | trajectory (checkpoints beside the last one) | between (the way from the first run to the others).
+
+    Every point is on disk in OUT/landscape as soon as it is known and never computed again; started with torchrun,
+    the processes share the points, `workers` threads each (one a core). Raises ValueError for what does not fit.
+    """
+    check(runs, planes, objective, directions, normalise, batch_norm, few, count)
+    names = list(models or [look_at(run)[0]["model"] for run in runs])
+    how: dict[str, Any] = {"objective": objective, "count": count, "batch": batch, "seed": seed}
+    how |= {"batch_norm": batch_norm, "moves": moves}
+    grid = {"steps": steps, "levels": levels, "workers": workers or (usable_cores() if place().type == "cpu" else 1)}
+    few = min(count, few or max(count // 8, batch))
+    share, started = share_of(dict(os.environ)), time.perf_counter()
+    others: list[Subject] = []
+    if directions == "between":
+        others = [subject(run, images, model=name, **how) for run, name in zip(runs[1:], names[1:], strict=True)]
+        runs, sharp = runs[:1], 0
+    for number, run in enumerate(runs):
+        one = subject(run, images, model=names[number], **how)  # one at a time: all need not fit into memory
+        losses = [one.objective(few)] + ([one.objective(count)] if few < count else [])
+        wanted = planes_of(one, losses[0], others, directions, planes, {"seed": seed, "normalise": normalise})
+        if number == 0 and share[0] == 0:
+            tell(estimate(losses, len(wanted) * len(runs), sharp, len(runs) if sharp else 0, grid, share[1]))
+        if sharp and number % share[1] == share[0]:
+            read(one, out, sharp, seed)
+        for order, plane in enumerate(wanted):
+            rows = points(one, losses, plane, order, out, grid, share)
+            if share[0] == 0:
+                atlas.keep(out, one.identity | {"direction": directions, "plane": order}, rows)
+                minutes = (time.perf_counter() - started) / 60
+                tell(f"{one.model} seed {one.seed}: plane {order + 1} of {len(wanted)}, {minutes:.1f} min")
+        if share[0] == 0:
+            if sharp:
+                read(one, out, sharp, seed)  # where another process was to and has not
+            atlas.note(out, one.identity, described(one, losses[-1], wanted, grid | {"few": few, "seed": seed}))
+    return atlas.finish(out) if share[0] == 0 else {}
+
+
+def share_of(environment: dict[str, str]) -> tuple[int, int]:
+    """This process's number and how many there are, as torchrun started them."""
+    return int(environment.get("RANK", "0")), int(environment.get("WORLD_SIZE", "1"))
+
+
+def planes_of(
+    one: Subject, loss: Objective, others: list[Subject], directions: str, planes: int, chance: dict[str, Any]
+) -> list[Plane]:
+    """The planes through a run's weights, in order. ValueError where it has no checkpoints to go through."""
+    make = shelf.load("directions", directions)
+    if directions == "random":
+        return [make(loss.at, plane=number, **chance) for number in range(planes)]
+    if directions == "sharpest":
+        return [make(one.objective(SHARP).closures(), loss.at, seed=chance["seed"])]
+    if directions == "between":
+        return [make(loss.at, states(others, loss.at), batch_norm=loss.batch_norm)]
+    files = sorted((one.folder / "checkpoint").glob("*.safetensors"))
+    files = [file for file in files if file.name != "state.safetensors"]
+    if len(files) < 2 or one.facts["objective"] != "pretrain":
+        raise ValueError(
+            f"{one.folder} keeps {len(files)} checkpoints beside the last one: a trajectory wants two or more (files "
+            "checkpoint/*.safetensors in the order of their names) and the objective pretrain"
+        )
+    passed = []
+    for file in files:
+        module = trained(one.folder, one.plan)
+        load_state(file, module)
+        passed.append({name: tensor.to(loss.at[name]) for name, tensor in state_of(module).items() if name in loss.at})
+    return [make(loss.at, passed)]
+
+
+def points(
+    one: Subject,
+    losses: list[Objective],
+    plane: Plane,
+    order: int,
+    out: Path,
+    grid: dict[str, Any],
+    share: tuple[int, int],
+) -> pd.DataFrame:
+    """All points of a plane: of few images on the whole grid, then of all images on the coarse one."""
+    span: Span = plane.facts.get("span") or SQUARE
+    tables = []
+    for number, loss in enumerate(losses):
+        images = loss.facts["images"]
+        kind = plane.facts["kind"]
+        folder = out / "landscape" / one.facts["objective"] / one.run / f"{kind}-{order}-{images}"
+        facts = {"run": one.run, **one.facts, **loss.facts, "plane": brief(plane)}
+        grids = {**grid, "levels": 1 if number else grid["levels"]}
+        found = surface(loss, loss.at, plane.directions, span=span, folder=folder, facts=facts, share=share, **grids)
+        tables.append(found.assign(images=images))
+    return pd.concat(tables, ignore_index=True)
+
+
+def brief(plane: Plane) -> dict[str, Any]:
+    """The facts of a plane without the long list of what stands still."""
+    return {name: fact for name, fact in plane.facts.items() if name != "excluded"}
+
+
+def read(one: Subject, out: Path, sharp: int, seed: int) -> None:
+    """Read the curvature at a run's weights into the study, unless it is there."""
+    loss = one.objective(sharp)
+    if not atlas.has_readings(out, one.identity, loss.facts):
+        atlas.keep_readings(out, one.identity, loss.facts, readings(loss, seed=seed))
+
+
+def described(one: Subject, loss: Objective, wanted: list[Plane], grid: dict[str, Any]) -> dict[str, Any]:
+    """What a reader must know of how a run was looked at."""
+    excluded = wanted[0].facts["excluded"]
+    still = sum(loss.at[name].numel() for name in excluded if name in loss.at)
+    reasons = {reason: sum(other == reason for other in excluded.values()) for reason in set(excluded.values())}
+    facts = {**one.facts, **loss.facts, "method": one.method, "run_seed": one.seed, "backbone": one.plan.backbone}
+    facts |= {"excluded": reasons, "excluded_share": still / sum(tensor.numel() for tensor in loss.at.values())}
+    return facts | {"grid": grid, "planes": [brief(plane) for plane in wanted]}
+
+
+def estimate(
+    losses: list[Objective], planes: int, sharp: int, readings_of: int, grid: dict[str, Any], processes: int
+) -> str:
+    """About how long it takes here, from a few points of the first run."""
+    steps, levels = grid["steps"], grid["levels"]
+    finest = (2 ** (levels - 1) * (steps - 1) + 1) ** 2  # from the third level on at most
+    work = list(zip(losses, (finest, steps**2), strict=False))
+    passes = sum(loss.facts["images"] * points for loss, points in work)
+    seconds = sum(timed(lambda loss=loss: look(loss, loss.at)) * points for loss, points in work)
+    total = seconds * planes / (processes * grid["workers"])
+    total += readings_of * READING * seconds / passes * sharp / processes
+    return (
+        f"Estimate: {total / 60:.1f} min for {planes} planes of {passes:,} image passes each"
+        f"{f' and the curvature of {readings_of} runs' if readings_of else ''}; points that are there are kept"
+    )
+
+
+def timed(work: Callable[[], Any]) -> float:
+    """Seconds of the faster of two calls."""
+    seconds = []
+    for _ in range(2):
+        start = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
+
+
+def check(
+    runs: Sequence[Path],
+    planes: int,
+    objective: str,
+    directions: str,
+    normalise: str,
+    batch_norm: str,
+    few: int | None,
+    count: int,
+) -> None:
+    """ValueError for wishes that cannot be met, before anything is opened."""
+    choices = {
+        "objective": (objective, OBJECTIVES),
+        "directions": (directions, DIRECTIONS),
+        "normalise": (normalise, NORMALISE),
+        "batch_norm": (batch_norm, BATCH_NORM),
+    }
+    for name, (came, known) in choices.items():
+        if came not in known:
+            raise ValueError(f"unknown {name} {came!r}: {shelf.hint(came, list(known))}")
+    if planes < 1 or not runs:
+        raise ValueError(f"{len(runs)} runs and planes={planes} came: give one run or more, and one plane or more")
+    if few is not None and not 1 <= few <= count:
+        raise ValueError(f"few={few} of {count} images came: the finer grid takes 1 or more of them")
+    ids = [look_at(run)[0]["id"] for run in runs]
+    if len(set(ids)) < len(ids):
+        twice = next(run for run, one in zip(runs, ids, strict=True) if ids.count(one) > 1)
+        raise ValueError(f"the run {twice} came twice: give each run once")
