@@ -25,7 +25,7 @@ PARTS = 8  # of the units, whose mean losses are kept apart: what error bars ove
 
 
 class Walk:
-    """A point that moves along directions: one flat buffer, of which every parameter is a view in its own layout."""
+    """A point that moves along directions: one flat buffer, of which what moves are views in their own layout."""
 
     def __init__(self, at: Params, directions: Sequence[Params]) -> None:
         names = list(dict.fromkeys(name for direction in directions for name in direction))
@@ -36,7 +36,7 @@ class Walk:
             for direction in directions
         ]
         self.flat = self.origin.clone()  # (P,)
-        self.params = views(self.flat, names, at)
+        self.params = {**at, **views(self.flat, names, at)}
 
     def to(self, *place: float) -> Params:
         """The parameters at these coordinates, in the same memory as before."""
@@ -76,9 +76,8 @@ def laid_out(tensors: list[Tensor], names: list[str], at: Params) -> Tensor:
     """The tensors in one flat buffer (P,), each in the layout of its parameter."""
     kinds = {(tensor.dtype, tensor.device) for tensor in (at[name] for name in names)}
     if len(kinds) > 1:
-        raise ValueError(
-            f"the parameters are of several kinds, {sorted(map(str, kinds))}: give them one type and device"
-        )
+        kinds_listed = ", ".join(sorted(f"{dtype} on {device}" for dtype, device in kinds))
+        raise ValueError(f"parameters of several kinds came ({kinds_listed}): give them one type and one device")
     dtype, device = kinds.pop()
     flat = torch.zeros(sum(at[name].numel() for name in names), dtype=dtype, device=device)
     with torch.no_grad():
@@ -104,7 +103,7 @@ def surface(
 ) -> pd.DataFrame:
     """The loss on a grid around `at`: alpha, beta, level, loss, loss_se, units, parts; one row a point, in order.
 
-    `loss` is called under inference mode with the parameters that move and returns the losses of its units, (U,); where
+    `loss` is called under inference mode with all of `at`, moved, and returns the losses of its units, (U,); where
     their mean is not finite, loss is nan. `steps` (odd): points along alpha and beta over `span` at level 0; level 1
     halves the grid, each further level halves it where level before changed the spline by more than `tolerance` times
     the range (9 -> 17 -> 33). One direction gives a profile. Nothing of a model, its gradients, its mode or any random
@@ -169,9 +168,10 @@ def evaluate(
 def look(loss: Loss, params: Params) -> dict[str, Any]:
     """What a point's record says: mean and standard error over units, how many, and the means of parts of them."""
     units = loss(params).double().cpu().numpy()  # (U,)
-    parts = [part.mean() for part in np.array_split(units, min(PARTS, len(units)))]
-    error = units.std(ddof=1) / math.sqrt(len(units)) if len(units) > 1 else math.nan
-    mean = float(units.mean())
+    with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is said below
+        parts = [part.mean() for part in np.array_split(units, min(PARTS, len(units)))]
+        error = units.std(ddof=1) / math.sqrt(len(units)) if len(units) > 1 else math.nan
+        mean = float(units.mean())
     if not math.isfinite(mean):
         mean, error, parts = math.nan, math.nan, [math.nan] * len(parts)
     return {"loss": mean, "loss_se": float(error), "units": len(units), "parts": [float(part) for part in parts]}

@@ -26,7 +26,8 @@ def halved(places: np.ndarray) -> np.ndarray:
 
 
 class Sheet:
-    """A spline (cubic along each axis) through values on a grid; around a missing value it is missing too.
+    """A spline (cubic along each axis) through values on a grid; in the cells around a missing value it is
+    missing too, and a little less exact beside them.
 
     An axis of one place is constant, one of two or three has a spline of lower degree.
     """
@@ -105,9 +106,8 @@ def corrected(few: pd.DataFrame, many: pd.DataFrame) -> Sheet:
     fine = fit(few).sheet
     both = many.merge(few[["alpha", "beta", "loss"]], on=["alpha", "beta"], suffixes=("", "_few"))
     if len(both) < len(many):
-        raise ValueError(
-            f"{len(many) - len(both)} of {len(many)} points of all images are none of the few: share a grid"
-        )
+        missing = f"{len(many) - len(both)} of {len(many)} points"
+        raise ValueError(f"{missing} drawn for all images are not drawn for the few: give both the same coarse grid")
     added = fit(both.assign(loss=both["loss"] - both["loss_few"])).sheet
     return Sheet(fine.alpha, fine.beta, fine.values + added.on(fine.alpha, fine.beta))
 

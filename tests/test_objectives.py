@@ -1,0 +1,246 @@
+"""Objectives: units and their losses, what is constant and computed once, batch norm, probes, frozen batches."""
+
+import copy
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from small import NARROW, blobs, plan_for
+from torch import Tensor, nn
+
+from kogen import shelf
+from kogen.build import build
+from kogen.engine import Batches
+from kogen.features import embed
+from kogen.images import Images
+from kogen.method import Method
+from kogen.objectives import Objective, frozen_batches, probe_on
+from kogen.probes.linear import linear
+from kogen.views import plain
+
+VIT = "vit_tiny_patch16_224?embed_dim=24&depth=2&num_heads=3"
+METHODS = [name for name in shelf.names("methods") if shelf.load("methods", name).recipe.trains]
+
+
+def made(method: str, images: Images | None = None, count: int = 32, batch: int = 16) -> tuple[Method, list]:
+    """An untrained method and frozen batches of its own views."""
+    images = blobs(48) if images is None else images
+    backbone = VIT if "mae" in method else "tiny?width=4"
+    plan = plan_for(images, method, backbone=backbone, settings=NARROW.get(method, {}))
+    views = Batches(plan, images, torch.device("cpu")).views
+    return build(plan), frozen_batches(images, views, count=count, batch=batch)
+
+
+def moved(at: dict[str, Tensor], by: float = 0.05) -> dict[str, Tensor]:
+    """The parameters a little off, the statistics of batch norm as they are."""
+    generator = torch.Generator().manual_seed(0)
+    return {name: value * (1 + by * torch.randn(value.shape, generator=generator)) for name, value in at.items()}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_loss_is_the_methods_own_wherever_the_parameters_are(method):
+    module, batches = made(method)
+    loss, twin = Objective(module, batches), copy.deepcopy(module).eval()
+    for params in (loss.at, moved(loss.at), loss.at):
+        with torch.no_grad():
+            for name, parameter in twin.named_parameters():
+                parameter.copy_(params.get(name, parameter))
+            wanted = [sum(term.item() for term in twin(views).values()) for views in batches]
+            found = [loss.batch(params, number).mean().item() for number in range(len(loss))]
+        assert found == pytest.approx(wanted, rel=1e-5)
+    assert loss.facts["unit"] == ("image" if hasattr(module, "losses") else "batch")
+
+
+LATER = {"deepcluster_v2", "sela_v2"}  # no image has a cluster before the first epoch: the loss is 0 everywhere
+
+
+@pytest.mark.parametrize("method", [name for name in METHODS if name not in LATER])
+def test_it_moves_with_every_parameter_that_trains(method):
+    module, batches = made(method)
+    loss = Objective(module, batches)
+    assert set(loss.at) == {name for name, parameter in module.named_parameters() if parameter.requires_grad}
+    with torch.no_grad():
+        assert not torch.equal(loss(loss.at), loss(moved(loss.at)))
+
+
+def test_the_module_is_left_as_it_was():
+    module, batches = made("dino")
+    module.train()
+    before, luck = copy.deepcopy(module), torch.get_rng_state()
+    loss = Objective(module, batches, batch_norm="batch")
+    loss(moved(loss.at)).sum()
+    assert torch.equal(torch.get_rng_state(), luck)
+    assert module.training
+    for one, other in zip(module.modules(), before.modules(), strict=True):
+        assert one.training == other.training
+        assert one.__dict__.keys() == other.__dict__.keys()
+    for (name, one), (_, other) in zip(named(module), named(before), strict=True):
+        assert torch.equal(one, other), name
+        assert one.requires_grad == other.requires_grad
+        assert one.grad is None
+    assert module.notes.kept == {}
+
+
+def named(module: nn.Module) -> list[tuple[str, Tensor]]:
+    return [*module.named_parameters(), *module.named_buffers()]
+
+
+@pytest.mark.parametrize("method", ["byol", "dino", "moco_v2", "moco_v3"])
+def test_a_teacher_is_asked_once_a_batch(method, monkeypatch):
+    module, batches = made(method)
+    loss = Objective(module, batches)
+    assert [part.name for part in loss.constant if part.name.startswith("target")]
+    for part in loss.constant:
+        monkeypatch.setattr(part, "compute", lambda *args: pytest.fail("asked again"))
+    with torch.no_grad():
+        loss(moved(loss.at))
+
+
+def test_rc_maes_teacher_is_asked_once_a_batch(monkeypatch):
+    module, batches = made("rc_mae")
+    loss = Objective(module, batches)
+    monkeypatch.setattr(loss.each.module, "teach", lambda views: pytest.fail("asked again"))
+    with torch.no_grad():
+        assert len(loss(moved(loss.at))) == 32  # one loss an image
+
+
+def test_a_prefix_that_stands_still_is_computed_once(monkeypatch):
+    module, batches = made("supervised")
+    loss = Objective(module, batches, moves=("classifier",))
+    assert set(loss.at) == {"classifier.weight", "classifier.bias"}
+    assert [part.name for part in loss.constant] == ["backbone"]
+    monkeypatch.setattr(loss.constant[0], "compute", lambda *args: pytest.fail("computed again"))
+    with torch.no_grad():
+        loss(moved(loss.at))
+
+
+def test_a_still_part_behind_a_moving_one_is_computed_anew():
+    module, batches = made("supervised")
+    loss = Objective(module, batches, moves=("backbone",))
+    assert [part.name for part in loss.constant] == ["classifier"]
+    params = moved(loss.at)
+    with torch.no_grad():
+        found = loss(params)
+        whole = Objective(module, batches)
+        assert torch.equal(found, whole(params))
+        assert not torch.equal(found, whole(whole.at))
+
+
+def test_a_copy_for_another_thread_shares_what_is_constant():
+    module, batches = made("byol")
+    loss = Objective(module, batches)
+    twin = copy.deepcopy(loss)
+    assert twin.memory is loss.memory
+    assert twin.batches is loss.batches
+    assert twin.each is not loss.each
+    assert all(part.memory is loss.memory for part in twin.constant)
+    assert all(part not in loss.constant for part in twin.constant)
+    params = moved(loss.at)
+    with torch.no_grad():
+        assert torch.equal(loss(params), twin(params))
+
+
+def test_batch_norm_policies_differ_and_are_recorded():
+    module, batches = made("supervised")
+    losses = {}
+    for policy in ("frozen", "batch", "interpolated"):
+        loss = Objective(module, batches, batch_norm=policy)
+        assert loss.facts["batch_norm"] == policy
+        with torch.no_grad():
+            losses[policy] = loss(loss.at)
+    assert torch.equal(losses["frozen"], losses["interpolated"])  # at the model itself
+    twin = copy.deepcopy(module).train()
+    with torch.no_grad():
+        wanted = torch.stack([torch.stack(list(twin(views).values())).sum() for views in batches])
+    assert torch.allclose(losses["batch"], wanted, rtol=1e-5)
+    names = {name for name in Objective(module, batches, batch_norm="interpolated").at if "running" in name}
+    assert len(names) == 2 * sum(isinstance(part, nn.BatchNorm2d) for part in module.modules())
+
+
+def test_closures_have_the_gradient_of_the_mean():
+    module, batches = made("rc_mae")
+    loss = Objective(module, batches)
+    leaves = {name: value.clone().requires_grad_() for name, value in loss.at.items()}
+    total = sum(weight * one(leaves) for weight, one in loss.closures()) / 32
+    assert total.item() == pytest.approx(loss(loss.at).mean().item(), rel=1e-6)
+    found = torch.autograd.grad(total, list(leaves.values()), allow_unused=True)
+    terms = [module.eval()(views) for views in batches]
+    (sum(sum(term.values()) for term in terms) / len(terms)).backward()  # type: ignore[union-attr]
+    own = {name: parameter.grad for name, parameter in module.named_parameters()}
+    for name, grad in zip(leaves, found, strict=True):
+        if grad is not None:
+            assert torch.allclose(grad, own[name], atol=1e-6), name
+
+
+def test_frozen_batches_are_the_same_every_time_and_whole():
+    images = blobs(48)
+    view = plain(16, mean=(0.5,) * 3, std=(0.25,) * 3)
+    one, two = (frozen_batches(images, [view, view], count=40, batch=16, seed=3) for _ in range(2))
+    assert [len(views.labels) for views in one] == [16, 16]  # the third is not whole
+    for first, second in zip(one, two, strict=True):
+        assert torch.equal(first.index, second.index)
+        assert all(torch.equal(a, b) for a, b in zip(first.crops, second.crops, strict=True))
+    index = torch.cat([views.index for views in one])
+    assert len(index.unique()) == 32
+    other = frozen_batches(images, [view], count=40, batch=16, seed=4)
+    assert not torch.equal(other[0].index, one[0].index)
+
+
+def probe_parts(**settings: Any):
+    images = blobs(96)
+    plan = plan_for(images, "supervised", backbone="tiny?width=4")
+    view = plain(16, mean=plan.mean, std=plan.std)
+    backbone = build(plan).evaluated().eval()
+    features = embed(backbone, images, view)
+    return backbone, features, probe_on(backbone, features), frozen_batches(images, [view], count=96, batch=32)
+
+
+def test_a_probe_is_the_linear_probe():
+    _, features, probe, batches = probe_parts()
+    wanted = linear(features, features)
+    loss = Objective(probe, batches)
+    with torch.no_grad():
+        found = loss(loss.at).numpy()
+    index = torch.cat([views.index for views in batches]).numpy()
+    own = -np.log(wanted.probability[index, features.labels[index]])
+    assert found == pytest.approx(own, abs=1e-4)
+    assert loss.facts["unit"] == "image"
+
+
+def test_a_probes_head_alone_asks_the_backbone_once():
+    _, _, probe, batches = probe_parts()
+    loss = Objective(probe, batches, moves=("head",))
+    assert [part.name for part in loss.constant] == ["backbone"]
+    both, head = Objective(probe, batches), moved(loss.at)
+    with torch.no_grad():
+        assert torch.allclose(loss(head), both(head))
+
+
+def test_a_probe_wants_labels():
+    backbone, features, probe, batches = probe_parts()
+    batches[1].labels[3] = -1
+    with pytest.raises(ValueError, match="1 of 32 images have no label: give labelled images to a probe"):
+        Objective(probe, batches)
+    features.labels[features.labels == 2] = 1
+    with pytest.raises(ValueError, match="the probe saw 3 of 4 classes, wanted all of 2 or more"):
+        probe_on(backbone, features)
+
+
+def test_what_cannot_be_shown_is_refused():
+    module, batches = made("supervised")
+    with pytest.raises(ValueError, match="20 images are fewer than a batch of 64"):
+        frozen_batches(blobs(20), [plain(16)])
+    with pytest.raises(ValueError, match="needs one frozen batch or more, none came"):
+        Objective(module, [])
+    with pytest.raises(ValueError, match="unknown batch_norm 'frosen': did you mean 'frozen'"):
+        Objective(module, batches, batch_norm="frosen")
+    with pytest.raises(ValueError, match="no parameter that trains begins with 'projector': nothing moves"):
+        Objective(module, batches, moves=("projector",))
+
+
+def test_inside_a_group_of_processes_it_refuses(monkeypatch):
+    module, batches = made("supervised")
+    monkeypatch.setattr("kogen.distributed.world", lambda: 2)
+    with pytest.raises(ValueError, match="an objective stands alone: share points through the store"):
+        Objective(module, batches)
