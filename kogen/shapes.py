@@ -4,7 +4,8 @@ import numpy as np
 
 from kogen.planes import Sheet, axis, extent
 
-FINE = 201  # evaluations along an axis when an area is measured
+DENSE = 8  # places to a step when convexity is measured
+FINE = 201  # evaluations along an axis when the basin is measured
 RAYS = 64  # directions in which a width is measured
 STRIDE = 0.005  # along a ray
 
@@ -29,7 +30,7 @@ def numbers(
     alpha, beta = (axis(fine if high > low else 1, (low, high)) for low, high in span)
     with np.errstate(invalid="ignore"):
         basin = float((sheet.on(alpha, beta) <= level).mean())
-        convex = bends(sheet, span, scale, -tolerance * height - grain / scale**2, fine)
+        convex = bends(sheet, span, scale, -tolerance * height - grain / scale**2)
     return {"range": height, "width": width(sheet, span, level), "basin": basin, "convex": convex}
 
 
@@ -52,16 +53,20 @@ def width(sheet: Sheet, span: list[tuple[float, float]], level: float) -> float:
     return float((steps[last] + STRIDE * part).mean())
 
 
-def bends(sheet: Sheet, span: list[tuple[float, float]], scale: float, least: float, fine: int) -> float:
+def bends(sheet: Sheet, span: list[tuple[float, float]], scale: float, least: float) -> float:
     """Share of the plane, `scale` inside its edges, where no second difference bends down by more than `least`."""
-    steps = [scale if high > low else 0.0 for low, high in span]
-    inner = [(low + h, high - h) for (low, high), h in zip(span, steps, strict=True)]
-    if any(high < low for low, high in inner):
+    if any(0 < high - low < 2 * scale for low, high in span):
         return np.nan
-    x, y = (axis(fine if high > low else 1, (low, high)) for low, high in inner)
-    at = lambda i, j: sheet.on(x + i * steps[0], y + j * steps[1])  # noqa: E731
-    middle = at(0, 0)
-    xx, yy = at(1, 0) - 2 * middle + at(-1, 0), at(0, 1) - 2 * middle + at(0, -1)
+    counts = [int((high - low) / scale * DENSE + 1e-9) + 1 for low, high in span]
+    x, y = (low + np.arange(count) * scale / DENSE for (low, _), count in zip(span, counts, strict=True))
+    losses = sheet.on(x, y)  # so dense that a step of `scale` is a whole number of places
+    if counts[0] == 1 or counts[1] == 1:  # a profile bends along its one axis
+        line = losses.ravel()
+        smallest = line[2 * DENSE :] - 2 * line[DENSE:-DENSE] + line[: -2 * DENSE]
+        return float((smallest / scale**2 >= least).mean())
+    part = {-1: slice(None, -2 * DENSE), 0: slice(DENSE, -DENSE), 1: slice(2 * DENSE, None)}
+    at = lambda i, j: losses[part[i], part[j]]  # noqa: E731
+    xx, yy = at(1, 0) - 2 * at(0, 0) + at(-1, 0), at(0, 1) - 2 * at(0, 0) + at(0, -1)
     xy = (at(1, 1) - at(1, -1) - at(-1, 1) + at(-1, -1)) / 4
-    smallest = (xx + yy) / 2 - np.hypot((xx - yy) / 2, xy)  # along an axis of one place nothing bends: 0
+    smallest = (xx + yy) / 2 - np.hypot((xx - yy) / 2, xy)
     return float((smallest / scale**2 >= least).mean())
