@@ -1,4 +1,4 @@
-"""The verbs, in Python: pilot, pretrain, evaluate, export, estimate, views, report."""
+"""The verbs, in Python: pilot, pretrain, evaluate, landscape, lottery, export, estimate, views, report."""
 
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -10,19 +10,23 @@ from rich.console import Console
 from kogen import distributed, engine, shelf
 from kogen.build import build
 from kogen.cost import Cost, estimate_cost
-from kogen.evaluation import evaluate_backbone
 from kogen.handover import export_run
 from kogen.images import Images, open_images
+from kogen.judging import copy_record, judge, names_of, of_now
+from kogen.lottery import lottery as judge_results
 from kogen.plans import plans_of, read_candidate, with_data
 from kogen.progress import training_bar
-from kogen.report import page, verdict
+from kogen.report import landscape as landscape_page
+from kogen.report import lottery as lottery_page
+from kogen.report import lottery_part, page, verdict
 from kogen.report.words import speak
 from kogen.run import load_run, record_of, train_run
-from kogen.sets import Sets, is_named, open_sets, opened_test, quality, store_for
+from kogen.sets import Sets, is_named, open_sets, opened_test, quality, store_for, with_corruptions
 from kogen.sheet import write_sheet
-from kogen.study import Plan, Study, check_settings, checked, digest, read_study, to_toml, toml
-from kogen.tables import append_table, atomically, read_json, read_table, write_json
-from kogen.views import plain, view_set
+from kogen.study import Plan, Study, check_settings, checked, read_study, to_toml, toml
+from kogen.survey import survey
+from kogen.tables import atomically, write_json
+from kogen.views import view_set
 
 say = Console(stderr=True, highlight=False)
 SURFACES: dict[str, Any] = {  # what `kogen pilot surfaces` asks unless told otherwise: minutes on two cores
@@ -121,6 +125,7 @@ def pretrain(
         raise ValueError("'stock' is published weights, nothing to train: kogen pilot ... --stock FILE")
     outside(Path(out), str(source))
     wanted = checked(Plan, {"method": method, "settings": chosen, **asked}, "pretrain")
+    fits(wanted, chosen)
     engine.start(wanted.precision)
     images = open_images(source, labels=labels, store=store_for(wanted.image_size), max_bad=max_bad)
     plan = with_data(wanted, images)
@@ -141,11 +146,13 @@ def evaluate(
     labels: str | Path | None = None,
     max_bad: float = 0.05,
     lang: str = "en",
+    corrupt: str | None = None,
 ) -> dict[str, Any]:
     """Judge finished runs: probes learn on the labelled images of `train` and are judged on each of `tests`.
 
-    The first of `tests` is the reference, the others are shifts. Rows go to OUT/predictions.parquet, the verdict to
-    OUT/verdict.json and OUT/report.html; what is already there is not computed again. Returns the verdict.
+    The first of `tests` is the reference, the others are shifts; `corrupt` makes more of them from the first (all,
+    all:1-5, blur:5,jpeg:2). Rows go to OUT/predictions.parquet, the verdict to OUT/verdict.json and OUT/report.html;
+    what is already there is not computed again. Returns the verdict.
     """
     folder = Path(out)
     listed = [runs] if isinstance(runs, (str, Path)) else list(runs)
@@ -164,15 +171,64 @@ def evaluate(
     known = pool.labelled()
     opened = {name: opened_test(name, str(source), known, how) for name, source in tests.items()}
     sources = {"train": (str(train), pool)} | {n: (str(tests[n]), images) for n, images in opened.items()}
+    opened = with_corruptions(opened, corrupt) if corrupt else opened
     sets = Sets(pool, known, opened, sources, "")
     write_json(folder / "data.json", quality(sets))
     question = {"runs": [str(r) for r in listed], "margin": margin, "probes": list(probes), "lang": lang}
+    question |= {"corrupt": corrupt} if corrupt else {}
     text = "".join(f"{key} = {toml(value)}\n" for key, value in question.items())
     atomically(place, lambda p: p.write_text(text, encoding="utf-8"))
     for run, model in zip(listed, names_of(list(map(Path, listed))), strict=True):
         judge(Path(run), known, opened, sets.roles(), probes, folder, model)
         copy_record(Path(run), folder)
     return report(folder, lang=lang)
+
+
+def landscape(
+    runs: Sequence[str | Path] | str | Path,
+    *,
+    data: str | Path,
+    out: str | Path = "landscape",
+    images: int = 2048,
+    labels: str | Path | None = None,
+    max_bad: float = 0.05,
+    lang: str = "en",
+    **asked: Any,
+) -> dict[str, Any]:
+    """Draw and measure the loss of finished runs around their weights, on `images` of `data`; see OUT/landscape.html.
+
+    `asked` are what `kogen.survey.survey` takes: planes, objective, directions, steps, levels, seed, workers ...
+    Returns what OUT/landscape.json holds; stored points are never computed again. Raises ValueError for what does not
+    fit.
+    """
+    listed = [Path(runs)] if isinstance(runs, (str, Path)) else [Path(run) for run in runs]
+    if not listed:
+        raise ValueError("no runs: give the folder of one finished run or more")
+    speak(lang)
+    outside(Path(out), str(data))
+    size = max(load_run(run)[1].image_size for run in listed)
+    opened = open_images(data, labels=labels, store=store_for(size), max_bad=max_bad)
+    found = survey(listed, opened, out=Path(out), count=images, models=names_of(listed), tell=say.print, **asked)
+    if distributed.rank() == 0 and found:
+        landscape_page.write(Path(out), lang=lang)
+    return found
+
+
+def lottery(table: str | Path, *, out: str | Path = "lottery", lang: str = "en", **asked: Any) -> dict[str, Any]:
+    """Judge any table of results (a row an image, or scores alone) and write its tables, verdict.json and report.html.
+
+    `asked` are what `kogen.lottery.lottery` takes: reference, margin, family, n, counterpart ... Returns the summary,
+    with what the page says first under "words". ValueError for tables that cannot be read, or an `out` that is a
+    study's: its page shows its own lottery.
+    """
+    folder = Path(out)
+    speak(lang)
+    if (folder / "study.toml").exists():
+        raise ValueError(f"{folder} is a study, whose report shows its own lottery: choose another --out")
+    summary = judge_results(table, out=folder, lang=lang, **asked)
+    lottery_page.write(folder, lang=lang)
+    shown, _ = lottery_part.part(folder, summary, lang)
+    return summary | {"words": lottery_part.sentences(shown["headline"] + shown["decides"] + shown["notes"], lang)}
 
 
 def export(run: str | Path, out: str | Path = "weights.safetensors", *, format: str = "timm") -> str:
@@ -226,10 +282,16 @@ def asked_study(source: str, asked: dict[str, Any]) -> Study:
         asked = SURFACES | {"settings": usual} | asked
     study = checked(Study, {"source": source, **asked}, "pilot")
     view_set(study.views, study.image_size)
-    build(Plan(method="random", backbone=study.backbone, image_size=study.image_size))  # before anything is decoded
+    for method in {"random", *study.methods} - {"stock"}:  # before anything is decoded: does it fit the backbone?
+        fits(Plan(method=method, backbone=study.backbone, image_size=study.image_size), study.settings.get(method, {}))
     for name, file in study.candidates.items():
         build(read_candidate(name, file))  # all of its weights have a place
     return study
+
+
+def fits(plan: Plan, settings: Mapping[str, Any]) -> None:
+    """ValueError where the method cannot be built around the backbone, said before anything is decoded."""
+    build(plan.model_copy(update={"settings": dict(settings), "classes": ("a", "b")}))
 
 
 def asks(place: Path, study: Study) -> bool:
@@ -248,72 +310,12 @@ def outside(out: Path, *sources: str) -> None:
             raise ValueError(f"{out} lies inside the images {folder}, which stay as they are: choose another --out")
 
 
-def of_now(folder: Path, plans: list[Plan]) -> None:
-    """ValueError where a study already holds rows of other runs: other images, versions or device, or other code."""
-    place = folder / "predictions.parquet"
-    records = {record["id"]: record for record in map(record_of, plans)}
-    for run in sorted(set(read_table(place).run) - set(records)) if place.exists() else []:
-        was = read_json(folder / "runs" / run / "plan.json")
-        alike = [r for r in records.values() if (r["model"], r["seed"]) == (was["model"], was["seed"])]
-        odd = [key for key in alike[0] if key != "id" and alike[0][key] != was.get(key)] if alike else ["method"]
-        raise ValueError(
-            f"{folder} holds predictions of a run of {was['model']} (seed {was['seed']}) that differs in "
-            f"{', '.join(odd)} from the one asked for; both would be counted: choose another --out, or delete {folder}"
-        )
-
-
 def asked_in(folder: Path) -> dict[str, Any]:
     """Margin, probes and language of the study in a folder. ValueError where there is none."""
     place = folder / "study.toml"
     if not place.exists():
         raise ValueError(f"{folder} holds no study (no study.toml): run `kogen pilot ... --out {folder}` first")
     return {"margin": 1.0, "probes": ["linear"], "lang": "en"} | tomllib.loads(place.read_text())
-
-
-def judge(
-    run: Path,
-    train: Images,
-    tests: Mapping[str, Images],
-    roles: Mapping[str, str],
-    probes: Sequence[str],
-    folder: Path,
-    model: str = "",
-) -> None:
-    """Add a run's predictions to the study's table, under its method's name or `model`, unless they are there."""
-    place = folder / "predictions.parquet"
-    record, plan, backbone = load_run(run)
-    if place.exists():
-        there = read_table(place)
-        there = there[there.run == record["id"]]
-        wanted = {(name, probe) for name in tests for probe in probes}
-        if wanted <= set(zip(there.dataset, there.protocol, strict=True)):
-            return
-        if len(there):
-            raise ValueError(f"{place} holds other sets or probes of the run {record['id']}: choose another --out")
-    train, tests = train.with_channels(plan.channels), {n: t.with_channels(plan.channels) for n, t in tests.items()}
-    identity = {"run": record["id"], "model": model or record["model"], "method": plan.framework or plan.method}
-    identity |= {"seed": plan.seed}
-    view = plain(plan.image_size, mean=plan.mean, std=plan.std)
-    backbone.to(engine.device())
-    append_table(place, evaluate_backbone(backbone, view, train, tests, roles, probes, identity), "predictions")
-
-
-def names_of(runs: list[Path]) -> list[str]:
-    """What competes, a name per run: the method's; the folder's where runs of a method differ in more than the seed."""
-    records = [read_json(run / "plan.json") for run in runs]
-    alike: dict[str, set[str]] = {}
-    for record in records:
-        rest = {key: value for key, value in record.items() if key not in ("id", "seed")}
-        alike.setdefault(record["method"], set()).add(digest(rest))
-    return [r["method"] if len(alike[r["method"]]) == 1 else run.name for r, run in zip(records, runs, strict=True)]
-
-
-def copy_record(run: Path, folder: Path) -> None:
-    """Put a run's plan, training and summary beside the study's tables, so that the report can be drawn from them."""
-    record = read_json(run / "plan.json")
-    for name in ("plan.json", "summary.json", "training.parquet"):
-        if (run / name).exists():
-            atomically(folder / "runs" / record["id"] / name, lambda p, n=name: p.write_bytes((run / n).read_bytes()))
 
 
 def open_for(study: Study) -> Sets:
@@ -349,4 +351,4 @@ def tell_data(sets: Sets) -> None:
         say.print(sets.note)
 
 
-__all__ = ["estimate", "evaluate", "export", "pilot", "pretrain", "report", "views"]
+__all__ = ["estimate", "evaluate", "export", "landscape", "lottery", "pilot", "pretrain", "report", "views"]

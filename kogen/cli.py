@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 out = Console(highlight=False, soft_wrap=True)
@@ -19,6 +18,7 @@ Candidates = Annotated[
     list[str] | None,
     typer.Option(help="published weights beside the trained: NAME=FILE[?backbone=...&image_size=...]; repeatable"),
 ]
+Corrupt = Annotated[str | None, typer.Option(help="shifts made of the test set: all, all:1-5, blur:5,jpeg:2")]
 Bad = Annotated[str, typer.Option(help="share of unusable files that stops")]
 
 
@@ -28,6 +28,7 @@ def pilot(
     labels: Labels = None,
     test: Annotated[str | None, typer.Option(help="labelled set the choice is made on: SOURCE or NAME=SOURCE")] = None,
     shift: Annotated[list[str] | None, typer.Option(help="similar set to judge on, NAME=SOURCE; repeatable")] = None,
+    corrupt: Corrupt = None,
     methods: Annotated[str | None, typer.Option(help="comma-separated; see `kogen list methods`")] = None,
     stock: Annotated[str | None, typer.Option(help="published weights (.safetensors) of the same backbone")] = None,
     candidates: Candidates = None,
@@ -61,6 +62,7 @@ def estimate(
     labels: Labels = None,
     test: Annotated[str | None, typer.Option()] = None,
     shift: Annotated[list[str] | None, typer.Option()] = None,
+    corrupt: Corrupt = None,
     methods: Annotated[str | None, typer.Option()] = None,
     seeds: Annotated[int | None, typer.Option()] = None,
     epochs: Annotated[int | None, typer.Option()] = None,
@@ -123,6 +125,7 @@ def evaluate(
     labels: Labels = None,
     margin: Annotated[float, typer.Option(help="smallest difference worth money, in points")] = 1.0,
     lang: Annotated[str, typer.Option(help="language of the report: en or ja")] = "en",
+    corrupt: Corrupt = None,
     max_bad: Bad = "5%",
     out_: Annotated[Path, typer.Option("--out", help="folder of the study")] = Path("study"),
 ) -> None:
@@ -130,8 +133,73 @@ def evaluate(
     from kogen import api
 
     given = {"probes": tuple(probe or ("linear", "knn")), "max_bad": share(max_bad)}
-    given |= {"labels": labels, "margin": margin, "lang": lang, "out": out_}
+    given |= {"labels": labels, "margin": margin, "lang": lang, "corrupt": corrupt, "out": out_}
     tell(api.evaluate(runs, train=train, tests=all_named(test), **given), out_)
+
+
+@app.command()
+def landscape(
+    runs: Annotated[list[Path], typer.Argument(help="folders of finished runs")],
+    data: Annotated[str, typer.Option(help="images the loss is computed on (see pretrain)")],
+    labels: Labels = None,
+    planes: Annotated[int, typer.Option(help="random planes, the same for every run; 8 or more to compare")] = 8,
+    images: Annotated[int, typer.Option(help="images of the coarse grid, the same for every run")] = 2048,
+    few: Annotated[int | None, typer.Option(help="images of the finer grid  [an eighth]")] = None,
+    objective: Annotated[str, typer.Option(help="pretrain (the loss it was trained with) or probe")] = "pretrain",
+    directions: Annotated[str, typer.Option(help="random, sharpest, trajectory or between")] = "random",
+    normalise: Annotated[str, typer.Option(help="filter, layer or adaptive")] = "filter",
+    batch_norm: Annotated[str, typer.Option(help="frozen or batch statistics")] = "frozen",
+    steps: Annotated[int, typer.Option(help="points a side of the coarse grid")] = 9,
+    levels: Annotated[int, typer.Option(help="how often the grid is halved where it pays")] = 2,
+    sharp: Annotated[int, typer.Option(help="images the curvature is read on; 0: leave it out")] = 256,
+    workers: Annotated[int | None, typer.Option(help="threads that compute points  [one a core]")] = None,
+    seed: Annotated[int, typer.Option()] = 0,
+    lang: Annotated[str, typer.Option(help="language of the page: en or ja")] = "en",
+    max_bad: Bad = "5%",
+    out_: Annotated[Path, typer.Option("--out", help="folder of the landscape")] = Path("landscape"),
+) -> None:
+    """Draw and measure the loss around finished runs: wide, convex, sharp, with intervals over planes."""
+    from kogen import api
+
+    given = {"planes": planes, "images": images, "few": few, "objective": objective, "directions": directions}
+    given |= {"normalise": normalise, "batch_norm": batch_norm, "steps": steps, "levels": levels, "sharp": sharp}
+    given |= {"workers": workers, "seed": seed, "labels": labels, "lang": lang, "max_bad": share(max_bad)}
+    api.landscape(runs, data=data, out=out_, **given)
+    out.print(str((out_ / "landscape.html").resolve()), markup=False)
+
+
+@app.command()
+def lottery(
+    table: Annotated[Path, typer.Argument(help="results, csv or parquet: a row an image, or scores (long or wide)")],
+    reference: Annotated[str | None, typer.Option(help="data set the choice is made on")] = None,
+    margin: Annotated[float, typer.Option(help="smallest difference worth money, in points")] = 0.5,
+    sets: Annotated[str | None, typer.Option(help="data sets to use, comma-separated; all unless given")] = None,
+    protocol: Annotated[str | None, typer.Option(help="probe whose rows count, where there are several")] = None,
+    cluster: Annotated[str | None, typer.Option(help="column that says which images belong together")] = None,
+    family: Annotated[str | None, typer.Option(help="column that says which models belong together")] = None,
+    n: Annotated[list[str] | None, typer.Option(help="SET=NUMBER of images behind its scores; repeatable")] = None,
+    unit: Annotated[str, typer.Option(help="of scores: auto, percent or fraction")] = "auto",
+    lower: Annotated[list[str] | None, typer.Option(help="set or metric where lower is better; repeatable")] = None,
+    weight: Annotated[list[str] | None, typer.Option(help="SET=WEIGHT in the mean over sets; repeatable")] = None,
+    group: Annotated[list[str] | None, typer.Option(help="SET,SET that share one vote; repeatable")] = None,
+    baseline: Annotated[str | None, typer.Option(help="models the robustness line is drawn through")] = None,
+    counterpart: Annotated[list[str] | None, typer.Option(help="SET=its class-matched clean set; repeatable")] = None,
+    csv: Annotated[bool, typer.Option("--csv", help="write the tables as csv too")] = False,
+    lang: Annotated[str, typer.Option(help="language of the report: en or ja")] = "en",
+    seed: Annotated[int, typer.Option()] = 0,
+    draws: Annotated[int, typer.Option(help="bootstraps over images")] = 5000,
+    out_: Annotated[Path, typer.Option("--out", help="folder of the report")] = Path("lottery"),
+) -> None:
+    """Judge any table of results: is the lead real, does it transfer, what is the safe bet."""
+    from kogen import api
+
+    given = {"reference": reference, "margin": margin, "protocol": protocol, "cluster": cluster, "family": family}
+    given |= {"unit": unit, "csv": csv, "lang": lang, "seed": seed, "draws": draws, "out": out_}
+    given |= {"sets": commas(sets), "baseline": commas(baseline), "groups": [commas(g) for g in group or []] or None}
+    given |= {"n": numbered(n, int, "--n"), "weights": numbered(weight, float, "--weight")}
+    given |= {"counterpart": all_named(counterpart or [], "counterparts")}
+    given |= {"higher_is_better": dict.fromkeys(lower, False) if lower else True}
+    tell(api.lottery(table, **given), out_)
 
 
 @app.command()
@@ -185,11 +253,13 @@ def list_(what: Annotated[str, typer.Argument(help="methods, datasets, probes, b
         for name in shelf.names(what):
             out.print(name)
         return
-    table = Table("method", "family", "views", "source", "headline")
     for name in shelf.names("methods"):
         recipe = shelf.load("methods", name).recipe
-        table.add_row(name, recipe.family, str(recipe.views), recipe.source, recipe.headline)
-    out.print(table)
+        views = f"{recipe.views} view{'s' if recipe.views != 1 else ''}"
+        times = "not measured" if recipe.cost is None else f"{recipe.cost:.1f} times supervised"
+        cost = f"training cost: {times if recipe.trains else 'none'}, inference cost: none"
+        out.print(f"{name}  ({recipe.family}, {views}, {cost})", markup=False)
+        out.print(f"    {recipe.headline}\n    source: {recipe.source}", markup=False)
 
 
 def pilot_fields(given: dict[str, Any]) -> dict[str, Any]:
@@ -239,6 +309,19 @@ def all_named(texts: list[str], what: str = "sets") -> dict[str, str]:
             raise ValueError(f"two {what} are named {name!r}, {sources[name]} and {source}: give each its own name")
         sources[name] = source
     return sources
+
+
+def commas(text: str | None) -> list[str] | None:
+    """`a,b` to its parts."""
+    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
+
+
+def numbered(texts: list[str] | None, kind: type, option: str) -> dict[str, Any] | None:
+    """Several `SET=NUMBER`."""
+    try:
+        return {name: kind(value) for name, value in all_named(texts).items()} if texts else None
+    except ValueError as error:
+        raise ValueError(f"{option} {' '.join(texts or [])}: write SET=NUMBER, for instance val=50000") from error
 
 
 def share(text: str) -> float:

@@ -23,7 +23,7 @@ FLOORS = [
     "engine evaluation summary objectives atlas exports readings",
     "progress sets lottery",
     "plans cost run subjects survey",
-    "report handover",
+    "report handover judging",
     "api",
     "cli",
 ]

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import kogen
-from kogen import api
+from kogen import api, judging
 from kogen.cli import main, named, pilot_fields, setting, share
 from kogen.run import load_run
 
@@ -73,7 +73,7 @@ def test_the_broken_file_is_in_the_box(study):
 
 def test_asked_twice_nothing_is_computed_again(study, monkeypatch):
     root, told = study
-    monkeypatch.setattr(api, "evaluate_backbone", lambda *_: pytest.fail("judged again"))
+    monkeypatch.setattr(judging, "evaluate_backbone", lambda *_: pytest.fail("judged again"))
     monkeypatch.setattr("kogen.engine.pretrain", lambda *_, **__: pytest.fail("trained again"))
     again = kogen.pilot(
         root / "a", test=str(root / "b"), shifts={"line2": str(root / "c")}, out=root / "study", max_bad=0.1, **QUICK
@@ -197,6 +197,9 @@ def test_a_folder_without_a_study(tmp_path):
         (["pretrain", "byol", "digits", "--set", "momentum=high"], "momentum = 'high', wanted a number"),
         (["pilot", "digits", "--backbone", "swin_tiny_patch4_window7_224"], "cannot take images of 32 pixels"),
         (["export", "nowhere"], "cannot read nowhere/plan.json"),
+        (["pretrain", "mae", "digits"], "mae hides patches of an image and needs a plain Vision Transformer"),
+        (["pilot", "digits", "--methods", "rc_mae"], "rc_mae hides patches of an image and needs"),
+        (["pilot", "digits", "--corrupt", "blr"], "no corruption 'blr': did you mean 'blur'"),
         (["list", "method"], "there is no shelf 'method': did you mean 'methods'"),
     ],
 )
