@@ -97,6 +97,7 @@ def judged(
     errors = None if items is None else noise_of(items, min(draws, 1000), seed, training=True)
     picks = across("safe_bet")(voting, margin=margin, weights=wishes["weights"], noise=errors, seed=seed)
     summary = about(results, scores, margin, wishes["weights"]) | {"targets": targets, "lead": lead}
+    summary["baseline"] = list(wishes["baseline"]) if wishes["baseline"] else None
     summary["leaders"] = {str(name): best(part) for name, part in scores.groupby("dataset", sort=True)}
     summary["real"] = real(tables, lead, source)
     summary["transfer"] = {name: carried(tables["transfer"], scores, lead, margin, name) for name in targets}
