@@ -1,6 +1,7 @@
 """A study's verdict as Markdown tables, to be kept in docs/results.md.
 
-Run: python benchmarks/summary.py work/cifar10 [work/elpv-study ...]
+Run: python benchmarks/summary.py work/cifar10 [work/elpv-study ...] [--against random]
+With --against, only pairs with that model are shown.
 """
 
 import json
@@ -13,7 +14,7 @@ from kogen.report.verdict import judge
 from kogen.tables import read_table
 
 
-def main(study: Path) -> None:
+def main(study: Path, against: str = "") -> None:
     verdict = json.loads((study / "verdict.json").read_text(encoding="utf-8"))
     predictions = read_table(study / "predictions.parquet")
     print(f"### {study.name}\n")
@@ -28,6 +29,8 @@ def main(study: Path) -> None:
     print(f"\nPairs, {first} probe, family-wise 95 % intervals in points:\n")
     print("| set | first | second | difference | verdict | detectable |\n|---|---|---|---|---|---|")
     for row in tables[first]["paired"].to_dict("records"):
+        if against and against not in (row["first"], row["second"]):
+            continue
         interval = f"{row['difference']:+.1f} ({row['family_lo']:+.1f} to {row['family_hi']:+.1f})"
         seen = f"{row['minimum_detectable']:.1f}"
         print(f"| {row['dataset']} | {row['first']} | {row['second']} | {interval} | {row['verdict']} | {seen} |")
@@ -56,5 +59,6 @@ def summaries(study: Path) -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    for folder in sys.argv[1:]:
-        main(Path(folder))
+    asked, _, other = " ".join(sys.argv[1:]).partition(" --against ")
+    for folder in asked.split():
+        main(Path(folder), other)
