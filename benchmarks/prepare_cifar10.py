@@ -1,7 +1,7 @@
 """Write CIFAR-10's training images with labels for the first 10,000 only: many images, few labels.
 
-Run: python benchmarks/prepare_cifar10.py ../shared/data/cifar10/cifar10_jpeg_train.npz work/cifar10_10k_labels.npz [12500]
-The third word keeps only so many images, the first ones.
+Run: python benchmarks/prepare_cifar10.py ../shared/data/cifar10/cifar10_jpeg_train.npz work/cifar10_10k_labels.npz
+A third word, such as 12500, keeps only so many images, the first ones.
 """
 
 import sys
