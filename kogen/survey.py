@@ -1,11 +1,14 @@
 """Survey: runs in, out come surface.parquet, geometry.parquet and landscape.json: the verb `landscape`."""
 
+import math
 import os
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from kogen import atlas, shelf
@@ -51,7 +54,7 @@ def survey(
     """Draw and measure the landscape of finished runs on `images`; returns what OUT/landscape.json holds.
 
     Every run is looked at on the same frozen images, views and masks, random planes have the same draws. `planes`: how
-    many; `count` images on the coarse grid of `steps` x `steps`, of them `few` (an eighth unless given) on the finer
+    many; `count` images on the coarse grid of `steps` x `steps`, of them `few` (an eighth, at least 8 batches) on finer
     `levels`, which the coarse ones correct. `sharp`: images the curvature is read on, 0 leaves it out. `models`: what
     each run competes under, runs of one model being its seeds. `directions`: random | sharpest (one plane, along
     eigenvectors) | trajectory (checkpoints beside the last one) | between (the way from the first run to the others).
@@ -64,7 +67,7 @@ def survey(
     how: dict[str, Any] = {"objective": objective, "count": count, "batch": batch, "seed": seed}
     how |= {"batch_norm": batch_norm, "moves": moves}
     grid = {"steps": steps, "levels": levels, "workers": workers or (usable_cores() if place().type == "cpu" else 1)}
-    few = min(count, few or max(count // 8, batch))
+    few = min(count, few or max(count // 8, 8 * batch))  # eight units at least, for error bars over them
     share, started = share_of(dict(os.environ)), time.perf_counter()
     others: list[Subject] = []
     if directions == "between":
@@ -142,7 +145,13 @@ def points(
         grids = {**grid, "levels": 1 if number else grid["levels"]}
         found = surface(loss, loss.at, plane.directions, span=span, folder=folder, facts=facts, share=share, **grids)
         tables.append(found.assign(images=images))
-    return pd.concat(tables, ignore_index=True)
+    common = math.gcd(*(math.gcd(len(table["parts"][0]), int(table["units"][0])) for table in tables))
+    return pd.concat(tables, ignore_index=True).assign(parts=lambda rows: rows["parts"].map(partial(merged, common)))
+
+
+def merged(count: int, parts: Sequence[float]) -> list[float]:
+    """Parts put together to so many: few units have fewer parts than many, and all rows of a plane have the same."""
+    return np.asarray(parts, np.float64).reshape(count, -1).mean(axis=1).tolist()
 
 
 def brief(plane: Plane) -> dict[str, Any]:

@@ -127,7 +127,7 @@ def convexity(one: Look, model: str, lang: str) -> Figure:
     least = smallest(sheet, alpha, beta)
     edge = TOLERANCE * one.height
     kind = np.where(np.isnan(least), np.nan, np.where(least < -edge, 0.0, np.where(least < edge, 0.5, 1.0)))  # (F, F)
-    colours = [[0, ink("red")], [1 / 3, ink("red")], [1 / 3, ink("line")], [2 / 3, ink("line")]]
+    colours = [[0, ink("red")], [1 / 3, ink("red")], [1 / 3, ink("mid")], [2 / 3, ink("mid")]]
     colours += [[2 / 3, ink("accent")], [1, ink("accent")]]
     data = {"type": "heatmap", "x": plain(alpha), "y": plain(beta), "z": plain(kind.T), "zmin": 0, "zmax": 1}
     data |= {"colorscale": colours, "showscale": False, "hoverinfo": "skip", "opacity": 0.8}
