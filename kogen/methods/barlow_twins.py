@@ -20,6 +20,7 @@ class BarlowTwins(Method):
         views=2,
         rate=0.12,
         weight_decay=5e-4,
+        cost=3.7,
     )
 
     def __init__(

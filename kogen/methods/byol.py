@@ -22,6 +22,7 @@ class BYOL(Method):
         views=2,
         rate=0.12,
         weight_decay=5e-4,
+        cost=2.3,
     )
 
     def __init__(

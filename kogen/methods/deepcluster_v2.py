@@ -28,6 +28,7 @@ class DeepClusterV2(Method):
         optimiser="adamw",
         rate=2e-3,
         weight_decay=1e-6,
+        cost=2.1,
     )
 
     def __init__(

@@ -26,6 +26,7 @@ class DINO(Method):
         views=2,
         rate=0.12,
         weight_decay=5e-4,
+        cost=2.6,
     )
 
     def __init__(

@@ -23,6 +23,7 @@ class LeJEPA(Method):
         optimiser="adamw",
         rate=2e-3,
         weight_decay=5e-2,
+        cost=2.6,
     )
 
     def __init__(

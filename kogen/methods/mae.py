@@ -28,6 +28,7 @@ class MAE(Method):
         weight_decay=0.05,
         betas=(0.9, 0.95),
         colour=False,
+        cost=1.5,
     )
 
     def __init__(

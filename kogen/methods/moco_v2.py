@@ -27,6 +27,7 @@ class MoCoV2(Method):
         views=2,
         rate=0.12,
         weight_decay=5e-4,
+        cost=2.5,
     )
 
     def __init__(

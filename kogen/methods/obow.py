@@ -28,6 +28,7 @@ class OBoW(Method):
         views=2,
         rate=0.06,
         weight_decay=1e-4,
+        cost=3.7,
     )
 
     def __init__(

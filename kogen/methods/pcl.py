@@ -28,6 +28,7 @@ class PCL(Method):
         views=2,
         rate=0.12,
         weight_decay=5e-4,
+        cost=2.7,
     )
 
     def __init__(

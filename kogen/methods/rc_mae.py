@@ -30,6 +30,7 @@ class RCMAE(Method):
         weight_decay=0.05,
         betas=(0.9, 0.95),
         colour=False,
+        cost=1.6,
     )
 
     def __init__(

@@ -29,6 +29,7 @@ class SeLaV2(Method):
         optimiser="adamw",
         rate=2e-3,
         weight_decay=1e-6,
+        cost=2.0,
     )
 
     def __init__(

@@ -21,6 +21,7 @@ class SimCLR(Method):
         views=2,
         rate=0.12,
         weight_decay=5e-4,
+        cost=1.9,
     )
 
     def __init__(

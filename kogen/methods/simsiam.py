@@ -21,6 +21,7 @@ class SimSiam(Method):
         weight_decay=5e-4,
         warmup=0.0,
         constant=("predictor",),  # section 4.2 and table 1: the predictor's rate is not decayed
+        cost=2.7,
     )
 
     def __init__(

@@ -21,6 +21,7 @@ class Supervised(Method):
         rate=0.12,
         weight_decay=5e-4,
         labels=True,
+        cost=1.0,
     )
 
     def __init__(self, backbone: Backbone, *, classes: int, images: int = 0, smoothing: float = 0.0) -> None:

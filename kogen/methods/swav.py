@@ -23,6 +23,7 @@ class SwAV(Method):
         optimiser="adamw",
         rate=2e-3,
         weight_decay=1e-6,
+        cost=2.4,
     )
 
     def __init__(

@@ -21,6 +21,7 @@ class VICReg(Method):
         views=2,
         rate=0.12,
         weight_decay=5e-4,
+        cost=4.5,
     )
 
     def __init__(

@@ -134,7 +134,10 @@ def read_runs(study: Path) -> list[dict[str, Any]]:
 
 
 def costs(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One row a model: means over its runs of minutes, images seen and images/s, and the sum of its energy in kWh."""
+    """One row a model: means over its runs of minutes, images seen and images/s, and the sum of its energy in kWh.
+
+    `times_supervised`: seconds of a training image over those of the supervised model; null where there is none.
+    """
     rows = []
     for model in dict.fromkeys(run["model"] for run in runs):
         mine = [run["summary"] for run in runs if run["model"] == model]
@@ -144,6 +147,10 @@ def costs(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
         means = {name: values(name).mean() for name in ("minutes", "images_seen", "images_per_second")}
         rows.append({"model": model, "runs": len(mine), **means, "kwh": values("kwh").sum(min_count=1)})
+    labelled = {run["model"] for run in runs if run["method"] == "supervised"}
+    speeds = [row["images_per_second"] for row in rows if row["model"] in labelled]
+    for row in rows:
+        row["times_supervised"] = speeds[0] / row["images_per_second"] if speeds else None
     return jsonable(rows)
 
 
