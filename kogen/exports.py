@@ -28,7 +28,7 @@ def export_surface(
     kind = out.suffix.removeprefix(".")
     if kind not in WRITERS:
         raise ValueError(f"{out} ends in {out.suffix!r}, wanted one of .h5, .npz, .vtp: {hint(kind, list(WRITERS))}")
-    rows = read_table(study / "surface.parquet")
+    rows: Any = read_table(study / "surface.parquet")
     name = "run" if run in set(rows["run"]) else "model"
     for column, value in ((name, run), ("objective", objective), ("direction", direction), ("plane", plane)):
         known = rows[column].drop_duplicates().tolist()
@@ -45,7 +45,7 @@ def export_surface(
 
 def sheet_of(points: pd.DataFrame) -> Sheet:
     """The spline of one plane; where it was drawn for few images and for all, corrected for all."""
-    few, many = points["images"].min(), points["images"].max()
+    few, many = int(points["images"].min()), int(points["images"].max())
     small = pd.DataFrame(points[points["images"] == few])
     return fit(small).sheet if few == many else corrected(small, pd.DataFrame(points[points["images"] == many]))
 

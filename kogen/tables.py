@@ -46,7 +46,7 @@ SCHEMAS: dict[str, pa.Schema] = {
         [
             ("run", pa.string()),
             ("model", pa.string()),
-            ("objective", pa.string()),  # own: the loss it was trained with | probe
+            ("objective", pa.string()),  # pretrain: the loss it was trained with | probe
             ("direction", pa.string()),  # random | trajectory | between | sharpest
             ("plane", pa.int64()),
             ("alpha", pa.float64()),

@@ -90,7 +90,7 @@ def test_a_candidate_is_seen_at_its_own_size_with_its_own_preprocessing(study):
 
 def test_asked_twice_nothing_is_computed_again(study, monkeypatch):
     root, told, asked = study
-    monkeypatch.setattr("kogen.api.evaluate_backbone", lambda *_: pytest.fail("judged again"))
+    monkeypatch.setattr("kogen.judging.evaluate_backbone", lambda *_: pytest.fail("judged again"))
     assert kogen.pilot(root / "a", out=root / "study", **asked)["bet"] == told["bet"]
 
 

@@ -281,7 +281,7 @@ def test_settings_that_do_not_fit(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"split is given twice, as 'test' in 'digits\?split=test' and as 'train'"):
         open_images("digits?split=test", split="train")
     np.save(tmp_path / "a.npy", np.zeros((2, 4, 4), np.uint8))
-    with pytest.raises(ValueError, match="'arrays' has no setting 'labels': it takes none"):
+    with pytest.raises(ValueError, match="'arrays' has no setting 'labels': choose one of humans"):
         open_images(tmp_path / "a.npy", labels="x.csv")
     paint(tmp_path / "a.png")
     with pytest.raises(ValueError, match=r"a.png is neither a folder nor one of .csv, .*: give the folder it lies in"):
