@@ -19,8 +19,9 @@ from small import NARROW, blobs, plan_for
 from torch import Tensor, nn
 
 from kogen.build import build
+from kogen.checkpoint import load
 from kogen.directions.random import random
-from kogen.engine import Batches
+from kogen.engine import Batches, pretrain
 from kogen.journal import Journal
 from kogen.landscape import Params, surface
 from kogen.objectives import Objective, frozen_batches
@@ -404,3 +405,23 @@ def test_convexity_is_that_of_second_differences():
     assert wave["convex"] == pytest.approx(0.5 / 0.875, abs=0.02)
     dents = sheet_of(lambda x, y: x * x + y * y - 1e-4 * np.cos(40 * x), 129)
     assert numbers(dents)["convex"] == 1  # smaller than the scale that is asked about
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["supervised", "byol", "mae"])
+def test_the_error_is_honest_on_trained_networks(method, tmp_path):
+    """Against 51 x 51 points: the largest error lies within three times the estimate, the basin within .005."""
+    images = blobs(128)
+    settings = NARROW.get(method, {})
+    plan = plan_for(images, method, backbone=METHODS[method], settings=settings, epochs=20)
+    list(pretrain(plan, images, tmp_path))
+    module = build(plan)
+    load(tmp_path / "checkpoint" / "state.safetensors", module)
+    views = Batches(plan, images, torch.device("cpu")).views
+    loss = Objective(module, frozen_batches(images, views, count=32, batch=32))
+    directions = random(loss.at).directions
+    found, places = fit(surface(loss, loss.at, directions)), axis(51, (-1, 1))
+    truth = surface(loss, loss.at, directions, 51, levels=1).sort_values(["alpha", "beta"])["loss"].to_numpy()
+    exact = Sheet(places, places, truth.reshape(51, 51))
+    assert np.abs(found.sheet.on(places, places) - exact.values).max() <= 3 * found.error
+    assert numbers(found.sheet)["basin"] == pytest.approx(numbers(exact)["basin"], abs=0.005)
