@@ -45,9 +45,10 @@ def export_surface(
 
 def sheet_of(points: pd.DataFrame) -> Sheet:
     """The spline of one plane; where it was drawn for few images and for all, corrected for all."""
-    few, many = int(points["images"].min()), int(points["images"].max())
-    small = pd.DataFrame(points[points["images"] == few])
-    return fit(small).sheet if few == many else corrected(small, pd.DataFrame(points[points["images"] == many]))
+    images = points["images"].to_numpy()  # (N,)
+    few, many = images.min(), images.max()
+    small = pd.DataFrame(points[images == few])
+    return fit(small).sheet if few == many else corrected(small, pd.DataFrame(points[images == many]))
 
 
 def as_npz(sheet: Sheet) -> bytes:
