@@ -242,11 +242,13 @@ def report(
 
 
 @app.command("list")
-def list_(what: Annotated[str, typer.Argument(help="methods, datasets, probes, backbones or statistics")]) -> None:
+def list_(
+    what: Annotated[str, typer.Argument(help="methods, datasets, probes, backbones, directions or statistics")],
+) -> None:
     """Say what is on a shelf."""
     from kogen import shelf
 
-    shelves = ["backbones", "datasets", "methods", "probes", "statistics"]
+    shelves = ["backbones", "datasets", "directions", "methods", "probes", "statistics"]
     if what not in shelves:
         raise ValueError(f"there is no shelf {what!r}: {shelf.hint(what, shelves)}")
     if what != "methods":
