@@ -26,6 +26,7 @@ test: setup browser
 
 slow: setup browser
 	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m hypothesis --hypothesis-profile explore
 
 lint: setup
 	$(BIN)/ruff check .

@@ -76,7 +76,7 @@ def pilot(source: str | Path, *, out: str | Path = "study", **asked: Any) -> dic
         run = folder / "runs" / record["id"]
         title = f"{place_in_line}/{len(plans)} {plan.name or plan.method} seed {plan.seed}"
         with training_bar(title) as tell:
-            summary = tried(plan, sets.pool, run, tell)
+            summary = tried(plan, sets.pool, run, tell, study.keep)
         if distributed.rank() == 0:
             for alarm in summary["alarms"]:
                 say.print(f"[yellow]alarm[/] {title}: {alarm['text']} (epoch {alarm['epoch']})")
@@ -89,10 +89,10 @@ def pilot(source: str | Path, *, out: str | Path = "study", **asked: Any) -> dic
     return report(folder, lang=study.lang)
 
 
-def tried(plan: Plan, images: Images, folder: Path, tell: Callable) -> dict[str, Any]:
+def tried(plan: Plan, images: Images, folder: Path, tell: Callable, keep: int) -> dict[str, Any]:
     """Train a run; one that meets NaN is put on record as failed, so that the rest of the study goes on without it."""
     try:
-        return train_run(plan, images, folder, tell)
+        return train_run(plan, images, folder, tell, keep=keep)
     except engine.Broken as broken:
         alarm = {"kind": "broken", "epoch": None, "text": str(broken)}
         nothing = {"minutes": 0.0, "images_seen": 0, "images_per_second": None, "kwh": 0.0}
@@ -110,14 +110,15 @@ def pretrain(
     labels: str | Path | None = None,
     settings: Mapping[str, Any] | None = None,
     max_bad: float = 0.05,
+    keep: int = 0,
     tell: Callable | None = None,
     **asked: Any,
 ) -> dict[str, Any]:
     """Train one method on the images of `source` into the folder `out` and return its summary.
 
     `asked` are fields of `kogen.study.Plan` (backbone, image_size, epochs, batch_size, seed, views ...); `settings` are
-    hyperparameters of the method and numbers of its recipe. Resumes where an earlier call stopped.
-    Raises ValueError for unknown names (with the nearest right one), too few images, or NaN.
+    hyperparameters of the method and numbers of its recipe; `keep` checkpoints on the way stay. Resumes where an
+    earlier call stopped. Raises ValueError for unknown names (with the nearest right one), too few images, or NaN.
     """
     chosen = dict(settings or {})
     check_settings(method, chosen)
@@ -130,9 +131,9 @@ def pretrain(
     images = open_images(source, labels=labels, store=store_for(wanted.image_size), max_bad=max_bad)
     plan = with_data(wanted, images)
     if tell is not None:
-        return train_run(plan, images, Path(out), tell)
+        return train_run(plan, images, Path(out), tell, keep=keep)
     with training_bar(f"{method} seed {plan.seed}") as bar:
-        return train_run(plan, images, Path(out), bar)
+        return train_run(plan, images, Path(out), bar, keep=keep)
 
 
 def evaluate(

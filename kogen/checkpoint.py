@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from kogen.tables import atomically
 
 
-def save(path: Path, method: nn.Module, optimiser: torch.optim.Optimizer, facts: dict[str, Any]) -> None:
-    """Write parameters, buffers, optimiser state and `facts` (JSON) to `path`."""
+def save(path: Path, method: nn.Module, optimiser: torch.optim.Optimizer | None, facts: dict[str, Any]) -> None:
+    """Write parameters, buffers, optimiser state (where one is given) and `facts` (JSON) to `path`."""
     tensors = {f"method.{name}": tensor for name, tensor in state_of(method).items()}
     names: dict[Tensor, str] = {parameter: name for name, parameter in method.named_parameters()}
-    for parameter, state in optimiser.state.items():
+    for parameter, state in (optimiser.state if optimiser else {}).items():
         for key, value in state.items():
             tensors[f"optimiser.{names[parameter]}.{key}"] = torch.as_tensor(value)
     # A 0-d or strided tensor is kept by value; its layout is the parameter's again when it is loaded.

@@ -43,6 +43,7 @@ def pilot(
     margin: Annotated[float | None, typer.Option(help="smallest difference worth money, in points  [1.0]")] = None,
     precision: Annotated[str | None, typer.Option(help="auto, 32 or bf16")] = None,
     max_bad: Annotated[str | None, typer.Option(help="share of unusable files that stops the study  [5%]")] = None,
+    keep: Annotated[int | None, typer.Option(help="checkpoints of each run on its way that stay  [0]")] = None,
     set_: Set = None,
     lang: Annotated[str | None, typer.Option(help="language of the report: en or ja")] = None,
     out_: Annotated[Path, typer.Option("--out", help="folder of the study")] = Path("study"),
@@ -101,6 +102,7 @@ def pretrain(
     seed: Annotated[int, typer.Option()] = 0,
     precision: Annotated[str, typer.Option(help="auto, 32 or bf16")] = "auto",
     max_bad: Bad = "5%",
+    keep: Annotated[int, typer.Option(help="checkpoints on the way that stay, for a landscape of the trajectory")] = 0,
     set_: Set = None,
     out_: Annotated[Path, typer.Option("--out", help="folder of the run")] = Path("run"),
 ) -> None:
@@ -110,7 +112,7 @@ def pretrain(
     settings = {name: value for _, name, value in map(setting, set_ or [])}
     given = {"backbone": backbone, "image_size": image_size, "views": views, "epochs": epochs, "seed": seed}
     given |= {"batch_size": batch_size, "accumulate": accumulate, "precision": precision, "max_bad": share(max_bad)}
-    summary = api.pretrain(source, method=method, labels=labels, settings=settings, out=out_, **given)
+    summary = api.pretrain(source, method=method, labels=labels, settings=settings, keep=keep, out=out_, **given)
     for alarm in summary["alarms"]:
         out.print(f"alarm: {alarm['text']} (epoch {alarm['epoch']})")
     out.print(f"{out_}/weights.safetensors after {summary['minutes']:.1f} min, {summary['images_seen']} images")

@@ -65,7 +65,13 @@ class Broken(ValueError):
 
 
 def pretrain(
-    plan: Plan, images: Images, folder: Path, *, stop: Callable[[], bool] = lambda: False, tell: Callable | None = None
+    plan: Plan,
+    images: Images,
+    folder: Path,
+    *,
+    keep: int = 0,
+    stop: Callable[[], bool] = lambda: False,
+    tell: Callable | None = None,
 ) -> Iterator[Epoch]:
     """Train `plan.method` on `images` and yield each epoch once it is over; resumes from `folder`/checkpoint.
 
@@ -73,7 +79,9 @@ def pretrain(
 
     Epochs that an earlier call finished are yielded again from the record. `stop()` is asked after every step: when it
     says True, all is saved and Stopped is raised. `tell(step, steps, terms, images_per_second, rank_me)` is called
-    after every step. Raises ValueError for fewer images than a batch and Broken (a ValueError) at NaN or inf.
+    after every step. `keep` states of the method on its way, from the untrained on and equally far apart, stay beside
+    the last one as checkpoint/STEP.safetensors. Raises ValueError for fewer images
+    than a batch and Broken (a ValueError) at NaN or inf.
     """
     fabric = start(plan.precision)
     method, optimiser, wrapped = prepare(plan, fabric)
@@ -95,8 +103,11 @@ def pretrain(
     steps, per_epoch, recipe = loader.steps, loader.per_epoch, recipe_of(plan)
     recorded = per_epoch * max(plan.epochs // RECORDS, 1)  # steps from one record to the next
     peak = recipe.rate * plan.batch_size / 256
+    marks = {steps * number // keep for number in range(keep)}
     began = saved = time.perf_counter()
     while state.step < steps:
+        if state.step in marks and fabric.is_global_zero:
+            checkpoint.save(folder / "checkpoint" / f"{state.step:09d}.safetensors", method, None, {"step": state.step})
         now = rate((state.step + 0.5) / steps, peak, recipe.warmup)
         for group in optimiser.param_groups:
             group["lr"] = peak if group["constant"] else now

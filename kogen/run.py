@@ -51,8 +51,12 @@ def digest_of(file: Path) -> str:
         raise ValueError(f"cannot read weights from {file}: {error.strerror}; give the file again") from error
 
 
-def train_run(plan: Plan, images: Images, folder: Path, tell: Callable | None = None) -> dict[str, Any]:
+def train_run(
+    plan: Plan, images: Images, folder: Path, tell: Callable | None = None, *, keep: int = 0
+) -> dict[str, Any]:
     """Train a plan into `folder` (or find it done there) and return its summary; resumable at any instant.
+
+    `keep`: checkpoints on the way that stay, see engine.pretrain.
 
     Raises ValueError when the folder holds another run.
     """
@@ -69,7 +73,7 @@ def train_run(plan: Plan, images: Images, folder: Path, tell: Callable | None = 
     epochs = []
     if recipe_of(plan).trains:
         with interruptible() as stop:
-            for epoch in engine.pretrain(plan, images, folder, stop=stop, tell=tell):
+            for epoch in engine.pretrain(plan, images, folder, keep=keep, stop=stop, tell=tell):
                 epochs.append(epoch)
                 if distributed.rank() == 0:
                     write_table(folder / "training.parquet", training_table(epochs), "training")

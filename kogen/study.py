@@ -67,6 +67,7 @@ class Study(BaseModel):
     margin: float = Field(default=1.0, ge=0, le=100)  # points; the smallest difference worth money
     precision: str = "auto"
     max_bad: float = Field(default=0.05, ge=0, le=1)
+    keep: int = Field(default=0, ge=0)  # checkpoints of each run on its way, for a landscape of its trajectory
     settings: dict[str, dict[str, Value]] = Field(default_factory=dict)  # per method, as --set method.name=value
     lang: str = "en"
 

@@ -48,6 +48,28 @@ def test_a_stopped_run_ends_bitwise_as_an_uninterrupted_one(tmp_path, method):
     assert all(torch.equal(whole[key], cut[key]) for key in whole)
 
 
+def test_checkpoints_on_the_way_stay_and_are_those_of_an_interrupted_run(tmp_path):
+    images = blobs(64)
+    plan = plan_for(images, "byol", epochs=3)
+    list(pretrain(plan, images, tmp_path / "calm", keep=4))
+    steps = 3 * (64 // plan.batch_size)
+    asked = iter(range(1000))
+    with pytest.raises(Stopped):
+        list(pretrain(plan, images, tmp_path / "cut", keep=4, stop=lambda: next(asked) == steps // 2))
+    list(pretrain(plan, images, tmp_path / "cut", keep=4))
+    names = [f"{steps * number // 4:09d}.safetensors" for number in range(4)]
+    for folder in ("calm", "cut"):
+        assert sorted(file.name for file in (tmp_path / folder / "checkpoint").iterdir()) == [
+            *names,
+            "state.safetensors",
+        ]
+    for name in names:
+        calm, cut = (load_file(tmp_path / folder / "checkpoint" / name) for folder in ("calm", "cut"))
+        assert all(torch.equal(calm[key], cut[key]) for key in calm)
+    first, last = (load_file(tmp_path / "calm" / "checkpoint" / names[at]) for at in (0, -1))
+    assert any(not torch.equal(first[key], last[key]) for key in first)
+
+
 def test_nothing_depends_on_the_global_generator(tmp_path):
     images = blobs()
     plan = plan_for(images, "byol", epochs=1)

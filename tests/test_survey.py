@@ -115,6 +115,22 @@ def test_views_and_images_are_the_same_for_every_run(runs: dict[str, Path], imag
     assert not torch.equal(one.batches[0].crops[0], other.batches[0].crops[0])
 
 
+def test_a_trajectory_goes_through_the_checkpoints_that_were_kept(images: Images, tmp_path: Path):
+    plan = plan_for(images, "supervised", epochs=2, backbone="tiny?width=4")
+    train_run(plan, images, tmp_path / "run", tell=lambda *_: None, keep=3)
+    told = draw([tmp_path / "run"], images, out=tmp_path, tell=quiet, **SMALL | {"directions": "trajectory"})
+    facts = told["runs"][0]["planes"][0]
+    assert facts["kind"] == "trajectory"
+    assert len(facts["positions"]) == 3
+    assert np.abs(facts["positions"]).max() == pytest.approx(1 / 1.1)
+    table = pd.read_parquet(tmp_path / "surface.parquet").query("images == 32")
+    one = subject(tmp_path / "run", images, count=32, batch=16).objective(32)
+    with torch.inference_mode():
+        end = float(one(one.at).mean())
+    middle = table.loc[np.isclose(table["alpha"], 0) & np.isclose(table["beta"], 0), "loss"]
+    assert middle.to_list() == pytest.approx([end], rel=1e-5)
+
+
 def test_the_way_between_two_runs_ends_at_the_second(runs: dict[str, Path], images: Images, tmp_path: Path):
     asked = SMALL | {"directions": "between", "batch_norm": "interpolated", "levels": 1, "few": 32, "steps": 7}
     draw([runs["one"], runs["two"]], images, out=tmp_path, tell=quiet, **asked)

@@ -31,7 +31,8 @@ def safe_bet(
     no model was measured everywhere; `near` only where the items, or their number, are known for every set.
     Definition: expected: highest weighted mean; regret: smallest largest loss to the best model of a set (minimax);
     near: highest probability, over draws of the scores' noise, of being within the margin of the best on every set at
-    once. Equals go to the higher expected, then to the smaller regret, then by name. Sets of weight 0 do not count.
+    once. Equals go to the higher expected, then to the smaller regret, then to the nearer, then by name. Sets of weight
+    0 do not count.
     Source: Savage (1951, JASA 46) for minimax regret. Assumes: as `transfer`'s noise; the scores are the best guess of
     the true ones, so the best of many close models is flattered (see `optimism`).
     Raises ValueError for a negative margin and bad weights.
@@ -50,11 +51,12 @@ def safe_bet(
     regret = loss.max(axis=1)
     near = nearness(table, whole, used, margin, noise, seed)
     names = np.array(table.models, dtype=object)[whole]
+    equals = [names.astype(str), *([] if near is None else [-near]), np.round(regret, 9), -np.round(expected, 9)]
     found = []
     for pick, goal in (("expected", -expected), ("regret", regret), ("near", None if near is None else -near)):
         if goal is None:
             continue
-        at = np.lexsort([names.astype(str), np.round(regret, 9), -np.round(expected, 9), np.round(goal, 9)])[0]
+        at = np.lexsort([*equals, np.round(goal, 9)])[0]
         row = {"pick": pick, "model": names[at], "expected": expected[at], "max_regret": regret[at]}
         row |= {"worst_set": table.datasets[used[loss[at].argmax()]], "near_best": None if near is None else near[at]}
         found.append(row | {"price": expected.max() - expected[at]})
