@@ -1,6 +1,6 @@
 """Seconds a point beside Li et al.'s procedure and PyPI's loss-landscapes; the teacher's cache; errors and passes.
 
-Run: python benchmarks/landscape.py [--images 512] [--points 5] [--rounds 3] [--all 4096] [--few 512] [--device cpu]
+Run: python benchmarks/landscape.py [--images 512] [--points 5] [--rounds 3] [--parts speed,teacher,accuracy]
 
 speed     CPU seconds; the same network (supervised, 32 px) and images for each, one process, rounds interleaved:
           kogen   a surface of frozen batches of 64
@@ -8,17 +8,16 @@ speed     CPU seconds; the same network (supervised, 32 px) and images for each,
                   normalises each image; cross-entropy, eval mode (its published procedure, written anew)
           pypi    loss_landscapes.random_plane with its Loss on all images as one batch (skipped where not installed)
 teacher   a point of RC-MAE with and without what the teacher said kept
-accuracy  small trained networks, one plane each: kogen's 9 -> 17 -> 33 on `few` images against 51 x 51 on `all`
+accuracy  of surfaces against 51 x 51 points: landscape_accuracy.py, as it is without arguments
 """
 
 import argparse
 import importlib.util
 import statistics
-import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
+import landscape_accuracy
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -27,28 +26,16 @@ from torch import Tensor, nn
 from torchvision import transforms
 
 from kogen.build import build
-from kogen.checkpoint import load
-from kogen.datasets.surfaces import surfaces
 from kogen.directions.random import random
-from kogen.engine import Batches, pretrain
+from kogen.engine import Batches
 from kogen.images import Images, from_array
 from kogen.landscape import surface
 from kogen.objectives import Objective, frozen_batches
-from kogen.planes import Sheet, axis, fit
 from kogen.plans import with_data
-from kogen.shapes import numbers
 from kogen.study import Plan
 from kogen.views import plain
 
 VIT = "vit_tiny_patch16_224?embed_dim=64&depth=4&num_heads=4"
-NETS = {
-    "supervised, ResNet": ("supervised", "tiny?width=8"),
-    "supervised, ViT": ("supervised", VIT),
-    "byol, ResNet": ("byol", "tiny?width=8"),
-    "simsiam, ResNet": ("simsiam", "tiny?width=8"),
-    "mae, ViT": ("mae", VIT),
-    "rc_mae, ViT": ("rc_mae", VIT),
-}
 
 
 def main() -> None:
@@ -56,12 +43,6 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=512)
     parser.add_argument("--points", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--all", type=int, default=4096)
-    parser.add_argument("--few", type=int, default=512)
-    parser.add_argument("--epochs", type=int, default=5)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--size", type=int, default=32, help="of the images whose surfaces are judged")
-    parser.add_argument("--nets", default=";".join(NETS), help="whose surfaces are judged")
     parser.add_argument("--parts", default="speed,teacher,accuracy")
     parser.add_argument("--backbones", default="tiny;" + VIT)
     asked = parser.parse_args()
@@ -71,7 +52,7 @@ def main() -> None:
     if "teacher" in asked.parts:
         teacher(asked)
     if "accuracy" in asked.parts:
-        accuracy(asked)
+        landscape_accuracy.main([])
 
 
 def noise(count: int) -> Images:
@@ -178,53 +159,6 @@ class Asking:
     def __call__(self, params: dict[str, Tensor]) -> Tensor:
         self.objective.taught = [self.objective.each.teach(views) for views in self.objective.batches]
         return self.objective(params)
-
-
-def accuracy(asked: argparse.Namespace) -> None:
-    """Errors of kogen's surface on few images, and of its own estimate, against 51 x 51 points on all images."""
-    images = surfaces(n=max(asked.all, 512), size=asked.size)
-    for name in asked.nets.split(";"):
-        method, backbone = NETS[name]
-        asks = {"method": method, "backbone": backbone, "views": "inspection", "epochs": asked.epochs}
-        plan = with_data(Plan(**asks, image_size=asked.size, batch_size=64), images)
-        module = trained(plan, images).to(asked.device)
-        views = Batches(plan, images, torch.device("cpu")).views
-
-        def of(count: int, module=module, views=views) -> Objective:
-            return Objective(module, frozen_batches(images, views, count=count, device=asked.device))
-
-        everything, few = of(asked.all), of(asked.few)
-        directions = random(few.at).directions
-        exact = sheet(surface(everything, few.at, directions, 51, levels=1), 51)
-        same = sheet(surface(few, few.at, directions, 51, levels=1), 51)
-        points = surface(few, few.at, directions)
-        found = fit(points)
-        places = axis(51, (-1, 1))
-        off = float(np.abs(found.sheet.on(places, places) - same.values).max())
-        truth, ours, theirs = numbers(exact), numbers(found.sheet), numbers(same)
-        passes = 2601 * asked.all / (len(points) * asked.few)
-        share = 100 / truth["range"]
-        print(f"{name}: {len(points)} points, {passes:.0f}x fewer image passes; of the range in %: ", end="")
-        print(f"max error {share * off:.2f}, estimate {share * found.error:.2f}, ratio {off / found.error:.2f}")
-        for number in ("basin", "convex", "width"):
-            print(
-                f"  {number} {ours[number]:.4f}, 51x51 {theirs[number]:.4f}, all images {truth[number]:.4f}", flush=True
-            )
-
-
-def sheet(points: Any, count: int) -> Sheet:
-    """A whole grid as it is, without a spline's levels."""
-    places = axis(count, (-1, 1))
-    return Sheet(places, places, points.sort_values(["alpha", "beta"])["loss"].to_numpy().reshape(count, count))
-
-
-def trained(plan: Plan, images: Images) -> nn.Module:
-    """The plan's method after its training."""
-    with tempfile.TemporaryDirectory() as folder:
-        list(pretrain(plan, images, Path(folder)))
-        method = build(plan)
-        load(Path(folder) / "checkpoint" / "state.safetensors", method)
-    return method
 
 
 def clock(work: Any) -> float:
