@@ -14,8 +14,9 @@ from plotly.offline import get_plotlyjs
 from kogen.report.canvas import Figure
 from kogen.report.figures import forest, losses, ranks, slope
 from kogen.report.lottery_part import part, price, sentences
-from kogen.report.verdict import jsonable, read_runs
+from kogen.report.verdict import read_runs
 from kogen.report.words import clean, fine, joined, number, say, speak
+from kogen.summary import jsonable
 from kogen.tables import atomically, read_json, read_table
 
 PALETTE = {
@@ -130,8 +131,7 @@ def broken(words: str) -> Markup:
 
 def told(verdict: dict[str, Any], part: str, lang: str) -> list[str]:
     """The sentences of one part of the verdict, in the language of the page."""
-    mine = [say(lang, said["key"], **said["with"]) for said in verdict["sentences"] if said["part"] == part]
-    return [words.replace(" %", "\u00a0%") for words in mine]  # a number and its unit stay on one line
+    return sentences([said for said in verdict["sentences"] if said["part"] == part], lang)
 
 
 def draw(verdict: dict[str, Any], training: dict[str, pd.DataFrame], lang: str) -> dict[str, Figure]:

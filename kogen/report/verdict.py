@@ -12,6 +12,7 @@ from kogen.report.evidence import Evidence
 from kogen.report.sentences import tell
 from kogen.report.words import say, speak
 from kogen.shelf import load
+from kogen.summary import jsonable
 from kogen.tables import read_json, read_table, write_json
 
 ROLES = ("reference", "shift", "transfer")
@@ -199,14 +200,3 @@ def asked(study: Path) -> dict[str, Any]:
     path = study / "study.toml"
     digest = hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
     return {"name": study.resolve().name, "sha256": digest}
-
-
-def jsonable(value: Any) -> Any:
-    """The same with plain Python numbers, and null for what is missing (NaN, NaT, NA)."""
-    if isinstance(value, dict):
-        return {str(key): jsonable(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [jsonable(item) for item in value]
-    if hasattr(value, "item"):  # a numpy scalar
-        value = value.item()
-    return None if value is None or value is pd.NA or value != value else value
