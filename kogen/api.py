@@ -18,7 +18,7 @@ from kogen.plans import plans_of, read_candidate, with_data
 from kogen.progress import training_bar
 from kogen.report import landscape as landscape_page
 from kogen.report import lottery as lottery_page
-from kogen.report import lottery_part, page, verdict
+from kogen.report import page, verdict
 from kogen.report.words import speak
 from kogen.run import load_run, record_of, train_run
 from kogen.sets import Sets, is_named, open_sets, opened_test, quality, store_for, with_corruptions
@@ -227,9 +227,7 @@ def lottery(table: str | Path, *, out: str | Path = "lottery", lang: str = "en",
     if (folder / "study.toml").exists():
         raise ValueError(f"{folder} is a study, whose report shows its own lottery: choose another --out")
     summary = judge_results(table, out=folder, lang=lang, **asked)
-    lottery_page.write(folder, lang=lang)
-    shown, _ = lottery_part.part(folder, summary, lang)
-    return summary | {"words": lottery_part.sentences(shown["headline"] + shown["decides"] + shown["notes"], lang)}
+    return summary | {"words": lottery_page.write(folder, lang=lang)}
 
 
 def export(run: str | Path, out: str | Path = "weights.safetensors", *, format: str = "timm") -> str:

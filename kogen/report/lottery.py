@@ -10,8 +10,8 @@ from kogen.report.page import PALETTE, embed, environment
 from kogen.tables import atomically, read_json
 
 
-def write(folder: Path, *, lang: str = "en") -> Path:
-    """Write FOLDER/report.html from what `kogen.lottery` wrote there; returns its path.
+def write(folder: Path, *, lang: str = "en") -> list[str]:
+    """Write FOLDER/report.html from what `kogen.lottery` wrote there; returns what it says first, and its notes.
 
     Reads FOLDER/verdict.json and the tables beside it, nothing else. ValueError for a folder that holds no lottery, or
     an unknown language.
@@ -21,6 +21,7 @@ def write(folder: Path, *, lang: str = "en") -> Path:
     if summary is None:
         raise ValueError(f"{folder / 'verdict.json'} holds no lottery: run `kogen lottery TABLE --out {folder}` first")
     shown, figures = part(folder, summary, lang)
+    said = {key: sentences(shown[key], lang) for key in ("headline", "decides", "notes")}
     page = (
         environment(lang)
         .get_template("lottery.html.j2")
@@ -28,7 +29,7 @@ def write(folder: Path, *, lang: str = "en") -> Path:
             lang=lang,
             name=folder.resolve().name,
             lottery=shown,
-            **{key: sentences(shown[key], lang) for key in ("headline", "decides", "notes")},
+            **said,
             many=len(shown["models"]) > 8 or len(shown["sets"]) > 4,
             figures={key: figure["alt"] for key, figure in figures.items()},
             payload=embed({"figures": figures, "palette": PALETTE}),
@@ -37,4 +38,4 @@ def write(folder: Path, *, lang: str = "en") -> Path:
         )
     )
     atomically(folder / "report.html", lambda place: place.write_text(page, encoding="utf-8"))
-    return folder / "report.html"
+    return said["headline"] + said["decides"] + said["notes"]
