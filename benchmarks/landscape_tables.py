@@ -35,7 +35,7 @@ def main() -> None:
 
 def numbers(rows: pd.DataFrame, metrics: list[str]) -> None:
     """A row a model, a column a metric."""
-    metrics = [metric for metric in metrics if (rows["metric"] == metric).any()]
+    metrics = [metric for metric in metrics if metric in set(rows["metric"])]
     print("| model | " + " | ".join(metrics) + " |\n|" + "---|" * (1 + len(metrics)))
     for model, own in rows.groupby("model", sort=False):
         found = {row["metric"]: row for row in own.to_dict("records")}
