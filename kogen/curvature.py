@@ -23,7 +23,7 @@ Losses = Loss | Sequence[tuple[float, Loss]]
 NUDGE = 1e-2  # how far a loss without a gradient is moved, to tell a constant from one that was cut off
 
 
-class Objective:
+class FlatLoss:
     """A loss as a function of one flat vector (P,): the parameters named by `over` (all by default), the rest constant.
 
     Names that hold the same tensor are one parameter, moved under each of them. The loss is called with the whole dict.
@@ -112,7 +112,7 @@ class Hessian:
     """
 
     def __init__(self, loss: Losses, params: Params, over: Collection[str] | None = None, *, keep: bool = True) -> None:
-        self.objective = Objective(loss, params, over)
+        self.objective = FlatLoss(loss, params, over)
         self.size, self.dtype, self.device = self.objective.size, self.objective.dtype, self.objective.device
         self.kept: list[tuple[float, Tensor]] = []
         with _differentiable():

@@ -8,7 +8,7 @@ import torch
 from scipy.stats import t as student
 from torch import Tensor
 
-from kogen.curvature import Losses, Objective, Params
+from kogen.curvature import FlatLoss, Losses, Params
 from kogen.lanczos import Operator, product, signs
 
 
@@ -63,7 +63,7 @@ def noise_sharpness(
     """
     if draws < 2 or sigma <= 0:
         raise ValueError(f"draws={draws}, sigma={sigma} came: 2 draws or more and a positive sigma are wanted")
-    objective = Objective(loss, params, over)
+    objective = FlatLoss(loss, params, over)
     at, here = objective.origin, objective.value(objective.origin)
     scale = _scale(objective, adaptive) * sigma
     rises = []
@@ -92,7 +92,7 @@ def sam_sharpness(
     """
     if rho <= 0 or steps < 1:
         raise ValueError(f"rho={rho}, steps={steps} came: a positive radius and 1 step or more are wanted")
-    objective = Objective(loss, params, over)
+    objective = FlatLoss(loss, params, over)
     at, scale = objective.origin, _scale(objective, adaptive)
     here = best = objective.value(at)
     away = torch.zeros_like(at)  # e / scale: the ball is round in it
@@ -106,7 +106,7 @@ def sam_sharpness(
     return best - here
 
 
-def _gradient(objective: Objective, flat: Tensor) -> Tensor:
+def _gradient(objective: FlatLoss, flat: Tensor) -> Tensor:
     with torch.inference_mode(False), torch.enable_grad():
         total = torch.zeros_like(flat)
         for share, _, slope in objective.slopes(flat.clone().requires_grad_()):
@@ -115,7 +115,7 @@ def _gradient(objective: Objective, flat: Tensor) -> Tensor:
         return total
 
 
-def _scale(objective: Objective, adaptive: bool) -> Tensor:
+def _scale(objective: FlatLoss, adaptive: bool) -> Tensor:
     """The size of a step of 1 in each weight, (P,)."""
     return objective.origin.abs() if adaptive else torch.ones_like(objective.origin)
 

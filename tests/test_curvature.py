@@ -12,7 +12,7 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from kogen.curvature import Hessian, Objective, along, snake
+from kogen.curvature import FlatLoss, Hessian, along, snake
 from kogen.lanczos import density, lanczos
 from kogen.sharpness import noise_sharpness, sam_sharpness, trace
 
@@ -78,12 +78,12 @@ def loss_of(net: nn.Module, images: Tensor, labels: Tensor):
     return lambda params: F.cross_entropy(functional_call(net, params, (images,)), labels)
 
 
-def gradient(loss, objective: Objective, flat: Tensor) -> Tensor:
+def gradient(loss, objective: FlatLoss, flat: Tensor) -> Tensor:
     flat = flat.clone().requires_grad_()
     return torch.autograd.grad(loss({**objective.fixed, **objective.named(flat)}), flat)[0]
 
 
-def dense_twin(loss, objective: Objective) -> Tensor:
+def dense_twin(loss, objective: FlatLoss) -> Tensor:
     """The Hessian column by column, by central differences of gradients."""
     step, at, columns = 1e-4, objective.origin, []
     for unit in torch.eye(objective.size, dtype=torch.float64):
@@ -192,7 +192,7 @@ def test_tied_tensors_are_one_and_strides_do_not_matter():
 def test_tensors_that_overlap_in_part_are_refused():
     weight = torch.randn(4, 3, generator=luck())
     with pytest.raises(ValueError, match="share a part of their memory"):
-        Objective(lambda p: p["there"].sum(), {"there": weight.T, "back": weight})
+        FlatLoss(lambda p: p["there"].sum(), {"there": weight.T, "back": weight})
 
 
 @given(size=st.integers(1, 40), seed=st.integers(0, 1000), smallest=st.integers(0, 3), largest=st.integers(0, 3))
@@ -409,7 +409,7 @@ def test_parameters_that_cannot_move_are_refused():
         r"weights of the batches are \[\]": lambda: Hessian([], params, over=["w"]),
         r"weights of the batches are \[1.0, 0.0\]": lambda: Hessian([(1, loss), (0, loss)], params, over=["w"]),
         r"shape \(2,\) came: \(3,\)": lambda: Hessian(loss, params, over=["w"])(torch.ones(2)),
-        "'w' is missing": lambda: Objective(loss, params, over=["w"]).flat({}),
+        "'w' is missing": lambda: FlatLoss(loss, params, over=["w"]).flat({}),
     }.items():
         with pytest.raises(ValueError, match=words):
             call()
