@@ -1,6 +1,7 @@
 """The command line: argv to one verb, no logic."""
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -154,6 +155,7 @@ def landscape(
     steps: Annotated[int, typer.Option(help="points a side of the coarse grid")] = 9,
     levels: Annotated[int, typer.Option(help="how often the grid is halved where it pays")] = 2,
     sharp: Annotated[int, typer.Option(help="images the curvature is read on; 0: leave it out")] = 256,
+    map_: Annotated[int, typer.Option("--map", help="points a side of a map of the curvature; 0: none")] = 0,
     workers: Annotated[int | None, typer.Option(help="threads that compute points  [one a core]")] = None,
     seed: Annotated[int, typer.Option()] = 0,
     lang: Annotated[str, typer.Option(help="language of the page: en or ja")] = "en",
@@ -166,6 +168,7 @@ def landscape(
     given = {"planes": planes, "images": images, "few": few, "objective": objective, "directions": directions}
     given |= {"normalise": normalise, "batch_norm": batch_norm, "steps": steps, "levels": levels, "sharp": sharp}
     given |= {"workers": workers, "seed": seed, "labels": labels, "lang": lang, "max_bad": share(max_bad)}
+    given |= {"map_steps": map_}
     api.landscape(runs, data=data, out=out_, **given)
     out.print(str((out_ / "landscape.html").resolve()), markup=False)
 
@@ -317,7 +320,10 @@ def all_named(texts: list[str], what: str = "sets") -> dict[str, str]:
 
 def commas(text: str | None) -> list[str] | None:
     """`a,b` to its parts."""
-    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
+    parts = [part.strip() for part in (text or "").split(",") if part.strip()]
+    if text is not None and not parts:
+        raise ValueError(f"{text!r} names nothing: write one name or more, with commas between")
+    return None if text is None else parts
 
 
 def numbered(texts: list[str] | None, kind: type, option: str) -> dict[str, Any] | None:
@@ -343,6 +349,11 @@ def tell(verdict: dict[str, Any], folder: Path) -> None:
     out.print(f"\n{(folder / 'report.html').resolve()}", markup=False)
 
 
+def shortened(message: str) -> str:
+    """A message in which no name of thousands of letters hides what it says."""
+    return re.sub(r"\S{400,}", lambda name: f"{name[0][:57]}...{name[0][-20:]}", message)
+
+
 def main() -> None:
     """Run one verb; what went wrong for a person's reasons is one sentence, not a traceback."""
     from kogen.engine import Stopped
@@ -352,7 +363,7 @@ def main() -> None:
     except Stopped as stopped:
         sys.exit(f"{stopped}. Go on with the same command:\n  kogen {' '.join(map(json.dumps, sys.argv[1:]))}")
     except ValueError as error:
-        sys.exit(f"kogen: {error}")
+        sys.exit(f"kogen: {shortened(str(error))}")
     except OSError as error:  # no permission, no room, a file where a folder is wanted
         where = f"{error.filename}: " if error.filename else ""
         sys.exit(f"kogen: {where}{error.strerror or error}; choose a place that can be read and written (--out)")

@@ -19,6 +19,7 @@ Table = str | os.PathLike | pd.DataFrame
 NAMES = ("model", "dataset", "item", "cluster", "family", "protocol", "role", "metric")
 NUMBERS = ("seed", "correct", "score", "n")
 IMAGES = ("model", "dataset", "item", "correct")  # a table that has these holds one row an image
+OWN = (*IMAGES, "seed", "score", "n", "metric", "protocol", "role")  # columns that cannot be clusters or families too
 OTHERS = ("run", "method", "label", "predicted")  # known, not needed
 
 
@@ -49,11 +50,11 @@ def opened(
 
 def form(heads: list[str], sets: Sequence[str] | None) -> list[str]:
     """The data sets of a wide table. ValueError where it looks like a long one that lacks a column."""
-    known = {"dataset", "item", "correct", "score"} & set(heads)
+    known = {"dataset", "item", "correct", "score", "n"} & set(heads)
     if known:
         raise ValueError(
             f"the table has the columns {listed(heads)}: one row an image wants {', '.join(IMAGES)}; scores want "
-            "model, dataset, score; a wide table wants model and one column a data set, of other names than these"
+            "model, dataset, score[, n]; a wide table wants model and one column a data set, of other names than these"
         )
     named = [name for name in heads if name not in NAMES and name not in ("seed", *OTHERS)]
     lost = [name for name in sets or () if name not in heads]
@@ -93,7 +94,8 @@ def read(path: Path, wanted: list[str], names: set[str]) -> pd.DataFrame:
             kinds = {name: pa.dictionary(pa.int32(), pa.string()) for name in texts}
             kinds |= {name: pa.float64() for name in wanted if name in ("score", "n")}
             options = csv.ConvertOptions(include_columns=wanted, column_types=kinds)
-            table = csv.read_csv(path, convert_options=options)
+            quoted = csv.ParseOptions(newlines_in_values=True)  # a name may hold one
+            table = csv.read_csv(path, convert_options=options, parse_options=quoted)
     except (OSError, pa.ArrowInvalid) as error:
         raise ValueError(f"cannot read the table {path}: {error}; mend that row, or leave the column out") from error
     return table.unify_dictionaries().to_pandas(split_blocks=True, self_destruct=True)
@@ -102,6 +104,8 @@ def read(path: Path, wanted: list[str], names: set[str]) -> pd.DataFrame:
 def renamed(frame: pd.DataFrame, cluster: str | None, family: str | None) -> pd.DataFrame:
     """The frame with the columns that were named for clusters and families under these names."""
     for new, old in (("cluster", cluster), ("family", family)):
+        if old in OWN:
+            raise ValueError(f"the column {old!r} cannot be the {new} too: name one that says what belongs together")
         if old is not None and old not in frame:
             raise ValueError(f"no column {old!r} for the {new}: {hint(old, [str(name) for name in frame])}")
         if old is not None and old != new:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from kogen.columns import listed
 from kogen.results import Results, Table, read_results
 from kogen.shelf import load
 from kogen.statistics._noise import Noise, noise_of
@@ -63,6 +64,8 @@ def lottery(
     """
     if not 0 <= margin <= 100:
         raise ValueError(f"the margin is a difference in points between 0 and 100, got {margin}; try 0.5")
+    if draws < 2 or seed < 0:
+        raise ValueError(f"draws must be 2 or more and the seed 0 or more, came {draws} and {seed}; try 5000 and 0")
     asked = {"sets": sets, "protocol": protocol, "cluster": cluster, "family": family, "n": n, "unit": unit}
     results = read_results(table, reference=reference, higher_is_better=higher_is_better, **asked)
     wishes = {"weights": weights, "groups": groups, "baseline": baseline, "counterpart": dict(counterpart or {})}
@@ -80,7 +83,7 @@ def judged(
     tables, noise = by_items(results, margin, draws, seed) if results.kind == "predictions" else by_scores(results)
     scores: Any = as_scores(tables["accuracy"], results.families)
     source, clean = results.reference, set(wishes["counterpart"].values())
-    check_counterpart(wishes["counterpart"], results.datasets)
+    check_counterpart(wishes["counterpart"], results.datasets, source)
     targets = [name for name in results.datasets if name != source and name not in clean]
     voting = scores[scores["dataset"].isin([source, *targets])]  # a part of the reference is no set of its own
     across = partial(load, "statistics")
@@ -139,11 +142,17 @@ def as_scores(accuracy: Any, families: Mapping[str, str] | None) -> Any:
     return scores if families is None else scores.assign(family=scores["model"].map(dict(families)))
 
 
-def check_counterpart(counterpart: Mapping[str, str], datasets: Sequence[str]) -> None:
-    """Refuse a counterpart of or to no set."""
+def check_counterpart(counterpart: Mapping[str, str], datasets: Sequence[str], source: str) -> None:
+    """Refuse a counterpart of or to no set, of the reference, and of a set to itself."""
     for name in (*counterpart, *counterpart.values()):
         if name not in datasets:
-            raise ValueError(f"counterpart names {name!r}, which is no data set: there are {', '.join(datasets[:8])}")
+            raise ValueError(f"counterpart names {name!r}, which is no data set: there are {listed(datasets)}")
+    for name, clean in counterpart.items():
+        if name in (source, clean):
+            raise ValueError(
+                f"{name!r} can have no counterpart {clean!r}: name a set that {name!r} is compared with "
+                f"in the place of the reference {source!r}"
+            )
 
 
 def items_of(results: Results, voting: list[str]) -> pd.DataFrame | None:

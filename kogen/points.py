@@ -18,9 +18,10 @@ def as_scores(
     higher_is_better: bool | Mapping[str, bool],
 ) -> pd.DataFrame:
     """Scores in long form (model, dataset, score, n, seed), in points, more is better; empty cells are left out."""
-    long = typed(frame if {"dataset", "score"} <= set(frame) else melted(frame))
+    long = typed(frame if {"dataset", "score"} <= set(frame) else melted(frame, known=sets is not None))
     more = direction(long, higher_is_better)
     if long["metric"].nunique() > 1:
+        named(long, "metric")
         long["dataset"] = long["dataset"] + " " + long["metric"]
     there = list(long["dataset"].unique())
     for name in (*(sets or ()), *(n or {})):
@@ -28,6 +29,7 @@ def as_scores(
             raise ValueError(f"no scores of the data set {name!r}: {hint(name, there)}")
     for name, items in (n or {}).items():
         long.loc[long["dataset"] == name, "n"] = items
+    counted(long)
     if sets is not None:
         kept = long["dataset"].isin(list(sets)).to_numpy()
         long, more = long.loc[kept], more[kept]
@@ -48,9 +50,20 @@ def typed(long: Any) -> Any:
             "score": number(long["score"], "score"),
             "n": number(long["n"], "n") if "n" in long else np.nan,
             "seed": seed.where(seed.notna(), 0),
-            "metric": long["metric"].astype(str) if "metric" in long else "",
+            "metric": long["metric"].astype(object).fillna("").astype(str) if "metric" in long else "",
         }
     )
+
+
+def counted(long: Any) -> None:
+    """Refuse numbers of items that are none."""
+    n = long["n"]
+    odd = long[(n < 1) | (n % 1 > 0)]
+    if len(odd):
+        raise ValueError(
+            f"the number of items of {odd['dataset'].iloc[0][:60]!r} is {odd['n'].iloc[0]:g}: a score wants a whole "
+            "number of 1 or more, or none at all"
+        )
 
 
 def direction(long: Any, higher_is_better: bool | Mapping[str, bool]) -> np.ndarray:
@@ -65,12 +78,16 @@ def direction(long: Any, higher_is_better: bool | Mapping[str, bool]) -> np.ndar
     return np.array([higher_is_better.get(metric, higher_is_better.get(name, True)) for metric, name in names])
 
 
-def melted(frame: Any) -> Any:
-    """A wide table in long form."""
+def melted(frame: Any, *, known: bool) -> Any:
+    """A wide table in long form; `known`: each column was asked for as a data set."""
     kept = [name for name in ("model", "seed") if name in frame]
     sets = [name for name in frame if name not in NAMES and name != "seed"]
     for name in sets:
-        number(frame[name], str(name))
+        values = number(frame[name], str(name))
+        if not known and len(values) > 2 and values[0] in (0, 1) and (np.diff(values) == 1).all():
+            raise ValueError(
+                f"the column {str(name)[:60]!r} counts the rows: leave it out, or name the data sets with sets="
+            )
     return frame.melt(id_vars=kept, value_vars=sets, var_name="dataset", value_name="score")
 
 

@@ -58,10 +58,17 @@ def read_results(
         raise ValueError("the table has no rows: give at least one model and one data set")
     rows = chosen_protocol(frame, protocol)
     named(rows, "model")
+    if sets is not None and not len(sets):
+        raise ValueError("sets= names no data set: name one or more, or leave it out")
     if set(IMAGES) <= set(frame):
+        of_scores = {"n": n, "unit": unit != "auto", "higher_is_better": higher_is_better is not True}
+        for wish in filter(of_scores.get, of_scores):
+            raise ValueError(f"{wish}= is for scores, and this table has one row an image: leave it out")
         images, scores = per_image(rows, sets), None
         found = sorted(map(str, images["dataset"].unique()))
     else:
+        if cluster is not None:
+            raise ValueError(f"cluster={cluster!r} is for images, and this table holds scores alone: leave it out")
         images, scores = None, as_scores(rows, sets, n, unit, higher_is_better)
         found = sorted(map(str, scores["dataset"].unique()))
     reference = chosen_reference(rows, reference, found)
@@ -97,6 +104,7 @@ def chosen_reference(frame: Any, reference: str | None, datasets: list[str]) -> 
 def per_image(frame: Any, sets: Sequence[str] | None) -> pd.DataFrame:
     """The columns and rows that statistics of items want; without seeds there is one run."""
     named(frame, "dataset")
+    named(frame, "item")
     frame = frame[[name for name in (*IMAGES, "seed", "cluster") if name in frame]]
     if sets is not None:
         lost = [name for name in sets if not (frame["dataset"] == name).any()]

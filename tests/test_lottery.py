@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
+from kogen import cli
 from kogen.lottery import lottery
 
 TABLES = ("accuracy", "pairs", "ranks", "transfer", "agreement", "unified", "robustness")
@@ -139,6 +140,40 @@ def test_a_counterpart_is_no_set_of_its_own() -> None:
 def test_margins_out_of_range_are_refused() -> None:
     with pytest.raises(ValueError, match="the margin is a difference in points between 0 and 100, got 101"):
         lottery(published(), reference="val", margin=101)
+
+
+def test_a_counterpart_is_another_set_and_not_of_the_reference() -> None:
+    for pair in ({"t1": "t1"}, {"val": "t1"}):
+        with pytest.raises(ValueError, match="can have no counterpart 't1': name a set that"):
+            lottery(published(), reference="val", counterpart=pair)
+
+
+@pytest.mark.parametrize("asked", [{"draws": 1}, {"draws": 0}, {"seed": -1}])
+def test_draws_and_seeds_out_of_range_are_refused(asked: dict) -> None:
+    with pytest.raises(ValueError, match="draws must be 2 or more and the seed 0 or more, came"):
+        lottery(images(), reference="val", **asked)
+
+
+def test_a_list_that_names_nothing_is_refused() -> None:
+    assert cli.commas("a, b,") == ["a", "b"]
+    assert cli.commas(None) is None
+    with pytest.raises(ValueError, match="' ,' names nothing: write one name or more"):
+        cli.commas(" ,")
+
+
+def test_a_message_stays_readable_however_long_a_name_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = images().assign(dataset=lambda frame: frame["dataset"].replace("shift", "s" * 10_000))
+    table.iloc[:-1].to_csv(tmp_path / "t.csv", index=False)
+    asked = ["kogen", "lottery", str(tmp_path / "t.csv"), "--reference", "val", "--out", str(tmp_path / "out")]
+    monkeypatch.setattr(sys, "argv", asked)
+    with pytest.raises(SystemExit, match=r"^kogen: items do not match on 's+\.\.\.s+': 1 of 60 are missing") as told:
+        cli.main()
+    assert len(str(told.value)) < 400
+
+
+def test_a_set_named_as_a_column_of_a_table_is_refused() -> None:
+    with pytest.raises(ValueError, match="a data set cannot be named 'group'"):
+        lottery(published().rename(columns={"t1": "group"}), reference="val")
 
 
 def test_items_that_do_not_match_are_refused_with_examples() -> None:

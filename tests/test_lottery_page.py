@@ -236,6 +236,17 @@ def test_every_table_has_a_page(name: str, tmp_path: Path) -> None:
     assert (tmp_path / "report.html").stat().st_size < 7e6
 
 
+def test_the_bet_counts_the_sets_that_have_a_weight(tmp_path: Path) -> None:
+    text = drawn(scores(6, 3), tmp_path, reference="set0", weights={"set0": 1, "set2": 1})
+    assert "of the 2 sets" in text
+
+
+def test_one_family_is_no_news() -> None:
+    about = {"missing": {"cells": 0}, "ignored": [], "weights": None, "models": 6}
+    assert betting.notes(about | {"families": 1}) == []
+    assert [said["key"] for said in betting.notes(about | {"families": 2})] == ["note_families"]
+
+
 def test_many_models_are_cut_and_counted(tmp_path: Path) -> None:
     text = drawn(scores(400, 30), tmp_path, reference="set0")
     assert "of 400 models" in text

@@ -153,6 +153,15 @@ BAD = {
     "twice": (pd.concat([LONG, LONG.head(1)]), r"2 rows repeat \(model, dataset, seed\), first \(a, val, 0\)"),
     "no name": (LONG.assign(model=["", "b", "c"] * 2), "the column 'model' is empty in 2 rows"),
     "a column twice": (pd.concat([WIDE, WIDE[["val"]]], axis=1), "the column 'val' is there more than once"),
+    "numbers of rows": (WIDE.assign(row=range(3)), "the column 'row' counts the rows: leave it out, or name the data"),
+    "a number of items in a wide table": (WIDE.assign(n=50), "a wide table wants model and one column a data set, of"),
+    "half an item": (LONG.assign(n=10.5), "the number of items of 'val' is 10.5: a score wants a whole number of 1"),
+    "no items": (LONG.assign(n=0), "the number of items of 'val' is 0: a score wants a whole number of 1"),
+    "an item without a name": (IMAGES.assign(item=IMAGES["item"].replace("i3", "")), "'item' is empty in 8 rows"),
+    "metrics without a name": (
+        pd.concat([LONG, LONG.assign(metric="error")]),
+        "the column 'metric' is empty in 6 rows",
+    ),
     "text for right": (IMAGES.assign(correct="yes"), "the column 'correct' holds text in 48 rows, first 'yes'"),
 }
 
@@ -172,11 +181,40 @@ def test_bad_tables_are_refused_with_the_reason(name: str) -> None:
         ({"unit": "percents"}, "unknown unit 'percents': did you mean 'percent'"),
         ({"family": "famly"}, "no column 'famly' for the family"),
         ({"higher_is_better": {"vall": False}}, "higher_is_better names 'vall': did you mean 'val'"),
+        ({"sets": []}, "sets= names no data set"),
+        ({"n": {"val": -3}}, "the number of items of 'val' is -3: a score wants a whole number"),
+        ({"family": "model"}, "the column 'model' cannot be the family too"),
+        ({"cluster": "shift"}, "cluster='shift' is for images, and this table holds scores alone"),
     ],
 )
 def test_wishes_that_name_nothing_are_refused(asked: dict, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         read_results(WIDE, **{"reference": "val", **asked})
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"n": {"val": 6}}, "n= is for scores, and this table has one row an image"),
+        ({"unit": "percent"}, "unit= is for scores"),
+        ({"higher_is_better": {"val": False}}, "higher_is_better= is for scores"),
+        ({"cluster": "item"}, "the column 'item' cannot be the cluster too"),
+    ],
+)
+def test_wishes_that_images_cannot_have_are_refused(asked: dict, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        read_results(IMAGES, **{"reference": "val", **asked})
+
+
+def test_a_table_that_counts_its_models_is_read_where_it_is_said() -> None:
+    counted = WIDE.assign(row=[1.0, 2.0, 3.0])
+    assert set(scores(counted, sets=["val", "row"])["dataset"]) == {"val", "row"}
+
+
+def test_names_with_line_ends_in_a_long_csv(tmp_path: Path) -> None:
+    names = [f"{'x' * 500}\n{i}" for i in range(5000)]  # more than one block of a file that is read in parts
+    table = pd.DataFrame({"model": names, "dataset": "val", "score": 50.5})
+    assert set(scores(written(table, tmp_path, "csv"))["model"]) == set(names)
 
 
 def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:

@@ -30,12 +30,13 @@ def priced(summary: dict[str, Any]) -> Sentence:
     """The bet and what it may cost; where the views differ, what safety costs."""
     rows = {row["pick"]: row for row in summary["bet"]["picks"]}
     best, least, near = rows["expected"], rows["regret"], rows.get("near")
-    sets = 1 + len(summary["targets"])
+    sets = [summary["reference"], *summary["targets"]]
+    counted = sum((summary["weights"] or dict.fromkeys(sets, 1)).get(name, 0) > 0 for name in sets)
     if least["model"] != best["model"]:
         values = {"first": best["model"], "second": least["model"], "price": fine(least["price"])}
         ends = {"regret": fine(least["max_regret"]), "worst": fine(best["max_regret"])}
         return sentence("headline", "bet_differs", **values, **ends)
-    values = {"model": best["model"], "regret": fine(best["max_regret"]), "n": sets}
+    values = {"model": best["model"], "regret": fine(best["max_regret"]), "n": counted}
     if near and near["model"] != best["model"]:
         other = {"second": near["model"], "price": fine(near["price"]), "chance": 100 * near["near_best"]}
         return sentence("headline", "bet_near", **values, **other, margin=summary["margin"])
@@ -113,7 +114,7 @@ def notes(summary: dict[str, Any]) -> list[Sentence]:
         told.append(sentence("caution", "note_missing", **counts))
     if summary["ignored"]:
         told.append(sentence("caution", "note_ignored", names=summary["ignored"]))
-    if summary["families"]:
+    if (summary["families"] or 0) > 1:
         told.append(sentence("caution", "note_families", n=summary["families"], models=summary["models"]))
     if summary["weights"]:
         weights = [f"{name} {fine(weight)}" for name, weight in summary["weights"].items()]

@@ -29,12 +29,17 @@ def similarity(
     sum of squared eigenvalues of the matrix of correlations: the number of uncorrelated sets that say as much.
     Source: effective number of independent tests, as Kish's size for eigenvalues (Nyholt 2004, Am. J. Hum. Genet. 74,
     in its participation-ratio form). Assumes: residuals about one line; noise of small sets lowers correlations, so
-    that n_eff errs high. Raises ValueError for unknown sets and an `alike` outside 0 to 1.
+    that n_eff errs high. Raises ValueError for unknown sets and an `alike` outside 0 to 1,
+    and for a set that is named as one of the columns.
     """
     if not 0 < alike <= 1:
         raise ValueError(f"alike is a correlation above 0 and up to 1, came {alike}; try {ALIKE}")
     table = grid(scores)
     names = [source, *table.targets(source, targets)]
+    for name in {"dataset", "group", "n_eff"} & set(names):
+        raise ValueError(
+            f"a data set cannot be named {name!r}, which is a column of the table of similarity: rename it"
+        )
     matrix = correlations(table, names)
     known = not np.isnan(matrix).any()
     frame = pd.DataFrame(
