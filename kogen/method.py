@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from kogen.views import Luck
 
 Terms = dict[str, Tensor]
-"""Named, weighted scalar terms of a loss; the engine sums and logs them."""
+"""Named, weighted terms of a loss, scalars that the engine sums and logs; or (B,), of each image."""
 
 
 class Views:
@@ -94,3 +94,14 @@ class Method(nn.Module, ABC):
     def evaluated(self) -> Backbone:
         """The backbone that is judged and exported (a teacher's where the paper says so)."""
         return self.backbone
+
+
+class PerImage(Method):
+    """A method whose loss is a mean over images once teachers, queues, centres and running statistics stand still."""
+
+    @abstractmethod
+    def losses(self, views: Views) -> Terms:
+        """Named, weighted terms of the loss of each image, (B,); in eval mode those of one depend on no other."""
+
+    def forward(self, views: Views) -> Terms:
+        return {name: each.mean() for name, each in self.losses(views).items()}

@@ -14,9 +14,11 @@ from kogen.build import build
 from kogen.datasets.surfaces import surfaces
 from kogen.engine import Batches, Stopped, pretrain
 from kogen.images import Images
+from kogen.method import PerImage, Views
 from kogen.monitor import alarms
 
 METHODS = [name for name in shelf.names("methods") if shelf.load("methods", name).recipe.trains]
+PER_IMAGE = [name for name in METHODS if issubclass(shelf.load("methods", name), PerImage)]
 PAIRS = [(m, f) for m in METHODS for f in NETWORKS if shelf.load("methods", m).needs in ("", f)]
 EPOCHS, BATCH = 5, 16  # 6 steps each
 
@@ -83,6 +85,34 @@ def test_forward_is_deterministic_and_changes_nothing_it_depends_on(method):
     first, second = module(views), twin(views)
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize("method", PER_IMAGE)
+def test_in_eval_mode_an_images_loss_is_its_own_and_nothing_is_noted(method):
+    """The losses of a part of a batch are those it has in the whole; forward is their mean; queues get no rows."""
+    asked = plan(method, network_for(method))
+    module = build(asked)
+    loader = Batches(asked, pool(), torch.device("cpu"))
+    for step in range(2):  # queues, centres, teachers and distances are no longer those of the start
+        module(loader.views_of(step, 0))
+        module.update(0.1 * step)
+    whole, cut = loader.views_of(2, 0), slice(4, 12)
+    luck = whole.luck.part(cut.start, cut.stop)
+    part = Views([x[cut] for x in whole.crops], whole.labels[cut], whole.index[cut], luck, whole.progress)
+    module.eval()
+    with torch.no_grad():
+        for parameter in module.parameters():  # away from the teacher, whose agreement would hide differences
+            parameter.mul_(1.05 if parameter.requires_grad else 1.0)
+        losses, some, terms = module.losses(whole), module.losses(part), module(whole)
+    assert losses.keys() == some.keys() == terms.keys()
+    for name, each in losses.items():
+        assert each.shape == (len(whole.labels),)
+        assert each.std() > 0
+        assert torch.allclose(each[cut], some[name], rtol=1e-5, atol=1e-6)
+        assert torch.equal(each.mean(), terms[name])
+    before = {name: value.clone() for name, value in module.named_buffers() if not name.startswith("target.")}
+    module.update(1.0)
+    assert all(torch.equal(value, before[name]) for name, value in module.named_buffers() if name in before)
 
 
 @pytest.mark.parametrize("method", METHODS)

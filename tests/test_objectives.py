@@ -153,7 +153,7 @@ def test_batch_norm_policies_differ_and_are_recorded():
     twin = copy.deepcopy(module).train()
     with torch.no_grad():
         wanted = torch.stack([torch.stack(list(twin(views).values())).sum() for views in batches])
-    assert torch.allclose(losses["batch"], wanted, rtol=1e-5)
+    assert torch.allclose(losses["batch"].reshape(len(batches), -1).mean(1), wanted, rtol=1e-5)
     names = {name for name in Objective(module, batches, batch_norm="interpolated").at if "running" in name}
     assert len(names) == 2 * sum(isinstance(part, nn.BatchNorm2d) for part in module.modules())
 
@@ -214,7 +214,7 @@ def test_a_probes_head_alone_asks_the_backbone_once():
     assert [part.name for part in loss.constant] == ["backbone"]
     both, head = Objective(probe, batches), moved(loss.at)
     with torch.no_grad():
-        assert torch.allclose(loss(head), both(head))
+        assert torch.allclose(loss(head), both(head), atol=1e-5)  # where batch norms are folded, to rounding
 
 
 def test_a_probe_wants_labels():

@@ -56,10 +56,7 @@ def test_runs_become_tables_and_nothing_is_computed_twice(
     geometry = pd.read_parquet(tmp_path / "geometry.parquet")
     assert {("mae", "width"), ("supervised", "convex")} <= set(zip(geometry["model"], geometry["metric"], strict=True))
     assert len(told["runs"]) == 3
-    assert {model: set(map(len, rows)) for model, rows in table.groupby("model")["parts"]} == {
-        "mae": {8},
-        "supervised": {1},
-    }
+    assert set(table["parts"].map(len)) == {8}
     assert told["runs"][0]["excluded"]["bias or norm"] > 0
     centre = table[(table["alpha"] == 0) & (table["beta"] == 0) & (table["model"] == "mae")]
     assert centre.groupby("images")["loss"].nunique().tolist() == [1, 1]  # every plane goes through the same weights

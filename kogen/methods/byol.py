@@ -5,14 +5,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kogen.heads import mlp
-from kogen.method import Backbone, Method, Recipe, Terms, Views
+from kogen.method import Backbone, PerImage, Recipe, Terms, Views
 from kogen.optim import cosine
 from kogen.teacher import copy_of, follow
 
 __all__ = ["BYOL"]
 
 
-class BYOL(Method):
+class BYOL(PerImage):
     """Section 3.1, eq. 2: the loss is SUMMED over both orders of the two views; averaging them halves the step."""
 
     recipe = Recipe(
@@ -42,7 +42,7 @@ class BYOL(Method):
         self.target = copy_of(nn.Sequential(self.backbone, self.projector))
         self.momentum = momentum
 
-    def forward(self, views: Views) -> Terms:
+    def losses(self, views: Views) -> Terms:
         online = [self.predictor(self.projector(self.backbone(x))) for x in views.crops]  # (B, D) each
         with torch.no_grad():
             target = [self.target(x) for x in views.crops]  # (B, D) each
@@ -53,5 +53,5 @@ class BYOL(Method):
 
 
 def regress(online: Tensor, target: Tensor) -> Tensor:
-    """Squared distance of unit vectors, 2 - 2 cos, mean over the batch; (B, D) twice to a scalar."""
-    return 2 - 2 * F.cosine_similarity(online.float(), target.float(), dim=1).mean()
+    """Squared distance of unit vectors, 2 - 2 cos; (B, D) twice to (B,)."""
+    return 2 - 2 * F.cosine_similarity(online.float(), target.float(), dim=1)

@@ -9,14 +9,14 @@ from torch import Tensor, nn
 from kogen.distributed import total, world
 from kogen.heads import Prototypes, mlp
 from kogen.memory import Notes
-from kogen.method import Backbone, Method, Recipe, Terms, Views
+from kogen.method import Backbone, PerImage, Recipe, Terms, Views
 from kogen.optim import cosine
 from kogen.teacher import copy_of, follow
 
 __all__ = ["DINO"]
 
 
-class DINO(Method):
+class DINO(PerImage):
     """Section 3.1, eq. 1 to 4, algorithm 1; the teacher's weights are the ones judged (section 5.1)."""
 
     recipe = Recipe(
@@ -60,12 +60,13 @@ class DINO(Method):
         self.student_temperature, self.cold, self.warm, self.warming = student_temperature, cold, warm, warming
         self.centring, self.momentum, self.frozen = centring, momentum, frozen
 
-    def forward(self, views: Views) -> Terms:
+    def losses(self, views: Views) -> Terms:
         frozen = views.progress < self.frozen
         students = [self.prototypes(self.projector(self.backbone(x)), frozen) for x in views.crops]  # (B, K) each
         with torch.no_grad():
             teachers = [self.target(x) for x in views.crops[:2]]  # (B, K) each
-            self.notes.put(views.luck, total(torch.cat(teachers).mean(0)) / world())
+            if self.training:
+                self.notes.put(views.luck, total(torch.cat(teachers).mean(0)) / world())
         sharp = warmed(views.progress, self.cold, self.warm, self.warming)
         wanted = [F.softmax((t - self.centre) / sharp, dim=1) for t in teachers]  # (B, K) each
         found = [F.log_softmax(s / self.student_temperature, dim=1) for s in students]  # (B, K) each
@@ -87,9 +88,9 @@ def warmed(progress: float, cold: float, warm: float, share: float) -> float:
 
 
 def distil(wanted: list[Tensor], found: list[Tensor], teacher: int) -> Tensor:
-    """Half the mean cross-entropy of one teacher view with all other views of the student; (B, K) each to a scalar.
+    """Half the mean cross-entropy of one teacher view with all other views of the student; (B, K) each to (B,).
 
     `found` are log-probabilities. Halves, so that the sum over two teachers is the paper's mean over pairs (eq. 3).
     """
-    pairs = [-(wanted[teacher] * f).sum(1).mean() for view, f in enumerate(found) if view != teacher]
-    return torch.stack(pairs).mean() / len(wanted)
+    pairs = [-(wanted[teacher] * f).sum(1) for view, f in enumerate(found) if view != teacher]
+    return torch.stack(pairs).mean(0) / len(wanted)

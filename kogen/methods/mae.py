@@ -1,15 +1,13 @@
 """MAE: hide most patches of an image and rebuild their pixels from the rest (He et al. 2021, arXiv 2111.06377)."""
 
-from torch import Tensor
-
 from kogen.heads import Decoder
 from kogen.masking import encode, patchify, reconstruction, shown_of, standardised, transformer_of, visible_by
-from kogen.method import Backbone, Method, Recipe, Terms, Views
+from kogen.method import Backbone, PerImage, Recipe, Terms, Views
 
 __all__ = ["MAE"]
 
 
-class MAE(Method):
+class MAE(PerImage):
     """Section 3: the encoder sees visible patches only; the loss is on hidden ones, each standardised by itself.
 
     The encoder keeps the weights its library draws; the paper's are Xavier uniform (appendix A.1), in timm
@@ -46,11 +44,7 @@ class MAE(Method):
         self.decoder = Decoder(transformer_of(backbone.network, "mae"), width, depth)
         self.shown = shown_of(self.decoder.patches, masked)
 
-    def forward(self, views: Views) -> Terms:
-        return {name: loss.mean() for name, loss in self.losses(views).items()}
-
-    def losses(self, views: Views) -> dict[str, Tensor]:
-        """The terms of each image, (B,)."""
+    def losses(self, views: Views) -> Terms:
         images = views.crops[0]  # (B, C, S, S)
         visible = visible_by(views.luck, self.decoder.patches, self.shown).to(images.device)  # (B, V)
         predicted = self.decoder(encode(self.backbone.network, images, visible), visible)  # (B, N, K)

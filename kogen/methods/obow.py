@@ -8,14 +8,14 @@ from torch import Tensor, nn
 
 from kogen.distributed import gather, total, world
 from kogen.memory import Notes, Queue
-from kogen.method import Backbone, Method, Recipe, Terms, Views
+from kogen.method import Backbone, PerImage, Recipe, Terms, Views
 from kogen.optim import cosine
 from kogen.teacher import copy_of, follow
 
 __all__ = ["OBoW"]
 
 
-class OBoW(Method):
+class OBoW(PerImage):
     """Section 3: words are a queue of the teacher's local features, and the classifier is generated from the words.
 
     The paper's teacher looks at the whole image, unperturbed; here at the other one of two views, in both orders.
@@ -57,7 +57,7 @@ class OBoW(Method):
         self.floor = math.log(words)
         self.scales, self.sharpness, self.memory, self.scale, self.momentum = scales, sharpness, memory, scale, momentum
 
-    def forward(self, views: Views) -> Terms:
+    def losses(self, views: Views) -> Terms:
         features = [self.backbone(x).float() for x in views.crops]  # (B, D) each
         with torch.no_grad():
             seen = [maps(self.target, x, self.scales) for x in views.crops[:2]]  # type: ignore[arg-type]  L maps each
@@ -68,16 +68,17 @@ class OBoW(Method):
             guesses = [guess(z, weights) for z in features]  # (B, K) each
             bags = self.bags([levels[level] for levels in seen], words, level, views)
             for place, bag in enumerate(bags):
-                losses[place] += [-(bag * g).sum(1).mean() for view, g in enumerate(guesses) if view != place]
-        return {name: torch.stack(losses[place]).mean() / 2 for place, name in enumerate(("first", "second"))}
+                losses[place] += [-(bag * g).sum(1) for view, g in enumerate(guesses) if view != place]
+        return {name: torch.stack(losses[place]).mean(0) / 2 for place, name in enumerate(("first", "second"))}
 
     @torch.no_grad()
     def bags(self, seen: list[Tensor], words: Tensor, level: int, views: Views) -> list[Tensor]:
         """The bag of words of both views' maps, (B, K) each; notes new words and how far the old ones are."""
         near = [closeness(local, words) for local in seen]  # (squared distance less the nearest's, the nearest's) each
         distance = total(torch.stack([nearest.mean() for _, nearest in near]).mean()) / world()
-        self.notes.put(views.luck, distance, 2 * level)
-        self.notes.put(views.luck, gather(sampled(seen[0], views.luck.uniform(f"word{level}"))), 2 * level + 1)
+        if self.training:
+            self.notes.put(views.luck, distance, 2 * level)
+            self.notes.put(views.luck, gather(sampled(seen[0], views.luck.uniform(f"word{level}"))), 2 * level + 1)
         known = self.distance[level]
         width = self.sharpness * torch.where(known > 0, known, distance).clamp_min(1e-12)
         return [bag_of(further / width) for further, _ in near]

@@ -5,14 +5,14 @@ from torch import Tensor, nn
 
 from kogen.heads import Decoder
 from kogen.masking import encode, patchify, reconstruction, shown_of, standardised, transformer_of, visible_by
-from kogen.method import Backbone, Method, Recipe, Terms, Views
+from kogen.method import Backbone, PerImage, Recipe, Terms, Views
 from kogen.optim import cosine
 from kogen.teacher import copy_of, follow
 
 __all__ = ["RCMAE"]
 
 
-class RCMAE(Method):
+class RCMAE(PerImage):
     """Section 4: the teacher, encoder and decoder, sees the same patches; its weights are the ones judged.
 
     The teacher follows once per optimiser step and its momentum rises over the whole training, as the paper says. The
@@ -52,9 +52,6 @@ class RCMAE(Method):
         self.shown = shown_of(self.decoder.patches, masked)
         self.consistency, self.momentum = consistency, momentum
 
-    def forward(self, views: Views) -> Terms:
-        return {name: loss.mean() for name, loss in self.losses(views, self.teach(views)).items()}
-
     @torch.no_grad()
     def teach(self, views: Views) -> Tensor:
         """What the teacher makes of the same visible patches, (B, N, K): the same for every student."""
@@ -62,8 +59,9 @@ class RCMAE(Method):
         visible = self.visible(views)
         return decoder(encode(backbone.network, views.crops[0], visible), visible)
 
-    def losses(self, views: Views, taught: Tensor) -> dict[str, Tensor]:
-        """The weighted terms of each image, (B,), given what the teacher made of it."""
+    def losses(self, views: Views, taught: Tensor | None = None) -> Terms:
+        """The weighted terms of each image, (B,); `taught` is what the teacher made of it, which is asked otherwise."""
+        taught = self.teach(views) if taught is None else taught
         images, visible = views.crops[0], self.visible(views)  # (B, C, S, S), (B, V)
         predicted = self.decoder(encode(self.backbone.network, images, visible), visible)  # (B, N, K)
         wanted = standardised(patchify(images, self.decoder.patch))  # (B, N, K)

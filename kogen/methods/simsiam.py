@@ -4,12 +4,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kogen.heads import mlp
-from kogen.method import Backbone, Method, Recipe, Terms, Views
+from kogen.method import Backbone, PerImage, Recipe, Terms, Views
 
 __all__ = ["SimSiam"]
 
 
-class SimSiam(Method):
+class SimSiam(PerImage):
     """Section 3, eq. 1 to 4: the stopped gradient keeps it from collapsing. The loss is NEGATIVE, down to -1."""
 
     recipe = Recipe(
@@ -38,7 +38,7 @@ class SimSiam(Method):
         self.projector = mlp(backbone.dim, dim, dim, last_norm=True)
         self.predictor = mlp(dim, bottleneck, dim)
 
-    def forward(self, views: Views) -> Terms:
+    def losses(self, views: Views) -> Terms:
         first, second = [self.projector(self.backbone(x)) for x in views.crops]  # (B, D) each
         return {
             "first": away(self.predictor(first), second) / 2,
@@ -47,5 +47,5 @@ class SimSiam(Method):
 
 
 def away(predicted: Tensor, wanted: Tensor) -> Tensor:
-    """Negative cosine, mean over the batch, no gradient to what is wanted; (B, D) twice to a scalar (eq. 1 and 3)."""
-    return -F.cosine_similarity(predicted.float(), wanted.detach().float(), dim=1).mean()
+    """Negative cosine, no gradient to what is wanted; (B, D) twice to (B,) (eq. 1 and 3)."""
+    return -F.cosine_similarity(predicted.float(), wanted.detach().float(), dim=1)

@@ -5,12 +5,12 @@ import math
 import torch.nn.functional as F
 from torch import nn
 
-from kogen.method import Backbone, Method, Recipe, Terms, Views
+from kogen.method import Backbone, PerImage, Recipe, Terms, Views
 
 __all__ = ["Supervised"]
 
 
-class Supervised(Method):
+class Supervised(PerImage):
     """A linear classifier on the features of one view; only labelled images take part."""
 
     recipe = Recipe(
@@ -33,6 +33,7 @@ class Supervised(Method):
         self.smoothing = smoothing
         self.floor = math.log(classes)  # the loss of answers that say nothing of the image
 
-    def forward(self, views: Views) -> Terms:
+    def losses(self, views: Views) -> Terms:
         logits = self.classifier(self.backbone(views.crops[0])).float()  # (B, K)
-        return {"cross_entropy": F.cross_entropy(logits, views.labels, label_smoothing=self.smoothing)}
+        each = F.cross_entropy(logits, views.labels, reduction="none", label_smoothing=self.smoothing)  # (B,)
+        return {"cross_entropy": each}
