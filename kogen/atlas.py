@@ -7,20 +7,20 @@ from typing import Any
 import pandas as pd
 
 from kogen.shelf import load
-from kogen.statistics._readings import tables
+from kogen.statistics import _near_convex, _readings
 from kogen.tables import read_json, read_table, write_json, write_table
 
 KEYS = ("run", "objective", "direction", "plane")
 
 
-def keep(out: Path, identity: dict[str, Any], rows: pd.DataFrame) -> None:
-    """Put a plane's points into OUT/surface.parquet, in the place of those it had."""
-    path, new = out / "surface.parquet", rows.assign(**identity)
+def keep(out: Path, identity: dict[str, Any], rows: pd.DataFrame, kind: str = "surface") -> None:
+    """Put a plane's points into the table OUT/<kind>.parquet, in the place of those it had."""
+    path, new = out / f"{kind}.parquet", rows.assign(**identity)
     there: Any = read_table(path) if path.exists() else None
     if there is not None:
         same = pd.concat([there[key] == identity[key] for key in KEYS], axis=1).all(axis=1)
         new = pd.concat([there[~same], new], ignore_index=True)
-    write_table(path, new, "surface")
+    write_table(path, new, kind)
 
 
 def has_readings(out: Path, identity: dict[str, Any], facts: dict[str, Any]) -> bool:
@@ -67,12 +67,17 @@ def finish(out: Path) -> dict[str, Any]:
     if "random" in set(surface["direction"]):
         geometries.append(load("statistics", "geometry")(surface))
         pairs.append(load("statistics", "geometry_pairs")(surface))
+    if (out / "eigenmap.parquet").exists():
+        found = _near_convex.tables(read_table(out / "eigenmap.parquet"))
+        geometries.append(found[0])
+        pairs.append(found[1])
     files = sorted((out / "landscape").glob("*/*.readings.json"))
     if files:
         read = [read_json(file) for file in files]
         rows = [{**one["identity"], **row} for one in read for row in one["rows"]]
-        for table, found in zip((geometries, pairs), tables(pd.DataFrame(rows)), strict=True):
-            table.append(found)
+        found = _readings.tables(pd.DataFrame(rows))
+        geometries.append(found[0])
+        pairs.append(found[1])
     geometry = joined(geometries)
     if len(geometry):
         write_table(out / "geometry.parquet", geometry, "geometry")

@@ -1,11 +1,11 @@
-"""Curvature of a loss at a point: exact products with its Hessian, and the ends of the spectrum along a path of points.
+"""Curvature of a loss at a point: exact products with its Hessian.
 
 Everything is pure: the point is copied, nothing of a model is written, all chance comes from generators handed in. The
 Hessian of a ReLU network is that of the smooth piece on which the point lies: what kinks add to the shape is seen by
 finite steps alone (surfaces, sharpness), and finite differences of gradients do not agree with the Hessian there.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from kogen.lanczos import Pairs, lanczos
+from kogen.lanczos import NotFinite
 
 Params = dict[str, Tensor]
 Loss = Callable[[Params], Tensor]
@@ -60,7 +60,7 @@ class FlatLoss:
     def terms(self, flat: Tensor) -> Iterator[tuple[float, Tensor]]:
         """(share, loss) of each batch at a vector (P,), with the graph where gradients are on.
 
-        Raises ValueError where a loss is no finite scalar.
+        Raises ValueError where a loss is no scalar, NotFinite where it is not finite.
         """
         for share, loss in self.parts:
             yield share, self._call(loss, flat)
@@ -71,7 +71,7 @@ class FlatLoss:
             came = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
             raise ValueError(f"the loss gave {came}: a scalar tensor is wanted, such as the mean over a batch")
         if not value.isfinite():
-            raise ValueError(f"the loss is {value.item()} here: move the point, or take smaller steps from it")
+            raise NotFinite(f"the loss is {value.item()} here: move the point, or take smaller steps from it")
         return value
 
     def value(self, flat: Tensor) -> float:
@@ -94,7 +94,7 @@ class FlatLoss:
                     "called with (torch.func.functional_call), without detach or no_grad"
                 )
             if slope is not None and not slope.isfinite().all():
-                raise ValueError("the gradient of the loss is not finite here: move the point, or take smaller steps")
+                raise NotFinite("the gradient of the loss is not finite here: move the point, or take smaller steps")
             yield share, value, slope
 
     def _cut(self, loss: Loss, flat: Tensor) -> bool:
@@ -115,7 +115,7 @@ class Hessian:
         self.objective = FlatLoss(loss, params, over)
         self.size, self.dtype, self.device = self.objective.size, self.objective.dtype, self.objective.device
         self.kept: list[tuple[float, Tensor]] = []
-        with _differentiable():
+        with differentiable():
             self.value, self.gradient = 0.0, torch.zeros_like(self.objective.origin)  # of the loss at the point
             self.leaf = self.objective.origin.clone().requires_grad_()  # (P,)
             for share, value, slope in self.objective.slopes(self.leaf, twice=True):
@@ -130,7 +130,7 @@ class Hessian:
         """The product with a vector (P,)."""
         if vector.shape != (self.size,):
             raise ValueError(f"a vector of shape {tuple(vector.shape)} came: ({self.size},) is wanted")
-        with _differentiable():
+        with differentiable():
             total, vector = torch.zeros_like(self.gradient), vector.detach().clone()  # no tensor of inference mode
             for share, slope in self.kept if self.keep else self._anew():
                 if slope.requires_grad:
@@ -148,34 +148,8 @@ class Hessian:
         return {name: tensor.detach().clone() for name, tensor in self.objective.named(vector).items()}
 
 
-def along(
-    loss: Losses,
-    points: Iterable[Params],
-    generator: torch.Generator,
-    *,
-    over: Collection[str] | None = None,
-    start: Tensor | None = None,
-    keep: bool = True,
-    **settings: int | float,
-) -> Iterator[Pairs]:
-    """Eigenpairs at each of a path of points, each search begun from the eigenvectors of the point before.
-
-    `start` (n, P) warms the first; `settings` are those of `lanczos`. A path through a plane goes row by row, to and
-    fro (`snake`); rows given apart, each with the vectors of its first point's neighbour, may run in parallel.
-    """
-    for params in points:
-        found = lanczos(Hessian(loss, params, over, keep=keep), generator, start=start, **settings)  # type: ignore
-        yield found
-        start = found.vectors
-
-
-def snake(rows: int, columns: int) -> list[tuple[int, int]]:
-    """The places of a grid in the order of a path of neighbours, every second row backwards."""
-    return [(i, j if i % 2 == 0 else columns - 1 - j) for i in range(rows) for j in range(columns)]
-
-
 @contextmanager
-def _differentiable() -> Iterator[None]:
+def differentiable() -> Iterator[None]:
     """Gradients on, whatever the caller's mode, and the one attention kernel with a second derivative."""
     with torch.inference_mode(False), torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
         yield

@@ -12,6 +12,10 @@ GRAIN = 1e-2  # of the largest |value|: smaller ones are not resolved finer than
 SETTLE = 12  # products after a fresh start within a run before residuals are believed again
 
 
+class NotFinite(ValueError):
+    """A loss, its gradient or a product with its Hessian that is not finite: there is no curvature to read."""
+
+
 class Operator(Protocol):
     """A symmetric map (P,) to (P,)."""
 
@@ -122,10 +126,10 @@ def signs(operator: Operator, generator: torch.Generator) -> Tensor:
 
 
 def product(operator: Operator, vector: Tensor) -> Tensor:
-    """The product of a map with a vector (P,); ValueError where it is not finite."""
+    """The product of a map with a vector (P,); NotFinite where it is not finite."""
     image = operator(vector)
     if not image.isfinite().all():
-        raise ValueError("a product with the map is not finite: its loss has no curvature here; move the point")
+        raise NotFinite("a product with the map is not finite: its loss has no curvature here; move the point")
     return image
 
 

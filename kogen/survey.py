@@ -1,4 +1,4 @@
-"""Survey: runs in, out come surface.parquet, geometry.parquet and landscape.json: the verb `landscape`."""
+"""Survey: runs in, out come surface, eigenmap and geometry (parquet) and landscape.json: the verb `landscape`."""
 
 import math
 import os
@@ -16,8 +16,10 @@ from kogen.checkpoint import load as load_state
 from kogen.checkpoint import state_of
 from kogen.directions._plane import Plane
 from kogen.directions.random import NORMALISE
+from kogen.eigenmap import eigenmap
+from kogen.forecast import forecast
 from kogen.images import Images
-from kogen.landscape import look, surface
+from kogen.landscape import surface
 from kogen.objectives import BATCH_NORM, Objective
 from kogen.planes import SQUARE, Span
 from kogen.readings import readings
@@ -26,7 +28,6 @@ from kogen.subjects import OBJECTIVES, Subject, look_at, place, states, subject,
 
 DIRECTIONS = ("between", "random", "sharpest", "trajectory")
 SHARP = 256  # images at most that the curvature is read on: a product with a Hessian costs five to nine losses
-READING = 450  # losses of these images that the readings of a run take about as long as
 
 
 def survey(
@@ -47,6 +48,7 @@ def survey(
     moves: Sequence[str] = ("",),
     seed: int = 0,
     sharp: int = SHARP,
+    map_steps: int = 0,
     workers: int | None = None,
     models: Sequence[str] | None = None,
     tell: Callable[[str], None] = print,
@@ -55,18 +57,21 @@ def survey(
 
     Every run is looked at on the same frozen images, views and masks, random planes have the same draws. `planes`: how
     many; `count` images on the coarse grid of `steps` x `steps`, of them `few` (an eighth, at least 8 batches) on finer
-    `levels`, which the coarse ones correct. `sharp`: images the curvature is read on, 0 leaves it out. `models`: what
-    each run competes under, runs of one model being its seeds. `directions`: random | sharpest (one plane, along
-    eigenvectors) | trajectory (checkpoints beside the last one) | between (the way from the first run to the others).
+    `levels`, which the coarse ones correct. `sharp`: images the curvature is read on, 0 leaves it out. `map_steps`:
+    points a side at which both ends of the Hessian's spectrum are mapped over each run's first plane, on as many images
+    (SHARP of them without readings); 0 for no map. `models`: what each run competes under, runs of one model being its
+    seeds. `directions`: random | sharpest (one plane, along eigenvectors) | trajectory (checkpoints beside the last
+    one) | between (the way from the first run to the others).
 
     Every point is on disk in OUT/landscape as soon as it is known and never computed again; started with torchrun,
     the processes share the points, `workers` threads each (one a core). Raises ValueError for what does not fit.
     """
-    check(runs, planes, objective, directions, normalise, batch_norm, few, count)
+    check(runs, planes, objective, directions, normalise, batch_norm, few, count, map_steps)
     names = list(models or [look_at(run)[0]["model"] for run in runs])
     how: dict[str, Any] = {"objective": objective, "count": count, "batch": batch, "seed": seed}
     how |= {"batch_norm": batch_norm, "moves": moves}
-    grid = {"steps": steps, "levels": levels, "workers": workers or (usable_cores() if place().type == "cpu" else 1)}
+    workers = workers or (usable_cores() if place().type == "cpu" else 1)
+    grid = {"steps": steps, "levels": levels, "workers": workers}
     few = min(count, few or max(count // 8, 8 * batch))  # eight units at least, for error bars over them
     share, started = share_of(dict(os.environ)), time.perf_counter()
     others: list[Subject] = []
@@ -78,7 +83,9 @@ def survey(
         losses = [one.objective(few)] + ([one.objective(count)] if few < count else [])
         wanted = planes_of(one, losses[0], others, directions, planes, {"seed": seed, "normalise": normalise})
         if number == 0 and share[0] == 0:
-            tell(estimate(losses, len(wanted) * len(runs), sharp, len(runs) if sharp else 0, grid, share[1]))
+            curved = one.objective(sharp or SHARP) if sharp or map_steps else None
+            asked = {"planes": len(wanted) * len(runs), "runs": len(runs), "readings": sharp > 0, "side": map_steps}
+            tell(forecast(losses, curved, grid, processes=share[1], **asked))
         if sharp and number % share[1] == share[0]:
             read(one, out, sharp, seed)
         for order, plane in enumerate(wanted):
@@ -87,10 +94,20 @@ def survey(
                 atlas.keep(out, one.identity | {"direction": directions, "plane": order}, rows)
                 minutes = (time.perf_counter() - started) / 60
                 tell(f"{one.model} seed {one.seed}: plane {order + 1} of {len(wanted)}, {minutes:.1f} min")
+        if map_steps:
+            how_map = {"steps": map_steps, "seed": seed, "workers": workers, "share": share}
+            found = mapped(one, one.objective(sharp or SHARP), wanted[0], out, **how_map)
+            if share[0] == 0:
+                atlas.keep(out, one.identity | {"direction": directions, "plane": 0}, found, "eigenmap")
+                tell(f"{one.model} seed {one.seed}: map, {(time.perf_counter() - started) / 60:.1f} min")
         if share[0] == 0:
             if sharp:
                 read(one, out, sharp, seed)  # where another process was to and has not
-            atlas.note(out, one.identity, described(one, losses[-1], wanted, grid | {"few": few, "seed": seed}))
+            atlas.note(
+                out,
+                one.identity,
+                described(one, losses[-1], wanted, grid | {"few": few, "seed": seed, "map": map_steps}),
+            )
     return atlas.finish(out) if share[0] == 0 else {}
 
 
@@ -149,6 +166,14 @@ def points(
     return pd.concat(tables, ignore_index=True).assign(parts=lambda rows: rows["parts"].map(partial(merged, common)))
 
 
+def mapped(one: Subject, loss: Objective, plane: Plane, out: Path, **how: Any) -> pd.DataFrame:
+    """The ends of the spectrum over a plane; `how` is that of `eigenmap`."""
+    name = f"{plane.facts['kind']}-0-{loss.facts['images']}-map{how['steps']}"
+    folder = out / "landscape" / one.facts["objective"] / one.run / name
+    facts = {"run": one.run, **one.facts, **loss.facts, "plane": brief(plane)}
+    return eigenmap(loss, plane.directions, folder=folder, facts=facts, span=plane.facts.get("span") or SQUARE, **how)
+
+
 def merged(count: int, parts: Sequence[float]) -> list[float]:
     """Parts put together to so many: few units have fewer parts than many, and all rows of a plane have the same."""
     return np.asarray(parts, np.float64).reshape(count, -1).mean(axis=1).tolist()
@@ -176,33 +201,6 @@ def described(one: Subject, loss: Objective, wanted: list[Plane], grid: dict[str
     return facts | {"grid": grid, "planes": [brief(plane) for plane in wanted]}
 
 
-def estimate(
-    losses: list[Objective], planes: int, sharp: int, readings_of: int, grid: dict[str, Any], processes: int
-) -> str:
-    """About how long it takes here, from a few points of the first run."""
-    steps, levels = grid["steps"], grid["levels"]
-    finest = (2 ** (levels - 1) * (steps - 1) + 1) ** 2  # from the third level on at most
-    work = list(zip(losses, (finest, steps**2), strict=False))
-    passes = sum(loss.facts["images"] * points for loss, points in work)
-    seconds = sum(timed(lambda loss=loss: look(loss, loss.at)) * points for loss, points in work)
-    total = seconds * planes / (processes * grid["workers"])
-    total += readings_of * READING * seconds / passes * sharp / processes
-    return (
-        f"Estimate: {total / 60:.1f} min for {planes} planes of {passes:,} image passes each"
-        f"{f' and the curvature of {readings_of} runs' if readings_of else ''}; points that are there are kept"
-    )
-
-
-def timed(work: Callable[[], Any]) -> float:
-    """Seconds of the faster of two calls."""
-    seconds = []
-    for _ in range(2):
-        start = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - start)
-    return min(seconds)
-
-
 def check(
     runs: Sequence[Path],
     planes: int,
@@ -212,6 +210,7 @@ def check(
     batch_norm: str,
     few: int | None,
     count: int,
+    map_steps: int,
 ) -> None:
     """ValueError for wishes that cannot be met, before anything is opened."""
     choices = {
@@ -225,6 +224,8 @@ def check(
             raise ValueError(f"unknown {name} {came!r}: {shelf.hint(came, list(known))}")
     if planes < 1 or not runs:
         raise ValueError(f"{len(runs)} runs and planes={planes} came: give one run or more, and one plane or more")
+    if map_steps < 0 or map_steps == 1:
+        raise ValueError(f"a map of {map_steps} points a side came: give 2 or more, or 0 for none")
     if few is not None and not 1 <= few <= count:
         raise ValueError(f"few={few} of {count} images came: the finer grid takes 1 or more of them")
     ids = [look_at(run)[0]["id"] for run in runs]

@@ -59,6 +59,22 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("parts", pa.list_(pa.float64())),  # mean loss of each of up to 8 equal parts of the units
         ]
     ),
+    "eigenmap": pa.schema(
+        [
+            ("run", pa.string()),
+            ("model", pa.string()),
+            ("objective", pa.string()),
+            ("direction", pa.string()),
+            ("plane", pa.int64()),
+            ("alpha", pa.float64()),
+            ("beta", pa.float64()),
+            ("lambda_min", pa.float64()),  # ends of the Hessian's spectrum, over all that moves; null: not finite
+            ("lambda_max", pa.float64()),
+            ("ratio", pa.float64()),  # |lambda_min / lambda_max|
+            ("residual_min", pa.float64()),  # an eigenvalue lies that near
+            ("residual_max", pa.float64()),
+        ]
+    ),
     "geometry": pa.schema(
         [
             ("model", pa.string()),

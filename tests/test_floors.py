@@ -14,13 +14,13 @@ HOUSE = Path(__file__).parent.parent / "kogen"
 # From the ground up: a room imports from its own floor and from those below. Rooms that nobody has built yet have their
 # floor already; a new file that is not named here may stand between floors, but never lead from a lower to a higher.
 FLOORS = [
-    "shelf tables decode crop luck operations threads distributed masking heads layout teacher lanczos",
+    "shelf tables decode crop luck operations threads distributed masking heads layout teacher lanczos folding",
     "listing storage views columns clusters",
     "ondemand method points",
     "store images optim results",
     "assemble features monitor checkpoint study build sheet planes shapes journal constants",
     "backbones datasets methods probes directions statistics curvature sharpness landscape",
-    "engine evaluation summary objectives atlas exports readings",
+    "engine evaluation summary objectives atlas exports readings eigenmap forecast",
     "progress sets lottery",
     "plans cost run subjects survey",
     "report handover judging",

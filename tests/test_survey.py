@@ -10,9 +10,11 @@ import pytest
 import torch
 from small import NARROW, blobs, plan_for
 
-from kogen import atlas, survey
+from kogen import atlas, forecast, survey
+from kogen.curvature import Hessian
 from kogen.images import Images
 from kogen.objectives import Objective
+from kogen.readings import readings
 from kogen.run import train_run
 from kogen.statistics._readings import tables
 from kogen.statistics.flatness import flatness
@@ -64,7 +66,7 @@ def test_runs_become_tables_and_nothing_is_computed_twice(
     def refuse(*_: Any) -> torch.Tensor:
         raise AssertionError("a stored point was computed again")
 
-    monkeypatch.setattr(survey, "estimate", lambda *_: "")
+    monkeypatch.setattr(survey, "forecast", lambda *_, **__: "")
     monkeypatch.setattr(Objective, "__call__", refuse)
     draw(listed, images, out=tmp_path, tell=quiet, **SMALL)
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "surface.parquet"), table)
@@ -101,6 +103,64 @@ def test_a_probe_has_its_own_loss_and_readings(runs: dict[str, Path], images: Im
     assert files[0].stat().st_mtime_ns == before
     with pytest.raises(ValueError, match="readings that differ in images"):
         draw([runs["one"]], images, out=tmp_path, tell=quiet, **asked | {"sharp": 16})
+
+
+def test_a_map_of_the_curvature_is_drawn_once_for_each_run(
+    runs: dict[str, Path], images: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    asked = SMALL | {"planes": 1, "levels": 1, "map_steps": 3, "sharp": 16, "workers": 1, "moves": ("classifier",)}
+    said: list[str] = []
+    listed = [runs["one"], runs["two"]]
+    draw(listed, images, out=tmp_path, tell=said.append, **asked)
+    assert "the curvature of 2 runs" in said[0]
+    table = pd.read_parquet(tmp_path / "eigenmap.parquet")
+    assert table.groupby(["run", "direction", "plane"]).size().to_list() == [9, 9]
+    geometry = pd.read_parquet(tmp_path / "geometry.parquet").set_index("metric")
+    assert 0 <= geometry["lo"]["near_convex"] <= geometry["value"]["near_convex"] <= geometry["hi"]["near_convex"] <= 1
+    read = json.loads(next((tmp_path / "landscape").glob("pretrain/*.readings.json")).read_text())
+    wanted = {row["metric"]: np.mean(row["values"]) for row in read["rows"]}
+    centre = table[(table["run"] == read["identity"]["run"]) & (table["alpha"] == 0) & (table["beta"] == 0)]
+    assert centre["lambda_max"].to_list() == pytest.approx([wanted["lambda_max"]], rel=0.01)  # the same weights
+
+    def refuse(*_: Any) -> None:
+        raise AssertionError("a stored point was computed again")
+
+    monkeypatch.setattr("kogen.eigenmap.ends", refuse)
+    draw(listed, images, out=tmp_path, tell=quiet, **asked)
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "eigenmap.parquet"), table)
+
+
+def test_the_forecast_counts_what_the_curvature_takes(
+    runs: dict[str, Path], images: Images, monkeypatch: pytest.MonkeyPatch
+):
+    """Its unit is a product with the Hessian: readings and points of a map take about as many as it says."""
+    one = subject(runs["mae"], images, count=32, batch=16)
+    loss, count, product = one.objective(32), 0.0, Hessian.__call__
+
+    def counted(hessian: Hessian, vector: torch.Tensor) -> torch.Tensor:
+        nonlocal count
+        count += len(hessian.kept) / len(loss)
+        return product(hessian, vector)
+
+    monkeypatch.setattr(Hessian, "__call__", counted)
+    readings(loss)
+    assert forecast.READ / 4 < count < forecast.READ
+    said = [
+        forecast.forecast(
+            [loss],
+            loss,
+            {"steps": 3, "levels": 1, "workers": 1},
+            planes=1,
+            runs=runs,
+            readings=True,
+            side=0,
+            processes=1,
+        )
+        for runs in (1, 1000)
+    ]
+    minutes = [float(words.split()[1]) for words in said]
+    assert minutes[1] > 100 * max(minutes[0], 0.01)
+    assert "and the curvature of 1000 runs" in said[1]
 
 
 def test_views_and_images_are_the_same_for_every_run(runs: dict[str, Path], images: Images):
@@ -150,6 +210,7 @@ def test_what_does_not_fit_is_refused(runs: dict[str, Path], images: Images, tmp
     refused("unknown objective 'prob'.*probe", objective="prob")
     refused("unknown directions 'randm'.*random", directions="randm")
     refused("planes=0 came", planes=0)
+    refused("a map of 1 points a side", map_steps=1)
     refused("few=64 of 32", few=64)
     refused("trajectory wants two or more", directions="trajectory")
     refused("fewer than a batch", batch=512, few=None, count=2048)

@@ -1,0 +1,69 @@
+"""Near convex: the share of a plane where the Hessian's smallest eigenvalue is small beside its largest."""
+
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.interpolate import RegularGridInterpolator
+
+from kogen.statistics._geometry import half_width, spread
+
+FINE = 201  # evaluations along an axis
+NEEDED = ("run", "model", "objective", "direction", "plane", "alpha", "beta", "lambda_min", "lambda_max")
+
+
+def tables(eigenmap: pd.DataFrame, *, below: float = 0.1) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """How much of a model's first random plane is nearly convex, as the statistics `geometry` and `geometry_pairs` say.
+
+    Definition: share of the plane where max(-lambda_min, 0) < `below` * lambda_max, the map being linear between its
+    points; what is not known counts as outside. Where lambda_min is negative that is |lambda_min / lambda_max| under
+    `below` (Li et al. 2018, arXiv 1712.09913, section 6); where it is not, the loss is convex, whatever the ratio.
+    Intervals (Student, Satterthwaite) are over runs: with one run lo and hi are nan. Images are the same for all and
+    there is one plane, so what other ones would say is in no interval. ValueError for missing columns.
+    """
+    if missing := [name for name in NEEDED if name not in eigenmap]:
+        raise ValueError(f"an eigenmap needs the columns {', '.join(NEEDED)}; missing: {', '.join(missing)}")
+    rows: list[dict[str, Any]] = []
+    pairs: list[dict[str, Any]] = []
+    random = pd.DataFrame(eigenmap[eigenmap["direction"] == "random"])
+    for objective, part in random.groupby("objective", sort=True):
+        about = {"objective": str(objective), "metric": "near_convex"}
+        shares = {
+            str(model): np.array([share(pd.DataFrame(run), below) for _, run in runs.groupby("run", sort=True)])
+            for model, runs in part.groupby("model", sort=True)
+        }
+        for model, values in shares.items():
+            mean, half = float(values.mean()), half_of(values)
+            lo, hi = np.clip([mean - half, mean + half], 0, 1).tolist()
+            rows.append({"model": model, **about, "value": mean, "lo": lo, "hi": hi, "planes": 1, "images": None})
+        for names in combinations(shares, 2):
+            first, second = sorted(names, key=lambda name: -shares[name].mean())
+            gap, half = float(shares[first].mean() - shares[second].mean()), half_of(shares[first], shares[second])
+            pair = {**about, "first": first, "second": second, "difference": gap, "lo": gap - half, "hi": gap + half}
+            pairs.append(pair | {"planes": 1, "verdict": "larger" if gap - half > 0 else "undecided"})
+    return pd.DataFrame(rows), pd.DataFrame(pairs)
+
+
+def half_of(*models: np.ndarray) -> float:
+    """Half of the 95 % interval of a mean, or of a difference of means, of values by run (R,); nan for one run."""
+    return half_width([spread(values) for values in models]) if min(map(len, models)) > 1 else np.nan
+
+
+def share(points: pd.DataFrame, below: float) -> float:
+    """The share of one map."""
+    table = points.assign(down=downward(points)).pivot(index="alpha", columns="beta", values="down")
+    places = [axis.to_numpy(np.float64) for axis in (table.index, table.columns)]
+    values = table.to_numpy(np.float64)  # (A, B)
+    if values.shape[1] == 1:  # a line
+        values, places[1] = np.repeat(values, 2, axis=1), np.array([0.0, 1.0])
+    fine = np.meshgrid(*(np.linspace(axis[0], axis[-1], FINE) for axis in places), indexing="ij")
+    return float((RegularGridInterpolator(places, values)(np.stack(fine, axis=-1)) < below).mean())
+
+
+def downward(points: pd.DataFrame) -> np.ndarray:
+    """How much of the curvature is downwards at each point, (N,): 0 is convex, 1 and more is no sort of minimum."""
+    low, high = (points[name].to_numpy(np.float64) for name in ("lambda_min", "lambda_max"))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = np.where(low < 0, np.where(high > 0, np.minimum(-low / high, 1.0), 1.0), 0.0)
+    return np.where(np.isnan(low) | np.isnan(high), np.nan, found)
