@@ -10,7 +10,7 @@ import pandas as pd
 from kogen.columns import listed
 from kogen.results import Results, Table, read_results
 from kogen.shelf import load
-from kogen.statistics._noise import Noise, noise_of
+from kogen.statistics._noise import noise_of
 from kogen.summary import about, best, bet, carried, group_names, jsonable, leaders, matrix, over_sets, real, rules
 from kogen.tables import atomically, read_json, write_json
 
@@ -42,13 +42,15 @@ def lottery(
     lang: str = "en",
     seed: int = 0,
     draws: int = 5000,
+    ready: Mapping[str, pd.DataFrame] | None = None,
 ) -> dict[str, Any]:
     """Judge any table of results: is the lead real, does it transfer, does it depend on the metric, what is safe.
 
     `table`: csv, parquet or a frame, as `kogen.results.read_results` describes (one row an image, or scores alone);
     `reference`, the set the choice is made on; `margin`, the smallest difference worth money, in points; `weights` of
     the sets; `groups` of sets that have one vote each (found by `similarity` unless given); `baseline` models and
-    `counterpart` sources for `robustness`; `draws` and `seed` of the bootstraps.
+    `counterpart` sources for `robustness`; `draws` and `seed` of the bootstraps;
+    `ready`, the tables accuracy, pairs, ranks and needed where they were made of the same rows with the same wishes.
     With `out`: OUT/{accuracy,pairs,ranks,transfer,agreement,unified,robustness}.parquet (csv too with `csv`), and the
     summary under "lottery" in OUT/verdict.json, whose other parts are kept.
     Returns the summary, plain data, missing = None; points 0-100, shares and probabilities 0-1:
@@ -69,18 +71,17 @@ def lottery(
     asked = {"sets": sets, "protocol": protocol, "cluster": cluster, "family": family, "n": n, "unit": unit}
     results = read_results(table, reference=reference, higher_is_better=higher_is_better, **asked)
     wishes = {"weights": weights, "groups": groups, "baseline": baseline, "counterpart": dict(counterpart or {})}
-    tables, summary = judged(results, margin, wishes, draws, seed)
-    summary = jsonable(summary | {"lang": lang})
+    tables = dict(ready or (by_scores(results) if results.kind == "scores" else by_items(results, margin, draws, seed)))
+    summary = jsonable(judged(results, tables, margin, wishes, draws, seed) | {"lang": lang})
     if out is not None:
-        write(Path(out), tables, summary, csv)
+        write(Path(out), {name: frame for name, frame in tables.items() if name != "needed"}, summary, csv)
     return summary
 
 
 def judged(
-    results: Results, margin: float, wishes: dict[str, Any], draws: int, seed: int
-) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
-    """All tables, and their summary."""
-    tables, noise = by_items(results, margin, draws, seed) if results.kind == "predictions" else by_scores(results)
+    results: Results, tables: dict[str, pd.DataFrame], margin: float, wishes: dict[str, Any], draws: int, seed: int
+) -> dict[str, Any]:
+    """Put the tables over several sets beside those of each set; returns the summary of all."""
     scores: Any = as_scores(tables["accuracy"], results.families)
     source, clean = results.reference, set(wishes["counterpart"].values())
     check_counterpart(wishes["counterpart"], results.datasets, source)
@@ -89,6 +90,8 @@ def judged(
     across = partial(load, "statistics")
     lead = leaders(scores, source)
     gaps = sorted({*(0.1, 0.3, 0.5, 1.0), *(gap for gap in (margin, lead["gap"]) if gap and gap <= 100)})
+    items = items_of(results, [source, *targets])
+    noise = None if results.predictions is None else noise_of(results.predictions, min(draws, 1000), seed)
     tables["transfer"] = across("transfer")(scores, source=source, targets=targets, gaps=gaps, noise=noise, seed=seed)
     tables["agreement"] = across("agreement")(scores, source=source, targets=targets, seed=seed)
     alike = across("similarity")(voting, source=source, targets=targets)
@@ -96,7 +99,6 @@ def judged(
     tables["unified"] = across("unified")(voting, weights=wishes["weights"], groups=votes)
     line = {"baseline": wishes["baseline"], "counterpart": wishes["counterpart"]}
     tables["robustness"] = across("robustness")(scores, source=source, targets=targets, **line)
-    items = items_of(results, [source, *targets])
     errors = None if items is None else noise_of(items, min(draws, 1000), seed, training=True)
     picks = across("safe_bet")(voting, margin=margin, weights=wishes["weights"], noise=errors, seed=seed)
     summary = about(results, scores, margin, wishes["weights"]) | {"targets": targets, "lead": lead}
@@ -115,24 +117,23 @@ def judged(
         summary["refused"]["near_best"] = "wants one row an image, or the number of images of every set (n)"
     if not targets:
         summary["refused"]["transfer"] = "wants a second data set: there is only the reference"
-    return {name: frame for name, frame in tables.items() if name != "needed"}, summary
+    return summary
 
 
-def by_items(results: Results, margin: float, draws: int, seed: int) -> tuple[dict[str, pd.DataFrame], Noise | None]:
-    """The tables that want one row an image, and the noise of the scores."""
+def by_items(results: Results, margin: float, draws: int, seed: int) -> dict[str, pd.DataFrame]:
+    """The tables of each set from one row an image."""
     rows: Any = results.predictions
     tables = {"accuracy": load("statistics", "accuracy")(rows)}
     tables["pairs"] = load("statistics", "paired")(rows, margin=margin, draws=draws, seed=seed)
     tables["ranks"] = load("statistics", "ranks")(rows, draws=draws, seed=seed)
-    tables["needed"] = load("statistics", "needed")(tables["pairs"], margin=margin)
-    return tables, noise_of(rows, min(draws, 1000), seed)
+    return tables | {"needed": load("statistics", "needed")(tables["pairs"], margin=margin)}
 
 
-def by_scores(results: Results) -> tuple[dict[str, pd.DataFrame], Noise | None]:
-    """The same of scores alone: accuracies, and pairs and ranks without rows."""
+def by_scores(results: Results) -> dict[str, pd.DataFrame]:
+    """The same from scores alone: accuracies, and pairs and ranks without rows."""
     accuracy = load("statistics", "reported")(results.scores)
     empty = {"pairs": pd.DataFrame(columns=PAIRS), "ranks": pd.DataFrame(columns=RANKS)}
-    return {"accuracy": accuracy} | empty, None
+    return {"accuracy": accuracy} | empty
 
 
 def as_scores(accuracy: Any, families: Mapping[str, str] | None) -> Any:
@@ -163,10 +164,12 @@ def items_of(results: Results, voting: list[str]) -> pd.DataFrame | None:
 
 def write(folder: Path, tables: dict[str, pd.DataFrame], summary: dict[str, Any], csv: bool) -> None:
     """Write every table and the lottery's part of verdict.json."""
+    place = folder / "verdict.json"
+    verdict = read_json(place) if place.exists() else {}
+    if not isinstance(verdict, dict):
+        raise ValueError(f"{place} is no verdict, and is not written over: choose another --out, or delete it")
     for name, frame in tables.items():
         atomically(folder / f"{name}.parquet", partial(frame.to_parquet, index=False))
         if csv:
             atomically(folder / f"{name}.csv", partial(frame.to_csv, index=False))
-    place = folder / "verdict.json"
-    verdict = read_json(place) if place.exists() else {}
     write_json(place, verdict | {"lottery": summary})

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from kogen import cli
-from kogen.lottery import lottery
+from kogen.lottery import by_items, lottery
+from kogen.results import read_results
 
 TABLES = ("accuracy", "pairs", "ranks", "transfer", "agreement", "unified", "robustness")
 WANTED = {
@@ -78,6 +79,22 @@ def test_scores_alone_say_what_can_be_said_and_refuse_the_rest_by_name(tmp_path:
     assert "noise_floor" not in known["refused"]
     assert known["transfer"]["t1"]["all"]["noise_floor"] is not None
     assert known["bet"]["decides"]["images"] > 0
+
+
+def test_tables_that_are_ready_are_not_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    table, asked = images(), {"reference": "val", "draws": 60}
+    made = by_items(read_results(table, reference="val"), 0.5, 60, 0)
+    whole = lottery(table, **asked)
+    monkeypatch.setattr(sys.modules["kogen.lottery"], "by_items", lambda *_: pytest.fail("made again"))
+    assert lottery(table, **asked, ready=made) == whole
+    assert set(made) == {"accuracy", "pairs", "ranks", "needed"}  # the caller's tables stay as they were
+
+
+def test_a_verdict_that_is_none_is_not_written_over(tmp_path: Path) -> None:
+    (tmp_path / "verdict.json").write_text("[]")
+    with pytest.raises(ValueError, match="is no verdict, and is not written over"):
+        lottery(published(), reference="val", out=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["verdict.json"]
 
 
 def test_other_parts_of_a_verdict_are_kept(tmp_path: Path) -> None:

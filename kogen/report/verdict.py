@@ -37,7 +37,9 @@ def build(study: Path, *, margin: float, protocol: str = "linear", lang: str = "
     verdict["lang"] = lang
     verdict["words"] = [say(lang, told["key"], **told["with"]) for told in verdict["sentences"]]
     if len(evidence.methods) > 1:  # on the predictions alone; its tables are written beside them
-        asks = {"reference": evidence.reference, "protocol": protocol, "margin": margin, "lang": lang}
+        asks: dict[str, Any] = {"reference": evidence.reference, "protocol": protocol, "margin": margin, "lang": lang}
+        mine = judged[protocol]
+        asks["ready"] = {name: mine[name] for name in ("accuracy", "ranks", "needed")} | {"pairs": mine["paired"]}
         verdict["lottery"] = lottery(study / "predictions.parquet", out=study, **asks)
     verdict = jsonable(verdict)
     write_json(study / "verdict.json", verdict)
