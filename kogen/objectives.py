@@ -14,6 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from kogen import distributed
 from kogen.constants import Constant, remember
 from kogen.features import Features
+from kogen.folding import Fold, fold
 from kogen.images import Images
 from kogen.method import Backbone, Views
 from kogen.probes import linear as probe
@@ -60,7 +61,8 @@ class Objective:
     `module` is a method or a Probe. A unit is an image where the module has `losses(views)`, terms of (B,) each, and a
     batch where it only has `forward`, whose loss may couple images. What does not move is constant: dropout is off,
     queues and centres stand still, what a teacher says is computed once, here (`teach` where the method has it; else
-    the outputs of every part without moving parameters whose inputs stay the same, such as a prefix of frozen blocks).
+    the outputs of every part without moving parameters whose inputs stay the same, such as a prefix of frozen blocks);
+    batch norms whose statistics are taken as they are go into the weights of the convolutions before them.
 
     `moves`: beginnings of the names that move. `batch_norm`: `frozen` takes the statistics of training as they are;
     `batch` those of each frozen batch; `interpolated` lets them move as if they were parameters (between models).
@@ -89,6 +91,8 @@ class Objective:
             self.taught = [self.each.teach(views) for views in self.batches]
             run = lambda: self.batch(self.at, 0)  # noqa: E731
             self.constant: list[Constant] = []
+            self.folds: list[Fold] = []
+            self.folds = fold(self.each.module, self.at, run)
             self.constant = remember(self.each.module, self.at, run, self.memory)
             self.units = [len(self.batch(self.at, number)) for number in range(len(self))]
 
@@ -97,14 +101,25 @@ class Objective:
 
     def __call__(self, params: Params) -> Tensor:
         """Losses of all units, (U,), where `params` take the place of those of the same name in `at`."""
-        return torch.cat([self.batch(params, number) for number in range(len(self))])
+        ready = self.ready(params)
+        return torch.cat([self.run(ready, number) for number in range(len(self))])
 
     def batch(self, params: Params, number: int) -> Tensor:
         """Losses of the units of one batch, (u,)."""
+        return self.run(self.ready(params), number)
+
+    def ready(self, params: Params) -> Params:
+        """The parameters by the names in the copy, where batch norms are part of the convolutions."""
+        ready = dict(params)
+        for one in self.folds:
+            one(ready)
+        return {f"module.{name}": value for name, value in ready.items()}
+
+    def run(self, ready: Params, number: int) -> Tensor:
+        """Losses of the units of one batch, (u,), at parameters made ready."""
         for part in self.constant:
             part.begin(number)
-        inner = {f"module.{name}": value for name, value in params.items()}
-        return functional_call(self.each, inner, (self.batches[number], self.taught[number]))
+        return functional_call(self.each, ready, (self.batches[number], self.taught[number]))
 
     def closures(self) -> list[tuple[float, Callable[[Params], Tensor]]]:
         """For each batch its number of images and its mean loss, a scalar with gradient: what curvature takes."""

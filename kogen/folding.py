@@ -1,0 +1,120 @@
+"""Folding: a batch norm with fixed statistics behind a convolution becomes part of its weights and takes no time."""
+
+from collections import Counter
+from collections.abc import Callable, Collection
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+Params = dict[str, Tensor]
+
+
+class Fold:
+    """A convolution and the batch norm behind it as the one convolution they are, linear in the weights of the first.
+
+    W x + b, less the mean m, over the root of the variance v + eps, times g, plus h, has the weights W g / root and the
+    bias (b - m) g / root + h (Jacob et al. 2018, arXiv 1712.05877, section 3.2). Differentiable in all of them, twice.
+    """
+
+    def __init__(self, conv: str, norm: str, module: nn.Module) -> None:
+        self.conv, self.norm = conv, norm
+        inside = [(f"{name}.{leaf}", t) for name in (conv, norm) for leaf, t in state(module.get_submodule(name))]
+        self.own = {name: tensor.detach() for name, tensor in inside}  # where the parameters that come name none
+        self.eps: Any = module.get_submodule(norm).eps
+
+    def __call__(self, params: Params) -> None:
+        """Put the convolution's weight and bias into `params`, and take those of the norm out of them."""
+        at = self.own | {name: params[name] for name in self.own if name in params}
+        rate = torch.rsqrt(at[f"{self.norm}.running_var"] + self.eps)  # (C,)
+        if f"{self.norm}.weight" in at:
+            rate = rate * at[f"{self.norm}.weight"]
+        bias = -at[f"{self.norm}.running_mean"] * rate  # (C,)
+        if f"{self.conv}.bias" in at:
+            bias = bias + at[f"{self.conv}.bias"] * rate
+        if f"{self.norm}.bias" in at:
+            bias = bias + at[f"{self.norm}.bias"]
+        for name in self.own:
+            params.pop(name, None)
+        weight = at[f"{self.conv}.weight"]
+        params |= {f"{self.conv}.weight": weight * rate.view(-1, 1, 1, 1), f"{self.conv}.bias": bias}
+
+
+def state(part: nn.Module) -> list[tuple[str, Tensor]]:
+    """Parameters and statistics of a part, without what only counts."""
+    return [(name, t) for name, t in [*part.named_parameters(), *part.named_buffers()] if t.is_floating_point()]
+
+
+def fold(module: nn.Module, moving: Collection[str], run: Callable[[], Any]) -> list[Fold]:
+    """Take every batch norm out of a module, in place, that follows a convolution whose weight moves and nothing else.
+
+    `run` runs the module once, so that it shows what follows what; it must be in eval mode. The convolutions get a
+    bias where they have none; from then on each Fold belongs before every call.
+    """
+    names, made = {part: name for name, part in module.named_modules()}, []
+    held = Counter(id(tensor) for _, tensor in module.named_parameters(remove_duplicate=False))
+    for conv, norm in followed(module, run):
+        if f"{names[conv]}.weight" not in moving or held[id(conv.weight)] > 1 or norm.running_var is None:
+            continue
+        made.append(Fold(names[conv], names[norm], module))
+        if conv.bias is None:
+            conv.bias = nn.Parameter(torch.zeros_like(norm.running_var), requires_grad=False)
+        parent, _, leaf = names[norm].rpartition(".")
+        setattr(module.get_submodule(parent), leaf, nn.Identity())
+    return made
+
+
+def followed(module: nn.Module, run: Callable[[], Any]) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
+    """Convolutions whose outputs one batch norm reads and nothing else does, with that norm, which reads nothing else.
+
+    Their outputs of one run are held, as training would.
+    """
+    outputs: dict[int, tuple[nn.Module, Tensor]] = {}  # by the output's id
+    reads: dict[nn.Module, list[Any]] = {}  # by a norm, in order: the convolution of its input, or None
+    readers = Readers()
+
+    def leave(conv: nn.Module, args: Any, out: Tensor) -> None:
+        outputs[id(out)] = (conv, out)
+        readers.count[id(out)] = 0  # what had this id before it is gone
+
+    def enter(norm: nn.Module, args: tuple) -> None:
+        reads.setdefault(norm, []).append(outputs.get(id(args[0]), (None,))[0])
+
+    parts = list(module.modules())  # exact kinds: others of these families compute something else besides
+    hooks = [part.register_forward_hook(leave) for part in parts if type(part) is nn.Conv2d]
+    hooks += [part.register_forward_pre_hook(enter) for part in parts if type(part) is nn.BatchNorm2d]
+    with readers:
+        run()
+    for hook in hooks:
+        hook.remove()
+    calls = Counter(conv for conv, _ in outputs.values())
+    shared = {conv for key, (conv, _) in outputs.items() if readers.count[key] != 1}
+    return [
+        (before[0], norm)  # type: ignore[misc]
+        for norm, before in reads.items()
+        if set(before) - {None}
+        and len(set(before)) == 1
+        and len(before) == calls[before[0]]
+        and before[0] not in shared
+    ]
+
+
+class Readers(TorchFunctionMode):
+    """Counts the operations that read each tensor while it is entered."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count: Counter[int] = Counter()
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        if isinstance(out, Tensor | tuple | list):  # a question such as `dim` reads no values
+            inside = [one for arg in (*args, *(kwargs or {}).values()) for one in listed(arg)]
+            self.count.update({id(one) for one in inside if isinstance(one, Tensor)})
+        return out
+
+
+def listed(arg: Any) -> list[Any]:
+    """The members of a list of arguments, or the argument."""
+    return list(arg) if isinstance(arg, tuple | list) else [arg]
