@@ -183,6 +183,35 @@ def test_wrong_words_get_one_sentence_before_anything_is_opened(command, message
     assert message in str(stopped.value)
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("conv1.weight", torch.zeros(3), r"shapes of none \(not enough values to unpack"),
+        ("layer1.0.conv2.weight", torch.full((8, 8, 3, 3), torch.nan), "holds values that are no finite numbers"),
+        ("layer1.0.conv2.weight", torch.ones(8, 8, 3, 3, dtype=torch.int32), r"no finite numbers \(torch.int32\)"),
+    ],
+)
+def test_weights_that_cannot_be_right_are_refused(key, value, message, tmp_path):
+    torch.manual_seed(0)
+    resnet = timm.create_model("resnet18", num_classes=0, layers=(1, 1, 1, 1), channels=(8, 16, 32, 64))
+    torch.save(resnet.state_dict() | {key: value}, tmp_path / "odd.pth")
+    with pytest.raises(ValueError, match=message):
+        build(read_candidate("a", str(tmp_path / "odd.pth")))
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ("backbone=5", "unknown backbone '5'"),
+        ("framework=5", "unknown framework '5'"),
+        ("backbone=resnet18?layers=a", r"backbone 'resnet18\?layers=a': unsupported operand"),
+    ],
+)
+def test_words_that_are_no_names_are_refused(said, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        read_candidate("a", f"{networks(tmp_path)['mae large']}?{said}")
+
+
 def test_candidates_on_the_command_line():
     given = {"candidates": ["dino=a.pth?backbone=vit_base_patch16_224&image_size=96", "mae=b.pth"], "set_": None}
     told = {"dino": "a.pth?backbone=vit_base_patch16_224&image_size=96", "mae": "b.pth"}

@@ -61,6 +61,7 @@ def describe(file: str, *, name: str = "", **said: Any) -> Checkpoint:
 
 def recognised(file: str, name: str, said: Mapping[str, Any]) -> tuple[Checkpoint, Found]:
     """A checkpoint and its tensors, read once."""
+    said = {key: value if key == "image_size" else str(value) for key, value in said.items()}
     if odd := sorted(set(said) - set(WANTED)):
         raise ValueError(f"{file}: unknown setting {odd[0]!r}: {hint(odd[0], list(WANTED))}")
     if said.get("framework", "published") not in FRAMEWORKS:
@@ -111,7 +112,10 @@ def empty(backbone: str, channels: int, image_size: int) -> Backbone:
     name, settings = shelf.parse(backbone)
     if name not in shelf.names("backbones") or name == "timm":
         name, settings = "timm", {"name": name, **settings}
-    return shelf.load("backbones", name)(in_chans=channels, image_size=image_size, **settings)
+    try:
+        return shelf.load("backbones", name)(in_chans=channels, image_size=image_size, **settings)
+    except TypeError as error:
+        raise ValueError(f"backbone {backbone!r}: {error}") from error
 
 
 def marker_of(backbone: Backbone) -> str:
@@ -130,6 +134,11 @@ def network_of(tensors: Mapping[str, Tensor], frameworks: tuple[str, ...], place
     except (KeyError, StopIteration) as error:
         raise ValueError(
             f"{place}: its network is nearly a ResNet or ViT of timm, but lacks {error}: name it, FILE?backbone=NAME"
+        ) from error
+    except (ValueError, IndexError, ZeroDivisionError) as error:
+        raise ValueError(
+            f"{place}: its tensors have names of a ResNet or ViT and shapes of none ({error}): name it, "
+            "FILE?backbone=NAME"
         ) from error
 
 
@@ -221,6 +230,9 @@ def fill(backbone: Backbone, tensors: Mapping[str, Tensor], place: Path) -> None
     if odd := [key for key in mine if mine[key].shape != given[key].shape]:
         shapes = f"{tuple(given[odd[0]].shape)}, wanted {tuple(mine[odd[0]].shape)}"
         raise ValueError(f"{place} does not fit the backbone: {odd[0]} has the shape {shapes}; name the right network")
+    for key, value in given.items():
+        if mine[key].is_floating_point() and not (value.is_floating_point() and value.isfinite().all()):
+            raise ValueError(f"{place}: {key} holds values that are no finite numbers ({value.dtype}): give it whole")
     backbone.network.load_state_dict(given)
 
 
