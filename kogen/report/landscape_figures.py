@@ -1,4 +1,4 @@
-"""Landscape figures: surfaces to turn, contours, convexity, profiles of each model; plotly figures, plain data."""
+"""Landscape figures: surfaces to turn, contours, convexity, curvature, profiles; plotly figures, plain data."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,11 +11,14 @@ from kogen.exports import sheet_of
 from kogen.planes import Sheet, fit
 from kogen.report.canvas import Figure, axis, ink, layout, trace
 from kogen.report.words import say
+from kogen.statistics._near_convex import downward
 
 FINE = 33  # places along an axis that a surface is shown on
 STEPS = 41  # places along a profile
 SCALE, TOLERANCE = 0.125, 0.01  # of the second differences, as statistics/geometry has them
 SHARE = 0.1  # of the range: the basin's rim
+NEAR = 0.1  # of the curvature downwards: what counts as nearly convex
+DOWNWARD = [[0, ink("accent")], [0.5, ink("line")], [1, ink("red")]]  # from convex to as much down as up
 SHADES = [[0, ink("accent")], [0.5, ink("mid")], [1, ink("line")]]  # from low to high
 
 
@@ -120,18 +123,36 @@ def rim_at(level: float, side: int) -> dict[str, Any]:
     return {"contours": only, "line": line, "hoverinfo": "skip"}
 
 
-def convexity(one: Look, model: str, lang: str) -> Figure:
-    """Where the plane bends up in all directions (convex), and where it bends down, over the scale of the numbers."""
-    sheet = one.first
+def convexity(sheet: Sheet, model: str, plane: int, lang: str) -> Figure:
+    """Where a plane bends up in all directions (convex), and where it bends down, over the scale of the numbers."""
+    known = sheet.values[sheet.known]
     alpha, beta = (np.linspace(side[0] + SCALE, side[-1] - SCALE, FINE) for side in (sheet.alpha, sheet.beta))
     least = smallest(sheet, alpha, beta)
-    edge = TOLERANCE * one.height
+    edge = TOLERANCE * (float(np.ptp(known)) if known.size else 0.0)
     kind = np.where(np.isnan(least), np.nan, np.where(least < -edge, 0.0, np.where(least < edge, 0.5, 1.0)))  # (F, F)
     colours = [[0, ink("red")], [1 / 3, ink("red")], [1 / 3, ink("mid")], [2 / 3, ink("mid")]]
     colours += [[2 / 3, ink("accent")], [1, ink("accent")]]
     data = {"type": "heatmap", "x": plain(alpha), "y": plain(beta), "z": plain(kind.T), "zmin": 0, "zmax": 1}
     data |= {"colorscale": colours, "showscale": False, "hoverinfo": "skip", "opacity": 0.8}
-    return {"data": [data], "layout": square(), "alt": say(lang, "l_a_convex", model=model)}
+    return {"data": [data], "layout": square(), "alt": say(lang, "l_a_convex", model=model, plane=plane + 1)}
+
+
+def curvature(points: pd.DataFrame, model: str, lang: str) -> Figure:
+    """How much of the curvature is downwards over a plane, on one scale for all; the line is where a tenth is."""
+    down = points.assign(down=downward(points)).pivot(index="beta", columns="alpha", values="down")
+    ends = [points.pivot(index="beta", columns="alpha", values=f"lambda_{end}") for end in ("min", "max")]
+    place = {"x": plain(down.columns), "y": plain(down.index), "z": plain(down)}
+    bar = {"thickness": 8, "outlinewidth": 0, "tickvals": [0, 0.1, 0.5, 1], "tickfont": {"size": 10}, "xpad": 4}
+    shown = {"colorscale": DOWNWARD, "zmin": 0, "zmax": 1, "colorbar": bar, "customdata": plain(np.dstack(ends))}
+    told = "α %{x:.2f}, β %{y:.2f}: λ %{customdata[0]:.3g} … %{customdata[1]:.3g}<extra></extra>"
+    data: list[dict[str, Any]] = [{"type": "heatmap", **place, **shown, "hovertemplate": told}]
+    if min(down.shape) > 1:
+        only = {"start": NEAR, "end": NEAR, "size": 1, "coloring": "none"}
+        line = {"color": ink("ink"), "width": 1.5, "smoothing": 0}
+        data.append(
+            {"type": "contour", **place, "contours": only, "line": line, "showscale": False, "hoverinfo": "skip"}
+        )
+    return {"data": data, "layout": square(), "alt": say(lang, "l_a_map", model=model)}
 
 
 def smallest(sheet: Sheet, alpha: np.ndarray, beta: np.ndarray) -> np.ndarray:

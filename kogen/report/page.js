@@ -1,4 +1,4 @@
-// Draws the figures in the colours of the reader's theme, at the width there is; on paper in light, at paper's width. Sorts tables by the head that is clicked.
+// Draws the figures in the colours of the reader's theme, at the width there is; on paper in light, at paper's width. Sorts tables by the head that is clicked, shows what a section's menus pick.
 (() => {
   const { figures, palette } = JSON.parse(document.getElementById("payload").textContent);
   const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -12,11 +12,11 @@
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, coloured(item, theme)]));
   };
 
-  const draw = () => {
+  const draw = (part = document) => {
     const theme = palette[dark.matches && !root.classList.contains("printing") ? "dark" : "light"];
-    for (const [id, figure] of Object.entries(figures)) {
-      const place = document.getElementById(id);
-      if (!place) continue;
+    for (const place of part.querySelectorAll(".plot")) {
+      const figure = figures[place.dataset.shown ?? place.id];
+      if (!figure || place.closest("[hidden]")) continue;
       const layout = coloured(figure.layout, theme);
       layout.font.family = font;
       layout.width = place.clientWidth;
@@ -50,9 +50,25 @@
   for (const table of document.querySelectorAll("table.sortable"))
     [...table.tHead.rows[0].cells].forEach((head, column) => head.addEventListener("click", () => sort(table, column)));
 
+  // A menu "variant" shows other figures (id-1, id-2 ...; 0 is the first) in its section, a menu "model" one model's.
+  const pick = (section) => {
+    const menus = Object.fromEntries([...section.querySelectorAll("select")].map((menu) => [menu.name, menu.value]));
+    for (const cell of section.querySelectorAll(".cell")) {
+      cell.hidden = Boolean(menus.model) && cell.dataset.model !== menus.model;
+      const place = cell.querySelector(".plot");
+      const id = Number(menus.variant) ? `${place.id}-${menus.variant}` : place.id;
+      if (!figures[id]) continue;
+      place.dataset.shown = id;
+      place.setAttribute("aria-label", figures[id].alt);
+    }
+    draw(section);
+  };
+  for (const menu of document.querySelectorAll(".menus select"))
+    menu.addEventListener("change", () => pick(menu.closest("section")));
+
   addEventListener("resize", () => requestAnimationFrame(fit));
   addEventListener("beforeprint", () => paper(true));
   addEventListener("afterprint", () => paper(false));
-  dark.addEventListener("change", draw);
+  dark.addEventListener("change", () => draw());
   fit();
 })();
