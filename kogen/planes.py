@@ -9,6 +9,7 @@ from scipy.interpolate import RectBivariateSpline, make_interp_spline
 from scipy.ndimage import distance_transform_edt
 
 Span = tuple[tuple[float, float], tuple[float, float]]
+LEAST = 1 / 8  # of the surplus that is counted on after a halving
 SQUARE: Span = ((-1.0, 1.0), (-1.0, 1.0))
 
 
@@ -86,15 +87,41 @@ class Fit:
     """A plane's losses, put together from the levels of its grid."""
 
     sheet: Sheet  # through all that is known, on the finest grid
-    surplus: list[np.ndarray] = field(default_factory=list)  # of each level but the first, on its grid; nan: not new
+    surplus: list[np.ndarray] = field(default_factory=list)  # of each halving, on its grid; nan: not new; see `within`
+    left: float = 0.0  # the largest surplus of an earlier level where the grid was not halved again
+    pace: float = 1.0  # what a halving makes of the surplus; see `pace`
 
     @property
     def error(self) -> float:
-        """How far the spline may be off, in units of the loss: the largest surplus of the last level that has one.
+        """How far the spline may be off anywhere, in units of the loss; nan where there is no halving to tell by.
 
-        That is what the last refinement changed at its own new points; nan where there is one level alone.
+        A surplus is what a halving changed at its new points: the error of the grid before. The next halving, which
+        nobody computed, would change that much times the pace: the error of this grid. Where the grid was not halved
+        again the surplus was small, in part by luck: of the pace only the root is counted on.
         """
-        return float(np.nanmax(np.abs(self.surplus[-1]))) if self.surplus and known(self.surplus[-1]) else np.nan
+        if not self.surplus or not known(self.surplus[-1]):
+            return np.nan
+        last = float(np.nanmax(np.abs(self.surplus[-1])))
+        return max(self.pace * last, self.pace**0.5 * self.left)
+
+
+def within(alpha: np.ndarray, beta: np.ndarray, values: np.ndarray) -> list[np.ndarray]:
+    """The surplus of each halving that a whole grid (A, B) holds, from every other place to all; coarse ones first."""
+    if not (len(alpha) % 2 and len(beta) % 2 and max(values.shape) >= 5):
+        return []
+    coarse = alpha[::2], beta[::2], values[::2, ::2]
+    old = spread(np.ones(coarse[2].shape, bool))
+    return [*within(*coarse), np.where(old, np.nan, values - Sheet(*coarse).on(alpha, beta))]
+
+
+def pace(surplus: list[np.ndarray]) -> float:
+    """Root mean square of the last surplus over that of the one before, 1/8 to 1 (noise, and where there are not two).
+
+    A cubic spline's error falls by 16 once its grid resolves the surface, but one that a halving has just resolved
+    falls faster, for once. Of whole grids only: a part that was chosen for its roughness has a larger surplus.
+    """
+    sizes = [float(np.sqrt(np.nanmean(one**2))) for one in surplus if known(one)]
+    return float(np.clip(sizes[-1] / sizes[-2], LEAST, 1)) if len(sizes) > 1 and sizes[-2] > 0 else 1.0
 
 
 def corrected(few: pd.DataFrame, many: pd.DataFrame) -> Sheet:
@@ -131,16 +158,21 @@ def fit(points: pd.DataFrame) -> Fit:
             f"{(levels == 0).sum()} points of level 0 do not fill a grid of {len(alpha)} x {len(beta)}: the surface is "
             "not finished; run the same command again"
         )
-    values, surplus = placed(place, levels == 0, alpha, beta)[0], []
+    values, left, speed = placed(place, levels == 0, alpha, beta)[0], 0.0, 1.0
+    surplus = within(alpha, beta, values)
     for level in range(1, int(levels.max()) + 1):
         before = Sheet(alpha, beta, values)
         alpha, beta = halved(alpha), halved(beta)
         found, there = placed(place, levels <= level, alpha, beta)
+        if level > 1:  # level 1 is whole: nothing is left behind
+            kept = around(~there, 1)[::2, ::2] & np.isfinite(surplus[-1])
+            left = max(left, float(np.abs(surplus[-1][kept]).max(initial=0)))
         guess = before.on(alpha, beta)
         values = np.where(there, found, guess)
         new = placed(place, levels == level, alpha, beta)[1]
         surplus.append(np.where(new, found - guess, np.nan))
-    return Fit(Sheet(alpha, beta, values), surplus)
+        speed = pace(surplus) if level == 1 else speed
+    return Fit(Sheet(alpha, beta, values), surplus, left, speed if levels.max() else pace(surplus))
 
 
 def placed(
@@ -167,7 +199,8 @@ def wanted(points: pd.DataFrame, counts: tuple[int, int], level: int, span: Span
     near = np.ones(old.shape, bool)
     if level > 1:
         found = fit(points)
-        rough = np.abs(found.surplus[-1]) > tolerance * extent(found.sheet)  # nan is not
+        least = max(tolerance * extent(found.sheet), grain(found.sheet))
+        rough = np.abs(found.surplus[-1]) > least  # nan is not
         near = around(spread(rough), 2)
     rows, columns = np.nonzero(near & ~old)
     return np.stack([alpha[rows], beta[columns]], axis=1)
@@ -188,5 +221,11 @@ def around(marks: np.ndarray, steps: int) -> np.ndarray:
 
 
 def extent(sheet: Sheet) -> float:
-    """Largest minus smallest known value on the grid; nan where none is."""
-    return float(np.nanmax(sheet.values) - np.nanmin(sheet.values)) if sheet.known.any() else np.nan
+    """Largest minus smallest known value on the grid, 0 where that is rounding alone; nan where none is known."""
+    height = float(np.nanmax(sheet.values) - np.nanmin(sheet.values)) if sheet.known.any() else np.nan
+    return 0.0 if height <= grain(sheet) else height
+
+
+def grain(sheet: Sheet) -> float:
+    """What rounding alone may make of the losses, which are in single precision."""
+    return float(np.finfo(np.float32).eps) * float(np.abs(sheet.values[sheet.known]).max(initial=0))

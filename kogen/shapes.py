@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kogen.planes import Sheet, axis, extent
+from kogen.planes import Sheet, axis, extent, grain
 
 DENSE = 8  # places to a step when convexity is measured
 FINE = 201  # evaluations along an axis when the basin is measured
@@ -24,13 +24,13 @@ def numbers(
     if not np.isfinite(origin):
         return dict.fromkeys(("range", "width", "basin", "convex"), np.nan)
     height = extent(sheet)
-    grain = 1e-9 * max(1.0, abs(origin))  # a constant surface is flat, whatever its spline rounds to
-    level = origin + share * height + grain
+    noise = grain(sheet)  # a constant surface is flat, whatever it is rounded to
+    level = origin + share * height + noise
     span = [(float(places[0]), float(places[-1])) for places in (sheet.alpha, sheet.beta)]
     alpha, beta = (axis(fine if high > low else 1, (low, high)) for low, high in span)
     with np.errstate(invalid="ignore"):
         basin = float((sheet.on(alpha, beta) <= level).mean())
-        convex = bends(sheet, span, scale, -tolerance * height - grain / scale**2)
+        convex = bends(sheet, span, scale, -tolerance * height - 4 * noise / scale**2)  # a second difference has four
     return {"range": height, "width": width(sheet, span, level), "basin": basin, "convex": convex}
 
 

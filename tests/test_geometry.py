@@ -1,11 +1,14 @@
 """Numbers of landscapes over planes: values of known bowls, intervals that cover, pairs on the same planes."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from kogen.planes import axis
-from kogen.statistics._geometry import Measured, half_width, jackknife, pieces, spread
+from kogen.planes import SQUARE, Fit, axis, fit, wanted
+from kogen.shapes import numbers
+from kogen.statistics._geometry import Measured, half_width, jackknife, pieces, relative, spread
 from kogen.statistics.geometry import geometry
 from kogen.statistics.geometry_pairs import geometry_pairs, half_of
 from kogen.tables import SCHEMAS, as_arrow
@@ -125,3 +128,78 @@ def test_models_without_a_common_plane_are_refused(surface):
     apart = surface[(surface["model"] == "wide") == (surface["plane"] < 3)]
     with pytest.raises(ValueError, match=r"'\w+' and '\w+' have no plane in common: draw the same"):
         geometry_pairs(apart)
+
+
+# The error of the spline.
+
+
+def drawn_by_levels(function: Any, levels: int, steps: int = 9) -> Fit:
+    """The fit of a function's points, level after level, as `landscape.surface` would compute them."""
+    points = pd.DataFrame()
+    for level in range(levels):
+        places = wanted(points, (steps, steps), level, SQUARE, 0.01)
+        new = pd.DataFrame(places, columns=["alpha", "beta"]).assign(level=level)
+        new["loss"] = function(new["alpha"].to_numpy(), new["beta"].to_numpy())
+        points = pd.concat([points, new], ignore_index=True)
+    return fit(points)
+
+
+def off(found: Fit, function: Any) -> float:
+    """The largest error against 51 x 51 points."""
+    places = axis(51, (-1, 1))
+    return float(np.abs(found.sheet.on(places, places) - function(places[:, None], places[None, :])).max())
+
+
+def waves(seed: int, kinked: bool) -> Any:
+    """A sum of six waves, or of their absolute values, whose creases are those of networks with ReLU."""
+    rng = np.random.default_rng(seed)
+    tilt, phase, height = rng.normal(0, 3, (6, 2)), rng.uniform(0, 2 * np.pi, 6), np.abs(rng.standard_normal(6))
+    parts = list(zip(tilt, phase, height, strict=True))
+    if kinked:
+        return lambda x, y: sum(h * np.abs(np.sin((a * x + b * y) / 2 + p)) for (a, b), p, h in parts)
+    return lambda x, y: sum(h * np.sin(a * x + b * y + p) for (a, b), p, h in parts)
+
+
+@pytest.mark.parametrize("levels", [1, 2, 3])
+@pytest.mark.parametrize("kinked", [False, True])
+def test_the_error_is_within_the_estimate_for_smooth_and_for_creased_surfaces(levels, kinked):
+    ratios = [off(found := drawn_by_levels(f, levels), f) / found.error for f in (waves(s, kinked) for s in range(20))]
+    assert np.max(ratios) < 4
+    assert np.quantile(ratios, 0.9) < 3
+    assert np.median(ratios) > (1 / 8 if levels == 1 else 1 / 4)  # and is no mere caution
+
+
+def test_noise_is_not_extrapolated_away():
+    """Where halving the grid changes as much as before, the error is what it changed."""
+    noise = np.random.default_rng(0).standard_normal((33, 33))
+    found = drawn_by_levels(lambda x, y: noise[np.rint(16 * x + 16).astype(int), np.rint(16 * y + 16).astype(int)], 2)
+    assert found.pace > 0.8
+    assert found.error == pytest.approx(found.pace * np.nanmax(np.abs(found.surplus[-1])))
+
+
+def test_what_was_not_refined_still_counts():
+    bump = lambda x, y: np.exp(-((x - 0.5) ** 2 + (y - 0.5) ** 2) / 0.02) + x * x  # noqa: E731
+    coarse, fine = drawn_by_levels(bump, 2), drawn_by_levels(bump, 3)
+    assert 0 < fine.left < np.nanmax(np.abs(coarse.surplus[-1]))
+    assert fine.pace == coarse.pace
+    assert fine.error < coarse.error
+    for found in (coarse, fine):
+        assert off(found, bump) < 3 * found.error
+
+
+def test_a_constant_is_flat_whatever_it_is_rounded_to():
+    noise = np.random.default_rng(0).uniform(-1, 1, (33, 33))
+
+    def rounded(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return -7.0 + 4e-7 * noise[np.rint(16 * x + 16).astype(int), np.rint(16 * y + 16).astype(int)]
+
+    for function in (rounded, lambda x, y: 0 * x - 7.0):
+        found = drawn_by_levels(function, 3)
+        assert found.sheet.values.shape == (17, 17)  # nothing to refine
+        assert numbers(found.sheet) == {"range": 0, "width": 1, "basin": 1, "convex": 1}
+        assert relative(found) == 0
+
+
+def test_a_grid_too_small_to_halve_has_no_error():
+    assert np.isnan(drawn_by_levels(lambda x, y: x + y, 1, steps=3).error)
+    assert drawn_by_levels(lambda x, y: x + y, 2, steps=3).error == pytest.approx(0, abs=1e-12)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
-from kogen.planes import Fit, Sheet, corrected, fit
+from kogen.planes import Fit, Sheet, corrected, extent, fit
 from kogen.shapes import numbers
 
 NEEDED = ("run", "model", "objective", "direction", "plane", "alpha", "beta", "level")
@@ -93,7 +93,7 @@ def sheet(points: pd.DataFrame) -> Sheet:
 
 def relative(whole: Fit) -> float:
     """The spline's error as a share of the range."""
-    height = float(np.nanmax(whole.sheet.values) - np.nanmin(whole.sheet.values)) if whole.sheet.known.any() else np.nan
+    height = extent(whole.sheet)
     return whole.error / height if height > 0 else 0.0 if height == 0 else np.nan
 
 
