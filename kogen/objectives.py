@@ -18,6 +18,7 @@ from kogen.folding import Fold, fold
 from kogen.images import Images
 from kogen.method import Backbone, Views
 from kogen.probes import linear as probe
+from kogen.readout import class_token_only
 from kogen.shelf import hint
 from kogen.views import Luck, View, render_all
 
@@ -88,6 +89,7 @@ class Objective:
         self.at |= statistics(self.each.module, batch_norm)
         self.memory: dict[Any, tuple[tuple, Any]] = {}  # what constant parts answered, shared with copies
         with torch.inference_mode(False), torch.no_grad():
+            class_token_only(self.each)
             self.taught = [self.each.teach(views) for views in self.batches]
             run = lambda: self.batch(self.at, 0)  # noqa: E731
             self.constant: list[Constant] = []
