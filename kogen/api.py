@@ -10,6 +10,7 @@ from rich.console import Console
 from kogen import distributed, engine, shelf
 from kogen.build import build
 from kogen.cost import Cost, estimate_cost
+from kogen.exports import export_surface
 from kogen.handover import export_run
 from kogen.images import Images, open_images
 from kogen.judging import copy_record, judge, names_of, of_now
@@ -24,6 +25,7 @@ from kogen.run import load_run, record_of, train_run
 from kogen.sets import Sets, is_named, open_sets, opened_test, quality, store_for, with_corruptions
 from kogen.sheet import write_sheet
 from kogen.study import Plan, Study, check_settings, checked, read_study, to_toml, toml
+from kogen.subjects import look_at, runs_of
 from kogen.survey import survey
 from kogen.tables import atomically, write_json
 from kogen.views import view_set
@@ -198,16 +200,17 @@ def landscape(
 ) -> dict[str, Any]:
     """Draw and measure the loss of finished runs around their weights, on `images` of `data`; see OUT/landscape.html.
 
-    `asked` are what `kogen.survey.survey` takes: planes, objective, directions, steps, levels, seed, workers ...
-    Returns what OUT/landscape.json holds; stored points are never computed again. Raises ValueError for what does not
-    fit.
+    A study's folder among `runs` stands for its finished runs. `asked` are what `kogen.survey.survey` takes: planes,
+    objective, directions, steps, levels, seed, workers ... Returns what OUT/landscape.json holds; stored points are
+    never computed again. Raises ValueError for what does not fit.
     """
-    listed = [Path(runs)] if isinstance(runs, (str, Path)) else [Path(run) for run in runs]
-    if not listed:
-        raise ValueError("no runs: give the folder of one finished run or more")
+    given = [Path(runs)] if isinstance(runs, (str, Path)) else [Path(run) for run in runs]
     speak(lang)
     outside(Path(out), str(data))
-    size = max(load_run(run)[1].image_size for run in listed)
+    listed = runs_of(given, asked.get("objective", "pretrain"), say.print)
+    if not listed:
+        raise ValueError("no runs: give the folder of one finished run or more, or of a study")
+    size = max(look_at(run)[1].image_size for run in listed)
     opened = open_images(data, labels=labels, store=store_for(size), max_bad=max_bad)
     found = survey(listed, opened, out=Path(out), count=images, models=names_of(listed), tell=say.print, **asked)
     if distributed.rank() == 0 and found:
@@ -230,9 +233,16 @@ def lottery(table: str | Path, *, out: str | Path = "lottery", lang: str = "en",
     return summary | {"words": lottery_page.write(folder, lang=lang)}
 
 
-def export(run: str | Path, out: str | Path = "weights.safetensors", *, format: str = "timm") -> str:
-    """Write a run's backbone to `out`; returns the line of Python that loads it without kogen (parity is checked)."""
-    return export_run(Path(run), Path(out), format)
+def export(folder: str | Path, out: str | Path = "weights.safetensors", *, format: str = "timm", **plane: Any) -> str:
+    """Write a run's backbone to `out`; returns the line of Python that loads it without kogen (parity is checked).
+
+    Of the folder of a landscape one plane is written instead, as the ending of `out` says (.h5, .npz, .vtp), and its
+    path returned; `plane` says which: run, objective, direction, plane (see kogen.exports.export_surface).
+    Raises ValueError for an unknown format or ending, an unfinished run, and a plane that is not there.
+    """
+    if (Path(folder) / "surface.parquet").exists():
+        return str(export_surface(Path(folder), Path(out), **plane))
+    return export_run(Path(folder), Path(out), format)
 
 
 def estimate(source: str | Path, **asked: Any) -> Cost:

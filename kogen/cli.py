@@ -103,7 +103,7 @@ def pretrain(
     seed: Annotated[int, typer.Option()] = 0,
     precision: Annotated[str, typer.Option(help="auto, 32 or bf16")] = "auto",
     max_bad: Bad = "5%",
-    keep: Annotated[int, typer.Option(help="checkpoints on the way that stay, for a landscape of the trajectory")] = 0,
+    keep: Annotated[int, typer.Option(min=0, help="checkpoints on the way that stay, for trajectories")] = 0,
     set_: Set = None,
     out_: Annotated[Path, typer.Option("--out", help="folder of the run")] = Path("run"),
 ) -> None:
@@ -142,12 +142,13 @@ def evaluate(
 
 @app.command()
 def landscape(
-    runs: Annotated[list[Path], typer.Argument(help="folders of finished runs")],
+    runs: Annotated[list[Path], typer.Argument(help="folders of finished runs, or of studies")],
     data: Annotated[str, typer.Option(help="images the loss is computed on (see pretrain)")],
     labels: Labels = None,
     planes: Annotated[int, typer.Option(help="random planes, the same for every run; 8 or more to compare")] = 8,
     images: Annotated[int, typer.Option(help="images of the coarse grid, the same for every run")] = 2048,
     few: Annotated[int | None, typer.Option(help="images of the finer grid  [an eighth]")] = None,
+    batch_size: Annotated[int, typer.Option(help="images a batch, which some losses couple")] = 64,
     objective: Annotated[str, typer.Option(help="pretrain (the loss it was trained with) or probe")] = "pretrain",
     directions: Annotated[str, typer.Option(help="random, sharpest, trajectory or between")] = "random",
     normalise: Annotated[str, typer.Option(help="filter, layer or adaptive")] = "filter",
@@ -168,7 +169,7 @@ def landscape(
     given = {"planes": planes, "images": images, "few": few, "objective": objective, "directions": directions}
     given |= {"normalise": normalise, "batch_norm": batch_norm, "steps": steps, "levels": levels, "sharp": sharp}
     given |= {"workers": workers, "seed": seed, "labels": labels, "lang": lang, "max_bad": share(max_bad)}
-    given |= {"map_steps": map_}
+    given |= {"map_steps": map_, "batch": batch_size}
     api.landscape(runs, data=data, out=out_, **given)
     out.print(str((out_ / "landscape.html").resolve()), markup=False)
 
@@ -209,14 +210,21 @@ def lottery(
 
 @app.command()
 def export(
-    run: Annotated[Path, typer.Argument(help="folder of a finished run")],
-    format: Annotated[str, typer.Option(help="timm")] = "timm",
-    out_: Annotated[Path, typer.Option("--out", help="file to write")] = Path("weights.safetensors"),
+    folder: Annotated[Path, typer.Argument(help="a finished run, or a landscape")],
+    format: Annotated[str, typer.Option(help="of a run: timm")] = "timm",
+    run: Annotated[str, typer.Option(help="of a landscape: id of a run or name of a model  [the first]")] = "",
+    objective: Annotated[str, typer.Option(help="of a landscape: pretrain or probe  [the first]")] = "",
+    direction: Annotated[str, typer.Option(help="of a landscape")] = "random",
+    plane: Annotated[int, typer.Option(help="of a landscape")] = 0,
+    out_: Annotated[Path, typer.Option("--out", help="of a landscape: .h5, .npz or .vtp")] = Path(
+        "weights.safetensors"
+    ),
 ) -> None:
-    """Write a run's backbone for use without kogen, and print the line of Python that loads it."""
+    """Write a run's backbone for use without kogen and print the line that loads it; or a plane of a landscape."""
     from kogen import api
 
-    out.print(api.export(run, out_, format=format), markup=False)
+    which = {"run": run, "objective": objective, "direction": direction, "plane": plane}
+    out.print(api.export(folder, out_, format=format, **which), markup=False)
 
 
 @app.command()

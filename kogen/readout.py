@@ -45,4 +45,4 @@ def class_token_only(module: nn.Module) -> None:
             continue
         last = part.blocks[-1]
         if type(last) is Block and type(last.attn) is Attention and last.attn.gate is None:
-            part.forward = ClassTokenOnly(part)
+            part.forward = ClassTokenOnly(part)  # type: ignore[method-assign]

@@ -23,7 +23,7 @@ class Plan(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
     method: str
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
     backbone: str = "tiny"
     image_size: int = Field(default=32, ge=8, le=1024)
     channels: int = 3

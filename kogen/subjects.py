@@ -1,7 +1,7 @@
 """Subjects: finished runs opened for a landscape, each with its own pre-training loss or that of a probe on it."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,29 @@ def look_at(folder: Path) -> tuple[dict[str, Any], Plan]:
         raise ValueError(f"{folder} has no weights yet: its training is not finished; finish it first")
     record = read_json(folder / "plan.json")
     return record, checked(Plan, {k: v for k, v in record.items() if k in Plan.model_fields}, f"{folder}/plan.json")
+
+
+def runs_of(given: Sequence[Path], objective: str, tell: Callable[[str], None]) -> list[Path]:
+    """The runs that were given, in place of a study's folder the finished ones in it; told is what is left out.
+
+    With the objective `pretrain` that is what has no loss of its own, such as the untrained network, among others that
+    have one. Raises ValueError where a folder holds no run, and where none is left.
+    """
+    found = []
+    for folder in given:
+        inside = sorted(plan.parent for plan in folder.glob("runs/*/plan.json"))
+        finished = [run for run in inside if (run / "weights.safetensors").exists()]
+        found += finished if inside and not (folder / "plan.json").exists() else [folder]
+        if len(finished) < len(inside):
+            tell(f"left out: {len(inside) - len(finished)} runs of {folder} that are not finished")
+    opened = {run: look_at(run) for run in found}
+    lossless = [run for run, (_, plan) in opened.items() if objective == "pretrain" and not recipe_of(plan).trains]
+    if not found or len(lossless) == len(opened):
+        return found  # nothing to leave out: the first says what it lacks
+    if lossless:
+        names = ", ".join(sorted({opened[run][0]["model"] for run in lossless}))
+        tell(f"left out: {len(lossless)} runs without a loss of their own ({names}); --objective probe shows them too")
+    return [run for run in found if run not in lossless]
 
 
 def trained(folder: Path, plan: Plan) -> nn.Module:

@@ -66,7 +66,9 @@ def survey(
     Every point is on disk in OUT/landscape as soon as it is known and never computed again; started with torchrun,
     the processes share the points, `workers` threads each (one a core). Raises ValueError for what does not fit.
     """
-    check(runs, planes, objective, directions, normalise, batch_norm, few, count, map_steps)
+    wishes = {"objective": objective, "directions": directions, "normalise": normalise, "batch_norm": batch_norm}
+    wishes |= {"planes": planes, "images": count, "batch": batch, "steps": steps, "levels": levels, "sharp": sharp}
+    check(runs, few, **wishes, map=map_steps, seed=seed, workers=1 if workers is None else workers)
     names = list(models or [look_at(run)[0]["model"] for run in runs])
     how: dict[str, Any] = {"objective": objective, "count": count, "batch": batch, "seed": seed}
     how |= {"batch_norm": batch_norm, "moves": moves}
@@ -201,34 +203,27 @@ def described(one: Subject, loss: Objective, wanted: list[Plane], grid: dict[str
     return facts | {"grid": grid, "planes": [brief(plane) for plane in wanted]}
 
 
-def check(
-    runs: Sequence[Path],
-    planes: int,
-    objective: str,
-    directions: str,
-    normalise: str,
-    batch_norm: str,
-    few: int | None,
-    count: int,
-    map_steps: int,
-) -> None:
+def check(runs: Sequence[Path], few: int | None, **asked: Any) -> None:
     """ValueError for wishes that cannot be met, before anything is opened."""
-    choices = {
-        "objective": (objective, OBJECTIVES),
-        "directions": (directions, DIRECTIONS),
-        "normalise": (normalise, NORMALISE),
-        "batch_norm": (batch_norm, BATCH_NORM),
-    }
-    for name, (came, known) in choices.items():
-        if came not in known:
-            raise ValueError(f"unknown {name} {came!r}: {shelf.hint(came, list(known))}")
-    if planes < 1 or not runs:
-        raise ValueError(f"{len(runs)} runs and planes={planes} came: give one run or more, and one plane or more")
-    if map_steps < 0 or map_steps == 1:
-        raise ValueError(f"a map of {map_steps} points a side came: give 2 or more, or 0 for none")
-    if few is not None and not 1 <= few <= count:
-        raise ValueError(f"few={few} of {count} images came: the finer grid takes 1 or more of them")
+    if not runs:
+        raise ValueError("no runs came: give the folder of one finished run or more")
+    for name, known in CHOICES.items():
+        if asked[name] not in known:
+            raise ValueError(f"unknown {name} {asked[name]!r}: {shelf.hint(asked[name], list(known))}")
+    for name, least in LEAST.items():
+        if asked[name] < least:
+            raise ValueError(f"{name}={asked[name]} came: give {least} or more")
+    if asked["steps"] % 2 == 0:
+        raise ValueError(f"steps={asked['steps']} came: give an odd number, so that the trained weights are a point")
+    if asked["map"] == 1:
+        raise ValueError("a map of 1 point a side came: give 2 or more, or 0 for none")
+    if few is not None and not 1 <= few <= asked["images"]:
+        raise ValueError(f"few={few} of {asked['images']} images came: the finer grid takes 1 or more of them")
     ids = [look_at(run)[0]["id"] for run in runs]
     if len(set(ids)) < len(ids):
         twice = next(run for run, one in zip(runs, ids, strict=True) if ids.count(one) > 1)
         raise ValueError(f"the run {twice} came twice: give each run once")
+
+
+CHOICES = {"objective": OBJECTIVES, "directions": DIRECTIONS, "normalise": NORMALISE, "batch_norm": BATCH_NORM}
+LEAST = {"planes": 1, "images": 1, "batch": 1, "steps": 3, "levels": 1, "sharp": 0, "map": 0, "seed": 0, "workers": 1}

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from kogen import cli
 from kogen.exports import export_surface
 from kogen.tables import write_table
 
@@ -87,3 +88,15 @@ def test_what_cannot_be_exported_says_so(study: Path, monkeypatch: pytest.Monkey
         export_surface(study, study / "plane.h5")
     with pytest.raises(ValueError, match="run the verb that writes it first"):
         export_surface(study / "nowhere", study / "plane.npz")
+
+
+def test_the_verb_export_writes_a_plane_of_a_landscape(study: Path, monkeypatch: pytest.MonkeyPatch):
+    asked = ["kogen", "export", str(study), "--out", str(study / "plane.npz"), "--plane", "1", "--run"]
+    monkeypatch.setattr(sys, "argv", [*asked, "two"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert not ended.value.code
+    assert np.isnan(np.load(study / "plane.npz", allow_pickle=False)["loss"]).sum() == 3
+    monkeypatch.setattr(sys, "argv", [*asked, "three"])
+    with pytest.raises(SystemExit, match="no surface with model 'three'; there is"):
+        cli.main()

@@ -20,8 +20,15 @@ KINDS: list[dict[str, Any]] = [
 
 def vit(**more: Any) -> nn.Module:
     torch.manual_seed(0)
-    small: dict[str, Any] = {"img_size": 16, "patch_size": 4, "embed_dim": 24, "depth": 3, "num_heads": 3, "num_classes": 0}
-    return timm.create_model("vit_tiny_patch16_224", **small | more).double().eval()
+    small: dict[str, Any] = {
+        "img_size": 16,
+        "patch_size": 4,
+        "embed_dim": 24,
+        "depth": 3,
+        "num_heads": 3,
+        "num_classes": 0,
+    }
+    return timm.create_model("vit_tiny_patch16_224", num_classes=0, **small | more).double().eval()
 
 
 def gradients(network: nn.Module, images: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:

@@ -1,6 +1,7 @@
 """The verb landscape: the same images for all, nothing computed twice, processes that share, and wrong runs refused."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from kogen.readings import readings
 from kogen.run import train_run
 from kogen.statistics._readings import tables
 from kogen.statistics.flatness import flatness
-from kogen.subjects import subject, trained
+from kogen.subjects import runs_of, subject, trained
 from kogen.survey import survey as draw
 
 SMALL: dict[str, Any] = {"planes": 2, "count": 32, "few": 16, "batch": 16, "steps": 3, "levels": 2, "sharp": 0}
@@ -210,11 +211,34 @@ def test_what_does_not_fit_is_refused(runs: dict[str, Path], images: Images, tmp
     refused("unknown objective 'prob'.*probe", objective="prob")
     refused("unknown directions 'randm'.*random", directions="randm")
     refused("planes=0 came", planes=0)
-    refused("a map of 1 points a side", map_steps=1)
+    refused("a map of 1 point a side", map_steps=1)
+    refused("steps=4 came: give an odd number", steps=4)
+    refused("levels=0 came: give 1 or more", levels=0)
+    refused("batch=0 came: give 1 or more", batch=0)
+    refused("sharp=-1 came: give 0 or more", sharp=-1)
+    refused("workers=0 came: give 1 or more", workers=0)
     refused("few=64 of 32", few=64)
     refused("trajectory wants two or more", directions="trajectory")
     refused("fewer than a batch", batch=512, few=None, count=2048)
     refused("leaves 0 to fit the probe to", objective="probe", count=96)
+
+
+def test_a_study_stands_for_its_finished_runs_with_a_loss(runs: dict[str, Path], images: Images, tmp_path: Path):
+    study = tmp_path / "study"
+    for name, run in runs.items():
+        shutil.copytree(run, study / "runs" / name)
+    train_run(plan_for(images, "random", epochs=0, backbone="tiny?width=4"), images, study / "runs" / "random")
+    (study / "runs" / "two" / "weights.safetensors").unlink()
+    said: list[str] = []
+    found = runs_of([study], "pretrain", said.append)
+    assert [run.name for run in found] == ["mae", "one"]
+    assert said == [
+        f"left out: 1 runs of {study} that are not finished",
+        "left out: 1 runs without a loss of their own (random); --objective probe shows them too",
+    ]
+    assert [run.name for run in runs_of([study], "probe", said.append)] == ["mae", "one", "random"]
+    with pytest.raises(ValueError, match="holds no run"):
+        runs_of([tmp_path / "nowhere"], "pretrain", said.append)
 
 
 def test_runs_without_a_loss_or_with_other_weights_are_refused(runs: dict[str, Path], images: Images, tmp_path: Path):
