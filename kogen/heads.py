@@ -83,9 +83,9 @@ class Decoder(nn.Module):
 
 
 def info_nce(query: Tensor, key: Tensor, queue: Tensor, temperature: float) -> Tensor:
-    """Mean cross-entropy of the own key against a queue; (B, D), unit (B, D) and (K, D) to a scalar (MoCo, eq. 1)."""
+    """Cross-entropy of the own key against a queue; (B, D), unit (B, D) and (K, D) to (B,) (MoCo, eq. 1)."""
     with torch.autocast(query.device.type, enabled=False):
         query = F.normalize(query.float(), dim=1)
         own, others = (query * key).sum(1, keepdim=True), query @ queue.T  # (B, 1), (B, K)
         logits = torch.cat([own, others], dim=1) / temperature
-        return F.cross_entropy(logits, logits.new_zeros(len(logits), dtype=torch.int64))
+        return F.cross_entropy(logits, logits.new_zeros(len(logits), dtype=torch.int64), reduction="none")

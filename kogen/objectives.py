@@ -60,7 +60,7 @@ class Objective:
     """Parameters to losses of units, (U,), on frozen batches; pure: the module is copied, the copy is in eval mode.
 
     `module` is a method or a Probe. A unit is an image where the module has `losses(views)`, terms of (B,) each, and a
-    batch where it only has `forward`, whose loss may couple images. What does not move is constant: dropout is off,
+    batch where it only has `forward`, whose loss may couple images, or where statistics of the batch do. What does not move is constant: dropout is off,
     queues and centres stand still, what a teacher says is computed once, here (`teach` where the method has it; else
     the outputs of every part without moving parameters whose inputs stay the same, such as a prefix of frozen blocks);
     batch norms whose statistics are taken as they are go into the weights of the convolutions before them.
@@ -87,6 +87,8 @@ class Objective:
         if not self.at:
             raise ValueError(f"no parameter that trains begins with {' or '.join(map(repr, moves))}: nothing moves")
         self.at |= statistics(self.each.module, batch_norm)
+        norms = any(isinstance(part, _BatchNorm) for part in self.each.modules())
+        self.coupled = batch_norm == "batch" and norms  # an image's loss then depends on the others of its batch
         self.memory: dict[Any, tuple[tuple, Any]] = {}  # what constant parts answered, shared with copies
         with torch.inference_mode(False), torch.no_grad():
             class_token_only(self.each)
@@ -121,7 +123,8 @@ class Objective:
         """Losses of the units of one batch, (u,), at parameters made ready."""
         for part in self.constant:
             part.begin(number)
-        return functional_call(self.each, ready, (self.batches[number], self.taught[number]))
+        losses = functional_call(self.each, ready, (self.batches[number], self.taught[number]))
+        return losses.mean().reshape(1) if self.coupled else losses
 
     def closures(self) -> list[tuple[float, Callable[[Params], Tensor]]]:
         """For each batch its number of images and its mean loss, a scalar with gradient: what curvature takes."""

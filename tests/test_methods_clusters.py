@@ -182,7 +182,7 @@ def test_pcls_loss_by_its_equation(size):
         if labels[i] >= 0:
             shares = [(query[i] @ c / p).exp() for c, p in zip(centroids, phi, strict=True)]
             prototype = prototype - (shares[labels[i]] / sum(shares)).log() / size
-    ours = info_nce(F.normalize(leaf), key, queue, 0.2) + proto_nce(F.normalize(leaf), centroids, phi, labels)
+    ours = info_nce(F.normalize(leaf), key, queue, 0.2).mean() + proto_nce(F.normalize(leaf), centroids, phi, labels)
     same(ours, instance + prototype, leaf)
 
 

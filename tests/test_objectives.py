@@ -147,13 +147,14 @@ def test_batch_norm_policies_differ_and_are_recorded():
     for policy in ("frozen", "batch", "interpolated"):
         loss = Objective(module, batches, batch_norm=policy)
         assert loss.facts["batch_norm"] == policy
+        assert loss.facts["unit"] == ("batch" if policy == "batch" else "image")
         with torch.no_grad():
             losses[policy] = loss(loss.at)
     assert torch.equal(losses["frozen"], losses["interpolated"])  # at the model itself
     twin = copy.deepcopy(module).train()
     with torch.no_grad():
         wanted = torch.stack([torch.stack(list(twin(views).values())).sum() for views in batches])
-    assert torch.allclose(losses["batch"].reshape(len(batches), -1).mean(1), wanted, rtol=1e-5)
+    assert torch.allclose(losses["batch"], wanted, rtol=1e-5)
     names = {name for name in Objective(module, batches, batch_norm="interpolated").at if "running" in name}
     assert len(names) == 2 * sum(isinstance(part, nn.BatchNorm2d) for part in module.modules())
 

@@ -7,13 +7,13 @@ from torch import nn
 from kogen.distributed import gather
 from kogen.heads import info_nce, mlp
 from kogen.memory import Notes, Queue
-from kogen.method import Backbone, Method, Recipe, Terms, Views
+from kogen.method import Backbone, PerImage, Recipe, Terms, Views
 from kogen.teacher import copy_of, follow
 
 __all__ = ["MoCoV2"]
 
 
-class MoCoV2(Method):
+class MoCoV2(PerImage):
     """1911.05722, eq. 1 and 2, algorithm 1; the MLP head and temperature of 2003.04297.
 
     Keys join the queue after the step. Instead of shuffling the batch between devices (section 3.3), batch norm is over
@@ -51,14 +51,15 @@ class MoCoV2(Method):
         self.notes = Notes()
         self.temperature, self.momentum, self.symmetric = temperature, momentum, symmetric
 
-    def forward(self, views: Views) -> Terms:
+    def losses(self, views: Views) -> Terms:
         terms: Terms = {}
         orders = {"first": (0, 1), "second": (1, 0)} if self.symmetric else {"first": (0, 1)}
         for place, (name, (asks, answers)) in enumerate(orders.items()):
             query = self.projector(self.backbone(views.crops[asks]))  # (B, D)
             with torch.no_grad():
                 key = F.normalize(self.target(views.crops[answers]).float(), dim=1)  # (B, D)
-            self.notes.put(views.luck, gather(key), place)
+            if self.training:
+                self.notes.put(views.luck, gather(key), place)
             terms[name] = info_nce(query, key, self.queue.rows, self.temperature) / len(orders)
         return terms
 

@@ -74,7 +74,7 @@ class PCL(Method):
             with torch.no_grad():
                 keys.append(F.normalize(self.target(views.crops[answers]).float(), dim=1))  # (B, D)
             self.notes.put(views.luck, gather(keys[-1]), place)
-            terms[name] = info_nce(query, keys[-1], self.queue.rows, self.temperature) / len(orders)
+            terms[name] = info_nce(query, keys[-1], self.queue.rows, self.temperature).mean() / len(orders)
             apart += [proto_nce(query, *tables) for tables in self.tables(views.index)]
         self.bank.note(views.luck, views.index, [F.normalize(sum(keys), dim=1)])  # type: ignore[arg-type]
         return terms | {"prototypes": torch.stack(apart).mean()}
