@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -56,14 +57,30 @@ def frozen_batches(
     return made
 
 
+def cut(views: Views, count: int) -> list[Views]:
+    """A batch in so many parts (fewer where it has fewer images), each image with the chance that was its own."""
+    ends = np.linspace(0, len(views.labels), min(count, len(views.labels)) + 1).astype(int).tolist()
+    return [
+        Views(
+            [crop[low:high] for crop in views.crops],
+            views.labels[low:high],
+            views.index[low:high],
+            views.luck.part(low, high),
+            views.progress,
+        )
+        for low, high in pairwise(ends)
+    ]
+
+
 class Objective:
     """Parameters to losses of units, (U,), on frozen batches; pure: the module is copied, the copy is in eval mode.
 
     `module` is a method or a Probe. A unit is an image where the module has `losses(views)`, terms of (B,) each, and a
-    batch where it only has `forward`, whose loss may couple images, or where statistics of the batch do. What does not move is constant: dropout is off,
-    queues and centres stand still, what a teacher says is computed once, here (`teach` where the method has it; else
-    the outputs of every part without moving parameters whose inputs stay the same, such as a prefix of frozen blocks);
-    batch norms whose statistics are taken as they are go into the weights of the convolutions before them.
+    batch where it only has `forward`, whose loss may couple images, or where statistics of the batch do. What does not
+    move is constant: dropout is off, queues and centres stand still, what a teacher says is computed once, here
+    (`teach` where the method has it; else the outputs of every part without moving parameters whose inputs stay the
+    same, such as a prefix of frozen blocks); batch norms whose statistics are taken as they are go into the weights of
+    the convolutions before them, and a ViT of which the class token is read computes no other in its last block.
 
     `moves`: beginnings of the names that move. `batch_norm`: `frozen` takes the statistics of training as they are;
     `batch` those of each frozen batch; `interpolated` lets them move as if they were parameters (between models).

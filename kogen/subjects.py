@@ -16,7 +16,7 @@ from kogen.engine import Batches, device
 from kogen.features import embed
 from kogen.images import Images
 from kogen.method import Views
-from kogen.objectives import Objective, frozen_batches, probe_on
+from kogen.objectives import Objective, cut, frozen_batches, probe_on
 from kogen.run import load_run
 from kogen.shelf import hint
 from kogen.study import Plan, checked, recipe_of
@@ -47,10 +47,17 @@ class Subject:
         """What its rows are known by."""
         return {"run": self.run, "model": self.model, "objective": self.facts["objective"]}
 
-    def objective(self, images: int) -> Objective:
-        """The loss on the first so many of the frozen images, in whole batches, at least one."""
+    def objective(self, images: int, parts: int = 1) -> Objective:
+        """The loss on the first so many of the frozen images, in whole batches, at least one.
+
+        Fewer batches than `parts` are cut into so many where no image's loss depends on the others of its batch.
+        """
         size = len(self.batches[0].labels)
-        return Objective(self.module, self.batches[: max(images // size, 1)], **self.choices)
+        whole = Objective(self.module, self.batches[: max(images // size, 1)], **self.choices)
+        if len(whole) >= parts or whole.facts["unit"] == "batch":
+            return whole
+        finer = [piece for views in whole.batches for piece in cut(views, -(-parts // len(whole)))]
+        return Objective(self.module, finer, **self.choices)
 
 
 def place() -> torch.device:

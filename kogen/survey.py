@@ -22,7 +22,7 @@ from kogen.images import Images
 from kogen.landscape import surface
 from kogen.objectives import BATCH_NORM, Objective
 from kogen.planes import SQUARE, Span
-from kogen.readings import readings
+from kogen.readings import PARTS, readings
 from kogen.storage import usable_cores
 from kogen.subjects import OBJECTIVES, Subject, look_at, place, states, subject, trained
 
@@ -188,7 +188,7 @@ def brief(plane: Plane) -> dict[str, Any]:
 
 def read(one: Subject, out: Path, sharp: int, seed: int) -> None:
     """Read the curvature at a run's weights into the study, unless it is there."""
-    loss = one.objective(sharp)
+    loss = one.objective(sharp, PARTS)
     if not atlas.has_readings(out, one.identity, loss.facts):
         atlas.keep_readings(out, one.identity, loss.facts, readings(loss, seed=seed))
 

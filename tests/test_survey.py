@@ -102,7 +102,7 @@ def test_a_probe_has_its_own_loss_and_readings(runs: dict[str, Path], images: Im
     before = files[0].stat().st_mtime_ns
     draw([runs["one"]], images, out=tmp_path, tell=quiet, **asked)
     assert files[0].stat().st_mtime_ns == before
-    with pytest.raises(ValueError, match="readings that differ in images"):
+    with pytest.raises(ValueError, match="readings that differ in batch, images"):
         draw([runs["one"]], images, out=tmp_path, tell=quiet, **asked | {"sharp": 16})
 
 
@@ -324,3 +324,14 @@ def test_scores_are_those_of_the_folder(tmp_path: Path):
     pd.DataFrame({"model": ["a"], "dataset": ["night"], "value": [80.0]}).to_parquet(tmp_path / "accuracy.parquet")
     pd.DataFrame({"model": ["a"], "target": ["night"], "effective": [-2.0]}).to_parquet(tmp_path / "robustness.parquet")
     assert atlas.scores_of(tmp_path)["score"].to_list() == ["accuracy: night", "robustness: night"]
+
+
+def test_few_batches_are_cut_for_the_readings_where_images_are_apart(runs: dict[str, Path], images: Images):
+    for name in ("one", "mae"):
+        one = subject(runs[name], images, count=32, batch=32)
+        whole, finer = one.objective(32), one.objective(32, 4)
+        assert (len(whole), len(finer)) == (1, 4)
+        with torch.inference_mode():  # masks and all other chance are an image's own
+            torch.testing.assert_close(finer(finer.at), whole(whole.at), rtol=1e-5, atol=1e-6)
+    coupled = subject(runs["one"], images, count=32, batch=32, batch_norm="batch")
+    assert len(coupled.objective(32, 4)) == 1
