@@ -47,8 +47,13 @@ def cell(row: dict[str, Any] | None) -> str:
     """`value (lo to hi)`, each with three figures."""
     if row is None or missing(row["value"]):
         return "-"
-    ends = "" if missing(row["lo"]) else f" ({row['lo']:.3g} to {row['hi']:.3g})"
-    return f"{row['value']:.3g}{ends}"
+    ends = "" if missing(row["lo"]) else f" ({figures(row['lo'])} to {figures(row['hi'])})"
+    return f"{figures(row['value'])}{ends}"
+
+
+def figures(value: float) -> str:
+    """A number with three figures or all before its point."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def missing(value: Any) -> bool:

@@ -18,17 +18,15 @@ from small import NARROW, blobs, plan_for
 from kogen.run import train_run
 
 KILLS = 6
-ASKED = "--planes 2 --images 16 --few 8 --steps 3 --levels 2 --sharp 8 --map 3 --workers 2"
+ASKED = "--planes 2 --images 16 --few 8 --batch-size 8 --steps 3 --levels 2 --sharp 8 --map 3 --workers 2"
 
 
 def work(run: str, data: str, out: str, share: tuple[int, int]) -> None:
     """`kogen landscape`, as a shell or torchrun starts it."""
     torch.set_num_threads(1)
     os.environ |= {"RANK": str(share[0]), "WORLD_SIZE": str(share[1])}
-    from kogen import cli, survey
+    from kogen import cli
 
-    # Batches of 8, which the verb has no word for, make few images enough.
-    survey.survey.__kwdefaults__["batch"] = 8
     sys.argv = ["kogen", "landscape", run, "--data", data, "--out", out, *ASKED.split()]
     cli.main()
 

@@ -146,5 +146,6 @@ def short(value: float | None) -> str:
     """A number with three digits that count; None and NaN are a dash."""
     if value is None or value != value:
         return "–"
-    text = f"{value:.3g}" if 1e-3 <= abs(value) < 1e4 or value == 0 else f"{value:.1e}"
+    usual = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    text = usual if 1e-3 <= abs(value) < 1e6 or value == 0 else f"{value:.1e}"
     return text.replace("-", "−")

@@ -29,7 +29,8 @@ def tables(readings: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         for model, (values, errors) in models.items():
             half = width(values.mean(axis=0), [(values, errors)])
             mean = float(values.mean())
-            row = {"model": model, **about, "value": mean, "lo": mean - half, "hi": mean + half}
+            low = max(mean - half, 0.0) if metric == "lambda_ratio" and half == half else mean - half  # never below 0
+            row = {"model": model, **about, "value": mean, "lo": low, "hi": mean + half}
             rows.append(row | {"planes": None, "images": images})
         for names in combinations(models, 2):
             first, second = sorted(names, key=lambda name: -models[name][0].mean())
