@@ -10,6 +10,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 
@@ -84,6 +85,7 @@ def flatness(rows: list[dict]) -> None:
     print()
 
 
+ROWS = 10  # of convergence, at most
 ENDS = (("spearman", "lo", "hi"), ("tau", "tau_lo", "tau_hi"))
 
 
@@ -98,7 +100,9 @@ def convergence(folder: Path, term: str) -> None:
     table = pd.concat(found).groupby(["model", "seen"])["value"].agg(["min", "max", "count"]).reset_index()
     models = list(dict.fromkeys(table["model"]))
     print("| images seen | " + " | ".join(models) + " |\n|" + "---|" * (1 + len(models)))
-    for seen, rows in table.groupby("seen"):
+    times = sorted(set(table["seen"]))
+    few = {times[round(place)] for place in np.linspace(0, len(times) - 1, min(ROWS, len(times)))}
+    for seen, rows in pd.DataFrame(table[table["seen"].isin(few)]).groupby("seen"):
         own = {
             row["model"]: f"{row['min']:.3f} to {row['max']:.3f} ({row['count']})" for row in rows.to_dict("records")
         }
