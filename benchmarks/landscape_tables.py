@@ -101,7 +101,7 @@ def convergence(folder: Path, term: str) -> None:
     models = list(dict.fromkeys(table["model"]))
     print("| images seen | " + " | ".join(models) + " |\n|" + "---|" * (1 + len(models)))
     times = sorted(set(table["seen"]))
-    few = {times[round(place)] for place in np.linspace(0, len(times) - 1, min(ROWS, len(times)))}
+    few = [times[round(place)] for place in np.linspace(0, len(times) - 1, min(ROWS, len(times)))]
     for seen, rows in pd.DataFrame(table[table["seen"].isin(few)]).groupby("seen"):
         own = {
             row["model"]: f"{row['min']:.3f} to {row['max']:.3f} ({row['count']})" for row in rows.to_dict("records")
