@@ -21,6 +21,8 @@ class Constant:
     def __call__(self, *args: Any) -> Any:
         key = (self.name, self.batch, self.calls)
         self.calls += 1
+        if any(isinstance(arg, Tensor) and arg.requires_grad for arg in args):
+            return self.compute(*args)  # from an answer that was remembered no way leads back to what moves
         if key not in self.memory:
             self.memory[key] = (args, self.compute(*args))
         asked, answer = self.memory[key]
@@ -36,11 +38,12 @@ def same(first: Any, second: Any) -> bool:
 
 
 def remember(module: nn.Module, moving: Collection[str], run: Callable[[], Any], memory: dict) -> list[Constant]:
-    """Put a Constant before every outermost part of a module in which no name moves and that `run` calls with tensors.
+    """Put a Constant before every outermost part of a module that `run` calls with tensors and in which nothing moves.
 
-    `run` runs the module once, so that it shows which parts it calls.
+    Nothing moves where no parameter is one of the names `moving`, be it by another name. `run` runs the module once, so
+    that it shows which parts it calls, and what writes into their answers: such an answer cannot be kept.
     """
-    inside, found = [0], []
+    inside, found, answers = [0], [], []
 
     def enter(part: nn.Module, args: tuple, kwargs: dict) -> None:
         if not inside[0] and not kwargs and args and all(isinstance(arg, Tensor) for arg in args):
@@ -49,17 +52,29 @@ def remember(module: nn.Module, moving: Collection[str], run: Callable[[], Any],
 
     def leave(part: nn.Module, args: Any, out: Any) -> None:
         inside[0] -= 1
+        listed = out if isinstance(out, tuple | list) else [out]
+        answers.extend((part, one, one._version) for one in listed if isinstance(one, Tensor))
 
     hooks = []
-    for name, part in list(module.named_modules())[1:]:
-        weights = any(True for _ in part.parameters())  # a part without any costs little
-        if weights and not any(other.startswith(f"{name}.") for other in moving):
-            hooks += [part.register_forward_pre_hook(enter, with_kwargs=True), part.register_forward_hook(leave)]
+    for part in still(module, moving):
+        hooks += [part.register_forward_pre_hook(enter, with_kwargs=True), part.register_forward_hook(leave)]
     run()
     for hook in hooks:
         hook.remove()
+    written = {part for part, answer, version in answers if answer._version != version}
     names, made = {part: name for name, part in module.named_modules()}, []
-    for part in dict.fromkeys(found):
+    for part in dict.fromkeys(part for part in found if part not in written):
         made.append(Constant(names[part], part.forward, memory))
         part.forward = made[-1]
     return made
+
+
+def still(module: nn.Module, moving: Collection[str]) -> list[nn.Module]:
+    """The parts with parameters or statistics of which none moves; a part without parameters costs little."""
+    held = {id(tensor) for name, tensor in module.named_parameters(remove_duplicate=False) if name in moving}
+    found = []
+    for name, part in list(module.named_modules())[1:]:
+        own = {id(parameter) for parameter in part.parameters()}
+        if own and not own & held and not any(other.startswith(f"{name}.") for other in moving):
+            found.append(part)
+    return found

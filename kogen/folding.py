@@ -55,7 +55,8 @@ def fold(module: nn.Module, moving: Collection[str], run: Callable[[], Any]) -> 
     names, made = {part: name for name, part in module.named_modules()}, []
     held = Counter(id(tensor) for _, tensor in module.named_parameters(remove_duplicate=False))
     for conv, norm in followed(module, run):
-        if f"{names[conv]}.weight" not in moving or held[id(conv.weight)] > 1 or norm.running_var is None:
+        tied = any(held[id(tensor)] > 1 for part in (conv, norm) for tensor in part.parameters())
+        if f"{names[conv]}.weight" not in moving or tied or norm.running_var is None:
             continue
         made.append(Fold(names[conv], names[norm], module))
         if conv.bias is None:

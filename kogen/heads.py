@@ -43,7 +43,7 @@ class Prototypes(nn.Module):
         """
         weight = self.weight.detach() + 0 * self.weight if frozen else self.weight
         with torch.autocast(features.device.type, enabled=False):
-            return F.normalize(features.float(), dim=1) @ F.normalize(weight, dim=1).T
+            return F.normalize(full(features), dim=1) @ F.normalize(weight, dim=1).T
 
 
 class Decoder(nn.Module):
@@ -82,10 +82,15 @@ class Decoder(nn.Module):
         return self.values(self.norm(self.blocks(tokens))[:, prefix:])
 
 
+def full(values: Tensor) -> Tensor:
+    """The values in float32, or finer where they are: losses are not computed in bfloat16."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
 def info_nce(query: Tensor, key: Tensor, queue: Tensor, temperature: float) -> Tensor:
     """Cross-entropy of the own key against a queue; (B, D), unit (B, D) and (K, D) to (B,) (MoCo, eq. 1)."""
     with torch.autocast(query.device.type, enabled=False):
-        query = F.normalize(query.float(), dim=1)
+        query = F.normalize(full(query), dim=1)
         own, others = (query * key).sum(1, keepdim=True), query @ queue.T  # (B, 1), (B, K)
         logits = torch.cat([own, others], dim=1) / temperature
         return F.cross_entropy(logits, logits.new_zeros(len(logits), dtype=torch.int64), reduction="none")

@@ -117,12 +117,21 @@ def surface(
     counts = (steps, steps) if isinstance(steps, int) else steps
     if len(directions) == 1:
         counts, span = (counts[0], 1), (span[0], (0.0, 0.0))
-    if levels < 1 or min(counts) < 1 or max(counts) < 3:
-        raise ValueError(f"steps={steps}, levels={levels} came: give 3 steps or more along an axis, 1 level or more")
+    if levels < 1 or max(counts) < 3 or any(count < 1 or count % 2 == 0 for count in counts):
+        raise ValueError(
+            f"steps={steps}, levels={levels} came: give an odd number of steps, 3 or more, so that the weights "
+            "themselves are a point, and 1 level or more"
+        )
     if share[1] > 1 and folder is None:
         raise ValueError("several processes share points through a folder: give one that all of them see")
+    losses = [copy.deepcopy(loss) if number else loss for number in range(max(workers, 1))]
+    if any(twin is loss for twin in losses[1:]):
+        raise ValueError(
+            f"workers={workers} came with a loss that cannot be copied, as a function cannot: the threads would "
+            "share its network; give an Objective, or workers=1"
+        )
     store, rows = Journal(folder, facts or {}, share), pd.DataFrame()
-    walkers = [(Walk(at, directions), copy.deepcopy(loss) if number else loss) for number in range(max(workers, 1))]
+    walkers = [(Walk(at, directions), one) for one in losses]
     for level in range(levels):
         places = [(a, b) for a, b in wanted(rows, counts, level, span, tolerance).tolist()]
         if not places:
@@ -156,18 +165,24 @@ def evaluate(
     due = store.due(places)
     while due:
         mine = iter(due)
-        if len(walkers) == 1:
-            work(walkers[0], mine)
-        else:
-            with serial_threads(len(walkers)) as pool:
+        with serial_threads(len(walkers)) as pool:  # one alone too: the sums of one thread are the same everywhere
+            try:
                 list(pool.map(work, walkers, [mine] * len(walkers)))
+            except BaseException:  # nobody begins another point
+                with lock:
+                    list(mine)
+                raise
         due = store.wait(places)
 
 
 @torch.inference_mode()
 def look(loss: Loss, params: Params) -> dict[str, Any]:
     """What a point's record says: mean and standard error over units, how many, and the means of parts of them."""
-    units = loss(params).double().cpu().numpy()  # (U,)
+    found = loss(params)
+    if not isinstance(found, Tensor) or found.ndim != 1 or not len(found):
+        came = f"shape {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
+        raise ValueError(f"the loss gave {came}, wanted the losses of its units, (U,): reduction='none', or reshape(1)")
+    units = found.double().cpu().numpy()  # (U,)
     with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is said below
         parts = [part.mean() for part in np.array_split(units, min(PARTS, len(units)))]
         error = units.std(ddof=1) / math.sqrt(len(units)) if len(units) > 1 else math.nan

@@ -16,6 +16,7 @@ from kogen import distributed
 from kogen.constants import Constant, remember
 from kogen.features import Features
 from kogen.folding import Fold, fold
+from kogen.heads import full
 from kogen.images import Images
 from kogen.method import Backbone, Views
 from kogen.probes import linear as probe
@@ -179,7 +180,7 @@ class Each(nn.Module):
             terms = self.module(views)
         else:
             terms = self.module.losses(views) if taught is None else self.module.losses(views, taught)
-        return torch.stack([value.float() for value in terms.values()]).sum(0).reshape(-1)
+        return torch.stack([full(value) for value in terms.values()]).sum(0).reshape(-1)
 
     def teach(self, views: Views) -> Any:
         """What the module's teacher says of a batch; None where it has none or hides it."""
@@ -213,7 +214,7 @@ class Probe(nn.Module):
             self.head.weight.copy_(torch.from_numpy(weight))
             self.head.bias.copy_(torch.from_numpy(bias))
         self.requires_grad_(True)
-        self.to(next(backbone.parameters()).device)
+        self.to(next(backbone.parameters()))
 
     def teach(self, views: Views) -> Tensor:
         """The labels, (B,). Raises ValueError where one is not known."""
@@ -223,7 +224,7 @@ class Probe(nn.Module):
 
     def losses(self, views: Views, taught: Tensor) -> dict[str, Tensor]:
         """The cross-entropy of each image, (B,)."""
-        logits = self.head(self.backbone(views.crops[0])).float()  # (B, K)
+        logits = full(self.head(self.backbone(views.crops[0])))  # (B, K)
         return {"cross_entropy": F.cross_entropy(logits, taught, reduction="none")}
 
 

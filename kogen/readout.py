@@ -41,7 +41,7 @@ def first(block: Block, tokens: Tensor) -> Tensor:
 def class_token_only(module: nn.Module) -> None:
     """Put a ClassTokenOnly before every ViT in a module, in place, whose last block is of the plain kind."""
     for part in module.modules():
-        if not isinstance(part, VisionTransformer) or part.global_pool != "token" or part.attn_pool is not None:
+        if type(part) is not VisionTransformer or part.global_pool != "token" or part.attn_pool is not None:
             continue
         last = part.blocks[-1]
         if type(last) is Block and type(last.attn) is Attention and last.attn.gate is None:

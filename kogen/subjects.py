@@ -153,6 +153,8 @@ def subject(
         module, batches = pretrained(folder, plan, images, how)
     choices = {"batch_norm": batch_norm, "moves": tuple(moves)}
     facts = {"objective": objective, "data": images.digest, "seed": seed, "moves": list(moves)}
+    if objective == "probe":
+        facts["count"] = count  # which images are shown, and so which the probe was fitted to
     name = model or record["model"]
     return Subject(
         record["id"], name, plan.method, plan.seed, folder, plan, module.to(place()), batches, choices, facts

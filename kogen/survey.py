@@ -189,8 +189,9 @@ def brief(plane: Plane) -> dict[str, Any]:
 def read(one: Subject, out: Path, sharp: int, seed: int) -> None:
     """Read the curvature at a run's weights into the study, unless it is there."""
     loss = one.objective(sharp, PARTS)
-    if not atlas.has_readings(out, one.identity, loss.facts):
-        atlas.keep_readings(out, one.identity, loss.facts, readings(loss, seed=seed))
+    facts = {**one.facts, **loss.facts}
+    if not atlas.has_readings(out, one.identity, facts):
+        atlas.keep_readings(out, one.identity, facts, readings(loss, seed=seed))
 
 
 def described(one: Subject, loss: Objective, wanted: list[Plane], grid: dict[str, Any]) -> dict[str, Any]:

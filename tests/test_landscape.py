@@ -190,7 +190,7 @@ def test_directions_that_do_not_fit_are_refused(at, directions, words):
 
 
 def test_wishes_out_of_range_are_refused():
-    with pytest.raises(ValueError, match="steps=2, levels=1 came: give 3 steps or more"):
+    with pytest.raises(ValueError, match="steps=2, levels=1 came: give an odd number of steps, 3 or more"):
         surface(bowl, AT, CROSS, 2, levels=1)
     with pytest.raises(ValueError, match="several processes share points through a folder"):
         surface(bowl, AT, CROSS, share=(0, 2))
@@ -425,3 +425,15 @@ def test_the_error_is_honest_on_trained_networks(method, tmp_path):
     exact = Sheet(places, places, truth.reshape(51, 51))
     assert np.abs(found.sheet.on(places, places) - exact.values).max() <= 3 * found.error
     assert numbers(found.sheet)["basin"] == pytest.approx(numbers(exact)["basin"], abs=0.005)
+
+
+def test_a_function_is_not_shared_by_threads_and_a_scalar_is_no_loss_of_units():
+    at = {"w": torch.ones(3, 3)}
+    directions = [{"w": torch.eye(3)}]
+    with pytest.raises(ValueError, match="workers=2 came with a loss that cannot be copied"):
+        surface(lambda params: params["w"].sum(1), at, directions, 3, levels=1, workers=2)
+    with pytest.raises(ValueError, match=r"the loss gave shape \(\), wanted the losses of its units"):
+        surface(lambda params: params["w"].sum(), at, directions, 3, levels=1)
+    with pytest.raises(ValueError, match="steps=4, levels=1 came: give an odd number"):
+        surface(lambda params: params["w"].sum(1), at, directions, 4, levels=1)
+    assert len(surface(lambda params: params["w"].sum(1), at, directions, 3, levels=1)) == 3

@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from kogen import shelf
 from kogen.build import build
+from kogen.curvature import Hessian
 from kogen.engine import Batches
 from kogen.features import embed
 from kogen.images import Images
-from kogen.method import Method
+from kogen.method import Method, Views
 from kogen.objectives import Objective, frozen_batches, probe_on
 from kogen.probes.linear import linear
 from kogen.views import plain
@@ -245,3 +246,80 @@ def test_inside_a_group_of_processes_it_refuses(monkeypatch):
     monkeypatch.setattr("kogen.distributed.world", lambda: 2)
     with pytest.raises(ValueError, match="an objective stands alone: share points through the store"):
         Objective(module, batches)
+
+
+class Shaped(nn.Module):
+    """Any network as a method with a loss of each image."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def losses(self, views: Views) -> dict[str, torch.Tensor]:
+        return {"square": self.network(views.crops[0]).pow(2).mean(1)}
+
+
+class Around(nn.Module):
+    """Two ways: a moving layer and, around it, a frozen one that reads the sum of both; or one that is tied to it."""
+
+    def __init__(self, tied: bool) -> None:
+        super().__init__()
+        self.first, self.second, self.after = (nn.Linear(12, 12, bias=False) for _ in range(3))
+        if tied:
+            self.second.weight = self.first.weight
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        flat = images.mean(dim=(2, 3)).repeat(1, 4)
+        return self.after(self.first(flat) + self.second(flat)) + self.first(flat)
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_constants_leave_values_and_gradients_what_they_are(tied: bool):
+    module = Shaped(Around(tied)).double()
+    _, batches = made("supervised")
+    batches = [Views([c.double() for c in v.crops], v.labels, v.index, v.luck, v.progress) for v in batches]
+    loss = Objective(module, batches, moves=("network.first",))
+
+    def true(weight: torch.Tensor) -> torch.Tensor:
+        names = ("network.first.weight", "network.second.weight") if tied else ("network.first.weight",)
+        return torch.cat(
+            [torch.func.functional_call(Whole(module), {f"m.{n}": weight for n in names}, (v,)) for v in batches]
+        )
+
+    for weight in (module.network.first.weight.detach(), torch.full((12, 12), 0.1, dtype=torch.float64)):
+        with torch.inference_mode():
+            torch.testing.assert_close(loss({"network.first.weight": weight}), true(weight), rtol=1e-12, atol=0)
+        leaf = weight.clone().requires_grad_()
+        (ours,) = torch.autograd.grad(loss({"network.first.weight": leaf}).sum(), leaf)
+        (wanted,) = torch.autograd.grad(true(leaf).sum(), leaf)
+        torch.testing.assert_close(ours, wanted, rtol=1e-10, atol=1e-14)  # in float64 throughout
+
+
+class Whole(nn.Module):
+    """A module's losses through its forward."""
+
+    def __init__(self, m: nn.Module) -> None:
+        super().__init__()
+        self.m = m
+
+    def forward(self, views: Views) -> torch.Tensor:
+        return self.m.losses(views)["square"]  # type: ignore[operator]
+
+
+def test_an_answer_that_others_write_into_is_not_remembered():
+    backbone = shelf.load("backbones", "timm")("resnet10t", image_size=32)
+    module = Shaped(backbone)
+    _, batches = made("supervised")
+    loss = Objective(module, batches, moves=("network.inner.layer4.0.downsample",))
+    module.eval()
+    with torch.inference_mode():
+        wanted = torch.cat([module.losses(v)["square"] for v in batches])
+        for _ in range(3):
+            torch.testing.assert_close(loss(loss.at), wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_the_slope_of_a_backbone_under_a_fixed_probe():
+    _, _, probe, batches = probe_parts()
+    loss, whole = (Objective(probe, batches[:1], moves=moves) for moves in (("backbone",), ("",)))
+    part, every = (Hessian(one.closures(), one.at, over=list(loss.at)) for one in (loss, whole))
+    torch.testing.assert_close(part.gradient, every.gradient, rtol=1e-4, atol=1e-6)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from kogen.distributed import gather
-from kogen.heads import mlp
+from kogen.heads import full, mlp
 from kogen.method import Backbone, Method, Recipe, Terms, Views
 
 __all__ = ["BarlowTwins"]
@@ -45,7 +45,7 @@ class BarlowTwins(Method):
 def twins(first: Tensor, second: Tensor, redundancy: float) -> Terms:
     """Squared distance of the correlation's diagonal to 1, and lambda times the rest's to 0; (B, D) twice (eq. 1)."""
     with torch.autocast(first.device.type, enabled=False):
-        correlation = standard(first.float()).T @ standard(second.float()) / len(first)  # (D, D)
+        correlation = standard(full(first)).T @ standard(full(second)) / len(first)  # (D, D)
         diagonal = correlation.diagonal()
         rest = correlation.square().sum() - diagonal.square().sum()
         return {"invariance": (diagonal - 1).square().sum(), "redundancy": redundancy * rest}

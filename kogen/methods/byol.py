@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kogen.heads import mlp
+from kogen.heads import full, mlp
 from kogen.method import Backbone, PerImage, Recipe, Terms, Views
 from kogen.optim import cosine
 from kogen.teacher import copy_of, follow
@@ -54,4 +54,4 @@ class BYOL(PerImage):
 
 def regress(online: Tensor, target: Tensor) -> Tensor:
     """Squared distance of unit vectors, 2 - 2 cos; (B, D) twice to (B,)."""
-    return 2 - 2 * F.cosine_similarity(online.float(), target.float(), dim=1)
+    return 2 - 2 * F.cosine_similarity(full(online), full(target), dim=1)

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kogen.distributed import total, world
-from kogen.heads import mlp
+from kogen.heads import full, mlp
 from kogen.luck import Luck
 from kogen.method import Backbone, Method, Recipe, Terms, Views
 
@@ -55,7 +55,7 @@ class LeJEPA(Method):
 def predict_and_spread(embedded: list[Tensor], sketch: Tensor, knots: int, reach: float) -> tuple[Tensor, Tensor]:
     """The two terms before their weights, means over views: (B, D) each and directions (D, S) to two scalars."""
     with torch.autocast(sketch.device.type, enabled=False):
-        embedded = [each.float() for each in embedded]
+        embedded = [full(each) for each in embedded]
         centre = torch.stack(embedded[:2]).mean(0)  # of the two whole views, (B, D)
         apart = torch.stack([F.mse_loss(each, centre) for each in embedded]).mean()
         odd = torch.stack([away_from_normal(each @ sketch, knots, reach) for each in embedded]).mean()

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from kogen.distributed import gather
-from kogen.heads import info_nce, mlp
+from kogen.heads import full, info_nce, mlp
 from kogen.memory import Notes, Queue
 from kogen.method import Backbone, PerImage, Recipe, Terms, Views
 from kogen.teacher import copy_of, follow
@@ -57,7 +57,7 @@ class MoCoV2(PerImage):
         for place, (name, (asks, answers)) in enumerate(orders.items()):
             query = self.projector(self.backbone(views.crops[asks]))  # (B, D)
             with torch.no_grad():
-                key = F.normalize(self.target(views.crops[answers]).float(), dim=1)  # (B, D)
+                key = F.normalize(full(self.target(views.crops[answers])), dim=1)  # (B, D)
             if self.training:
                 self.notes.put(views.luck, gather(key), place)
             terms[name] = info_nce(query, key, self.queue.rows, self.temperature) / len(orders)

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kogen.distributed import gather, rank
-from kogen.heads import mlp
+from kogen.heads import full, mlp
 from kogen.method import Backbone, Method, Recipe, Terms, Views
 from kogen.optim import cosine
 from kogen.teacher import copy_of, follow
@@ -64,6 +64,6 @@ class MoCoV3(Method):
 def contrast(query: Tensor, key: Tensor, temperature: float) -> Tensor:
     """2 T times the mean cross-entropy of the own key among those of all; (B, D) twice to a scalar (algorithm 1)."""
     with torch.autocast(query.device.type, enabled=False):
-        query, keys = F.normalize(query.float(), dim=1), gather(F.normalize(key.detach().float(), dim=1))
+        query, keys = F.normalize(full(query), dim=1), gather(F.normalize(full(key.detach()), dim=1))
         own = torch.arange(len(query), device=query.device) + rank() * len(query)  # (B,)
         return 2 * temperature * F.cross_entropy(query @ keys.T / temperature, own)

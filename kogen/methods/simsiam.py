@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor
 
-from kogen.heads import mlp
+from kogen.heads import full, mlp
 from kogen.method import Backbone, PerImage, Recipe, Terms, Views
 
 __all__ = ["SimSiam"]
@@ -48,4 +48,4 @@ class SimSiam(PerImage):
 
 def away(predicted: Tensor, wanted: Tensor) -> Tensor:
     """Negative cosine, no gradient to what is wanted; (B, D) twice to (B,) (eq. 1 and 3)."""
-    return -F.cosine_similarity(predicted.float(), wanted.detach().float(), dim=1)
+    return -F.cosine_similarity(full(predicted), full(wanted.detach()), dim=1)

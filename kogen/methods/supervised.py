@@ -5,6 +5,7 @@ import math
 import torch.nn.functional as F
 from torch import nn
 
+from kogen.heads import full
 from kogen.method import Backbone, PerImage, Recipe, Terms, Views
 
 __all__ = ["Supervised"]
@@ -34,6 +35,6 @@ class Supervised(PerImage):
         self.floor = math.log(classes)  # the loss of answers that say nothing of the image
 
     def losses(self, views: Views) -> Terms:
-        logits = self.classifier(self.backbone(views.crops[0])).float()  # (B, K)
+        logits = full(self.classifier(self.backbone(views.crops[0])))  # (B, K)
         each = F.cross_entropy(logits, views.labels, reduction="none", label_smoothing=self.smoothing)  # (B,)
         return {"cross_entropy": each}

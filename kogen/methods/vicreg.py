@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kogen.distributed import gather
-from kogen.heads import mlp
+from kogen.heads import full, mlp
 from kogen.method import Backbone, Method, Recipe, Terms, Views
 
 __all__ = ["VICReg"]
@@ -48,7 +48,7 @@ class VICReg(Method):
 def vicreg(first: Tensor, second: Tensor) -> Terms:
     """The three terms before their weights; (B, D) twice to scalars. Variance is averaged over views (eq. 1 to 5)."""
     with torch.autocast(first.device.type, enabled=False):
-        first, second = first.float(), second.float()
+        first, second = full(first), full(second)
         return {
             "invariance": F.mse_loss(first, second),
             "variance": (dull(first) + dull(second)) / 2,
