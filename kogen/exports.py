@@ -1,6 +1,7 @@
 """Exports: one plane of a surface table as Li et al.'s h5 keys, as vtp for ParaView, or as npz."""
 
 from collections.abc import Callable
+from importlib import import_module
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,7 @@ def as_npz(sheet: Sheet) -> bytes:
 def as_h5(sheet: Sheet) -> bytes:
     """The keys that Li et al.'s plots read. ValueError where h5py is not installed."""
     try:
-        import h5py
+        h5py: Any = import_module("h5py")
     except ImportError as error:
         raise ValueError("h5 files need h5py, which is not installed: pip install h5py, or export .npz") from error
     file = BytesIO()
