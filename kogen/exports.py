@@ -10,9 +10,10 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 import pandas as pd
 
-from kogen.planes import Sheet, corrected, fit
+from kogen.planes import Sheet
 from kogen.shelf import hint
 from kogen.tables import atomically, read_table
+from kogen.tiers import sheet_of
 
 
 def export_surface(
@@ -42,14 +43,6 @@ def export_surface(
     content = WRITERS[kind](sheet)
     atomically(out, lambda place: place.write_bytes(content))
     return out
-
-
-def sheet_of(points: pd.DataFrame) -> Sheet:
-    """The spline of one plane; where it was drawn for few images and for all, corrected for all."""
-    images = points["images"].to_numpy()  # (N,)
-    few, many = images.min(), images.max()
-    small = pd.DataFrame(points[images == few])
-    return fit(small).sheet if few == many else corrected(small, pd.DataFrame(points[images == many]))
 
 
 def as_npz(sheet: Sheet) -> bytes:

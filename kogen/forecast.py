@@ -15,7 +15,8 @@ POINT = 12  # that a point of a map takes, the graph it begins with among them (
 
 
 def forecast(
-    losses: list[Objective],
+    loss: Objective,
+    few: int,
     sharp: Objective | None,
     grid: dict[str, Any],
     *,
@@ -27,17 +28,18 @@ def forecast(
 ) -> str:
     """In words, how long `planes` planes and the curvature of `runs` runs take; `sharp` is None where there is none.
 
-    A run's curvature is its `readings`, if wanted, and a map of `side` x `side` points.
+    `few` images take the finest grid; what all of them will take is taken to be every other place of the coarsest. A
+    run's curvature is its `readings`, if wanted, and a map of `side` x `side` points.
     """
     steps, levels, workers = grid["steps"], grid["levels"], grid["workers"]
     finest = (2 ** (levels - 1) * (steps - 1) + 1) ** 2  # from the third level on at most
-    work = list(zip(losses, (finest, steps**2), strict=False))
-    passes = sum(loss.facts["images"] * points for loss, points in work)
-    seconds = sum(timed(lambda loss=loss: look(loss, loss.at)) * points for loss, points in work) * planes / workers
+    part, images = loss.first(few), loss.facts["images"]
+    passes = part.facts["images"] * finest + images * (steps // 2 + 1) ** 2 * (few < images)
+    seconds = timed(lambda: look(part, part.at)) / part.facts["images"] * passes * planes / workers
     if sharp is not None:
         product = product_seconds(sharp)
         seconds += runs * product * (READ * readings + POINT * side**2 / workers)
-    told = [f"{planes} planes of {passes:,} image passes each"]
+    told = [f"{planes} planes of about {passes:,} image passes each"]
     told += [f"the curvature of {runs} runs"] * (sharp is not None)
     return f"Estimate: {seconds / processes / 60:.1f} min for {' and '.join(told)}; points that are there are kept"
 

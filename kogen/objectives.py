@@ -144,6 +144,13 @@ class Objective:
         losses = functional_call(self.each, ready, (self.batches[number], self.taught[number]))
         return losses.mean().reshape(1) if self.coupled else losses
 
+    def first(self, images: int) -> "Objective":
+        """The same on the first so many images, in whole batches, at least one; all but the batches is shared."""
+        few = copy.copy(self)
+        kept = slice(max(images // len(self.batches[0].labels), 1))
+        few.batches, few.taught, few.units = self.batches[kept], self.taught[kept], self.units[kept]
+        return few
+
     def closures(self) -> list[tuple[float, Callable[[Params], Tensor]]]:
         """For each batch its number of images and its mean loss, a scalar with gradient: what curvature takes."""
 

@@ -124,21 +124,6 @@ def pace(surplus: list[np.ndarray]) -> float:
     return float(np.clip(sizes[-1] / sizes[-2], LEAST, 1)) if len(sizes) > 1 and sizes[-2] > 0 else 1.0
 
 
-def corrected(few: pd.DataFrame, many: pd.DataFrame) -> Sheet:
-    """The surface of many images from a fine one of few of them and a coarse one of all: a control variate.
-
-    What the other images add to the loss is smoother than the loss, so that a coarse grid tells it. Both have the
-    columns of `fit`; ValueError where a point of `many` is none of `few`.
-    """
-    fine = fit(few).sheet
-    both = many.merge(few[["alpha", "beta", "loss"]], on=["alpha", "beta"], suffixes=("", "_few"))
-    if len(both) < len(many):
-        missing = f"{len(many) - len(both)} of {len(many)} points"
-        raise ValueError(f"{missing} drawn for all images are not drawn for the few: give both the same coarse grid")
-    added = fit(both.assign(loss=both["loss"] - both["loss_few"])).sheet
-    return Sheet(fine.alpha, fine.beta, fine.values + added.on(fine.alpha, fine.beta))
-
-
 def known(values: np.ndarray) -> bool:
     """Whether any of the values is a number."""
     return bool(np.isfinite(values).any())

@@ -21,12 +21,14 @@ from kogen.forecast import forecast
 from kogen.images import Images
 from kogen.landscape import surface
 from kogen.objectives import BATCH_NORM, Objective
-from kogen.planes import SQUARE, Span
+from kogen.planes import SQUARE
 from kogen.readings import PARTS, readings
 from kogen.storage import usable_cores
 from kogen.subjects import OBJECTIVES, Subject, look_at, place, states, subject, trained
+from kogen.tiers import tiers
 
 DIRECTIONS = ("between", "random", "sharpest", "trajectory")
+FEW = 64  # images of the finest grid of a plane
 SHARP = 256  # images at most that the curvature is read on: a product with a Hessian costs five to nine losses
 
 
@@ -56,12 +58,12 @@ def survey(
     """Draw and measure the landscape of finished runs on `images`; returns what OUT/landscape.json holds.
 
     Every run is looked at on the same frozen images, views and masks, random planes have the same draws. `planes`: how
-    many; `count` images on the coarse grid of `steps` x `steps`, of them `few` (an eighth, at least 8 batches) on finer
-    `levels`, which the coarse ones correct. `sharp`: images the curvature is read on, 0 leaves it out. `map_steps`:
-    points a side at which both ends of the Hessian's spectrum are mapped over each run's first plane, on as many images
-    (SHARP of them without readings); 0 for no map. `models`: what each run competes under, runs of one model being its
-    seeds. `directions`: random | sharpest (one plane, along eigenvectors) | trajectory (checkpoints beside the last
-    one) | between (the way from the first run to the others).
+    many; of `count` images `few` (FEW, or 8 batches of a loss that couples them) take a grid of `steps` x `steps` and
+    finer `levels`, and more of them, up to all, correct it on coarser grids (`tiers`). `sharp`: images the curvature is
+    read on, 0 leaves it out. `map_steps`: points a side at which both ends of the Hessian's spectrum are mapped over
+    each run's first plane, on as many images (SHARP of them without readings); 0 for no map. `models`: what each run
+    competes under, runs of one model being its seeds. `directions`: random | sharpest (one plane, along eigenvectors) |
+    trajectory (checkpoints beside the last one) | between (the way from the first run to the others).
 
     Every point is on disk in OUT/landscape as soon as it is known and never computed again; started with torchrun,
     the processes share the points, `workers` threads each (one a core). Raises ValueError for what does not fit.
@@ -74,7 +76,6 @@ def survey(
     how |= {"batch_norm": batch_norm, "moves": moves}
     workers = workers or (usable_cores() if place().type == "cpu" else 1)
     grid = {"steps": steps, "levels": levels, "workers": workers}
-    few = min(count, few or max(count // 8, 8 * batch))  # eight units at least, for error bars over them
     share, started = share_of(dict(os.environ)), time.perf_counter()
     others: list[Subject] = []
     if directions == "between":
@@ -82,16 +83,17 @@ def survey(
         runs, sharp = runs[:1], 0
     for number, run in enumerate(runs):
         one = subject(run, images, model=names[number], **how)  # one at a time: all need not fit into memory
-        losses = [one.objective(few)] + ([one.objective(count)] if few < count else [])
-        wanted = planes_of(one, losses[0], others, directions, planes, {"seed": seed, "normalise": normalise})
+        loss = one.objective(count)
+        enough = few or (FEW if loss.facts["unit"] == "image" else 8 * batch)  # for error bars over units
+        wanted = planes_of(one, loss, others, directions, planes, {"seed": seed, "normalise": normalise})
         if number == 0 and share[0] == 0:
             curved = one.objective(sharp or SHARP) if sharp or map_steps else None
             asked = {"planes": len(wanted) * len(runs), "runs": len(runs), "readings": sharp > 0, "side": map_steps}
-            tell(forecast(losses, curved, grid, processes=share[1], **asked))
+            tell(forecast(loss, enough, curved, grid, processes=share[1], **asked))
         if sharp and number % share[1] == share[0]:
             read(one, out, sharp, seed)
         for order, plane in enumerate(wanted):
-            rows = points(one, losses, plane, order, out, grid, share)
+            rows = points(one, loss, enough, plane, order, out, grid, share)
             if share[0] == 0:
                 atlas.keep(out, one.identity | {"direction": directions, "plane": order}, rows)
                 minutes = (time.perf_counter() - started) / 60
@@ -108,7 +110,7 @@ def survey(
             atlas.note(
                 out,
                 one.identity,
-                described(one, losses[-1], wanted, grid | {"few": few, "seed": seed, "map": map_steps}),
+                described(one, loss, wanted, grid | {"few": enough, "seed": seed, "map": map_steps}),
             )
     return atlas.finish(out) if share[0] == 0 else {}
 
@@ -146,34 +148,40 @@ def planes_of(
 
 def points(
     one: Subject,
-    losses: list[Objective],
+    loss: Objective,
+    few: int,
     plane: Plane,
     order: int,
     out: Path,
     grid: dict[str, Any],
     share: tuple[int, int],
 ) -> pd.DataFrame:
-    """All points of a plane: of few images on the whole grid, then of all images on the coarse one."""
-    span: Span = plane.facts.get("span") or SQUARE
-    tables = []
-    for number, loss in enumerate(losses):
-        images = loss.facts["images"]
-        kind = plane.facts["kind"]
-        folder = out / "landscape" / one.facts["objective"] / one.run / f"{kind}-{order}-{images}"
-        facts = {"run": one.run, **one.facts, **loss.facts, "plane": brief(plane)}
-        grids = {**grid, "levels": 1 if number else grid["levels"]}
-        found = surface(loss, loss.at, plane.directions, span=span, folder=folder, facts=facts, share=share, **grids)
-        tables.append(found.assign(images=images))
+    """All points of a plane: of `few` images on the whole grid, then of more on as coarse ones as will do."""
+
+    def drawn(images: int, **grids: int) -> pd.DataFrame:
+        part = loss.first(images)
+        how = where(one, part, plane, out, str(order))
+        found = surface(part, part.at, plane.directions, share=share, **how, **grid | grids)
+        return found.assign(images=part.facts["images"])
+
+    tables = [drawn(few)]
+    for images, stride in tiers(tables[0], loss.facts["images"]):
+        tables.append(drawn(images, steps=(grid["steps"] - 1) // stride + 1, levels=1))
     common = math.gcd(*(math.gcd(len(table["parts"][0]), int(table["units"][0])) for table in tables))
     return pd.concat(tables, ignore_index=True).assign(parts=lambda rows: rows["parts"].map(partial(merged, common)))
 
 
 def mapped(one: Subject, loss: Objective, plane: Plane, out: Path, **how: Any) -> pd.DataFrame:
     """The ends of the spectrum over a plane; `how` is that of `eigenmap`."""
-    name = f"{plane.facts['kind']}-0-{loss.facts['images']}-map{how['steps']}"
+    return eigenmap(loss, plane.directions, **where(one, loss, plane, out, "0", f"-map{how['steps']}"), **how)
+
+
+def where(one: Subject, loss: Objective, plane: Plane, out: Path, order: str, what: str = "") -> dict[str, Any]:
+    """Where on a plane a run is looked at, where on disk that is written down, and the facts it belongs to."""
+    name = f"{plane.facts['kind']}-{order}-{loss.facts['images']}{what}"
     folder = out / "landscape" / one.facts["objective"] / one.run / name
     facts = {"run": one.run, **one.facts, **loss.facts, "plane": brief(plane)}
-    return eigenmap(loss, plane.directions, folder=folder, facts=facts, span=plane.facts.get("span") or SQUARE, **how)
+    return {"folder": folder, "facts": facts, "span": plane.facts.get("span") or SQUARE}
 
 
 def merged(count: int, parts: Sequence[float]) -> list[float]:

@@ -19,7 +19,7 @@ FLOORS = [
     "ondemand method points",
     "store images optim results",
     "assemble features monitor checkpoint study build sheet planes shapes journal constants",
-    "backbones datasets methods probes directions statistics curvature sharpness landscape",
+    "tiers backbones datasets methods probes directions statistics curvature sharpness landscape",
     "engine evaluation summary objectives atlas exports readings eigenmap forecast",
     "progress sets lottery",
     "plans cost run subjects survey",

@@ -25,7 +25,7 @@ from kogen.engine import Batches, pretrain
 from kogen.journal import Journal
 from kogen.landscape import Params, surface
 from kogen.objectives import Objective, frozen_batches
-from kogen.planes import Sheet, axis, corrected, fit
+from kogen.planes import Sheet, axis, fit
 from kogen.shapes import numbers
 from kogen.tables import SCHEMAS, read_table, write_table
 
@@ -351,17 +351,6 @@ def test_it_refines_where_the_surface_is_rough():
     assert off[1] < 0.3 * off[0]
     assert off[1] <= 3 * found.error
     assert len(table(lambda x, y: x * y, levels=3)) == 289  # nothing to refine
-
-
-def test_few_images_are_corrected_by_a_coarse_grid_of_all():
-    few, many = (lambda x, y: float(np.sin(4 * x) + y * y)), (lambda x, y: float(np.sin(4 * x) + y * y + 0.3 * x + 0.1))
-    places = axis(51, (-1, 1))
-    truth = np.array([[many(x, y) for y in places] for x in places])
-    fine = table(few, levels=2)
-    found = corrected(fine, table(many, levels=1)).on(places, places)
-    assert np.abs(found - truth).max() < np.abs(fit(fine).sheet.on(places, places) - truth).max() / 50
-    with pytest.raises(ValueError, match="8 of 9 points drawn for all images are not drawn for the few"):
-        corrected(fine, table(many, (3, 3), span=((0.0, 2.1), (0.0, 2.2))))
 
 
 def test_an_unfinished_grid_is_refused():

@@ -148,7 +148,8 @@ def test_the_forecast_counts_what_the_curvature_takes(
     assert forecast.READ / 4 < count < forecast.READ
     said = [
         forecast.forecast(
-            [loss],
+            loss,
+            16,
             loss,
             {"steps": 3, "levels": 1, "workers": 1},
             planes=1,

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
-from kogen.exports import sheet_of
 from kogen.planes import Sheet, fit
 from kogen.report.canvas import Figure, axis, ink, layout, trace
 from kogen.report.words import say
 from kogen.statistics._near_convex import downward
+from kogen.tiers import sheet_of
 
 FINE = 33  # places along an axis that a surface is shown on
 STEPS = 41  # places along a profile

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
-from kogen.planes import Fit, Sheet, corrected, extent, fit
+from kogen.planes import Fit, extent, fit
 from kogen.shapes import numbers
+from kogen.tiers import sheet_of
 
 NEEDED = ("run", "model", "objective", "direction", "plane", "alpha", "beta", "level")
 NEEDED += ("loss", "images", "units", "parts")
@@ -73,7 +74,7 @@ def shape(points: pd.DataFrame, settings: dict[str, float]) -> dict[str, np.ndar
         sizes = sizes_of(points, count)  # (N, G)
         rest = (parts * sizes).sum(axis=1, keepdims=True) - parts * sizes
         losses += list((rest / (sizes.sum(axis=1, keepdims=True) - sizes)).T)
-    made = [numbers(sheet(points.assign(loss=loss)), **settings) for loss in losses]  # type: ignore[arg-type]
+    made = [numbers(sheet_of(points.assign(loss=loss)), **settings) for loss in losses]  # type: ignore[arg-type]
     found = {metric: np.array([one[metric] for one in made]) for metric in METRICS if metric != "error"}
     return found | {"error": np.full(len(made), relative(whole))}
 
@@ -82,13 +83,6 @@ def sizes_of(points: pd.DataFrame, count: int) -> np.ndarray:
     """How many units each part of each point has, (N, G): as even as can be, the first ones the larger."""
     units = points["units"].to_numpy()[:, None]
     return units // count + (np.arange(count) < units % count)
-
-
-def sheet(points: pd.DataFrame) -> Sheet:
-    """The spline of one plane; where it was drawn for few images and for all, corrected for all."""
-    least, most = int(np.min(points["images"])), int(np.max(points["images"]))
-    few = where(points, "images", least)
-    return fit(few).sheet if least == most else corrected(few, where(points, "images", most))
 
 
 def relative(whole: Fit) -> float:

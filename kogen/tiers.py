@@ -1,0 +1,118 @@
+"""Tiers: a few images on a fine grid, more on coarser ones: a surface of all images for a hundredth of their passes."""
+
+from collections.abc import Iterator
+from itertools import combinations, pairwise
+
+import numpy as np
+import pandas as pd
+
+from kogen.planes import Sheet, extent, fit, placed
+
+Tier = tuple[int, int]
+"""Images, and the stride at which they take the places of the coarsest grid of the few: 1 all, 2 every other."""
+
+SHARE = 0.5**0.5  # of the error that drawing the images leaves, which coarse grids may add: half as much variance
+RANGE = (
+    0.0025  # of the range of the loss, which they may always add: a root mean square; the largest is some four times it
+)
+
+
+def sheet_of(points: pd.DataFrame) -> Sheet:
+    """The surface of all images of one plane: a control variate, or the spline alone where there is one tier.
+
+    `points` have the columns of `fit` and images. The spline of the fewest is corrected by what more images add to the
+    loss, which is smoother than the loss, so that a coarser grid tells it. ValueError where more images have a point
+    that fewer have not.
+    """
+    tiers = [part for _, part in points.groupby("images", sort=True)]
+    found = fit(tiers[0]).sheet
+    for fewer, more in pairwise(tiers):
+        added = fit(difference(fewer, more)).sheet
+        found = Sheet(found.alpha, found.beta, found.values + added.on(found.alpha, found.beta))
+    return found
+
+
+def difference(fewer: pd.DataFrame, more: pd.DataFrame) -> pd.DataFrame:
+    """What more images add to the loss of fewer, at the points of the former."""
+    both = more.merge(fewer[["alpha", "beta", "loss"]], on=["alpha", "beta"], suffixes=("", "_fewer"))
+    if len(both) < len(more):
+        missing = f"{len(more) - len(both)} of {len(more)} points"
+        raise ValueError(f"{missing} drawn for more images are not drawn for fewer: give both the same coarse grid")
+    return both.assign(loss=both["loss"] - both["loss_fewer"])
+
+
+def tiers(few: pd.DataFrame, count: int) -> list[Tier]:
+    """The cheapest grids that correct the points of a plane, drawn for a few images, for all `count` images.
+
+    `few`: what `surface` gives, and images. Parts of the few differ from one another as more images differ from them,
+    so that what a coarse grid misses of those differences tells, before a point of more images is computed, what it
+    will miss of the correction. That may be SHARE of the standard error which a draw of `count` images leaves in the
+    rise of the loss above the centre, or RANGE (root mean squares over the plane), divided over tiers as levels are in
+    a multilevel Monte Carlo method (Giles 2008, section 3). Where no grid is fine enough or the parts tell nothing,
+    all images take the whole coarsest grid of the few.
+    """
+    images = int(few["images"].iloc[0])
+    if count <= images:
+        return []
+    alpha, beta = (np.unique(few[name][few["level"] == 0]) for name in ("alpha", "beta"))
+    strides = strides_of(len(alpha), len(beta))
+    missed, drawn = spreads(few, strides)
+    allowed = max(SHARE * drawn / count**0.5, RANGE * extent(fit(few).sheet))
+
+    def passes(chain: list[Tier]) -> int:
+        return sum(size * len(alpha[::stride]) * len(beta[::stride]) for size, stride in chain)
+
+    def error(chain: list[Tier]) -> float:
+        sizes = [images, *(size for size, _ in chain)]
+        parts = [1 / less - 1 / more for less, more in pairwise(sizes)]
+        return sum(missed[stride] ** 2 * part for (_, stride), part in zip(chain, parts, strict=True)) ** 0.5
+
+    enough = [chain for chain in chains(images, count, strides) if error(chain) <= allowed]
+    return min(enough, key=passes, default=[(count, 1)])
+
+
+def strides_of(*places: int) -> list[int]:
+    """1, 2, 4 ... as long as each axis of so many places keeps an odd number of 3 or more, or is one place."""
+    strides = [1]
+    while all(one == 1 or (one - 1) % (4 * strides[-1]) == 0 for one in places):
+        strides.append(2 * strides[-1])
+    return strides
+
+
+def chains(images: int, count: int, strides: list[int]) -> Iterator[list[Tier]]:
+    """All ways from `images` to `count`: sizes that double, each on a coarser grid than the one before."""
+    between = [images << power for power in range(1, count.bit_length()) if images << power < count]
+    for number in range(1, len(strides) + 1):
+        for chosen in combinations(strides, number):
+            for sizes in combinations(between, number - 1):
+                yield list(zip((*sizes, count), chosen, strict=True))
+
+
+def spreads(few: pd.DataFrame, strides: list[int]) -> tuple[dict[int, float], float]:
+    """What the grid of each stride misses of the loss of one image, and the rise of that loss above the centre.
+
+    Both as standard deviations over images, root mean square over the plane, from the parts of the few; nan where there
+    is one part only. Grids are judged on level 1, the finest that is whole, or on level 0 where it is the finest.
+    """
+    whole = few[few["level"] <= 1]
+    alpha, beta = (np.unique(whole[name]) for name in ("alpha", "beta"))
+    place = {name: whole[name].to_numpy(np.float64) for name in ("alpha", "beta")}
+    parts = np.stack([np.asarray(row, np.float64) for row in whole["parts"]]).T  # (G, N)
+    every = np.ones(len(whole), bool)
+    losses = np.stack([placed(place | {"loss": part}, every, alpha, beta)[0] for part in parts])  # (G, A, B)
+    apart = losses - losses.mean(axis=0)
+    unit = (int(few["images"].iloc[0]) / (len(parts) - 1)) ** 0.5 if len(parts) > 1 else np.nan
+    step = 2 if whole["level"].max() == 1 else 1
+    missed = {}
+    for stride in strides:
+        along, across = slice(None, None, stride * step), slice(None, None, stride * step if len(beta) > 1 else 1)
+        guess = [Sheet(alpha[along], beta[across], one[along, across]).on(alpha, beta) for one in apart]
+        missed[stride] = unit * root_mean_square(apart - np.stack(guess))
+    centre = apart[:, len(alpha) // 2, len(beta) // 2]
+    return missed, unit * root_mean_square(apart - centre[:, None, None])
+
+
+def root_mean_square(values: np.ndarray) -> float:
+    """Of what is known; nan where nothing is."""
+    known = values[np.isfinite(values)]
+    return float(np.sqrt((known**2).mean())) if known.size else np.nan
