@@ -42,8 +42,8 @@ def keep_readings(out: Path, identity: dict[str, Any], facts: dict[str, Any], ro
 
 
 def note(out: Path, identity: dict[str, Any], facts: dict[str, Any]) -> None:
-    """Write down how a run was looked at."""
-    write_json(place(out, "facts", identity), {**identity, **facts})
+    """Write down how a run was looked at in one kind of direction."""
+    write_json(place(out, f"{identity['direction']}.facts", identity), {**identity, **facts})
 
 
 def place(out: Path, kind: str, identity: dict[str, Any]) -> Path:

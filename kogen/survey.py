@@ -107,11 +107,9 @@ def survey(
         if share[0] == 0:
             if sharp:
                 read(one, out, sharp, seed)  # where another process was to and has not
-            atlas.note(
-                out,
-                one.identity,
-                described(one, loss, wanted, grid | {"few": enough, "seed": seed, "map": map_steps}),
-            )
+            facts = described(one, loss, wanted, grid | {"few": enough, "seed": seed, "map": map_steps})
+            through = [f"{other.model} {other.seed}" for other in (one, *others)] if others else []
+            atlas.note(out, one.identity | {"direction": directions}, facts | {"through": through})
     return atlas.finish(out) if share[0] == 0 else {}
 
 

@@ -44,7 +44,9 @@ def make_landscape(
             read.append({"metric": "trace", "values": [float("nan")] * 4, "error": 0.1, "images": 64})
             atlas.keep_readings(folder, identity, {"images": 64}, read)
             facts = {"seed": 0, "run_seed": seed, "images": 64, "batch": 16, "unit": "image", "batch_norm": "frozen"}
-            atlas.note(folder, identity, facts | {"excluded_share": 0.02, "grid": {"few": 64}})
+            atlas.note(
+                folder, identity | {"direction": "random"}, facts | {"excluded_share": 0.02, "grid": {"few": 64}}
+            )
     if scores:
         rows = [{"model": model, "dataset": "night", "value": 90 - steep} for model, steep in models.items()]
         pd.DataFrame(rows).to_parquet(folder / "accuracy.parquet")
