@@ -25,7 +25,7 @@ from kogen.run import load_run, record_of, train_run
 from kogen.sets import Sets, is_named, open_sets, opened_test, quality, store_for, with_corruptions
 from kogen.sheet import write_sheet
 from kogen.study import Plan, Study, check_settings, checked, read_study, to_toml, toml
-from kogen.subjects import look_at, runs_of
+from kogen.subjects import kept, look_at, runs_of
 from kogen.survey import survey
 from kogen.tables import atomically, write_json
 from kogen.views import view_set
@@ -200,19 +200,19 @@ def landscape(
 ) -> dict[str, Any]:
     """Draw and measure the loss of finished runs around their weights, on `images` of `data`; see OUT/landscape.html.
 
-    A study's folder among `runs` stands for its finished runs. `asked` are what `kogen.survey.survey` takes: planes,
-    objective, directions, steps, levels, seed, workers ... Returns what OUT/landscape.json holds; stored points are
-    never computed again. Raises ValueError for what does not fit.
+    A study's folder among `runs` stands for its finished runs, RUN@STEP for a run at a checkpoint that it kept. `asked`
+    are what `kogen.survey.survey` takes: planes, objective, directions, steps, levels, seed, workers ... Returns what
+    OUT/landscape.json holds; stored points are never computed again. Raises ValueError for what does not fit.
     """
     given = [Path(runs)] if isinstance(runs, (str, Path)) else [Path(run) for run in runs]
     speak(lang)
     outside(Path(out), str(data))
     listed = runs_of(given, asked.get("objective", "pretrain"), say.print)
-    if not listed:
-        raise ValueError("no runs: give the folder of one finished run or more, or of a study")
+    names = names_of([kept(run)[0] for run in listed])
+    names = [f"{name}@{step}" if (step := kept(run)[1]) else name for run, name in zip(listed, names, strict=True)]
     size = max(look_at(run)[1].image_size for run in listed)
     opened = open_images(data, labels=labels, store=store_for(size), max_bad=max_bad)
-    found = survey(listed, opened, out=Path(out), count=images, models=names_of(listed), tell=say.print, **asked)
+    found = survey(listed, opened, out=Path(out), count=images, models=names, tell=say.print, **asked)
     if distributed.rank() == 0 and found:
         landscape_page.write(Path(out), lang=lang)
     return found

@@ -142,7 +142,7 @@ def evaluate(
 
 @app.command()
 def landscape(
-    runs: Annotated[list[Path], typer.Argument(help="folders of finished runs, or of studies")],
+    runs: Annotated[list[Path], typer.Argument(help="folders of finished runs, of studies, or RUN@STEP")],
     data: Annotated[str, typer.Option(help="images the loss is computed on (see pretrain)")],
     labels: Labels = None,
     planes: Annotated[int, typer.Option(help="random planes, the same for every run; 8 or more to compare")] = 8,

@@ -15,7 +15,7 @@ from kogen.build import build
 from kogen.engine import Batches, device
 from kogen.features import embed
 from kogen.images import Images
-from kogen.method import Views
+from kogen.method import Method, Views
 from kogen.objectives import Objective, cut, frozen_batches, probe_on
 from kogen.run import load_run
 from kogen.shelf import hint
@@ -65,21 +65,50 @@ def place() -> torch.device:
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if device() == "cuda" else torch.device("cpu")
 
 
-def look_at(folder: Path) -> tuple[dict[str, Any], Plan]:
-    """Record and plan of a run. ValueError where the folder holds none, or one that is not finished."""
+def kept(run: Path) -> tuple[Path, str]:
+    """The folder of a run and what is read from it: "" for the end of its training, STEP where RUN@STEP was given."""
+    folder, _, step = str(run).rpartition("@")
+    return (Path(folder), step) if folder and step.isdigit() and not run.exists() else (run, "")
+
+
+def look_at(run: Path) -> tuple[dict[str, Any], Plan]:
+    """Record and plan of a run, RUN@STEP under a name of its own.
+
+    ValueError where the folder holds no run, one that is not finished, or no checkpoint of that step.
+    """
+    folder, step = kept(run)
     if not (folder / "plan.json").exists():
         raise ValueError(f"{folder} holds no run (no plan.json): give folders that `kogen pretrain` or `pilot` wrote")
     if not (folder / "weights.safetensors").exists():
         raise ValueError(f"{folder} has no weights yet: its training is not finished; finish it first")
     record = read_json(folder / "plan.json")
-    return record, checked(Plan, {k: v for k, v in record.items() if k in Plan.model_fields}, f"{folder}/plan.json")
+    plan = checked(Plan, {k: v for k, v in record.items() if k in Plan.model_fields}, f"{folder}/plan.json")
+    if not step:
+        return record, plan
+    if not on_the_way(folder, step).exists():
+        there = [str(int(file.stem)) for file in steps_of(folder)]
+        raise ValueError(
+            f"{folder} keeps no checkpoint of step {step}; of these: {', '.join(there) or 'none'}; give one of them "
+            "behind the @, or train again with --keep"
+        )
+    return record | {"id": f"{record['id']}@{int(step)}", "model": f"{record['model']}@{int(step)}"}, plan
+
+
+def on_the_way(folder: Path, step: str) -> Path:
+    """The file of a checkpoint that a training kept."""
+    return folder / "checkpoint" / f"{int(step):09d}.safetensors"
+
+
+def steps_of(folder: Path) -> list[Path]:
+    """The checkpoints that a training kept, in order, without the last state."""
+    return sorted(file for file in (folder / "checkpoint").glob("*.safetensors") if file.stem.isdigit())
 
 
 def runs_of(given: Sequence[Path], objective: str, tell: Callable[[str], None]) -> list[Path]:
-    """The runs that were given, in place of a study's folder the finished ones in it; told is what is left out.
+    """The runs that were given (RUN or RUN@STEP), for a study the finished ones in it; told is what is left out.
 
     With the objective `pretrain` that is what has no loss of its own, such as the untrained network, among others that
-    have one. Raises ValueError where a folder holds no run, and where none is left.
+    have one. Raises ValueError where a folder holds no run, and where there is none.
     """
     found = []
     for folder in given:
@@ -90,7 +119,9 @@ def runs_of(given: Sequence[Path], objective: str, tell: Callable[[str], None]) 
             tell(f"left out: {len(inside) - len(finished)} runs of {folder} that are not finished")
     opened = {run: look_at(run) for run in found}
     lossless = [run for run, (_, plan) in opened.items() if objective == "pretrain" and not recipe_of(plan).trains]
-    if not found or len(lossless) == len(opened):
+    if not found:
+        raise ValueError("no runs came: give the folder of one finished run or more, or of a study")
+    if len(lossless) == len(opened):
         return found  # nothing to leave out: the first says what it lacks
     if lossless:
         names = ", ".join(sorted({opened[run][0]["model"] for run in lossless}))
@@ -98,8 +129,8 @@ def runs_of(given: Sequence[Path], objective: str, tell: Callable[[str], None]) 
     return [run for run in found if run not in lossless]
 
 
-def trained(folder: Path, plan: Plan) -> nn.Module:
-    """The whole method of a run as its training left it: heads, queues and teacher too.
+def trained(folder: Path, plan: Plan, step: str = "") -> Method:
+    """The whole method of a run as its training left it, or had it at a step: heads, queues and teacher too.
 
     ValueError for a method without a loss, a run without a checkpoint, and a checkpoint of another network.
     """
@@ -107,7 +138,7 @@ def trained(folder: Path, plan: Plan) -> nn.Module:
         raise ValueError(
             f"{folder}: the method {plan.method!r} has no loss of its own: leave the run out, or ask --objective probe"
         )
-    path = folder / "checkpoint" / "state.safetensors"
+    path = on_the_way(folder, step) if step else folder / "checkpoint" / "state.safetensors"
     if not path.exists():
         raise ValueError(
             f"{folder} has no checkpoint, and its heads are in no other file: train it again, or ask --objective probe"
@@ -125,7 +156,7 @@ def trained(folder: Path, plan: Plan) -> nn.Module:
 
 
 def subject(
-    folder: Path,
+    run: Path,
     images: Images,
     *,
     model: str = "",
@@ -138,19 +169,18 @@ def subject(
 ) -> Subject:
     """A run with its loss on `count` frozen images: the same images, views and masks for every run with this seed.
 
+    RUN@STEP is the run at a checkpoint that its training kept.
     `pretrain`: the loss it was trained with. `probe`: cross-entropy of a linear probe, fitted to up to FIT labelled
     images that are not shown; images are then whole and their classes those of the source.
     Raises ValueError as `look_at`, `trained`, `frozen_batches` and `probe_on` do, and for images that do not fit.
     """
     if objective not in OBJECTIVES:
         raise ValueError(f"unknown objective {objective!r}: {hint(objective, list(OBJECTIVES))}")
-    record, plan = look_at(folder)
+    (folder, step), (record, plan) = kept(run), look_at(run)
     images = images.with_channels(plan.channels)
     how: dict[str, Any] = {"count": count, "batch": batch, "seed": seed, "device": place()}
-    if objective == "probe":
-        module, batches = probed(folder, plan, images, how)
-    else:
-        module, batches = pretrained(folder, plan, images, how)
+    opened = probed if objective == "probe" else pretrained
+    module, batches = opened(folder, step, plan, images, how)
     choices = {"batch_norm": batch_norm, "moves": tuple(moves)}
     facts = {"objective": objective, "data": images.digest, "seed": seed, "moves": list(moves)}
     if objective == "probe":
@@ -161,9 +191,11 @@ def subject(
     )
 
 
-def pretrained(folder: Path, plan: Plan, images: Images, how: Mapping[str, Any]) -> tuple[nn.Module, list[Views]]:
+def pretrained(
+    folder: Path, step: str, plan: Plan, images: Images, how: Mapping[str, Any]
+) -> tuple[nn.Module, list[Views]]:
     """The trained method and the frozen batches that its training would see."""
-    method = trained(folder, plan)
+    method = trained(folder, plan, step)
     if recipe_of(plan).labels:
         images = images.with_classes(plan.classes).labelled()
     if hasattr(method, "bank") and images.digest != plan.data:
@@ -175,7 +207,9 @@ def pretrained(folder: Path, plan: Plan, images: Images, how: Mapping[str, Any])
     return method, frozen_batches(images, Batches(small, images, place()).views, **how)
 
 
-def probed(folder: Path, plan: Plan, images: Images, how: Mapping[str, Any]) -> tuple[nn.Module, list[Views]]:
+def probed(
+    folder: Path, step: str, plan: Plan, images: Images, how: Mapping[str, Any]
+) -> tuple[nn.Module, list[Views]]:
     """The backbone under a probe that was fitted to other images than the frozen ones, which are whole."""
     images = images.labelled()
     order = np.random.default_rng([how["seed"], 7]).permutation(len(images))
@@ -185,7 +219,7 @@ def probed(folder: Path, plan: Plan, images: Images, how: Mapping[str, Any]) -> 
             f"{len(images)} labelled images: {len(shown)} are shown, which leaves {len(rest)} to fit the probe to; "
             f"ask for --images {max(len(images) // 2, 1)} or fewer, or give more labelled images"
         )
-    backbone = load_run(folder)[2].to(place())
+    backbone = (trained(folder, plan, step).evaluated().eval() if step else load_run(folder)[2]).to(place())
     view = plain(plan.image_size, mean=plan.mean, std=plan.std)
     return probe_on(backbone, embed(backbone, rest, view), seed=how["seed"]), frozen_batches(shown, [view], **how)
 

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from kogen import atlas, shelf
-from kogen.checkpoint import load as load_state
 from kogen.checkpoint import state_of
 from kogen.directions._plane import Plane
 from kogen.directions.random import NORMALISE
@@ -24,7 +23,7 @@ from kogen.objectives import BATCH_NORM, Objective
 from kogen.planes import SQUARE
 from kogen.readings import PARTS, readings
 from kogen.storage import usable_cores
-from kogen.subjects import OBJECTIVES, Subject, look_at, place, states, subject, trained
+from kogen.subjects import OBJECTIVES, Subject, look_at, place, states, steps_of, subject, trained
 from kogen.tiers import tiers
 
 DIRECTIONS = ("between", "random", "sharpest", "trajectory")
@@ -129,8 +128,7 @@ def planes_of(
         return [make(one.objective(SHARP).closures(), loss.at, seed=chance["seed"])]
     if directions == "between":
         return [make(loss.at, states(others, loss.at), batch_norm=loss.batch_norm)]
-    files = sorted((one.folder / "checkpoint").glob("*.safetensors"))
-    files = [file for file in files if file.name != "state.safetensors"]
+    files = steps_of(one.folder)
     if len(files) < 2 or one.facts["objective"] != "pretrain":
         raise ValueError(
             f"{one.folder} keeps {len(files)} checkpoints beside the last one: a trajectory wants two or more (files "
@@ -138,9 +136,8 @@ def planes_of(
         )
     passed = []
     for file in files:
-        module = trained(one.folder, one.plan)
-        load_state(file, module)
-        passed.append({name: tensor.to(loss.at[name]) for name, tensor in state_of(module).items() if name in loss.at})
+        state = state_of(trained(one.folder, one.plan, file.stem))
+        passed.append({name: tensor.to(loss.at[name]) for name, tensor in state.items() if name in loss.at})
     return [make(loss.at, passed)]
 
 
@@ -156,16 +153,15 @@ def points(
 ) -> pd.DataFrame:
     """All points of a plane: of `few` images on the whole grid, then of more on as coarse ones as will do."""
 
-    def drawn(images: int, **grids: int) -> pd.DataFrame:
+    def drawn(images: int, **grids: Any) -> pd.DataFrame:
         part = loss.first(images)
-        how = where(one, part, plane, out, str(order))
-        found = surface(part, part.at, plane.directions, share=share, **how, **grid | grids)
-        return found.assign(images=part.facts["images"])
+        how = {**where(one, part, plane, out, str(order)), **grid, **grids}
+        return surface(part, part.at, plane.directions, share=share, **how).assign(images=part.facts["images"])
 
     tables = [drawn(few)]
     for images, stride in tiers(tables[0], loss.facts["images"]):
         tables.append(drawn(images, steps=(grid["steps"] - 1) // stride + 1, levels=1))
-    common = math.gcd(*(math.gcd(len(table["parts"][0]), int(table["units"][0])) for table in tables))
+    common = math.gcd(*(math.gcd(len(table["parts"].iloc[0]), int(table["units"].to_numpy()[0])) for table in tables))
     return pd.concat(tables, ignore_index=True).assign(parts=lambda rows: rows["parts"].map(partial(merged, common)))
 
 
@@ -212,8 +208,6 @@ def described(one: Subject, loss: Objective, wanted: list[Plane], grid: dict[str
 
 def check(runs: Sequence[Path], few: int | None, **asked: Any) -> None:
     """ValueError for wishes that cannot be met, before anything is opened."""
-    if not runs:
-        raise ValueError("no runs came: give the folder of one finished run or more")
     for name, known in CHOICES.items():
         if asked[name] not in known:
             raise ValueError(f"unknown {name} {asked[name]!r}: {shelf.hint(asked[name], list(known))}")

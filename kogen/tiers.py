@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import combinations, pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -94,7 +95,7 @@ def spreads(few: pd.DataFrame, strides: list[int]) -> tuple[dict[int, float], fl
     Both as standard deviations over images, root mean square over the plane, from the parts of the few; nan where there
     is one part only. Grids are judged on level 1, the finest that is whole, or on level 0 where it is the finest.
     """
-    whole = few[few["level"] <= 1]
+    whole: Any = few[few["level"] <= 1]
     alpha, beta = (np.unique(whole[name]) for name in ("alpha", "beta"))
     place = {name: whole[name].to_numpy(np.float64) for name in ("alpha", "beta")}
     parts = np.stack([np.asarray(row, np.float64) for row in whole["parts"]]).T  # (G, N)

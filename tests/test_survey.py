@@ -12,6 +12,8 @@ import torch
 from small import NARROW, blobs, plan_for
 
 from kogen import atlas, forecast, survey
+from kogen.build import build
+from kogen.checkpoint import load
 from kogen.curvature import Hessian
 from kogen.images import Images
 from kogen.objectives import Objective
@@ -19,7 +21,7 @@ from kogen.readings import readings
 from kogen.run import train_run
 from kogen.statistics._readings import tables
 from kogen.statistics.flatness import flatness
-from kogen.subjects import runs_of, subject, trained
+from kogen.subjects import runs_of, steps_of, subject, trained
 from kogen.survey import survey as draw
 
 SMALL: dict[str, Any] = {"planes": 2, "count": 32, "few": 16, "batch": 16, "steps": 3, "levels": 2, "sharp": 0}
@@ -240,6 +242,35 @@ def test_a_study_stands_for_its_finished_runs_with_a_loss(runs: dict[str, Path],
     assert [run.name for run in runs_of([study], "probe", said.append)] == ["mae", "one", "random"]
     with pytest.raises(ValueError, match="holds no run"):
         runs_of([tmp_path / "nowhere"], "pretrain", said.append)
+    with pytest.raises(ValueError, match="no runs came: give the folder of one finished run or more"):
+        runs_of([], "pretrain", said.append)
+
+
+def test_a_checkpoint_on_the_way_is_a_subject_of_its_own(images: Images, tmp_path: Path):
+    plan = plan_for(images, "supervised", epochs=1, backbone="tiny?width=4")
+    run = tmp_path / "run"
+    train_run(plan, images, run, tell=lambda *_: None, keep=3)
+    steps = [int(file.stem) for file in steps_of(run)]
+    asked = SMALL | {"planes": 1, "levels": 1, "few": 32}
+    draw(
+        [run, Path(f"{run}@{steps[0]}"), Path(f"{run}@{steps[1]}")], images, out=tmp_path / "drawn", tell=quiet, **asked
+    )
+    table = pd.read_parquet(tmp_path / "drawn" / "surface.parquet")
+    assert set(table["model"]) == {"supervised", f"supervised@{steps[0]}", f"supervised@{steps[1]}"}
+    assert table["run"].nunique() == 3
+    centre = table[(table["alpha"] == 0) & (table["beta"] == 0)].set_index("model")["loss"]
+    assert centre["supervised"] < centre[f"supervised@{steps[0]}"]  # it has learnt
+    module = build(plan)
+    load(run / "checkpoint" / f"{steps[1]:09d}.safetensors", module)
+    for objective in ("pretrain", "probe"):
+        one = subject(Path(f"{run}@{steps[1]}"), images, objective=objective, count=32, batch=16)
+        for name, tensor in module.backbone.state_dict().items():
+            assert torch.equal(one.module.backbone.state_dict()[name], tensor)
+    listed = ", ".join(map(str, steps))
+    with pytest.raises(ValueError, match=f"keeps no checkpoint of step 77; of these: {listed}; give one of them"):
+        runs_of([Path(f"{run}@77")], "pretrain", quiet)
+    with pytest.raises(ValueError, match="came twice"):
+        draw([Path(f"{run}@{steps[0]}")] * 2, images, out=tmp_path / "twice", tell=quiet, **asked)
 
 
 def test_runs_without_a_loss_or_with_other_weights_are_refused(runs: dict[str, Path], images: Images, tmp_path: Path):
