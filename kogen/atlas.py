@@ -1,6 +1,7 @@
 """Atlas: what a landscape keeps in a study's folder: surface and geometry tables, readings, and facts about them."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,31 +63,28 @@ def finish(out: Path) -> dict[str, Any]:
     landscape.json: runs (how each was looked at), pairs (paired differences), flatness (rank correlations with the
     study's scores, where it has some). Raises ValueError as the statistics do.
     """
-    surface = read_table(out / "surface.parquet")
-    geometries, pairs = [], []
-    if "random" in set(surface["direction"]):
-        geometries.append(load("statistics", "geometry")(surface))
-        pairs.append(load("statistics", "geometry_pairs")(surface))
-    if (out / "eigenmap.parquet").exists():
-        found = _near_convex.tables(read_table(out / "eigenmap.parquet"))
-        geometries.append(found[0])
-        pairs.append(found[1])
-    files = sorted((out / "landscape").glob("*/*.readings.json"))
-    if files:
-        read = [read_json(file) for file in files]
-        rows = [{**one["identity"], **row} for one in read for row in one["rows"]]
-        found = _readings.tables(pd.DataFrame(rows))
-        geometries.append(found[0])
-        pairs.append(found[1])
-    geometry = joined(geometries)
+    found = list(tables(out))
+    geometry, pairs = (joined([one[number] for one in found]) for number in (0, 1))
     if len(geometry):
         write_table(out / "geometry.parquet", geometry, "geometry")
     scores = scores_of(out)
     flat = load("statistics", "flatness")(geometry, scores) if len(scores) and len(geometry) else pd.DataFrame()
     about = [read_json(file) for file in sorted((out / "landscape").glob("*/*.facts.json"))]
-    told = {"runs": about, "pairs": records(joined(pairs)), "flatness": records(flat)}
+    told = {"runs": about, "pairs": records(pairs), "flatness": records(flat)}
     write_json(out / "landscape.json", told)
     return told
+
+
+def tables(out: Path) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    """Numbers of models and their paired differences: of random planes, of maps of the curvature, of readings."""
+    surface = read_table(out / "surface.parquet")
+    if "random" in set(surface["direction"]):
+        yield load("statistics", "geometry")(surface), load("statistics", "geometry_pairs")(surface)
+    if (out / "eigenmap.parquet").exists():
+        yield _near_convex.tables(read_table(out / "eigenmap.parquet"))
+    if files := sorted((out / "landscape").glob("*/*.readings.json")):
+        read = [read_json(file) for file in files]
+        yield _readings.tables(pd.DataFrame([{**one["identity"], **row} for one in read for row in one["rows"]]))
 
 
 def joined(frames: list[pd.DataFrame]) -> pd.DataFrame:

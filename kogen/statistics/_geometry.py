@@ -1,6 +1,9 @@
 """Numbers of every plane of a surface table, with and without each part of the images, and intervals of their means."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -89,6 +92,22 @@ def relative(whole: Fit) -> float:
     """The spline's error as a share of the range."""
     height = extent(whole.sheet)
     return whole.error / height if height > 0 else 0.0 if height == 0 else np.nan
+
+
+def in_pairs(
+    about: dict[str, str], means: dict[str, float], differ: Callable[[str, str], tuple[float, float, int | None]]
+) -> list[dict[str, Any]]:
+    """A row for every pair of models: `first` has the larger mean, equals are in the order of their names.
+
+    `differ` says of the two how much larger, half of the 95 % interval of that, and on how many planes.
+    """
+    rows = []
+    for names in combinations(sorted(means), 2):
+        first, second = names if means[names[0]] >= means[names[1]] else names[::-1]
+        gap, half, planes = differ(first, second)
+        row = {**about, "first": first, "second": second, "difference": gap, "lo": gap - half, "hi": gap + half}
+        rows.append(row | {"planes": planes, "verdict": "larger" if gap - half > 0 else "undecided"})
+    return rows
 
 
 def pieces(one: Measured) -> list[tuple[float, int]]:

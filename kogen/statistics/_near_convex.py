@@ -1,13 +1,12 @@
 """Near convex: the share of a plane where the Hessian's smallest eigenvalue is small beside its largest."""
 
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.interpolate import RegularGridInterpolator
 
-from kogen.statistics._geometry import half_width, spread
+from kogen.statistics._geometry import half_width, in_pairs, spread
 
 FINE = 201  # evaluations along an axis
 NEEDED = ("run", "model", "objective", "direction", "plane", "alpha", "beta", "lambda_min", "lambda_max")
@@ -37,11 +36,11 @@ def tables(eigenmap: pd.DataFrame, *, below: float = 0.1) -> tuple[pd.DataFrame,
             mean, half = float(values.mean()), half_of(values)
             lo, hi = np.clip([mean - half, mean + half], 0, 1).tolist()
             rows.append({"model": model, **about, "value": mean, "lo": lo, "hi": hi, "planes": 1, "images": None})
-        for names in combinations(shares, 2):
-            first, second = sorted(names, key=lambda name: -shares[name].mean())
-            gap, half = float(shares[first].mean() - shares[second].mean()), half_of(shares[first], shares[second])
-            pair = {**about, "first": first, "second": second, "difference": gap, "lo": gap - half, "hi": gap + half}
-            pairs.append(pair | {"planes": 1, "verdict": "larger" if gap - half > 0 else "undecided"})
+
+        def differ(first: str, second: str, of: dict[str, np.ndarray] = shares) -> tuple[float, float, int]:
+            return float(of[first].mean() - of[second].mean()), half_of(of[first], of[second]), 1
+
+        pairs += in_pairs(about, {model: float(values.mean()) for model, values in shares.items()}, differ)
     return pd.DataFrame(rows), pd.DataFrame(pairs)
 
 

@@ -1,12 +1,15 @@
 """Readings of runs, part by part of the images: their means, intervals and paired differences of models."""
 
-from itertools import combinations
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from kogen.statistics._geometry import half_width, spread
+from kogen.statistics._geometry import half_width, in_pairs, spread
+
+Read = tuple[np.ndarray, np.ndarray]
+"""A model's values (R, G) by run and part of the images, and the error of each run (R,)."""
 
 EXACT = 10**6  # degrees of freedom of an error that is known
 
@@ -32,26 +35,27 @@ def tables(readings: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
             low = max(mean - half, 0.0) if metric == "lambda_ratio" and half == half else mean - half  # never below 0
             row = {"model": model, **about, "value": mean, "lo": low, "hi": mean + half}
             rows.append(row | {"planes": None, "images": images})
-        for names in combinations(models, 2):
-            first, second = sorted(names, key=lambda name: -models[name][0].mean())
-            (one, _), (other, _) = models[first], models[second]
-            same = one.shape[1] == other.shape[1]
-            apart = one.mean(axis=0) - other.mean(axis=0) if same else np.full(1, np.nan)
-            half = width(apart, [models[first], models[second]])
-            gap = float(one.mean() - other.mean())
-            pair = {**about, "first": first, "second": second, "difference": gap, "lo": gap - half, "hi": gap + half}
-            pairs.append(pair | {"planes": None, "verdict": "larger" if gap - half > 0 else "undecided"})
+        means = {model: float(values.mean()) for model, (values, _) in models.items()}
+        pairs += in_pairs(about, means, partial(apart, models))
     return pd.DataFrame(rows), pd.DataFrame(pairs)
 
 
-def stacked(runs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+def stacked(runs: pd.DataFrame) -> Read:
     """Values (R, G) and errors (R,) of a model's runs. ValueError where their images were cut differently."""
     if len({len(values) for values in runs["values"]}) > 1:
         raise ValueError("the runs of a model were read on different numbers of images: read them all on the same")
     return np.array(runs["values"].tolist(), np.float64), runs["error"].to_numpy(np.float64)
 
 
-def width(by_part: np.ndarray, models: list[tuple[np.ndarray, np.ndarray]]) -> float:
+def apart(models: dict[str, Read], first: str, second: str) -> tuple[float, float, None]:
+    """How much larger one model's mean is than another's, and half of the 95 % interval of that."""
+    (one, _), (other, _) = models[first], models[second]
+    same = one.shape[1] == other.shape[1]
+    by_part = one.mean(axis=0) - other.mean(axis=0) if same else np.full(1, np.nan)
+    return float(one.mean() - other.mean()), width(by_part, [models[first], models[second]]), None
+
+
+def width(by_part: np.ndarray, models: list[Read]) -> float:
     """Half of the 95 % interval of what has these values by part of the images (G,) and comes from these models."""
     if len(by_part) < 2:
         return np.nan

@@ -1,11 +1,11 @@
 """Pairs of models on the same planes and images: whose landscape is wider, or more convex, and how sure that is."""
 
-from itertools import combinations
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
-from kogen.statistics._geometry import Measured, half_width, jackknife, measured, spread
+from kogen.statistics._geometry import Measured, half_width, in_pairs, jackknife, measured, spread
 
 __all__ = ["geometry_pairs"]
 
@@ -26,17 +26,18 @@ def geometry_pairs(
     """
     rows = []
     for (objective, metric), models in measured(surface, share=share, scale=scale, tolerance=tolerance).items():
-        for names in combinations(sorted(models), 2):
-            first, second = names if models[names[0]].mean >= models[names[1]].mean else names[::-1]
-            planes = np.intersect1d(models[first].planes, models[second].planes)
-            if not len(planes):
-                raise ValueError(f"{first!r} and {second!r} have no plane in common: draw the same planes for both")
-            one, other = models[first].on(planes), models[second].on(planes)
-            difference, half = one.mean - other.mean, half_of(one, other)
-            verdict = "larger" if difference - half > 0 else "undecided"
-            row = (objective, metric, first, second, difference, difference - half, difference + half)
-            rows.append((*row, len(planes), verdict))
+        about = {"objective": objective, "metric": metric}
+        rows += in_pairs(about, {name: model.mean for name, model in models.items()}, partial(apart, models))
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def apart(models: dict[str, Measured], first: str, second: str) -> tuple[float, float, int]:
+    """How much larger one model's mean is on the planes of both, half of its 95 % interval, and how many those are."""
+    planes = np.intersect1d(models[first].planes, models[second].planes)
+    if not len(planes):
+        raise ValueError(f"{first!r} and {second!r} have no plane in common: draw the same planes for both")
+    one, other = models[first].on(planes), models[second].on(planes)
+    return one.mean - other.mean, half_of(one, other), len(planes)
 
 
 def half_of(one: Measured, other: Measured) -> float:
