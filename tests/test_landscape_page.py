@@ -1,5 +1,6 @@
 """The landscape's page: drawn surfaces in, an honest page out, which opens in a browser without a word."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,20 @@ import browser
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import t as student
 
 from kogen import atlas
 from kogen.report import landscape
 from kogen.tables import write_table
 
 GRID = np.linspace(-1, 1, 9)
+FACTS = {"seed": 0, "images": 64, "batch": 16, "unit": "image", "batch_norm": "frozen"}
+FACTS |= {"excluded_share": 0.02, "grid": {"few": 64}, "through": []}
+TURN = {"kind": "trajectory", "positions": [[-0.9, -0.9], [-0.5, 0.8], [-0.1, 0.3]], "residual": [0.1, 0.4, 0.9]}
+TURN |= {"share": [0.85, 0.1], "lengths": [15.0, 4.0]}
+SHARP = {"kind": "sharpest", "eigenvalues": [12.3, 4.56], "residuals": [0.1, 0.2], "converged": True, "products": 40}
+ENDS = {"kind": "between", "positions": [[0.0, 0.0], [1.0, 0.0]], "span": [[-0.25, 1.25], [0, 0]], "distance": 7.0}
+THREE = ENDS | {"positions": [*ENDS["positions"], [0.5, 0.8]], "span": [[-0.25, 1.25], [-0.2, 1.0]]}
 
 
 def make_landscape(
@@ -43,15 +52,42 @@ def make_landscape(
             read = [{"metric": "lambda_max", "values": values, "error": 0.01, "images": 64}]
             read.append({"metric": "trace", "values": [float("nan")] * 4, "error": 0.1, "images": 64})
             atlas.keep_readings(folder, identity, {"images": 64}, read)
-            facts = {"seed": 0, "run_seed": seed, "images": 64, "batch": 16, "unit": "image", "batch_norm": "frozen"}
-            atlas.note(
-                folder, identity | {"direction": "random"}, facts | {"excluded_share": 0.02, "grid": {"few": 64}}
-            )
+            atlas.note(folder, identity | {"direction": "random"}, FACTS | {"run_seed": seed})
     if scores:
         rows = [{"model": model, "dataset": "night", "value": 90 - steep} for model, steep in models.items()]
         pd.DataFrame(rows).to_parquet(folder / "accuracy.parquet")
     atlas.finish(folder)
     return folder
+
+
+def add_plane(
+    folder: Path, facts: dict[str, Any], model: str = "mae", seed: int = 0, through: tuple[str, ...] = (), **own: Any
+) -> Path:
+    """One more plane of a run, of the kind that the facts say: a hill 4 alpha (1 - alpha) between the first two."""
+    span = facts.get("span", [[-1, 1], [-1, 1]])
+    places = [np.linspace(low, high, 9) if low < high else np.zeros(1) for low, high in span]
+    alpha, beta = (place.ravel() for place in np.meshgrid(*places, indexing="ij"))
+    parts = np.stack([1 + 0.5 * alpha + hill * 4 * alpha * (1 - alpha) + beta**2 for hill in HILLS], axis=1)
+    rows = pd.DataFrame({"alpha": alpha, "beta": beta, "level": 0, "loss": parts.mean(axis=1), "loss_se": 0.01})
+    identity = {"run": f"{model}-{seed}", "model": model, "objective": "pretrain", "direction": facts["kind"]}
+    rows = rows.assign(images=64, units=64, parts=parts.tolist())
+    atlas.keep(folder, identity | {"plane": 0}, rows)
+    atlas.note(folder, identity, FACTS | {"run_seed": seed, "planes": [facts], "through": list(through)} | own)
+    return folder
+
+
+def page_of(folder: Path, lang: str = "en") -> Path:
+    """The page of what was added to a folder."""
+    atlas.finish(folder)
+    return landscape.write(folder, lang=lang)
+
+
+HILLS = (0.9, 1.2, 1.0, 0.9)  # of each part of the images
+
+
+def drawn(page: Path) -> dict[str, Any]:
+    """The figures of a page."""
+    return json.loads(page.read_text().split('id="payload">')[1].split("</script>")[0])["figures"]
 
 
 def as_map(side: int, steep: float) -> pd.DataFrame:
@@ -120,9 +156,121 @@ def test_japanese_and_errors(tmp_path: Path):
     with pytest.raises(ValueError, match="cannot read"):
         landscape.write(tmp_path / "nothing")
     rows = pd.read_parquet(folder / "surface.parquet").assign(direction="between")
-    write_table(folder / "surface.parquet", rows, "surface")
-    with pytest.raises(ValueError, match="has no random planes"):
+    write_table(folder / "surface.parquet", rows, "surface")  # and nothing is known of them: the command was stopped
+    with pytest.raises(ValueError, match="has no finished plane: run the same `kogen landscape` again"):
         landscape.write(folder)
+
+
+def test_a_training_is_shown_where_nothing_else_was_drawn(tmp_path: Path):
+    page = page_of(add_plane(tmp_path, TURN))
+    text = page.read_text()
+    assert "<h1>The loss along the training of mae.</h1>" in text
+    assert "cannot rank models" in text.split("<main>")[0]
+    assert "leaves out 10.0 % at least and 40.0 % in the median" in text
+    assert "Random walks show high shares too (Antognini" in text
+    assert "Only one plane" not in text
+    assert 'href="surface.parquet"' in text
+    assert "geometry.parquet" not in text
+    assert "Does flatness" not in text
+    figures = drawn(page)
+    assert set(figures) == {"trajectory-0-0", "trajectory-0-0-1"}
+    path = figures["trajectory-0-0"]["data"][-1]
+    assert (path["x"], path["y"]) == ([-0.9, -0.5, -0.1, 0.0], [-0.9, 0.8, 0.3, 0.0])
+    assert path["hovertext"][1:] == [
+        "checkpoint 2: 40.0 % of its distance outside the plane",
+        "checkpoint 3: 90.0 % of its distance outside the plane",
+        "trained weights",
+    ]
+    axes = figures["trajectory-0-0"]["layout"]
+    assert axes["xaxis"]["title"]["text"] == "α: 85.0 % of squared distance"
+    assert axes["yaxis"]["title"]["text"] == "β: 10.0 % of squared distance"
+    assert {one["type"] for one in figures["trajectory-0-0-1"]["data"]} == {"surface", "scatter3d"}
+    japanese = landscape.write(tmp_path, lang="ja").read_text()
+    assert "<h1>mae の学習の経路に沿った損失。</h1>" in japanese
+    assert "最小 10.0 %、中央値 40.0 %" in japanese
+
+
+def test_sharpest_directions_say_their_curvature_and_whether_it_is_sure(tmp_path: Path):
+    add_plane(tmp_path, SHARP)
+    atlas.keep_readings(tmp_path, {"run": "mae-0", "model": "mae", "objective": "pretrain"}, {"images": 64}, [READING])
+    page = page_of(add_plane(tmp_path, SHARP | {"converged": False}, seed=1))
+    text, figure = page.read_text(), drawn(page)["sharpest-0-0"]
+    assert figure["layout"]["xaxis"]["title"]["text"] == "α: λ = 12.3 ± 0.1"
+    assert figure["layout"]["yaxis"]["title"]["text"] == "β: λ = 4.56 ± 0.2"
+    assert "<h3>mae 0</h3>" in text
+    assert "<h1>The loss along the two sharpest directions of mae 0 and mae 1.</h1>" in text
+    assert text.count("Lanczos converged, after 40 products") == text.count("Lanczos stopped after 40 products") == 1
+    assert "The curvature at the trained weights, with 95 % intervals" in text  # readings without random planes
+    assert "random planes with 95 %" not in text
+    assert 'href="geometry.parquet"' in text
+
+
+READING = {"metric": "lambda_max", "values": [12.0, 12.5, 12.2, 12.4], "error": 0.01, "images": 64}
+
+
+def test_two_models_have_a_profile_and_its_barrier(tmp_path: Path):
+    page = page_of(add_plane(tmp_path, ENDS, through=("mae 0", "mae 1")))
+    assert "<h1>The loss between mae 0 and mae 1.</h1>" in page.read_text()
+    half = float(student.isf(0.025, 3)) * np.std(HILLS, ddof=1) / 2  # the mean of the parts' own barriers
+    assert f"Barrier between mae 0 and mae 1: 1 ({1 - half:.3g} to {1 + half:.3g})." in page.read_text()
+    figure = drawn(page)["between-0-0"]
+    assert not any(one["type"] == "contour" for one in figure["data"])
+    ends, barrier = figure["data"][1], figure["data"][2]
+    assert (ends["x"], ends["y"]) == ([0, 1], [1.0, 1.5])
+    assert (barrier["x"], barrier["y"]) == ([0.5, 0.5], [1.25, 2.25])
+    assert [one["text"] for one in figure["layout"]["annotations"]] == ["mae 0", "mae 1"]
+
+
+def test_three_models_lie_on_a_plane_with_its_own_span(tmp_path: Path):
+    page = page_of(add_plane(tmp_path, THREE, through=("mae 0", "mae 1", "<b>byol</b> 2")))
+    figure = drawn(page)["between-0-0"]
+    assert figure["layout"]["xaxis"]["range"] == [-0.25, 1.25]
+    assert figure["layout"]["yaxis"]["range"] == [-0.2, 1.0]
+    marks = figure["data"][-1]
+    assert (marks["x"], marks["y"]) == ([0.0, 1.0, 0.5], [0.0, 0.0, 0.8])
+    assert marks["hovertext"] == ["mae 0", "mae 1", "&lt;b&gt;byol&lt;/b&gt; 2"]
+    assert page.read_text().count("Barrier between") == 3
+    assert "Barrier between mae 0 and mae 1: 1 (" in page.read_text()
+    assert "Barrier between mae 0 and &lt;b&gt;byol&lt;/b&gt; 2: 0.09 (" in page.read_text()  # .36 t (1 - t)
+
+
+def test_one_part_of_images_has_no_interval_and_a_hole_no_barrier(tmp_path: Path):
+    atlas.finish(add_plane(tmp_path, ENDS, through=("mae 0", "mae 1")))
+    rows = pd.read_parquet(tmp_path / "surface.parquet")
+    write_table(tmp_path / "surface.parquet", rows.assign(parts=[[loss] for loss in rows["loss"]]), "surface")
+    assert "Barrier between mae 0 and mae 1: 1." in landscape.write(tmp_path).read_text()
+    rows.loc[rows["alpha"].between(0.4, 0.6), "loss"] = np.nan
+    rows["parts"] = [
+        [np.nan] * 4 if np.isnan(loss) else part for loss, part in zip(rows["loss"], rows["parts"], strict=True)
+    ]
+    write_table(tmp_path / "surface.parquet", rows, "surface")
+    page = landscape.write(tmp_path)
+    assert "Barrier between mae 0 and mae 1: –." in page.read_text()
+    assert "NaN" not in json.dumps(drawn(page))
+
+
+def test_all_kinds_on_one_page_list_a_run_once_and_keep_to_sixteen_scenes(tmp_path: Path):
+    make_landscape(tmp_path, {f"m{k}": 0.3 + 0.5 * k for k in range(9)}, planes=1)
+    for k in range(9):
+        add_plane(tmp_path, TURN, model=f"m{k}")
+    page = page_of(add_plane(tmp_path, SHARP, model="m0", images=96))
+    text = page.read_text()
+    assert "Which basin is widest cannot be told" in text.split("<main>")[0]
+    assert "<h2>Path of the training</h2>" in text
+    assert "<h2>The two sharpest directions</h2>" in text
+    assert text.count("<td>m0-0</td>") == 1
+    assert "<td>96" not in text  # of the sharpest directions; random planes come first
+    scenes = [place for place, figure in drawn(page).items() if "scene" in figure["layout"]]
+    assert len(scenes) == 16
+    assert {place.split("-")[0] for place in scenes} == {"solid", "trajectory"}
+
+
+def test_a_map_over_the_plane_of_a_training_is_one_more_view(tmp_path: Path):
+    identity = {"run": "mae-0", "model": "mae", "objective": "pretrain", "direction": "trajectory", "plane": 0}
+    atlas.keep(tmp_path, identity, as_map(5, 1.0), "eigenmap")
+    figures = drawn(page_of(add_plane(tmp_path, TURN)))
+    assert set(figures) == {"trajectory-0-0", "trajectory-0-0-1", "trajectory-0-0-2"}
+    assert [one["type"] for one in figures["trajectory-0-0-2"]["data"]] == ["heatmap", "contour", "scatter"]
 
 
 def test_a_hole_is_a_hole(tmp_path: Path):
@@ -145,6 +293,36 @@ def chromium() -> Iterator[Any]:
         running = play.chromium.launch(executable_path=path, args=[*flags, "--enable-unsafe-swiftshader"])
         yield running
         running.close()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
+def test_chosen_planes_draw_in_silence(chromium: Any, tmp_path: Path, width: int, scheme: str):
+    for seed in (0, 1):
+        add_plane(tmp_path, TURN, seed=seed)
+    add_plane(tmp_path, ENDS, through=("mae 0", "a model with a name that is quite long"))
+    page = page_of(add_plane(tmp_path, THREE, model="byol", through=("byol 0", "mae 1", "mae 2")))
+    tab = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    complaints = []
+    tab.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    tab.set_default_timeout(300_000)
+    tab.goto(page.as_uri())
+    tab.wait_for_function("[...document.querySelectorAll('.plot')].every((plot) => plot.querySelector('svg.main-svg'))")
+    assert tab.locator(".plot").count() == 4
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    section = tab.locator("section", has=tab.locator("#trajectory-0-0"))
+    section.locator("select[name=model]").select_option("mae 1")
+    assert [place.is_visible() for place in section.locator(".plot").all()] == [False, True]
+    section.locator("select[name=variant]").select_option(label="Surfaces")
+    tab.wait_for_function("document.querySelector('#trajectory-0-1 canvas')")
+    assert tab.evaluate("document.getElementById('trajectory-0-1').data.map((one) => one.type).join()") == (
+        "surface,scatter3d,scatter3d"
+    )
+    section.locator("select[name=variant]").select_option(label="Contours")
+    assert tab.evaluate("document.getElementById('trajectory-0-1').data[0].type") == "contour"
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    assert complaints == []
+    tab.close()
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1280, "dark")])

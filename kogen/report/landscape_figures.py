@@ -113,7 +113,8 @@ def contours(one: Look, model: str, lang: str) -> Figure:
     rims = [place | rim_at(rim + one.error * side, side) for side in (-1, 0, 1)]
     dots = one.points.drop_duplicates(["alpha", "beta"])
     seen = trace(plain(dots["alpha"]), plain(dots["beta"]), mode="markers", marker={"size": 2.5, "color": ink("ink")})
-    return {"data": [map_of, *rims, seen], "layout": square(), "alt": say(lang, "l_a_contour", model=model)}
+    place_of = square(one.first.alpha, one.first.beta)
+    return {"data": [map_of, *rims, seen], "layout": place_of, "alt": say(lang, "l_a_contour", model=model)}
 
 
 def rim_at(level: float, side: int) -> dict[str, Any]:
@@ -134,14 +135,19 @@ def convexity(sheet: Sheet, model: str, plane: int, lang: str) -> Figure:
     colours += [[2 / 3, ink("accent")], [1, ink("accent")]]
     data = {"type": "heatmap", "x": plain(alpha), "y": plain(beta), "z": plain(kind.T), "zmin": 0, "zmax": 1}
     data |= {"colorscale": colours, "showscale": False, "hoverinfo": "skip", "opacity": 0.8}
-    return {"data": [data], "layout": square(), "alt": say(lang, "l_a_convex", model=model, plane=plane + 1)}
+    return {
+        "data": [data],
+        "layout": square(sheet.alpha, sheet.beta),
+        "alt": say(lang, "l_a_convex", model=model, plane=plane + 1),
+    }
 
 
 def curvature(points: pd.DataFrame, model: str, lang: str) -> Figure:
     """How much of the curvature is downwards over a plane, on one scale for all; the line is where a tenth is."""
     down = points.assign(down=downward(points)).pivot(index="beta", columns="alpha", values="down")
     ends = [points.pivot(index="beta", columns="alpha", values=f"lambda_{end}") for end in ("min", "max")]
-    place = {"x": plain(down.columns), "y": plain(down.index), "z": plain(down)}
+    axes = down.columns.to_numpy(), down.index.to_numpy()
+    place = {"x": plain(axes[0]), "y": plain(axes[1]), "z": plain(down)}
     bar = {"thickness": 8, "outlinewidth": 0, "tickvals": [0, 0.1, 0.5, 1], "tickfont": {"size": 10}, "xpad": 4}
     shown = {"colorscale": DOWNWARD, "zmin": 0, "zmax": 1, "colorbar": bar, "customdata": plain(np.dstack(ends))}
     told = "α %{x:.2f}, β %{y:.2f}: λ %{customdata[0]:.3g} … %{customdata[1]:.3g}<extra></extra>"
@@ -152,7 +158,7 @@ def curvature(points: pd.DataFrame, model: str, lang: str) -> Figure:
         data.append(
             {"type": "contour", **place, "contours": only, "line": line, "showscale": False, "hoverinfo": "skip"}
         )
-    return {"data": data, "layout": square(), "alt": say(lang, "l_a_map", model=model)}
+    return {"data": data, "layout": square(*axes), "alt": say(lang, "l_a_map", model=model)}
 
 
 def smallest(sheet: Sheet, alpha: np.ndarray, beta: np.ndarray) -> np.ndarray:
@@ -195,16 +201,26 @@ def along(one: Look, steps: np.ndarray) -> np.ndarray:
     return np.mean(np.array(found), axis=0)
 
 
-def square() -> dict[str, Any]:
-    """The layout of a map of a plane."""
+def square(alpha: np.ndarray, beta: np.ndarray) -> dict[str, Any]:
+    """The layout of a map of a plane, from the first to the last place of each axis, one step as long on both."""
+    ends = [plain(places[[0, -1]]) for places in (alpha, beta)]
     return layout(
         290,
         margin={"t": 4, "b": 24},
-        xaxis=axis(range=[-1, 1], nticks=5, constrain="domain", showgrid=False),
-        yaxis=axis(range=[-1, 1], nticks=5, scaleanchor="x", constrain="domain", showgrid=False),
+        xaxis=axis(range=ends[0], nticks=5, constrain="domain", showgrid=False),
+        yaxis=axis(range=ends[1], nticks=5, scaleanchor="x", constrain="domain", showgrid=False),
     )
 
 
 def plain(values: Any) -> list[Any]:
     """Numbers with five digits that count, missing = None: what a screen can show, in a third of the bytes."""
     return [plain(v) if np.ndim(v) else float(f"{v:.5g}") if np.isfinite(v) else None for v in np.asarray(values)]
+
+
+def short(value: float | None) -> str:
+    """A number with three digits that count; None and NaN are a dash."""
+    if value is None or value != value:
+        return "–"
+    usual = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    text = usual if 1e-3 <= abs(value) < 1e6 or value == 0 else f"{value:.1e}"
+    return text.replace("-", "−")
