@@ -83,10 +83,3 @@ def encode(network: nn.Module, images: Tensor, visible: Tensor) -> Tensor:
     kept = tokens[:, prefix:].gather(1, visible[:, :, None].expand(-1, -1, dim))  # (B, V, D)
     tokens = network.norm_pre(torch.cat([tokens[:, :prefix], kept], dim=1))
     return network.fc_norm(network.norm(network.blocks(tokens)))  # one of the two norms does nothing
-
-
-def reconstruction(predicted: Tensor, wanted: Tensor, visible: Tensor) -> Tensor:
-    """Mean squared error of each image on its hidden patches, (B, N, K) twice to (B,) (MAE, section 3)."""
-    hidden = torch.ones(predicted.shape[:2], device=predicted.device).scatter(1, visible, 0.0)  # (B, N)
-    errors = (predicted.float() - wanted.float()).square().mean(dim=2)  # (B, N)
-    return (errors * hidden).sum(dim=1) / hidden.sum(dim=1)

@@ -15,13 +15,12 @@ from small import NARROW, NETWORKS, blobs, plan_for
 from kogen.build import build, save_weights
 from kogen.engine import Batches, pretrain
 from kogen.handover import export_run
-from kogen.heads import Decoder
+from kogen.heads import Decoder, reconstruction
 from kogen.images import Images, from_array
 from kogen.masking import (
     encode,
     patchify,
     positions,
-    reconstruction,
     shown_of,
     standardised,
     transformer_of,

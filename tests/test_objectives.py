@@ -65,6 +65,20 @@ def test_it_moves_with_every_parameter_that_trains(method):
         assert not torch.equal(loss(loss.at), loss(moved(loss.at)))
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_losses_are_as_fine_as_the_network(method):
+    module, batches = made(method)
+    coarse = Objective(module, batches)
+    finer = [Views([c.double() for c in v.crops], v.labels, v.index, v.luck, v.progress) for v in batches]
+    fine = Objective(module.double(), finer)
+    with torch.no_grad():
+        found, rough = fine(fine.at), coarse(coarse.at)
+    assert (found.dtype, rough.dtype) == (torch.float64, torch.float32)
+    assert found.mean().item() == pytest.approx(rough.mean().item(), rel=1e-3, abs=1e-6)
+    if method not in LATER:
+        assert (found != found.float()).any()  # computed so, not only called so
+
+
 def test_the_module_is_left_as_it_was():
     module, batches = made("dino")
     module.train()

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kogen.clusters import Bank, agree, clusters, kmeans
-from kogen.heads import mlp
+from kogen.heads import full, mlp
 from kogen.method import Backbone, Method, Recipe, Terms, Views
 
 __all__ = ["DeepClusterV2"]
@@ -58,7 +58,7 @@ class DeepClusterV2(Method):
         self.temperature, self.iterations = temperature, iterations
 
     def forward(self, views: Views) -> Terms:
-        features = [F.normalize(self.projector(self.backbone(x)).float(), dim=1) for x in views.crops]  # (B, D) each
+        features = [F.normalize(full(self.projector(self.backbone(x))), dim=1) for x in views.crops]  # (B, D) each
         self.bank.note(views.luck, views.index, features[:2])
         labels = self.labels[:, self.bank.places(views.index)]  # (M, B)
         terms: Terms = {}

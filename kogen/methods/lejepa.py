@@ -47,18 +47,18 @@ class LeJEPA(Method):
 
     def forward(self, views: Views) -> Terms:
         embedded = [self.projector(self.backbone(x)) for x in views.crops]  # (B, D) each
-        sketch = directions(views.luck, embedded[0].shape[1], self.directions).to(embedded[0].device)  # (D, S)
+        sketch = directions(views.luck, embedded[0].shape[1], self.directions)  # (D, S)
         prediction, gaussian = predict_and_spread(embedded, sketch, self.knots, self.reach)
         return {"prediction": (1 - self.weight) * prediction, "gaussian": self.weight * gaussian}
 
 
 def predict_and_spread(embedded: list[Tensor], sketch: Tensor, knots: int, reach: float) -> tuple[Tensor, Tensor]:
     """The two terms before their weights, means over views: (B, D) each and directions (D, S) to two scalars."""
-    with torch.autocast(sketch.device.type, enabled=False):
+    with torch.autocast(embedded[0].device.type, enabled=False):
         embedded = [full(each) for each in embedded]
         centre = torch.stack(embedded[:2]).mean(0)  # of the two whole views, (B, D)
         apart = torch.stack([F.mse_loss(each, centre) for each in embedded]).mean()
-        odd = torch.stack([away_from_normal(each @ sketch, knots, reach) for each in embedded]).mean()
+        odd = torch.stack([away_from_normal(each @ sketch.to(each), knots, reach) for each in embedded]).mean()
     return apart, odd
 
 
@@ -73,7 +73,7 @@ def away_from_normal(values: Tensor, knots: int, reach: float) -> Tensor:
     N times the integral of |phi_N(t) - exp(-t^2/2)|^2 exp(-t^2/2): the trapezoid rule on [0, reach], doubled, since
     the integrand is even.
     """
-    t = torch.linspace(0, reach, knots, device=values.device)  # (T,)
+    t = torch.linspace(0, reach, knots, dtype=values.dtype, device=values.device)  # (T,)
     normal = (-t.square() / 2).exp()
     turned = values[:, :, None] * t  # (B, S, T)
     count = len(values) * world()

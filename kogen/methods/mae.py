@@ -1,7 +1,7 @@
 """MAE: hide most patches of an image and rebuild their pixels from the rest (He et al. 2021, arXiv 2111.06377)."""
 
-from kogen.heads import Decoder
-from kogen.masking import encode, patchify, reconstruction, shown_of, standardised, transformer_of, visible_by
+from kogen.heads import Decoder, reconstruction
+from kogen.masking import encode, patchify, shown_of, standardised, transformer_of, visible_by
 from kogen.method import Backbone, PerImage, Recipe, Terms, Views
 
 __all__ = ["MAE"]

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kogen.distributed import gather, total, world
+from kogen.heads import full
 from kogen.memory import Notes, Queue
 from kogen.method import Backbone, PerImage, Recipe, Terms, Views
 from kogen.optim import cosine
@@ -58,13 +59,13 @@ class OBoW(PerImage):
         self.scales, self.sharpness, self.memory, self.scale, self.momentum = scales, sharpness, memory, scale, momentum
 
     def losses(self, views: Views) -> Terms:
-        features = [self.backbone(x).float() for x in views.crops]  # (B, D) each
+        features = [full(self.backbone(x)) for x in views.crops]  # (B, D) each
         with torch.no_grad():
             seen = [maps(self.target, x, self.scales) for x in views.crops[:2]]  # type: ignore[arg-type]  L maps each
         losses: list[list[Tensor]] = [[], []]
         for level, (queue, generate) in enumerate(zip(self.words, self.generators, strict=True)):
             words: Tensor = queue.rows  # type: ignore[assignment]
-            weights = self.scale * F.normalize(generate(F.normalize(words, dim=1)).float(), dim=1)  # (K, D)
+            weights = self.scale * F.normalize(full(generate(F.normalize(words, dim=1))), dim=1)  # (K, D)
             guesses = [guess(z, weights) for z in features]  # (B, K) each
             bags = self.bags([levels[level] for levels in seen], words, level, views)
             for place, bag in enumerate(bags):
@@ -95,7 +96,7 @@ class OBoW(PerImage):
 
 
 def maps(backbone: Backbone, images: Tensor, count: int) -> list[Tensor]:
-    """The maps of the last `count` stages of a network of timm (of a ViT: blocks), (B, C, H, W) each, float32.
+    """The maps of the last `count` stages of a network of timm (of a ViT: blocks), (B, C, H, W) each, float32 or finer.
 
     Raises ValueError for a network without maps, or with fewer.
     """
@@ -104,7 +105,7 @@ def maps(backbone: Backbone, images: Tensor, count: int) -> list[Tensor]:
         kind = type(backbone.network).__name__
         raise ValueError(f"obow needs feature maps, and {kind} gives none: choose a ResNet or ViT of timm as backbone")
     found = inside(images, indices=count, norm=True, intermediates_only=True)
-    return [x.float() for x in found]
+    return [full(x) for x in found]
 
 
 def tried(backbone: Backbone, count: int) -> list[Tensor]:

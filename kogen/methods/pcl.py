@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from kogen.clusters import Bank, agree, clusters, kmeans, sums_of
 from kogen.distributed import gather
-from kogen.heads import info_nce, mlp
+from kogen.heads import full, info_nce, mlp
 from kogen.memory import Notes, Queue
 from kogen.method import Backbone, Method, Recipe, Terms, Views
 from kogen.teacher import copy_of, follow
@@ -70,9 +70,9 @@ class PCL(Method):
         keys, apart = [], []
         terms: Terms = {}
         for place, (name, (asks, answers)) in enumerate(orders.items()):
-            query = F.normalize(self.projector(self.backbone(views.crops[asks])).float(), dim=1)  # (B, D)
+            query = F.normalize(full(self.projector(self.backbone(views.crops[asks]))), dim=1)  # (B, D)
             with torch.no_grad():
-                keys.append(F.normalize(self.target(views.crops[answers]).float(), dim=1))  # (B, D)
+                keys.append(F.normalize(full(self.target(views.crops[answers])), dim=1))  # (B, D)
             self.notes.put(views.luck, gather(keys[-1]), place)
             terms[name] = info_nce(query, keys[-1], self.queue.rows, self.temperature).mean() / len(orders)
             apart += [proto_nce(query, *tables) for tables in self.tables(views.index)]

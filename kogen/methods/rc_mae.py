@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from kogen.heads import Decoder
-from kogen.masking import encode, patchify, reconstruction, shown_of, standardised, transformer_of, visible_by
+from kogen.heads import Decoder, reconstruction
+from kogen.masking import encode, patchify, shown_of, standardised, transformer_of, visible_by
 from kogen.method import Backbone, PerImage, Recipe, Terms, Views
 from kogen.optim import cosine
 from kogen.teacher import copy_of, follow

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kogen.clusters import Bank, agree, clusters
-from kogen.heads import Prototypes, mlp
+from kogen.heads import Prototypes, full, mlp
 from kogen.method import Backbone, Method, Recipe, Terms, Views
 
 __all__ = ["SeLaV2"]
@@ -59,7 +59,7 @@ class SeLaV2(Method):
         self.temperature, self.smoothing, self.iterations = temperature, smoothing, iterations
 
     def forward(self, views: Views) -> Terms:
-        features = [F.normalize(self.projector(self.backbone(x)).float(), dim=1) for x in views.crops]  # (B, D) each
+        features = [F.normalize(full(self.projector(self.backbone(x))), dim=1) for x in views.crops]  # (B, D) each
         self.bank.note(views.luck, views.index, features[:2])
         labels = self.labels[:, self.bank.places(views.index)]  # (M, B)
         terms: Terms = {}

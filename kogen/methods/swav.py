@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kogen.distributed import gather, rank
-from kogen.heads import Prototypes, mlp
+from kogen.heads import Prototypes, full, mlp
 from kogen.memory import Notes, Queue
 from kogen.method import Backbone, Method, Recipe, Terms, Views
 
@@ -60,7 +60,7 @@ class SwAV(Method):
         terms: Terms = {}
         for place, name in enumerate(("first", "second")):
             with torch.no_grad():
-                self.notes.put(views.luck, gather(F.normalize(features[place].detach().float(), dim=1)), place)
+                self.notes.put(views.luck, gather(F.normalize(full(features[place].detach()), dim=1)), place)
                 codes = self.codes(scores[place].detach(), place)  # (B, K)
             pairs = [-(codes * g).sum(1).mean() for view, g in enumerate(guesses) if view != place]
             terms[name] = torch.stack(pairs).mean() / 2
