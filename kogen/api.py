@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from kogen import distributed, engine, shelf
-from kogen.build import build
+from kogen.asking import asked_in, asked_study, asks, fits, outside
 from kogen.cost import Cost, estimate_cost
 from kogen.exports import export_surface
 from kogen.handover import export_run
@@ -22,23 +22,15 @@ from kogen.report import lottery as lottery_page
 from kogen.report import page, verdict
 from kogen.report.words import speak
 from kogen.run import load_run, record_of, train_run
-from kogen.sets import Sets, is_named, open_sets, opened_test, quality, store_for, with_corruptions
+from kogen.sets import Sets, open_sets, opened_test, quality, store_for, with_corruptions
 from kogen.sheet import write_sheet
-from kogen.study import Plan, Study, check_settings, checked, read_study, to_toml, toml
+from kogen.study import Plan, Study, check_settings, checked, to_toml, toml
 from kogen.subjects import kept, look_at, runs_of
 from kogen.survey import survey
 from kogen.tables import atomically, write_json
 from kogen.views import view_set
 
 say = Console(stderr=True, highlight=False)
-SURFACES: dict[str, Any] = {  # what `kogen pilot surfaces` asks unless told otherwise: minutes on two cores
-    "epochs": 5,
-    "image_size": 32,
-    "batch_size": 32,
-    "backbone": "tiny?stem=half",
-    "views": "inspection",
-    "settings": {"byol": {"momentum": 0.9, "rate": 0.5}, "simclr": {"rate": 0.5}, "supervised": {"rate": 1.0}},
-}
 
 
 def pilot(source: str | Path, *, out: str | Path = "study", **asked: Any) -> dict[str, Any]:
@@ -276,55 +268,6 @@ def report(study: str | Path, *, lang: str | None = None) -> dict[str, Any]:
     told = verdict.build(folder, margin=asked["margin"], protocol=asked["probes"][0], lang=lang or asked["lang"])
     page.write(folder, lang=lang or asked["lang"])
     return told
-
-
-def asked_study(source: str, asked: dict[str, Any]) -> Study:
-    """The study of a toml file, or one made of a source and fields; defaults that fit the drawn surfaces and gray."""
-    if source.endswith(".toml"):
-        if asked:
-            raise ValueError(
-                f"{source} says all that is asked; leave out {', '.join(sorted(asked))}, or change the file"
-            )
-        return read_study(Path(source))
-    if source.partition("?")[0].partition(":")[0] == "surfaces":
-        usual = {m: s for m, s in SURFACES["settings"].items() if m in asked.get("methods", SURFACES["settings"])}
-        asked = SURFACES | {"settings": usual} | asked
-    study = checked(Study, {"source": source, **asked}, "pilot")
-    view_set(study.views, study.image_size)
-    for method in {"random", *study.methods} - {"stock"}:  # before anything is decoded: does it fit the backbone?
-        fits(Plan(method=method, backbone=study.backbone, image_size=study.image_size), study.settings.get(method, {}))
-    for name, file in study.candidates.items():
-        build(read_candidate(name, file))  # all of its weights have a place
-    return study
-
-
-def fits(plan: Plan, settings: Mapping[str, Any]) -> None:
-    """ValueError where the method cannot be built around the backbone, said before anything is decoded."""
-    build(plan.model_copy(update={"settings": dict(settings), "classes": ("a", "b")}))
-
-
-def asks(place: Path, study: Study) -> bool:
-    """Whether the study.toml at `place` asks the same as `study`, however it is written."""
-    try:
-        return read_study(place) == study
-    except ValueError:
-        return False
-
-
-def outside(out: Path, *sources: str) -> None:
-    """ValueError where `out` lies in a folder of images: nothing of the user's is written to, or found there later."""
-    for source in sources:
-        folder = Path(source.partition("=")[2] if is_named(source) else source.partition("?")[0]).resolve()
-        if folder.is_dir() and out.resolve().is_relative_to(folder):
-            raise ValueError(f"{out} lies inside the images {folder}, which stay as they are: choose another --out")
-
-
-def asked_in(folder: Path) -> dict[str, Any]:
-    """Margin, probes and language of the study in a folder. ValueError where there is none."""
-    place = folder / "study.toml"
-    if not place.exists():
-        raise ValueError(f"{folder} holds no study (no study.toml): run `kogen pilot ... --out {folder}` first")
-    return {"margin": 1.0, "probes": ["linear"], "lang": "en"} | tomllib.loads(place.read_text())
 
 
 def open_for(study: Study) -> Sets:

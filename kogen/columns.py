@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
-from kogen.shelf import hint
+from kogen.shelf import hint, listed
 
 Table = str | os.PathLike | pd.DataFrame
 
@@ -134,9 +134,3 @@ def number(column: Any, name: str) -> np.ndarray:
     if np.isinf(values).any():
         raise ValueError(f"the column {name!r} holds infinity: leave unknown cells empty")
     return values
-
-
-def listed(names: Sequence, most: int = 8) -> str:
-    """Names for a message: the first few, and how many more."""
-    texts = [str(name) if len(str(name)) <= 60 else f"{str(name)[:57]}..." for name in names]
-    return ", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")

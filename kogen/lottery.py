@@ -7,9 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from kogen.columns import listed
 from kogen.results import Results, Table, read_results
-from kogen.shelf import load
+from kogen.shelf import listed, load
 from kogen.statistics._noise import noise_of
 from kogen.summary import about, best, bet, carried, group_names, jsonable, leaders, matrix, over_sets, real, rules
 from kogen.tables import atomically, read_json, write_json

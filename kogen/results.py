@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kogen.columns import IMAGES, Table, listed, named, number, opened, renamed
+from kogen.columns import IMAGES, Table, named, number, opened, renamed
 from kogen.points import as_scores
-from kogen.shelf import hint
+from kogen.shelf import hint, listed
 
 
 @dataclass(frozen=True)

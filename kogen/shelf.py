@@ -3,6 +3,7 @@
 import ast
 import difflib
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,3 +54,9 @@ def as_value(text: str) -> Any:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError):
         return {"true": True, "false": False}.get(text, text)
+
+
+def listed(names: Sequence, most: int = 8) -> str:
+    """Names for a message: the first few, and how many more."""
+    texts = [str(name) if len(str(name)) <= 60 else f"{str(name)[:57]}..." for name in names]
+    return ", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")

@@ -23,7 +23,7 @@ FLOORS = [
     "engine evaluation summary objectives atlas exports readings eigenmap forecast",
     "progress sets lottery",
     "plans cost run subjects survey",
-    "report handover judging",
+    "report handover judging asking",
     "api",
     "cli",
 ]

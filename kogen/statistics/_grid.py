@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from kogen.shelf import listed
+
 COLUMNS = ("model", "dataset", "score")
 
 
@@ -114,9 +116,3 @@ def families(scores: pd.DataFrame, model: np.ndarray, names: pd.Index) -> np.nda
     if len(torn):
         raise ValueError(f"the model {str(names[model[torn[0]]])!r} is in two families: give each model one")
     return np.where(of >= 0, of, len(labels) + np.arange(len(names)))
-
-
-def listed(names: Sequence[str], most: int = 8) -> str:
-    """Names for a message: the first few, and how many more."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(name if len(name) <= 60 else f"{name[:57]}..." for name in names[:most]) + more

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata, trim_mean
 
-from kogen.statistics._grid import Grid, grid, listed
+from kogen.shelf import listed
+from kogen.statistics._grid import Grid, grid
 
 __all__ = ["unified"]
 
