@@ -31,7 +31,7 @@ def has_readings(out: Path, identity: dict[str, Any], facts: dict[str, Any]) -> 
         return False
     was = read_json(path)["facts"]
     if was != facts:
-        odd = sorted(key for key in was if was[key] != facts.get(key))
+        odd = sorted(key for key in was.keys() | facts.keys() if was.get(key) != facts.get(key))
         raise ValueError(f"{path} has readings that differ in {', '.join(odd)}: choose another --out, or delete it")
     return True
 

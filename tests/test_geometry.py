@@ -181,10 +181,21 @@ def test_what_was_not_refined_still_counts():
     bump = lambda x, y: np.exp(-((x - 0.5) ** 2 + (y - 0.5) ** 2) / 0.02) + x * x  # noqa: E731
     coarse, fine = drawn_by_levels(bump, 2), drawn_by_levels(bump, 3)
     assert 0 < fine.left < np.nanmax(np.abs(coarse.surplus[-1]))
-    assert fine.pace == coarse.pace
     assert fine.error < coarse.error
     for found in (coarse, fine):
         assert off(found, bump) < 3 * found.error
+
+
+@pytest.mark.parametrize("width", [0.1, 0.2, 0.4])
+@pytest.mark.parametrize("levels", [2, 3])
+def test_a_surface_that_is_rough_in_one_place_is_judged_by_that_place(width: float, levels: int):
+    """A well with a crease, as networks with ReLU have around their weights, in a plain that is soon resolved."""
+
+    def well(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return 0.2 * np.cos(3 * x) * np.cos(2 * y) - np.exp(-np.hypot(x - 0.08, y + 0.05) / width)
+
+    found = drawn_by_levels(well, levels)
+    assert 1 / 3 < off(found, well) / found.error < 3
 
 
 def test_a_constant_is_flat_whatever_it_is_rounded_to():
