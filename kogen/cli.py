@@ -150,9 +150,10 @@ def landscape(
     few: Annotated[int | None, typer.Option(help="of them, images of the finest grid  [64]")] = None,
     batch_size: Annotated[int, typer.Option(help="images a batch, which some losses couple")] = 64,
     objective: Annotated[str, typer.Option(help="pretrain (the loss it was trained with) or probe")] = "pretrain",
+    terms: Annotated[str, typer.Option(help="terms of the loss that count, comma-separated; all unless given")] = "",
     directions: Annotated[str, typer.Option(help="random, sharpest, trajectory or between")] = "random",
     normalise: Annotated[str, typer.Option(help="filter, layer or adaptive")] = "filter",
-    batch_norm: Annotated[str, typer.Option(help="frozen or batch statistics")] = "frozen",
+    batch_norm: Annotated[str, typer.Option(help="statistics: frozen, batch or interpolated")] = "frozen",
     steps: Annotated[int, typer.Option(help="points a side of the coarse grid")] = 9,
     levels: Annotated[int, typer.Option(help="how often the grid is halved where it pays")] = 2,
     sharp: Annotated[int, typer.Option(help="images the curvature is read on; 0: leave it out")] = 256,
@@ -169,7 +170,7 @@ def landscape(
     given = {"planes": planes, "images": images, "few": few, "objective": objective, "directions": directions}
     given |= {"normalise": normalise, "batch_norm": batch_norm, "steps": steps, "levels": levels, "sharp": sharp}
     given |= {"workers": workers, "seed": seed, "labels": labels, "lang": lang, "max_bad": share(max_bad)}
-    given |= {"map_steps": map_, "batch": batch_size}
+    given |= {"map_steps": map_, "batch": batch_size, "terms": tuple(filter(None, map(str.strip, terms.split(","))))}
     api.landscape(runs, data=data, out=out_, **given)
     out.print(str((out_ / "landscape.html").resolve()), markup=False)
 

@@ -85,11 +85,18 @@ class Objective:
 
     `moves`: beginnings of the names that move. `batch_norm`: `frozen` takes the statistics of training as they are;
     `batch` those of each frozen batch; `interpolated` lets them move as if they were parameters (between models).
-    Raises ValueError for no batches, nothing that moves, another `batch_norm`, and inside a torch.distributed group.
+    `terms`: names of those of the loss that count, all without. Raises ValueError for no batches, nothing that moves,
+    another `batch_norm`, a term that the loss has not, and inside a torch.distributed group.
     """
 
     def __init__(
-        self, module: nn.Module, batches: Sequence[Views], *, moves: Sequence[str] = ("",), batch_norm: str = "frozen"
+        self,
+        module: nn.Module,
+        batches: Sequence[Views],
+        *,
+        moves: Sequence[str] = ("",),
+        batch_norm: str = "frozen",
+        terms: Sequence[str] = (),
     ) -> None:
         if batch_norm not in BATCH_NORM:
             raise ValueError(f"unknown batch_norm {batch_norm!r}: {hint(batch_norm, list(BATCH_NORM))}")
@@ -98,7 +105,7 @@ class Objective:
         if distributed.world() > 1:  # a method would gather over points that have nothing to do with each other
             raise ValueError("an objective stands alone: share points through the store, without a process group")
         self.batches, self.batch_norm = list(batches), batch_norm
-        self.each = Each(copy.deepcopy(module)).eval()
+        self.each = Each(copy.deepcopy(module), tuple(terms)).eval()
         for name, parameter in self.each.module.named_parameters():
             parameter.requires_grad_(parameter.requires_grad and name.startswith(tuple(moves)))
         self.at: Params = {n: p.detach() for n, p in self.each.module.named_parameters() if p.requires_grad}
@@ -177,17 +184,20 @@ class Objective:
 class Each(nn.Module):
     """Calls what a module offers: `losses` for each image (with what `teach` said), or `forward` for the batch."""
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, module: nn.Module, terms: tuple[str, ...] = ()) -> None:
         super().__init__()
         self.module: Any = module
+        self.terms = terms
 
     def forward(self, views: Views, taught: Any) -> Tensor:
-        """The sum of the terms of each unit, (u,)."""
+        """The sum of the terms of each unit, (u,). ValueError for a name that is none of them."""
         if not hasattr(self.module, "losses"):
             terms = self.module(views)
         else:
             terms = self.module.losses(views) if taught is None else self.module.losses(views, taught)
-        return torch.stack([full(value) for value in terms.values()]).sum(0).reshape(-1)
+        if odd := [name for name in self.terms if name not in terms]:
+            raise ValueError(f"the loss has no term {odd[0]!r}, its terms are {', '.join(terms)}: give some of these")
+        return torch.stack([full(terms[name]) for name in self.terms or terms]).sum(0).reshape(-1)
 
     def teach(self, views: Views) -> Any:
         """What the module's teacher says of a batch; None where it has none or hides it."""

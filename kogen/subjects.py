@@ -39,7 +39,7 @@ class Subject:
     plan: Plan
     module: nn.Module
     batches: list[Views]
-    choices: dict[str, Any]  # of the objective: moves, batch_norm
+    choices: dict[str, Any]  # of the objective: moves, batch_norm, terms
     facts: dict[str, Any] = field(default_factory=dict)  # of the loss, for the record
 
     @property
@@ -166,12 +166,14 @@ def subject(
     seed: int = 0,
     batch_norm: str = "frozen",
     moves: Sequence[str] = ("",),
+    terms: Sequence[str] = (),
 ) -> Subject:
     """A run with its loss on `count` frozen images: the same images, views and masks for every run with this seed.
 
     RUN@STEP is the run at a checkpoint that its training kept.
     `pretrain`: the loss it was trained with. `probe`: cross-entropy of a linear probe, fitted to up to FIT labelled
-    images that are not shown; images are then whole and their classes those of the source.
+    images that are not shown; images are then whole and their classes those of the source. `terms`: names of those of
+    the loss that count, which then is another objective; all without.
     Raises ValueError as `look_at`, `trained`, `frozen_batches` and `probe_on` do, and for images that do not fit.
     """
     if objective not in OBJECTIVES:
@@ -181,8 +183,8 @@ def subject(
     how: dict[str, Any] = {"count": count, "batch": batch, "seed": seed, "device": place()}
     opened = probed if objective == "probe" else pretrained
     module, batches = opened(folder, step, plan, images, how)
-    choices = {"batch_norm": batch_norm, "moves": tuple(moves)}
-    facts = {"objective": objective, "data": images.digest, "seed": seed, "moves": list(moves)}
+    choices = {"batch_norm": batch_norm, "moves": tuple(moves), "terms": tuple(terms)}
+    facts = {"objective": "-".join([objective, *terms]), "data": images.digest, "seed": seed, "moves": list(moves)}
     if objective == "probe":
         facts["count"] = count  # which images are shown, and so which the probe was fitted to
     name = model or record["model"]

@@ -47,6 +47,7 @@ def survey(
     normalise: str = "filter",
     batch_norm: str = "frozen",
     moves: Sequence[str] = ("",),
+    terms: Sequence[str] = (),
     seed: int = 0,
     sharp: int = SHARP,
     map_steps: int = 0,
@@ -61,7 +62,8 @@ def survey(
     finer `levels`, and more of them, up to all, correct it on coarser grids (`tiers`). `sharp`: images the curvature is
     read on, 0 leaves it out. `map_steps`: points a side at which both ends of the Hessian's spectrum are mapped over
     each run's first plane, on as many images (SHARP of them without readings); 0 for no map. `models`: what each run
-    competes under, runs of one model being its seeds. `directions`: random | sharpest (one plane, along eigenvectors) |
+    competes under, runs of one model being its seeds. `terms`: those of the loss that count, all without: methods that
+    share a term can be compared on its scale. `directions`: random | sharpest (one plane, along eigenvectors) |
     trajectory (checkpoints beside the last one) | between (the way from the first run to the others).
 
     Every point is on disk in OUT/landscape as soon as it is known and never computed again; started with torchrun,
@@ -72,7 +74,7 @@ def survey(
     check(runs, few, **wishes, map=map_steps, seed=seed, workers=1 if workers is None else workers)
     names = list(models or [look_at(run)[0]["model"] for run in runs])
     how: dict[str, Any] = {"objective": objective, "count": count, "batch": batch, "seed": seed}
-    how |= {"batch_norm": batch_norm, "moves": moves}
+    how |= {"batch_norm": batch_norm, "moves": moves, "terms": terms}
     workers = workers or (usable_cores() if place().type == "cpu" else 1)
     grid = {"steps": steps, "levels": levels, "workers": workers}
     share, started = share_of(dict(os.environ)), time.perf_counter()
@@ -129,7 +131,7 @@ def planes_of(
     if directions == "between":
         return [make(loss.at, states(others, loss.at), batch_norm=loss.batch_norm)]
     files = steps_of(one.folder)
-    if len(files) < 2 or one.facts["objective"] != "pretrain":
+    if len(files) < 2 or one.facts["objective"].startswith("probe"):
         raise ValueError(
             f"{one.folder} keeps {len(files)} checkpoints beside the last one: a trajectory wants two or more (files "
             "checkpoint/*.safetensors in the order of their names) and the objective pretrain"

@@ -350,3 +350,9 @@ def test_the_page_draws_in_silence(chromium: Any, plain: Path, width: int, schem
     assert [place.is_visible() for place in section.locator(".plot").all()] == [False, True, False]
     assert complaints == []
     tab.close()
+
+
+def test_terms_of_a_loss_are_named(tmp_path: Path):
+    text = landscape.write(make_landscape(tmp_path, {"mae": 0.6}, objective="pretrain-pixels")).read_text()
+    assert "<h2>The loss each model was trained with: pixels</h2>" in text
+    assert "<h2>own</h2>" in landscape.write(make_landscape(tmp_path / "b", {"mae": 0.6}, objective="own")).read_text()

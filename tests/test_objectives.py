@@ -79,6 +79,21 @@ def test_losses_are_as_fine_as_the_network(method):
         assert (found != found.float()).any()  # computed so, not only called so
 
 
+def test_a_term_is_shown_by_itself():
+    module, batches = made("rc_mae")
+    whole = Objective(module, batches)
+    parts = [Objective(module, batches, terms=[name]) for name in ("pixels", "teacher")]
+    with torch.no_grad():
+        for params in (whole.at, moved(whole.at)):
+            torch.testing.assert_close(parts[0](params) + parts[1](params), whole(params))
+        alone, batches = made("mae")
+        for name, value in alone.named_parameters():
+            value.copy_(dict(module.named_parameters())[name])
+        torch.testing.assert_close(parts[0](whole.at), Objective(alone, batches)(whole.at))  # MAE's loss at its weights
+    with pytest.raises(ValueError, match="no term 'pixel', its terms are pixels, teacher: give some of these"):
+        Objective(module, batches, terms=["pixel"])
+
+
 def test_the_module_is_left_as_it_was():
     module, batches = made("dino")
     module.train()

@@ -246,6 +246,17 @@ def test_a_study_stands_for_its_finished_runs_with_a_loss(runs: dict[str, Path],
         runs_of([], "pretrain", said.append)
 
 
+def test_a_term_of_the_loss_is_an_objective_of_its_own(runs: dict[str, Path], images: Images, tmp_path: Path):
+    asked = SMALL | {"planes": 1, "levels": 1, "few": 32}
+    told = draw([runs["mae"]], images, out=tmp_path, tell=quiet, **asked)
+    told = draw([runs["mae"]], images, out=tmp_path, tell=quiet, terms=("pixels",), **asked)
+    assert [run["objective"] for run in told["runs"]] == ["pretrain", "pretrain-pixels"]
+    both = pd.read_parquet(tmp_path / "surface.parquet").groupby("objective")["loss"].apply(list)
+    assert both["pretrain"] == both["pretrain-pixels"]  # MAE has no other
+    with pytest.raises(ValueError, match="no term 'teacher', its terms are pixels"):
+        draw([runs["mae"]], images, out=tmp_path, tell=quiet, terms=("teacher",), **asked)
+
+
 def test_a_checkpoint_on_the_way_is_a_subject_of_its_own(images: Images, tmp_path: Path):
     plan = plan_for(images, "supervised", epochs=1, backbone="tiny?width=4")
     run = tmp_path / "run"

@@ -49,6 +49,7 @@ def write(folder: Path, *, lang: str = "en") -> Path:
         files=[file for file in FILES if (folder / file).exists()],
         headlines=[headline(one, lang) for one in parts],
         near=lambda one: near(one, lang),
+        called=lambda objective: called(objective, lang),
         short=short,
         figures={key: figure["alt"] for key, figure in figures.items()},
         payload=embed({"figures": figures, "palette": PALETTE}),
@@ -166,6 +167,14 @@ def headline(shown: dict[str, Any], lang: str) -> list[str]:
         )
         found.append(say(lang, key, model=best, models=below, n=len(values)))
     return found or [say(lang, "l_one", models=shown["models"])]
+
+
+def called(objective: str, lang: str) -> str:
+    """An objective in words, with the terms that it is made of where they are not all."""
+    kind, _, terms = objective.partition("-")
+    if kind not in ("pretrain", "probe"):
+        return clean(objective)
+    return say(lang, f"l_h_{kind}") + (f": {clean(terms.replace('-', ', '))}" if terms else "")
 
 
 def near(shown: dict[str, Any], lang: str) -> str:
