@@ -97,12 +97,12 @@ class Fit:
 
         A surplus is what a halving changed at its new points: the error of the grid before. The next halving, which
         nobody computed, would change that much times the pace: the error of this grid. Where the grid was not halved
-        again the surplus was small, in part by luck: of the pace only the root is counted on.
+        again the surplus was small, in part by luck: of the pace only the third root is counted on.
         """
         if not self.surplus or not known(self.surplus[-1]):
             return np.nan
         last = float(np.nanmax(np.abs(self.surplus[-1])))
-        return max(self.pace * last, self.pace**0.5 * self.left)
+        return max(self.pace * last, self.pace ** (1 / 3) * self.left)
 
 
 def within(alpha: np.ndarray, beta: np.ndarray, values: np.ndarray) -> list[np.ndarray]:
@@ -118,8 +118,8 @@ def pace(surplus: list[np.ndarray]) -> float:
     """The largest last surplus over the largest one before, 1/8 to 1 (noise, and where there are not two).
 
     A cubic spline's error falls by 16 once its grid resolves the surface, but one that a halving has just resolved
-    falls faster, for once. The largest and not the mean, since a surface is often rough in one place alone: on the
-    creases of ReLUs an error only halves, while elsewhere it has long gone.
+    falls faster, for once. The largest and not the mean, since a surface may be rough in one place alone: where ReLUs
+    crease it an error only halves, when elsewhere it has long gone.
     """
     sizes = [float(np.nanmax(np.abs(one))) for one in surplus if known(one)]
     return float(np.clip(sizes[-1] / sizes[-2], LEAST, 1)) if len(sizes) > 1 and sizes[-2] > 0 else 1.0

@@ -186,16 +186,25 @@ def test_what_was_not_refined_still_counts():
         assert off(found, bump) < 3 * found.error
 
 
-@pytest.mark.parametrize("width", [0.1, 0.2, 0.4])
+def well(seed: int) -> Any:
+    """A narrow well with a crease in a plain that is soon resolved, as networks with ReLU have."""
+    rng = np.random.default_rng(seed)
+    width, turn, (right, up) = rng.uniform(0.1, 0.5), rng.uniform(0, np.pi), rng.uniform(-0.15, 0.15, 2)
+
+    def losses(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        x, y = x - right, y - up
+        crease = np.abs(x * np.cos(turn) + y * np.sin(turn)) / width
+        return 0.2 * np.cos(3 * x) * np.cos(2 * y) - np.exp(-crease - (x**2 + y**2) / 0.1)
+
+    return losses
+
+
 @pytest.mark.parametrize("levels", [2, 3])
-def test_a_surface_that_is_rough_in_one_place_is_judged_by_that_place(width: float, levels: int):
-    """A well with a crease, as networks with ReLU have around their weights, in a plain that is soon resolved."""
-
-    def well(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return 0.2 * np.cos(3 * x) * np.cos(2 * y) - np.exp(-np.hypot(x - 0.08, y + 0.05) / width)
-
-    found = drawn_by_levels(well, levels)
-    assert 1 / 3 < off(found, well) / found.error < 3
+def test_a_surface_that_is_rough_in_one_place_is_judged_by_that_place(levels: int):
+    ratios = [off(found := drawn_by_levels(f, levels), f) / found.error for f in map(well, range(20))]
+    assert np.max(ratios) < 4
+    assert np.quantile(ratios, 0.9) < 3
+    assert 1 / 2 < np.median(ratios) < 2
 
 
 def test_a_constant_is_flat_whatever_it_is_rounded_to():
