@@ -12,10 +12,11 @@ from kogen.planes import Sheet, extent, fit, placed
 Tier = tuple[int, int]
 """Images, and the stride at which they take the places of the coarsest grid of the few: 1 all, 2 every other."""
 
-SHARE = 0.5**0.5  # of the error that drawing the images leaves, which coarse grids may add: half as much variance
-RANGE = (
-    0.0025  # of the range of the loss, which they may always add: a root mean square; the largest is some four times it
-)
+# Of the error that drawing the images leaves, what coarse grids may add: models are compared on the same images, which
+# takes most of that error out of their difference, but not what a grid misses, on the same side in every plane.
+SHARE = 0.25
+# Of the range of the loss, what they may always add, as a root mean square; the largest is some four times as much.
+RANGE = 0.0025
 
 
 def sheet_of(points: pd.DataFrame) -> Sheet:

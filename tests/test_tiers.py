@@ -109,11 +109,11 @@ def test_the_surface_is_as_exact_as_was_allowed(rough: float, waves: float):
         every = losses(places[:, None], places[None, :])
         truth = every.mean(axis=0)
         rise = every - truth - (every - truth)[:, 16:17, 16:17]
-        allowed = max(0.5**0.5 * np.sqrt((rise**2).mean() / 1024), 0.0025 * np.ptp(truth))
+        allowed = max(0.25 * np.sqrt((rise**2).mean() / 1024), 0.0025 * np.ptp(truth))
         ratios.append(((found - truth) ** 2).mean() / allowed**2)
         costs.append(sum(images * (8 // stride + 1) ** 2 for images, stride in chain) / 1024)
     assert np.mean(ratios) ** 0.5 < 1.5
-    assert np.mean(costs) < (81 if rough else 25)
+    assert np.mean(costs) <= (81 if rough else 36)
 
 
 @settings(max_examples=20, deadline=None)
@@ -121,7 +121,7 @@ def test_the_surface_is_as_exact_as_was_allowed(rough: float, waves: float):
 def test_no_cheaper_chain_would_do(seed: int, rough: float, count: int):
     few = drawn(bowls(64, seed, rough), 64)
     missed, spread = spreads(few, [1, 2, 4])
-    allowed = max(0.5**0.5 * spread / count**0.5, 0.0025 * np.ptp(few["loss"]))
+    allowed = max(0.25 * spread / count**0.5, 0.0025 * np.ptp(few["loss"]))
     points, sizes, costs = {1: 81, 2: 25, 4: 9}, [size for size in (128, 256, 512) if size < count], {}
     for number in (1, 2, 3):
         for strides in combinations([1, 2, 4], number):
