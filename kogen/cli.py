@@ -147,7 +147,9 @@ def landscape(
     labels: Labels = None,
     planes: Annotated[int, typer.Option(help="random planes, the same for every run; 8 or more to compare")] = 8,
     images: Annotated[int, typer.Option(help="images whose loss is shown, the same for every run")] = 2048,
-    few: Annotated[int | None, typer.Option(help="of them, images of the finest grid  [64]")] = None,
+    few: Annotated[
+        int | None, typer.Option(help="of them, on the finest grid, in whole batches  [64, or 8 batches]")
+    ] = None,
     batch_size: Annotated[int, typer.Option(help="images a batch, which some losses couple")] = 64,
     objective: Annotated[str, typer.Option(help="pretrain (the loss it was trained with) or probe")] = "pretrain",
     terms: Annotated[str, typer.Option(help="terms of the loss that count, comma-separated; all unless given")] = "",
@@ -155,7 +157,7 @@ def landscape(
     normalise: Annotated[str, typer.Option(help="filter, layer or adaptive")] = "filter",
     batch_norm: Annotated[str, typer.Option(help="statistics: frozen, batch or interpolated")] = "frozen",
     steps: Annotated[int, typer.Option(help="points a side of the coarse grid")] = 9,
-    levels: Annotated[int, typer.Option(help="how often the grid is halved where it pays")] = 2,
+    levels: Annotated[int, typer.Option(help="1: that grid; each more halves it, from the third on where it pays")] = 2,
     sharp: Annotated[int, typer.Option(help="images the curvature is read on; 0: leave it out")] = 256,
     map_: Annotated[int, typer.Option("--map", help="points a side of a map of the curvature; 0: none")] = 0,
     workers: Annotated[int | None, typer.Option(help="threads that compute points  [one a core]")] = None,

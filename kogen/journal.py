@@ -22,7 +22,6 @@ class Journal:
     def __init__(self, folder: Path | None, facts: dict[str, Any], share: tuple[int, int] = (0, 1)) -> None:
         self.folder, self.number, self.of = folder, *share
         self.known: dict[Place, dict[str, Any]] = {}
-        self.file = None
         if folder is None:
             return
         folder.mkdir(parents=True, exist_ok=True)
@@ -38,18 +37,19 @@ class Journal:
                 "or delete it"
             )
         self.read()
-        path = folder / f"points-{self.number}.jsonl"
-        self.file = open(path, "ab", buffering=0)  # noqa: SIM115  # as long as the store lives
-        whole = path.read_bytes().rpartition(b"\n")
+        self.own = folder / f"points-{self.number}.jsonl"
+        self.own.touch()
+        whole = self.own.read_bytes().rpartition(b"\n")
         if whole[2]:  # what a kill left half written
-            os.truncate(path, len(whole[0]) + len(whole[1]))
+            os.truncate(self.own, len(whole[0]) + len(whole[1]))
 
     def add(self, place: Place, record: dict[str, Any]) -> None:
         """Keep a point; on disk before this returns."""
         self.known[place] = record
-        if self.file is not None:
+        if self.folder is not None:
             line = json.dumps({"alpha": place[0], "beta": place[1], **record})  # floats as repr: every bit comes back
-            self.file.write(line.encode() + b"\n")
+            with open(self.own, "ab", buffering=0) as file:
+                file.write(line.encode() + b"\n")
 
     def read(self) -> None:
         """Take in what all processes have written by now."""

@@ -140,6 +140,8 @@ class Objective:
     def ready(self, params: Params) -> Params:
         """The parameters by the names in the copy, where batch norms are part of the convolutions."""
         ready = dict(params)
+        if self.batch_norm == "interpolated":  # beyond the models a variance may go below 0
+            ready |= {name: ready[name].clamp_min(0) for name in ready if name.endswith("running_var")}
         for one in self.folds:
             one(ready)
         return {f"module.{name}": value for name, value in ready.items()}

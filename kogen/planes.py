@@ -36,10 +36,8 @@ class Sheet:
     def __init__(self, alpha: np.ndarray, beta: np.ndarray, values: np.ndarray) -> None:
         self.alpha, self.beta, self.values = alpha, beta, values  # (A,), (B,), (A, B), nan where unknown
         self.known = np.isfinite(values)
-        if self.known.any() and not self.known.all():  # the spline needs some number; what it makes of it is not shown
-            nearest: Any = distance_transform_edt(~self.known, return_distances=False, return_indices=True)
-            values = values[tuple(nearest)]
-        self.spline = spline(alpha, beta, values) if self.known.any() else None
+        # The spline needs some number; what it makes of it is not shown.
+        self.spline = spline(alpha, beta, bridged(values)) if self.known.any() else None
 
     def __call__(self, alpha: np.ndarray, beta: np.ndarray) -> np.ndarray:
         """Losses at pairs of places, each of any one shape, to the same shape; nan where they are not known."""
@@ -57,6 +55,15 @@ class Sheet:
         if self.known.all() and isinstance(self.spline, RectBivariateSpline):
             return self.spline(alpha, beta)  # ten times as fast as point by point
         return self(alpha[:, None], beta[None, :])
+
+
+def bridged(values: np.ndarray) -> np.ndarray:
+    """Values with the nearest known ones in the place of the unknown, (A, B); as they are where none is known."""
+    known = np.isfinite(values)
+    if known.all() or not known.any():
+        return values
+    nearest: Any = distance_transform_edt(~known, return_distances=False, return_indices=True)
+    return values[tuple(nearest)]
 
 
 def spline(alpha: np.ndarray, beta: np.ndarray, values: np.ndarray):

@@ -41,6 +41,7 @@ class Subject:
     batches: list[Views]
     choices: dict[str, Any]  # of the objective: moves, batch_norm, terms
     facts: dict[str, Any] = field(default_factory=dict)  # of the loss, for the record
+    step: str = ""  # of the checkpoint that it was read from; the end of the training without
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -68,7 +69,8 @@ def place() -> torch.device:
 def kept(run: Path) -> tuple[Path, str]:
     """The folder of a run and what is read from it: "" for the end of its training, STEP where RUN@STEP was given."""
     folder, _, step = str(run).rpartition("@")
-    return (Path(folder), step) if folder and step.isdigit() and not run.exists() else (run, "")
+    named = folder and step.isdecimal() and step.isascii() and not run.exists()
+    return (Path(folder), str(int(step))) if named else (run, "")
 
 
 def look_at(run: Path) -> tuple[dict[str, Any], Plan]:
@@ -78,7 +80,10 @@ def look_at(run: Path) -> tuple[dict[str, Any], Plan]:
     """
     folder, step = kept(run)
     if not (folder / "plan.json").exists():
-        raise ValueError(f"{folder} holds no run (no plan.json): give folders that `kogen pretrain` or `pilot` wrote")
+        raise ValueError(
+            f"{folder} holds no run (no plan.json): give folders that `kogen pretrain` or `pilot` "
+            "wrote, or RUN@STEP with the number of a step"
+        )
     if not (folder / "weights.safetensors").exists():
         raise ValueError(f"{folder} has no weights yet: its training is not finished; finish it first")
     record = read_json(folder / "plan.json")
@@ -91,7 +96,7 @@ def look_at(run: Path) -> tuple[dict[str, Any], Plan]:
             f"{folder} keeps no checkpoint of step {step}; of these: {', '.join(there) or 'none'}; give one of them "
             "behind the @, or train again with --keep"
         )
-    return record | {"id": f"{record['id']}@{int(step)}", "model": f"{record['model']}@{int(step)}"}, plan
+    return record | {"id": f"{record['id']}@{step}", "model": f"{record['model']}@{step}"}, plan
 
 
 def on_the_way(folder: Path, step: str) -> Path:
@@ -189,7 +194,7 @@ def subject(
         facts["count"] = count  # which images are shown, and so which the probe was fitted to
     name = model or record["model"]
     return Subject(
-        record["id"], name, plan.method, plan.seed, folder, plan, module.to(place()), batches, choices, facts
+        record["id"], name, plan.method, plan.seed, folder, plan, module.to(place()), batches, choices, facts, step
     )
 
 

@@ -1,6 +1,5 @@
 """Survey: runs in, out come surface, eigenmap and geometry (parquet) and landscape.json: the verb `landscape`."""
 
-import math
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -108,7 +107,9 @@ def survey(
         if share[0] == 0:
             if sharp:
                 read(one, out, sharp, seed)  # where another process was to and has not
-            facts = described(one, loss, wanted, grid | {"few": enough, "seed": seed, "map": map_steps})
+            facts = described(
+                one, loss, wanted, grid | {"few": loss.first(enough).facts["images"], "seed": seed, "map": map_steps}
+            )
             through = [f"{other.model} {other.seed}" for other in (one, *others)] if others else []
             atlas.note(out, one.identity | {"direction": directions}, facts | {"through": through})
     return atlas.finish(out) if share[0] == 0 else {}
@@ -130,10 +131,10 @@ def planes_of(
         return [make(one.objective(SHARP).closures(), loss.at, seed=chance["seed"])]
     if directions == "between":
         return [make(loss.at, states(others, loss.at), batch_norm=loss.batch_norm)]
-    files = steps_of(one.folder)
+    files = [file for file in steps_of(one.folder) if not one.step or int(file.stem) < int(one.step)]
     if len(files) < 2 or one.facts["objective"].startswith("probe"):
         raise ValueError(
-            f"{one.folder} keeps {len(files)} checkpoints beside the last one: a trajectory wants two or more (files "
+            f"{one.folder} keeps {len(files)} checkpoints before its weights: a trajectory wants two or more (files "
             "checkpoint/*.safetensors in the order of their names) and the objective pretrain"
         )
     passed = []
@@ -163,7 +164,7 @@ def points(
     tables = [drawn(few)]
     for images, stride in tiers(tables[0], loss.facts["images"]):
         tables.append(drawn(images, steps=(grid["steps"] - 1) // stride + 1, levels=1))
-    common = math.gcd(*(math.gcd(len(table["parts"].iloc[0]), int(table["units"].to_numpy()[0])) for table in tables))
+    common = min(len(table["parts"].iloc[0]) for table in tables)
     return pd.concat(tables, ignore_index=True).assign(parts=lambda rows: rows["parts"].map(partial(merged, common)))
 
 
@@ -182,7 +183,7 @@ def where(one: Subject, loss: Objective, plane: Plane, out: Path, order: str, wh
 
 def merged(count: int, parts: Sequence[float]) -> list[float]:
     """Parts put together to so many: few units have fewer parts than many, and all rows of a plane have the same."""
-    return np.asarray(parts, np.float64).reshape(count, -1).mean(axis=1).tolist()
+    return [float(np.mean(some)) for some in np.array_split(parts, count)] if len(parts) > count else list(parts)
 
 
 def brief(plane: Plane) -> dict[str, Any]:

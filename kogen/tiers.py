@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kogen.planes import Sheet, extent, fit, placed
+from kogen.planes import Sheet, bridged, extent, fit, placed
 
 Tier = tuple[int, int]
 """Images, and the stride at which they take the places of the coarsest grid of the few: 1 all, 2 every other."""
@@ -15,23 +15,50 @@ Tier = tuple[int, int]
 # Of the error that drawing the images leaves, what coarse grids may add: models are compared on the same images, which
 # takes most of that error out of their difference, but not what a grid misses, on the same side in every plane.
 SHARE = 0.25
-# Of the range of the loss, what they may always add, as a root mean square; the largest is some four times as much.
-RANGE = 0.0025
+RANGE = 0.0025  # of the range of the loss, what they may always add, as a root mean square
+PEAK = 3.0  # times their root mean square is about the largest error they make: 2 to 6 times on nets that were tried
 
 
 def sheet_of(points: pd.DataFrame) -> Sheet:
     """The surface of all images of one plane: a control variate, or the spline alone where there is one tier.
 
     `points` have the columns of `fit` and images. The spline of the fewest is corrected by what more images add to the
-    loss, which is smoother than the loss, so that a coarser grid tells it. ValueError where more images have a point
-    that fewer have not.
+    loss, which is smoother than the loss, so that a coarser grid tells it. Where that is not known the nearest that is
+    stands in, so that a hole is no larger than the fine grid has it. ValueError where more images have a point that
+    fewer have not.
     """
     tiers = [part for _, part in points.groupby("images", sort=True)]
     found = fit(tiers[0]).sheet
     for fewer, more in pairwise(tiers):
         added = fit(difference(fewer, more)).sheet
-        found = Sheet(found.alpha, found.beta, found.values + added.on(found.alpha, found.beta))
+        values = found.values + Sheet(added.alpha, added.beta, bridged(added.values)).on(found.alpha, found.beta)
+        holes = more[~np.isfinite(more["loss"])]
+        values[np.searchsorted(found.alpha, holes["alpha"]), np.searchsorted(found.beta, holes["beta"])] = np.nan
+        found = Sheet(found.alpha, found.beta, values)
     return found
+
+
+def error_of(points: pd.DataFrame) -> float:
+    """How far `sheet_of` may be off anywhere, in units of the loss: its spline, or what the coarser grids miss.
+
+    nan where the spline has no estimate; grids are left out where the images have one part only.
+    """
+    tiers = [part for _, part in points.groupby("images", sort=True)]
+    places = [part.loc[part["level"] == 0, "alpha"].nunique() - 1 for part in tiers]
+    chain = [
+        (int(part["images"].iloc[0]), places[0] // count) for part, count in zip(tiers[1:], places[1:], strict=True)
+    ]
+    missed = spreads(tiers[0], [stride for _, stride in chain])[0]
+    coarse = PEAK * missing(int(tiers[0]["images"].iloc[0]), chain, missed)
+    spline = fit(tiers[0]).error
+    return spline if np.isnan(coarse) else max(spline, coarse)
+
+
+def missing(images: int, chain: list[Tier], missed: dict[int, float]) -> float:
+    """What the grids of a chain are expected to miss, the root mean square over the plane."""
+    sizes = [images, *(size for size, _ in chain)]
+    parts = [1 / less - 1 / more for less, more in pairwise(sizes)]
+    return sum(missed[stride] ** 2 * part for (_, stride), part in zip(chain, parts, strict=True)) ** 0.5
 
 
 def difference(fewer: pd.DataFrame, more: pd.DataFrame) -> pd.DataFrame:
@@ -64,12 +91,7 @@ def tiers(few: pd.DataFrame, count: int) -> list[Tier]:
     def passes(chain: list[Tier]) -> int:
         return sum(size * len(alpha[::stride]) * len(beta[::stride]) for size, stride in chain)
 
-    def error(chain: list[Tier]) -> float:
-        sizes = [images, *(size for size, _ in chain)]
-        parts = [1 / less - 1 / more for less, more in pairwise(sizes)]
-        return sum(missed[stride] ** 2 * part for (_, stride), part in zip(chain, parts, strict=True)) ** 0.5
-
-    enough = [chain for chain in chains(images, count, strides) if error(chain) <= allowed]
+    enough = [chain for chain in chains(images, count, strides) if missing(images, chain, missed) <= allowed]
     return min(enough, key=passes, default=[(count, 1)])
 
 
@@ -108,7 +130,7 @@ def spreads(few: pd.DataFrame, strides: list[int]) -> tuple[dict[int, float], fl
     missed = {}
     for stride in strides:
         along, across = slice(None, None, stride * step), slice(None, None, stride * step if len(beta) > 1 else 1)
-        guess = [Sheet(alpha[along], beta[across], one[along, across]).on(alpha, beta) for one in apart]
+        guess = [Sheet(alpha[along], beta[across], bridged(one[along, across])).on(alpha, beta) for one in apart]
         missed[stride] = unit * root_mean_square(apart - np.stack(guess))
     centre = apart[:, len(alpha) // 2, len(beta) // 2]
     return missed, unit * root_mean_square(apart - centre[:, None, None])

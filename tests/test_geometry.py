@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kogen.planes import SQUARE, Fit, axis, fit, wanted
+from kogen.planes import SQUARE, Fit, axis, extent, fit, wanted
 from kogen.shapes import numbers
 from kogen.statistics._geometry import Measured, half_width, jackknife, pieces, relative, spread
 from kogen.statistics.geometry import geometry
@@ -217,7 +217,7 @@ def test_a_constant_is_flat_whatever_it_is_rounded_to():
         found = drawn_by_levels(function, 3)
         assert found.sheet.values.shape == (17, 17)  # nothing to refine
         assert numbers(found.sheet) == {"range": 0, "width": 1, "basin": 1, "convex": 1}
-        assert relative(found) == 0
+        assert relative(found.error, extent(found.sheet)) == 0
 
 
 def test_a_grid_too_small_to_halve_has_no_error():

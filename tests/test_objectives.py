@@ -79,6 +79,16 @@ def test_losses_are_as_fine_as_the_network(method):
         assert (found != found.float()).any()  # computed so, not only called so
 
 
+def test_a_variance_beyond_the_models_is_not_below_nothing():
+    module, batches = made("supervised")
+    loss = Objective(module, batches, batch_norm="interpolated")
+    beyond = {name: value - 2 * name.endswith("running_var") for name, value in loss.at.items()}
+    with torch.no_grad():
+        assert loss(beyond).isfinite().all()
+        none = {name: value * (not name.endswith("running_var")) for name, value in loss.at.items()}
+        assert torch.equal(loss(beyond), loss(none))
+
+
 def test_a_term_is_shown_by_itself():
     module, batches = made("rc_mae")
     whole = Objective(module, batches)

@@ -193,13 +193,14 @@ def test_a_trajectory_goes_through_the_checkpoints_that_were_kept(images: Images
 
 
 def test_the_way_between_two_runs_ends_at_the_second(runs: dict[str, Path], images: Images, tmp_path: Path):
-    asked = SMALL | {"directions": "between", "batch_norm": "interpolated", "levels": 1, "few": 32, "steps": 7}
+    asked = SMALL | {"directions": "between", "batch_norm": "interpolated", "levels": 1, "few": 32, "steps": 9}
     draw([runs["one"], runs["two"]], images, out=tmp_path, tell=quiet, **asked)
     table = pd.read_parquet(tmp_path / "surface.parquet")
     two = subject(runs["two"], images, count=32, batch=16, batch_norm="interpolated").objective(32)
     with torch.inference_mode():
         wanted = float(two(two.at).mean())
     assert table.loc[np.isclose(table["alpha"], 1), "loss"].to_list() == pytest.approx([wanted], rel=1e-5)
+    assert np.isclose(table["alpha"], 0).sum() == np.isfinite(table["loss"]).mean() == 1
     with pytest.raises(ValueError, match="of another architecture"):
         draw([runs["one"], runs["mae"]], images, out=tmp_path / "odd", tell=quiet, **asked)
 
@@ -246,6 +247,20 @@ def test_a_study_stands_for_its_finished_runs_with_a_loss(runs: dict[str, Path],
         runs_of([], "pretrain", said.append)
 
 
+@pytest.mark.parametrize(("count", "parts"), [(16, 1), (80, 5), (96, 6)])
+def test_parts_of_the_images_are_kept_whatever_their_number(
+    runs: dict[str, Path], images: Images, tmp_path: Path, count: int, parts: int
+):
+    asked = SMALL | {"planes": 1, "levels": 1, "count": count, "few": count, "batch": 16, "batch_norm": "batch"}
+    draw([runs["one"]], images, out=tmp_path, tell=quiet, **asked)
+    table = pd.read_parquet(tmp_path / "surface.parquet")
+    assert set(table["parts"].map(len)) == {parts}
+    draw([runs["mae"]], images, out=tmp_path, tell=quiet, **asked | {"count": 80, "few": 48, "batch_norm": "frozen"})
+    table = pd.read_parquet(tmp_path / "surface.parquet").query("model == 'mae'")
+    assert set(table["parts"].map(len)) == {8}  # 48 images and 80, an eighth of neither a whole batch
+    assert table["parts"].map(np.mean).to_numpy() == pytest.approx(table["loss"].to_numpy())
+
+
 def test_a_term_of_the_loss_is_an_objective_of_its_own(runs: dict[str, Path], images: Images, tmp_path: Path):
     asked = SMALL | {"planes": 1, "levels": 1, "few": 32}
     told = draw([runs["mae"]], images, out=tmp_path, tell=quiet, **asked)
@@ -277,6 +292,16 @@ def test_a_checkpoint_on_the_way_is_a_subject_of_its_own(images: Images, tmp_pat
         one = subject(Path(f"{run}@{steps[1]}"), images, objective=objective, count=32, batch=16)
         for name, tensor in module.backbone.state_dict().items():
             assert torch.equal(one.module.backbone.state_dict()[name], tensor)
+    told = draw(
+        [Path(f"{run}@{steps[2]}")], images, out=tmp_path / "way", tell=quiet, **asked | {"directions": "trajectory"}
+    )
+    assert len(told["runs"][0]["planes"][0]["positions"]) == 2  # those before it
+    with pytest.raises(ValueError, match="keeps 1 checkpoints before its weights: a trajectory wants two or more"):
+        draw(
+            [Path(f"{run}@{steps[1]}")], images, out=tmp_path / "no", tell=quiet, **asked | {"directions": "trajectory"}
+        )
+    with pytest.raises(ValueError, match=r"holds no run.*or RUN@STEP with the number of a step"):
+        runs_of([Path(f"{run}@end")], "pretrain", quiet)
     listed = ", ".join(map(str, steps))
     with pytest.raises(ValueError, match=f"keeps no checkpoint of step 77; of these: {listed}; give one of them"):
         runs_of([Path(f"{run}@77")], "pretrain", quiet)

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kogen.planes import axis, fit
-from kogen.tiers import chains, sheet_of, spreads, strides_of, tiers
+from kogen.shapes import numbers
+from kogen.tiers import chains, error_of, sheet_of, spreads, strides_of, tiers
 
 Losses = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Places (A, 1), (1, B) to the loss of every image there, (N, A, B)."""
@@ -158,3 +159,50 @@ def test_what_tells_nothing_takes_the_whole_grid():
     hole = few.assign(loss=few["loss"].where(few["alpha"] < 0.9), parts=few["parts"].where(few["alpha"] < 0.9, None))
     hole["parts"] = [part if part is not None else [np.nan] * 8 for part in hole["parts"]]
     assert tiers(hole, 256)[-1][0] == 256
+
+
+def surfaces_of(losses: Losses, images: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The points of all tiers, and those of all images on the fine grid."""
+    few = drawn(losses, 64, levels=2)
+    coarse = [drawn(losses, count, 8 // stride + 1) for count, stride in tiers(few, images)]
+    return pd.concat([few, *coarse], ignore_index=True), drawn(losses, images, levels=2)
+
+
+@pytest.mark.parametrize("edge", [1.9, 1.6, 1.2])
+def test_a_hole_is_no_larger_than_it_is(edge: float):
+    bowl = bowls(1024, waves=1.0)
+    table, truth = surfaces_of(lambda x, y: np.where((x + y > edge)[None], np.nan, bowl(x, y)), 1024)
+    found, wanted = sheet_of(table), fit(truth).sheet
+    assert np.array_equal(found.known, wanted.known)
+    assert numbers(found) == pytest.approx(numbers(wanted), abs=0.01)
+
+
+def test_a_hole_that_only_more_images_have_is_where_they_were_looked_at():
+    bowl = bowls(1024, waves=1.0)
+
+    def losses(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        found = bowl(x, y)
+        found[900] = np.where(x + y > 1.9, np.nan, found[900])
+        return found
+
+    table, _ = surfaces_of(losses, 1024)
+    found = sheet_of(table)
+    assert np.argwhere(~found.known).tolist() == [[16, 16]]
+    assert sheet_of(table.assign(loss=table["loss"].where(table["images"] == 64))).known.sum() == 0
+
+
+@pytest.mark.parametrize("rough", [0.0, 0.02])
+def test_the_error_is_that_of_all_tiers(rough: float):
+    places, ratios = axis(51, (-1, 1)), []
+    for seed in range(8):
+        losses = bowls(1024, seed, rough)
+        table, _ = surfaces_of(losses, 1024)
+        truth = losses(places[:, None], places[None, :]).mean(axis=0)
+        off = np.abs(sheet_of(table).on(places, places) - truth).max()
+        assert error_of(table) >= fit(table[table["images"] == 64]).error
+        ratios.append(off / error_of(table))
+    assert np.max(ratios) < 3
+    assert np.median(ratios) > 1 / 3
+    few = table[table["images"] == 64]
+    assert error_of(few) == fit(few).error
+    assert error_of(table.assign(parts=[row[:1] for row in table["parts"]])) == fit(few).error  # tells nothing of more

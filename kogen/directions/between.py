@@ -18,7 +18,7 @@ def between(at: Params, ends: Sequence[Mapping[str, Tensor]], *, batch_norm: str
 
     `ends` are whole states (parameters and buffers) of the same architecture; everything in `at` moves. With two, beta
     is orthogonal to alpha and as long, so that angles are true (Garipov et al., appendix); `positions` in the facts
-    say where the models lie, `span` what holds them with a quarter to spare.
+    say where the models lie, `span` what holds them with a sixth to spare.
 
     Half way between two models the statistics of batch norm are those of neither: say `batch_norm` as the objective
     has it, `batch` or `interpolated` (Izmailov et al. 2018, arXiv 1803.05407, section 3.2).
@@ -53,6 +53,6 @@ def between(at: Params, ends: Sequence[Mapping[str, Tensor]], *, batch_norm: str
 
 
 def room(positions: list[tuple[float, float]]) -> list[list[float]]:
-    """The span of alpha and of beta that holds the positions with a quarter to spare."""
+    """The span of alpha and of beta that holds the positions with a sixth to spare: of 9 places two are the ends."""
     axes = [(min(places), max(places)) for places in zip(*positions, strict=True)]
-    return [[low - (high - low) / 4, high + (high - low) / 4] for low, high in axes]
+    return [[low - (high - low) / 6, high + (high - low) / 6] for low, high in axes]

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
-from kogen.planes import Sheet, fit
+from kogen.planes import Sheet
 from kogen.report.canvas import Figure, axis, ink, layout, trace
 from kogen.report.words import say
 from kogen.statistics._near_convex import downward
-from kogen.tiers import sheet_of
+from kogen.tiers import error_of, sheet_of
 
 FINE = 33  # places along an axis that a surface is shown on
 STEPS = 41  # places along a profile
@@ -52,9 +52,8 @@ def look(rows: pd.DataFrame) -> Look:
     runs = [{plane: one for plane, one in run.groupby("plane")} for _, run in rows.groupby("run", sort=True)]
     planes = sorted(set.intersection(*(set(run) for run in runs)))
     first = runs[0][planes[0]]
-    few = pd.DataFrame(first[first["images"] == first["images"].min()])
     many = pd.DataFrame(first[first["images"] == first["images"].max()])
-    error = float(np.hypot(np.nan_to_num(fit(few).error), np.nan_to_num(many["loss_se"].median())))
+    error = float(np.hypot(np.nan_to_num(error_of(first)), np.nan_to_num(many["loss_se"].median())))
     return Look([[sheet_of(run[plane]) for plane in planes] for run in runs], first, error)
 
 

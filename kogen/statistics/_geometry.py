@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
-from kogen.planes import Fit, extent, fit
+from kogen.planes import extent, fit
 from kogen.shapes import numbers
-from kogen.tiers import sheet_of
+from kogen.tiers import error_of, sheet_of
 
 NEEDED = ("run", "model", "objective", "direction", "plane", "alpha", "beta", "level")
 NEEDED += ("loss", "images", "units", "parts")
@@ -71,7 +71,6 @@ def where(table: pd.DataFrame, column: str, value: object) -> pd.DataFrame:
 def shape(points: pd.DataFrame, settings: dict[str, float]) -> dict[str, np.ndarray]:
     """The numbers of one plane, (1 + G,) each: with all images, then without each part of the units."""
     parts = np.stack([np.asarray(row, np.float64) for row in points["parts"]])  # (N, G)
-    whole = fit(where(points, "images", np.min(points["images"])))
     losses = [points["loss"].to_numpy(np.float64)]
     if (count := parts.shape[1]) > 1:
         sizes = sizes_of(points, count)  # (N, G)
@@ -79,7 +78,8 @@ def shape(points: pd.DataFrame, settings: dict[str, float]) -> dict[str, np.ndar
         losses += list((rest / (sizes.sum(axis=1, keepdims=True) - sizes)).T)
     made = [numbers(sheet_of(points.assign(loss=loss)), **settings) for loss in losses]  # type: ignore[arg-type]
     found = {metric: np.array([one[metric] for one in made]) for metric in METRICS if metric != "error"}
-    return found | {"error": np.full(len(made), relative(whole))}
+    height = extent(fit(where(points, "images", np.min(points["images"]))).sheet)
+    return found | {"error": np.full(len(made), relative(error_of(points), height))}
 
 
 def sizes_of(points: pd.DataFrame, count: int) -> np.ndarray:
@@ -88,10 +88,9 @@ def sizes_of(points: pd.DataFrame, count: int) -> np.ndarray:
     return units // count + (np.arange(count) < units % count)
 
 
-def relative(whole: Fit) -> float:
-    """The spline's error as a share of the range."""
-    height = extent(whole.sheet)
-    return whole.error / height if height > 0 else 0.0 if height == 0 else np.nan
+def relative(error: float, height: float) -> float:
+    """An error as a share of the range of the loss."""
+    return error / height if height > 0 else 0.0 if height == 0 else np.nan
 
 
 def in_pairs(

@@ -14,19 +14,19 @@ def geometry(
     """Each number of each model's random planes: its mean and 95 % interval.
 
     Input: a surface table. Output (tables.SCHEMAS): model, objective, metric, value, lo, hi, planes, images. Metrics
-    are those of `shapes.numbers` (width, basin, convex, range) and error, the spline's as a share of the range.
+    are those of `shapes.numbers` (width, basin, convex, range) and error (`tiers.error_of`) as a share of the range.
     Definition: mean over runs and planes; its variance is that of run means over runs, of plane means over planes, and
     the jackknife's over eighths of the images, with Student's t and Satterthwaite's degrees of freedom. With one run it
     speaks of that network, with one plane of that plane alone: lo and hi are nan then, since planes differ by more
-    than models often do. Numbers of different objectives cannot be compared by range. ValueError as `measured`.
+    than models often do. With one unit of images nothing is known of others. Numbers of different objectives cannot be
+    compared by range. ValueError as `measured`.
     """
     rows = []
     for (objective, metric), models in measured(surface, share=share, scale=scale, tolerance=tolerance).items():
         for model, one in models.items():
             half = half_width(pieces(one)) if len(one.planes) > 1 else np.nan
             lo, hi = one.mean - half, one.mean + half
-            if metric in BOUNDED:
-                lo, hi = max(lo, 0.0) if lo == lo else lo, min(hi, 1.0) if hi == hi else hi
+            lo, hi = max(lo, 0.0) if lo == lo else lo, min(hi, 1.0) if hi == hi and metric in BOUNDED else hi
             row = {"model": model, "objective": objective, "metric": metric, "value": one.mean, "lo": lo, "hi": hi}
             rows.append(row | {"planes": len(one.planes), "images": one.images})
     return pd.DataFrame(rows)

@@ -41,7 +41,7 @@ def apart(models: dict[str, Measured], first: str, second: str) -> tuple[float, 
 
 
 def half_of(one: Measured, other: Measured) -> float:
-    """Half of the 95 % interval of the difference of two models' means, on the same planes; nan for one plane."""
+    """Half of the 95 % interval of the difference of two models' means on the same planes; nan for one plane."""
     if len(one.planes) < 2:
         return np.nan
     apart = one.values[:, :, 0].mean(axis=0) - other.values[:, :, 0].mean(axis=0)  # (P,)
