@@ -18,7 +18,8 @@ def between(at: Params, ends: Sequence[Mapping[str, Tensor]], *, batch_norm: str
 
     `ends` are whole states (parameters and buffers) of the same architecture; everything in `at` moves. With two, beta
     is orthogonal to alpha and as long, so that angles are true (Garipov et al., appendix); `positions` in the facts
-    say where the models lie, `span` what holds them with a sixth to spare.
+    say where the models lie, `span` what holds them with a sixth to spare (two of 9 places are the ends); a line with
+    interpolated statistics has none, since beyond the models variances soon are none.
 
     Half way between two models the statistics of batch norm are those of neither: say `batch_norm` as the objective
     has it, `batch` or `interpolated` (Izmailov et al. 2018, arXiv 1803.05407, section 3.2).
@@ -49,10 +50,11 @@ def between(at: Params, ends: Sequence[Mapping[str, Tensor]], *, batch_norm: str
         second = {name: tensor / up for name, tensor in rest.items()}
         positions.append((along, up))
     facts = {"kind": "between", "excluded": {}, "batch_norm": batch_norm, "positions": [list(p) for p in positions]}
-    return Plane(first, second, facts | {"span": room(positions), "distance": square**0.5})
+    spare = 0.0 if batch_norm == "interpolated" and len(ends) == 1 else 1 / 6
+    return Plane(first, second, facts | {"span": room(positions, spare), "distance": square**0.5})
 
 
-def room(positions: list[tuple[float, float]]) -> list[list[float]]:
-    """The span of alpha and of beta that holds the positions with a sixth to spare: of 9 places two are the ends."""
+def room(positions: list[tuple[float, float]], spare: float) -> list[list[float]]:
+    """The span of alpha and of beta that holds the positions with some to spare on either side."""
     axes = [(min(places), max(places)) for places in zip(*positions, strict=True)]
-    return [[low - (high - low) / 6, high + (high - low) / 6] for low, high in axes]
+    return [[low - (high - low) * spare, high + (high - low) * spare] for low, high in axes]
