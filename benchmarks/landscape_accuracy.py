@@ -1,6 +1,6 @@
 """How far kogen's surfaces are from 51 x 51 points on trained networks, what it says of that, and the passes it takes.
 
-Run: python benchmarks/landscape_accuracy.py [--all 2048] [--truth 25] [--epochs 10] [--size 16] [--nets ...]
+Run: python benchmarks/landscape_accuracy.py [--all 2048] [--truth 19] [--epochs 10] [--size 16] [--nets ...]
 
 Six small networks trained here, one plane each, 64 images (`few`) on the finest grid.
 same images  the spline of 9 -> 17 -> 33 points on few against 51 x 51 points on the same: the largest error, kogen's
@@ -51,7 +51,7 @@ NETS = {
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--all", type=int, default=2048, help="images, a multiple of 32")
-    parser.add_argument("--truth", type=int, default=25, help="points a side on all images, odd: 51 for all")
+    parser.add_argument("--truth", type=int, default=19, help="points a side on all images, odd: 51 for all")
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--size", type=int, default=16, help="of the images, in pixels")
     parser.add_argument("--device", default="cpu")
