@@ -34,8 +34,9 @@ def forecast(
     steps, levels, workers = grid["steps"], grid["levels"], grid["workers"]
     finest = (2 ** (levels - 1) * (steps - 1) + 1) ** 2  # from the third level on at most
     part, images = loss.first(few), loss.facts["images"]
-    passes = part.facts["images"] * finest + images * (steps // 2 + 1) ** 2 * (few < images)
-    seconds = timed(lambda: look(part, part.at)) / part.facts["images"] * passes * planes / workers
+    first = part.facts["images"]  # in whole batches
+    passes = first * finest + images * (steps // 2 + 1) ** 2 * (first < images)
+    seconds = timed(lambda: look(part, part.at)) / first * passes * planes / workers
     if sharp is not None:
         product = product_seconds(sharp)
         seconds += runs * product * (READ * readings + POINT * side**2 / workers)

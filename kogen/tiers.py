@@ -27,9 +27,9 @@ def sheet_of(points: pd.DataFrame) -> Sheet:
     stands in, so that a hole is no larger than the fine grid has it. ValueError where more images have a point that
     fewer have not.
     """
-    tiers = [part for _, part in points.groupby("images", sort=True)]
-    found = fit(tiers[0]).sheet
-    for fewer, more in pairwise(tiers):
+    parts = by_images(points)
+    found = fit(parts[0]).sheet
+    for fewer, more in pairwise(parts):
         added = fit(difference(fewer, more)).sheet
         values = found.values + Sheet(added.alpha, added.beta, bridged(added.values)).on(found.alpha, found.beta)
         holes = more[~np.isfinite(more["loss"])]
@@ -43,15 +43,18 @@ def error_of(points: pd.DataFrame) -> float:
 
     nan where the spline has no estimate; grids are left out where the images have one part only.
     """
-    tiers = [part for _, part in points.groupby("images", sort=True)]
-    places = [part.loc[part["level"] == 0, "alpha"].nunique() - 1 for part in tiers]
-    chain = [
-        (int(part["images"].iloc[0]), places[0] // count) for part, count in zip(tiers[1:], places[1:], strict=True)
-    ]
-    missed = spreads(tiers[0], [stride for _, stride in chain])[0]
-    coarse = PEAK * missing(int(tiers[0]["images"].iloc[0]), chain, missed)
-    spline = fit(tiers[0]).error
+    few, *others = by_images(points)
+    places, *coarser = (part.loc[part["level"] == 0, "alpha"].nunique() - 1 for part in (few, *others))
+    sizes = [int(part["images"].iloc[0]) for part in (few, *others)]
+    chain = [(size, places // count) for size, count in zip(sizes[1:], coarser, strict=True)]
+    coarse = PEAK * missing(sizes[0], chain, spreads(few, [stride for _, stride in chain])[0])
+    spline = fit(few).error
     return spline if np.isnan(coarse) else max(spline, coarse)
+
+
+def by_images(points: pd.DataFrame) -> list[pd.DataFrame]:
+    """The points of each tier, the fewest images first."""
+    return [part for _, part in points.groupby("images", sort=True)]
 
 
 def missing(images: int, chain: list[Tier], missed: dict[int, float]) -> float:
@@ -65,8 +68,8 @@ def difference(fewer: pd.DataFrame, more: pd.DataFrame) -> pd.DataFrame:
     """What more images add to the loss of fewer, at the points of the former."""
     both = more.merge(fewer[["alpha", "beta", "loss"]], on=["alpha", "beta"], suffixes=("", "_fewer"))
     if len(both) < len(more):
-        missing = f"{len(more) - len(both)} of {len(more)} points"
-        raise ValueError(f"{missing} drawn for more images are not drawn for fewer: give both the same coarse grid")
+        lost = f"{len(more) - len(both)} of {len(more)} points"
+        raise ValueError(f"{lost} drawn for more images are not drawn for fewer: give both the same coarse grid")
     return both.assign(loss=both["loss"] - both["loss_fewer"])
 
 

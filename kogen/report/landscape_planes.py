@@ -11,8 +11,7 @@ from kogen.planes import Sheet
 from kogen.report.canvas import Figure, axis, ink, label, layout, text, trace
 from kogen.report.landscape_figures import STEPS, Look, contours, curvature, look, plain, short, solid
 from kogen.report.words import say
-from kogen.statistics._geometry import half_width, jackknife, sizes_of
-from kogen.tiers import sheet_of
+from kogen.statistics._geometry import half_width, jackknife, without
 
 KINDS = ("trajectory", "sharpest", "between")
 VIEWS = ("l_h_contours", "l_h_solids", "l_h_map")  # how a plane can be looked at, by the words of the menu
@@ -190,17 +189,6 @@ def rise(sheet: Sheet, ends: np.ndarray) -> list[dict[str, Any]]:
             trace(plain([line[top]] * 2), plain([low, low + over[top]]), line={"color": ink("red"), "width": 2})
         )
     return data
-
-
-def without(points: pd.DataFrame) -> list[Sheet]:
-    """A plane's surface of all images, then without each part of them, as statistics/geometry leaves parts out."""
-    parts = np.stack([np.asarray(row, np.float64) for row in points["parts"]])  # (N, G)
-    losses = [points["loss"].to_numpy(np.float64)]
-    if parts.shape[1] > 1:
-        sizes = sizes_of(points, parts.shape[1])  # (N, G)
-        rest = (parts * sizes).sum(axis=1, keepdims=True) - parts * sizes
-        losses += list((rest / (sizes.sum(axis=1, keepdims=True) - sizes)).T)
-    return [sheet_of(points.assign(loss=loss)) for loss in losses]
 
 
 def above(sheet: Sheet, first: np.ndarray, second: np.ndarray) -> np.ndarray:

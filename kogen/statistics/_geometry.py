@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
-from kogen.planes import extent, fit
+from kogen.planes import Sheet, extent, fit
 from kogen.shapes import numbers
 from kogen.tiers import error_of, sheet_of
 
@@ -68,18 +68,23 @@ def where(table: pd.DataFrame, column: str, value: object) -> pd.DataFrame:
     return pd.DataFrame(table[table[column] == value])
 
 
-def shape(points: pd.DataFrame, settings: dict[str, float]) -> dict[str, np.ndarray]:
+def shape(points: pd.DataFrame, settings: dict[str, Any]) -> dict[str, np.ndarray]:
     """The numbers of one plane, (1 + G,) each: with all images, then without each part of the units."""
+    made = [numbers(one, **settings) for one in without(points)]
+    found = {metric: np.array([one[metric] for one in made]) for metric in METRICS if metric != "error"}
+    height = extent(fit(where(points, "images", np.min(points["images"]))).sheet)
+    return found | {"error": np.full(len(made), relative(error_of(points), height))}
+
+
+def without(points: pd.DataFrame) -> list[Sheet]:
+    """A plane's surface of all images, then without each part of them, (1 + G); the first alone where there is one."""
     parts = np.stack([np.asarray(row, np.float64) for row in points["parts"]])  # (N, G)
     losses = [points["loss"].to_numpy(np.float64)]
     if (count := parts.shape[1]) > 1:
         sizes = sizes_of(points, count)  # (N, G)
         rest = (parts * sizes).sum(axis=1, keepdims=True) - parts * sizes
         losses += list((rest / (sizes.sum(axis=1, keepdims=True) - sizes)).T)
-    made = [numbers(sheet_of(points.assign(loss=loss)), **settings) for loss in losses]  # type: ignore[arg-type]
-    found = {metric: np.array([one[metric] for one in made]) for metric in METRICS if metric != "error"}
-    height = extent(fit(where(points, "images", np.min(points["images"]))).sheet)
-    return found | {"error": np.full(len(made), relative(error_of(points), height))}
+    return [sheet_of(points.assign(loss=loss)) for loss in losses]
 
 
 def sizes_of(points: pd.DataFrame, count: int) -> np.ndarray:
