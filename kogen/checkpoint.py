@@ -45,7 +45,7 @@ def load(path: Path, method: nn.Module, optimiser: torch.optim.Optimizer | None 
         for key, value in tensors.items():
             if key.startswith("optimiser."):
                 name, _, slot = key.removeprefix("optimiser.").rpartition(".")
-                optimiser.state[parameters[name]][slot] = as_laid_out(value, parameters[name])
+                optimiser.state[parameters[name]][slot] = as_laid_out(value, parameters[name], optimiser.defaults)
     return facts
 
 
@@ -54,8 +54,8 @@ def state_of(module: nn.Module) -> dict[str, Tensor]:
     return {**dict(module.named_parameters()), **dict(module.named_buffers())}
 
 
-def as_laid_out(value: Tensor, parameter: Tensor) -> Tensor:
+def as_laid_out(value: Tensor, parameter: Tensor, optimiser: dict[str, Any]) -> Tensor:
     """`value` on the parameter's device and in its memory layout: sums over it then add up in the same order."""
-    if value.shape != parameter.shape:
-        return value  # a step count; optimisers keep it on the CPU
+    if value.shape != parameter.shape:  # a step count; optimisers keep it on the CPU unless they are fused
+        return value.to(parameter.device) if optimiser.get("fused") else value
     return torch.empty_like(parameter).copy_(value)

@@ -11,7 +11,8 @@ import torch
 
 from kogen import shelf
 from kogen.build import build
-from kogen.engine import Batches, device, one_step, prepare, start
+from kogen.devices import device
+from kogen.engine import Batches, one_step, prepare, start
 from kogen.features import Features, embed
 from kogen.images import Images
 from kogen.study import Plan, recipe_of
@@ -77,7 +78,7 @@ def seconds_of_judging(plan: Plan, labelled: Images, probes: Sequence[str]) -> t
     features: Features = embed(backbone, some, view)
     embedded = clock()
     for probe in probes:
-        shelf.load("probes", probe)(features, features)
+        shelf.load("probes", probe)(features, features, device=device())
     return (embedded - began) / len(some), (clock() - embedded) * len(labelled) / len(some)
 
 

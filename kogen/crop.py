@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from kogen.devices import sent
+
 LARGE = 4096  # pixels of an image from which, on a CPU, resizing one by one beats products with matrices (measured)
 TRIES = 10  # torchvision's RandomResizedCrop tries this often before it takes the centre
 
@@ -60,8 +62,8 @@ def resample(pixels: Tensor, boxes: Tensor, size: int, flip: tuple[Tensor, Tenso
         return _one_by_one(pixels, boxes, size, flip)
     images = unit(pixels)
     height, width = images.shape[2:]
-    up, side = (mirrored.to(images.device) for mirrored in flip)
-    top, left, h, w = boxes.to(images.device).unbind(1)
+    up, side = (sent(mirrored, images.device) for mirrored in flip)
+    top, left, h, w = sent(boxes, images.device).unbind(1)
     rows = weights(top, h, height, size, up)  # (B, S, H)
     columns = weights(left, w, width, size, side)  # (B, S, W)
     return sandwich(rows, images, columns).clamp_(0, 1)

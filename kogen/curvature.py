@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from kogen.devices import exact
 from kogen.lanczos import NotFinite
 
 Params = dict[str, Tensor]
@@ -66,7 +67,8 @@ class FlatLoss:
             yield share, self._call(loss, flat)
 
     def _call(self, loss: Loss, flat: Tensor) -> Tensor:
-        value = loss({**self.fixed, **self.named(flat)})
+        with exact():
+            value = loss({**self.fixed, **self.named(flat)})
         if not isinstance(value, Tensor) or value.ndim:
             came = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
             raise ValueError(f"the loss gave {came}: a scalar tensor is wanted, such as the mean over a batch")
@@ -151,7 +153,7 @@ class Hessian:
 @contextmanager
 def differentiable() -> Iterator[None]:
     """Gradients on, whatever the caller's mode, and the one attention kernel with a second derivative."""
-    with torch.inference_mode(False), torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
+    with torch.inference_mode(False), torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), exact():
         yield
 
 

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from kogen.devices import sent
 from kogen.fields import Draws, normal, uniform
 
 SIDE = 224  # pixels; strengths are those of an image with this shorter side
@@ -50,7 +51,7 @@ def motion(x: Tensor, length: float, luck: Draws) -> Tensor:
     directions = (luck.numbers[:, 0] * DIRECTIONS).astype(int)  # (B,)
     out = torch.empty_like(x)
     for direction in np.unique(directions):
-        which = torch.from_numpy(np.flatnonzero(directions == direction)).to(x.device)
+        which = sent(torch.from_numpy(np.flatnonzero(directions == direction)), x.device)
         out[which] = filtered(x[which], line(1 + length * side(x), int(direction)))
     return out
 
@@ -87,7 +88,7 @@ def jpeg(x: Tensor, quality: float, luck: Draws) -> Tensor:
     planes = pixels.transpose(0, 2, 3, 1) if x.shape[1] == 3 else pixels.reshape(-1, *x.shape[2:])
     packed = np.stack([repacked(plane, chosen) for plane in planes])
     back = packed.transpose(0, 3, 1, 2) if x.shape[1] == 3 else packed.reshape(pixels.shape)
-    return torch.from_numpy(back.astype(np.float32)).to(x.device).mul_(1 / 255)
+    return sent(torch.from_numpy(back.astype(np.float32)), x.device).mul_(1 / 255)
 
 
 def occlusion(x: Tensor, area: float, luck: Draws) -> Tensor:
@@ -99,7 +100,7 @@ def occlusion(x: Tensor, area: float, luck: Draws) -> Tensor:
         start = luck.numbers[:, place] * (size - length)
         stop = np.ceil(start + length)[:, None]
         inside.append((np.arange(size) >= np.floor(start)[:, None]) & (np.arange(size) < stop))  # (B, size)
-    covered = torch.from_numpy(inside[0][:, None, :, None] & inside[1][:, None, None, :]).to(x.device)
+    covered = sent(torch.from_numpy(inside[0][:, None, :, None] & inside[1][:, None, None, :]), x.device)
     return torch.where(covered, per_image(luck.numbers[:, 3, None, None, None], x), x)
 
 
@@ -113,7 +114,7 @@ def lines(x: Tensor, sigma: float, luck: Draws) -> Tensor:
     """A line sensor that drifts: every row (or every column) has an offset of its own, normal, of std `sigma`."""
     height, width = x.shape[2:]
     offsets = normal(luck.seeds, max(height, width)) * (sigma * grain(x))  # (B, longer side)
-    rows = torch.from_numpy(luck.numbers[:, 0] < 0.5).to(x.device)[:, None, None, None]
+    rows = sent(torch.from_numpy(luck.numbers[:, 0] < 0.5), x.device)[:, None, None, None]
     return x + torch.where(rows, offsets[:, None, :height, None], offsets[:, None, None, :width])
 
 
@@ -154,7 +155,7 @@ def grain(x: Tensor) -> float:
 
 def per_image(values: np.ndarray, x: Tensor) -> Tensor:
     """Numbers as float32 on the device of the images."""
-    return torch.from_numpy(values.astype(np.float32)).to(x.device)
+    return sent(torch.from_numpy(values.astype(np.float32)), x.device)
 
 
 def filtered(x: Tensor, kernel: np.ndarray) -> Tensor:

@@ -4,6 +4,7 @@ import logging
 import math
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -16,8 +17,9 @@ from lightning_fabric import Fabric
 from lightning_fabric.strategies import DDPStrategy
 from torch import Tensor
 
-from kogen import checkpoint, distributed, monitor, shelf
+from kogen import checkpoint, distributed, monitor
 from kogen.build import build
+from kogen.devices import Coming, device, exact, resolved, sent
 from kogen.features import embed
 from kogen.images import Images
 from kogen.method import Method, Views
@@ -27,7 +29,8 @@ from kogen.study import Plan, hyperparameters, recipe_of
 from kogen.views import Luck, View, geometric, plain, render_all, view_set
 
 WATCHED = 512  # images on which RankMe and the spread of features are measured, always the same ones
-CHECK = 16  # on a GPU the loss is looked at for NaN every so many steps: each look waits for the device
+BEHIND = 16  # on a GPU the terms of the loss are looked at so many steps later, so that nobody waits for them
+RESIDENT = 0.25  # share of a GPU's free memory that a set's pixels may take, to be read from the disk only once
 PATIENCE = timedelta(hours=6)  # for which processes wait for one another
 SAVE_SECONDS = 120.0  # a checkpoint inside a long epoch
 RECORDS = 200  # epochs on record, at least; of few labels an epoch is a step or two, and there are thousands
@@ -111,8 +114,9 @@ def pretrain(
         now = rate((state.step + 0.5) / steps, peak, recipe.warmup)
         for group in optimiser.param_groups:
             group["lr"] = peak if group["constant"] else now
-        terms = one_step(fabric, wrapped, optimiser, loader, state.step, plan.accumulate)
-        method.update((state.step + 1) / steps)
+        with exact(plan.precision):
+            terms = one_step(fabric, wrapped, optimiser, loader, state.step, plan.accumulate)
+            method.update((state.step + 1) / steps)
         guard.see(state.step, terms, state.sums)
         state.step += 1
         if tell:
@@ -154,23 +158,6 @@ def start(precision: str) -> Fabric:
     return fabric
 
 
-def device() -> str:
-    """Where this machine computes: `cuda` or `cpu`."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def resolved(precision: str) -> str:
-    """`32` or `bf16`; `auto` is bf16 on GPUs and on CPUs that compute in it (AVX512-BF16, AMX): half the time."""
-    choices = ("auto", "32", "bf16")
-    if precision not in choices:
-        raise ValueError(f"unknown precision {precision!r}: {shelf.hint(precision, list(choices))}")
-    if precision != "auto":
-        return precision
-    asked = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # torch has no public name for it yet
-    fast = device() == "cuda" or any(getattr(torch.cpu, name, bool)() for name in asked)
-    return "bf16" if fast else "32"
-
-
 def processes() -> tuple[int, int]:
     """Processes on this machine and in all, as torchrun or SLURM started them; 1 and 1 without either."""
     env = os.environ
@@ -186,7 +173,7 @@ def prepare(plan: Plan, fabric: Fabric) -> tuple[Method, torch.optim.Optimizer, 
     method = build(plan)
     if distributed.world() > 1:
         distributed.globalise(method)
-    method.train()
+    method.train().to(fabric.device)
     optimiser = make_optimiser(method, recipe_of(plan))
     wrapped, prepared = fabric.setup(method, optimiser)
     return method, getattr(prepared, "optimizer", prepared), wrapped
@@ -220,6 +207,7 @@ class Batches:
         crops = plan.settings.get("local_crops", hyperparameters(plan.method).get("local_crops")) or 0
         self.views += (local(self.views[0]),) * int(crops)
         self.order: tuple[int, np.ndarray] = (-1, np.empty(0, dtype=np.int64))
+        self.resident = Resident(self.images, device) if fits(self.images, device) else None
 
     def shuffled(self, epoch: int) -> np.ndarray:
         """The order of the images in an epoch, (N,)."""
@@ -233,13 +221,38 @@ class Batches:
         low = (micro * distributed.world() + distributed.rank()) * self.part
         batch = self.shuffled(epoch)[place * self.plan.batch_size :][low : low + self.part]  # (B,)
         luck = Luck(self.plan.seed, step, self.plan.batch_size).part(low, low + self.part)
-        pixels = self.images.read(batch).to(self.device, non_blocking=True)
+        index = sent(torch.from_numpy(batch), self.device)
+        labels = sent(torch.from_numpy(self.images.labels[batch]), self.device)
+        pixels = self.resident.read(batch, index) if self.resident else self.images.read(batch, self.device)
         aspect = torch.from_numpy(self.images.aspect[batch])
         tags = [str(number) for number in range(len(self.views))]
         crops = render_all(pixels, self.views, luck, tags=tags, aspect=aspect)
-        labels = torch.from_numpy(self.images.labels[batch]).to(self.device)
-        index = torch.from_numpy(batch).to(self.device)
         return Views(crops, labels, index, luck, step / self.steps)
+
+
+class Resident:
+    """The pixels of a set on the device, each image from the first time on that it is read."""
+
+    def __init__(self, images: Images, device: torch.device) -> None:
+        self.images, self.device = images, device
+        self.known = np.zeros(len(images), dtype=bool)  # (N,)
+        like = torch.from_numpy(images.pixels[:1])
+        self.pixels = torch.empty((len(images), *like.shape[1:]), dtype=like.dtype, device=device)  # (N, C, H, W)
+
+    def read(self, batch: np.ndarray, index: Tensor) -> Tensor:
+        """Pixels (B, C, H, W) of the images at `batch` (B,), which is `index` on the device."""
+        if not self.known[batch].all():
+            self.pixels.index_copy_(0, index, self.images.read(batch, self.device))
+            self.known[batch] = True
+        return self.pixels[index]
+
+
+def fits(images: Images, device: torch.device) -> bool:
+    """Whether the pixels of a set may stay on a GPU; those that change whenever they are read may not."""
+    if device.type != "cuda" or images.change is not None:
+        return False
+    size = math.prod(images.pixels.shape) * np.dtype(images.pixels.dtype).itemsize
+    return size <= RESIDENT * torch.cuda.mem_get_info(device)[0]
 
 
 def local(view: View) -> View:
@@ -269,32 +282,31 @@ def one_step(
 
 
 class Guard:
-    """Adds up the terms of the loss and stops at NaN or inf, on a GPU without waiting for the device at every step."""
+    """Adds up the terms of the loss and stops at NaN or inf; a GPU is asked some steps later, and never waited for."""
 
     def __init__(self, device: str) -> None:
-        self.every = CHECK if device == "cuda" else 1
-        self.waiting: list[tuple[int, dict[str, Tensor], dict[str, float]]] = []
+        self.behind = BEHIND if device == "cuda" else 0
+        self.waiting: deque[tuple[int, list[str], Coming, dict[str, float]]] = deque()
         self.last: dict[str, float] = {}
 
     def see(self, step: int, terms: dict[str, Tensor], sums: dict[str, float]) -> None:
         """Take the terms of a step; they are added to `sums` when they are looked at."""
-        self.waiting.append((step, terms, sums))
-        if len(self.waiting) >= self.every:
-            self.look()
+        coming = Coming(torch.stack([value.float() for value in terms.values()]))
+        self.waiting.append((step, list(terms), coming, sums))
+        self.look(self.behind)
 
-    def look(self) -> None:
-        """Look at every step that waits. Raises Broken at the first term that is not finite."""
-        for step, terms, sums in self.waiting:
-            values = dict(zip(terms, torch.stack([v.float() for v in terms.values()]).tolist(), strict=True))
-            for name, value in values.items():
+    def look(self, behind: int = 0) -> None:
+        """Look at the steps that wait, but for the last few. Raises Broken at the first term that is not finite."""
+        while len(self.waiting) > behind:
+            step, names, coming, sums = self.waiting.popleft()
+            self.last = dict(zip(names, coming.here().tolist(), strict=True))
+            for name, value in self.last.items():
                 if not math.isfinite(value):
                     raise Broken(
                         f"step {step}: the term {name!r} of the loss is {value}. Try a lower rate (--set rate=...), "
                         "a longer warm-up (--set warmup=0.2) or --precision 32; the last checkpoint is from before"
                     )
                 sums[name] = sums.get(name, 0.0) + value
-            self.last = values
-        self.waiting.clear()
 
 
 def watch(method: Method, loader: Batches) -> tuple[float, float]:

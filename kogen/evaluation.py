@@ -28,9 +28,9 @@ def evaluate_backbone(
     known = embed(backbone, train, view)
     judged = {name: embed(backbone, images, view) for name, images in tests.items()}
     everything = together(list(judged.values()))
-    tables = []
+    tables, device = [], next(backbone.parameters()).device
     for probe in probes:
-        predictions: Predictions = shelf.load("probes", probe)(known, everything)
+        predictions: Predictions = shelf.load("probes", probe)(known, everything, device=device)
         start = 0
         for name, features in judged.items():
             part = predictions.probability[start : start + len(features)]  # (M, K)

@@ -1,14 +1,18 @@
 """Features: what a frozen backbone says of each image, and what a probe predicts from it."""
 
+from collections import deque
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from kogen.devices import Coming, exact
 from kogen.images import Images
 from kogen.method import Backbone
 from kogen.views import Luck, View, render
+
+BEHIND = 4  # batches that a GPU may still be at work on while the next are made ready
 
 
 @dataclass(frozen=True)
@@ -45,14 +49,16 @@ def embed(backbone: Backbone, images: Images, view: View, *, batch_size: int = 2
     not finite, with the number of images it happened to.
     """
     device = next(backbone.parameters()).device
-    was, parts = backbone.training, []
+    was, parts, coming = backbone.training, [], deque[Coming]()
     backbone.eval()
     for start in range(0, len(images), batch_size):
         batch = rendered(images, np.arange(start, min(start + batch_size, len(images))), view, device)
-        with torch.inference_mode():
-            parts.append(backbone(batch).float().cpu().numpy())
+        with torch.inference_mode(), exact():
+            coming.append(Coming(backbone(batch).float()))
+        if len(coming) > BEHIND:
+            parts.append(coming.popleft().here().numpy())
     backbone.train(was)
-    values = np.concatenate(parts)  # (N, D)
+    values = np.concatenate([*parts, *(each.here().numpy() for each in coming)])  # (N, D)
     broken = int((~np.isfinite(values)).any(axis=1).sum())
     if broken:
         raise ValueError(f"the features of {broken} of {len(values)} images are not finite: the weights are broken")

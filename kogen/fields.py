@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kogen.devices import sent
 from kogen.operations import scramble
 
 LEVELS = 2**16  # values a draw can take
@@ -29,7 +30,7 @@ def draws(ids: np.ndarray, seed: int, tag: str, device: torch.device) -> Draws:
     """The chance of images with the content ids (B,): a pure function of (seed, tag, content id)."""
     digests = b"".join(hashlib.blake2b(f"{seed}/{tag}/{item}".encode(), digest_size=20).digest() for item in ids)
     words = np.frombuffer(digests, "<u4").reshape(-1, 5)  # (B, 5)
-    return Draws(torch.from_numpy(words[:, 0].astype(np.int32)).to(device), words[:, 1:] / 2.0**32)
+    return Draws(sent(torch.from_numpy(words[:, 0].astype(np.int32)), device), words[:, 1:] / 2.0**32)
 
 
 def uniform(seeds: Tensor, count: int) -> Tensor:
@@ -57,4 +58,4 @@ def _bits(seeds: Tensor, count: int) -> Tensor:
 def _quantiles(device: torch.device) -> Tensor:
     """The normal distribution at the middle of each of 2^16 equal shares, (LEVELS,) float32."""
     middle = (torch.arange(LEVELS, dtype=torch.float64) + 0.5) / LEVELS
-    return torch.special.ndtri(middle).float().to(device)
+    return sent(torch.special.ndtri(middle).float(), device)

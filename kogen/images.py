@@ -14,6 +14,7 @@ import torch
 
 from kogen import shelf
 from kogen.decode import content_id
+from kogen.devices import sent
 from kogen.storage import Storage
 
 
@@ -99,7 +100,7 @@ class Images:
     def read(self, index: np.ndarray, device: torch.device | str = "cpu") -> torch.Tensor:
         """Pixels (B, C, H, W) of the images at `index` (B,), uint8 or uint16, as stored, then changed on `device`."""
         stored = np.ascontiguousarray(self.pixels[index])
-        pixels = torch.from_numpy(stored if stored.flags.writeable else stored.copy()).to(device)
+        pixels = sent(torch.from_numpy(stored if stored.flags.writeable else stored.copy()), device)
         return pixels if self.change is None else self.change(pixels, self.ids[index])
 
     def subset(self, index: np.ndarray) -> "Images":

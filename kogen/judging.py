@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from kogen import engine
+from kogen import devices
 from kogen.evaluation import evaluate_backbone
 from kogen.images import Images
 from kogen.run import load_run, record_of
@@ -50,7 +50,7 @@ def judge(
     identity = {"run": record["id"], "model": model or record["model"], "method": plan.framework or plan.method}
     identity |= {"seed": plan.seed}
     view = plain(plan.image_size, mean=plan.mean, std=plan.std)
-    backbone.to(engine.device())
+    backbone.to(devices.device())
     append_table(place, evaluate_backbone(backbone, view, train, tests, roles, probes, identity), "predictions")
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from kogen.devices import exact
 from kogen.journal import Journal, Place
 from kogen.planes import SQUARE, Span, wanted
 from kogen.shelf import hint
@@ -178,7 +179,8 @@ def evaluate(
 @torch.inference_mode()
 def look(loss: Loss, params: Params) -> dict[str, Any]:
     """What a point's record says: mean and standard error over units, how many, and the means of parts of them."""
-    found = loss(params)
+    with exact():
+        found = loss(params)
     if not isinstance(found, Tensor) or found.ndim != 1 or not len(found):
         came = f"shape {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
         raise ValueError(f"the loss gave {came}, wanted the losses of its units, (U,): reduction='none', or reshape(1)")

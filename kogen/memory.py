@@ -36,11 +36,13 @@ class Queue(nn.Module):
         self.register_buffer("written", torch.zeros((), dtype=torch.int64))
         self.rows: Tensor
         self.written: Tensor
+        self.filled = False  # what was seen to be full stays so: a GPU is not asked again
 
     @property
     def full(self) -> bool:
         """Whether every row has been pushed."""
-        return int(self.written) >= len(self.rows)
+        self.filled = self.filled or int(self.written) >= len(self.rows)
+        return self.filled
 
     @torch.no_grad()
     def push(self, rows: Tensor) -> None:

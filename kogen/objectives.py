@@ -259,8 +259,9 @@ def probe_on(backbone: Backbone, train: Features, *, folds: int = 5, seed: int =
             "known: give labelled images of every class"
         )
     path = sorted(probe.STRENGTHS, reverse=True)
-    right, loss, judged = probe.validate(train.values, train.labels, path, folds, seed, iterations)
+    device = next(backbone.parameters()).device
+    right, loss, judged = probe.validate(train.values, train.labels, path, folds, seed, iterations, device)
     best = max(range(len(path)), key=lambda i: (right[i], -loss[i])) if judged else len(path) // 2
-    found = probe.fit(train.values, train.labels, path[: best + 1], iterations)[-1]
+    found = probe.fit(train.values, train.labels, path[: best + 1], iterations, device)[-1]
     weight = (found.coefficient * found.scale[:, None]).T  # (K, D)
     return Probe(backbone, weight, found.bias - weight @ found.mean)

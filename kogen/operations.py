@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from kogen.devices import sent
+
 LUMA = (0.2989, 0.587, 0.114)  # torchvision's weights of red, green and blue in a gray value
 
 
@@ -61,7 +63,7 @@ def chosen(which: Tensor, operation: Callable[..., Tensor], images: Tensor, *set
         return operation(images, *settings)
     index = which.nonzero()[:, 0]
     if len(index):
-        there = index.to(images.device)
+        there = sent(index, images.device)
         images[there] = operation(images[there], *(values[index] for values in settings))
     return images
 
@@ -104,7 +106,7 @@ def blur(images: Tensor, sigma: Tensor, kernel: int) -> Tensor:
     steps = torch.arange(reach + 1)  # from the centre outwards
     taps = torch.exp(-0.5 * (steps / sigma[:, None]) ** 2)  # (B, reach + 1)
     taps.masked_fill_(steps > (4 * sigma[:, None]).ceil(), 0)  # an image's window is its own, not its neighbours'
-    taps = (taps / (2 * taps.sum(1, keepdim=True) - taps[:, :1])).to(images.device)
+    taps = sent(taps / (2 * taps.sum(1, keepdim=True) - taps[:, :1]), images.device)
     return shifted(shifted(images, taps, 3), taps, 2)
 
 
@@ -142,7 +144,7 @@ def noise(images: Tensor, sigma: Tensor, seed: Tensor) -> Tensor:
 
     The draw is a hash, so an image gets the same noise alone, in a batch, and on any device.
     """
-    drawn = normal(seed.to(images.device), images[0].numel()).view_as(images)
+    drawn = normal(sent(seed, images.device), images[0].numel()).view_as(images)
     return drawn.mul_(each(sigma, images)).add_(images).clamp_(0, 1)
 
 
@@ -170,7 +172,7 @@ def quarter_turns(images: Tensor, turns: Tensor) -> Tensor:
     """Rotate square images counter-clockwise by turns (B,) x 90 degrees; `turns` lies on the CPU."""
     out = images.clone()
     for count in (1, 2, 3):
-        index = (turns == count).nonzero()[:, 0].to(images.device)
+        index = sent((turns == count).nonzero()[:, 0], images.device)
         if len(index):
             out[index] = torch.rot90(images[index], count, (2, 3))
     return out
@@ -178,7 +180,7 @@ def quarter_turns(images: Tensor, turns: Tensor) -> Tensor:
 
 def rotate(images: Tensor, degrees: Tensor) -> Tensor:
     """Rotate square images counter-clockwise about their centre, bilinear; what lies outside is mirrored in."""
-    angle = degrees.to(images.device) * (math.pi / 180)
+    angle = sent(degrees, images.device) * (math.pi / 180)
     cos, sin, zero = angle.cos(), angle.sin(), torch.zeros_like(angle)
     matrix = torch.stack([torch.stack([cos, -sin, zero], 1), torch.stack([sin, cos, zero], 1)], 1)  # (B, 2, 3)
     grid = F.affine_grid(matrix, list(images.shape), align_corners=False)
@@ -187,4 +189,4 @@ def rotate(images: Tensor, degrees: Tensor) -> Tensor:
 
 def each(values: Tensor, images: Tensor) -> Tensor:
     """One value per image (B,), on the device of the images and shaped to meet them: (B, 1, 1, 1)."""
-    return values.to(images.device, non_blocking=True)[:, None, None, None]
+    return sent(values, images.device)[:, None, None, None]

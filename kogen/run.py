@@ -16,7 +16,7 @@ import timm
 import torch
 
 import kogen
-from kogen import checkpoint, distributed, engine, monitor
+from kogen import checkpoint, devices, distributed, engine, monitor
 from kogen.build import build, save_weights
 from kogen.engine import Epoch
 from kogen.images import Images
@@ -30,10 +30,10 @@ WATTS = {"cpu": 10.0, "cuda": 400.0}  # assumed: per busy CPU thread, per GPU wi
 def record_of(plan: Plan) -> dict[str, Any]:
     """The plan with everything resolved that changes the weights; its hash is the run's id."""
     versions = {"kogen": kogen.__version__, "torch": torch.__version__, "timm": timm.__version__}
-    device = engine.device()
+    device = devices.device()
     recipe = {name: value for name, value in asdict(recipe_of(plan)).items() if name not in DESCRIBES}
     record = plan.model_dump(mode="json") | {"recipe": recipe, "device": device, "versions": versions}
-    record["precision"] = engine.resolved(plan.precision)
+    record["precision"] = devices.resolved(plan.precision)
     if plan.weights:  # the same weights elsewhere are the same run, other weights in their place are another
         record["weights"] = digest_of(Path(plan.weights))
     for only in ("name", "framework"):  # of candidates; without them the ids of all other runs stay what they were
@@ -87,7 +87,7 @@ def finish(plan: Plan, folder: Path, epochs: list[Epoch]) -> dict[str, Any]:
     if place.exists():
         checkpoint.load(place, method)
     trained = sum(e.seconds for e in epochs)
-    device = engine.device()
+    device = devices.device()
     busy = distributed.world() * (torch.get_num_threads() if device == "cpu" else 1)
     seen = (epochs[-1].epoch if epochs else 0) * (plan.images // plan.batch_size) * plan.batch_size
     summary = {

@@ -9,6 +9,7 @@ from scipy.stats import t as student
 from torch import Tensor
 
 from kogen.curvature import FlatLoss, Losses, Params
+from kogen.devices import exact
 from kogen.lanczos import Operator, product, signs
 
 
@@ -107,7 +108,7 @@ def sam_sharpness(
 
 
 def _gradient(objective: FlatLoss, flat: Tensor) -> Tensor:
-    with torch.inference_mode(False), torch.enable_grad():
+    with torch.inference_mode(False), torch.enable_grad(), exact():
         total = torch.zeros_like(flat)
         for share, _, slope in objective.slopes(flat.clone().requires_grad_()):
             if slope is not None:

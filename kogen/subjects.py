@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from kogen import checkpoint
 from kogen.build import build
-from kogen.engine import Batches, device
+from kogen.devices import device
+from kogen.engine import Batches
 from kogen.features import embed
 from kogen.images import Images
 from kogen.method import Method, Views

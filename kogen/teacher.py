@@ -20,6 +20,6 @@ def follow(teacher: nn.Module, student: nn.Module, momentum: float) -> None:
     if floats:
         old, new = zip(*floats, strict=True)
         torch._foreach_lerp_(list(old), list(new), 1 - momentum)
-    for mine, theirs in pairs:
-        if not mine.is_floating_point():
-            mine.copy_(theirs)
+    if counts := [pair for pair in pairs if not pair[0].is_floating_point()]:
+        mine, theirs = zip(*counts, strict=True)
+        torch._foreach_copy_(list(mine), list(theirs))

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from kogen import operations as ops
 from kogen.crop import TRIES, centre_boxes, random_boxes, resample
+from kogen.devices import sent
 from kogen.luck import Luck
 from kogen.shelf import hint
 from kogen.threads import keep_freed_memory, serial_threads
@@ -193,7 +194,7 @@ def develop(pixels: Tensor, view: View, chance: Chance) -> Tensor:
     if view.noise:
         images = ops.noise(images, chance["noise"], chance["seed"])
     if view.mean is not None and view.std is not None:
-        mean, std = (torch.tensor(values, device=images.device)[:, None, None] for values in (view.mean, view.std))
+        mean, std = (sent(torch.tensor(v), images.device)[:, None, None] for v in (view.mean, view.std))
         images = images.sub_(mean).div_(std)
     return images
 

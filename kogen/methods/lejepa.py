@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from kogen.devices import sent
 from kogen.distributed import total, world
 from kogen.heads import full, mlp
 from kogen.luck import Luck
@@ -58,7 +59,8 @@ def predict_and_spread(embedded: list[Tensor], sketch: Tensor, knots: int, reach
         embedded = [full(each) for each in embedded]
         centre = torch.stack(embedded[:2]).mean(0)  # of the two whole views, (B, D)
         apart = torch.stack([F.mse_loss(each, centre) for each in embedded]).mean()
-        odd = torch.stack([away_from_normal(each @ sketch.to(each), knots, reach) for each in embedded]).mean()
+        sketch = sent(sketch, centre.device).to(centre.dtype)
+        odd = torch.stack([away_from_normal(each @ sketch, knots, reach) for each in embedded]).mean()
     return apart, odd
 
 

@@ -1,5 +1,6 @@
 """MAE: hide most patches of an image and rebuild their pixels from the rest (He et al. 2021, arXiv 2111.06377)."""
 
+from kogen.devices import sent
 from kogen.heads import Decoder, reconstruction
 from kogen.masking import encode, patchify, shown_of, standardised, transformer_of, visible_by
 from kogen.method import Backbone, PerImage, Recipe, Terms, Views
@@ -46,7 +47,7 @@ class MAE(PerImage):
 
     def losses(self, views: Views) -> Terms:
         images = views.crops[0]  # (B, C, S, S)
-        visible = visible_by(views.luck, self.decoder.patches, self.shown).to(images.device)  # (B, V)
+        visible = sent(visible_by(views.luck, self.decoder.patches, self.shown), images.device)  # (B, V)
         predicted = self.decoder(encode(self.backbone.network, images, visible), visible)  # (B, N, K)
         wanted = standardised(patchify(images, self.decoder.patch))  # (B, N, K)
         return {"pixels": reconstruction(predicted, wanted, visible)}

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from kogen.devices import sent
 from kogen.distributed import gather, total, world
 from kogen.heads import full
 from kogen.memory import Notes, Queue
@@ -145,7 +146,7 @@ def bag_of(further: Tensor) -> Tensor:
 def sampled(local: Tensor, where: Tensor) -> Tensor:
     """A local feature (B, C) of each map (B, C, H, W), smoothed over 3 x 3, at `where` (B,) in [0, 1) (section 3.2)."""
     smooth = F.avg_pool2d(local, 3, 1, 1, count_include_pad=False).flatten(2)  # (B, C, HW)
-    place = (where * smooth.shape[2]).long().clamp_max(smooth.shape[2] - 1).to(local.device)
+    place = sent((where * smooth.shape[2]).long().clamp_max(smooth.shape[2] - 1), local.device)
     return smooth[torch.arange(len(smooth), device=local.device), :, place]
 
 

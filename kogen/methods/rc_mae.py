@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from kogen.devices import sent
 from kogen.heads import Decoder, reconstruction
 from kogen.masking import encode, patchify, shown_of, standardised, transformer_of, visible_by
 from kogen.method import Backbone, PerImage, Recipe, Terms, Views
@@ -72,7 +73,7 @@ class RCMAE(PerImage):
 
     def visible(self, views: Views) -> Tensor:
         """Places of the visible patches, the same for student and teacher, (B, V)."""
-        return visible_by(views.luck, self.decoder.patches, self.shown).to(views.crops[0].device)
+        return sent(visible_by(views.luck, self.decoder.patches, self.shown), views.crops[0].device)
 
     def update(self, progress: float) -> None:
         follow(self.target, nn.ModuleList([self.backbone, self.decoder]), cosine(progress, self.momentum, 1.0))

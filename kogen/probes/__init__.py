@@ -1,1 +1,1 @@
-"""Probes: `name(train, test, **settings) -> Predictions`, pure functions of features that know no network."""
+"""Probes: `name(train, test, *, device, ...) -> Predictions`, pure functions of features that know no network."""

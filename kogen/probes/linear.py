@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 from threadpoolctl import threadpool_limits
+from torch import Tensor
 
+from kogen.devices import exact, sent
 from kogen.features import Features, Predictions
 from kogen.probes._check import check
 
@@ -41,6 +44,7 @@ def linear(
     folds: int = 5,
     seed: int = 0,
     max_iterations: int = 300,
+    device: torch.device | str = "cpu",
 ) -> Predictions:
     """Fit logistic regression on all of `train`, with the penalty that predicts held-out parts of `train` best.
 
@@ -49,7 +53,7 @@ def linear(
     stratified parts of `train` is held out in turn until 500 images have been judged: a large set is split once (20 %),
     of few labels every one counts. The strength with the most right wins, the smaller log loss among equals. `test` is
     only predicted, its labels are never read. Features (N, D) and (M, D) give probabilities (M, K); a class that
-    `train` never shows gets 0.
+    `train` never shows gets 0. `device` is where it is computed, in float64.
 
     Raises ValueError as `check` does, and for strengths that are not positive or fewer than 2 folds.
     Source: Kornblith et al. 2019 (arXiv 1805.08974), A.3, and BYOL (arXiv 2006.07733), appendix E, which search 45
@@ -63,8 +67,8 @@ def linear(
     path = sorted(map(float, strengths), reverse=True)  # strong to weak: each fit starts where the last one ended
     present, labels = np.unique(train.labels, return_inverse=True)  # classes that can be learnt, (N,) into them
     small = train.values.size < SMALL
-    with threadpool_limits(1 if small else None, "blas"):
-        return learn(train, test, path, present, labels, folds, seed, max_iterations)
+    with threadpool_limits(1, None if small else "blas"), exact():
+        return learn(train, test, path, present, labels, folds, seed, max_iterations, device)
 
 
 def learn(
@@ -76,14 +80,15 @@ def learn(
     folds: int,
     seed: int,
     max_iterations: int,
+    device: torch.device | str,
 ) -> Predictions:
     """Choose the strength on held-out parts of `train`, fit on all of it, predict `test`."""
-    right, loss, judged = validate(train.values, labels, path, folds, seed, max_iterations)
+    right, loss, judged = validate(train.values, labels, path, folds, seed, max_iterations, device)
     if judged:
         best = max(range(len(path)), key=lambda i: (right[i], -loss[i]))
     else:
         best = len(path) // 2  # one image a class, nothing to spare: the middle of the path
-    final = fit(train.values, labels, path[: best + 1], max_iterations)[-1]
+    final = fit(train.values, labels, path[: best + 1], max_iterations, device)[-1]
     probability = np.zeros((len(test), len(train.classes)), dtype=np.float32)
     probability[:, present] = np.exp(final.log_probability(test.values))
     chosen = {"strength": path[best], "converged": float(final.converged), "validation_images": float(judged)}
@@ -93,7 +98,13 @@ def learn(
 
 
 def validate(
-    values: np.ndarray, labels: np.ndarray, path: list[float], folds: int, seed: int, max_iterations: int
+    values: np.ndarray,
+    labels: np.ndarray,
+    path: list[float],
+    folds: int,
+    seed: int,
+    max_iterations: int,
+    device: torch.device | str = "cpu",
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """Right answers and summed log loss of each strength, (S,) each, over held-out images, and how many there were."""
     right, loss, judged = np.zeros(len(path)), np.zeros(len(path)), 0
@@ -103,7 +114,7 @@ def validate(
         if judged >= ENOUGH or not held.any():
             continue
         answers = labels[held]
-        for i, fitted in enumerate(fit(values[~held], labels[~held], path, max_iterations)):
+        for i, fitted in enumerate(fit(values[~held], labels[~held], path, max_iterations, device)):
             guess = fitted.log_probability(values[held])  # (n, C)
             right[i] += (guess.argmax(axis=1) == answers).sum()
             loss[i] -= guess[np.arange(len(answers)), answers].sum()
@@ -121,48 +132,60 @@ def split(labels: np.ndarray, folds: int, seed: int) -> np.ndarray:
     return part
 
 
-def fit(values: np.ndarray, labels: np.ndarray, path: Sequence[float], max_iterations: int) -> list[Fit]:
+def fit(
+    values: np.ndarray,
+    labels: np.ndarray,
+    path: Sequence[float],
+    max_iterations: int,
+    device: torch.device | str = "cpu",
+) -> list[Fit]:
     """Fits of features (N, D) to labels (N,) in [0, C), one for each strength of the path, warm-started in turn.
 
     The features are rotated to their principal axes, which leaves the penalty as it is; there each axis can be scaled
-    by the curvature it has, and L-BFGS meets an almost round problem that it solves in tens of steps.
+    by the curvature it has, and L-BFGS meets an almost round problem that it solves in tens of steps. What grows with
+    N is computed on `device`.
     """
     mean, scale = moments(values)
-    x = (values - mean) * scale  # (N, D) float64: line searches stumble over the rounding of less
-    variance, axes = np.linalg.eigh(x.T @ x / len(x))  # (D,), (D, D)
+    x = sent(torch.tensor(values), device).double()  # (N, D): line searches stumble over the rounding of less
+    x = x.sub_(sent(torch.from_numpy(mean), device)).mul_(sent(torch.from_numpy(scale), device))
+    variance, axes = (found.numpy() for found in torch.linalg.eigh((x.T @ x / len(x)).cpu()))  # (D,), (D, D)
     kept = variance > 1e-9 * variance[-1]  # fewer images than dimensions span fewer axes
     variance, axes = variance[kept], axes[:, kept]
-    x = x @ axes  # (N, R)
+    x = sent(torch.from_numpy(np.ascontiguousarray(axes.T)), device) @ x.T  # (R, N)
     share = np.bincount(labels) / len(labels)  # (C,) of each class
     weights, bias = np.zeros((len(variance), len(share))), np.log(share) - np.log(share).mean()
-    fits = []
+    wanted, fits = sent(torch.tensor(labels)[None], device), []  # (1, N)
     for strength in path:
         step = 1 / np.sqrt(variance * (share * (1 - share)).mean() + strength)[:, None]  # (R, 1)
-        weights, bias, converged = descend(x, labels, weights, bias, strength, step, max_iterations)
+        weights, bias, converged = descend(x, wanted, weights, bias, strength, step, max_iterations)
         fits.append(Fit(mean, scale, axes @ weights, bias, converged))
     return fits
 
 
 def descend(
-    x: np.ndarray,
-    labels: np.ndarray,
+    x: Tensor,
+    labels: Tensor,
     weights: np.ndarray,
     bias: np.ndarray,
     strength: float,
     step: np.ndarray,
     max_iterations: int,
 ) -> tuple[np.ndarray, np.ndarray, bool]:
-    """L-BFGS from weights (R, C) and bias (C,), walking in weights / step: the minimum, and whether it was reached."""
-    rows, shape = np.arange(len(x)), weights.shape
+    """L-BFGS from weights (R, C) and bias (C,), walking in weights / step: the minimum, and whether it was reached.
+
+    `x` (R, N) and labels (1, N) lie on the device that computes.
+    """
+    shape, count, minus = weights.shape, x.shape[1], -torch.ones_like(labels, dtype=x.dtype)  # (1, N)
 
     def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
         w, b = flat[: weights.size].reshape(shape) * step, flat[weights.size :]
-        log_p = log_softmax(x @ w + b, axis=1)  # (N, C)
-        value = -log_p[rows, labels].mean() + strength / 2 * (w * w).sum()
-        error = np.exp(log_p)  # (N, C)
-        error[rows, labels] -= 1
-        slope = (x.T @ error / len(x) + strength * w) * step  # (R, C)
-        return value, np.concatenate([slope.ravel(), error.mean(axis=0)])
+        here = sent(torch.from_numpy(np.vstack([w, b])), x.device)  # (R + 1, C)
+        log_p = torch.addmm(here[-1:].T, here[:-1].T, x).log_softmax(dim=0)  # (C, N)
+        loss = -log_p.gather(0, labels).sum()
+        error = log_p.exp_().scatter_add_(0, labels, minus)  # (C, N)
+        found = torch.cat([x @ error.T, error.sum(dim=1)[None], loss.expand(1, shape[1])]).cpu().numpy() / count
+        slope = (found[:-2] + strength * w) * step  # (R, C)
+        return found[-1, 0] + strength / 2 * (w * w).sum(), np.concatenate([slope.ravel(), found[-2]])
 
     flat, left, done = np.concatenate([(weights / step).ravel(), bias]), max_iterations, False
     while left > 0 and not done:
