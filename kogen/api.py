@@ -11,15 +11,13 @@ from kogen import distributed, engine, shelf
 from kogen.asking import asked_in, asked_study, asks, fits, outside
 from kogen.cost import Cost, estimate_cost
 from kogen.exports import export_surface
+from kogen.fitting import fitted
 from kogen.handover import export_run
 from kogen.images import Images, open_images
 from kogen.judging import copy_record, judge, names_of, of_now
 from kogen.lottery import lottery as judge_results
 from kogen.plans import plans_of, read_candidate, with_data
 from kogen.progress import training_bar
-from kogen.report import landscape as landscape_page
-from kogen.report import lottery as lottery_page
-from kogen.report import page, verdict
 from kogen.report.words import speak
 from kogen.run import load_run, record_of, train_run
 from kogen.sets import Sets, open_sets, opened_test, quality, store_for, with_corruptions
@@ -48,7 +46,7 @@ def pilot(source: str | Path, *, out: str | Path = "study", **asked: Any) -> dic
     if place.exists() and not asks(place, study):
         raise ValueError(f"{place} asks another question than this command: choose another --out, or delete {folder}")
     sets = open_for(study)
-    plans = plans_of(study, sets)
+    plans = plans_of(study, sets, folder)
     of_now(folder, plans)
     if distributed.rank() == 0 and not place.exists():  # a pre-registered study stays as it was written, byte for byte
         text = Path(source).read_text("utf-8") if str(source).endswith(".toml") else to_toml(study)
@@ -57,6 +55,8 @@ def pilot(source: str | Path, *, out: str | Path = "study", **asked: Any) -> dic
         write_json(folder / "data.json", quality(sets))
         picture(sets.pool, study, folder / "views.png")
         tell_data(sets)
+        for plan in {plan.method: plan for plan in plans if study.batch_size == "auto"}.values():
+            tell_parts(plan)
         for plan in filter(lambda plan: plan.name, plans):
             said = f"{plan.framework}, {plan.backbone}, {plan.image_size} px, mean {plan.mean}, std {plan.std}"
             say.print(f"[bold]{plan.name}[/]: {said}")
@@ -111,19 +111,25 @@ def pretrain(
     """Train one method on the images of `source` into the folder `out` and return its summary.
 
     `asked` are fields of `kogen.study.Plan` (backbone, image_size, epochs, batch_size, seed, views ...); `settings` are
-    hyperparameters of the method and numbers of its recipe; `keep` checkpoints on the way stay. Resumes where an
-    earlier call stopped. Raises ValueError for unknown names (with the nearest right one), too few images, or NaN.
+    hyperparameters of the method and numbers of its recipe; `keep` checkpoints on the way stay; `batch_size="auto"` is
+    256 in as few parts as fit into memory. Resumes where an earlier call stopped. Raises ValueError for unknown names
+    (with the nearest right one), too few images, too little memory, or NaN.
     """
     chosen = dict(settings or {})
     check_settings(method, chosen)
     if method == "stock":
         raise ValueError("'stock' is published weights, nothing to train: kogen pilot ... --stock FILE")
     outside(Path(out), str(source))
+    if auto := asked.get("batch_size") == "auto":
+        del asked["batch_size"]
     wanted = checked(Plan, {"method": method, "settings": chosen, **asked}, "pretrain")
     fits(wanted, chosen)
     engine.start(wanted.precision)
     images = open_images(source, labels=labels, store=store_for(wanted.image_size), max_bad=max_bad)
     plan = with_data(wanted, images)
+    if auto:
+        plan = fitted(plan, images, Path(out))
+        tell_parts(plan)
     if tell is not None:
         return train_run(plan, images, Path(out), tell, keep=keep)
     with training_bar(f"{method} seed {plan.seed}") as bar:
@@ -197,6 +203,8 @@ def landscape(
     OUT/landscape.json holds; stored points are never computed again. Raises ValueError for what does not fit.
     """
     given = [Path(runs)] if isinstance(runs, (str, Path)) else [Path(run) for run in runs]
+    from kogen.report import landscape as page
+
     speak(lang)
     outside(Path(out), str(data))
     listed = runs_of(given, asked.get("objective", "pretrain"), say.print)
@@ -206,7 +214,7 @@ def landscape(
     opened = open_images(data, labels=labels, store=store_for(size), max_bad=max_bad)
     found = survey(listed, opened, out=Path(out), count=images, models=names, tell=say.print, **asked)
     if distributed.rank() == 0 and found:
-        landscape_page.write(Path(out), lang=lang)
+        page.write(Path(out), lang=lang)
     return found
 
 
@@ -217,12 +225,14 @@ def lottery(table: str | Path, *, out: str | Path = "lottery", lang: str = "en",
     with what the page says first under "words". ValueError for tables that cannot be read, or an `out` that is a
     study's: its page shows its own lottery.
     """
+    from kogen.report import lottery as page
+
     folder = Path(out)
     speak(lang)
     if (folder / "study.toml").exists():
         raise ValueError(f"{folder} is a study, whose report shows its own lottery: choose another --out")
     summary = judge_results(table, out=folder, lang=lang, **asked)
-    return summary | {"words": lottery_page.write(folder, lang=lang)}
+    return summary | {"words": page.write(folder, lang=lang)}
 
 
 def export(folder: str | Path, out: str | Path = "weights.safetensors", *, format: str = "timm", **plane: Any) -> str:
@@ -263,6 +273,8 @@ def views(
 
 def report(study: str | Path, *, lang: str | None = None) -> dict[str, Any]:
     """Judge a study from its tables alone and write verdict.json and report.html; returns the verdict."""
+    from kogen.report import page, verdict  # what only pages need is not loaded to train
+
     folder = Path(study)
     asked = asked_in(folder)
     told = verdict.build(folder, margin=asked["margin"], protocol=asked["probes"][0], lang=lang or asked["lang"])
@@ -291,6 +303,16 @@ def cost_of(plans: list[Plan], sets: Sets, probes: Sequence[str]) -> Cost:
 def picture(images: Images, study: Study, out: Path, seed: int = 0) -> None:
     """The contact sheet of the study's views."""
     write_sheet(images, view_set(study.views, study.image_size, channels=images.channels), out, seed=seed)
+
+
+def tell_parts(plan: Plan) -> None:
+    """Say into how many parts a batch is cut where it is more than one."""
+    if plan.accumulate > 1:
+        part = plan.batch_size // plan.accumulate
+        say.print(
+            f"[bold]{plan.method}[/]: a batch of {plan.batch_size} in {plan.accumulate} parts of {part}, as many as "
+            f"fit into memory; batch norm and negatives see {part} at a time"
+        )
 
 
 def tell_data(sets: Sets) -> None:

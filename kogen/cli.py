@@ -35,7 +35,9 @@ def pilot(
     candidates: Candidates = None,
     seeds: Annotated[int | None, typer.Option(help="runs of every method  [3]")] = None,
     epochs: Annotated[int | None, typer.Option(help="passes over the images  [50]")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="images a step  [256]")] = None,
+    batch_size: Annotated[
+        str | None, typer.Option(help="images a step, or auto: 256, in as few parts as fit into memory  [256]")
+    ] = None,
     accumulate: Annotated[int | None, typer.Option(help="parts a batch is cut into to save memory  [1]")] = None,
     backbone: Annotated[str | None, typer.Option(help="tiny, or any network of timm: resnet18?layers=1,1,1,1")] = None,
     image_size: Annotated[int | None, typer.Option(help="pixels the network sees  [32]")] = None,
@@ -68,7 +70,7 @@ def estimate(
     methods: Annotated[str | None, typer.Option()] = None,
     seeds: Annotated[int | None, typer.Option()] = None,
     epochs: Annotated[int | None, typer.Option()] = None,
-    batch_size: Annotated[int | None, typer.Option()] = None,
+    batch_size: Annotated[str | None, typer.Option()] = None,
     backbone: Annotated[str | None, typer.Option()] = None,
     image_size: Annotated[int | None, typer.Option()] = None,
     views: Annotated[str | None, typer.Option()] = None,
@@ -98,7 +100,9 @@ def pretrain(
     image_size: Annotated[int, typer.Option(help="pixels the network sees")] = 32,
     views: Annotated[str, typer.Option(help="natural, inspection or gentle")] = "natural",
     epochs: Annotated[int, typer.Option(help="passes over the images")] = 50,
-    batch_size: Annotated[int, typer.Option(help="images a step, over all processes")] = 256,
+    batch_size: Annotated[
+        str, typer.Option(help="images a step, over all processes, or auto: 256, in as few parts as fit into memory")
+    ] = "256",
     accumulate: Annotated[int, typer.Option(help="parts a batch is cut into to save memory")] = 1,
     seed: Annotated[int, typer.Option()] = 0,
     precision: Annotated[str, typer.Option(help="auto, 32 or bf16")] = "auto",
@@ -112,7 +116,12 @@ def pretrain(
 
     settings = {name: value for _, name, value in map(setting, set_ or [])}
     given = {"backbone": backbone, "image_size": image_size, "views": views, "epochs": epochs, "seed": seed}
-    given |= {"batch_size": batch_size, "accumulate": accumulate, "precision": precision, "max_bad": share(max_bad)}
+    given |= {
+        "batch_size": batch_of(batch_size),
+        "accumulate": accumulate,
+        "precision": precision,
+        "max_bad": share(max_bad),
+    }
     summary = api.pretrain(source, method=method, labels=labels, settings=settings, keep=keep, out=out_, **given)
     for alarm in summary["alarms"]:
         out.print(f"alarm: {alarm['text']} (epoch {alarm['epoch']})")
@@ -291,6 +300,8 @@ def pilot_fields(given: dict[str, Any]) -> dict[str, Any]:
         asked["candidates"] = all_named(asked["candidates"], "candidates")
     if "probe" in asked:
         asked["probes"] = tuple(asked.pop("probe"))
+    if "batch_size" in asked:
+        asked["batch_size"] = batch_of(asked["batch_size"])
     if "max_bad" in asked:
         asked["max_bad"] = share(asked["max_bad"])
     for method, name, value in map(setting, given.get("set_") or []):
@@ -351,6 +362,13 @@ def share(text: str) -> float:
         return float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
     except ValueError as error:
         raise ValueError(f"--max-bad {text}: write a share such as 5% or 0.05") from error
+
+
+def batch_of(text: str) -> int | str:
+    """`256` to 256, and `auto` as it is."""
+    if text == "auto" or text.isdecimal():
+        return text if text == "auto" else int(text)
+    raise ValueError(f"--batch-size {text}: write a whole number such as 256, or auto")
 
 
 def tell(verdict: dict[str, Any], folder: Path) -> None:

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import torch
@@ -12,8 +13,9 @@ import torch
 from kogen import shelf
 from kogen.build import build
 from kogen.devices import device
-from kogen.engine import Batches, one_step, prepare, start
+from kogen.engine import trial
 from kogen.features import Features, embed
+from kogen.fitting import enough_memory
 from kogen.images import Images
 from kogen.study import Plan, recipe_of
 from kogen.views import plain
@@ -57,14 +59,10 @@ def seconds_of_a_step(plan: Plan, pool: Images) -> float:
     """Seconds of one training step, the mean of a few real ones; 0 for a baseline that is not trained."""
     if not recipe_of(plan).trains:
         return 0.0
-    fabric = start(plan.precision)
-    method, optimiser, wrapped = prepare(plan, fabric)
-    loader = Batches(plan, pool, fabric.device)
     began = 0.0
-    for step in range(STEPS + 1):
-        began = clock() if step == 1 else began
-        one_step(fabric, wrapped, optimiser, loader, step % max(loader.steps, 1), plan.accumulate)
-        method.update((step + 1) / max(loader.steps, STEPS + 1))
+    with enough_memory(plan, pool):
+        for step in islice(trial(plan, pool), STEPS + 1):
+            began = clock() if step == 0 else began
     return (clock() - began) / STEPS
 
 

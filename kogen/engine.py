@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +178,20 @@ def prepare(plan: Plan, fabric: Fabric) -> tuple[Method, torch.optim.Optimizer, 
     optimiser = make_optimiser(method, recipe_of(plan))
     wrapped, prepared = fabric.setup(method, optimiser)
     return method, getattr(prepared, "optimizer", prepared), wrapped
+
+
+def trial(plan: Plan, images: Images) -> Iterator[int]:
+    """Take real steps of a plan, whose number is yielded after each, and leave nothing of them behind."""
+    fabric = start(plan.precision)
+    method, optimiser, wrapped = prepare(plan, fabric)
+    loader = Batches(plan, images, fabric.device)
+    for step in count():
+        with exact(plan.precision):
+            one_step(fabric, wrapped, optimiser, loader, step % loader.steps, plan.accumulate)
+            method.update(min((step + 1) / loader.steps, 1.0))
+        if fabric.device.type == "cuda":
+            torch.cuda.synchronize()
+        yield step
 
 
 class Batches:

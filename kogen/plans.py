@@ -1,19 +1,27 @@
 """From a study and its images to plans: what each run is, down to its last number."""
 
+from pathlib import Path
 from typing import Any
 
 from kogen import shelf
 from kogen.backbones.published import describe
+from kogen.fitting import fitted
 from kogen.images import Images
 from kogen.sets import Sets, normalisation
 from kogen.study import Plan, Study, checked, recipe_of
 
 
-def plans_of(study: Study, sets: Sets) -> list[Plan]:
-    """One plan per method and seed, seeds outermost, so that an interrupted study has something of every method."""
+def plans_of(study: Study, sets: Sets, folder: Path | None = None) -> list[Plan]:
+    """One plan per method and seed, seeds outermost, so that an interrupted study has something of every method.
+
+    Batches `auto` are cut to fit, by method, as they were before where the study's `folder` knows of it.
+    """
     methods = [*study.methods, *(["stock"] if study.stock and "stock" not in study.methods else [])]
     fields = ("backbone", "image_size", "views", "epochs", "batch_size", "accumulate", "precision")
     common = {field: getattr(study, field) for field in fields}
+    if auto := study.batch_size == "auto":
+        common["batch_size"] = Plan.model_fields["batch_size"].default
+    parts: dict[str, int] = {}
     plans = []
     for seed in range(study.seeds):
         for method in methods:
@@ -21,7 +29,10 @@ def plans_of(study: Study, sets: Sets) -> list[Plan]:
             if method == "stock":
                 plan = plan.model_copy(update={"weights": str(study.stock), "seed": 0})
             if method != "stock" or seed == 0:  # published weights are what they are: one run
-                plans.append(with_data(plan, sets.pool))
+                plan = with_data(plan, sets.pool)
+                if auto and method not in parts:
+                    parts[method] = fitted(plan, sets.pool, folder).accumulate
+                plans.append(plan.model_copy(update={"accumulate": parts.get(method, plan.accumulate)}))
     return plans + [candidate(name, asked, study, sets.pool) for name, asked in study.candidates.items()]
 
 

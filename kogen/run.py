@@ -19,6 +19,7 @@ import kogen
 from kogen import checkpoint, devices, distributed, engine, monitor
 from kogen.build import build, save_weights
 from kogen.engine import Epoch
+from kogen.fitting import enough_memory
 from kogen.images import Images
 from kogen.method import DESCRIBES, Backbone
 from kogen.study import Plan, checked, digest, recipe_of
@@ -72,7 +73,7 @@ def train_run(
         write_json(folder / "plan.json", record)
     epochs = []
     if recipe_of(plan).trains:
-        with interruptible() as stop:
+        with interruptible() as stop, enough_memory(plan, images):
             for epoch in engine.pretrain(plan, images, folder, keep=keep, stop=stop, tell=tell):
                 epochs.append(epoch)
                 if distributed.rank() == 0:

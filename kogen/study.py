@@ -6,7 +6,7 @@ import json
 import tomllib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -58,7 +58,7 @@ class Study(BaseModel):
     candidates: dict[str, str] = Field(default_factory=dict)  # name to FILE[?backbone=...&image_size=...&framework=...]
     seeds: int = Field(default=3, ge=1, le=100)
     epochs: int = Field(default=50, ge=1)
-    batch_size: int = Field(default=256, ge=2)
+    batch_size: Annotated[int, Field(ge=2)] | Literal["auto"] = 256  # auto: 256, in as few parts as fit into memory
     accumulate: int = Field(default=1, ge=1)
     backbone: str = "tiny"
     image_size: int = Field(default=32, ge=8, le=1024)
@@ -87,7 +87,7 @@ def checked(kind: type[Any], asked: dict[str, Any], where: str) -> Any:
         made = kind(**asked)
     except ValidationError as error:
         first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
+        name = ".".join(str(part) for part in first["loc"] if part not in ("constrained-int", "literal['auto']"))
         if first["type"] == "extra_forbidden":
             raise ValueError(f"{where}: unknown key {name!r}: {shelf.hint(name, list(kind.model_fields))}") from error
         raise ValueError(f"{where}: {name} = {first['input']!r}: {first['msg']}") from error

@@ -23,6 +23,7 @@ FLOORS = [
     "tiers backbones datasets methods probes directions statistics curvature sharpness landscape",
     "engine evaluation summary objectives atlas exports readings eigenmap forecast",
     "progress sets lottery",
+    "fitting",
     "plans cost run subjects survey",
     "report handover judging asking",
     "api",
