@@ -126,8 +126,8 @@ def pretrain(
             tell(state.step, steps, guard.last, done * plan.batch_size / spent, state.history[-1]["rank_me"])
         asked = stop()  # once: who is told that all is saved must not have asked between two lines
         if state.step % recorded == 0 or state.step == steps:
+            guard.look()  # waits for the device, whose time it is that counts
             state.seconds += time.perf_counter() - began
-            guard.look()
             epoch = closed(state, per_epoch, plan.batch_size, now, watch(method, loader))
             state.history.append(vars(epoch))
             state.sums, state.seconds = {}, 0.0
@@ -135,6 +135,7 @@ def pretrain(
             yield epoch
             began = saved = time.perf_counter()
         elif asked or time.perf_counter() - saved > SAVE_SECONDS:
+            guard.look()
             state.seconds += time.perf_counter() - began
             save()
             began = saved = time.perf_counter()
@@ -185,6 +186,7 @@ def trial(plan: Plan, images: Images) -> Iterator[int]:
     fabric = start(plan.precision)
     method, optimiser, wrapped = prepare(plan, fabric)
     loader = Batches(plan, images, fabric.device)
+    watch(method, loader)
     for step in count():
         with exact(plan.precision):
             one_step(fabric, wrapped, optimiser, loader, step % loader.steps, plan.accumulate)
@@ -251,8 +253,7 @@ class Resident:
     def __init__(self, images: Images, device: torch.device) -> None:
         self.images, self.device = images, device
         self.known = np.zeros(len(images), dtype=bool)  # (N,)
-        like = torch.from_numpy(images.pixels[:1])
-        self.pixels = torch.empty((len(images), *like.shape[1:]), dtype=like.dtype, device=device)  # (N, C, H, W)
+        self.pixels = torch.empty(images.pixels.shape, dtype=torch.uint8, device=device)  # (N, C, H, W)
 
     def read(self, batch: np.ndarray, index: Tensor) -> Tensor:
         """Pixels (B, C, H, W) of the images at `batch` (B,), which is `index` on the device."""
@@ -264,10 +265,9 @@ class Resident:
 
 def fits(images: Images, device: torch.device) -> bool:
     """Whether the pixels of a set may stay on a GPU; those that change whenever they are read may not."""
-    if device.type != "cuda" or images.change is not None:
+    if device.type != "cuda" or images.change is not None or images.pixels.dtype != np.uint8:
         return False
-    size = math.prod(images.pixels.shape) * np.dtype(images.pixels.dtype).itemsize
-    return size <= RESIDENT * torch.cuda.mem_get_info(device)[0]
+    return math.prod(images.pixels.shape) <= RESIDENT * torch.cuda.mem_get_info(device)[0]
 
 
 def local(view: View) -> View:

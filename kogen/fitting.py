@@ -16,6 +16,7 @@ from kogen.images import Images
 from kogen.study import Plan, recipe_of
 from kogen.tables import read_json
 
+SPARE = 2**29  # bytes of a GPU that must be left over, for what later fits into no gap
 STEPS = 2  # that are tried: the second has the optimiser's state beside everything else
 
 
@@ -85,7 +86,10 @@ def cuts(batch: int, least: int) -> Iterator[int]:
 
 def has_room(plan: Plan, images: Images) -> bool:
     """Whether steps of the plan find enough memory."""
+    spare = None
     try:
+        if device() == "cuda":
+            spare = torch.empty(SPARE, dtype=torch.uint8, device="cuda")
         for _ in islice(trial(plan, images), STEPS):
             pass
     except Exception as error:
@@ -94,6 +98,7 @@ def has_room(plan: Plan, images: Images) -> bool:
         release(error)
         return False
     finally:
+        del spare
         gc.collect()
     return True
 

@@ -141,8 +141,9 @@ from kogen.plans import with_data
 from kogen.run import train_run
 from kogen.study import Plan
 torch.set_num_threads(1)
+torch.backends.mkldnn.set_flags(False)  # it says of a lack of memory only that something could not be created
 images = from_array(np.random.default_rng(0).integers(0, 256, (256, 3, 32, 32), dtype=np.uint8), name="noise")
-def plan(**more):  # a Transformer: convolutions under such a limit can end the process inside their library
+def plan(**more):
     network = "vit_tiny_patch16_224?depth=1&embed_dim=96&num_heads=3"
     asked = {{"method": "simclr", "backbone": network, "batch_size": 256, "epochs": 1, "precision": "32"}}
     return with_data(Plan(**asked, **more), images)

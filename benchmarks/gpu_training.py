@@ -1,0 +1,285 @@
+"""Parts of gpu.py that train: every method beside the CPU, resume, out of memory, CIFAR-10."""
+
+import copy
+import io
+import math
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from gpu_table import RESNET, SMALL_RESNET, SMALL_VIT, VIT, Table, clear, clock, noise, plan_for, relative
+from PIL import Image
+from safetensors.torch import load_file
+from torch import Tensor
+
+from kogen import shelf
+from kogen.build import build
+from kogen.devices import exact, resolved
+from kogen.engine import Batches, pretrain
+from kogen.features import embed
+from kogen.fitting import fitted
+from kogen.images import Images, from_array
+from kogen.luck import Luck
+from kogen.method import Method, Views
+from kogen.optim import optimiser
+from kogen.probes.knn import knn
+from kogen.run import train_run
+from kogen.study import Plan, recipe_of
+from kogen.subjects import trained
+from kogen.views import geometric, plain, render_all, view_set
+
+NARROW: dict[str, dict[str, Any]] = {
+    "pcl": {"prototypes": 8, "queue": 64}
+}  # what few images leave of a bank or a queue
+# The published end of the curves (METHODS of the field): CIFAR-10, ResNet-18, k-NN after 200 epochs (lightly).
+PUBLISHED = {"byol": 0.869, "simclr": 0.847}
+
+
+# a
+
+
+def methods(table: Table) -> None:
+    """Every method: loss and gradient of a step on the device beside the CPU, three engine steps, the views."""
+    size, count, batch = (16, 32, 8) if table.small else (32, 128, 32)
+    images = noise(count, size)
+    for method in shelf.names("methods"):
+        if shelf.load("methods", method).recipe.trains:
+            try:
+                beside_the_cpu(table, method, images, size, batch)
+            except Exception as error:  # the other methods still have something to say
+                table.row(f"{method}: {type(error).__name__}: {str(error)[:200]}", math.nan, most=0)
+    for name, side, stored in (("natural", 224, 256), ("natural", 32, 32), ("inspection", 96, 128), ("gentle", 32, 32)):
+        views(table, name, *((side, stored) if not table.small else (24, 32)))
+
+
+def beside_the_cpu(table: Table, method: str, images: Images, size: int, batch: int) -> None:
+    """One method's rows."""
+    asked: dict[str, Any] = {"image_size": size, "batch_size": batch, "epochs": 4, "precision": "32", "seed": 1}
+    resnet, vit = (SMALL_RESNET, SMALL_VIT) if table.small else (RESNET, VIT)
+    network = vit if shelf.load("methods", method).needs == "vit" else resnet
+    plan = plan_for(images, method, backbone=network, settings=NARROW.get(method, {}), **asked)
+    module, views = warmed(plan, images, table.device)
+    cpu, here = run(module, views, table.device, "32", "cpu"), run(module, views, table.device, "32")
+    table.row(f"{method}: loss, float32", abs(here[0] - cpu[0]) / max(abs(cpu[0]), 1e-6), "relative", most=1e-4)
+    table.row(f"{method}: gradient, float32", relative(here[1], cpu[1]), "relative", most=1e-4)
+    rough, rougher = run(module, views, table.device, "bf16"), run(module, views, table.device, "bf16", "cpu")
+    allowed = 2 * max(relative(rougher[1], cpu[1]), 2**-8)
+    table.row(f"{method}: gradient, bf16", relative(rough[1], cpu[1]), "relative", most=round(allowed, 4))
+    with tempfile.TemporaryDirectory() as folder:
+        short = plan.model_copy(update={"epochs": 1})
+        three = images.subset(np.arange(3 * batch)) if len(images) > 3 * batch else images
+        losses = [epoch.terms["loss"] for epoch in pretrain(short, three, Path(folder)) if epoch.terms]
+    table.row(f"{method}: {len(three) // batch} engine steps, mean loss", losses[-1])
+
+
+def warmed(plan: Plan, images: Images, device: torch.device) -> tuple[Method, Views]:
+    """A method after an epoch and a half, so that queues, centres and clusters hold something, and a batch."""
+    module, loader = build(plan).train().to(device), Batches(plan, images, device)
+    steps = optimiser(module, recipe_of(plan))
+    for group in steps.param_groups:
+        group["lr"] = 0.01
+    half = loader.per_epoch + loader.per_epoch // 2
+    for step in range(half):
+        total(module(loader.views_of(step, 0))).backward()
+        steps.step()
+        steps.zero_grad()
+        module.update(0.5)
+    return module.cpu(), loader.views_of(half, 0)
+
+
+def total(terms: dict[str, Tensor]) -> Tensor:
+    return torch.stack(list(terms.values())).sum()
+
+
+def run(module: Method, views: Views, device: torch.device, precision: str, instead: str = "") -> tuple[float, Tensor]:
+    """Loss and gradient (P,) of one step of a copy of the module, on the device or on another `instead`."""
+    place = torch.device(instead) if instead else device
+    twin = copy.deepcopy(module).to(place).train()
+    moved = Views([x.to(place) for x in views.crops], views.labels.to(place), views.index.to(place), views.luck, 0.6)
+    with exact(precision):
+        with torch.autocast(place.type, torch.bfloat16, enabled=precision == "bf16"):
+            loss = total(twin(moved))
+        loss.backward()
+    slopes = [p.grad.flatten() for p in twin.parameters() if p.grad is not None]
+    return float(loss.detach()), torch.cat(slopes).cpu()
+
+
+def views(table: Table, name: str, size: int, stored: int) -> None:
+    """A view set on the device beside the CPU, not normalised, and how many images a second it makes there."""
+    count = 16 if table.small else 64
+    stored_pixels = torch.from_numpy(noise(count, stored).pixels)
+    pair, luck = view_set(name, size), Luck(3, 5, count)
+    # A CPU rounds what it resizes of large uint8 images to whole values, as torchvision does: .002 of 1, which a
+    # stronger contrast makes more of. So whole views are compared in float, and resizing alone in uint8.
+    for what, pixels, made in (
+        ("float", stored_pixels / 255, pair),
+        ("uint8, crop and flips alone", stored_pixels, tuple(map(geometric, pair))),
+    ):
+        here, cpu = (render_all(p, made, luck, tags=("0", "1")) for p in (pixels.to(table.device), pixels))
+        gap = max(float((x.cpu() - y).abs().max()) for x, y in zip(here, cpu, strict=True))
+        table.row(f"views {name} {stored} to {size} px, {what}", gap, "of 1", most=2e-3)
+    count = 32 if table.small else 256 if size > 64 else 2048
+    many = torch.from_numpy(noise(count, stored).pixels).to(table.device)
+    luck, rounds = Luck(3, 5, count), 2 if table.small else 8
+    render_all(many, pair, luck, tags=("0", "1"))
+    began = clock(table.device)
+    for _ in range(rounds):
+        render_all(many, pair, luck, tags=("0", "1"))
+    table.row(f"views {name} {stored} to {size} px: both", rounds * count / (clock(table.device) - began), "images/s")
+
+
+# c
+
+
+def resume(table: Table) -> None:
+    """Killed at a step and continued: the same bits as undisturbed."""
+    size, count, batch = (16, 64, 16) if table.small else (64, 512, 64)
+    images = noise(count, size)
+    resnet, vit = (SMALL_RESNET, SMALL_VIT) if table.small else (RESNET, VIT)
+    listed = [("byol", resnet), ("mae", vit), ("moco_v2", resnet)]
+    for method, network in listed[: 2 if table.small else 3]:
+        asked = {"image_size": size, "batch_size": batch, "epochs": 3, "precision": resolved("auto")}
+        plan = plan_for(images, method, backbone=network, **asked)
+        with tempfile.TemporaryDirectory() as folder:
+            whole, cut = Path(folder, "whole"), Path(folder, "cut")
+            list(pretrain(plan, images, whole))
+            Path(folder, "plan.json").write_text(plan.model_dump_json())
+            killed_at(Path(folder), cut, count, size, step=2 * (count // batch) + 3)
+            list(pretrain(plan, images, cut))
+            again = Path(folder, "again")
+            list(pretrain(plan, images, again))
+            states = [load_file(run / "checkpoint" / "state.safetensors") for run in (whole, cut, again)]
+        for what, other in (("killed and continued", states[1]), ("done twice", states[2])):
+            odd = sum(not torch.equal(states[0][key], other[key]) for key in states[0])
+            table.row(f"{method} {plan.precision}: {what}, tensors that differ of {len(states[0])}", odd, most=0)
+
+
+def killed_at(folder: Path, out: Path, count: int, size: int, step: int) -> None:
+    """Train the plan in `folder` in a process of its own, which kills itself after so many steps."""
+    code = (
+        "import os, signal, sys; from pathlib import Path\n"
+        "from gpu_table import noise; from kogen.engine import pretrain; from kogen.study import Plan\n"
+        f"plan = Plan.model_validate_json(Path({str(folder / 'plan.json')!r}).read_text())\n"
+        "def tell(step, *_): step == int(sys.argv[1]) and os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"list(pretrain(plan, noise({count}, {size}), Path({str(out)!r}), tell=tell))"
+    )
+    here = Path(__file__).parent
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(step)], cwd=here, capture_output=True, text=True, timeout=120
+    )
+    if done.returncode != -9 or not (out / "checkpoint" / "state.safetensors").exists():
+        raise RuntimeError(f"the process was to be killed and ended with {done.returncode}: {done.stderr[-2000:]}")
+
+
+# g
+
+
+def room(table: Table) -> None:
+    """Out of memory: a sentence with the size that fits, and --batch-size auto finds it."""
+    batch = 256
+    images = noise(batch, 32 if table.small else 128)
+    network = "vit_tiny_patch16_224?embed_dim=96&depth=1&num_heads=3" if table.small else "resnet50"
+    asked = {"backbone": network, "image_size": images.pixels.shape[2], "batch_size": batch, "epochs": 1}
+    plan = plan_for(images, "byol", **asked, precision="32" if table.small else "bf16")
+    fewest = fitted(plan.model_copy(update={"accumulate": batch // 4}), images)  # libraries are loaded, threads there
+    most = 120 << 20 if table.small else 4 << 30
+    with tempfile.TemporaryDirectory() as folder:
+        with limited(table.device, most):
+            try:
+                train_run(plan, images, Path(folder, "whole"))
+                table.row("a batch that cannot fit was trained", math.nan, most=0)
+            except ValueError as error:
+                table.say(str(error))
+            cut = fitted(plan, images)
+            table.row(f"a batch of {batch} as --batch-size auto cuts it", cut.accumulate, "parts", least=2)
+        with limited(table.device, most * (4 if table.small else 1)):  # a CPU's memory falls into pieces
+            done = train_run(cut, images, Path(folder, "cut"))
+        table.row("images seen by it", done["images_seen"], "images", least=batch, most=batch)
+    table.row("parts where there is room for 4 images", fewest.accumulate, "parts", most=batch // 4)
+
+
+@contextmanager
+def limited(device: torch.device, most: int) -> Iterator[None]:
+    """While inside, no more bytes than `most` beyond what is used now (of a CPU) or in all (of a GPU)."""
+    if device.type == "cuda":
+        clear(device)
+        torch.cuda.set_per_process_memory_fraction(most / torch.cuda.get_device_properties(device).total_memory)
+        try:
+            yield
+        finally:
+            torch.cuda.set_per_process_memory_fraction(1.0)
+        return
+    import resource
+
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    before, threads = resource.getrlimit(resource.RLIMIT_AS), torch.get_num_threads()
+    torch.set_num_threads(1)  # each more reserves room of its own
+    resource.setrlimit(resource.RLIMIT_AS, (used + most, before[1]))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+# f
+
+
+def cifar(table: Table, file: Path | None, seconds: float) -> None:
+    """BYOL and SimCLR with a ResNet-18 for as many epochs as fit: k-NN on the way, beside the published end."""
+    train, test = decoded(file) if file else halves(table)
+    table.say(f"{train.name}: {len(train)} images to train on, {len(test)} to judge on")
+    batch = 64 if table.small else 512
+    network = SMALL_RESNET if table.small else RESNET
+    for method in ("byol", "simclr"):
+        asked = {"backbone": network, "image_size": train.pixels.shape[2], "batch_size": batch}
+        plan, some = plan_for(train, method, **asked, epochs=1), min(8, len(train) // batch)
+        with tempfile.TemporaryDirectory() as folder:
+            first = list(
+                pretrain(plan.model_copy(update={"epochs": 2}), train.subset(np.arange(some * batch)), Path(folder))
+            )
+        pace = first[-1].seconds / some * (len(train) // batch)  # seconds an epoch
+        epochs = int(min(max(seconds / 2 / (1.35 * pace + 0.5), 2), 200))
+        plan = plan.model_copy(update={"epochs": epochs})
+        curve(table, plan, train, test, method)
+
+
+def curve(table: Table, plan: Plan, train: Images, test: Images, method: str) -> None:
+    """Train and say k-NN on the way."""
+    view, last = plain(plan.image_size, mean=plan.mean, std=plan.std), plan.epochs
+    shown = {last * part // 4 for part in range(5)}
+    with tempfile.TemporaryDirectory() as folder:
+        for epoch in pretrain(plan, train, Path(folder)):
+            if epoch.epoch not in shown or not epoch.terms:
+                continue
+            backbone = trained(Path(folder), plan).evaluated().to(table.device)
+            known, asked = embed(backbone, train, view, batch_size=2048), embed(backbone, test, view, batch_size=2048)
+            right = float((knn(known, asked, device=table.device).predicted == test.labels).mean())
+            table.row(f"{method}, epoch {epoch.epoch} of {last}: k-NN", right, f"{epoch.images_per_second:.0f} img/s")
+    table.say(f"{method}: published after 200 epochs {PUBLISHED[method]} on the originals, batch 128 (lightly)")
+
+
+def decoded(file: Path) -> tuple[Images, Images]:
+    """CIFAR-10 from `..._train.npz` with JPEGs, and from the file beside it with `test` in its name."""
+    found = []
+    for place in (file, file.with_name(file.name.replace("train", "test"))):
+        with np.load(place, allow_pickle=False) as arrays:
+            data, offsets, labels = arrays["jpeg"].tobytes(), arrays["offsets"], arrays["labels"]
+            names = tuple(map(str, arrays["class_names"]))
+        pixels = np.stack([np.asarray(Image.open(io.BytesIO(data[a:b])).convert("RGB")) for a, b in pairwise(offsets)])
+        found.append(from_array(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)), labels, names, name=place.stem))
+    return found[0], found[1]
+
+
+def halves(table: Table) -> tuple[Images, Images]:
+    """Drawn surfaces to train on and to judge on, where no CIFAR-10 was given."""
+    surfaces = shelf.load("datasets", "surfaces")
+    count = 128 if table.small else 20_000
+    return surfaces(n=count, size=32), surfaces(n=count // 4, size=32, split="test")
