@@ -13,8 +13,9 @@ c  killed and continued: the same bits
 d  embedding and probes of 50,000 x 2,048, beside scikit-learn
 e  a landscape: points, a plane, products with the Hessian
 g  out of memory
-h  b under torch.compile
+h  b's bare step under torch.compile
 f  BYOL and SimCLR on CIFAR-10 for the time that is left
+p  where the time of a step goes, only when asked for
 """
 
 import argparse
@@ -36,7 +37,7 @@ WHEELS = (
 )
 WHEELS += ("threadpoolctl", "jinja2", "plotly", "narwhals", "lightly")
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64", "any")
-ORDER = "abcdeghf"
+ORDER, MORE = "abcdeghf", "p"
 
 
 def main() -> int:
@@ -75,9 +76,9 @@ def proof(asked: argparse.Namespace) -> int:
     table = Table(asked.out, device, asked.minutes, small=device.type == "cpu")
     table.facts = machine(device)
     print(table.facts, flush=True)
-    if odd := set(asked.only.replace(",", "")) - set(ORDER):
-        sys.exit(f"there is no part {', '.join(sorted(odd))}: choose from {', '.join(sorted(ORDER))}")
-    letters = [letter for letter in ORDER if letter in asked.only.replace(",", "")]
+    if odd := set(asked.only.replace(",", "")) - set(ORDER + MORE):
+        sys.exit(f"there is no part {', '.join(sorted(odd))}: choose from {', '.join(sorted(ORDER + MORE))}")
+    letters = [letter for letter in ORDER + MORE if letter in asked.only.replace(",", "")]
     works = {
         "a": gpu_training.methods,
         "b": gpu_speed.speed,
@@ -87,6 +88,7 @@ def proof(asked: argparse.Namespace) -> int:
         "g": gpu_training.room,
         "h": gpu_speed.compiled,
         "f": gpu_training.cifar,
+        "p": gpu_speed.profile,
     }
 
     def over(*_: object) -> None:

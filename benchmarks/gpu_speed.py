@@ -7,7 +7,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from gpu_table import SMALL_RESNET, SMALL_VIT, Table, clear, clock, networks, noise, peak, plan_for, relative
-from torch import Tensor, nn
+from torch import nn
 
 from kogen.build import backbone_of, build
 from kogen.curvature import Hessian
@@ -69,13 +70,14 @@ def cases(small: bool) -> list[Case]:
 def plan_of(case: Case, images: Images, device: torch.device) -> Plan:
     precision = "bf16" if device.type == "cuda" else "32"
     asked = {"backbone": case.backbone, "image_size": case.size, "batch_size": case.batch, "precision": precision}
-    return plan_for(images, case.method, **asked, epochs=4, settings=case.settings)
+    return plan_for(images, case.method, **asked, epochs=2, settings=case.settings)
 
 
 def speed(table: Table) -> None:
     """Images a second: the engine on resident images, the bare step, lightly's loop; bf16, channels last."""
     listed = cases(table.small)
-    images = noise(STEPS // 2 * listed[0].batch, listed[0].size * 8 // 7)
+    images = noise(2 * listed[0].batch, listed[0].size * 8 // 7)
+    images = images.subset(np.tile(np.arange(len(images)), STEPS))  # an epoch is long enough for its end not to count
     for case in listed:
         plan = plan_of(case, images, table.device)
         bare = {}
@@ -139,10 +141,9 @@ def paced(step: Callable[[int], None], batch: int, device: torch.device) -> floa
 
 
 def engine(plan: Plan, images: Images) -> float:
-    """Images a second of the engine as it records them, over all epochs but the first."""
+    """Images a second of the engine as it records them, in the last epoch."""
     with tempfile.TemporaryDirectory() as folder:
-        epochs = list(pretrain(plan, images, Path(folder)))[2:]
-    return sum(e.images_per_second * e.seconds for e in epochs) / sum(e.seconds for e in epochs)
+        return list(pretrain(plan, images, Path(folder)))[-1].images_per_second
 
 
 def where_it_goes(table: Table, case: Case, plan: Plan, images: Images) -> None:
@@ -150,8 +151,6 @@ def where_it_goes(table: Table, case: Case, plan: Plan, images: Images) -> None:
     fabric = start(plan.precision)
     method, optimiser, wrapped = prepare(plan, fabric)
     loader = Batches(plan, images, fabric.device)
-    for step in range(loader.per_epoch):
-        loader.views_of(step, 0)  # pixels are resident from here on
     spent: dict[str, float] = {}
 
     def timed(name: str, work: Callable[[int], Any], rounds: int = 4) -> None:
@@ -237,6 +236,75 @@ def lightly_mae(plan: Plan, images: Images, device: torch.device) -> float:
     return paced(step, plan.batch_size, device)
 
 
+# p
+
+
+def profile(table: Table) -> None:
+    """Where the time of a step goes, by kernel (torch.profiler); not among the parts unless asked for."""
+    for case in cases(table.small):
+        images = noise(2 * case.batch, case.size * 8 // 7)
+        plan = plan_of(case, images, table.device)
+        fabric = start(plan.precision)
+        method, optimiser, wrapped = prepare(plan, fabric)
+        loader = Batches(plan, images, fabric.device)
+        batches = [loader.views_of(step, 0) for step in range(2)]
+
+        def bare(step: int, batches: list[Views] = batches, wrapped: Any = wrapped, fabric: Any = fabric) -> None:
+            fabric.backward(torch.stack(list(wrapped(batches[step % 2]).values())).sum())
+
+        def update(step: int, optimiser: Any = optimiser, method: Method = method) -> None:
+            optimiser.step()
+            method.update(0.5)
+
+        profiled(table, f"{case.name}: views", lambda step, loader=loader: loader.views_of(step % 2, 0))
+        profiled(table, f"{case.name}: forward and backward", bare)
+        profiled(table, f"{case.name}: optimiser and update", update)
+        if importlib.util.find_spec("lightly") is not None:
+            theirs = {"byol": lightly_byol, "mae": lightly_mae}[case.method]
+            with traced() as found:
+                theirs(plan, images, table.device)
+            told(table, f"{case.name}: lightly's loop", found[0], STEPS + 4)
+        clear(table.device)
+
+
+def profiled(table: Table, name: str, work: Callable[[int], Any], rounds: int = 3) -> None:
+    """The kernels of some calls."""
+    work(0)
+    clock(table.device)
+    with traced() as found:
+        for number in range(rounds):
+            work(number)
+    told(table, name, found[0], rounds)
+
+
+@contextmanager
+def traced() -> Iterator[list[Any]]:
+    """While inside, torch's profiler looks; afterwards the list holds it."""
+    from torch.profiler import ProfilerActivity
+    from torch.profiler import profile as profiler
+
+    found: list[Any] = []
+    kinds = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if torch.cuda.is_available() else [])]
+    with profiler(activities=kinds) as looking:
+        yield found
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+    found.append(looking)
+
+
+def told(table: Table, name: str, looked: Any, rounds: int) -> None:
+    """The sum over kernels, how many there are, and the costliest operations."""
+    rows = [
+        (e.key, getattr(e, "self_device_time_total", 0) / 1000 / rounds, e.count / rounds)
+        for e in looked.key_averages()
+    ]
+    rows = sorted((row for row in rows if row[1]), key=lambda row: -row[1])
+    operations = [row for row in rows if row[0].startswith("aten::") or "::" in row[0]]
+    table.row(f"{name}: on the device", sum(row[1] for row in operations), "ms")
+    for key, spent, times in operations[:14]:
+        table.say(f"    {spent:8.3f} ms {times:7.1f} x {key[:90]}")
+
+
 # h
 
 
@@ -312,9 +380,9 @@ def probes(table: Table) -> None:
         table.row(f"{name} of {count} x {dim} on {asked}", clock(table.device) - began, "s")
         accuracy = float((here.predicted == test.labels).mean())
         table.row(f"{name}: right", accuracy)
-        part = features(min(count, 4000), dim, 0)
-        both = [probe(part, test, device=place).probability for place in (table.device, "cpu")]
-        table.row(f"{name} beside the CPU's, largest difference", float(np.abs(both[0] - both[1]).max()), most=1e-3)
+        part, few_asked = features(min(count, 2000), min(dim, 512), 0), features(asked, min(dim, 512), 1)
+        both = [probe(part, few_asked, device=place).predicted for place in (table.device, "cpu")]
+        table.row(f"{name}: share predicted otherwise than by the CPU", float((both[0] != both[1]).mean()), most=1e-3)
     beside_sklearn(table, train, test)
 
 
@@ -375,14 +443,18 @@ def landscape(table: Table) -> None:
         same = [random(here.at), random(cpu.at)]
         gap = relative_gap(here, cpu, same)
         table.row(f"{name}: losses beside the CPU's, largest difference", gap, "relative", most=1e-4)
-        curvature(table, name, here, cpu, bare)
+        fine = [objective(copy.deepcopy(method).double(), images, view, batch, count, p) for p in (table.device, "cpu")]
+        curvature(table, name, [here, cpu, *fine], bare)
 
 
-def objective(method: Method, images: Images, view: list, batch: int, count: int, device: torch.device) -> Objective:
-    """The loss of the method on frozen batches, on a device."""
-    return Objective(
-        copy.deepcopy(method).to(device), frozen_batches(images, view, count=count, batch=batch, device=device)
-    )
+def objective(
+    method: Method, images: Images, view: list, batch: int, count: int, device: torch.device | str
+) -> Objective:
+    """The loss of the method on frozen batches, on a device, in the method's own precision."""
+    batches = frozen_batches(images, view, count=count, batch=batch, device=device)
+    kind = next(method.parameters()).dtype
+    batches = [Views([x.to(kind) for x in v.crops], v.labels, v.index, v.luck, v.progress) for v in batches]
+    return Objective(copy.deepcopy(method).to(device), batches)
 
 
 def relative_gap(here: Objective, cpu: Objective, planes: list) -> float:
@@ -413,15 +485,17 @@ def bare_passes(method: Method, batches: list[Views], device: torch.device) -> f
         return (clock(device) - began) / 5
 
 
-def curvature(table: Table, name: str, here: Objective, cpu: Objective, bare: float) -> None:
-    """A product with the Hessian: seconds in bare passes, and the same as the CPU's."""
-    maps = [Hessian(loss.closures(), loss.at) for loss in (here, cpu)]
-    generator = torch.Generator().manual_seed(0)
-    vector = torch.randn(maps[1].size, generator=generator)
-    products = [of(vector.to(of.device)) for of in maps]
-    names: list[dict[str, Tensor]] = [of.named(product) for of, product in zip(maps, products, strict=True)]
-    flat = [torch.cat([part.cpu().flatten() for part in named.values()]) for named in names]
-    table.row(f"{name}: product with the Hessian beside the CPU's", relative(flat[0], flat[1]), "relative", most=1e-4)
+def curvature(table: Table, name: str, losses: list[Objective], bare: float) -> None:
+    """A product with the Hessian: seconds in bare passes, and beside the CPU's.
+
+    `losses`: on the device and on the CPU in float32, then both in float64.
+    """
+    maps = [Hessian(loss.closures(), loss.at) for loss in losses]
+    vector = torch.randn(maps[1].size, generator=torch.Generator().manual_seed(0))
+    fast, slow, fine, finest = (of(vector.to(of.device, of.dtype)) for of in maps)
+    kinks = max(1e-4, 2 * relative(slow, finest))  # what float32 by itself loses, see gpu_training
+    table.row(f"{name}: product with the Hessian, float64", relative(fine, finest), "relative", most=1e-4)
+    table.row(f"{name}: product with the Hessian", relative(fast, slow), "relative", most=float(f"{kinks:.2g}"))
     began, moved = clock(table.device), vector.to(table.device)
     for _ in range(3):
         maps[0](moved)

@@ -3,7 +3,6 @@
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from timm.layers import PatchEmbed
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
@@ -47,7 +46,9 @@ def positions(grid: tuple[int, int], dim: int) -> Tensor:
 
 def patchify(images: Tensor, patch: tuple[int, int]) -> Tensor:
     """Images (B, C, H, W) as patches row by row, (B, N, C * p * q); what is left at the right and below is left out."""
-    return F.unfold(images, patch, stride=patch).transpose(1, 2)
+    (high, wide), (rows, columns) = patch, (images.shape[2] // patch[0], images.shape[3] // patch[1])
+    whole = images[:, :, : rows * high, : columns * wide].unflatten(3, (columns, wide)).unflatten(2, (rows, high))
+    return whole.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2)  # (B, rows, columns, C, p, q) before it is flat
 
 
 def standardised(patches: Tensor) -> Tensor:

@@ -186,7 +186,7 @@ def develop(pixels: Tensor, view: View, chance: Chance) -> Tensor:
     if view.jitter:
         images = ops.jitter(images, chance["factors"], chance["order"])
     if view.gray and images.shape[1] == 3:
-        images = ops.tone(images, (~chance["gray"]).float(), chance["gray"].float(), torch.zeros(len(images)))
+        images = ops.chosen(chance["gray"], lambda some: ops.gray_of(some).repeat(1, 3, 1, 1), images)
     if view.blur:
         images = ops.chosen(chance["blur"], partial(ops.blur, kernel=view.kernel), images, chance["sigma"])
     if view.solarize:
@@ -194,8 +194,9 @@ def develop(pixels: Tensor, view: View, chance: Chance) -> Tensor:
     if view.noise:
         images = ops.noise(images, chance["noise"], chance["seed"])
     if view.mean is not None and view.std is not None:
-        mean, std = (sent(torch.tensor(v), images.device)[:, None, None] for v in (view.mean, view.std))
-        images = images.sub_(mean).div_(std)
+        mean, rate = torch.tensor(view.mean), 1 / torch.tensor(view.std)  # (C,)
+        shift, rate = (sent(values, images.device)[:, None, None] for values in (-mean * rate, rate))
+        images = torch.addcmul(shift, images, rate, out=images)
     return images
 
 
