@@ -294,14 +294,10 @@ def traced() -> Iterator[list[Any]]:
 
 def told(table: Table, name: str, looked: Any, rounds: int) -> None:
     """The sum over kernels, how many there are, and the costliest operations."""
-    rows = [
-        (e.key, getattr(e, "self_device_time_total", 0) / 1000 / rounds, e.count / rounds)
-        for e in looked.key_averages()
-    ]
-    rows = sorted((row for row in rows if row[1]), key=lambda row: -row[1])
-    operations = [row for row in rows if row[0].startswith("aten::") or "::" in row[0]]
-    table.row(f"{name}: on the device", sum(row[1] for row in operations), "ms")
-    for key, spent, times in operations[:14]:
+    events = [(e.key, e.self_device_time_total / 1000 / rounds, e.count / rounds) for e in looked.key_averages()]
+    operations = sorted((e for e in events if e[0].startswith("aten::")), key=lambda e: -e[1])
+    table.row(f"{name}: on the device", sum(spent for _, spent, _ in operations), "ms")
+    for key, spent, times in operations[:12]:
         table.say(f"    {spent:8.3f} ms {times:7.1f} x {key[:90]}")
 
 

@@ -209,7 +209,6 @@ def room(table: Table) -> None:
                 table.say(str(error))
             cut = fitted(plan, images)
             table.row(f"a batch of {batch} as --batch-size auto cuts it", cut.accumulate, "parts", least=2)
-        with limited(table.device, most * (4 if table.small else 1)):  # a CPU's memory falls into pieces
             done = train_run(cut, images, Path(folder, "cut"))
         table.row("images seen by it", done["images_seen"], "images", least=batch, most=batch)
     table.row("parts where there is room for 4 images", fewest.accumulate, "parts", most=batch // 4)
@@ -226,8 +225,10 @@ def limited(device: torch.device, most: int) -> Iterator[None]:
         finally:
             torch.cuda.set_per_process_memory_fraction(1.0)
         return
+    import ctypes
     import resource
 
+    ctypes.CDLL(None).mallopt(-3, 65536)  # what is freed goes back to the system, and does not lie in pieces
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     before, threads = resource.getrlimit(resource.RLIMIT_AS), torch.get_num_threads()
     torch.set_num_threads(1)  # each more reserves room of its own

@@ -328,7 +328,8 @@ def watch(method: Method, loader: Batches) -> tuple[float, float]:
     """RankMe and spread of the features that would be evaluated, on images spread evenly over the set."""
     images, plan = loader.images, loader.plan
     some = images.subset(np.linspace(0, len(images) - 1, min(WATCHED, len(images))).astype(np.int64))
-    features = embed(method.evaluated(), some, plain(plan.image_size, mean=plan.mean, std=plan.std), batch_size=128)
+    view, most = plain(plan.image_size, mean=plan.mean, std=plan.std), min(128, loader.part)  # what fits, fits here too
+    features = embed(method.evaluated(), some, view, batch_size=most)
     values = torch.from_numpy(features.values)
     return monitor.rank_me(values), monitor.spread(values)
 

@@ -75,9 +75,10 @@ class Decoder(nn.Module):
     def forward(self, tokens: Tensor, visible: Tensor) -> Tensor:
         """Tokens (B, P + V, D), P of them no patch's, and the places (B, V) of the others to values (B, N, K)."""
         tokens = self.embed(tokens)
-        prefix, width = tokens.shape[1] - visible.shape[1], tokens.shape[2]
+        prefix = tokens.shape[1] - visible.shape[1]
         nothing = self.mask_token.to(tokens.dtype).expand(len(tokens), self.patches, -1)  # (B, N, W)
-        patches = nothing.scatter(1, visible[:, :, None].expand(-1, -1, width), tokens[:, prefix:])
+        places = torch.arange(len(tokens), device=tokens.device)[:, None], visible
+        patches = nothing.index_put(places, tokens[:, prefix:])  # (B, N, W)
         tokens = torch.cat([tokens[:, :prefix], patches + self.positions.to(tokens.dtype)], dim=1)  # (B, P + N, W)
         return self.values(self.norm(self.blocks(tokens))[:, prefix:])
 

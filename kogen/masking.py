@@ -80,7 +80,7 @@ def encode(network: nn.Module, images: Tensor, visible: Tensor) -> Tensor:
     """
     assert isinstance(network, VisionTransformer)  # see transformer_of
     tokens = network._pos_embed(network.patch_embed(images))  # (B, P + N, D)
-    prefix, dim = network.num_prefix_tokens, tokens.shape[2]
-    kept = tokens[:, prefix:].gather(1, visible[:, :, None].expand(-1, -1, dim))  # (B, V, D)
+    prefix, each = network.num_prefix_tokens, torch.arange(len(visible), device=visible.device)[:, None]  # (B, 1)
+    kept = tokens[:, prefix:][each, visible]  # (B, V, D); a gather's gradient is slow where bits must be the same twice
     tokens = network.norm_pre(torch.cat([tokens[:, :prefix], kept], dim=1))
     return network.fc_norm(network.norm(network.blocks(tokens)))  # one of the two norms does nothing
