@@ -52,6 +52,8 @@ def main() -> int:
     asked = parser.parse_args()
     if asked.wheels:
         return wheels(asked.wheels)
+    if odd := set(asked.only.replace(",", "")) - set(ORDER + MORE):
+        sys.exit(f"there is no part {', '.join(sorted(odd))}: choose from {', '.join(sorted(ORDER + MORE))}")
     if asked.device == "cpu" or asked.markdown:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # before torch is loaded
     root = Path(__file__).resolve().parent.parent
@@ -76,8 +78,6 @@ def proof(asked: argparse.Namespace) -> int:
     table = Table(asked.out, device, asked.minutes, small=device.type == "cpu")
     table.facts = machine(device)
     print(table.facts, flush=True)
-    if odd := set(asked.only.replace(",", "")) - set(ORDER + MORE):
-        sys.exit(f"there is no part {', '.join(sorted(odd))}: choose from {', '.join(sorted(ORDER + MORE))}")
     letters = [letter for letter in ORDER + MORE if letter in asked.only.replace(",", "")]
     works = {
         "a": gpu_training.methods,
