@@ -65,8 +65,8 @@ def make(checkout: Path, folder: Path) -> None:
     small = ["--data", images, "--images", "32", "--batch-size", "16", "--steps", "3"]
     kogen("landscape", "study", *small, "--few", "32", "--planes", "2", "--levels", "2", "--sharp", "16",
           "--out", "landscape")  # fmt: skip
-    kogen("landscape", "runs/mae", *small, "--few", "16", "--planes", "1", "--levels", "1", "--sharp", "0", "--map", "2",
-          "--objective", "probe", "--out", "map")  # fmt: skip
+    kogen("landscape", "runs/mae", *small, "--few", "16", "--planes", "1", "--levels", "1", "--sharp", "0",
+          "--map", "2", "--objective", "probe", "--out", "map")  # fmt: skip
     kogen("export", "runs/mae", "--out", "mae.safetensors")
     kogen("export", "landscape", "--plane", "1", "--out", "plane.npz")
     rng = np.random.default_rng(0)
