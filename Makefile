@@ -14,7 +14,7 @@ $(VENV)/.installed: pyproject.toml
 
 # The page's test wants a real Chromium: one that is here, or playwright's, or the distribution's; else it skips and says so.
 browser: setup
-	@$(BIN)/python tests/browser.py || $(BIN)/python -m playwright install chromium >/dev/null 2>&1 \
+	@$(BIN)/python tests/helpers/browser.py || $(BIN)/python -m playwright install chromium >/dev/null 2>&1 \
 	  || { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq chromium fonts-noto-cjk >/dev/null; } \
 	  || echo "no Chromium could be installed: the browser test will skip"
 

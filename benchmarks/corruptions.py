@@ -9,12 +9,12 @@ import time
 import numpy as np
 import torch
 
-from kogen.corruptions import Corruption, asked, corrupted
-from kogen.damage import KINDS
-from kogen.features import embed
-from kogen.images import Images, from_array
-from kogen.study import Plan
-from kogen.views import plain
+from kogen.augmentation.corruptions import KINDS, Corruption, asked
+from kogen.augmentation.views import plain
+from kogen.config.plan import Plan
+from kogen.data.corrupted import corrupted
+from kogen.data.images import Images, from_array
+from kogen.evaluation.features import embed
 
 BATCH = {32: 256, 224: 32}
 
@@ -43,7 +43,7 @@ def rate(images: Images, name: str, severity: int, device: torch.device, seconds
 
 def whole(images: Images, device: torch.device) -> tuple[float, float]:
     """Seconds to embed the clean set by the house's small backbone, and to embed it under every corruption."""
-    from kogen.build import backbone_of
+    from kogen.training.build import backbone_of
 
     backbone = backbone_of(Plan(method="random", backbone="tiny", image_size=32)).eval().to(device)
     view = plain(32, mean=(0.5,) * 3, std=(0.25,) * 3)

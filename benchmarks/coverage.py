@@ -8,8 +8,8 @@ import numpy as np
 from scipy.stats import norm
 
 from kogen.statistics._bootstrap import beats, critical, resampled
-from kogen.statistics._margins import pairwise
-from kogen.statistics._sheet import Sheet, assemble
+from kogen.statistics._intervals import pairwise
+from kogen.statistics._item_matrix import Sheet, assemble
 from kogen.statistics.accuracy import rows as accuracy_rows
 
 

@@ -19,8 +19,8 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from kogen.curvature import Hessian, Params
-from kogen.lanczos import GRAIN, lanczos
+from kogen.loss_landscape.hessian import Hessian, Params
+from kogen.loss_landscape.lanczos import GRAIN, lanczos
 
 
 def main() -> None:

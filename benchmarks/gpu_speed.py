@@ -19,20 +19,23 @@ import torch.nn.functional as F
 from gpu_table import SMALL_RESNET, SMALL_VIT, Table, clear, clock, networks, noise, peak, plan_for, relative
 from torch import nn
 
-from kogen.build import backbone_of, build
-from kogen.curvature import Hessian
-from kogen.devices import exact
-from kogen.directions.random import random
-from kogen.engine import Batches, one_step, prepare, pretrain, start
-from kogen.features import Features, embed
-from kogen.images import Images
-from kogen.landscape import Walk, surface
-from kogen.method import Method, Views
-from kogen.objectives import Objective, frozen_batches
-from kogen.probes.knn import knn
-from kogen.probes.linear import linear
-from kogen.study import Plan
-from kogen.views import plain
+from kogen.augmentation.views import plain
+from kogen.common.devices import exact
+from kogen.config.plan import Plan
+from kogen.data.images import Images
+from kogen.evaluation.features import Features, embed
+from kogen.evaluation.probes.knn import knn
+from kogen.evaluation.probes.linear import linear
+from kogen.loss_landscape.directions.random import random
+from kogen.loss_landscape.frozen_batches import frozen_batches
+from kogen.loss_landscape.grid import Walk, surface
+from kogen.loss_landscape.hessian import Hessian
+from kogen.loss_landscape.objective import Objective
+from kogen.modules.base import Method, Views
+from kogen.training.batches import Batches
+from kogen.training.build import backbone_of, build
+from kogen.training.fabric import start
+from kogen.training.loop import one_step, prepare, pretrain
 
 STEPS = 12  # that are timed
 

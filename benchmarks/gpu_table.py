@@ -15,10 +15,10 @@ import numpy as np
 import torch
 
 from kogen.backbones.timm import Network
-from kogen.images import Images, from_array
-from kogen.method import Method
-from kogen.plans import with_data
-from kogen.study import Plan
+from kogen.config.plan import Plan
+from kogen.data.images import Images, from_array
+from kogen.modules.base import Method
+from kogen.study.plans import with_data
 
 RESNET, VIT = "resnet18", "vit_tiny_patch16_224?depth=4"
 SMALL_RESNET, SMALL_VIT = "tiny?width=8", "vit_tiny_patch16_224?embed_dim=48&depth=1&num_heads=3"

@@ -19,21 +19,22 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor
 
-from kogen import shelf
-from kogen.build import build
-from kogen.devices import exact, resolved
-from kogen.engine import Batches, pretrain
-from kogen.features import embed
-from kogen.fitting import fitted
-from kogen.images import Images, from_array
-from kogen.luck import Luck
-from kogen.method import Method, Views
-from kogen.optim import optimiser
-from kogen.probes.knn import knn
-from kogen.run import train_run
-from kogen.study import Plan, recipe_of
-from kogen.subjects import trained
-from kogen.views import plain, render_all, view_set
+from kogen.augmentation.views import plain, render_all, view_set
+from kogen.common import registry
+from kogen.common.devices import exact, resolved
+from kogen.common.rng import Luck
+from kogen.config.plan import Plan, recipe_of
+from kogen.data.images import Images, from_array
+from kogen.evaluation.features import embed
+from kogen.evaluation.probes.knn import knn
+from kogen.loss_landscape.runs import trained
+from kogen.modules.base import Method, Views
+from kogen.training.batch_fitting import fitted
+from kogen.training.batches import Batches
+from kogen.training.build import build
+from kogen.training.loop import pretrain
+from kogen.training.optimizers import optimiser
+from kogen.training.run import train_run
 
 NARROW: dict[str, dict[str, Any]] = {
     "pcl": {"prototypes": 8, "queue": 64}
@@ -50,8 +51,8 @@ def methods(table: Table) -> None:
     """Every method: loss and gradient of a step on the device beside the CPU, three engine steps, the views."""
     size, count, batch = (16, 32, 8) if table.small else (32, 128, 32)
     images = noise(count, size)
-    for method in shelf.names("methods"):
-        if shelf.load("methods", method).recipe.trains:
+    for method in registry.names("methods"):
+        if registry.load("methods", method).recipe.trains:
             try:
                 beside_the_cpu(table, method, images, size, batch)
             except Exception as error:  # the other methods still have something to say
@@ -64,7 +65,7 @@ def beside_the_cpu(table: Table, method: str, images: Images, size: int, batch: 
     """One method's rows."""
     asked: dict[str, Any] = {"image_size": size, "batch_size": batch, "epochs": 4, "precision": "32", "seed": 1}
     resnet, vit = (SMALL_RESNET, SMALL_VIT) if table.small else (RESNET, VIT)
-    network = vit if shelf.load("methods", method).needs == "vit" else resnet
+    network = vit if registry.load("methods", method).needs == "vit" else resnet
     plan = plan_for(images, method, backbone=network, settings=NARROW.get(method, {}), **asked)
     module, views = warmed(plan, images, table.device)
     # Where a value lies within rounding of a kink of ReLU its slope is one or the other: that much float32 by itself
@@ -175,7 +176,7 @@ def killed_at(folder: Path, out: Path, count: int, size: int, step: int) -> None
     """Train the plan in `folder` in a process of its own, which kills itself after so many steps."""
     code = (
         "import os, signal, sys; from pathlib import Path\n"
-        "from gpu_table import noise; from kogen.engine import pretrain; from kogen.study import Plan\n"
+        "from gpu_table import noise; from kogen.training.loop import pretrain; from kogen.config.plan import Plan\n"
         f"plan = Plan.model_validate_json(Path({str(folder / 'plan.json')!r}).read_text())\n"
         "def tell(step, *_): step == int(sys.argv[1]) and os.kill(os.getpid(), signal.SIGKILL)\n"
         f"list(pretrain(plan, noise({count}, {size}), Path({str(out)!r}), tell=tell))"
@@ -291,6 +292,6 @@ def decoded(file: Path) -> tuple[Images, Images]:
 
 def halves(table: Table) -> tuple[Images, Images]:
     """Drawn surfaces to train on and to judge on, where no CIFAR-10 was given."""
-    surfaces = shelf.load("datasets", "surfaces")
+    surfaces = registry.load("datasets", "surfaces")
     count = 128 if table.small else 20_000
     return surfaces(n=count, size=32), surfaces(n=count // 4, size=32, split="test")

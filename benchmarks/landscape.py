@@ -26,15 +26,16 @@ from PIL import Image
 from torch import Tensor, nn
 from torchvision import transforms
 
-from kogen.build import build
-from kogen.directions.random import random
-from kogen.engine import Batches
-from kogen.images import Images, from_array
-from kogen.landscape import surface
-from kogen.objectives import Objective, frozen_batches
-from kogen.plans import with_data
-from kogen.study import Plan
-from kogen.views import plain
+from kogen.augmentation.views import plain
+from kogen.config.plan import Plan
+from kogen.data.images import Images, from_array
+from kogen.loss_landscape.directions.random import random
+from kogen.loss_landscape.frozen_batches import frozen_batches
+from kogen.loss_landscape.grid import surface
+from kogen.loss_landscape.objective import Objective
+from kogen.study.plans import with_data
+from kogen.training.batches import Batches
+from kogen.training.build import build
 
 VIT = "vit_tiny_patch16_224?embed_dim=64&depth=4&num_heads=4"
 

@@ -22,20 +22,22 @@ import pandas as pd
 import torch
 from torch import nn
 
-from kogen.build import build
-from kogen.checkpoint import load
-from kogen.datasets.surfaces import surfaces
-from kogen.directions.random import random
-from kogen.engine import Batches, pretrain
-from kogen.images import Images
-from kogen.landscape import surface
-from kogen.objectives import Objective, frozen_batches
-from kogen.planes import Sheet, fit
-from kogen.plans import with_data
-from kogen.shapes import numbers
-from kogen.study import Plan
-from kogen.survey import FEW
-from kogen.tiers import sheet_of, tiers
+from kogen.config.plan import Plan
+from kogen.data.datasets.surfaces import surfaces
+from kogen.data.images import Images
+from kogen.loss_landscape.directions.random import random
+from kogen.loss_landscape.frozen_batches import frozen_batches
+from kogen.loss_landscape.grid import surface
+from kogen.loss_landscape.objective import Objective
+from kogen.loss_landscape.pipeline import FEW
+from kogen.study.plans import with_data
+from kogen.surface_fit.interpolation import Sheet, fit
+from kogen.surface_fit.metrics import numbers
+from kogen.surface_fit.multilevel import sheet_of, tiers
+from kogen.training.batches import Batches
+from kogen.training.build import build
+from kogen.training.checkpoint import load
+from kogen.training.loop import pretrain
 
 VIT = "vit_tiny_patch16_224?embed_dim=24&depth=2&num_heads=3"
 NETS = {

@@ -11,7 +11,7 @@ from pathlib import Path
 FOLDERS = 100
 LIST = """
 import resource, sys, time
-from kogen.listing import Files, scan
+from kogen.data.listing import Files, scan
 start = time.perf_counter()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 files = Files(sys.argv[1], scan(sys.argv[1]))

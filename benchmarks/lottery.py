@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import kendalltau
 
-from kogen.lottery import lottery
+from kogen.results.judge import lottery
 
 PART = 40  # models of the plain loop, from which the rest is extrapolated: pairs * bootstraps
 

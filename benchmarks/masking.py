@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from kogen.backbones.timm import timm
-from kogen.luck import Luck
-from kogen.masking import encode, shown_of, transformer_of, visible_by
+from kogen.common.rng import Luck
+from kogen.modules.masking import encode, shown_of, transformer_of, visible_by
 
 NETWORKS = [("vit_base_patch16_224", 224, 2), ("vit_tiny_patch16_224", 64, 32), ("vit_tiny_patch16_224", 32, 32)]
 

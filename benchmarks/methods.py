@@ -18,11 +18,13 @@ import time
 import numpy as np
 import torch
 
-from kogen import shelf
-from kogen.engine import Batches, one_step, prepare, start
-from kogen.images import from_array
-from kogen.plans import with_data
-from kogen.study import Plan
+from kogen.common import registry
+from kogen.config.plan import Plan
+from kogen.data.images import from_array
+from kogen.study.plans import with_data
+from kogen.training.batches import Batches
+from kogen.training.fabric import start
+from kogen.training.loop import one_step, prepare
 
 WARM = 2  # steps that are not timed: allocation, the first choice of kernels
 
@@ -41,7 +43,7 @@ def main() -> None:
     if asked.one:
         print(json.dumps(measured(asked)))
         return
-    trained = [name for name in shelf.names("methods") if shelf.load("methods", name).recipe.trains]
+    trained = [name for name in registry.names("methods") if registry.load("methods", name).recipe.trains]
     chosen = [name for name in asked.methods.split(",") if name] or trained
     methods = ["supervised", *(name for name in chosen if name != "supervised")]
     rounds: dict[str, list[dict[str, float]]] = {}

@@ -17,10 +17,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-from kogen.engine import Batches, prepare, pretrain, start
-from kogen.images import Images, from_array
-from kogen.plans import with_data
-from kogen.study import Plan
+from kogen.config.plan import Plan
+from kogen.data.images import Images, from_array
+from kogen.study.plans import with_data
+from kogen.training.batches import Batches
+from kogen.training.fabric import start
+from kogen.training.loop import prepare, pretrain
 
 
 def main() -> None:
@@ -80,7 +82,7 @@ def lightly(plan: Plan, pixels: np.ndarray) -> float:
     from lightly.models.utils import deactivate_requires_grad, update_momentum
     from lightly.transforms.byol_transform import BYOLTransform, BYOLView1Transform, BYOLView2Transform
 
-    from kogen.build import backbone_of
+    from kogen.training.build import backbone_of
 
     transform = BYOLTransform(
         BYOLView1Transform(input_size=32, gaussian_blur=0.0), BYOLView2Transform(input_size=32, gaussian_blur=0.0)

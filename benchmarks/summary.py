@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from kogen.report.verdict import judge
-from kogen.tables import read_table
+from kogen.common.tables import read_table
+from kogen.reporting.study.verdict import judge
 
 
 def main(study: Path, against: str = "") -> None:

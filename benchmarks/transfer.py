@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from kogen.statistics._tally import ordered
+from kogen.statistics._pair_counts import ordered
 from kogen.statistics.agreement import agreement
 from kogen.statistics.transfer import transfer
 

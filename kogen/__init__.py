@@ -1,14 +1,14 @@
 """kogen: which self-supervised vision model to bet on, and whether its lead survives outside the benchmark it won."""
 
 import importlib
-import sys
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
+
+from kogen.common.version import VERSION
 
 if TYPE_CHECKING:
     from kogen.api import estimate, evaluate, export, landscape, lottery, pilot, pretrain, report
 
-__version__ = "0.1.0"
+__version__ = VERSION
 __all__ = ["estimate", "evaluate", "export", "landscape", "lottery", "pilot", "pretrain", "report"]
 
 
@@ -19,12 +19,6 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'kogen' has no attribute {name!r}")
 
 
-class Face(ModuleType):
-    """The package as its users see it: `kogen.report(...)` stays the verb when the room kogen/report is imported."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if not (name in __all__ and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = Face
+def __dir__() -> list[str]:
+    """The verbs, so that completion finds them before they are loaded."""
+    return sorted([*globals(), *__all__])

@@ -271,17 +271,18 @@ def list_(
     what: Annotated[str, typer.Argument(help="methods, datasets, probes, backbones, directions or statistics")],
 ) -> None:
     """Say what is on a shelf."""
-    from kogen import shelf
+    from kogen.common import registry
+    from kogen.common.text import hint
 
     shelves = ["backbones", "datasets", "directions", "methods", "probes", "statistics"]
     if what not in shelves:
-        raise ValueError(f"there is no shelf {what!r}: {shelf.hint(what, shelves)}")
+        raise ValueError(f"there is no shelf {what!r}: {hint(what, shelves)}")
     if what != "methods":
-        for name in shelf.names(what):
+        for name in registry.names(what):
             out.print(name)
         return
-    for name in shelf.names("methods"):
-        recipe = shelf.load("methods", name).recipe
+    for name in registry.names("methods"):
+        recipe = registry.load("methods", name).recipe
         views = f"{recipe.views} view{'s' if recipe.views != 1 else ''}"
         times = "not measured" if recipe.cost is None else f"{recipe.cost:.1f} times supervised"
         cost = f"training cost: {times if recipe.trains else 'none'}, inference cost: none"
@@ -313,7 +314,7 @@ def pilot_fields(given: dict[str, Any]) -> dict[str, Any]:
 
 def setting(text: str) -> tuple[str, str, Any]:
     """`[method.]name=value` to its three parts."""
-    from kogen.shelf import as_value
+    from kogen.common.text import as_value
 
     key, equals, value = text.partition("=")
     if not equals or not key:
@@ -385,7 +386,7 @@ def shortened(message: str) -> str:
 
 def main() -> None:
     """Run one verb; what went wrong for a person's reasons is one sentence, not a traceback."""
-    from kogen.engine import Stopped
+    from kogen.api import Stopped
 
     try:
         app()

@@ -10,10 +10,19 @@ from typing import Any
 from timm.layers import resample_abs_pos_embed
 from torch import Tensor, zeros
 
-from kogen import shelf
-from kogen.backbones._layouts import FRAMEWORKS, HEADS, IMAGENET, MARKERS, UNIT, Found, find_network, read_tensors
-from kogen.method import Backbone
-from kogen.shelf import hint
+from kogen.backbones._checkpoint_formats import (
+    FRAMEWORKS,
+    HEADS,
+    IMAGENET,
+    MARKERS,
+    UNIT,
+    Found,
+    find_network,
+    read_tensors,
+)
+from kogen.common import registry, text
+from kogen.common.text import hint
+from kogen.modules.base import Backbone
 
 __all__ = ["published"]
 
@@ -109,11 +118,11 @@ def local(file: str) -> tuple[Path, dict[str, Any]]:
 
 def empty(backbone: str, channels: int, image_size: int) -> Backbone:
     """The network of a name as `--backbone` takes it, untrained."""
-    name, settings = shelf.parse(backbone)
-    if name not in shelf.names("backbones") or name == "timm":
+    name, settings = text.parse(backbone)
+    if name not in registry.names("backbones") or name == "timm":
         name, settings = "timm", {"name": name, **settings}
     try:
-        return shelf.load("backbones", name)(in_chans=channels, image_size=image_size, **settings)
+        return registry.load("backbones", name)(in_chans=channels, image_size=image_size, **settings)
     except TypeError as error:
         raise ValueError(f"backbone {backbone!r}: {error}") from error
 

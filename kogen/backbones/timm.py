@@ -7,8 +7,8 @@ import torch
 from timm.models.resnet import ResNet
 from torch import Tensor, nn
 
-from kogen.method import Backbone
-from kogen.shelf import hint
+from kogen.common.text import hint
+from kogen.modules.base import Backbone
 
 __all__ = ["timm"]
 

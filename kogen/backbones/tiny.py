@@ -1,7 +1,7 @@
 """A ResNet-10 of half width that two CPU cores can train: the default for pilots."""
 
 from kogen.backbones.timm import timm
-from kogen.method import Backbone
+from kogen.modules.base import Backbone
 
 __all__ = ["tiny"]
 

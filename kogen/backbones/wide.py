@@ -6,7 +6,7 @@ import timm as library
 from torch import nn
 
 from kogen.backbones.timm import Network
-from kogen.method import Backbone
+from kogen.modules.base import Backbone
 
 __all__ = ["wide"]
 

@@ -3,9 +3,10 @@
 import torch
 from torch import Tensor
 
-from kogen.distributed import gather
-from kogen.heads import full, mlp
-from kogen.method import Backbone, Method, Recipe, Terms, Views
+from kogen.common.distributed import gather
+from kogen.modules.base import Backbone, Method, Recipe, Terms, Views
+from kogen.modules.heads import mlp
+from kogen.modules.losses import full
 
 __all__ = ["BarlowTwins"]
 

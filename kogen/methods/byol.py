@@ -4,10 +4,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kogen.heads import full, mlp
-from kogen.method import Backbone, PerImage, Recipe, Terms, Views
-from kogen.optim import cosine
-from kogen.teacher import copy_of, follow
+from kogen.modules.base import Backbone, PerImage, Recipe, Terms, Views
+from kogen.modules.ema import copy_of, follow
+from kogen.modules.heads import mlp
+from kogen.modules.losses import full
+from kogen.modules.schedules import cosine
 
 __all__ = ["BYOL"]
 

@@ -6,9 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kogen.clusters import Bank, agree, clusters, kmeans
-from kogen.heads import full, mlp
-from kogen.method import Backbone, Method, Recipe, Terms, Views
+from kogen.modules.base import Backbone, Method, Recipe, Terms, Views
+from kogen.modules.clustering import Bank, agree, clusters, kmeans
+from kogen.modules.heads import mlp
+from kogen.modules.losses import full
 
 __all__ = ["DeepClusterV2"]
 

@@ -6,12 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kogen.distributed import total, world
-from kogen.heads import Prototypes, mlp
-from kogen.memory import Notes
-from kogen.method import Backbone, PerImage, Recipe, Terms, Views
-from kogen.optim import cosine
-from kogen.teacher import copy_of, follow
+from kogen.common.distributed import total, world
+from kogen.modules.base import Backbone, PerImage, Recipe, Terms, Views
+from kogen.modules.ema import copy_of, follow
+from kogen.modules.heads import Prototypes, mlp
+from kogen.modules.queue import Notes
+from kogen.modules.schedules import cosine
 
 __all__ = ["DINO"]
 

@@ -4,11 +4,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kogen.devices import sent
-from kogen.distributed import total, world
-from kogen.heads import full, mlp
-from kogen.luck import Luck
-from kogen.method import Backbone, Method, Recipe, Terms, Views
+from kogen.common.devices import sent
+from kogen.common.distributed import total, world
+from kogen.common.rng import Luck
+from kogen.modules.base import Backbone, Method, Recipe, Terms, Views
+from kogen.modules.heads import mlp
+from kogen.modules.losses import full
 
 __all__ = ["LeJEPA"]
 

@@ -1,9 +1,10 @@
 """MAE: hide most patches of an image and rebuild their pixels from the rest (He et al. 2021, arXiv 2111.06377)."""
 
-from kogen.devices import sent
-from kogen.heads import Decoder, reconstruction
-from kogen.masking import encode, patchify, shown_of, standardised, transformer_of, visible_by
-from kogen.method import Backbone, PerImage, Recipe, Terms, Views
+from kogen.common.devices import sent
+from kogen.modules.base import Backbone, PerImage, Recipe, Terms, Views
+from kogen.modules.heads import Decoder
+from kogen.modules.losses import reconstruction
+from kogen.modules.masking import encode, patchify, shown_of, standardised, transformer_of, visible_by
 
 __all__ = ["MAE"]
 

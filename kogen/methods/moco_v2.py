@@ -4,11 +4,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from kogen.distributed import gather
-from kogen.heads import full, info_nce, mlp
-from kogen.memory import Notes, Queue
-from kogen.method import Backbone, PerImage, Recipe, Terms, Views
-from kogen.teacher import copy_of, follow
+from kogen.common.distributed import gather
+from kogen.modules.base import Backbone, PerImage, Recipe, Terms, Views
+from kogen.modules.ema import copy_of, follow
+from kogen.modules.heads import mlp
+from kogen.modules.losses import full, info_nce
+from kogen.modules.queue import Notes, Queue
 
 __all__ = ["MoCoV2"]
 

@@ -4,11 +4,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kogen.distributed import gather, rank
-from kogen.heads import full, mlp
-from kogen.method import Backbone, Method, Recipe, Terms, Views
-from kogen.optim import cosine
-from kogen.teacher import copy_of, follow
+from kogen.common.distributed import gather, rank
+from kogen.modules.base import Backbone, Method, Recipe, Terms, Views
+from kogen.modules.ema import copy_of, follow
+from kogen.modules.heads import mlp
+from kogen.modules.losses import full
+from kogen.modules.schedules import cosine
 
 __all__ = ["MoCoV3"]
 

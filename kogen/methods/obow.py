@@ -6,13 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kogen.devices import sent
-from kogen.distributed import gather, total, world
-from kogen.heads import full
-from kogen.memory import Notes, Queue
-from kogen.method import Backbone, PerImage, Recipe, Terms, Views
-from kogen.optim import cosine
-from kogen.teacher import copy_of, follow
+from kogen.common.devices import sent
+from kogen.common.distributed import gather, total, world
+from kogen.modules.base import Backbone, PerImage, Recipe, Terms, Views
+from kogen.modules.ema import copy_of, follow
+from kogen.modules.losses import full
+from kogen.modules.queue import Notes, Queue
+from kogen.modules.schedules import cosine
 
 __all__ = ["OBoW"]
 

@@ -4,12 +4,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kogen.clusters import Bank, agree, clusters, kmeans, sums_of
-from kogen.distributed import gather
-from kogen.heads import full, info_nce, mlp
-from kogen.memory import Notes, Queue
-from kogen.method import Backbone, Method, Recipe, Terms, Views
-from kogen.teacher import copy_of, follow
+from kogen.common.distributed import gather
+from kogen.modules.base import Backbone, Method, Recipe, Terms, Views
+from kogen.modules.clustering import Bank, agree, clusters, kmeans, sums_of
+from kogen.modules.ema import copy_of, follow
+from kogen.modules.heads import mlp
+from kogen.modules.losses import full, info_nce
+from kogen.modules.queue import Notes, Queue
 
 __all__ = ["PCL"]
 

@@ -1,6 +1,6 @@
 """Random: the untrained network, the baseline that every method must beat to have learned anything."""
 
-from kogen.method import Backbone, Method, Recipe, Terms, Views
+from kogen.modules.base import Backbone, Method, Recipe, Terms, Views
 
 __all__ = ["Random"]
 

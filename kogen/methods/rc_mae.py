@@ -3,12 +3,13 @@
 import torch
 from torch import Tensor, nn
 
-from kogen.devices import sent
-from kogen.heads import Decoder, reconstruction
-from kogen.masking import encode, patchify, shown_of, standardised, transformer_of, visible_by
-from kogen.method import Backbone, PerImage, Recipe, Terms, Views
-from kogen.optim import cosine
-from kogen.teacher import copy_of, follow
+from kogen.common.devices import sent
+from kogen.modules.base import Backbone, PerImage, Recipe, Terms, Views
+from kogen.modules.ema import copy_of, follow
+from kogen.modules.heads import Decoder
+from kogen.modules.losses import reconstruction
+from kogen.modules.masking import encode, patchify, shown_of, standardised, transformer_of, visible_by
+from kogen.modules.schedules import cosine
 
 __all__ = ["RCMAE"]
 

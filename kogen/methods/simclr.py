@@ -4,9 +4,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kogen.distributed import gather, rank
-from kogen.heads import full, mlp
-from kogen.method import Backbone, Method, Recipe, Terms, Views
+from kogen.common.distributed import gather, rank
+from kogen.modules.base import Backbone, Method, Recipe, Terms, Views
+from kogen.modules.heads import mlp
+from kogen.modules.losses import full
 
 __all__ = ["SimCLR"]
 

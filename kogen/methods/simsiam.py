@@ -3,8 +3,9 @@
 import torch.nn.functional as F
 from torch import Tensor
 
-from kogen.heads import full, mlp
-from kogen.method import Backbone, PerImage, Recipe, Terms, Views
+from kogen.modules.base import Backbone, PerImage, Recipe, Terms, Views
+from kogen.modules.heads import mlp
+from kogen.modules.losses import full
 
 __all__ = ["SimSiam"]
 

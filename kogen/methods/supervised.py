@@ -5,8 +5,8 @@ import math
 import torch.nn.functional as F
 from torch import nn
 
-from kogen.heads import full
-from kogen.method import Backbone, PerImage, Recipe, Terms, Views
+from kogen.modules.base import Backbone, PerImage, Recipe, Terms, Views
+from kogen.modules.losses import full
 
 __all__ = ["Supervised"]
 

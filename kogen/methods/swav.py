@@ -4,10 +4,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kogen.distributed import gather, rank
-from kogen.heads import Prototypes, full, mlp
-from kogen.memory import Notes, Queue
-from kogen.method import Backbone, Method, Recipe, Terms, Views
+from kogen.common.distributed import gather, rank
+from kogen.modules.base import Backbone, Method, Recipe, Terms, Views
+from kogen.modules.heads import Prototypes, mlp
+from kogen.modules.losses import full
+from kogen.modules.queue import Notes, Queue
 
 __all__ = ["SwAV"]
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.stats import norm
 
-from kogen.statistics._margins import Pairwise
-from kogen.statistics._sheet import Sheet
+from kogen.statistics._intervals import Pairwise
+from kogen.statistics._item_matrix import Sheet
 
 CELLS = 4_000_000  # how many weights are held at once: 32 MB of counts, 16 MB as floats
 FEW = 16  # clusters per distinct row of the sheet from which drawing the rows' counts is faster than drawing clusters

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.interpolate import RegularGridInterpolator
 
-from kogen.statistics._geometry import half_width, in_pairs, spread
+from kogen.statistics._surface_metrics import half_width, in_pairs, spread
 
 FINE = 201  # evaluations along an axis
 NEEDED = ("run", "model", "objective", "direction", "plane", "alpha", "beta", "lambda_min", "lambda_max")

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from kogen.statistics._margins import reach, wilson
-from kogen.statistics._sheet import Sheet, sheets
+from kogen.statistics._intervals import reach, wilson
+from kogen.statistics._item_matrix import Sheet, sheets
 
 __all__ = ["accuracy"]
 

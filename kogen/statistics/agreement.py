@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import kendalltau
 
-from kogen.statistics._grid import Grid, grid
-from kogen.statistics._tally import by_family, interval, ordered, sample, tally
+from kogen.statistics._pair_counts import by_family, interval, ordered, sample, tally
+from kogen.statistics._score_matrix import Grid, grid
 
 __all__ = ["agreement"]
 

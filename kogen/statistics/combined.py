@@ -9,7 +9,7 @@ from scipy.stats import norm
 from scipy.stats import t as student
 
 from kogen.statistics._bootstrap import resampled
-from kogen.statistics._sheet import Sheet, sheets
+from kogen.statistics._item_matrix import Sheet, sheets
 from kogen.statistics.unified import shares
 
 __all__ = ["combined"]

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import kendalltau, norm, spearmanr
 
-from kogen.statistics._geometry import where
+from kogen.statistics._surface_metrics import where
 
 __all__ = ["flatness"]
 

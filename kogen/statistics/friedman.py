@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2, f, rankdata, studentized_range
 
-from kogen.statistics._grid import grid
+from kogen.statistics._score_matrix import grid
 
 __all__ = ["friedman"]
 

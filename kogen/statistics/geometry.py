@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from kogen.statistics._geometry import BOUNDED, half_width, measured, pieces
+from kogen.statistics._surface_metrics import BOUNDED, half_width, measured, pieces
 
 __all__ = ["geometry"]
 

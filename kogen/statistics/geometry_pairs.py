@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from kogen.statistics._geometry import Measured, half_width, in_pairs, jackknife, measured, spread
+from kogen.statistics._surface_metrics import Measured, half_width, in_pairs, jackknife, measured, spread
 
 __all__ = ["geometry_pairs"]
 

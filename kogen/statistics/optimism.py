@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from kogen.statistics._bootstrap import bootstraps, resampled
-from kogen.statistics._sheet import Sheet, sheets
+from kogen.statistics._item_matrix import Sheet, sheets
 
 __all__ = ["optimism"]
 

@@ -5,8 +5,8 @@ import pandas as pd
 from scipy.stats import binom, norm
 
 from kogen.statistics._bootstrap import beats, bootstraps, critical, family, flips, resampled
-from kogen.statistics._margins import pairwise
-from kogen.statistics._sheet import Sheet, sheets
+from kogen.statistics._intervals import pairwise
+from kogen.statistics._item_matrix import Sheet, sheets
 
 __all__ = ["paired"]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from kogen.statistics._grid import Grid, grid
+from kogen.statistics._score_matrix import Grid, grid
 
 __all__ = ["robustness"]
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from kogen.statistics._grid import Grid, grid
-from kogen.statistics._noise import Noise, noise_on
+from kogen.statistics._score_matrix import Grid, grid
+from kogen.statistics._score_noise import Noise, noise_on
 from kogen.statistics.unified import shares
 
 __all__ = ["safe_bet"]

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
-from kogen.statistics._grid import Grid, grid
+from kogen.statistics._score_matrix import Grid, grid
 from kogen.statistics.robustness import line
 
 __all__ = ["similarity"]

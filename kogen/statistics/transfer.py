@@ -7,10 +7,10 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from kogen.statistics._floor import floor
-from kogen.statistics._grid import Grid, grid
-from kogen.statistics._noise import Noise, noise_on
-from kogen.statistics._tally import Tally, by_family, interval, ordered, sample, tally
+from kogen.statistics._noise_floor import floor
+from kogen.statistics._pair_counts import Tally, by_family, interval, ordered, sample, tally
+from kogen.statistics._score_matrix import Grid, grid
+from kogen.statistics._score_noise import Noise, noise_on
 
 __all__ = ["transfer"]
 

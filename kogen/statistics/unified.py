@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata, trim_mean
 
-from kogen.shelf import listed
-from kogen.statistics._grid import Grid, grid
+from kogen.common.text import listed
+from kogen.statistics._score_matrix import Grid, grid
 
 __all__ = ["unified"]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import wilcoxon as signed_rank
 
-from kogen.statistics._grid import grid
+from kogen.statistics._score_matrix import grid
 from kogen.statistics.friedman import enough
 
 __all__ = ["wilcoxon"]

@@ -1,0 +1,257 @@
+"""Augmentation as data: a View says what may happen, a Luck what does, `render` makes it, batched and on the device."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from kogen.augmentation import ops
+from kogen.augmentation.crop import TRIES, centre_boxes, random_boxes, resample
+from kogen.common.devices import sent
+from kogen.common.rng import Luck
+from kogen.common.text import hint
+from kogen.common.threads import keep_freed_memory, serial_threads
+
+CACHE = 2**20  # values worked on at once on a CPU: large enough for Python not to matter, small enough for its cache
+MEMORY = 2**27  # and on a GPU
+DTYPES = (torch.uint8, torch.uint16, torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """What may happen to an image on its way to a network; each probability and draw is per image.
+
+    The order is fixed: crop, flips, rotation, light, jitter, gray, blur, solarize, noise, normalise. Where one thing is
+    a number and a range is meant, the draw is uniform.
+    """
+
+    size: int  # pixels of the square that comes out
+    crop: tuple[float, float] | None = None  # area share of a random box; None: no random box
+    ratio: tuple[float, float] = (3 / 4, 4 / 3)  # width / height of that box in the true image, drawn log-uniformly
+    centre: float | None = None  # without a random box: share of the shorter side of a centred square; None: all of it
+    flip: float = 0.0  # probability of mirroring left to right
+    flip_vertical: float = 0.0  # probability of mirroring upside down
+    quarter_turns: bool = False  # rotate by 0, 90, 180 or 270 degrees: for surfaces without an up
+    rotate: float = 0.0  # and by up to so many degrees to either side; what lies outside is mirrored in
+    light: float = 0.0  # illumination gradient: a ramp of up to 1 -/+ this across the image, in any direction
+    jitter: float = 0.0  # probability of the next four, in random order
+    brightness: float = 0.0  # factor within 1 -/+ this, but not below 0
+    contrast: float = 0.0  # likewise
+    saturation: float = 0.0  # likewise; three channels only
+    hue: float = 0.0  # turn of the hue by up to this share of the circle, at most 0.5; three channels only
+    gray: float = 0.0  # probability of becoming gray; three channels only
+    blur: float = 0.0  # probability of a Gaussian blur in a window of about size / 10
+    sigma: tuple[float, float] = (0.1, 2.0)  # of the blur, in pixels
+    solarize: float = 0.0  # probability of inverting what is brighter than a half
+    noise: float = 0.0  # sensor noise: normal, of a std drawn from 0 to this for each image
+    mean: tuple[float, ...] | None = None  # per channel, in [0, 1]; None: not normalised
+    std: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("flip", "flip_vertical", "jitter", "gray", "blur", "solarize"):
+            demand(0 <= getattr(self, name) <= 1, f"a probability {name} in [0, 1]", getattr(self, name))
+        for name in ("rotate", "light", "brightness", "contrast", "saturation", "noise"):
+            demand(getattr(self, name) >= 0, f"a strength {name} of 0 or more", getattr(self, name))
+        demand(self.size >= 1, "a size of at least 1 pixel", self.size)
+        demand(self.crop is None or 0 < self.crop[0] <= self.crop[1] <= 1, "a crop 0 < low <= high <= 1", self.crop)
+        demand(0 < self.ratio[0] <= self.ratio[1], "a ratio 0 < low <= high", self.ratio)
+        demand(self.centre is None or 0 < self.centre <= 1, "a centre share in (0, 1]", self.centre)
+        demand(self.crop is None or self.centre is None, "either crop or centre, not both", (self.crop, self.centre))
+        demand(0 <= self.hue <= 0.5, "a hue in [0, 0.5]", self.hue)
+        demand(0 < self.sigma[0] <= self.sigma[1], "a sigma 0 < low <= high", self.sigma)
+        demand((self.mean is None) == (self.std is None), "mean and std together or not at all", (self.mean, self.std))
+        demand(self.std is None or min(self.std) > 0, "a std above 0 for each channel", self.std)
+        lengths = (len(self.mean or ()), len(self.std or ()))
+        demand(lengths[0] == lengths[1], "as many values of mean as of std", lengths)
+
+    @property
+    def kernel(self) -> int:
+        """Window of the blur in pixels: the odd number nearest to a tenth of the size, at least 3 (BYOL: 23 at 224)."""
+        return max(3, 2 * round((self.size / 10 - 1) / 2) + 1)
+
+
+def demand(holds: bool, wanted: str, came: object) -> None:
+    """Raise ValueError with what was wanted and what came unless it holds."""
+    if not holds:
+        raise ValueError(f"a view wants {wanted}; got {came!r}")
+
+
+Chance = dict[str, Tensor]
+"""What was drawn for each image of a batch, (B, ...) each, on the CPU."""
+
+
+def render(pixels: Tensor, view: View, luck: Luck, *, tag: str, aspect: Tensor | None = None) -> Tensor:
+    """One view of each image: (B, C, H, W) uint8, uint16 or float in [0, 1] to (B, C, S, S) float32, on their device.
+
+    `tag` tells the views of one step apart. `aspect` (B,) is the true width / height where stored images are squeezed.
+    ValueError where pixels, luck, aspect and view do not fit together.
+    """
+    return render_all(pixels, (view,), luck, tags=(tag,), aspect=aspect)[0]
+
+
+@torch.inference_mode(False)  # the mode belongs to a thread, and other threads write what is made here
+def render_all(
+    pixels: Tensor, views: Sequence[View], luck: Luck, *, tags: Sequence[str], aspect: Tensor | None = None
+) -> list[Tensor]:
+    """Several views of each image, as `render` makes each; on a CPU they are made side by side."""
+    for view in views:
+        check(pixels, view, luck, aspect)
+    shape = (pixels.shape[2], pixels.shape[3])
+    aspect = torch.full((len(pixels),), shape[1] / shape[0]) if aspect is None else aspect.detach().cpu().float()
+    outs = [torch.empty(len(pixels), pixels.shape[1], v.size, v.size, device=pixels.device) for v in views]
+    on_cpu = pixels.device.type == "cpu"
+    keep_freed_memory()
+    with serial_threads(torch.get_num_threads()) as pool:
+        chances = list(pool.map(lambda view, tag: draw(view, luck, tag, aspect, shape), views, tags))
+
+        def work(job: tuple[int, slice]) -> None:
+            number, part = job
+            chance = {name: values[part] for name, values in chances[number].items()}
+            with torch.no_grad(), torch.autocast(pixels.device.type, enabled=False):
+                outs[number][part] = develop(pixels[part], views[number], chance)
+
+        most = CACHE if on_cpu else MEMORY
+        jobs = [(number, part) for number, out in enumerate(outs) for part in parts(pixels, out, most)]
+        list(pool.map(work, jobs) if on_cpu else map(work, jobs))
+    return outs
+
+
+def parts(pixels: Tensor, out: Tensor, most: int) -> list[slice]:
+    """The batch in parts of equal size, of at most `most` values each."""
+    fitting = max(1, most // max(out[:1].numel(), pixels[:1].numel()))
+    step = math.ceil(len(pixels) / math.ceil(len(pixels) / fitting))
+    return [slice(start, start + step) for start in range(0, len(pixels), step)]
+
+
+def check(pixels: Tensor, view: View, luck: Luck, aspect: Tensor | None) -> None:
+    """ValueError unless pixels, view, luck and aspect fit together."""
+    demand(pixels.ndim == 4 and pixels.numel() > 0, "pixels (B, C, H, W), none of them 0", tuple(pixels.shape))
+    demand(len(luck) == len(pixels), f"the luck of {len(pixels)} images, as many as there are pixels", len(luck))
+    if aspect is not None:
+        demand(aspect.shape == pixels.shape[:1], f"one aspect for each of {len(pixels)} images", tuple(aspect.shape))
+        demand(bool((aspect > 0).all()), "an aspect (width / height) above 0", float(aspect.min()))
+    channels = pixels.shape[1]
+    demand(view.mean is None or len(view.mean) == channels, f"mean and std for {channels} channels", view.mean)
+    demand(pixels.dtype in DTYPES, "pixels of uint8, uint16 or float; convert them first", pixels.dtype)
+    if pixels.is_floating_point():
+        low, high = pixels.aminmax()
+        inside = bool(low >= 0) and bool(high <= 1)
+        demand(inside, "float pixels in [0, 1], not yet normalised", (float(low), float(high)))
+
+
+def draw(view: View, luck: Luck, tag: str, aspect: Tensor, shape: tuple[int, int]) -> Chance:
+    """All that chance decides about a view; an operation that cannot happen is not drawn, and shifts no other draw."""
+
+    def uniform(name: str, *more: int) -> Tensor:
+        return luck.uniform(f"{tag}/{name}", *more)
+
+    chance = {"box": centre_boxes(aspect, shape, view.centre)}
+    if view.crop is not None:
+        tries, place = uniform("box", TRIES, 2), uniform("place", 2)
+        chance["box"] = random_boxes(tries, place, aspect, shape, view.crop, view.ratio)
+    for name in ("flip", "flip_vertical", "gray", "blur", "solarize"):
+        chance[name] = uniform(name) < getattr(view, name)
+    if view.quarter_turns:
+        chance["turns"] = (uniform("turns") * 4).long()
+    if view.rotate:
+        chance["degrees"] = view.rotate * (2 * uniform("degrees") - 1)
+    if view.light:
+        chance |= {"light": view.light * uniform("light"), "direction": 2 * math.pi * uniform("direction")}
+    if view.jitter:
+        same = torch.tensor([1.0, 1.0, 1.0, 0.0])
+        strength = torch.tensor([view.brightness, view.contrast, view.saturation, view.hue])
+        low = torch.maximum(same - strength, torch.tensor([0.0, 0.0, 0.0, -0.5]))
+        factors = low + (same + strength - low) * uniform("factors", 4)
+        happens = uniform("jitter") < view.jitter
+        chance |= {"factors": torch.where(happens[:, None], factors, same), "order": uniform("order", 4).argsort(1)}
+    if view.blur:
+        chance["sigma"] = view.sigma[0] + (view.sigma[1] - view.sigma[0]) * uniform("sigma")
+    if view.noise:
+        chance |= {"noise": view.noise * uniform("noise"), "seed": (uniform("seed") * 2**24).int()}
+    return chance
+
+
+def develop(pixels: Tensor, view: View, chance: Chance) -> Tensor:
+    """The view that chance has decided, of some images at once."""
+    images = resample(pixels, chance["box"], view.size, (chance["flip_vertical"], chance["flip"]))
+    if view.quarter_turns:
+        images = ops.quarter_turns(images, chance["turns"])
+    if view.rotate:
+        images = ops.rotate(images, chance["degrees"])
+    if view.light:
+        images = ops.light(images, chance["light"], chance["direction"])
+    if view.jitter:
+        images = ops.jitter(images, chance["factors"], chance["order"])
+    if view.gray and images.shape[1] == 3:
+        images = ops.chosen(chance["gray"], lambda some: ops.gray_of(some).repeat(1, 3, 1, 1), images)
+    if view.blur:
+        images = ops.chosen(chance["blur"], partial(ops.blur, kernel=view.kernel), images, chance["sigma"])
+    if view.solarize:
+        images = ops.chosen(chance["solarize"], ops.solarize, images)
+    if view.noise:
+        images = ops.noise(images, chance["noise"], chance["seed"])
+    if view.mean is not None and view.std is not None:
+        mean, rate = torch.tensor(view.mean), 1 / torch.tensor(view.std)  # (C,)
+        shift, rate = (sent(values, images.device)[:, None, None] for values in (-mean * rate, rate))
+        images = torch.addcmul(shift, images, rate, out=images)
+    return images
+
+
+SETS = ("gentle", "inspection", "natural")
+
+
+def view_set(
+    name: str,
+    size: int,
+    *,
+    channels: int = 3,
+    mean: tuple[float, ...] | None = None,
+    std: tuple[float, ...] | None = None,
+) -> tuple[View, View]:
+    """A ready-made pair of views: `natural`, `inspection` or `gentle`. ValueError for another name, with the nearest.
+
+    natural: BYOL's two (Grill et al. 2020, appendix B). Up to 64 pixels the crop keeps at least a fifth of the area and
+        nothing is blurred, as is usual for CIFAR-size images: less shows no object, and a blur of sigma 2 no edge.
+    inspection: for surfaces, gray or coloured, where a defect is small: a crop of at least 60 %, flips, quarter turns,
+        noise and light instead of hue, saturation and solarization; no blur that wipes a scratch away.
+    gentle: crop, flip and a little brightness and contrast: where colour and scale carry the label.
+    """
+    common = View(size=size, mean=mean, std=std, flip=0.5)
+    if name == "natural":
+        small = size <= 64
+        crop = (0.2 if small else 0.08, 1.0)
+        jitter = replace(common, crop=crop, jitter=0.8, brightness=0.4, contrast=0.4, saturation=0.2, hue=0.1, gray=0.2)
+        first = replace(jitter, blur=0.0 if small else 1.0)
+        second = replace(jitter, blur=0.0 if small else 0.1, solarize=0.2)
+    elif name == "inspection":
+        turned = replace(common, crop=(0.6, 1.0), flip_vertical=0.5, quarter_turns=True)
+        first = second = replace(turned, jitter=0.8, brightness=0.3, contrast=0.3, light=0.3, noise=0.04)
+    elif name == "gentle":
+        first = second = replace(common, crop=(0.5, 1.0), jitter=0.8, brightness=0.2, contrast=0.2)
+    else:
+        raise ValueError(f"unknown set of views {name!r}: {hint(name, list(SETS))}")
+    return (first, second) if channels == 3 else (gray_safe(first), gray_safe(second))
+
+
+def gray_safe(view: View) -> View:
+    """The view without what only three channels have."""
+    return replace(view, saturation=0.0, hue=0.0, gray=0.0)
+
+
+def geometric(view: View) -> View:
+    """The view with its crop, flips and turns, and without anything that changes a colour or blurs."""
+    return replace(view, light=0.0, jitter=0.0, gray=0.0, blur=0.0, solarize=0.0, noise=0.0)
+
+
+def plain(
+    size: int,
+    *,
+    crop: float | None = None,
+    mean: tuple[float, ...] | None = None,
+    std: tuple[float, ...] | None = None,
+) -> View:
+    """The view for evaluation: the whole image, or a centred square with share `crop` of the shorter side (.875)."""
+    return View(size=size, centre=crop, mean=mean, std=std)

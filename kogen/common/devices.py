@@ -1,0 +1,91 @@
+"""Devices: which one computes, how exactly, and values that travel to it and back while nobody waits."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kogen.common.text import hint
+
+PRECISIONS = ("auto", "32", "tf32", "bf16")
+
+
+def device() -> str:
+    """Where this machine computes: `cuda` or `cpu`."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def resolved(precision: str) -> str:
+    """`32`, `tf32` or `bf16`; `auto` is bf16 on GPUs and on CPUs that compute in it (AVX512-BF16, AMX): half the time.
+
+    `32` is float32 all through; `tf32` lets a GPU's matrix products and convolutions keep 10 bits of 23.
+    """
+    if precision not in PRECISIONS:
+        raise ValueError(f"unknown precision {precision!r}: {hint(precision, list(PRECISIONS))}")
+    if precision == "tf32" and device() == "cpu":
+        raise ValueError("precision 'tf32' is known to GPUs only, and this machine has none: use 32, bf16 or auto")
+    if precision != "auto":
+        return precision
+    asked = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # torch has no public name for it yet
+    fast = device() == "cuda" or any(getattr(torch.cpu, name, bool)() for name in asked)
+    return "bf16" if fast else "32"
+
+
+@contextmanager
+def exact(precision: str = "32") -> Iterator[None]:
+    """While inside, a GPU gives the same bits twice and float32 is float32, unless `precision` is `tf32`.
+
+    Torch by itself adds up gradients in any order and computes float32 convolutions in tf32. A CPU does neither.
+    """
+    if not torch.cuda.is_available():
+        yield
+        return
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is asked for it when it first computes
+    modes = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    memory: Any = torch.utils.deterministic
+    filled, matmul, cudnn = memory.fill_uninitialized_memory, torch.backends.cuda.matmul, torch.backends.cudnn
+    was, short = matmul.allow_tf32, precision == "tf32"
+    torch.use_deterministic_algorithms(True)
+    memory.fill_uninitialized_memory = False  # a pass over memory that is written anyway
+    matmul.allow_tf32 = short
+    try:
+        with cudnn.flags(enabled=cudnn.enabled, benchmark=False, deterministic=True, allow_tf32=short):
+            yield
+    finally:
+        torch.use_deterministic_algorithms(modes[0], warn_only=modes[1])
+        memory.fill_uninitialized_memory = filled
+        matmul.allow_tf32 = was
+
+
+def sent(values: Tensor, place: torch.device | str) -> Tensor:
+    """The values on a device; to a GPU by way of pinned memory, so that neither side waits for the other."""
+    place = torch.device(place)
+    if place.type != "cuda" or values.device.type != "cpu":
+        return values.to(place)
+    return values.contiguous().pin_memory().to(place, non_blocking=True)
+
+
+class Coming:
+    """Values on their way to the CPU: who asks for them waits until they are there, and for nothing after them."""
+
+    def __init__(self, values: Tensor) -> None:
+        self.values = values.detach().to("cpu", non_blocking=True)  # torch pins the memory by itself
+        self.event = torch.cuda.Event() if values.device.type == "cuda" else None
+        if self.event:
+            self.event.record()
+
+    def here(self) -> Tensor:
+        """The values, on the CPU."""
+        if self.event:
+            self.event.synchronize()
+        return self.values
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that a device (or the CPU, under a limit) has not as much memory as was asked for."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)  # torch has no class for it

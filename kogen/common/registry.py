@@ -1,0 +1,36 @@
+"""A shelf is a folder, a name is a file: `names(shelf)` lists what is there, `load(shelf, name)` brings one thing."""
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+from kogen.common.text import hint
+
+HOME = Path(__file__).parents[1]
+FOLDERS = {  # of each shelf, in kogen/
+    "backbones": "backbones",
+    "datasets": "data/datasets",
+    "directions": "loss_landscape/directions",
+    "methods": "methods",
+    "probes": "evaluation/probes",
+    "statistics": "statistics",
+}
+ALIASES = {("methods", "stock"): "published"}  # names that runs on disk may still have
+
+
+def names(shelf: str) -> list[str]:
+    """Names on a shelf, sorted: the stems of its files."""
+    return sorted(path.stem for path in (HOME / FOLDERS[shelf]).glob("*.py") if not path.stem.startswith("_"))
+
+
+def load(shelf: str, name: str) -> Any:
+    """The one public thing (`__all__`) of the file `name` on `shelf`.
+
+    Raises ValueError for an unknown name, with the nearest right one.
+    """
+    name = ALIASES.get((shelf, name), name)
+    if name not in names(shelf):
+        raise ValueError(f"unknown name {name!r} on the shelf {shelf!r}: {hint(name, names(shelf))}")
+    module = importlib.import_module(f"kogen.{FOLDERS[shelf].replace('/', '.')}.{name}")
+    (public,) = module.__all__
+    return getattr(module, public)

@@ -1,0 +1,82 @@
+"""A Plan: one run, fully resolved; validated, frozen, hashed to an id."""
+
+import hashlib
+import inspect
+import json
+from dataclasses import replace
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from kogen.common import registry, text
+from kogen.modules.base import Recipe
+
+Value = bool | int | float | str
+WANTED = {bool: "true or false", int: "a whole number", float: "a number", str: "a name"}
+
+
+class Plan(BaseModel):
+    """One run, fully resolved: whatever changes the weights is in here, so equal ids mean equal runs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    method: str
+    seed: int = Field(default=0, ge=0)
+    backbone: str = "tiny"
+    image_size: int = Field(default=32, ge=8, le=1024)
+    channels: int = 3
+    classes: tuple[str, ...] = ()
+    views: str = "natural"
+    epochs: int = Field(default=50, ge=0)
+    batch_size: int = Field(default=256, ge=2)
+    accumulate: int = Field(default=1, ge=1)
+    precision: str = "auto"
+    mean: tuple[float, ...] = (0.5,)
+    std: tuple[float, ...] = (0.25,)
+    settings: dict[str, Value] = Field(default_factory=dict)  # hyperparameters of the method and numbers of its recipe
+    weights: str = ""  # file the untrained network is replaced by (stock); of a run's record, a digest of its content
+    name: str = ""  # what a published candidate competes under
+    framework: str = ""  # that trained a published candidate
+    images: int = 0
+    data: str = ""  # digest of the training images
+
+
+def check_settings(method: str, settings: dict[str, Value]) -> None:
+    """ValueError for what is no hyperparameter of the method and no number of its recipe, or not of its kind."""
+    recipe = registry.load("methods", method).recipe
+    known = {name: getattr(recipe, name) for name in recipe_numbers()} | hyperparameters(method)
+    for name, value in settings.items():
+        if name not in known:
+            raise ValueError(f"{method} has no setting {name!r}: {text.hint(name, list(known))}")
+        kind = type(known[name])
+        if kind in WANTED and type(value) is not kind and not (kind is float and type(value) is int):
+            raise ValueError(f"{method}: {name} = {value!r}, wanted {WANTED[kind]} such as {known[name]!r}")
+
+
+def hyperparameters(method: str) -> dict[str, Any]:
+    """The hyperparameters of a method with their defaults: the keyword-only names of its signature."""
+    signature = inspect.signature(registry.load("methods", method).__init__)
+    taken = {"classes", "images"}  # what the engine tells every method
+    return {
+        name: parameter.default
+        for name, parameter in signature.parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY and name not in taken
+    }
+
+
+def recipe_numbers() -> list[str]:
+    """Names of the recipe that a user may set."""
+    return ["optimiser", "rate", "weight_decay", "warmup"]
+
+
+def recipe_of(plan: Plan) -> Recipe:
+    """The method's recipe with the plan's numbers put in."""
+    recipe: Recipe = registry.load("methods", plan.method).recipe
+    own = set(hyperparameters(plan.method))
+    chosen = {k: v for k, v in plan.settings.items() if k not in own}
+    return replace(recipe, **chosen)  # type: ignore[arg-type]
+
+
+def digest(data: Any) -> str:
+    """blake2b of the canonical JSON of `data`, hex."""
+    return hashlib.blake2b(json.dumps(data, sort_keys=True).encode(), digest_size=16).hexdigest()

@@ -1,0 +1,1 @@
+"""Images: sources opened, decoded, kept in a cache of pixels."""

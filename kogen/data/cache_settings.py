@@ -1,0 +1,58 @@
+"""What a store is asked for: a listing of items, and the settings every source shares."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from kogen.data.decode import MAX_PIXELS, Facts
+
+
+class Items(Protocol):
+    """A listing of what can be decoded; nothing is read until asked for."""
+
+    def key(self) -> str:
+        """Changes whenever anything listed changes."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def source(self, item: int) -> str: ...
+
+    def look(self, item: int, max_pixels: int) -> Facts: ...
+
+    def decode(self, item: int, max_pixels: int) -> tuple[np.ndarray, str]: ...
+
+
+@dataclass(frozen=True)
+class Storage:
+    """How pixels are kept: settings every source shares."""
+
+    store: int = 256  # side of the square that images of many sizes, or large ones, are squeezed to
+    cache: Path | None = None  # $KOGEN_CACHE, or $XDG_CACHE_HOME/kogen, or ~/.cache/kogen
+    max_bad: float = 0.05  # share of unusable images above which it stops
+    workers: int | None = None  # decoding threads; as many as there are cores
+    on_demand: bool | None = None  # True: no store, decode at every read; None: only where the disk is too small
+    progress: bool = True
+    max_pixels: int = MAX_PIXELS  # an image with more is a decompression bomb
+
+    @property
+    def home(self) -> Path:
+        """The folder the stores lie in."""
+        if self.cache is not None:
+            return Path(self.cache)
+        if os.environ.get("KOGEN_CACHE"):
+            return Path(os.environ["KOGEN_CACHE"])
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kogen"
+
+    @property
+    def threads(self) -> int:
+        """Number of decoding threads, at least 1."""
+        return max(1, self.workers or usable_cores())
+
+
+def usable_cores() -> int:
+    """Cores this process may use (systems without affinity: all there are)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

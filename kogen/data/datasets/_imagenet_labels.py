@@ -1,0 +1,125 @@
+"""What the files beside ImageNet say: the 1000 classes, the labels of the flat validation images, ReaL's label sets."""
+
+import json
+import os
+import re
+from dataclasses import replace
+
+import numpy as np
+
+from kogen.data.images import Bad, Images
+
+IMAGE = re.compile(r"ILSVRC2012_val_(\d{8})")  # the validation images are numbered from 1
+WNID = re.compile(r"n\d{8}")
+
+
+def wnids() -> tuple[str, ...]:
+    """The 1000 classes of ILSVRC 2012 by WordNet name, in the order of their numbers, which is the sorted one."""
+    from timm.data.imagenet_info import ImageNetInfo  # slow to import, and only needed here
+
+    return tuple(sorted(ImageNetInfo("imagenet-1k").label_names()))
+
+
+def number_of(source: str) -> int:
+    """The number of a validation image, from 1. ValueError for a file that is not named as one."""
+    match = IMAGE.match(os.path.basename(source))
+    if not match:
+        raise ValueError(
+            f"{source} is not named as the validation images are (ILSVRC2012_val_00000001.JPEG), so nothing says which "
+            "one it is: keep their names, or sort them into folders by class"
+        )
+    return int(match[1])
+
+
+def labels_by_number(path: str, classes: tuple[str, ...]) -> dict[int, str]:
+    """The wnid of each validation image by its number, from any of the files in use.
+
+    Lines `IMAGE WNID` or `IMAGE NUMBER` (val_map.txt, LOC_val_solution.csv, caffe's val.txt; numbers from 0 in sorted
+    order), a WNID alone for each image in turn, or the development kit's own numbers, which are in another order that
+    its meta.mat beside the file tells. Raises ValueError with the line that is none of these.
+    """
+    labels: dict[int, str] = {}
+    kit: dict[int, str] | None = None
+    for place, row in enumerate(_rows(path)):
+        image = IMAGE.match(os.path.basename(row[0]))
+        value = (row[1] if len(row) > 1 else "") if image else row[0]
+        if not image and value.isascii() and value.isdigit():
+            kit = _kit(path) if kit is None else kit
+            label = kit.get(int(value), "")
+        elif value.isascii() and value.isdigit():
+            label = classes[int(value)] if int(value) < len(classes) else ""
+        else:
+            label = value if value in classes else ""
+        if not label:
+            raise ValueError(
+                f"{path}: {' '.join(row)[:80]!r} names no class of ILSVRC 2012; wanted lines such as "
+                f"'ILSVRC2012_val_00000001.JPEG {classes[0]}' or '{classes[0]}'"
+            )
+        labels[int(image[1]) if image else place + 1] = label
+    return labels
+
+
+def _rows(path: str) -> list[list[str]]:
+    """The words of each line that has any, without a header."""
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            rows = [re.split(r"[,\s]+", line.strip()) for line in file if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"cannot read the labels {path}: {error}") from error
+    return rows[1:] if rows and rows[0][0].lower() == "imageid" else rows
+
+
+def _kit(path: str) -> dict[int, str]:
+    """The development kit's numbers with their wnids, from the meta.mat beside its ground truth."""
+    from scipy.io import loadmat
+
+    beside = os.path.join(os.path.dirname(path), "meta.mat")
+    try:
+        table = loadmat(beside, squeeze_me=True, variable_names=["synsets"])["synsets"]
+        return {int(row["ILSVRC2012_ID"]): str(row["WNID"]) for row in np.atleast_1d(table)}
+    except (OSError, ValueError, KeyError, TypeError, IndexError, NotImplementedError) as error:
+        raise ValueError(
+            f"{path} holds the development kit's own numbers, which are not in the order of the wnids; {beside} would "
+            f"say which is which, and it cannot be read ({error}): put the kit's meta.mat there, or give wnids"
+        ) from error
+
+
+def reassessed(images: Images, path: str, classes: tuple[str, ...]) -> Images:
+    """Validation images with ReaL's label sets as answers; those it gives none are left out and counted as bad.
+
+    The file is a list of lists of class numbers, one for each image in the order of their numbers (Beyer et al. 2020,
+    arXiv 2006.07159). The label is the image's own where the set has it, otherwise the set's first. Raises ValueError
+    for another file.
+    """
+    sets = _real(path, len(classes))
+    numbers = np.array([number_of(str(source)) for source in images.sources], np.int64)  # (N,)
+    if numbers.max(initial=1) > len(sets) or numbers.min(initial=1) < 1:
+        wrong = numbers.max() if numbers.max() > len(sets) else numbers.min()
+        raise ValueError(f"{path} speaks of images 1 to {len(sets)}, and there is an image number {wrong}")
+    answers = np.zeros((len(images), len(classes)), bool)
+    for row, number in enumerate(numbers):
+        answers[row, sets[number - 1]] = True
+    images = images.with_classes(classes)
+    some = np.asarray(answers.any(axis=1))
+    own = (images.labels >= 0) & answers[np.arange(len(images)), images.labels]
+    labels = np.where(own, images.labels, answers.argmax(axis=1))
+    left_out = tuple(Bad(str(source), "ReaL gives it no label") for source in images.sources[~some])
+    marked = replace(images, labels=labels, answers=answers, bad=images.bad + left_out)
+    return marked.subset(some)
+
+
+def _real(path: str, classes: int) -> list[list[int]]:
+    """ReaL's list of label sets. ValueError where it is not one."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            sets = json.load(file)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"cannot read ReaL's labels {path}: {error}") from error
+    if not isinstance(sets, list) or not sets:
+        raise ValueError(f"{path} is not a list of label sets: give ReaL's real.json")
+    for place, one in enumerate(sets):
+        if not isinstance(one, list) or any(type(n) is not int or not 0 <= n < classes for n in one):
+            raise ValueError(
+                f"{path}: entry {place + 1} is {str(one)[:60]}, wanted a list of class numbers from 0 to {classes - 1}"
+            )
+    return sets

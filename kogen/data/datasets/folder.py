@@ -1,0 +1,76 @@
+"""Data source `folder`: images at any depth, labelled by their class folders or by a table, or not at all."""
+
+import os
+
+from kogen.data.cache_settings import Storage
+from kogen.data.datasets.table import Rows, read_rows, the_split
+from kogen.data.images import Images
+from kogen.data.listing import Files, Found, scan
+from kogen.data.pixel_cache import keep
+
+__all__ = ["folder"]
+
+
+def folder(
+    path: str, *, labels: str | None = None, split: str | None = None, storage: Storage | None = None, name: str = ""
+) -> Images:
+    """Every image below a folder.
+
+    With `labels`, a table `path,label,cluster,split` whose paths are relative to the folder or to the table, images it
+    does not list stay unlabelled; with `split` only those of that split are taken. Without, the names of the
+    sub-folders are the labels if there are at least two and every image lies right inside one.
+    Raises ValueError for an empty folder and for a table that does not fit it.
+    """
+    if not os.access(path, os.R_OK | os.X_OK):
+        raise ValueError(f"no permission to list the folder {path}")
+    found = scan(path)
+    if not found.names:
+        raise ValueError(f"no images below {path}: it is empty, or holds only hidden files and files of other kinds")
+    if labels is None:
+        if split is not None:
+            raise ValueError(f"a folder has no splits: give a table with a split column by labels=, or {path}/{split}")
+        return Images.from_cache(keep(Files(path, found), storage or Storage()), by_folder(found.names), name=name)
+    rows = read_rows(labels)
+    places = match(path, found.names, labels, rows)  # row -> position in the listing
+    text, clusters = [""] * len(found.names), [""] * len(found.names)
+    chosen = the_split(rows, split, labels)
+    for row in chosen:
+        place = places[row]
+        if text[place] and text[place] != rows.labels[row]:
+            raise ValueError(
+                f"{labels} gives {rows.paths[row]} two labels, {text[place]!r} and {rows.labels[row]!r}: keep one"
+            )
+        text[place], clusters[place] = rows.labels[row], rows.clusters[row]
+    if split is not None:
+        taken = sorted({places[row] for row in chosen})
+        found = Found([found.names[i] for i in taken], found.sizes[taken], found.times[taken])
+        text, clusters = [text[i] for i in taken], [clusters[i] for i in taken]
+    return Images.from_cache(keep(Files(path, found), storage or Storage()), text, None, clusters, name)
+
+
+def by_folder(names: list[str]) -> list[str] | None:
+    """The class folder of each path, None unless every path is `class/file` and there are two classes or more."""
+    if any(name.count("/") != 1 for name in names):
+        return None
+    classes = [name.partition("/")[0] for name in names]
+    return classes if len(set(classes)) > 1 else None
+
+
+def match(root: str, names: list[str], table: str, rows: Rows) -> list[int]:
+    """For each row of a table its position among the files found; ValueError with examples where some have none."""
+    place = {name: number for number, name in enumerate(names)}
+    root, beside = os.path.abspath(root), os.path.dirname(os.path.abspath(table))
+    places, absent = [], []
+    for path in rows.paths:
+        found = place.get(os.path.normpath(path), -1)
+        if found < 0:  # beside the table, or absolute
+            found = place.get(os.path.relpath(os.path.join(beside, path), root), -1)
+        places.append(found)
+        if found < 0:
+            absent.append(path)
+    if absent:
+        raise ValueError(
+            f"{len(absent)} of {len(rows.paths)} paths in {table} are not among the {len(names)} images below {root}, "
+            f"for example {', '.join(absent[:3])}: write them relative to the folder or to the table"
+        )
+    return places

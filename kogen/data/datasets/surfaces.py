@@ -1,0 +1,111 @@
+"""Surfaces: drawn inspection images, printed textures that are clean, scratched, pitted, stained or lack some print."""
+
+import math
+
+import numpy as np
+
+from kogen.data.datasets._surface_drawing import CLASSES, LOT, MATERIALS, Line, chance, draw
+from kogen.data.images import Images, from_array
+
+__all__ = ["surfaces"]
+
+LINES = {
+    "": Line(),
+    "line2": Line("cast,fabric", light=0.5, slope=0.3, direction=200.0, grain=1.2, blur=0.6, noise=0.022),
+    "night": Line(light=0.42, slope=0.3, noise=0.026),
+}
+SPLITS = {"train": 2000, "test": 600}  # and how many images each has unless asked otherwise
+CHUNK = 250  # images drawn at once
+Knob = float | str | None
+
+
+def surfaces(
+    variant: str = "",
+    *,
+    n: int | str | None = None,
+    size: int | str = 64,
+    seed: int | str = 0,
+    split: str = "train",
+    visible: float | str = 1.0,
+    material: str | None = None,
+    light: Knob = None,
+    slope: Knob = None,
+    direction: Knob = None,
+    grain: Knob = None,
+    blur: Knob = None,
+    noise: Knob = None,
+) -> Images:
+    """Draw `n` surfaces (N, 1, size, size), uint8, in five classes of equal size; the cluster is the production lot.
+
+    Variants: "" is line 1, "line2" makes other things under another light, "night" is line 1 in dim light. `visible` is
+    the strength of every defect, up to 4: at 0 an image is what it would be without one, to the last pixel. `material`
+    is one of brushed, cast, fabric, board, or several with commas, by luck per lot; `Line` has the units of other knobs
+    (None: as the variant has them). Image i depends on (variant, seed, split, i) and the knobs, not on `n`; splits
+    share no luck.
+
+    Raises ValueError for an unknown variant, split or material, and for numbers that are none or out of range.
+    Source: drawn by kogen; no data of anyone's.
+    """
+    if variant not in LINES:
+        raise ValueError(f"there are no surfaces {variant!r}; choose one of {', '.join(map(repr, LINES))}")
+    if split not in SPLITS:
+        raise ValueError(f"surfaces have no split {split!r}; choose one of {', '.join(SPLITS)}")
+    base = LINES[variant]
+    line = Line(
+        material=materials(base.material if material is None else material),
+        light=number("light", light, base.light, 0.01, 1),
+        slope=number("slope", slope, base.slope, 0, 1),
+        direction=number("direction", direction, base.direction, -360, 360),
+        grain=number("grain", grain, base.grain, 0.25, 8),
+        blur=number("blur", blur, base.blur, 0, 8),
+        noise=number("noise", noise, base.noise, 0, 0.5),
+    )
+    count, side = whole("n", n, SPLITS[split], 1, 10_000_000), whole("size", size, 64, 16, 1024)
+    luck = (whole("seed", seed, 0, 0, 2**63 - 1), list(SPLITS).index(split), list(LINES).index(variant))
+    dial = number("visible", visible, 1, 0, 4)
+    labels, pixels = np.empty(count, np.int64), np.empty((count, 1, side, side), np.uint8)
+    for start in range(0, count, CHUNK):
+        index = np.arange(start, min(start + CHUNK, count))
+        drawn = chance(luck, index, side)
+        labels[index], pixels[index, 0] = drawn.labels, draw(line, drawn, dial)
+    title = f"surfaces:{variant}" if variant else "surfaces"
+    return from_array(
+        pixels,
+        labels,
+        CLASSES,
+        sources=[f"{title}/{split}/{i:06d}" for i in range(count)],
+        clusters=np.array([f"{title}/{split}/lot{i // LOT:05d}" for i in range(count)]),
+        name=title,
+    )
+
+
+def number(name: str, value: Knob, default: float, least: float, most: float) -> float:
+    """The number meant by `value` (None: the default). ValueError for what is none, or out of [least, most]."""
+    try:
+        meant = float(default if value is None else value)
+    except ValueError:
+        meant = math.nan
+    if not least <= meant <= most:
+        raise ValueError(f"{name} of the surfaces is {value!r}, wanted a number from {least:g} to {most:g}")
+    return meant
+
+
+def whole(name: str, value: Knob, default: int, least: int, most: int) -> int:
+    """The whole number meant by `value` (None: the default). ValueError for what is none, or out of [least, most]."""
+    try:
+        meant = int(default if value is None else value)
+        wrong = meant != (default if value is None else float(value)) or not least <= meant <= most
+    except ValueError:
+        meant, wrong = 0, True
+    if wrong:
+        raise ValueError(f"{name} of the surfaces is {value!r}, wanted a whole number from {least} to {most}")
+    return meant
+
+
+def materials(wanted: str) -> str:
+    """The names in a list with commas, tidied. ValueError for a material that cannot be drawn."""
+    names = [name.strip() for name in wanted.split(",")]
+    for name in names:
+        if name not in MATERIALS:
+            raise ValueError(f"surfaces have no material {name!r}; choose from {', '.join(MATERIALS)}")
+    return ",".join(names)

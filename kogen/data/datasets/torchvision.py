@@ -1,0 +1,99 @@
+"""Data source `torchvision`: a classification set of torchvision by its class name, `torchvision:CIFAR10?root=...`."""
+
+import inspect
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from kogen.common.text import hint
+from kogen.data.cache_settings import Storage
+from kogen.data.decode import pixels_of
+from kogen.data.images import Images
+from kogen.data.listing import Stack
+from kogen.data.pixel_cache import keep
+
+__all__ = ["torchvision"]
+
+
+def torchvision(
+    which: str = "",
+    *,
+    root: str = "",
+    split: str | None = None,
+    download: bool = False,
+    storage: Storage | None = None,
+    name: str = "",
+) -> Images:
+    """A torchvision set that lies under `root`; `split` as the set names it (train and test also where it says train=).
+
+    Nothing is downloaded unless `download=true` says so. Torchvision reads the files its own way, checked by its sums.
+    Raises ValueError for an unknown set or split, for a set that is not there, and for one without class labels.
+    """
+    import torchvision.datasets as sets  # slow to import, and only needed here
+
+    if which not in sets.__all__:
+        raise ValueError(f"torchvision has no set {which!r}: {hint(which, list(sets.__all__))}")
+    if not root:
+        raise ValueError(f"where does it lie? torchvision:{which}?root=FOLDER")
+    maker = getattr(sets, which)
+    accepted = inspect.signature(maker).parameters
+    settings: dict[str, Any] = {"root": root, "download": download} if "download" in accepted else {"root": root}
+    if split is not None:
+        settings |= _split(which, accepted, split)
+    try:
+        data = maker(**settings)
+    except (RuntimeError, OSError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"torchvision cannot open {which} under {root}: {error}; check the folder, or add &download=true"
+        ) from error
+    labels, classes = _labels(which, data)
+    items = Stack(which, (which, str(split), *_stamp(root)), lambda: _Pictures(data), len(data))
+    storage = replace(storage or Storage(), workers=1)  # not every set of torchvision may be read by several threads
+    return Images.from_cache(keep(items, storage), labels, classes, name=name)
+
+
+class _Pictures:
+    """The pixels (H, W, C) of a torchvision set, one by one."""
+
+    def __init__(self, data: Any) -> None:
+        self.data = data
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __getitem__(self, item: int) -> np.ndarray:
+        return pixels_of(self.data[item][0])
+
+
+def _split(which: str, accepted: Mapping[str, Any], split: str) -> dict[str, Any]:
+    """The setting that asks a torchvision set for a split."""
+    if "split" in accepted:
+        return {"split": split}
+    if "train" in accepted and split in ("train", "test"):
+        return {"train": split == "train"}
+    known = "the splits train and test" if "train" in accepted else "no splits"
+    raise ValueError(f"torchvision's {which} has {known}, not {split!r}")
+
+
+def _labels(which: str, data: Any) -> tuple[list[str], tuple[str, ...]]:
+    """The label of each image as text, and the classes."""
+    numbers = next((getattr(data, key) for key in ("targets", "labels", "_labels") if hasattr(data, key)), None)
+    if numbers is None:
+        numbers = [data[item][1] for item in range(len(data))]
+    numbers = np.asarray(numbers)
+    if numbers.ndim != 1 or numbers.dtype.kind not in "iu":
+        raise ValueError(f"torchvision's {which} does not give each image one class: take its files as a folder")
+    names = [str(name if isinstance(name, str) else "/".join(name)) for name in getattr(data, "classes", [])]
+    if len(names) <= numbers.max(initial=-1) or len(set(names)) < len(names):
+        names = [str(number) for number in range(int(numbers.max(initial=-1)) + 1)]
+    return ["" if number < 0 else names[number] for number in numbers], tuple(names)
+
+
+def _stamp(root: str) -> list[str]:
+    """Where a set lies, and what changes when its files do: their number, sizes and newest time."""
+    files = [os.stat(os.path.join(folder, name)) for folder, _, names in os.walk(root) for name in names]
+    sizes, newest = sum(file.st_size for file in files), max((file.st_mtime_ns for file in files), default=0)
+    return [os.path.realpath(root), str(len(files)), str(sizes), str(newest)]

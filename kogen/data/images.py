@@ -1,0 +1,254 @@
+"""Images: uint8 or uint16 pixels (memory-mapped or decoded on demand) with content ids, labels and clusters."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from kogen.common.devices import sent
+from kogen.data.decode import content_id
+from kogen.data.pixel_cache import Kept
+
+
+class Pixels(Protocol):
+    """What holds the pixels: an array, a memory map, or something that decodes when asked."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...  # (N, C, H, W)
+
+    @property
+    def dtype(self) -> Any: ...  # uint8 or uint16
+
+    def __getitem__(self, index: Any, /) -> Any: ...
+
+
+class Change(Protocol):
+    """What is done to pixels whenever they are read; its text says all that it depends on."""
+
+    def __call__(self, pixels: torch.Tensor, ids: np.ndarray, /) -> torch.Tensor: ...
+
+
+@dataclass(frozen=True)
+class Bad:
+    """A file that was skipped, and why."""
+
+    source: str
+    reason: str
+
+
+class Rows:
+    """Some rows of pixels, in an order of their own, without copying them."""
+
+    def __init__(self, pixels: Pixels, rows: np.ndarray) -> None:
+        self.pixels, self.rows = pixels, rows
+        self.shape, self.dtype = (len(rows), *pixels.shape[1:]), pixels.dtype
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        return self.pixels[self.rows[index]]
+
+
+class Repeated:
+    """Gray pixels seen as colour, the one channel three times, without copying them."""
+
+    def __init__(self, pixels: Pixels) -> None:
+        self.pixels = pixels
+        self.shape, self.dtype = (pixels.shape[0], 3, *pixels.shape[2:]), pixels.dtype
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        return np.repeat(self.pixels[index], 3, axis=-3)
+
+
+@dataclass(frozen=True)
+class Images:
+    """A set of images and all that is known about them; frozen, cheap to cut into subsets."""
+
+    pixels: Pixels  # (N, C, H, W) uint8 or uint16
+    ids: np.ndarray  # (N,) str, hash of the pixels as decoded
+    sources: np.ndarray  # (N,) str, path or name to show to people
+    labels: np.ndarray  # (N,) int64 into `classes`, -1 where unknown
+    classes: tuple[str, ...]
+    clusters: np.ndarray  # (N,) str; the content id where no cluster is known
+    aspect: np.ndarray  # (N,) float32, width / height before storing (a stored image may be squeezed to a square)
+    name: str = ""
+    digest: str = ""  # hash of the content ids and labels in order
+    bad: tuple[Bad, ...] = field(default=())
+    change: Change | None = None  # done to pixels as they are read, on the device they are wanted on
+    answers: np.ndarray | None = None  # (N, K) bool: every right class; float32: the share of people who chose each
+    among: tuple[str, ...] = ()  # the only classes a prediction is chosen from; (): all
+
+    def __post_init__(self) -> None:
+        counts = {len(self.ids), *(len(x) for x in (self.sources, self.labels, self.clusters, self.aspect))}
+        assert counts == {self.pixels.shape[0]}, counts
+        if not self.digest:
+            object.__setattr__(self, "digest", _digest(self))
+
+    @classmethod
+    def from_cache(
+        cls,
+        cached: Kept,
+        labels: Sequence[str] | None = None,
+        classes: tuple[str, ...] | None = None,
+        clusters: Sequence[str] | None = None,
+        name: str = "",
+    ) -> "Images":
+        """The images of a store with what is known of each item (N,): label and cluster as text, "" where unknown.
+
+        Without `classes` these are the labels of the usable images, whole numbers by value, else alphabetically.
+        """
+        manifest = cached.manifest
+        good = np.flatnonzero(manifest["position"] >= 0)
+        bad = manifest[manifest["position"] < 0]
+        ids = manifest["id"].to_numpy(object)[good].astype(str)
+        text = np.array([""] * len(manifest) if labels is None else labels, object)[good]
+        groups = ids if clusters is None else np.array(clusters, object)[good]
+        width, height = manifest["width"].to_numpy(np.float32)[good], manifest["height"].to_numpy(np.float32)[good]
+        classes = sorted_class_names(text) if classes is None else classes
+        number = {"": -1, **{label: place for place, label in enumerate(classes)}}
+        return cls(
+            pixels=cached.pixels if len(good) == len(manifest) else Rows(cached.pixels, good),
+            ids=ids,
+            sources=manifest["source"].to_numpy(object)[good],
+            labels=np.array([number[label] for label in text], np.int64),
+            classes=classes,
+            clusters=np.where(groups == "", ids, groups).astype(str),
+            aspect=(width / height).astype(np.float32),
+            name=name,
+            bad=tuple(Bad(source, reason) for source, reason in zip(bad["source"], bad["reason"], strict=True)),
+        )
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def channels(self) -> int:
+        return self.pixels.shape[1]
+
+    def read(self, index: np.ndarray, device: torch.device | str = "cpu") -> torch.Tensor:
+        """Pixels (B, C, H, W) of the images at `index` (B,), uint8 or uint16, as stored, then changed on `device`."""
+        stored = np.ascontiguousarray(self.pixels[index])
+        pixels = sent(torch.from_numpy(stored if stored.flags.writeable else stored.copy()), device)
+        return pixels if self.change is None else self.change(pixels, self.ids[index])
+
+    def subset(self, index: np.ndarray) -> "Images":
+        """The images at `index` (positions, or a mask), in that order; pixels are shared, not copied."""
+        index = np.arange(len(self))[index]
+        whole = isinstance(self.pixels, Rows)
+        pixels = Rows(self.pixels.pixels, self.pixels.rows[index]) if whole else Rows(self.pixels, index)  # type: ignore[attr-defined]
+        rows = {key: getattr(self, key)[index] for key in ("ids", "sources", "labels", "clusters", "aspect")}
+        rows["answers"] = None if self.answers is None else self.answers[index]
+        return replace(self, pixels=pixels, digest="", **rows)
+
+    def labelled(self) -> "Images":
+        """The images whose label is known."""
+        return self.subset(np.flatnonzero(self.labels >= 0))
+
+    def with_classes(self, classes: tuple[str, ...]) -> "Images":
+        """The same images with labels counted in `classes`; ValueError names classes that are not among them."""
+        place = {name: number for number, name in enumerate(classes)}
+        present = [self.classes[label] for label in np.unique(self.labels[self.labels >= 0])]
+        unknown = [name for name in present if name not in place]
+        if unknown:
+            raise ValueError(
+                f"classes missing from train but present in {self.name or 'test'}: {', '.join(unknown)} "
+                f"(known: {', '.join(classes)}): label some of them in train, or leave these images out"
+            )
+        table = np.array([place.get(name, -1) for name in self.classes] + [-1], np.int64)  # the last: unknown stays -1
+        answers = self.answers
+        if answers is not None:  # answers that are no class of ours are lost
+            place = {name: number for number, name in enumerate(self.classes)}
+            wide = np.pad(answers, ((0, 0), (0, 1)))  # (N, K + 1), the last: chosen by nobody
+            answers = wide[:, [place.get(name, -1) for name in classes]]
+        return replace(self, labels=table[self.labels], classes=tuple(classes), answers=answers)
+
+    def with_channels(self, channels: int) -> "Images":
+        """The same images with as many channels; only gray can become colour, ValueError for anything else."""
+        if channels == self.channels:
+            return self
+        if (self.channels, channels) != (1, 3):
+            raise ValueError(
+                f"{self.name or 'the set'} has {self.channels} channels, wanted {channels}: only gray (1) can be read "
+                "as colour (3); convert the images of one of the sets"
+            )
+        return replace(self, pixels=Repeated(self.pixels))
+
+    def quality(self) -> dict[str, Any]:
+        """What the report says of the data: counts of images, labels, classes, bad files, duplicates; plain types."""
+        known = Counter(self.labels[self.labels >= 0].tolist())
+        return {
+            "images": len(self),
+            "labelled": sum(known.values()),
+            "classes": {name: known[number] for number, name in enumerate(self.classes)},
+            "bad": [{"source": bad.source, "reason": bad.reason} for bad in self.bad[:50]],
+            "bad_count": len(self.bad),
+            "duplicates_inside": sum(len(group) - 1 for group in duplicates(self)),
+        }
+
+
+def duplicates(images: Images) -> list[np.ndarray]:
+    """Groups of positions, each (G,) with G >= 2 and rising, of images that are pixel for pixel the same."""
+    order = np.argsort(images.ids, kind="stable")
+    starts = np.flatnonzero(np.r_[True, images.ids[order][1:] != images.ids[order][:-1]]) if len(images) else []
+    return sorted((group for group in np.split(order, starts[1:]) if len(group) > 1), key=lambda group: group[0])
+
+
+def twins(images: Images, others: Images) -> np.ndarray:
+    """Positions (T,) in `images` of those that are also, pixel for pixel, in `others`."""
+    return np.flatnonzero(np.isin(images.ids, others.ids))
+
+
+def require_classes(images: Images, least: int = 2) -> None:
+    """ValueError unless the labelled images are of at least `least` classes."""
+    present = [images.classes[label] for label in np.unique(images.labels[images.labels >= 0])]
+    if len(present) < least:
+        came = f"only the class {present[0]!r}" if present else "no labels"
+        raise ValueError(
+            f"{images.name or 'the set'} has {came}, at least {least} classes are wanted: give labels with --labels "
+            "TABLE.csv (columns path,label), or put the images into one sub-folder per class"
+        )
+
+
+def from_array(
+    pixels: np.ndarray,
+    labels: np.ndarray | None = None,
+    classes: tuple[str, ...] = (),
+    sources: Sequence[str] | None = None,
+    clusters: np.ndarray | None = None,
+    name: str = "",
+) -> Images:
+    """Images from pixels in memory (N, C, H, W), uint8 or uint16, and labels (N,) into `classes`, -1 where unknown."""
+    count, _, height, width = pixels.shape
+    ids = np.array([content_id(image.transpose(1, 2, 0)) for image in pixels], dtype="<U16")
+    return Images(
+        pixels=pixels,
+        ids=ids,
+        sources=np.array([f"{name}[{i}]" for i in range(count)] if sources is None else sources, object),
+        labels=np.full(count, -1, np.int64) if labels is None else np.asarray(labels, np.int64),
+        classes=tuple(classes),
+        clusters=ids if clusters is None else np.asarray(clusters, str),
+        aspect=np.full(count, width / height, np.float32),
+        name=name,
+    )
+
+
+def _digest(images: Images) -> str:
+    """Hash of content ids and of the names (not the numbers) of the labels, in order, and of what sets apart a view."""
+    names = [hashlib.blake2b(name.encode(), digest_size=8).digest() for name in images.classes]
+    codes = np.frombuffer(b"".join([*names, bytes(8)]), np.uint64)  # (K + 1,), the last for labels of -1
+    digest = hashlib.blake2b(images.ids.astype("S16").tobytes(), digest_size=16)
+    digest.update(codes[images.labels].tobytes())
+    if images.change is not None or images.among:
+        digest.update(repr((images.change, images.among)).encode())
+    if images.answers is not None:
+        digest.update(np.ascontiguousarray(images.answers).tobytes())
+    return digest.hexdigest()
+
+
+def sorted_class_names(labels: Sequence[str] | np.ndarray) -> tuple[str, ...]:
+    """The distinct labels but "", whole numbers by value (never "10" before "2"), else alphabetically."""
+    distinct = {str(label) for label in labels} - {""}
+    numbers = all(label.isascii() and label.isdigit() for label in distinct)
+    return tuple(sorted(distinct, key=(lambda label: (int(label), label)) if numbers else None))  # type: ignore[arg-type]

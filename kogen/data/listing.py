@@ -1,0 +1,197 @@
+"""Listings: the files of a folder or a table, packed JPEGs, stacked arrays; cheap to make, read only when asked."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kogen.data.decode import Facts, Unreadable, as_rows, decode, facts_of, look, reasons
+
+# Files that are plainly something else are not listed; anything unknown is, so that a lost image is at least named.
+_OTHER = (
+    "txt csv tsv json jsonl ndjson md rst xml yaml yml toml ini cfg conf log html htm css js py ipynb sh bat exe dll "
+    "so pdf doc docx xls xlsx ppt pptx zip tar gz tgz bz2 xz 7z rar parquet arrow feather npz pt pth ckpt onnx pkl "
+    "safetensors pickle h5 hdf5 db sqlite lnk lock sha256 md5 mp4 avi mov mkv webm wav mp3"
+)
+OTHER = frozenset(_OTHER.split())
+NAMES = frozenset(["thumbs.db", "desktop.ini"])
+IMAGE = frozenset("png jpg jpeg jpe tif tiff gif bmp webp avif jp2 ppm pgm pbm pnm pcx sgi npy".split())  # noqa: SIM905
+
+
+class Found(NamedTuple):
+    """The files found under a folder, sorted by path."""
+
+    names: list[str]  # relative to the folder
+    sizes: np.ndarray  # (N,) int64 bytes, -1 where the file cannot be asked
+    times: np.ndarray  # (N,) int64 modification time, ns
+
+
+@dataclass(frozen=True)
+class Files:
+    """Image files below a folder (or named by a table)."""
+
+    root: str
+    found: Found
+
+    def key(self) -> str:
+        return key_of(os.path.realpath(self.root), *self.found.names, self.found.sizes.data, self.found.times.data)
+
+    def __len__(self) -> int:
+        return len(self.found.names)
+
+    def source(self, item: int) -> str:
+        return self.found.names[item].encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+    def look(self, item: int, max_pixels: int) -> Facts:
+        return look(os.path.join(self.root, self.found.names[item]), max_pixels)
+
+    def decode(self, item: int, max_pixels: int) -> tuple[np.ndarray, str]:
+        return decode(os.path.join(self.root, self.found.names[item]), max_pixels)
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Encoded images, one after the other in one array of bytes."""
+
+    path: str
+    load: Callable[[], tuple[np.ndarray, np.ndarray]]  # bytes (L,) uint8, offsets (N + 1,)
+    count: int
+
+    def key(self) -> str:
+        return key_of("packed", *stamp(self.path))
+
+    @cached_property
+    def _data(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.load()
+
+    def __len__(self) -> int:
+        return self.count
+
+    def source(self, item: int) -> str:
+        return f"{os.path.basename(self.path)}[{item}]"
+
+    def _bytes(self, item: int) -> bytes:
+        data, offsets = self._data
+        start, stop = int(offsets[item]), int(offsets[item + 1])
+        if not 0 <= start <= stop <= len(data):
+            raise Unreadable(f"offsets {start} to {stop} lie outside the {len(data)} bytes of the file")
+        return data[start:stop].tobytes()
+
+    def look(self, item: int, max_pixels: int) -> Facts:
+        return look(self._bytes(item), max_pixels)
+
+    def decode(self, item: int, max_pixels: int) -> tuple[np.ndarray, str]:
+        return decode(self._bytes(item), max_pixels)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Images that are pixels already: rows (H, W) or (H, W, C) of something that is loaded at the first read."""
+
+    title: str
+    stamp: tuple[str, ...]  # changes whenever the pixels do
+    load: Callable[[], Any]  # whose [item] are pixels
+    count: int
+
+    def key(self) -> str:
+        return key_of("stack", *self.stamp)
+
+    @cached_property
+    def _rows(self) -> Any:
+        return self.load()
+
+    def __len__(self) -> int:
+        return self.count
+
+    def source(self, item: int) -> str:
+        return f"{self.title}[{item}]"
+
+    def look(self, item: int, max_pixels: int) -> Facts:
+        return facts_of(self.decode(item, max_pixels)[0], "array")
+
+    def decode(self, item: int, max_pixels: int) -> tuple[np.ndarray, str]:
+        with reasons():
+            return as_rows(np.asarray(self._rows[item])), "array"
+
+
+def scan(root: str) -> Found:
+    """Every file below `root`, at any depth, that may be an image, with its size and time; links are followed, once.
+
+    Hidden files and folders, and files that plainly are something else, are left out. A folder that is named like an
+    image or cannot be entered is listed like a file, for the manifest to say what is wrong with it.
+    """
+    rows: list[tuple[str, int, int]] = []
+    seen: set[tuple[int, int]] = set()
+    waiting = [""]
+    while waiting:
+        prefix = waiting.pop()
+        try:
+            status = os.stat(os.path.join(root, prefix))
+            if (status.st_dev, status.st_ino) in seen:
+                continue  # a link to somewhere we have been
+            seen.add((status.st_dev, status.st_ino))
+            entries = os.scandir(os.path.join(root, prefix))
+        except OSError:
+            rows.append((prefix.rstrip("/"), -1, 0))
+            continue
+        with entries:
+            for entry in entries:
+                _note(entry, prefix, rows, waiting)
+    rows.sort()
+    table = np.array([row[1:] for row in rows], np.int64).reshape(-1, 2)
+    return Found([row[0] for row in rows], table[:, 0].copy(), table[:, 1].copy())
+
+
+def _note(entry: os.DirEntry[str], prefix: str, rows: list[tuple[str, int, int]], waiting: list[str]) -> None:
+    """Put an entry of a folder on the list it belongs on, if any."""
+    name = entry.name
+    ending = name.rpartition(".")[2].lower() if "." in name else ""
+    if name.startswith(".") or ending in OTHER or name.lower() in NAMES:
+        return
+    try:
+        if entry.is_dir() and ending not in IMAGE:
+            waiting.append(f"{prefix}{name}/")
+            return
+        status = entry.stat()
+        rows.append((prefix + name, status.st_size, status.st_mtime_ns))
+    except OSError:  # a dangling link
+        rows.append((prefix + name, -1, 0))
+
+
+def named(root: str, names: list[str]) -> Found:
+    """The files a table names, in its order, with size and time. ValueError where some are absent, with examples."""
+    sizes, times = np.full(len(names), -1, np.int64), np.zeros(len(names), np.int64)
+    absent = []
+    for place, name in enumerate(names):
+        try:
+            status = os.stat(os.path.join(root, name))
+            sizes[place], times[place] = status.st_size, status.st_mtime_ns
+        except OSError:
+            if not os.path.lexists(os.path.join(root, name)):
+                absent.append(name)
+    if absent:
+        raise ValueError(
+            f"{len(absent)} of {len(names)} paths in the table do not exist below {root}, for example "
+            f"{', '.join(absent[:3])}: paths are relative to the table's own folder"
+        )
+    return Found(names, sizes, times)
+
+
+def stamp(path: str) -> tuple[str, str, str]:
+    """Path, size and time of a file, as text: what changes when it does."""
+    status = os.stat(path)
+    return os.path.realpath(path), str(status.st_size), str(status.st_mtime_ns)
+
+
+def key_of(*parts: str | memoryview) -> str:
+    """Hash of parts, each with its length, so that no two lists of parts read the same."""
+    digest = hashlib.blake2b(digest_size=12)
+    for part in parts:
+        data = part.encode("utf-8", "surrogateescape") if isinstance(part, str) else bytes(part)
+        digest.update(len(data).to_bytes(8, "little"))
+        digest.update(data)
+    return digest.hexdigest()

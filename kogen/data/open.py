@@ -1,0 +1,81 @@
+"""Opening: a source as text to Images."""
+
+import inspect
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from kogen.common import registry, text
+from kogen.data.cache_settings import Storage
+from kogen.data.images import Images
+
+
+def open_images(
+    source: str | Path,
+    *,
+    labels: str | Path | None = None,
+    split: str | None = None,
+    store: int = 256,
+    cache: str | Path | None = None,
+    max_bad: float = 0.05,
+    workers: int | None = None,
+    on_demand: bool | None = None,
+    progress: bool = True,
+    name: str = "",
+) -> Images:
+    """The images of a source: a path (folder, table, array file), or a data source `NAME[:VARIANT][?KEY=VALUE&...]`.
+
+    An existing path wins. `labels` is a table `path,label,cluster,split` (only path required) for a folder, `split` one
+    part of a source that has parts. Images of many sizes, or larger ones, are squeezed to a square of `store` pixels;
+    `cache` is where decoded pixels lie; more than the share `max_bad` of unusable images stops with their list;
+    `on_demand` decodes at every read instead of storing.
+    Raises ValueError for a source, a setting or a label file that does not make sense.
+    """
+    where = None if cache is None else Path(cache)
+    storage = Storage(store, where, max_bad, workers, on_demand, progress)
+    kind, what, settings = _parse(str(source))
+    for key, value in (("labels", labels), ("split", split)):
+        if value is not None and settings.setdefault(key, str(value)) != str(value):
+            raise ValueError(f"{key} is given twice, as {settings[key]!r} in {str(source)!r} and as {str(value)!r}")
+    function = registry.load("datasets", kind)
+    accepted = inspect.signature(function).parameters
+    known = [p.name for p in accepted.values() if p.kind is p.KEYWORD_ONLY and p.name not in ("storage", "name")]
+    for key in settings:
+        if key not in known:
+            help = text.hint(key, known) if known else "it takes none"
+            raise ValueError(f"the data source {kind!r} has no setting {key!r}: {help}")
+    shared = {"storage": storage} if "storage" in accepted else {}
+    images = function(*([what] if what else []), **settings, **shared)
+    if name or os.path.exists(what):
+        path = Path(os.path.abspath(what))
+        images = replace(images, name=name or (path.name if path.is_dir() else path.stem))
+    return images
+
+
+def _parse(source: str) -> tuple[str, str, dict[str, Any]]:
+    """The shelf's name, the path or variant, and the settings of a source."""
+    base = source.partition("?")[0]
+    if os.path.exists(source):
+        return _kind(source), source, {}
+    settings = text.parse(source)[1]
+    if os.path.exists(base):
+        return _kind(base), base, settings
+    kind, _, variant = base.partition(":")
+    if kind not in registry.names("datasets"):
+        raise ValueError(
+            f"no such path and no such data source: {source!r}; {text.hint(kind, registry.names('datasets'))} "
+            "(a folder, .csv, .parquet, .npy, .npz, or a name of `kogen list datasets`)"
+        )
+    return kind, variant, settings
+
+
+def _kind(path: str) -> str:
+    """The name on the shelf that reads what lies at a path."""
+    if os.path.isdir(path):
+        return "folder"
+    ending = os.path.splitext(path)[1].lower()
+    kinds = {".csv": "table", ".parquet": "table", ".npy": "arrays", ".npz": "arrays"}
+    if ending not in kinds:
+        raise ValueError(f"{path} is neither a folder nor one of {', '.join(kinds)}: give the folder it lies in")
+    return kinds[ending]

@@ -1,0 +1,72 @@
+"""Features: what a frozen backbone says of each image, and what a probe predicts from it."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kogen.augmentation.views import Luck, View, render
+from kogen.common.devices import Coming, exact
+from kogen.data.images import Images
+from kogen.modules.base import Backbone
+
+BEHIND = 4  # batches that a GPU may still be at work on while the next are made ready
+
+
+@dataclass(frozen=True)
+class Features:
+    """Features of a set of images, row for row with what is known of each image."""
+
+    values: np.ndarray  # (N, D) float32
+    labels: np.ndarray  # (N,) int64 into `classes`, -1 where unknown
+    classes: tuple[str, ...]
+    ids: np.ndarray  # (N,) str, content ids
+    clusters: np.ndarray  # (N,) str
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a probe says of each test image."""
+
+    probability: np.ndarray  # (N, K) float32, rows sum to 1
+    chosen: dict[str, float] = field(default_factory=dict)  # what the probe chose by itself, for the record
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """Index of the likeliest class, (N,) int64; the first among equals."""
+        return self.probability.argmax(axis=1)
+
+
+def embed(backbone: Backbone, images: Images, view: View, *, batch_size: int = 256) -> Features:
+    """Features of every image under a view without chance (`views.plain`), in eval mode, which is put back afterwards.
+
+    The backbone stays on its device; the features come back as float32 on the CPU. Raises ValueError when a feature is
+    not finite, with the number of images it happened to.
+    """
+    device = next(backbone.parameters()).device
+    was, parts, coming = backbone.training, [], deque[Coming]()
+    backbone.eval()
+    for start in range(0, len(images), batch_size):
+        batch = rendered(images, np.arange(start, min(start + batch_size, len(images))), view, device)
+        with torch.inference_mode(), exact():
+            coming.append(Coming(backbone(batch).float()))
+        if len(coming) > BEHIND:
+            parts.append(coming.popleft().here().numpy())
+    backbone.train(was)
+    values = np.concatenate([*parts, *(each.here().numpy() for each in coming)])  # (N, D)
+    broken = int((~np.isfinite(values)).any(axis=1).sum())
+    if broken:
+        raise ValueError(f"the features of {broken} of {len(values)} images are not finite: the weights are broken")
+    return Features(values, images.labels, images.classes, images.ids, images.clusters)
+
+
+def rendered(images: Images, index: np.ndarray, view: View, device: torch.device) -> Tensor:
+    """Images at `index` under a view without chance, (B, C, S, S) on `device`."""
+    pixels = images.read(index, device)
+    aspect = torch.from_numpy(images.aspect[index])
+    return render(pixels, view, Luck(0, 0, len(index)), tag="plain", aspect=aspect)

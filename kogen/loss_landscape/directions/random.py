@@ -1,0 +1,73 @@
+"""Random directions: Gaussian, scaled to the weights filter by filter (Li et al. 2018, arXiv 1712.09913, section 4)."""
+
+import hashlib
+
+import torch
+from torch import Tensor
+
+from kogen.common.text import hint
+from kogen.loss_landscape.directions._plane import Params, Plane, cosine
+
+__all__ = ["random"]
+
+NORMALISE = ("adaptive", "filter", "layer")
+APART = ("cls_token", "dist_token", "mask_token", "pos_embed", "reg_token")
+
+
+@torch.no_grad()
+def random(at: Params, *, plane: int = 0, seed: int = 0, normalise: str = "filter") -> Plane:
+    """Two independent Gaussian directions; the draw of a tensor depends on seed, plane, axis and its name alone.
+
+    So models of one architecture are seen along the same draws. `filter`: each output row gets the length of its
+    weights; `layer`: each matrix does, of a fused q, k, v each third; `adaptive`: each number is multiplied by the
+    size of its weight (Kwon et al. 2021, arXiv 2102.11600, section 3). Biases, norms, positions and tokens stand still.
+    Raises ValueError for another `normalise` and for a model without matrices.
+    """
+    if normalise not in NORMALISE:
+        raise ValueError(f"unknown normalise {normalise!r}: {hint(normalise, list(NORMALISE))}")
+    excluded = {name: reason for name, tensor in at.items() if (reason := apart(name, tensor))}
+    names = [name for name in at if name not in excluded]
+    if not names:
+        raise ValueError(
+            f"none of the {len(at)} parameters is a matrix or a filter, which a random direction is scaled to: give a "
+            "model with linear or convolutional layers that train"
+        )
+    first, second = (
+        {name: scaled(draw(at[name], f"{seed}/{plane}/{one}/{name}"), at[name], name, normalise) for name in names}
+        for one in ("alpha", "beta")
+    )
+    facts = {"kind": "random", "plane": plane, "seed": seed, "normalise": normalise, "excluded": excluded}
+    return Plane(first, second, facts | {"cosine": cosine(first, second)})
+
+
+def apart(name: str, tensor: Tensor) -> str:
+    """Why a tensor stands still, or nothing: by its name, or by its shape where a name does not tell."""
+    last = name.rpartition(".")[2]
+    if last in APART or "pos_embed" in last or last.endswith(("_token", "_tokens")):
+        return "position or token"
+    if tensor.ndim <= 1:
+        return "bias or norm"
+    if tensor.ndim == 3 and tensor.shape[0] == 1:
+        return "one row of tokens"
+    return "" if tensor.is_floating_point() else "not a number that moves"
+
+
+def draw(weight: Tensor, tag: str) -> Tensor:
+    """A standard normal tensor of the weight's shape, the same on every device and in every memory layout."""
+    digest = hashlib.blake2b(tag.encode(), digest_size=8).digest()
+    generator = torch.Generator().manual_seed(int.from_bytes(digest, "little") >> 1)
+    return torch.randn(weight.shape, generator=generator).to(weight)
+
+
+def scaled(direction: Tensor, weight: Tensor, name: str, normalise: str) -> Tensor:
+    """The direction, made as long as the weight in the way asked for."""
+    if normalise == "adaptive":
+        return direction * weight.abs()
+    groups = len(weight) if normalise == "filter" else 3 if fused(name, weight) else 1
+    rows, lengths = direction.reshape(groups, -1), weight.reshape(groups, -1).norm(dim=1, keepdim=True)
+    return (rows * (lengths / rows.norm(dim=1, keepdim=True).clamp_min(1e-30))).reshape(weight.shape)
+
+
+def fused(name: str, weight: Tensor) -> bool:
+    """Whether queries, keys and values lie one above the other in one matrix (timm's qkv, torch's in_proj_weight)."""
+    return weight.ndim == 2 and len(weight) % 3 == 0 and name.endswith(("qkv.weight", "in_proj_weight"))

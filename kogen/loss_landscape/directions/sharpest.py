@@ -1,0 +1,45 @@
+"""The sharpest directions: eigenvectors of the Hessian with the largest eigenvalues (Yao et al. 2020, 1912.07145)."""
+
+from collections.abc import Collection
+
+import torch
+
+from kogen.loss_landscape.directions._plane import Params, Plane, dot
+from kogen.loss_landscape.hessian import Hessian, Losses
+from kogen.loss_landscape.lanczos import lanczos
+
+__all__ = ["sharpest"]
+
+
+def sharpest(
+    loss: Losses,
+    at: Params,
+    *,
+    seed: int = 0,
+    length: float = 0.1,
+    over: Collection[str] | None = None,
+    tolerance: float = 1e-2,
+    limit: int = 300,
+) -> Plane:
+    """The two directions of largest curvature, each `length` times as long as the weights that move.
+
+    `loss` gives the mean loss, or (weight, loss) for each frozen batch (`Objective.closures`). `over` names what moves,
+    all of `at` by default. `eigenvalues` and their `residuals` are in the facts, which say too if Lanczos stopped at
+    `limit` products before the residuals were small. An eigenvector has no sign: its largest entry is made positive.
+    Raises ValueError as Hessian and lanczos do.
+    """
+    hessian = Hessian(loss, at, over)
+    pairs = lanczos(
+        hessian, torch.Generator().manual_seed(seed), smallest=0, largest=2, tolerance=tolerance, limit=limit
+    )
+    moving = hessian.named(hessian.objective.origin)
+    reach = length * dot(moving, moving) ** 0.5
+    made: list[Params] = []
+    for vector in pairs.vectors.flip(0):  # the largest eigenvalue first
+        sign = torch.sign(vector[vector.abs().argmax()])
+        made.append(hessian.named(vector * (sign * reach / vector.norm())))
+    facts = {"kind": "sharpest", "seed": seed, "length": length, "products": pairs.products}
+    facts |= {"converged": pairs.converged}
+    facts |= {"excluded": dict.fromkeys(sorted(at.keys() - moving.keys()), "not asked for")}
+    facts |= {"eigenvalues": pairs.values.flip(0).tolist(), "residuals": pairs.residuals.flip(0).tolist()}
+    return Plane(made[0], made[1], facts)

@@ -1,0 +1,97 @@
+"""Exports: one plane of a surface table as Li et al.'s h5 keys, as vtp for ParaView, or as npz."""
+
+from collections.abc import Callable
+from importlib import import_module
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import quoteattr
+
+import numpy as np
+import pandas as pd
+
+from kogen.common.files import atomically
+from kogen.common.tables import read_table
+from kogen.common.text import hint
+from kogen.surface_fit.interpolation import Sheet
+from kogen.surface_fit.multilevel import sheet_of
+
+
+def export_surface(
+    study: Path, out: Path, *, run: str = "", objective: str = "", direction: str = "random", plane: int = 0
+) -> Path:
+    """Write one plane of STUDY/surface.parquet to `out`, whose ending says how: .h5, .npz or .vtp; returns `out`.
+
+    The losses are those on the finest grid, (A, B); where a finer level was not computed its spline stands in, where
+    a loss was not finite it is nan (vtp: a hole). `run`: an id or a model's name; without it and `objective` the first.
+    h5: xcoordinates (A,), ycoordinates (B,), train_loss (B, A), a row for each y, as the code of Li et al. 2018 (arXiv
+    1712.09913) fills it. npz: alpha (A,), beta (B,), loss (A, B). Raises ValueError for another ending, a plane that
+    is not there, and h5 without h5py.
+    """
+    kind = out.suffix.removeprefix(".")
+    if kind not in WRITERS:
+        raise ValueError(f"{out} ends in {out.suffix!r}, wanted one of .h5, .npz, .vtp: {hint(kind, list(WRITERS))}")
+    rows: Any = read_table(study / "surface.parquet")
+    name = "run" if run in set(rows["run"]) else "model"
+    for column, value in ((name, run), ("objective", objective), ("direction", direction), ("plane", plane)):
+        known = rows[column].drop_duplicates().tolist()
+        if value == "":
+            value = known[0]
+        if value not in known:
+            raise ValueError(f"{study} has no surface with {column} {value!r}; there is {', '.join(map(str, known))}")
+        rows = rows[rows[column] == value]
+    sheet = sheet_of(pd.DataFrame(rows[rows["run"] == rows["run"].iloc[0]]))
+    content = WRITERS[kind](sheet)
+    atomically(out, lambda place: place.write_bytes(content))
+    return out
+
+
+def as_npz(sheet: Sheet) -> bytes:
+    """The arrays of a plane in numpy's own format, no pickle in it."""
+    file = BytesIO()
+    np.savez_compressed(file, alpha=sheet.alpha, beta=sheet.beta, loss=sheet.values)
+    return file.getvalue()
+
+
+def as_h5(sheet: Sheet) -> bytes:
+    """The keys that Li et al.'s plots read. ValueError where h5py is not installed."""
+    try:
+        h5py: Any = import_module("h5py")
+    except ImportError as error:
+        raise ValueError("h5 files need h5py, which is not installed: pip install h5py, or export .npz") from error
+    file = BytesIO()
+    with h5py.File(file, "w") as content:
+        content["xcoordinates"], content["ycoordinates"] = sheet.alpha, sheet.beta
+        content["train_loss"] = sheet.values.T  # (B, A)
+    return file.getvalue()
+
+
+def as_vtp(sheet: Sheet) -> bytes:
+    """A surface for ParaView (VTK XML PolyData): points (alpha, beta, loss), and cells whose corners are known."""
+    known = np.isfinite(sheet.values)
+    number = np.cumsum(known).reshape(known.shape) - 1
+    whole = known[:-1, :-1] & known[1:, :-1] & known[1:, 1:] & known[:-1, 1:]
+    corners = [number[:-1, :-1], number[1:, :-1], number[1:, 1:], number[:-1, 1:]]
+    cells = np.stack([corner[whole] for corner in corners], axis=1)  # (C, 4)
+    alpha, beta = np.meshgrid(sheet.alpha, sheet.beta, indexing="ij")
+    places = np.stack([alpha[known], beta[known], sheet.values[known]], axis=1)  # (P, 3)
+    points = array("Float64", "points", places, NumberOfComponents=3)
+    polygons = array("Int64", "connectivity", cells) + array("Int64", "offsets", 4 * np.arange(1, len(cells) + 1))
+    piece = f'<Piece NumberOfPoints="{len(places)}" NumberOfPolys="{len(cells)}" NumberOfVerts="0" NumberOfLines="0" '
+    text = (
+        '<?xml version="1.0"?>\n<VTKFile type="PolyData" version="0.1" byte_order="LittleEndian">\n<PolyData>\n'
+        f'{piece}NumberOfStrips="0">\n<PointData Scalars="loss">\n{array("Float64", "loss", places[:, 2])}'
+        "</PointData>\n"
+        f"<Points>\n{points}</Points>\n<Polys>\n{polygons}</Polys>\n</Piece>\n</PolyData>\n</VTKFile>\n"
+    )
+    return text.encode()
+
+
+def array(kind: str, name: str, values: np.ndarray, **more: Any) -> str:
+    """An array in VTK's XML, every number so that it comes back as it was."""
+    attributes = {"type": kind, "Name": name, "format": "ascii", **more}
+    head = " ".join(f"{key}={quoteattr(str(value))}" for key, value in attributes.items())
+    return f"<DataArray {head}>\n{' '.join(map(repr, values.ravel().tolist()))}\n</DataArray>\n"
+
+
+WRITERS: dict[str, Callable[[Sheet], bytes]] = {"h5": as_h5, "npz": as_npz, "vtp": as_vtp}

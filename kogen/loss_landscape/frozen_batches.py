@@ -1,0 +1,56 @@
+"""Frozen batches: fixed images under views that are drawn once."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+import torch
+
+from kogen.augmentation.views import Luck, View, render_all
+from kogen.data.images import Images
+from kogen.modules.base import Views
+
+
+def frozen_batches(
+    images: Images,
+    views: Sequence[View],
+    *,
+    count: int = 2048,
+    batch: int = 64,
+    seed: int = 0,
+    progress: float = 1.0,
+    device: torch.device | str = "cpu",
+) -> list[Views]:
+    """Batches of fixed images under views that are drawn once: the same for every model, plane and point.
+
+    `count` of the images by a draw from `seed`, in whole batches only, since a loss that couples the images of a batch
+    is another loss for a shorter one. Luck is that of step 0, 1 ... of `seed`; `progress` is what methods are told.
+    Raises ValueError for fewer images than a batch.
+    """
+    order = np.random.default_rng([seed, 5]).permutation(len(images))[:count]
+    if len(order) < batch:
+        raise ValueError(f"{len(order)} images are fewer than a batch of {batch}: give more images, or a smaller batch")
+    made, tags = [], [str(number) for number in range(len(views))]
+    for step in range(len(order) // batch):
+        index = order[step * batch :][:batch]
+        luck = Luck(seed, step, batch)
+        pixels, aspect = images.read(index).to(device), torch.from_numpy(images.aspect[index])
+        crops = render_all(pixels, tuple(views), luck, tags=tags, aspect=aspect)
+        labels = torch.from_numpy(images.labels[index]).to(device)
+        made.append(Views(crops, labels, torch.from_numpy(index).to(device), luck, progress))
+    return made
+
+
+def cut(views: Views, count: int) -> list[Views]:
+    """A batch in so many parts (fewer where it has fewer images), each image with the chance that was its own."""
+    ends = np.linspace(0, len(views.labels), min(count, len(views.labels)) + 1).astype(int).tolist()
+    return [
+        Views(
+            [crop[low:high] for crop in views.crops],
+            views.labels[low:high],
+            views.index[low:high],
+            views.luck.part(low, high),
+            views.progress,
+        )
+        for low, high in pairwise(ends)
+    ]

@@ -1,0 +1,194 @@
+"""The landscape: `surface(loss, at, directions)` evaluates a loss on a plane through weights, purely and resumably."""
+
+import copy
+import math
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from kogen.common.devices import exact
+from kogen.common.text import hint
+from kogen.common.threads import serial_threads
+from kogen.loss_landscape.point_log import Journal, Place
+from kogen.surface_fit.interpolation import SQUARE, Span, wanted
+
+Params = dict[str, Tensor]
+Loss = Callable[[Params], Tensor]
+"""Parameters to the losses of fixed units, (U,): images, or batches where a loss couples its images."""
+
+PARTS = 8  # of the units, whose mean losses are kept apart: what error bars over images are made from
+
+
+class Walk:
+    """A point that moves along directions: one flat buffer, of which what moves are views in their own layout."""
+
+    def __init__(self, at: Params, directions: Sequence[Params]) -> None:
+        names = list(dict.fromkeys(name for direction in directions for name in direction))
+        check(at, directions, names)
+        self.origin = laid_out([at[name] for name in names], names, at)
+        self.steps = [
+            laid_out([direction.get(name, torch.zeros_like(at[name])) for name in names], names, at)
+            for direction in directions
+        ]
+        self.flat = self.origin.clone()  # (P,)
+        self.params = {**at, **views(self.flat, names, at)}
+
+    def to(self, *place: float) -> Params:
+        """The parameters at these coordinates, in the same memory as before."""
+        torch.add(self.origin, self.steps[0], alpha=place[0], out=self.flat)
+        for step, length in zip(self.steps[1:], place[1:], strict=True):
+            self.flat.add_(step, alpha=length)
+        return self.params
+
+
+def check(at: Params, directions: Sequence[Params], names: list[str]) -> None:
+    """ValueError unless there are one or two directions, each of them of tensors that `at` has."""
+    if len(directions) not in (1, 2) or not names:
+        raise ValueError(f"{len(directions)} directions with {len(names)} tensors came: give one or two that move some")
+    for name in names:
+        if name not in at:
+            raise ValueError(f"a direction moves {name!r}, which is no parameter here: {hint(name, list(at))}")
+        odd = [d[name] for d in directions if name in d and d[name].shape != at[name].shape]
+        if odd:
+            raise ValueError(
+                f"a direction has {tuple(odd[0].shape)} for {name!r}, wanted {tuple(at[name].shape)}: "
+                "make it from weights of the same architecture"
+            )
+
+
+def views(flat: Tensor, names: list[str], at: Params) -> Params:
+    """Parts of a flat tensor as parameters, each with the shape and the memory layout of that in `at`."""
+    parts, start = {}, 0
+    for name in names:
+        like = at[name]
+        strides = torch.empty_like(like).stride()  # dense, whatever the original is a part of
+        parts[name] = flat.as_strided(like.shape, strides, start)
+        start += like.numel()
+    return parts
+
+
+def laid_out(tensors: list[Tensor], names: list[str], at: Params) -> Tensor:
+    """The tensors in one flat buffer (P,), each in the layout of its parameter."""
+    kinds = {(tensor.dtype, tensor.device) for tensor in (at[name] for name in names)}
+    if len(kinds) > 1:
+        kinds_listed = ", ".join(sorted(f"{dtype} on {device}" for dtype, device in kinds))
+        raise ValueError(f"parameters of several kinds came ({kinds_listed}): give them one type and one device")
+    dtype, device = kinds.pop()
+    flat = torch.zeros(sum(at[name].numel() for name in names), dtype=dtype, device=device)
+    with torch.no_grad():
+        for (_, place), tensor in zip(views(flat, names, at).items(), tensors, strict=True):
+            place.copy_(tensor)
+    return flat
+
+
+def surface(
+    loss: Loss,
+    at: Params,
+    directions: Sequence[Params],
+    steps: int | tuple[int, int] = 9,
+    *,
+    levels: int = 3,
+    span: Span = SQUARE,
+    tolerance: float = 0.01,
+    folder: Path | None = None,
+    facts: dict[str, Any] | None = None,
+    workers: int = 1,
+    share: tuple[int, int] = (0, 1),
+    tell: Callable[[int, int], None] = lambda done, of: None,
+) -> pd.DataFrame:
+    """The loss on a grid around `at`: alpha, beta, level, loss, loss_se, units, parts; one row a point, in order.
+
+    `loss` is called under inference mode with all of `at`, moved, and returns the losses of its units, (U,); where
+    their mean is not finite, loss is nan. `steps` (odd): points along alpha and beta over `span` at level 0; level 1
+    halves the grid, each further level halves it where level before changed the spline by more than `tolerance` times
+    the range (9 -> 17 -> 33). One direction gives a profile. Nothing of a model, its gradients, its mode or any random
+    state changes. `parts` are the mean losses of eighths of the units, see statistics/geometry.
+
+    `folder`: every point is written down as soon as it is known and never computed again; `facts` say what the points
+    belong to, and a folder of other facts is refused (ValueError). `workers`: threads, each with one thread of its own
+    and a copy of the loss. `share` (number, of): processes that share the points through `folder`. The values are the
+    same, bit for bit, however the points are shared out. `tell(done, of)` is called after each point of a level.
+    """
+    counts = (steps, steps) if isinstance(steps, int) else steps
+    if len(directions) == 1:
+        counts, span = (counts[0], 1), (span[0], (0.0, 0.0))
+    if levels < 1 or max(counts) < 3 or any(count < 1 or count % 2 == 0 for count in counts):
+        raise ValueError(
+            f"steps={steps}, levels={levels} came: give an odd number of steps, 3 or more, so that the weights "
+            "themselves are a point, and 1 level or more"
+        )
+    if share[1] > 1 and folder is None:
+        raise ValueError("several processes share points through a folder: give one that all of them see")
+    losses = [copy.deepcopy(loss) if number else loss for number in range(max(workers, 1))]
+    if any(twin is loss for twin in losses[1:]):
+        raise ValueError(
+            f"workers={workers} came with a loss that cannot be copied, as a function cannot: the threads would "
+            "share its network; give an Objective, or workers=1"
+        )
+    store, rows = Journal(folder, facts or {}, share), pd.DataFrame()
+    walkers = [(Walk(at, directions), one) for one in losses]
+    for level in range(levels):
+        places = [(a, b) for a, b in wanted(rows, counts, level, span, tolerance).tolist()]
+        if not places:
+            break
+        evaluate(walkers, places, len(directions), store, tell)
+        table = [{"alpha": a, "beta": b, "level": level, **store.known[a, b]} for a, b in places]
+        rows = pd.concat([rows, pd.DataFrame(table)], ignore_index=True)
+    return rows
+
+
+def evaluate(
+    walkers: list[tuple[Walk, Loss]], places: list[Place], axes: int, store: Journal, tell: Callable[[int, int], None]
+) -> None:
+    """See to it that the store knows every place: compute our share, then what others have not brought in time."""
+    lock, done = threading.Lock(), sum(place in store.known for place in places)
+
+    def work(walker: tuple[Walk, Loss], mine: Iterator[Place]) -> None:
+        nonlocal done
+        walk, loss = walker
+        while True:
+            with lock:
+                place = next(mine, None)
+            if place is None:
+                return
+            found = look(loss, walk.to(*place[:axes]))
+            with lock:
+                store.add(place, found)
+                done += 1
+                tell(done, len(places))
+
+    due = store.due(places)
+    while due:
+        mine = iter(due)
+        with serial_threads(len(walkers)) as pool:  # one alone too: the sums of one thread are the same everywhere
+            try:
+                list(pool.map(work, walkers, [mine] * len(walkers)))
+            except BaseException:  # nobody begins another point
+                with lock:
+                    list(mine)
+                raise
+        due = store.wait(places)
+
+
+@torch.inference_mode()
+def look(loss: Loss, params: Params) -> dict[str, Any]:
+    """What a point's record says: mean and standard error over units, how many, and the means of parts of them."""
+    with exact():
+        found = loss(params)
+    if not isinstance(found, Tensor) or found.ndim != 1 or not len(found):
+        came = f"shape {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
+        raise ValueError(f"the loss gave {came}, wanted the losses of its units, (U,): reduction='none', or reshape(1)")
+    units = found.double().cpu().numpy()  # (U,)
+    with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is said below
+        parts = [part.mean() for part in np.array_split(units, min(PARTS, len(units)))]
+        error = units.std(ddof=1) / math.sqrt(len(units)) if len(units) > 1 else math.nan
+        mean = float(units.mean())
+    if not math.isfinite(mean):
+        mean, error, parts = math.nan, math.nan, [math.nan] * len(parts)
+    return {"loss": mean, "loss_se": float(error), "units": len(units), "parts": [float(part) for part in parts]}

@@ -1,0 +1,234 @@
+"""Survey: runs in, out come surface, eigenmap and geometry (parquet) and landscape.json: the verb `landscape`."""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from kogen.common import registry, text
+from kogen.data.cache_settings import usable_cores
+from kogen.data.images import Images
+from kogen.loss_landscape.cost_estimate import forecast
+from kogen.loss_landscape.curvature_map import eigenmap
+from kogen.loss_landscape.curvature_metrics import PARTS, readings
+from kogen.loss_landscape.directions._plane import Plane
+from kogen.loss_landscape.directions.random import NORMALISE
+from kogen.loss_landscape.grid import surface
+from kogen.loss_landscape.objective import BATCH_NORM, Objective
+from kogen.loss_landscape.runs import OBJECTIVES, Subject, look_at, place, states, steps_of, subject, trained
+from kogen.loss_landscape.tables import finish, has_readings, keep, keep_readings, note
+from kogen.surface_fit.interpolation import SQUARE
+from kogen.surface_fit.multilevel import tiers
+from kogen.training.checkpoint import state_of
+
+DIRECTIONS = ("between", "random", "sharpest", "trajectory")
+FEW = 64  # images of the finest grid of a plane
+SHARP = 256  # images at most that the curvature is read on: a product with a Hessian costs five to nine losses
+
+
+def survey(
+    runs: Sequence[Path],
+    images: Images,
+    *,
+    out: Path,
+    planes: int = 8,
+    count: int = 2048,
+    few: int | None = None,
+    batch: int = 64,
+    objective: str = "pretrain",
+    directions: str = "random",
+    steps: int = 9,
+    levels: int = 2,
+    normalise: str = "filter",
+    batch_norm: str = "frozen",
+    moves: Sequence[str] = ("",),
+    terms: Sequence[str] = (),
+    seed: int = 0,
+    sharp: int = SHARP,
+    map_steps: int = 0,
+    workers: int | None = None,
+    models: Sequence[str] | None = None,
+    tell: Callable[[str], None] = print,
+) -> dict[str, Any]:
+    """Draw and measure the landscape of finished runs on `images`; returns what OUT/landscape.json holds.
+
+    Every run is looked at on the same frozen images, views and masks, random planes have the same draws. `planes`: how
+    many; of `count` images `few` (FEW, or 8 batches of a loss that couples them) take a grid of `steps` x `steps` and
+    finer `levels`, and more of them, up to all, correct it on coarser grids (`tiers`). `sharp`: images the curvature is
+    read on, 0 leaves it out. `map_steps`: points a side at which both ends of the Hessian's spectrum are mapped over
+    each run's first plane, on as many images (SHARP of them without readings); 0 for no map. `models`: what each run
+    competes under, runs of one model being its seeds. `terms`: those of the loss that count, all without: methods that
+    share a term can be compared on its scale. `directions`: random | sharpest (one plane, along eigenvectors) |
+    trajectory (checkpoints beside the last one) | between (the way from the first run to the others).
+
+    Every point is on disk in OUT/landscape as soon as it is known and never computed again; started with torchrun,
+    the processes share the points, `workers` threads each (one a core). Raises ValueError for what does not fit.
+    """
+    wishes = {"objective": objective, "directions": directions, "normalise": normalise, "batch_norm": batch_norm}
+    wishes |= {"planes": planes, "images": count, "batch": batch, "steps": steps, "levels": levels, "sharp": sharp}
+    check(runs, few, **wishes, map=map_steps, seed=seed, workers=1 if workers is None else workers)
+    names = list(models or [look_at(run)[0]["model"] for run in runs])
+    how: dict[str, Any] = {"objective": objective, "count": count, "batch": batch, "seed": seed}
+    how |= {"batch_norm": batch_norm, "moves": moves, "terms": terms}
+    workers = workers or (usable_cores() if place().type == "cpu" else 1)
+    grid = {"steps": steps, "levels": levels, "workers": workers}
+    share, started = share_of(dict(os.environ)), time.perf_counter()
+    others: list[Subject] = []
+    if directions == "between":
+        others = [subject(run, images, model=name, **how) for run, name in zip(runs[1:], names[1:], strict=True)]
+        runs, sharp = runs[:1], 0
+    for number, run in enumerate(runs):
+        one = subject(run, images, model=names[number], **how)  # one at a time: all need not fit into memory
+        loss = one.objective(count)
+        enough = few or (FEW if loss.facts["unit"] == "image" else 8 * batch)  # for error bars over units
+        wanted = planes_of(one, loss, others, directions, planes, {"seed": seed, "normalise": normalise})
+        if number == 0 and share[0] == 0:
+            curved = one.objective(sharp or SHARP) if sharp or map_steps else None
+            asked = {"planes": len(wanted) * len(runs), "runs": len(runs), "readings": sharp > 0, "side": map_steps}
+            tell(forecast(loss, enough, curved, grid, processes=share[1], **asked))
+        if sharp and number % share[1] == share[0]:
+            read(one, out, sharp, seed)
+        for order, plane in enumerate(wanted):
+            rows = points(one, loss, enough, plane, order, out, grid, share)
+            if share[0] == 0:
+                keep(out, one.identity | {"direction": directions, "plane": order}, rows)
+                minutes = (time.perf_counter() - started) / 60
+                tell(f"{one.model} seed {one.seed}: plane {order + 1} of {len(wanted)}, {minutes:.1f} min")
+        if map_steps:
+            how_map = {"steps": map_steps, "seed": seed, "workers": workers, "share": share}
+            found = mapped(one, one.objective(sharp or SHARP), wanted[0], out, **how_map)
+            if share[0] == 0:
+                keep(out, one.identity | {"direction": directions, "plane": 0}, found, "eigenmap")
+                tell(f"{one.model} seed {one.seed}: map, {(time.perf_counter() - started) / 60:.1f} min")
+        if share[0] == 0:
+            if sharp:
+                read(one, out, sharp, seed)  # where another process was to and has not
+            facts = described(
+                one, loss, wanted, grid | {"few": loss.first(enough).facts["images"], "seed": seed, "map": map_steps}
+            )
+            through = [f"{other.model} {other.seed}" for other in (one, *others)] if others else []
+            note(out, one.identity | {"direction": directions}, facts | {"through": through})
+    return finish(out) if share[0] == 0 else {}
+
+
+def share_of(environment: dict[str, str]) -> tuple[int, int]:
+    """This process's number and how many there are, as torchrun started them."""
+    return int(environment.get("RANK", "0")), int(environment.get("WORLD_SIZE", "1"))
+
+
+def planes_of(
+    one: Subject, loss: Objective, others: list[Subject], directions: str, planes: int, chance: dict[str, Any]
+) -> list[Plane]:
+    """The planes through a run's weights, in order. ValueError where it has no checkpoints to go through."""
+    make = registry.load("directions", directions)
+    if directions == "random":
+        return [make(loss.at, plane=number, **chance) for number in range(planes)]
+    if directions == "sharpest":
+        return [make(one.objective(SHARP).closures(), loss.at, seed=chance["seed"])]
+    if directions == "between":
+        return [make(loss.at, states(others, loss.at), batch_norm=loss.batch_norm)]
+    files = [file for file in steps_of(one.folder) if not one.step or int(file.stem) < int(one.step)]
+    if len(files) < 2 or one.facts["objective"].startswith("probe"):
+        raise ValueError(
+            f"{one.folder} keeps {len(files)} checkpoints before its weights: a trajectory wants two or more (files "
+            "checkpoint/*.safetensors in the order of their names) and the objective pretrain"
+        )
+    passed = []
+    for file in files:
+        state = state_of(trained(one.folder, one.plan, file.stem))
+        passed.append({name: tensor.to(loss.at[name]) for name, tensor in state.items() if name in loss.at})
+    return [make(loss.at, passed)]
+
+
+def points(
+    one: Subject,
+    loss: Objective,
+    few: int,
+    plane: Plane,
+    order: int,
+    out: Path,
+    grid: dict[str, Any],
+    share: tuple[int, int],
+) -> pd.DataFrame:
+    """All points of a plane: of `few` images on the whole grid, then of more on as coarse ones as will do."""
+
+    def drawn(images: int, **grids: Any) -> pd.DataFrame:
+        part = loss.first(images)
+        how = {**where(one, part, plane, out, str(order)), **grid, **grids}
+        return surface(part, part.at, plane.directions, share=share, **how).assign(images=part.facts["images"])
+
+    tables = [drawn(few)]
+    for images, stride in tiers(tables[0], loss.facts["images"]):
+        tables.append(drawn(images, steps=(grid["steps"] - 1) // stride + 1, levels=1))
+    common = min(len(table["parts"].iloc[0]) for table in tables)
+    return pd.concat(tables, ignore_index=True).assign(parts=lambda rows: rows["parts"].map(partial(merged, common)))
+
+
+def mapped(one: Subject, loss: Objective, plane: Plane, out: Path, **how: Any) -> pd.DataFrame:
+    """The ends of the spectrum over a plane; `how` is that of `eigenmap`."""
+    return eigenmap(loss, plane.directions, **where(one, loss, plane, out, "0", f"-map{how['steps']}"), **how)
+
+
+def where(one: Subject, loss: Objective, plane: Plane, out: Path, order: str, what: str = "") -> dict[str, Any]:
+    """Where on a plane a run is looked at, where on disk that is written down, and the facts it belongs to."""
+    name = f"{plane.facts['kind']}-{order}-{loss.facts['images']}{what}"
+    folder = out / "landscape" / one.facts["objective"] / one.run / name
+    facts = {"run": one.run, **one.facts, **loss.facts, "plane": brief(plane)}
+    return {"folder": folder, "facts": facts, "span": plane.facts.get("span") or SQUARE}
+
+
+def merged(count: int, parts: Sequence[float]) -> list[float]:
+    """Parts put together to so many: few units have fewer parts than many, and all rows of a plane have the same."""
+    return [float(np.mean(some)) for some in np.array_split(parts, count)] if len(parts) > count else list(parts)
+
+
+def brief(plane: Plane) -> dict[str, Any]:
+    """The facts of a plane without the long list of what stands still."""
+    return {name: fact for name, fact in plane.facts.items() if name != "excluded"}
+
+
+def read(one: Subject, out: Path, sharp: int, seed: int) -> None:
+    """Read the curvature at a run's weights into the study, unless it is there."""
+    loss = one.objective(sharp, PARTS)
+    facts = {**one.facts, **loss.facts}
+    if not has_readings(out, one.identity, facts):
+        keep_readings(out, one.identity, facts, readings(loss, seed=seed))
+
+
+def described(one: Subject, loss: Objective, wanted: list[Plane], grid: dict[str, Any]) -> dict[str, Any]:
+    """What a reader must know of how a run was looked at."""
+    excluded = wanted[0].facts["excluded"]
+    still = sum(loss.at[name].numel() for name in excluded if name in loss.at)
+    reasons = {reason: sum(other == reason for other in excluded.values()) for reason in set(excluded.values())}
+    facts = {**one.facts, **loss.facts, "method": one.method, "run_seed": one.seed, "backbone": one.plan.backbone}
+    facts |= {"excluded": reasons, "excluded_share": still / sum(tensor.numel() for tensor in loss.at.values())}
+    return facts | {"grid": grid, "planes": [brief(plane) for plane in wanted]}
+
+
+def check(runs: Sequence[Path], few: int | None, **asked: Any) -> None:
+    """ValueError for wishes that cannot be met, before anything is opened."""
+    for name, known in CHOICES.items():
+        if asked[name] not in known:
+            raise ValueError(f"unknown {name} {asked[name]!r}: {text.hint(asked[name], list(known))}")
+    for name, least in LEAST.items():
+        if asked[name] < least:
+            raise ValueError(f"{name}={asked[name]} came: give {least} or more")
+    if asked["steps"] % 2 == 0:
+        raise ValueError(f"steps={asked['steps']} came: give an odd number, so that the trained weights are a point")
+    if asked["map"] == 1:
+        raise ValueError("a map of 1 point a side came: give 2 or more, or 0 for none")
+    if few is not None and not 1 <= few <= asked["images"]:
+        raise ValueError(f"few={few} of {asked['images']} images came: the finer grid takes 1 or more of them")
+    ids = [look_at(run)[0]["id"] for run in runs]
+    if len(set(ids)) < len(ids):
+        twice = next(run for run, one in zip(runs, ids, strict=True) if ids.count(one) > 1)
+        raise ValueError(f"the run {twice} came twice: give each run once")
+
+
+CHOICES = {"objective": OBJECTIVES, "directions": DIRECTIONS, "normalise": NORMALISE, "batch_norm": BATCH_NORM}
+LEAST = {"planes": 1, "images": 1, "batch": 1, "steps": 3, "levels": 1, "sharp": 0, "map": 0, "seed": 0, "workers": 1}

@@ -1,0 +1,61 @@
+"""A probe as an objective: a backbone under a fitted linear classifier."""
+
+import copy
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kogen.evaluation.features import Features
+from kogen.evaluation.probes import linear as probe
+from kogen.modules.base import Backbone, Views
+from kogen.modules.losses import full
+
+
+class Probe(nn.Module):
+    """A backbone under a linear classifier, its loss the cross-entropy of each image; labels (B,) in [0, K).
+
+    Let the backbone move under the fixed classifier (`moves=("backbone",)`), or the classifier over fixed features
+    (`moves=("head",)`: they are then computed once), or both.
+    """
+
+    def __init__(self, backbone: Backbone, weight: np.ndarray, bias: np.ndarray) -> None:
+        super().__init__()
+        self.backbone, self.head = copy.deepcopy(backbone), nn.Linear(weight.shape[1], weight.shape[0])
+        with torch.no_grad():
+            self.head.weight.copy_(torch.from_numpy(weight))
+            self.head.bias.copy_(torch.from_numpy(bias))
+        self.requires_grad_(True)
+        self.to(next(backbone.parameters()))
+
+    def teach(self, views: Views) -> Tensor:
+        """The labels, (B,). Raises ValueError where one is not known."""
+        if (unknown := int((views.labels < 0).sum())) > 0:
+            raise ValueError(f"{unknown} of {len(views.labels)} images have no label: give labelled images to a probe")
+        return views.labels
+
+    def losses(self, views: Views, taught: Tensor) -> dict[str, Tensor]:
+        """The cross-entropy of each image, (B,)."""
+        logits = full(self.head(self.backbone(views.crops[0])))  # (B, K)
+        return {"cross_entropy": F.cross_entropy(logits, taught, reduction="none")}
+
+
+def probe_on(backbone: Backbone, train: Features, *, folds: int = 5, seed: int = 0, iterations: int = 300) -> Probe:
+    """The backbone under the classifier that the linear probe fits to its features, strength chosen as it does.
+
+    Raises ValueError where a class has no labelled image.
+    """
+    present = np.unique(train.labels)
+    if len(present) != len(train.classes) or len(present) < 2:
+        raise ValueError(
+            f"the probe saw {len(present)} of {len(train.classes)} classes, wanted all of 2 or more, and every label "
+            "known: give labelled images of every class"
+        )
+    path = sorted(probe.STRENGTHS, reverse=True)
+    device = next(backbone.parameters()).device
+    right, loss, judged = probe.validate(train.values, train.labels, path, folds, seed, iterations, device)
+    best = max(range(len(path)), key=lambda i: (right[i], -loss[i])) if judged else len(path) // 2
+    found = probe.fit(train.values, train.labels, path[: best + 1], iterations, device)[-1]
+    weight = (found.coefficient * found.scale[:, None]).T  # (K, D)
+    return Probe(backbone, weight, found.bias - weight @ found.mean)

@@ -1,0 +1,251 @@
+"""Subjects: finished runs opened for a landscape, each with its own pre-training loss or that of a probe on it."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from kogen.augmentation.views import plain
+from kogen.common.devices import device
+from kogen.common.files import read_json
+from kogen.common.text import hint
+from kogen.config.plan import Plan, recipe_of
+from kogen.config.study import checked
+from kogen.data.images import Images
+from kogen.evaluation.features import embed
+from kogen.loss_landscape.frozen_batches import cut, frozen_batches
+from kogen.loss_landscape.objective import Objective
+from kogen.loss_landscape.probe import probe_on
+from kogen.modules.base import Method, Views
+from kogen.training import checkpoint
+from kogen.training.batches import Batches
+from kogen.training.build import build
+from kogen.training.run import load_run
+
+OBJECTIVES = ("pretrain", "probe")
+FIT = 4096  # images at most that a probe is fitted to, none of which it is shown on
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A run ready to be looked at: its module with the trained weights, and the frozen batches of its loss."""
+
+    run: str  # id
+    model: str
+    method: str
+    seed: int
+    folder: Path
+    plan: Plan
+    module: nn.Module
+    batches: list[Views]
+    choices: dict[str, Any]  # of the objective: moves, batch_norm, terms
+    facts: dict[str, Any] = field(default_factory=dict)  # of the loss, for the record
+    step: str = ""  # of the checkpoint that it was read from; the end of the training without
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What its rows are known by."""
+        return {"run": self.run, "model": self.model, "objective": self.facts["objective"]}
+
+    def objective(self, images: int, parts: int = 1) -> Objective:
+        """The loss on the first so many of the frozen images, in whole batches, at least one.
+
+        Fewer batches than `parts` are cut into so many where no image's loss depends on the others of its batch.
+        """
+        size = len(self.batches[0].labels)
+        whole = Objective(self.module, self.batches[: max(images // size, 1)], **self.choices)
+        if len(whole) >= parts or whole.facts["unit"] == "batch":
+            return whole
+        finer = [piece for views in whole.batches for piece in cut(views, -(-parts // len(whole)))]
+        return Objective(self.module, finer, **self.choices)
+
+
+def place() -> torch.device:
+    """Where this process computes: its own GPU under torchrun, else the one there is, else the CPU."""
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if device() == "cuda" else torch.device("cpu")
+
+
+def kept(run: Path) -> tuple[Path, str]:
+    """The folder of a run and what is read from it: "" for the end of its training, STEP where RUN@STEP was given."""
+    folder, _, step = str(run).rpartition("@")
+    named = folder and step.isdecimal() and step.isascii() and not run.exists()
+    return (Path(folder), str(int(step))) if named else (run, "")
+
+
+def look_at(run: Path) -> tuple[dict[str, Any], Plan]:
+    """Record and plan of a run, RUN@STEP under a name of its own.
+
+    ValueError where the folder holds no run, one that is not finished, or no checkpoint of that step.
+    """
+    folder, step = kept(run)
+    if not (folder / "plan.json").exists():
+        raise ValueError(
+            f"{folder} holds no run (no plan.json): give folders that `kogen pretrain` or `pilot` "
+            "wrote, or RUN@STEP with the number of a step"
+        )
+    if not (folder / "weights.safetensors").exists():
+        raise ValueError(f"{folder} has no weights yet: its training is not finished; finish it first")
+    record = read_json(folder / "plan.json")
+    plan = checked(Plan, {k: v for k, v in record.items() if k in Plan.model_fields}, f"{folder}/plan.json")
+    if not step:
+        return record, plan
+    if not on_the_way(folder, step).exists():
+        there = [str(int(file.stem)) for file in steps_of(folder)]
+        raise ValueError(
+            f"{folder} keeps no checkpoint of step {step}; of these: {', '.join(there) or 'none'}; give one of them "
+            "behind the @, or train again with --keep"
+        )
+    return record | {"id": f"{record['id']}@{step}", "model": f"{record['model']}@{step}"}, plan
+
+
+def on_the_way(folder: Path, step: str) -> Path:
+    """The file of a checkpoint that a training kept."""
+    return folder / "checkpoint" / f"{int(step):09d}.safetensors"
+
+
+def steps_of(folder: Path) -> list[Path]:
+    """The checkpoints that a training kept, in order, without the last state."""
+    return sorted(file for file in (folder / "checkpoint").glob("*.safetensors") if file.stem.isdigit())
+
+
+def runs_of(given: Sequence[Path], objective: str, tell: Callable[[str], None]) -> list[Path]:
+    """The runs that were given (RUN or RUN@STEP), for a study the finished ones in it; told is what is left out.
+
+    With the objective `pretrain` that is what has no loss of its own, such as the untrained network, among others that
+    have one. Raises ValueError where a folder holds no run, and where there is none.
+    """
+    found = []
+    for folder in given:
+        inside = sorted(plan.parent for plan in folder.glob("runs/*/plan.json"))
+        finished = [run for run in inside if (run / "weights.safetensors").exists()]
+        found += finished if inside and not (folder / "plan.json").exists() else [folder]
+        if len(finished) < len(inside):
+            tell(f"left out: {len(inside) - len(finished)} runs of {folder} that are not finished")
+    opened = {run: look_at(run) for run in found}
+    lossless = [run for run, (_, plan) in opened.items() if objective == "pretrain" and not recipe_of(plan).trains]
+    if not found:
+        raise ValueError("no runs came: give the folder of one finished run or more, or of a study")
+    if len(lossless) == len(opened):
+        return found  # nothing to leave out: the first says what it lacks
+    if lossless:
+        names = ", ".join(sorted({opened[run][0]["model"] for run in lossless}))
+        tell(f"left out: {len(lossless)} runs without a loss of their own ({names}); --objective probe shows them too")
+    return [run for run in found if run not in lossless]
+
+
+def trained(folder: Path, plan: Plan, step: str = "") -> Method:
+    """The whole method of a run as its training left it, or had it at a step: heads, queues and teacher too.
+
+    ValueError for a method without a loss, a run without a checkpoint, and a checkpoint of another network.
+    """
+    if not recipe_of(plan).trains:
+        raise ValueError(
+            f"{folder}: the method {plan.method!r} has no loss of its own: leave the run out, or ask --objective probe"
+        )
+    path = on_the_way(folder, step) if step else folder / "checkpoint" / "state.safetensors"
+    if not path.exists():
+        raise ValueError(
+            f"{folder} has no checkpoint, and its heads are in no other file: train it again, or ask --objective probe"
+        )
+    method = build(plan.model_copy(update={"weights": ""}))
+    shapes = {name: tensor.shape for name, tensor in checkpoint.state_of(method).items()}
+    try:
+        checkpoint.load(path, method)
+    except (RuntimeError, KeyError) as error:
+        raise ValueError(
+            f"the checkpoint {path} does not fit the network of its plan ({len(shapes)} tensors): {error}; give the "
+            "run's own checkpoint"
+        ) from error
+    return method
+
+
+def subject(
+    run: Path,
+    images: Images,
+    *,
+    model: str = "",
+    objective: str = "pretrain",
+    count: int = 2048,
+    batch: int = 64,
+    seed: int = 0,
+    batch_norm: str = "frozen",
+    moves: Sequence[str] = ("",),
+    terms: Sequence[str] = (),
+) -> Subject:
+    """A run with its loss on `count` frozen images: the same images, views and masks for every run with this seed.
+
+    RUN@STEP is the run at a checkpoint that its training kept.
+    `pretrain`: the loss it was trained with. `probe`: cross-entropy of a linear probe, fitted to up to FIT labelled
+    images that are not shown; images are then whole and their classes those of the source. `terms`: names of those of
+    the loss that count, which then is another objective; all without.
+    Raises ValueError as `look_at`, `trained`, `frozen_batches` and `probe_on` do, and for images that do not fit.
+    """
+    if objective not in OBJECTIVES:
+        raise ValueError(f"unknown objective {objective!r}: {hint(objective, list(OBJECTIVES))}")
+    (folder, step), (record, plan) = kept(run), look_at(run)
+    images = images.with_channels(plan.channels)
+    how: dict[str, Any] = {"count": count, "batch": batch, "seed": seed, "device": place()}
+    opened = probed if objective == "probe" else pretrained
+    module, batches = opened(folder, step, plan, images, how)
+    choices = {"batch_norm": batch_norm, "moves": tuple(moves), "terms": tuple(terms)}
+    facts = {"objective": "-".join([objective, *terms]), "data": images.digest, "seed": seed, "moves": list(moves)}
+    if objective == "probe":
+        facts["count"] = count  # which images are shown, and so which the probe was fitted to
+    name = model or record["model"]
+    return Subject(
+        record["id"], name, plan.method, plan.seed, folder, plan, module.to(place()), batches, choices, facts, step
+    )
+
+
+def pretrained(
+    folder: Path, step: str, plan: Plan, images: Images, how: Mapping[str, Any]
+) -> tuple[nn.Module, list[Views]]:
+    """The trained method and the frozen batches that its training would see."""
+    method = trained(folder, plan, step)
+    if recipe_of(plan).labels:
+        images = images.with_classes(plan.classes).labelled()
+    if hasattr(method, "bank") and images.digest != plan.data:
+        raise ValueError(
+            f"{folder}: {plan.method} remembers each of its {plan.images} training images, so its loss is known on "
+            "these alone: give them as --data, or ask --objective probe"
+        )
+    small = plan.model_copy(update={"batch_size": 2, "accumulate": 1})
+    return method, frozen_batches(images, Batches(small, images, place()).views, **how)
+
+
+def probed(
+    folder: Path, step: str, plan: Plan, images: Images, how: Mapping[str, Any]
+) -> tuple[nn.Module, list[Views]]:
+    """The backbone under a probe that was fitted to other images than the frozen ones, which are whole."""
+    images = images.labelled()
+    order = np.random.default_rng([how["seed"], 7]).permutation(len(images))
+    shown, rest = images.subset(order[: how["count"]]), images.subset(order[how["count"] :][:FIT])
+    if len(rest) < len(shown) // 2:
+        raise ValueError(
+            f"{len(images)} labelled images: {len(shown)} are shown, which leaves {len(rest)} to fit the probe to; "
+            f"ask for --images {max(len(images) // 2, 1)} or fewer, or give more labelled images"
+        )
+    backbone = (trained(folder, plan, step).evaluated().eval() if step else load_run(folder)[2]).to(place())
+    view = plain(plan.image_size, mean=plan.mean, std=plan.std)
+    return probe_on(backbone, embed(backbone, rest, view), seed=how["seed"]), frozen_batches(shown, [view], **how)
+
+
+def states(subjects: Sequence[Subject], moving: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
+    """Parameters and buffers of each subject, for directions between models. ValueError where they are of no one kind.
+
+    `moving` are the parameters of the first that move.
+    """
+    found = [checkpoint.state_of(one.module) for one in subjects]
+    for one, state in zip(subjects, found, strict=True):
+        odd = [name for name in moving if name not in state or state[name].shape != moving[name].shape]
+        if odd:
+            raise ValueError(
+                f"{one.folder} is of another architecture ({len(odd)} tensors differ, first {odd[0]!r}): give runs of "
+                "one method and one network for a way between them"
+            )
+    return found

@@ -1,0 +1,1 @@
+"""What a landscape need not compute again."""

@@ -1,0 +1,1 @@
+"""Parts that methods and backbones are made of: base classes, heads, losses, teachers, queues, masks."""

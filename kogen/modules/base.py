@@ -1,0 +1,107 @@
+"""The interfaces: Backbone (images to features), Method (views to named loss terms), Views, Terms, Recipe."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from kogen.common.rng import Luck
+
+Terms = dict[str, Tensor]
+"""Named, weighted terms of a loss, scalars that the engine sums and logs; or (B,), of each image."""
+
+
+class Views:
+    """One (part of a) batch as a method sees it: rendered crops and everything of chance that belongs to them.
+
+    A plain class and not a dataclass, so that lightning-fabric hands it to `forward` as it is.
+    """
+
+    def __init__(self, crops: list[Tensor], labels: Tensor, index: Tensor, luck: Luck, progress: float) -> None:
+        self.crops = crops  # each (B, C, S, S), float, normalised
+        self.labels = labels  # (B,) int64, -1 where unknown
+        self.index = index  # (B,) int64, position of each image in the training set
+        self.luck = (
+            luck  # further chance of this step (masks ...): a pure function of seed, step and place in the batch
+        )
+        self.progress = progress  # share of the training that is done, in [0, 1)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a method is trained unless the user says otherwise; each number with its source."""
+
+    source: str  # paper and section the numbers come from
+    headline: str  # the number the paper is known for
+    family: str  # contrastive, distillation, clustering, information, masked, baseline
+    views: int  # how many views of an image a step takes
+    optimiser: str = "sgd"  # a name in optim.OPTIMISERS
+    rate: float = 0.06  # learning rate for a batch of 256; scaled linearly with the batch
+    weight_decay: float = 5e-4
+    momentum: float = 0.9  # sgd and lars
+    betas: tuple[float, float] = (0.9, 0.999)  # adamw
+    warmup: float = 0.05  # share of the training with a linearly rising rate
+    constant: tuple[str, ...] = ()  # parts of the method whose rate is the peak all through (SimSiam's predictor)
+    labels: bool = False  # the method reads labels: it trains on the labelled images only
+    trains: bool = True  # False: there is nothing to train (random, stock)
+    colour: bool = True  # False: of the views only crops, flips and turns (MAE, appendix A.1)
+    cost: float | None = None  # seconds of a training image over those of supervised (benchmarks/methods.py, 2 cores)
+
+
+DESCRIBES = ("source", "headline", "family", "cost")  # fields of a recipe that say something of it and change no weight
+
+
+class Backbone(nn.Module, ABC):
+    """A network without a head."""
+
+    dim: int  # D, length of a feature
+    channels: int  # C it expects
+    image_size: int  # S it is fed
+
+    @abstractmethod
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (B, C, S, S), normalised, to features (B, D)."""
+
+    @property
+    @abstractmethod
+    def network(self) -> nn.Module:
+        """The plain network inside, whose state dict is what `kogen export` writes."""
+
+    @property
+    @abstractmethod
+    def recreate(self) -> str:
+        """A line of Python that makes `m`, the same network without weights, with nothing but its library."""
+
+
+class Method(nn.Module, ABC):
+    """One way to learn without (or with) labels.
+
+    A subclass is final, lives in one file, and is made as `name(backbone, classes=K, images=N, **hyperparameters)`.
+    """
+
+    recipe: Recipe
+    backbone: Backbone
+    needs: str = ""  # the one family of networks it can train ("vit"); empty: any
+    floor: float | None = None  # the value at which a loss is known to be stuck (ln of the outputs), if there is one
+
+    @abstractmethod
+    def forward(self, views: Views) -> Terms:
+        """Named, weighted terms of the loss over this part of the batch, each a scalar, to be summed."""
+
+    def update(self, progress: float) -> None:
+        """Called once after every optimiser step; `progress` in (0, 1] is the share of the training done."""
+
+    def evaluated(self) -> Backbone:
+        """The backbone that is judged and exported (a teacher's where the paper says so)."""
+        return self.backbone
+
+
+class PerImage(Method):
+    """A method whose loss is a mean over images once teachers, queues, centres and running statistics stand still."""
+
+    @abstractmethod
+    def losses(self, views: Views) -> Terms:
+        """Named, weighted terms of the loss of each image, (B,); in eval mode those of one depend on no other."""
+
+    def forward(self, views: Views) -> Terms:
+        return {name: each.mean() for name, each in self.losses(views).items()}

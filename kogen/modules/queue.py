@@ -1,0 +1,53 @@
+"""What a method remembers from step to step: notes for `update`, and a queue of rows, equal on every process."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kogen.common.rng import Luck
+
+
+class Notes:
+    """What the forwards of one step leave for `update`; empty after it, so a checkpoint has nothing to keep of it.
+
+    The same part of a batch twice is kept once, and another step's notes give way: forward may be called at will.
+    """
+
+    def __init__(self) -> None:
+        self.step, self.kept = -1, {}  # (place, start) -> rows
+
+    def put(self, luck: Luck, rows: Tensor, place: int = 0) -> None:
+        """Keep `rows`, already those of all processes, of the micro-batch that `luck` belongs to."""
+        if luck.step != self.step:
+            self.step, self.kept = luck.step, {}
+        self.kept[place, luck.start] = rows.detach()
+
+    def take(self, place: int = 0) -> list[Tensor]:
+        """The rows put at `place`, micro-batch after micro-batch, which are then forgotten."""
+        return [self.kept.pop(key) for key in sorted(self.kept) if key[0] == place]
+
+
+class Queue(nn.Module):
+    """The last `size` rows that were pushed, (size, dim); first in, first out; random unit vectors until it is full."""
+
+    def __init__(self, size: int, dim: int) -> None:
+        super().__init__()
+        self.register_buffer("rows", F.normalize(torch.randn(size, dim), dim=1))  # (K, D)
+        self.register_buffer("written", torch.zeros((), dtype=torch.int64))
+        self.rows: Tensor
+        self.written: Tensor
+        self.filled = False  # what was seen to be full stays so: a GPU is not asked again
+
+    @property
+    def full(self) -> bool:
+        """Whether every row has been pushed."""
+        self.filled = self.filled or int(self.written) >= len(self.rows)
+        return self.filled
+
+    @torch.no_grad()
+    def push(self, rows: Tensor) -> None:
+        """Put `rows` (B, D) in place of the oldest; of more than the queue holds, the last ones."""
+        rows = rows[-len(self.rows) :]
+        places = (self.written + torch.arange(len(rows), device=rows.device)) % len(self.rows)  # (B,)
+        self.rows[places] = rows.to(self.rows.dtype)
+        self.written += len(rows)

@@ -1,0 +1,41 @@
+"""Lottery page: a judged table of results as one self-contained HTML file."""
+
+from pathlib import Path
+
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from kogen.common.files import atomically, read_json
+from kogen.reporting.html import PALETTE, embed, environment
+from kogen.reporting.lottery.sections import part, sentences
+
+
+def write(folder: Path, *, lang: str = "en") -> list[str]:
+    """Write FOLDER/report.html from what `kogen.results.judge` wrote there; returns what it says first, and its notes.
+
+    Reads FOLDER/verdict.json and the tables beside it, nothing else. ValueError for a folder that holds no lottery, or
+    an unknown language.
+    """
+    environment(lang)
+    summary = read_json(folder / "verdict.json").get("lottery")
+    if summary is None:
+        raise ValueError(f"{folder / 'verdict.json'} holds no lottery: run `kogen lottery TABLE --out {folder}` first")
+    shown, figures = part(folder, summary, lang)
+    said = {key: sentences(shown[key], lang) for key in ("headline", "decides", "notes")}
+    page = (
+        environment(lang)
+        .get_template("lottery.html.j2")
+        .render(
+            lang=lang,
+            name=folder.resolve().name,
+            lottery=shown,
+            **said,
+            many=len(shown["models"]) > 8 or len(shown["sets"]) > 4,
+            figures={key: figure["alt"] for key, figure in figures.items()},
+            payload=embed({"figures": figures, "palette": PALETTE}),
+            palette=PALETTE,
+            plotly=Markup(get_plotlyjs()),
+        )
+    )
+    atomically(folder / "report.html", lambda place: place.write_text(page, encoding="utf-8"))
+    return said["headline"] + said["decides"] + said["notes"]

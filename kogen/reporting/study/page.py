@@ -1,0 +1,99 @@
+"""Page: a judged study as one self-contained HTML file; nothing in it reaches for the network."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from kogen.common.files import atomically, read_json
+from kogen.common.tables import read_table
+from kogen.reporting.charts import Figure
+from kogen.reporting.html import PALETTE, embed, environment, picture
+from kogen.reporting.lottery.sections import part, price, sentences
+from kogen.reporting.study.figures import forest, losses, ranks, slope
+from kogen.reporting.study.runs import read_runs
+
+LONGEST_TEXT = 20_000  # letters of the study file that are shown
+
+
+def write(study: Path, *, lang: str = "en") -> Path:
+    """Write STUDY/report.html from STUDY/verdict.json and the tables beside it; returns its path.
+
+    The page holds its figures' program and data, so it opens from a mail or a stick. ValueError when the study was not
+    judged yet, or for an unknown language.
+    """
+    verdict = read_json(study / "verdict.json")
+    runs = read_runs(study)
+    training = read_training(runs)
+    quality = study / "data.json"
+    figures = draw(verdict, training, lang)
+    lottery, more = part(study, verdict["lottery"], lang) if "lottery" in verdict else (None, {})
+    figures |= more
+    page = (
+        environment(lang)
+        .get_template("page.html.j2")
+        .render(
+            lang=lang,
+            verdict=verdict,
+            parts={
+                part: told(verdict, part, lang)
+                for part in ("headline", "evidence", "shift", "alarm", "caution", "change")
+            },
+            lottery=lottery,
+            notes=[],  # the study's own table: nothing in it is unknown or unread
+            price=sentences(price(study, verdict["lottery"], verdict["bet"]["model"]), lang) if lottery else [],
+            figures={key: figure["alt"] for key, figure in figures.items()},
+            payload=embed({"figures": figures, "palette": PALETTE}),
+            palette=PALETTE,
+            cells={(row["model"], row["dataset"]): row for row in verdict["accuracy"]},
+            places={(row["model"], row["dataset"]): row for row in verdict["ranks"]},
+            tier={(m, s): i + 1 for s, tiers in verdict["tiers"].items() for i, tier in enumerate(tiers) for m in tier},
+            trained=list(training),
+            data=read_json(quality) if quality.exists() else {"sets": []},
+            views=picture(study / "views.png"),
+            asked=study_text(study / "study.toml"),
+            versions=runs[0].get("versions", {}) if runs else {},
+            plan=runs[0] if runs else {},
+            plotly=Markup(get_plotlyjs()),
+        )
+    )
+    atomically(study / "report.html", lambda place: place.write_text(page, encoding="utf-8"))
+    return study / "report.html"
+
+
+def told(verdict: dict[str, Any], part: str, lang: str) -> list[str]:
+    """The sentences of one part of the verdict, in the language of the page."""
+    return sentences([said for said in verdict["sentences"] if said["part"] == part], lang)
+
+
+def draw(verdict: dict[str, Any], training: dict[str, pd.DataFrame], lang: str) -> dict[str, Figure]:
+    """All figures of the page by the id of their place; what has no data is left out."""
+    sets, bet = verdict["sets"], verdict["bet"]["model"]
+    found = {
+        f"forest-{i}": forest(verdict, name, lang) for i, name in enumerate(sets) if len(verdict["order"][name]) > 1
+    }
+    if len(sets) > 1:
+        found["slope"] = slope(verdict, lang)
+    found |= {f"loss-{i}": losses(model, training[model], model == bet, lang) for i, model in enumerate(training)}
+    spectrum = ranks(training, bet, verdict["methods"], lang)
+    return found | ({"rank": spectrum} if spectrum else {})
+
+
+def read_training(runs: list[dict[str, Any]]) -> dict[str, pd.DataFrame]:
+    """Training tables of each model's runs in one frame with the seed; models without one are left out."""
+    found: dict[str, list[pd.DataFrame]] = {}
+    for run in runs:
+        path = run["folder"] / "training.parquet"
+        if path.exists():
+            found.setdefault(run["model"], []).append(read_table(path).assign(seed=run["seed"] or 0))
+    return {model: pd.concat(tables) for model, tables in found.items()}
+
+
+def study_text(path: Path) -> str | None:
+    """The text of the study file, cut when it is very long; None where the study has none."""
+    if not path.exists():
+        return None
+    text = path.read_text(encoding="utf-8", errors="replace")
+    return text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + "\n…"

@@ -1,0 +1,216 @@
+"""Sentences: evidence in, the verdict out as a list of sentences that are data (a key of words.py and its values)."""
+
+from typing import Any
+
+from kogen.reporting.study.evidence import Evidence, Pair
+
+Sentence = dict[str, Any]
+"""{"part": headline | evidence | shift | alarm | caution | change, "key": a key of words.py, "with": its values}"""
+
+REALISTIC = 1_000_000  # more test images than this are not worth proposing
+
+
+def tell(evidence: Evidence) -> list[Sentence]:
+    """The verdict, most important sentence first.
+
+    A lead is called one only where the simultaneous comparison of the models says so; where it does not, the sentence
+    says that the data cannot tell. Baselines may win, and then the sentence says that.
+    """
+    bet = evidence.order(evidence.reference)[0]
+    shifts = [survives(evidence, bet, dataset) for dataset in evidence.shifts]
+    return [
+        headline(evidence, bet),
+        *survival(shifts),
+        *alarms(evidence, bet),
+        *rivals(evidence, bet),
+        *baselines(evidence, bet),
+        *shifts,
+        *protocols(evidence, bet),
+        *cheaper(evidence, bet),
+        *cautions(evidence, bet),
+        *changes(evidence, bet),
+    ]
+
+
+def sentence(part: str, key: str, /, **values: Any) -> Sentence:
+    """A sentence as data."""
+    return {"part": part, "key": key, "with": values}
+
+
+def headline(evidence: Evidence, bet: str) -> Sentence:
+    """What to bet on, or that one should not."""
+    reference = evidence.reference
+    against = evidence.against(bet, reference)
+    if evidence.baseline(bet):
+        key = f"nobet_{evidence.methods[bet]}"
+    elif not against:
+        key = "bet_single"
+    elif any(evidence.methods[pair.second] == "random" and not pair.separated for pair in against):
+        key = "nobet_untrained"
+    else:
+        key = "bet_alone" if all(pair.separated for pair in against) else "bet_shared"
+    return sentence("headline", key, model=bet, dataset=reference, **evidence.score(bet, reference))
+
+
+def survival(shifts: list[Sentence]) -> list[Sentence]:
+    """On which sets the lead holds and on which it is lost: it belongs beside the headline, or that says too much."""
+    kinds = {"holds": ("keeps",), "lost": ("loses",), "holds_unclear": ("keeps_unclear", "loses_unclear")}
+    found = {key: [said["with"]["dataset"] for said in shifts if said["key"] in of] for key, of in kinds.items()}
+    return [sentence("headline", key, sets=sets) for key, sets in found.items() if sets]
+
+
+def rivals(evidence: Evidence, bet: str) -> list[Sentence]:
+    """How clearly the bet leads the others on the reference set."""
+    against = evidence.against(bet, evidence.reference)
+    if not against:
+        return []
+    told = []
+    nearest = against[0]
+    if nearest.verdict in ("better", "small"):
+        told.append(sentence("evidence", "ahead", **facing(nearest)))
+    for verdict, key in (("undecided", "tied"), ("equivalent", "equivalent"), ("small", "small")):
+        group = [pair for pair in against if pair.verdict == verdict]
+        if group:
+            others = [pair.second for pair in group]
+            told.append(sentence("evidence", key, **facing(group[0]), others=others, margin=evidence.margin))
+    # with few seeds the resampled share is surer of itself than the interval; then it would contradict "cannot tell"
+    if not nearest.separated and nearest.lottery >= 0.025:
+        chance = 100 * nearest.lottery
+        told.append(sentence("evidence", "lottery", first=bet, second=nearest.second, chance=chance))
+    detectable = {"n": nearest.n, "points": nearest.detectable}
+    return [*told, sentence("evidence", "detectable", dataset=evidence.reference, **detectable)]
+
+
+def facing(pair: Pair) -> dict[str, Any]:
+    """The numbers of a pair as a sentence uses them."""
+    return {"first": pair.first, "second": pair.second, "difference": pair.difference, "lo": pair.lo, "hi": pair.hi}
+
+
+def baselines(evidence: Evidence, bet: str) -> list[Sentence]:
+    """The bet against each baseline; or, where a baseline leads, the best candidate and how far it is behind."""
+    reference = evidence.reference
+    against = evidence.against(bet, reference)
+    if not evidence.baseline(bet):
+        told = []
+        for pair in against:
+            if evidence.baseline(pair.second):
+                key = f"{'over' if pair.separated else 'not_over'}_{evidence.methods[pair.second]}"
+                told.append(sentence("evidence", key, model=bet, difference=pair.difference, lo=pair.lo, hi=pair.hi))
+        return told
+    for pair in against:
+        if not evidence.baseline(pair.second):
+            key = "best_own" if pair.separated else "best_own_tied"
+            gap = {"difference": pair.difference, "low": pair.lo, "high": pair.hi}
+            return [sentence("evidence", key, model=pair.second, **evidence.score(pair.second, reference), **gap)]
+    return []
+
+
+def survives(evidence: Evidence, bet: str, dataset: str) -> Sentence:
+    """Whether the bet keeps its lead on another set."""
+    order = evidence.order(dataset)
+    if bet not in order:
+        return sentence("shift", "absent_there", model=bet, dataset=dataset)
+    values: dict[str, Any] = {"model": bet, "dataset": dataset, **evidence.score(bet, dataset)}
+    if len(order) == 1:
+        return sentence("shift", "alone_there", **values)
+    rival = next(model for model in order if model != bet)
+    pair = evidence.pair(bet, rival, dataset)
+    kept = order[0] == bet
+    key = ("keeps" if kept else "loses") + ("" if pair.separated else "_unclear")
+    seen = pair if kept else pair.back  # told as a positive number of points
+    return sentence("shift", key, **values, second=rival, difference=seen.difference, low=seen.lo, high=seen.hi)
+
+
+def protocols(evidence: Evidence, bet: str) -> list[Sentence]:
+    """Whether another way to judge would choose the same model."""
+    return [
+        sentence(
+            "evidence",
+            "protocol_agrees" if first == bet else "protocol_differs",
+            protocol=protocol,
+            main=evidence.protocol,
+            model=first,
+        )
+        for protocol, first in evidence.firsts.items()
+    ]
+
+
+def cheaper(evidence: Evidence, bet: str) -> list[Sentence]:
+    """The cheapest model that is as good within the margin and takes less than nine tenths of the bet's minutes."""
+    minutes = {row["model"]: row["minutes"] for row in evidence.costs if row["minutes"]}
+    if bet not in minutes:
+        return []
+    same = [p.second for p in evidence.against(bet, evidence.reference) if p.verdict in ("equivalent", "small")]
+    choices = sorted((minutes[model], model) for model in same if minutes.get(model, minutes[bet]) < 0.9 * minutes[bet])
+    return [
+        sentence("evidence", "cheaper", model=model, minutes=time, other=minutes[bet], margin=evidence.margin)
+        for time, model in choices[:1]
+    ]
+
+
+def alarms(evidence: Evidence, bet: str) -> list[Sentence]:
+    """Every kind of alarm, once a model; and a warning when it is the bet's."""
+    told = [
+        sentence("alarm", f"alarm_{a['kind']}" if a["kind"] in ("collapse", "stuck") else "alarm_other", **a)
+        for a in evidence.alarms
+    ]
+    own = any(alarm["model"] == bet for alarm in evidence.alarms)
+    return told + ([sentence("alarm", "look_first", model=bet)] if own else [])
+
+
+def cautions(evidence: Evidence, bet: str) -> list[Sentence]:
+    """What makes the numbers weaker than they look."""
+    told = []
+    flattery = {row["dataset"]: row["optimism"] for row in evidence.optimism.to_dict("records")}
+    if flattery.get(evidence.reference, 0.0) >= 0.05:  # below, it would be shown as 0.0
+        told.append(sentence("caution", "flattered", points=flattery[evidence.reference], model=bet))
+    if evidence.twins:
+        worst = max(evidence.twins, key=lambda twin: twin["share"])
+        sets = [twin["dataset"] for twin in evidence.twins]
+        told.append(sentence("caution", "twins", **worst, sets=sets, all=sum(twin["n"] for twin in evidence.twins)))
+    if evidence.unfinished:
+        told.append(sentence("caution", "unfinished", n=evidence.unfinished, total=evidence.runs))
+    if evidence.seeds and max(evidence.seeds.values()) == 1:
+        told.append(sentence("caution", "one_seed"))
+    return told
+
+
+def changes(evidence: Evidence, bet: str) -> list[Sentence]:
+    """What would change the verdict: test images, another margin, seeds, another set."""
+    told = []
+    against = evidence.against(bet, evidence.reference)
+    for pair in against[:1] + [pair for pair in against[1:4] if not pair.separated]:
+        told += change(pair, evidence)
+    undecided = [pair for pair in against if pair.verdict == "undecided"]
+    others = [pair.second for pair in undecided if evidence.more(pair, evidence.reference) is None]
+    if others:
+        told.append(sentence("change", "luck_decides", first=bet, others=others))
+    for dataset in evidence.shifts:
+        order = evidence.order(dataset)
+        if bet in order and order[0] != bet and evidence.pair(order[0], bet, dataset).separated:
+            told.append(sentence("change", "other_set", dataset=dataset, model=order[0]))
+    if evidence.seeds and max(evidence.seeds.values()) == 1:
+        told.append(sentence("change", "more_seeds"))
+    return told or [sentence("change", "nothing")]
+
+
+def change(pair: Pair, evidence: Evidence) -> list[Sentence]:
+    """What would change the verdict on one pair."""
+    names = {"first": pair.first, "second": pair.second}
+    if pair.verdict == "equivalent":
+        return [sentence("change", "smaller_margin", **names, points=pair.outer)]
+    if pair.verdict == "better":
+        return [sentence("change", "larger_margin", **names, points=pair.outer)]
+    if pair.verdict == "small":
+        return []
+    more = evidence.more(pair, evidence.reference)
+    if more is None:
+        return []
+    key = "more_images" if more <= REALISTIC else "too_many"
+    return [sentence("change", key, **names, dataset=evidence.reference, more=min(round_up(more), REALISTIC))]
+
+
+def round_up(images: float) -> int:
+    """A number of images to two digits, rounded up."""
+    unit = 10 ** max(len(str(int(images))) - 2, 0)
+    return int(-(-images // unit) * unit)

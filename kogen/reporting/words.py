@@ -1,0 +1,76 @@
+"""Words: every sentence and label of the report, kept in words.toml (English, Japanese), and how they are filled in."""
+
+import tomllib
+import unicodedata
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from kogen.common.text import check_language
+
+LONGEST = 56  # letters of a name that are shown: published checkpoints differ in the middle of longer names
+LISTED = 5  # names that are listed before "and n more"
+
+
+def say(lang: str, key: str, /, **values: Any) -> str:
+    """The sentence or label `key` in the language, filled with values: numbers are formatted, names cleaned and joined.
+
+    Floats are shown with one decimal, whole numbers with thousands separators, None as a dash, lists as a list of
+    names. ValueError for a language that is not known.
+    """
+    return speak(lang)[key].format(**{name: shown(lang, value) for name, value in values.items()})
+
+
+@cache
+def speak(lang: str) -> Mapping[str, str]:
+    """The templates of a language; ValueError names the languages there are."""
+    check_language(lang)
+    words = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+    return {key: said[lang] for key, said in words.items()}
+
+
+def shown(lang: str, value: Any) -> str:
+    """A value as people read it."""
+    if isinstance(value, list | tuple):
+        return joined(lang, [clean(str(name)) for name in value])
+    return clean(value) if isinstance(value, str) else number(value)
+
+
+def number(value: float | int | None, digits: int = 1, *, sign: bool = False) -> str:
+    """A number with a true minus sign and thousands separators; None and NaN are a dash."""
+    if value is None or value != value:
+        return "–"
+    digits = 0 if isinstance(value, int) else digits
+    text = f"{value:{'+' if sign else ''},.{digits}f}"
+    zero = not any(letter in "123456789" for letter in text)
+    return text.lstrip("+-") if zero else text.replace("-", "−")
+
+
+def fine(value: float | None, *, sign: bool = False) -> str:
+    """A number of points as short as it may be: two decimals below 1, where the second one matters, else one."""
+    return number(value, 2 if value and abs(value) < 0.995 else 1, sign=sign)
+
+
+def joined(lang: str, names: list[str]) -> str:
+    """Names as a list in a sentence: a, b and c; long lists are cut and the rest is counted."""
+    words = speak(lang)
+    if len(names) > LISTED:
+        return words["and_more"].format(names=words["comma"].join(names[:LISTED]), n=len(names) - LISTED)
+    if len(names) < 2:
+        return "".join(names)
+    return words["and"].format(names=words["comma"].join(names[:-1]), last=names[-1])
+
+
+def clean(name: str, longest: int = LONGEST) -> str:
+    """A name made fit to show: one line, nothing invisible, its middle left out when it is long.
+
+    The middle goes because names made by people and machines differ at their ends (`line2-2024`, `run-0031`).
+    """
+    name = name[: 100 * longest] + name[-longest:] if len(name) > 101 * longest else name
+    plain = "".join(" " if unicodedata.category(letter)[0] in "CZ" else letter for letter in name)
+    plain = " ".join(plain.split()) or "?"
+    if len(plain) <= longest:
+        return plain
+    tail = (longest - 1) // 3
+    return f"{plain[: longest - 1 - tail]}…{plain[-tail:]}"

@@ -1,0 +1,1 @@
+"""Tables of results: read, brought to one form, judged."""

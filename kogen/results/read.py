@@ -1,0 +1,136 @@
+"""Columns: which ones of a results table are read, and how, from csv, parquet or a frame."""
+
+import difflib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as csv
+import pyarrow.parquet as pq
+
+from kogen.common.text import hint, listed
+
+Table = str | os.PathLike | pd.DataFrame
+
+NAMES = ("model", "dataset", "item", "cluster", "family", "protocol", "role", "metric")
+NUMBERS = ("seed", "correct", "score", "n")
+IMAGES = ("model", "dataset", "item", "correct")  # a table that has these holds one row an image
+OWN = (*IMAGES, "seed", "score", "n", "metric", "protocol", "role")  # columns that cannot be clusters or families too
+OTHERS = ("run", "method", "label", "predicted")  # known, not needed
+
+
+def opened(
+    table: Table, cluster: str | None, family: str | None, sets: Sequence[str] | None
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The columns that are needed, and the names of the others; names are categories, so that a row takes few bytes."""
+    heads = list(table.columns) if isinstance(table, pd.DataFrame) else header(Path(table))
+    twice = sorted({str(name) for name in heads if heads.count(name) > 1})
+    if twice:
+        raise ValueError(f"the column {twice[0]!r} is there more than once: rename one of them")
+    extra = [name for name in (cluster, family) if name is not None]
+    known = [*NAMES, *NUMBERS, *extra]
+    if "model" not in heads:
+        raise ValueError(f"a table of results needs a column 'model', came {listed(heads)}")
+    wide = not (set(IMAGES) <= set(heads) or {"dataset", "score"} <= set(heads))
+    if wide:
+        needed = form(heads, sets)
+        wanted = [name for name in heads if name in needed or name in ("model", "family", *extra)]
+    else:
+        wanted = [name for name in heads if name in known]
+        misspelt(set(heads) - set(known) - set(OTHERS))
+    ignored = tuple(str(name) for name in heads if name not in wanted)
+    if isinstance(table, pd.DataFrame):
+        return table.reindex(columns=wanted).reset_index(drop=True), ignored
+    return read(Path(table), wanted, {*NAMES, *extra}), ignored
+
+
+def form(heads: list[str], sets: Sequence[str] | None) -> list[str]:
+    """The data sets of a wide table. ValueError where it looks like a long one that lacks a column."""
+    known = {"dataset", "item", "correct", "score", "n"} & set(heads)
+    if known:
+        raise ValueError(
+            f"the table has the columns {listed(heads)}: one row an image wants {', '.join(IMAGES)}; scores want "
+            "model, dataset, score[, n]; a wide table wants model and one column a data set, of other names than these"
+        )
+    named = [name for name in heads if name not in NAMES and name not in ("seed", *OTHERS)]
+    lost = [name for name in sets or () if name not in heads]
+    if lost:
+        raise ValueError(f"no column for the data set {lost[0]!r}: {hint(lost[0], [str(name) for name in named])}")
+    if not named:
+        raise ValueError(f"the table has the columns {listed(heads)} and no scores: give one column a data set")
+    return [name for name in named if sets is None or name in sets] + [name for name in heads if name == "seed"]
+
+
+def misspelt(unknown: set[str]) -> None:
+    """Refuse a column whose name is nearly one that would change every number."""
+    for name in sorted(map(str, unknown)):
+        near = difflib.get_close_matches(name.lower(), [*NAMES, *NUMBERS], n=1, cutoff=0.75)
+        if near:
+            raise ValueError(f"unknown column {name!r}: did you mean {near[0]!r}? Rename it, or leave it out")
+
+
+def header(path: Path) -> list[str]:
+    """The names of a file's columns."""
+    try:
+        if path.suffix.lower() in (".parquet", ".pq"):
+            return pq.read_schema(path).names
+        with csv.open_csv(path) as reader:
+            return reader.schema.names
+    except (OSError, pa.ArrowInvalid) as error:
+        raise ValueError(f"cannot read the table {path}: {error}; give a csv or parquet file") from error
+
+
+def read(path: Path, wanted: list[str], names: set[str]) -> pd.DataFrame:
+    """Some columns of a file, names as categories."""
+    texts = [name for name in wanted if name in names]
+    try:
+        if path.suffix.lower() in (".parquet", ".pq"):
+            table = pq.read_table(path, columns=wanted, read_dictionary=texts)
+        else:
+            kinds = {name: pa.dictionary(pa.int32(), pa.string()) for name in texts}
+            kinds |= {name: pa.float64() for name in wanted if name in ("score", "n")}
+            options = csv.ConvertOptions(include_columns=wanted, column_types=kinds)
+            quoted = csv.ParseOptions(newlines_in_values=True)  # a name may hold one
+            table = csv.read_csv(path, convert_options=options, parse_options=quoted)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise ValueError(f"cannot read the table {path}: {error}; mend that row, or leave the column out") from error
+    return table.unify_dictionaries().to_pandas(split_blocks=True, self_destruct=True)
+
+
+def renamed(frame: pd.DataFrame, cluster: str | None, family: str | None) -> pd.DataFrame:
+    """The frame with the columns that were named for clusters and families under these names."""
+    for new, old in (("cluster", cluster), ("family", family)):
+        if old in OWN:
+            raise ValueError(f"the column {old!r} cannot be the {new} too: name one that says what belongs together")
+        if old is not None and old not in frame:
+            raise ValueError(f"no column {old!r} for the {new}: {hint(old, [str(name) for name in frame])}")
+        if old is not None and old != new:
+            frame = frame.drop(columns=[new], errors="ignore").rename(columns={old: new})
+    return frame
+
+
+def named(frame: pd.DataFrame, column: str) -> None:
+    """Refuse rows without a name."""
+    names: Any = frame[column]
+    empty = np.count_nonzero(names.isna()) + np.count_nonzero(names == "")
+    if empty:
+        raise ValueError(f"the column {column!r} is empty in {empty} rows: fill these cells or leave the rows out")
+
+
+def number(column: Any, name: str) -> np.ndarray:
+    """The column as numbers, nan where empty. ValueError shows the first text."""
+    numbers: Any = pd.to_numeric(column.astype(object) if column.dtype == "category" else column, errors="coerce")
+    values = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
+    wrong = np.flatnonzero(np.isnan(values) & column.notna().to_numpy())
+    if len(wrong):
+        raise ValueError(
+            f"the column {name!r} holds text in {len(wrong)} rows, first {str(column.iloc[wrong[0]])[:60]!r}: write "
+            "plain numbers (no %, no thousands commas), leave unknown cells empty, or choose the columns with sets="
+        )
+    if np.isinf(values).any():
+        raise ValueError(f"the column {name!r} holds infinity: leave unknown cells empty")
+    return values

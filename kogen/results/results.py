@@ -1,0 +1,132 @@
+"""Results: any table of results, one row an image or scores alone, in one checked form."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from kogen.common.text import hint, listed
+from kogen.results.read import IMAGES, Table, named, number, opened, renamed
+from kogen.results.scores import as_scores
+
+
+@dataclass(frozen=True)
+class Results:
+    """A table of results: `predictions`, one row an image, or `scores`, one row a model, set and seed, in points."""
+
+    predictions: pd.DataFrame | None  # model, dataset, seed, item, correct[, cluster]
+    scores: pd.DataFrame | None  # model, dataset, score, n, seed; more is better
+    families: dict[str, str] | None  # model -> family
+    reference: str
+    datasets: tuple[str, ...]
+    ignored: tuple[str, ...]  # columns that were not read
+
+    @property
+    def kind(self) -> str:
+        """`predictions` or `scores`."""
+        return "scores" if self.predictions is None else "predictions"
+
+
+def read_results(
+    table: Table,
+    *,
+    reference: str | None = None,
+    sets: Sequence[str] | None = None,
+    protocol: str | None = None,
+    cluster: str | None = None,
+    family: str | None = None,
+    n: Mapping[str, int] | None = None,
+    unit: str = "auto",
+    higher_is_better: bool | Mapping[str, bool] = True,
+) -> Results:
+    """Read a csv or parquet file, or take a frame: per image, scores in long form, or in wide form.
+
+    Per image: model, dataset, item, correct[, seed][, cluster][, family][, protocol][, role]. Long: model, dataset,
+    score[, n][, seed][, family][, metric]. Wide: model[, family] and one column of scores a data set.
+    `sets` are the data sets wanted, `cluster` and `family` name other columns for these, `n` the items of each set,
+    `unit` is percent, fraction or auto, `higher_is_better` (all, or by data set or metric) is False for errors, which
+    are turned into 100 - error. Empty cells of scores are cells that were not measured.
+    Raises ValueError for what cannot be read or would be read wrongly: see the messages.
+    """
+    images: Any
+    scores: Any
+    frame, ignored = opened(table, cluster, family, sets)
+    frame = renamed(frame, cluster, family)
+    if not len(frame):
+        raise ValueError("the table has no rows: give at least one model and one data set")
+    rows = chosen_protocol(frame, protocol)
+    named(rows, "model")
+    if sets is not None and not len(sets):
+        raise ValueError("sets= names no data set: name one or more, or leave it out")
+    if set(IMAGES) <= set(frame):
+        of_scores = {"n": n, "unit": unit != "auto", "higher_is_better": higher_is_better is not True}
+        for wish in filter(of_scores.get, of_scores):
+            raise ValueError(f"{wish}= is for scores, and this table has one row an image: leave it out")
+        images, scores = per_image(rows, sets), None
+        found = sorted(map(str, images["dataset"].unique()))
+    else:
+        if cluster is not None:
+            raise ValueError(f"cluster={cluster!r} is for images, and this table holds scores alone: leave it out")
+        images, scores = None, as_scores(rows, sets, n, unit, higher_is_better)
+        found = sorted(map(str, scores["dataset"].unique()))
+    reference = chosen_reference(rows, reference, found)
+    return Results(images, scores, families(rows), reference, tuple(found), ignored)
+
+
+def chosen_protocol(frame: Any, protocol: str | None) -> pd.DataFrame:
+    """The rows of one protocol. ValueError where there are several and none is asked for."""
+    there = sorted(map(str, frame["protocol"].dropna().unique())) if "protocol" in frame else []
+    if protocol is None:
+        if len(there) > 1:
+            raise ValueError(f"the table mixes the protocols {listed(there)}: choose one with protocol=")
+        return frame
+    if protocol not in there:
+        raise ValueError(f"no rows with the protocol {protocol!r}; there are {listed(there) if there else 'none'}")
+    return frame[frame["protocol"] == protocol]
+
+
+def chosen_reference(frame: Any, reference: str | None, datasets: list[str]) -> str:
+    """The set the choice is made on: as asked, as the table's roles say, or the only one there is."""
+    if reference is not None:
+        if reference not in datasets:
+            raise ValueError(f"no data set {reference!r} to choose on: {hint(reference, datasets)}")
+        return reference
+    told = frame.loc[frame["role"] == "reference", "dataset"].unique() if "role" in frame else []
+    known = [str(name) for name in told if str(name) in datasets]
+    known = known or (datasets if len(datasets) == 1 else [])
+    if len(known) != 1:
+        raise ValueError(f"which data set is the choice made on? Name it with reference=: {listed(datasets)}")
+    return known[0]
+
+
+def per_image(frame: Any, sets: Sequence[str] | None) -> pd.DataFrame:
+    """The columns and rows that statistics of items want; without seeds there is one run."""
+    named(frame, "dataset")
+    named(frame, "item")
+    frame = frame[[name for name in (*IMAGES, "seed", "cluster") if name in frame]]
+    if sets is not None:
+        lost = [name for name in sets if not (frame["dataset"] == name).any()]
+        if lost:
+            raise ValueError(
+                f"no rows of the data set {lost[0]!r}: {hint(lost[0], list(map(str, set(frame.dataset))))}"
+            )
+        frame = frame[frame["dataset"].isin(list(sets))]
+    if "seed" not in frame or frame["seed"].isna().all():
+        frame = frame.assign(seed=0)
+    right = frame["correct"]
+    if not pd.api.types.is_numeric_dtype(right) and not pd.api.types.is_bool_dtype(right):
+        number(right, "correct")
+    return frame.assign(correct=right.astype(np.float64)) if right.dtype == bool else frame
+
+
+def families(frame: Any) -> dict[str, str] | None:
+    """The family of each model that has one. ValueError for a model in two."""
+    if "family" not in frame or frame["family"].isna().all():
+        return None
+    pairs = frame[["model", "family"]].dropna().drop_duplicates().astype(str)
+    twice = pairs[pairs["model"].duplicated()]
+    if len(twice):
+        raise ValueError(f"the model {twice['model'].iloc[0]!r} is in two families: give each model one")
+    return dict(zip(pairs["model"], pairs["family"], strict=True))

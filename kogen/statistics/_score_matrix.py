@@ -1,0 +1,118 @@
+"""Grid: checked scores as a matrix of models by data sets, in points, what was not measured nan."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from kogen.common.text import listed
+
+COLUMNS = ("model", "dataset", "score")
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What every statistic of scores is made from.
+
+    Models stand in the order of their scores (first data set first, best first; equals by name), so that neither the
+    order of the rows nor the names of the models change a number.
+    """
+
+    models: tuple[str, ...]  # k
+    datasets: tuple[str, ...]  # D, sorted
+    values: np.ndarray  # (k, D) points, more is better, nan where it was not measured
+    n: np.ndarray  # (k, D) items behind each score, nan where unknown
+    families: np.ndarray | None  # (k,) int, 0 .. F-1; a model without a family is one of its own
+
+    def column(self, dataset: str) -> int:
+        """The place of a data set; ValueError names those there are."""
+        if dataset not in self.datasets:
+            raise ValueError(f"no data set {dataset!r}: there are {listed(self.datasets)}")
+        return self.datasets.index(dataset)
+
+    def both(self, *datasets: str) -> np.ndarray:
+        """Places of the models that were measured on all of these sets, (m,)."""
+        columns = [self.column(name) for name in datasets]
+        return np.flatnonzero(~np.isnan(self.values[:, columns]).any(axis=1))
+
+    def ranks(self) -> np.ndarray:
+        """Rank on each set among the models measured there, (k, D), 1 is best, equals share; nan where not measured."""
+        return pd.DataFrame(self.values).round(9).rank(ascending=False).to_numpy()
+
+    def logits(self) -> np.ndarray:
+        """logit((right + 1/2) / (n + 1)), (k, D), which is finite at 0 and 100; unknown n count as 10,000 items."""
+        n = np.where(np.isnan(self.n), 10_000, self.n)
+        right = self.values / 100 * n
+        return np.log((right + 0.5) / (n - right + 0.5))
+
+    def targets(self, source: str, targets: Sequence[str] | None) -> list[str]:
+        """The sets to compare the source with: those asked for, or all others."""
+        self.column(source)
+        chosen = [name for name in self.datasets if name != source] if targets is None else list(targets)
+        for name in chosen:
+            self.column(name)
+        return chosen
+
+
+def grid(scores: pd.DataFrame) -> Grid:
+    """The grid of a table of scores: model, dataset, score[, n][, family], one row a model and set.
+
+    Raises ValueError for missing columns, no rows, a model and set named twice, scores outside 0 to 100 points, a set
+    of no items, a model in two families.
+    """
+    missing = [name for name in COLUMNS if name not in scores]
+    if missing:
+        raise ValueError(f"scores need the columns {', '.join(COLUMNS)}; missing: {', '.join(missing)}")
+    if not len(scores):
+        raise ValueError("the scores have no rows: give at least one model and one data set")
+    (model, models), (dataset, datasets) = (pd.factorize(scores[name], sort=True) for name in ("model", "dataset"))
+    names, sets = pd.Index(models), pd.Index(datasets)
+    once(scores, model * len(sets) + dataset)
+    values, n = np.full((2, len(names), len(sets)), np.nan)
+    values[model, dataset] = scores["score"].to_numpy(dtype=np.float64)
+    n[model, dataset] = scores["n"].to_numpy(dtype=np.float64, na_value=np.nan) if "n" in scores else np.nan
+    checked(values, n, sets)
+    columns = [-np.nan_to_num(values[:, place], nan=-1) for place in range(len(sets))]
+    order = np.lexsort([np.arange(len(names)), *reversed(columns)])
+    family = families(scores, model, names)
+    family = family if family is None else family[order]
+    return Grid(tuple(map(str, names[order])), tuple(map(str, sets)), values[order], n[order], family)
+
+
+def once(scores: pd.DataFrame, cell: np.ndarray) -> None:
+    """Refuse two rows for one model and set."""
+    _, count = np.unique(cell, return_counts=True)
+    if (count > 1).any():
+        row = scores[pd.Series(cell).duplicated(keep=False).to_numpy()].iloc[0]
+        raise ValueError(
+            f"{np.count_nonzero(count > 1)} models are named more than once on a data set, first {row['model']!r} on "
+            f"{row['dataset']!r}: keep one row for each, or tell repeated trainings apart by a column 'seed'"
+        )
+
+
+def checked(values: np.ndarray, n: np.ndarray, sets: pd.Index) -> None:
+    """Refuse scores that are no points and sets without items."""
+    with np.errstate(invalid="ignore"):
+        odd = np.argwhere((values < 0) | (values > 100))
+        none = np.argwhere(n < 1)
+    if len(odd):
+        raise ValueError(
+            f"{len(odd)} scores are outside 0 to 100 points, first {values[tuple(odd[0])]} on {sets[odd[0][1]]!r}: "
+            "give shares of right answers (0 to 1) or points (0 to 100), or leave that column out"
+        )
+    if len(none):
+        raise ValueError(f"the data set {sets[none[0][1]]!r} has 0 items: a score wants at least 1, or no 'n' at all")
+
+
+def families(scores: pd.DataFrame, model: np.ndarray, names: pd.Index) -> np.ndarray | None:
+    """The family of each model as a code, (k,) int; None without the column."""
+    if "family" not in scores or not np.any(scores["family"].notna()):
+        return None
+    code, labels = pd.factorize(scores["family"])
+    of = np.full(len(names), -1)
+    of[model[code >= 0]] = code[code >= 0]
+    torn = np.flatnonzero((code >= 0) & (of[model] != code))
+    if len(torn):
+        raise ValueError(f"the model {str(names[model[torn[0]]])!r} is in two families: give each model one")
+    return np.where(of >= 0, of, len(labels) + np.arange(len(names)))

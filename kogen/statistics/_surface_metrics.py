@@ -1,0 +1,146 @@
+"""Numbers of every plane of a surface table, with and without each part of the images, and intervals of their means."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import t as student
+
+from kogen.surface_fit.interpolation import Sheet, extent, fit
+from kogen.surface_fit.metrics import numbers
+from kogen.surface_fit.multilevel import error_of, sheet_of
+
+NEEDED = ("run", "model", "objective", "direction", "plane", "alpha", "beta", "level")
+NEEDED += ("loss", "images", "units", "parts")
+METRICS = ("width", "basin", "convex", "range", "error")
+BOUNDED = ("width", "basin", "convex")  # never outside [0, 1]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One metric of one model: for each run and plane its value with all images, then without each part of them."""
+
+    values: np.ndarray  # (R, P, 1 + G)
+    planes: np.ndarray  # (P,)
+    images: int
+
+    @property
+    def mean(self) -> float:
+        """Mean over runs and planes."""
+        return float(self.values[:, :, 0].mean())
+
+    def on(self, planes: np.ndarray) -> "Measured":
+        """The same on some of its planes."""
+        return Measured(self.values[:, np.isin(self.planes, planes)], planes, self.images)
+
+
+def measured(surface: pd.DataFrame, **settings: float) -> dict[tuple[str, str], dict[str, Measured]]:
+    """(objective, metric) to models to what was measured on their random planes; `settings` as `shapes.numbers` has.
+
+    Only planes that every run of a model has are used. Raises ValueError for missing columns, no random planes, and a
+    plane that is not finished.
+    """
+    if missing := [name for name in NEEDED if name not in surface]:
+        raise ValueError(f"a surface needs the columns {', '.join(NEEDED)}; missing: {', '.join(missing)}")
+    random = where(surface, "direction", "random")
+    if not len(random):
+        raise ValueError("the surface has no random planes, and only those can be averaged: draw some first")
+    found: dict[tuple[str, str], dict[str, Measured]] = {}
+    for key, part in random.groupby(["objective", "model"], sort=True):
+        objective, model = map(str, key)  # type: ignore[arg-type]
+        runs = [{plane: one for plane, one in run.groupby("plane")} for _, run in part.groupby("run", sort=True)]
+        planes = sorted(set.intersection(*(set(run) for run in runs)))
+        if not planes:
+            raise ValueError(f"the runs of {model!r} have no plane in common: draw the same planes for each of them")
+        shapes = [[shape(run[plane], settings) for plane in planes] for run in runs]
+        for metric in METRICS:
+            values = np.array([[one[metric] for one in run] for run in shapes])  # (R, P, 1 + G)
+            made = Measured(values, np.array(planes), int(np.max(part["images"])))
+            found.setdefault((objective, metric), {})[model] = made
+    return found
+
+
+def where(table: pd.DataFrame, column: str, value: object) -> pd.DataFrame:
+    """The rows that have this value in a column."""
+    return pd.DataFrame(table[table[column] == value])
+
+
+def shape(points: pd.DataFrame, settings: dict[str, Any]) -> dict[str, np.ndarray]:
+    """The numbers of one plane, (1 + G,) each: with all images, then without each part of the units."""
+    made = [numbers(one, **settings) for one in without(points)]
+    found = {metric: np.array([one[metric] for one in made]) for metric in METRICS if metric != "error"}
+    height = extent(fit(where(points, "images", np.min(points["images"]))).sheet)
+    return found | {"error": np.full(len(made), relative(error_of(points), height))}
+
+
+def without(points: pd.DataFrame) -> list[Sheet]:
+    """A plane's surface of all images, then without each part of them, (1 + G); the first alone where there is one."""
+    parts = np.stack([np.asarray(row, np.float64) for row in points["parts"]])  # (N, G)
+    losses = [points["loss"].to_numpy(np.float64)]
+    if (count := parts.shape[1]) > 1:
+        sizes = sizes_of(points, count)  # (N, G)
+        rest = (parts * sizes).sum(axis=1, keepdims=True) - parts * sizes
+        losses += list((rest / (sizes.sum(axis=1, keepdims=True) - sizes)).T)
+    return [sheet_of(points.assign(loss=loss)) for loss in losses]
+
+
+def sizes_of(points: pd.DataFrame, count: int) -> np.ndarray:
+    """How many units each part of each point has, (N, G): as even as can be, the first ones the larger."""
+    units = points["units"].to_numpy()[:, None]
+    return units // count + (np.arange(count) < units % count)
+
+
+def relative(error: float, height: float) -> float:
+    """An error as a share of the range of the loss."""
+    return error / height if height > 0 else 0.0 if height == 0 else np.nan
+
+
+def in_pairs(
+    about: dict[str, str], means: dict[str, float], differ: Callable[[str, str], tuple[float, float, int | None]]
+) -> list[dict[str, Any]]:
+    """A row for every pair of models: `first` has the larger mean, equals are in the order of their names.
+
+    `differ` says of the two how much larger, half of the 95 % interval of that, and on how many planes.
+    """
+    rows = []
+    for names in combinations(sorted(means), 2):
+        first, second = names if means[names[0]] >= means[names[1]] else names[::-1]
+        gap, half, planes = differ(first, second)
+        row = {**about, "first": first, "second": second, "difference": gap, "lo": gap - half, "hi": gap + half}
+        rows.append(row | {"planes": planes, "verdict": "larger" if gap - half > 0 else "undecided"})
+    return rows
+
+
+def pieces(one: Measured) -> list[tuple[float, int]]:
+    """What the variance of a mean is made of, each with its degrees of freedom: runs, planes, images.
+
+    Runs and planes each count what they share once more, which errs on the side of width.
+    """
+    values = one.values[:, :, 0]  # (R, P)
+    return [spread(values.mean(axis=1)), spread(values.mean(axis=0)), jackknife(one.values.mean(axis=(0, 1)))]
+
+
+def spread(values: np.ndarray) -> tuple[float, int]:
+    """Variance of the mean of independent values (n,) and its degrees of freedom; 0 and 0 for one."""
+    return (float(values.var(ddof=1)) / len(values), len(values) - 1) if len(values) > 1 else (0.0, 0)
+
+
+def jackknife(values: np.ndarray) -> tuple[float, int]:
+    """Variance from a value with all parts and the values without each, (1 + G,) (Efron and Stein 1981, eq. 1.4)."""
+    without = values[1:]
+    count = len(without)
+    if count < 2:
+        return 0.0, 0
+    return (count - 1) / count * float(((without - without.mean()) ** 2).sum()), count - 1
+
+
+def half_width(variances: list[tuple[float, int]]) -> float:
+    """Half of the 95 % interval of a mean whose variance is a sum of estimates (Satterthwaite 1946); nan is nan."""
+    total = sum(variance for variance, _ in variances)
+    if not total > 0:
+        return total  # 0, or nan
+    freedom = total**2 / sum(variance**2 / count for variance, count in variances if variance > 0)
+    return float(student.isf(0.025, freedom)) * total**0.5

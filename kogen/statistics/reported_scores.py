@@ -1,0 +1,51 @@
+"""Reported: the table of accuracies where only scores are known, with the interval that the number of items allows."""
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+from scipy.stats import t as student
+
+from kogen.statistics._intervals import wilson
+
+__all__ = ["reported"]
+
+
+def reported(scores: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
+    """Mean score over seeds of every model on every set, and an interval where the number of items is known.
+
+    Input: model, dataset, score in points[, n][, seed]. Output as `accuracy`: model, dataset, n, value, lo, hi,
+    seed_sd; points; lo, hi null without n, seed_sd null for one run (equal scores count as one run written twice).
+    Definition: Wilson's interval (1927) on n items; with several runs on the effective number of items that also leaves
+    the variance between runs (quantiles of their own degrees of freedom, as `accuracy`).
+    Assumes independent items and a score that is a share of right answers. The luck of single items is part of the
+    spread between runs and cannot be taken off without the items: with several runs the interval errs wide.
+    """
+    frame = scores if "n" in scores else scores.assign(n=np.nan)
+    each = frame.groupby(["model", "dataset", "score"], sort=True, observed=True).agg(n=("n", "max"), w=("n", "size"))
+    each = each.reset_index()
+    each["weighted"] = each["score"] * each["w"]
+    cell = each.groupby(["model", "dataset"], sort=True, observed=True)
+    found = cell.agg(n=("n", "max"), runs=("score", "size"), w=("w", "sum"), sum=("weighted", "sum")).reset_index()
+    found["value"] = found["sum"] / found["w"]
+    place = cell.ngroup().to_numpy()
+    mean, runs = found["value"].to_numpy(dtype=np.float64), found["runs"].to_numpy()
+    part = each["w"].to_numpy() / found["w"].to_numpy()[place]
+    square = np.bincount(place, weights=part * (each["score"].to_numpy() - mean[place]) ** 2, minlength=len(found))
+    variance = np.where(runs > 1, square * runs / np.maximum(runs - 1, 1), np.nan)
+    luck = np.nan_to_num(variance) / 1e4 * np.bincount(place, weights=part**2, minlength=len(found))
+    lo, hi = ends(mean / 100, found["n"].to_numpy(dtype=np.float64), luck, runs, level)
+    found["n"] = found["n"].astype("Int64")
+    found = found.assign(lo=100 * lo, hi=100 * hi, seed_sd=np.sqrt(variance))
+    found = found.sort_values(["dataset", "value", "model"], ascending=[True, False, True], ignore_index=True)
+    return found.reindex(columns=["model", "dataset", "n", "value", "lo", "hi", "seed_sd"])
+
+
+def ends(
+    share: np.ndarray, n: np.ndarray, luck: np.ndarray, runs: np.ndarray, level: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Wilson's interval on the number of items that leaves the variance of items and of `luck`."""
+    tail = (1 - level) / 2
+    spread = share * (1 - share) * norm.isf(tail) ** 2
+    half2 = spread / n + student.isf(tail, np.maximum(runs - 1, 1)) ** 2 * luck
+    count = np.where((luck > 0) & (spread > 1e-12), np.divide(spread, half2, where=half2 > 0, out=n.copy()), n)
+    return wilson(share, count, level)

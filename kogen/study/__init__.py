@@ -1,0 +1,1 @@
+"""Many runs: plans, splits, predictions, the pilot."""

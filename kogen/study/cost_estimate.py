@@ -1,0 +1,95 @@
+"""What a study will cost, from a few real steps: minutes, memory and disk, before anything is trained."""
+
+import resource
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import torch
+
+from kogen.augmentation.views import plain
+from kogen.common import registry
+from kogen.common.devices import device
+from kogen.config.plan import Plan, recipe_of
+from kogen.data.images import Images
+from kogen.evaluation.features import Features, embed
+from kogen.training.batch_fitting import enough_memory
+from kogen.training.build import build
+from kogen.training.loop import trial
+
+STEPS = 3  # real steps that are timed, after one that is not
+SOME = 512  # images that are embedded, and learnt by each probe, to time that
+
+
+@dataclass(frozen=True)
+class Cost:
+    """An estimate for a whole study on this machine."""
+
+    minutes: float
+    memory_gb: float  # peak of this process, and of the GPU if there is one, the larger
+    disk_gb: float
+    seconds_per_step: dict[str, float]  # by method; 0 where nothing is trained
+
+    def __str__(self) -> str:
+        minutes = f"{self.minutes:.0f} min" if self.minutes >= 1 else "less than a minute"
+        return f"about {minutes}, {self.memory_gb:.1f} GB of memory, {self.disk_gb:.2f} GB of disk"
+
+
+def estimate_cost(plans: Sequence[Plan], pool: Images, judged: int, probes: Sequence[str]) -> Cost:
+    """Cost of training every plan on `pool`, embedding `judged` images, fitting every probe; each method timed once."""
+    first = {plan.method: plan for plan in reversed(plans)}
+    steps = {method: seconds_of_a_step(plan, pool) for method, plan in first.items()}
+    embedding, probing = seconds_of_judging(plans[0], pool.labelled(), probes)
+    seconds = disk = 0.0
+    for plan in plans:
+        trained = pool.labelled() if recipe_of(plan).labels else pool
+        seconds += steps[plan.method] * (len(trained) // plan.batch_size * plan.epochs)
+        seconds += embedding * judged + probing
+        disk += bytes_of_a_run(plan)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    if torch.cuda.is_available():
+        peak = max(peak, torch.cuda.max_memory_allocated())
+    return Cost(seconds / 60, peak / 1e9, disk / 1e9, steps)
+
+
+def seconds_of_a_step(plan: Plan, pool: Images) -> float:
+    """Seconds of one training step, the mean of a few real ones; 0 for a baseline that is not trained."""
+    if not recipe_of(plan).trains:
+        return 0.0
+    began = 0.0
+    with enough_memory(plan, pool):
+        for step in islice(trial(plan, pool), STEPS + 1):
+            began = clock() if step == 0 else began
+    return (clock() - began) / STEPS
+
+
+def seconds_of_judging(plan: Plan, labelled: Images, probes: Sequence[str]) -> tuple[float, float]:
+    """Seconds to embed one image, and to fit all probes on all labelled images (taken as linear in their number)."""
+    backbone = build(plan).backbone.to(device())
+    spread = np.unique(np.linspace(0, len(labelled) - 1, min(SOME, len(labelled))).astype(np.int64))
+    some, view = labelled.subset(spread), plain(plan.image_size, mean=plan.mean, std=plan.std)
+    embed(backbone, some, view)
+    began = clock()
+    features: Features = embed(backbone, some, view)
+    embedded = clock()
+    for probe in probes:
+        registry.load("probes", probe)(features, features, device=device())
+    return (embedded - began) / len(some), (clock() - embedded) * len(labelled) / len(some)
+
+
+def bytes_of_a_run(plan: Plan) -> float:
+    """What a run leaves on disk: the weights, and parameters, momentum and buffers in its checkpoint."""
+    method = build(plan)
+    trained = sum(p.numel() for p in method.parameters() if p.requires_grad) * recipe_of(plan).trains
+    everything = sum(t.numel() for t in [*method.parameters(), *method.buffers()]) * recipe_of(plan).trains
+    return 4.0 * (everything + trained + sum(p.numel() for p in method.backbone.parameters()))
+
+
+def clock() -> float:
+    """Seconds, once the device has finished what it was given."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter()

@@ -1,0 +1,169 @@
+"""The pilot: from a study to judged runs, and finished runs judged on sets of their own."""
+
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from kogen.augmentation.views import view_set
+from kogen.common import distributed, registry
+from kogen.common.files import atomically, write_json
+from kogen.common.progress import training_bar
+from kogen.config.plan import Plan
+from kogen.config.study import Study, to_toml, toml
+from kogen.data.contact_sheet import write_sheet
+from kogen.data.images import Images
+from kogen.data.open import open_images
+from kogen.study.cost_estimate import Cost, estimate_cost
+from kogen.study.plans import plans_of, read_candidate
+from kogen.study.predictions import copy_record, judge, names_of, of_now
+from kogen.study.request import asked_study, asks, outside
+from kogen.study.splits import Sets, open_sets, opened_test, quality, store_for, with_corruptions
+from kogen.training import fabric, loop
+from kogen.training.run import load_run, record_of, train_run
+
+say = Console(stderr=True, highlight=False)
+
+
+def run_pilot(source: str, folder: Path, asked: dict[str, Any]) -> Study:
+    """Train and judge every run of a study into its folder; what is asked is returned.
+
+    Raises ValueError for anything that cannot be answered, before training where possible.
+    """
+    study = asked_study(source, asked)
+    outside(folder, study.source, *filter(None, [study.test]), *study.shifts.values())
+    fabric.start(study.precision)  # joins the other processes, where there are any
+    place = folder / "study.toml"
+    if place.exists() and not asks(place, study):
+        raise ValueError(f"{place} asks another question than this command: choose another --out, or delete {folder}")
+    sets = open_for(study)
+    plans = plans_of(study, sets, folder)
+    of_now(folder, plans)
+    if distributed.rank() == 0 and not place.exists():  # a pre-registered study stays as it was written, byte for byte
+        text = Path(source).read_text("utf-8") if str(source).endswith(".toml") else to_toml(study)
+        atomically(place, lambda p: p.write_text(text, encoding="utf-8"))
+    if distributed.rank() == 0:
+        write_json(folder / "data.json", quality(sets))
+        picture(sets.pool, study, folder / "views.png")
+        tell_data(sets)
+        for plan in {plan.method: plan for plan in plans if study.batch_size == "auto"}.values():
+            tell_parts(plan)
+        for plan in filter(lambda plan: plan.name, plans):
+            said = f"{plan.framework}, {plan.backbone}, {plan.image_size} px, mean {plan.mean}, std {plan.std}"
+            say.print(f"[bold]{plan.name}[/]: {said}")
+    left = [plan for plan in plans if not (folder / "runs" / record_of(plan)["id"] / "summary.json").exists()]
+    if left:
+        cost = cost_of(left, sets, study.probes)  # by all processes: each step is taken by all of them
+        if distributed.rank() == 0:
+            say.print(f"[bold]Estimate[/]: {cost}")
+    for place_in_line, plan in enumerate(plans, 1):
+        record = record_of(plan)
+        run = folder / "runs" / record["id"]
+        title = f"{place_in_line}/{len(plans)} {plan.name or plan.method} seed {plan.seed}"
+        with training_bar(title) as tell:
+            summary = tried(plan, sets.pool, run, tell, study.keep)
+        if distributed.rank() == 0:
+            for alarm in summary["alarms"]:
+                say.print(f"[yellow]alarm[/] {title}: {alarm['text']} (epoch {alarm['epoch']})")
+        if distributed.rank() == 0 and summary["status"] == "done":
+            judge(run, sets.train, sets.tests, sets.roles(), study.probes, folder)
+    if distributed.rank() == 0 and not (folder / "predictions.parquet").exists():
+        raise ValueError(f"every run of {folder} broke off: see the alarms above")
+    return study
+
+
+def tried(plan: Plan, images: Images, folder: Path, tell: Callable, keep: int) -> dict[str, Any]:
+    """Train a run; one that meets NaN is put on record as failed, so that the rest of the study goes on without it."""
+    try:
+        return train_run(plan, images, folder, tell, keep=keep)
+    except loop.Broken as broken:
+        alarm = {"kind": "broken", "epoch": None, "text": str(broken)}
+        nothing = {"minutes": 0.0, "images_seen": 0, "images_per_second": None, "kwh": 0.0}
+        summary = {"status": "failed", "alarms": [alarm], **nothing}
+        if distributed.rank() == 0:
+            write_json(folder / "summary.json", summary)
+        return summary
+
+
+def judge_runs(
+    listed: Sequence[str | Path],
+    train: str | Path,
+    tests: Mapping[str, str | Path],
+    probes: Sequence[str],
+    folder: Path,
+    margin: float,
+    labels: str | Path | None,
+    max_bad: float,
+    lang: str,
+    corrupt: str | None,
+) -> None:
+    """Judge finished runs on sets of their own: rows of predictions and what the report asks for go to the folder."""
+    for probe in probes:
+        registry.load("probes", probe)
+    if not listed or not tests:
+        raise ValueError(f"{len(listed)} runs and {len(tests)} test sets: give one run or more, one test set or more")
+    outside(folder, str(train), *map(str, tests.values()))
+    place = folder / "study.toml"
+    if place.exists() and "runs" not in tomllib.loads(place.read_text("utf-8")):
+        raise ValueError(f"{folder} holds the study of a pilot, whose question stays as it is: choose another --out")
+    sizes = [load_run(Path(run))[1].image_size for run in listed]
+    how: dict[str, Any] = {"store": store_for(max(sizes)), "max_bad": max_bad}
+    pool = open_images(train, labels=labels, name="train", **how)
+    known = pool.labelled()
+    opened = {name: opened_test(name, str(source), known, how) for name, source in tests.items()}
+    sources = {"train": (str(train), pool)} | {n: (str(tests[n]), images) for n, images in opened.items()}
+    opened = with_corruptions(opened, corrupt) if corrupt else opened
+    sets = Sets(pool, known, opened, sources, "")
+    write_json(folder / "data.json", quality(sets))
+    question = {"runs": [str(r) for r in listed], "margin": margin, "probes": list(probes), "lang": lang}
+    question |= {"corrupt": corrupt} if corrupt else {}
+    text = "".join(f"{key} = {toml(value)}\n" for key, value in question.items())
+    atomically(place, lambda p: p.write_text(text, encoding="utf-8"))
+    for run, model in zip(listed, names_of(list(map(Path, listed))), strict=True):
+        judge(Path(run), known, opened, sets.roles(), probes, folder, model)
+        copy_record(Path(run), folder)
+
+
+def open_for(study: Study) -> Sets:
+    """The sets of a study, stored large enough for the largest of its networks."""
+    sizes = [read_candidate(name, file).image_size for name, file in study.candidates.items()]
+    return open_sets(study.model_copy(update={"image_size": max([study.image_size, *sizes])}))
+
+
+def cost_of(plans: list[Plan], sets: Sets, probes: Sequence[str]) -> Cost:
+    """Estimate of a study's training and judging; each candidate's by itself, for its network has a size of its own."""
+    judged = len(sets.train) + sum(len(images) for images in sets.tests.values())
+    alone = [plan for plan in plans if plan.name]
+    ours = [plan for plan in plans if not plan.name]
+    parts = [estimate_cost(ours, sets.pool, judged, probes)] if ours else []
+    parts += [estimate_cost([plan], sets.pool.with_channels(plan.channels), judged, probes) for plan in alone]
+    steps = {method: seconds for part in parts for method, seconds in part.seconds_per_step.items()}
+    memory = max(part.memory_gb for part in parts)
+    return Cost(sum(part.minutes for part in parts), memory, sum(part.disk_gb for part in parts), steps)
+
+
+def picture(images: Images, study: Study, out: Path, seed: int = 0) -> None:
+    """The contact sheet of the study's views."""
+    write_sheet(images, view_set(study.views, study.image_size, channels=images.channels), out, seed=seed)
+
+
+def tell_parts(plan: Plan) -> None:
+    """Say into how many parts a batch is cut where it is more than one."""
+    if plan.accumulate > 1:
+        part = plan.batch_size // plan.accumulate
+        say.print(
+            f"[bold]{plan.method}[/]: a batch of {plan.batch_size} in {plan.accumulate} parts of {part}, as many as "
+            f"fit into memory; batch norm and negatives see {part} at a time"
+        )
+
+
+def tell_data(sets: Sets) -> None:
+    """Say what was opened, what was skipped and which test images have a twin in train."""
+    for row in quality(sets)["sets"]:
+        twins = f", {row['twins_in_train']} with a twin in train" if row["twins_in_train"] else ""
+        bad = f", {row['bad_count']} skipped" if row["bad_count"] else ""
+        say.print(f"[bold]{row['name']}[/]: {row['images']} images, {row['labelled']} labelled{bad}{twins}")
+    if sets.note:
+        say.print(sets.note)

@@ -1,0 +1,79 @@
+"""From a study and its images to plans: what each run is, down to its last number."""
+
+from pathlib import Path
+from typing import Any
+
+from kogen.backbones.published import describe
+from kogen.common import text
+from kogen.config.plan import Plan, recipe_of
+from kogen.config.study import Study, checked
+from kogen.data.images import Images
+from kogen.study.splits import Sets, normalisation
+from kogen.training.batch_fitting import fitted
+
+
+def plans_of(study: Study, sets: Sets, folder: Path | None = None) -> list[Plan]:
+    """One plan per method and seed, seeds outermost, so that an interrupted study has something of every method.
+
+    Batches `auto` are cut to fit, by method, as they were before where the study's `folder` knows of it.
+    """
+    methods = [*study.methods, *(["stock"] if study.stock and "stock" not in study.methods else [])]
+    fields = ("backbone", "image_size", "views", "epochs", "batch_size", "accumulate", "precision")
+    common = {field: getattr(study, field) for field in fields}
+    if auto := study.batch_size == "auto":
+        common["batch_size"] = Plan.model_fields["batch_size"].default
+    parts: dict[str, int] = {}
+    plans = []
+    for seed in range(study.seeds):
+        for method in methods:
+            plan = Plan(method=method, seed=seed, settings=study.settings.get(method, {}), **common)
+            if method == "stock":
+                plan = plan.model_copy(update={"weights": str(study.stock), "seed": 0})
+            if method != "stock" or seed == 0:  # published weights are what they are: one run
+                plan = with_data(plan, sets.pool)
+                if auto and method not in parts:
+                    parts[method] = fitted(plan, sets.pool, folder).accumulate
+                plans.append(plan.model_copy(update={"accumulate": parts.get(method, plan.accumulate)}))
+    return plans + [candidate(name, asked, study, sets.pool) for name, asked in study.candidates.items()]
+
+
+def candidate(name: str, asked: str, study: Study, images: Images) -> Plan:
+    """The plan of a published network on the study's images. ValueError for images that it cannot take."""
+    plan = read_candidate(name, asked).model_copy(update={"precision": study.precision})
+    whole = with_data(plan, images.with_channels(plan.channels))
+    return whole.model_copy(update={"mean": plan.mean, "std": plan.std} if plan.mean else {})
+
+
+def read_candidate(name: str, asked: str) -> Plan:
+    """`FILE?settings` as a plan without images: no seed, no training, and the network's own size and preprocessing.
+
+    Raises ValueError for a file that is no checkpoint, or not what is said of it.
+    """
+    file, said = text.parse(asked)
+    found = describe(file, name=name, **said)
+    named = {"name": name, "framework": found.framework, "weights": found.file, "backbone": found.backbone}
+    sized = {"image_size": found.image_size, "channels": found.channels, "mean": found.mean, "std": found.std}
+    return checked(Plan, {"method": "stock", **named, **sized}, f"candidate {name}")
+
+
+def with_data(plan: Plan, images: Images) -> Plan:
+    """The plan, completed with what the images say; a supervised run sees as many images as the others."""
+    recipe = recipe_of(plan)
+    mean, std = normalisation(images)
+    seen = images.labelled() if recipe.labels else images
+    update: dict[str, Any] = {"mean": mean, "std": std, "channels": images.channels, "classes": images.classes}
+    update |= {"images": len(seen), "data": images.digest}
+    if not recipe.trains:
+        update |= {"epochs": 0}
+    elif recipe.labels:
+        batch = min(plan.batch_size, max(len(seen), 2))
+        batch = batch // plan.accumulate * plan.accumulate or batch  # few labels still divide into the parts asked for
+        # As many images seen as by the others; what is left of an epoch after its whole batches is seen by nobody.
+        epochs = round(plan.epochs * whole(len(images), plan.batch_size) / whole(len(seen), batch))
+        update |= {"batch_size": batch, "epochs": max(epochs, min(plan.epochs, 1))}
+    return plan.model_copy(update=update)
+
+
+def whole(images: int, batch: int) -> int:
+    """Images an epoch shows in whole batches; all where there is not one whole batch (and at least 1)."""
+    return max(images // batch * batch or images, 1)

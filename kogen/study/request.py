@@ -1,0 +1,71 @@
+"""Asking: what somebody wants of a verb, made into a study and checked before anything is opened or written."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kogen.augmentation.views import view_set
+from kogen.config.plan import Plan
+from kogen.config.study import Study, checked, read_study
+from kogen.study.plans import read_candidate
+from kogen.study.splits import is_named
+from kogen.training.build import build
+
+SURFACES: dict[str, Any] = {  # what `kogen pilot surfaces` asks unless told otherwise: minutes on two cores
+    "epochs": 5,
+    "image_size": 32,
+    "batch_size": 32,
+    "backbone": "tiny?stem=half",
+    "views": "inspection",
+    "settings": {"byol": {"momentum": 0.9, "rate": 0.5}, "simclr": {"rate": 0.5}, "supervised": {"rate": 1.0}},
+}
+
+
+def asked_study(source: str, asked: dict[str, Any]) -> Study:
+    """The study of a toml file, or one made of a source and fields; defaults that fit the drawn surfaces and gray."""
+    if source.endswith(".toml"):
+        if asked:
+            raise ValueError(
+                f"{source} says all that is asked; leave out {', '.join(sorted(asked))}, or change the file"
+            )
+        return read_study(Path(source))
+    if source.partition("?")[0].partition(":")[0] == "surfaces":
+        usual = {m: s for m, s in SURFACES["settings"].items() if m in asked.get("methods", SURFACES["settings"])}
+        asked = SURFACES | {"settings": usual} | asked
+    study = checked(Study, {"source": source, **asked}, "pilot")
+    view_set(study.views, study.image_size)
+    for method in {"random", *study.methods} - {"stock"}:  # before anything is decoded: does it fit the backbone?
+        fits(Plan(method=method, backbone=study.backbone, image_size=study.image_size), study.settings.get(method, {}))
+    for name, file in study.candidates.items():
+        build(read_candidate(name, file))  # all of its weights have a place
+    return study
+
+
+def fits(plan: Plan, settings: Mapping[str, Any]) -> None:
+    """ValueError where the method cannot be built around the backbone, said before anything is decoded."""
+    build(plan.model_copy(update={"settings": dict(settings), "classes": ("a", "b")}))
+
+
+def asks(place: Path, study: Study) -> bool:
+    """Whether the study.toml at `place` asks the same as `study`, however it is written."""
+    try:
+        return read_study(place) == study
+    except ValueError:
+        return False
+
+
+def outside(out: Path, *sources: str) -> None:
+    """ValueError where `out` lies in a folder of images: nothing of the user's is written to, or found there later."""
+    for source in sources:
+        folder = Path(source.partition("=")[2] if is_named(source) else source.partition("?")[0]).resolve()
+        if folder.is_dir() and out.resolve().is_relative_to(folder):
+            raise ValueError(f"{out} lies inside the images {folder}, which stay as they are: choose another --out")
+
+
+def asked_in(folder: Path) -> dict[str, Any]:
+    """Margin, probes and language of the study in a folder. ValueError where there is none."""
+    place = folder / "study.toml"
+    if not place.exists():
+        raise ValueError(f"{folder} holds no study (no study.toml): run `kogen pilot ... --out {folder}` first")
+    return {"margin": 1.0, "probes": ["linear"], "lang": "en"} | tomllib.loads(place.read_text())

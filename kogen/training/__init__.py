@@ -1,0 +1,1 @@
+"""One run: the loop, its batches, its optimisers, its checkpoints."""

@@ -1,0 +1,100 @@
+"""Batches: the views of a whole training as pure functions of (seed, step)."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kogen.augmentation.views import Luck, View, geometric, render_all, view_set
+from kogen.common import distributed
+from kogen.common.devices import sent
+from kogen.config.plan import Plan, hyperparameters, recipe_of
+from kogen.data.images import Images
+from kogen.modules.base import Views
+
+RESIDENT = 0.25  # share of a GPU's free memory that a set's pixels may take, to be read from the disk only once
+
+
+class Batches:
+    """The batches of a whole training as pure functions of (seed, step); each process gets its own part."""
+
+    def __init__(self, plan: Plan, images: Images, device: torch.device) -> None:
+        recipe = recipe_of(plan)
+        self.images = images.labelled() if recipe.labels else images
+        if len(self.images) < plan.batch_size:
+            kind = "labelled images" if recipe.labels else "images"
+            raise ValueError(
+                f"{len(self.images)} {kind} are fewer than a batch of {plan.batch_size}: use --batch-size "
+                f"{max(len(self.images) // 2, 2)} or give more images"
+            )
+        parts = distributed.world() * plan.accumulate
+        if plan.batch_size % parts:
+            raise ValueError(
+                f"a batch of {plan.batch_size} does not divide into {parts} equal parts (processes x accumulate)"
+            )
+        self.plan, self.device, self.part = plan, device, plan.batch_size // parts
+        self.per_epoch = len(self.images) // plan.batch_size
+        self.steps = self.per_epoch * plan.epochs
+        self.views: tuple[View, ...] = view_set(
+            plan.views, plan.image_size, channels=plan.channels, mean=plan.mean, std=plan.std
+        )[: recipe.views]
+        if not recipe.colour:
+            self.views = tuple(geometric(view) for view in self.views)
+        crops = plan.settings.get("local_crops", hyperparameters(plan.method).get("local_crops")) or 0
+        self.views += (local(self.views[0]),) * int(crops)
+        self.order: tuple[int, np.ndarray] = (-1, np.empty(0, dtype=np.int64))
+        self.resident = Resident(self.images, device) if fits(self.images, device) else None
+
+    def shuffled(self, epoch: int) -> np.ndarray:
+        """The order of the images in an epoch, (N,)."""
+        if self.order[0] != epoch:
+            self.order = (epoch, np.random.default_rng([self.plan.seed, epoch]).permutation(len(self.images)))
+        return self.order[1]
+
+    def views_of(self, step: int, micro: int) -> Views:
+        """This process's part of micro-batch `micro` of `step`, rendered on the device."""
+        epoch, place = divmod(step, self.per_epoch)
+        low = (micro * distributed.world() + distributed.rank()) * self.part
+        batch = self.shuffled(epoch)[place * self.plan.batch_size :][low : low + self.part]  # (B,)
+        luck = Luck(self.plan.seed, step, self.plan.batch_size).part(low, low + self.part)
+        index = sent(torch.from_numpy(batch), self.device)
+        labels = sent(torch.from_numpy(self.images.labels[batch]), self.device)
+        pixels = self.resident.read(batch, index) if self.resident else self.images.read(batch, self.device)
+        aspect = torch.from_numpy(self.images.aspect[batch])
+        tags = [str(number) for number in range(len(self.views))]
+        crops = render_all(pixels, self.views, luck, tags=tags, aspect=aspect)
+        return Views(crops, labels, index, luck, step / self.steps)
+
+
+class Resident:
+    """The pixels of a set on the device, each image from the first time on that it is read."""
+
+    def __init__(self, images: Images, device: torch.device) -> None:
+        self.images, self.device = images, device
+        self.known = np.zeros(len(images), dtype=bool)  # (N,)
+        self.pixels = torch.empty(images.pixels.shape, dtype=torch.uint8, device=device)  # (N, C, H, W)
+
+    def read(self, batch: np.ndarray, index: Tensor) -> Tensor:
+        """Pixels (B, C, H, W) of the images at `batch` (B,), which is `index` on the device."""
+        if not self.known[batch].all():
+            self.pixels.index_copy_(0, index, self.images.read(batch, self.device))
+            self.known[batch] = True
+        return self.pixels[index]
+
+
+def fits(images: Images, device: torch.device) -> bool:
+    """Whether the pixels of a set may stay on a GPU; those that change whenever they are read may not."""
+    if device.type != "cuda" or images.change is not None or images.pixels.dtype != np.uint8:
+        return False
+    return math.prod(images.pixels.shape) <= RESIDENT * torch.cuda.mem_get_info(device)[0]
+
+
+def local(view: View) -> View:
+    """A small crop of a small part, for methods with `local_crops` (SwAV, section 4.1: 96 of 224 px, 5 to 14 %).
+
+    Its size is a multiple of the patches a ViT cuts the whole image into, see backbones/timm.py.
+    """
+    patch = max(view.size // 8, 1) if view.size < 128 else 16
+    return replace(view, size=patch * round(view.size * 96 / 224 / patch), crop=(0.05, 0.14))

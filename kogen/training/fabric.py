@@ -1,0 +1,39 @@
+"""Fabric for the machine at hand: the only file that knows lightning-fabric."""
+
+import logging
+import os
+from datetime import timedelta
+
+from lightning_fabric import Fabric
+from lightning_fabric.strategies import DDPStrategy
+
+from kogen.common.devices import device, resolved
+
+PATIENCE = timedelta(hours=6)  # for which processes wait for one another
+
+
+def start(precision: str) -> Fabric:
+    """Fabric for the machine at hand: one CPU, one GPU, or what torchrun or SLURM started."""
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # says the precision at every start otherwise
+    here, everywhere = processes()
+    fabric = Fabric(
+        accelerator=device(),
+        devices=here,
+        num_nodes=everywhere // here,
+        # Buffers are equal on every process by construction, so nothing has to be sent around for them; the others wait
+        # while the first process judges a run.
+        strategy=DDPStrategy(broadcast_buffers=False, timeout=PATIENCE) if everywhere > 1 else "auto",
+        precision="bf16-mixed" if resolved(precision) == "bf16" else "32-true",
+    )
+    fabric.launch()
+    return fabric
+
+
+def processes() -> tuple[int, int]:
+    """Processes on this machine and in all, as torchrun or SLURM started them; 1 and 1 without either."""
+    env = os.environ
+    if "LOCAL_WORLD_SIZE" in env:
+        return int(env["LOCAL_WORLD_SIZE"]), int(env["WORLD_SIZE"])
+    if int(env.get("SLURM_NTASKS", "1")) > 1 and env.get("SLURM_JOB_NAME") not in ("bash", "interactive"):
+        return int(env["SLURM_NTASKS"]) // int(env["SLURM_NNODES"]), int(env["SLURM_NTASKS"])
+    return 1, 1

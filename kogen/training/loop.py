@@ -1,0 +1,230 @@
+"""The engine: `pretrain` is ONE loop in plain sight, a generator that yields epochs; the only user of Fabric."""
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from kogen.augmentation.views import plain
+from kogen.common import distributed
+from kogen.common.devices import Coming, exact
+from kogen.config.plan import Plan, recipe_of
+from kogen.data.images import Images
+from kogen.evaluation.features import embed
+from kogen.modules import batch_norm
+from kogen.modules.base import Method
+from kogen.modules.schedules import rate
+from kogen.training import checkpoint, monitor
+from kogen.training.batches import Batches
+from kogen.training.build import build
+from kogen.training.fabric import start
+from kogen.training.optimizers import optimiser as make_optimiser
+
+WATCHED = 512  # images on which RankMe and the spread of features are measured, always the same ones
+BEHIND = 16  # on a GPU the terms of the loss are looked at so many steps later, so that nobody waits for them
+SAVE_SECONDS = 120.0  # a checkpoint inside a long epoch
+RECORDS = 200  # epochs on record, at least; of few labels an epoch is a step or two, and there are thousands
+
+
+@dataclass
+class Epoch:
+    """What one pass over the images gave."""
+
+    epoch: int  # 1-based; 0 is the untrained network
+    terms: dict[str, float]  # mean of each named term, and "loss", their sum
+    rate: float
+    images_per_second: float
+    seconds: float
+    rank_me: float
+    feature_std: float
+
+
+@dataclass
+class State:
+    """Where a run stands: saved beside the weights, so that a resumed run goes on as if nothing had happened."""
+
+    step: int = 0
+    history: list[dict[str, Any]] = field(default_factory=list)  # finished epochs, as Epoch
+    sums: dict[str, float] = field(default_factory=dict)  # terms of the epoch that is under way
+    seconds: float = 0.0  # of the epoch that is under way
+
+
+class Stopped(Exception):
+    """The caller asked to stop; everything is saved and the same call goes on from there."""
+
+
+class Broken(ValueError):
+    """Training met NaN or inf; the message names the step, the term and what to try."""
+
+
+def pretrain(
+    plan: Plan,
+    images: Images,
+    folder: Path,
+    *,
+    keep: int = 0,
+    stop: Callable[[], bool] = lambda: False,
+    tell: Callable | None = None,
+) -> Iterator[Epoch]:
+    """Train `plan.method` on `images` and yield each epoch once it is over; resumes from `folder`/checkpoint.
+
+    Of 400 epochs or more only every second, third ... one is yielded, and the last: at least RECORDS of them.
+
+    Epochs that an earlier call finished are yielded again from the record. `stop()` is asked after every step: when it
+    says True, all is saved and Stopped is raised. `tell(step, steps, terms, images_per_second, rank_me)` is called
+    after every step. `keep` states of the method on its way, from the untrained on and equally far apart, stay beside
+    the last one as checkpoint/STEP.safetensors. Raises ValueError for fewer images
+    than a batch and Broken (a ValueError) at NaN or inf.
+    """
+    fabric = start(plan.precision)
+    method, optimiser, wrapped = prepare(plan, fabric)
+    loader = Batches(plan, images, fabric.device)
+    state, place = State(), folder / "checkpoint" / "state.safetensors"
+    if place.exists():
+        state = State(**checkpoint.load(place, method, optimiser))
+    yield from (Epoch(**record) for record in state.history)
+
+    def save() -> None:
+        guard.look()  # never keep a state that NaN has reached
+        if fabric.is_global_zero:
+            checkpoint.save(place, method, optimiser, vars(state))
+
+    guard = Guard(fabric.device.type)
+    if not state.history:
+        state.history.append(vars(Epoch(0, {}, 0.0, math.nan, 0.0, *watch(method, loader))))
+        yield Epoch(**state.history[0])
+    steps, per_epoch, recipe = loader.steps, loader.per_epoch, recipe_of(plan)
+    recorded = per_epoch * max(plan.epochs // RECORDS, 1)  # steps from one record to the next
+    peak = recipe.rate * plan.batch_size / 256
+    marks = {steps * number // keep for number in range(keep)}
+    began = saved = time.perf_counter()
+    while state.step < steps:
+        if state.step in marks and fabric.is_global_zero:
+            checkpoint.save(folder / "checkpoint" / f"{state.step:09d}.safetensors", method, None, {"step": state.step})
+        now = rate((state.step + 0.5) / steps, peak, recipe.warmup)
+        for group in optimiser.param_groups:
+            group["lr"] = peak if group["constant"] else now
+        with exact(plan.precision):
+            terms = one_step(fabric, wrapped, optimiser, loader, state.step, plan.accumulate)
+            method.update((state.step + 1) / steps)
+        guard.see(state.step, terms, state.sums)
+        state.step += 1
+        if tell:
+            spent = state.seconds + time.perf_counter() - began
+            done = state.step - state.history[-1]["epoch"] * per_epoch
+            tell(state.step, steps, guard.last, done * plan.batch_size / spent, state.history[-1]["rank_me"])
+        asked = stop()  # once: who is told that all is saved must not have asked between two lines
+        if state.step % recorded == 0 or state.step == steps:
+            guard.look()  # waits for the device, whose time it is that counts
+            state.seconds += time.perf_counter() - began
+            epoch = closed(state, per_epoch, plan.batch_size, now, watch(method, loader))
+            state.history.append(vars(epoch))
+            state.sums, state.seconds = {}, 0.0
+            save()
+            yield epoch
+            began = saved = time.perf_counter()
+        elif asked or time.perf_counter() - saved > SAVE_SECONDS:
+            guard.look()
+            state.seconds += time.perf_counter() - began
+            save()
+            began = saved = time.perf_counter()
+        if asked:
+            raise Stopped(f"stopped at step {state.step} of {steps}; saved")
+
+
+def prepare(plan: Plan, fabric: Fabric) -> tuple[Method, torch.optim.Optimizer, Any]:
+    """The method on its device, its optimiser, and the wrapped method whose call runs forward under DDP."""
+    method = build(plan)
+    if distributed.world() > 1:
+        batch_norm.globalise(method)
+    method.train().to(fabric.device)
+    optimiser = make_optimiser(method, recipe_of(plan))
+    wrapped, prepared = fabric.setup(method, optimiser)
+    return method, getattr(prepared, "optimizer", prepared), wrapped
+
+
+def trial(plan: Plan, images: Images) -> Iterator[int]:
+    """Take real steps of a plan, whose number is yielded after each, and leave nothing of them behind."""
+    fabric = start(plan.precision)
+    method, optimiser, wrapped = prepare(plan, fabric)
+    loader = Batches(plan, images, fabric.device)
+    watch(method, loader)
+    for step in count():
+        with exact(plan.precision):
+            one_step(fabric, wrapped, optimiser, loader, step % loader.steps, plan.accumulate)
+            method.update(min((step + 1) / loader.steps, 1.0))
+        if fabric.device.type == "cuda":
+            torch.cuda.synchronize()
+        yield step
+
+
+def one_step(
+    fabric: Fabric, wrapped: Any, optimiser: torch.optim.Optimizer, loader: Batches, step: int, accumulate: int
+) -> dict[str, Tensor]:
+    """Forward, backward and update on one batch; returns the mean of each term over this process's part."""
+    collected: dict[str, Tensor] = {}
+    for micro in range(accumulate):
+        views = loader.views_of(step, micro)
+        with fabric.no_backward_sync(wrapped, enabled=micro < accumulate - 1):
+            terms = wrapped(views)
+            fabric.backward(torch.stack(list(terms.values())).sum() / accumulate)
+        for name, value in terms.items():
+            collected[name] = collected.get(name, 0) + value.detach() / accumulate
+    optimiser.step()
+    optimiser.zero_grad(set_to_none=True)
+    return collected
+
+
+class Guard:
+    """Adds up the terms of the loss and stops at NaN or inf; a GPU is asked some steps later, and never waited for."""
+
+    def __init__(self, device: str) -> None:
+        self.behind = BEHIND if device == "cuda" else 0
+        self.waiting: deque[tuple[int, list[str], Coming, dict[str, float]]] = deque()
+        self.last: dict[str, float] = {}
+
+    def see(self, step: int, terms: dict[str, Tensor], sums: dict[str, float]) -> None:
+        """Take the terms of a step; they are added to `sums` when they are looked at."""
+        coming = Coming(torch.stack([value.float() for value in terms.values()]))
+        self.waiting.append((step, list(terms), coming, sums))
+        self.look(self.behind)
+
+    def look(self, behind: int = 0) -> None:
+        """Look at the steps that wait, but for the last few. Raises Broken at the first term that is not finite."""
+        while len(self.waiting) > behind:
+            step, names, coming, sums = self.waiting.popleft()
+            self.last = dict(zip(names, coming.here().tolist(), strict=True))
+            for name, value in self.last.items():
+                if not math.isfinite(value):
+                    raise Broken(
+                        f"step {step}: the term {name!r} of the loss is {value}. Try a lower rate (--set rate=...), "
+                        "a longer warm-up (--set warmup=0.2) or --precision 32; the last checkpoint is from before"
+                    )
+                sums[name] = sums.get(name, 0.0) + value
+
+
+def watch(method: Method, loader: Batches) -> tuple[float, float]:
+    """RankMe and spread of the features that would be evaluated, on images spread evenly over the set."""
+    images, plan = loader.images, loader.plan
+    some = images.subset(np.linspace(0, len(images) - 1, min(WATCHED, len(images))).astype(np.int64))
+    view, most = plain(plan.image_size, mean=plan.mean, std=plan.std), min(128, loader.part)  # what fits, fits here too
+    features = embed(method.evaluated(), some, view, batch_size=most)
+    values = torch.from_numpy(features.values)
+    return monitor.rank_me(values), monitor.spread(values)
+
+
+def closed(state: State, per_epoch: int, batch: int, now: float, watched: tuple[float, float]) -> Epoch:
+    """The record of the epoch that has just ended, its means over all steps since the last record."""
+    steps = state.step - state.history[-1]["epoch"] * per_epoch
+    terms = {name: value / steps for name, value in state.sums.items()}
+    terms["loss"] = sum(terms.values())
+    return Epoch(state.step // per_epoch, terms, now, steps * batch / max(state.seconds, 1e-9), state.seconds, *watched)

@@ -1,0 +1,156 @@
+"""One run on disk: its plan, its training, its weights; done once, resumed where it stopped."""
+
+import hashlib
+import json
+import math
+import platform
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import timm
+import torch
+
+from kogen.common import devices, distributed, version
+from kogen.common.files import read_json, write_json
+from kogen.common.tables import write_table
+from kogen.config.plan import Plan, digest, recipe_of
+from kogen.config.study import checked
+from kogen.data.images import Images
+from kogen.modules.base import DESCRIBES, Backbone
+from kogen.training import checkpoint, loop, monitor
+from kogen.training.batch_fitting import enough_memory
+from kogen.training.build import build, save_weights
+from kogen.training.loop import Epoch
+
+WATTS = {"cpu": 10.0, "cuda": 400.0}  # assumed: per busy CPU thread, per GPU with its share of the machine
+
+
+def record_of(plan: Plan) -> dict[str, Any]:
+    """The plan with everything resolved that changes the weights; its hash is the run's id."""
+    versions = {"kogen": version.VERSION, "torch": torch.__version__, "timm": timm.__version__}
+    device = devices.device()
+    recipe = {name: value for name, value in asdict(recipe_of(plan)).items() if name not in DESCRIBES}
+    record = plan.model_dump(mode="json") | {"recipe": recipe, "device": device, "versions": versions}
+    record["precision"] = devices.resolved(plan.precision)
+    if plan.weights:  # the same weights elsewhere are the same run, other weights in their place are another
+        record["weights"] = digest_of(Path(plan.weights))
+    for only in ("name", "framework"):  # of candidates; without them the ids of all other runs stay what they were
+        record = {key: value for key, value in record.items() if key != only or value}
+    record = json.loads(json.dumps(record))  # as it will be read back: tuples are lists
+    return {"id": digest(record)[:12], "model": plan.name or plan.method, **record}
+
+
+def digest_of(file: Path) -> str:
+    """blake2b of a file's content, hex. ValueError where it cannot be read."""
+    try:
+        with file.open("rb") as content:
+            return hashlib.file_digest(content, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    except OSError as error:
+        raise ValueError(f"cannot read weights from {file}: {error.strerror}; give the file again") from error
+
+
+def train_run(
+    plan: Plan, images: Images, folder: Path, tell: Callable | None = None, *, keep: int = 0
+) -> dict[str, Any]:
+    """Train a plan into `folder` (or find it done there) and return its summary; resumable at any instant.
+
+    `keep`: checkpoints on the way that stay, see engine.pretrain.
+
+    Raises ValueError when the folder holds another run.
+    """
+    record = record_of(plan)
+    if (folder / "plan.json").exists() and (was := read_json(folder / "plan.json"))["id"] != record["id"]:
+        odd = [key for key in record if was.get(key) != record[key] and key != "id"]
+        raise ValueError(
+            f"{folder} holds another run (it differs in {', '.join(odd)}): choose another --out, or delete it"
+        )
+    if (folder / "summary.json").exists():
+        return read_json(folder / "summary.json")
+    if distributed.rank() == 0:
+        write_json(folder / "plan.json", record)
+    epochs = []
+    if recipe_of(plan).trains:
+        with interruptible() as stop, enough_memory(plan, images):
+            for epoch in loop.pretrain(plan, images, folder, keep=keep, stop=stop, tell=tell):
+                epochs.append(epoch)
+                if distributed.rank() == 0:
+                    write_table(folder / "training.parquet", training_table(epochs), "training")
+    return finish(plan, folder, epochs)
+
+
+def finish(plan: Plan, folder: Path, epochs: list[Epoch]) -> dict[str, Any]:
+    """Write the backbone's weights and the summary, in this order: a summary says that all the rest is there."""
+    method = build(plan)
+    place = folder / "checkpoint" / "state.safetensors"
+    if place.exists():
+        checkpoint.load(place, method)
+    trained = sum(e.seconds for e in epochs)
+    device = devices.device()
+    busy = distributed.world() * (torch.get_num_threads() if device == "cpu" else 1)
+    seen = (epochs[-1].epoch if epochs else 0) * (plan.images // plan.batch_size) * plan.batch_size
+    summary = {
+        "status": "done",
+        "minutes": trained / 60,
+        "images_seen": seen,
+        "images_per_second": seen / trained if trained else None,
+        "kwh": trained / 3600 * WATTS[device] * busy / 1000,
+        "kwh_assumes": f"{WATTS[device]:.0f} W x {busy} {'threads' if device == 'cpu' else 'GPUs'}",
+        "alarms": [a.as_dict() for a in alarms_of(epochs, method.floor)],
+        "machine": platform.processor() or platform.machine(),
+    }
+    if distributed.rank() == 0:
+        save_weights(method.evaluated(), folder / "weights.safetensors")
+        write_json(folder / "summary.json", summary)
+    return summary
+
+
+def alarms_of(epochs: list[Epoch], floor: float | None) -> list[monitor.Alarm]:
+    """The alarms a run's epochs raise."""
+    columns = ([e.epoch for e in epochs], [e.rank_me for e in epochs], [e.feature_std for e in epochs])
+    return monitor.alarms(*columns, [e.terms.get("loss", math.nan) for e in epochs], floor) if epochs else []
+
+
+def training_table(epochs: list[Epoch]) -> pd.DataFrame:
+    """A training table (tables.SCHEMAS): a row per epoch and term; the untrained network has the term "none"."""
+    rows = []
+    for e in epochs:
+        rest = {k: v for k, v in asdict(e).items() if k != "terms"}
+        rows += [{**rest, "term": term, "value": value} for term, value in (e.terms or {"none": math.nan}).items()]
+    return pd.DataFrame(rows)
+
+
+def load_run(folder: Path) -> tuple[dict[str, Any], Plan, Backbone]:
+    """A finished run: its record, its plan and its backbone with the trained weights, in eval mode."""
+    record = read_json(folder / "plan.json")
+    plan = checked(Plan, {k: v for k, v in record.items() if k in Plan.model_fields}, str(folder / "plan.json"))
+    if not (folder / "weights.safetensors").exists():
+        raise ValueError(f"{folder} has no weights yet: its training is not finished; run the same command again")
+    # The finished weights stand in for those the plan began with.
+    backbone = build(plan.model_copy(update={"weights": str(folder / "weights.safetensors")})).evaluated()
+    return record, plan, backbone.eval()
+
+
+@contextmanager
+def interruptible() -> Iterator[Callable[[], bool]]:
+    """While inside, the first Ctrl-C (or SIGTERM) asks the training to save and stop; the second stops at once."""
+    asked: list[int] = []
+
+    def ask(number: int, frame: object) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    try:
+        before = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not the main thread: signals are somebody else's there
+        before = {}
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,106 @@
+"""Devices: what is exact while a GPU computes, values on their way, pixels that stay, what training does not load."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from small import blobs
+
+from kogen.common import devices
+from kogen.common.devices import Coming, exact, out_of_memory, resolved, sent
+from kogen.training.batches import Resident
+from kogen.training.loop import Broken, Guard
+
+
+def settings() -> tuple:
+    backends = torch.backends
+    cudnn = (backends.cudnn.benchmark, backends.cudnn.deterministic, backends.cudnn.allow_tf32)
+    return (torch.are_deterministic_algorithms_enabled(), backends.cuda.matmul.allow_tf32, *cudnn)
+
+
+@pytest.fixture
+def _as_if_on_a_gpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+
+
+@pytest.mark.usefixtures("_as_if_on_a_gpu")
+@pytest.mark.parametrize(("precision", "short"), [("32", False), ("bf16", False), ("tf32", True)])
+def test_exact_is_deterministic_and_without_tf32_and_is_put_back(precision, short):
+    before = settings()
+    with exact(precision):
+        assert settings() == (True, short, False, True, short)
+        with exact():  # an evaluation inside a training
+            assert settings() == (True, False, False, True, False)
+        assert settings() == (True, short, False, True, short)
+    with pytest.raises(KeyError), exact(precision):
+        raise KeyError
+    assert settings() == before
+
+
+def test_on_a_cpu_nothing_is_set():
+    before = settings()
+    with exact("tf32"):
+        assert settings() == before
+
+
+def test_precision_of_a_gpu_and_of_a_cpu(monkeypatch):
+    with pytest.raises(ValueError, match="precision 'tf32' is known to GPUs only, and this machine has none"):
+        resolved("tf32")
+    monkeypatch.setattr(devices, "device", lambda: "cuda")
+    assert [resolved(name) for name in ("auto", "32", "tf32", "bf16")] == ["bf16", "32", "tf32", "bf16"]
+
+
+def test_values_come_and_go_as_they_are():
+    values = torch.arange(6).view(2, 3).T
+    assert torch.equal(sent(values, "cpu"), values)
+    assert torch.equal(Coming(values.requires_grad_() if values.is_floating_point() else values).here(), values)
+
+
+def test_who_looks_later_adds_up_the_same_and_still_stops_at_nan():
+    now, later, sums = Guard("cpu"), Guard("cuda"), ({}, {})
+    for step in range(40):
+        terms = {"a": torch.tensor(step / 7), "b": torch.tensor(1.0)}
+        now.see(step, terms, sums[0])
+        later.see(step, terms, sums[1])
+    assert now.last["a"] > later.last["a"]
+    later.look()
+    assert sums[0] == sums[1]
+    assert now.last == later.last
+    later.see(40, {"a": torch.tensor(float("inf"))}, {})
+    with pytest.raises(Broken, match="step 40: the term 'a' of the loss is inf"):
+        later.look()
+
+
+def test_resident_pixels_are_those_of_the_set_and_each_is_read_once(monkeypatch):
+    images = blobs(40).subset(np.arange(5, 37))
+    read, asked = type(images).read, []
+    monkeypatch.setattr(type(images), "read", lambda self, batch, device: asked.extend(batch) or read(self, batch))
+    resident = Resident(images, torch.device("cpu"))
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        for batch in rng.permutation(len(images)).reshape(4, 8):
+            found = resident.read(batch, torch.from_numpy(batch))
+            assert torch.equal(found, read(images, batch))
+    assert sorted(asked) == list(range(len(images)))
+
+
+def test_out_of_memory_is_known_by_its_kinds():
+    with pytest.raises(RuntimeError) as raised:
+        torch.empty(2**60, dtype=torch.uint8)
+    assert out_of_memory(raised.value)
+    assert out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
+    assert not out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+
+
+def test_training_loads_nothing_that_only_pages_need(tmp_path):
+    code = f"""
+import sys, kogen
+done = kogen.pretrain("surfaces?n=32", method="byol", image_size=16, backbone="tiny?width=8", epochs=1, batch_size=16,
+                      out={str(tmp_path / "run")!r})
+assert done["status"] == "done", done
+print({{"plotly", "jinja2", "sklearn", "lightly", "matplotlib"}} & set(sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stdout.strip()) == (0, "set()"), done.stderr

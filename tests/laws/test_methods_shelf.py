@@ -1,0 +1,124 @@
+"""Every method on the shelf trains on the drawn surfaces: learns, stays alive, resumes bitwise, is deterministic."""
+
+import copy
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from small import NARROW, NETWORKS, network_for, plan_for
+
+from kogen.common import registry
+from kogen.data.datasets.surfaces import surfaces
+from kogen.data.images import Images
+from kogen.modules.base import PerImage, Views
+from kogen.training.batches import Batches
+from kogen.training.build import build
+from kogen.training.loop import Stopped, pretrain
+from kogen.training.monitor import alarms
+
+METHODS = [name for name in registry.names("methods") if registry.load("methods", name).recipe.trains]
+PER_IMAGE = [name for name in METHODS if issubclass(registry.load("methods", name), PerImage)]
+PAIRS = [(m, f) for m in METHODS for f in NETWORKS if registry.load("methods", m).needs in ("", f)]
+EPOCHS, BATCH = 5, 16  # 6 steps each
+
+# Losses that need not fall in 30 steps, each with the reason; they must stay finite and their features alive.
+RISES = {
+    "deepcluster_v2": "the first epoch only fills the memory: its loss is 0; test_methods_clusters looks at the others",
+    "moco_v2": "the first negatives are random vectors, told apart at once; real keys that fill the queue are harder",
+    "pcl": "the negatives as MoCo's; and the term of the prototypes joins after the warm-up",
+    "sela_v2": "the first epoch only fills the memory: its loss is 0; test_methods_clusters looks at the others",
+}
+
+
+@cache
+def pool() -> Images:
+    return surfaces(n=96, size=32)
+
+
+def plan(method: str, network: str, epochs: int = EPOCHS):
+    # Rates are for a batch of 256; so small a batch learns more from each step of a few with a higher one.
+    rate = {"barlow_twins": 0.02, "mae": 0.005, "rc_mae": 0.005, "swav": 0.03}.get(method, 0.5)
+    settings = {**NARROW.get(method, {}), "rate": rate}
+    small = {"backbone": network, "image_size": 32, "epochs": epochs, "batch_size": BATCH}
+    return plan_for(pool(), method, views="inspection", settings=settings, **small)
+
+
+@pytest.mark.parametrize(("method", "family"), PAIRS)
+def test_it_learns_and_stays_alive(method, family, tmp_path):
+    epochs = list(pretrain(plan(method, NETWORKS[family]), pool(), tmp_path))
+    losses = [epoch.terms.get("loss", np.nan) for epoch in epochs]
+    assert np.isfinite(losses[1:]).all()
+    if method not in RISES:
+        assert min(losses[-3:]) < losses[1], losses
+    first, last = epochs[0], epochs[-1]  # on the way a ViT's features may draw together and part again
+    ranks, spreads = [first.rank_me, last.rank_me], [first.feature_std, last.feature_std]
+    found = alarms([0, last.epoch], ranks, spreads, [np.nan, losses[-1]], None)
+    assert not found, found
+
+
+@pytest.mark.parametrize(("method", "family"), PAIRS)
+def test_it_resumes_bitwise(method, family, tmp_path):
+    asked, calls = plan(method, NETWORKS[family], epochs=1), []
+    list(pretrain(asked, pool(), tmp_path / "whole"))
+
+    def stop() -> bool:
+        calls.append(1)
+        return len(calls) >= 3  # inside the epoch, with queues and teachers half way
+
+    with pytest.raises(Stopped):
+        list(pretrain(asked, pool(), tmp_path / "cut", stop=stop))
+    list(pretrain(asked, pool(), tmp_path / "cut"))
+    whole, cut = (load_file(tmp_path / run / "checkpoint" / "state.safetensors") for run in ("whole", "cut"))
+    assert whole.keys() == cut.keys()
+    assert [key for key in whole if not torch.equal(whole[key], cut[key])] == []
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_forward_is_deterministic_and_changes_nothing_it_depends_on(method):
+    asked = plan(method, network_for(method))
+    module = build(asked)
+    views = Batches(asked, pool(), torch.device("cpu")).views_of(0, 0)
+    twin = copy.deepcopy(module)
+    for _ in range(3):
+        module(views)
+    first, second = module(views), twin(views)
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize("method", PER_IMAGE)
+def test_in_eval_mode_an_images_loss_is_its_own_and_nothing_is_noted(method):
+    """The losses of a part of a batch are those it has in the whole; forward is their mean; queues get no rows."""
+    asked = plan(method, network_for(method))
+    module = build(asked)
+    loader = Batches(asked, pool(), torch.device("cpu"))
+    for step in range(2):  # queues, centres, teachers and distances are no longer those of the start
+        module(loader.views_of(step, 0))
+        module.update(0.1 * step)
+    whole, cut = loader.views_of(2, 0), slice(4, 12)
+    luck = whole.luck.part(cut.start, cut.stop)
+    part = Views([x[cut] for x in whole.crops], whole.labels[cut], whole.index[cut], luck, whole.progress)
+    module.eval()
+    with torch.no_grad():
+        for parameter in module.parameters():  # away from the teacher, whose agreement would hide differences
+            parameter.mul_(1.05 if parameter.requires_grad else 1.0)
+        losses, some, terms = module.losses(whole), module.losses(part), module(whole)
+    assert losses.keys() == some.keys() == terms.keys()
+    for name, each in losses.items():
+        assert each.shape == (len(whole.labels),)
+        assert each.std() > 0
+        assert torch.allclose(each[cut], some[name], rtol=1e-5, atol=1e-6)
+        assert torch.equal(each.mean(), terms[name])
+    before = {name: value.clone() for name, value in module.named_buffers() if not name.startswith("target.")}
+    module.update(1.0)
+    assert all(torch.equal(value, before[name]) for name, value in module.named_buffers() if name in before)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_recipe_says_where_it_comes_from(method):
+    recipe = registry.load("methods", method).recipe
+    assert recipe.family in ("contrastive", "distillation", "clustering", "information", "masked", "baseline")
+    assert len(recipe.source) > 20
+    assert any(letter.isdigit() for letter in recipe.headline)

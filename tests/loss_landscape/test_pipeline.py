@@ -1,0 +1,408 @@
+"""The verb landscape: the same images for all, nothing computed twice, processes that share, and wrong runs refused."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from small import NARROW, blobs, plan_for
+
+from kogen.data.images import Images
+from kogen.loss_landscape import cost_estimate, pipeline
+from kogen.loss_landscape.curvature_metrics import readings
+from kogen.loss_landscape.hessian import Hessian
+from kogen.loss_landscape.objective import Objective
+from kogen.loss_landscape.pipeline import survey as draw
+from kogen.loss_landscape.runs import runs_of, steps_of, subject, trained
+from kogen.loss_landscape.tables import scores_of
+from kogen.statistics._curvature_metrics import tables
+from kogen.statistics.flatness import flatness
+from kogen.training.build import build
+from kogen.training.checkpoint import load
+from kogen.training.run import train_run
+
+SMALL: dict[str, Any] = {"planes": 2, "count": 32, "few": 16, "batch": 16, "steps": 3, "levels": 2, "sharp": 0}
+VIT = "vit_tiny_patch16_224?embed_dim=24&depth=2&num_heads=3"
+
+
+@pytest.fixture(scope="module")
+def images() -> Images:
+    return blobs(96)
+
+
+@pytest.fixture(scope="module")
+def runs(images: Images, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    made = {}
+    for name, method, seed in (("one", "supervised", 0), ("two", "supervised", 1), ("mae", "mae", 0)):
+        backbone = VIT if method == "mae" else "tiny?width=4"
+        plan = plan_for(images, method, seed=seed, epochs=1, backbone=backbone, settings=NARROW.get(method, {}))
+        made[name] = tmp_path_factory.mktemp(name)
+        train_run(plan, images, made[name], tell=lambda *_: None)
+    return made
+
+
+def quiet(_: str) -> None:
+    pass
+
+
+def test_runs_become_tables_and_nothing_is_computed_twice(
+    runs: dict[str, Path], images: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    said: list[str] = []
+    listed = [runs["one"], runs["two"], runs["mae"]]
+    told = draw(listed, images, out=tmp_path, tell=said.append, **SMALL)
+    assert "Estimate" in said[0]
+    table = pd.read_parquet(tmp_path / "surface.parquet")
+    assert table.groupby(["run", "plane", "images"]).size().unique().tolist() == [25, 9]
+    assert set(table["images"]) == {16, 32}
+    geometry = pd.read_parquet(tmp_path / "geometry.parquet")
+    assert {("mae", "width"), ("supervised", "convex")} <= set(zip(geometry["model"], geometry["metric"], strict=True))
+    assert len(told["runs"]) == 3
+    assert set(table["parts"].map(len)) == {8}
+    assert told["runs"][0]["excluded"]["bias or norm"] > 0
+    centre = table[(table["alpha"] == 0) & (table["beta"] == 0) & (table["model"] == "mae")]
+    assert centre.groupby("images")["loss"].nunique().tolist() == [1, 1]  # every plane goes through the same weights
+
+    def refuse(*_: Any) -> torch.Tensor:
+        raise AssertionError("a stored point was computed again")
+
+    monkeypatch.setattr(pipeline, "forecast", lambda *_, **__: "")
+    monkeypatch.setattr(Objective, "__call__", refuse)
+    draw(listed, images, out=tmp_path, tell=quiet, **SMALL)
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "surface.parquet"), table)
+
+
+def test_two_processes_make_the_table_that_one_makes(
+    runs: dict[str, Path], images: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The second process brings its share first; what the first then needs it finds, and computes the rest."""
+    draw([runs["one"]], images, out=tmp_path / "alone", tell=quiet, **SMALL)
+    monkeypatch.setattr(
+        "kogen.loss_landscape.point_log.PATIENCE", 0.0
+    )  # the other process is not running: take its points over
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "1")
+    assert draw([runs["one"]], images, out=tmp_path / "both", tell=quiet, **SMALL) == {}
+    assert not (tmp_path / "both" / "surface.parquet").exists()
+    monkeypatch.setenv("RANK", "0")
+    draw([runs["one"]], images, out=tmp_path / "both", tell=quiet, **SMALL)
+    one, two = (pd.read_parquet(tmp_path / name / "surface.parquet") for name in ("alone", "both"))
+    pd.testing.assert_frame_equal(one, two)
+
+
+def test_a_probe_has_its_own_loss_and_readings(runs: dict[str, Path], images: Images, tmp_path: Path):
+    asked = SMALL | {"objective": "probe", "planes": 1, "levels": 1, "sharp": 32}
+    draw([runs["one"]], images, out=tmp_path, tell=quiet, **asked)
+    geometry = pd.read_parquet(tmp_path / "geometry.parquet").set_index("metric")["value"]
+    assert geometry["lambda_max"] > 0
+    assert geometry["sam"] > 0
+    ratio = abs(geometry["lambda_min"] / geometry["lambda_max"])
+    assert geometry["lambda_ratio"] == pytest.approx(ratio, rel=1e-6)
+    files = list((tmp_path / "landscape").glob("probe/*.readings.json"))
+    assert len(files) == 1
+    before = files[0].stat().st_mtime_ns
+    draw([runs["one"]], images, out=tmp_path, tell=quiet, **asked)
+    assert files[0].stat().st_mtime_ns == before
+    with pytest.raises(ValueError, match="readings that differ in batch, images"):
+        draw([runs["one"]], images, out=tmp_path, tell=quiet, **asked | {"sharp": 16})
+
+
+def test_a_map_of_the_curvature_is_drawn_once_for_each_run(
+    runs: dict[str, Path], images: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    asked = SMALL | {"planes": 1, "levels": 1, "map_steps": 3, "sharp": 16, "workers": 1, "moves": ("classifier",)}
+    said: list[str] = []
+    listed = [runs["one"], runs["two"]]
+    draw(listed, images, out=tmp_path, tell=said.append, **asked)
+    assert "the curvature of 2 runs" in said[0]
+    table = pd.read_parquet(tmp_path / "eigenmap.parquet")
+    assert table.groupby(["run", "direction", "plane"]).size().to_list() == [9, 9]
+    geometry = pd.read_parquet(tmp_path / "geometry.parquet").set_index("metric")
+    assert 0 <= geometry["lo"]["near_convex"] <= geometry["value"]["near_convex"] <= geometry["hi"]["near_convex"] <= 1
+    read = json.loads(next((tmp_path / "landscape").glob("pretrain/*.readings.json")).read_text())
+    wanted = {row["metric"]: np.mean(row["values"]) for row in read["rows"]}
+    centre = table[(table["run"] == read["identity"]["run"]) & (table["alpha"] == 0) & (table["beta"] == 0)]
+    assert centre["lambda_max"].to_list() == pytest.approx([wanted["lambda_max"]], rel=0.01)  # the same weights
+
+    def refuse(*_: Any) -> None:
+        raise AssertionError("a stored point was computed again")
+
+    monkeypatch.setattr("kogen.loss_landscape.curvature_map.ends", refuse)
+    draw(listed, images, out=tmp_path, tell=quiet, **asked)
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "eigenmap.parquet"), table)
+
+
+def test_the_forecast_counts_what_the_curvature_takes(
+    runs: dict[str, Path], images: Images, monkeypatch: pytest.MonkeyPatch
+):
+    """Its unit is a product with the Hessian: readings and points of a map take about as many as it says."""
+    one = subject(runs["mae"], images, count=32, batch=16)
+    loss, count, product = one.objective(32), 0.0, Hessian.__call__
+
+    def counted(hessian: Hessian, vector: torch.Tensor) -> torch.Tensor:
+        nonlocal count
+        count += len(hessian.kept) / len(loss)
+        return product(hessian, vector)
+
+    monkeypatch.setattr(Hessian, "__call__", counted)
+    readings(loss)
+    assert cost_estimate.READ / 4 < count < cost_estimate.READ
+    said = [
+        cost_estimate.forecast(
+            loss,
+            16,
+            loss,
+            {"steps": 3, "levels": 1, "workers": 1},
+            planes=1,
+            runs=runs,
+            readings=True,
+            side=0,
+            processes=1,
+        )
+        for runs in (1, 1000)
+    ]
+    minutes = [float(words.split()[1]) for words in said]
+    assert minutes[1] > 100 * max(minutes[0], 0.01)
+    assert "and the curvature of 1000 runs" in said[1]
+
+
+def test_views_and_images_are_the_same_for_every_run(runs: dict[str, Path], images: Images):
+    one, two = (subject(runs[name], images, count=32, batch=16) for name in ("one", "two"))
+    for mine, theirs in zip(one.batches, two.batches, strict=True):
+        assert torch.equal(mine.crops[0], theirs.crops[0])
+        assert torch.equal(mine.index, theirs.index)
+    other = subject(runs["one"], images, count=32, batch=16, seed=1)
+    assert not torch.equal(one.batches[0].crops[0], other.batches[0].crops[0])
+
+
+def test_a_trajectory_goes_through_the_checkpoints_that_were_kept(images: Images, tmp_path: Path):
+    plan = plan_for(images, "supervised", epochs=2, backbone="tiny?width=4")
+    train_run(plan, images, tmp_path / "run", tell=lambda *_: None, keep=3)
+    told = draw([tmp_path / "run"], images, out=tmp_path, tell=quiet, **SMALL | {"directions": "trajectory"})
+    facts = told["runs"][0]["planes"][0]
+    assert facts["kind"] == "trajectory"
+    assert len(facts["positions"]) == 3
+    assert np.abs(facts["positions"]).max() == pytest.approx(1 / 1.1)
+    table = pd.read_parquet(tmp_path / "surface.parquet").query("images == 32")
+    one = subject(tmp_path / "run", images, count=32, batch=16).objective(32)
+    with torch.inference_mode():
+        end = float(one(one.at).mean())
+    middle = table.loc[np.isclose(table["alpha"], 0) & np.isclose(table["beta"], 0), "loss"]
+    assert middle.to_list() == pytest.approx([end], rel=1e-5)
+
+
+def test_the_way_between_two_runs_ends_at_the_second(runs: dict[str, Path], images: Images, tmp_path: Path):
+    asked = SMALL | {"directions": "between", "batch_norm": "interpolated", "levels": 1, "few": 32, "steps": 9}
+    draw([runs["one"], runs["two"]], images, out=tmp_path, tell=quiet, **asked)
+    table = pd.read_parquet(tmp_path / "surface.parquet")
+    two = subject(runs["two"], images, count=32, batch=16, batch_norm="interpolated").objective(32)
+    with torch.inference_mode():
+        wanted = float(two(two.at).mean())
+    assert table.loc[np.isclose(table["alpha"], 1), "loss"].to_list() == pytest.approx([wanted], rel=1e-5)
+    assert np.isclose(table["alpha"], 0).sum() == np.isfinite(table["loss"]).mean() == 1
+    with pytest.raises(ValueError, match="of another architecture"):
+        draw([runs["one"], runs["mae"]], images, out=tmp_path / "odd", tell=quiet, **asked)
+
+
+def test_what_does_not_fit_is_refused(runs: dict[str, Path], images: Images, tmp_path: Path):
+    def refused(words: str, listed: list[Path] | None = None, **changes: Any) -> None:
+        with pytest.raises(ValueError, match=words):
+            draw(listed or [runs["one"]], images, out=tmp_path / "refused", tell=quiet, **SMALL | changes)
+
+    refused("holds no run", [tmp_path])
+    refused("came twice", [runs["one"], runs["one"]])
+    refused("unknown objective 'prob'.*probe", objective="prob")
+    refused("unknown directions 'randm'.*random", directions="randm")
+    refused("planes=0 came", planes=0)
+    refused("a map of 1 point a side", map_steps=1)
+    refused("steps=4 came: give an odd number", steps=4)
+    refused("levels=0 came: give 1 or more", levels=0)
+    refused("batch=0 came: give 1 or more", batch=0)
+    refused("sharp=-1 came: give 0 or more", sharp=-1)
+    refused("workers=0 came: give 1 or more", workers=0)
+    refused("few=64 of 32", few=64)
+    refused("trajectory wants two or more", directions="trajectory")
+    refused("fewer than a batch", batch=512, few=None, count=2048)
+    refused("leaves 0 to fit the probe to", objective="probe", count=96)
+
+
+def test_a_study_stands_for_its_finished_runs_with_a_loss(runs: dict[str, Path], images: Images, tmp_path: Path):
+    study = tmp_path / "study"
+    for name, run in runs.items():
+        shutil.copytree(run, study / "runs" / name)
+    train_run(plan_for(images, "random", epochs=0, backbone="tiny?width=4"), images, study / "runs" / "random")
+    (study / "runs" / "two" / "weights.safetensors").unlink()
+    said: list[str] = []
+    found = runs_of([study], "pretrain", said.append)
+    assert [run.name for run in found] == ["mae", "one"]
+    assert said == [
+        f"left out: 1 runs of {study} that are not finished",
+        "left out: 1 runs without a loss of their own (random); --objective probe shows them too",
+    ]
+    assert [run.name for run in runs_of([study], "probe", said.append)] == ["mae", "one", "random"]
+    with pytest.raises(ValueError, match="holds no run"):
+        runs_of([tmp_path / "nowhere"], "pretrain", said.append)
+    with pytest.raises(ValueError, match="no runs came: give the folder of one finished run or more"):
+        runs_of([], "pretrain", said.append)
+
+
+@pytest.mark.parametrize(("count", "parts"), [(16, 1), (80, 5), (96, 6)])
+def test_parts_of_the_images_are_kept_whatever_their_number(
+    runs: dict[str, Path], images: Images, tmp_path: Path, count: int, parts: int
+):
+    asked = SMALL | {"planes": 1, "levels": 1, "count": count, "few": count, "batch": 16, "batch_norm": "batch"}
+    draw([runs["one"]], images, out=tmp_path, tell=quiet, **asked)
+    table = pd.read_parquet(tmp_path / "surface.parquet")
+    assert set(table["parts"].map(len)) == {parts}
+    draw([runs["mae"]], images, out=tmp_path, tell=quiet, **asked | {"count": 80, "few": 48, "batch_norm": "frozen"})
+    table = pd.read_parquet(tmp_path / "surface.parquet").query("model == 'mae'")
+    assert set(table["parts"].map(len)) == {8}  # 48 images and 80, an eighth of neither a whole batch
+    assert table["parts"].map(np.mean).to_numpy() == pytest.approx(table["loss"].to_numpy())
+
+
+def test_a_term_of_the_loss_is_an_objective_of_its_own(runs: dict[str, Path], images: Images, tmp_path: Path):
+    asked = SMALL | {"planes": 1, "levels": 1, "few": 32}
+    told = draw([runs["mae"]], images, out=tmp_path, tell=quiet, **asked)
+    told = draw([runs["mae"]], images, out=tmp_path, tell=quiet, terms=("pixels",), **asked)
+    assert [run["objective"] for run in told["runs"]] == ["pretrain", "pretrain-pixels"]
+    both = pd.read_parquet(tmp_path / "surface.parquet").groupby("objective")["loss"].apply(list)
+    assert both["pretrain"] == both["pretrain-pixels"]  # MAE has no other
+    with pytest.raises(ValueError, match="no term 'teacher', its terms are pixels"):
+        draw([runs["mae"]], images, out=tmp_path, tell=quiet, terms=("teacher",), **asked)
+
+
+def test_a_checkpoint_on_the_way_is_a_subject_of_its_own(images: Images, tmp_path: Path):
+    plan = plan_for(images, "supervised", epochs=1, backbone="tiny?width=4")
+    run = tmp_path / "run"
+    train_run(plan, images, run, tell=lambda *_: None, keep=3)
+    steps = [int(file.stem) for file in steps_of(run)]
+    asked = SMALL | {"planes": 1, "levels": 1, "few": 32}
+    draw(
+        [run, Path(f"{run}@{steps[0]}"), Path(f"{run}@{steps[1]}")], images, out=tmp_path / "drawn", tell=quiet, **asked
+    )
+    table = pd.read_parquet(tmp_path / "drawn" / "surface.parquet")
+    assert set(table["model"]) == {"supervised", f"supervised@{steps[0]}", f"supervised@{steps[1]}"}
+    assert table["run"].nunique() == 3
+    centre = table[(table["alpha"] == 0) & (table["beta"] == 0)].set_index("model")["loss"]
+    assert centre["supervised"] < centre[f"supervised@{steps[0]}"]  # it has learnt
+    module = build(plan)
+    load(run / "checkpoint" / f"{steps[1]:09d}.safetensors", module)
+    for objective in ("pretrain", "probe"):
+        one = subject(Path(f"{run}@{steps[1]}"), images, objective=objective, count=32, batch=16)
+        for name, tensor in module.backbone.state_dict().items():
+            assert torch.equal(one.module.backbone.state_dict()[name], tensor)
+    told = draw(
+        [Path(f"{run}@{steps[2]}")], images, out=tmp_path / "way", tell=quiet, **asked | {"directions": "trajectory"}
+    )
+    assert len(told["runs"][0]["planes"][0]["positions"]) == 2  # those before it
+    with pytest.raises(ValueError, match="keeps 1 checkpoints before its weights: a trajectory wants two or more"):
+        draw(
+            [Path(f"{run}@{steps[1]}")], images, out=tmp_path / "no", tell=quiet, **asked | {"directions": "trajectory"}
+        )
+    with pytest.raises(ValueError, match=r"holds no run.*or RUN@STEP with the number of a step"):
+        runs_of([Path(f"{run}@end")], "pretrain", quiet)
+    listed = ", ".join(map(str, steps))
+    with pytest.raises(ValueError, match=f"keeps no checkpoint of step 77; of these: {listed}; give one of them"):
+        runs_of([Path(f"{run}@77")], "pretrain", quiet)
+    with pytest.raises(ValueError, match="came twice"):
+        draw([Path(f"{run}@{steps[0]}")] * 2, images, out=tmp_path / "twice", tell=quiet, **asked)
+
+
+def test_runs_without_a_loss_or_with_other_weights_are_refused(runs: dict[str, Path], images: Images, tmp_path: Path):
+    plain = plan_for(images, "random", epochs=0, backbone="tiny?width=4")
+    train_run(plain, images, tmp_path / "random", tell=lambda *_: None)
+    with pytest.raises(ValueError, match=r"has no loss of its own.*--objective probe"):
+        subject(tmp_path / "random", images)
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    for name in ("plan.json", "weights.safetensors"):
+        (bare / name).write_bytes((runs["one"] / name).read_bytes())
+    with pytest.raises(ValueError, match="has no checkpoint"):
+        subject(bare, images)
+    record = json.loads((bare / "plan.json").read_text()) | {"backbone": "tiny?width=8"}
+    (bare / "plan.json").write_text(json.dumps(record))
+    (bare / "checkpoint").mkdir()
+    state = (runs["one"] / "checkpoint" / "state.safetensors").read_bytes()
+    (bare / "checkpoint" / "state.safetensors").write_bytes(state)
+    with pytest.raises(ValueError, match="does not fit the network of its plan"):
+        subject(bare, images)
+    (bare / "weights.safetensors").unlink()
+    with pytest.raises(ValueError, match="not finished"):
+        subject(bare, images)
+
+
+def test_the_whole_method_comes_back(runs: dict[str, Path], images: Images):
+    one = subject(runs["mae"], images, count=32, batch=16)
+    again = trained(runs["mae"], one.plan)
+    for name, tensor in again.state_dict().items():
+        assert torch.equal(tensor, one.module.state_dict()[name])
+
+
+def readings_of(values: dict[str, list[list[float]]]) -> pd.DataFrame:
+    rows = [
+        {"run": f"{model}{k}", "model": model, "objective": "pretrain", "metric": "trace", "values": one, "error": 0.0}
+        for model, runs in values.items()
+        for k, one in enumerate(runs)
+    ]
+    return pd.DataFrame(rows).assign(images=64)
+
+
+def test_readings_of_models_on_the_same_images_are_paired():
+    luck = np.array([-3.0, -1.0, 1.0, 3.0])
+    geometry, pairs = tables(readings_of({"a": [list(10 + luck)], "b": [list(9 + luck + [0.1, 0, -0.1, 0])]}))
+    assert geometry["value"].to_list() == pytest.approx([10, 9])
+    assert (geometry["hi"] - geometry["lo"] > 5).all()
+    assert pairs["verdict"].to_list() == ["larger"]  # what the images do, they do to both
+    assert pairs["difference"].to_list() == pytest.approx([1.0])
+    wide, pairs = tables(readings_of({"a": [list(10 + luck), list(16 + luck)], "b": [list(9 + luck)]}))
+    assert wide["hi"][0] - wide["lo"][0] > 12  # seeds that differ
+    assert pairs["verdict"].to_list() == ["undecided"]
+    alone, _ = tables(readings_of({"a": [[10.0]]}))
+    assert alone[["lo", "hi"]].isna().all(axis=None)
+    with pytest.raises(ValueError, match="different numbers of images"):
+        tables(readings_of({"a": [[1.0, 2.0], [1.0]]}))
+
+
+@pytest.mark.parametrize("n", [4, 5, 8, 13])
+def test_rank_correlations_are_scipys_and_few_models_say_nothing(n: int):
+    from scipy.stats import kendalltau, spearmanr
+
+    rng = np.random.default_rng(n)
+    models = [f"m{k}" for k in range(n)]
+    one, other = rng.standard_normal(n), rng.standard_normal(n)
+    geometry = pd.DataFrame({"model": models, "objective": "pretrain", "metric": "width", "value": one})
+    scores = pd.DataFrame({"model": models, "score": "accuracy: night", "value": other})
+    found = flatness(geometry, scores).iloc[0]
+    if n < 5:
+        assert found["verdict"] == "too few"
+        assert np.isnan(found["tau"])
+        return
+    assert found["spearman"] == pytest.approx(spearmanr(one, other)[0])
+    assert found["tau"] == pytest.approx(kendalltau(one, other)[0])
+    assert found["tau_lo"] <= found["tau"] <= found["tau_hi"]
+    same = flatness(geometry, scores.assign(value=one)).iloc[0]
+    assert same["tau"] == pytest.approx(1)
+    assert same["tau_lo"] < 1
+    assert same["verdict"] == ("undecided" if n == 5 else "together")
+
+
+def test_scores_are_those_of_the_folder(tmp_path: Path):
+    assert scores_of(tmp_path).empty
+    pd.DataFrame({"model": ["a"], "dataset": ["night"], "value": [80.0]}).to_parquet(tmp_path / "accuracy.parquet")
+    pd.DataFrame({"model": ["a"], "target": ["night"], "effective": [-2.0]}).to_parquet(tmp_path / "robustness.parquet")
+    assert scores_of(tmp_path)["score"].to_list() == ["accuracy: night", "robustness: night"]
+
+
+def test_few_batches_are_cut_for_the_readings_where_images_are_apart(runs: dict[str, Path], images: Images):
+    for name in ("one", "mae"):
+        one = subject(runs[name], images, count=32, batch=32)
+        whole, finer = one.objective(32), one.objective(32, 4)
+        assert (len(whole), len(finer)) == (1, 4)
+        with torch.inference_mode():  # masks and all other chance are an image's own
+            torch.testing.assert_close(finer(finer.at), whole(whole.at), rtol=1e-5, atol=1e-6)
+    coupled = subject(runs["one"], images, count=32, batch=32, batch_norm="batch")
+    assert len(coupled.objective(32, 4)) == 1

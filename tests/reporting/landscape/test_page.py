@@ -1,0 +1,358 @@
+"""The landscape's page: drawn surfaces in, an honest page out, which opens in a browser without a word."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import browser
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import t as student
+
+from kogen.common.tables import write_table
+from kogen.loss_landscape import tables
+from kogen.reporting.landscape.page import write
+
+GRID = np.linspace(-1, 1, 9)
+FACTS = {"seed": 0, "images": 64, "batch": 16, "unit": "image", "batch_norm": "frozen"}
+FACTS |= {"excluded_share": 0.02, "grid": {"few": 64}, "through": []}
+TURN = {"kind": "trajectory", "positions": [[-0.9, -0.9], [-0.5, 0.8], [-0.1, 0.3]], "residual": [0.1, 0.4, 0.9]}
+TURN |= {"share": [0.85, 0.1], "lengths": [15.0, 4.0]}
+SHARP = {"kind": "sharpest", "eigenvalues": [12.3, 4.56], "residuals": [0.1, 0.2], "converged": True, "products": 40}
+ENDS = {"kind": "between", "positions": [[0.0, 0.0], [1.0, 0.0]], "span": [[-0.25, 1.25], [0, 0]], "distance": 7.0}
+THREE = ENDS | {"positions": [*ENDS["positions"], [0.5, 0.8]], "span": [[-0.25, 1.25], [-0.2, 1.0]]}
+
+
+def make_landscape(
+    folder: Path,
+    models: dict[str, float],
+    planes: int = 3,
+    seeds: int = 1,
+    scores: bool = False,
+    objective: str = "pretrain",
+    maps: int = 0,
+) -> Path:
+    """A study with a drawn landscape: each model a bowl of its own steepness, rimmed by a dent, planes a bit apart."""
+    rng = np.random.default_rng(0)
+    alpha, beta = (place.ravel() for place in np.meshgrid(GRID, GRID, indexing="ij"))
+    for model, steep in models.items():
+        for seed in range(seeds):
+            identity = {"run": f"{model}-{seed}", "model": model, "objective": objective}
+            for plane in range(planes):
+                own = steep * (1 + 0.1 * rng.standard_normal())
+                loss = 1 + np.tanh(own * (alpha**2 + beta**2)) + 0.05 * own * alpha * beta
+                rows = pd.DataFrame({"alpha": alpha, "beta": beta, "level": 0, "loss": loss, "loss_se": 0.01})
+                rows = rows.assign(images=64, units=64, parts=[[x * (1 + k / 900) for k in range(4)] for x in loss])
+                tables.keep(folder, identity | {"direction": "random", "plane": plane}, rows)
+            if maps:
+                tables.keep(folder, identity | {"direction": "random", "plane": 0}, as_map(maps, steep), "eigenmap")
+            values = [steep * (1 + k / 50) for k in range(4)]
+            read = [{"metric": "lambda_max", "values": values, "error": 0.01, "images": 64}]
+            read.append({"metric": "trace", "values": [float("nan")] * 4, "error": 0.1, "images": 64})
+            tables.keep_readings(folder, identity, {"images": 64}, read)
+            tables.note(folder, identity | {"direction": "random"}, FACTS | {"run_seed": seed})
+    if scores:
+        rows = [{"model": model, "dataset": "night", "value": 90 - steep} for model, steep in models.items()]
+        pd.DataFrame(rows).to_parquet(folder / "accuracy.parquet")
+    tables.finish(folder)
+    return folder
+
+
+def add_plane(
+    folder: Path, facts: dict[str, Any], model: str = "mae", seed: int = 0, through: tuple[str, ...] = (), **own: Any
+) -> Path:
+    """One more plane of a run, of the kind that the facts say: a hill 4 alpha (1 - alpha) between the first two."""
+    span = facts.get("span", [[-1, 1], [-1, 1]])
+    places = [np.linspace(low, high, 9) if low < high else np.zeros(1) for low, high in span]
+    alpha, beta = (place.ravel() for place in np.meshgrid(*places, indexing="ij"))
+    parts = np.stack([1 + 0.5 * alpha + hill * 4 * alpha * (1 - alpha) + beta**2 for hill in HILLS], axis=1)
+    rows = pd.DataFrame({"alpha": alpha, "beta": beta, "level": 0, "loss": parts.mean(axis=1), "loss_se": 0.01})
+    identity = {"run": f"{model}-{seed}", "model": model, "objective": "pretrain", "direction": facts["kind"]}
+    rows = rows.assign(images=64, units=64, parts=parts.tolist())
+    tables.keep(folder, identity | {"plane": 0}, rows)
+    tables.note(folder, identity, FACTS | {"run_seed": seed, "planes": [facts], "through": list(through)} | own)
+    return folder
+
+
+def page_of(folder: Path, lang: str = "en") -> Path:
+    """The page of what was added to a folder."""
+    tables.finish(folder)
+    return write(folder, lang=lang)
+
+
+HILLS = (0.9, 1.2, 1.0, 0.9)  # of each part of the images
+
+
+def drawn(page: Path) -> dict[str, Any]:
+    """The figures of a page."""
+    return json.loads(page.read_text().split('id="payload">')[1].split("</script>")[0])["figures"]
+
+
+def as_map(side: int, steep: float) -> pd.DataFrame:
+    """A map whose curvature turns downwards away from the weights, the farther the less steep the bowl."""
+    places = np.linspace(-1, 1, side)
+    alpha, beta = (place.ravel() for place in np.meshgrid(places, places, indexing="ij"))
+    low = -0.3 / steep * (alpha**2 + beta**2)
+    found = {"alpha": alpha, "beta": beta, "lambda_min": low, "lambda_max": 1.0, "ratio": -low}
+    return pd.DataFrame(found | {"residual_min": 0.01, "residual_max": 0.01})
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = make_landscape(tmp_path_factory.mktemp("plain"), {"mae": 0.6, "rc_mae": 0.5, "supervised": 3.0}, 8, maps=5)
+    return write(folder)
+
+
+def test_the_page_says_what_is_sure_and_no_more(plain: Path):
+    text = plain.read_text()
+    assert "<h1>rc_<wbr>mae has the widest basin, ahead of every other model" in text
+    assert "Only one plane" not in text
+    assert "<title>Landscape · " in text
+    assert "Nearly convex, below a tenth: mae 8\u00a0%, rc_mae 6\u00a0% and supervised 72\u00a0% of the plane." in text
+    assert "beside the landscape: judge the models" in text
+    assert len(text) < 8_000_000
+    assert plain.name == "landscape.html"
+
+
+def test_one_plane_ranks_nothing(tmp_path: Path):
+    text = write(make_landscape(tmp_path, {"mae": 0.6, "supervised": 3.0}, planes=1)).read_text()
+    assert "Only one plane was drawn" in text
+    assert "Which basin is widest cannot be told" in text
+
+
+def test_few_models_say_nothing_of_robustness_and_five_do(tmp_path: Path):
+    few = write(make_landscape(tmp_path / "few", {"a": 0.5, "b": 2.0}, scores=True)).read_text()
+    assert "Only 2 models have both" in few
+    many = {f"m{k}": 0.3 + 0.5 * k for k in range(7)}
+    text = write(make_landscape(tmp_path / "many", many, scores=True)).read_text()
+    assert "accuracy: night" in text
+    assert "opposed" in text  # the steeper, the less accurate: lambda_max falls as accuracy rises
+    assert "rise together" in text
+
+
+def test_two_objectives_of_one_folder_are_both_shown(tmp_path: Path):
+    make_landscape(tmp_path, {"mae": 0.6, "supervised": 3.0}, maps=3, seeds=2)
+    text = write(make_landscape(tmp_path, {"mae": 3.0, "supervised": 0.6}, 1, objective="probe")).read_text()
+    own, probe = text.split("<main>")[1].split("<h2>The loss of a linear probe</h2>")
+    assert "mae has the widest basin" in text.split("<main>")[0]
+    assert "Only one plane was drawn" in probe
+    assert "Only one plane was drawn" not in text.split("<main>")[0] + own
+    assert "Convexity · The loss each model was trained with" in own
+    assert "Convexity · The loss of a linear probe" in probe
+    assert "Curvature over the plane" in own
+    assert "Curvature over the plane" not in probe
+    assert 'href="eigenmap.parquet"' in text
+
+
+def test_japanese_and_errors(tmp_path: Path):
+    folder = make_landscape(tmp_path / "one", {"mae": 0.6})
+    text = write(folder, lang="ja").read_text()
+    assert '<html lang="ja"' in text
+    assert "mae の重みの周りの損失" in text
+    with pytest.raises(ValueError, match="unknown language 'de'"):
+        write(folder, lang="de")
+    with pytest.raises(ValueError, match="cannot read"):
+        write(tmp_path / "nothing")
+    rows = pd.read_parquet(folder / "surface.parquet").assign(direction="between")
+    write_table(folder / "surface.parquet", rows, "surface")  # and nothing is known of them: the command was stopped
+    with pytest.raises(ValueError, match="has no finished plane: run the same `kogen landscape` again"):
+        write(folder)
+
+
+def test_a_training_is_shown_where_nothing_else_was_drawn(tmp_path: Path):
+    page = page_of(add_plane(tmp_path, TURN))
+    text = page.read_text()
+    assert "<h1>The loss along the training of mae.</h1>" in text
+    assert "cannot rank models" in text.split("<main>")[0]
+    assert "leaves out 10.0 % at least and 40.0 % in the median" in text
+    assert "Random walks show high shares too (Antognini" in text
+    assert "Only one plane" not in text
+    assert 'href="surface.parquet"' in text
+    assert "geometry.parquet" not in text
+    assert "Does flatness" not in text
+    figures = drawn(page)
+    assert set(figures) == {"trajectory-0-0", "trajectory-0-0-1"}
+    path = figures["trajectory-0-0"]["data"][-1]
+    assert (path["x"], path["y"]) == ([-0.9, -0.5, -0.1, 0.0], [-0.9, 0.8, 0.3, 0.0])
+    assert path["hovertext"][1:] == [
+        "checkpoint 2: 40.0 % of its distance outside the plane",
+        "checkpoint 3: 90.0 % of its distance outside the plane",
+        "trained weights",
+    ]
+    axes = figures["trajectory-0-0"]["layout"]
+    assert axes["xaxis"]["title"]["text"] == "α: 85.0 % of squared distance"
+    assert axes["yaxis"]["title"]["text"] == "β: 10.0 % of squared distance"
+    assert {one["type"] for one in figures["trajectory-0-0-1"]["data"]} == {"surface", "scatter3d"}
+    japanese = write(tmp_path, lang="ja").read_text()
+    assert "<h1>mae の学習の経路に沿った損失。</h1>" in japanese
+    assert "最小 10.0 %、中央値 40.0 %" in japanese
+
+
+def test_sharpest_directions_say_their_curvature_and_whether_it_is_sure(tmp_path: Path):
+    add_plane(tmp_path, SHARP)
+    tables.keep_readings(tmp_path, {"run": "mae-0", "model": "mae", "objective": "pretrain"}, {"images": 64}, [READING])
+    page = page_of(add_plane(tmp_path, SHARP | {"converged": False}, seed=1))
+    text, figure = page.read_text(), drawn(page)["sharpest-0-0"]
+    assert figure["layout"]["xaxis"]["title"]["text"] == "α: λ = 12.3 ± 0.1"
+    assert figure["layout"]["yaxis"]["title"]["text"] == "β: λ = 4.56 ± 0.2"
+    assert "<h3>mae 0</h3>" in text
+    assert "<h1>The loss along the two sharpest directions of mae 0 and mae 1.</h1>" in text
+    assert text.count("Lanczos converged, after 40 products") == text.count("Lanczos stopped after 40 products") == 1
+    assert "The curvature at the trained weights, with 95 % intervals" in text  # readings without random planes
+    assert "random planes with 95 %" not in text
+    assert 'href="geometry.parquet"' in text
+
+
+READING = {"metric": "lambda_max", "values": [12.0, 12.5, 12.2, 12.4], "error": 0.01, "images": 64}
+
+
+def test_two_models_have_a_profile_and_its_barrier(tmp_path: Path):
+    page = page_of(add_plane(tmp_path, ENDS, through=("mae 0", "mae 1")))
+    assert "<h1>The loss between mae 0 and mae 1.</h1>" in page.read_text()
+    half = float(student.isf(0.025, 3)) * np.std(HILLS, ddof=1) / 2  # the mean of the parts' own barriers
+    assert f"Barrier between mae 0 and mae 1: 1 ({1 - half:.3g} to {1 + half:.3g})." in page.read_text()
+    figure = drawn(page)["between-0-0"]
+    assert not any(one["type"] == "contour" for one in figure["data"])
+    ends, barrier = figure["data"][1], figure["data"][2]
+    assert (ends["x"], ends["y"]) == ([0, 1], [1.0, 1.5])
+    assert (barrier["x"], barrier["y"]) == ([0.5, 0.5], [1.25, 2.25])
+    assert [one["text"] for one in figure["layout"]["annotations"]] == ["mae 0", "mae 1"]
+
+
+def test_three_models_lie_on_a_plane_with_its_own_span(tmp_path: Path):
+    page = page_of(add_plane(tmp_path, THREE, through=("mae 0", "mae 1", "<b>byol</b> 2")))
+    figure = drawn(page)["between-0-0"]
+    assert figure["layout"]["xaxis"]["range"] == [-0.25, 1.25]
+    assert figure["layout"]["yaxis"]["range"] == [-0.2, 1.0]
+    marks = figure["data"][-1]
+    assert (marks["x"], marks["y"]) == ([0.0, 1.0, 0.5], [0.0, 0.0, 0.8])
+    assert marks["hovertext"] == ["mae 0", "mae 1", "&lt;b&gt;byol&lt;/b&gt; 2"]
+    assert page.read_text().count("Barrier between") == 3
+    assert "Barrier between mae 0 and mae 1: 1 (" in page.read_text()
+    assert "Barrier between mae 0 and &lt;b&gt;byol&lt;/b&gt; 2: 0.09 (" in page.read_text()  # .36 t (1 - t)
+
+
+def test_one_part_of_images_has_no_interval_and_a_hole_no_barrier(tmp_path: Path):
+    tables.finish(add_plane(tmp_path, ENDS, through=("mae 0", "mae 1")))
+    rows = pd.read_parquet(tmp_path / "surface.parquet")
+    write_table(tmp_path / "surface.parquet", rows.assign(parts=[[loss] for loss in rows["loss"]]), "surface")
+    assert "Barrier between mae 0 and mae 1: 1." in write(tmp_path).read_text()
+    rows.loc[rows["alpha"].between(0.4, 0.6), "loss"] = np.nan
+    rows["parts"] = [
+        [np.nan] * 4 if np.isnan(loss) else part for loss, part in zip(rows["loss"], rows["parts"], strict=True)
+    ]
+    write_table(tmp_path / "surface.parquet", rows, "surface")
+    page = write(tmp_path)
+    assert "Barrier between mae 0 and mae 1: –." in page.read_text()
+    assert "NaN" not in json.dumps(drawn(page))
+
+
+def test_all_kinds_on_one_page_list_a_run_once_and_keep_to_sixteen_scenes(tmp_path: Path):
+    make_landscape(tmp_path, {f"m{k}": 0.3 + 0.5 * k for k in range(9)}, planes=1)
+    for k in range(9):
+        add_plane(tmp_path, TURN, model=f"m{k}")
+    page = page_of(add_plane(tmp_path, SHARP, model="m0", images=96))
+    text = page.read_text()
+    assert "Which basin is widest cannot be told" in text.split("<main>")[0]
+    assert "<h2>Path of the training</h2>" in text
+    assert "<h2>The two sharpest directions</h2>" in text
+    assert text.count("<td>m0-0</td>") == 1
+    assert "<td>96" not in text  # of the sharpest directions; random planes come first
+    scenes = [place for place, figure in drawn(page).items() if "scene" in figure["layout"]]
+    assert len(scenes) == 16
+    assert {place.split("-")[0] for place in scenes} == {"solid", "trajectory"}
+
+
+def test_a_map_over_the_plane_of_a_training_is_one_more_view(tmp_path: Path):
+    identity = {"run": "mae-0", "model": "mae", "objective": "pretrain", "direction": "trajectory", "plane": 0}
+    tables.keep(tmp_path, identity, as_map(5, 1.0), "eigenmap")
+    figures = drawn(page_of(add_plane(tmp_path, TURN)))
+    assert set(figures) == {"trajectory-0-0", "trajectory-0-0-1", "trajectory-0-0-2"}
+    assert [one["type"] for one in figures["trajectory-0-0-2"]["data"]] == ["heatmap", "contour", "scatter"]
+
+
+def test_a_hole_is_a_hole(tmp_path: Path):
+    folder = make_landscape(tmp_path, {"mae": 0.6, "byol": 1.0})
+    rows = pd.read_parquet(folder / "surface.parquet")
+    rows.loc[(rows["alpha"] > 0.7) & (rows["model"] == "mae"), "loss"] = np.nan
+    write_table(folder / "surface.parquet", rows, "surface")
+    tables.finish(folder)
+    assert "NaN" not in write(folder).read_text().split('id="payload">')[1].split("</script>")[0]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: no browser")
+    path = browser.find()
+    if path is None:
+        pytest.skip("no Chromium found (playwright's, or one on the PATH): the page is not opened")
+    with playwright.sync_playwright() as play:
+        flags = [flag for flag in browser.FLAGS if flag != "--disable-gpu"]
+        running = play.chromium.launch(executable_path=path, args=[*flags, "--enable-unsafe-swiftshader"])
+        yield running
+        running.close()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
+def test_chosen_planes_draw_in_silence(chromium: Any, tmp_path: Path, width: int, scheme: str):
+    for seed in (0, 1):
+        add_plane(tmp_path, TURN, seed=seed)
+    add_plane(tmp_path, ENDS, through=("mae 0", "a model with a name that is quite long"))
+    page = page_of(add_plane(tmp_path, THREE, model="byol", through=("byol 0", "mae 1", "mae 2")))
+    tab = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    complaints = []
+    tab.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    tab.set_default_timeout(300_000)
+    tab.goto(page.as_uri())
+    tab.wait_for_function("[...document.querySelectorAll('.plot')].every((plot) => plot.querySelector('svg.main-svg'))")
+    assert tab.locator(".plot").count() == 4
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    section = tab.locator("section", has=tab.locator("#trajectory-0-0"))
+    section.locator("select[name=model]").select_option("mae 1")
+    assert [place.is_visible() for place in section.locator(".plot").all()] == [False, True]
+    section.locator("select[name=variant]").select_option(label="Surfaces")
+    tab.wait_for_function("document.querySelector('#trajectory-0-1 canvas')")
+    assert tab.evaluate("document.getElementById('trajectory-0-1').data.map((one) => one.type).join()") == (
+        "surface,scatter3d,scatter3d"
+    )
+    section.locator("select[name=variant]").select_option(label="Contours")
+    assert tab.evaluate("document.getElementById('trajectory-0-1').data[0].type") == "contour"
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    assert complaints == []
+    tab.close()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1280, "dark")])
+def test_the_page_draws_in_silence(chromium: Any, plain: Path, width: int, scheme: str):
+    tab = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    complaints, requests = [], []
+    tab.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    tab.on("request", lambda request: requests.append(request.url))
+    tab.set_default_timeout(300_000)  # surfaces are slow where no GPU draws them
+    tab.goto(plain.as_uri())
+    tab.wait_for_function("[...document.querySelectorAll('.plot')].every((plot) => plot.querySelector('svg.main-svg'))")
+    assert complaints == []
+    assert all(url.startswith(("data:", "blob:", plain.as_uri())) for url in requests)
+    assert tab.locator(".plot").count() == 15  # three models: surface, contours, convexity, curvature, profile
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    assert "WebGL" not in tab.locator("main").inner_text()
+    cells = "document.getElementById('convex-0-1').data[0].z.flat().join()"
+    before = tab.evaluate(cells)
+    section = tab.locator("section", has=tab.locator("#convex-0-1"))
+    section.locator("select[name=variant]").select_option(label="3")
+    assert tab.evaluate(cells) != before
+    assert tab.locator("#convex-0-1").get_attribute("aria-label") == "Where the loss of rc_mae is convex on plane 3."
+    section.locator("select[name=model]").select_option("rc_mae")
+    assert [place.is_visible() for place in section.locator(".plot").all()] == [False, True, False]
+    assert complaints == []
+    tab.close()
+
+
+def test_terms_of_a_loss_are_named(tmp_path: Path):
+    text = write(make_landscape(tmp_path, {"mae": 0.6}, objective="pretrain-pixels")).read_text()
+    assert "<h2>The loss each model was trained with: pixels</h2>" in text
+    assert "<h2>own</h2>" in write(make_landscape(tmp_path / "b", {"mae": 0.6}, objective="own")).read_text()

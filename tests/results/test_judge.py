@@ -1,0 +1,236 @@
+"""The lottery's verb: a pilot's table and scores alone in, tables and summary out, the same whatever the order."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import norm
+from small import SHARED
+
+from kogen import cli
+from kogen.results.judge import by_items, lottery
+from kogen.results.results import read_results
+
+TABLES = ("accuracy", "pairs", "ranks", "transfer", "agreement", "unified", "robustness")
+WANTED = {
+    "accuracy": "model dataset n value lo hi seed_sd",
+    "pairs": "dataset first second n b c difference lo hi p verdict lottery minimum_detectable",
+    "ranks": "dataset model p_best expected_rank rank_lo rank_hi top",
+    "transfer": "source target gap pairs win tie flip transfer lo hi noise_floor excess_flip mean_regret",
+    "agreement": "source target subset n tau lo hi",
+    "unified": "model metric value rank",
+    "robustness": "model source target expected observed effective",
+}
+TIMM = SHARED / "timm"
+
+
+def images(k: int = 3, sets: tuple[str, ...] = ("val", "shift"), n: int = 60, seeds: int = 1) -> pd.DataFrame:
+    rng = np.random.default_rng([k, n, seeds])
+    frames = []
+    for place, name in enumerate(sets):
+        hard = rng.normal(size=n)
+        for model in range(k):
+            for seed in range(seeds):
+                right = norm.ppf(0.85 - 0.06 * model - 0.1 * place) * 1.5 > hard + rng.normal(size=n) * 0.7
+                frame = {"model": f"m{model}", "dataset": name, "seed": seed, "item": [f"{name}{i}" for i in range(n)]}
+                frames.append(pd.DataFrame(frame | {"correct": right.astype(int)}))
+    return pd.concat(frames, ignore_index=True)
+
+
+def published(k: int = 12, sets: int = 3) -> pd.DataFrame:
+    rng = np.random.default_rng([k, sets])
+    level = rng.normal(75, 4, k)
+    columns = {"val": np.round(level, 2)}
+    columns |= {f"t{i}": np.round(level - 8 + rng.normal(0, 2, k), 2) for i in range(1, sets)}
+    return pd.DataFrame({"model": [f"m{i:02d}" for i in range(k)], **columns})
+
+
+def test_rows_of_images_give_every_table(tmp_path: Path) -> None:
+    found = lottery(images(seeds=2), reference="val", margin=2.0, out=tmp_path, csv=True, draws=200)
+    for name in TABLES:
+        table = pd.read_parquet(tmp_path / f"{name}.parquet")
+        assert set(WANTED[name].split()) <= set(table.columns)
+        assert len(table) == len(pd.read_csv(tmp_path / f"{name}.csv")) > 0
+    assert json.loads((tmp_path / "verdict.json").read_text())["lottery"] == found
+    assert found["kind"] == "predictions"
+    assert found["lead"]["model"] == found["leaders"]["val"]
+    assert found["real"]["first"] == found["lead"]["model"]
+    assert found["unified"]["combined"][0]["first"] == found["unified"]["winners"]["weighted_difference"][0]
+    assert found["transfer"]["shift"]["at_margin"]["gap"] == 2.0
+    assert {pick["pick"] for pick in found["bet"]["picks"]} == {"expected", "regret", "near"}
+    assert set(found["refused"]) == {"friedman", "wilcoxon"}
+
+
+def test_scores_alone_say_what_can_be_said_and_refuse_the_rest_by_name(tmp_path: Path) -> None:
+    found = lottery(published(), reference="val", out=tmp_path)
+    assert set(found["refused"]) >= {"pairs", "ranks", "combined", "noise_floor", "near_best"}
+    assert found["real"] is None
+    assert found["unified"]["combined"] is None
+    for name in TABLES:
+        table = pd.read_parquet(tmp_path / f"{name}.parquet")
+        assert set(WANTED[name].split()) <= set(table.columns)
+        assert (len(table) == 0) == (name in ("pairs", "ranks"))
+    known = lottery(published(), reference="val", n={"val": 5000, "t1": 5000, "t2": 5000})
+    assert "noise_floor" not in known["refused"]
+    assert known["transfer"]["t1"]["all"]["noise_floor"] is not None
+    assert known["bet"]["decides"]["images"] > 0
+
+
+def test_tables_that_are_ready_are_not_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    table, asked = images(), {"reference": "val", "draws": 60}
+    made = by_items(read_results(table, reference="val"), 0.5, 60, 0)
+    whole = lottery(table, **asked)
+    monkeypatch.setattr(sys.modules["kogen.results.judge"], "by_items", lambda *_: pytest.fail("made again"))
+    assert lottery(table, **asked, ready=made) == whole
+    assert set(made) == {"accuracy", "pairs", "ranks", "needed"}  # the caller's tables stay as they were
+
+
+def test_a_verdict_that_is_none_is_not_written_over(tmp_path: Path) -> None:
+    (tmp_path / "verdict.json").write_text("[]")
+    with pytest.raises(ValueError, match="is no verdict, and is not written over"):
+        lottery(published(), reference="val", out=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["verdict.json"]
+
+
+def test_other_parts_of_a_verdict_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "verdict.json").write_text('{"bet": "byol"}')
+    lottery(published(), reference="val", out=tmp_path)
+    verdict = json.loads((tmp_path / "verdict.json").read_text())
+    assert verdict["bet"] == "byol"
+    assert set(verdict) == {"bet", "lottery"}
+
+
+def test_one_model_and_one_set_are_judged_as_far_as_they_go() -> None:
+    alone = lottery(images(k=1), reference="val", draws=50)
+    assert alone["lead"] == {"model": "m0", "runner_up": None, "gap": None}
+    assert alone["real"] is None
+    assert alone["transfer"]["shift"]["all"]["pairs"] == 0
+    assert alone["bet"]["model"] == "m0"
+    assert alone["bet"]["decides"] is None
+    single = lottery(images(sets=("val",)), draws=50)
+    assert single["targets"] == []
+    assert "second data set" in single["refused"]["transfer"]
+    assert lottery(published(k=1, sets=2), reference="val")["models"] == 1
+
+
+def test_all_ties_bet_on_nobody_falsely() -> None:
+    table = images(k=2)
+    same = table[table.model == "m0"]
+    found = lottery(pd.concat([same, same.assign(model="m1")]), reference="val", draws=100)
+    assert found["real"]["verdict"] in ("undecided", "equivalent")
+    assert found["transfer"]["shift"]["all"]["transfer"] is None
+    assert not found["unified"]["winner_changes"]
+    assert found["bet"]["decides"]["images"] is None
+
+
+def test_missing_cells_are_null_and_counted() -> None:
+    table = published()
+    table.loc[0, "t1"] = np.nan
+    found = lottery(table, reference="val")
+    assert found["missing"] == {"cells": 1, "models": 1, "examples": ["m00"]}
+    rows = {row["subset"]: row["n"] for row in found["agreement"]["t1"]}
+    assert rows == {"all": 11}
+
+
+def test_hostile_names_reach_no_path_and_stay_names(tmp_path: Path) -> None:
+    names = ["<script>alert(1)</script>", "../../up", "two\nlines", "n" * 10_000]
+    table = published(k=4).assign(model=names).rename(columns={"t1": "../t1"})
+    found = lottery(table, reference="val", out=tmp_path / "out", csv=True)
+    assert found["lead"]["model"] in names
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
+    assert len(list((tmp_path / "out").iterdir())) == 2 * len(TABLES) + 1
+    assert set(pd.read_parquet(tmp_path / "out" / "accuracy.parquet")["model"]) == set(names)
+
+
+def test_a_counterpart_is_no_set_of_its_own() -> None:
+    found = lottery(published(sets=4), reference="val", counterpart={"t2": "t3"})
+    assert found["targets"] == ["t1", "t2"]
+    with pytest.raises(ValueError, match="counterpart names 't9', which is no data set"):
+        lottery(published(), reference="val", counterpart={"t1": "t9"})
+
+
+def test_margins_out_of_range_are_refused() -> None:
+    with pytest.raises(ValueError, match="the margin is a difference in points between 0 and 100, got 101"):
+        lottery(published(), reference="val", margin=101)
+
+
+def test_a_counterpart_is_another_set_and_not_of_the_reference() -> None:
+    for pair in ({"t1": "t1"}, {"val": "t1"}):
+        with pytest.raises(ValueError, match="can have no counterpart 't1': name a set that"):
+            lottery(published(), reference="val", counterpart=pair)
+
+
+@pytest.mark.parametrize("asked", [{"draws": 1}, {"draws": 0}, {"seed": -1}])
+def test_draws_and_seeds_out_of_range_are_refused(asked: dict) -> None:
+    with pytest.raises(ValueError, match="draws must be 2 or more and the seed 0 or more, came"):
+        lottery(images(), reference="val", **asked)
+
+
+def test_a_list_that_names_nothing_is_refused() -> None:
+    assert cli.commas("a, b,") == ["a", "b"]
+    assert cli.commas(None) is None
+    with pytest.raises(ValueError, match="' ,' names nothing: write one name or more"):
+        cli.commas(" ,")
+
+
+def test_a_message_stays_readable_however_long_a_name_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = images().assign(dataset=lambda frame: frame["dataset"].replace("shift", "s" * 10_000))
+    table.iloc[:-1].to_csv(tmp_path / "t.csv", index=False)
+    asked = ["kogen", "lottery", str(tmp_path / "t.csv"), "--reference", "val", "--out", str(tmp_path / "out")]
+    monkeypatch.setattr(sys, "argv", asked)
+    with pytest.raises(SystemExit, match=r"^kogen: items do not match on 's+\.\.\.s+': 1 of 60 are missing") as told:
+        cli.main()
+    assert len(str(told.value)) < 400
+
+
+def test_a_set_named_as_a_column_of_a_table_is_refused() -> None:
+    with pytest.raises(ValueError, match="a data set cannot be named 'group'"):
+        lottery(published().rename(columns={"t1": "group"}), reference="val")
+
+
+def test_items_that_do_not_match_are_refused_with_examples() -> None:
+    table = images()
+    with pytest.raises(ValueError, match=r"items do not match on 'val': 1 of 60 are missing from some run, as val7"):
+        lottery(table[~((table.model == "m1") & (table["item"] == "val7"))], reference="val")
+    with pytest.raises(ValueError, match=r"1 rows repeat \(model, dataset, seed, item\)"):
+        lottery(pd.concat([table, table.head(1)]), reference="val")
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.integers(0, 99))
+def test_order_names_and_copied_seeds_do_not_move_the_lottery(seed: int) -> None:
+    table = images(k=3, n=30, seeds=2)
+    asked = {"reference": "val", "draws": 60}
+    whole = lottery(table, **asked)
+    assert lottery(table.sample(frac=1, random_state=seed), **asked) == whole
+    renamed = lottery(table.assign(model=table["model"].map({"m0": "x2", "m1": "x1", "m2": "x0"})), **asked)
+    assert renamed["transfer"]["shift"]["all"] == pytest.approx(whole["transfer"]["shift"]["all"])
+    copied = lottery(pd.concat([table, table.assign(seed=table["seed"] + 5)]), **asked)
+    for key in ("difference", "lo", "hi", "verdict"):
+        assert copied["real"][key] == pytest.approx(whole["real"][key])
+
+
+def test_no_torch_on_this_road() -> None:
+    code = "import kogen.results.judge, sys; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.strip() == "False"
+
+
+@pytest.mark.skipif(not TIMM.exists(), reason="timm's published tables are not here (shared/data/timm)")
+def test_timms_published_tables_are_a_lottery() -> None:
+    frames = []
+    for name, file, n in (("val", "imagenet", 50_000), ("v2", "imagenetv2-matched-frequency", 10_000)):
+        table = pd.read_csv(TIMM / f"results-{file}.csv")
+        model = table["model"] + "@" + table["img_size"].astype(str)
+        frames.append(pd.DataFrame({"model": model, "dataset": name, "score": table["top1"], "n": n}))
+    found = lottery(pd.concat(frames).drop_duplicates(["model", "dataset"]), reference="val")
+    row = found["transfer"]["v2"]["at_margin"]
+    assert 0.6 < row["lo"] < row["transfer"] < row["hi"] < 0.8
+    assert abs(row["excess_flip"]) < 0.05  # V2 flips small leads about as often as its 10,000 images explain
+    assert found["agreement"]["v2"][0]["tau"] > 0.9

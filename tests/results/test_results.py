@@ -1,0 +1,237 @@
+"""Reading results: every form of table to the same numbers, every bad table to a message."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from kogen.results.results import read_results
+
+WIDE = pd.DataFrame({"model": ["a", "b", "c"], "val": [70.0, 71.5, 72.0], "shift": [50.0, None, 55.0]})
+LONG = WIDE.melt("model", var_name="dataset", value_name="score")
+IMAGES = pd.DataFrame(
+    [
+        (model, dataset, f"i{item}", (item + len(model + dataset)) % 3 > 0, seed)
+        for model in ("a", "bb")
+        for dataset in ("val", "shift")
+        for item in range(6)
+        for seed in (0, 1)
+    ],
+    columns=["model", "dataset", "item", "correct", "seed"],
+).assign(correct=lambda frame: frame["correct"].astype(int))
+
+
+def scores(table: object, **asked: object) -> pd.DataFrame:
+    found = read_results(table, **{"reference": "val", **asked}).scores  # type: ignore[arg-type]
+    assert found is not None
+    return found.sort_values(["dataset", "model", "seed"], ignore_index=True)
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "frame"])
+@pytest.mark.parametrize("form", ["wide", "long"])
+def test_every_form_gives_the_same_scores_and_an_empty_cell_is_no_score(tmp_path: Path, kind: str, form: str) -> None:
+    frame = WIDE if form == "wide" else LONG
+    table = written(frame, tmp_path, kind)
+    found = scores(table)
+    assert list(found["score"]) == [50, 55, 70, 71.5, 72]
+    assert set(found[found["dataset"] == "shift"]["model"]) == {"a", "c"}
+    assert found["n"].isna().all()
+
+
+def written(frame: pd.DataFrame, folder: Path, kind: str) -> object:
+    if kind == "csv":
+        frame.to_csv(folder / "t.csv", index=False)
+    elif kind == "parquet":
+        frame.to_parquet(folder / "t.parquet")
+    return frame if kind == "frame" else folder / f"t.{kind}"
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "frame"])
+def test_rows_of_images_in_every_form(tmp_path: Path, kind: str) -> None:
+    found = read_results(written(IMAGES.assign(label="x", part="p"), tmp_path, kind), reference="val", cluster="part")
+    assert found.kind == "predictions"
+    assert found.datasets == ("shift", "val")
+    assert found.ignored == ("label",)
+    rows = found.predictions
+    assert rows is not None
+    assert set(rows) == {"model", "dataset", "item", "correct", "seed", "cluster"}
+    assert rows["correct"].sum() == IMAGES["correct"].sum()
+
+
+def test_fractions_are_points_and_errors_are_turned_round() -> None:
+    fractions = WIDE.assign(val=WIDE["val"] / 100, shift=WIDE["shift"] / 100)
+    pd.testing.assert_frame_equal(scores(fractions), scores(WIDE))
+    errors = WIDE.assign(shift=100 - WIDE["shift"])
+    pd.testing.assert_frame_equal(scores(errors, higher_is_better={"shift": False}), scores(WIDE))
+    everything = WIDE.assign(val=100 - WIDE["val"], shift=100 - WIDE["shift"])
+    pd.testing.assert_frame_equal(scores(everything, higher_is_better=False), scores(WIDE))
+
+
+def test_metrics_are_sets_of_their_own_and_may_be_errors() -> None:
+    long = pd.concat([LONG.assign(metric="accuracy"), LONG.assign(metric="error", score=100 - LONG["score"])])
+    found = scores(long, reference="val accuracy", higher_is_better={"error": False})
+    both = found.pivot(index="model", columns="dataset", values="score")
+    assert (both["val accuracy"] == both["val error"]).all()
+
+
+def test_a_small_percentage_is_percent_if_it_is_said() -> None:
+    table = WIDE.assign(val=[0.4, 71.0, 72.0])
+    with pytest.raises(ValueError, match=r"percent and fractions seem mixed on .val.: 0\.4 beside 71"):
+        scores(table)
+    assert scores(table, unit="percent")["score"].min() == 0.4
+    spread = pd.DataFrame({"model": list("abcde"), "val": [0.4, 1.2, 8.0, 30.0, 70.0]})
+    assert scores(spread)["score"].min() == 0.4  # as of old models on ImageNet-A: no gap, so no doubt
+
+
+def test_items_of_sets_and_choice_of_sets() -> None:
+    found = scores(WIDE.assign(parameters=["1,000", "2", "3"]), sets=["val", "shift"], n={"val": 500})
+    assert set(found[found["dataset"] == "val"]["n"]) == {500}
+    assert found[found["dataset"] == "shift"]["n"].isna().all()
+
+
+def test_the_reference_is_asked_or_told_by_roles_or_the_only_one() -> None:
+    roles = IMAGES.assign(role=np.where(IMAGES["dataset"] == "val", "reference", "shift"))
+    assert read_results(roles).reference == "val"
+    assert read_results(roles, reference="shift").reference == "shift"
+    assert read_results(WIDE[["model", "val"]]).reference == "val"
+    with pytest.raises(ValueError, match=r"which data set is the choice made on\? Name it with reference=: shift, val"):
+        read_results(IMAGES)
+    with pytest.raises(ValueError, match="no data set 'vall' to choose on: did you mean 'val'"):
+        read_results(IMAGES, reference="vall")
+
+
+def test_one_protocol_at_a_time() -> None:
+    both = pd.concat([IMAGES.assign(protocol="knn"), IMAGES.assign(protocol="linear")])
+    found = read_results(both, reference="val", protocol="knn").predictions
+    assert found is not None
+    assert len(found) == len(IMAGES)
+    with pytest.raises(ValueError, match="the table mixes the protocols knn, linear: choose one"):
+        read_results(both, reference="val")
+    with pytest.raises(ValueError, match="no rows with the protocol 'nearest'; there are knn, linear"):
+        read_results(both, reference="val", protocol="nearest")
+
+
+def test_families_come_from_their_column() -> None:
+    found = read_results(WIDE.assign(group=["x", "x", None]), reference="val", family="group").families
+    assert found == {"a": "x", "b": "x"}
+    with pytest.raises(ValueError, match="the model 'a' is in two families"):
+        read_results(LONG.assign(family=["x", "y", "z", "v", "y", "z"]), reference="val")
+
+
+HOSTILE = ["<script>alert(1)</script>", "../../etc", "two\nlines", "n" * 10_000, "\u202egnp", "NA", "'; drop table"]
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "frame"])
+def test_hostile_names_are_names(tmp_path: Path, kind: str) -> None:
+    table = pd.DataFrame({"model": HOSTILE, "dataset": "val", "score": range(50, 50 + len(HOSTILE))})
+    found = scores(written(table, tmp_path, kind))
+    assert set(found["model"]) == set(HOSTILE)
+    assert list(tmp_path.iterdir()) == [tmp_path / f"t.{kind}"] * (kind != "frame")
+
+
+BAD = {
+    "no model": (WIDE.drop(columns="model"), "needs a column 'model', came val, shift"),
+    "no rows": (WIDE.head(0), "the table has no rows"),
+    "no scores": (WIDE[["model"]], "the table has the columns model and no scores"),
+    "a long table without its sets": (LONG.drop(columns="dataset"), "scores want model, dataset, score"),
+    "images without correct": (IMAGES.drop(columns="correct"), "one row an image wants model, dataset, item, correct"),
+    "a misspelt column": (IMAGES.rename(columns={"seed": "seeds"}), "unknown column 'seeds': did you mean 'seed'"),
+    "text": (WIDE.assign(val=["70", "71", "n/a"]), "the column 'val' holds text in 1 rows, first 'n/a'"),
+    "a percent sign": (LONG.assign(score="70 %"), "the column 'score' holds text in 6 rows, first '70 %'"),
+    "out of range": (
+        WIDE.assign(val=[70, 71, 130.0]),
+        r"1 scores are outside 0 to 100 \(percent\), first 130 of 'c' on 'val'",
+    ),
+    "below 0": (WIDE.assign(val=[70, 71, -1.0]), "1 scores are outside 0 to 100"),
+    "mixed units": (
+        WIDE.assign(val=WIDE["val"] / 100),
+        "percent and fractions are mixed: 'shift' goes up to 55, 'val'",
+    ),
+    "infinity": (WIDE.assign(val=[70, 71, np.inf]), "the column 'val' holds infinity"),
+    "nothing measured": (WIDE.assign(val=np.nan, shift=np.nan), "every score is empty"),
+    "twice": (pd.concat([LONG, LONG.head(1)]), r"2 rows repeat \(model, dataset, seed\), first \(a, val, 0\)"),
+    "no name": (LONG.assign(model=["", "b", "c"] * 2), "the column 'model' is empty in 2 rows"),
+    "a column twice": (pd.concat([WIDE, WIDE[["val"]]], axis=1), "the column 'val' is there more than once"),
+    "numbers of rows": (WIDE.assign(row=range(3)), "the column 'row' counts the rows: leave it out, or name the data"),
+    "a number of items in a wide table": (WIDE.assign(n=50), "a wide table wants model and one column a data set, of"),
+    "half an item": (LONG.assign(n=10.5), "the number of items of 'val' is 10.5: a score wants a whole number of 1"),
+    "no items": (LONG.assign(n=0), "the number of items of 'val' is 0: a score wants a whole number of 1"),
+    "an item without a name": (IMAGES.assign(item=IMAGES["item"].replace("i3", "")), "'item' is empty in 8 rows"),
+    "metrics without a name": (
+        pd.concat([LONG, LONG.assign(metric="error")]),
+        "the column 'metric' is empty in 6 rows",
+    ),
+    "text for right": (IMAGES.assign(correct="yes"), "the column 'correct' holds text in 48 rows, first 'yes'"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_tables_are_refused_with_the_reason(name: str) -> None:
+    table, words = BAD[name]
+    with pytest.raises(ValueError, match=words):
+        read_results(table, reference="val")
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"sets": ["vall"]}, "no column for the data set 'vall': did you mean 'val'"),
+        ({"n": {"vall": 5}}, "no scores of the data set 'vall'"),
+        ({"unit": "percents"}, "unknown unit 'percents': did you mean 'percent'"),
+        ({"family": "famly"}, "no column 'famly' for the family"),
+        ({"higher_is_better": {"vall": False}}, "higher_is_better names 'vall': did you mean 'val'"),
+        ({"sets": []}, "sets= names no data set"),
+        ({"n": {"val": -3}}, "the number of items of 'val' is -3: a score wants a whole number"),
+        ({"family": "model"}, "the column 'model' cannot be the family too"),
+        ({"cluster": "shift"}, "cluster='shift' is for images, and this table holds scores alone"),
+    ],
+)
+def test_wishes_that_name_nothing_are_refused(asked: dict, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        read_results(WIDE, **{"reference": "val", **asked})
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"n": {"val": 6}}, "n= is for scores, and this table has one row an image"),
+        ({"unit": "percent"}, "unit= is for scores"),
+        ({"higher_is_better": {"val": False}}, "higher_is_better= is for scores"),
+        ({"cluster": "item"}, "the column 'item' cannot be the cluster too"),
+    ],
+)
+def test_wishes_that_images_cannot_have_are_refused(asked: dict, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        read_results(IMAGES, **{"reference": "val", **asked})
+
+
+def test_a_table_that_counts_its_models_is_read_where_it_is_said() -> None:
+    counted = WIDE.assign(row=[1.0, 2.0, 3.0])
+    assert set(scores(counted, sets=["val", "row"])["dataset"]) == {"val", "row"}
+
+
+def test_names_with_line_ends_in_a_long_csv(tmp_path: Path) -> None:
+    names = [f"{'x' * 500}\n{i}" for i in range(5000)]  # more than one block of a file that is read in parts
+    table = pd.DataFrame({"model": names, "dataset": "val", "score": 50.5})
+    assert set(scores(written(table, tmp_path, "csv"))["model"]) == set(names)
+
+
+def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"cannot read the table .*absent.csv"):
+        read_results(tmp_path / "absent.csv")
+    (tmp_path / "bad.parquet").write_bytes(b"no parquet")
+    with pytest.raises(ValueError, match=r"cannot read the table .*bad.parquet"):
+        read_results(tmp_path / "bad.parquet")
+    (tmp_path / "torn.csv").write_text("model,dataset,score\na,val,70\nb,val\n")
+    with pytest.raises(ValueError, match="Expected 3 columns, got 2"):
+        read_results(tmp_path / "torn.csv")
+    (tmp_path / "text.csv").write_text("model,dataset,score\na,val,70\nb,val,many\n")
+    with pytest.raises(ValueError, match="many"):
+        read_results(tmp_path / "text.csv")
+
+
+def test_the_callers_frame_stays_as_it_was() -> None:
+    before = LONG.copy()
+    read_results(LONG, reference="val", n={"val": 10})
+    pd.testing.assert_frame_equal(LONG, before)

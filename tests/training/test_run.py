@@ -1,0 +1,93 @@
+"""A run killed at twenty random instants ends with the weights of a run that nobody disturbed, bit by bit."""
+
+import multiprocessing
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+from small import blobs, plan_for
+
+from kogen.training.run import train_run
+
+KILLS = 20
+EPOCHS = 10
+
+
+def work(folder: str) -> None:
+    torch.set_num_threads(1)
+    images = blobs(96)
+    train_run(plan_for(images, "byol", epochs=EPOCHS), images, Path(folder))
+
+
+@pytest.fixture(scope="module")
+def start():
+    """Starts `work(folder)` in a process of its own, without importing everything each time."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["small", "kogen.training.run"])
+
+    def start(folder: Path):
+        process = context.Process(target=work, args=(str(folder),))
+        process.start()
+        return process
+
+    return start
+
+
+def test_killed_at_random_instants(tmp_path, start):
+    calm = start(tmp_path / "warm")  # the first one waits for the server's imports
+    calm.join()
+    began = time.perf_counter()
+    calm = start(tmp_path / "calm")
+    calm.join()
+    whole = time.perf_counter() - began
+    assert calm.exitcode == 0
+
+    rng, killed, runs = np.random.default_rng(0), 0, 0
+    while killed < KILLS:  # as many runs as it takes
+        folder = tmp_path / f"killed{runs}"
+        while not (folder / "summary.json").exists():
+            process = start(folder)
+            process.join(rng.uniform(0.02, 0.6) * whole if killed < KILLS else None)
+            if process.is_alive():
+                os.kill(process.pid, signal.SIGKILL)
+                killed += 1
+            process.join()
+            if (folder / "training.parquet").exists():
+                pd.read_parquet(folder / "training.parquet")  # never half written
+        assert_same(tmp_path / "calm", folder)
+        runs += 1
+
+
+def assert_same(calm: Path, killed: Path) -> None:
+    """Two finished runs are equal, bit by bit, in everything but their speed."""
+    for name in ("weights.safetensors", "checkpoint/state.safetensors"):
+        calm_state, killed_state = load_file(calm / name), load_file(killed / name)
+        assert calm_state.keys() == killed_state.keys()
+        assert all(torch.equal(calm_state[key], killed_state[key]) for key in calm_state)
+    told = [pd.read_parquet(folder / "training.parquet") for folder in (calm, killed)]
+    same = ["epoch", "term", "value", "rate", "rank_me", "feature_std"]
+    pd.testing.assert_frame_equal(told[0][same], told[1][same])
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path):
+    import subprocess
+    import sys
+
+    command = [sys.executable, "-m", "kogen.cli", "pretrain", "byol", "digits", "--epochs", "400", "--image-size", "8"]
+    command += ["--backbone", "tiny?width=8", "--batch-size", "64", "--out", str(tmp_path / "run")]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    place = tmp_path / "run" / "checkpoint" / "state.safetensors"
+    deadline = time.time() + 120
+    while not place.exists() and time.time() < deadline:
+        time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "saved. Go on with the same command:" in told
+    assert 'kogen "pretrain" "byol" "digits"' in told
