@@ -23,7 +23,7 @@ from kogen.augmentation.views import plain, render_all, view_set
 from kogen.common import registry
 from kogen.common.devices import exact, resolved
 from kogen.common.rng import Luck
-from kogen.config.plan import Plan, recipe_of
+from kogen.config.plan import Plan
 from kogen.data.images import Images, from_array
 from kogen.evaluation.features import embed
 from kogen.evaluation.probes.knn import knn
@@ -92,7 +92,7 @@ def beside_the_cpu(table: Table, method: str, images: Images, size: int, batch: 
 def warmed(plan: Plan, images: Images, device: torch.device) -> tuple[Method, Views]:
     """A method after an epoch and a half, so that queues, centres and clusters hold something, and a batch."""
     module, loader = build(plan).train().to(device), Batches(plan, images, device)
-    steps = optimiser(module, recipe_of(plan))
+    steps = optimiser(module, plan.recipe)
     for group in steps.param_groups:
         group["lr"] = 0.01
     half = loader.per_epoch + loader.per_epoch // 2

@@ -3,6 +3,7 @@
 import hashlib
 import inspect
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kogen.common import registry, text
 from kogen.modules.base import Recipe
+from kogen.options.base import Value
 
-Value = bool | int | float | str
 WANTED = {bool: "true or false", int: "a whole number", float: "a number", str: "a name"}
 
 
@@ -40,8 +41,21 @@ class Plan(BaseModel):
     images: int = 0
     data: str = ""  # digest of the training images
 
+    @property
+    def hyperparameters(self) -> dict[str, Any]:
+        """Every hyperparameter of the method, as chosen or by default."""
+        own = hyperparameters(self.method)
+        return own | {name: value for name, value in self.settings.items() if name in own}
 
-def check_settings(method: str, settings: dict[str, Value]) -> None:
+    @property
+    def recipe(self) -> Recipe:
+        """The method's recipe with the numbers that were chosen."""
+        own = hyperparameters(self.method)
+        chosen: dict[str, Any] = {name: value for name, value in self.settings.items() if name not in own}
+        return replace(registry.load("methods", self.method).recipe, **chosen)
+
+
+def check_settings(method: str, settings: Mapping[str, Value]) -> None:
     """ValueError for what is no hyperparameter of the method and no number of its recipe, or not of its kind."""
     recipe = registry.load("methods", method).recipe
     known = {name: getattr(recipe, name) for name in recipe_numbers()} | hyperparameters(method)
@@ -67,14 +81,6 @@ def hyperparameters(method: str) -> dict[str, Any]:
 def recipe_numbers() -> list[str]:
     """Names of the recipe that a user may set."""
     return ["optimiser", "rate", "weight_decay", "warmup"]
-
-
-def recipe_of(plan: Plan) -> Recipe:
-    """The method's recipe with the plan's numbers put in."""
-    recipe: Recipe = registry.load("methods", plan.method).recipe
-    own = set(hyperparameters(plan.method))
-    chosen = {k: v for k, v in plan.settings.items() if k not in own}
-    return replace(recipe, **chosen)  # type: ignore[arg-type]
 
 
 def digest(data: Any) -> str:

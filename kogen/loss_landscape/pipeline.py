@@ -22,6 +22,7 @@ from kogen.loss_landscape.grid import surface
 from kogen.loss_landscape.objective import BATCH_NORM, Objective
 from kogen.loss_landscape.runs import OBJECTIVES, Subject, look_at, place, states, steps_of, subject, trained
 from kogen.loss_landscape.tables import finish, has_readings, keep, keep_readings, note
+from kogen.options.landscape import LandscapeOptions
 from kogen.surface_fit.interpolation import SQUARE
 from kogen.surface_fit.multilevel import tiers
 from kogen.training.checkpoint import state_of
@@ -34,49 +35,32 @@ SHARP = 256  # images at most that the curvature is read on: a product with a He
 def survey(
     runs: Sequence[Path],
     images: Images,
+    options: LandscapeOptions,
     *,
-    out: Path,
-    planes: int = 8,
-    count: int = 2048,
-    few: int | None = None,
-    batch: int = 64,
-    objective: str = "pretrain",
-    directions: str = "random",
-    steps: int = 9,
-    levels: int = 2,
-    normalise: str = "filter",
-    batch_norm: str = "frozen",
-    moves: Sequence[str] = ("",),
-    terms: Sequence[str] = (),
-    seed: int = 0,
-    sharp: int = SHARP,
-    map_steps: int = 0,
-    workers: int | None = None,
     models: Sequence[str] | None = None,
     tell: Callable[[str], None] = print,
 ) -> dict[str, Any]:
     """Draw and measure the landscape of finished runs on `images`; returns what OUT/landscape.json holds.
 
-    Every run is looked at on the same frozen images, views and masks, random planes have the same draws. `planes`: how
-    many; of `count` images `few` (FEW, or 8 batches of a loss that couples them) take a grid of `steps` x `steps` and
-    finer `levels`, and more of them, up to all, correct it on coarser grids (`tiers`). `sharp`: images the curvature is
-    read on, 0 leaves it out. `map_steps`: points a side at which both ends of the Hessian's spectrum are mapped over
-    each run's first plane, on as many images (SHARP of them without readings); 0 for no map. `models`: what each run
-    competes under, runs of one model being its seeds. `terms`: those of the loss that count, all without: methods that
-    share a term can be compared on its scale. `directions`: random | sharpest (one plane, along eigenvectors) |
-    trajectory (checkpoints beside the last one) | between (the way from the first run to the others).
+    Every run is looked at on the same frozen images, views and masks, random planes have the same draws. Of
+    `options.images` images `few` (FEW, or 8 batches of a loss that couples them) take a grid of `steps` x `steps` and
+    finer `levels`, and more of them, up to all, correct it on coarser grids (`tiers`). Both ends of the Hessian's
+    spectrum are mapped over each run's first plane. `models`: what each run competes under, runs of one model being
+    its seeds. Directions: random | sharpest (one plane, along eigenvectors) | trajectory (checkpoints beside the last
+    one) | between (the way from the first run to the others).
 
     Every point is on disk in OUT/landscape as soon as it is known and never computed again; started with torchrun,
     the processes share the points, `workers` threads each (one a core). Raises ValueError for what does not fit.
     """
-    wishes = {"objective": objective, "directions": directions, "normalise": normalise, "batch_norm": batch_norm}
-    wishes |= {"planes": planes, "images": count, "batch": batch, "steps": steps, "levels": levels, "sharp": sharp}
-    check(runs, few, **wishes, map=map_steps, seed=seed, workers=1 if workers is None else workers)
+    check(runs, options)
+    out, directions, sharp, map_steps, seed = (
+        options.out, options.directions, options.sharp, options.map_steps, options.seed
+    )  # fmt: skip
     names = list(models or [look_at(run)[0]["model"] for run in runs])
-    how: dict[str, Any] = {"objective": objective, "count": count, "batch": batch, "seed": seed}
-    how |= {"batch_norm": batch_norm, "moves": moves, "terms": terms}
-    workers = workers or (usable_cores() if place().type == "cpu" else 1)
-    grid = {"steps": steps, "levels": levels, "workers": workers}
+    how: dict[str, Any] = {"objective": options.objective, "count": options.images, "batch": options.batch_size}
+    how |= {"seed": seed, "batch_norm": options.batch_norm, "moves": options.moves, "terms": options.terms}
+    workers = options.workers or (usable_cores() if place().type == "cpu" else 1)
+    grid = {"steps": options.steps, "levels": options.levels, "workers": workers}
     share, started = share_of(dict(os.environ)), time.perf_counter()
     others: list[Subject] = []
     if directions == "between":
@@ -84,9 +68,13 @@ def survey(
         runs, sharp = runs[:1], 0
     for number, run in enumerate(runs):
         one = subject(run, images, model=names[number], **how)  # one at a time: all need not fit into memory
-        loss = one.objective(count)
-        enough = few or (FEW if loss.facts["unit"] == "image" else 8 * batch)  # for error bars over units
-        wanted = planes_of(one, loss, others, directions, planes, {"seed": seed, "normalise": normalise})
+        loss = one.objective(options.images)
+        enough = options.few or (
+            FEW if loss.facts["unit"] == "image" else 8 * options.batch_size
+        )  # for error bars over units
+        wanted = planes_of(
+            one, loss, others, directions, options.planes, {"seed": seed, "normalise": options.normalise}
+        )
         if number == 0 and share[0] == 0:
             curved = one.objective(sharp or SHARP) if sharp or map_steps else None
             asked = {"planes": len(wanted) * len(runs), "runs": len(runs), "readings": sharp > 0, "side": map_steps}
@@ -210,20 +198,17 @@ def described(one: Subject, loss: Objective, wanted: list[Plane], grid: dict[str
     return facts | {"grid": grid, "planes": [brief(plane) for plane in wanted]}
 
 
-def check(runs: Sequence[Path], few: int | None, **asked: Any) -> None:
+def check(runs: Sequence[Path], options: LandscapeOptions) -> None:
     """ValueError for wishes that cannot be met, before anything is opened."""
     for name, known in CHOICES.items():
-        if asked[name] not in known:
-            raise ValueError(f"unknown {name} {asked[name]!r}: {text.hint(asked[name], list(known))}")
-    for name, least in LEAST.items():
-        if asked[name] < least:
-            raise ValueError(f"{name}={asked[name]} came: give {least} or more")
-    if asked["steps"] % 2 == 0:
-        raise ValueError(f"steps={asked['steps']} came: give an odd number, so that the trained weights are a point")
-    if asked["map"] == 1:
+        if (value := getattr(options, name)) not in known:
+            raise ValueError(f"unknown {name} {value!r}: {text.hint(value, list(known))}")
+    if options.steps % 2 == 0:
+        raise ValueError(f"steps={options.steps} came: give an odd number, so that the trained weights are a point")
+    if options.map_steps == 1:
         raise ValueError("a map of 1 point a side came: give 2 or more, or 0 for none")
-    if few is not None and not 1 <= few <= asked["images"]:
-        raise ValueError(f"few={few} of {asked['images']} images came: the finer grid takes 1 or more of them")
+    if options.few is not None and not 1 <= options.few <= options.images:
+        raise ValueError(f"few={options.few} of {options.images} images came: the finer grid takes 1 or more of them")
     ids = [look_at(run)[0]["id"] for run in runs]
     if len(set(ids)) < len(ids):
         twice = next(run for run, one in zip(runs, ids, strict=True) if ids.count(one) > 1)
@@ -231,4 +216,3 @@ def check(runs: Sequence[Path], few: int | None, **asked: Any) -> None:
 
 
 CHOICES = {"objective": OBJECTIVES, "directions": DIRECTIONS, "normalise": NORMALISE, "batch_norm": BATCH_NORM}
-LEAST = {"planes": 1, "images": 1, "batch": 1, "steps": 3, "levels": 1, "sharp": 0, "map": 0, "seed": 0, "workers": 1}

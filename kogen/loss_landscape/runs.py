@@ -14,14 +14,14 @@ from kogen.augmentation.views import plain
 from kogen.common.devices import device
 from kogen.common.files import read_json
 from kogen.common.text import hint
-from kogen.config.plan import Plan, recipe_of
-from kogen.config.study import checked
+from kogen.config.plan import Plan
 from kogen.data.images import Images
 from kogen.evaluation.features import embed
 from kogen.loss_landscape.frozen_batches import cut, frozen_batches
 from kogen.loss_landscape.objective import Objective
 from kogen.loss_landscape.probe import probe_on
 from kogen.modules.base import Method, Views
+from kogen.options.base import validate
 from kogen.training import checkpoint
 from kogen.training.batches import Batches
 from kogen.training.build import build
@@ -91,7 +91,7 @@ def look_at(run: Path) -> tuple[dict[str, Any], Plan]:
     if not (folder / "weights.safetensors").exists():
         raise ValueError(f"{folder} has no weights yet: its training is not finished; finish it first")
     record = read_json(folder / "plan.json")
-    plan = checked(Plan, {k: v for k, v in record.items() if k in Plan.model_fields}, f"{folder}/plan.json")
+    plan = validate(Plan, {k: v for k, v in record.items() if k in Plan.model_fields}, f"{folder}/plan.json")
     if not step:
         return record, plan
     if not on_the_way(folder, step).exists():
@@ -127,7 +127,7 @@ def runs_of(given: Sequence[Path], objective: str, tell: Callable[[str], None]) 
         if len(finished) < len(inside):
             tell(f"left out: {len(inside) - len(finished)} runs of {folder} that are not finished")
     opened = {run: look_at(run) for run in found}
-    lossless = [run for run, (_, plan) in opened.items() if objective == "pretrain" and not recipe_of(plan).trains]
+    lossless = [run for run, (_, plan) in opened.items() if objective == "pretrain" and not plan.recipe.trains]
     if not found:
         raise ValueError("no runs came: give the folder of one finished run or more, or of a study")
     if len(lossless) == len(opened):
@@ -143,7 +143,7 @@ def trained(folder: Path, plan: Plan, step: str = "") -> Method:
 
     ValueError for a method without a loss, a run without a checkpoint, and a checkpoint of another network.
     """
-    if not recipe_of(plan).trains:
+    if not plan.recipe.trains:
         raise ValueError(
             f"{folder}: the method {plan.method!r} has no loss of its own: leave the run out, or ask --objective probe"
         )
@@ -207,7 +207,7 @@ def pretrained(
 ) -> tuple[nn.Module, list[Views]]:
     """The trained method and the frozen batches that its training would see."""
     method = trained(folder, plan, step)
-    if recipe_of(plan).labels:
+    if plan.recipe.labels:
         images = images.with_classes(plan.classes).labelled()
     if hasattr(method, "bank") and images.digest != plan.data:
         raise ValueError(

@@ -1,12 +1,12 @@
-"""Stock: published weights from a file on disk, as they are: the baseline that costs nothing."""
+"""Published weights from a file on disk, as they are: what a candidate of a study is."""
 
 from kogen.modules.base import Backbone, Method, Recipe, Terms, Views
 
-__all__ = ["Stock"]
+__all__ = ["Published"]
 
 
-class Stock(Method):
-    """The backbone with the weights that `--stock FILE` names; there is nothing to train."""
+class Published(Method):
+    """The backbone with the weights of a file; there is nothing to train."""
 
     recipe = Recipe(source="the file of weights", headline="as published", family="baseline", views=0, trains=False)
 
@@ -15,4 +15,4 @@ class Stock(Method):
         self.backbone = backbone
 
     def forward(self, views: Views) -> Terms:
-        raise ValueError("the method 'stock' has nothing to train; evaluate it as it is")
+        raise ValueError("published weights have nothing to train; evaluate it as it is")

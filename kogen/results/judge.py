@@ -10,6 +10,7 @@ import pandas as pd
 from kogen.common.files import atomically, jsonable, read_json, write_json
 from kogen.common.registry import load
 from kogen.common.text import listed
+from kogen.options.lottery import LotteryOptions
 from kogen.results.results import Results, Table, read_results
 from kogen.results.summary import about, best, bet, carried, group_names, leaders, matrix, over_sets, real, rules
 from kogen.statistics._score_noise import noise_of
@@ -23,34 +24,16 @@ RANKS = ["dataset", "model", "p_best", "expected_rank", "rank_lo", "rank_hi", "t
 
 def lottery(
     table: Table,
+    options: LotteryOptions,
     *,
-    reference: str | None = None,
-    margin: float = 0.5,
-    out: str | Path | None = None,
-    sets: Sequence[str] | None = None,
-    protocol: str | None = None,
-    cluster: str | None = None,
-    family: str | None = None,
-    n: Mapping[str, int] | None = None,
-    unit: str = "auto",
-    higher_is_better: bool | Mapping[str, bool] = True,
-    weights: Mapping[str, float] | None = None,
-    groups: Sequence[Sequence[str]] | None = None,
-    baseline: Sequence[str] | None = None,
-    counterpart: Mapping[str, str] | None = None,
-    csv: bool = False,
-    lang: str = "en",
-    seed: int = 0,
-    draws: int = 5000,
+    out: Path | None = None,
     ready: Mapping[str, pd.DataFrame] | None = None,
 ) -> dict[str, Any]:
     """Judge any table of results: is the lead real, does it transfer, does it depend on the metric, what is safe.
 
     `table`: csv, parquet or a frame, as `results.read_results` describes (one row an image, or scores alone);
-    `reference`, the set the choice is made on; `margin`, the smallest difference worth money, in points; `weights` of
-    the sets; `groups` of sets that have one vote each (found by `similarity` unless given); `baseline` models and
-    `counterpart` sources for `robustness`; `draws` and `seed` of the bootstraps;
-    `ready`, the tables accuracy, pairs, ranks and needed where they were made of the same rows with the same wishes.
+    `groups` of sets that have one vote each are found by `similarity` unless given. `ready`: the tables accuracy, pairs,
+    ranks and needed where they were made of the same rows with the same options.
     With `out`: OUT/{accuracy,pairs,ranks,transfer,agreement,unified,robustness}.parquet (csv too with `csv`), and the
     summary under "lottery" in OUT/verdict.json, whose other parts are kept.
     Returns the summary, plain data, missing = None; points 0-100, shares and probabilities 0-1:
@@ -64,17 +47,17 @@ def lottery(
     bet {picks (rows of `safe_bet`), model (None where they differ), agree, price, decides}.
     Raises ValueError for what cannot be read, and for wishes out of range.
     """
+    margin, draws, seed = options.margin, options.draws, options.seed
     if not 0 <= margin <= 100:
         raise ValueError(f"the margin is a difference in points between 0 and 100, got {margin}; try 0.5")
     if draws < 2 or seed < 0:
         raise ValueError(f"draws must be 2 or more and the seed 0 or more, came {draws} and {seed}; try 5000 and 0")
-    asked = {"sets": sets, "protocol": protocol, "cluster": cluster, "family": family, "n": n, "unit": unit}
-    results = read_results(table, reference=reference, higher_is_better=higher_is_better, **asked)
-    wishes = {"weights": weights, "groups": groups, "baseline": baseline, "counterpart": dict(counterpart or {})}
+    results = read_results(table, options)
+    wishes = options.model_dump(include={"weights", "groups", "baseline", "counterpart"})
     tables = dict(ready or (by_scores(results) if results.kind == "scores" else by_items(results, margin, draws, seed)))
-    summary = jsonable(judged(results, tables, margin, wishes, draws, seed) | {"lang": lang})
+    summary = jsonable(judged(results, tables, margin, wishes, draws, seed) | {"lang": options.lang})
     if out is not None:
-        write(Path(out), {name: frame for name, frame in tables.items() if name != "needed"}, summary, csv)
+        write(out, {name: frame for name, frame in tables.items() if name != "needed"}, summary, options.csv)
     return summary
 
 

@@ -1,6 +1,6 @@
 """Results: any table of results, one row an image or scores alone, in one checked form."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from kogen.common.text import hint, listed
+from kogen.options.lottery import TableOptions
 from kogen.results.read import IMAGES, Table, named, number, opened, renamed
 from kogen.results.scores import as_scores
 
@@ -29,34 +30,23 @@ class Results:
         return "scores" if self.predictions is None else "predictions"
 
 
-def read_results(
-    table: Table,
-    *,
-    reference: str | None = None,
-    sets: Sequence[str] | None = None,
-    protocol: str | None = None,
-    cluster: str | None = None,
-    family: str | None = None,
-    n: Mapping[str, int] | None = None,
-    unit: str = "auto",
-    higher_is_better: bool | Mapping[str, bool] = True,
-) -> Results:
+def read_results(table: Table, options: TableOptions) -> Results:
     """Read a csv or parquet file, or take a frame: per image, scores in long form, or in wide form.
 
     Per image: model, dataset, item, correct[, seed][, cluster][, family][, protocol][, role]. Long: model, dataset,
     score[, n][, seed][, family][, metric]. Wide: model[, family] and one column of scores a data set.
-    `sets` are the data sets wanted, `cluster` and `family` name other columns for these, `n` the items of each set,
-    `unit` is percent, fraction or auto, `higher_is_better` (all, or by data set or metric) is False for errors, which
-    are turned into 100 - error. Empty cells of scores are cells that were not measured.
+    `higher_is_better` (all, or by data set or metric) is False for errors, which are turned into 100 - error. Empty cells of scores are cells that were not measured.
     Raises ValueError for what cannot be read or would be read wrongly: see the messages.
     """
+    cluster, family, sets, n = options.cluster, options.family, options.sets, options.n
+    unit, higher_is_better = options.unit, options.higher_is_better
     images: Any
     scores: Any
     frame, ignored = opened(table, cluster, family, sets)
     frame = renamed(frame, cluster, family)
     if not len(frame):
         raise ValueError("the table has no rows: give at least one model and one data set")
-    rows = chosen_protocol(frame, protocol)
+    rows = chosen_protocol(frame, options.protocol)
     named(rows, "model")
     if sets is not None and not len(sets):
         raise ValueError("sets= names no data set: name one or more, or leave it out")
@@ -71,7 +61,7 @@ def read_results(
             raise ValueError(f"cluster={cluster!r} is for images, and this table holds scores alone: leave it out")
         images, scores = None, as_scores(rows, sets, n, unit, higher_is_better)
         found = sorted(map(str, scores["dataset"].unique()))
-    reference = chosen_reference(rows, reference, found)
+    reference = chosen_reference(rows, options.reference, found)
     return Results(images, scores, families(rows), reference, tuple(found), ignored)
 
 

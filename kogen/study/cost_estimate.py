@@ -13,7 +13,7 @@ import torch
 from kogen.augmentation.views import plain
 from kogen.common import registry
 from kogen.common.devices import device
-from kogen.config.plan import Plan, recipe_of
+from kogen.config.plan import Plan
 from kogen.data.images import Images
 from kogen.evaluation.features import Features, embed
 from kogen.training.batch_fitting import enough_memory
@@ -45,7 +45,7 @@ def estimate_cost(plans: Sequence[Plan], pool: Images, judged: int, probes: Sequ
     embedding, probing = seconds_of_judging(plans[0], pool.labelled(), probes)
     seconds = disk = 0.0
     for plan in plans:
-        trained = pool.labelled() if recipe_of(plan).labels else pool
+        trained = pool.labelled() if plan.recipe.labels else pool
         seconds += steps[plan.method] * (len(trained) // plan.batch_size * plan.epochs)
         seconds += embedding * judged + probing
         disk += bytes_of_a_run(plan)
@@ -57,7 +57,7 @@ def estimate_cost(plans: Sequence[Plan], pool: Images, judged: int, probes: Sequ
 
 def seconds_of_a_step(plan: Plan, pool: Images) -> float:
     """Seconds of one training step, the mean of a few real ones; 0 for a baseline that is not trained."""
-    if not recipe_of(plan).trains:
+    if not plan.recipe.trains:
         return 0.0
     began = 0.0
     with enough_memory(plan, pool):
@@ -83,8 +83,8 @@ def seconds_of_judging(plan: Plan, labelled: Images, probes: Sequence[str]) -> t
 def bytes_of_a_run(plan: Plan) -> float:
     """What a run leaves on disk: the weights, and parameters, momentum and buffers in its checkpoint."""
     method = build(plan)
-    trained = sum(p.numel() for p in method.parameters() if p.requires_grad) * recipe_of(plan).trains
-    everything = sum(t.numel() for t in [*method.parameters(), *method.buffers()]) * recipe_of(plan).trains
+    trained = sum(p.numel() for p in method.parameters() if p.requires_grad) * plan.recipe.trains
+    everything = sum(t.numel() for t in [*method.parameters(), *method.buffers()]) * plan.recipe.trains
     return 4.0 * (everything + trained + sum(p.numel() for p in method.backbone.parameters()))
 
 

@@ -1,21 +1,25 @@
 """The pilot: from a study to judged runs, and finished runs judged on sets of their own."""
 
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import tomli_w
 from rich.console import Console
 
 from kogen.augmentation.views import view_set
 from kogen.common import distributed, registry
 from kogen.common.files import atomically, write_json
 from kogen.common.progress import training_bar
+from kogen.common.text import check_language
 from kogen.config.plan import Plan
-from kogen.config.study import Study, to_toml, toml
+from kogen.config.study import Study, study_to_toml
 from kogen.data.contact_sheet import write_sheet
 from kogen.data.images import Images
 from kogen.data.open import open_images
+from kogen.options.runs import EvaluateOptions
+from kogen.options.study import PilotOptions
 from kogen.study.cost_estimate import Cost, estimate_cost
 from kogen.study.plans import plans_of, read_candidate
 from kogen.study.predictions import copy_record, judge, names_of, of_now
@@ -27,12 +31,12 @@ from kogen.training.run import load_run, record_of, train_run
 say = Console(stderr=True, highlight=False)
 
 
-def run_pilot(source: str, folder: Path, asked: dict[str, Any]) -> Study:
+def run_pilot(source: str, options: PilotOptions) -> Study:
     """Train and judge every run of a study into its folder; what is asked is returned.
 
     Raises ValueError for anything that cannot be answered, before training where possible.
     """
-    study = asked_study(source, asked)
+    study, folder = asked_study(source, options), options.out
     outside(folder, study.source, *filter(None, [study.test]), *study.shifts.values())
     fabric.start(study.precision)  # joins the other processes, where there are any
     place = folder / "study.toml"
@@ -42,7 +46,7 @@ def run_pilot(source: str, folder: Path, asked: dict[str, Any]) -> Study:
     plans = plans_of(study, sets, folder)
     of_now(folder, plans)
     if distributed.rank() == 0 and not place.exists():  # a pre-registered study stays as it was written, byte for byte
-        text = Path(source).read_text("utf-8") if str(source).endswith(".toml") else to_toml(study)
+        text = Path(source).read_text("utf-8") if str(source).endswith(".toml") else study_to_toml(study)
         atomically(place, lambda p: p.write_text(text, encoding="utf-8"))
     if distributed.rank() == 0:
         write_json(folder / "data.json", quality(sets))
@@ -87,42 +91,32 @@ def tried(plan: Plan, images: Images, folder: Path, tell: Callable, keep: int) -
         return summary
 
 
-def judge_runs(
-    listed: Sequence[str | Path],
-    train: str | Path,
-    tests: Mapping[str, str | Path],
-    probes: Sequence[str],
-    folder: Path,
-    margin: float,
-    labels: str | Path | None,
-    max_bad: float,
-    lang: str,
-    corrupt: str | None,
-) -> None:
+def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
     """Judge finished runs on sets of their own: rows of predictions and what the report asks for go to the folder."""
-    for probe in probes:
+    folder, tests = options.out, options.tests
+    for probe in options.probes:
         registry.load("probes", probe)
+    check_language(options.lang)
     if not listed or not tests:
         raise ValueError(f"{len(listed)} runs and {len(tests)} test sets: give one run or more, one test set or more")
-    outside(folder, str(train), *map(str, tests.values()))
+    outside(folder, options.train, *tests.values())
     place = folder / "study.toml"
     if place.exists() and "runs" not in tomllib.loads(place.read_text("utf-8")):
         raise ValueError(f"{folder} holds the study of a pilot, whose question stays as it is: choose another --out")
     sizes = [load_run(Path(run))[1].image_size for run in listed]
-    how: dict[str, Any] = {"store": store_for(max(sizes)), "max_bad": max_bad}
-    pool = open_images(train, labels=labels, name="train", **how)
+    how: dict[str, Any] = {"store": store_for(max(sizes)), "max_bad": options.max_bad}
+    pool = open_images(options.train, labels=options.labels, name="train", **how)
     known = pool.labelled()
-    opened = {name: opened_test(name, str(source), known, how) for name, source in tests.items()}
-    sources = {"train": (str(train), pool)} | {n: (str(tests[n]), images) for n, images in opened.items()}
-    opened = with_corruptions(opened, corrupt) if corrupt else opened
+    opened = {name: opened_test(name, source, known, how) for name, source in tests.items()}
+    sources = {"train": (options.train, pool)} | {n: (tests[n], images) for n, images in opened.items()}
+    opened = with_corruptions(opened, options.corrupt) if options.corrupt else opened
     sets = Sets(pool, known, opened, sources, "")
     write_json(folder / "data.json", quality(sets))
-    question = {"runs": [str(r) for r in listed], "margin": margin, "probes": list(probes), "lang": lang}
-    question |= {"corrupt": corrupt} if corrupt else {}
-    text = "".join(f"{key} = {toml(value)}\n" for key, value in question.items())
-    atomically(place, lambda p: p.write_text(text, encoding="utf-8"))
+    question = {"runs": [str(run) for run in listed]} | options.model_dump(include={"margin", "probes", "lang"})
+    question |= {"corrupt": options.corrupt} if options.corrupt else {}
+    atomically(place, lambda p: p.write_text(tomli_w.dumps(question), encoding="utf-8"))
     for run, model in zip(listed, names_of(list(map(Path, listed))), strict=True):
-        judge(Path(run), known, opened, sets.roles(), probes, folder, model)
+        judge(Path(run), known, opened, sets.roles(), options.probes, folder, model)
         copy_record(Path(run), folder)
 
 

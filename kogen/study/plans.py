@@ -5,9 +5,10 @@ from typing import Any
 
 from kogen.backbones.published import describe
 from kogen.common import text
-from kogen.config.plan import Plan, recipe_of
-from kogen.config.study import Study, checked
+from kogen.config.plan import Plan
+from kogen.config.study import Study
 from kogen.data.images import Images
+from kogen.options.base import validate
 from kogen.study.splits import Sets, normalisation
 from kogen.training.batch_fitting import fitted
 
@@ -17,7 +18,6 @@ def plans_of(study: Study, sets: Sets, folder: Path | None = None) -> list[Plan]
 
     Batches `auto` are cut to fit, by method, as they were before where the study's `folder` knows of it.
     """
-    methods = [*study.methods, *(["stock"] if study.stock and "stock" not in study.methods else [])]
     fields = ("backbone", "image_size", "views", "epochs", "batch_size", "accumulate", "precision")
     common = {field: getattr(study, field) for field in fields}
     if auto := study.batch_size == "auto":
@@ -25,15 +25,12 @@ def plans_of(study: Study, sets: Sets, folder: Path | None = None) -> list[Plan]
     parts: dict[str, int] = {}
     plans = []
     for seed in range(study.seeds):
-        for method in methods:
+        for method in study.methods:
             plan = Plan(method=method, seed=seed, settings=study.settings.get(method, {}), **common)
-            if method == "stock":
-                plan = plan.model_copy(update={"weights": str(study.stock), "seed": 0})
-            if method != "stock" or seed == 0:  # published weights are what they are: one run
-                plan = with_data(plan, sets.pool)
-                if auto and method not in parts:
-                    parts[method] = fitted(plan, sets.pool, folder).accumulate
-                plans.append(plan.model_copy(update={"accumulate": parts.get(method, plan.accumulate)}))
+            plan = with_data(plan, sets.pool)
+            if auto and method not in parts:
+                parts[method] = fitted(plan, sets.pool, folder).accumulate
+            plans.append(plan.model_copy(update={"accumulate": parts.get(method, plan.accumulate)}))
     return plans + [candidate(name, asked, study, sets.pool) for name, asked in study.candidates.items()]
 
 
@@ -53,12 +50,12 @@ def read_candidate(name: str, asked: str) -> Plan:
     found = describe(file, name=name, **said)
     named = {"name": name, "framework": found.framework, "weights": found.file, "backbone": found.backbone}
     sized = {"image_size": found.image_size, "channels": found.channels, "mean": found.mean, "std": found.std}
-    return checked(Plan, {"method": "stock", **named, **sized}, f"candidate {name}")
+    return validate(Plan, {"method": "stock", **named, **sized}, f"candidate {name}")
 
 
 def with_data(plan: Plan, images: Images) -> Plan:
     """The plan, completed with what the images say; a supervised run sees as many images as the others."""
-    recipe = recipe_of(plan)
+    recipe = plan.recipe
     mean, std = normalisation(images)
     seen = images.labelled() if recipe.labels else images
     update: dict[str, Any] = {"mean": mean, "std": std, "channels": images.channels, "classes": images.classes}

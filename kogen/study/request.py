@@ -7,7 +7,8 @@ from typing import Any
 
 from kogen.augmentation.views import view_set
 from kogen.config.plan import Plan
-from kogen.config.study import Study, checked, read_study
+from kogen.config.study import Study, make_study, read_study
+from kogen.options.study import StudyOptions
 from kogen.study.plans import read_candidate
 from kogen.study.splits import is_named
 from kogen.training.build import build
@@ -22,8 +23,9 @@ SURFACES: dict[str, Any] = {  # what `kogen pilot surfaces` asks unless told oth
 }
 
 
-def asked_study(source: str, asked: dict[str, Any]) -> Study:
-    """The study of a toml file, or one made of a source and fields; defaults that fit the drawn surfaces and gray."""
+def asked_study(source: str, options: StudyOptions) -> Study:
+    """The study of a toml file, or one made of a source and options; defaults that fit the drawn surfaces."""
+    asked = {name: getattr(options, name) for name in options.model_fields_set if name in StudyOptions.model_fields}
     if source.endswith(".toml"):
         if asked:
             raise ValueError(
@@ -33,9 +35,9 @@ def asked_study(source: str, asked: dict[str, Any]) -> Study:
     if source.partition("?")[0].partition(":")[0] == "surfaces":
         usual = {m: s for m, s in SURFACES["settings"].items() if m in asked.get("methods", SURFACES["settings"])}
         asked = SURFACES | {"settings": usual} | asked
-    study = checked(Study, {"source": source, **asked}, "pilot")
+    study = make_study({"source": source, **asked}, "pilot")
     view_set(study.views, study.image_size)
-    for method in {"random", *study.methods} - {"stock"}:  # before anything is decoded: does it fit the backbone?
+    for method in {"random", *study.methods}:  # before anything is decoded: does it fit the backbone?
         fits(Plan(method=method, backbone=study.backbone, image_size=study.image_size), study.settings.get(method, {}))
     for name, file in study.candidates.items():
         build(read_candidate(name, file))  # all of its weights have a place

@@ -12,7 +12,7 @@ import torch
 from kogen.common import distributed
 from kogen.common.devices import device, out_of_memory
 from kogen.common.files import read_json
-from kogen.config.plan import Plan, recipe_of
+from kogen.config.plan import Plan
 from kogen.data.images import Images
 from kogen.training.loop import trial
 
@@ -26,7 +26,7 @@ def fitted(plan: Plan, images: Images, earlier: Path | None = None) -> Plan:
     The batch stays what it is. A plan that was fitted before, in the folder `earlier` of a run or of a study, is cut
     as it was. Raises ValueError where not even parts of two images fit, and for several processes.
     """
-    if not recipe_of(plan).trains:
+    if not plan.recipe.trains:
         return plan
     for place in [earlier / "plan.json", *sorted(earlier.glob("runs/*/plan.json"))] if earlier else []:
         was = read_json(place) if place.exists() else {}

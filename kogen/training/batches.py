@@ -10,7 +10,7 @@ from torch import Tensor
 from kogen.augmentation.views import Luck, View, geometric, render_all, view_set
 from kogen.common import distributed
 from kogen.common.devices import sent
-from kogen.config.plan import Plan, hyperparameters, recipe_of
+from kogen.config.plan import Plan
 from kogen.data.images import Images
 from kogen.modules.base import Views
 
@@ -21,7 +21,7 @@ class Batches:
     """The batches of a whole training as pure functions of (seed, step); each process gets its own part."""
 
     def __init__(self, plan: Plan, images: Images, device: torch.device) -> None:
-        recipe = recipe_of(plan)
+        recipe = plan.recipe
         self.images = images.labelled() if recipe.labels else images
         if len(self.images) < plan.batch_size:
             kind = "labelled images" if recipe.labels else "images"
@@ -42,7 +42,7 @@ class Batches:
         )[: recipe.views]
         if not recipe.colour:
             self.views = tuple(geometric(view) for view in self.views)
-        crops = plan.settings.get("local_crops", hyperparameters(plan.method).get("local_crops")) or 0
+        crops = plan.hyperparameters.get("local_crops") or 0
         self.views += (local(self.views[0]),) * int(crops)
         self.order: tuple[int, np.ndarray] = (-1, np.empty(0, dtype=np.int64))
         self.resident = Resident(self.images, device) if fits(self.images, device) else None

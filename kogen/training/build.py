@@ -8,18 +8,18 @@ from safetensors.torch import load_file, save_file
 
 from kogen.common import registry, text
 from kogen.common.files import atomically
-from kogen.config.plan import Plan, hyperparameters
+from kogen.config.plan import Plan
 from kogen.modules.base import Backbone, Method
 
 
 def build(plan: Plan) -> Method:
     """The plan's method around its backbone, weights drawn from the plan's seed and from nothing else."""
-    known = set(hyperparameters(plan.method))
-    chosen = {key: value for key, value in plan.settings.items() if key in known}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)  # libraries draw weights from the global generator; it is put back afterwards
         backbone = backbone_of(plan)
-        return registry.load("methods", plan.method)(backbone, classes=len(plan.classes), images=plan.images, **chosen)
+        return registry.load("methods", plan.method)(
+            backbone, classes=len(plan.classes), images=plan.images, **plan.hyperparameters
+        )
 
 
 def backbone_of(plan: Plan) -> Backbone:

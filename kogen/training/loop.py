@@ -17,7 +17,7 @@ from torch import Tensor
 from kogen.augmentation.views import plain
 from kogen.common import distributed
 from kogen.common.devices import Coming, exact
-from kogen.config.plan import Plan, recipe_of
+from kogen.config.plan import Plan
 from kogen.data.images import Images
 from kogen.evaluation.features import embed
 from kogen.modules import batch_norm
@@ -102,7 +102,7 @@ def pretrain(
     if not state.history:
         state.history.append(vars(Epoch(0, {}, 0.0, math.nan, 0.0, *watch(method, loader))))
         yield Epoch(**state.history[0])
-    steps, per_epoch, recipe = loader.steps, loader.per_epoch, recipe_of(plan)
+    steps, per_epoch, recipe = loader.steps, loader.per_epoch, plan.recipe
     recorded = per_epoch * max(plan.epochs // RECORDS, 1)  # steps from one record to the next
     peak = recipe.rate * plan.batch_size / 256
     marks = {steps * number // keep for number in range(keep)}
@@ -147,7 +147,7 @@ def prepare(plan: Plan, fabric: Fabric) -> tuple[Method, torch.optim.Optimizer, 
     if distributed.world() > 1:
         batch_norm.globalise(method)
     method.train().to(fabric.device)
-    optimiser = make_optimiser(method, recipe_of(plan))
+    optimiser = make_optimiser(method, plan.recipe)
     wrapped, prepared = fabric.setup(method, optimiser)
     return method, getattr(prepared, "optimizer", prepared), wrapped
 

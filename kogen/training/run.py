@@ -18,10 +18,10 @@ import torch
 from kogen.common import devices, distributed, version
 from kogen.common.files import read_json, write_json
 from kogen.common.tables import write_table
-from kogen.config.plan import Plan, digest, recipe_of
-from kogen.config.study import checked
+from kogen.config.plan import Plan, digest
 from kogen.data.images import Images
 from kogen.modules.base import DESCRIBES, Backbone
+from kogen.options.base import validate
 from kogen.training import checkpoint, loop, monitor
 from kogen.training.batch_fitting import enough_memory
 from kogen.training.build import build, save_weights
@@ -34,7 +34,7 @@ def record_of(plan: Plan) -> dict[str, Any]:
     """The plan with everything resolved that changes the weights; its hash is the run's id."""
     versions = {"kogen": version.VERSION, "torch": torch.__version__, "timm": timm.__version__}
     device = devices.device()
-    recipe = {name: value for name, value in asdict(recipe_of(plan)).items() if name not in DESCRIBES}
+    recipe = {name: value for name, value in asdict(plan.recipe).items() if name not in DESCRIBES}
     record = plan.model_dump(mode="json") | {"recipe": recipe, "device": device, "versions": versions}
     record["precision"] = devices.resolved(plan.precision)
     if plan.weights:  # the same weights elsewhere are the same run, other weights in their place are another
@@ -74,7 +74,7 @@ def train_run(
     if distributed.rank() == 0:
         write_json(folder / "plan.json", record)
     epochs = []
-    if recipe_of(plan).trains:
+    if plan.recipe.trains:
         with interruptible() as stop, enough_memory(plan, images):
             for epoch in loop.pretrain(plan, images, folder, keep=keep, stop=stop, tell=tell):
                 epochs.append(epoch)
@@ -127,7 +127,7 @@ def training_table(epochs: list[Epoch]) -> pd.DataFrame:
 def load_run(folder: Path) -> tuple[dict[str, Any], Plan, Backbone]:
     """A finished run: its record, its plan and its backbone with the trained weights, in eval mode."""
     record = read_json(folder / "plan.json")
-    plan = checked(Plan, {k: v for k, v in record.items() if k in Plan.model_fields}, str(folder / "plan.json"))
+    plan = validate(Plan, {k: v for k, v in record.items() if k in Plan.model_fields}, str(folder / "plan.json"))
     if not (folder / "weights.safetensors").exists():
         raise ValueError(f"{folder} has no weights yet: its training is not finished; run the same command again")
     # The finished weights stand in for those the plan began with.

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from kogen.common import registry
 from kogen.common.text import parse
-from kogen.config.plan import Plan, check_settings, recipe_of
+from kogen.config.plan import Plan, check_settings
 from kogen.config.study import Study, checked, read_study, to_toml
 from kogen.training.run import record_of
 
@@ -70,7 +70,7 @@ def test_names_are_checked_before_anything_loads(asked, message):
 
 
 def test_settings_reach_the_recipe_and_unknown_ones_do_not_pass():
-    assert recipe_of(Plan(method="byol", settings={"rate": 0.5, "momentum": 0.9})).rate == 0.5
+    assert Plan(method="byol", settings={"rate": 0.5, "momentum": 0.9}).recipe.rate == 0.5
     with pytest.raises(ValueError, match="simclr has no setting 'momentum'"):
         check_settings("simclr", {"momentum": 0.9})
 

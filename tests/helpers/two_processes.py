@@ -8,7 +8,6 @@ from safetensors.torch import save_file
 from small import NARROW, blobs, plan_for
 
 from kogen.common import distributed, registry
-from kogen.config.plan import recipe_of
 from kogen.training.batches import Batches
 from kogen.training.checkpoint import state_of
 from kogen.training.fabric import start
@@ -21,7 +20,7 @@ def main(out: Path) -> None:
     for method in registry.names("methods"):
         # A low rate: what rounding adds grows with every step, and would hide what is to be seen.
         plan = plan_for(images, method, epochs=2, settings={**NARROW.get(method, {}), "rate": 0.005})
-        if not recipe_of(plan).trains:
+        if not plan.recipe.trains:
             continue
         fabric = start("32")
         module, _, wrapped = prepare(plan, fabric)

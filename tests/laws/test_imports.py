@@ -12,7 +12,7 @@ import pytest
 
 HOME = Path(__file__).parents[2]
 HOUSE = HOME / "kogen"
-TORCH_FREE = ("statistics", "results", "reporting", "surface_fit")
+TORCH_FREE = ("statistics", "results", "reporting", "surface_fit", "options", "cli")
 LEARNING = {"torch", "torchvision", "timm", "lightning", "lightning_fabric"}
 
 

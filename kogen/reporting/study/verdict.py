@@ -10,6 +10,7 @@ from scipy.stats import kendalltau
 from kogen.common.files import jsonable, read_json, write_json
 from kogen.common.registry import load
 from kogen.common.tables import read_table
+from kogen.options.lottery import LotteryOptions
 from kogen.reporting.study.evidence import Evidence
 from kogen.reporting.study.runs import read_runs
 from kogen.reporting.study.sentences import tell
@@ -38,10 +39,10 @@ def build(study: Path, *, margin: float, protocol: str = "linear", lang: str = "
     verdict["lang"] = lang
     verdict["words"] = [say(lang, told["key"], **told["with"]) for told in verdict["sentences"]]
     if len(evidence.methods) > 1:  # on the predictions alone; its tables are written beside them
-        asks: dict[str, Any] = {"reference": evidence.reference, "protocol": protocol, "margin": margin, "lang": lang}
+        asks = LotteryOptions(reference=evidence.reference, protocol=protocol, margin=margin, lang=lang)
         mine = judged[protocol]
-        asks["ready"] = {name: mine[name] for name in ("accuracy", "ranks", "needed")} | {"pairs": mine["paired"]}
-        verdict["lottery"] = lottery(study / "predictions.parquet", out=study, **asks)
+        ready = {name: mine[name] for name in ("accuracy", "ranks", "needed")} | {"pairs": mine["paired"]}
+        verdict["lottery"] = lottery(study / "predictions.parquet", asks, out=study, ready=ready)
     verdict = jsonable(verdict)
     write_json(study / "verdict.json", verdict)
     return verdict

@@ -1,0 +1,103 @@
+"""What all options share: how one is written down, how given values are checked, and the Python face of a verb."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from kogen.common.text import hint
+
+Value = bool | int | float | str
+Source = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, Path) else value)]
+"""A path, or a name of a data source; a Path is taken as its text."""
+
+Subject = TypeVar("Subject")
+Given = ParamSpec("Given")
+Asked = TypeVar("Asked", bound="Options")
+Result = TypeVar("Result")
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Options(BaseModel):
+    """Options of a verb; frozen, unknown names are refused. The first line of a subclass is the verb's help."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+def option(
+    default: Any,
+    help: str,
+    group: str,
+    *,
+    flag: str = "",
+    form: str = "",
+    ge: float | None = None,
+    le: float | None = None,
+) -> Any:
+    """One option: its default, its help in one line, and the group it is listed in.
+
+    `flag`: its name on the command line where that is not the field's. `form`: how a text becomes its value, see
+    forms.py. `ge` and `le`: the least and the largest number allowed.
+    """
+    return Field(default, description=help, ge=ge, le=le, json_schema_extra=listed(group, flag, form))
+
+
+def listed(group: str, flag: str = "", form: str = "") -> dict[str, Any]:
+    """What the command line reads of an option that has no default."""
+    return {"group": group, "flag": flag, "form": form}
+
+
+def validate(kind: type[Model], given: Mapping[str, Any], where: str) -> Model:
+    """`kind(**given)`; ValueError says in one sentence which value is wrong, with the nearest name of an unknown one."""
+    try:
+        return kind(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name, *inside = map(str, first["loc"])
+        name = f"{name}.{inside[0]}" if isinstance(given.get(name), dict) and inside else name
+        if first["type"] == "extra_forbidden":
+            raise ValueError(f"{where}: unknown key {name!r}: {hint(name, list(kind.model_fields))}") from error
+        if first["type"] == "missing":
+            raise ValueError(f"{where}: {name} is missing: {kind.model_fields[name].description}") from error
+        raise ValueError(f"{where}: {name} = {first['input']!r}: {first['msg']}") from error
+
+
+def takes(
+    options: Callable[Given, Asked],
+) -> Callable[[Callable[[Subject, Asked], Result]], Callable[Concatenate[Subject, Given], Result]]:
+    """Let a verb be called with its options as keywords, which are checked before it starts.
+
+    `verb(subject, options)` becomes `verb(subject, *, labels=None, seeds=3, ...)`, for type checkers, for `help` and
+    for completion alike.
+    """
+
+    def decorate(verb: Callable[[Subject, Asked], Result]) -> Callable[Concatenate[Subject, Given], Result]:
+        kind: Any = options
+
+        @wraps(verb)
+        def call(subject: Subject, *args: Given.args, **given: Given.kwargs) -> Result:
+            return verb(subject, validate(kind, given, verb.__name__))
+
+        first, *_ = inspect.signature(verb).parameters.values()
+        call.__signature__ = inspect.Signature([first, *parameters(kind)])  # type: ignore[attr-defined]
+        told = [f"    {name}: {field.description}" for name, field in kind.model_fields.items()]
+        call.__doc__ = "\n".join([inspect.cleandoc(verb.__doc__ or ""), "", "Options:", *told])
+        return call
+
+    return decorate
+
+
+def parameters(kind: type[Options]) -> list[inspect.Parameter]:
+    """The fields of a model as keyword parameters."""
+    return [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if field.is_required() else field.get_default(call_default_factory=True),
+            annotation=field.annotation,
+        )
+        for name, field in kind.model_fields.items()
+    ]

@@ -1,0 +1,42 @@
+"""Options of a landscape."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from kogen.options.base import Options, Source, listed, option
+from kogen.options.study import DATA, OUTPUT
+
+PLANES, LOSS, CURVATURE = "Planes", "Loss", "Curvature"
+
+
+class LandscapeOptions(Options):
+    """Draw and measure the loss around finished runs: wide, convex, sharp, with intervals over planes."""
+
+    data: Source = Field(description="images the loss is computed on", json_schema_extra=listed(DATA))
+    labels: Source | None = option(None, "table path,label[,cluster,split] for the images of --data", DATA)
+    max_bad: float = option(
+        0.05, "share of unusable files above which it stops: 5% or 0.05", DATA, form="share", ge=0, le=1
+    )
+    images: int = option(2048, "images whose loss is shown, the same for every run", LOSS, ge=1)
+    few: int | None = option(
+        None, "of these on the finest grid, in whole batches; 64, or 8 batches, unless given", LOSS
+    )
+    batch_size: int = option(64, "images a batch, which some losses couple", LOSS, ge=1)
+    objective: str = option("pretrain", "pretrain (the loss a run was trained with) or probe", LOSS)
+    terms: tuple[str, ...] = option(
+        (), "terms of the loss that count, comma-separated; all unless given", LOSS, form="names"
+    )
+    batch_norm: str = option("frozen", "statistics: frozen, batch or interpolated", LOSS)
+    moves: tuple[str, ...] = option(("",), "beginnings of the names of parameters that move", LOSS, form="python")
+    planes: int = option(8, "random planes, the same for every run; 8 or more to compare", PLANES, ge=1)
+    directions: str = option("random", "random, sharpest, trajectory or between", PLANES)
+    normalise: str = option("filter", "filter, layer or adaptive", PLANES)
+    steps: int = option(9, "points a side of the coarse grid, an odd number", PLANES, ge=3)
+    levels: int = option(2, "1: that grid; each more halves it, from the third on where it pays", PLANES, ge=1)
+    seed: int = option(0, "seed of every random draw", PLANES, ge=0)
+    sharp: int = option(256, "images the curvature is measured on; 0: leave it out", CURVATURE, ge=0)
+    map_steps: int = option(0, "points a side of a map of the curvature; 0: none", CURVATURE, flag="map", ge=0)
+    workers: int | None = option(None, "threads that compute points; one a core unless given", OUTPUT, ge=1)
+    lang: str = option("en", "language of the page: en or ja", OUTPUT)
+    out: Path = option(Path("landscape"), "folder of the landscape", OUTPUT)

@@ -1,0 +1,46 @@
+"""Options of a lottery: any table of results, judged."""
+
+from pathlib import Path
+
+from kogen.options.base import Options, option
+from kogen.options.study import JUDGING, OUTPUT
+
+TABLE = "Table"
+
+
+class TableOptions(Options):
+    """How a table of results is read."""
+
+    reference: str | None = option(None, "data set the choice is made on", TABLE)
+    sets: tuple[str, ...] | None = option(
+        None, "data sets to use, comma-separated; all unless given", TABLE, form="names"
+    )
+    protocol: str | None = option(None, "probe whose rows count, where there are several", TABLE)
+    cluster: str | None = option(None, "column that says which images belong together", TABLE)
+    family: str | None = option(None, "column that says which models belong together", TABLE)
+    n: dict[str, int] | None = option(None, "SET=NUMBER of images behind its scores; repeatable", TABLE, form="counts")
+    unit: str = option("auto", "of scores: auto, percent or fraction", TABLE)
+    higher_is_better: bool | dict[str, bool] = option(
+        True, "set or metric where lower is better; repeatable", TABLE, flag="lower", form="lower"
+    )
+
+
+class LotteryOptions(TableOptions):
+    """Judge any table of results: is the lead real, does it transfer, what is the safe bet."""
+
+    margin: float = option(0.5, "smallest difference that matters, in points", JUDGING)
+    weights: dict[str, float] | None = option(
+        None, "SET=WEIGHT in the mean over sets; repeatable", JUDGING, flag="weight", form="numbers"
+    )
+    groups: tuple[tuple[str, ...], ...] | None = option(
+        None, "SET,SET that share one vote; repeatable", JUDGING, flag="group", form="groups"
+    )
+    baseline: tuple[str, ...] | None = option(
+        None, "models the robustness line is drawn through, comma-separated", JUDGING, form="names"
+    )
+    counterpart: dict[str, str] = option({}, "SET=its class-matched clean set; repeatable", JUDGING, form="pairs")
+    seed: int = option(0, "seed of every random draw", JUDGING)
+    draws: int = option(5000, "bootstraps over images", JUDGING)
+    csv: bool = option(False, "write the tables as csv too", OUTPUT)
+    lang: str = option("en", "language of the page: en or ja", OUTPUT)
+    out: Path = option(Path("lottery"), "folder of the report", OUTPUT)
