@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import kendalltau
 
-from kogen.results.judge import lottery
+from kogen.options.lottery import LotteryOptions
+from kogen.results.judge import judge_results
 
 PART = 40  # models of the plain loop, from which the rest is extrapolated: pairs * bootstraps
 
@@ -69,19 +70,19 @@ def apart(work: Callable[[], object]) -> tuple[float, float, float]:
 
 
 def many_models() -> object:
-    return lottery(published(1265, 6), reference="s000", draws=2000)
+    return judge_results(published(1265, 6), LotteryOptions(reference="s000", draws=2000))
 
 
 def many_images() -> object:
-    return lottery(images(60, 1, 50_000), reference="val", draws=5000)
+    return judge_results(images(60, 1, 50_000), LotteryOptions(reference="val", draws=5000))
 
 
 def many_seeds() -> object:
-    return lottery(images(20, 3, 50_000), reference="val", draws=5000)
+    return judge_results(images(20, 3, 50_000), LotteryOptions(reference="val", draws=5000))
 
 
 def many_sets() -> object:
-    return lottery(published(10_000, 100), reference="s000")
+    return judge_results(published(10_000, 100), LotteryOptions(reference="s000"))
 
 
 def plain_models(draws: int = 20) -> float:
@@ -122,7 +123,7 @@ def big_file(gigabytes: float) -> Callable[[], object]:
                 for copy in range(max(1, round(gigabytes * 1e9 / len(text)))):
                     file.write(body.replace(",val,", f",val{copy},"))
             start = time.perf_counter()
-            lottery(place, reference="val0", draws=500)
+            judge_results(place, LotteryOptions(reference="val0", draws=500))
             print(f"  ({os.path.getsize(place) / 1e9:.2f} GB read and judged in {time.perf_counter() - start:.0f} s)")
             return None
 

@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ LOOSE = {
     "lights",
     "said",
     "times_supervised",
+    "sha256",  # of study.toml, whose layout may differ
 }
 NETWORK = "tiny?width=8"
 VIT = "vit_tiny_patch16_224?embed_dim=24&depth=2&num_heads=2"
@@ -107,6 +109,8 @@ def same_file(one: Path, other: Path) -> bool:
         return True
     if one.suffix == ".json":
         return tight(json.loads(one.read_text())) == tight(json.loads(other.read_text()))
+    if one.suffix == ".toml":
+        return tight(tomllib.loads(one.read_text())) == tight(tomllib.loads(other.read_text()))
     if one.suffix == ".parquet":
         frames = [pd.read_parquet(file) for file in (one, other)]
         kept = [column for column in frames[0].columns if column not in LOOSE]
@@ -122,7 +126,7 @@ def same_file(one: Path, other: Path) -> bool:
 def tight(data: Any) -> Any:
     """JSON without what may differ."""
     if isinstance(data, dict):
-        return {key: tight(value) for key, value in data.items() if key not in LOOSE}
+        return {key: tight(value) for key, value in data.items() if key not in LOOSE and value not in (None, {})}
     return [tight(value) for value in data] if isinstance(data, list) else data
 
 

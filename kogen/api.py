@@ -17,7 +17,7 @@ from kogen.options.landscape import LandscapeOptions
 from kogen.options.lottery import LotteryOptions
 from kogen.options.runs import EvaluateOptions, ExportOptions, PretrainOptions, ReportOptions, ViewsOptions
 from kogen.options.study import PilotOptions, StudyOptions
-from kogen.results.judge import lottery as judge_results
+from kogen.results.judge import judge_results
 from kogen.study.cost_estimate import Cost
 from kogen.study.pilot import cost_of, judge_runs, open_for, picture, run_pilot, say, tell_parts
 from kogen.study.plans import plans_of, with_data

@@ -83,8 +83,8 @@ COMMANDS = {
         show_cost,
     ),
     "pretrain": Command(
-        PretrainOptions, "source", SOURCE, "kogen pretrain byol imgs/ --backbone resnet18 --set momentum=0.99 --out run",
-        show_training,
+        PretrainOptions, "source", SOURCE,
+        "kogen pretrain byol imgs/ --backbone resnet18 --set momentum=0.99 --out run", show_training,
     ),
     "evaluate": Command(
         EvaluateOptions, "runs", "folders of finished runs",

@@ -10,6 +10,7 @@ from typing import Any
 from timm.layers import resample_abs_pos_embed
 from torch import Tensor, zeros
 
+from kogen.backbones import make_backbone
 from kogen.backbones._checkpoint_formats import (
     FRAMEWORKS,
     HEADS,
@@ -20,7 +21,6 @@ from kogen.backbones._checkpoint_formats import (
     find_network,
     read_tensors,
 )
-from kogen.common import registry, text
 from kogen.common.text import hint
 from kogen.modules.base import Backbone
 
@@ -54,7 +54,7 @@ def published(*, file: str, in_chans: int = 3, image_size: int = 0, backbone: st
     """
     said: dict[str, Any] = {"backbone": backbone, "image_size": image_size}
     checkpoint, found = recognised(file, "", {key: value for key, value in said.items() if value})
-    network = empty(checkpoint.backbone, in_chans, checkpoint.image_size)
+    network = make_backbone(checkpoint.backbone, in_chans, checkpoint.image_size)
     fill(network, found.tensors, Path(checkpoint.file))
     return network
 
@@ -78,7 +78,7 @@ def recognised(file: str, name: str, said: Mapping[str, Any]) -> tuple[Checkpoin
     place, config = local(file)
     backbone = said.get("backbone") or config.get("architecture", "")
     size = said.get("image_size", 0)
-    marker = marker_of(empty(backbone, 3, size or 224)) if backbone else ""
+    marker = marker_of(make_backbone(backbone, 3, size or 224)) if backbone else ""
     found = find_network(read_tensors(place), place, marker)
     try:
         guess, native, channels = network_of(found.tensors, found.frameworks, place)
@@ -114,17 +114,6 @@ def local(file: str) -> tuple[Path, dict[str, Any]]:
             f"cannot fetch {file}: {str(error).splitlines()[0]}; wanted a repository with model.safetensors and timm's "
             "config.json, and a network; or download it yourself and give the file"
         ) from error
-
-
-def empty(backbone: str, channels: int, image_size: int) -> Backbone:
-    """The network of a name as `--backbone` takes it, untrained."""
-    name, settings = text.parse(backbone)
-    if name not in registry.names("backbones") or name == "timm":
-        name, settings = "timm", {"name": name, **settings}
-    try:
-        return registry.load("backbones", name)(in_chans=channels, image_size=image_size, **settings)
-    except TypeError as error:
-        raise ValueError(f"backbone {backbone!r}: {error}") from error
 
 
 def marker_of(backbone: Backbone) -> str:

@@ -22,7 +22,7 @@ class Study(StudyOptions):
 
 
 def make_study(asked: Mapping[str, Any], where: str) -> Study:
-    """A study of these options. ValueError names unknown keys and names with the nearest right ones, and wrong values."""
+    """A study of these options. ValueError names wrong values and unknown names, with the nearest right one."""
     study = validate(Study, asked, where)
     check_names(study)
     return study

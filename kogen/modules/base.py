@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from kogen.common.rng import Luck
+from kogen.modules.blueprint import Blueprint
 
 Terms = dict[str, Tensor]
 """Named, weighted terms of a loss, scalars that the engine sums and logs; or (B,), of each image."""
@@ -69,8 +70,8 @@ class Backbone(nn.Module, ABC):
 
     @property
     @abstractmethod
-    def recreate(self) -> str:
-        """A line of Python that makes `m`, the same network without weights, with nothing but its library."""
+    def blueprint(self) -> Blueprint:
+        """How the same network is made without kogen, untrained."""
 
 
 class Method(nn.Module, ABC):

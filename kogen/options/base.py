@@ -51,7 +51,7 @@ def listed(group: str, flag: str = "", form: str = "") -> dict[str, Any]:
 
 
 def validate(kind: type[Model], given: Mapping[str, Any], where: str) -> Model:
-    """`kind(**given)`; ValueError says in one sentence which value is wrong, with the nearest name of an unknown one."""
+    """`kind(**given)`; ValueError says in one sentence what is wrong, with the right name nearest to an unknown one."""
     try:
         return kind(**given)
     except ValidationError as error:

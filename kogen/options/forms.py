@@ -73,7 +73,7 @@ def settings(texts: Texts, flag: str) -> dict[str, dict[str, Any]]:
     """Several `METHOD.NAME=VALUE`, by method."""
     found: dict[str, dict[str, Any]] = {}
     for text in texts:
-        method, _, name = text.partition("=")[0].rpartition(".")
+        method, _, _ = text.partition("=")[0].rpartition(".")
         if not method or "=" not in text:
             raise ValueError(f"--{flag} {text}: several methods train, so write --{flag} METHOD.NAME=VALUE")
         found.setdefault(method, {}).update(setting([text], flag))

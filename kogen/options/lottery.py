@@ -28,7 +28,7 @@ class TableOptions(Options):
 class LotteryOptions(TableOptions):
     """Judge any table of results: is the lead real, does it transfer, what is the safe bet."""
 
-    margin: float = option(0.5, "smallest difference that matters, in points", JUDGING)
+    margin: float = option(0.5, "smallest difference that matters, in points", JUDGING, ge=0, le=100)
     weights: dict[str, float] | None = option(
         None, "SET=WEIGHT in the mean over sets; repeatable", JUDGING, flag="weight", form="numbers"
     )
@@ -39,8 +39,8 @@ class LotteryOptions(TableOptions):
         None, "models the robustness line is drawn through, comma-separated", JUDGING, form="names"
     )
     counterpart: dict[str, str] = option({}, "SET=its class-matched clean set; repeatable", JUDGING, form="pairs")
-    seed: int = option(0, "seed of every random draw", JUDGING)
-    draws: int = option(5000, "bootstraps over images", JUDGING)
+    seed: int = option(0, "seed of every random draw", JUDGING, ge=0)
+    draws: int = option(5000, "bootstraps over images", JUDGING, ge=2)
     csv: bool = option(False, "write the tables as csv too", OUTPUT)
     lang: str = option("en", "language of the page: en or ja", OUTPUT)
     out: Path = option(Path("lottery"), "folder of the report", OUTPUT)

@@ -22,7 +22,7 @@ PAIRS = [  # of a table of scores alone: empty, so that whoever reads the folder
 RANKS = ["dataset", "model", "p_best", "expected_rank", "rank_lo", "rank_hi", "top"]
 
 
-def lottery(
+def judge_results(
     table: Table,
     options: LotteryOptions,
     *,
@@ -32,8 +32,8 @@ def lottery(
     """Judge any table of results: is the lead real, does it transfer, does it depend on the metric, what is safe.
 
     `table`: csv, parquet or a frame, as `results.read_results` describes (one row an image, or scores alone);
-    `groups` of sets that have one vote each are found by `similarity` unless given. `ready`: the tables accuracy, pairs,
-    ranks and needed where they were made of the same rows with the same options.
+    `groups` of sets that have one vote each are found by `similarity` unless given. `ready`: the tables accuracy,
+    pairs, ranks and needed where they were made of the same rows with the same options.
     With `out`: OUT/{accuracy,pairs,ranks,transfer,agreement,unified,robustness}.parquet (csv too with `csv`), and the
     summary under "lottery" in OUT/verdict.json, whose other parts are kept.
     Returns the summary, plain data, missing = None; points 0-100, shares and probabilities 0-1:
@@ -48,10 +48,6 @@ def lottery(
     Raises ValueError for what cannot be read, and for wishes out of range.
     """
     margin, draws, seed = options.margin, options.draws, options.seed
-    if not 0 <= margin <= 100:
-        raise ValueError(f"the margin is a difference in points between 0 and 100, got {margin}; try 0.5")
-    if draws < 2 or seed < 0:
-        raise ValueError(f"draws must be 2 or more and the seed 0 or more, came {draws} and {seed}; try 5000 and 0")
     results = read_results(table, options)
     wishes = options.model_dump(include={"weights", "groups", "baseline", "counterpart"})
     tables = dict(ready or (by_scores(results) if results.kind == "scores" else by_items(results, margin, draws, seed)))

@@ -5,8 +5,11 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
-from kogen.common import registry, text
+from kogen.backbones import make_backbone
+from kogen.backbones.published import fill, published
+from kogen.common import registry
 from kogen.common.files import atomically
 from kogen.config.plan import Plan
 from kogen.modules.base import Backbone, Method
@@ -26,37 +29,19 @@ def backbone_of(plan: Plan) -> Backbone:
     """The plan's backbone, its weights from the global generator, or from `plan.weights` where a file is named."""
     if plan.name:  # published weights, in whatever layout; or a run's own, which are in timm's
         size = {"in_chans": plan.channels, "image_size": plan.image_size}
-        return registry.load("backbones", "published")(file=plan.weights, backbone=plan.backbone, **size)
-    name, settings = text.parse(plan.backbone)
-    if name in registry.names("backbones") and name != "timm":
-        make = registry.load("backbones", name)
-    else:
-        make, settings = registry.load("backbones", "timm"), {"name": name, **settings}
-    try:
-        backbone: Backbone = make(in_chans=plan.channels, image_size=plan.image_size, **settings)
-    except TypeError as error:
-        raise ValueError(f"backbone {plan.backbone!r}: {error}") from error
+        return published(file=plan.weights, backbone=plan.backbone, **size)
+    backbone = make_backbone(plan.backbone, plan.channels, plan.image_size)
     if plan.weights:
-        load_weights(backbone, Path(plan.weights))
+        fill(backbone, read_weights(Path(plan.weights)), Path(plan.weights))
     return backbone
 
 
-def load_weights(backbone: Backbone, path: Path) -> None:
-    """Fill a backbone from a safetensors file. ValueError names keys that are missing, left over or misshapen."""
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file. ValueError where it cannot be read."""
     try:
-        tensors = load_file(path)
+        return load_file(path)
     except (OSError, SafetensorError) as error:
         raise ValueError(f"cannot read weights from {path}: {error}; give a .safetensors file") from error
-    mine = backbone.network.state_dict()
-    heads = ("fc.", "head.", "classifier.")  # a published network's classifier is not part of the backbone
-    tensors = {key: value for key, value in tensors.items() if key in mine or not key.startswith(heads)}
-    odd = sorted(set(tensors) ^ set(mine)) or [k for k in mine if mine[k].shape != tensors[k].shape]
-    if odd:
-        raise ValueError(
-            f"{path} does not fit this backbone: {len(odd)} of {len(mine)} keys differ, first {odd[:3]}; "
-            "give the backbone, image size and channels the weights were made with"
-        )
-    backbone.network.load_state_dict(tensors)
 
 
 def save_weights(backbone: Backbone, path: Path) -> None:

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from timm.models import vision_transformer
 from torch import nn
 
+from kogen.backbones import make_backbone
 from kogen.backbones import published as home
 from kogen.backbones._checkpoint_formats import CONVERT, IMAGENET, UNIT
 from kogen.backbones.published import describe, published
@@ -262,7 +263,7 @@ def test_dinov2_giant_has_its_gates_renamed():
     gated = drawn(gated)
     state = {k.replace("mlp.fc1", "mlp.w12").replace("mlp.fc2", "mlp.w3"): v for k, v in dinov2(gated).items()}
     assert "blocks.0.mlp.w12.weight" in state
-    again = home.empty(
+    again = make_backbone(
         "vit_giant_patch14_dinov2?patch_size=16&depth=1&embed_dim=48&num_heads=2", channels=3, image_size=32
     )
     home.fill(again, state, home.Path("giant.pth"))
@@ -324,7 +325,7 @@ def test_a_network_wide_from_the_stem_on(inner, tmp_path):
     assert describe(str(tmp_path / "weights.pth")).backbone.startswith("wide?width=16&layers=1,1,1,1")
     same(ours, network, 64)
     scope: dict[str, nn.Module] = {}
-    exec(ours.recreate, scope)  # the line that a user pastes
+    exec(ours.blueprint.to_python(), scope)  # the line that a user pastes
     scope["m"].load_state_dict(ours.network.state_dict())
     same(scope["m"].eval(), network, 64)
 

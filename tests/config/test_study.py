@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from kogen.common import registry
 from kogen.common.text import parse
 from kogen.config.plan import Plan, check_settings
-from kogen.config.study import Study, checked, read_study, to_toml
+from kogen.config.study import Study, make_study, read_study, study_to_toml
 from kogen.training.run import record_of
 
 text = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
@@ -25,7 +25,7 @@ def test_toml_gives_the_same_study_back(tmp_path_factory, source, shifts, seeds,
         source=source, shifts=shifts, seeds=seeds, margin=margin, settings={"byol": {"momentum": momentum, "dim": 7}}
     )
     place = tmp_path_factory.mktemp("study") / "study.toml"
-    place.write_text(to_toml(study), encoding="utf-8")
+    place.write_text(study_to_toml(study), encoding="utf-8")
     assert read_study(place) == study
 
 
@@ -66,7 +66,7 @@ def test_a_file_that_is_no_toml(tmp_path):
 )
 def test_names_are_checked_before_anything_loads(asked, message):
     with pytest.raises(ValueError, match=message):
-        checked(Study, {"source": "nowhere", **asked}, "pilot")
+        make_study({"source": "nowhere", **asked}, "pilot")
 
 
 def test_settings_reach_the_recipe_and_unknown_ones_do_not_pass():
@@ -100,5 +100,5 @@ def test_every_method_tells_its_source():
 
 def test_corruptions_are_known_before_anything_is_opened():
     with pytest.raises(ValueError, match="no corruption 'blr': did you mean 'blur'"):
-        checked(Study, {"source": "nowhere", "corrupt": "blr:3"}, "pilot")
-    assert checked(Study, {"source": "nowhere", "corrupt": "blur:3"}, "pilot").corrupt == "blur:3"
+        make_study({"source": "nowhere", "corrupt": "blr:3"}, "pilot")
+    assert make_study({"source": "nowhere", "corrupt": "blur:3"}, "pilot").corrupt == "blur:3"

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,18 @@ from kogen.loss_landscape import cost_estimate, pipeline
 from kogen.loss_landscape.curvature_metrics import readings
 from kogen.loss_landscape.hessian import Hessian
 from kogen.loss_landscape.objective import Objective
-from kogen.loss_landscape.pipeline import survey as draw
+from kogen.loss_landscape.pipeline import survey
 from kogen.loss_landscape.runs import runs_of, steps_of, subject, trained
 from kogen.loss_landscape.tables import scores_of
+from kogen.options.base import validate
+from kogen.options.landscape import LandscapeOptions
 from kogen.statistics._curvature_metrics import tables
 from kogen.statistics.flatness import flatness
 from kogen.training.build import build
 from kogen.training.checkpoint import load
 from kogen.training.run import train_run
 
-SMALL: dict[str, Any] = {"planes": 2, "count": 32, "few": 16, "batch": 16, "steps": 3, "levels": 2, "sharp": 0}
+SMALL: dict[str, Any] = {"planes": 2, "images": 32, "few": 16, "batch_size": 16, "steps": 3, "levels": 2, "sharp": 0}
 VIT = "vit_tiny_patch16_224?embed_dim=24&depth=2&num_heads=3"
 
 
@@ -47,6 +50,14 @@ def runs(images: Images, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
 
 def quiet(_: str) -> None:
     pass
+
+
+def draw(
+    runs: list[Path], images: Images, tell: Callable[[str], None] = quiet, models: list[str] | None = None, **asked: Any
+) -> dict[str, Any]:
+    """The landscape of `runs` on `images` with these options."""
+    options = validate(LandscapeOptions, {"data": "images of the test", **asked}, "landscape")
+    return survey(runs, images, options, models=models, tell=tell)
 
 
 def test_runs_become_tables_and_nothing_is_computed_twice(
@@ -72,7 +83,7 @@ def test_runs_become_tables_and_nothing_is_computed_twice(
 
     monkeypatch.setattr(pipeline, "forecast", lambda *_, **__: "")
     monkeypatch.setattr(Objective, "__call__", refuse)
-    draw(listed, images, out=tmp_path, tell=quiet, **SMALL)
+    draw(listed, images, out=tmp_path, **SMALL)
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "surface.parquet"), table)
 
 
@@ -80,23 +91,23 @@ def test_two_processes_make_the_table_that_one_makes(
     runs: dict[str, Path], images: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """The second process brings its share first; what the first then needs it finds, and computes the rest."""
-    draw([runs["one"]], images, out=tmp_path / "alone", tell=quiet, **SMALL)
+    draw([runs["one"]], images, out=tmp_path / "alone", **SMALL)
     monkeypatch.setattr(
         "kogen.loss_landscape.point_log.PATIENCE", 0.0
     )  # the other process is not running: take its points over
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "1")
-    assert draw([runs["one"]], images, out=tmp_path / "both", tell=quiet, **SMALL) == {}
+    assert draw([runs["one"]], images, out=tmp_path / "both", **SMALL) == {}
     assert not (tmp_path / "both" / "surface.parquet").exists()
     monkeypatch.setenv("RANK", "0")
-    draw([runs["one"]], images, out=tmp_path / "both", tell=quiet, **SMALL)
+    draw([runs["one"]], images, out=tmp_path / "both", **SMALL)
     one, two = (pd.read_parquet(tmp_path / name / "surface.parquet") for name in ("alone", "both"))
     pd.testing.assert_frame_equal(one, two)
 
 
 def test_a_probe_has_its_own_loss_and_readings(runs: dict[str, Path], images: Images, tmp_path: Path):
     asked = SMALL | {"objective": "probe", "planes": 1, "levels": 1, "sharp": 32}
-    draw([runs["one"]], images, out=tmp_path, tell=quiet, **asked)
+    draw([runs["one"]], images, out=tmp_path, **asked)
     geometry = pd.read_parquet(tmp_path / "geometry.parquet").set_index("metric")["value"]
     assert geometry["lambda_max"] > 0
     assert geometry["sam"] > 0
@@ -105,10 +116,10 @@ def test_a_probe_has_its_own_loss_and_readings(runs: dict[str, Path], images: Im
     files = list((tmp_path / "landscape").glob("probe/*.readings.json"))
     assert len(files) == 1
     before = files[0].stat().st_mtime_ns
-    draw([runs["one"]], images, out=tmp_path, tell=quiet, **asked)
+    draw([runs["one"]], images, out=tmp_path, **asked)
     assert files[0].stat().st_mtime_ns == before
     with pytest.raises(ValueError, match="readings that differ in batch, images"):
-        draw([runs["one"]], images, out=tmp_path, tell=quiet, **asked | {"sharp": 16})
+        draw([runs["one"]], images, out=tmp_path, **asked | {"sharp": 16})
 
 
 def test_a_map_of_the_curvature_is_drawn_once_for_each_run(
@@ -132,7 +143,7 @@ def test_a_map_of_the_curvature_is_drawn_once_for_each_run(
         raise AssertionError("a stored point was computed again")
 
     monkeypatch.setattr("kogen.loss_landscape.curvature_map.ends", refuse)
-    draw(listed, images, out=tmp_path, tell=quiet, **asked)
+    draw(listed, images, out=tmp_path, **asked)
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "eigenmap.parquet"), table)
 
 
@@ -182,7 +193,7 @@ def test_views_and_images_are_the_same_for_every_run(runs: dict[str, Path], imag
 def test_a_trajectory_goes_through_the_checkpoints_that_were_kept(images: Images, tmp_path: Path):
     plan = plan_for(images, "supervised", epochs=2, backbone="tiny?width=4")
     train_run(plan, images, tmp_path / "run", tell=lambda *_: None, keep=3)
-    told = draw([tmp_path / "run"], images, out=tmp_path, tell=quiet, **SMALL | {"directions": "trajectory"})
+    told = draw([tmp_path / "run"], images, out=tmp_path, **SMALL | {"directions": "trajectory"})
     facts = told["runs"][0]["planes"][0]
     assert facts["kind"] == "trajectory"
     assert len(facts["positions"]) == 3
@@ -197,7 +208,7 @@ def test_a_trajectory_goes_through_the_checkpoints_that_were_kept(images: Images
 
 def test_the_way_between_two_runs_ends_at_the_second(runs: dict[str, Path], images: Images, tmp_path: Path):
     asked = SMALL | {"directions": "between", "batch_norm": "interpolated", "levels": 1, "few": 32, "steps": 9}
-    draw([runs["one"], runs["two"]], images, out=tmp_path, tell=quiet, **asked)
+    draw([runs["one"], runs["two"]], images, out=tmp_path, **asked)
     table = pd.read_parquet(tmp_path / "surface.parquet")
     two = subject(runs["two"], images, count=32, batch=16, batch_norm="interpolated").objective(32)
     with torch.inference_mode():
@@ -205,29 +216,29 @@ def test_the_way_between_two_runs_ends_at_the_second(runs: dict[str, Path], imag
     assert table.loc[np.isclose(table["alpha"], 1), "loss"].to_list() == pytest.approx([wanted], rel=1e-5)
     assert np.isclose(table["alpha"], 0).sum() == np.isfinite(table["loss"]).mean() == 1
     with pytest.raises(ValueError, match="of another architecture"):
-        draw([runs["one"], runs["mae"]], images, out=tmp_path / "odd", tell=quiet, **asked)
+        draw([runs["one"], runs["mae"]], images, out=tmp_path / "odd", **asked)
 
 
 def test_what_does_not_fit_is_refused(runs: dict[str, Path], images: Images, tmp_path: Path):
     def refused(words: str, listed: list[Path] | None = None, **changes: Any) -> None:
         with pytest.raises(ValueError, match=words):
-            draw(listed or [runs["one"]], images, out=tmp_path / "refused", tell=quiet, **SMALL | changes)
+            draw(listed or [runs["one"]], images, out=tmp_path / "refused", **SMALL | changes)
 
     refused("holds no run", [tmp_path])
     refused("came twice", [runs["one"], runs["one"]])
     refused("unknown objective 'prob'.*probe", objective="prob")
     refused("unknown directions 'randm'.*random", directions="randm")
-    refused("planes=0 came", planes=0)
+    refused("planes = 0: Input should be greater than or equal to 1", planes=0)
     refused("a map of 1 point a side", map_steps=1)
     refused("steps=4 came: give an odd number", steps=4)
-    refused("levels=0 came: give 1 or more", levels=0)
-    refused("batch=0 came: give 1 or more", batch=0)
-    refused("sharp=-1 came: give 0 or more", sharp=-1)
-    refused("workers=0 came: give 1 or more", workers=0)
+    refused("levels = 0: Input should be greater than or equal to 1", levels=0)
+    refused("batch_size = 0: Input should be greater than or equal to 1", batch_size=0)
+    refused("sharp = -1: Input should be greater than or equal to 0", sharp=-1)
+    refused("workers = 0: Input should be greater than or equal to 1", workers=0)
     refused("few=64 of 32", few=64)
     refused("trajectory wants two or more", directions="trajectory")
-    refused("fewer than a batch", batch=512, few=None, count=2048)
-    refused("leaves 0 to fit the probe to", objective="probe", count=96)
+    refused("fewer than a batch", batch_size=512, few=None, images=2048)
+    refused("leaves 0 to fit the probe to", objective="probe", images=96)
 
 
 def test_a_study_stands_for_its_finished_runs_with_a_loss(runs: dict[str, Path], images: Images, tmp_path: Path):
@@ -254,11 +265,11 @@ def test_a_study_stands_for_its_finished_runs_with_a_loss(runs: dict[str, Path],
 def test_parts_of_the_images_are_kept_whatever_their_number(
     runs: dict[str, Path], images: Images, tmp_path: Path, count: int, parts: int
 ):
-    asked = SMALL | {"planes": 1, "levels": 1, "count": count, "few": count, "batch": 16, "batch_norm": "batch"}
-    draw([runs["one"]], images, out=tmp_path, tell=quiet, **asked)
+    asked = SMALL | {"planes": 1, "levels": 1, "images": count, "few": count, "batch_size": 16, "batch_norm": "batch"}
+    draw([runs["one"]], images, out=tmp_path, **asked)
     table = pd.read_parquet(tmp_path / "surface.parquet")
     assert set(table["parts"].map(len)) == {parts}
-    draw([runs["mae"]], images, out=tmp_path, tell=quiet, **asked | {"count": 80, "few": 48, "batch_norm": "frozen"})
+    draw([runs["mae"]], images, out=tmp_path, **asked | {"images": 80, "few": 48, "batch_norm": "frozen"})
     table = pd.read_parquet(tmp_path / "surface.parquet").query("model == 'mae'")
     assert set(table["parts"].map(len)) == {8}  # 48 images and 80, an eighth of neither a whole batch
     assert table["parts"].map(np.mean).to_numpy() == pytest.approx(table["loss"].to_numpy())
@@ -266,13 +277,13 @@ def test_parts_of_the_images_are_kept_whatever_their_number(
 
 def test_a_term_of_the_loss_is_an_objective_of_its_own(runs: dict[str, Path], images: Images, tmp_path: Path):
     asked = SMALL | {"planes": 1, "levels": 1, "few": 32}
-    told = draw([runs["mae"]], images, out=tmp_path, tell=quiet, **asked)
-    told = draw([runs["mae"]], images, out=tmp_path, tell=quiet, terms=("pixels",), **asked)
+    told = draw([runs["mae"]], images, out=tmp_path, **asked)
+    told = draw([runs["mae"]], images, out=tmp_path, terms=("pixels",), **asked)
     assert [run["objective"] for run in told["runs"]] == ["pretrain", "pretrain-pixels"]
     both = pd.read_parquet(tmp_path / "surface.parquet").groupby("objective")["loss"].apply(list)
     assert both["pretrain"] == both["pretrain-pixels"]  # MAE has no other
     with pytest.raises(ValueError, match="no term 'teacher', its terms are pixels"):
-        draw([runs["mae"]], images, out=tmp_path, tell=quiet, terms=("teacher",), **asked)
+        draw([runs["mae"]], images, out=tmp_path, terms=("teacher",), **asked)
 
 
 def test_a_checkpoint_on_the_way_is_a_subject_of_its_own(images: Images, tmp_path: Path):
@@ -281,9 +292,7 @@ def test_a_checkpoint_on_the_way_is_a_subject_of_its_own(images: Images, tmp_pat
     train_run(plan, images, run, tell=lambda *_: None, keep=3)
     steps = [int(file.stem) for file in steps_of(run)]
     asked = SMALL | {"planes": 1, "levels": 1, "few": 32}
-    draw(
-        [run, Path(f"{run}@{steps[0]}"), Path(f"{run}@{steps[1]}")], images, out=tmp_path / "drawn", tell=quiet, **asked
-    )
+    draw([run, Path(f"{run}@{steps[0]}"), Path(f"{run}@{steps[1]}")], images, out=tmp_path / "drawn", **asked)
     table = pd.read_parquet(tmp_path / "drawn" / "surface.parquet")
     assert set(table["model"]) == {"supervised", f"supervised@{steps[0]}", f"supervised@{steps[1]}"}
     assert table["run"].nunique() == 3
@@ -295,21 +304,17 @@ def test_a_checkpoint_on_the_way_is_a_subject_of_its_own(images: Images, tmp_pat
         one = subject(Path(f"{run}@{steps[1]}"), images, objective=objective, count=32, batch=16)
         for name, tensor in module.backbone.state_dict().items():
             assert torch.equal(one.module.backbone.state_dict()[name], tensor)
-    told = draw(
-        [Path(f"{run}@{steps[2]}")], images, out=tmp_path / "way", tell=quiet, **asked | {"directions": "trajectory"}
-    )
+    told = draw([Path(f"{run}@{steps[2]}")], images, out=tmp_path / "way", **asked | {"directions": "trajectory"})
     assert len(told["runs"][0]["planes"][0]["positions"]) == 2  # those before it
     with pytest.raises(ValueError, match="keeps 1 checkpoints before its weights: a trajectory wants two or more"):
-        draw(
-            [Path(f"{run}@{steps[1]}")], images, out=tmp_path / "no", tell=quiet, **asked | {"directions": "trajectory"}
-        )
+        draw([Path(f"{run}@{steps[1]}")], images, out=tmp_path / "no", **asked | {"directions": "trajectory"})
     with pytest.raises(ValueError, match=r"holds no run.*or RUN@STEP with the number of a step"):
         runs_of([Path(f"{run}@end")], "pretrain", quiet)
     listed = ", ".join(map(str, steps))
     with pytest.raises(ValueError, match=f"keeps no checkpoint of step 77; of these: {listed}; give one of them"):
         runs_of([Path(f"{run}@77")], "pretrain", quiet)
     with pytest.raises(ValueError, match="came twice"):
-        draw([Path(f"{run}@{steps[0]}")] * 2, images, out=tmp_path / "twice", tell=quiet, **asked)
+        draw([Path(f"{run}@{steps[0]}")] * 2, images, out=tmp_path / "twice", **asked)
 
 
 def test_runs_without_a_loss_or_with_other_weights_are_refused(runs: dict[str, Path], images: Images, tmp_path: Path):

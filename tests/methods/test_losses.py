@@ -4,14 +4,10 @@ import lightly.loss
 import pytest
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 from small import blobs, plan_for
 
-from kogen.config.study import Study, checked
 from kogen.methods.byol import regress
 from kogen.methods.simclr import nt_xent
-from kogen.study.plans import plans_of
-from kogen.study.splits import Sets
 from kogen.training.batches import Batches
 from kogen.training.build import build
 
@@ -105,35 +101,15 @@ def test_forward_is_deterministic(method):
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-@pytest.mark.parametrize("method", ["random", "stock"])
-def test_baselines_have_nothing_to_train(method):
-    with pytest.raises(ValueError, match=f"the method '{method}' has nothing to train"):
+@pytest.mark.parametrize(
+    ("method", "message"),
+    [("random", "the method 'random' has nothing to train"), ("published", "published weights have nothing to train")],
+)
+def test_baselines_have_nothing_to_train(method, message):
+    with pytest.raises(ValueError, match=message):
         build(plan_for(blobs(), method))(None)
 
 
 def test_supervised_needs_classes():
     with pytest.raises(ValueError, match="supervised training needs 2 classes or more, got 0"):
         build(plan_for(blobs(), "supervised").model_copy(update={"classes": ()}))
-
-
-def test_stock_is_one_run_with_the_weights_of_the_file(tmp_path):
-    images = blobs()
-    published = build(plan_for(images, "random", seed=7)).backbone.network.state_dict()
-    published["fc.weight"] = torch.zeros(10, published["layer4.0.bn2.weight"].numel())  # a classifier is left out
-    place = tmp_path / "stock.safetensors"
-    save_file({key: value.contiguous() for key, value in published.items()}, place)
-    asked = {"source": "x", "stock": str(place), "backbone": "tiny?width=8", "image_size": 16, "seeds": 3}
-    study = checked(Study, asked, "pilot")
-    (plan,) = [p for p in plans_of(study, Sets(images, images, {}, {}, "")) if p.method == "stock"]
-    loaded = build(plan).backbone.network.state_dict()
-    assert all(torch.equal(loaded[key], published[key]) for key in loaded)
-    with pytest.raises(ValueError, match=r"does not fit this backbone: .* keys differ, first"):
-        build(plan.model_copy(update={"backbone": "resnet34"}))
-    place.write_bytes(b"nothing")
-    with pytest.raises(ValueError, match="cannot read weights from"):
-        build(plan)
-
-
-def test_stock_without_weights():
-    with pytest.raises(ValueError, match="'stock' needs published weights: give --stock"):
-        checked(Study, {"source": "x", "methods": ("stock",)}, "pilot")

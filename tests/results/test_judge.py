@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,9 @@ from scipy.stats import norm
 from small import SHARED
 
 from kogen import cli
-from kogen.results.judge import by_items, lottery
+from kogen.options.base import validate
+from kogen.options.lottery import LotteryOptions, TableOptions
+from kogen.results.judge import by_items, judge_results
 from kogen.results.results import read_results
 
 TABLES = ("accuracy", "pairs", "ranks", "transfer", "agreement", "unified", "robustness")
@@ -28,6 +31,11 @@ WANTED = {
     "robustness": "model source target expected observed effective",
 }
 TIMM = SHARED / "timm"
+
+
+def lottery(table: Any, out: Path | None = None, ready: Any = None, **asked: Any) -> dict[str, Any]:
+    """The table judged with these options."""
+    return judge_results(table, validate(LotteryOptions, asked, "lottery"), out=out, ready=ready)
 
 
 def images(k: int = 3, sets: tuple[str, ...] = ("val", "shift"), n: int = 60, seeds: int = 1) -> pd.DataFrame:
@@ -84,7 +92,7 @@ def test_scores_alone_say_what_can_be_said_and_refuse_the_rest_by_name(tmp_path:
 
 def test_tables_that_are_ready_are_not_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
     table, asked = images(), {"reference": "val", "draws": 60}
-    made = by_items(read_results(table, reference="val"), 0.5, 60, 0)
+    made = by_items(read_results(table, TableOptions(reference="val")), 0.5, 60, 0)
     whole = lottery(table, **asked)
     monkeypatch.setattr(sys.modules["kogen.results.judge"], "by_items", lambda *_: pytest.fail("made again"))
     assert lottery(table, **asked, ready=made) == whole
@@ -156,7 +164,7 @@ def test_a_counterpart_is_no_set_of_its_own() -> None:
 
 
 def test_margins_out_of_range_are_refused() -> None:
-    with pytest.raises(ValueError, match="the margin is a difference in points between 0 and 100, got 101"):
+    with pytest.raises(ValueError, match="margin = 101: Input should be less than or equal to 100"):
         lottery(published(), reference="val", margin=101)
 
 
@@ -168,7 +176,7 @@ def test_a_counterpart_is_another_set_and_not_of_the_reference() -> None:
 
 @pytest.mark.parametrize("asked", [{"draws": 1}, {"draws": 0}, {"seed": -1}])
 def test_draws_and_seeds_out_of_range_are_refused(asked: dict) -> None:
-    with pytest.raises(ValueError, match="draws must be 2 or more and the seed 0 or more, came"):
+    with pytest.raises(ValueError, match=r"(draws|seed) = -?\d: Input should be greater than or equal to"):
         lottery(images(), reference="val", **asked)
 
 

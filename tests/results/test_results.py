@@ -1,12 +1,14 @@
 """Reading results: every form of table to the same numbers, every bad table to a message."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from kogen.results.results import read_results
+from kogen.options.lottery import TableOptions
+from kogen.results.results import Results, read_results
 
 WIDE = pd.DataFrame({"model": ["a", "b", "c"], "val": [70.0, 71.5, 72.0], "shift": [50.0, None, 55.0]})
 LONG = WIDE.melt("model", var_name="dataset", value_name="score")
@@ -22,8 +24,12 @@ IMAGES = pd.DataFrame(
 ).assign(correct=lambda frame: frame["correct"].astype(int))
 
 
+def read(table: Any, **asked: Any) -> Results:
+    return read_results(table, TableOptions(**asked))
+
+
 def scores(table: object, **asked: object) -> pd.DataFrame:
-    found = read_results(table, **{"reference": "val", **asked}).scores  # type: ignore[arg-type]
+    found = read(table, **{"reference": "val", **asked}).scores
     assert found is not None
     return found.sort_values(["dataset", "model", "seed"], ignore_index=True)
 
@@ -49,7 +55,7 @@ def written(frame: pd.DataFrame, folder: Path, kind: str) -> object:
 
 @pytest.mark.parametrize("kind", ["csv", "parquet", "frame"])
 def test_rows_of_images_in_every_form(tmp_path: Path, kind: str) -> None:
-    found = read_results(written(IMAGES.assign(label="x", part="p"), tmp_path, kind), reference="val", cluster="part")
+    found = read(written(IMAGES.assign(label="x", part="p"), tmp_path, kind), reference="val", cluster="part")
     assert found.kind == "predictions"
     assert found.datasets == ("shift", "val")
     assert found.ignored == ("label",)
@@ -92,31 +98,31 @@ def test_items_of_sets_and_choice_of_sets() -> None:
 
 def test_the_reference_is_asked_or_told_by_roles_or_the_only_one() -> None:
     roles = IMAGES.assign(role=np.where(IMAGES["dataset"] == "val", "reference", "shift"))
-    assert read_results(roles).reference == "val"
-    assert read_results(roles, reference="shift").reference == "shift"
-    assert read_results(WIDE[["model", "val"]]).reference == "val"
+    assert read(roles).reference == "val"
+    assert read(roles, reference="shift").reference == "shift"
+    assert read(WIDE[["model", "val"]]).reference == "val"
     with pytest.raises(ValueError, match=r"which data set is the choice made on\? Name it with reference=: shift, val"):
-        read_results(IMAGES)
+        read(IMAGES)
     with pytest.raises(ValueError, match="no data set 'vall' to choose on: did you mean 'val'"):
-        read_results(IMAGES, reference="vall")
+        read(IMAGES, reference="vall")
 
 
 def test_one_protocol_at_a_time() -> None:
     both = pd.concat([IMAGES.assign(protocol="knn"), IMAGES.assign(protocol="linear")])
-    found = read_results(both, reference="val", protocol="knn").predictions
+    found = read(both, reference="val", protocol="knn").predictions
     assert found is not None
     assert len(found) == len(IMAGES)
     with pytest.raises(ValueError, match="the table mixes the protocols knn, linear: choose one"):
-        read_results(both, reference="val")
+        read(both, reference="val")
     with pytest.raises(ValueError, match="no rows with the protocol 'nearest'; there are knn, linear"):
-        read_results(both, reference="val", protocol="nearest")
+        read(both, reference="val", protocol="nearest")
 
 
 def test_families_come_from_their_column() -> None:
-    found = read_results(WIDE.assign(group=["x", "x", None]), reference="val", family="group").families
+    found = read(WIDE.assign(group=["x", "x", None]), reference="val", family="group").families
     assert found == {"a": "x", "b": "x"}
     with pytest.raises(ValueError, match="the model 'a' is in two families"):
-        read_results(LONG.assign(family=["x", "y", "z", "v", "y", "z"]), reference="val")
+        read(LONG.assign(family=["x", "y", "z", "v", "y", "z"]), reference="val")
 
 
 HOSTILE = ["<script>alert(1)</script>", "../../etc", "two\nlines", "n" * 10_000, "\u202egnp", "NA", "'; drop table"]
@@ -170,7 +176,7 @@ BAD = {
 def test_bad_tables_are_refused_with_the_reason(name: str) -> None:
     table, words = BAD[name]
     with pytest.raises(ValueError, match=words):
-        read_results(table, reference="val")
+        read(table, reference="val")
 
 
 @pytest.mark.parametrize(
@@ -189,7 +195,7 @@ def test_bad_tables_are_refused_with_the_reason(name: str) -> None:
 )
 def test_wishes_that_name_nothing_are_refused(asked: dict, words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        read_results(WIDE, **{"reference": "val", **asked})
+        read(WIDE, **{"reference": "val", **asked})
 
 
 @pytest.mark.parametrize(
@@ -203,7 +209,7 @@ def test_wishes_that_name_nothing_are_refused(asked: dict, words: str) -> None:
 )
 def test_wishes_that_images_cannot_have_are_refused(asked: dict, words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        read_results(IMAGES, **{"reference": "val", **asked})
+        read(IMAGES, **{"reference": "val", **asked})
 
 
 def test_a_table_that_counts_its_models_is_read_where_it_is_said() -> None:
@@ -219,19 +225,19 @@ def test_names_with_line_ends_in_a_long_csv(tmp_path: Path) -> None:
 
 def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"cannot read the table .*absent.csv"):
-        read_results(tmp_path / "absent.csv")
+        read(tmp_path / "absent.csv")
     (tmp_path / "bad.parquet").write_bytes(b"no parquet")
     with pytest.raises(ValueError, match=r"cannot read the table .*bad.parquet"):
-        read_results(tmp_path / "bad.parquet")
+        read(tmp_path / "bad.parquet")
     (tmp_path / "torn.csv").write_text("model,dataset,score\na,val,70\nb,val\n")
     with pytest.raises(ValueError, match="Expected 3 columns, got 2"):
-        read_results(tmp_path / "torn.csv")
+        read(tmp_path / "torn.csv")
     (tmp_path / "text.csv").write_text("model,dataset,score\na,val,70\nb,val,many\n")
     with pytest.raises(ValueError, match="many"):
-        read_results(tmp_path / "text.csv")
+        read(tmp_path / "text.csv")
 
 
 def test_the_callers_frame_stays_as_it_was() -> None:
     before = LONG.copy()
-    read_results(LONG, reference="val", n={"val": 10})
+    read(LONG, reference="val", n={"val": 10})
     pd.testing.assert_frame_equal(LONG, before)

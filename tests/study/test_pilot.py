@@ -13,7 +13,8 @@ from PIL import Image
 
 import kogen
 from kogen import api
-from kogen.cli import main, named, pilot_fields, setting, share
+from kogen.cli import main, read
+from kogen.options.study import PilotOptions
 from kogen.study import predictions
 from kogen.training.run import load_run
 
@@ -215,12 +216,13 @@ def test_wrong_words_get_one_sentence(command, message, monkeypatch, tmp_path):
 
 
 def test_words_of_the_command_line():
-    assert setting("byol.momentum=0.9") == ("byol", "momentum", 0.9)
-    assert setting("optimiser=lars") == ("", "optimiser", "lars")
-    assert named("line 2=a=b") == ("line 2", "a=b")
-    assert share("5%") == pytest.approx(0.05)
-    assert pilot_fields({"methods": "byol, random", "source": "x", "set_": None, "seeds": None}) == {
-        "methods": ("byol", "random")
+    given = {"methods": "byol, random", "settings": ["byol.momentum=0.9", "mae.optimiser=lars"], "max_bad": "5%"}
+    assert read(PilotOptions, given | {"shifts": ["line 2=a=b"], "seeds": None}) == {
+        "methods": ("byol", "random"),
+        "settings": {"byol": {"momentum": 0.9}, "mae": {"optimiser": "lars"}},
+        "max_bad": pytest.approx(0.05),
+        "shifts": {"line 2": "a=b"},
+        "seeds": None,
     }
 
 

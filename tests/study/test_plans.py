@@ -13,9 +13,10 @@ from safetensors.torch import save_file
 from small import blobs
 
 import kogen
-from kogen.cli import main, pilot_fields
+from kogen.cli import main, read
 from kogen.config.plan import Plan, digest
-from kogen.config.study import Study, checked, read_study, to_toml
+from kogen.config.study import Study, make_study, read_study, study_to_toml
+from kogen.options.study import PilotOptions
 from kogen.study.plans import plans_of, read_candidate
 from kogen.study.splits import Sets
 from kogen.training import run as running
@@ -100,7 +101,7 @@ def test_the_study_file_gives_the_same_question(study, tmp_path):
     again = read_study(root / "study" / "study.toml")
     assert again.candidates == asked["candidates"]
     place = tmp_path / "study.toml"
-    place.write_text(to_toml(again), encoding="utf-8")
+    place.write_text(study_to_toml(again), encoding="utf-8")
     assert read_study(place) == again
 
 
@@ -157,7 +158,7 @@ def test_the_id_of_a_plan_without_candidates_stays_what_it_was(monkeypatch):
 
 def test_training_options_do_not_touch_a_candidates_run(tmp_path):
     asked = {"source": "x", "methods": (), "candidates": networks(tmp_path), "image_size": 16, "precision": "32"}
-    short, long = (plans(checked(Study, {**asked, "epochs": epochs}, "pilot")) for epochs in (1, 9))
+    short, long = (plans(make_study({**asked, "epochs": epochs}, "pilot")) for epochs in (1, 9))
     assert [record_of(plan)["id"] for plan in short] == [record_of(plan)["id"] for plan in long]
     assert len({record_of(plan)["id"] for plan in short}) == 2
 
@@ -214,13 +215,13 @@ def test_words_that_are_no_names_are_refused(said, message, tmp_path):
 
 
 def test_candidates_on_the_command_line():
-    given = {"candidates": ["dino=a.pth?backbone=vit_base_patch16_224&image_size=96", "mae=b.pth"], "set_": None}
+    given = {"candidates": ["dino=a.pth?backbone=vit_base_patch16_224&image_size=96", "mae=b.pth"], "settings": None}
     told = {"dino": "a.pth?backbone=vit_base_patch16_224&image_size=96", "mae": "b.pth"}
-    assert pilot_fields(given) == {"candidates": told}
+    assert read(PilotOptions, given) == {"candidates": told, "settings": None}
 
 
 def test_images_with_other_channels_are_refused_before_training(tmp_path):
     images = blobs(channels=4)
-    study = checked(Study, {"source": "x", "methods": ("random",), "candidates": networks(tmp_path)}, "pilot")
+    study = make_study({"source": "x", "methods": ("random",), "candidates": networks(tmp_path)}, "pilot")
     with pytest.raises(ValueError, match="has 4 channels, wanted 3"):
         plans_of(study, Sets(images, images, {}, {}, ""))

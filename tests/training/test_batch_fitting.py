@@ -16,7 +16,7 @@ from small import blobs, plan_for
 from kogen import api
 from kogen.common import distributed
 from kogen.common.files import read_json
-from kogen.config.study import Study, checked
+from kogen.config.study import make_study
 from kogen.study.cost_estimate import estimate_cost
 from kogen.training import loop
 from kogen.training.batch_fitting import cuts, fitted
@@ -129,8 +129,8 @@ def test_auto_is_for_one_process(monkeypatch):
 
 def test_a_wrong_batch_size_is_refused_with_what_it_may_be():
     with pytest.raises(ValueError, match="batch_size = 'all'"):
-        checked(Study, {"source": "x", "batch_size": "all"}, "pilot")
-    assert checked(Study, {"source": "x", "batch_size": "auto"}, "pilot").batch_size == "auto"
+        make_study({"source": "x", "batch_size": "all"}, "pilot")
+    assert make_study({"source": "x", "batch_size": "auto"}, "pilot").batch_size == "auto"
 
 
 def test_a_real_lack_of_memory(tmp_path):

@@ -15,7 +15,7 @@ from kogen.reporting.study.evidence import Evidence
 from kogen.reporting.study.runs import read_runs
 from kogen.reporting.study.sentences import tell
 from kogen.reporting.words import say, speak
-from kogen.results.judge import lottery
+from kogen.results.judge import judge_results
 
 ROLES = ("reference", "shift", "transfer")
 
@@ -42,7 +42,7 @@ def build(study: Path, *, margin: float, protocol: str = "linear", lang: str = "
         asks = LotteryOptions(reference=evidence.reference, protocol=protocol, margin=margin, lang=lang)
         mine = judged[protocol]
         ready = {name: mine[name] for name in ("accuracy", "ranks", "needed")} | {"pairs": mine["paired"]}
-        verdict["lottery"] = lottery(study / "predictions.parquet", asks, out=study, ready=ready)
+        verdict["lottery"] = judge_results(study / "predictions.parquet", asks, out=study, ready=ready)
     verdict = jsonable(verdict)
     write_json(study / "verdict.json", verdict)
     return verdict

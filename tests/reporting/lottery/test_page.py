@@ -11,11 +11,12 @@ import pytest
 from studies import predictions
 
 from kogen.common.text import LANGUAGES
+from kogen.options.lottery import LotteryOptions
 from kogen.reporting import html
 from kogen.reporting.lottery import figures, sections, sentences, tables, traffic_lights
 from kogen.reporting.lottery import page as lottery_page
 from kogen.reporting.words import fine, say
-from kogen.results.judge import lottery
+from kogen.results.judge import judge_results
 
 
 def scores(models: int, sets: int, seed: int = 0, names: str = "net{}") -> pd.DataFrame:
@@ -199,7 +200,7 @@ def test_a_scatter_of_many_keeps_the_bets_and_the_outliers() -> None:
 
 def drawn(table: pd.DataFrame, folder: Path, **wishes: Any) -> str:
     """The page of a table, without the program of its figures."""
-    lottery(table, out=folder, draws=200, **wishes)
+    judge_results(table, LotteryOptions(draws=200, **wishes), out=folder)
     words = lottery_page.write(folder)
     text = (folder / "report.html").read_text()
     assert words
@@ -271,7 +272,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     models = {f"net{i}": 0.9 - 0.1 * i for i in range(8)}
     sets = {"reference": "reference", "line2": "shift", "night": "shift"}
     rows = predictions(models, sets, 300, 1, ("linear",), np.random.default_rng(3))
-    lottery(rows, out=folder, margin=1.0, draws=500, csv=True)
+    judge_results(rows, LotteryOptions(margin=1.0, draws=500, csv=True), out=folder)
     lottery_page.write(folder)
     return folder
 
