@@ -1,9 +1,9 @@
-# make pilot | test | slow | lint: each sets up what it needs first, once.
+# make pilot | test | slow | lint | docs: each sets up what it needs first, once.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup pilot test slow lint browser clean
+.PHONY: setup pilot test slow lint docs browser clean
 
 setup: $(VENV)/.installed
 
@@ -32,6 +32,11 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+
+# Strict: a dead link inside the documentation stops it. Nothing is fetched while it builds.
+docs: setup
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
+	$(BIN)/mkdocs build --strict --site-dir work/site
 
 clean:
 	rm -rf $(VENV) work

@@ -170,7 +170,7 @@ class Asking:
         self.objective = objective
 
     def __call__(self, params: dict[str, Tensor]) -> Tensor:
-        self.objective.taught = [self.objective.each.teach(views) for views in self.objective.batches]
+        self.objective.targets = [self.objective.each.make_targets(views) for views in self.objective.batches]
         return self.objective(params)
 
 

@@ -10,8 +10,8 @@ from kogen.common.text import check_language
 from kogen.config.plan import Plan, check_settings
 from kogen.data.open import open_images
 from kogen.loss_landscape.export import export_surface
-from kogen.loss_landscape.pipeline import survey
-from kogen.loss_landscape.runs import kept, look_at, runs_of
+from kogen.loss_landscape.pipeline import measure_landscape
+from kogen.loss_landscape.runs import find_runs, read_record, split_step
 from kogen.options.base import takes, validate
 from kogen.options.landscape import LandscapeOptions
 from kogen.options.lottery import LotteryOptions
@@ -19,13 +19,21 @@ from kogen.options.runs import EvaluateOptions, ExportOptions, PretrainOptions, 
 from kogen.options.study import PilotOptions, StudyOptions
 from kogen.results.judge import judge_results
 from kogen.study.cost_estimate import Cost
-from kogen.study.pilot import cost_of, judge_runs, open_for, picture, run_pilot, say, tell_parts
+from kogen.study.pilot import (
+    console,
+    estimate_study_cost,
+    judge_runs,
+    open_study_splits,
+    print_parts,
+    run_pilot,
+    write_view_sheet,
+)
 from kogen.study.plans import plans_of, with_data
-from kogen.study.predictions import names_of
-from kogen.study.request import asked_in, asked_study, fits, outside
-from kogen.study.splits import store_for
+from kogen.study.predictions import names_of_runs
+from kogen.study.request import check_method_fits, read_question, refuse_output_inside_sources, study_from_request
+from kogen.study.splits import storage_size
 from kogen.training import fabric
-from kogen.training.batch_fitting import fitted
+from kogen.training.batch_fitting import fit_batch
 from kogen.training.export import export_run
 from kogen.training.loop import Stopped
 from kogen.training.run import train_run
@@ -45,9 +53,9 @@ def pilot(source: str | Path, options: PilotOptions) -> dict[str, Any]:
 @takes(StudyOptions)
 def estimate(source: str | Path, options: StudyOptions) -> Cost:
     """Minutes, memory and disk of a whole pilot on this machine, from a few real steps of each method."""
-    study = asked_study(str(source), options)
-    sets = open_for(study)
-    return cost_of(plans_of(study, sets), sets, study.probes)
+    study = study_from_request(str(source), options)
+    sets = open_study_splits(study)
+    return estimate_study_cost(plans_of(study, sets), sets, study.probes)
 
 
 @takes(PretrainOptions)
@@ -58,18 +66,18 @@ def pretrain(source: str | Path, options: PretrainOptions) -> dict[str, Any]:
     images, too little memory, or NaN.
     """
     check_settings(options.method, options.settings)
-    outside(options.out, str(source))
+    refuse_output_inside_sources(options.out, str(source))
     asked = options.model_dump(include=set(PretrainOptions.model_fields) & set(Plan.model_fields))
     auto = options.batch_size == "auto"
     wanted = validate(Plan, {name: value for name, value in asked.items() if value != "auto"}, "pretrain")
-    fits(wanted, options.settings)
+    check_method_fits(wanted, options.settings)
     fabric.start(wanted.precision)
-    how = {"store": store_for(wanted.image_size), "max_bad": options.max_bad}
+    how = {"store": storage_size(wanted.image_size), "max_bad": options.max_bad}
     images = open_images(source, labels=options.labels, **how)
     plan = with_data(wanted, images)
     if auto:
-        plan = fitted(plan, images, options.out)
-        tell_parts(plan)
+        plan = fit_batch(plan, images, options.out)
+        print_parts(plan)
     with training_bar(f"{plan.method} seed {plan.seed}") as bar:
         return train_run(plan, images, options.out, bar, keep=options.keep)
 
@@ -97,13 +105,15 @@ def landscape(runs: Sequence[str | Path] | str | Path, options: LandscapeOptions
 
     given = [Path(runs)] if isinstance(runs, (str, Path)) else [Path(run) for run in runs]
     check_language(options.lang)
-    outside(options.out, options.data)
-    listed = runs_of(given, options.objective, say.print)
-    names = names_of([kept(run)[0] for run in listed])
-    names = [f"{name}@{step}" if (step := kept(run)[1]) else name for run, name in zip(listed, names, strict=True)]
-    size = max(look_at(run)[1].image_size for run in listed)
-    opened = open_images(options.data, labels=options.labels, store=store_for(size), max_bad=options.max_bad)
-    found = survey(listed, opened, options, models=names, tell=say.print)
+    refuse_output_inside_sources(options.out, options.data)
+    listed = find_runs(given, options.objective, console.print)
+    names = names_of_runs([split_step(run)[0] for run in listed])
+    names = [
+        f"{name}@{step}" if (step := split_step(run)[1]) else name for run, name in zip(listed, names, strict=True)
+    ]
+    size = max(read_record(run)[1].image_size for run in listed)
+    opened = open_images(options.data, labels=options.labels, store=storage_size(size), max_bad=options.max_bad)
+    found = measure_landscape(listed, opened, options, models=names, notify=console.print)
     if distributed.rank() == 0 and found:
         page.write(options.out, lang=options.lang)
     return found
@@ -142,10 +152,10 @@ def export(folder: str | Path, options: ExportOptions) -> str:
 def views(source: str | Path, options: ViewsOptions) -> Path:
     """Write a picture of an image and 16 of its views to `out`: look before you train."""
     asked = options.model_dump(include={"views", "image_size", "max_bad"})
-    study = asked_study(str(source), StudyOptions(**asked))
-    outside(options.out, str(source))
-    images = open_images(source, store=store_for(study.image_size), max_bad=study.max_bad)
-    picture(images, study, options.out, options.seed)
+    study = study_from_request(str(source), StudyOptions(**asked))
+    refuse_output_inside_sources(options.out, str(source))
+    images = open_images(source, store=storage_size(study.image_size), max_bad=study.max_bad)
+    write_view_sheet(images, study, options.out, options.seed)
     return options.out
 
 
@@ -155,7 +165,7 @@ def report(study: str | Path, options: ReportOptions) -> dict[str, Any]:
     from kogen.reporting.study import page, verdict  # what only pages need is not loaded to train
 
     folder = Path(study)
-    asked = asked_in(folder)
+    asked = read_question(folder)
     lang = options.lang or asked["lang"]
     told = verdict.build(folder, margin=asked["margin"], protocol=asked["probes"][0], lang=lang)
     page.write(folder, lang=lang)

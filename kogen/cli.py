@@ -23,7 +23,7 @@ from kogen.options.lottery import LotteryOptions
 from kogen.options.runs import EvaluateOptions, ExportOptions, PretrainOptions, ReportOptions, ViewsOptions
 from kogen.options.study import PilotOptions, StudyOptions
 
-out = Console(highlight=False, soft_wrap=True)
+console = Console(highlight=False, soft_wrap=True)
 
 SOURCE = "folder, .csv, .parquet, .npy, .npz, or a name such as surfaces, digits"
 
@@ -43,34 +43,34 @@ class Command:
 def show_verdict(verdict: dict[str, Any], written: Path) -> None:
     """The verdict in words and where the page lies; nothing where another process tells it."""
     for sentence in verdict.get("words", []):
-        out.print(sentence, markup=False)
+        console.print(sentence, markup=False)
     if verdict:
-        out.print(f"\n{(written / 'report.html').resolve()}", markup=False)
+        console.print(f"\n{(written / 'report.html').resolve()}", markup=False)
 
 
 def show_cost(cost: Any, written: Path) -> None:
     """Seconds a step of each method, and the whole study."""
     for method, seconds in cost.seconds_per_step.items():
-        out.print(f"{method}: {seconds:.3f} s a step")
-    out.print(f"the whole study: {cost}")
+        console.print(f"{method}: {seconds:.3f} s a step")
+    console.print(f"the whole study: {cost}")
 
 
 def show_training(summary: dict[str, Any], written: Path) -> None:
     """The alarms of a run and where its weights lie."""
     for alarm in summary["alarms"]:
-        out.print(f"alarm: {alarm['text']} (epoch {alarm['epoch']})")
+        console.print(f"alarm: {alarm['text']} (epoch {alarm['epoch']})")
     weights = written / "weights.safetensors"
-    out.print(f"{weights} after {summary['minutes']:.1f} min, {summary['images_seen']} images")
+    console.print(f"{weights} after {summary['minutes']:.1f} min, {summary['images_seen']} images")
 
 
 def show_landscape(found: dict[str, Any], written: Path) -> None:
     """Where the page lies."""
-    out.print(str((written / "landscape.html").resolve()), markup=False)
+    console.print(str((written / "landscape.html").resolve()), markup=False)
 
 
 def show_line(line: Any, written: Path) -> None:
     """A path, or a line of Python."""
-    out.print(str(line), markup=False)
+    console.print(str(line), markup=False)
 
 
 COMMANDS = {
@@ -118,7 +118,7 @@ def make_app() -> typer.Typer:
     app.callback()(version)
     for name, command in COMMANDS.items():
         epilog = f"Example: {escape(command.example)}"
-        app.command(name, help=first_line(command.options), epilog=epilog)(face(name, command))
+        app.command(name, help=first_line(command.options), epilog=epilog)(make_command(name, command))
     app.command("list")(list_names)
     return app
 
@@ -128,18 +128,18 @@ def version(
 ) -> None:
     """Which self-supervised vision model to bet on, and whether its lead survives outside the benchmark it won."""
     if show:
-        out.print(f"kogen {VERSION}")
+        console.print(f"kogen {VERSION}")
         raise typer.Exit
 
 
-def face(name: str, command: Command) -> Callable[..., None]:
+def make_command(name: str, command: Command) -> Callable[..., None]:
     """A function with the signature that typer reads, made from the options of a verb."""
 
     def run(**given: Any) -> None:
         from kogen import api
 
         subject = given.pop(command.subject)
-        asked = {key: value for key, value in read(command.options, given).items() if value is not None}
+        asked = {key: value for key, value in parse_options(command.options, given).items() if value is not None}
         written = command.options.model_fields.get("out")
         folder = asked.get("out", written.default if written else subject)
         command.show(getattr(api, name)(subject, **asked), folder)
@@ -184,21 +184,21 @@ def default_text(value: Any) -> str | bool:
 
 def text_kind(field: Any, form: str) -> Any:
     """What typer reads: a list where an option may be repeated, a text where a form makes the value, else the type."""
-    if form in forms.OFTEN:
+    if form in forms.REPEATABLE_FORMS:
         return list[str] if field.is_required() else list[str] | None
-    if form in forms.ONCE:
+    if form in forms.SINGLE_FORMS:
         return str | None
     plain = [kind for kind in get_args(field.annotation) if kind is not type(None)]
     kind = plain[0] if plain and get_origin(field.annotation) is not None else field.annotation
     return kind if field.is_required() else kind | None
 
 
-def read(options: type[Options], given: dict[str, Any]) -> dict[str, Any]:
+def parse_options(options: type[Options], given: dict[str, Any]) -> dict[str, Any]:
     """What was given, each text in the form of its option."""
     found = {}
     for name, value in given.items():
         more = details(options.model_fields[name])
-        form = {**forms.ONCE, **forms.OFTEN}.get(more["form"])
+        form = {**forms.SINGLE_FORMS, **forms.REPEATABLE_FORMS}.get(more["form"])
         given_at_all = value is not None and value != []
         flag = (more["flag"] or name).replace("_", "-")
         found[name] = (form(value, flag) if form else value) if given_at_all else None
@@ -218,17 +218,17 @@ def list_names(
         raise ValueError(f"there is no shelf {what!r}: {hint(what, list(FOLDERS))}")
     for name in names(what):
         if what != "methods":
-            out.print(name)
+            console.print(name)
             continue
         recipe = load("methods", name).recipe
         views = f"{recipe.views} view{'s' if recipe.views != 1 else ''}"
         times = "not measured" if recipe.cost is None else f"{recipe.cost:.1f} times supervised"
         cost = f"training cost: {times if recipe.trains else 'none'}, inference cost: none"
-        out.print(f"{name}  ({recipe.family}, {views}, {cost})", markup=False)
-        out.print(f"    {recipe.headline}\n    source: {recipe.source}", markup=False)
+        console.print(f"{name}  ({recipe.family}, {views}, {cost})", markup=False)
+        console.print(f"    {recipe.headline}\n    source: {recipe.source}", markup=False)
 
 
-def shortened(message: str) -> str:
+def shorten_names(message: str) -> str:
     """A message in which no name of thousands of letters hides what it says."""
     return re.sub(r"\S{400,}", lambda name: f"{name[0][:57]}...{name[0][-20:]}", message)
 
@@ -238,7 +238,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         make_app()(arguments)
     except ValueError as error:
-        sys.exit(f"kogen: {shortened(str(error))}")
+        sys.exit(f"kogen: {shorten_names(str(error))}")
     except OSError as error:  # no permission, no room, a file where a folder is wanted
         where = f"{error.filename}: " if error.filename else ""
         sys.exit(f"kogen: {where}{error.strerror or error}; choose a place that can be read and written (--out)")

@@ -20,148 +20,148 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from kogen.augmentation.pixel_rng import Draws, draws, normal, uniform
-from kogen.common.devices import sent
+from kogen.augmentation.pixel_rng import ItemRng, item_rng, normal, uniform
+from kogen.common.devices import to_device
 from kogen.common.text import hint
 
-SIDE = 224  # pixels; strengths are those of an image with this shorter side
-DIRECTIONS = 16  # of motion, over half a turn
+REFERENCE_SIDE = 224  # pixels; strengths are those of an image with this shorter side
+MOTION_DIRECTIONS = 16  # of motion, over half a turn
 
 
-def gaussian(x: Tensor, sigma: float, luck: Draws) -> Tensor:
+def gaussian(x: Tensor, sigma: float, rng: ItemRng) -> Tensor:
     """Normal noise of std `sigma` on every value: electronics, heat."""
-    return x + normal(luck.seeds, x[0].numel()).view_as(x) * (sigma * grain(x))
+    return x + normal(rng.seeds, x[0].numel()).view_as(x) * (sigma * noise_scale(x))
 
 
-def shot(x: Tensor, photons: float, luck: Draws) -> Tensor:
+def shot(x: Tensor, photons: float, rng: ItemRng) -> Tensor:
     """Photon noise: white is `photons` counts, and a count has its own square root as std (normal limit of Poisson)."""
-    return x + normal(luck.seeds, x[0].numel()).view_as(x) * (x * (grain(x) ** 2 / photons)).sqrt_()
+    return x + normal(rng.seeds, x[0].numel()).view_as(x) * (x * (noise_scale(x) ** 2 / photons)).sqrt_()
 
 
-def impulse(x: Tensor, share: float, luck: Draws) -> Tensor:
+def impulse(x: Tensor, share: float, rng: ItemRng) -> Tensor:
     """A share of all values is dead (0) or saturated (1), one as often as the other."""
-    field, half = uniform(luck.seeds, x[0].numel()).view_as(x), share * grain(x) / 2
+    field, half = uniform(rng.seeds, x[0].numel()).view_as(x), share * noise_scale(x) / 2
     return x.masked_fill(field < half, 0).masked_fill_(field > 1 - half, 1)
 
 
-def defocus(x: Tensor, radius: float, luck: Draws) -> Tensor:
+def defocus(x: Tensor, radius: float, rng: ItemRng) -> Tensor:
     """The mean over a disc with a soft edge, of `radius` shares of the side and half a pixel."""
-    return filtered(x, disc(0.5 + radius * side(x)))
+    return convolve(x, disc_kernel(0.5 + radius * shorter_side(x)))
 
 
-def motion(x: Tensor, length: float, luck: Draws) -> Tensor:
+def motion(x: Tensor, length: float, rng: ItemRng) -> Tensor:
     """The mean along a line of `length` shares of the side and one pixel, in one of 16 directions."""
-    directions = (luck.numbers[:, 0] * DIRECTIONS).astype(int)  # (B,)
+    directions = (rng.numbers[:, 0] * MOTION_DIRECTIONS).astype(int)  # (B,)
     out = torch.empty_like(x)
     for direction in np.unique(directions):
-        which = sent(torch.from_numpy(np.flatnonzero(directions == direction)), x.device)
-        out[which] = filtered(x[which], line(1 + length * side(x), int(direction)))
+        which = to_device(torch.from_numpy(np.flatnonzero(directions == direction)), x.device)
+        out[which] = convolve(x[which], line_kernel(1 + length * shorter_side(x), int(direction)))
     return out
 
 
-def dark(x: Tensor, factor: float, luck: Draws) -> Tensor:
+def dark(x: Tensor, factor: float, rng: ItemRng) -> Tensor:
     """Too little light: every value times `factor`."""
     return x * factor
 
 
-def bright(x: Tensor, factor: float, luck: Draws) -> Tensor:
+def bright(x: Tensor, factor: float, rng: ItemRng) -> Tensor:
     """Too much light: every value times `factor`, what passes white is lost."""
     return x * factor
 
 
-def gradient(x: Tensor, strength: float, luck: Draws) -> Tensor:
+def gradient(x: Tensor, strength: float, rng: ItemRng) -> Tensor:
     """Light from one side: times a ramp from 1 - strength to 1 + strength, in any direction."""
-    angle = 2 * math.pi * luck.numbers[:, 0, None, None]  # (B, 1, 1)
+    angle = 2 * math.pi * rng.numbers[:, 0, None, None]  # (B, 1, 1)
     down, across = np.linspace(-1, 1, x.shape[2])[:, None], np.linspace(-1, 1, x.shape[3])
     ramp = np.cos(angle) * across + np.sin(angle) * down  # (B, H, W), a corner is its end
     return x * per_image(1 + strength * ramp / (np.abs(np.cos(angle)) + np.abs(np.sin(angle))), x)[:, None]
 
 
-def contrast(x: Tensor, factor: float, luck: Draws) -> Tensor:
+def contrast(x: Tensor, factor: float, rng: ItemRng) -> Tensor:
     """What each channel differs from its mean, times `factor`: haze, a dirty lens."""
     mean = x.double().mean((2, 3), keepdim=True).float()  # a sum of doubles is exact here, in whatever order
     return (x - mean) * factor + mean
 
 
-def jpeg(x: Tensor, quality: float, luck: Draws) -> Tensor:
+def jpeg(x: Tensor, quality: float, rng: ItemRng) -> Tensor:
     """Packed as JPEG and unpacked, in 8 bits; on the CPU. Other than 3 channels are packed one by one."""
-    rounding = (5000 / quality if quality < 50 else 200 - 2 * quality) * grain(x)  # libjpeg's scale of its tables
+    rounding = (5000 / quality if quality < 50 else 200 - 2 * quality) * noise_scale(x)  # libjpeg's scale of its tables
     chosen = round(5000 / rounding if rounding > 100 else (200 - rounding) / 2)
     pixels = (x * 255 + 0.5).to(torch.uint8).cpu().numpy()
     planes = pixels.transpose(0, 2, 3, 1) if x.shape[1] == 3 else pixels.reshape(-1, *x.shape[2:])
-    packed = np.stack([repacked(plane, chosen) for plane in planes])
+    packed = np.stack([jpeg_round_trip(plane, chosen) for plane in planes])
     back = packed.transpose(0, 3, 1, 2) if x.shape[1] == 3 else packed.reshape(pixels.shape)
-    return sent(torch.from_numpy(back.astype(np.float32)), x.device).mul_(1 / 255)
+    return to_device(torch.from_numpy(back.astype(np.float32)), x.device).mul_(1 / 255)
 
 
-def occlusion(x: Tensor, area: float, luck: Draws) -> Tensor:
+def occlusion(x: Tensor, area: float, rng: ItemRng) -> Tensor:
     """A rectangle of a share `area` and one gray value covers the image somewhere; a larger one covers a smaller."""
-    stretch = np.exp2(luck.numbers[:, 0] - 0.5)  # (B,), height / width is its square: from a half to 2
+    stretch = np.exp2(rng.numbers[:, 0] - 0.5)  # (B,), height / width is its square: from a half to 2
     inside = []
     for size, share, place in ((x.shape[2], stretch, 1), (x.shape[3], 1 / stretch, 2)):
         length = size * math.sqrt(area) * share
-        start = luck.numbers[:, place] * (size - length)
+        start = rng.numbers[:, place] * (size - length)
         stop = np.ceil(start + length)[:, None]
         inside.append((np.arange(size) >= np.floor(start)[:, None]) & (np.arange(size) < stop))  # (B, size)
-    covered = sent(torch.from_numpy(inside[0][:, None, :, None] & inside[1][:, None, None, :]), x.device)
-    return torch.where(covered, per_image(luck.numbers[:, 3, None, None, None], x), x)
+    covered = to_device(torch.from_numpy(inside[0][:, None, :, None] & inside[1][:, None, None, :]), x.device)
+    return torch.where(covered, per_image(rng.numbers[:, 3, None, None, None], x), x)
 
 
-def cast(x: Tensor, strength: float, luck: Draws) -> Tensor:
+def cast(x: Tensor, strength: float, rng: ItemRng) -> Tensor:
     """Coloured light: channel c times 1 + strength * cos(angle + c / C of a turn), any angle."""
-    turns = luck.numbers[:, :1] + np.arange(x.shape[1]) / x.shape[1]  # (B, C)
+    turns = rng.numbers[:, :1] + np.arange(x.shape[1]) / x.shape[1]  # (B, C)
     return x * per_image(1 + strength * np.cos(2 * math.pi * turns), x)[:, :, None, None]
 
 
-def lines(x: Tensor, sigma: float, luck: Draws) -> Tensor:
+def lines(x: Tensor, sigma: float, rng: ItemRng) -> Tensor:
     """A line sensor that drifts: every row (or every column) has an offset of its own, normal, of std `sigma`."""
     height, width = x.shape[2:]
-    offsets = normal(luck.seeds, max(height, width)) * (sigma * grain(x))  # (B, longer side)
-    rows = sent(torch.from_numpy(luck.numbers[:, 0] < 0.5), x.device)[:, None, None, None]
+    offsets = normal(rng.seeds, max(height, width)) * (sigma * noise_scale(x))  # (B, longer side)
+    rows = to_device(torch.from_numpy(rng.numbers[:, 0] < 0.5), x.device)[:, None, None, None]
     return x + torch.where(rows, offsets[:, None, :height, None], offsets[:, None, None, :width])
 
 
-class Kind(NamedTuple):
+class CorruptionKind(NamedTuple):
     """A corruption: the group it belongs to, what it does, and how strongly at severity 1 to 5."""
 
     group: str
-    change: Callable[[Tensor, float, Draws], Tensor]
+    apply: Callable[[Tensor, float, ItemRng], Tensor]
     strengths: tuple[float, float, float, float, float]
 
 
-KINDS = {
-    "gaussian": Kind("noise", gaussian, (0.08, 0.12, 0.18, 0.26, 0.38)),
-    "shot": Kind("noise", shot, (60, 25, 12, 6, 3)),
-    "impulse": Kind("noise", impulse, (0.03, 0.06, 0.09, 0.17, 0.27)),
-    "defocus": Kind("blur", defocus, (0.005, 0.01, 0.017, 0.027, 0.042)),
-    "motion": Kind("blur", motion, (0.03, 0.05, 0.075, 0.11, 0.15)),
-    "dark": Kind("light", dark, (0.75, 0.6, 0.45, 0.32, 0.2)),
-    "bright": Kind("light", bright, (1.25, 1.5, 1.9, 2.4, 3.0)),
-    "gradient": Kind("light", gradient, (0.25, 0.4, 0.55, 0.7, 0.85)),
-    "contrast": Kind("contrast", contrast, (0.6, 0.45, 0.32, 0.2, 0.1)),
-    "jpeg": Kind("jpeg", jpeg, (25, 18, 13, 9, 6)),
-    "occlusion": Kind("occlusion", occlusion, (0.03, 0.07, 0.13, 0.2, 0.3)),
-    "cast": Kind("cast", cast, (0.1, 0.2, 0.3, 0.4, 0.5)),
-    "lines": Kind("lines", lines, (0.06, 0.1, 0.15, 0.21, 0.28)),
+CORRUPTIONS = {
+    "gaussian": CorruptionKind("noise", gaussian, (0.08, 0.12, 0.18, 0.26, 0.38)),
+    "shot": CorruptionKind("noise", shot, (60, 25, 12, 6, 3)),
+    "impulse": CorruptionKind("noise", impulse, (0.03, 0.06, 0.09, 0.17, 0.27)),
+    "defocus": CorruptionKind("blur", defocus, (0.005, 0.01, 0.017, 0.027, 0.042)),
+    "motion": CorruptionKind("blur", motion, (0.03, 0.05, 0.075, 0.11, 0.15)),
+    "dark": CorruptionKind("light", dark, (0.75, 0.6, 0.45, 0.32, 0.2)),
+    "bright": CorruptionKind("light", bright, (1.25, 1.5, 1.9, 2.4, 3.0)),
+    "gradient": CorruptionKind("light", gradient, (0.25, 0.4, 0.55, 0.7, 0.85)),
+    "contrast": CorruptionKind("contrast", contrast, (0.6, 0.45, 0.32, 0.2, 0.1)),
+    "jpeg": CorruptionKind("jpeg", jpeg, (25, 18, 13, 9, 6)),
+    "occlusion": CorruptionKind("occlusion", occlusion, (0.03, 0.07, 0.13, 0.2, 0.3)),
+    "cast": CorruptionKind("cast", cast, (0.1, 0.2, 0.3, 0.4, 0.5)),
+    "lines": CorruptionKind("lines", lines, (0.06, 0.1, 0.15, 0.21, 0.28)),
 }
 
 
-def side(x: Tensor) -> int:
+def shorter_side(x: Tensor) -> int:
     """The shorter side in pixels."""
     return min(x.shape[2], x.shape[3])
 
 
-def grain(x: Tensor) -> float:
+def noise_scale(x: Tensor) -> float:
     """What the strength of a disturbance of single pixels is multiplied by: 1 from 224 pixels on, .38 at 32."""
-    return math.sqrt(min(side(x) / SIDE, 1))
+    return math.sqrt(min(shorter_side(x) / REFERENCE_SIDE, 1))
 
 
 def per_image(values: np.ndarray, x: Tensor) -> Tensor:
     """Numbers as float32 on the device of the images."""
-    return sent(torch.from_numpy(values.astype(np.float32)), x.device)
+    return to_device(torch.from_numpy(values.astype(np.float32)), x.device)
 
 
-def filtered(x: Tensor, kernel: np.ndarray) -> Tensor:
+def convolve(x: Tensor, kernel: np.ndarray) -> Tensor:
     """Images filtered with one kernel (K, K), K odd, edges repeated.
 
     A sum of shifted copies, product and sum apart: to the last bit the same in any batch, which a convolution is not.
@@ -180,7 +180,7 @@ def filtered(x: Tensor, kernel: np.ndarray) -> Tensor:
 
 
 @cache
-def disc(radius: float) -> np.ndarray:
+def disc_kernel(radius: float) -> np.ndarray:
     """A disc with an edge one pixel wide, (K, K), of sum 1."""
     reach = math.ceil(radius + 0.5)
     steps = np.arange(-reach, reach + 1)
@@ -189,9 +189,9 @@ def disc(radius: float) -> np.ndarray:
 
 
 @cache
-def line(length: float, direction: int) -> np.ndarray:
+def line_kernel(length: float, direction: int) -> np.ndarray:
     """A line through the centre, each of its points shared by the four pixels around it, (K, K), of sum 1."""
-    reach, angle = math.ceil(length / 2) + 1, math.pi * direction / DIRECTIONS
+    reach, angle = math.ceil(length / 2) + 1, math.pi * direction / MOTION_DIRECTIONS
     along = np.linspace(-length / 2, length / 2, 8 * math.ceil(length) + 1)
     down, across = reach - along * math.sin(angle), reach + along * math.cos(angle)
     places = np.arange(2 * reach + 1)
@@ -201,15 +201,15 @@ def line(length: float, direction: int) -> np.ndarray:
     return kernel / kernel.sum()
 
 
-def repacked(plane: np.ndarray, quality: int) -> np.ndarray:
+def jpeg_round_trip(plane: np.ndarray, quality: int) -> np.ndarray:
     """Pixels (H, W) or (H, W, 3) uint8 after a way through JPEG."""
     file = io.BytesIO()
     Image.fromarray(plane).save(file, "JPEG", quality=quality)
     return np.asarray(Image.open(file))
 
 
-DEFAULT = 3  # severity
-CACHE, MEMORY = 2**18, 2**26  # values worked on at once, on a CPU and on a GPU
+DEFAULT_SEVERITY = 3  # severity
+CPU_CHUNK, GPU_CHUNK = 2**18, 2**26  # values worked on at once, on a CPU and on a GPU
 SEVERITIES = range(1, 6)
 
 
@@ -225,8 +225,8 @@ class Corruption:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.name not in KINDS:
-            raise ValueError(f"no corruption {self.name!r}: {hint(self.name, list(KINDS))}")
+        if self.name not in CORRUPTIONS:
+            raise ValueError(f"no corruption {self.name!r}: {hint(self.name, list(CORRUPTIONS))}")
         if self.severity not in SEVERITIES:
             raise ValueError(f"the severity of {self.name} is {self.severity!r}, wanted a whole number from 1 to 5")
 
@@ -235,39 +235,41 @@ class Corruption:
         if not len(pixels):
             return pixels
         top, out = torch.iinfo(pixels.dtype).max, torch.empty_like(pixels)
-        kind, luck = KINDS[self.name], draws(ids, self.seed, self.name, pixels.device)
-        step = max(1, (CACHE if pixels.device.type == "cpu" else MEMORY) // pixels[0].numel())
+        kind, luck = CORRUPTIONS[self.name], item_rng(ids, self.seed, self.name, pixels.device)
+        step = max(1, (CPU_CHUNK if pixels.device.type == "cpu" else GPU_CHUNK) // pixels[0].numel())
         for start in range(0, len(pixels), step):
             part = slice(start, start + step)
             values = pixels[part].float().mul_(1 / top)
-            changed = kind.change(values, kind.strengths[self.severity - 1], luck.part(part))
+            changed = kind.apply(values, kind.strengths[self.severity - 1], luck.part(part))
             out[part] = changed.clamp_(0, 1).mul_(top).add_(0.5).to(pixels.dtype)
         return out
 
 
-def asked(text: str, channels: int = 3) -> list[tuple[str, int]]:
+def parse_corruptions(text: str, channels: int = 3) -> list[tuple[str, int]]:
     """What `all`, `all:1-5`, `blur:5,jpeg:2` ask for: corruptions with severities, each once, in the order asked.
 
     A name is a corruption, a group of them or `all`; the severity is 3 unless said. A colour cast is left out of `all`
     for images that are gray. Raises ValueError for an unknown name, a severity out of 1 to 5, and nothing asked.
     """
-    groups = {kind.group for kind in KINDS.values()}
+    groups = {kind.group for kind in CORRUPTIONS.values()}
     found: dict[tuple[str, int], None] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, colon, levels = (piece.strip() for piece in part.partition(":"))
-        names = [key for key, kind in KINDS.items() if name in ("all", kind.group, key)]
+        names = [key for key, kind in CORRUPTIONS.items() if name in ("all", kind.group, key)]
         if not names:
-            raise ValueError(f"no corruption {name!r}: {hint(name, ['all', *sorted(groups | set(KINDS))])}")
+            raise ValueError(f"no corruption {name!r}: {hint(name, ['all', *sorted(groups | set(CORRUPTIONS))])}")
         if channels == 1 and name == "cast":
             raise ValueError("a colour cast needs colour, and these images are gray: leave 'cast' out")
         names = [key for key in names if channels > 1 or key != "cast"]
-        found |= dict.fromkeys((key, level) for key in names for level in severities(levels if colon else str(DEFAULT)))
+        found |= dict.fromkeys(
+            (key, level) for key in names for level in parse_severities(levels if colon else str(DEFAULT_SEVERITY))
+        )
     if not found:
         raise ValueError(f"no corruption named in {text!r}: write 'all', 'all:1-5', or names such as 'blur:5,jpeg:2'")
     return list(found)
 
 
-def severities(text: str) -> range:
+def parse_severities(text: str) -> range:
     """The severities that `3` or `1-5` stands for. ValueError for anything else."""
     match = re.fullmatch(r"([1-5])(?:-([1-5]))?", text)
     first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)

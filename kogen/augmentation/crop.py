@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kogen.common.devices import sent
+from kogen.common.devices import to_device
 
 LARGE = 4096  # pixels of an image from which, on a CPU, resizing one by one beats products with matrices (measured)
 TRIES = 10  # torchvision's RandomResizedCrop tries this often before it takes the centre
@@ -59,36 +59,36 @@ def resample(pixels: Tensor, boxes: Tensor, size: int, flip: tuple[Tensor, Tenso
     on a CPU are rounded to whole values on the way, as torchvision does too; `boxes` and `flip` lie on the CPU.
     """
     if pixels.device.type == "cpu" and pixels.shape[2] * pixels.shape[3] >= LARGE:
-        return _one_by_one(pixels, boxes, size, flip)
-    images = unit(pixels)
+        return _resample_each(pixels, boxes, size, flip)
+    images = to_unit_range(pixels)
     height, width = images.shape[2:]
-    up, side = (sent(mirrored, images.device) for mirrored in flip)
-    top, left, h, w = sent(boxes, images.device).unbind(1)
-    rows = weights(top, h, height, size, up)  # (B, S, H)
-    columns = weights(left, w, width, size, side)  # (B, S, W)
-    return sandwich(rows, images, columns).clamp_(0, 1)
+    up, side = (to_device(mirrored, images.device) for mirrored in flip)
+    top, left, h, w = to_device(boxes, images.device).unbind(1)
+    rows = resize_matrices(top, h, height, size, up)  # (B, S, H)
+    columns = resize_matrices(left, w, width, size, side)  # (B, S, W)
+    return apply_matrices(rows, images, columns).clamp_(0, 1)
 
 
-def _one_by_one(pixels: Tensor, boxes: Tensor, size: int, flip: tuple[Tensor, Tensor]) -> Tensor:
+def _resample_each(pixels: Tensor, boxes: Tensor, size: int, flip: tuple[Tensor, Tensor]) -> Tensor:
     """`resample` by torch's own interpolation, which is fastest on one uint8 image with its channels last."""
     out = torch.empty(len(pixels), pixels.shape[1], size, size)
     for image, (top, left, h, w), place, up, side in zip(pixels, boxes.tolist(), out, *flip, strict=True):
         part = image[None, :, top : top + h, left : left + w]
-        part = part.contiguous(memory_format=torch.channels_last) if part.dtype == torch.uint8 else unit(part)
+        part = part.contiguous(memory_format=torch.channels_last) if part.dtype == torch.uint8 else to_unit_range(part)
         part = F.interpolate(part, (size, size), mode="bicubic", antialias=True)[0]
         mirrored = [dim for dim, turn in ((1, up), (2, side)) if turn]
         place.copy_(part.flip(mirrored) if mirrored else part)
     return out.mul_(1 / 255) if pixels.dtype == torch.uint8 else out.clamp_(0, 1)
 
 
-def sandwich(rows: Tensor, images: Tensor, columns: Tensor) -> Tensor:
+def apply_matrices(rows: Tensor, images: Tensor, columns: Tensor) -> Tensor:
     """rows @ image @ columns^T for each image and channel: (B, S, H), (B, C, H, W), (B, T, W) to (B, C, S, T)."""
     batch, channels, height, _ = images.shape
     wide = torch.bmm(images.flatten(1, 2), columns.transpose(1, 2)).view(batch, channels, height, -1)
     return torch.matmul(rows[:, None], wide)
 
 
-def weights(start: Tensor, length: Tensor, total: int, size: int, flip: Tensor) -> Tensor:
+def resize_matrices(start: Tensor, length: Tensor, total: int, size: int, flip: Tensor) -> Tensor:
     """Matrices (B, size, total) that resize `length` (B,) values from `start` (B,) on to `size`, reversed at `flip`.
 
     Keys' cubic with a = -1/2, stretched by the scale where it shrinks (Pillow's and torch's antialiased bicubic).
@@ -107,7 +107,7 @@ def weights(start: Tensor, length: Tensor, total: int, size: int, flip: Tensor) 
     return value.div_(value.sum(2, keepdim=True))
 
 
-def unit(pixels: Tensor) -> Tensor:
+def to_unit_range(pixels: Tensor) -> Tensor:
     """Pixels as float32 in [0, 1]: uint8 / 255, uint16 / 65535, floats as they are."""
     if pixels.dtype == torch.uint8:
         return pixels.float().mul_(1 / 255)

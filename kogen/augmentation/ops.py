@@ -7,13 +7,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kogen.augmentation.crop import sandwich
-from kogen.common.devices import sent
+from kogen.augmentation.crop import apply_matrices
+from kogen.common.devices import to_device
 
 LUMA = (0.2989, 0.587, 0.114)  # torchvision's weights of red, green and blue in a gray value
 
 
-def gray_of(images: Tensor) -> Tensor:
+def gray_values(images: Tensor) -> Tensor:
     """Gray value of each pixel (B, 1, H, W): luma for three channels, else the mean of the channels."""
     if images.shape[1] != 3:
         return images.mean(dim=1, keepdim=True)
@@ -21,7 +21,7 @@ def gray_of(images: Tensor) -> Tensor:
     return (red * LUMA[0]).add_(green, alpha=LUMA[1]).add_(blue, alpha=LUMA[2])
 
 
-def tone(images: Tensor, keep: Tensor, gray: Tensor, mean: Tensor) -> Tensor:
+def adjust_tone(images: Tensor, keep: Tensor, gray: Tensor, mean: Tensor) -> Tensor:
     """keep * images + gray * (their gray version) + mean * (their mean gray value), clipped, in place; factors (B,).
 
     With a factor f: brightness is (f, 0, 0), contrast (f, 0, 1 - f), saturation (f, 1 - f, 0), a gray image (0, 1, 0).
@@ -31,11 +31,11 @@ def tone(images: Tensor, keep: Tensor, gray: Tensor, mean: Tensor) -> Tensor:
     if not to_gray and not to_mean and bool((keep == 1).all()):
         return images
     if not to_gray and not to_mean:
-        return images.mul_(each(keep, images)).clamp_(0, 1)
-    add = gray_of(images)  # (B, 1, H, W)
-    flat = add.mean(dim=(2, 3), keepdim=True).mul_(each(mean, images))
-    add = add.mul_(each(gray, images)).add_(flat) if to_gray else flat
-    return torch.addcmul(add, images, each(keep, images), out=images).clamp_(0, 1)
+        return images.mul_(expand_per_image(keep, images)).clamp_(0, 1)
+    add = gray_values(images)  # (B, 1, H, W)
+    flat = add.mean(dim=(2, 3), keepdim=True).mul_(expand_per_image(mean, images))
+    add = add.mul_(expand_per_image(gray, images)).add_(flat) if to_gray else flat
+    return torch.addcmul(add, images, expand_per_image(keep, images), out=images).clamp_(0, 1)
 
 
 def jitter(images: Tensor, factors: Tensor, order: Tensor) -> Tensor:
@@ -52,24 +52,24 @@ def jitter(images: Tensor, factors: Tensor, order: Tensor) -> Tensor:
     mean = blend.masked_fill(order != 1, 0).unbind(1)
     turned = ((order == 3) & (factor != 0)).unbind(1)
     for place in range(4):
-        images = tone(images, keep[place], gray[place], mean[place])
+        images = adjust_tone(images, keep[place], gray[place], mean[place])
         if coloured:
-            images = chosen(turned[place], hue, images, factor[:, place])
+            images = apply_where(turned[place], shift_hue, images, factor[:, place])
     return images
 
 
-def chosen(which: Tensor, operation: Callable[..., Tensor], images: Tensor, *settings: Tensor) -> Tensor:
+def apply_where(which: Tensor, operation: Callable[..., Tensor], images: Tensor, *settings: Tensor) -> Tensor:
     """Apply an operation to the images where `which` (B,), on the CPU, says so; the others stay as they are."""
     if bool(which.all()):
         return operation(images, *settings)
     index = which.nonzero()[:, 0]
     if len(index):
-        there = sent(index, images.device)
+        there = to_device(index, images.device)
         images[there] = operation(images[there], *(values[index] for values in settings))
     return images
 
 
-def hue(images: Tensor, turn: Tensor) -> Tensor:
+def shift_hue(images: Tensor, turn: Tensor) -> Tensor:
     """Turn the hue of HSV by a share (B,) of the colour circle, in [-.5, .5]. Only three channels have it.
 
     Of the hexagon of hues two facts replace the usual six cases. The angle from red, in sixths of the circle, is
@@ -86,7 +86,7 @@ def hue(images: Tensor, turn: Tensor) -> Tensor:
     chroma = largest - smallest
     angle = (green + blue).sub_(red).sub_(smallest).add_(chroma)
     angle.div_((chroma * 6).clamp_(min=1e-8))  # a gray pixel has chroma 0, so that its hue does not matter
-    angle = torch.copysign(angle, green - blue).add_(each(turn, images))
+    angle = torch.copysign(angle, green - blue).add_(expand_per_image(turn, images))
     angle.sub_(angle.floor()).mul_(6)  # [0, 6]
     out = torch.empty_like(images)
     for channel, centre in enumerate((3, 2, 4)):
@@ -107,27 +107,27 @@ def blur(images: Tensor, sigma: Tensor, kernel: int) -> Tensor:
     steps = torch.arange(reach + 1)  # from the centre outwards
     taps = torch.exp(-0.5 * (steps / sigma[:, None]) ** 2)  # (B, reach + 1)
     taps.masked_fill_(steps > (4 * sigma[:, None]).ceil(), 0)  # an image's window is its own, not its neighbours'
-    taps = sent(taps / (2 * taps.sum(1, keepdim=True) - taps[:, :1]), images.device)
+    taps = to_device(taps / (2 * taps.sum(1, keepdim=True) - taps[:, :1]), images.device)
     if images.device.type == "cuda":
-        return sandwich(banded(taps, images.shape[2]), images, banded(taps, images.shape[3]))
-    return shifted(shifted(images, taps, 3), taps, 2)
+        return apply_matrices(band_matrices(taps, images.shape[2]), images, band_matrices(taps, images.shape[3]))
+    return filter_by_shifts(filter_by_shifts(images, taps, 3), taps, 2)
 
 
-def shifted(images: Tensor, taps: Tensor, dim: int) -> Tensor:
+def filter_by_shifts(images: Tensor, taps: Tensor, dim: int) -> Tensor:
     """A symmetric filter along `dim` as a sum of shifted copies; taps (B, 1 + reach) from the centre outwards."""
     reach, length = taps.shape[1] - 1, images.shape[dim]
     wide = F.pad(images, (reach, reach, 0, 0) if dim == 3 else (0, 0, reach, reach), mode="reflect")
-    out = images * each(taps[:, 0], images)
+    out = images * expand_per_image(taps[:, 0], images)
     for step in range(1, reach + 1):
         pair = wide.narrow(dim, reach - step, length) + wide.narrow(dim, reach + step, length)
         if len(images) == 1 and taps.device.type == "cpu":  # one pass less
             out.add_(pair, alpha=float(taps[0, step]))
         else:
-            out.add_(pair.mul_(each(taps[:, step], images)))
+            out.add_(pair.mul_(expand_per_image(taps[:, step], images)))
     return out
 
 
-def banded(taps: Tensor, length: int) -> Tensor:
+def band_matrices(taps: Tensor, length: int) -> Tensor:
     """A symmetric filter with reflected edges as matrices (B, length, length); taps (B, 1 + reach) as for `shifted`."""
     taps = F.pad(taps, (0, 1))  # 0 beyond the reach
     to, end = torch.arange(length, device=taps.device), length - 1
@@ -143,39 +143,41 @@ def solarize(images: Tensor) -> Tensor:
     return images.sub_(0.5).abs_().neg_().add_(0.5)
 
 
-def light(images: Tensor, strength: Tensor, direction: Tensor) -> Tensor:
+def apply_light(images: Tensor, strength: Tensor, direction: Tensor) -> Tensor:
     """Multiply by a ramp from 1 - strength to 1 + strength (B,) across the image; direction (B,) in radians."""
     height, width = images.shape[2:]
     y = torch.linspace(-1, 1, height, device=images.device)[:, None]
     x = torch.linspace(-1, 1, width, device=images.device)
-    across = each(direction.cos(), images) * x + each(direction.sin(), images) * y  # (B, 1, H, W)
+    across = (
+        expand_per_image(direction.cos(), images) * x + expand_per_image(direction.sin(), images) * y
+    )  # (B, 1, H, W)
     reach = (direction.cos().abs() + direction.sin().abs()).clamp(min=1e-6)  # so that a corner is the end of the ramp
-    return across.mul_(each(strength / reach, images)).add_(1).mul(images).clamp_(0, 1)
+    return across.mul_(expand_per_image(strength / reach, images)).add_(1).mul(images).clamp_(0, 1)
 
 
-def noise(images: Tensor, sigma: Tensor, seed: Tensor) -> Tensor:
+def add_noise(images: Tensor, sigma: Tensor, seed: Tensor) -> Tensor:
     """Add normal noise of std sigma (B,), drawn from each image's seed (B,) int32 and each value's place.
 
     The draw is a hash, so an image gets the same noise alone, in a batch, and on any device.
     """
-    drawn = normal(sent(seed, images.device), images[0].numel()).view_as(images)
-    return drawn.mul_(each(sigma, images)).add_(images).clamp_(0, 1)
+    drawn = hash_normal(to_device(seed, images.device), images[0].numel()).view_as(images)
+    return drawn.mul_(expand_per_image(sigma, images)).add_(images).clamp_(0, 1)
 
 
-def normal(seed: Tensor, count: int) -> Tensor:
+def hash_normal(seed: Tensor, count: int) -> Tensor:
     """Standard normal values (B, count), each a pure function of (seed, place); seed (B,) int32.
 
     A 32-bit integer hash of multiply and xor-shift, two halves of which go through Box and Muller's transform.
     """
     half = -(-count // 2)
-    bits = torch.arange(half, device=seed.device, dtype=torch.int32) ^ scramble(seed)[:, None]  # (B, half)
-    bits = scramble(bits)
+    bits = torch.arange(half, device=seed.device, dtype=torch.int32) ^ hash_bits(seed)[:, None]  # (B, half)
+    bits = hash_bits(bits)
     radius = ((bits & 0xFFFF).float().add_(0.5).mul_(2.0**-16)).log_().mul_(-2).sqrt_()
     angle = ((bits >> 16) & 0xFFFF).float().mul_(2 * math.pi / 2**16)
     return torch.cat([radius * angle.cos(), radius * angle.sin()], dim=1)[:, :count]
 
 
-def scramble(bits: Tensor) -> Tensor:
+def hash_bits(bits: Tensor) -> Tensor:
     """Mix int32 bits so that neighbours become unlike; wraps around, shifts fill with zeros."""
     for shift, factor in ((16, 0x7FEB352D), (15, -0x7B935975)):  # lowbias32 (Wellons 2018): 0x7feb352d, 0x846ca68b
         bits = (bits ^ ((bits >> shift) & ((1 << (32 - shift)) - 1))) * factor
@@ -186,7 +188,7 @@ def quarter_turns(images: Tensor, turns: Tensor) -> Tensor:
     """Rotate square images counter-clockwise by turns (B,) x 90 degrees; `turns` lies on the CPU."""
     out = images.clone()
     for count in (1, 2, 3):
-        index = sent((turns == count).nonzero()[:, 0], images.device)
+        index = to_device((turns == count).nonzero()[:, 0], images.device)
         if len(index):
             out[index] = torch.rot90(images[index], count, (2, 3))
     return out
@@ -194,13 +196,13 @@ def quarter_turns(images: Tensor, turns: Tensor) -> Tensor:
 
 def rotate(images: Tensor, degrees: Tensor) -> Tensor:
     """Rotate square images counter-clockwise about their centre, bilinear; what lies outside is mirrored in."""
-    angle = sent(degrees, images.device) * (math.pi / 180)
+    angle = to_device(degrees, images.device) * (math.pi / 180)
     cos, sin, zero = angle.cos(), angle.sin(), torch.zeros_like(angle)
     matrix = torch.stack([torch.stack([cos, -sin, zero], 1), torch.stack([sin, cos, zero], 1)], 1)  # (B, 2, 3)
     grid = F.affine_grid(matrix, list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
 
 
-def each(values: Tensor, images: Tensor) -> Tensor:
+def expand_per_image(values: Tensor, images: Tensor) -> Tensor:
     """One value per image (B,), on the device of the images and shaped to meet them: (B, 1, 1, 1)."""
-    return sent(values, images.device)[:, None, None, None]
+    return to_device(values, images.device)[:, None, None, None]

@@ -10,13 +10,15 @@ from torch import Tensor
 
 from kogen.augmentation import ops
 from kogen.augmentation.crop import TRIES, centre_boxes, random_boxes, resample
-from kogen.common.devices import sent
-from kogen.common.rng import Luck
+from kogen.common.devices import to_device
+from kogen.common.rng import StepRng
 from kogen.common.text import hint
 from kogen.common.threads import keep_freed_memory, serial_threads
 
-CACHE = 2**20  # values worked on at once on a CPU: large enough for Python not to matter, small enough for its cache
-MEMORY = 2**27  # and on a GPU
+CPU_CHUNK = (
+    2**20
+)  # values worked on at once on a CPU: large enough for Python not to matter, small enough for its cache
+GPU_CHUNK = 2**27  # and on a GPU
 DTYPES = (torch.uint8, torch.uint16, torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
@@ -52,20 +54,20 @@ class View:
 
     def __post_init__(self) -> None:
         for name in ("flip", "flip_vertical", "jitter", "gray", "blur", "solarize"):
-            demand(0 <= getattr(self, name) <= 1, f"a probability {name} in [0, 1]", getattr(self, name))
+            require(0 <= getattr(self, name) <= 1, f"a probability {name} in [0, 1]", getattr(self, name))
         for name in ("rotate", "light", "brightness", "contrast", "saturation", "noise"):
-            demand(getattr(self, name) >= 0, f"a strength {name} of 0 or more", getattr(self, name))
-        demand(self.size >= 1, "a size of at least 1 pixel", self.size)
-        demand(self.crop is None or 0 < self.crop[0] <= self.crop[1] <= 1, "a crop 0 < low <= high <= 1", self.crop)
-        demand(0 < self.ratio[0] <= self.ratio[1], "a ratio 0 < low <= high", self.ratio)
-        demand(self.centre is None or 0 < self.centre <= 1, "a centre share in (0, 1]", self.centre)
-        demand(self.crop is None or self.centre is None, "either crop or centre, not both", (self.crop, self.centre))
-        demand(0 <= self.hue <= 0.5, "a hue in [0, 0.5]", self.hue)
-        demand(0 < self.sigma[0] <= self.sigma[1], "a sigma 0 < low <= high", self.sigma)
-        demand((self.mean is None) == (self.std is None), "mean and std together or not at all", (self.mean, self.std))
-        demand(self.std is None or min(self.std) > 0, "a std above 0 for each channel", self.std)
+            require(getattr(self, name) >= 0, f"a strength {name} of 0 or more", getattr(self, name))
+        require(self.size >= 1, "a size of at least 1 pixel", self.size)
+        require(self.crop is None or 0 < self.crop[0] <= self.crop[1] <= 1, "a crop 0 < low <= high <= 1", self.crop)
+        require(0 < self.ratio[0] <= self.ratio[1], "a ratio 0 < low <= high", self.ratio)
+        require(self.centre is None or 0 < self.centre <= 1, "a centre share in (0, 1]", self.centre)
+        require(self.crop is None or self.centre is None, "either crop or centre, not both", (self.crop, self.centre))
+        require(0 <= self.hue <= 0.5, "a hue in [0, 0.5]", self.hue)
+        require(0 < self.sigma[0] <= self.sigma[1], "a sigma 0 < low <= high", self.sigma)
+        require((self.mean is None) == (self.std is None), "mean and std together or not at all", (self.mean, self.std))
+        require(self.std is None or min(self.std) > 0, "a std above 0 for each channel", self.std)
         lengths = (len(self.mean or ()), len(self.std or ()))
-        demand(lengths[0] == lengths[1], "as many values of mean as of std", lengths)
+        require(lengths[0] == lengths[1], "as many values of mean as of std", lengths)
 
     @property
     def kernel(self) -> int:
@@ -73,80 +75,80 @@ class View:
         return max(3, 2 * round((self.size / 10 - 1) / 2) + 1)
 
 
-def demand(holds: bool, wanted: str, came: object) -> None:
+def require(holds: bool, wanted: str, came: object) -> None:
     """Raise ValueError with what was wanted and what came unless it holds."""
     if not holds:
         raise ValueError(f"a view wants {wanted}; got {came!r}")
 
 
-Chance = dict[str, Tensor]
+ViewParameters = dict[str, Tensor]
 """What was drawn for each image of a batch, (B, ...) each, on the CPU."""
 
 
-def render(pixels: Tensor, view: View, luck: Luck, *, tag: str, aspect: Tensor | None = None) -> Tensor:
+def render(pixels: Tensor, view: View, rng: StepRng, *, tag: str, aspect: Tensor | None = None) -> Tensor:
     """One view of each image: (B, C, H, W) uint8, uint16 or float in [0, 1] to (B, C, S, S) float32, on their device.
 
     `tag` tells the views of one step apart. `aspect` (B,) is the true width / height where stored images are squeezed.
     ValueError where pixels, luck, aspect and view do not fit together.
     """
-    return render_all(pixels, (view,), luck, tags=(tag,), aspect=aspect)[0]
+    return render_all(pixels, (view,), rng, tags=(tag,), aspect=aspect)[0]
 
 
 @torch.inference_mode(False)  # the mode belongs to a thread, and other threads write what is made here
 def render_all(
-    pixels: Tensor, views: Sequence[View], luck: Luck, *, tags: Sequence[str], aspect: Tensor | None = None
+    pixels: Tensor, views: Sequence[View], rng: StepRng, *, tags: Sequence[str], aspect: Tensor | None = None
 ) -> list[Tensor]:
     """Several views of each image, as `render` makes each; on a CPU they are made side by side."""
     for view in views:
-        check(pixels, view, luck, aspect)
+        check_inputs(pixels, view, rng, aspect)
     shape = (pixels.shape[2], pixels.shape[3])
     aspect = torch.full((len(pixels),), shape[1] / shape[0]) if aspect is None else aspect.detach().cpu().float()
     outs = [torch.empty(len(pixels), pixels.shape[1], v.size, v.size, device=pixels.device) for v in views]
     on_cpu = pixels.device.type == "cpu"
     keep_freed_memory()
     with serial_threads(torch.get_num_threads()) as pool:
-        chances = list(pool.map(lambda view, tag: draw(view, luck, tag, aspect, shape), views, tags))
+        chances = list(pool.map(lambda view, tag: sample_view(view, rng, tag, aspect, shape), views, tags))
 
         def work(job: tuple[int, slice]) -> None:
             number, part = job
             chance = {name: values[part] for name, values in chances[number].items()}
             with torch.no_grad(), torch.autocast(pixels.device.type, enabled=False):
-                outs[number][part] = develop(pixels[part], views[number], chance)
+                outs[number][part] = apply_view(pixels[part], views[number], chance)
 
-        most = CACHE if on_cpu else MEMORY
-        jobs = [(number, part) for number, out in enumerate(outs) for part in parts(pixels, out, most)]
+        most = CPU_CHUNK if on_cpu else GPU_CHUNK
+        jobs = [(number, part) for number, out in enumerate(outs) for part in split_batch(pixels, out, most)]
         list(pool.map(work, jobs) if on_cpu else map(work, jobs))
     return outs
 
 
-def parts(pixels: Tensor, out: Tensor, most: int) -> list[slice]:
+def split_batch(pixels: Tensor, out: Tensor, most: int) -> list[slice]:
     """The batch in parts of equal size, of at most `most` values each."""
     fitting = max(1, most // max(out[:1].numel(), pixels[:1].numel()))
     step = math.ceil(len(pixels) / math.ceil(len(pixels) / fitting))
     return [slice(start, start + step) for start in range(0, len(pixels), step)]
 
 
-def check(pixels: Tensor, view: View, luck: Luck, aspect: Tensor | None) -> None:
+def check_inputs(pixels: Tensor, view: View, rng: StepRng, aspect: Tensor | None) -> None:
     """ValueError unless pixels, view, luck and aspect fit together."""
-    demand(pixels.ndim == 4 and pixels.numel() > 0, "pixels (B, C, H, W), none of them 0", tuple(pixels.shape))
-    demand(len(luck) == len(pixels), f"the luck of {len(pixels)} images, as many as there are pixels", len(luck))
+    require(pixels.ndim == 4 and pixels.numel() > 0, "pixels (B, C, H, W), none of them 0", tuple(pixels.shape))
+    require(len(rng) == len(pixels), f"the luck of {len(pixels)} images, as many as there are pixels", len(rng))
     if aspect is not None:
-        demand(aspect.shape == pixels.shape[:1], f"one aspect for each of {len(pixels)} images", tuple(aspect.shape))
-        demand(bool((aspect > 0).all()), "an aspect (width / height) above 0", float(aspect.min()))
+        require(aspect.shape == pixels.shape[:1], f"one aspect for each of {len(pixels)} images", tuple(aspect.shape))
+        require(bool((aspect > 0).all()), "an aspect (width / height) above 0", float(aspect.min()))
     channels = pixels.shape[1]
-    demand(view.mean is None or len(view.mean) == channels, f"mean and std for {channels} channels", view.mean)
-    demand(pixels.dtype in DTYPES, "pixels of uint8, uint16 or float; convert them first", pixels.dtype)
+    require(view.mean is None or len(view.mean) == channels, f"mean and std for {channels} channels", view.mean)
+    require(pixels.dtype in DTYPES, "pixels of uint8, uint16 or float; convert them first", pixels.dtype)
     if pixels.is_floating_point():
         low, high = pixels.aminmax()
         inside = bool(low >= 0) and bool(high <= 1)
-        demand(inside, "float pixels in [0, 1], not yet normalised", (float(low), float(high)))
+        require(inside, "float pixels in [0, 1], not yet normalised", (float(low), float(high)))
 
 
-def draw(view: View, luck: Luck, tag: str, aspect: Tensor, shape: tuple[int, int]) -> Chance:
+def sample_view(view: View, rng: StepRng, tag: str, aspect: Tensor, shape: tuple[int, int]) -> ViewParameters:
     """All that chance decides about a view; an operation that cannot happen is not drawn, and shifts no other draw."""
 
     def uniform(name: str, *more: int) -> Tensor:
-        return luck.uniform(f"{tag}/{name}", *more)
+        return rng.uniform(f"{tag}/{name}", *more)
 
     chance = {"box": centre_boxes(aspect, shape, view.centre)}
     if view.crop is not None:
@@ -174,7 +176,7 @@ def draw(view: View, luck: Luck, tag: str, aspect: Tensor, shape: tuple[int, int
     return chance
 
 
-def develop(pixels: Tensor, view: View, chance: Chance) -> Tensor:
+def apply_view(pixels: Tensor, view: View, chance: ViewParameters) -> Tensor:
     """The view that chance has decided, of some images at once."""
     images = resample(pixels, chance["box"], view.size, (chance["flip_vertical"], chance["flip"]))
     if view.quarter_turns:
@@ -182,25 +184,25 @@ def develop(pixels: Tensor, view: View, chance: Chance) -> Tensor:
     if view.rotate:
         images = ops.rotate(images, chance["degrees"])
     if view.light:
-        images = ops.light(images, chance["light"], chance["direction"])
+        images = ops.apply_light(images, chance["light"], chance["direction"])
     if view.jitter:
         images = ops.jitter(images, chance["factors"], chance["order"])
     if view.gray and images.shape[1] == 3:
-        images = ops.chosen(chance["gray"], lambda some: ops.gray_of(some).repeat(1, 3, 1, 1), images)
+        images = ops.apply_where(chance["gray"], lambda some: ops.gray_values(some).repeat(1, 3, 1, 1), images)
     if view.blur:
-        images = ops.chosen(chance["blur"], partial(ops.blur, kernel=view.kernel), images, chance["sigma"])
+        images = ops.apply_where(chance["blur"], partial(ops.blur, kernel=view.kernel), images, chance["sigma"])
     if view.solarize:
-        images = ops.chosen(chance["solarize"], ops.solarize, images)
+        images = ops.apply_where(chance["solarize"], ops.solarize, images)
     if view.noise:
-        images = ops.noise(images, chance["noise"], chance["seed"])
+        images = ops.add_noise(images, chance["noise"], chance["seed"])
     if view.mean is not None and view.std is not None:
         mean, rate = torch.tensor(view.mean), 1 / torch.tensor(view.std)  # (C,)
-        shift, rate = (sent(values, images.device)[:, None, None] for values in (-mean * rate, rate))
+        shift, rate = (to_device(values, images.device)[:, None, None] for values in (-mean * rate, rate))
         images = torch.addcmul(shift, images, rate, out=images)
     return images
 
 
-SETS = ("gentle", "inspection", "natural")
+VIEW_SETS = ("gentle", "inspection", "natural")
 
 
 def view_set(
@@ -232,21 +234,21 @@ def view_set(
     elif name == "gentle":
         first = second = replace(common, crop=(0.5, 1.0), jitter=0.8, brightness=0.2, contrast=0.2)
     else:
-        raise ValueError(f"unknown set of views {name!r}: {hint(name, list(SETS))}")
-    return (first, second) if channels == 3 else (gray_safe(first), gray_safe(second))
+        raise ValueError(f"unknown set of views {name!r}: {hint(name, list(VIEW_SETS))}")
+    return (first, second) if channels == 3 else (without_colour(first), without_colour(second))
 
 
-def gray_safe(view: View) -> View:
+def without_colour(view: View) -> View:
     """The view without what only three channels have."""
     return replace(view, saturation=0.0, hue=0.0, gray=0.0)
 
 
-def geometric(view: View) -> View:
+def only_geometry(view: View) -> View:
     """The view with its crop, flips and turns, and without anything that changes a colour or blurs."""
     return replace(view, light=0.0, jitter=0.0, gray=0.0, blur=0.0, solarize=0.0, noise=0.0)
 
 
-def plain(
+def evaluation_view(
     size: int,
     *,
     crop: float | None = None,

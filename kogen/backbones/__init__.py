@@ -6,7 +6,7 @@ from kogen.modules.base import Backbone
 
 def make_backbone(backbone: str, channels: int, image_size: int) -> Backbone:
     """The network that `--backbone` names, untrained. ValueError for unknown names and settings."""
-    name, settings = text.parse(backbone)
+    name, settings = text.parse_spec(backbone)
     if name not in registry.names("backbones") or name == "timm":
         name, settings = "timm", {"name": name, **settings}
     try:

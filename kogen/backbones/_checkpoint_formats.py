@@ -13,8 +13,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and std that all but SimCLR were trained with
-UNIT = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))  # SimCLR's code feeds [0, 1] as it is
+IMAGENET_MEAN_STD = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and std that all but SimCLR were trained with
+UNIT_MEAN_STD = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))  # SimCLR's code feeds [0, 1] as it is
 FRAMEWORKS = (
     *("barlow_twins", "byol", "deepcluster_v2", "dino", "dinov2", "mae", "moco_v2", "moco_v3", "obow", "pcl"),
     *("published", "rc_mae", "sela_v2", "simclr", "simsiam", "supervised", "swav", "vicreg"),
@@ -22,13 +22,13 @@ FRAMEWORKS = (
 # One key that every network of a kind has, and none but it: what stands before it is the network's prefix.
 MARKERS = ("layer1.0.conv1.weight", "blocks.0.attn.qkv.weight", "4.0.conv1.weight", "_feature_blocks.1.0.conv1.weight")
 # Of several networks in a file these are not the one the paper evaluates: targets and keys; DINO's student.
-SECOND = re.compile(r"encoder_k|momentum|target|feature_extractor_teacher|student|decoder")
-CHOSEN = re.compile(r"teacher|ema")  # of what is left, DINO and RC-MAE evaluate the teacher
-HEADS = re.compile(
+NOT_EVALUATED = re.compile(r"encoder_k|momentum|target|feature_extractor_teacher|student|decoder")
+TEACHERS = re.compile(r"teacher|ema")  # of what is left, DINO and RC-MAE evaluate the teacher
+HEAD_NAMES = re.compile(
     r"(fc|heads?|classifier|projection_head|prototypes|projector|predictor|projection|prediction|linear_classifier"
     r"|decoder_\w+|mask_token|queue\w*|bow_\w+|padding|head_dist)(\.|$)"
 )
-CONVERT = (  # run by people where they trust the file, never by us
+CONVERT_COMMAND = (  # run by people where they trust the file, never by us
     "import sys, torch; from safetensors.torch import save_file; d = torch.load(sys.argv[1], map_location='cpu', "
     "weights_only=False); d = next((d[k] for k in ('state_dict', 'model', 'network', 'teacher') if k in d), d); "
     "save_file({k: v.clone() for k, v in d.items() if torch.is_tensor(v)}, 'weights.safetensors')"
@@ -36,12 +36,12 @@ CONVERT = (  # run by people where they trust the file, never by us
 
 
 @dataclass(frozen=True)
-class Found:
+class NetworkTensors:
     """One network's tensors, under the names timm and torchvision use, and what their place in the file says."""
 
     frameworks: tuple[str, ...]  # that write this layout; empty where the layout says nothing
     tensors: dict[str, Tensor]
-    part: str  # what stood before every name
+    prefix: str  # what stood before every name
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -56,26 +56,26 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             start = file.read(2)
         if start == b"PK" or start[:1] == b"\x80":
             with torch.serialization.safe_globals([argparse.Namespace]):
-                return flat(torch.load(path, map_location="cpu", weights_only=True))
+                return flatten_tensors(torch.load(path, map_location="cpu", weights_only=True))
         return load_file(path)
     except UnpicklingError as error:
         named = re.search(r"GLOBAL ([\w.]+)", str(error))
         wants = named[1] if named else "more than tensors"
         raise ValueError(
             f"{path} is a pickle that wants to load {wants}, which could run code: refused. If you trust where it "
-            f'comes from, keep its tensors only: python -c "{CONVERT}" {path}'
+            f'comes from, keep its tensors only: python -c "{CONVERT_COMMAND}" {path}'
         ) from error
     except (OSError, EOFError, RuntimeError, SafetensorError, ValueError, KeyError, IndexError, TypeError) as error:
         reason = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
-        raise ValueError(broken(path) + reason) from error
+        raise ValueError(unreadable_message(path) + reason) from error
 
 
-def broken(path: Path) -> str:
+def unreadable_message(path: Path) -> str:
     """What a person is told of a file that is no checkpoint."""
     return f"{path} is no checkpoint that can be read: wanted safetensors or a file of torch.save, whole and not empty"
 
 
-def flat(data: Any, path: str = "") -> dict[str, Tensor]:
+def flatten_tensors(data: Any, path: str = "") -> dict[str, Tensor]:
     """Tensors of nested dicts by their path, a dict's own names joined to it by `/`; everything else is left out."""
     if isinstance(data, Tensor):
         return {path: data}
@@ -83,13 +83,13 @@ def flat(data: Any, path: str = "") -> dict[str, Tensor]:
         return {}
     found = {}
     for key, value in data.items():
-        found |= flat(value, f"{path}/{key}" if path else str(key))
+        found |= flatten_tensors(value, f"{path}/{key}" if path else str(key))
     if "pytorch-lightning_version" in data:  # whose file it is tells one `encoder.` from another
         found["lightning"] = torch.zeros(0)
     return found
 
 
-def find_network(tensors: Mapping[str, Tensor], path: Path, marker: str = "") -> Found:
+def find_network(tensors: Mapping[str, Tensor], path: Path, marker: str = "") -> NetworkTensors:
     """The one network of a file that is evaluated, its prefix taken off; `marker` is a name it is known to have.
 
     Raises ValueError where there is no network of a known kind, or several with nothing to choose by.
@@ -104,18 +104,22 @@ def find_network(tensors: Mapping[str, Tensor], path: Path, marker: str = "") ->
             f"{path} holds no network of a known layout: {len(tensors)} tensors, first {sorted(tensors)[:3]}; "
             "a ResNet or ViT of timm, torchvision or one of the frameworks is wanted, or name it: FILE?backbone=NAME"
         )
-    kept = [part for part in parts if not SECOND.search(part)] or list(parts)
+    kept = [part for part in parts if not NOT_EVALUATED.search(part)] or list(parts)
     if len(kept) > 1:
-        kept = [part for part in kept if CHOSEN.search(part)] or kept
+        kept = [part for part in kept if TEACHERS.search(part)] or kept
     if len(kept) > 1:
         raise ValueError(f"{path} holds {len(kept)} networks, {', '.join(sorted(kept))}: keep one of them in a file")
     part = kept[0]
     mine = {key[len(part) :]: value for key, value in tensors.items() if key.startswith(part)}
-    mine = {renamed(key, parts[part]): value for key, value in mine.items() if "/" not in key and key != "lightning"}
-    return Found(frameworks_of(part, tensors), mine, part)
+    mine = {
+        torchvision_name(key, parts[part]): value
+        for key, value in mine.items()
+        if "/" not in key and key != "lightning"
+    }
+    return NetworkTensors(guess_frameworks(part, tensors), mine, part)
 
 
-def renamed(key: str, marker: str) -> str:
+def torchvision_name(key: str, marker: str) -> str:
     """A name as torchvision's ResNet has it, from a Sequential of its children or from OBoW's blocks."""
     if marker.startswith("4."):  # torchvision's children in order: conv1, bn1, relu, maxpool, layer1 ... layer4
         first, _, rest = key.partition(".")
@@ -127,7 +131,7 @@ def renamed(key: str, marker: str) -> str:
     return key
 
 
-def frameworks_of(part: str, tensors: Mapping[str, Tensor]) -> tuple[str, ...]:
+def guess_frameworks(part: str, tensors: Mapping[str, Tensor]) -> tuple[str, ...]:
     """The frameworks whose official code writes a network at `part` beside the file's other tensors."""
 
     def has(pattern: str) -> bool:
@@ -140,7 +144,7 @@ def frameworks_of(part: str, tensors: Mapping[str, Tensor]) -> tuple[str, ...]:
         (has(r"prototypes\.prototypes\d"), ("deepcluster_v2", "sela_v2")),
         (has(r"(^|/|module\.)prototypes\.weight"), ("swav",)),
         ("online_" in part, ("byol",)),
-        (has(r"decoder_embed\."), ("rc_mae",) if CHOSEN.search(part) else ("mae", "rc_mae")),
+        (has(r"decoder_embed\."), ("rc_mae",) if TEACHERS.search(part) else ("mae", "rc_mae")),
         (has(r"(dino|ibot)_head\.") or has(r"register_tokens$") or has(r"blocks\.0\.ls1\.gamma"), ("dinov2",)),
         (bool(re.search(r"(teacher|student)/", part)) and has(r"head\.last_layer"), ("dino",)),
         (part.endswith("encoder.") and has(r"(^|/|module\.)predictor\."), ("simsiam",)),

@@ -13,11 +13,11 @@ from torch import Tensor, zeros
 from kogen.backbones import make_backbone
 from kogen.backbones._checkpoint_formats import (
     FRAMEWORKS,
-    HEADS,
-    IMAGENET,
+    HEAD_NAMES,
+    IMAGENET_MEAN_STD,
     MARKERS,
-    UNIT,
-    Found,
+    UNIT_MEAN_STD,
+    NetworkTensors,
     find_network,
     read_tensors,
 )
@@ -27,13 +27,13 @@ from kogen.modules.base import Backbone
 __all__ = ["published"]
 
 # Width of a ViT to timm's word for it and its depth. Heads leave no trace in the shapes: the name stands for them.
-VITS = {192: ("tiny", 12), 384: ("small", 12), 768: ("base", 12), 1024: ("large", 24), 1280: ("huge", 32)}
-VITS |= {1536: ("giant", 40)}  # DINOv2 only
-WANTED = ("backbone", "framework", "image_size")  # what may follow FILE?
+VIT_SIZES = {192: ("tiny", 12), 384: ("small", 12), 768: ("base", 12), 1024: ("large", 24), 1280: ("huge", 32)}
+VIT_SIZES |= {1536: ("giant", 40)}  # DINOv2 only
+KNOWN_SETTINGS = ("backbone", "framework", "image_size")  # what may follow FILE?
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class PublishedCheckpoint:
     """What a file of published weights is."""
 
     file: str  # on this machine
@@ -53,35 +53,35 @@ def published(*, file: str, in_chans: int = 3, image_size: int = 0, backbone: st
     unknown layouts and for names and shapes that do not fit, with the nearest names.
     """
     said: dict[str, Any] = {"backbone": backbone, "image_size": image_size}
-    checkpoint, found = recognised(file, "", {key: value for key, value in said.items() if value})
+    checkpoint, found = read_checkpoint(file, "", {key: value for key, value in said.items() if value})
     network = make_backbone(checkpoint.backbone, in_chans, checkpoint.image_size)
-    fill(network, found.tensors, Path(checkpoint.file))
+    load_weights(network, found.tensors, Path(checkpoint.file))
     return network
 
 
-def describe(file: str, *, name: str = "", **said: Any) -> Checkpoint:
+def describe_checkpoint(file: str, *, name: str = "", **said: Any) -> PublishedCheckpoint:
     """What a checkpoint is, from its tensors' names and shapes and from what is `said` of it (WANTED).
 
     `name` is what the user calls it: it decides where the file leaves a choice of frameworks. ValueError as
     `published`, but for names and shapes that do not fit: no network is filled.
     """
-    return recognised(file, name, said)[0]
+    return read_checkpoint(file, name, said)[0]
 
 
-def recognised(file: str, name: str, said: Mapping[str, Any]) -> tuple[Checkpoint, Found]:
+def read_checkpoint(file: str, name: str, said: Mapping[str, Any]) -> tuple[PublishedCheckpoint, NetworkTensors]:
     """A checkpoint and its tensors, read once."""
     said = {key: value if key == "image_size" else str(value) for key, value in said.items()}
-    if odd := sorted(set(said) - set(WANTED)):
-        raise ValueError(f"{file}: unknown setting {odd[0]!r}: {hint(odd[0], list(WANTED))}")
+    if odd := sorted(set(said) - set(KNOWN_SETTINGS)):
+        raise ValueError(f"{file}: unknown setting {odd[0]!r}: {hint(odd[0], list(KNOWN_SETTINGS))}")
     if said.get("framework", "published") not in FRAMEWORKS:
         raise ValueError(f"{file}: unknown framework {said['framework']!r}: {hint(said['framework'], [*FRAMEWORKS])}")
-    place, config = local(file)
+    place, config = fetch_checkpoint(file)
     backbone = said.get("backbone") or config.get("architecture", "")
     size = said.get("image_size", 0)
-    marker = marker_of(make_backbone(backbone, 3, size or 224)) if backbone else ""
+    marker = marker_key(make_backbone(backbone, 3, size or 224)) if backbone else ""
     found = find_network(read_tensors(place), place, marker)
     try:
-        guess, native, channels = network_of(found.tensors, found.frameworks, place)
+        guess, native, channels = infer_network(found.tensors, found.frameworks, place)
     except ValueError:
         if not backbone:
             raise
@@ -91,15 +91,15 @@ def recognised(file: str, name: str, said: Mapping[str, Any]) -> tuple[Checkpoin
         backbone += f"{'&' if '?' in backbone else '?'}patch_size={patch.shape[-1]}"
     called = name in FRAMEWORKS and (not found.frameworks or name in found.frameworks)
     framework = said.get("framework") or (name if called else [*found.frameworks, "published"][0])
-    mean, std = UNIT if framework == "simclr" else IMAGENET
+    mean, std = UNIT_MEAN_STD if framework == "simclr" else IMAGENET_MEAN_STD
     told = config.get("pretrained_cfg", {})
     mean, std = tuple(told.get("mean", mean)), tuple(told.get("std", std))
     if channels != 3:  # nobody publishes those: the data's own mean and std are put in
         mean, std = (), ()
-    return Checkpoint(str(place), framework, backbone or guess, size or native, channels, mean, std), found
+    return PublishedCheckpoint(str(place), framework, backbone or guess, size or native, channels, mean, std), found
 
 
-def local(file: str) -> tuple[Path, dict[str, Any]]:
+def fetch_checkpoint(file: str) -> tuple[Path, dict[str, Any]]:
     """Where a file lies on this machine, and timm's description of it; `hf-hub:` is fetched, as was asked for."""
     if not file.startswith("hf-hub:"):
         return Path(file), {}
@@ -116,19 +116,19 @@ def local(file: str) -> tuple[Path, dict[str, Any]]:
         ) from error
 
 
-def marker_of(backbone: Backbone) -> str:
+def marker_key(backbone: Backbone) -> str:
     """A name that a checkpoint of this network must have and no part of it: a known one, or its first matrix."""
     mine = backbone.network.state_dict()
     known = [key for key in MARKERS if key in mine]
     return next(iter(known or (key for key, value in mine.items() if value.ndim > 1)))
 
 
-def network_of(tensors: Mapping[str, Tensor], frameworks: tuple[str, ...], place: Path) -> tuple[str, int, int]:
+def infer_network(tensors: Mapping[str, Tensor], frameworks: tuple[str, ...], place: Path) -> tuple[str, int, int]:
     """Backbone, image size and channels that the shapes of a ResNet or ViT speak of."""
     try:
         if "layer1.0.conv1.weight" in tensors:
-            return resnet_of(tensors)
-        return vit_of(tensors, frameworks)
+            return infer_resnet(tensors)
+        return infer_vit(tensors, frameworks)
     except (KeyError, StopIteration) as error:
         raise ValueError(
             f"{place}: its network is nearly a ResNet or ViT of timm, but lacks {error}: name it, FILE?backbone=NAME"
@@ -140,7 +140,7 @@ def network_of(tensors: Mapping[str, Tensor], frameworks: tuple[str, ...], place
         ) from error
 
 
-def resnet_of(tensors: Mapping[str, Tensor]) -> tuple[str, int, int]:
+def infer_resnet(tensors: Mapping[str, Tensor]) -> tuple[str, int, int]:
     """A ResNet's name with its depth, widths and stem; 3x3 stems are of 32 px networks (SimCLR, appendix B.9)."""
     bottleneck = "layer1.0.conv3.weight" in tensors
     last, wider = ("conv3", 4) if bottleneck else ("conv2", 1)
@@ -160,28 +160,28 @@ def resnet_of(tensors: Mapping[str, Tensor]) -> tuple[str, int, int]:
             settings["base_width"] = base
     name = "resnet50" if bottleneck else "resnet18"
     if stem != 64 and bottleneck and kernel == 7:
-        return written("wide", {"width": stem, **settings}), 224, channels
+        return format_spec("wide", {"width": stem, **settings}), 224, channels
     if planes != (64, 128, 256, 512):
         settings["channels"] = planes
     return (
-        written(name, {"stem": "original" if kernel == 7 else "full", **settings}),
+        format_spec(name, {"stem": "original" if kernel == 7 else "full", **settings}),
         224 if kernel == 7 else 32,
         channels,
     )
 
 
-def vit_of(tensors: Mapping[str, Tensor], frameworks: tuple[str, ...]) -> tuple[str, int, int]:
+def infer_vit(tensors: Mapping[str, Tensor], frameworks: tuple[str, ...]) -> tuple[str, int, int]:
     """A ViT's name with its patch, depth, heads, registers and layer scale."""
     _, channels, _, patch = tensors["patch_embed.proj.weight"].shape
     tokens, width = tensors["pos_embed"].shape[1:]
     depth = next(n for n in range(1, 99) if f"blocks.{n}.norm1.weight" not in tensors)
     registers = tensors.get("register_tokens", tensors.get("reg_token"))
-    size, deep = VITS.get(width, ("tiny", 12))
-    dinov2 = "dinov2" in frameworks and width in VITS
+    size, deep = VIT_SIZES.get(width, ("tiny", 12))
+    dinov2 = "dinov2" in frameworks and width in VIT_SIZES
     name = f"{size}_patch14{'_reg4' if registers is not None else ''}_dinov2" if dinov2 else f"{size}_patch16_224"
     name = "huge_patch14_224" if size == "huge" else name
     settings: dict[str, Any] = {"patch_size": patch}
-    if width not in VITS:
+    if width not in VIT_SIZES:
         settings |= {"embed_dim": width, "num_heads": width // 64}
     if frameworks == ("moco_v3",) and width == 384:
         settings["num_heads"] = 12  # arXiv 2104.02057, section 5: twice as many as DeiT-S
@@ -200,20 +200,20 @@ def vit_of(tensors: Mapping[str, Tensor], frameworks: tuple[str, ...]) -> tuple[
         settings["init_values"] = 1e-5
     square = "register_tokens" in tensors or registers is None  # official files embed the class token, timm's do not
     native = math.isqrt(tokens - square) * patch
-    return written(f"vit_{name}", settings), 224 if "dinov2" in frameworks else native, channels
+    return format_spec(f"vit_{name}", settings), 224 if "dinov2" in frameworks else native, channels
 
 
-def written(name: str, settings: Mapping[str, Any]) -> str:
+def format_spec(name: str, settings: Mapping[str, Any]) -> str:
     """A name and its settings as `shelf.parse` reads them."""
     said = [f"{k}={','.join(map(str, v)) if isinstance(v, tuple) else v}" for k, v in settings.items()]
     return name + ("?" + "&".join(said) if said else "")
 
 
-def fill(backbone: Backbone, tensors: Mapping[str, Tensor], place: Path) -> None:
+def load_weights(backbone: Backbone, tensors: Mapping[str, Tensor], place: Path) -> None:
     """Put a checkpoint's tensors into the network; ValueError names what is missing, left over or misshapen."""
     mine = backbone.network.state_dict()
-    given = in_timms_names(dict(tensors), backbone)
-    given = {key: value for key, value in given.items() if key in mine or not HEADS.match(key)}
+    given = to_timm_names(dict(tensors), backbone)
+    given = {key: value for key, value in given.items() if key in mine or not HEAD_NAMES.match(key)}
     counts = {key for key in mine if key.endswith("num_batches_tracked")}  # files made from other libraries have none
     given = {key: zeros((), dtype=mine[key].dtype) for key in counts} | given
     for odd, other, what in (
@@ -223,7 +223,7 @@ def fill(backbone: Backbone, tensors: Mapping[str, Tensor], place: Path) -> None
         if odd:
             raise ValueError(
                 f"{place} does not fit the backbone: it {what} {len(odd)} names, first {odd[0]!r} "
-                f"({nearest(odd[0], other)}); name the right network, FILE?backbone=NAME"
+                f"({nearest_name(odd[0], other)}); name the right network, FILE?backbone=NAME"
             )
     if odd := [key for key in mine if mine[key].shape != given[key].shape]:
         shapes = f"{tuple(given[odd[0]].shape)}, wanted {tuple(mine[odd[0]].shape)}"
@@ -234,13 +234,13 @@ def fill(backbone: Backbone, tensors: Mapping[str, Tensor], place: Path) -> None
     backbone.network.load_state_dict(given)
 
 
-def nearest(name: str, names: list[str]) -> str:
+def nearest_name(name: str, names: list[str]) -> str:
     """The nearest of many names, in words."""
     words = hint(name, names)
     return words if words.startswith("did") else "nothing like it"
 
 
-def in_timms_names(tensors: dict[str, Tensor], backbone: Backbone) -> dict[str, Tensor]:
+def to_timm_names(tensors: dict[str, Tensor], backbone: Backbone) -> dict[str, Tensor]:
     """A ViT's tensors as timm has them: DINOv2's registers and SwiGLU renamed, positions resampled to the network's."""
     network: Any = backbone.network
     if "pos_embed" not in tensors or getattr(network, "pos_embed", None) is None:

@@ -17,7 +17,7 @@ __all__ = ["timm"]
 STEMS = ("auto", "original", "half", "full")
 
 
-class Network(Backbone):
+class TimmBackbone(Backbone):
     """A timm network without its classifier."""
 
     def __init__(self, network: nn.Module, blueprint: Blueprint, channels: int, image_size: int) -> None:
@@ -25,7 +25,7 @@ class Network(Backbone):
         self.inner = network
         self.made_by = blueprint
         self.channels, self.image_size = channels, image_size
-        self.dim = width_of(network, channels, image_size)
+        self.dim = feature_dim(network, channels, image_size)
         # Convolutions on CPUs and tensor cores are 1.5 to 2 times faster with channels last.
         self.layout = torch.channels_last if has_convolutions(network) else torch.contiguous_format
         self.to(memory_format=self.layout)
@@ -54,20 +54,20 @@ def timm(name: str, *, in_chans: int = 3, image_size: int = 32, stem: str = "aut
     if stem not in STEMS:
         raise ValueError(f"unknown stem {stem!r}: {hint(stem, list(STEMS))}")
     arguments = {"num_classes": 0, "in_chans": in_chans, **settings}
-    if takes_size(name):
+    if needs_image_size(name):
         arguments["img_size"] = image_size
         arguments.setdefault("patch_size", max(image_size // 8, 1) if image_size < 128 else 16)
     blueprint = Blueprint(name, arguments)
     network = blueprint.build()
-    if isinstance(network, ResNet) and (parts := small_stem(network, in_chans, stem, image_size)):
+    if isinstance(network, ResNet) and (parts := replace_stem(network, in_chans, stem, image_size)):
         blueprint = replace(blueprint, parts=parts)
         put_parts(network, parts)
         first = network.get_parameter("conv1.weight")  # drawn as timm draws the others
         nn.init.kaiming_normal_(first, mode="fan_out", nonlinearity="relu")
-    return Network(network, blueprint, in_chans, image_size)
+    return TimmBackbone(network, blueprint, in_chans, image_size)
 
 
-def width_of(network: nn.Module, channels: int, image_size: int) -> int:
+def feature_dim(network: nn.Module, channels: int, image_size: int) -> int:
     """Length D of the features, by trying; ValueError for a network that cannot take such images."""
     was = network.training
     try:
@@ -84,7 +84,7 @@ def width_of(network: nn.Module, channels: int, image_size: int) -> int:
     return features.shape[1]
 
 
-def small_stem(network: ResNet, in_chans: int, stem: str, image_size: int) -> dict[str, Layer]:
+def replace_stem(network: ResNet, in_chans: int, stem: str, image_size: int) -> dict[str, Layer]:
     """The layers that give a ResNet the stem that fits the image, in place of its own."""
     if stem == "auto":
         stem = "full" if image_size <= 40 else "half" if image_size <= 112 else "original"
@@ -94,7 +94,7 @@ def small_stem(network: ResNet, in_chans: int, stem: str, image_size: int) -> di
     return {"conv1": Layer("Conv2d", sizes, {"bias": False}), "maxpool": Layer("Identity")}
 
 
-def takes_size(name: str) -> bool:
+def needs_image_size(name: str) -> bool:
     """Whether a timm network is built for one image size (ViTs and their kin), by its module."""
     return name.startswith(("vit_", "deit", "eva", "beit", "cait"))
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kogen.backbones.timm import Network
+from kogen.backbones.timm import TimmBackbone
 from kogen.modules.base import Backbone
 from kogen.modules.blueprint import Blueprint, Layer
 
@@ -35,4 +35,4 @@ def wide(
         ),
     }
     blueprint = Blueprint(name, arguments, parts)
-    return Network(blueprint.build(), blueprint, in_chans, image_size)
+    return TimmBackbone(blueprint.build(), blueprint, in_chans, image_size)

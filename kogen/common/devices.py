@@ -13,29 +13,29 @@ from kogen.common.text import hint
 PRECISIONS = ("auto", "32", "tf32", "bf16")
 
 
-def device() -> str:
+def default_device() -> str:
     """Where this machine computes: `cuda` or `cpu`."""
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def resolved(precision: str) -> str:
+def resolve_precision(precision: str) -> str:
     """`32`, `tf32` or `bf16`; `auto` is bf16 on GPUs and on CPUs that compute in it (AVX512-BF16, AMX): half the time.
 
     `32` is float32 all through; `tf32` lets a GPU's matrix products and convolutions keep 10 bits of 23.
     """
     if precision not in PRECISIONS:
         raise ValueError(f"unknown precision {precision!r}: {hint(precision, list(PRECISIONS))}")
-    if precision == "tf32" and device() == "cpu":
+    if precision == "tf32" and default_device() == "cpu":
         raise ValueError("precision 'tf32' is known to GPUs only, and this machine has none: use 32, bf16 or auto")
     if precision != "auto":
         return precision
     asked = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # torch has no public name for it yet
-    fast = device() == "cuda" or any(getattr(torch.cpu, name, bool)() for name in asked)
+    fast = default_device() == "cuda" or any(getattr(torch.cpu, name, bool)() for name in asked)
     return "bf16" if fast else "32"
 
 
 @contextmanager
-def exact(precision: str = "32") -> Iterator[None]:
+def exact_arithmetic(precision: str = "32") -> Iterator[None]:
     """While inside, a GPU gives the same bits twice and float32 is float32, unless `precision` is `tf32`.
 
     Torch by itself adds up gradients in any order and computes float32 convolutions in tf32. A CPU does neither.
@@ -60,15 +60,15 @@ def exact(precision: str = "32") -> Iterator[None]:
         matmul.allow_tf32 = was
 
 
-def sent(values: Tensor, place: torch.device | str) -> Tensor:
+def to_device(values: Tensor, target: torch.device | str) -> Tensor:
     """The values on a device; to a GPU by way of pinned memory, so that neither side waits for the other."""
-    place = torch.device(place)
-    if place.type != "cuda" or values.device.type != "cpu":
-        return values.to(place)
-    return values.contiguous().pin_memory().to(place, non_blocking=True)
+    target = torch.device(target)
+    if target.type != "cuda" or values.device.type != "cpu":
+        return values.to(target)
+    return values.contiguous().pin_memory().to(target, non_blocking=True)
 
 
-class Coming:
+class PendingTensor:
     """Values on their way to the CPU: who asks for them waits until they are there, and for nothing after them."""
 
     def __init__(self, values: Tensor) -> None:
@@ -77,14 +77,14 @@ class Coming:
         if self.event:
             self.event.record()
 
-    def here(self) -> Tensor:
+    def wait(self) -> Tensor:
         """The values, on the CPU."""
         if self.event:
             self.event.synchronize()
         return self.values
 
 
-def out_of_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that a device (or the CPU, under a limit) has not as much memory as was asked for."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 
-def atomically(path: Path, write: Callable[[Path], Any]) -> None:
+def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
     """Call `write` with a temporary path beside `path`, then move it into place: readers see old or new."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -28,7 +28,7 @@ def atomically(path: Path, write: Callable[[Path], Any]) -> None:
 def write_json(path: Path, data: Any) -> None:
     """Write JSON, sorted and atomically."""
     text = json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-    atomically(path, lambda place: place.write_text(text, encoding="utf-8"))
+    write_atomically(path, lambda place: place.write_text(text, encoding="utf-8"))
 
 
 def read_json(path: Path) -> Any:

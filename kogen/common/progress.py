@@ -23,27 +23,29 @@ def training_bar(title: str) -> Iterator[Callable]:
         with Progress(*columns, TimeRemainingColumn(), TextColumn("{task.fields[facts]}"), console=console) as bar:
             task = bar.add_task(title, total=None, facts="")
 
-            def tell(step: int, steps: int, terms: Mapping[str, float], speed: float, rank_me: float) -> None:
-                bar.update(task, completed=step, total=steps, facts=facts(terms, speed, rank_me))
+            def report_progress(
+                step: int, steps: int, terms: Mapping[str, float], speed: float, rank_me: float
+            ) -> None:
+                bar.update(task, completed=step, total=steps, facts=format_progress(terms, speed, rank_me))
 
-            yield tell
+            yield report_progress
     else:
-        yield lines(title, console)
+        yield line_reporter(title, console)
 
 
-def lines(title: str, console: Console) -> Callable:
+def line_reporter(title: str, console: Console) -> Callable:
     """A `tell` that prints a line now and then, and at the end."""
     last = [time.perf_counter()]
 
-    def tell(step: int, steps: int, terms: Mapping[str, float], speed: float, rank_me: float) -> None:
+    def report_progress(step: int, steps: int, terms: Mapping[str, float], speed: float, rank_me: float) -> None:
         if step == steps or time.perf_counter() - last[0] > QUIET_SECONDS:
             last[0] = time.perf_counter()
-            console.print(f"{title}: step {step}/{steps}, {facts(terms, speed, rank_me)}")
+            console.print(f"{title}: step {step}/{steps}, {format_progress(terms, speed, rank_me)}")
 
-    return tell
+    return report_progress
 
 
-def facts(terms: Mapping[str, float], speed: float, rank_me: float) -> str:
+def format_progress(terms: Mapping[str, float], speed: float, rank_me: float) -> str:
     """Speed, RankMe and the terms of the loss in one line."""
     told = " ".join(f"{name} {value:.3f}" for name, value in terms.items())
     return f"{speed:.0f} images/s, RankMe {rank_me:.2f}, {told}"

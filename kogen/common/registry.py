@@ -6,7 +6,7 @@ from typing import Any
 
 from kogen.common.text import hint
 
-HOME = Path(__file__).parents[1]
+PACKAGE_FOLDER = Path(__file__).parents[1]
 FOLDERS = {  # of each shelf, in kogen/
     "backbones": "backbones",
     "datasets": "data/datasets",
@@ -20,7 +20,7 @@ ALIASES = {("methods", "stock"): "published"}  # names that runs on disk may sti
 
 def names(shelf: str) -> list[str]:
     """Names on a shelf, sorted: the stems of its files."""
-    return sorted(path.stem for path in (HOME / FOLDERS[shelf]).glob("*.py") if not path.stem.startswith("_"))
+    return sorted(path.stem for path in (PACKAGE_FOLDER / FOLDERS[shelf]).glob("*.py") if not path.stem.startswith("_"))
 
 
 def load(shelf: str, name: str) -> Any:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Luck:
+class StepRng:
     """All chance of one optimiser step, for the images `start` to `stop` of a batch of `total`.
 
     Every draw is a pure function of (seed, step, tag) made for the whole batch, of which this part is returned:
@@ -24,7 +24,7 @@ class Luck:
     def __len__(self) -> int:
         return (self.total if self.stop < 0 else self.stop) - self.start
 
-    def part(self, start: int, stop: int) -> "Luck":
+    def part(self, start: int, stop: int) -> "StepRng":
         """The luck of images `start` to `stop` of this part."""
         return replace(self, start=self.start + start, stop=self.start + stop)
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from kogen.common.files import atomically
+from kogen.common.files import write_atomically
 
 SCHEMAS: dict[str, pa.Schema] = {
     "predictions": pa.schema(
@@ -85,19 +85,19 @@ SCHEMAS: dict[str, pa.Schema] = {
         ]
     ),
 }
-OPTIONAL = {"soft"}  # columns a frame may leave out; tables written before they existed are read with null
+OPTIONAL_COLUMNS = {"soft"}  # columns a frame may leave out; tables written before they existed are read with null
 
 
 def write_table(path: Path, frame: pd.DataFrame, kind: str) -> None:
     """Write a table of a known kind, atomically. ValueError names columns that are missing or unknown."""
-    atomically(path, lambda place: pq.write_table(as_arrow(frame, kind), place))
+    write_atomically(path, lambda place: pq.write_table(to_arrow(frame, kind), place))
 
 
 def append_table(path: Path, frame: pd.DataFrame, kind: str) -> None:
     """Add rows to a table of a known kind (made if absent); what was there is never changed."""
-    new = as_arrow(frame, kind)
+    new = to_arrow(frame, kind)
     old = [pq.read_table(path, schema=SCHEMAS[kind])] if path.exists() else []
-    atomically(path, lambda place: pq.write_table(pa.concat_tables([*old, new]), place))
+    write_atomically(path, lambda place: pq.write_table(pa.concat_tables([*old, new]), place))
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -108,10 +108,10 @@ def read_table(path: Path) -> pd.DataFrame:
         raise ValueError(f"cannot read the table {path}: {error}; run the verb that writes it first") from error
 
 
-def as_arrow(frame: pd.DataFrame, kind: str) -> pa.Table:
+def to_arrow(frame: pd.DataFrame, kind: str) -> pa.Table:
     """The frame as an arrow table of the kind's schema, its columns in order."""
     wanted = SCHEMAS[kind].names
-    missing, unknown = set(wanted) - set(frame.columns) - OPTIONAL, set(frame.columns) - set(wanted)
+    missing, unknown = set(wanted) - set(frame.columns) - OPTIONAL_COLUMNS, set(frame.columns) - set(wanted)
     if missing or unknown:
         odd = f"missing {sorted(missing)}, unknown {sorted(unknown)}"
         raise ValueError(f"a {kind} table has the columns {wanted}; {odd}")

@@ -20,7 +20,7 @@ def hint(name: str, known: list[str]) -> str:
     return f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(known)}"
 
 
-def parse(text: str) -> tuple[str, dict[str, Any]]:
+def parse_spec(text: str) -> tuple[str, dict[str, Any]]:
     """`name?key=value&key=value` to the name and its settings; numbers, booleans and `1,2,3` become Python's.
 
     Raises ValueError for a setting without `=`.
@@ -31,11 +31,11 @@ def parse(text: str) -> tuple[str, dict[str, Any]]:
         key, equals, value = part.partition("=")
         if not equals:
             raise ValueError(f"{text!r}: {part!r} is not key=value; write name?key=value&key=value")
-        settings[key] = as_value(value)
+        settings[key] = parse_value(value)
     return name, settings
 
 
-def as_value(text: str) -> Any:
+def parse_value(text: str) -> Any:
     """A number, boolean, None or tuple written as Python writes it, otherwise the text itself."""
     try:
         return ast.literal_eval(text)
@@ -43,7 +43,7 @@ def as_value(text: str) -> Any:
         return {"true": True, "false": False}.get(text, text)
 
 
-def listed(names: Sequence, most: int = 8) -> str:
+def join_names(names: Sequence, most: int = 8) -> str:
     """Names for a message: the first few, and how many more."""
     texts = [str(name) if len(str(name)) <= 60 else f"{str(name)[:57]}..." for name in names]
     return ", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")

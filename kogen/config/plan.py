@@ -13,7 +13,7 @@ from kogen.common import registry, text
 from kogen.modules.base import Recipe
 from kogen.options.base import Value
 
-WANTED = {bool: "true or false", int: "a whole number", float: "a number", str: "a name"}
+TYPE_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a name"}
 
 
 class Plan(BaseModel):
@@ -63,8 +63,8 @@ def check_settings(method: str, settings: Mapping[str, Value]) -> None:
         if name not in known:
             raise ValueError(f"{method} has no setting {name!r}: {text.hint(name, list(known))}")
         kind = type(known[name])
-        if kind in WANTED and type(value) is not kind and not (kind is float and type(value) is int):
-            raise ValueError(f"{method}: {name} = {value!r}, wanted {WANTED[kind]} such as {known[name]!r}")
+        if kind in TYPE_WORDS and type(value) is not kind and not (kind is float and type(value) is int):
+            raise ValueError(f"{method}: {name} = {value!r}, wanted {TYPE_WORDS[kind]} such as {known[name]!r}")
 
 
 def hyperparameters(method: str) -> dict[str, Any]:
@@ -83,6 +83,6 @@ def recipe_numbers() -> list[str]:
     return ["optimiser", "rate", "weight_decay", "warmup"]
 
 
-def digest(data: Any) -> str:
+def json_digest(data: Any) -> str:
     """blake2b of the canonical JSON of `data`, hex."""
     return hashlib.blake2b(json.dumps(data, sort_keys=True).encode(), digest_size=16).hexdigest()

@@ -47,7 +47,7 @@ def check_names(study: Study) -> None:
     for probe in study.probes:
         registry.load("probes", probe)
     if study.corrupt:
-        corruptions.asked(study.corrupt)
+        corruptions.parse_corruptions(study.corrupt)
     for method, settings in study.settings.items():
         check_settings(method, settings)
         if method not in study.methods:

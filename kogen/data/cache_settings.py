@@ -7,10 +7,10 @@ from typing import Protocol
 
 import numpy as np
 
-from kogen.data.decode import MAX_PIXELS, Facts
+from kogen.data.decode import MAX_PIXELS, ImageFacts
 
 
-class Items(Protocol):
+class Listing(Protocol):
     """A listing of what can be decoded; nothing is read until asked for."""
 
     def key(self) -> str:
@@ -21,16 +21,16 @@ class Items(Protocol):
 
     def source(self, item: int) -> str: ...
 
-    def look(self, item: int, max_pixels: int) -> Facts: ...
+    def read_header(self, item: int, max_pixels: int) -> ImageFacts: ...
 
     def decode(self, item: int, max_pixels: int) -> tuple[np.ndarray, str]: ...
 
 
 @dataclass(frozen=True)
-class Storage:
+class CacheSettings:
     """How pixels are kept: settings every source shares."""
 
-    store: int = 256  # side of the square that images of many sizes, or large ones, are squeezed to
+    stored_side: int = 256  # side of the square that images of many sizes, or large ones, are squeezed to
     cache: Path | None = None  # $KOGEN_CACHE, or $XDG_CACHE_HOME/kogen, or ~/.cache/kogen
     max_bad: float = 0.05  # share of unusable images above which it stops
     workers: int | None = None  # decoding threads; as many as there are cores
@@ -39,7 +39,7 @@ class Storage:
     max_pixels: int = MAX_PIXELS  # an image with more is a decompression bomb
 
     @property
-    def home(self) -> Path:
+    def cache_folder(self) -> Path:
         """The folder the stores lie in."""
         if self.cache is not None:
             return Path(self.cache)
@@ -48,7 +48,7 @@ class Storage:
         return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kogen"
 
     @property
-    def threads(self) -> int:
+    def thread_count(self) -> int:
         """Number of decoding threads, at least 1."""
         return max(1, self.workers or usable_cores())
 

@@ -8,16 +8,16 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from kogen.augmentation.crop import unit
+from kogen.augmentation.crop import to_unit_range
 from kogen.augmentation.views import View, render
-from kogen.common.files import atomically
-from kogen.common.rng import Luck
+from kogen.common.files import write_atomically
+from kogen.common.rng import StepRng
 from kogen.data.images import Images
 
-VIEWS = 16  # per image, in two lines, divided evenly among the views of a set
-LIMIT = 400_000  # bytes: the sheet is embedded in the report
-TILES = (112, 96, 80, 64, 48, 32)  # pixels of a view on the sheet, the first that keeps the limit
-LINE = 18  # pixels of a line of text
+VIEWS_PER_IMAGE = 16  # per image, in two lines, divided evenly among the views of a set
+MAX_BYTES = 400_000  # bytes: the sheet is embedded in the report
+TILE_SIZES = (112, 96, 80, 64, 48, 32)  # pixels of a view on the sheet, the first that keeps the limit
+LINE_HEIGHT = 18  # pixels of a line of text
 PAPER, INK = (255, 255, 255), (60, 60, 60)
 
 
@@ -33,20 +33,20 @@ def write_sheet(images: Images, views: tuple[View, ...], path: str | Path, *, se
     index = np.sort(np.random.default_rng(seed).permutation(len(images))[:rows])
     pixels, aspect = images.read(index), torch.from_numpy(images.aspect[index])
     shown = [Path(str(name)).name for name in images.sources[index]]
-    rendered = sixteen(pixels, views, aspect, seed)  # (rows, 16, C, S, S)
-    for tile in TILES:
-        data = encode(draw_sheet(unit(pixels), aspect, rendered, shown, tile))
-        if len(data) <= LIMIT:
+    rendered = sheet_views(pixels, views, aspect, seed)  # (rows, 16, C, S, S)
+    for tile in TILE_SIZES:
+        data = encode_png(draw_sheet(to_unit_range(pixels), aspect, rendered, shown, tile))
+        if len(data) <= MAX_BYTES:
             break
-    atomically(Path(path), lambda place: place.write_bytes(data))
+    write_atomically(Path(path), lambda place: place.write_bytes(data))
 
 
-def sixteen(pixels: Tensor, views: tuple[View, ...], aspect: Tensor, seed: int) -> Tensor:
+def sheet_views(pixels: Tensor, views: tuple[View, ...], aspect: Tensor, seed: int) -> Tensor:
     """16 views of each image (rows, 16, C, S, S) in [0, 1], the first view's first; S is that of the first view."""
     out = []
-    for number in range(VIEWS):
-        which = number * len(views) // VIEWS
-        view, luck = views[which], Luck(seed, number, len(pixels))
+    for number in range(VIEWS_PER_IMAGE):
+        which = number * len(views) // VIEWS_PER_IMAGE
+        view, luck = views[which], StepRng(seed, number, len(pixels))
         crops = render(pixels, view, luck, tag=str(which), aspect=aspect)
         if view.mean is not None and view.std is not None:
             mean, std = (torch.tensor(values)[:, None, None] for values in (view.mean, view.std))
@@ -59,23 +59,25 @@ def draw_sheet(pixels: Tensor, aspect: Tensor, rendered: Tensor, names: list[str
     """For each image its name, itself in its true shape, and two lines of eight views, each `tile` pixels wide."""
     gap = max(2, tile // 24)
     step, side = tile + gap, 2 * tile + gap
-    columns = VIEWS // 2
-    block = LINE + side + 2 * gap
+    columns = VIEWS_PER_IMAGE // 2
+    block = LINE_HEIGHT + side + 2 * gap
     sheet = Image.new("RGB", (side + 3 * gap + columns * step, len(pixels) * block + gap), PAPER)
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=12)
     for row, name in enumerate(names):
         top = row * block + gap
         pen.text((gap, top), name if len(name) <= 32 else f"...{name[-29:]}", INK, font)
-        pen.text((side + 3 * gap, top), f"{VIEWS} views at {rendered.shape[-1]} pixels", INK, font)
+        pen.text((side + 3 * gap, top), f"{VIEWS_PER_IMAGE} views at {rendered.shape[-1]} pixels", INK, font)
         shape = (side * min(1, float(aspect[row])), side / max(1, float(aspect[row])))
-        sheet.paste(picture(pixels[row], (max(1, round(shape[0])), max(1, round(shape[1])))), (gap, top + LINE))
+        sheet.paste(
+            thumbnail(pixels[row], (max(1, round(shape[0])), max(1, round(shape[1])))), (gap, top + LINE_HEIGHT)
+        )
         for number, view in enumerate(rendered[row]):
             x, y = number % columns * step, number // columns * step
-            sheet.paste(picture(view, (tile, tile)), (side + 3 * gap + x, top + LINE + y))
+            sheet.paste(thumbnail(view, (tile, tile)), (side + 3 * gap + x, top + LINE_HEIGHT + y))
     return sheet
 
 
-def picture(image: Tensor, size: tuple[int, int]) -> Image.Image:
+def thumbnail(image: Tensor, size: tuple[int, int]) -> Image.Image:
     """An image (C, H, W) in [0, 1] as a picture of `size` (width, height); small ones keep their pixels visible."""
     colours = image[:3] if image.shape[0] >= 3 else image[:1].expand(3, -1, -1)
     array = (colours * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
@@ -83,7 +85,7 @@ def picture(image: Tensor, size: tuple[int, int]) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(array)).resize(size, way)
 
 
-def encode(sheet: Image.Image) -> bytes:
+def encode_png(sheet: Image.Image) -> bytes:
     """The sheet as a PNG with a palette of 256 colours, a third of the size and hardly to be told apart."""
     buffer = io.BytesIO()
     sheet.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG).save(

@@ -2,16 +2,16 @@
 
 from dataclasses import replace
 
-from kogen.augmentation.corruptions import DEFAULT, Corruption
+from kogen.augmentation.corruptions import DEFAULT_SEVERITY, Corruption
 from kogen.data.images import Images
 
 
-def corrupted(images: Images, name: str, severity: int = DEFAULT, seed: int = 0) -> Images:
+def corrupt_images(images: Images, name: str, severity: int = DEFAULT_SEVERITY, seed: int = 0) -> Images:
     """The same images, corrupted whenever they are read; ids, labels and clusters stay, the name gains `~name3`.
 
     Raises ValueError for an unknown name or severity, and for images that are corrupted already.
     """
-    if images.change is not None:
+    if images.transform is not None:
         raise ValueError(f"{images.name or 'the set'} is corrupted already: derive from the clean set")
     change = Corruption(name, severity, seed)
     return replace(images, change=change, name=f"{images.name}~{name}{severity}", digest="")

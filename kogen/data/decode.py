@@ -15,8 +15,8 @@ from PIL import Image, ImageFile
 MAX_PIXELS = 178_956_970  # where Pillow itself refuses to go on
 # What is tried; nothing that starts another program (EPS) or takes any bytes for an image (TGA).
 FORMATS = "PNG JPEG MPO TIFF GIF BMP WEBP AVIF JPEG2000 PPM PCX SGI".split()  # noqa: SIM905
-GRAY = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")
-TURNS = {
+GRAY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")
+EXIF_TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -27,11 +27,11 @@ TURNS = {
 }  # EXIF orientation (2.32, tag 0x0112) to what undoes it
 
 
-class Unreadable(ValueError):
+class UnreadableImage(ValueError):
     """An image that cannot be used; the message is the reason, fit to be shown in a list."""
 
 
-class Facts(NamedTuple):
+class ImageFacts(NamedTuple):
     """What is known of an image before (a claim of its header) or after (true) decoding."""
 
     width: int
@@ -41,12 +41,12 @@ class Facts(NamedTuple):
     mode: str  # how the file stores it, for people
 
 
-def look(source: str | bytes, max_pixels: int = MAX_PIXELS) -> Facts:
+def read_header(source: str | bytes, max_pixels: int = MAX_PIXELS) -> ImageFacts:
     """What the header of an image (a path, or its bytes) claims, without decoding; raises Unreadable."""
-    with reasons(), _opened(source) as file:
+    with as_unreadable(), _open_source(source) as file:
         if _is_array(file):
-            return facts_of(_array(file, source, max_pixels), "npy")
-        return _claims(_image(file, max_pixels))
+            return image_facts(_read_array(file, source, max_pixels), "npy")
+        return _header_facts(_open_image(file, max_pixels))
 
 
 def decode(source: str | bytes, max_pixels: int = MAX_PIXELS) -> tuple[np.ndarray, str]:
@@ -56,19 +56,19 @@ def decode(source: str | bytes, max_pixels: int = MAX_PIXELS) -> tuple[np.ndarra
     applied; 16-bit gray stays 16-bit (Pillow brings 16-bit colour down to 8; an .npy file keeps it).
     Raises Unreadable with the reason for whatever cannot be decoded whole.
     """
-    with reasons(), _opened(source) as file:
+    with as_unreadable(), _open_source(source) as file:
         if _is_array(file):
-            return np.ascontiguousarray(_array(file, source, max_pixels)), "npy"
-        image = _image(file, max_pixels)
+            return np.ascontiguousarray(_read_array(file, source, max_pixels)), "npy"
+        image = _open_image(file, max_pixels)
         mode = image.mode
         image.load()
-        return pixels_of(image), mode
+        return to_pixels(image), mode
 
 
-def pixels_of(image: Image.Image) -> np.ndarray:
+def to_pixels(image: Image.Image) -> np.ndarray:
     """Pixels (H, W, C), uint8 or uint16, of an image that is loaded, by the rules of `decode`."""
-    turn = TURNS.get(_orientation(image))
-    plain = _plain(image)
+    turn = EXIF_TURNS.get(_orientation(image))
+    plain = _convert_mode(image)
     return _as_array(plain if turn is None else plain.transpose(turn))
 
 
@@ -79,55 +79,55 @@ def content_id(pixels: np.ndarray) -> str:
     return digest.hexdigest()
 
 
-def facts_of(pixels: np.ndarray, mode: str) -> Facts:
+def image_facts(pixels: np.ndarray, mode: str) -> ImageFacts:
     """The facts of pixels (H, W, C)."""
-    return Facts(pixels.shape[1], pixels.shape[0], pixels.shape[2], pixels.dtype.itemsize * 8, mode)
+    return ImageFacts(pixels.shape[1], pixels.shape[0], pixels.shape[2], pixels.dtype.itemsize * 8, mode)
 
 
-def as_rows(pixels: np.ndarray) -> np.ndarray:
+def to_hwc(pixels: np.ndarray) -> np.ndarray:
     """An array (H, W) or (H, W, C) as (H, W, C); raises Unreadable unless it is uint8 or uint16 and not empty."""
     if pixels.dtype not in (np.uint8, np.uint16):
-        raise Unreadable(f"pixels are {pixels.dtype}, wanted uint8 or uint16")
+        raise UnreadableImage(f"pixels are {pixels.dtype}, wanted uint8 or uint16")
     if pixels.ndim not in (2, 3) or 0 in pixels.shape:
-        raise Unreadable(f"an array of shape {pixels.shape}, wanted (H, W) or (H, W, C)")
+        raise UnreadableImage(f"an array of shape {pixels.shape}, wanted (H, W) or (H, W, C)")
     return pixels[:, :, None] if pixels.ndim == 2 else pixels
 
 
 @contextmanager
-def reasons() -> Iterator[None]:
+def as_unreadable() -> Iterator[None]:
     """Whatever goes wrong inside becomes Unreadable: the codecs raise some fifteen kinds of error on mangled bytes."""
     try:
         yield
-    except Unreadable:
+    except UnreadableImage:
         raise
     except FileNotFoundError as error:
-        raise Unreadable("no such file (a dangling link, or gone since it was listed)") from error
+        raise UnreadableImage("no such file (a dangling link, or gone since it was listed)") from error
     except PermissionError as error:
-        raise Unreadable("no permission to read it") from error
+        raise UnreadableImage("no permission to read it") from error
     except IsADirectoryError as error:
-        raise Unreadable("a directory, not a file") from error
+        raise UnreadableImage("a directory, not a file") from error
     except Image.UnidentifiedImageError as error:
-        raise Unreadable("not an image of a known format") from error
+        raise UnreadableImage("not an image of a known format") from error
     except Image.DecompressionBombError as error:
-        raise Unreadable(f"absurdly large: {error}") from error
+        raise UnreadableImage(f"absurdly large: {error}") from error
     except Exception as error:
-        raise Unreadable(f"cannot be decoded: {str(error) or type(error).__name__}") from error
+        raise UnreadableImage(f"cannot be decoded: {str(error) or type(error).__name__}") from error
 
 
 @contextmanager
-def _opened(source: str | bytes) -> Iterator[BinaryIO]:
+def _open_source(source: str | bytes) -> Iterator[BinaryIO]:
     """The source as an open binary file; a pipe or a device is refused instead of waited for."""
     if isinstance(source, bytes):
         if not source:
-            raise Unreadable("empty (0 bytes)")
+            raise UnreadableImage("empty (0 bytes)")
         yield io.BytesIO(source)
         return
     with open(source, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)) as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise Unreadable("not a regular file")
+            raise UnreadableImage("not a regular file")
         if status.st_size == 0:
-            raise Unreadable("empty (0 bytes)")
+            raise UnreadableImage("empty (0 bytes)")
         yield file
 
 
@@ -137,39 +137,39 @@ def _is_array(file: BinaryIO) -> bool:
     return magic == b"\x93NUMPY"
 
 
-def _array(file: BinaryIO, source: str | bytes, max_pixels: int) -> np.ndarray:
+def _read_array(file: BinaryIO, source: str | bytes, max_pixels: int) -> np.ndarray:
     """The array of an .npy file (mapped, so that its size is known before it is read) as (H, W, C)."""
     if isinstance(source, bytes):
         pixels = np.load(file, allow_pickle=False)
     else:
         pixels = np.load(source, mmap_mode="r", allow_pickle=False)
-    pixels = as_rows(pixels)
-    _small_enough(pixels.shape[1], pixels.shape[0], max_pixels)
+    pixels = to_hwc(pixels)
+    _check_size(pixels.shape[1], pixels.shape[0], max_pixels)
     return pixels
 
 
 @functools.cache
-def _formats() -> tuple[str, ...]:
+def _supported_formats() -> tuple[str, ...]:
     Image.init()
     return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
-def _image(file: BinaryIO, max_pixels: int) -> Image.Image:
+def _open_image(file: BinaryIO, max_pixels: int) -> Image.Image:
     """The image, its header read and found acceptable, its pixels not yet decoded."""
     if ImageFile.LOAD_TRUNCATED_IMAGES:
         raise RuntimeError("Pillow was told to accept truncated images; set ImageFile.LOAD_TRUNCATED_IMAGES = False")
-    image = Image.open(file, formats=_formats())
-    _small_enough(*image.size, max_pixels)
+    image = Image.open(file, formats=_supported_formats())
+    _check_size(*image.size, max_pixels)
     if image.format != "MPO" and getattr(image, "is_animated", False):  # an MPO's later frames are previews
-        raise Unreadable("has several frames (animated, or several pages)")
+        raise UnreadableImage("has several frames (animated, or several pages)")
     if image.mode == "F":
-        raise Unreadable("pixels are 32-bit floats, wanted 8- or 16-bit integers")
+        raise UnreadableImage("pixels are 32-bit floats, wanted 8- or 16-bit integers")
     return image
 
 
-def _small_enough(width: int, height: int, max_pixels: int) -> None:
+def _check_size(width: int, height: int, max_pixels: int) -> None:
     if width * height > max_pixels:
-        raise Unreadable(f"absurdly large: {width} x {height} pixels, at most {max_pixels} are decoded")
+        raise UnreadableImage(f"absurdly large: {width} x {height} pixels, at most {max_pixels} are decoded")
 
 
 def _orientation(image: Image.Image) -> int:
@@ -182,13 +182,13 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _claims(image: Image.Image) -> Facts:
+def _header_facts(image: Image.Image) -> ImageFacts:
     width, height = image.size if _orientation(image) < 5 else image.size[::-1]
-    channels = 1 if image.mode in GRAY or _gray_palette(image) else 3
-    return Facts(width, height, channels, 16 if image.mode.startswith("I") else 8, image.mode)
+    channels = 1 if image.mode in GRAY_MODES or _has_gray_palette(image) else 3
+    return ImageFacts(width, height, channels, 16 if image.mode.startswith("I") else 8, image.mode)
 
 
-def _gray_palette(image: Image.Image) -> bool:
+def _has_gray_palette(image: Image.Image) -> bool:
     if image.mode != "P" or image.palette is None:
         return False
     values = np.frombuffer(bytes(image.palette.palette), np.uint8)
@@ -199,11 +199,11 @@ def _gray_palette(image: Image.Image) -> bool:
     return bool((colours == colours[:, :1]).all())
 
 
-def _plain(image: Image.Image) -> Image.Image:
+def _convert_mode(image: Image.Image) -> Image.Image:
     """The loaded image as L, RGB or 16-bit gray, transparency laid on white."""
     if image.mode.startswith("I"):
         return image
-    gray = image.mode in GRAY or _gray_palette(image)
+    gray = image.mode in GRAY_MODES or _has_gray_palette(image)
     if image.has_transparency_data:
         coloured = image.convert("RGBA")
         if coloured.getextrema()[3] != (255, 255):  # type: ignore[index]
@@ -222,8 +222,8 @@ def _as_array(image: Image.Image) -> np.ndarray:
     pixels = np.asarray(image)
     if image.mode == "I":
         if pixels.min() < 0 or pixels.max() > 65535:
-            raise Unreadable(f"32-bit pixels from {pixels.min()} to {pixels.max()}, wanted 0 to 65535")
+            raise UnreadableImage(f"32-bit pixels from {pixels.min()} to {pixels.max()}, wanted 0 to 65535")
         pixels = pixels.astype(np.uint16)
     elif image.mode.startswith("I"):
         pixels = pixels.astype(np.uint16)  # in this machine's byte order
-    return np.ascontiguousarray(as_rows(pixels))
+    return np.ascontiguousarray(to_hwc(pixels))

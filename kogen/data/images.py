@@ -9,9 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from kogen.common.devices import sent
+from kogen.common.devices import to_device
 from kogen.data.decode import content_id
-from kogen.data.pixel_cache import Kept
+from kogen.data.pixel_cache import CachedPixels
 
 
 class Pixels(Protocol):
@@ -26,21 +26,21 @@ class Pixels(Protocol):
     def __getitem__(self, index: Any, /) -> Any: ...
 
 
-class Change(Protocol):
+class PixelTransform(Protocol):
     """What is done to pixels whenever they are read; its text says all that it depends on."""
 
     def __call__(self, pixels: torch.Tensor, ids: np.ndarray, /) -> torch.Tensor: ...
 
 
 @dataclass(frozen=True)
-class Bad:
+class BadFile:
     """A file that was skipped, and why."""
 
     source: str
     reason: str
 
 
-class Rows:
+class PixelSubset:
     """Some rows of pixels, in an order of their own, without copying them."""
 
     def __init__(self, pixels: Pixels, rows: np.ndarray) -> None:
@@ -51,7 +51,7 @@ class Rows:
         return self.pixels[self.rows[index]]
 
 
-class Repeated:
+class GrayAsColour:
     """Gray pixels seen as colour, the one channel three times, without copying them."""
 
     def __init__(self, pixels: Pixels) -> None:
@@ -75,21 +75,21 @@ class Images:
     aspect: np.ndarray  # (N,) float32, width / height before storing (a stored image may be squeezed to a square)
     name: str = ""
     digest: str = ""  # hash of the content ids and labels in order
-    bad: tuple[Bad, ...] = field(default=())
-    change: Change | None = None  # done to pixels as they are read, on the device they are wanted on
+    bad: tuple[BadFile, ...] = field(default=())
+    transform: PixelTransform | None = None  # done to pixels as they are read, on the device they are wanted on
     answers: np.ndarray | None = None  # (N, K) bool: every right class; float32: the share of people who chose each
-    among: tuple[str, ...] = ()  # the only classes a prediction is chosen from; (): all
+    allowed_classes: tuple[str, ...] = ()  # the only classes a prediction is chosen from; (): all
 
     def __post_init__(self) -> None:
         counts = {len(self.ids), *(len(x) for x in (self.sources, self.labels, self.clusters, self.aspect))}
         assert counts == {self.pixels.shape[0]}, counts
         if not self.digest:
-            object.__setattr__(self, "digest", _digest(self))
+            object.__setattr__(self, "digest", _image_digest(self))
 
     @classmethod
     def from_cache(
         cls,
-        cached: Kept,
+        cached: CachedPixels,
         labels: Sequence[str] | None = None,
         classes: tuple[str, ...] | None = None,
         clusters: Sequence[str] | None = None,
@@ -109,7 +109,7 @@ class Images:
         classes = sorted_class_names(text) if classes is None else classes
         number = {"": -1, **{label: place for place, label in enumerate(classes)}}
         return cls(
-            pixels=cached.pixels if len(good) == len(manifest) else Rows(cached.pixels, good),
+            pixels=cached.pixels if len(good) == len(manifest) else PixelSubset(cached.pixels, good),
             ids=ids,
             sources=manifest["source"].to_numpy(object)[good],
             labels=np.array([number[label] for label in text], np.int64),
@@ -117,7 +117,7 @@ class Images:
             clusters=np.where(groups == "", ids, groups).astype(str),
             aspect=(width / height).astype(np.float32),
             name=name,
-            bad=tuple(Bad(source, reason) for source, reason in zip(bad["source"], bad["reason"], strict=True)),
+            bad=tuple(BadFile(source, reason) for source, reason in zip(bad["source"], bad["reason"], strict=True)),
         )
 
     def __len__(self) -> int:
@@ -130,19 +130,19 @@ class Images:
     def read(self, index: np.ndarray, device: torch.device | str = "cpu") -> torch.Tensor:
         """Pixels (B, C, H, W) of the images at `index` (B,), uint8 or uint16, as stored, then changed on `device`."""
         stored = np.ascontiguousarray(self.pixels[index])
-        pixels = sent(torch.from_numpy(stored if stored.flags.writeable else stored.copy()), device)
-        return pixels if self.change is None else self.change(pixels, self.ids[index])
+        pixels = to_device(torch.from_numpy(stored if stored.flags.writeable else stored.copy()), device)
+        return pixels if self.transform is None else self.transform(pixels, self.ids[index])
 
     def subset(self, index: np.ndarray) -> "Images":
         """The images at `index` (positions, or a mask), in that order; pixels are shared, not copied."""
         index = np.arange(len(self))[index]
-        whole = isinstance(self.pixels, Rows)
-        pixels = Rows(self.pixels.pixels, self.pixels.rows[index]) if whole else Rows(self.pixels, index)  # type: ignore[attr-defined]
+        whole = isinstance(self.pixels, PixelSubset)
+        pixels = PixelSubset(self.pixels.pixels, self.pixels.rows[index]) if whole else PixelSubset(self.pixels, index)  # type: ignore[attr-defined]
         rows = {key: getattr(self, key)[index] for key in ("ids", "sources", "labels", "clusters", "aspect")}
         rows["answers"] = None if self.answers is None else self.answers[index]
         return replace(self, pixels=pixels, digest="", **rows)
 
-    def labelled(self) -> "Images":
+    def labelled_subset(self) -> "Images":
         """The images whose label is known."""
         return self.subset(np.flatnonzero(self.labels >= 0))
 
@@ -173,7 +173,7 @@ class Images:
                 f"{self.name or 'the set'} has {self.channels} channels, wanted {channels}: only gray (1) can be read "
                 "as colour (3); convert the images of one of the sets"
             )
-        return replace(self, pixels=Repeated(self.pixels))
+        return replace(self, pixels=GrayAsColour(self.pixels))
 
     def quality(self) -> dict[str, Any]:
         """What the report says of the data: counts of images, labels, classes, bad files, duplicates; plain types."""
@@ -234,14 +234,14 @@ def from_array(
     )
 
 
-def _digest(images: Images) -> str:
+def _image_digest(images: Images) -> str:
     """Hash of content ids and of the names (not the numbers) of the labels, in order, and of what sets apart a view."""
     names = [hashlib.blake2b(name.encode(), digest_size=8).digest() for name in images.classes]
     codes = np.frombuffer(b"".join([*names, bytes(8)]), np.uint64)  # (K + 1,), the last for labels of -1
     digest = hashlib.blake2b(images.ids.astype("S16").tobytes(), digest_size=16)
     digest.update(codes[images.labels].tobytes())
-    if images.change is not None or images.among:
-        digest.update(repr((images.change, images.among)).encode())
+    if images.transform is not None or images.allowed_classes:
+        digest.update(repr((images.transform, images.allowed_classes)).encode())
     if images.answers is not None:
         digest.update(np.ascontiguousarray(images.answers).tobytes())
     return digest.hexdigest()

@@ -5,34 +5,34 @@ from typing import Any
 
 import numpy as np
 
-from kogen.data.cache_settings import Items, Storage
-from kogen.data.decode import Unreadable
-from kogen.data.pixel_format import Layout, fit
+from kogen.data.cache_settings import CacheSettings, Listing
+from kogen.data.decode import UnreadableImage
+from kogen.data.pixel_format import PixelFormat, to_format
 
 
-class OnDemand:
+class LazyPixels:
     """Pixels that are decoded by worker threads whenever they are asked for."""
 
-    def __init__(self, items: Items, layout: Layout, storage: Storage) -> None:
-        self.items, self.layout, self.storage = items, layout, storage
-        self.shape = (len(items), layout.channels, layout.height, layout.width)
-        self.dtype = layout.dtype
+    def __init__(self, items: Listing, pixel_format: PixelFormat, cache_settings: CacheSettings) -> None:
+        self.items, self.layout, self.storage = items, pixel_format, cache_settings
+        self.shape = (len(items), pixel_format.channels, pixel_format.height, pixel_format.width)
+        self.dtype = pixel_format.dtype
         self.pool: ThreadPoolExecutor | None = None
 
     def __getitem__(self, index: Any) -> np.ndarray:
         rows = np.arange(self.shape[0])[index]
         if rows.ndim == 0:
-            return self._one(int(rows))
-        self.pool = self.pool or ThreadPoolExecutor(self.storage.threads)
+            return self._decode_one(int(rows))
+        self.pool = self.pool or ThreadPoolExecutor(self.storage.thread_count)
         out = np.empty((len(rows), *self.shape[1:]), self.dtype)
-        for place, pixels in enumerate(self.pool.map(self._one, rows.tolist())):
+        for place, pixels in enumerate(self.pool.map(self._decode_one, rows.tolist())):
             out[place] = pixels
         return out
 
-    def _one(self, item: int) -> np.ndarray:
+    def _decode_one(self, item: int) -> np.ndarray:
         try:
-            pixels = fit(self.items.decode(item, self.storage.max_pixels)[0], self.layout)
-        except Unreadable as error:
+            pixels = to_format(self.items.decode(item, self.storage.max_pixels)[0], self.layout)
+        except UnreadableImage as error:
             raise ValueError(
                 f"{self.items.source(item)} can no longer be read ({error}) though it could when the set was opened: "
                 "put it back, or open the set again"

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kogen.data.decode import Facts, Unreadable, as_rows, decode, facts_of, look, reasons
+from kogen.data.decode import ImageFacts, UnreadableImage, as_unreadable, decode, image_facts, read_header, to_hwc
 
 # Files that are plainly something else are not listed; anything unknown is, so that a lost image is at least named.
 _OTHER = (
@@ -17,12 +17,12 @@ _OTHER = (
     "so pdf doc docx xls xlsx ppt pptx zip tar gz tgz bz2 xz 7z rar parquet arrow feather npz pt pth ckpt onnx pkl "
     "safetensors pickle h5 hdf5 db sqlite lnk lock sha256 md5 mp4 avi mov mkv webm wav mp3"
 )
-OTHER = frozenset(_OTHER.split())
-NAMES = frozenset(["thumbs.db", "desktop.ini"])
-IMAGE = frozenset("png jpg jpeg jpe tif tiff gif bmp webp avif jp2 ppm pgm pbm pnm pcx sgi npy".split())  # noqa: SIM905
+OTHER_ENDINGS = frozenset(_OTHER.split())
+SYSTEM_FILES = frozenset(["thumbs.db", "desktop.ini"])
+IMAGE_ENDINGS = frozenset("png jpg jpeg jpe tif tiff gif bmp webp avif jp2 ppm pgm pbm pnm pcx sgi npy".split())  # noqa: SIM905
 
 
-class Found(NamedTuple):
+class FileList(NamedTuple):
     """The files found under a folder, sorted by path."""
 
     names: list[str]  # relative to the folder
@@ -31,30 +31,30 @@ class Found(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Files:
+class ImageFiles:
     """Image files below a folder (or named by a table)."""
 
     root: str
-    found: Found
+    files: FileList
 
     def key(self) -> str:
-        return key_of(os.path.realpath(self.root), *self.found.names, self.found.sizes.data, self.found.times.data)
+        return hash_parts(os.path.realpath(self.root), *self.files.names, self.files.sizes.data, self.files.times.data)
 
     def __len__(self) -> int:
-        return len(self.found.names)
+        return len(self.files.names)
 
     def source(self, item: int) -> str:
-        return self.found.names[item].encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        return self.files.names[item].encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
-    def look(self, item: int, max_pixels: int) -> Facts:
-        return look(os.path.join(self.root, self.found.names[item]), max_pixels)
+    def read_header(self, item: int, max_pixels: int) -> ImageFacts:
+        return read_header(os.path.join(self.root, self.files.names[item]), max_pixels)
 
     def decode(self, item: int, max_pixels: int) -> tuple[np.ndarray, str]:
-        return decode(os.path.join(self.root, self.found.names[item]), max_pixels)
+        return decode(os.path.join(self.root, self.files.names[item]), max_pixels)
 
 
 @dataclass(frozen=True)
-class Packed:
+class PackedImages:
     """Encoded images, one after the other in one array of bytes."""
 
     path: str
@@ -62,7 +62,7 @@ class Packed:
     count: int
 
     def key(self) -> str:
-        return key_of("packed", *stamp(self.path))
+        return hash_parts("packed", *file_stamp(self.path))
 
     @cached_property
     def _data(self) -> tuple[np.ndarray, np.ndarray]:
@@ -78,18 +78,18 @@ class Packed:
         data, offsets = self._data
         start, stop = int(offsets[item]), int(offsets[item + 1])
         if not 0 <= start <= stop <= len(data):
-            raise Unreadable(f"offsets {start} to {stop} lie outside the {len(data)} bytes of the file")
+            raise UnreadableImage(f"offsets {start} to {stop} lie outside the {len(data)} bytes of the file")
         return data[start:stop].tobytes()
 
-    def look(self, item: int, max_pixels: int) -> Facts:
-        return look(self._bytes(item), max_pixels)
+    def read_header(self, item: int, max_pixels: int) -> ImageFacts:
+        return read_header(self._bytes(item), max_pixels)
 
     def decode(self, item: int, max_pixels: int) -> tuple[np.ndarray, str]:
         return decode(self._bytes(item), max_pixels)
 
 
 @dataclass(frozen=True)
-class Stack:
+class PixelStack:
     """Images that are pixels already: rows (H, W) or (H, W, C) of something that is loaded at the first read."""
 
     title: str
@@ -98,7 +98,7 @@ class Stack:
     count: int
 
     def key(self) -> str:
-        return key_of("stack", *self.stamp)
+        return hash_parts("stack", *self.stamp)
 
     @cached_property
     def _rows(self) -> Any:
@@ -110,15 +110,15 @@ class Stack:
     def source(self, item: int) -> str:
         return f"{self.title}[{item}]"
 
-    def look(self, item: int, max_pixels: int) -> Facts:
-        return facts_of(self.decode(item, max_pixels)[0], "array")
+    def read_header(self, item: int, max_pixels: int) -> ImageFacts:
+        return image_facts(self.decode(item, max_pixels)[0], "array")
 
     def decode(self, item: int, max_pixels: int) -> tuple[np.ndarray, str]:
-        with reasons():
-            return as_rows(np.asarray(self._rows[item])), "array"
+        with as_unreadable():
+            return to_hwc(np.asarray(self._rows[item])), "array"
 
 
-def scan(root: str) -> Found:
+def scan_folder(root: str) -> FileList:
     """Every file below `root`, at any depth, that may be an image, with its size and time; links are followed, once.
 
     Hidden files and folders, and files that plainly are something else, are left out. A folder that is named like an
@@ -140,20 +140,20 @@ def scan(root: str) -> Found:
             continue
         with entries:
             for entry in entries:
-                _note(entry, prefix, rows, waiting)
+                _collect_entry(entry, prefix, rows, waiting)
     rows.sort()
     table = np.array([row[1:] for row in rows], np.int64).reshape(-1, 2)
-    return Found([row[0] for row in rows], table[:, 0].copy(), table[:, 1].copy())
+    return FileList([row[0] for row in rows], table[:, 0].copy(), table[:, 1].copy())
 
 
-def _note(entry: os.DirEntry[str], prefix: str, rows: list[tuple[str, int, int]], waiting: list[str]) -> None:
+def _collect_entry(entry: os.DirEntry[str], prefix: str, rows: list[tuple[str, int, int]], waiting: list[str]) -> None:
     """Put an entry of a folder on the list it belongs on, if any."""
     name = entry.name
     ending = name.rpartition(".")[2].lower() if "." in name else ""
-    if name.startswith(".") or ending in OTHER or name.lower() in NAMES:
+    if name.startswith(".") or ending in OTHER_ENDINGS or name.lower() in SYSTEM_FILES:
         return
     try:
-        if entry.is_dir() and ending not in IMAGE:
+        if entry.is_dir() and ending not in IMAGE_ENDINGS:
             waiting.append(f"{prefix}{name}/")
             return
         status = entry.stat()
@@ -162,7 +162,7 @@ def _note(entry: os.DirEntry[str], prefix: str, rows: list[tuple[str, int, int]]
         rows.append((prefix + name, -1, 0))
 
 
-def named(root: str, names: list[str]) -> Found:
+def stat_files(root: str, names: list[str]) -> FileList:
     """The files a table names, in its order, with size and time. ValueError where some are absent, with examples."""
     sizes, times = np.full(len(names), -1, np.int64), np.zeros(len(names), np.int64)
     absent = []
@@ -178,16 +178,16 @@ def named(root: str, names: list[str]) -> Found:
             f"{len(absent)} of {len(names)} paths in the table do not exist below {root}, for example "
             f"{', '.join(absent[:3])}: paths are relative to the table's own folder"
         )
-    return Found(names, sizes, times)
+    return FileList(names, sizes, times)
 
 
-def stamp(path: str) -> tuple[str, str, str]:
+def file_stamp(path: str) -> tuple[str, str, str]:
     """Path, size and time of a file, as text: what changes when it does."""
     status = os.stat(path)
     return os.path.realpath(path), str(status.st_size), str(status.st_mtime_ns)
 
 
-def key_of(*parts: str | memoryview) -> str:
+def hash_parts(*parts: str | memoryview) -> str:
     """Hash of parts, each with its length, so that no two lists of parts read the same."""
     digest = hashlib.blake2b(digest_size=12)
     for part in parts:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kogen.common import registry, text
-from kogen.data.cache_settings import Storage
+from kogen.data.cache_settings import CacheSettings
 from kogen.data.images import Images
 
 
@@ -33,8 +33,8 @@ def open_images(
     Raises ValueError for a source, a setting or a label file that does not make sense.
     """
     where = None if cache is None else Path(cache)
-    storage = Storage(store, where, max_bad, workers, on_demand, progress)
-    kind, what, settings = _parse(str(source))
+    storage = CacheSettings(store, where, max_bad, workers, on_demand, progress)
+    kind, what, settings = _parse_source(str(source))
     for key, value in (("labels", labels), ("split", split)):
         if value is not None and settings.setdefault(key, str(value)) != str(value):
             raise ValueError(f"{key} is given twice, as {settings[key]!r} in {str(source)!r} and as {str(value)!r}")
@@ -53,14 +53,14 @@ def open_images(
     return images
 
 
-def _parse(source: str) -> tuple[str, str, dict[str, Any]]:
+def _parse_source(source: str) -> tuple[str, str, dict[str, Any]]:
     """The shelf's name, the path or variant, and the settings of a source."""
     base = source.partition("?")[0]
     if os.path.exists(source):
-        return _kind(source), source, {}
-    settings = text.parse(source)[1]
+        return _source_kind(source), source, {}
+    settings = text.parse_spec(source)[1]
     if os.path.exists(base):
-        return _kind(base), base, settings
+        return _source_kind(base), base, settings
     kind, _, variant = base.partition(":")
     if kind not in registry.names("datasets"):
         raise ValueError(
@@ -70,7 +70,7 @@ def _parse(source: str) -> tuple[str, str, dict[str, Any]]:
     return kind, variant, settings
 
 
-def _kind(path: str) -> str:
+def _source_kind(path: str) -> str:
     """The name on the shelf that reads what lies at a path."""
     if os.path.isdir(path):
         return "folder"

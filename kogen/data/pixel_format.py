@@ -7,10 +7,10 @@ import numpy as np
 from PIL import Image
 
 FACTS = ["width", "height", "channels", "depth", "mode", "id", "reason"]  # one row per image; reason "" is a good one
-SMALL = 128  # sets of one size up to this are stored as they are even where the store is smaller
+SMALL_SIDE = 128  # sets of one size up to this are stored as they are even where the store is smaller
 
 
-class Layout(NamedTuple):
+class PixelFormat(NamedTuple):
     """Shape and depth of every stored image."""
 
     channels: int
@@ -23,7 +23,7 @@ class Layout(NamedTuple):
         return np.dtype(np.uint8 if self.depth == 8 else np.uint16)
 
     @property
-    def bytes(self) -> int:
+    def bytes_per_image(self) -> int:
         """Bytes one image takes."""
         return self.channels * self.height * self.width * self.depth // 8
 
@@ -31,7 +31,7 @@ class Layout(NamedTuple):
         return "x".join(map(str, self))
 
 
-def plan(facts: Mapping[str, np.ndarray], store: int) -> tuple[Layout | None, np.ndarray]:
+def choose_format(facts: Mapping[str, np.ndarray], stored_side: int) -> tuple[PixelFormat | None, np.ndarray]:
     """The layout for a set of images (columns of FACTS) and why each image cannot join it, "" for none, (N,).
 
     One size up to max(store, 128): as it is. Else a square of `store`, or of the largest side if that is smaller.
@@ -53,21 +53,23 @@ def plan(facts: Mapping[str, np.ndarray], store: int) -> tuple[Layout | None, np
     width, height, depth = (np.asarray(facts[name], np.int64)[good] for name in ("width", "height", "depth"))
     largest = int(max(width.max(), height.max()))
     one_size = width.min() == width.max() and height.min() == height.max()
-    side = min(store, largest)
-    high, wide = (int(height[0]), int(width[0])) if one_size and largest <= max(store, SMALL) else (side, side)
-    return Layout(int(channels[good].max()), high, wide, int(depth.max())), reason
+    side = min(stored_side, largest)
+    high, wide = (
+        (int(height[0]), int(width[0])) if one_size and largest <= max(stored_side, SMALL_SIDE) else (side, side)
+    )
+    return PixelFormat(int(channels[good].max()), high, wide, int(depth.max())), reason
 
 
-def fit(pixels: np.ndarray, layout: Layout) -> np.ndarray | None:
+def to_format(pixels: np.ndarray, pixel_format: PixelFormat) -> np.ndarray | None:
     """Pixels (H, W, C) as a stored image (C, H', W'), squeezed with antialiasing; None for other channels."""
     channels = pixels.shape[2]
-    if channels != layout.channels and (channels, layout.channels) != (1, 3):
+    if channels != pixel_format.channels and (channels, pixel_format.channels) != (1, 3):
         return None
-    if pixels.shape[:2] != (layout.height, layout.width):
-        pixels = _resize(pixels, layout.width, layout.height)
-    if layout.depth == 16 and pixels.dtype == np.uint8:
+    if pixels.shape[:2] != (pixel_format.height, pixel_format.width):
+        pixels = _resize(pixels, pixel_format.width, pixel_format.height)
+    if pixel_format.depth == 16 and pixels.dtype == np.uint8:
         pixels = pixels.astype(np.uint16) * np.uint16(257)  # 255 becomes 65535
-    return np.broadcast_to(pixels.transpose(2, 0, 1), (layout.channels, layout.height, layout.width))
+    return np.broadcast_to(pixels.transpose(2, 0, 1), (pixel_format.channels, pixel_format.height, pixel_format.width))
 
 
 def _resize(pixels: np.ndarray, width: int, height: int) -> np.ndarray:

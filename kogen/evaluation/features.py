@@ -7,12 +7,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kogen.augmentation.views import Luck, View, render
-from kogen.common.devices import Coming, exact
+from kogen.augmentation.views import StepRng, View, render
+from kogen.common.devices import PendingTensor, exact_arithmetic
 from kogen.data.images import Images
 from kogen.modules.base import Backbone
 
-BEHIND = 4  # batches that a GPU may still be at work on while the next are made ready
+MAX_BATCHES_PENDING = 4  # batches that a GPU may still be at work on while the next are made ready
 
 
 @dataclass(frozen=True)
@@ -49,24 +49,24 @@ def embed(backbone: Backbone, images: Images, view: View, *, batch_size: int = 2
     not finite, with the number of images it happened to.
     """
     device = next(backbone.parameters()).device
-    was, parts, coming = backbone.training, [], deque[Coming]()
+    was, parts, coming = backbone.training, [], deque[PendingTensor]()
     backbone.eval()
     for start in range(0, len(images), batch_size):
-        batch = rendered(images, np.arange(start, min(start + batch_size, len(images))), view, device)
-        with torch.inference_mode(), exact():
-            coming.append(Coming(backbone(batch).float()))
-        if len(coming) > BEHIND:
-            parts.append(coming.popleft().here().numpy())
+        batch = render_images(images, np.arange(start, min(start + batch_size, len(images))), view, device)
+        with torch.inference_mode(), exact_arithmetic():
+            coming.append(PendingTensor(backbone(batch).float()))
+        if len(coming) > MAX_BATCHES_PENDING:
+            parts.append(coming.popleft().wait().numpy())
     backbone.train(was)
-    values = np.concatenate([*parts, *(each.here().numpy() for each in coming)])  # (N, D)
+    values = np.concatenate([*parts, *(each.wait().numpy() for each in coming)])  # (N, D)
     broken = int((~np.isfinite(values)).any(axis=1).sum())
     if broken:
         raise ValueError(f"the features of {broken} of {len(values)} images are not finite: the weights are broken")
     return Features(values, images.labels, images.classes, images.ids, images.clusters)
 
 
-def rendered(images: Images, index: np.ndarray, view: View, device: torch.device) -> Tensor:
+def render_images(images: Images, index: np.ndarray, view: View, device: torch.device) -> Tensor:
     """Images at `index` under a view without chance, (B, C, S, S) on `device`."""
     pixels = images.read(index, device)
     aspect = torch.from_numpy(images.aspect[index])
-    return render(pixels, view, Luck(0, 0, len(index)), tag="plain", aspect=aspect)
+    return render(pixels, view, StepRng(0, 0, len(index)), tag="plain", aspect=aspect)

@@ -27,7 +27,7 @@ def evaluate_backbone(
     """
     known = embed(backbone, train, view)
     judged = {name: embed(backbone, images, view) for name, images in tests.items()}
-    everything = together(list(judged.values()))
+    everything = join_features(list(judged.values()))
     tables, device = [], next(backbone.parameters()).device
     for probe in probes:
         predictions: Predictions = registry.load("probes", probe)(known, everything, device=device)
@@ -36,12 +36,14 @@ def evaluate_backbone(
             part = predictions.probability[start : start + len(features)]  # (M, K)
             start += len(features)
             tables.append(
-                rows(features, part, tests[name]).assign(dataset=name, role=roles[name], protocol=probe, **identity)
+                prediction_rows(features, part, tests[name]).assign(
+                    dataset=name, role=roles[name], protocol=probe, **identity
+                )
             )
     return pd.concat(tables, ignore_index=True)
 
 
-def together(parts: list[Features]) -> Features:
+def join_features(parts: list[Features]) -> Features:
     """Several sets as one, in order."""
     return Features(
         np.concatenate([p.values for p in parts]),
@@ -52,7 +54,7 @@ def together(parts: list[Features]) -> Features:
     )
 
 
-def rows(features: Features, probability: np.ndarray, images: Images) -> pd.DataFrame:
+def prediction_rows(features: Features, probability: np.ndarray, images: Images) -> pd.DataFrame:
     """What the table says of each image: label, prediction, whether it is right, probability of what is right.
 
     `probability` is (M, K); `images` says how they are judged. Among some classes only (ImageNet-A and -R): the
@@ -62,7 +64,7 @@ def rows(features: Features, probability: np.ndarray, images: Images) -> pd.Data
     predicted class, its mean the soft accuracy: how often a person drawn at random agrees; the score is
     exp(sum h log p), so that minus the mean logarithm of the scores is the cross-entropy, here as with one label.
     """
-    probability = restricted(probability, features.classes, images.among)
+    probability = restrict_classes(probability, features.classes, images.allowed_classes)
     every, predicted = np.arange(len(probability)), probability.argmax(axis=1)  # (M,)
     answers, right = images.answers, predicted == features.labels
     score, soft = probability[every, features.labels], np.full(len(every), np.nan)
@@ -74,7 +76,7 @@ def rows(features: Features, probability: np.ndarray, images: Images) -> pd.Data
     names = np.array(features.classes, dtype=object)
     return pd.DataFrame(
         {
-            "item": distinct(features.ids),
+            "item": unique_item_ids(features.ids),
             "cluster": features.clusters,
             "label": names[features.labels],
             "predicted": names[predicted],
@@ -85,7 +87,7 @@ def rows(features: Features, probability: np.ndarray, images: Images) -> pd.Data
     )
 
 
-def restricted(probability: np.ndarray, classes: tuple[str, ...], among: tuple[str, ...]) -> np.ndarray:
+def restrict_classes(probability: np.ndarray, classes: tuple[str, ...], among: tuple[str, ...]) -> np.ndarray:
     """Probabilities (M, K) given that the class is one of `among`, 0 for the others; all alike where none had any.
 
     This is the softmax of the logits of these classes alone.
@@ -98,7 +100,7 @@ def restricted(probability: np.ndarray, classes: tuple[str, ...], among: tuple[s
     return np.where(total > 0, kept / np.where(total > 0, total, 1), inside / max(inside.sum(), 1))
 
 
-def distinct(ids: np.ndarray) -> np.ndarray:
+def unique_item_ids(ids: np.ndarray) -> np.ndarray:
     """Content ids with `#2`, `#3` ... on the copies of an image inside one set, so that a row has one key."""
     series = pd.Series(ids.astype(str))
     copy = series.groupby(series).cumcount()  # (M,) 0 for the first

@@ -6,24 +6,26 @@ from typing import Any
 
 import torch
 
-from kogen.loss_landscape.grid import look
+from kogen.loss_landscape.grid import evaluate_point
 from kogen.loss_landscape.hessian import Hessian
 from kogen.loss_landscape.objective import Objective
 
-READ = 90  # products with the Hessian of all images that the readings of a run take about as long as (70 are products)
-POINT = 12  # that a point of a map takes, the graph it begins with among them (measured: 8 to 15)
+METRICS_PRODUCTS = (
+    90  # products with the Hessian of all images that the readings of a run take about as long as (70 are products)
+)
+MAP_POINT_PRODUCTS = 12  # that a point of a map takes, the graph it begins with among them (measured: 8 to 15)
 
 
-def forecast(
+def estimate_landscape(
     loss: Objective,
     few: int,
-    sharp: Objective | None,
+    curvature_loss: Objective | None,
     grid: dict[str, Any],
     *,
     planes: int,
     runs: int,
-    readings: bool,
-    side: int,
+    metrics: bool,
+    map_steps: int,
     processes: int,
 ) -> str:
     """In words, how long `planes` planes and the curvature of `runs` runs take; `sharp` is None where there is none.
@@ -33,27 +35,27 @@ def forecast(
     """
     steps, levels, workers = grid["steps"], grid["levels"], grid["workers"]
     finest = (2 ** (levels - 1) * (steps - 1) + 1) ** 2  # from the third level on at most
-    part, images = loss.first(few), loss.facts["images"]
+    part, images = loss.take_first(few), loss.facts["images"]
     first = part.facts["images"]  # in whole batches
     passes = first * finest + images * (steps // 2 + 1) ** 2 * (first < images)
-    seconds = timed(lambda: look(part, part.at)) / first * passes * planes / workers
-    if sharp is not None:
-        product = product_seconds(sharp)
-        seconds += runs * product * (READ * readings + POINT * side**2 / workers)
+    seconds = measure_seconds(lambda: evaluate_point(part, part.at)) / first * passes * planes / workers
+    if curvature_loss is not None:
+        product = product_seconds(curvature_loss)
+        seconds += runs * product * (METRICS_PRODUCTS * metrics + MAP_POINT_PRODUCTS * map_steps**2 / workers)
     told = [f"{planes} planes of about {passes:,} image passes each"]
-    told += [f"the curvature of {runs} runs"] * (sharp is not None)
+    told += [f"the curvature of {runs} runs"] * (curvature_loss is not None)
     return f"Estimate: {seconds / processes / 60:.1f} min for {' and '.join(told)}; points that are there are kept"
 
 
 def product_seconds(loss: Objective) -> float:
     """Seconds of a product with the Hessian of all batches, from that of one batch."""
-    parts = loss.closures()
+    parts = loss.weighted_losses()
     hessian = Hessian(parts[:1], loss.at)
     vector = torch.ones(hessian.size, dtype=hessian.dtype, device=hessian.device)
-    return timed(lambda: hessian(vector).sum().item()) * len(parts)
+    return measure_seconds(lambda: hessian(vector).sum().item()) * len(parts)
 
 
-def timed(work: Callable[[], Any]) -> float:
+def measure_seconds(work: Callable[[], Any]) -> float:
     """Seconds of the faster of two calls."""
     seconds = []
     for _ in range(2):

@@ -13,18 +13,18 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from kogen.common.files import atomically
+from kogen.common.files import write_atomically
 from kogen.common.threads import serial_threads
-from kogen.loss_landscape.grid import Params, Walk
+from kogen.loss_landscape.grid import Params, ShiftedParameters
 from kogen.loss_landscape.hessian import Hessian, differentiable
 from kogen.loss_landscape.lanczos import NotFinite, lanczos
 from kogen.loss_landscape.objective import Objective
-from kogen.loss_landscape.point_log import Journal, Place
+from kogen.loss_landscape.point_log import Coordinates, PointLog
 from kogen.surface_fit.interpolation import SQUARE, Span, axis
 
 TOLERANCE, LIMIT = 1e-2, 120  # of Lanczos at a point: a ratio of two eigenvalues is read from a colour
-FOUND = ("lambda_min", "lambda_max", "residual_min", "residual_max")  # at a point
-Row = list[Place]
+EIGENVALUE_COLUMNS = ("lambda_min", "lambda_max", "residual_min", "residual_max")  # at a point
+Row = list[Coordinates]
 
 
 def eigenmap(
@@ -51,31 +51,33 @@ def eigenmap(
     spans = span if len(directions) > 1 else (span[0], (0.0, 0.0))
     alphas, betas = axis(steps, spans[0]).tolist(), axis(steps if len(directions) > 1 else 1, spans[1]).tolist()
     rows: list[Row] = [[(alpha, beta) for beta in betas] for alpha in alphas]
-    journal = Journal(folder, {**facts, "steps": steps, "tolerance": TOLERANCE, "limit": LIMIT, "seed": seed}, share)
+    journal = PointLog(folder, {**facts, "steps": steps, "tolerance": TOLERANCE, "limit": LIMIT, "seed": seed}, share)
     places, due = [place for row in rows for place in row], list(range(share[0], len(rows), share[1]))
     lock = threading.Lock()
-    walkers = [(Walk(loss.at, directions), copy.deepcopy(loss) if number else loss) for number in range(workers)]
+    walkers = [
+        (ShiftedParameters(loss.at, directions), copy.deepcopy(loss) if number else loss) for number in range(workers)
+    ]
 
-    def work(walker: tuple[Walk, Objective], mine: Iterator[int]) -> None:
+    def work(walker: tuple[ShiftedParameters, Objective], mine: Iterator[int]) -> None:
         while True:
             with lock:
                 number = next(mine, None)
             if number is None:
                 return
-            mark = Bookmark(folder / f"row-{number}.safetensors")
-            along(walker, rows[number], mark, journal, lock, seed)
+            mark = RowCheckpoint(folder / f"row-{number}.safetensors")
+            resume_row(walker, rows[number], mark, journal, lock, seed)
 
     with serial_threads(workers) as pool, differentiable():  # the attention kernel is set for all threads or none
         while due:
             mine = iter(due)
             list(pool.map(work, walkers, [mine] * workers))
-            late = journal.wait(places)
+            late = journal.wait_for(places)
             due = [number for number, row in enumerate(rows) if late and late[0] in row]
     found = pd.DataFrame([{"alpha": a, "beta": b, **journal.known[a, b]} for a, b in places])
-    return found[["alpha", "beta", *FOUND]].assign(ratio=(found["lambda_min"] / found["lambda_max"]).abs())
+    return found[["alpha", "beta", *EIGENVALUE_COLUMNS]].assign(ratio=(found["lambda_min"] / found["lambda_max"]).abs())
 
 
-class Bookmark:
+class RowCheckpoint:
     """Where a row stands, on disk: its last point, what was found there, and the eigenvectors the next one begins with.
 
     It is written before the point is entered in the journal, so that after a kill one of both knows the point.
@@ -84,13 +86,13 @@ class Bookmark:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def put(self, number: int, found: dict[str, float], vectors: Tensor | None) -> None:
+    def save(self, number: int, found: dict[str, float], vectors: Tensor | None) -> None:
         """Keep the `number`-th point of the row; `vectors` (2, P), none where the loss has no curvature."""
         kept = torch.zeros(0) if vectors is None else vectors.cpu().contiguous()
         said = {"number": str(number)} | {name: value.hex() for name, value in found.items()}
-        atomically(self.path, lambda place: save_file({"vectors": kept}, place, said))
+        write_atomically(self.path, lambda place: save_file({"vectors": kept}, place, said))
 
-    def get(self) -> tuple[int, dict[str, float], Tensor | None]:
+    def load(self) -> tuple[int, dict[str, float], Tensor | None]:
         """The number of the row's last point, -1 before the first, what was found there, and its eigenvectors."""
         try:
             with safe_open(self.path, framework="pt") as file:
@@ -101,34 +103,43 @@ class Bookmark:
         return number, {name: float.fromhex(value) for name, value in said.items()}, vectors if len(vectors) else None
 
 
-def along(
-    walker: tuple[Walk, Objective], row: Row, mark: Bookmark, journal: Journal, lock: threading.Lock, seed: int
+def resume_row(
+    walker: tuple[ShiftedParameters, Objective],
+    row: Row,
+    checkpoint: RowCheckpoint,
+    log: PointLog,
+    lock: threading.Lock,
+    seed: int,
 ) -> None:
     """Bring the points of a row that are missing, from where its bookmark lies."""
     walk, loss = walker
-    number, found, start = mark.get()
+    number, found, start = checkpoint.load()
     with lock:
-        journal.read()
-        if number >= 0 and row[number] not in journal.known:  # killed between bookmark and journal
-            journal.add(row[number], found)
-    known = sum(place in journal.known for place in row)
+        log.read()
+        if number >= 0 and row[number] not in log.known:  # killed between bookmark and journal
+            log.add(row[number], found)
+    known = sum(place in log.known for place in row)
     if known != number + 1:  # the bookmark was lost, or another process is further: its eigenvectors are made again
         number, start = -1, None
     for order, place in enumerate(row if known < len(row) else []):
         if order > number:
-            found, start = ends(loss, walk.to(*place[: len(walk.steps)]), start, seed)
-            mark.put(order, found, start)
+            found, start = extreme_eigenpairs(loss, walk.shift_to(*place[: len(walk.steps)]), start, seed)
+            checkpoint.save(order, found, start)
             with lock:
-                if place not in journal.known:
-                    journal.add(place, found)
-    mark.path.unlink(missing_ok=True)
+                if place not in log.known:
+                    log.add(place, found)
+    checkpoint.path.unlink(missing_ok=True)
 
 
-def ends(loss: Objective, params: Params, start: Tensor | None, seed: int) -> tuple[dict[str, float], Tensor | None]:
+def extreme_eigenpairs(
+    loss: Objective, params: Params, start: Tensor | None, seed: int
+) -> tuple[dict[str, float], Tensor | None]:
     """What a point's record says, and its eigenvectors (2, P), none where the loss has no curvature."""
     chance = torch.Generator().manual_seed(seed)
     try:
-        pairs = lanczos(Hessian(loss.closures(), params), chance, tolerance=TOLERANCE, limit=LIMIT, start=start)
+        pairs = lanczos(Hessian(loss.weighted_losses(), params), chance, tolerance=TOLERANCE, limit=LIMIT, start=start)
     except NotFinite:
-        return dict.fromkeys(FOUND, math.nan), None
-    return dict(zip(FOUND, [*pairs.values.tolist(), *pairs.residuals.tolist()], strict=True)), pairs.vectors
+        return dict.fromkeys(EIGENVALUE_COLUMNS, math.nan), None
+    return dict(
+        zip(EIGENVALUE_COLUMNS, [*pairs.values.tolist(), *pairs.residuals.tolist()], strict=True)
+    ), pairs.vectors

@@ -12,15 +12,17 @@ from kogen.loss_landscape.lanczos import NotFinite, lanczos
 from kogen.loss_landscape.objective import Objective
 from kogen.loss_landscape.sharpness import Estimate, noise_sharpness, sam_sharpness, trace
 
-Batches = list[tuple[float, Callable[[Params], torch.Tensor]]]
-Reading = tuple[list[float], float]  # a value for each part of the images, and what else is uncertain
+WeightedLosses = list[tuple[float, Callable[[Params], torch.Tensor]]]
+PartValues = tuple[list[float], float]  # a value for each part of the images, and what else is uncertain
 
-PARTS = 4  # of the frozen batches; their differences make the error bars over images
+METRIC_PARTS = 4  # of the frozen batches; their differences make the error bars over images
 RHO, RHO_ADAPTIVE = 0.05, 0.5  # radii of SAM (Foret et al. 2021) and of its adaptive kin (Kwon et al. 2021)
 SIGMA = 0.1  # of the noise in each weight, in units of its size
 
 
-def readings(objective: Objective, *, seed: int = 0, draws: int = 16, limit: int = 120) -> list[dict[str, Any]]:
+def curvature_metrics(
+    objective: Objective, *, seed: int = 0, draws: int = 16, limit: int = 120
+) -> list[dict[str, Any]]:
     """Rows metric, values, error, images: the sharpness of an objective at its own weights, over all that moves.
 
     `values`: one number for each part of the images; their mean is that of all images, their spread what the images'
@@ -29,21 +31,21 @@ def readings(objective: Objective, *, seed: int = 0, draws: int = 16, limit: int
     (rho .5), noise (mean rise under noise of a tenth of each weight). `draws` of trace and noise, `limit` of Lanczos'
     products. What a loss does not have, since it is not finite near its weights, is nan.
     """
-    whole, at = objective.closures(), objective.at
-    parts = [whole[number::PARTS] for number in range(min(PARTS, len(whole)))]
+    whole, at = objective.weighted_losses(), objective.at
+    parts = [whole[number::METRIC_PARTS] for number in range(min(METRIC_PARTS, len(whole)))]
 
-    def mean_trace(part: Batches) -> Estimate:
-        return trace(Hessian(part, at), chance(seed), least=draws, limit=draws)
+    def mean_trace(part: WeightedLosses) -> Estimate:
+        return trace(Hessian(part, at), make_generator(seed), least=draws, limit=draws)
 
-    def mean_rise(part: Batches) -> Estimate:
-        return noise_sharpness(part, at, chance(seed), sigma=SIGMA, adaptive=True, draws=draws)
+    def mean_rise(part: WeightedLosses) -> Estimate:
+        return noise_sharpness(part, at, make_generator(seed), sigma=SIGMA, adaptive=True, draws=draws)
 
-    asked: dict[str, Callable[[], dict[str, Reading]]] = {
+    asked: dict[str, Callable[[], dict[str, PartValues]]] = {
         "lambda": lambda: eigenvalues(whole, parts, at, seed, limit),
-        "trace": lambda: {"trace": drawn(parts, mean_trace)},
-        "sam": lambda: {"sam": climbed(parts, at, seed, RHO, False)},
-        "adaptive_sam": lambda: {"adaptive_sam": climbed(parts, at, seed, RHO_ADAPTIVE, True)},
-        "noise": lambda: {"noise": drawn(parts, mean_rise)},
+        "trace": lambda: {"trace": estimate_parts(parts, mean_trace)},
+        "sam": lambda: {"sam": sam_by_part(parts, at, seed, RHO, False)},
+        "adaptive_sam": lambda: {"adaptive_sam": sam_by_part(parts, at, seed, RHO_ADAPTIVE, True)},
+        "noise": lambda: {"noise": estimate_parts(parts, mean_rise)},
     }
     images = int(sum(weight for weight, _ in whole))
     rows: list[dict[str, Any]] = []
@@ -57,12 +59,12 @@ def readings(objective: Objective, *, seed: int = 0, draws: int = 16, limit: int
     return rows
 
 
-def chance(seed: int) -> torch.Generator:
+def make_generator(seed: int) -> torch.Generator:
     """The same draws for every part, so that the mean over parts is the number of all images."""
     return torch.Generator().manual_seed(seed)
 
 
-def balanced(parts: list[Batches], values: list[float]) -> list[float]:
+def balance_parts(parts: list[WeightedLosses], values: list[float]) -> list[float]:
     """Values of parts, spread so that their plain mean is the mean over images where parts differ in size."""
     sizes = np.array([sum(weight for weight, _ in part) for part in parts])
     shares, array = sizes / sizes.sum(), np.array(values)
@@ -70,20 +72,22 @@ def balanced(parts: list[Batches], values: list[float]) -> list[float]:
     return (mean + len(parts) * shares * (array - mean)).tolist()
 
 
-def drawn(parts: list[Batches], ask: Callable[[Batches], Estimate]) -> Reading:
+def estimate_parts(parts: list[WeightedLosses], estimator: Callable[[WeightedLosses], Estimate]) -> PartValues:
     """What is linear in the loss, a mean over draws for each part: draws are the same, so errors do not average out."""
-    made = [ask(part) for part in parts]
-    return balanced(parts, [one.value for one in made]), float(np.mean([one.error for one in made]))
+    made = [estimator(part) for part in parts]
+    return balance_parts(parts, [one.value for one in made]), float(np.mean([one.error for one in made]))
 
 
-def eigenvalues(whole: Batches, parts: list[Batches], at: Params, seed: int, limit: int) -> dict[str, Reading]:
+def eigenvalues(
+    whole: WeightedLosses, parts: list[WeightedLosses], at: Params, seed: int, limit: int
+) -> dict[str, PartValues]:
     """Both ends of the spectrum; what a part makes of one is its v H v: the slope of an eigenvalue in the images."""
-    pairs = lanczos(Hessian(whole, at), chance(seed), tolerance=1e-2, limit=limit)
+    pairs = lanczos(Hessian(whole, at), make_generator(seed), tolerance=1e-2, limit=limit)
     ends: dict[str, np.ndarray] = {}
     maps = (Hessian(part, at) for part in parts)  # one at a time in memory
     each = [[float(vector.double() @ of(vector).double()) for vector in pairs.vectors] for of in maps]
     for name, value, slopes in zip(("lambda_min", "lambda_max"), pairs.values, zip(*each, strict=True), strict=True):
-        spread = np.array(balanced(parts, list(slopes)))
+        spread = np.array(balance_parts(parts, list(slopes)))
         ends[name] = spread - spread.mean() + float(value)
     low, high = ends["lambda_min"], ends["lambda_max"]
     least, most = low.mean(), high.mean()
@@ -94,14 +98,14 @@ def eigenvalues(whole: Batches, parts: list[Batches], at: Params, seed: int, lim
     return found | {"lambda_ratio": (ratio.tolist(), abs(least / most) * relative if most else math.nan)}
 
 
-def climbed(parts: list[Batches], at: Params, seed: int, rho: float, adaptive: bool) -> Reading:
+def sam_by_part(parts: list[WeightedLosses], at: Params, seed: int, rho: float, adaptive: bool) -> PartValues:
     """SAM's rise on all images, and Tukey's pseudo-values of its parts moved to have that mean: it is not linear."""
     how: dict[str, Any] = {"rho": rho, "adaptive": adaptive}
-    whole = sam_sharpness([pair for part in parts for pair in part], at, chance(seed), **how)
+    whole = sam_sharpness([pair for part in parts for pair in part], at, make_generator(seed), **how)
     if len(parts) == 1:
         return [whole], 0.0
     without = [
-        sam_sharpness([pair for other in parts if other is not part for pair in other], at, chance(seed), **how)
+        sam_sharpness([pair for other in parts if other is not part for pair in other], at, make_generator(seed), **how)
         for part in parts
     ]
     moved = (len(parts) - 1) * (np.mean(without) - np.array(without)) + whole

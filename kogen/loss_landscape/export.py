@@ -10,11 +10,11 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 import pandas as pd
 
-from kogen.common.files import atomically
+from kogen.common.files import write_atomically
 from kogen.common.tables import read_table
 from kogen.common.text import hint
-from kogen.surface_fit.interpolation import Sheet
-from kogen.surface_fit.multilevel import sheet_of
+from kogen.surface_fit.interpolation import Spline2D
+from kogen.surface_fit.multilevel import multilevel_spline
 
 
 def export_surface(
@@ -40,20 +40,20 @@ def export_surface(
         if value not in known:
             raise ValueError(f"{study} has no surface with {column} {value!r}; there is {', '.join(map(str, known))}")
         rows = rows[rows[column] == value]
-    sheet = sheet_of(pd.DataFrame(rows[rows["run"] == rows["run"].iloc[0]]))
+    sheet = multilevel_spline(pd.DataFrame(rows[rows["run"] == rows["run"].iloc[0]]))
     content = WRITERS[kind](sheet)
-    atomically(out, lambda place: place.write_bytes(content))
+    write_atomically(out, lambda place: place.write_bytes(content))
     return out
 
 
-def as_npz(sheet: Sheet) -> bytes:
+def as_npz(spline: Spline2D) -> bytes:
     """The arrays of a plane in numpy's own format, no pickle in it."""
     file = BytesIO()
-    np.savez_compressed(file, alpha=sheet.alpha, beta=sheet.beta, loss=sheet.values)
+    np.savez_compressed(file, alpha=spline.alpha, beta=spline.beta, loss=spline.values)
     return file.getvalue()
 
 
-def as_h5(sheet: Sheet) -> bytes:
+def as_h5(spline: Spline2D) -> bytes:
     """The keys that Li et al.'s plots read. ValueError where h5py is not installed."""
     try:
         h5py: Any = import_module("h5py")
@@ -61,37 +61,39 @@ def as_h5(sheet: Sheet) -> bytes:
         raise ValueError("h5 files need h5py, which is not installed: pip install h5py, or export .npz") from error
     file = BytesIO()
     with h5py.File(file, "w") as content:
-        content["xcoordinates"], content["ycoordinates"] = sheet.alpha, sheet.beta
-        content["train_loss"] = sheet.values.T  # (B, A)
+        content["xcoordinates"], content["ycoordinates"] = spline.alpha, spline.beta
+        content["train_loss"] = spline.values.T  # (B, A)
     return file.getvalue()
 
 
-def as_vtp(sheet: Sheet) -> bytes:
+def as_vtp(spline: Spline2D) -> bytes:
     """A surface for ParaView (VTK XML PolyData): points (alpha, beta, loss), and cells whose corners are known."""
-    known = np.isfinite(sheet.values)
+    known = np.isfinite(spline.values)
     number = np.cumsum(known).reshape(known.shape) - 1
     whole = known[:-1, :-1] & known[1:, :-1] & known[1:, 1:] & known[:-1, 1:]
     corners = [number[:-1, :-1], number[1:, :-1], number[1:, 1:], number[:-1, 1:]]
     cells = np.stack([corner[whole] for corner in corners], axis=1)  # (C, 4)
-    alpha, beta = np.meshgrid(sheet.alpha, sheet.beta, indexing="ij")
-    places = np.stack([alpha[known], beta[known], sheet.values[known]], axis=1)  # (P, 3)
-    points = array("Float64", "points", places, NumberOfComponents=3)
-    polygons = array("Int64", "connectivity", cells) + array("Int64", "offsets", 4 * np.arange(1, len(cells) + 1))
+    alpha, beta = np.meshgrid(spline.alpha, spline.beta, indexing="ij")
+    places = np.stack([alpha[known], beta[known], spline.values[known]], axis=1)  # (P, 3)
+    points = vtk_array("Float64", "points", places, NumberOfComponents=3)
+    polygons = vtk_array("Int64", "connectivity", cells) + vtk_array(
+        "Int64", "offsets", 4 * np.arange(1, len(cells) + 1)
+    )
     piece = f'<Piece NumberOfPoints="{len(places)}" NumberOfPolys="{len(cells)}" NumberOfVerts="0" NumberOfLines="0" '
     text = (
         '<?xml version="1.0"?>\n<VTKFile type="PolyData" version="0.1" byte_order="LittleEndian">\n<PolyData>\n'
-        f'{piece}NumberOfStrips="0">\n<PointData Scalars="loss">\n{array("Float64", "loss", places[:, 2])}'
+        f'{piece}NumberOfStrips="0">\n<PointData Scalars="loss">\n{vtk_array("Float64", "loss", places[:, 2])}'
         "</PointData>\n"
         f"<Points>\n{points}</Points>\n<Polys>\n{polygons}</Polys>\n</Piece>\n</PolyData>\n</VTKFile>\n"
     )
     return text.encode()
 
 
-def array(kind: str, name: str, values: np.ndarray, **more: Any) -> str:
+def vtk_array(kind: str, name: str, values: np.ndarray, **more: Any) -> str:
     """An array in VTK's XML, every number so that it comes back as it was."""
     attributes = {"type": kind, "Name": name, "format": "ascii", **more}
     head = " ".join(f"{key}={quoteattr(str(value))}" for key, value in attributes.items())
     return f"<DataArray {head}>\n{' '.join(map(repr, values.ravel().tolist()))}\n</DataArray>\n"
 
 
-WRITERS: dict[str, Callable[[Sheet], bytes]] = {"h5": as_h5, "npz": as_npz, "vtp": as_vtp}
+WRITERS: dict[str, Callable[[Spline2D], bytes]] = {"h5": as_h5, "npz": as_npz, "vtp": as_vtp}

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from kogen.augmentation.views import Luck, View, render_all
+from kogen.augmentation.views import StepRng, View, render_all
 from kogen.data.images import Images
 from kogen.modules.base import Views
 
@@ -33,7 +33,7 @@ def frozen_batches(
     made, tags = [], [str(number) for number in range(len(views))]
     for step in range(len(order) // batch):
         index = order[step * batch :][:batch]
-        luck = Luck(seed, step, batch)
+        luck = StepRng(seed, step, batch)
         pixels, aspect = images.read(index).to(device), torch.from_numpy(images.aspect[index])
         crops = render_all(pixels, tuple(views), luck, tags=tags, aspect=aspect)
         labels = torch.from_numpy(images.labels[index]).to(device)
@@ -41,7 +41,7 @@ def frozen_batches(
     return made
 
 
-def cut(views: Views, count: int) -> list[Views]:
+def split_batch(views: Views, count: int) -> list[Views]:
     """A batch in so many parts (fewer where it has fewer images), each image with the chance that was its own."""
     ends = np.linspace(0, len(views.labels), min(count, len(views.labels)) + 1).astype(int).tolist()
     return [
@@ -49,7 +49,7 @@ def cut(views: Views, count: int) -> list[Views]:
             [crop[low:high] for crop in views.crops],
             views.labels[low:high],
             views.index[low:high],
-            views.luck.part(low, high),
+            views.rng.part(low, high),
             views.progress,
         )
         for low, high in pairwise(ends)

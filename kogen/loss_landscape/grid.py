@@ -12,11 +12,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from kogen.common.devices import exact
+from kogen.common.devices import exact_arithmetic
 from kogen.common.text import hint
 from kogen.common.threads import serial_threads
-from kogen.loss_landscape.point_log import Journal, Place
-from kogen.surface_fit.interpolation import SQUARE, Span, wanted
+from kogen.loss_landscape.point_log import Coordinates, PointLog
+from kogen.surface_fit.interpolation import SQUARE, Span, next_points
 
 Params = dict[str, Tensor]
 Loss = Callable[[Params], Tensor]
@@ -25,21 +25,21 @@ Loss = Callable[[Params], Tensor]
 PARTS = 8  # of the units, whose mean losses are kept apart: what error bars over images are made from
 
 
-class Walk:
+class ShiftedParameters:
     """A point that moves along directions: one flat buffer, of which what moves are views in their own layout."""
 
     def __init__(self, at: Params, directions: Sequence[Params]) -> None:
         names = list(dict.fromkeys(name for direction in directions for name in direction))
-        check(at, directions, names)
-        self.origin = laid_out([at[name] for name in names], names, at)
+        check_directions(at, directions, names)
+        self.origin = flatten_params([at[name] for name in names], names, at)
         self.steps = [
-            laid_out([direction.get(name, torch.zeros_like(at[name])) for name in names], names, at)
+            flatten_params([direction.get(name, torch.zeros_like(at[name])) for name in names], names, at)
             for direction in directions
         ]
         self.flat = self.origin.clone()  # (P,)
-        self.params = {**at, **views(self.flat, names, at)}
+        self.params = {**at, **parameter_views(self.flat, names, at)}
 
-    def to(self, *place: float) -> Params:
+    def shift_to(self, *place: float) -> Params:
         """The parameters at these coordinates, in the same memory as before."""
         torch.add(self.origin, self.steps[0], alpha=place[0], out=self.flat)
         for step, length in zip(self.steps[1:], place[1:], strict=True):
@@ -47,7 +47,7 @@ class Walk:
         return self.params
 
 
-def check(at: Params, directions: Sequence[Params], names: list[str]) -> None:
+def check_directions(at: Params, directions: Sequence[Params], names: list[str]) -> None:
     """ValueError unless there are one or two directions, each of them of tensors that `at` has."""
     if len(directions) not in (1, 2) or not names:
         raise ValueError(f"{len(directions)} directions with {len(names)} tensors came: give one or two that move some")
@@ -62,7 +62,7 @@ def check(at: Params, directions: Sequence[Params], names: list[str]) -> None:
             )
 
 
-def views(flat: Tensor, names: list[str], at: Params) -> Params:
+def parameter_views(flat: Tensor, names: list[str], at: Params) -> Params:
     """Parts of a flat tensor as parameters, each with the shape and the memory layout of that in `at`."""
     parts, start = {}, 0
     for name in names:
@@ -73,7 +73,7 @@ def views(flat: Tensor, names: list[str], at: Params) -> Params:
     return parts
 
 
-def laid_out(tensors: list[Tensor], names: list[str], at: Params) -> Tensor:
+def flatten_params(tensors: list[Tensor], names: list[str], at: Params) -> Tensor:
     """The tensors in one flat buffer (P,), each in the layout of its parameter."""
     kinds = {(tensor.dtype, tensor.device) for tensor in (at[name] for name in names)}
     if len(kinds) > 1:
@@ -82,7 +82,7 @@ def laid_out(tensors: list[Tensor], names: list[str], at: Params) -> Tensor:
     dtype, device = kinds.pop()
     flat = torch.zeros(sum(at[name].numel() for name in names), dtype=dtype, device=device)
     with torch.no_grad():
-        for (_, place), tensor in zip(views(flat, names, at).items(), tensors, strict=True):
+        for (_, place), tensor in zip(parameter_views(flat, names, at).items(), tensors, strict=True):
             place.copy_(tensor)
     return flat
 
@@ -100,7 +100,7 @@ def surface(
     facts: dict[str, Any] | None = None,
     workers: int = 1,
     share: tuple[int, int] = (0, 1),
-    tell: Callable[[int, int], None] = lambda done, of: None,
+    on_progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> pd.DataFrame:
     """The loss on a grid around `at`: alpha, beta, level, loss, loss_se, units, parts; one row a point, in order.
 
@@ -131,25 +131,29 @@ def surface(
             f"workers={workers} came with a loss that cannot be copied, as a function cannot: the threads would "
             "share its network; give an Objective, or workers=1"
         )
-    store, rows = Journal(folder, facts or {}, share), pd.DataFrame()
-    walkers = [(Walk(at, directions), one) for one in losses]
+    store, rows = PointLog(folder, facts or {}, share), pd.DataFrame()
+    walkers = [(ShiftedParameters(at, directions), one) for one in losses]
     for level in range(levels):
-        places = [(a, b) for a, b in wanted(rows, counts, level, span, tolerance).tolist()]
+        places = [(a, b) for a, b in next_points(rows, counts, level, span, tolerance).tolist()]
         if not places:
             break
-        evaluate(walkers, places, len(directions), store, tell)
+        evaluate_points(walkers, places, len(directions), store, on_progress)
         table = [{"alpha": a, "beta": b, "level": level, **store.known[a, b]} for a, b in places]
         rows = pd.concat([rows, pd.DataFrame(table)], ignore_index=True)
     return rows
 
 
-def evaluate(
-    walkers: list[tuple[Walk, Loss]], places: list[Place], axes: int, store: Journal, tell: Callable[[int, int], None]
+def evaluate_points(
+    walkers: list[tuple[ShiftedParameters, Loss]],
+    places: list[Coordinates],
+    axes: int,
+    log: PointLog,
+    on_progress: Callable[[int, int], None],
 ) -> None:
     """See to it that the store knows every place: compute our share, then what others have not brought in time."""
-    lock, done = threading.Lock(), sum(place in store.known for place in places)
+    lock, done = threading.Lock(), sum(place in log.known for place in places)
 
-    def work(walker: tuple[Walk, Loss], mine: Iterator[Place]) -> None:
+    def work(walker: tuple[ShiftedParameters, Loss], mine: Iterator[Coordinates]) -> None:
         nonlocal done
         walk, loss = walker
         while True:
@@ -157,13 +161,13 @@ def evaluate(
                 place = next(mine, None)
             if place is None:
                 return
-            found = look(loss, walk.to(*place[:axes]))
+            found = evaluate_point(loss, walk.shift_to(*place[:axes]))
             with lock:
-                store.add(place, found)
+                log.add(place, found)
                 done += 1
-                tell(done, len(places))
+                on_progress(done, len(places))
 
-    due = store.due(places)
+    due = log.pending(places)
     while due:
         mine = iter(due)
         with serial_threads(len(walkers)) as pool:  # one alone too: the sums of one thread are the same everywhere
@@ -173,13 +177,13 @@ def evaluate(
                 with lock:
                     list(mine)
                 raise
-        due = store.wait(places)
+        due = log.wait_for(places)
 
 
 @torch.inference_mode()
-def look(loss: Loss, params: Params) -> dict[str, Any]:
+def evaluate_point(loss: Loss, params: Params) -> dict[str, Any]:
     """What a point's record says: mean and standard error over units, how many, and the means of parts of them."""
-    with exact():
+    with exact_arithmetic():
         found = loss(params)
     if not isinstance(found, Tensor) or found.ndim != 1 or not len(found):
         came = f"shape {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__

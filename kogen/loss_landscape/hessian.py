@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from kogen.common.devices import exact
+from kogen.common.devices import exact_arithmetic
 from kogen.loss_landscape.lanczos import NotFinite
 
 Params = dict[str, Tensor]
@@ -32,11 +32,11 @@ class FlatLoss:
     """
 
     def __init__(self, loss: Losses, params: Params, over: Collection[str] | None = None) -> None:
-        self.parts = _parts(loss)
-        self.tied = _tied(params)  # name -> the first name that holds its tensor
-        moving = {self.tied[name] for name in _chosen(params, over)}
+        self.parts = _batch_shares(loss)
+        self.tied = _tied_names(params)  # name -> the first name that holds its tensor
+        moving = {self.tied[name] for name in _moving_names(params, over)}
         self.like = {name: params[name] for name in params if name in moving}  # in the order of the dict
-        self.origin = self.flat(self.like)  # (P,)
+        self.origin = self.flatten(self.like)  # (P,)
         if not len(self.origin):
             raise ValueError(f"the parameters {', '.join(self.like)} are empty: give tensors with elements")
         with torch.inference_mode(False), torch.no_grad():
@@ -44,7 +44,7 @@ class FlatLoss:
             self.like = {name: torch.empty_like(tensor, device="meta") for name, tensor in self.like.items()}
         self.size, self.dtype, self.device = len(self.origin), self.origin.dtype, self.origin.device
 
-    def flat(self, named: Params) -> Tensor:
+    def flatten(self, named: Params) -> Tensor:
         """The moving parameters of a dict, such as a direction, as one new vector (P,)."""
         if missing := [name for name in self.like if name not in named]:
             raise ValueError(f"{missing[0]!r} is missing: give a tensor for each of {', '.join(self.like)}")
@@ -52,13 +52,13 @@ class FlatLoss:
             flat = torch.cat([named[name].detach().reshape(-1) for name in self.like])
             return flat.to(torch.promote_types(flat.dtype, torch.float32))
 
-    def named(self, flat: Tensor) -> Params:
+    def unflatten(self, flat: Tensor) -> Params:
         """A vector (P,) as the dict of moving parameters, under each of their names; views of it."""
         pieces = flat.split([tensor.numel() for tensor in self.like.values()])
         found = {n: p.view(t.shape).to(t.dtype) for (n, t), p in zip(self.like.items(), pieces, strict=True)}
         return {name: found[first] for name, first in self.tied.items() if first in found}
 
-    def terms(self, flat: Tensor) -> Iterator[tuple[float, Tensor]]:
+    def batch_losses(self, flat: Tensor) -> Iterator[tuple[float, Tensor]]:
         """(share, loss) of each batch at a vector (P,), with the graph where gradients are on.
 
         Raises ValueError where a loss is no scalar, NotFinite where it is not finite.
@@ -67,8 +67,8 @@ class FlatLoss:
             yield share, self._call(loss, flat)
 
     def _call(self, loss: Loss, flat: Tensor) -> Tensor:
-        with exact():
-            value = loss({**self.fixed, **self.named(flat)})
+        with exact_arithmetic():
+            value = loss({**self.fixed, **self.unflatten(flat)})
         if not isinstance(value, Tensor) or value.ndim:
             came = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
             raise ValueError(f"the loss gave {came}: a scalar tensor is wanted, such as the mean over a batch")
@@ -79,9 +79,11 @@ class FlatLoss:
     def value(self, flat: Tensor) -> float:
         """The loss at a vector (P,)."""
         with torch.no_grad():
-            return sum(share * value.double().item() for share, value in self.terms(flat))
+            return sum(share * value.double().item() for share, value in self.batch_losses(flat))
 
-    def slopes(self, flat: Tensor, twice: bool = False) -> Iterator[tuple[float, Tensor, Tensor | None]]:
+    def batch_gradients(
+        self, flat: Tensor, create_graph: bool = False
+    ) -> Iterator[tuple[float, Tensor, Tensor | None]]:
         """(share, loss, gradient) of each batch at a leaf (P,); None for the gradient of a constant.
 
         `twice`: gradients that can be differentiated again. Raises ValueError where the way to the parameters is cut.
@@ -89,8 +91,8 @@ class FlatLoss:
         for share, loss in self.parts:
             value, slope = self._call(loss, flat), None
             if value.requires_grad:
-                (slope,) = torch.autograd.grad(value, flat, create_graph=twice, allow_unused=True)
-            if slope is None and (value.requires_grad or self._cut(loss, flat)):
+                (slope,) = torch.autograd.grad(value, flat, create_graph=create_graph, allow_unused=True)
+            if slope is None and (value.requires_grad or self._is_detached(loss, flat)):
                 raise ValueError(
                     "the loss carries no gradient to the parameters it was given: compute it from the dict it is "
                     "called with (torch.func.functional_call), without detach or no_grad"
@@ -99,7 +101,7 @@ class FlatLoss:
                 raise NotFinite("the gradient of the loss is not finite here: move the point, or take smaller steps")
             yield share, value, slope
 
-    def _cut(self, loss: Loss, flat: Tensor) -> bool:
+    def _is_detached(self, loss: Loss, flat: Tensor) -> bool:
         """Whether a loss without a gradient changes with its parameters after all."""
         with torch.no_grad():
             return not torch.equal(self._call(loss, flat), self._call(loss, flat * (1 + NUDGE) + NUDGE))
@@ -113,20 +115,22 @@ class Hessian:
     silently wrong for LayerNorm's weights (by 70 % in a net of three layers, torch 2.15); `jvp(grad(loss))` is right.
     """
 
-    def __init__(self, loss: Losses, params: Params, over: Collection[str] | None = None, *, keep: bool = True) -> None:
+    def __init__(
+        self, loss: Losses, params: Params, over: Collection[str] | None = None, *, keep_graph: bool = True
+    ) -> None:
         self.objective = FlatLoss(loss, params, over)
         self.size, self.dtype, self.device = self.objective.size, self.objective.dtype, self.objective.device
         self.kept: list[tuple[float, Tensor]] = []
         with differentiable():
             self.value, self.gradient = 0.0, torch.zeros_like(self.objective.origin)  # of the loss at the point
             self.leaf = self.objective.origin.clone().requires_grad_()  # (P,)
-            for share, value, slope in self.objective.slopes(self.leaf, twice=True):
+            for share, value, slope in self.objective.batch_gradients(self.leaf, create_graph=True):
                 self.value += share * value.double().item()
                 if slope is not None:
                     self.gradient += share * slope.detach()
-                    if keep:
+                    if keep_graph:
                         self.kept.append((share, slope))
-        self.keep = keep
+        self.keep = keep_graph
 
     def __call__(self, vector: Tensor) -> Tensor:
         """The product with a vector (P,)."""
@@ -134,30 +138,30 @@ class Hessian:
             raise ValueError(f"a vector of shape {tuple(vector.shape)} came: ({self.size},) is wanted")
         with differentiable():
             total, vector = torch.zeros_like(self.gradient), vector.detach().clone()  # no tensor of inference mode
-            for share, slope in self.kept if self.keep else self._anew():
+            for share, slope in self.kept if self.keep else self._recompute_gradients():
                 if slope.requires_grad:
                     (image,) = torch.autograd.grad(slope, self.leaf, vector, retain_graph=True, allow_unused=True)
                     if image is not None:
                         total += share * image
         return total
 
-    def _anew(self) -> Iterator[tuple[float, Tensor]]:
-        slopes = self.objective.slopes(self.leaf, twice=True)
+    def _recompute_gradients(self) -> Iterator[tuple[float, Tensor]]:
+        slopes = self.objective.batch_gradients(self.leaf, create_graph=True)
         return ((share, slope) for share, _, slope in slopes if slope is not None)
 
-    def named(self, vector: Tensor) -> Params:
+    def unflatten(self, vector: Tensor) -> Params:
         """A vector (P,), such as an eigenvector, as a dict by the names of the parameters."""
-        return {name: tensor.detach().clone() for name, tensor in self.objective.named(vector).items()}
+        return {name: tensor.detach().clone() for name, tensor in self.objective.unflatten(vector).items()}
 
 
 @contextmanager
 def differentiable() -> Iterator[None]:
     """Gradients on, whatever the caller's mode, and the one attention kernel with a second derivative."""
-    with torch.inference_mode(False), torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), exact():
+    with torch.inference_mode(False), torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), exact_arithmetic():
         yield
 
 
-def _parts(loss: Losses) -> list[tuple[float, Loss]]:
+def _batch_shares(loss: Losses) -> list[tuple[float, Loss]]:
     """(share, loss) of each batch, the shares adding up to 1."""
     if callable(loss):
         return [(1.0, loss)]
@@ -169,7 +173,7 @@ def _parts(loss: Losses) -> list[tuple[float, Loss]]:
     return [(weight / total, each) for weight, each in parts]
 
 
-def _chosen(params: Params, over: Collection[str] | None) -> list[str]:
+def _moving_names(params: Params, over: Collection[str] | None) -> list[str]:
     names = list(params if over is None else over)
     if not names:
         raise ValueError("no parameters came: a dict of at least one name and its tensor is wanted")
@@ -180,7 +184,7 @@ def _chosen(params: Params, over: Collection[str] | None) -> list[str]:
     return names
 
 
-def _tied(params: Params) -> dict[str, str]:
+def _tied_names(params: Params) -> dict[str, str]:
     """Each name and the first name that holds the same tensor.
 
     Raises ValueError for tensors that share a part of their memory: moved apart, they would no longer be one.

@@ -7,9 +7,11 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-FRESH = 0.05  # length of the random part of a warm start of length 1: what the neighbour did not know has a chance
-GRAIN = 1e-2  # of the largest |value|: smaller ones are not resolved finer than a pair of this size would be
-SETTLE = 12  # products after a fresh start within a run before residuals are believed again
+RANDOM_START_LENGTH = (
+    0.05  # length of the random part of a warm start of length 1: what the neighbour did not know has a chance
+)
+VALUE_FLOOR = 1e-2  # of the largest |value|: smaller ones are not resolved finer than a pair of this size would be
+SETTLING_PRODUCTS = 12  # products after a fresh start within a run before residuals are believed again
 
 
 class NotFinite(ValueError):
@@ -27,7 +29,7 @@ class Operator(Protocol):
 
 
 @dataclass(frozen=True)
-class Pairs:
+class Eigenpairs:
     """Eigenpairs at the ends of a spectrum, values ascending: the smallest asked for come first, the largest last."""
 
     values: Tensor  # (K,) float64, on the CPU
@@ -47,7 +49,7 @@ def lanczos(
     limit: int = 300,
     memory: int = 64,
     start: Tensor | None = None,
-) -> Pairs:
+) -> Eigenpairs:
     """The `smallest` and `largest` eigenpairs together, by thick-restart Lanczos with full re-orthogonalisation.
 
     Stops when each wanted residual is at most `tolerance` * max(|value|, GRAIN * largest |value|), ARPACK's rule with a
@@ -61,32 +63,37 @@ def lanczos(
     memory = min(memory, operator.size)
     basis = torch.empty(memory + 1, operator.size, dtype=operator.dtype, device=operator.device)  # (M + 1, P)
     inner = torch.zeros(memory, memory, dtype=torch.float64)  # basis H basis
-    basis[0] = _first(operator, generator, start)
-    held, products, since, before = 0, 0, SETTLE, torch.full((wanted,), math.nan)  # before: values at the last closing
+    basis[0] = _first_vector(operator, generator, start)
+    held, products, since, before = (
+        0,
+        0,
+        SETTLING_PRODUCTS,
+        torch.full((wanted,), math.nan),
+    )  # before: values at the last closing
     while True:
-        image, products, held = product(operator, basis[held]), products + 1, held + 1
-        inner[:held, held - 1], rest = _orthogonal(basis[:held], image)
+        image, products, held = apply_operator(operator, basis[held]), products + 1, held + 1
+        inner[:held, held - 1], rest = _orthogonalise(basis[:held], image)
         inner[held - 1, :held] = inner[:held, held - 1].clone()
         length, since = rest.norm().item(), since + 1
         values, turn = torch.linalg.eigh(inner[:held, :held])  # (held,), (held, held)
-        ends = _ends(held, smallest, largest)
+        ends = _end_indices(held, smallest, largest)
         scale = values.abs().max().item()
         whole = held == operator.size
         closed = whole or length <= 8 * torch.finfo(operator.dtype).eps * max(scale, image.norm().item())
         length = 0.0 if closed else length
         residuals = length * turn[-1, ends].abs()
-        bound = tolerance * values[ends].abs().clamp_min(GRAIN * scale)
+        bound = tolerance * values[ends].abs().clamp_min(VALUE_FLOOR * scale)
         good = held >= wanted and bool((residuals <= bound).all())
         same = good and bool(((values[ends] - before).abs() <= bound).all())
-        done = good and (whole or (same if closed else since > SETTLE))
+        done = good and (whole or (same if closed else since > SETTLING_PRODUCTS))
         if done or (products >= limit and held >= wanted):
             vectors = turn[:, ends].T.to(basis) @ basis[:held]  # (K, P)
-            return Pairs(values[ends], vectors, residuals, products, good)
+            return Eigenpairs(values[ends], vectors, residuals, products, good)
         if held == memory:
             held = _shrink(basis, inner, values, turn, smallest, largest)
         if closed:  # nothing more to learn from this start: another one, orthogonal to all it found
             before, since = values[ends] if held >= wanted else before, 0
-            _, rest = _orthogonal(basis[:held], _normal(operator, generator))
+            _, rest = _orthogonalise(basis[:held], _draw_normal(operator, generator))
         basis[held] = rest / rest.norm()
 
 
@@ -103,29 +110,29 @@ def _check(operator: Operator, smallest: int, largest: int, memory: int, start: 
         raise ValueError(f"a warm start of shape {tuple(start.shape)} came: (n, {operator.size}) is wanted")
 
 
-def _normal(operator: Operator, generator: torch.Generator) -> Tensor:
+def _draw_normal(operator: Operator, generator: torch.Generator) -> Tensor:
     """A standard normal vector (P,), drawn on the CPU so that every device has the same luck."""
     return torch.randn(operator.size, generator=generator, dtype=torch.float64).to(operator.device, operator.dtype)
 
 
-def _first(operator: Operator, generator: torch.Generator, start: Tensor | None) -> Tensor:
+def _first_vector(operator: Operator, generator: torch.Generator, start: Tensor | None) -> Tensor:
     """The first vector (P,) of length 1."""
-    luck = _normal(operator, generator)
+    luck = _draw_normal(operator, generator)
     luck = luck / luck.norm()
     if start is None:
         return luck
     known = start.to(luck).sum(0)
-    first = known / known.norm().clamp_min(torch.finfo(luck.dtype).tiny) + FRESH * luck
+    first = known / known.norm().clamp_min(torch.finfo(luck.dtype).tiny) + RANDOM_START_LENGTH * luck
     return first / first.norm()
 
 
-def signs(operator: Operator, generator: torch.Generator) -> Tensor:
+def draw_signs(operator: Operator, generator: torch.Generator) -> Tensor:
     """Random signs (P,), drawn on the CPU."""
     coins = torch.randint(0, 2, (operator.size,), generator=generator)
     return (2 * coins - 1).to(operator.device, operator.dtype)
 
 
-def product(operator: Operator, vector: Tensor) -> Tensor:
+def apply_operator(operator: Operator, vector: Tensor) -> Tensor:
     """The product of a map with a vector (P,); NotFinite where it is not finite."""
     image = operator(vector)
     if not image.isfinite().all():
@@ -133,7 +140,7 @@ def product(operator: Operator, vector: Tensor) -> Tensor:
     return image
 
 
-def _orthogonal(basis: Tensor, vector: Tensor) -> tuple[Tensor, Tensor]:
+def _orthogonalise(basis: Tensor, vector: Tensor) -> tuple[Tensor, Tensor]:
     """Coefficients (m,) float64 of a vector in an orthonormal basis (m, P), and what of it lies outside."""
     once = basis @ vector
     rest = vector - once @ basis
@@ -141,7 +148,7 @@ def _orthogonal(basis: Tensor, vector: Tensor) -> tuple[Tensor, Tensor]:
     return (once + again).double().cpu(), rest - again @ basis
 
 
-def _ends(held: int, smallest: int, largest: int) -> Tensor:
+def _end_indices(held: int, smallest: int, largest: int) -> Tensor:
     """Places of the wanted among `held` ascending values."""
     small = min(smallest, held)
     return torch.cat([torch.arange(small), torch.arange(max(held - largest, small), held)])
@@ -150,7 +157,7 @@ def _ends(held: int, smallest: int, largest: int) -> Tensor:
 def _shrink(basis: Tensor, inner: Tensor, values: Tensor, turn: Tensor, smallest: int, largest: int) -> int:
     """Keep the outer half of the Ritz vectors in place of the whole basis; the number kept."""
     spare = (len(values) - smallest - largest) // 4
-    kept = _ends(len(values), smallest + spare * (smallest > 0), largest + spare * (largest > 0))
+    kept = _end_indices(len(values), smallest + spare * (smallest > 0), largest + spare * (largest > 0))
     basis[: len(kept)] = turn[:, kept].T.to(basis) @ basis[: len(values)]
     inner.zero_()
     inner[range(len(kept)), range(len(kept))] = values[kept]
@@ -181,7 +188,7 @@ def density(operator: Operator, generator: torch.Generator, *, draws: int = 8, s
     if draws < 2 or steps < 1:
         raise ValueError(f"draws={draws}, steps={steps} came: a density with an error needs 2 draws and 1 step or more")
     steps = min(steps, operator.size)
-    found = [_quadrature(operator, signs(operator, generator), steps) for _ in range(draws)]
+    found = [_quadrature(operator, draw_signs(operator, generator), steps) for _ in range(draws)]
     return Density(torch.stack([nodes for nodes, _ in found]), torch.stack([weights for _, weights in found]))
 
 
@@ -191,8 +198,8 @@ def _quadrature(operator: Operator, start: Tensor, steps: int) -> tuple[Tensor, 
     inner = torch.zeros(steps, steps, dtype=torch.float64)
     basis[0] = start / start.norm()
     for held in range(1, steps + 1):
-        image = product(operator, basis[held - 1])
-        inner[:held, held - 1], rest = _orthogonal(basis[:held], image)
+        image = apply_operator(operator, basis[held - 1])
+        inner[:held, held - 1], rest = _orthogonalise(basis[:held], image)
         inner[held - 1, :held] = inner[:held, held - 1].clone()
         if rest.norm() <= 8 * torch.finfo(operator.dtype).eps * inner.abs().max().clamp_min(image.norm().item()):
             break

@@ -11,11 +11,11 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from kogen.common import distributed
 from kogen.common.text import hint
-from kogen.loss_landscape.speedups.cached_parts import Constant, remember
-from kogen.loss_landscape.speedups.class_token import class_token_only
-from kogen.loss_landscape.speedups.folded_batch_norm import Fold, fold
+from kogen.loss_landscape.speedups.cached_parts import CachedForward, cache_constant_parts
+from kogen.loss_landscape.speedups.class_token import skip_unread_tokens
+from kogen.loss_landscape.speedups.folded_batch_norm import FoldedConv, fold_batch_norms
 from kogen.modules.base import Views
-from kogen.modules.losses import full
+from kogen.modules.losses import full_precision
 
 Params = dict[str, Tensor]
 BATCH_NORM = ("batch", "frozen", "interpolated")
@@ -27,8 +27,8 @@ class Objective:
     `module` is a method or a Probe. A unit is an image where the module has `losses(views)`, terms of (B,) each, and a
     batch where it only has `forward`, whose loss may couple images, or where statistics of the batch do. What does not
     move is constant: dropout is off, queues and centres stand still, what a teacher says is computed once, here
-    (`teach` where the method has it; else the outputs of every part without moving parameters whose inputs stay the
-    same, such as a prefix of frozen blocks); batch norms whose statistics are taken as they are go into the weights of
+    (`make_targets` where the method has it; else the outputs of every part without moving parameters whose inputs
+    stay the same, such as a prefix of frozen blocks); batch norms whose statistics are taken as they are go into the weights of
     the convolutions before them, and a ViT of which the class token is read computes no other in its last block.
 
     `moves`: beginnings of the names that move. `batch_norm`: `frozen` takes the statistics of training as they are;
@@ -50,42 +50,42 @@ class Objective:
             raise ValueError(f"unknown batch_norm {batch_norm!r}: {hint(batch_norm, list(BATCH_NORM))}")
         if not batches:
             raise ValueError("an objective needs one frozen batch or more, none came: see frozen_batches")
-        if distributed.world() > 1:  # a method would gather over points that have nothing to do with each other
+        if distributed.world_size() > 1:  # a method would gather over points that have nothing to do with each other
             raise ValueError("an objective stands alone: share points through the store, without a process group")
         self.batches, self.batch_norm = list(batches), batch_norm
-        self.each = Each(copy.deepcopy(module), tuple(terms)).eval()
+        self.each = UnitLosses(copy.deepcopy(module), tuple(terms)).eval()
         for name, parameter in self.each.module.named_parameters():
             parameter.requires_grad_(parameter.requires_grad and name.startswith(tuple(moves)))
         self.at: Params = {n: p.detach() for n, p in self.each.module.named_parameters() if p.requires_grad}
         if not self.at:
             raise ValueError(f"no parameter that trains begins with {' or '.join(map(repr, moves))}: nothing moves")
-        self.at |= statistics(self.each.module, batch_norm)
+        self.at |= batch_norm_statistics(self.each.module, batch_norm)
         norms = any(isinstance(part, _BatchNorm) for part in self.each.modules())
         self.coupled = batch_norm == "batch" and norms  # an image's loss then depends on the others of its batch
         self.memory: dict[Any, tuple[tuple, Any]] = {}  # what constant parts answered, shared with copies
         with torch.inference_mode(False), torch.no_grad():
-            class_token_only(self.each)
-            self.taught = [self.each.teach(views) for views in self.batches]
-            run = lambda: self.batch(self.at, 0)  # noqa: E731
-            self.constant: list[Constant] = []
-            self.folds: list[Fold] = []
-            self.folds = fold(self.each.module, self.at, run)
-            self.constant = remember(self.each.module, self.at, run, self.memory)
-            self.units = [len(self.batch(self.at, number)) for number in range(len(self))]
+            skip_unread_tokens(self.each)
+            self.targets = [self.each.make_targets(views) for views in self.batches]
+            run = lambda: self.unit_losses(self.at, 0)  # noqa: E731
+            self.constant: list[CachedForward] = []
+            self.folds: list[FoldedConv] = []
+            self.folds = fold_batch_norms(self.each.module, self.at, run)
+            self.constant = cache_constant_parts(self.each.module, self.at, run, self.memory)
+            self.units = [len(self.unit_losses(self.at, number)) for number in range(len(self))]
 
     def __len__(self) -> int:
         return len(self.batches)
 
     def __call__(self, params: Params) -> Tensor:
         """Losses of all units, (U,), where `params` take the place of those of the same name in `at`."""
-        ready = self.ready(params)
-        return torch.cat([self.run(ready, number) for number in range(len(self))])
+        ready = self.prepare_params(params)
+        return torch.cat([self.run_batch(ready, number) for number in range(len(self))])
 
-    def batch(self, params: Params, number: int) -> Tensor:
+    def unit_losses(self, params: Params, number: int) -> Tensor:
         """Losses of the units of one batch, (u,)."""
-        return self.run(self.ready(params), number)
+        return self.run_batch(self.prepare_params(params), number)
 
-    def ready(self, params: Params) -> Params:
+    def prepare_params(self, params: Params) -> Params:
         """The parameters by the names in the copy, where batch norms are part of the convolutions."""
         ready = dict(params)
         if self.batch_norm == "interpolated":  # beyond the models a variance may go below 0
@@ -94,25 +94,25 @@ class Objective:
             one(ready)
         return {f"module.{name}": value for name, value in ready.items()}
 
-    def run(self, ready: Params, number: int) -> Tensor:
+    def run_batch(self, ready: Params, number: int) -> Tensor:
         """Losses of the units of one batch, (u,), at parameters made ready."""
         for part in self.constant:
-            part.begin(number)
-        losses = functional_call(self.each, ready, (self.batches[number], self.taught[number]))
+            part.start_batch(number)
+        losses = functional_call(self.each, ready, (self.batches[number], self.targets[number]))
         return losses.mean().reshape(1) if self.coupled else losses
 
-    def first(self, images: int) -> "Objective":
+    def take_first(self, images: int) -> "Objective":
         """The same on the first so many images, in whole batches, at least one; all but the batches is shared."""
         few = copy.copy(self)
         kept = slice(max(images // len(self.batches[0].labels), 1))
-        few.batches, few.taught, few.units = self.batches[kept], self.taught[kept], self.units[kept]
+        few.batches, few.targets, few.units = self.batches[kept], self.targets[kept], self.units[kept]
         return few
 
-    def closures(self) -> list[tuple[float, Callable[[Params], Tensor]]]:
+    def weighted_losses(self) -> list[tuple[float, Callable[[Params], Tensor]]]:
         """For each batch its number of images and its mean loss, a scalar with gradient: what curvature takes."""
 
         def of(number: int) -> Callable[[Params], Tensor]:
-            return lambda params: self.batch(params, number).mean()
+            return lambda params: self.unit_losses(params, number).mean()
 
         return [(float(len(views.labels)), of(number)) for number, views in enumerate(self.batches)]
 
@@ -131,30 +131,30 @@ class Objective:
         return {"images": images, "batch": len(self.batches[0].labels), "unit": unit, "batch_norm": self.batch_norm}
 
 
-class Each(nn.Module):
-    """Calls what a module offers: `losses` for each image (with what `teach` said), or `forward` for the batch."""
+class UnitLosses(nn.Module):
+    """Calls what a module offers: `losses` of each image (with its `make_targets`), or `forward` for the batch."""
 
     def __init__(self, module: nn.Module, terms: tuple[str, ...] = ()) -> None:
         super().__init__()
         self.module: Any = module
         self.terms = terms
 
-    def forward(self, views: Views, taught: Any) -> Tensor:
+    def forward(self, views: Views, targets: Any) -> Tensor:
         """The sum of the terms of each unit, (u,). ValueError for a name that is none of them."""
         if not hasattr(self.module, "losses"):
             terms = self.module(views)
         else:
-            terms = self.module.losses(views) if taught is None else self.module.losses(views, taught)
+            terms = self.module.losses(views) if targets is None else self.module.losses(views, targets)
         if odd := [name for name in self.terms if name not in terms]:
             raise ValueError(f"the loss has no term {odd[0]!r}, its terms are {', '.join(terms)}: give some of these")
-        return torch.stack([full(terms[name]) for name in self.terms or terms]).sum(0).reshape(-1)
+        return torch.stack([full_precision(terms[name]) for name in self.terms or terms]).sum(0).reshape(-1)
 
-    def teach(self, views: Views) -> Any:
+    def make_targets(self, views: Views) -> Any:
         """What the module's teacher says of a batch; None where it has none or hides it."""
-        return self.module.teach(views) if hasattr(self.module, "teach") else None
+        return self.module.make_targets(views) if hasattr(self.module, "make_targets") else None
 
 
-def statistics(module: nn.Module, batch_norm: str) -> Params:
+def batch_norm_statistics(module: nn.Module, batch_norm: str) -> Params:
     """The statistics of batch norms that move, after the policy; with `batch` they are taken out of the module."""
     moving: Params = {}
     for name, part in module.named_modules():

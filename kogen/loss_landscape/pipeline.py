@@ -13,18 +13,33 @@ import pandas as pd
 from kogen.common import registry, text
 from kogen.data.cache_settings import usable_cores
 from kogen.data.images import Images
-from kogen.loss_landscape.cost_estimate import forecast
+from kogen.loss_landscape.cost_estimate import estimate_landscape
 from kogen.loss_landscape.curvature_map import eigenmap
-from kogen.loss_landscape.curvature_metrics import PARTS, readings
+from kogen.loss_landscape.curvature_metrics import METRIC_PARTS, curvature_metrics
 from kogen.loss_landscape.directions._plane import Plane
-from kogen.loss_landscape.directions.random import NORMALISE
+from kogen.loss_landscape.directions.random import NORMALISATIONS
 from kogen.loss_landscape.grid import surface
 from kogen.loss_landscape.objective import BATCH_NORM, Objective
-from kogen.loss_landscape.runs import OBJECTIVES, Subject, look_at, place, states, steps_of, subject, trained
-from kogen.loss_landscape.tables import finish, has_readings, keep, keep_readings, note
+from kogen.loss_landscape.runs import (
+    OBJECTIVES,
+    LandscapeRun,
+    checkpoint_files,
+    load_method,
+    model_states,
+    open_run,
+    read_record,
+    torch_device,
+)
+from kogen.loss_landscape.tables import (
+    has_curvature_metrics,
+    upsert_rows,
+    write_curvature_metrics,
+    write_facts,
+    write_summary,
+)
 from kogen.options.landscape import LandscapeOptions
 from kogen.surface_fit.interpolation import SQUARE
-from kogen.surface_fit.multilevel import tiers
+from kogen.surface_fit.multilevel import choose_corrections
 from kogen.training.checkpoint import state_of
 
 DIRECTIONS = ("between", "random", "sharpest", "trajectory")
@@ -32,13 +47,13 @@ FEW = 64  # images of the finest grid of a plane
 SHARP = 256  # images at most that the curvature is read on: a product with a Hessian costs five to nine losses
 
 
-def survey(
+def measure_landscape(
     runs: Sequence[Path],
     images: Images,
     options: LandscapeOptions,
     *,
     models: Sequence[str] | None = None,
-    tell: Callable[[str], None] = print,
+    notify: Callable[[str], None] = print,
 ) -> dict[str, Any]:
     """Draw and measure the landscape of finished runs on `images`; returns what OUT/landscape.json holds.
 
@@ -52,75 +67,78 @@ def survey(
     Every point is on disk in OUT/landscape as soon as it is known and never computed again; started with torchrun,
     the processes share the points, `workers` threads each (one a core). Raises ValueError for what does not fit.
     """
-    check(runs, options)
+    check_options(runs, options)
     out, directions, sharp, map_steps, seed = (
         options.out, options.directions, options.sharp, options.map_steps, options.seed
     )  # fmt: skip
-    names = list(models or [look_at(run)[0]["model"] for run in runs])
+    names = list(models or [read_record(run)[0]["model"] for run in runs])
     how: dict[str, Any] = {"objective": options.objective, "count": options.images, "batch": options.batch_size}
     how |= {"seed": seed, "batch_norm": options.batch_norm, "moves": options.moves, "terms": options.terms}
-    workers = options.workers or (usable_cores() if place().type == "cpu" else 1)
+    workers = options.workers or (usable_cores() if torch_device().type == "cpu" else 1)
     grid = {"steps": options.steps, "levels": options.levels, "workers": workers}
-    share, started = share_of(dict(os.environ)), time.perf_counter()
-    others: list[Subject] = []
+    share, started = process_share(dict(os.environ)), time.perf_counter()
+    others: list[LandscapeRun] = []
     if directions == "between":
-        others = [subject(run, images, model=name, **how) for run, name in zip(runs[1:], names[1:], strict=True)]
+        others = [open_run(run, images, model=name, **how) for run, name in zip(runs[1:], names[1:], strict=True)]
         runs, sharp = runs[:1], 0
     for number, run in enumerate(runs):
-        one = subject(run, images, model=names[number], **how)  # one at a time: all need not fit into memory
-        loss = one.objective(options.images)
+        one = open_run(run, images, model=names[number], **how)  # one at a time: all need not fit into memory
+        loss = one.make_objective(options.images)
         enough = options.few or (
             FEW if loss.facts["unit"] == "image" else 8 * options.batch_size
         )  # for error bars over units
-        wanted = planes_of(
+        wanted = make_planes(
             one, loss, others, directions, options.planes, {"seed": seed, "normalise": options.normalise}
         )
         if number == 0 and share[0] == 0:
-            curved = one.objective(sharp or SHARP) if sharp or map_steps else None
-            asked = {"planes": len(wanted) * len(runs), "runs": len(runs), "readings": sharp > 0, "side": map_steps}
-            tell(forecast(loss, enough, curved, grid, processes=share[1], **asked))
+            curved = one.make_objective(sharp or SHARP) if sharp or map_steps else None
+            asked = {"planes": len(wanted) * len(runs), "runs": len(runs), "metrics": sharp > 0, "map_steps": map_steps}
+            notify(estimate_landscape(loss, enough, curved, grid, processes=share[1], **asked))
         if sharp and number % share[1] == share[0]:
-            read(one, out, sharp, seed)
+            measure_curvature(one, out, sharp, seed)
         for order, plane in enumerate(wanted):
-            rows = points(one, loss, enough, plane, order, out, grid, share)
+            rows = evaluate_plane(one, loss, enough, plane, order, out, grid, share)
             if share[0] == 0:
-                keep(out, one.identity | {"direction": directions, "plane": order}, rows)
+                upsert_rows(out, one.identity | {"direction": directions, "plane": order}, rows)
                 minutes = (time.perf_counter() - started) / 60
-                tell(f"{one.model} seed {one.seed}: plane {order + 1} of {len(wanted)}, {minutes:.1f} min")
+                notify(f"{one.model} seed {one.seed}: plane {order + 1} of {len(wanted)}, {minutes:.1f} min")
         if map_steps:
             how_map = {"steps": map_steps, "seed": seed, "workers": workers, "share": share}
-            found = mapped(one, one.objective(sharp or SHARP), wanted[0], out, **how_map)
+            found = map_curvature(one, one.make_objective(sharp or SHARP), wanted[0], out, **how_map)
             if share[0] == 0:
-                keep(out, one.identity | {"direction": directions, "plane": 0}, found, "eigenmap")
-                tell(f"{one.model} seed {one.seed}: map, {(time.perf_counter() - started) / 60:.1f} min")
+                upsert_rows(out, one.identity | {"direction": directions, "plane": 0}, found, "eigenmap")
+                notify(f"{one.model} seed {one.seed}: map, {(time.perf_counter() - started) / 60:.1f} min")
         if share[0] == 0:
             if sharp:
-                read(one, out, sharp, seed)  # where another process was to and has not
-            facts = described(
-                one, loss, wanted, grid | {"few": loss.first(enough).facts["images"], "seed": seed, "map": map_steps}
+                measure_curvature(one, out, sharp, seed)  # where another process was to and has not
+            facts = run_facts(
+                one,
+                loss,
+                wanted,
+                grid | {"few": loss.take_first(enough).facts["images"], "seed": seed, "map": map_steps},
             )
             through = [f"{other.model} {other.seed}" for other in (one, *others)] if others else []
-            note(out, one.identity | {"direction": directions}, facts | {"through": through})
-    return finish(out) if share[0] == 0 else {}
+            write_facts(out, one.identity | {"direction": directions}, facts | {"through": through})
+    return write_summary(out) if share[0] == 0 else {}
 
 
-def share_of(environment: dict[str, str]) -> tuple[int, int]:
+def process_share(environment: dict[str, str]) -> tuple[int, int]:
     """This process's number and how many there are, as torchrun started them."""
     return int(environment.get("RANK", "0")), int(environment.get("WORLD_SIZE", "1"))
 
 
-def planes_of(
-    one: Subject, loss: Objective, others: list[Subject], directions: str, planes: int, chance: dict[str, Any]
+def make_planes(
+    one: LandscapeRun, loss: Objective, others: list[LandscapeRun], directions: str, planes: int, chance: dict[str, Any]
 ) -> list[Plane]:
     """The planes through a run's weights, in order. ValueError where it has no checkpoints to go through."""
     make = registry.load("directions", directions)
     if directions == "random":
         return [make(loss.at, plane=number, **chance) for number in range(planes)]
     if directions == "sharpest":
-        return [make(one.objective(SHARP).closures(), loss.at, seed=chance["seed"])]
+        return [make(one.make_objective(SHARP).weighted_losses(), loss.at, seed=chance["seed"])]
     if directions == "between":
-        return [make(loss.at, states(others, loss.at), batch_norm=loss.batch_norm)]
-    files = [file for file in steps_of(one.folder) if not one.step or int(file.stem) < int(one.step)]
+        return [make(loss.at, model_states(others, loss.at), batch_norm=loss.batch_norm)]
+    files = [file for file in checkpoint_files(one.folder) if not one.step or int(file.stem) < int(one.step)]
     if len(files) < 2 or one.facts["objective"].startswith("probe"):
         raise ValueError(
             f"{one.folder} keeps {len(files)} checkpoints before its weights: a trajectory wants two or more (files "
@@ -128,13 +146,13 @@ def planes_of(
         )
     passed = []
     for file in files:
-        state = state_of(trained(one.folder, one.plan, file.stem))
+        state = state_of(load_method(one.folder, one.plan, file.stem))
         passed.append({name: tensor.to(loss.at[name]) for name, tensor in state.items() if name in loss.at})
     return [make(loss.at, passed)]
 
 
-def points(
-    one: Subject,
+def evaluate_plane(
+    one: LandscapeRun,
     loss: Objective,
     few: int,
     plane: Plane,
@@ -145,60 +163,64 @@ def points(
 ) -> pd.DataFrame:
     """All points of a plane: of `few` images on the whole grid, then of more on as coarse ones as will do."""
 
-    def drawn(images: int, **grids: Any) -> pd.DataFrame:
-        part = loss.first(images)
-        how = {**where(one, part, plane, out, str(order)), **grid, **grids}
+    def evaluate_images(images: int, **grids: Any) -> pd.DataFrame:
+        part = loss.take_first(images)
+        how = {**plane_arguments(one, part, plane, out, str(order)), **grid, **grids}
         return surface(part, part.at, plane.directions, share=share, **how).assign(images=part.facts["images"])
 
-    tables = [drawn(few)]
-    for images, stride in tiers(tables[0], loss.facts["images"]):
-        tables.append(drawn(images, steps=(grid["steps"] - 1) // stride + 1, levels=1))
+    tables = [evaluate_images(few)]
+    for images, stride in choose_corrections(tables[0], loss.facts["images"]):
+        tables.append(evaluate_images(images, steps=(grid["steps"] - 1) // stride + 1, levels=1))
     common = min(len(table["parts"].iloc[0]) for table in tables)
-    return pd.concat(tables, ignore_index=True).assign(parts=lambda rows: rows["parts"].map(partial(merged, common)))
+    return pd.concat(tables, ignore_index=True).assign(
+        parts=lambda rows: rows["parts"].map(partial(merge_parts, common))
+    )
 
 
-def mapped(one: Subject, loss: Objective, plane: Plane, out: Path, **how: Any) -> pd.DataFrame:
+def map_curvature(one: LandscapeRun, loss: Objective, plane: Plane, out: Path, **how: Any) -> pd.DataFrame:
     """The ends of the spectrum over a plane; `how` is that of `eigenmap`."""
-    return eigenmap(loss, plane.directions, **where(one, loss, plane, out, "0", f"-map{how['steps']}"), **how)
+    return eigenmap(loss, plane.directions, **plane_arguments(one, loss, plane, out, "0", f"-map{how['steps']}"), **how)
 
 
-def where(one: Subject, loss: Objective, plane: Plane, out: Path, order: str, what: str = "") -> dict[str, Any]:
+def plane_arguments(
+    one: LandscapeRun, loss: Objective, plane: Plane, out: Path, order: str, what: str = ""
+) -> dict[str, Any]:
     """Where on a plane a run is looked at, where on disk that is written down, and the facts it belongs to."""
     name = f"{plane.facts['kind']}-{order}-{loss.facts['images']}{what}"
-    folder = out / "landscape" / one.facts["objective"] / one.run / name
-    facts = {"run": one.run, **one.facts, **loss.facts, "plane": brief(plane)}
+    folder = out / "landscape" / one.facts["objective"] / one.run_id / name
+    facts = {"run": one.run_id, **one.facts, **loss.facts, "plane": short_facts(plane)}
     return {"folder": folder, "facts": facts, "span": plane.facts.get("span") or SQUARE}
 
 
-def merged(count: int, parts: Sequence[float]) -> list[float]:
+def merge_parts(count: int, parts: Sequence[float]) -> list[float]:
     """Parts put together to so many: few units have fewer parts than many, and all rows of a plane have the same."""
     return [float(np.mean(some)) for some in np.array_split(parts, count)] if len(parts) > count else list(parts)
 
 
-def brief(plane: Plane) -> dict[str, Any]:
+def short_facts(plane: Plane) -> dict[str, Any]:
     """The facts of a plane without the long list of what stands still."""
     return {name: fact for name, fact in plane.facts.items() if name != "excluded"}
 
 
-def read(one: Subject, out: Path, sharp: int, seed: int) -> None:
+def measure_curvature(one: LandscapeRun, out: Path, sharp: int, seed: int) -> None:
     """Read the curvature at a run's weights into the study, unless it is there."""
-    loss = one.objective(sharp, PARTS)
+    loss = one.make_objective(sharp, METRIC_PARTS)
     facts = {**one.facts, **loss.facts}
-    if not has_readings(out, one.identity, facts):
-        keep_readings(out, one.identity, facts, readings(loss, seed=seed))
+    if not has_curvature_metrics(out, one.identity, facts):
+        write_curvature_metrics(out, one.identity, facts, curvature_metrics(loss, seed=seed))
 
 
-def described(one: Subject, loss: Objective, wanted: list[Plane], grid: dict[str, Any]) -> dict[str, Any]:
+def run_facts(one: LandscapeRun, loss: Objective, wanted: list[Plane], grid: dict[str, Any]) -> dict[str, Any]:
     """What a reader must know of how a run was looked at."""
     excluded = wanted[0].facts["excluded"]
     still = sum(loss.at[name].numel() for name in excluded if name in loss.at)
     reasons = {reason: sum(other == reason for other in excluded.values()) for reason in set(excluded.values())}
     facts = {**one.facts, **loss.facts, "method": one.method, "run_seed": one.seed, "backbone": one.plan.backbone}
     facts |= {"excluded": reasons, "excluded_share": still / sum(tensor.numel() for tensor in loss.at.values())}
-    return facts | {"grid": grid, "planes": [brief(plane) for plane in wanted]}
+    return facts | {"grid": grid, "planes": [short_facts(plane) for plane in wanted]}
 
 
-def check(runs: Sequence[Path], options: LandscapeOptions) -> None:
+def check_options(runs: Sequence[Path], options: LandscapeOptions) -> None:
     """ValueError for wishes that cannot be met, before anything is opened."""
     for name, known in CHOICES.items():
         if (value := getattr(options, name)) not in known:
@@ -209,10 +231,10 @@ def check(runs: Sequence[Path], options: LandscapeOptions) -> None:
         raise ValueError("a map of 1 point a side came: give 2 or more, or 0 for none")
     if options.few is not None and not 1 <= options.few <= options.images:
         raise ValueError(f"few={options.few} of {options.images} images came: the finer grid takes 1 or more of them")
-    ids = [look_at(run)[0]["id"] for run in runs]
+    ids = [read_record(run)[0]["id"] for run in runs]
     if len(set(ids)) < len(ids):
         twice = next(run for run, one in zip(runs, ids, strict=True) if ids.count(one) > 1)
         raise ValueError(f"the run {twice} came twice: give each run once")
 
 
-CHOICES = {"objective": OBJECTIVES, "directions": DIRECTIONS, "normalise": NORMALISE, "batch_norm": BATCH_NORM}
+CHOICES = {"objective": OBJECTIVES, "directions": DIRECTIONS, "normalise": NORMALISATIONS, "batch_norm": BATCH_NORM}

@@ -8,11 +8,11 @@ from typing import Any
 
 from kogen.common.files import read_json, write_json
 
-PATIENCE = 5.0  # seconds without news after which a process takes over a point that others have not brought
-Place = tuple[float, float]
+TAKEOVER_SECONDS = 5.0  # seconds without news after which a process takes over a point that others have not brought
+Coordinates = tuple[float, float]
 
 
-class Journal:
+class PointLog:
     """The points of one plane that are known: in memory, and in a folder where one is given.
 
     Each process appends to a file of its own, a line a point, which is whole or, if the process was killed while it
@@ -21,7 +21,7 @@ class Journal:
 
     def __init__(self, folder: Path | None, facts: dict[str, Any], share: tuple[int, int] = (0, 1)) -> None:
         self.folder, self.number, self.of = folder, *share
-        self.known: dict[Place, dict[str, Any]] = {}
+        self.known: dict[Coordinates, dict[str, Any]] = {}
         if folder is None:
             return
         folder.mkdir(parents=True, exist_ok=True)
@@ -43,7 +43,7 @@ class Journal:
         if whole[2]:  # what a kill left half written
             os.truncate(self.own, len(whole[0]) + len(whole[1]))
 
-    def add(self, place: Place, record: dict[str, Any]) -> None:
+    def add(self, place: Coordinates, record: dict[str, Any]) -> None:
         """Keep a point; on disk before this returns."""
         self.known[place] = record
         if self.folder is not None:
@@ -58,11 +58,11 @@ class Journal:
                 record = json.loads(line)
                 self.known.setdefault((record.pop("alpha"), record.pop("beta")), record)
 
-    def due(self, places: list[Place]) -> list[Place]:
+    def pending(self, places: list[Coordinates]) -> list[Coordinates]:
         """What this process should compute: its share of the places that nobody has brought."""
         return [place for place in places[self.number :: self.of] if place not in self.known]
 
-    def wait(self, places: list[Place]) -> list[Place]:
+    def wait_for(self, places: list[Coordinates]) -> list[Coordinates]:
         """Nothing once all places are known; else, when no news has come for a while, one that is missing."""
         heard = time.monotonic()
         while missing := [place for place in places if place not in self.known]:
@@ -70,7 +70,7 @@ class Journal:
             self.read()
             if len(self.known) > before:
                 heard = time.monotonic()
-            elif time.monotonic() - heard > PATIENCE:
+            elif time.monotonic() - heard > TAKEOVER_SECONDS:
                 return missing[self.number % len(missing) :][:1]
             else:
                 time.sleep(0.02)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from kogen.evaluation.features import Features
 from kogen.evaluation.probes import linear as probe
 from kogen.modules.base import Backbone, Views
-from kogen.modules.losses import full
+from kogen.modules.losses import full_precision
 
 
 class Probe(nn.Module):
@@ -29,19 +29,19 @@ class Probe(nn.Module):
         self.requires_grad_(True)
         self.to(next(backbone.parameters()))
 
-    def teach(self, views: Views) -> Tensor:
+    def make_targets(self, views: Views) -> Tensor:
         """The labels, (B,). Raises ValueError where one is not known."""
         if (unknown := int((views.labels < 0).sum())) > 0:
             raise ValueError(f"{unknown} of {len(views.labels)} images have no label: give labelled images to a probe")
         return views.labels
 
-    def losses(self, views: Views, taught: Tensor) -> dict[str, Tensor]:
+    def losses(self, views: Views, targets: Tensor) -> dict[str, Tensor]:
         """The cross-entropy of each image, (B,)."""
-        logits = full(self.head(self.backbone(views.crops[0])))  # (B, K)
-        return {"cross_entropy": F.cross_entropy(logits, taught, reduction="none")}
+        logits = full_precision(self.head(self.backbone(views.crops[0])))  # (B, K)
+        return {"cross_entropy": F.cross_entropy(logits, targets, reduction="none")}
 
 
-def probe_on(backbone: Backbone, train: Features, *, folds: int = 5, seed: int = 0, iterations: int = 300) -> Probe:
+def fit_probe(backbone: Backbone, train: Features, *, folds: int = 5, seed: int = 0, iterations: int = 300) -> Probe:
     """The backbone under the classifier that the linear probe fits to its features, strength chosen as it does.
 
     Raises ValueError where a class has no labelled image.
@@ -54,7 +54,7 @@ def probe_on(backbone: Backbone, train: Features, *, folds: int = 5, seed: int =
         )
     path = sorted(probe.STRENGTHS, reverse=True)
     device = next(backbone.parameters()).device
-    right, loss, judged = probe.validate(train.values, train.labels, path, folds, seed, iterations, device)
+    right, loss, judged = probe.validate_strengths(train.values, train.labels, path, folds, seed, iterations, device)
     best = max(range(len(path)), key=lambda i: (right[i], -loss[i])) if judged else len(path) // 2
     found = probe.fit(train.values, train.labels, path[: best + 1], iterations, device)[-1]
     weight = (found.coefficient * found.scale[:, None]).T  # (K, D)

@@ -10,32 +10,32 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kogen.augmentation.views import plain
-from kogen.common.devices import device
+from kogen.augmentation.views import evaluation_view
+from kogen.common.devices import default_device
 from kogen.common.files import read_json
 from kogen.common.text import hint
 from kogen.config.plan import Plan
 from kogen.data.images import Images
 from kogen.evaluation.features import embed
-from kogen.loss_landscape.frozen_batches import cut, frozen_batches
+from kogen.loss_landscape.frozen_batches import frozen_batches, split_batch
 from kogen.loss_landscape.objective import Objective
-from kogen.loss_landscape.probe import probe_on
+from kogen.loss_landscape.probe import fit_probe
 from kogen.modules.base import Method, Views
 from kogen.options.base import validate
 from kogen.training import checkpoint
 from kogen.training.batches import Batches
-from kogen.training.build import build
+from kogen.training.build import build_method
 from kogen.training.run import load_run
 
 OBJECTIVES = ("pretrain", "probe")
-FIT = 4096  # images at most that a probe is fitted to, none of which it is shown on
+FIT_IMAGES = 4096  # images at most that a probe is fitted to, none of which it is shown on
 
 
 @dataclass(frozen=True)
-class Subject:
+class LandscapeRun:
     """A run ready to be looked at: its module with the trained weights, and the frozen batches of its loss."""
 
-    run: str  # id
+    run_id: str  # id
     model: str
     method: str
     seed: int
@@ -43,46 +43,50 @@ class Subject:
     plan: Plan
     module: nn.Module
     batches: list[Views]
-    choices: dict[str, Any]  # of the objective: moves, batch_norm, terms
+    settings: dict[str, Any]  # of the objective: moves, batch_norm, terms
     facts: dict[str, Any] = field(default_factory=dict)  # of the loss, for the record
     step: str = ""  # of the checkpoint that it was read from; the end of the training without
 
     @property
     def identity(self) -> dict[str, Any]:
         """What its rows are known by."""
-        return {"run": self.run, "model": self.model, "objective": self.facts["objective"]}
+        return {"run": self.run_id, "model": self.model, "objective": self.facts["objective"]}
 
-    def objective(self, images: int, parts: int = 1) -> Objective:
+    def make_objective(self, images: int, parts: int = 1) -> Objective:
         """The loss on the first so many of the frozen images, in whole batches, at least one.
 
         Fewer batches than `parts` are cut into so many where no image's loss depends on the others of its batch.
         """
         size = len(self.batches[0].labels)
-        whole = Objective(self.module, self.batches[: max(images // size, 1)], **self.choices)
+        whole = Objective(self.module, self.batches[: max(images // size, 1)], **self.settings)
         if len(whole) >= parts or whole.facts["unit"] == "batch":
             return whole
-        finer = [piece for views in whole.batches for piece in cut(views, -(-parts // len(whole)))]
-        return Objective(self.module, finer, **self.choices)
+        finer = [piece for views in whole.batches for piece in split_batch(views, -(-parts // len(whole)))]
+        return Objective(self.module, finer, **self.settings)
 
 
-def place() -> torch.device:
+def torch_device() -> torch.device:
     """Where this process computes: its own GPU under torchrun, else the one there is, else the CPU."""
-    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if device() == "cuda" else torch.device("cpu")
+    return (
+        torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        if default_device() == "cuda"
+        else torch.device("cpu")
+    )
 
 
-def kept(run: Path) -> tuple[Path, str]:
+def split_step(run: Path) -> tuple[Path, str]:
     """The folder of a run and what is read from it: "" for the end of its training, STEP where RUN@STEP was given."""
     folder, _, step = str(run).rpartition("@")
     named = folder and step.isdecimal() and step.isascii() and not run.exists()
     return (Path(folder), str(int(step))) if named else (run, "")
 
 
-def look_at(run: Path) -> tuple[dict[str, Any], Plan]:
+def read_record(run: Path) -> tuple[dict[str, Any], Plan]:
     """Record and plan of a run, RUN@STEP under a name of its own.
 
     ValueError where the folder holds no run, one that is not finished, or no checkpoint of that step.
     """
-    folder, step = kept(run)
+    folder, step = split_step(run)
     if not (folder / "plan.json").exists():
         raise ValueError(
             f"{folder} holds no run (no plan.json): give folders that `kogen pretrain` or `pilot` "
@@ -94,8 +98,8 @@ def look_at(run: Path) -> tuple[dict[str, Any], Plan]:
     plan = validate(Plan, {k: v for k, v in record.items() if k in Plan.model_fields}, f"{folder}/plan.json")
     if not step:
         return record, plan
-    if not on_the_way(folder, step).exists():
-        there = [str(int(file.stem)) for file in steps_of(folder)]
+    if not checkpoint_file(folder, step).exists():
+        there = [str(int(file.stem)) for file in checkpoint_files(folder)]
         raise ValueError(
             f"{folder} keeps no checkpoint of step {step}; of these: {', '.join(there) or 'none'}; give one of them "
             "behind the @, or train again with --keep"
@@ -103,17 +107,17 @@ def look_at(run: Path) -> tuple[dict[str, Any], Plan]:
     return record | {"id": f"{record['id']}@{step}", "model": f"{record['model']}@{step}"}, plan
 
 
-def on_the_way(folder: Path, step: str) -> Path:
+def checkpoint_file(folder: Path, step: str) -> Path:
     """The file of a checkpoint that a training kept."""
     return folder / "checkpoint" / f"{int(step):09d}.safetensors"
 
 
-def steps_of(folder: Path) -> list[Path]:
+def checkpoint_files(folder: Path) -> list[Path]:
     """The checkpoints that a training kept, in order, without the last state."""
     return sorted(file for file in (folder / "checkpoint").glob("*.safetensors") if file.stem.isdigit())
 
 
-def runs_of(given: Sequence[Path], objective: str, tell: Callable[[str], None]) -> list[Path]:
+def find_runs(given: Sequence[Path], objective: str, notify: Callable[[str], None]) -> list[Path]:
     """The runs that were given (RUN or RUN@STEP), for a study the finished ones in it; told is what is left out.
 
     With the objective `pretrain` that is what has no loss of its own, such as the untrained network, among others that
@@ -125,8 +129,8 @@ def runs_of(given: Sequence[Path], objective: str, tell: Callable[[str], None]) 
         finished = [run for run in inside if (run / "weights.safetensors").exists()]
         found += finished if inside and not (folder / "plan.json").exists() else [folder]
         if len(finished) < len(inside):
-            tell(f"left out: {len(inside) - len(finished)} runs of {folder} that are not finished")
-    opened = {run: look_at(run) for run in found}
+            notify(f"left out: {len(inside) - len(finished)} runs of {folder} that are not finished")
+    opened = {run: read_record(run) for run in found}
     lossless = [run for run, (_, plan) in opened.items() if objective == "pretrain" and not plan.recipe.trains]
     if not found:
         raise ValueError("no runs came: give the folder of one finished run or more, or of a study")
@@ -134,11 +138,13 @@ def runs_of(given: Sequence[Path], objective: str, tell: Callable[[str], None]) 
         return found  # nothing to leave out: the first says what it lacks
     if lossless:
         names = ", ".join(sorted({opened[run][0]["model"] for run in lossless}))
-        tell(f"left out: {len(lossless)} runs without a loss of their own ({names}); --objective probe shows them too")
+        notify(
+            f"left out: {len(lossless)} runs without a loss of their own ({names}); --objective probe shows them too"
+        )
     return [run for run in found if run not in lossless]
 
 
-def trained(folder: Path, plan: Plan, step: str = "") -> Method:
+def load_method(folder: Path, plan: Plan, step: str = "") -> Method:
     """The whole method of a run as its training left it, or had it at a step: heads, queues and teacher too.
 
     ValueError for a method without a loss, a run without a checkpoint, and a checkpoint of another network.
@@ -147,12 +153,12 @@ def trained(folder: Path, plan: Plan, step: str = "") -> Method:
         raise ValueError(
             f"{folder}: the method {plan.method!r} has no loss of its own: leave the run out, or ask --objective probe"
         )
-    path = on_the_way(folder, step) if step else folder / "checkpoint" / "state.safetensors"
+    path = checkpoint_file(folder, step) if step else folder / "checkpoint" / "state.safetensors"
     if not path.exists():
         raise ValueError(
             f"{folder} has no checkpoint, and its heads are in no other file: train it again, or ask --objective probe"
         )
-    method = build(plan.model_copy(update={"weights": ""}))
+    method = build_method(plan.model_copy(update={"weights": ""}))
     shapes = {name: tensor.shape for name, tensor in checkpoint.state_of(method).items()}
     try:
         checkpoint.load(path, method)
@@ -164,7 +170,7 @@ def trained(folder: Path, plan: Plan, step: str = "") -> Method:
     return method
 
 
-def subject(
+def open_run(
     run: Path,
     images: Images,
     *,
@@ -176,7 +182,7 @@ def subject(
     batch_norm: str = "frozen",
     moves: Sequence[str] = ("",),
     terms: Sequence[str] = (),
-) -> Subject:
+) -> LandscapeRun:
     """A run with its loss on `count` frozen images: the same images, views and masks for every run with this seed.
 
     RUN@STEP is the run at a checkpoint that its training kept.
@@ -187,55 +193,67 @@ def subject(
     """
     if objective not in OBJECTIVES:
         raise ValueError(f"unknown objective {objective!r}: {hint(objective, list(OBJECTIVES))}")
-    (folder, step), (record, plan) = kept(run), look_at(run)
+    (folder, step), (record, plan) = split_step(run), read_record(run)
     images = images.with_channels(plan.channels)
-    how: dict[str, Any] = {"count": count, "batch": batch, "seed": seed, "device": place()}
-    opened = probed if objective == "probe" else pretrained
+    how: dict[str, Any] = {"count": count, "batch": batch, "seed": seed, "device": torch_device()}
+    opened = open_probe if objective == "probe" else open_pretrain
     module, batches = opened(folder, step, plan, images, how)
     choices = {"batch_norm": batch_norm, "moves": tuple(moves), "terms": tuple(terms)}
     facts = {"objective": "-".join([objective, *terms]), "data": images.digest, "seed": seed, "moves": list(moves)}
     if objective == "probe":
         facts["count"] = count  # which images are shown, and so which the probe was fitted to
     name = model or record["model"]
-    return Subject(
-        record["id"], name, plan.method, plan.seed, folder, plan, module.to(place()), batches, choices, facts, step
+    return LandscapeRun(
+        record["id"],
+        name,
+        plan.method,
+        plan.seed,
+        folder,
+        plan,
+        module.to(torch_device()),
+        batches,
+        choices,
+        facts,
+        step,
     )
 
 
-def pretrained(
+def open_pretrain(
     folder: Path, step: str, plan: Plan, images: Images, how: Mapping[str, Any]
 ) -> tuple[nn.Module, list[Views]]:
     """The trained method and the frozen batches that its training would see."""
-    method = trained(folder, plan, step)
+    method = load_method(folder, plan, step)
     if plan.recipe.labels:
-        images = images.with_classes(plan.classes).labelled()
+        images = images.with_classes(plan.classes).labelled_subset()
     if hasattr(method, "bank") and images.digest != plan.data:
         raise ValueError(
             f"{folder}: {plan.method} remembers each of its {plan.images} training images, so its loss is known on "
             "these alone: give them as --data, or ask --objective probe"
         )
     small = plan.model_copy(update={"batch_size": 2, "accumulate": 1})
-    return method, frozen_batches(images, Batches(small, images, place()).views, **how)
+    return method, frozen_batches(images, Batches(small, images, torch_device()).views, **how)
 
 
-def probed(
+def open_probe(
     folder: Path, step: str, plan: Plan, images: Images, how: Mapping[str, Any]
 ) -> tuple[nn.Module, list[Views]]:
     """The backbone under a probe that was fitted to other images than the frozen ones, which are whole."""
-    images = images.labelled()
+    images = images.labelled_subset()
     order = np.random.default_rng([how["seed"], 7]).permutation(len(images))
-    shown, rest = images.subset(order[: how["count"]]), images.subset(order[how["count"] :][:FIT])
+    shown, rest = images.subset(order[: how["count"]]), images.subset(order[how["count"] :][:FIT_IMAGES])
     if len(rest) < len(shown) // 2:
         raise ValueError(
             f"{len(images)} labelled images: {len(shown)} are shown, which leaves {len(rest)} to fit the probe to; "
             f"ask for --images {max(len(images) // 2, 1)} or fewer, or give more labelled images"
         )
-    backbone = (trained(folder, plan, step).evaluated().eval() if step else load_run(folder)[2]).to(place())
-    view = plain(plan.image_size, mean=plan.mean, std=plan.std)
-    return probe_on(backbone, embed(backbone, rest, view), seed=how["seed"]), frozen_batches(shown, [view], **how)
+    backbone = (load_method(folder, plan, step).evaluation_backbone().eval() if step else load_run(folder)[2]).to(
+        torch_device()
+    )
+    view = evaluation_view(plan.image_size, mean=plan.mean, std=plan.std)
+    return fit_probe(backbone, embed(backbone, rest, view), seed=how["seed"]), frozen_batches(shown, [view], **how)
 
 
-def states(subjects: Sequence[Subject], moving: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
+def model_states(subjects: Sequence[LandscapeRun], moving: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
     """Parameters and buffers of each subject, for directions between models. ValueError where they are of no one kind.
 
     `moving` are the parameters of the first that move.

@@ -8,9 +8,9 @@ import torch
 from scipy.stats import t as student
 from torch import Tensor
 
-from kogen.common.devices import exact
+from kogen.common.devices import exact_arithmetic
 from kogen.loss_landscape.hessian import FlatLoss, Losses, Params
-from kogen.loss_landscape.lanczos import Operator, product, signs
+from kogen.loss_landscape.lanczos import Operator, apply_operator, draw_signs
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ def trace(
     looks, draws = 1 + math.ceil(math.log2(limit / least)), []
     while True:
         for _ in range(min(max(len(draws), least), limit - len(draws))):
-            coins = signs(operator, generator)
-            draws.append(torch.dot(coins.double(), product(operator, coins).double()).item())
-        found = _estimate(draws, tolerance, looks)
+            coins = draw_signs(operator, generator)
+            draws.append(torch.dot(coins.double(), apply_operator(operator, coins).double()).item())
+        found = _mean_estimate(draws, tolerance, looks)
         if found.converged or len(draws) == limit:
             return found
 
@@ -66,12 +66,12 @@ def noise_sharpness(
         raise ValueError(f"draws={draws}, sigma={sigma} came: 2 draws or more and a positive sigma are wanted")
     objective = FlatLoss(loss, params, over)
     at, here = objective.origin, objective.value(objective.origin)
-    scale = _scale(objective, adaptive) * sigma
+    scale = _weight_scale(objective, adaptive) * sigma
     rises = []
     for _ in range(draws):
         noise = torch.randn(objective.size, generator=generator, dtype=torch.float64).to(at) * scale  # (P,)
         rises.append((objective.value(at + noise) + objective.value(at - noise)) / 2 - here)
-    return _estimate(rises)
+    return _mean_estimate(rises)
 
 
 def sam_sharpness(
@@ -94,7 +94,7 @@ def sam_sharpness(
     if rho <= 0 or steps < 1:
         raise ValueError(f"rho={rho}, steps={steps} came: a positive radius and 1 step or more are wanted")
     objective = FlatLoss(loss, params, over)
-    at, scale = objective.origin, _scale(objective, adaptive)
+    at, scale = objective.origin, _weight_scale(objective, adaptive)
     here = best = objective.value(at)
     away = torch.zeros_like(at)  # e / scale: the ball is round in it
     for _ in range(steps):
@@ -108,20 +108,20 @@ def sam_sharpness(
 
 
 def _gradient(objective: FlatLoss, flat: Tensor) -> Tensor:
-    with torch.inference_mode(False), torch.enable_grad(), exact():
+    with torch.inference_mode(False), torch.enable_grad(), exact_arithmetic():
         total = torch.zeros_like(flat)
-        for share, _, slope in objective.slopes(flat.clone().requires_grad_()):
+        for share, _, slope in objective.batch_gradients(flat.clone().requires_grad_()):
             if slope is not None:
                 total += share * slope
         return total
 
 
-def _scale(objective: FlatLoss, adaptive: bool) -> Tensor:
+def _weight_scale(objective: FlatLoss, adaptive: bool) -> Tensor:
     """The size of a step of 1 in each weight, (P,)."""
     return objective.origin.abs() if adaptive else torch.ones_like(objective.origin)
 
 
-def _estimate(draws: list[float], tolerance: float = math.inf, looks: int = 1) -> Estimate:
+def _mean_estimate(draws: list[float], tolerance: float = math.inf, looks: int = 1) -> Estimate:
     values = torch.tensor(draws, dtype=torch.float64)
     mean, error = values.mean().item(), values.std().item() / math.sqrt(len(draws))
     half = float(student.isf(0.025 / looks, len(draws) - 1)) * error

@@ -15,7 +15,7 @@ from kogen.statistics import _curvature_metrics, _near_convex
 KEYS = ("run", "objective", "direction", "plane")
 
 
-def keep(out: Path, identity: dict[str, Any], rows: pd.DataFrame, kind: str = "surface") -> None:
+def upsert_rows(out: Path, identity: dict[str, Any], rows: pd.DataFrame, kind: str = "surface") -> None:
     """Put a plane's points into the table OUT/<kind>.parquet, in the place of those it had."""
     path, new = out / f"{kind}.parquet", rows.assign(**identity)
     there: Any = read_table(path) if path.exists() else None
@@ -25,9 +25,9 @@ def keep(out: Path, identity: dict[str, Any], rows: pd.DataFrame, kind: str = "s
     write_table(path, new, kind)
 
 
-def has_readings(out: Path, identity: dict[str, Any], facts: dict[str, Any]) -> bool:
+def has_curvature_metrics(out: Path, identity: dict[str, Any], facts: dict[str, Any]) -> bool:
     """Whether a run's readings are there. ValueError where they are of other images."""
-    path = place(out, "readings", identity)
+    path = record_file(out, "readings", identity)
     if not path.exists():
         return False
     was = read_json(path)["facts"]
@@ -37,38 +37,43 @@ def has_readings(out: Path, identity: dict[str, Any], facts: dict[str, Any]) -> 
     return True
 
 
-def keep_readings(out: Path, identity: dict[str, Any], facts: dict[str, Any], rows: list[dict[str, Any]]) -> None:
+def write_curvature_metrics(
+    out: Path, identity: dict[str, Any], facts: dict[str, Any], rows: list[dict[str, Any]]
+) -> None:
     """Write a run's readings."""
-    plain = [{**row, "values": [real(value) for value in row["values"]], "error": real(row["error"])} for row in rows]
-    write_json(place(out, "readings", identity), {"facts": facts, "identity": identity, "rows": plain})
+    plain = [
+        {**row, "values": [json_number(value) for value in row["values"]], "error": json_number(row["error"])}
+        for row in rows
+    ]
+    write_json(record_file(out, "readings", identity), {"facts": facts, "identity": identity, "rows": plain})
 
 
-def note(out: Path, identity: dict[str, Any], facts: dict[str, Any]) -> None:
+def write_facts(out: Path, identity: dict[str, Any], facts: dict[str, Any]) -> None:
     """Write down how a run was looked at in one kind of direction."""
-    write_json(place(out, f"{identity['direction']}.facts", identity), {**identity, **facts})
+    write_json(record_file(out, f"{identity['direction']}.facts", identity), {**identity, **facts})
 
 
-def place(out: Path, kind: str, identity: dict[str, Any]) -> Path:
+def record_file(out: Path, kind: str, identity: dict[str, Any]) -> Path:
     """The file of one kind of a run."""
     return out / "landscape" / identity["objective"] / f"{identity['run']}.{kind}.json"
 
 
-def real(value: float) -> float | None:
+def json_number(value: float) -> float | None:
     """A number as JSON has it: missing is null."""
     return value if abs(value) < float("inf") else None
 
 
-def finish(out: Path) -> dict[str, Any]:
+def write_summary(out: Path) -> dict[str, Any]:
     """Write OUT/geometry.parquet and OUT/landscape.json from all that the folder holds, and return the latter.
 
     landscape.json: runs (how each was looked at), pairs (paired differences), flatness (rank correlations with the
     study's scores, where it has some). Raises ValueError as the statistics do.
     """
-    found = list(tables(out))
-    geometry, pairs = (joined([one[number] for one in found]) for number in (0, 1))
+    found = list(summary_tables(out))
+    geometry, pairs = (stack_frames([one[number] for one in found]) for number in (0, 1))
     if len(geometry):
         write_table(out / "geometry.parquet", geometry, "geometry")
-    scores = scores_of(out)
+    scores = read_scores(out)
     flat = load("statistics", "flatness")(geometry, scores) if len(scores) and len(geometry) else pd.DataFrame()
     about = [read_json(file) for file in sorted((out / "landscape").glob("*/*.facts.json"))]
     told = {"runs": about, "pairs": records(pairs), "flatness": records(flat)}
@@ -76,7 +81,7 @@ def finish(out: Path) -> dict[str, Any]:
     return told
 
 
-def tables(out: Path) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+def summary_tables(out: Path) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
     """Numbers of models and their paired differences: of random planes, of maps of the curvature, of readings."""
     surface = read_table(out / "surface.parquet")
     if "random" in set(surface["direction"]):
@@ -90,7 +95,7 @@ def tables(out: Path) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
         )
 
 
-def joined(frames: list[pd.DataFrame]) -> pd.DataFrame:
+def stack_frames(frames: list[pd.DataFrame]) -> pd.DataFrame:
     """The frames that have rows, one under the other."""
     filled = [frame.astype(object) for frame in frames if len(frame)]
     return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
@@ -101,7 +106,7 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return json.loads(frame.to_json(orient="records", double_precision=15) or "[]")
 
 
-def scores_of(out: Path) -> pd.DataFrame:
+def read_scores(out: Path) -> pd.DataFrame:
     """What a study says of its models: accuracy on each set, effective robustness on each; no rows without a study."""
     found = [pd.DataFrame(columns=["model", "score", "value"])]
     for name, value, title in (("accuracy", "value", "dataset"), ("robustness", "effective", "target")):

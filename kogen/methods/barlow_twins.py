@@ -6,7 +6,7 @@ from torch import Tensor
 from kogen.common.distributed import gather
 from kogen.modules.base import Backbone, Method, Recipe, Terms, Views
 from kogen.modules.heads import mlp
-from kogen.modules.losses import full
+from kogen.modules.losses import full_precision
 
 __all__ = ["BarlowTwins"]
 
@@ -40,19 +40,19 @@ class BarlowTwins(Method):
 
     def forward(self, views: Views) -> Terms:
         first, second = [gather(self.projector(self.backbone(x))) for x in views.crops]  # (W B, D) each
-        return twins(first, second, self.redundancy)
+        return barlow_twins_terms(first, second, self.redundancy)
 
 
-def twins(first: Tensor, second: Tensor, redundancy: float) -> Terms:
+def barlow_twins_terms(first: Tensor, second: Tensor, redundancy: float) -> Terms:
     """Squared distance of the correlation's diagonal to 1, and lambda times the rest's to 0; (B, D) twice (eq. 1)."""
     with torch.autocast(first.device.type, enabled=False):
-        correlation = standard(full(first)).T @ standard(full(second)) / len(first)  # (D, D)
+        correlation = standardise(full_precision(first)).T @ standardise(full_precision(second)) / len(first)  # (D, D)
         diagonal = correlation.diagonal()
         rest = correlation.square().sum() - diagonal.square().sum()
         return {"invariance": (diagonal - 1).square().sum(), "redundancy": redundancy * rest}
 
 
-def standard(embedding: Tensor) -> Tensor:
+def standardise(embedding: Tensor) -> Tensor:
     """Mean 0 and std 1 along the batch, (B, D) to the same; the 1e-5 is that of batch norm."""
     variance, mean = torch.var_mean(embedding, dim=0, correction=0)  # (D,) each
     return (embedding - mean) * torch.rsqrt(variance + 1e-5)

@@ -4,16 +4,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kogen.modules.base import Backbone, PerImage, Recipe, Terms, Views
-from kogen.modules.ema import copy_of, follow
+from kogen.modules.base import Backbone, PerImageMethod, Recipe, Terms, Views
+from kogen.modules.ema import ema_copy, ema_update
 from kogen.modules.heads import mlp
-from kogen.modules.losses import full
-from kogen.modules.schedules import cosine
+from kogen.modules.losses import full_precision
+from kogen.modules.schedules import cosine_schedule
 
 __all__ = ["BYOL"]
 
 
-class BYOL(PerImage):
+class BYOL(PerImageMethod):
     """Section 3.1, eq. 2: the loss is SUMMED over both orders of the two views; averaging them halves the step."""
 
     recipe = Recipe(
@@ -40,19 +40,21 @@ class BYOL(PerImage):
         self.backbone = backbone
         self.projector = mlp(backbone.dim, hidden, dim)
         self.predictor = mlp(dim, hidden, dim)
-        self.target = copy_of(nn.Sequential(self.backbone, self.projector))
+        self.target = ema_copy(nn.Sequential(self.backbone, self.projector))
         self.momentum = momentum
 
     def losses(self, views: Views) -> Terms:
         online = [self.predictor(self.projector(self.backbone(x))) for x in views.crops]  # (B, D) each
         with torch.no_grad():
             target = [self.target(x) for x in views.crops]  # (B, D) each
-        return {"first": regress(online[0], target[1]), "second": regress(online[1], target[0])}
+        return {"first": regression_loss(online[0], target[1]), "second": regression_loss(online[1], target[0])}
 
     def update(self, progress: float) -> None:
-        follow(self.target, nn.Sequential(self.backbone, self.projector), cosine(progress, self.momentum, 1.0))
+        ema_update(
+            self.target, nn.Sequential(self.backbone, self.projector), cosine_schedule(progress, self.momentum, 1.0)
+        )
 
 
-def regress(online: Tensor, target: Tensor) -> Tensor:
+def regression_loss(online: Tensor, target: Tensor) -> Tensor:
     """Squared distance of unit vectors, 2 - 2 cos; (B, D) twice to (B,)."""
-    return 2 - 2 * F.cosine_similarity(full(online), full(target), dim=1)
+    return 2 - 2 * F.cosine_similarity(full_precision(online), full_precision(target), dim=1)

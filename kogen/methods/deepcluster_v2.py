@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kogen.modules.base import Backbone, Method, Recipe, Terms, Views
-from kogen.modules.clustering import Bank, agree, clusters, kmeans
+from kogen.modules.clustering import MemoryBank, cluster_count, kmeans, masked_cross_entropy
 from kogen.modules.heads import mlp
-from kogen.modules.losses import full
+from kogen.modules.losses import full_precision
 
 __all__ = ["DeepClusterV2"]
 
@@ -49,8 +49,8 @@ class DeepClusterV2(Method):
         super().__init__()
         self.backbone = backbone
         self.projector = mlp(backbone.dim, hidden, dim)
-        self.bank = Bank(images, dim, views=2)
-        count, size = clusters(prototypes, images), self.bank.rows.shape[1]
+        self.bank = MemoryBank(images, dim, views=2)
+        count, size = cluster_count(prototypes, images), self.bank.rows.shape[1]
         self.register_buffer("centroids", torch.zeros(clusterings, count, dim))  # (M, K, D), unit vectors
         self.register_buffer("labels", torch.full((clusterings, size), -1))  # (M, N), -1: not seen yet
         self.centroids: Tensor
@@ -59,28 +59,30 @@ class DeepClusterV2(Method):
         self.temperature, self.iterations = temperature, iterations
 
     def forward(self, views: Views) -> Terms:
-        features = [F.normalize(full(self.projector(self.backbone(x))), dim=1) for x in views.crops]  # (B, D) each
-        self.bank.note(views.luck, views.index, features[:2])
-        labels = self.labels[:, self.bank.places(views.index)]  # (M, B)
+        features = [
+            F.normalize(full_precision(self.projector(self.backbone(x))), dim=1) for x in views.crops
+        ]  # (B, D) each
+        self.bank.buffer_features(views.rng, views.index, features[:2])
+        labels = self.labels[:, self.bank.row_indices(views.index)]  # (M, B)
         terms: Terms = {}
         for number, (centroids, wanted) in enumerate(zip(self.centroids, labels, strict=True)):
-            losses = [classify(z, centroids, wanted, self.temperature) for z in features]
+            losses = [cluster_cross_entropy(z, centroids, wanted, self.temperature) for z in features]
             terms[f"clustering{number}"] = torch.stack(losses).mean() / len(labels)
         return terms
 
     @torch.no_grad()
     def update(self, progress: float) -> None:
-        if not self.bank.write():
+        if not self.bank.write_rows():
             return
         for number in range(len(self.labels)):
             view = number % 2
-            known = self.bank.known(view)
+            known = self.bank.seen_mask(view)
             luck = self.bank.luck.generator(f"clustering{number}")
             rows, count = self.bank.rows[view, known], self.centroids.shape[1]
             self.centroids[number], self.labels[number, known] = kmeans(rows, count, luck, self.iterations)
 
 
-def classify(features: Tensor, centroids: Tensor, labels: Tensor, temperature: float) -> Tensor:
+def cluster_cross_entropy(features: Tensor, centroids: Tensor, labels: Tensor, temperature: float) -> Tensor:
     """Cross-entropy of unit features (B, D) over unit centroids (K, D) with labels (B,), -1 counts as 0; a scalar."""
     with torch.autocast(features.device.type, enabled=False):
-        return agree(features @ centroids.T / temperature, labels)
+        return masked_cross_entropy(features @ centroids.T / temperature, labels)

@@ -6,17 +6,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kogen.common.distributed import total, world
-from kogen.modules.base import Backbone, PerImage, Recipe, Terms, Views
-from kogen.modules.ema import copy_of, follow
+from kogen.common.distributed import sum_over_processes, world_size
+from kogen.modules.base import Backbone, PerImageMethod, Recipe, Terms, Views
+from kogen.modules.ema import ema_copy, ema_update
 from kogen.modules.heads import Prototypes, mlp
-from kogen.modules.queue import Notes
-from kogen.modules.schedules import cosine
+from kogen.modules.queue import StepBuffer
+from kogen.modules.schedules import cosine_schedule
 
 __all__ = ["DINO"]
 
 
-class DINO(PerImage):
+class DINO(PerImageMethod):
     """Section 3.1, eq. 1 to 4, algorithm 1; the teacher's weights are the ones judged (section 5.1)."""
 
     recipe = Recipe(
@@ -52,10 +52,10 @@ class DINO(PerImage):
         self.backbone = backbone
         self.projector = mlp(backbone.dim, hidden, hidden, bottleneck, norm=batch_norm, gelu=True)
         self.prototypes = Prototypes(bottleneck, outputs)
-        self.target = copy_of(nn.Sequential(self.backbone, self.projector, self.prototypes))
+        self.target = ema_copy(nn.Sequential(self.backbone, self.projector, self.prototypes))
         self.register_buffer("centre", torch.zeros(outputs))
         self.centre: Tensor
-        self.notes = Notes()
+        self.notes = StepBuffer()
         self.floor = math.log(outputs)
         self.student_temperature, self.cold, self.warm, self.warming = student_temperature, cold, warm, warming
         self.centring, self.momentum, self.frozen = centring, momentum, frozen
@@ -66,15 +66,15 @@ class DINO(PerImage):
         with torch.no_grad():
             teachers = [self.target(x) for x in views.crops[:2]]  # (B, K) each
             if self.training:
-                self.notes.put(views.luck, total(torch.cat(teachers).mean(0)) / world())
-        sharp = warmed(views.progress, self.cold, self.warm, self.warming)
+                self.notes.put(views.rng, sum_over_processes(torch.cat(teachers).mean(0)) / world_size())
+        sharp = teacher_temperature(views.progress, self.cold, self.warm, self.warming)
         wanted = [F.softmax((t - self.centre) / sharp, dim=1) for t in teachers]  # (B, K) each
         found = [F.log_softmax(s / self.student_temperature, dim=1) for s in students]  # (B, K) each
-        return {name: distil(wanted, found, i) for i, name in enumerate(("first", "second"))}
+        return {name: distillation_loss(wanted, found, i) for i, name in enumerate(("first", "second"))}
 
     def update(self, progress: float) -> None:
         student = nn.Sequential(self.backbone, self.projector, self.prototypes)
-        follow(self.target, student, cosine(progress, self.momentum, 1.0))
+        ema_update(self.target, student, cosine_schedule(progress, self.momentum, 1.0))
         if means := self.notes.take():
             self.centre.lerp_(torch.stack(means).mean(0), 1 - self.centring)
 
@@ -82,12 +82,12 @@ class DINO(PerImage):
         return self.target[0]  # type: ignore[index]
 
 
-def warmed(progress: float, cold: float, warm: float, share: float) -> float:
+def teacher_temperature(progress: float, cold: float, warm: float, share: float) -> float:
     """The teacher's temperature: from `cold` to `warm` on a line over the first `share` of the training."""
     return warm if progress >= share else cold + (warm - cold) * progress / share
 
 
-def distil(wanted: list[Tensor], found: list[Tensor], teacher: int) -> Tensor:
+def distillation_loss(wanted: list[Tensor], found: list[Tensor], teacher: int) -> Tensor:
     """Half the mean cross-entropy of one teacher view with all other views of the student; (B, K) each to (B,).
 
     `found` are log-probabilities. Halves, so that the sum over two teachers is the paper's mean over pairs (eq. 3).

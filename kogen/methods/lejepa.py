@@ -4,12 +4,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kogen.common.devices import sent
-from kogen.common.distributed import total, world
-from kogen.common.rng import Luck
+from kogen.common.devices import to_device
+from kogen.common.distributed import sum_over_processes, world_size
+from kogen.common.rng import StepRng
 from kogen.modules.base import Backbone, Method, Recipe, Terms, Views
 from kogen.modules.heads import mlp
-from kogen.modules.losses import full
+from kogen.modules.losses import full_precision
 
 __all__ = ["LeJEPA"]
 
@@ -49,7 +49,7 @@ class LeJEPA(Method):
 
     def forward(self, views: Views) -> Terms:
         embedded = [self.projector(self.backbone(x)) for x in views.crops]  # (B, D) each
-        sketch = directions(views.luck, embedded[0].shape[1], self.directions)  # (D, S)
+        sketch = random_directions(views.rng, embedded[0].shape[1], self.directions)  # (D, S)
         prediction, gaussian = predict_and_spread(embedded, sketch, self.knots, self.reach)
         return {"prediction": (1 - self.weight) * prediction, "gaussian": self.weight * gaussian}
 
@@ -57,20 +57,20 @@ class LeJEPA(Method):
 def predict_and_spread(embedded: list[Tensor], sketch: Tensor, knots: int, reach: float) -> tuple[Tensor, Tensor]:
     """The two terms before their weights, means over views: (B, D) each and directions (D, S) to two scalars."""
     with torch.autocast(embedded[0].device.type, enabled=False):
-        embedded = [full(each) for each in embedded]
+        embedded = [full_precision(each) for each in embedded]
         centre = torch.stack(embedded[:2]).mean(0)  # of the two whole views, (B, D)
         apart = torch.stack([F.mse_loss(each, centre) for each in embedded]).mean()
-        sketch = sent(sketch, centre.device).to(centre.dtype)
-        odd = torch.stack([away_from_normal(each @ sketch, knots, reach) for each in embedded]).mean()
+        sketch = to_device(sketch, centre.device).to(centre.dtype)
+        odd = torch.stack([epps_pulley(each @ sketch, knots, reach) for each in embedded]).mean()
     return apart, odd
 
 
-def directions(luck: Luck, dim: int, count: int) -> Tensor:
+def random_directions(rng: StepRng, dim: int, count: int) -> Tensor:
     """Random unit vectors of a step as columns, (dim, count), the same on every process."""
-    return F.normalize(torch.randn(dim, count, generator=luck.generator("directions")), dim=0)
+    return F.normalize(torch.randn(dim, count, generator=rng.generator("directions")), dim=0)
 
 
-def away_from_normal(values: Tensor, knots: int, reach: float) -> Tensor:
+def epps_pulley(values: Tensor, knots: int, reach: float) -> Tensor:
     """Epps and Pulley's statistic against N(0, 1), (B, S) to a scalar, the mean over S; over all processes' rows.
 
     N times the integral of |phi_N(t) - exp(-t^2/2)|^2 exp(-t^2/2): the trapezoid rule on [0, reach], doubled, since
@@ -79,7 +79,10 @@ def away_from_normal(values: Tensor, knots: int, reach: float) -> Tensor:
     t = torch.linspace(0, reach, knots, dtype=values.dtype, device=values.device)  # (T,)
     normal = (-t.square() / 2).exp()
     turned = values[:, :, None] * t  # (B, S, T)
-    count = len(values) * world()
-    real, imaginary = total(turned.cos().sum(0)) / count, total(turned.sin().sum(0)) / count  # (S, T) each
+    count = len(values) * world_size()
+    real, imaginary = (
+        sum_over_processes(turned.cos().sum(0)) / count,
+        sum_over_processes(turned.sin().sum(0)) / count,
+    )  # (S, T) each
     error = ((real - normal).square() + imaginary.square()) * normal
     return count * 2 * torch.trapezoid(error, t, dim=1).mean()

@@ -1,15 +1,22 @@
 """MAE: hide most patches of an image and rebuild their pixels from the rest (He et al. 2021, arXiv 2111.06377)."""
 
-from kogen.common.devices import sent
-from kogen.modules.base import Backbone, PerImage, Recipe, Terms, Views
+from kogen.common.devices import to_device
+from kogen.modules.base import Backbone, PerImageMethod, Recipe, Terms, Views
 from kogen.modules.heads import Decoder
-from kogen.modules.losses import reconstruction
-from kogen.modules.masking import encode, patchify, shown_of, standardised, transformer_of, visible_by
+from kogen.modules.losses import masked_mse
+from kogen.modules.masking import (
+    encode_visible,
+    patchify,
+    prepare_vit,
+    sample_visible,
+    standardise_patches,
+    visible_count,
+)
 
 __all__ = ["MAE"]
 
 
-class MAE(PerImage):
+class MAE(PerImageMethod):
     """Section 3: the encoder sees visible patches only; the loss is on hidden ones, each standardised by itself.
 
     The encoder keeps the weights its library draws; the paper's are Xavier uniform (appendix A.1), in timm
@@ -43,12 +50,12 @@ class MAE(PerImage):
     ) -> None:
         super().__init__()
         self.backbone = backbone
-        self.decoder = Decoder(transformer_of(backbone.network, "mae"), width, depth)
-        self.shown = shown_of(self.decoder.patches, masked)
+        self.decoder = Decoder(prepare_vit(backbone.network, "mae"), width, depth)
+        self.shown = visible_count(self.decoder.patches, masked)
 
     def losses(self, views: Views) -> Terms:
         images = views.crops[0]  # (B, C, S, S)
-        visible = sent(visible_by(views.luck, self.decoder.patches, self.shown), images.device)  # (B, V)
-        predicted = self.decoder(encode(self.backbone.network, images, visible), visible)  # (B, N, K)
-        wanted = standardised(patchify(images, self.decoder.patch))  # (B, N, K)
-        return {"pixels": reconstruction(predicted, wanted, visible)}
+        visible = to_device(sample_visible(views.rng, self.decoder.patches, self.shown), images.device)  # (B, V)
+        predicted = self.decoder(encode_visible(self.backbone.network, images, visible), visible)  # (B, N, K)
+        wanted = standardise_patches(patchify(images, self.decoder.patch))  # (B, N, K)
+        return {"pixels": masked_mse(predicted, wanted, visible)}

@@ -5,16 +5,16 @@ import torch.nn.functional as F
 from torch import nn
 
 from kogen.common.distributed import gather
-from kogen.modules.base import Backbone, PerImage, Recipe, Terms, Views
-from kogen.modules.ema import copy_of, follow
+from kogen.modules.base import Backbone, PerImageMethod, Recipe, Terms, Views
+from kogen.modules.ema import ema_copy, ema_update
 from kogen.modules.heads import mlp
-from kogen.modules.losses import full, info_nce
-from kogen.modules.queue import Notes, Queue
+from kogen.modules.losses import full_precision, info_nce
+from kogen.modules.queue import Queue, StepBuffer
 
 __all__ = ["MoCoV2"]
 
 
-class MoCoV2(PerImage):
+class MoCoV2(PerImageMethod):
     """1911.05722, eq. 1 and 2, algorithm 1; the MLP head and temperature of 2003.04297.
 
     Keys join the queue after the step. Instead of shuffling the batch between devices (section 3.3), batch norm is over
@@ -47,9 +47,9 @@ class MoCoV2(PerImage):
         super().__init__()
         self.backbone = backbone
         self.projector = mlp(backbone.dim, hidden, dim, norm=False)
-        self.target = copy_of(nn.Sequential(self.backbone, self.projector))
+        self.target = ema_copy(nn.Sequential(self.backbone, self.projector))
         self.queue = Queue(min(queue, images) if images else queue, dim)
-        self.notes = Notes()
+        self.notes = StepBuffer()
         self.temperature, self.momentum, self.symmetric = temperature, momentum, symmetric
 
     def losses(self, views: Views) -> Terms:
@@ -58,13 +58,13 @@ class MoCoV2(PerImage):
         for place, (name, (asks, answers)) in enumerate(orders.items()):
             query = self.projector(self.backbone(views.crops[asks]))  # (B, D)
             with torch.no_grad():
-                key = F.normalize(full(self.target(views.crops[answers])), dim=1)  # (B, D)
+                key = F.normalize(full_precision(self.target(views.crops[answers])), dim=1)  # (B, D)
             if self.training:
-                self.notes.put(views.luck, gather(key), place)
+                self.notes.put(views.rng, gather(key), place)
             terms[name] = info_nce(query, key, self.queue.rows, self.temperature) / len(orders)
         return terms
 
     def update(self, progress: float) -> None:
-        follow(self.target, nn.Sequential(self.backbone, self.projector), self.momentum)
+        ema_update(self.target, nn.Sequential(self.backbone, self.projector), self.momentum)
         for keys in self.notes.take(0) + self.notes.take(1):
             self.queue.push(keys)

@@ -6,10 +6,10 @@ from torch import Tensor, nn
 
 from kogen.common.distributed import gather, rank
 from kogen.modules.base import Backbone, Method, Recipe, Terms, Views
-from kogen.modules.ema import copy_of, follow
+from kogen.modules.ema import ema_copy, ema_update
 from kogen.modules.heads import mlp
-from kogen.modules.losses import full
-from kogen.modules.schedules import cosine
+from kogen.modules.losses import full_precision
+from kogen.modules.schedules import cosine_schedule
 
 __all__ = ["MoCoV3"]
 
@@ -46,7 +46,7 @@ class MoCoV3(Method):
             patches.requires_grad_(False)
         self.projector = mlp(backbone.dim, hidden, hidden, dim, last_norm=True)
         self.predictor = mlp(dim, hidden, dim, last_norm=True)
-        self.target = copy_of(nn.Sequential(self.backbone, self.projector))
+        self.target = ema_copy(nn.Sequential(self.backbone, self.projector))
         self.temperature, self.momentum = temperature, momentum
 
     def forward(self, views: Views) -> Terms:
@@ -54,17 +54,22 @@ class MoCoV3(Method):
         with torch.no_grad():
             keys = [self.target(x) for x in views.crops]  # (B, D) each
         return {
-            "first": contrast(queries[0], keys[1], self.temperature),
-            "second": contrast(queries[1], keys[0], self.temperature),
+            "first": contrastive_loss(queries[0], keys[1], self.temperature),
+            "second": contrastive_loss(queries[1], keys[0], self.temperature),
         }
 
     def update(self, progress: float) -> None:
-        follow(self.target, nn.Sequential(self.backbone, self.projector), cosine(progress, self.momentum, 1.0))
+        ema_update(
+            self.target, nn.Sequential(self.backbone, self.projector), cosine_schedule(progress, self.momentum, 1.0)
+        )
 
 
-def contrast(query: Tensor, key: Tensor, temperature: float) -> Tensor:
+def contrastive_loss(query: Tensor, key: Tensor, temperature: float) -> Tensor:
     """2 T times the mean cross-entropy of the own key among those of all; (B, D) twice to a scalar (algorithm 1)."""
     with torch.autocast(query.device.type, enabled=False):
-        query, keys = F.normalize(full(query), dim=1), gather(F.normalize(full(key.detach()), dim=1))
+        query, keys = (
+            F.normalize(full_precision(query), dim=1),
+            gather(F.normalize(full_precision(key.detach()), dim=1)),
+        )
         own = torch.arange(len(query), device=query.device) + rank() * len(query)  # (B,)
         return 2 * temperature * F.cross_entropy(query @ keys.T / temperature, own)

@@ -6,18 +6,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kogen.common.devices import sent
-from kogen.common.distributed import gather, total, world
-from kogen.modules.base import Backbone, PerImage, Recipe, Terms, Views
-from kogen.modules.ema import copy_of, follow
-from kogen.modules.losses import full
-from kogen.modules.queue import Notes, Queue
-from kogen.modules.schedules import cosine
+from kogen.common.devices import to_device
+from kogen.common.distributed import gather, sum_over_processes, world_size
+from kogen.modules.base import Backbone, PerImageMethod, Recipe, Terms, Views
+from kogen.modules.ema import ema_copy, ema_update
+from kogen.modules.losses import full_precision
+from kogen.modules.queue import Queue, StepBuffer
+from kogen.modules.schedules import cosine_schedule
 
 __all__ = ["OBoW"]
 
 
-class OBoW(PerImage):
+class OBoW(PerImageMethod):
     """Section 3: words are a queue of the teacher's local features, and the classifier is generated from the words.
 
     The paper's teacher looks at the whole image, unperturbed; here at the other one of two views, in both orders.
@@ -49,25 +49,25 @@ class OBoW(PerImage):
     ) -> None:
         super().__init__()
         self.backbone = backbone
-        self.target = copy_of(backbone)
-        widths = [x.shape[1] for x in tried(backbone, scales)]
+        self.target = ema_copy(backbone)
+        widths = [x.shape[1] for x in dry_run_maps(backbone, scales)]
         self.words = nn.ModuleList(Queue(words, width) for width in widths)
-        self.generators = nn.ModuleList(generator(width, backbone.dim) for width in widths)
+        self.generators = nn.ModuleList(word_generator(width, backbone.dim) for width in widths)
         self.register_buffer("distance", torch.zeros(scales))  # (L,) mean squared, to the nearest word; 0: not yet
         self.distance: Tensor
-        self.notes = Notes()
+        self.notes = StepBuffer()
         self.floor = math.log(words)
         self.scales, self.sharpness, self.memory, self.scale, self.momentum = scales, sharpness, memory, scale, momentum
 
     def losses(self, views: Views) -> Terms:
-        features = [full(self.backbone(x)) for x in views.crops]  # (B, D) each
+        features = [full_precision(self.backbone(x)) for x in views.crops]  # (B, D) each
         with torch.no_grad():
-            seen = [maps(self.target, x, self.scales) for x in views.crops[:2]]  # type: ignore[arg-type]  L maps each
+            seen = [feature_maps(self.target, x, self.scales) for x in views.crops[:2]]  # type: ignore[arg-type]  L maps each
         losses: list[list[Tensor]] = [[], []]
         for level, (queue, generate) in enumerate(zip(self.words, self.generators, strict=True)):
             words: Tensor = queue.rows  # type: ignore[assignment]
-            weights = self.scale * F.normalize(full(generate(F.normalize(words, dim=1))), dim=1)  # (K, D)
-            guesses = [guess(z, weights) for z in features]  # (B, K) each
+            weights = self.scale * F.normalize(full_precision(generate(F.normalize(words, dim=1))), dim=1)  # (K, D)
+            guesses = [predict_words(z, weights) for z in features]  # (B, K) each
             bags = self.bags([levels[level] for levels in seen], words, level, views)
             for place, bag in enumerate(bags):
                 losses[place] += [-(bag * g).sum(1) for view, g in enumerate(guesses) if view != place]
@@ -76,18 +76,20 @@ class OBoW(PerImage):
     @torch.no_grad()
     def bags(self, seen: list[Tensor], words: Tensor, level: int, views: Views) -> list[Tensor]:
         """The bag of words of both views' maps, (B, K) each; notes new words and how far the old ones are."""
-        near = [closeness(local, words) for local in seen]  # (squared distance less the nearest's, the nearest's) each
-        distance = total(torch.stack([nearest.mean() for _, nearest in near]).mean()) / world()
+        near = [
+            word_distances(local, words) for local in seen
+        ]  # (squared distance less the nearest's, the nearest's) each
+        distance = sum_over_processes(torch.stack([nearest.mean() for _, nearest in near]).mean()) / world_size()
         if self.training:
-            self.notes.put(views.luck, distance, 2 * level)
-            self.notes.put(views.luck, gather(sampled(seen[0], views.luck.uniform(f"word{level}"))), 2 * level + 1)
+            self.notes.put(views.rng, distance, 2 * level)
+            self.notes.put(views.rng, gather(sample_feature(seen[0], views.rng.uniform(f"word{level}"))), 2 * level + 1)
         known = self.distance[level]
         width = self.sharpness * torch.where(known > 0, known, distance).clamp_min(1e-12)
-        return [bag_of(further / width) for further, _ in near]
+        return [bag_of_words(further / width) for further, _ in near]
 
     @torch.no_grad()
     def update(self, progress: float) -> None:
-        follow(self.target, self.backbone, cosine(progress, self.momentum, 1.0))
+        ema_update(self.target, self.backbone, cosine_schedule(progress, self.momentum, 1.0))
         for level, queue in enumerate(self.words):
             if distances := self.notes.take(2 * level):
                 now, old = torch.stack(distances).mean(), self.distance[level]
@@ -96,7 +98,7 @@ class OBoW(PerImage):
                 queue.push(rows)  # type: ignore[operator]
 
 
-def maps(backbone: Backbone, images: Tensor, count: int) -> list[Tensor]:
+def feature_maps(backbone: Backbone, images: Tensor, count: int) -> list[Tensor]:
     """The maps of the last `count` stages of a network of timm (of a ViT: blocks), (B, C, H, W) each, float32 or finer.
 
     Raises ValueError for a network without maps, or with fewer.
@@ -106,26 +108,26 @@ def maps(backbone: Backbone, images: Tensor, count: int) -> list[Tensor]:
         kind = type(backbone.network).__name__
         raise ValueError(f"obow needs feature maps, and {kind} gives none: choose a ResNet or ViT of timm as backbone")
     found = inside(images, indices=count, norm=True, intermediates_only=True)
-    return [full(x) for x in found]
+    return [full_precision(x) for x in found]
 
 
-def tried(backbone: Backbone, count: int) -> list[Tensor]:
+def dry_run_maps(backbone: Backbone, count: int) -> list[Tensor]:
     """The maps of one black image, to know their shapes; leaves no trace on the network."""
     was, size = backbone.training, backbone.image_size
     with torch.no_grad():
-        found = maps(backbone.eval(), torch.zeros(1, backbone.channels, size, size), count)
+        found = feature_maps(backbone.eval(), torch.zeros(1, backbone.channels, size, size), count)
     backbone.train(was)
     return found
 
 
-def generator(width: int, dim: int) -> nn.Sequential:
+def word_generator(width: int, dim: int) -> nn.Sequential:
     """The two layers that make a word's weights in the classifier of it, (K, C) to (K, D) (section 3.3)."""
     norm = nn.BatchNorm1d(2 * width, track_running_stats=False)  # each process sees all words: nothing to remember
     first, second = nn.Linear(width, 2 * width, bias=False), nn.Linear(2 * width, dim)
     return nn.Sequential(first, norm, nn.ReLU(inplace=True), second)
 
 
-def closeness(local: Tensor, words: Tensor) -> tuple[Tensor, Tensor]:
+def word_distances(local: Tensor, words: Tensor) -> tuple[Tensor, Tensor]:
     """How much further than the nearest word each word is from each place, squared, and how far the nearest is.
 
     A map (B, C, H, W) and words (K, C) to (B, HW, K) and (B, HW).
@@ -137,20 +139,20 @@ def closeness(local: Tensor, words: Tensor) -> tuple[Tensor, Tensor]:
         return best[..., None] - near, (places.square().sum(2) - best).clamp_min(0)
 
 
-def bag_of(further: Tensor) -> Tensor:
+def bag_of_words(further: Tensor) -> Tensor:
     """Distances in widths (B, HW, K) to bags (B, K): the largest share of each word anywhere, summing to 1 (eq. 2)."""
     largest = F.softmax(-further, dim=2).amax(dim=1)
     return largest / largest.sum(dim=1, keepdim=True)
 
 
-def sampled(local: Tensor, where: Tensor) -> Tensor:
+def sample_feature(local: Tensor, where: Tensor) -> Tensor:
     """A local feature (B, C) of each map (B, C, H, W), smoothed over 3 x 3, at `where` (B,) in [0, 1) (section 3.2)."""
     smooth = F.avg_pool2d(local, 3, 1, 1, count_include_pad=False).flatten(2)  # (B, C, HW)
-    place = sent((where * smooth.shape[2]).long().clamp_max(smooth.shape[2] - 1), local.device)
+    place = to_device((where * smooth.shape[2]).long().clamp_max(smooth.shape[2] - 1), local.device)
     return smooth[torch.arange(len(smooth), device=local.device), :, place]
 
 
-def guess(features: Tensor, weights: Tensor) -> Tensor:
+def predict_words(features: Tensor, weights: Tensor) -> Tensor:
     """Log-shares of the words, (B, K), from features (B, D) and generated weights (K, D) (eq. 4)."""
     with torch.autocast(features.device.type, enabled=False):
         return F.log_softmax(features @ weights.T, dim=1)

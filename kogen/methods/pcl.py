@@ -6,11 +6,11 @@ from torch import Tensor, nn
 
 from kogen.common.distributed import gather
 from kogen.modules.base import Backbone, Method, Recipe, Terms, Views
-from kogen.modules.clustering import Bank, agree, clusters, kmeans, sums_of
-from kogen.modules.ema import copy_of, follow
+from kogen.modules.clustering import MemoryBank, cluster_count, cluster_sums, kmeans, masked_cross_entropy
+from kogen.modules.ema import ema_copy, ema_update
 from kogen.modules.heads import mlp
-from kogen.modules.losses import full, info_nce
-from kogen.modules.queue import Notes, Queue
+from kogen.modules.losses import full_precision, info_nce
+from kogen.modules.queue import Queue, StepBuffer
 
 __all__ = ["PCL"]
 
@@ -53,11 +53,11 @@ class PCL(Method):
         super().__init__()
         self.backbone = backbone
         self.projector = mlp(backbone.dim, hidden, dim, norm=False)
-        self.target = copy_of(nn.Sequential(self.backbone, self.projector))
+        self.target = ema_copy(nn.Sequential(self.backbone, self.projector))
         self.queue = Queue(min(queue, images) if images else queue, dim)
-        self.notes = Notes()
-        self.bank = Bank(images, dim)
-        self.counts = [clusters(prototypes * 2**m, images) for m in range(clusterings)]
+        self.notes = StepBuffer()
+        self.bank = MemoryBank(images, dim)
+        self.counts = [cluster_count(prototypes * 2**m, images) for m in range(clusterings)]
         self.register_buffer("labels", torch.full((clusterings, self.bank.rows.shape[1]), -1))  # (M, N)
         for number, count in enumerate(self.counts):
             self.register_buffer(f"centroids{number}", torch.zeros(count, dim))  # (K, D), unit vectors
@@ -71,29 +71,29 @@ class PCL(Method):
         keys, apart = [], []
         terms: Terms = {}
         for place, (name, (asks, answers)) in enumerate(orders.items()):
-            query = F.normalize(full(self.projector(self.backbone(views.crops[asks]))), dim=1)  # (B, D)
+            query = F.normalize(full_precision(self.projector(self.backbone(views.crops[asks]))), dim=1)  # (B, D)
             with torch.no_grad():
-                keys.append(F.normalize(full(self.target(views.crops[answers])), dim=1))  # (B, D)
-            self.notes.put(views.luck, gather(keys[-1]), place)
+                keys.append(F.normalize(full_precision(self.target(views.crops[answers])), dim=1))  # (B, D)
+            self.notes.put(views.rng, gather(keys[-1]), place)
             terms[name] = info_nce(query, keys[-1], self.queue.rows, self.temperature).mean() / len(orders)
-            apart += [proto_nce(query, *tables) for tables in self.tables(views.index)]
-        self.bank.note(views.luck, views.index, [F.normalize(sum(keys), dim=1)])  # type: ignore[arg-type]
+            apart += [proto_nce(query, *tables) for tables in self.look_up_prototypes(views.index)]
+        self.bank.buffer_features(views.rng, views.index, [F.normalize(sum(keys), dim=1)])  # type: ignore[arg-type]
         return terms | {"prototypes": torch.stack(apart).mean()}
 
-    def tables(self, index: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
+    def look_up_prototypes(self, index: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
         """Of each clustering the prototypes (K, D), their concentrations (K,) and the images' labels (B,)."""
-        labels = self.labels[:, self.bank.places(index)]  # (M, B)
+        labels = self.labels[:, self.bank.row_indices(index)]  # (M, B)
         named = dict(self.named_buffers())
         return [(named[f"centroids{m}"], named[f"concentrations{m}"], wanted) for m, wanted in enumerate(labels)]
 
     @torch.no_grad()
     def update(self, progress: float) -> None:
-        follow(self.target, nn.Sequential(self.backbone, self.projector), self.momentum)
+        ema_update(self.target, nn.Sequential(self.backbone, self.projector), self.momentum)
         for keys in self.notes.take(0) + self.notes.take(1):
             self.queue.push(keys)
-        if not self.bank.write() or progress < self.warm:
+        if not self.bank.write_rows() or progress < self.warm:
             return
-        known, named = self.bank.known(0), dict(self.named_buffers())
+        known, named = self.bank.seen_mask(0), dict(self.named_buffers())
         rows = self.bank.rows[0, known]  # (N, D)
         for number, count in enumerate(self.counts):
             luck = self.bank.luck.generator(f"clustering{number}")
@@ -110,7 +110,7 @@ def proto_nce(query: Tensor, centroids: Tensor, phi: Tensor, labels: Tensor) -> 
     Unit queries (B, D), unit prototypes (K, D), concentrations (K,), labels (B,), -1 counts as 0; to a scalar.
     """
     with torch.autocast(query.device.type, enabled=False):
-        return agree(query @ centroids.T / phi, labels)
+        return masked_cross_entropy(query @ centroids.T / phi, labels)
 
 
 def concentrations(rows: Tensor, centroids: Tensor, labels: Tensor, smooth: float, mean: float) -> Tensor:
@@ -120,7 +120,7 @@ def concentrations(rows: Tensor, centroids: Tensor, labels: Tensor, smooth: floa
     no spread, counts as the widest, and the outermost tenths are clamped to keep the temperatures sane.
     """
     distance = (rows - centroids[labels]).norm(dim=1, keepdim=True)  # (N, 1)
-    sums, sizes = sums_of(distance, labels, len(centroids))  # (K, 1), (K,)
+    sums, sizes = cluster_sums(distance, labels, len(centroids))  # (K, 1), (K,)
     phi = sums[:, 0] / (sizes.clamp_min(1) * (sizes + smooth).log())
     phi = torch.where(sizes > 1, phi, phi.max()).clamp_min(1e-6)
     low, high = phi.quantile(torch.tensor([0.1, 0.9], device=phi.device))

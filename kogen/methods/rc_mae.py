@@ -3,18 +3,25 @@
 import torch
 from torch import Tensor, nn
 
-from kogen.common.devices import sent
-from kogen.modules.base import Backbone, PerImage, Recipe, Terms, Views
-from kogen.modules.ema import copy_of, follow
+from kogen.common.devices import to_device
+from kogen.modules.base import Backbone, PerImageMethod, Recipe, Terms, Views
+from kogen.modules.ema import ema_copy, ema_update
 from kogen.modules.heads import Decoder
-from kogen.modules.losses import reconstruction
-from kogen.modules.masking import encode, patchify, shown_of, standardised, transformer_of, visible_by
-from kogen.modules.schedules import cosine
+from kogen.modules.losses import masked_mse
+from kogen.modules.masking import (
+    encode_visible,
+    patchify,
+    prepare_vit,
+    sample_visible,
+    standardise_patches,
+    visible_count,
+)
+from kogen.modules.schedules import cosine_schedule
 
 __all__ = ["RCMAE"]
 
 
-class RCMAE(PerImage):
+class RCMAE(PerImageMethod):
     """Section 4: the teacher, encoder and decoder, sees the same patches; its weights are the ones judged.
 
     The teacher follows once per optimiser step and its momentum rises over the whole training, as the paper says. The
@@ -49,35 +56,37 @@ class RCMAE(PerImage):
     ) -> None:
         super().__init__()
         self.backbone = backbone
-        self.decoder = Decoder(transformer_of(backbone.network, "rc_mae"), width, depth)
-        self.target = copy_of(nn.ModuleList([self.backbone, self.decoder]))
-        self.shown = shown_of(self.decoder.patches, masked)
+        self.decoder = Decoder(prepare_vit(backbone.network, "rc_mae"), width, depth)
+        self.target = ema_copy(nn.ModuleList([self.backbone, self.decoder]))
+        self.shown = visible_count(self.decoder.patches, masked)
         self.consistency, self.momentum = consistency, momentum
 
     @torch.no_grad()
-    def teach(self, views: Views) -> Tensor:
+    def make_targets(self, views: Views) -> Tensor:
         """What the teacher makes of the same visible patches, (B, N, K): the same for every student."""
         backbone, decoder = self.target  # type: ignore[attr-defined]
-        visible = self.visible(views)
-        return decoder(encode(backbone.network, views.crops[0], visible), visible)
+        visible = self.visible_patches(views)
+        return decoder(encode_visible(backbone.network, views.crops[0], visible), visible)
 
-    def losses(self, views: Views, taught: Tensor | None = None) -> Terms:
+    def losses(self, views: Views, targets: Tensor | None = None) -> Terms:
         """The weighted terms of each image, (B,); `taught` is what the teacher made of it, which is asked otherwise."""
-        taught = self.teach(views) if taught is None else taught
-        images, visible = views.crops[0], self.visible(views)  # (B, C, S, S), (B, V)
-        predicted = self.decoder(encode(self.backbone.network, images, visible), visible)  # (B, N, K)
-        wanted = standardised(patchify(images, self.decoder.patch))  # (B, N, K)
+        targets = self.make_targets(views) if targets is None else targets
+        images, visible = views.crops[0], self.visible_patches(views)  # (B, C, S, S), (B, V)
+        predicted = self.decoder(encode_visible(self.backbone.network, images, visible), visible)  # (B, N, K)
+        wanted = standardise_patches(patchify(images, self.decoder.patch))  # (B, N, K)
         return {
-            "pixels": reconstruction(predicted, wanted, visible),
-            "teacher": self.consistency * reconstruction(predicted, taught, visible),
+            "pixels": masked_mse(predicted, wanted, visible),
+            "teacher": self.consistency * masked_mse(predicted, targets, visible),
         }
 
-    def visible(self, views: Views) -> Tensor:
+    def visible_patches(self, views: Views) -> Tensor:
         """Places of the visible patches, the same for student and teacher, (B, V)."""
-        return sent(visible_by(views.luck, self.decoder.patches, self.shown), views.crops[0].device)
+        return to_device(sample_visible(views.rng, self.decoder.patches, self.shown), views.crops[0].device)
 
     def update(self, progress: float) -> None:
-        follow(self.target, nn.ModuleList([self.backbone, self.decoder]), cosine(progress, self.momentum, 1.0))
+        ema_update(
+            self.target, nn.ModuleList([self.backbone, self.decoder]), cosine_schedule(progress, self.momentum, 1.0)
+        )
 
     def evaluated(self) -> Backbone:
         return self.target[0]  # type: ignore[index]

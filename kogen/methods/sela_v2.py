@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kogen.modules.base import Backbone, Method, Recipe, Terms, Views
-from kogen.modules.clustering import Bank, agree, clusters
+from kogen.modules.clustering import MemoryBank, cluster_count, masked_cross_entropy
 from kogen.modules.heads import Prototypes, mlp
-from kogen.modules.losses import full
+from kogen.modules.losses import full_precision
 
 __all__ = ["SeLaV2"]
 
@@ -51,8 +51,8 @@ class SeLaV2(Method):
         super().__init__()
         self.backbone = backbone
         self.projector = mlp(backbone.dim, hidden, dim)
-        self.bank = Bank(images, dim, views=2)
-        count, size = clusters(prototypes, images), self.bank.rows.shape[1]
+        self.bank = MemoryBank(images, dim, views=2)
+        count, size = cluster_count(prototypes, images), self.bank.rows.shape[1]
         self.prototypes = nn.ModuleList(Prototypes(dim, count) for _ in range(clusterings))
         self.register_buffer("labels", torch.full((clusterings, size), -1))  # (M, N), -1: not seen yet
         self.labels: Tensor
@@ -60,27 +60,29 @@ class SeLaV2(Method):
         self.temperature, self.smoothing, self.iterations = temperature, smoothing, iterations
 
     def forward(self, views: Views) -> Terms:
-        features = [F.normalize(full(self.projector(self.backbone(x))), dim=1) for x in views.crops]  # (B, D) each
-        self.bank.note(views.luck, views.index, features[:2])
-        labels = self.labels[:, self.bank.places(views.index)]  # (M, B)
+        features = [
+            F.normalize(full_precision(self.projector(self.backbone(x))), dim=1) for x in views.crops
+        ]  # (B, D) each
+        self.bank.buffer_features(views.rng, views.index, features[:2])
+        labels = self.labels[:, self.bank.row_indices(views.index)]  # (M, B)
         terms: Terms = {}
         for number, (prototypes, wanted) in enumerate(zip(self.prototypes, labels, strict=True)):
-            losses = [agree(prototypes(z) / self.temperature, wanted) for z in features]
+            losses = [masked_cross_entropy(prototypes(z) / self.temperature, wanted) for z in features]
             terms[f"labels{number}"] = torch.stack(losses).mean() / len(labels)
         return terms
 
     @torch.no_grad()
     def update(self, progress: float) -> None:
-        if not self.bank.write():
+        if not self.bank.write_rows():
             return
         for number, prototypes in enumerate(self.prototypes):
             view = number % 2
-            known = self.bank.known(view)
+            known = self.bank.seen_mask(view)
             scores = prototypes(self.bank.rows[view, known])  # (N, K)
-            self.labels[number, known] = shared_out(scores, self.smoothing, self.iterations)
+            self.labels[number, known] = assign_balanced(scores, self.smoothing, self.iterations)
 
 
-def shared_out(scores: Tensor, smoothing: float, iterations: int) -> Tensor:
+def assign_balanced(scores: Tensor, smoothing: float, iterations: int) -> Tensor:
     """The label of each image, (N,), when each prototype gets about equally many; scores (N, K) (1911.05371, eq. 5).
 
     Optimal transport by Sinkhorn-Knopp; of the shares of an image only their ratio counts for its label (eq. 7).

@@ -7,7 +7,7 @@ from torch import Tensor
 from kogen.common.distributed import gather, rank
 from kogen.modules.base import Backbone, Method, Recipe, Terms, Views
 from kogen.modules.heads import mlp
-from kogen.modules.losses import full
+from kogen.modules.losses import full_precision
 
 __all__ = ["SimCLR"]
 
@@ -47,7 +47,7 @@ class SimCLR(Method):
 
 def nt_xent(first: Tensor, second: Tensor, temperature: float) -> Tensor:
     """Mean cross-entropy of each view's partner among the views of all processes; (B, D) twice to a scalar."""
-    mine = [F.normalize(full(x), dim=1) for x in (first, second)]
+    mine = [F.normalize(full_precision(x), dim=1) for x in (first, second)]
     everyone = torch.cat([gather(x) for x in mine])  # (2 W B, D)
     with torch.autocast(first.device.type, enabled=False):  # three digits are too few for a softmax over a batch
         logits = torch.cat(mine) @ everyone.T / temperature  # (2 B, 2 W B)

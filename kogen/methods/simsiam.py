@@ -3,14 +3,14 @@
 import torch.nn.functional as F
 from torch import Tensor
 
-from kogen.modules.base import Backbone, PerImage, Recipe, Terms, Views
+from kogen.modules.base import Backbone, PerImageMethod, Recipe, Terms, Views
 from kogen.modules.heads import mlp
-from kogen.modules.losses import full
+from kogen.modules.losses import full_precision
 
 __all__ = ["SimSiam"]
 
 
-class SimSiam(PerImage):
+class SimSiam(PerImageMethod):
     """Section 3, eq. 1 to 4: the stopped gradient keeps it from collapsing. The loss is NEGATIVE, down to -1."""
 
     recipe = Recipe(
@@ -42,11 +42,11 @@ class SimSiam(PerImage):
     def losses(self, views: Views) -> Terms:
         first, second = [self.projector(self.backbone(x)) for x in views.crops]  # (B, D) each
         return {
-            "first": away(self.predictor(first), second) / 2,
-            "second": away(self.predictor(second), first) / 2,
+            "first": negative_cosine(self.predictor(first), second) / 2,
+            "second": negative_cosine(self.predictor(second), first) / 2,
         }
 
 
-def away(predicted: Tensor, wanted: Tensor) -> Tensor:
+def negative_cosine(predicted: Tensor, wanted: Tensor) -> Tensor:
     """Negative cosine, no gradient to what is wanted; (B, D) twice to (B,) (eq. 1 and 3)."""
-    return -F.cosine_similarity(full(predicted), full(wanted.detach()), dim=1)
+    return -F.cosine_similarity(full_precision(predicted), full_precision(wanted.detach()), dim=1)

@@ -5,13 +5,13 @@ import math
 import torch.nn.functional as F
 from torch import nn
 
-from kogen.modules.base import Backbone, PerImage, Recipe, Terms, Views
-from kogen.modules.losses import full
+from kogen.modules.base import Backbone, PerImageMethod, Recipe, Terms, Views
+from kogen.modules.losses import full_precision
 
 __all__ = ["Supervised"]
 
 
-class Supervised(PerImage):
+class Supervised(PerImageMethod):
     """A linear classifier on the features of one view; only labelled images take part."""
 
     recipe = Recipe(
@@ -35,6 +35,6 @@ class Supervised(PerImage):
         self.floor = math.log(classes)  # the loss of answers that say nothing of the image
 
     def losses(self, views: Views) -> Terms:
-        logits = full(self.classifier(self.backbone(views.crops[0])))  # (B, K)
+        logits = full_precision(self.classifier(self.backbone(views.crops[0])))  # (B, K)
         each = F.cross_entropy(logits, views.labels, reduction="none", label_smoothing=self.smoothing)  # (B,)
         return {"cross_entropy": each}

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from kogen.common.distributed import gather, rank
 from kogen.modules.base import Backbone, Method, Recipe, Terms, Views
 from kogen.modules.heads import Prototypes, mlp
-from kogen.modules.losses import full
-from kogen.modules.queue import Notes, Queue
+from kogen.modules.losses import full_precision
+from kogen.modules.queue import Queue, StepBuffer
 
 __all__ = ["SwAV"]
 
@@ -50,7 +50,7 @@ class SwAV(Method):
         self.prototypes = Prototypes(dim, prototypes)
         size = min(queue, images) if images else queue
         self.queues = nn.ModuleList(Queue(size, dim) for _ in range(2)) if size else nn.ModuleList()
-        self.notes = Notes()
+        self.notes = StepBuffer()
         self.temperature, self.smoothing, self.iterations = temperature, smoothing, iterations
         self.frozen, self.queue_from = frozen, queue_from
 
@@ -61,7 +61,7 @@ class SwAV(Method):
         terms: Terms = {}
         for place, name in enumerate(("first", "second")):
             with torch.no_grad():
-                self.notes.put(views.luck, gather(F.normalize(full(features[place].detach()), dim=1)), place)
+                self.notes.put(views.rng, gather(F.normalize(full_precision(features[place].detach()), dim=1)), place)
                 codes = self.codes(scores[place].detach(), place)  # (B, K)
             pairs = [-(codes * g).sum(1).mean() for view, g in enumerate(guesses) if view != place]
             terms[name] = torch.stack(pairs).mean() / 2

@@ -7,7 +7,7 @@ from torch import Tensor
 from kogen.common.distributed import gather
 from kogen.modules.base import Backbone, Method, Recipe, Terms, Views
 from kogen.modules.heads import mlp
-from kogen.modules.losses import full
+from kogen.modules.losses import full_precision
 
 __all__ = ["VICReg"]
 
@@ -43,26 +43,26 @@ class VICReg(Method):
 
     def forward(self, views: Views) -> Terms:
         first, second = [gather(self.projector(self.backbone(x))) for x in views.crops]  # (W B, D) each
-        return {name: self.weights[name] * value for name, value in vicreg(first, second).items()}
+        return {name: self.weights[name] * value for name, value in vicreg_terms(first, second).items()}
 
 
-def vicreg(first: Tensor, second: Tensor) -> Terms:
+def vicreg_terms(first: Tensor, second: Tensor) -> Terms:
     """The three terms before their weights; (B, D) twice to scalars. Variance is averaged over views (eq. 1 to 5)."""
     with torch.autocast(first.device.type, enabled=False):
-        first, second = full(first), full(second)
+        first, second = full_precision(first), full_precision(second)
         return {
             "invariance": F.mse_loss(first, second),
-            "variance": (dull(first) + dull(second)) / 2,
-            "covariance": entangled(first) + entangled(second),
+            "variance": (variance_loss(first) + variance_loss(second)) / 2,
+            "covariance": covariance_loss(first) + covariance_loss(second),
         }
 
 
-def dull(embedding: Tensor) -> Tensor:
+def variance_loss(embedding: Tensor) -> Tensor:
     """How far features' std falls short of 1, (B, D) to a scalar; 1e-4 keeps the root's gradient finite (eq. 1, 2)."""
     return F.relu(1 - (embedding.var(dim=0) + 1e-4).sqrt()).mean()
 
 
-def entangled(embedding: Tensor) -> Tensor:
+def covariance_loss(embedding: Tensor) -> Tensor:
     """Squares of the covariances of different features, summed, over D; (B, D) to a scalar (eq. 3, 4)."""
     centred = embedding - embedding.mean(dim=0)
     covariance = centred.T @ centred / (len(embedding) - 1)  # (D, D)

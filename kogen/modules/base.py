@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from kogen.common.rng import Luck
+from kogen.common.rng import StepRng
 from kogen.modules.blueprint import Blueprint
 
 Terms = dict[str, Tensor]
@@ -18,13 +18,11 @@ class Views:
     A plain class and not a dataclass, so that lightning-fabric hands it to `forward` as it is.
     """
 
-    def __init__(self, crops: list[Tensor], labels: Tensor, index: Tensor, luck: Luck, progress: float) -> None:
+    def __init__(self, crops: list[Tensor], labels: Tensor, index: Tensor, rng: StepRng, progress: float) -> None:
         self.crops = crops  # each (B, C, S, S), float, normalised
         self.labels = labels  # (B,) int64, -1 where unknown
         self.index = index  # (B,) int64, position of each image in the training set
-        self.luck = (
-            luck  # further chance of this step (masks ...): a pure function of seed, step and place in the batch
-        )
+        self.rng = rng  # further chance of this step (masks ...): a pure function of seed, step and place in the batch
         self.progress = progress  # share of the training that is done, in [0, 1)
 
 
@@ -49,7 +47,12 @@ class Recipe:
     cost: float | None = None  # seconds of a training image over those of supervised (benchmarks/methods.py, 2 cores)
 
 
-DESCRIBES = ("source", "headline", "family", "cost")  # fields of a recipe that say something of it and change no weight
+DESCRIPTIVE_FIELDS = (
+    "source",
+    "headline",
+    "family",
+    "cost",
+)  # fields of a recipe that say something of it and change no weight
 
 
 class Backbone(nn.Module, ABC):
@@ -92,12 +95,12 @@ class Method(nn.Module, ABC):
     def update(self, progress: float) -> None:
         """Called once after every optimiser step; `progress` in (0, 1] is the share of the training done."""
 
-    def evaluated(self) -> Backbone:
+    def evaluation_backbone(self) -> Backbone:
         """The backbone that is judged and exported (a teacher's where the paper says so)."""
         return self.backbone
 
 
-class PerImage(Method):
+class PerImageMethod(Method):
     """A method whose loss is a mean over images once teachers, queues, centres and running statistics stand still."""
 
     @abstractmethod

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from kogen.common.distributed import total, world
+from kogen.common.distributed import sum_over_processes, world_size
 
 
 class GlobalBatchNorm(_BatchNorm):
@@ -15,16 +15,16 @@ class GlobalBatchNorm(_BatchNorm):
 
     def forward(self, input: Tensor) -> Tensor:
         """(B, C, ...) to the same shape; statistics over B and all trailing axes of every process."""
-        if not self.training or world() == 1:
+        if not self.training or world_size() == 1:
             return super().forward(input)
         wide = input.float()
         axes = [0, *range(2, wide.dim())]
         shape = [1, -1] + [1] * (wide.dim() - 2)
-        count = wide.numel() // wide.shape[1] * world()
-        mean = total(wide.sum(axes)) / count  # (C,)
+        count = wide.numel() // wide.shape[1] * world_size()
+        mean = sum_over_processes(wide.sum(axes)) / count  # (C,)
         centred = wide - mean.view(shape)
-        variance = total(centred.square().sum(axes)) / count  # (C,)
-        self._remember(mean.detach(), variance.detach() * count / max(count - 1, 1))
+        variance = sum_over_processes(centred.square().sum(axes)) / count  # (C,)
+        self._update_running_stats(mean.detach(), variance.detach() * count / max(count - 1, 1))
         scale = torch.rsqrt(variance + self.eps)
         if self.weight is not None:
             scale = scale * self.weight
@@ -33,7 +33,7 @@ class GlobalBatchNorm(_BatchNorm):
             out = out + self.bias.view(shape)
         return out.to(input.dtype)
 
-    def _remember(self, mean: Tensor, variance: Tensor) -> None:
+    def _update_running_stats(self, mean: Tensor, variance: Tensor) -> None:
         if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
             return
         self.num_batches_tracked.add_(1)
@@ -42,7 +42,7 @@ class GlobalBatchNorm(_BatchNorm):
         self.running_var.lerp_(variance, share)
 
 
-def globalise(module: nn.Module) -> None:
+def convert_batch_norm(module: nn.Module) -> None:
     """Turn every BatchNorm inside `module` into a GlobalBatchNorm, in place; nothing else changes."""
     for child in module.modules():
         if type(child) in (nn.BatchNorm1d, nn.BatchNorm2d):

@@ -11,7 +11,7 @@ from torch import nn
 
 from kogen.common.text import hint
 
-OURS = ("num_classes", "in_chans", "img_size")  # what kogen itself says of every network
+KOGEN_SETTINGS = ("num_classes", "in_chans", "img_size")  # what kogen itself says of every network
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Blueprint:
 
     def build(self) -> nn.Module:
         """The network, untrained. ValueError for a setting that its class does not have."""
-        check_settings(self.name, self.settings)
+        check_timm_settings(self.name, self.settings)
         network = timm.create_model(self.name, pretrained=False, **self.settings)
         put_parts(network, self.parts)
         return network
@@ -64,17 +64,17 @@ def put_parts(network: nn.Module, parts: Mapping[str, Layer]) -> None:
         setattr(network.get_submodule(parent), last, layer.build())
 
 
-def check_settings(name: str, settings: Mapping[str, Any]) -> None:
+def check_timm_settings(name: str, settings: Mapping[str, Any]) -> None:
     """ValueError for a setting that is no parameter of the network's class.
 
     Nothing else reaches timm: it would also take words that read files, download weights or name code.
     """
-    if set(settings) <= set(OURS):
+    if set(settings) <= set(KOGEN_SETTINGS):
         return
     with torch.device("meta"):  # the class alone is wanted: no memory, no random draw
         made = type(timm.create_model(name, pretrained=False))
     named = [key for key, value in inspect.signature(made).parameters.items() if value.kind is not value.VAR_KEYWORD]
     known = [key for key in named if key not in ("device", "dtype")]
     for setting in settings:
-        if setting not in (*known, *OURS):
+        if setting not in (*known, *KOGEN_SETTINGS):
             raise ValueError(f"backbone {name!r} has no setting {setting!r}: {hint(setting, known)}")

@@ -5,14 +5,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kogen.common.distributed import gather
-from kogen.common.rng import Luck
-from kogen.modules.queue import Notes
+from kogen.common.rng import StepRng
+from kogen.modules.queue import StepBuffer
 
-CHUNK = 2048  # rows compared with all centroids at a time: what fits a cache
-UNKNOWN = 65536  # rows of a memory that is not told how many images there are
+CHUNK_ROWS = 2048  # rows compared with all centroids at a time: what fits a cache
+DEFAULT_ROWS = 65536  # rows of a memory that is not told how many images there are
 
 
-class Bank(nn.Module):
+class MemoryBank(nn.Module):
     """The newest unit features of every image, (V, N, D) for V views of N images; 0 until an image has been seen.
 
     `note` in forward, `write` in update. Where an epoch ends follows from the step and the size of the batch.
@@ -20,23 +20,23 @@ class Bank(nn.Module):
 
     def __init__(self, images: int, dim: int, views: int = 1) -> None:
         super().__init__()
-        self.register_buffer("rows", torch.zeros(views, images or UNKNOWN, dim))
+        self.register_buffer("rows", torch.zeros(views, images or DEFAULT_ROWS, dim))
         self.rows: Tensor
-        self.notes = Notes()
-        self.luck = Luck(0, 0, 0)  # of the step that was noted last
+        self.notes = StepBuffer()
+        self.luck = StepRng(0, 0, 0)  # of the step that was noted last
 
-    def places(self, index: Tensor) -> Tensor:
+    def row_indices(self, index: Tensor) -> Tensor:
         """Where in the memory the images `index` (B,) have their rows, (B,)."""
         return index % self.rows.shape[1]
 
-    def note(self, luck: Luck, index: Tensor, features: list[Tensor]) -> None:
+    def buffer_features(self, rng: StepRng, index: Tensor, features: list[Tensor]) -> None:
         """Keep unit features (B, D), one for each view, of the images `index` (B,) until `write`."""
-        self.luck = luck
-        for place, rows in enumerate([self.places(index), *features]):
-            self.notes.put(luck, gather(rows.detach()), place)
+        self.luck = rng
+        for place, rows in enumerate([self.row_indices(index), *features]):
+            self.notes.put(rng, gather(rows.detach()), place)
 
     @torch.no_grad()
-    def write(self) -> bool:
+    def write_rows(self) -> bool:
         """Put what was noted in its rows; whether with this step as many images as there are have gone by again."""
         noted = [self.notes.take(place) for place in range(len(self.rows) + 1)]
         for place, *features in zip(*noted, strict=True):  # of one micro-batch each
@@ -44,12 +44,12 @@ class Bank(nn.Module):
         size, step, total = self.rows.shape[1], self.luck.step, self.luck.total
         return (step + 1) * total // size > step * total // size
 
-    def known(self, view: int) -> Tensor:
+    def seen_mask(self, view: int) -> Tensor:
         """Which images have been seen, (N,) bool."""
         return self.rows[view].any(dim=1)
 
 
-def clusters(wanted: int, images: int) -> int:
+def cluster_count(wanted: int, images: int) -> int:
     """How many clusters to make of `images` (0: not known): the number wanted, but of four images at least."""
     return max(min(wanted, images // 4), 1) if images else wanted
 
@@ -65,21 +65,21 @@ def kmeans(rows: Tensor, count: int, generator: torch.Generator, iterations: int
         raise ValueError(f"{len(rows)} rows are fewer than {count} clusters: ask for fewer clusters or give more rows")
     centroids = rows[torch.randperm(len(rows), generator=generator)[:count].to(rows.device)]
     for _ in range(iterations):
-        nearest, cosine = closest(rows, centroids)
-        sums, sizes = sums_of(rows, nearest, count)
+        nearest, cosine = nearest_centroids(rows, centroids)
+        sums, sizes = cluster_sums(rows, nearest, count)
         empty = (sizes == 0).nonzero()[:, 0]
         sums[empty] = rows[cosine.argsort(stable=True)[: len(empty)]]
         centroids = F.normalize(sums, dim=1)
-    return centroids, closest(rows, centroids)[0]
+    return centroids, nearest_centroids(rows, centroids)[0]
 
 
-def closest(rows: Tensor, centroids: Tensor) -> tuple[Tensor, Tensor]:
+def nearest_centroids(rows: Tensor, centroids: Tensor) -> tuple[Tensor, Tensor]:
     """The centroid (K, D) with the largest cosine to each unit row (N, D), and that cosine; (N,) each."""
-    best = [(part @ centroids.T).max(dim=1) for part in rows.split(CHUNK)]
+    best = [(part @ centroids.T).max(dim=1) for part in rows.split(CHUNK_ROWS)]
     return torch.cat([b.indices for b in best]), torch.cat([b.values for b in best])
 
 
-def sums_of(rows: Tensor, labels: Tensor, count: int) -> tuple[Tensor, Tensor]:
+def cluster_sums(rows: Tensor, labels: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """Sum of the rows (N, D) of each label (N,) and how many there are: (K, D), (K,).
 
     Each sum is added up in the order of the rows, so that processes that hold the same rows get the same bits.
@@ -89,6 +89,6 @@ def sums_of(rows: Tensor, labels: Tensor, count: int) -> tuple[Tensor, Tensor]:
     return F.embedding_bag(labels.argsort(stable=True), rows, starts, mode="sum"), sizes
 
 
-def agree(logits: Tensor, labels: Tensor) -> Tensor:
+def masked_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """Cross-entropy of logits (B, K) with labels (B,), mean over the batch, in which a label of -1 counts as 0."""
     return F.cross_entropy(logits, labels, ignore_index=-1, reduction="sum") / len(labels)

@@ -6,13 +6,13 @@ import torch
 from torch import nn
 
 
-def copy_of(student: nn.Module) -> nn.Module:
+def ema_copy(student: nn.Module) -> nn.Module:
     """A copy without gradients, equal to the student now."""
     return copy.deepcopy(student).requires_grad_(False)
 
 
 @torch.no_grad()
-def follow(teacher: nn.Module, student: nn.Module, momentum: float) -> None:
+def ema_update(teacher: nn.Module, student: nn.Module, momentum: float) -> None:
     """teacher <- momentum * teacher + (1 - momentum) * student: floats glide, integers are copied, buffers included."""
     pairs = [*zip(teacher.parameters(), student.parameters(), strict=True)]
     pairs += [*zip(teacher.buffers(), student.buffers(), strict=True)]

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from timm.models.vision_transformer import Block, VisionTransformer
 from torch import Tensor, nn
 
-from kogen.modules.losses import full
-from kogen.modules.masking import positions
+from kogen.modules.losses import full_precision
+from kogen.modules.masking import sincos_positions
 
 
 def mlp(*sizes: int, norm: bool = True, last_norm: bool = False, gelu: bool = False) -> nn.Sequential:
@@ -44,7 +44,7 @@ class Prototypes(nn.Module):
         """
         weight = self.weight.detach() + 0 * self.weight if frozen else self.weight
         with torch.autocast(features.device.type, enabled=False):
-            return F.normalize(full(features), dim=1) @ F.normalize(weight, dim=1).T
+            return F.normalize(full_precision(features), dim=1) @ F.normalize(weight, dim=1).T
 
 
 class Decoder(nn.Module):
@@ -63,7 +63,7 @@ class Decoder(nn.Module):
         self.patches: int = patches.num_patches  # N
         self.embed = nn.Linear(encoder.embed_dim, width)
         self.mask_token = nn.Parameter(0.02 * torch.randn(1, 1, width))
-        self.register_buffer("positions", positions(patches.grid_size, width))  # (N, W)
+        self.register_buffer("positions", sincos_positions(patches.grid_size, width))  # (N, W)
         self.positions: Tensor
         norm: Any = partial(nn.LayerNorm, eps=1e-6)  # as timm's ViTs
         self.blocks = nn.Sequential(*(Block(width, width // 32, qkv_bias=True, norm_layer=norm) for _ in range(depth)))

@@ -7,11 +7,11 @@ from timm.layers import PatchEmbed
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
-from kogen.common.rng import Luck
+from kogen.common.rng import StepRng
 
 
 @torch.no_grad()
-def transformer_of(network: nn.Module, method: str) -> VisionTransformer:
+def prepare_vit(network: nn.Module, method: str) -> VisionTransformer:
     """The network, its positions fixed, if patches can be hidden from it one by one; ValueError for any other.
 
     A convolution, or patches that overlap, would mix what is hidden into what is visible.
@@ -25,13 +25,13 @@ def transformer_of(network: nn.Module, method: str) -> VisionTransformer:
             f"{method} hides patches of an image and needs a plain Vision Transformer of timm, got "
             f"{type(network).__name__}{with_patches}: use --backbone vit_tiny_patch16_224 or another vit_ of timm"
         )
-    fixed = positions(patches.grid_size, network.embed_dim)  # (N, D)
+    fixed = sincos_positions(patches.grid_size, network.embed_dim)  # (N, D)
     place.requires_grad_(False).zero_()  # not trained, but saved and exported; tokens of no patch have no place
     place[0, -len(fixed) :] = fixed
     return network
 
 
-def positions(grid: tuple[int, int], dim: int) -> Tensor:
+def sincos_positions(grid: tuple[int, int], dim: int) -> Tensor:
     """Sines and cosines of row and column, (rows * columns, D), a quarter of D each; ValueError unless D / 4 is whole.
 
     Angles are the place times 10000^(-i / (D / 4)) (Vaswani et al. 2017, section 3.5; in two axes MoCo v3, section 5).
@@ -51,13 +51,13 @@ def patchify(images: Tensor, patch: tuple[int, int]) -> Tensor:
     return whole.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2)  # (B, rows, columns, C, p, q) before it is flat
 
 
-def standardised(patches: Tensor) -> Tensor:
+def standardise_patches(patches: Tensor) -> Tensor:
     """Each patch with mean 0 and std 1 over its values, (B, N, K) to the same (MAE, section 3, last paragraph)."""
     centred = patches - patches.mean(dim=2, keepdim=True)
     return centred / (centred.square().mean(dim=2, keepdim=True) + 1e-6).sqrt()
 
 
-def shown_of(patches: int, masked: float) -> int:
+def visible_count(patches: int, masked: float) -> int:
     """How many of an image's patches stay visible; ValueError unless one does and one does not."""
     shown = patches - round(patches * masked)
     if not 0 < shown < patches:
@@ -68,12 +68,12 @@ def shown_of(patches: int, masked: float) -> int:
     return shown
 
 
-def visible_by(luck: Luck, patches: int, shown: int) -> Tensor:
+def sample_visible(rng: StepRng, patches: int, shown: int) -> Tensor:
     """Places of each image's visible patches, increasing, drawn without replacement, (B, shown), on the CPU."""
-    return luck.uniform("mask", patches).argsort(dim=1, stable=True)[:, :shown].sort(dim=1).values
+    return rng.uniform("mask", patches).argsort(dim=1, stable=True)[:, :shown].sort(dim=1).values
 
 
-def encode(network: nn.Module, images: Tensor, visible: Tensor) -> Tensor:
+def encode_visible(network: nn.Module, images: Tensor, visible: Tensor) -> Tensor:
     """Tokens of the visible patches alone, after the network's own prefix (class token), (B, P + V, D).
 
     With all patches visible these are the tokens of the plain network. `visible` (B, V) are places, from 0.

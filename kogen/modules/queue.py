@@ -4,27 +4,27 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kogen.common.rng import Luck
+from kogen.common.rng import StepRng
 
 
-class Notes:
+class StepBuffer:
     """What the forwards of one step leave for `update`; empty after it, so a checkpoint has nothing to keep of it.
 
     The same part of a batch twice is kept once, and another step's notes give way: forward may be called at will.
     """
 
     def __init__(self) -> None:
-        self.step, self.kept = -1, {}  # (place, start) -> rows
+        self.step, self.entries = -1, {}  # (place, start) -> rows
 
-    def put(self, luck: Luck, rows: Tensor, place: int = 0) -> None:
+    def put(self, rng: StepRng, rows: Tensor, slot: int = 0) -> None:
         """Keep `rows`, already those of all processes, of the micro-batch that `luck` belongs to."""
-        if luck.step != self.step:
-            self.step, self.kept = luck.step, {}
-        self.kept[place, luck.start] = rows.detach()
+        if rng.step != self.step:
+            self.step, self.entries = rng.step, {}
+        self.entries[slot, rng.start] = rows.detach()
 
-    def take(self, place: int = 0) -> list[Tensor]:
+    def take(self, slot: int = 0) -> list[Tensor]:
         """The rows put at `place`, micro-batch after micro-batch, which are then forgotten."""
-        return [self.kept.pop(key) for key in sorted(self.kept) if key[0] == place]
+        return [self.entries.pop(key) for key in sorted(self.entries) if key[0] == slot]
 
 
 class Queue(nn.Module):

@@ -14,9 +14,9 @@ Value = bool | int | float | str
 Source = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, Path) else value)]
 """A path, or a name of a data source; a Path is taken as its text."""
 
-Subject = TypeVar("Subject")
-Given = ParamSpec("Given")
-Asked = TypeVar("Asked", bound="Options")
+FirstArgument = TypeVar("FirstArgument")
+Keywords = ParamSpec("Keywords")
+AnyOptions = TypeVar("AnyOptions", bound="Options")
 Result = TypeVar("Result")
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -42,10 +42,10 @@ def option(
     `flag`: its name on the command line where that is not the field's. `form`: how a text becomes its value, see
     forms.py. `ge` and `le`: the least and the largest number allowed.
     """
-    return Field(default, description=help, ge=ge, le=le, json_schema_extra=listed(group, flag, form))
+    return Field(default, description=help, ge=ge, le=le, json_schema_extra=cli_metadata(group, flag, form))
 
 
-def listed(group: str, flag: str = "", form: str = "") -> dict[str, Any]:
+def cli_metadata(group: str, flag: str = "", form: str = "") -> dict[str, Any]:
     """What the command line reads of an option that has no default."""
     return {"group": group, "flag": flag, "form": form}
 
@@ -66,23 +66,25 @@ def validate(kind: type[Model], given: Mapping[str, Any], where: str) -> Model:
 
 
 def takes(
-    options: Callable[Given, Asked],
-) -> Callable[[Callable[[Subject, Asked], Result]], Callable[Concatenate[Subject, Given], Result]]:
+    options: Callable[Keywords, AnyOptions],
+) -> Callable[[Callable[[FirstArgument, AnyOptions], Result]], Callable[Concatenate[FirstArgument, Keywords], Result]]:
     """Let a verb be called with its options as keywords, which are checked before it starts.
 
     `verb(subject, options)` becomes `verb(subject, *, labels=None, seeds=3, ...)`, for type checkers, for `help` and
     for completion alike.
     """
 
-    def decorate(verb: Callable[[Subject, Asked], Result]) -> Callable[Concatenate[Subject, Given], Result]:
+    def decorate(
+        verb: Callable[[FirstArgument, AnyOptions], Result],
+    ) -> Callable[Concatenate[FirstArgument, Keywords], Result]:
         kind: Any = options
 
         @wraps(verb)
-        def call(subject: Subject, *args: Given.args, **given: Given.kwargs) -> Result:
+        def call(subject: FirstArgument, *args: Keywords.args, **given: Keywords.kwargs) -> Result:
             return verb(subject, validate(kind, given, verb.__name__))
 
         first, *_ = inspect.signature(verb).parameters.values()
-        call.__signature__ = inspect.Signature([first, *parameters(kind)])  # type: ignore[attr-defined]
+        call.__signature__ = inspect.Signature([first, *keyword_parameters(kind)])  # type: ignore[attr-defined]
         told = [f"    {name}: {field.description}" for name, field in kind.model_fields.items()]
         call.__doc__ = "\n".join([inspect.cleandoc(verb.__doc__ or ""), "", "Options:", *told])
         return call
@@ -90,7 +92,7 @@ def takes(
     return decorate
 
 
-def parameters(kind: type[Options]) -> list[inspect.Parameter]:
+def keyword_parameters(kind: type[Options]) -> list[inspect.Parameter]:
     """The fields of a model as keyword parameters."""
     return [
         inspect.Parameter(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from kogen.options.base import Options, Source, listed, option
+from kogen.options.base import Options, Source, cli_metadata, option
 from kogen.options.study import DATA, OUTPUT
 
 PLANES, LOSS, CURVATURE = "Planes", "Loss", "Curvature"
@@ -13,7 +13,7 @@ PLANES, LOSS, CURVATURE = "Planes", "Loss", "Curvature"
 class LandscapeOptions(Options):
     """Draw and measure the loss around finished runs: wide, convex, sharp, with intervals over planes."""
 
-    data: Source = Field(description="images the loss is computed on", json_schema_extra=listed(DATA))
+    data: Source = Field(description="images the loss is computed on", json_schema_extra=cli_metadata(DATA))
     labels: Source | None = option(None, "table path,label[,cluster,split] for the images of --data", DATA)
     max_bad: float = option(
         0.05, "share of unusable files above which it stops: 5% or 0.05", DATA, form="share", ge=0, le=1

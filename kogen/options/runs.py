@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from kogen.options.base import Options, Source, Value, listed, option
+from kogen.options.base import Options, Source, Value, cli_metadata, option
 from kogen.options.study import DATA, JUDGING, OUTPUT, TRAINING, BatchSize
 
 
@@ -36,10 +36,10 @@ class PretrainOptions(Options):
 class EvaluateOptions(Options):
     """Judge finished runs on labelled sets."""
 
-    train: Source = Field(description="labelled images the probes learn from", json_schema_extra=listed(DATA))
+    train: Source = Field(description="labelled images the probes learn from", json_schema_extra=cli_metadata(DATA))
     tests: dict[str, Source] = Field(
         description="labelled set to judge on, NAME=SOURCE; the first is the reference; repeatable",
-        json_schema_extra=listed(DATA, "test", "pairs"),
+        json_schema_extra=cli_metadata(DATA, "test", "pairs"),
     )
     labels: Source | None = option(None, "table path,label[,cluster,split] for the images of --train", DATA)
     corrupt: str | None = option(None, "shifts made of the first test set: all, all:1-5, blur:5,jpeg:2", DATA)

@@ -4,13 +4,13 @@ import unicodedata
 from typing import Any
 
 from kogen.reporting.study.evidence import BASELINES
-from kogen.reporting.words import clean, number
+from kogen.reporting.words import clean, format_number
 
 Figure = dict[str, Any]
 """{"data": traces, "layout": layout, "alt": the figure in words}; a colour is INK + a name of the page's palette."""
 
 INK = "\x01"  # marks the name of a colour; cleaned names of models cannot hold it
-SHORT = 20  # letters of a name on an axis
+LABEL_LENGTH = 20  # letters of a name on an axis
 
 
 def ink(name: str) -> str:
@@ -18,7 +18,7 @@ def ink(name: str) -> str:
     return INK + name
 
 
-def label(name: str, longest: int = SHORT) -> str:
+def label(name: str, longest: int = LABEL_LENGTH) -> str:
     """A name as plotly may show it: cleaned, short, and with its pseudo-HTML disarmed."""
     return clean(name, longest).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
@@ -51,18 +51,18 @@ def trace(x: list[Any], y: list[Any], **more: Any) -> dict[str, Any]:
     return {"type": "scatter", "mode": "lines", "x": x, "y": y, "hoverinfo": "skip", **more}
 
 
-def text(words: str, x: float, y: float, **more: Any) -> dict[str, Any]:
+def annotation(words: str, x: float, y: float, **more: Any) -> dict[str, Any]:
     """A word in a figure."""
     plain = {"text": words, "x": x, "y": y, "showarrow": False, "xanchor": "left", "font": {"size": 12}}
     return plain | more
 
 
-def wide(name: str) -> int:
+def text_width(name: str) -> int:
     """About how many pixels a name takes at 12 px."""
     return sum(13 if unicodedata.east_asian_width(letter) in "WF" else 7 for letter in name)
 
 
-def curves(
+def draw_curves(
     x: list[Any], lines: dict[str, list[Any]], bet: str, methods: dict[str, str], title: str, ticks: dict[str, Any]
 ) -> Figure:
     """Lines with their names at the right end; the bet in the accent colour and on top, baselines dotted."""
@@ -72,26 +72,31 @@ def curves(
     low, high = min(values), max(values)
     room = 0.06 * (high - low) or 1.0
     names = {model: label(model, 16) for model in lines}
-    data, marks = [], spread({m: y for m, y in ends.items() if y is not None}, (high - low + 2 * room) / (height - 70))
+    data, marks = (
+        [],
+        spread_labels({m: y for m, y in ends.items() if y is not None}, (high - low + 2 * room) / (height - 70)),
+    )
     for model, line in sorted(lines.items(), key=lambda item: item[0] == bet):
         look = {"color": ink("accent" if model == bet else "mid"), "width": 3 if model == bet else 1.5}
         look["dash"] = "dot" if methods.get(model) in BASELINES else "solid"
-        told = [f"{label(model, 40)}: {number(y, 2 if high <= 1 else 1)}" for y in line]
+        told = [f"{label(model, 40)}: {format_number(y, 2 if high <= 1 else 1)}" for y in line]
         size = {"size": 7 if model == bet else 5} if len(x) <= 12 else {"size": 1}
         data.append(trace(x, line, line=look, mode="lines+markers", marker=size, hoverinfo="text", hovertext=told))
     annotations = [
-        text(names[m], 1, y, xref="paper", xshift=8, font={"size": 12, "color": ink("accent" if m == bet else "ink")})
+        annotation(
+            names[m], 1, y, xref="paper", xshift=8, font={"size": 12, "color": ink("accent" if m == bet else "ink")}
+        )
         for m, y in marks.items()
     ]
     reach = [min(low - room, *marks.values()), max(high + room, *marks.values())] if marks else [low, high]
-    right = 14 + max((wide(clean(model, 16)) for model in lines), default=0)
+    right = 14 + max((text_width(clean(model, 16)) for model in lines), default=0)
     look = layout(height, annotations=annotations, margin={"r": right, "t": 28})
-    look["annotations"].append(text(title, 0, 1, xref="paper", yref="paper", yanchor="bottom", yshift=6))
+    look["annotations"].append(annotation(title, 0, 1, xref="paper", yref="paper", yanchor="bottom", yshift=6))
     look |= {"xaxis": axis(**ticks), "yaxis": axis(range=reach, nticks=6)}
     return {"data": data, "layout": look, "alt": ""}
 
 
-def spread(ends: dict[str, float], pixel: float, apart: int = 15) -> dict[str, float]:
+def spread_labels(ends: dict[str, float], pixel: float, apart: int = 15) -> dict[str, float]:
     """Heights for labels near `ends` that are at least `apart` pixels from each other, order kept.
 
     Labels that touch are merged into groups that sit around their mean (pool adjacent violators).
@@ -100,19 +105,19 @@ def spread(ends: dict[str, float], pixel: float, apart: int = 15) -> dict[str, f
     groups: list[tuple[float, list[str]]] = []  # mean height, names from low to high
     for name, end in sorted(ends.items(), key=lambda item: item[1]):
         groups.append((end, [name]))
-        while len(groups) > 1 and bottom(groups[-1], gap) - top(groups[-2], gap) < gap:
+        while len(groups) > 1 and lowest_label(groups[-1], gap) - highest_label(groups[-2], gap) < gap:
             (above, upper), (below, lower) = groups.pop(), groups.pop()
             merged = [*lower, *upper]
             groups.append(((above * len(upper) + below * len(lower)) / len(merged), merged))
-    return {name: bottom(group, gap) + i * gap for group in groups for i, name in enumerate(group[1])}
+    return {name: lowest_label(group, gap) + i * gap for group in groups for i, name in enumerate(group[1])}
 
 
-def bottom(group: tuple[float, list[str]], gap: float) -> float:
+def lowest_label(group: tuple[float, list[str]], gap: float) -> float:
     """Height of the lowest label of a group."""
     return group[0] - gap * (len(group[1]) - 1) / 2
 
 
-def top(group: tuple[float, list[str]], gap: float) -> float:
+def highest_label(group: tuple[float, list[str]], gap: float) -> float:
     """Height of the highest label of a group."""
     return group[0] + gap * (len(group[1]) - 1) / 2
 

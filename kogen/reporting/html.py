@@ -10,7 +10,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from kogen.common.files import jsonable
-from kogen.reporting.words import clean, fine, joined, number, say, speak
+from kogen.reporting.words import clean, format_number, format_points, list_in_words, load_templates, say
 
 PALETTE = {
     "light": {
@@ -46,13 +46,13 @@ PALETTE = {
         "cool": "76, 205, 187",
     },
 }
-CLASSES = 12  # class counts that are shown of a set
-BAD = 8  # unusable files that are shown of a set
+CLASSES_SHOWN = 12  # class counts that are shown of a set
+BAD_FILES_SHOWN = 8  # unusable files that are shown of a set
 
 
 def environment(lang: str) -> jinja2.Environment:
     """Jinja with escaping on, names that do not exist refused, and the words of the language as filters."""
-    speak(lang)
+    load_templates(lang)
     env = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
@@ -60,29 +60,33 @@ def environment(lang: str) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.globals |= {"say": lambda key, **values: say(lang, key, **values), "CLASSES": CLASSES, "BAD": BAD}
+    env.globals |= {
+        "say": lambda key, **values: say(lang, key, **values),
+        "CLASSES": CLASSES_SHOWN,
+        "BAD": BAD_FILES_SHOWN,
+    }
     env.filters |= {
         "clean": clean,
-        "number": number,
-        "fine": fine,
-        "broken": broken,
-        "joined": lambda names: joined(lang, names),
+        "number": format_number,
+        "fine": format_points,
+        "broken": add_line_breaks,
+        "joined": lambda names: list_in_words(lang, names),
     }
     return env
 
 
-def broken(words: str) -> Markup:
+def add_line_breaks(words: str) -> Markup:
     """Words in which a long name may be broken between its parts (`vit_large.in1k`) before it is broken anywhere."""
     return Markup(re.sub(r"(?<=\w)([._/])(?=[^\W\d_])", r"\1<wbr>", str(escape(words))))
 
 
-def embed(data: Any) -> Markup:
+def embed_json(data: Any) -> Markup:
     """Data as JSON that may stand inside a script element: no name in it can close the element or open a comment."""
     plain = json.dumps(jsonable(data), allow_nan=False)  # ASCII, so U+2028 and U+2029 are escaped too
     return Markup(plain.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
 
 
-def picture(path: Path) -> str | None:
+def png_data_url(path: Path) -> str | None:
     """A PNG as a data address; None where there is none. ValueError when the file is no PNG."""
     if not path.exists():
         return None

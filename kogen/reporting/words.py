@@ -19,25 +19,25 @@ def say(lang: str, key: str, /, **values: Any) -> str:
     Floats are shown with one decimal, whole numbers with thousands separators, None as a dash, lists as a list of
     names. ValueError for a language that is not known.
     """
-    return speak(lang)[key].format(**{name: shown(lang, value) for name, value in values.items()})
+    return load_templates(lang)[key].format(**{name: format_value(lang, value) for name, value in values.items()})
 
 
 @cache
-def speak(lang: str) -> Mapping[str, str]:
+def load_templates(lang: str) -> Mapping[str, str]:
     """The templates of a language; ValueError names the languages there are."""
     check_language(lang)
     words = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
     return {key: said[lang] for key, said in words.items()}
 
 
-def shown(lang: str, value: Any) -> str:
+def format_value(lang: str, value: Any) -> str:
     """A value as people read it."""
     if isinstance(value, list | tuple):
-        return joined(lang, [clean(str(name)) for name in value])
-    return clean(value) if isinstance(value, str) else number(value)
+        return list_in_words(lang, [clean(str(name)) for name in value])
+    return clean(value) if isinstance(value, str) else format_number(value)
 
 
-def number(value: float | int | None, digits: int = 1, *, sign: bool = False) -> str:
+def format_number(value: float | int | None, digits: int = 1, *, sign: bool = False) -> str:
     """A number with a true minus sign and thousands separators; None and NaN are a dash."""
     if value is None or value != value:
         return "–"
@@ -47,14 +47,14 @@ def number(value: float | int | None, digits: int = 1, *, sign: bool = False) ->
     return text.lstrip("+-") if zero else text.replace("-", "−")
 
 
-def fine(value: float | None, *, sign: bool = False) -> str:
+def format_points(value: float | None, *, sign: bool = False) -> str:
     """A number of points as short as it may be: two decimals below 1, where the second one matters, else one."""
-    return number(value, 2 if value and abs(value) < 0.995 else 1, sign=sign)
+    return format_number(value, 2 if value and abs(value) < 0.995 else 1, sign=sign)
 
 
-def joined(lang: str, names: list[str]) -> str:
+def list_in_words(lang: str, names: list[str]) -> str:
     """Names as a list in a sentence: a, b and c; long lists are cut and the rest is counted."""
-    words = speak(lang)
+    words = load_templates(lang)
     if len(names) > LISTED:
         return words["and_more"].format(names=words["comma"].join(names[:LISTED]), n=len(names) - LISTED)
     if len(names) < 2:

@@ -7,19 +7,30 @@ from typing import Any
 
 import pandas as pd
 
-from kogen.common.files import atomically, jsonable, read_json, write_json
+from kogen.common.files import jsonable, read_json, write_atomically, write_json
 from kogen.common.registry import load
-from kogen.common.text import listed
+from kogen.common.text import join_names
 from kogen.options.lottery import LotteryOptions
 from kogen.results.results import Results, Table, read_results
-from kogen.results.summary import about, best, bet, carried, group_names, leaders, matrix, over_sets, real, rules
-from kogen.statistics._score_noise import noise_of
+from kogen.results.summary import (
+    best_model,
+    compare_rules,
+    correlation_matrix,
+    describe_results,
+    group_names,
+    lead_test,
+    recommendation,
+    reference_lead,
+    tests_over_sets,
+    transfer_summary,
+)
+from kogen.statistics._score_noise import score_noise
 
-PAIRS = [  # of a table of scores alone: empty, so that whoever reads the folder finds the file and no rows
+PAIR_COLUMNS = [  # of a table of scores alone: empty, so that whoever reads the folder finds the file and no rows
     *("dataset", "first", "second", "n", "b", "c", "difference", "lo", "hi", "p", "verdict", "lottery"),
     "minimum_detectable",
 ]
-RANKS = ["dataset", "model", "p_best", "expected_rank", "rank_lo", "rank_hi", "top"]
+RANK_COLUMNS = ["dataset", "model", "p_best", "expected_rank", "rank_lo", "rank_hi", "top"]
 
 
 def judge_results(
@@ -50,48 +61,57 @@ def judge_results(
     margin, draws, seed = options.margin, options.draws, options.seed
     results = read_results(table, options)
     wishes = options.model_dump(include={"weights", "groups", "baseline", "counterpart"})
-    tables = dict(ready or (by_scores(results) if results.kind == "scores" else by_items(results, margin, draws, seed)))
-    summary = jsonable(judged(results, tables, margin, wishes, draws, seed) | {"lang": options.lang})
+    tables = dict(
+        ready
+        or (
+            tables_from_scores(results) if results.kind == "scores" else tables_from_items(results, margin, draws, seed)
+        )
+    )
+    summary = jsonable(judge_across_sets(results, tables, margin, wishes, draws, seed) | {"lang": options.lang})
     if out is not None:
-        write(out, {name: frame for name, frame in tables.items() if name != "needed"}, summary, options.csv)
+        write_tables(out, {name: frame for name, frame in tables.items() if name != "needed"}, summary, options.csv)
     return summary
 
 
-def judged(
-    results: Results, tables: dict[str, pd.DataFrame], margin: float, wishes: dict[str, Any], draws: int, seed: int
+def judge_across_sets(
+    results: Results, tables: dict[str, pd.DataFrame], margin: float, choices: dict[str, Any], draws: int, seed: int
 ) -> dict[str, Any]:
     """Put the tables over several sets beside those of each set; returns the summary of all."""
-    scores: Any = as_scores(tables["accuracy"], results.families)
-    source, clean = results.reference, set(wishes["counterpart"].values())
-    check_counterpart(wishes["counterpart"], results.datasets, source)
+    scores: Any = accuracy_as_scores(tables["accuracy"], results.families)
+    source, clean = results.reference, set(choices["counterpart"].values())
+    refuse_bad_counterpart(choices["counterpart"], results.datasets, source)
     targets = [name for name in results.datasets if name != source and name not in clean]
     voting = scores[scores["dataset"].isin([source, *targets])]  # a part of the reference is no set of its own
     across = partial(load, "statistics")
-    lead = leaders(scores, source)
+    lead = reference_lead(scores, source)
     gaps = sorted({*(0.1, 0.3, 0.5, 1.0), *(gap for gap in (margin, lead["gap"]) if gap and gap <= 100)})
     items = items_of(results, [source, *targets])
-    noise = None if results.predictions is None else noise_of(results.predictions, min(draws, 1000), seed)
+    noise = None if results.predictions is None else score_noise(results.predictions, min(draws, 1000), seed)
     tables["transfer"] = across("transfer")(scores, source=source, targets=targets, gaps=gaps, noise=noise, seed=seed)
     tables["agreement"] = across("agreement")(scores, source=source, targets=targets, seed=seed)
     alike = across("similarity")(voting, source=source, targets=targets)
-    votes = wishes["groups"] or group_names(alike)
-    tables["unified"] = across("unified")(voting, weights=wishes["weights"], groups=votes)
-    line = {"baseline": wishes["baseline"], "counterpart": wishes["counterpart"]}
+    votes = choices["groups"] or group_names(alike)
+    tables["unified"] = across("unified")(voting, weights=choices["weights"], groups=votes)
+    line = {"baseline": choices["baseline"], "counterpart": choices["counterpart"]}
     tables["robustness"] = across("robustness")(scores, source=source, targets=targets, **line)
-    errors = None if items is None else noise_of(items, min(draws, 1000), seed, training=True)
-    picks = across("safe_bet")(voting, margin=margin, weights=wishes["weights"], noise=errors, seed=seed)
-    summary = about(results, scores, margin, wishes["weights"]) | {"targets": targets, "lead": lead}
-    summary["baseline"] = list(wishes["baseline"]) if wishes["baseline"] else None
-    summary["leaders"] = {str(name): best(part) for name, part in scores.groupby("dataset", sort=True)}
-    summary["real"] = real(tables, lead, source)
-    summary["transfer"] = {name: carried(tables["transfer"], scores, lead, margin, name) for name in targets}
+    errors = None if items is None else score_noise(items, min(draws, 1000), seed, training=True)
+    picks = across("safe_bet")(voting, margin=margin, weights=choices["weights"], noise=errors, seed=seed)
+    summary = describe_results(results, scores, margin, choices["weights"]) | {"targets": targets, "lead": lead}
+    summary["baseline"] = list(choices["baseline"]) if choices["baseline"] else None
+    summary["leaders"] = {str(name): best_model(part) for name, part in scores.groupby("dataset", sort=True)}
+    summary["real"] = lead_test(tables, lead, source)
+    summary["transfer"] = {name: transfer_summary(tables["transfer"], scores, lead, margin, name) for name in targets}
     rows = tables["agreement"].groupby("target", sort=False)
     summary["agreement"] = {str(name): part.to_dict("records") for name, part in rows}
-    summary["unified"] = rules(tables["unified"], items, wishes["weights"], draws, seed)
-    summary["similarity"] = {"n_eff": alike["n_eff"].iloc[0], "groups": votes, "correlations": matrix(alike)}
-    summary["over_sets"], refused = over_sets(voting)
+    summary["unified"] = compare_rules(tables["unified"], items, choices["weights"], draws, seed)
+    summary["similarity"] = {
+        "n_eff": alike["n_eff"].iloc[0],
+        "groups": votes,
+        "correlations": correlation_matrix(alike),
+    }
+    summary["over_sets"], refused = tests_over_sets(voting)
     summary["refused"] |= refused
-    summary["bet"] = bet(picks, tables, scores, source)
+    summary["bet"] = recommendation(picks, tables, scores, source)
     if picks.empty or "near" not in set(picks["pick"]):
         summary["refused"]["near_best"] = "wants one row an image, or the number of images of every set (n)"
     if not targets:
@@ -99,7 +119,7 @@ def judged(
     return summary
 
 
-def by_items(results: Results, margin: float, draws: int, seed: int) -> dict[str, pd.DataFrame]:
+def tables_from_items(results: Results, margin: float, draws: int, seed: int) -> dict[str, pd.DataFrame]:
     """The tables of each set from one row an image."""
     rows: Any = results.predictions
     tables = {"accuracy": load("statistics", "accuracy")(rows)}
@@ -108,25 +128,25 @@ def by_items(results: Results, margin: float, draws: int, seed: int) -> dict[str
     return tables | {"needed": load("statistics", "required_images")(tables["pairs"], margin=margin)}
 
 
-def by_scores(results: Results) -> dict[str, pd.DataFrame]:
+def tables_from_scores(results: Results) -> dict[str, pd.DataFrame]:
     """The same from scores alone: accuracies, and pairs and ranks without rows."""
     accuracy = load("statistics", "reported_scores")(results.scores)
-    empty = {"pairs": pd.DataFrame(columns=PAIRS), "ranks": pd.DataFrame(columns=RANKS)}
+    empty = {"pairs": pd.DataFrame(columns=PAIR_COLUMNS), "ranks": pd.DataFrame(columns=RANK_COLUMNS)}
     return {"accuracy": accuracy} | empty
 
 
-def as_scores(accuracy: Any, families: Mapping[str, str] | None) -> Any:
+def accuracy_as_scores(accuracy: Any, families: Mapping[str, str] | None) -> Any:
     """The table of accuracies as one of scores: model, dataset, score, n, family."""
     scores = accuracy.rename(columns={"value": "score"})[["model", "dataset", "score", "n"]]
     scores = scores.assign(model=scores["model"].astype("category"), dataset=scores["dataset"].astype("category"))
     return scores if families is None else scores.assign(family=scores["model"].map(dict(families)))
 
 
-def check_counterpart(counterpart: Mapping[str, str], datasets: Sequence[str], source: str) -> None:
+def refuse_bad_counterpart(counterpart: Mapping[str, str], datasets: Sequence[str], source: str) -> None:
     """Refuse a counterpart of or to no set, of the reference, and of a set to itself."""
     for name in (*counterpart, *counterpart.values()):
         if name not in datasets:
-            raise ValueError(f"counterpart names {name!r}, which is no data set: there are {listed(datasets)}")
+            raise ValueError(f"counterpart names {name!r}, which is no data set: there are {join_names(datasets)}")
     for name, clean in counterpart.items():
         if name in (source, clean):
             raise ValueError(
@@ -141,14 +161,14 @@ def items_of(results: Results, voting: list[str]) -> pd.DataFrame | None:
     return None if rows is None else rows[rows["dataset"].isin(voting)]
 
 
-def write(folder: Path, tables: dict[str, pd.DataFrame], summary: dict[str, Any], csv: bool) -> None:
+def write_tables(folder: Path, tables: dict[str, pd.DataFrame], summary: dict[str, Any], csv: bool) -> None:
     """Write every table and the lottery's part of verdict.json."""
     place = folder / "verdict.json"
     verdict = read_json(place) if place.exists() else {}
     if not isinstance(verdict, dict):
         raise ValueError(f"{place} is no verdict, and is not written over: choose another --out, or delete it")
     for name, frame in tables.items():
-        atomically(folder / f"{name}.parquet", partial(frame.to_parquet, index=False))
+        write_atomically(folder / f"{name}.parquet", partial(frame.to_parquet, index=False))
         if csv:
-            atomically(folder / f"{name}.csv", partial(frame.to_csv, index=False))
+            write_atomically(folder / f"{name}.csv", partial(frame.to_csv, index=False))
     write_json(place, verdict | {"lottery": summary})

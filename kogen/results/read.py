@@ -12,18 +12,26 @@ import pyarrow as pa
 import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
-from kogen.common.text import hint, listed
+from kogen.common.text import hint, join_names
 
 Table = str | os.PathLike | pd.DataFrame
 
-NAMES = ("model", "dataset", "item", "cluster", "family", "protocol", "role", "metric")
-NUMBERS = ("seed", "correct", "score", "n")
-IMAGES = ("model", "dataset", "item", "correct")  # a table that has these holds one row an image
-OWN = (*IMAGES, "seed", "score", "n", "metric", "protocol", "role")  # columns that cannot be clusters or families too
-OTHERS = ("run", "method", "label", "predicted")  # known, not needed
+NAME_COLUMNS = ("model", "dataset", "item", "cluster", "family", "protocol", "role", "metric")
+NUMBER_COLUMNS = ("seed", "correct", "score", "n")
+ITEM_COLUMNS = ("model", "dataset", "item", "correct")  # a table that has these holds one row an image
+RESERVED_COLUMNS = (
+    *ITEM_COLUMNS,
+    "seed",
+    "score",
+    "n",
+    "metric",
+    "protocol",
+    "role",
+)  # columns that cannot be clusters or families too
+UNUSED_COLUMNS = ("run", "method", "label", "predicted")  # known, not needed
 
 
-def opened(
+def read_columns(
     table: Table, cluster: str | None, family: str | None, sets: Sequence[str] | None
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """The columns that are needed, and the names of the others; names are categories, so that a row takes few bytes."""
@@ -32,43 +40,44 @@ def opened(
     if twice:
         raise ValueError(f"the column {twice[0]!r} is there more than once: rename one of them")
     extra = [name for name in (cluster, family) if name is not None]
-    known = [*NAMES, *NUMBERS, *extra]
+    known = [*NAME_COLUMNS, *NUMBER_COLUMNS, *extra]
     if "model" not in heads:
-        raise ValueError(f"a table of results needs a column 'model', came {listed(heads)}")
-    wide = not (set(IMAGES) <= set(heads) or {"dataset", "score"} <= set(heads))
+        raise ValueError(f"a table of results needs a column 'model', came {join_names(heads)}")
+    wide = not (set(ITEM_COLUMNS) <= set(heads) or {"dataset", "score"} <= set(heads))
     if wide:
-        needed = form(heads, sets)
+        needed = wide_datasets(heads, sets)
         wanted = [name for name in heads if name in needed or name in ("model", "family", *extra)]
     else:
         wanted = [name for name in heads if name in known]
-        misspelt(set(heads) - set(known) - set(OTHERS))
+        refuse_misspelt(set(heads) - set(known) - set(UNUSED_COLUMNS))
     ignored = tuple(str(name) for name in heads if name not in wanted)
     if isinstance(table, pd.DataFrame):
         return table.reindex(columns=wanted).reset_index(drop=True), ignored
-    return read(Path(table), wanted, {*NAMES, *extra}), ignored
+    return read(Path(table), wanted, {*NAME_COLUMNS, *extra}), ignored
 
 
-def form(heads: list[str], sets: Sequence[str] | None) -> list[str]:
+def wide_datasets(heads: list[str], sets: Sequence[str] | None) -> list[str]:
     """The data sets of a wide table. ValueError where it looks like a long one that lacks a column."""
     known = {"dataset", "item", "correct", "score", "n"} & set(heads)
     if known:
         raise ValueError(
-            f"the table has the columns {listed(heads)}: one row an image wants {', '.join(IMAGES)}; scores want "
-            "model, dataset, score[, n]; a wide table wants model and one column a data set, of other names than these"
+            f"the table has the columns {join_names(heads)}: one row an image wants {', '.join(ITEM_COLUMNS)}; "
+            "scores want model, dataset, score[, n]; "
+            "a wide table wants model and one column a data set, of other names than these"
         )
-    named = [name for name in heads if name not in NAMES and name not in ("seed", *OTHERS)]
+    named = [name for name in heads if name not in NAME_COLUMNS and name not in ("seed", *UNUSED_COLUMNS)]
     lost = [name for name in sets or () if name not in heads]
     if lost:
         raise ValueError(f"no column for the data set {lost[0]!r}: {hint(lost[0], [str(name) for name in named])}")
     if not named:
-        raise ValueError(f"the table has the columns {listed(heads)} and no scores: give one column a data set")
+        raise ValueError(f"the table has the columns {join_names(heads)} and no scores: give one column a data set")
     return [name for name in named if sets is None or name in sets] + [name for name in heads if name == "seed"]
 
 
-def misspelt(unknown: set[str]) -> None:
+def refuse_misspelt(unknown: set[str]) -> None:
     """Refuse a column whose name is nearly one that would change every number."""
     for name in sorted(map(str, unknown)):
-        near = difflib.get_close_matches(name.lower(), [*NAMES, *NUMBERS], n=1, cutoff=0.75)
+        near = difflib.get_close_matches(name.lower(), [*NAME_COLUMNS, *NUMBER_COLUMNS], n=1, cutoff=0.75)
         if near:
             raise ValueError(f"unknown column {name!r}: did you mean {near[0]!r}? Rename it, or leave it out")
 
@@ -101,10 +110,10 @@ def read(path: Path, wanted: list[str], names: set[str]) -> pd.DataFrame:
     return table.unify_dictionaries().to_pandas(split_blocks=True, self_destruct=True)
 
 
-def renamed(frame: pd.DataFrame, cluster: str | None, family: str | None) -> pd.DataFrame:
+def rename_columns(frame: pd.DataFrame, cluster: str | None, family: str | None) -> pd.DataFrame:
     """The frame with the columns that were named for clusters and families under these names."""
     for new, old in (("cluster", cluster), ("family", family)):
-        if old in OWN:
+        if old in RESERVED_COLUMNS:
             raise ValueError(f"the column {old!r} cannot be the {new} too: name one that says what belongs together")
         if old is not None and old not in frame:
             raise ValueError(f"no column {old!r} for the {new}: {hint(old, [str(name) for name in frame])}")
@@ -113,7 +122,7 @@ def renamed(frame: pd.DataFrame, cluster: str | None, family: str | None) -> pd.
     return frame
 
 
-def named(frame: pd.DataFrame, column: str) -> None:
+def refuse_nameless(frame: pd.DataFrame, column: str) -> None:
     """Refuse rows without a name."""
     names: Any = frame[column]
     empty = np.count_nonzero(names.isna()) + np.count_nonzero(names == "")
@@ -121,7 +130,7 @@ def named(frame: pd.DataFrame, column: str) -> None:
         raise ValueError(f"the column {column!r} is empty in {empty} rows: fill these cells or leave the rows out")
 
 
-def number(column: Any, name: str) -> np.ndarray:
+def to_numbers(column: Any, name: str) -> np.ndarray:
     """The column as numbers, nan where empty. ValueError shows the first text."""
     numbers: Any = pd.to_numeric(column.astype(object) if column.dtype == "category" else column, errors="coerce")
     values = numbers.to_numpy(dtype=np.float64, na_value=np.nan)

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kogen.common.text import hint, listed
+from kogen.common.text import hint, join_names
 from kogen.options.lottery import TableOptions
-from kogen.results.read import IMAGES, Table, named, number, opened, renamed
-from kogen.results.scores import as_scores
+from kogen.results.read import ITEM_COLUMNS, Table, read_columns, refuse_nameless, rename_columns, to_numbers
+from kogen.results.scores import long_scores
 
 
 @dataclass(frozen=True)
@@ -43,42 +43,42 @@ def read_results(table: Table, options: TableOptions) -> Results:
     unit, higher_is_better = options.unit, options.higher_is_better
     images: Any
     scores: Any
-    frame, ignored = opened(table, cluster, family, sets)
-    frame = renamed(frame, cluster, family)
+    frame, ignored = read_columns(table, cluster, family, sets)
+    frame = rename_columns(frame, cluster, family)
     if not len(frame):
         raise ValueError("the table has no rows: give at least one model and one data set")
-    rows = chosen_protocol(frame, options.protocol)
-    named(rows, "model")
+    rows = select_protocol(frame, options.protocol)
+    refuse_nameless(rows, "model")
     if sets is not None and not len(sets):
         raise ValueError("sets= names no data set: name one or more, or leave it out")
-    if set(IMAGES) <= set(frame):
+    if set(ITEM_COLUMNS) <= set(frame):
         of_scores = {"n": n, "unit": unit != "auto", "higher_is_better": higher_is_better is not True}
         for wish in filter(of_scores.get, of_scores):
             raise ValueError(f"{wish}= is for scores, and this table has one row an image: leave it out")
-        images, scores = per_image(rows, sets), None
+        images, scores = item_rows(rows, sets), None
         found = sorted(map(str, images["dataset"].unique()))
     else:
         if cluster is not None:
             raise ValueError(f"cluster={cluster!r} is for images, and this table holds scores alone: leave it out")
-        images, scores = None, as_scores(rows, sets, n, unit, higher_is_better)
+        images, scores = None, long_scores(rows, sets, n, unit, higher_is_better)
         found = sorted(map(str, scores["dataset"].unique()))
-    reference = chosen_reference(rows, options.reference, found)
+    reference = select_reference(rows, options.reference, found)
     return Results(images, scores, families(rows), reference, tuple(found), ignored)
 
 
-def chosen_protocol(frame: Any, protocol: str | None) -> pd.DataFrame:
+def select_protocol(frame: Any, protocol: str | None) -> pd.DataFrame:
     """The rows of one protocol. ValueError where there are several and none is asked for."""
     there = sorted(map(str, frame["protocol"].dropna().unique())) if "protocol" in frame else []
     if protocol is None:
         if len(there) > 1:
-            raise ValueError(f"the table mixes the protocols {listed(there)}: choose one with protocol=")
+            raise ValueError(f"the table mixes the protocols {join_names(there)}: choose one with protocol=")
         return frame
     if protocol not in there:
-        raise ValueError(f"no rows with the protocol {protocol!r}; there are {listed(there) if there else 'none'}")
+        raise ValueError(f"no rows with the protocol {protocol!r}; there are {join_names(there) if there else 'none'}")
     return frame[frame["protocol"] == protocol]
 
 
-def chosen_reference(frame: Any, reference: str | None, datasets: list[str]) -> str:
+def select_reference(frame: Any, reference: str | None, datasets: list[str]) -> str:
     """The set the choice is made on: as asked, as the table's roles say, or the only one there is."""
     if reference is not None:
         if reference not in datasets:
@@ -88,15 +88,15 @@ def chosen_reference(frame: Any, reference: str | None, datasets: list[str]) -> 
     known = [str(name) for name in told if str(name) in datasets]
     known = known or (datasets if len(datasets) == 1 else [])
     if len(known) != 1:
-        raise ValueError(f"which data set is the choice made on? Name it with reference=: {listed(datasets)}")
+        raise ValueError(f"which data set is the choice made on? Name it with reference=: {join_names(datasets)}")
     return known[0]
 
 
-def per_image(frame: Any, sets: Sequence[str] | None) -> pd.DataFrame:
+def item_rows(frame: Any, sets: Sequence[str] | None) -> pd.DataFrame:
     """The columns and rows that statistics of items want; without seeds there is one run."""
-    named(frame, "dataset")
-    named(frame, "item")
-    frame = frame[[name for name in (*IMAGES, "seed", "cluster") if name in frame]]
+    refuse_nameless(frame, "dataset")
+    refuse_nameless(frame, "item")
+    frame = frame[[name for name in (*ITEM_COLUMNS, "seed", "cluster") if name in frame]]
     if sets is not None:
         lost = [name for name in sets if not (frame["dataset"] == name).any()]
         if lost:
@@ -108,7 +108,7 @@ def per_image(frame: Any, sets: Sequence[str] | None) -> pd.DataFrame:
         frame = frame.assign(seed=0)
     right = frame["correct"]
     if not pd.api.types.is_numeric_dtype(right) and not pd.api.types.is_bool_dtype(right):
-        number(right, "correct")
+        to_numbers(right, "correct")
     return frame.assign(correct=right.astype(np.float64)) if right.dtype == bool else frame
 
 

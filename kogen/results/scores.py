@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from kogen.common.text import hint
-from kogen.results.read import NAMES, named, number
+from kogen.results.read import NAME_COLUMNS, refuse_nameless, to_numbers
 
 
-def as_scores(
+def long_scores(
     frame: pd.DataFrame,
     sets: Sequence[str] | None,
     n: Mapping[str, int] | None,
@@ -18,10 +18,10 @@ def as_scores(
     higher_is_better: bool | Mapping[str, bool],
 ) -> pd.DataFrame:
     """Scores in long form (model, dataset, score, n, seed), in points, more is better; empty cells are left out."""
-    long = typed(frame if {"dataset", "score"} <= set(frame) else melted(frame, known=sets is not None))
-    more = direction(long, higher_is_better)
+    long = convert_columns(frame if {"dataset", "score"} <= set(frame) else melt_table(frame, known=sets is not None))
+    more = higher_better_rows(long, higher_is_better)
     if long["metric"].nunique() > 1:
-        named(long, "metric")
+        refuse_nameless(long, "metric")
         long["dataset"] = long["dataset"] + " " + long["metric"]
     there = list(long["dataset"].unique())
     for name in (*(sets or ()), *(n or {})):
@@ -29,33 +29,33 @@ def as_scores(
             raise ValueError(f"no scores of the data set {name!r}: {hint(name, there)}")
     for name, items in (n or {}).items():
         long.loc[long["dataset"] == name, "n"] = items
-    counted(long)
+    refuse_bad_counts(long)
     if sets is not None:
         kept = long["dataset"].isin(list(sets)).to_numpy()
         long, more = long.loc[kept], more[kept]
-    score = points(long, unit)
+    score = to_points(long, unit)
     long = long.assign(score=np.where(more, score, 100 - score))
-    repeated(long)
+    refuse_repeated_scores(long)
     return long.dropna(subset=["score"]).drop(columns="metric").reset_index(drop=True)
 
 
-def typed(long: Any) -> Any:
+def convert_columns(long: Any) -> Any:
     """The columns as names and numbers; without seeds there is one run, and n is unknown where it is not given."""
-    named(long, "dataset")
+    refuse_nameless(long, "dataset")
     seed = long["seed"].astype(object) if "seed" in long else pd.Series(0, index=long.index)
     return pd.DataFrame(
         {
             "model": long["model"].astype(str),
             "dataset": long["dataset"].astype(str),
-            "score": number(long["score"], "score"),
-            "n": number(long["n"], "n") if "n" in long else np.nan,
+            "score": to_numbers(long["score"], "score"),
+            "n": to_numbers(long["n"], "n") if "n" in long else np.nan,
             "seed": seed.where(seed.notna(), 0),
             "metric": long["metric"].astype(object).fillna("").astype(str) if "metric" in long else "",
         }
     )
 
 
-def counted(long: Any) -> None:
+def refuse_bad_counts(long: Any) -> None:
     """Refuse numbers of items that are none."""
     n = long["n"]
     odd = long[(n < 1) | (n % 1 > 0)]
@@ -66,7 +66,7 @@ def counted(long: Any) -> None:
         )
 
 
-def direction(long: Any, higher_is_better: bool | Mapping[str, bool]) -> np.ndarray:
+def higher_better_rows(long: Any, higher_is_better: bool | Mapping[str, bool]) -> np.ndarray:
     """Whether more is better, row by row; the mapping's names are metrics or data sets, others count as True."""
     if isinstance(higher_is_better, bool):
         return np.full(len(long), higher_is_better)
@@ -78,12 +78,12 @@ def direction(long: Any, higher_is_better: bool | Mapping[str, bool]) -> np.ndar
     return np.array([higher_is_better.get(metric, higher_is_better.get(name, True)) for metric, name in names])
 
 
-def melted(frame: Any, *, known: bool) -> Any:
+def melt_table(frame: Any, *, known: bool) -> Any:
     """A wide table in long form; `known`: each column was asked for as a data set."""
     kept = [name for name in ("model", "seed") if name in frame]
-    sets = [name for name in frame if name not in NAMES and name != "seed"]
+    sets = [name for name in frame if name not in NAME_COLUMNS and name != "seed"]
     for name in sets:
-        values = number(frame[name], str(name))
+        values = to_numbers(frame[name], str(name))
         if not known and len(values) > 2 and values[0] in (0, 1) and (np.diff(values) == 1).all():
             raise ValueError(
                 f"the column {str(name)[:60]!r} counts the rows: leave it out, or name the data sets with sets="
@@ -91,7 +91,7 @@ def melted(frame: Any, *, known: bool) -> Any:
     return frame.melt(id_vars=kept, value_vars=sets, var_name="dataset", value_name="score")
 
 
-def points(long: Any, unit: str) -> np.ndarray:
+def to_points(long: Any, unit: str) -> np.ndarray:
     """Scores in points (0 to 100). ValueError for scores out of range and for percent mixed with fractions."""
     if unit not in ("auto", "percent", "fraction"):
         raise ValueError(f"unknown unit {unit!r}: {hint(unit, ['auto', 'percent', 'fraction'])}")
@@ -109,7 +109,7 @@ def points(long: Any, unit: str) -> np.ndarray:
         unit = "percent" if len(large) else "fraction"
         if unit == "percent":
             for name, part in long.groupby("dataset", sort=True)["score"]:
-                inside(str(name), part.dropna().to_numpy())
+                refuse_mixed_units(str(name), part.dropna().to_numpy())
     top = 100.0 if unit == "percent" else 1.0
     odd = long[(score < 0) | (score > top)]
     if len(odd):
@@ -121,7 +121,7 @@ def points(long: Any, unit: str) -> np.ndarray:
     return score * (100.0 / top)
 
 
-def inside(name: str, score: np.ndarray) -> None:
+def refuse_mixed_units(name: str, score: np.ndarray) -> None:
     """Refuse a set where most scores are percent and some look like fractions: far below all others and at most 1."""
     small, large = score[(score > 0) & (score <= 1)], score[score > 1]
     if len(small) and len(large) and large.min() > 10 * small.max():
@@ -131,7 +131,7 @@ def inside(name: str, score: np.ndarray) -> None:
         )
 
 
-def repeated(long: Any) -> None:
+def refuse_repeated_scores(long: Any) -> None:
     """Refuse two scores for one model, set and seed."""
     twice = long[long.duplicated(["model", "dataset", "seed"], keep=False)]
     if len(twice):

@@ -8,16 +8,20 @@ import numpy as np
 from kogen.common.registry import load
 from kogen.results.results import Results
 
-ITEMS = "wants one row an image (model, dataset, item, correct): scores do not say which images two models share"
+NEEDS_ITEMS = "wants one row an image (model, dataset, item, correct): scores do not say which images two models share"
 
 
-def about(results: Results, scores: Any, margin: float, weights: Mapping[str, float] | None) -> dict[str, Any]:
+def describe_results(
+    results: Results, scores: Any, margin: float, weights: Mapping[str, float] | None
+) -> dict[str, Any]:
     """What was judged, and what was not there."""
     models = scores["model"].nunique()
     count = scores.groupby("model", sort=True).size()
     lacking = [str(name) for name in count.index[count < len(results.datasets)]]
     known = results.families
-    refused = {} if results.kind == "predictions" else {"pairs": ITEMS, "ranks": ITEMS, "combined": ITEMS}
+    refused = (
+        {} if results.kind == "predictions" else {"pairs": NEEDS_ITEMS, "ranks": NEEDS_ITEMS, "combined": NEEDS_ITEMS}
+    )
     if results.kind == "scores" and scores["n"].isna().any():
         refused["noise_floor"] = "wants the number of images of each set (n), to say what chance alone does"
     return {
@@ -38,19 +42,19 @@ def about(results: Results, scores: Any, margin: float, weights: Mapping[str, fl
     }
 
 
-def order(part: Any) -> Any:
+def best_first(part: Any) -> Any:
     """Rows of one set, best first; equals by name."""
     return part.assign(score=part["score"].round(9)).sort_values(["score", "model"], ascending=[False, True])
 
 
-def best(part: Any) -> str:
+def best_model(part: Any) -> str:
     """The best model of one set."""
-    return str(order(part)["model"].iloc[0])
+    return str(best_first(part)["model"].iloc[0])
 
 
-def leaders(scores: Any, source: str) -> dict[str, Any]:
+def reference_lead(scores: Any, source: str) -> dict[str, Any]:
     """The two best models on the reference and the gap between them, in points."""
-    first = order(scores[scores["dataset"] == source]).head(2)
+    first = best_first(scores[scores["dataset"] == source]).head(2)
     names, values = first["model"].tolist(), first["score"].tolist()
     alone = len(first) < 2
     return {
@@ -60,42 +64,42 @@ def leaders(scores: Any, source: str) -> dict[str, Any]:
     }
 
 
-def real(tables: dict[str, Any], lead: dict[str, Any], source: str) -> dict[str, Any] | None:
+def lead_test(tables: dict[str, Any], lead: dict[str, Any], source: str) -> dict[str, Any] | None:
     """The row of `pairs` of the two leaders, and the images that would decide; None without one row an image."""
-    row = pair_of(tables["pairs"], lead["model"], lead["runner_up"], source)
-    return row and row | {"needed": pair_of(tables["needed"], lead["model"], lead["runner_up"], source)}
+    row = find_pair(tables["pairs"], lead["model"], lead["runner_up"], source)
+    return row and row | {"needed": find_pair(tables["needed"], lead["model"], lead["runner_up"], source)}
 
 
-def pair_of(pairs: Any, one: str, two: str | None, dataset: str) -> dict[str, Any] | None:
+def find_pair(pairs: Any, one: str, two: str | None, dataset: str) -> dict[str, Any] | None:
     """The row of two models on a set, whichever stands first."""
     names = {one, two}
     rows = pairs[(pairs["dataset"] == dataset) & pairs["first"].isin(names) & pairs["second"].isin(names)]
     return rows.iloc[0].to_dict() if len(rows) else None
 
 
-def carried(table: Any, scores: Any, lead: dict[str, Any], margin: float, target: str) -> dict[str, Any]:
+def transfer_summary(table: Any, scores: Any, lead: dict[str, Any], margin: float, target: str) -> dict[str, Any]:
     """What a lead on the reference is worth on one target."""
     rows = table[table["target"] == target]
     within = rows[rows["band"] == "within"]
     there = scores[scores["dataset"] == target].set_index("model")["score"]
     mine = there.get(lead["model"])
     return {
-        "at_margin": at(within, margin),
-        "at_lead": at(within, lead["gap"]),
-        "all": at(within, 100.0),
+        "at_margin": row_at_gap(within, margin),
+        "at_lead": row_at_gap(within, lead["gap"]),
+        "all": row_at_gap(within, 100.0),
         "leader_holds": None if mine is None else bool(mine >= there.max() - 1e-9),
         "leader_loses": None if mine is None else there.max() - mine,
-        "gap_for_90": gap_for(rows[rows["band"] == "bin"]),
+        "gap_for_90": gap_at_share(rows[rows["band"] == "bin"]),
     }
 
 
-def at(within: Any, gap: float | None) -> dict[str, Any] | None:
+def row_at_gap(within: Any, gap: float | None) -> dict[str, Any] | None:
     """The cumulative row of one gap."""
     rows = within[np.isclose(within["gap"], gap)] if gap else within.head(0)
     return rows.iloc[0].to_dict() if len(rows) else None
 
 
-def gap_for(bins: Any, share: float = 0.9) -> float | None:
+def gap_at_share(bins: Any, share: float = 0.9) -> float | None:
     """The lower end of the first bin from which on every bin with pairs transfers at least so often; None: no gap does.
 
     It is read off the bins, so it is one of their ends.
@@ -113,13 +117,13 @@ def group_names(alike: Any) -> list[list[str]] | None:
     return [part["dataset"].tolist() for _, part in alike.groupby("group", sort=True)]
 
 
-def matrix(alike: Any) -> dict[str, dict[str, float]]:
+def correlation_matrix(alike: Any) -> dict[str, dict[str, float]]:
     """Correlations of the sets' residuals, set by set."""
     names = alike["dataset"].tolist()
     return {name: dict(zip(names, row, strict=True)) for name, row in zip(names, alike[names].to_numpy(), strict=True)}
 
 
-def rules(table: Any, items: Any, weights: Mapping[str, float] | None, draws: int, seed: int) -> dict[str, Any]:
+def compare_rules(table: Any, items: Any, weights: Mapping[str, float] | None, draws: int, seed: int) -> dict[str, Any]:
     """Winners by each rule, their agreement with the primary one, and whether the winner depends on the rule."""
     ranks = table.pivot(index="model", columns="metric", values="rank").dropna()
     if not len(ranks):
@@ -139,7 +143,7 @@ def rules(table: Any, items: Any, weights: Mapping[str, float] | None, draws: in
     }
 
 
-def over_sets(scores: Any) -> tuple[dict[str, Any], dict[str, str]]:
+def tests_over_sets(scores: Any) -> tuple[dict[str, Any], dict[str, str]]:
     """Tests over data sets, and why those that were not made were refused."""
     found, refused = {}, {}
     for name in ("friedman", "wilcoxon"):
@@ -150,13 +154,13 @@ def over_sets(scores: Any) -> tuple[dict[str, Any], dict[str, str]]:
     return found, refused
 
 
-def bet(picks: Any, tables: dict[str, Any], scores: Any, source: str) -> dict[str, Any]:
+def recommendation(picks: Any, tables: dict[str, Any], scores: Any, source: str) -> dict[str, Any]:
     """The three picks, whether they are one model, what safety costs, and what would decide between them."""
     chosen = list(dict.fromkeys(picks["model"]))
     agree = len(chosen) == 1
     rival = None
     if agree:
-        others = order(scores[(scores["dataset"] == source) & (scores["model"] != chosen[0])])
+        others = best_first(scores[(scores["dataset"] == source) & (scores["model"] != chosen[0])])
         rival = str(others["model"].iloc[0]) if len(others) else None
     two = (chosen[0], rival) if agree else tuple(chosen[:2])
     return {
@@ -164,18 +168,18 @@ def bet(picks: Any, tables: dict[str, Any], scores: Any, source: str) -> dict[st
         "model": chosen[0] if agree else None,
         "agree": agree if chosen else None,
         "price": float(picks["price"].max()) if len(picks) else None,
-        "decides": decides(tables, scores, two, source) if len(two) == 2 and two[1] else None,
+        "decides": images_to_decide(tables, scores, two, source) if len(two) == 2 and two[1] else None,
     }
 
 
-def decides(tables: dict[str, Any], scores: Any, two: tuple[Any, ...], source: str) -> dict[str, Any]:
+def images_to_decide(tables: dict[str, Any], scores: Any, two: tuple[Any, ...], source: str) -> dict[str, Any]:
     """Images of the reference that would show the difference of two models in 80 % of studies (2.80 sqrt(psi / n)).
 
     Without one row an image psi is that of independent models, the most there can be: fewer images may do.
     """
     rows = scores[scores["dataset"] == source].set_index("model").loc[list(two)]
     one, other = (rows["score"] / 100).tolist()
-    pair = pair_of(tables["pairs"], two[0], two[1], source)
+    pair = find_pair(tables["pairs"], two[0], two[1], source)
     if pair:
         per_item, seeds = pair["minimum_detectable"] ** 2 * pair["n"], pair["seed_error"] > 0
     else:

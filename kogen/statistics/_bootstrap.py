@@ -6,68 +6,72 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.stats import norm
 
-from kogen.statistics._intervals import Pairwise
-from kogen.statistics._item_matrix import Sheet
+from kogen.statistics._intervals import PairDifferences
+from kogen.statistics._item_matrix import ItemMatrix
 
-CELLS = 4_000_000  # how many weights are held at once: 32 MB of counts, 16 MB as floats
-FEW = 16  # clusters per distinct row of the sheet from which drawing the rows' counts is faster than drawing clusters
+MAX_CELLS = 4_000_000  # how many weights are held at once: 32 MB of counts, 16 MB as floats
+PATTERN_FACTOR = (
+    16  # clusters per distinct row of the sheet from which drawing the rows' counts is faster than drawing clusters
+)
 
 
-def generator(seed: int, sheet: Sheet, purpose: str) -> np.random.Generator:
+def make_generator(seed: int, matrix: ItemMatrix, purpose: str) -> np.random.Generator:
     """The chance of one purpose on one data set: the same in every statistic that asks with the same seed."""
-    return np.random.default_rng([seed, zlib.crc32(sheet.dataset.encode()), zlib.crc32(purpose.encode())])
+    return np.random.default_rng([seed, zlib.crc32(matrix.dataset.encode()), zlib.crc32(purpose.encode())])
 
 
-def patterns(sheet: Sheet) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def distinct_rows(matrix: ItemMatrix) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Distinct rows (U, k + 1) of cluster sums and sizes, the row of each cluster (G,), and how many have each (U,)."""
-    table = np.column_stack([sheet.sums, sheet.sizes]).astype(np.float32)
+    table = np.column_stack([matrix.cluster_sums, matrix.cluster_sizes]).astype(np.float32)
     whole = table.view(np.dtype((np.void, table.itemsize * table.shape[1])))[:, 0]  # ten times as fast as axis=0
     _, first, code, count = np.unique(whole, return_index=True, return_inverse=True, return_counts=True)
     return table[first], code, count
 
 
-def chunks(draws: int, width: int) -> Iterator[int]:
+def chunk_sizes(draws: int, width: int) -> Iterator[int]:
     """Numbers of draws that sum to `draws`, each small enough that `width` weights a draw fit in CELLS."""
-    step = max(CELLS // width, 1)
+    step = max(MAX_CELLS // width, 1)
     for start in range(0, draws, step):
         yield min(step, draws - start)
 
 
-def resampled(sheet: Sheet, draws: int, seed: int) -> np.ndarray:
+def bootstrap_deviations(matrix: ItemMatrix, draws: int, seed: int) -> np.ndarray:
     """Deviations (draws, k) of the accuracies, 0-1, on resampled clusters, all models on the same ones.
 
     With clusters they grow by sqrt(G / (G - 1)), which resampling G of them takes away.
     """
     if draws < 1:
         raise ValueError(f"draws must be at least 1, came {draws}: 5000 is the usual number")
-    rng, groups = generator(seed, sheet, "items"), sheet.clusters
-    table, code, count = patterns(sheet)
+    rng, groups = make_generator(seed, matrix, "items"), matrix.cluster_count
+    table, code, count = distinct_rows(matrix)
     found = []
-    for rows in chunks(draws, len(count) if len(count) * FEW < groups else groups):
-        if len(count) * FEW < groups:
+    for rows in chunk_sizes(draws, len(count) if len(count) * PATTERN_FACTOR < groups else groups):
+        if len(count) * PATTERN_FACTOR < groups:
             weight = rng.multinomial(groups, count / groups, size=rows)  # (rows, U)
         else:
             picks = code[rng.integers(0, groups, size=(rows, groups))] + len(count) * np.arange(rows)[:, None]
             weight = np.bincount(picks.ravel(), minlength=rows * len(count)).reshape(rows, -1)
         total = (weight.astype(np.float32) @ table).astype(np.float64)  # (rows, k + 1)
         found.append(total[:, :-1] / total[:, -1:])
-    moved = np.concatenate(found) - sheet.accuracy
-    return moved * np.sqrt(groups / (groups - 1)) if groups < sheet.n else moved
+    moved = np.concatenate(found) - matrix.accuracy
+    return moved * np.sqrt(groups / (groups - 1)) if groups < matrix.n else moved
 
 
-def bootstraps(sheet: Sheet, moved: np.ndarray, seed: int) -> np.ndarray:
+def bootstrap_accuracies(matrix: ItemMatrix, deviations: np.ndarray, seed: int) -> np.ndarray:
     """Accuracies (draws, k), 0-1, on `resampled` clusters and, where several runs show it, after other trainings.
 
     Luck of training is a normal draw with the variance that it gives a model's mean: drawing 2 to 5 runs with
     replacement would give (S - 1) / S of it, and count the rest's noise thrice (Owen 2007, Ann. Appl. Stat. 1).
     """
-    sample = sheet.accuracy + moved
-    if sheet.luck.any():
-        sample = sample + np.sqrt(sheet.luck) * generator(seed, sheet, "seeds").standard_normal(sample.shape)
+    sample = matrix.accuracy + deviations
+    if matrix.training_variance.any():
+        sample = sample + np.sqrt(matrix.training_variance) * make_generator(seed, matrix, "seeds").standard_normal(
+            sample.shape
+        )
     return np.round(sample, 9)  # what differs by rounding alone is a tie
 
 
-def critical(pairs: Pairwise, moved: np.ndarray, seed: int) -> float:
+def max_t_criterion(pairs: PairDifferences, deviations: np.ndarray, seed: int) -> float:
     """Max-T's criterion for all pairs at once, a normal quantile, from `resampled` deviations (draws, k).
 
     It is never easier than for one pair alone.
@@ -78,56 +82,56 @@ def critical(pairs: Pairwise, moved: np.ndarray, seed: int) -> float:
     errors it moves by, from what the data leave open about them (simultaneous fiducial intervals: Hannig et al. 2006,
     JASA 101), and the criterion multiplies the half-width of the pair's own interval.
     """
-    sheet, single, (draws, k) = pairs.sheet, float(norm.isf(0.025)), moved.shape
+    sheet, single, (draws, k) = pairs.matrix, float(norm.isf(0.025)), deviations.shape
     if k < 3:
         return single  # one pair is the whole family
-    if not sheet.simple:
-        rng, freedom = generator(seed, sheet, "errors"), max(sheet.clusters - 1, 1)
-        moved = moved * np.sqrt(freedom / rng.chisquare(freedom, (draws, 1)))
-        moved += np.sqrt(luck(sheet, draws, rng)) * rng.standard_normal(moved.shape)
-    half, largest = pairs.half(0.025), np.zeros(draws)
+    if not sheet.is_textbook:
+        rng, freedom = make_generator(seed, sheet, "errors"), max(sheet.cluster_count - 1, 1)
+        deviations = deviations * np.sqrt(freedom / rng.chisquare(freedom, (draws, 1)))
+        deviations += np.sqrt(draw_training_variance(sheet, draws, rng)) * rng.standard_normal(deviations.shape)
+    half, largest = pairs.half_width(0.025), np.zeros(draws)
     for i in range(k - 1):
-        apart = np.abs(moved[:, i : i + 1] - moved[:, i + 1 :]) / half[i, i + 1 :]
+        apart = np.abs(deviations[:, i : i + 1] - deviations[:, i + 1 :]) / half[i, i + 1 :]
         largest = np.maximum(largest, apart.max(axis=1))
     return single * max(float(np.quantile(largest, 0.95)), 1.0)
 
 
-def luck(sheet: Sheet, draws: int, rng: np.random.Generator) -> np.ndarray:
+def draw_training_variance(matrix: ItemMatrix, draws: int, rng: np.random.Generator) -> np.ndarray:
     """Draws (draws, k) of the variance that luck of training gives each mean, as uncertain as the runs leave it.
 
     The variance of 3 runs is hardly known: each model's own counts half, the mean over models the other half, and the
     two together for twice the degrees of freedom of its own. Measured in docs/coverage.md.
     """
-    several, df = sheet.runs > 1, 2 * np.maximum(sheet.runs - 1, 1)
+    several, df = matrix.runs > 1, 2 * np.maximum(matrix.runs - 1, 1)
     if not several.any():
         return np.zeros((draws, len(df)))
-    half_pooled = (sheet.seed_sd**2 + (sheet.seed_sd[several] ** 2).mean()) / 2  # (k,), nan for one run
+    half_pooled = (matrix.seed_sd**2 + (matrix.seed_sd[several] ** 2).mean()) / 2  # (k,), nan for one run
     drawn = np.nan_to_num(half_pooled) * df / rng.chisquare(df, (draws, len(df)))
-    return np.maximum(drawn - sheet.noise, 0) * sheet.share
+    return np.maximum(drawn - matrix.item_variance, 0) * matrix.mean_factor
 
 
-def family(pairs: Pairwise, criterion: float) -> np.ndarray:
+def family_half_width(pairs: PairDifferences, criterion: float) -> np.ndarray:
     """Half-widths (k, k) of the intervals that hold for all pairs at once."""
-    return pairs.half(0.025) * criterion / float(norm.isf(0.025))
+    return pairs.half_width(0.025) * criterion / float(norm.isf(0.025))
 
 
-def beats(pairs: Pairwise, criterion: float) -> np.ndarray:
+def beats(pairs: PairDifferences, criterion: float) -> np.ndarray:
     """Who beats whom with all pairs judged together, (k, k) bool: i beats j."""
-    return pairs.middle > family(pairs, criterion)
+    return pairs.adjusted > family_half_width(pairs, criterion)
 
 
-def flips(sheet: Sheet, draws: int, seed: int) -> np.ndarray:
+def permutation_p(matrix: ItemMatrix, draws: int, seed: int) -> np.ndarray:
     """p values (k, k) of the paired permutation test: each cluster swaps the two models' names or does not.
 
     The share of random sign flips of the cluster sums that part the models as far as observed, itself counted.
     """
-    rng, groups, k = generator(seed, sheet, "flips"), sheet.clusters, len(sheet.models)
-    table, code, size = patterns(sheet)
-    total = sheet.sums.sum(axis=0)
+    rng, groups, k = make_generator(seed, matrix, "flips"), matrix.cluster_count, len(matrix.models)
+    table, code, size = distinct_rows(matrix)
+    total = matrix.cluster_sums.sum(axis=0)
     observed = np.abs(total[:, None] - total[None, :]) - 1e-3  # sums move in steps of 1 / seeds: this is rounding only
     count = np.ones((k, k))
-    for rows in chunks(draws, len(size) if len(size) * FEW < groups else groups):
-        if len(size) * FEW < groups:
+    for rows in chunk_sizes(draws, len(size) if len(size) * PATTERN_FACTOR < groups else groups):
+        if len(size) * PATTERN_FACTOR < groups:
             kept = rng.binomial(size, 0.5, size=(rows, len(size)))  # (rows, U)
             sign, side = (2 * kept - size).astype(np.float32), table
         else:

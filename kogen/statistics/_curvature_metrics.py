@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kogen.statistics._surface_metrics import half_width, in_pairs, spread
+from kogen.statistics._surface_metrics import half_width, pair_rows, variance_of_mean
 
-Read = tuple[np.ndarray, np.ndarray]
+RunValues = tuple[np.ndarray, np.ndarray]
 """A model's values (R, G) by run and part of the images, and the error of each run (R,)."""
 
-EXACT = 10**6  # degrees of freedom of an error that is known
+EXACT_DF = 10**6  # degrees of freedom of an error that is known
 
 
 def tables(readings: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -26,41 +26,41 @@ def tables(readings: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     pairs: list[dict[str, Any]] = []
     for key, part in readings.groupby(["objective", "metric"], sort=False):
         objective, metric = map(str, key)  # type: ignore[arg-type]
-        models = {str(name): stacked(runs) for name, runs in part.groupby("model", sort=True)}
+        models = {str(name): stack_runs(runs) for name, runs in part.groupby("model", sort=True)}
         about = {"objective": objective, "metric": metric}
         images = int(np.max(part["images"]))
         for model, (values, errors) in models.items():
-            half = width(values.mean(axis=0), [(values, errors)])
+            half = metric_half_width(values.mean(axis=0), [(values, errors)])
             mean = float(values.mean())
             low = max(mean - half, 0.0) if metric == "lambda_ratio" and half == half else mean - half  # never below 0
             row = {"model": model, **about, "value": mean, "lo": low, "hi": mean + half}
             rows.append(row | {"planes": None, "images": images})
         means = {model: float(values.mean()) for model, (values, _) in models.items()}
-        pairs += in_pairs(about, means, partial(apart, models))
+        pairs += pair_rows(about, means, partial(compare_means, models))
     return pd.DataFrame(rows), pd.DataFrame(pairs)
 
 
-def stacked(runs: pd.DataFrame) -> Read:
+def stack_runs(runs: pd.DataFrame) -> RunValues:
     """Values (R, G) and errors (R,) of a model's runs. ValueError where their images were cut differently."""
     if len({len(values) for values in runs["values"]}) > 1:
         raise ValueError("the runs of a model were read on different numbers of images: read them all on the same")
     return np.array(runs["values"].tolist(), np.float64), runs["error"].to_numpy(np.float64)
 
 
-def apart(models: dict[str, Read], first: str, second: str) -> tuple[float, float, None]:
+def compare_means(models: dict[str, RunValues], first: str, second: str) -> tuple[float, float, None]:
     """How much larger one model's mean is than another's, and half of the 95 % interval of that."""
     (one, _), (other, _) = models[first], models[second]
     same = one.shape[1] == other.shape[1]
     by_part = one.mean(axis=0) - other.mean(axis=0) if same else np.full(1, np.nan)
-    return float(one.mean() - other.mean()), width(by_part, [models[first], models[second]]), None
+    return float(one.mean() - other.mean()), metric_half_width(by_part, [models[first], models[second]]), None
 
 
-def width(by_part: np.ndarray, models: list[Read]) -> float:
+def metric_half_width(by_part: np.ndarray, models: list[RunValues]) -> float:
     """Half of the 95 % interval of what has these values by part of the images (G,) and comes from these models."""
     if len(by_part) < 2:
         return np.nan
-    variances = [spread(by_part)]
+    variances = [variance_of_mean(by_part)]
     for values, errors in models:
         known = float((errors**2).sum()) / len(errors) ** 2
-        variances += [spread(values.mean(axis=1)), (known, EXACT)]
+        variances += [variance_of_mean(values.mean(axis=1)), (known, EXACT_DF)]
     return half_width(variances)

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from kogen.statistics._item_matrix import Sheet
+from kogen.statistics._item_matrix import ItemMatrix
 
 
 def wilson(share: np.ndarray, n: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
@@ -17,44 +17,46 @@ def wilson(share: np.ndarray, n: np.ndarray, level: float) -> tuple[np.ndarray, 
     return np.where(share < 1e-12, 0.0, middle - half), np.where(share > 1 - 1e-12, 1.0, middle + half)
 
 
-def reach(items: np.ndarray, seeds: np.ndarray, seed_df: np.ndarray, sheet: Sheet, tail: float) -> np.ndarray:
+def total_half_width(
+    items: np.ndarray, seeds: np.ndarray, seed_df: np.ndarray, matrix: ItemMatrix, tail: float
+) -> np.ndarray:
     """Half-width, for one tail, of an estimate with variance `items` from images and `seeds` from luck of training.
 
     Each part has the quantile of its own degrees of freedom and the squares are added (Howe 1974, JASA 69, 789-794):
     with 2 to 5 seeds one joint quantile (Satterthwaite) or a percentile bootstrap is too narrow; see docs/coverage.md.
     """
-    return np.sqrt(across(sheet, tail) ** 2 * items + student.isf(tail, seed_df) ** 2 * seeds)
+    return np.sqrt(item_quantile(matrix, tail) ** 2 * items + student.isf(tail, seed_df) ** 2 * seeds)
 
 
-def across(sheet: Sheet, tail: float) -> float:
+def item_quantile(matrix: ItemMatrix, tail: float) -> float:
     """The quantile for images: Student's with the clusters' degrees of freedom, the normal one in the textbook case."""
-    return float(norm.isf(tail) if sheet.simple else student.isf(tail, max(sheet.clusters - 1, 1)))
+    return float(norm.isf(tail) if matrix.is_textbook else student.isf(tail, max(matrix.cluster_count - 1, 1)))
 
 
-def welch(variance: np.ndarray, other: np.ndarray, df: np.ndarray, other_df: np.ndarray) -> np.ndarray:
+def welch_df(variance: np.ndarray, other: np.ndarray, df: np.ndarray, other_df: np.ndarray) -> np.ndarray:
     """Welch's degrees of freedom of a sum of two variances; infinite where both are 0."""
     parts = variance**2 / df + other**2 / other_df
     return np.divide((variance + other) ** 2, parts, out=np.full(parts.shape, np.inf), where=parts > 0)
 
 
 @dataclass(frozen=True)
-class Pairwise:
+class PairDifferences:
     """Differences between all models of a sheet, i minus j, and their variances, each (k, k), in 0-1."""
 
-    sheet: Sheet
+    matrix: ItemMatrix
     difference: np.ndarray  # as observed
-    middle: np.ndarray  # with one imagined item won by each side: Bonett and Price's estimate
-    items: np.ndarray  # variance from images
-    seeds: np.ndarray  # variance from luck of training
+    adjusted: np.ndarray  # with one imagined item won by each side: Bonett and Price's estimate
+    item_variance: np.ndarray  # variance from images
+    training_variance: np.ndarray  # variance from luck of training
     seed_df: np.ndarray
-    null: np.ndarray  # variance from images if there were no difference; psi / n
+    null_variance: np.ndarray  # variance from images if there were no difference; psi / n
 
-    def half(self, tail: float) -> np.ndarray:
+    def half_width(self, tail: float) -> np.ndarray:
         """Half-width (k, k) of the interval that leaves `tail` on each side."""
-        return reach(self.items, self.seeds, self.seed_df, self.sheet, tail)
+        return total_half_width(self.item_variance, self.training_variance, self.seed_df, self.matrix, tail)
 
 
-def pairwise(sheet: Sheet) -> Pairwise:
+def pair_differences(matrix: ItemMatrix) -> PairDifferences:
     """All differences of a sheet.
 
     Bonett and Price (2012, J. Educ. Behav. Stat. 37, 479-488) add one item won by each side to McNemar's table and take
@@ -63,16 +65,18 @@ def pairwise(sheet: Sheet) -> Pairwise:
     independently, also where they share the seed's number (Welch's degrees of freedom): what they share can only
     steady the difference, so the interval errs wide.
     """
-    n, sums, sizes = sheet.n, sheet.sums, sheet.sizes.astype(float)
-    difference = np.subtract.outer(sheet.accuracy, sheet.accuracy)
+    n, sums, sizes = matrix.n, matrix.cluster_sums, matrix.cluster_sizes.astype(float)
+    difference = np.subtract.outer(matrix.accuracy, matrix.accuracy)
     gram = sums.T @ sums  # (k, k)
     square = np.maximum(np.diag(gram)[:, None] + np.diag(gram)[None, :] - 2 * gram, 0)  # sum of squared cluster sums
     middle = difference * n / (n + 2)
     cross = np.subtract.outer(sums.T @ sizes, sums.T @ sizes)
-    added = 2 / np.minimum.outer(sheet.runs, sheet.runs)
+    added = 2 / np.minimum.outer(matrix.runs, matrix.runs)
     centred = square + added - 2 * middle * cross + middle**2 * ((sizes**2).sum() + 2)
-    small = 1.0 if sheet.simple else sheet.clusters / max(sheet.clusters - 1, 1)
-    variance, df = sheet.seed_variance[:, None], np.maximum(sheet.runs - 1, 1)[:, None]
-    seed_df = welch(variance, variance.T, df, df.T)
-    luck = sheet.luck[:, None] + sheet.luck[None, :]
-    return Pairwise(sheet, difference, middle, small * centred / (n + 2) ** 2, luck, seed_df, small * square / n**2)
+    small = 1.0 if matrix.is_textbook else matrix.cluster_count / max(matrix.cluster_count - 1, 1)
+    variance, df = matrix.seed_variance[:, None], np.maximum(matrix.runs - 1, 1)[:, None]
+    seed_df = welch_df(variance, variance.T, df, df.T)
+    luck = matrix.training_variance[:, None] + matrix.training_variance[None, :]
+    return PairDifferences(
+        matrix, difference, middle, small * centred / (n + 2) ** 2, luck, seed_df, small * square / n**2
+    )

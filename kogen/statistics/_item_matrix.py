@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-COLUMNS = ("model", "dataset", "seed", "item", "correct")
+REQUIRED_COLUMNS = ("model", "dataset", "seed", "item", "correct")
 
 
 @dataclass(frozen=True)
-class Sheet:
+class ItemMatrix:
     """What every statistic of one data set is made from; models stand best first.
 
     A run that repeats another run of its model item for item is the same training: it adds weight to the mean and no
@@ -20,21 +20,21 @@ class Sheet:
     dataset: str
     models: tuple[str, ...]  # k
     values: np.ndarray  # (n, k) share of seeds that were right, 0-1
-    cluster: np.ndarray  # (n,) int, 0 .. G-1
-    sums: np.ndarray  # (G, k) values summed over each cluster
-    sizes: np.ndarray  # (G,) items in each cluster
+    cluster_codes: np.ndarray  # (n,) int, 0 .. G-1
+    cluster_sums: np.ndarray  # (G, k) values summed over each cluster
+    cluster_sizes: np.ndarray  # (G,) items in each cluster
     runs: np.ndarray  # (k,) distinct runs of each model
     seed_sd: np.ndarray  # (k,) sd of accuracy over runs, 0-1; nan for one run
-    noise: np.ndarray  # (k,) the variance of accuracy over runs that the finite items explain; 0 for one run
-    share: np.ndarray  # (k,) variance of the mean over runs / variance over runs: 1 / runs; 0 for one run
+    item_variance: np.ndarray  # (k,) the variance of accuracy over runs that the finite items explain; 0 for one run
+    mean_factor: np.ndarray  # (k,) variance of the mean over runs / variance over runs: 1 / runs; 0 for one run
 
     @property
     def n(self) -> int:
         return len(self.values)
 
     @property
-    def clusters(self) -> int:
-        return len(self.sizes)
+    def cluster_count(self) -> int:
+        return len(self.cluster_sizes)
 
     @property
     def accuracy(self) -> np.ndarray:
@@ -44,38 +44,38 @@ class Sheet:
     @property
     def seed_variance(self) -> np.ndarray:
         """Variance of the mean over runs as observed, (k,); 0 for one run."""
-        return np.nan_to_num(self.seed_sd) ** 2 * self.share
+        return np.nan_to_num(self.seed_sd) ** 2 * self.mean_factor
 
     @property
-    def luck(self) -> np.ndarray:
+    def training_variance(self) -> np.ndarray:
         """The same without the part that the finite items explain, never below 0, (k,)."""
-        return np.maximum(np.nan_to_num(self.seed_sd) ** 2 - self.noise, 0) * self.share
+        return np.maximum(np.nan_to_num(self.seed_sd) ** 2 - self.item_variance, 0) * self.mean_factor
 
     @property
-    def simple(self) -> bool:
+    def is_textbook(self) -> bool:
         """One run of each model and items that stand alone: the textbook case, with textbook formulas."""
-        return self.clusters == self.n and bool((self.runs == 1).all())
+        return self.cluster_count == self.n and bool((self.runs == 1).all())
 
 
-def sheets(predictions: pd.DataFrame) -> Iterator[Sheet]:
+def item_matrices(predictions: pd.DataFrame) -> Iterator[ItemMatrix]:
     """One sheet per data set, sorted by name.
 
     Raises ValueError for missing columns, no rows, empty cells, values other than 0 and 1, several protocols, repeated
     (model, dataset, seed, item) rows, items that some runs lack, an item in two clusters, a single cluster.
     """
-    check(predictions)
+    check_predictions(predictions)
     for dataset, part in predictions.groupby("dataset", sort=True, observed=True):
-        yield sheet(str(dataset), part)
+        yield make_item_matrix(str(dataset), part)
 
 
-def check(predictions: pd.DataFrame) -> None:
+def check_predictions(predictions: pd.DataFrame) -> None:
     """Refuse, with the reason, a table from which no statistic can be made."""
-    missing = [name for name in COLUMNS if name not in predictions]
+    missing = [name for name in REQUIRED_COLUMNS if name not in predictions]
     if missing:
-        raise ValueError(f"predictions need the columns {', '.join(COLUMNS)}; missing: {', '.join(missing)}")
+        raise ValueError(f"predictions need the columns {', '.join(REQUIRED_COLUMNS)}; missing: {', '.join(missing)}")
     if not len(predictions):
         raise ValueError("the predictions have no rows: evaluate at least one model on at least one image first")
-    for name in COLUMNS:
+    for name in REQUIRED_COLUMNS:
         if empty := np.count_nonzero(predictions[name].isna()):
             raise ValueError(f"the column {name!r} is empty in {empty} rows: fill these cells or leave the rows out")
     values = np.asarray(predictions["correct"])
@@ -88,30 +88,32 @@ def check(predictions: pd.DataFrame) -> None:
         raise ValueError(f"predictions mix the protocols {found}: choose the rows of one protocol first")
 
 
-def sheet(dataset: str, part: pd.DataFrame) -> Sheet:
+def make_item_matrix(dataset: str, part: pd.DataFrame) -> ItemMatrix:
     """The sheet of one data set from its rows."""
     run, runs = pd.factorize(pd.MultiIndex.from_arrays([part["model"], part["seed"]]), sort=True)
     item, labels = pd.factorize(part["item"], sort=True)
     items = np.asarray(labels)  # (n,)
-    complete(dataset, run, list(runs), item, items)
+    check_complete(dataset, run, list(runs), item, items)
     right = np.zeros((len(runs), len(items)))
     right[run, item] = part["correct"].to_numpy(dtype=np.float64)  # (runs, n)
-    return assemble(dataset, [str(model) for model, _ in runs], right, clusters(dataset, part, item, items))
+    return matrix_from_runs(
+        dataset, [str(model) for model, _ in runs], right, cluster_codes(dataset, part, item, items)
+    )
 
 
-def assemble(dataset: str, models: list[str], right: np.ndarray, cluster: np.ndarray) -> Sheet:
+def matrix_from_runs(dataset: str, models: list[str], right: np.ndarray, cluster: np.ndarray) -> ItemMatrix:
     """The sheet of runs (runs, n) of 0 and 1, the model of each run, and the cluster (n,) of each item, 0 .. G-1."""
     sizes, of = np.bincount(cluster), np.array(models)
-    found = [(name, *average(right[of == name], cluster, sizes)) for name in dict.fromkeys(of)]
+    found = [(name, *average_runs(right[of == name], cluster, sizes)) for name in dict.fromkeys(of)]
     found.sort(key=lambda each: (-round(each[1].mean(), 12), each[0]))  # best first; equals by name
     names, means, distinct, *parts = zip(*found, strict=True)
     values = np.stack(means, axis=1)  # (n, k)
     sums = np.stack([np.bincount(cluster, weights=column) for column in means], axis=1)  # (G, k)
     sd, noise, share = (np.array(part, dtype=np.float64) for part in parts)
-    return Sheet(dataset, names, values, cluster, sums, sizes, np.array(distinct), sd, noise, share)
+    return ItemMatrix(dataset, names, values, cluster, sums, sizes, np.array(distinct), sd, noise, share)
 
 
-def complete(dataset: str, run: np.ndarray, runs: list, item: np.ndarray, items: np.ndarray) -> None:
+def check_complete(dataset: str, run: np.ndarray, runs: list, item: np.ndarray, items: np.ndarray) -> None:
     """Every run must have every item once."""
     seen = np.bincount(run * len(items) + item, minlength=len(runs) * len(items)).reshape(len(runs), -1)
     if (seen > 1).any():
@@ -131,7 +133,7 @@ def complete(dataset: str, run: np.ndarray, runs: list, item: np.ndarray, items:
         )
 
 
-def clusters(dataset: str, part: pd.DataFrame, item: np.ndarray, items: np.ndarray) -> np.ndarray:
+def cluster_codes(dataset: str, part: pd.DataFrame, item: np.ndarray, items: np.ndarray) -> np.ndarray:
     """The cluster of each item as a code, (n,) int; an item without one stands for itself."""
     if "cluster" not in part:
         return np.arange(len(items))
@@ -152,7 +154,9 @@ def clusters(dataset: str, part: pd.DataFrame, item: np.ndarray, items: np.ndarr
     return cluster
 
 
-def average(right: np.ndarray, cluster: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, int, float, float, float]:
+def average_runs(
+    right: np.ndarray, cluster: np.ndarray, sizes: np.ndarray
+) -> tuple[np.ndarray, int, float, float, float]:
     """Of the runs (S, n) of a model: mean (n,), distinct runs, sd over runs, the items' part in its square, share.
 
     Crossed random effects: accuracy of run s on item i = overall + run + item + rest. The variance between run means

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from scipy.interpolate import RegularGridInterpolator
 
-from kogen.statistics._surface_metrics import half_width, in_pairs, spread
+from kogen.statistics._surface_metrics import half_width, pair_rows, variance_of_mean
 
 FINE = 201  # evaluations along an axis
-NEEDED = ("run", "model", "objective", "direction", "plane", "alpha", "beta", "lambda_min", "lambda_max")
+REQUIRED_COLUMNS = ("run", "model", "objective", "direction", "plane", "alpha", "beta", "lambda_min", "lambda_max")
 
 
 def tables(eigenmap: pd.DataFrame, *, below: float = 0.1) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -21,37 +21,39 @@ def tables(eigenmap: pd.DataFrame, *, below: float = 0.1) -> tuple[pd.DataFrame,
     Intervals (Student, Satterthwaite) are over runs: with one run lo and hi are nan. Images are the same for all and
     there is one plane, so what other ones would say is in no interval. ValueError for missing columns.
     """
-    if missing := [name for name in NEEDED if name not in eigenmap]:
-        raise ValueError(f"an eigenmap needs the columns {', '.join(NEEDED)}; missing: {', '.join(missing)}")
+    if missing := [name for name in REQUIRED_COLUMNS if name not in eigenmap]:
+        raise ValueError(f"an eigenmap needs the columns {', '.join(REQUIRED_COLUMNS)}; missing: {', '.join(missing)}")
     rows: list[dict[str, Any]] = []
     pairs: list[dict[str, Any]] = []
     random = pd.DataFrame(eigenmap[eigenmap["direction"] == "random"])
     for objective, part in random.groupby("objective", sort=True):
         about = {"objective": str(objective), "metric": "near_convex"}
         shares = {
-            str(model): np.array([share(pd.DataFrame(run), below) for _, run in runs.groupby("run", sort=True)])
+            str(model): np.array(
+                [near_convex_share(pd.DataFrame(run), below) for _, run in runs.groupby("run", sort=True)]
+            )
             for model, runs in part.groupby("model", sort=True)
         }
         for model, values in shares.items():
-            mean, half = float(values.mean()), half_of(values)
+            mean, half = float(values.mean()), share_half_width(values)
             lo, hi = np.clip([mean - half, mean + half], 0, 1).tolist()
             rows.append({"model": model, **about, "value": mean, "lo": lo, "hi": hi, "planes": 1, "images": None})
 
         def differ(first: str, second: str, of: dict[str, np.ndarray] = shares) -> tuple[float, float, int]:
-            return float(of[first].mean() - of[second].mean()), half_of(of[first], of[second]), 1
+            return float(of[first].mean() - of[second].mean()), share_half_width(of[first], of[second]), 1
 
-        pairs += in_pairs(about, {model: float(values.mean()) for model, values in shares.items()}, differ)
+        pairs += pair_rows(about, {model: float(values.mean()) for model, values in shares.items()}, differ)
     return pd.DataFrame(rows), pd.DataFrame(pairs)
 
 
-def half_of(*models: np.ndarray) -> float:
+def share_half_width(*models: np.ndarray) -> float:
     """Half of the 95 % interval of a mean, or of a difference of means, of values by run (R,); nan for one run."""
-    return half_width([spread(values) for values in models]) if min(map(len, models)) > 1 else np.nan
+    return half_width([variance_of_mean(values) for values in models]) if min(map(len, models)) > 1 else np.nan
 
 
-def share(points: pd.DataFrame, below: float) -> float:
+def near_convex_share(points: pd.DataFrame, below: float) -> float:
     """The share of one map."""
-    table = points.assign(down=downward(points)).pivot(index="alpha", columns="beta", values="down")
+    table = points.assign(down=downward_curvature(points)).pivot(index="alpha", columns="beta", values="down")
     places = [axis.to_numpy(np.float64) for axis in (table.index, table.columns)]
     values = table.to_numpy(np.float64)  # (A, B)
     if values.shape[1] == 1:  # a line
@@ -60,7 +62,7 @@ def share(points: pd.DataFrame, below: float) -> float:
     return float((RegularGridInterpolator(places, values)(np.stack(fine, axis=-1)) < below).mean())
 
 
-def downward(points: pd.DataFrame) -> np.ndarray:
+def downward_curvature(points: pd.DataFrame) -> np.ndarray:
     """How much of the curvature is downwards at each point, (N,): 0 is convex, 1 and more is no sort of minimum."""
     low, high = (points[name].to_numpy(np.float64) for name in ("lambda_min", "lambda_max"))
     with np.errstate(divide="ignore", invalid="ignore"):

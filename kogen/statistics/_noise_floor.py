@@ -7,7 +7,7 @@ import numpy as np
 PAIRS, SIMULATIONS, MODELS = 1_000_000, 1_000, 300  # the work of one floor: pairs in all, repetitions, models in each
 
 
-def floor(
+def noise_floor(
     source: np.ndarray,
     target: np.ndarray,
     noise: tuple[np.ndarray, np.ndarray],
@@ -21,18 +21,18 @@ def floor(
     The true scores of each set are the observed ones, drawn in to the spread that noise leaves (Louis 1984, JASA 79);
     the target's are dealt out in the order of the source's; both then meet noise of their own.
     """
-    true = np.sort(drawn_in(target, noise[1]))
+    true = np.sort(shrink_scores(target, noise[1]))
     order = np.argsort(source, kind="stable")
     same = np.empty(len(source))
     same[order] = true
-    mine, k = drawn_in(source, noise[0]), len(source)
+    mine, k = shrink_scores(source, noise[0]), len(source)
     size = min(k, MODELS)
     i, j = np.triu_indices(size, 1)
     count, won = np.zeros((2, len(edges) - 1))
     for _ in range(min(SIMULATIONS, math.ceil(PAIRS / len(i)))):
         some = rng.choice(k, size, replace=False) if size < k else np.arange(k)
-        first = observed(mine, noise[0], steps[0], some, rng)
-        second = observed(same, noise[1], steps[1], some, rng)
+        first = draw_scores(mine, noise[0], steps[0], some, rng)
+        second = draw_scores(same, noise[1], steps[1], some, rng)
         gap, other = first[i] - first[j], second[i] - second[j]
         kept = gap != 0
         gap, other = gap[kept], np.sign(other[kept])
@@ -42,14 +42,14 @@ def floor(
     return count, won
 
 
-def drawn_in(values: np.ndarray, noise: np.ndarray) -> np.ndarray:
+def shrink_scores(values: np.ndarray, noise: np.ndarray) -> np.ndarray:
     """Scores (k,) moved towards their mean until noise added to them gives back the spread that was observed."""
     middle, spread = values.mean(), values.var(ddof=1)
     own = noise.var(axis=1, ddof=1).mean()  # what models share in an error parts no pair
     return middle + np.sqrt(max(1 - own / spread, 0.0) if spread > 0 else 0.0) * (values - middle)
 
 
-def observed(
+def draw_scores(
     true: np.ndarray, noise: np.ndarray, step: float, some: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
     """One draw of the scores of some models, on the grid that a finite number of items allows."""

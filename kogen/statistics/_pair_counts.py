@@ -8,30 +8,30 @@ from scipy.stats import t as student
 
 from kogen.statistics._intervals import wilson
 
-MOST, SAMPLE = 1600, 1000  # of more than MOST models, the pairs of a seeded random SAMPLE stand for all
+MAX_MODELS, SAMPLE = 1600, 1000  # of more than MOST models, the pairs of a seeded random SAMPLE stand for all
 
 
 @dataclass(frozen=True)
-class Tally:
+class PairCounts:
     """Sums over all pairs, in bins, and over the pairs of each unit (a model, or a family)."""
 
     total: np.ndarray  # (bins, C)
-    own: np.ndarray  # (U, bins, C) the part with at least one member in the unit
+    by_unit: np.ndarray  # (U, bins, C) the part with at least one member in the unit
 
-    def without(self, bins: slice) -> tuple[np.ndarray, np.ndarray]:
+    def leave_one_out(self, bins: slice) -> tuple[np.ndarray, np.ndarray]:
         """Sums (C,) over a range of bins; the same (U, C) when one unit is left out, units with pairs there only."""
-        total, own = self.total[bins].sum(axis=0), self.own[:, bins].sum(axis=1)
+        total, own = self.total[bins].sum(axis=0), self.by_unit[:, bins].sum(axis=1)
         return total, total - own[own[:, 0] > 0]
 
 
-def sample(count: int, seed: int) -> np.ndarray:
+def sample_models(count: int, seed: int) -> np.ndarray:
     """Places of the models whose pairs are counted: all, or of more than MOST a random SAMPLE, in order."""
-    if count <= MOST:
+    if count <= MAX_MODELS:
         return np.arange(count)
     return np.sort(np.random.default_rng([seed, count]).choice(count, SAMPLE, replace=False))
 
 
-def ordered(source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, ...]:
+def ordered_pairs(source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, ...]:
     """All pairs of models (k,): places i, j (P,), the source's gap in points, and the target's, + if it agrees.
 
     The gap is never negative; where it is 0 the sign of the target's means nothing.
@@ -42,29 +42,29 @@ def ordered(source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, ...]:
     return i, j, np.abs(gap), np.where(gap < 0, -other, other)
 
 
-def tally(i: np.ndarray, j: np.ndarray, count: int, bins: np.ndarray, columns: list[np.ndarray]) -> Tally:
+def count_pairs(i: np.ndarray, j: np.ndarray, count: int, bins: np.ndarray, columns: list[np.ndarray]) -> PairCounts:
     """Sum `columns` (P,) each over the pairs (i, j), in `bins` (P,) int, and over those of each of `count` models."""
     width = int(bins.max(initial=-1)) + 1
     first, second, size = i * width + bins, j * width + bins, count * width
     own = [np.bincount(first, each, size) + np.bincount(second, each, size) for each in columns]
     total = [np.bincount(bins, each, width) for each in columns]
-    return Tally(np.stack(total, axis=1), np.stack(own, axis=1).reshape(count, width, len(columns)))
+    return PairCounts(np.stack(total, axis=1), np.stack(own, axis=1).reshape(count, width, len(columns)))
 
 
-def by_family(
-    single: Tally, family: np.ndarray, i: np.ndarray, j: np.ndarray, bins: np.ndarray, columns: list[np.ndarray]
-) -> Tally:
+def count_by_family(
+    by_model: PairCounts, family: np.ndarray, i: np.ndarray, j: np.ndarray, bins: np.ndarray, columns: list[np.ndarray]
+) -> PairCounts:
     """The same sums with `family` (k,) as the unit: a pair inside one counts once for it."""
     code = np.unique(family, return_inverse=True)[1]
-    own = np.zeros((int(code.max(initial=-1)) + 1, *single.total.shape))
-    np.add.at(own, code, single.own)
+    own = np.zeros((int(code.max(initial=-1)) + 1, *by_model.total.shape))
+    np.add.at(own, code, by_model.by_unit)
     inside = code[i] == code[j]
     for place, each in enumerate(columns):
         np.subtract.at(own[:, :, place], (code[i[inside]], bins[inside]), each[inside])
-    return Tally(single.total, own)
+    return PairCounts(by_model.total, own)
 
 
-def interval(share: float, without: np.ndarray, pairs: float, level: float = 0.95) -> tuple[float, float]:
+def jackknife_interval(share: float, without: np.ndarray, pairs: float, level: float = 0.95) -> tuple[float, float]:
     """Interval of a share, 0-1, from its values (U,) without each unit; nan from fewer than 3 units.
 
     The jackknife's standard error, Student's quantile with U - 1 degrees of freedom, and Wilson's interval on the

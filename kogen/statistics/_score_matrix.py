@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from kogen.common.text import listed
+from kogen.common.text import join_names
 
-COLUMNS = ("model", "dataset", "score")
+REQUIRED_COLUMNS = ("model", "dataset", "score")
 
 
 @dataclass(frozen=True)
-class Grid:
+class ScoreMatrix:
     """What every statistic of scores is made from.
 
     Models stand in the order of their scores (first data set first, best first; equals by name), so that neither the
@@ -28,10 +28,10 @@ class Grid:
     def column(self, dataset: str) -> int:
         """The place of a data set; ValueError names those there are."""
         if dataset not in self.datasets:
-            raise ValueError(f"no data set {dataset!r}: there are {listed(self.datasets)}")
+            raise ValueError(f"no data set {dataset!r}: there are {join_names(self.datasets)}")
         return self.datasets.index(dataset)
 
-    def both(self, *datasets: str) -> np.ndarray:
+    def common_models(self, *datasets: str) -> np.ndarray:
         """Places of the models that were measured on all of these sets, (m,)."""
         columns = [self.column(name) for name in datasets]
         return np.flatnonzero(~np.isnan(self.values[:, columns]).any(axis=1))
@@ -46,7 +46,7 @@ class Grid:
         right = self.values / 100 * n
         return np.log((right + 0.5) / (n - right + 0.5))
 
-    def targets(self, source: str, targets: Sequence[str] | None) -> list[str]:
+    def choose_targets(self, source: str, targets: Sequence[str] | None) -> list[str]:
         """The sets to compare the source with: those asked for, or all others."""
         self.column(source)
         chosen = [name for name in self.datasets if name != source] if targets is None else list(targets)
@@ -55,32 +55,32 @@ class Grid:
         return chosen
 
 
-def grid(scores: pd.DataFrame) -> Grid:
+def make_score_matrix(scores: pd.DataFrame) -> ScoreMatrix:
     """The grid of a table of scores: model, dataset, score[, n][, family], one row a model and set.
 
     Raises ValueError for missing columns, no rows, a model and set named twice, scores outside 0 to 100 points, a set
     of no items, a model in two families.
     """
-    missing = [name for name in COLUMNS if name not in scores]
+    missing = [name for name in REQUIRED_COLUMNS if name not in scores]
     if missing:
-        raise ValueError(f"scores need the columns {', '.join(COLUMNS)}; missing: {', '.join(missing)}")
+        raise ValueError(f"scores need the columns {', '.join(REQUIRED_COLUMNS)}; missing: {', '.join(missing)}")
     if not len(scores):
         raise ValueError("the scores have no rows: give at least one model and one data set")
     (model, models), (dataset, datasets) = (pd.factorize(scores[name], sort=True) for name in ("model", "dataset"))
     names, sets = pd.Index(models), pd.Index(datasets)
-    once(scores, model * len(sets) + dataset)
+    check_unique(scores, model * len(sets) + dataset)
     values, n = np.full((2, len(names), len(sets)), np.nan)
     values[model, dataset] = scores["score"].to_numpy(dtype=np.float64)
     n[model, dataset] = scores["n"].to_numpy(dtype=np.float64, na_value=np.nan) if "n" in scores else np.nan
-    checked(values, n, sets)
+    check_scores(values, n, sets)
     columns = [-np.nan_to_num(values[:, place], nan=-1) for place in range(len(sets))]
     order = np.lexsort([np.arange(len(names)), *reversed(columns)])
-    family = families(scores, model, names)
+    family = family_codes(scores, model, names)
     family = family if family is None else family[order]
-    return Grid(tuple(map(str, names[order])), tuple(map(str, sets)), values[order], n[order], family)
+    return ScoreMatrix(tuple(map(str, names[order])), tuple(map(str, sets)), values[order], n[order], family)
 
 
-def once(scores: pd.DataFrame, cell: np.ndarray) -> None:
+def check_unique(scores: pd.DataFrame, cell: np.ndarray) -> None:
     """Refuse two rows for one model and set."""
     _, count = np.unique(cell, return_counts=True)
     if (count > 1).any():
@@ -91,7 +91,7 @@ def once(scores: pd.DataFrame, cell: np.ndarray) -> None:
         )
 
 
-def checked(values: np.ndarray, n: np.ndarray, sets: pd.Index) -> None:
+def check_scores(values: np.ndarray, n: np.ndarray, sets: pd.Index) -> None:
     """Refuse scores that are no points and sets without items."""
     with np.errstate(invalid="ignore"):
         odd = np.argwhere((values < 0) | (values > 100))
@@ -105,7 +105,7 @@ def checked(values: np.ndarray, n: np.ndarray, sets: pd.Index) -> None:
         raise ValueError(f"the data set {sets[none[0][1]]!r} has 0 items: a score wants at least 1, or no 'n' at all")
 
 
-def families(scores: pd.DataFrame, model: np.ndarray, names: pd.Index) -> np.ndarray | None:
+def family_codes(scores: pd.DataFrame, model: np.ndarray, names: pd.Index) -> np.ndarray | None:
     """The family of each model as a code, (k,) int; None without the column."""
     if "family" not in scores or not np.any(scores["family"].notna()):
         return None

@@ -9,18 +9,18 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
-from kogen.surface_fit.interpolation import Sheet, extent, fit
-from kogen.surface_fit.metrics import numbers
-from kogen.surface_fit.multilevel import error_of, sheet_of
+from kogen.surface_fit.interpolation import Spline2D, fit_grid, loss_range
+from kogen.surface_fit.metrics import surface_metrics
+from kogen.surface_fit.multilevel import multilevel_error, multilevel_spline
 
-NEEDED = ("run", "model", "objective", "direction", "plane", "alpha", "beta", "level")
-NEEDED += ("loss", "images", "units", "parts")
+REQUIRED_COLUMNS = ("run", "model", "objective", "direction", "plane", "alpha", "beta", "level")
+REQUIRED_COLUMNS += ("loss", "images", "units", "parts")
 METRICS = ("width", "basin", "convex", "range", "error")
 BOUNDED = ("width", "basin", "convex")  # never outside [0, 1]
 
 
 @dataclass(frozen=True)
-class Measured:
+class PlaneMetric:
     """One metric of one model: for each run and plane its value with all images, then without each part of them."""
 
     values: np.ndarray  # (R, P, 1 + G)
@@ -32,74 +32,74 @@ class Measured:
         """Mean over runs and planes."""
         return float(self.values[:, :, 0].mean())
 
-    def on(self, planes: np.ndarray) -> "Measured":
+    def on_planes(self, planes: np.ndarray) -> "PlaneMetric":
         """The same on some of its planes."""
-        return Measured(self.values[:, np.isin(self.planes, planes)], planes, self.images)
+        return PlaneMetric(self.values[:, np.isin(self.planes, planes)], planes, self.images)
 
 
-def measured(surface: pd.DataFrame, **settings: float) -> dict[tuple[str, str], dict[str, Measured]]:
+def measure_planes(surface: pd.DataFrame, **settings: float) -> dict[tuple[str, str], dict[str, PlaneMetric]]:
     """(objective, metric) to models to what was measured on their random planes; `settings` as `shapes.numbers` has.
 
     Only planes that every run of a model has are used. Raises ValueError for missing columns, no random planes, and a
     plane that is not finished.
     """
-    if missing := [name for name in NEEDED if name not in surface]:
-        raise ValueError(f"a surface needs the columns {', '.join(NEEDED)}; missing: {', '.join(missing)}")
-    random = where(surface, "direction", "random")
+    if missing := [name for name in REQUIRED_COLUMNS if name not in surface]:
+        raise ValueError(f"a surface needs the columns {', '.join(REQUIRED_COLUMNS)}; missing: {', '.join(missing)}")
+    random = rows_where(surface, "direction", "random")
     if not len(random):
         raise ValueError("the surface has no random planes, and only those can be averaged: draw some first")
-    found: dict[tuple[str, str], dict[str, Measured]] = {}
+    found: dict[tuple[str, str], dict[str, PlaneMetric]] = {}
     for key, part in random.groupby(["objective", "model"], sort=True):
         objective, model = map(str, key)  # type: ignore[arg-type]
         runs = [{plane: one for plane, one in run.groupby("plane")} for _, run in part.groupby("run", sort=True)]
         planes = sorted(set.intersection(*(set(run) for run in runs)))
         if not planes:
             raise ValueError(f"the runs of {model!r} have no plane in common: draw the same planes for each of them")
-        shapes = [[shape(run[plane], settings) for plane in planes] for run in runs]
+        shapes = [[plane_metrics(run[plane], settings) for plane in planes] for run in runs]
         for metric in METRICS:
             values = np.array([[one[metric] for one in run] for run in shapes])  # (R, P, 1 + G)
-            made = Measured(values, np.array(planes), int(np.max(part["images"])))
+            made = PlaneMetric(values, np.array(planes), int(np.max(part["images"])))
             found.setdefault((objective, metric), {})[model] = made
     return found
 
 
-def where(table: pd.DataFrame, column: str, value: object) -> pd.DataFrame:
+def rows_where(table: pd.DataFrame, column: str, value: object) -> pd.DataFrame:
     """The rows that have this value in a column."""
     return pd.DataFrame(table[table[column] == value])
 
 
-def shape(points: pd.DataFrame, settings: dict[str, Any]) -> dict[str, np.ndarray]:
+def plane_metrics(points: pd.DataFrame, settings: dict[str, Any]) -> dict[str, np.ndarray]:
     """The numbers of one plane, (1 + G,) each: with all images, then without each part of the units."""
-    made = [numbers(one, **settings) for one in without(points)]
+    made = [surface_metrics(one, **settings) for one in splines_without_parts(points)]
     found = {metric: np.array([one[metric] for one in made]) for metric in METRICS if metric != "error"}
-    height = extent(fit(where(points, "images", np.min(points["images"]))).sheet)
-    return found | {"error": np.full(len(made), relative(error_of(points), height))}
+    height = loss_range(fit_grid(rows_where(points, "images", np.min(points["images"]))).spline)
+    return found | {"error": np.full(len(made), relative_error(multilevel_error(points), height))}
 
 
-def without(points: pd.DataFrame) -> list[Sheet]:
+def splines_without_parts(points: pd.DataFrame) -> list[Spline2D]:
     """A plane's surface of all images, then without each part of them, (1 + G); the first alone where there is one."""
     parts = np.stack([np.asarray(row, np.float64) for row in points["parts"]])  # (N, G)
     losses = [points["loss"].to_numpy(np.float64)]
     if (count := parts.shape[1]) > 1:
-        sizes = sizes_of(points, count)  # (N, G)
+        sizes = part_sizes(points, count)  # (N, G)
         rest = (parts * sizes).sum(axis=1, keepdims=True) - parts * sizes
         losses += list((rest / (sizes.sum(axis=1, keepdims=True) - sizes)).T)
-    return [sheet_of(points.assign(loss=loss)) for loss in losses]
+    return [multilevel_spline(points.assign(loss=loss)) for loss in losses]
 
 
-def sizes_of(points: pd.DataFrame, count: int) -> np.ndarray:
+def part_sizes(points: pd.DataFrame, count: int) -> np.ndarray:
     """How many units each part of each point has, (N, G): as even as can be, the first ones the larger."""
     units = points["units"].to_numpy()[:, None]
     return units // count + (np.arange(count) < units % count)
 
 
-def relative(error: float, height: float) -> float:
+def relative_error(error: float, height: float) -> float:
     """An error as a share of the range of the loss."""
     return error / height if height > 0 else 0.0 if height == 0 else np.nan
 
 
-def in_pairs(
-    about: dict[str, str], means: dict[str, float], differ: Callable[[str, str], tuple[float, float, int | None]]
+def pair_rows(
+    about: dict[str, str], means: dict[str, float], compare: Callable[[str, str], tuple[float, float, int | None]]
 ) -> list[dict[str, Any]]:
     """A row for every pair of models: `first` has the larger mean, equals are in the order of their names.
 
@@ -108,27 +108,31 @@ def in_pairs(
     rows = []
     for names in combinations(sorted(means), 2):
         first, second = names if means[names[0]] >= means[names[1]] else names[::-1]
-        gap, half, planes = differ(first, second)
+        gap, half, planes = compare(first, second)
         row = {**about, "first": first, "second": second, "difference": gap, "lo": gap - half, "hi": gap + half}
         rows.append(row | {"planes": planes, "verdict": "larger" if gap - half > 0 else "undecided"})
     return rows
 
 
-def pieces(one: Measured) -> list[tuple[float, int]]:
+def variance_components(one: PlaneMetric) -> list[tuple[float, int]]:
     """What the variance of a mean is made of, each with its degrees of freedom: runs, planes, images.
 
     Runs and planes each count what they share once more, which errs on the side of width.
     """
     values = one.values[:, :, 0]  # (R, P)
-    return [spread(values.mean(axis=1)), spread(values.mean(axis=0)), jackknife(one.values.mean(axis=(0, 1)))]
+    return [
+        variance_of_mean(values.mean(axis=1)),
+        variance_of_mean(values.mean(axis=0)),
+        jackknife_variance(one.values.mean(axis=(0, 1))),
+    ]
 
 
-def spread(values: np.ndarray) -> tuple[float, int]:
+def variance_of_mean(values: np.ndarray) -> tuple[float, int]:
     """Variance of the mean of independent values (n,) and its degrees of freedom; 0 and 0 for one."""
     return (float(values.var(ddof=1)) / len(values), len(values) - 1) if len(values) > 1 else (0.0, 0)
 
 
-def jackknife(values: np.ndarray) -> tuple[float, int]:
+def jackknife_variance(values: np.ndarray) -> tuple[float, int]:
     """Variance from a value with all parts and the values without each, (1 + G,) (Efron and Stein 1981, eq. 1.4)."""
     without = values[1:]
     count = len(without)

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from kogen.statistics._intervals import reach, wilson
-from kogen.statistics._item_matrix import Sheet, sheets
+from kogen.statistics._intervals import total_half_width, wilson
+from kogen.statistics._item_matrix import ItemMatrix, item_matrices
 
 __all__ = ["accuracy"]
 
@@ -24,36 +24,36 @@ def accuracy(predictions: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
     this trained network, and says nothing of the next training. Two runs: hardly a measure of luck; take 3 or more.
     Raises ValueError for tables that are incomplete or contradict themselves.
     """
-    found = [rows(sheet, level) for sheet in sheets(predictions)]
+    found = [rows(sheet, level) for sheet in item_matrices(predictions)]
     return pd.concat(found, ignore_index=True)
 
 
-def rows(sheet: Sheet, level: float) -> pd.DataFrame:
+def rows(matrix: ItemMatrix, level: float) -> pd.DataFrame:
     """The rows of one data set, best model first."""
-    share, n = sheet.accuracy, sheet.n
-    lo, hi = wilson(share, effective(sheet, level), level)
+    share, n = matrix.accuracy, matrix.n
+    lo, hi = wilson(share, effective_items(matrix, level), level)
     return pd.DataFrame(
         {
-            "model": sheet.models,
-            "dataset": sheet.dataset,
+            "model": matrix.models,
+            "dataset": matrix.dataset,
             "n": n,
             "value": 100 * share,
             "lo": 100 * lo,
             "hi": 100 * hi,
-            "seed_sd": 100 * sheet.seed_sd,
+            "seed_sd": 100 * matrix.seed_sd,
         }
     )
 
 
-def effective(sheet: Sheet, level: float) -> np.ndarray:
+def effective_items(matrix: ItemMatrix, level: float) -> np.ndarray:
     """How many independent items say as much as this sheet about each model, (k,)."""
-    share, n, groups = sheet.accuracy, sheet.n, sheet.clusters
-    single = (sheet.runs == 1) & (groups == n)
+    share, n, groups = matrix.accuracy, matrix.n, matrix.cluster_count
+    single = (matrix.runs == 1) & (groups == n)
     if single.all():
         return np.full(len(share), float(n))
-    apart = sheet.sums - share * sheet.sizes[:, None]  # (G, k)
+    apart = matrix.cluster_sums - share * matrix.cluster_sizes[:, None]  # (G, k)
     items = (apart**2).sum(axis=0) / n**2 * groups / max(groups - 1, 1)
-    half = reach(items, sheet.luck, np.maximum(sheet.runs - 1, 1), sheet, (1 - level) / 2)
+    half = total_half_width(items, matrix.training_variance, np.maximum(matrix.runs - 1, 1), matrix, (1 - level) / 2)
     spread = share * (1 - share) * norm.isf((1 - level) / 2) ** 2
     # all right or all wrong shows no spread: each cluster then counts as one item
     count = np.divide(spread, half**2, out=np.full(len(share), float(groups)), where=(half > 1e-9) & (spread > 1e-12))

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import kendalltau
 
-from kogen.statistics._pair_counts import by_family, interval, ordered, sample, tally
-from kogen.statistics._score_matrix import Grid, grid
+from kogen.statistics._pair_counts import count_by_family, count_pairs, jackknife_interval, ordered_pairs, sample_models
+from kogen.statistics._score_matrix import ScoreMatrix, make_score_matrix
 
 __all__ = ["agreement"]
 
@@ -30,14 +30,14 @@ def agreement(
     Assumes: models independent draws from those to come; the top are taken as given.
     Raises ValueError for scores that are incomplete and for unknown sets.
     """
-    table = grid(scores)
-    found = [row for target in table.targets(source, targets) for row in rows(table, source, target, seed)]
+    table = make_score_matrix(scores)
+    found = [row for target in table.choose_targets(source, targets) for row in rows(table, source, target, seed)]
     return pd.DataFrame(found, columns=COLUMNS)
 
 
-def rows(table: Grid, source: str, target: str, seed: int) -> list[dict[str, object]]:
+def rows(table: ScoreMatrix, source: str, target: str, seed: int) -> list[dict[str, object]]:
     """The rows of one target."""
-    some = table.both(source, target)
+    some = table.common_models(source, target)
     found = []
     for subset, most in SUBSETS.items():
         if most is not None and len(some) <= most:
@@ -47,27 +47,27 @@ def rows(table: Grid, source: str, target: str, seed: int) -> list[dict[str, obj
         one, two = (table.values[chosen, table.column(name)] for name in (source, target))
         tau = np.asarray(kendalltau(np.round(one, 9), np.round(two, 9)))[0] if len(chosen) > 1 else np.nan
         row = {"source": source, "target": target, "subset": subset, "n": len(chosen), "tau": tau}
-        found.append(row | ends(table, chosen[sample(len(chosen), seed)], source, target))
+        found.append(row | tau_intervals(table, chosen[sample_models(len(chosen), seed)], source, target))
     return found
 
 
-def ends(table: Grid, chosen: np.ndarray, source: str, target: str) -> dict[str, float]:
+def tau_intervals(table: ScoreMatrix, chosen: np.ndarray, source: str, target: str) -> dict[str, float]:
     """Intervals of tau-b over models and, where they are known, over families."""
     one, two = (table.values[chosen, table.column(name)] for name in (source, target))
-    i, j, gap, other = ordered(one, two)
+    i, j, gap, other = ordered_pairs(one, two)
     if not len(gap):
         return {}
     columns = [np.ones(len(gap)), np.sign(other) * (gap > 0), gap > 0, other != 0]
     bins = np.zeros(len(gap), dtype=int)
-    tallies = {"": tally(i, j, len(chosen), bins, columns)}
+    tallies = {"": count_pairs(i, j, len(chosen), bins, columns)}
     if table.families is not None:
-        tallies["family_"] = by_family(tallies[""], table.families[chosen], i, j, bins, columns)
+        tallies["family_"] = count_by_family(tallies[""], table.families[chosen], i, j, bins, columns)
     row = {}
     for name, each in tallies.items():
-        total, without = each.without(slice(None))
+        total, without = each.leave_one_out(slice(None))
         with np.errstate(invalid="ignore", divide="ignore"):
             whole = total[1] / np.sqrt(total[2] * total[3])
             taus = without[:, 1] / np.sqrt(without[:, 2] * without[:, 3])
-        lo, hi = interval((1 + whole) / 2, (1 + taus) / 2, total[0])
+        lo, hi = jackknife_interval((1 + whole) / 2, (1 + taus) / 2, total[0])
         row |= {f"{name}lo": 2 * lo - 1, f"{name}hi": 2 * hi - 1}
     return row

@@ -8,9 +8,9 @@ import pandas as pd
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from kogen.statistics._bootstrap import resampled
-from kogen.statistics._item_matrix import Sheet, sheets
-from kogen.statistics.unified import shares
+from kogen.statistics._bootstrap import bootstrap_deviations
+from kogen.statistics._item_matrix import ItemMatrix, item_matrices
+from kogen.statistics.unified import normalise_weights
 
 __all__ = ["combined"]
 
@@ -32,8 +32,8 @@ def combined(
     Source: stratified bootstrap, Efron and Tibshirani (1993), chapter 8.
     Raises ValueError for bad weights and for tables that are incomplete or contradict themselves.
     """
-    found = list(sheets(predictions))
-    weight = shares([sheet.dataset for sheet in found], weights)
+    found = list(item_matrices(predictions))
+    weight = normalise_weights([sheet.dataset for sheet in found], weights)
     pairs = [(share, sheet) for share, sheet in zip(weight, found, strict=True) if share > 0]
     shared = set.intersection(*(set(sheet.models) for _, sheet in pairs))
     models = [model for model in pairs[0][1].models if model in shared]
@@ -43,13 +43,13 @@ def combined(
     for share, sheet in pairs:
         places = [sheet.models.index(model) for model in models]
         value += share * sheet.accuracy[places]
-        moved += share * resampled(sheet, draws, seed)[:, places]
-    luck, df = training(predictions, pairs, models)
-    return against(models, value, moved, luck, df)
+        moved += share * bootstrap_deviations(sheet, draws, seed)[:, places]
+    luck, df = weighted_training_variance(predictions, pairs, models)
+    return leader_rows(models, value, moved, luck, df)
 
 
-def training(
-    predictions: pd.DataFrame, pairs: list[tuple[float, Sheet]], models: list[str]
+def weighted_training_variance(
+    predictions: pd.DataFrame, pairs: list[tuple[float, ItemMatrix]], models: list[str]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Variance (m,) of each model's weighted mean from luck of training, and its degrees of freedom; 0 for one run."""
     keys = ["model", "seed", "dataset"]
@@ -63,21 +63,26 @@ def training(
         runs = min(int(sheet.runs[i]) for _, sheet, i in parts)
         if runs > 1:
             each = np.unique(np.round(np.asarray(total[model]), 12))  # a copied run is the same training
-            noise = sum(share**2 * sheet.noise[i] for share, sheet, i in parts)
+            noise = sum(share**2 * sheet.item_variance[i] for share, sheet, i in parts)
             own = each.var(ddof=1) if len(each) > 1 else 0.0
-            luck[place], df[place] = max(own - noise, 0) * max(sheet.share[i] for _, sheet, i in parts), runs - 1
+            luck[place], df[place] = max(own - noise, 0) * max(sheet.mean_factor[i] for _, sheet, i in parts), runs - 1
     return luck, df
 
 
-def against(models: list[str], value: np.ndarray, moved: np.ndarray, luck: np.ndarray, df: np.ndarray) -> pd.DataFrame:
+def leader_rows(
+    models: list[str], value: np.ndarray, deviations: np.ndarray, training_variance: np.ndarray, df: np.ndarray
+) -> pd.DataFrame:
     """The leader's row against each other model, best opponent first."""
     order = np.lexsort((np.array(models), -np.round(value, 12)))
     best, others = order[0], order[1:]
     apart = value[best] - value[others]
-    items = (moved[:, [best]] - moved[:, others]).std(axis=0, ddof=1)
-    seeds = student.isf(0.025, df[best]) ** 2 * luck[best] + student.isf(0.025, df[others]) ** 2 * luck[others]
+    items = (deviations[:, [best]] - deviations[:, others]).std(axis=0, ddof=1)
+    seeds = (
+        student.isf(0.025, df[best]) ** 2 * training_variance[best]
+        + student.isf(0.025, df[others]) ** 2 * training_variance[others]
+    )
     half = np.sqrt(norm.isf(0.025) ** 2 * items**2 + seeds)
-    error = np.sqrt(items**2 + luck[best] + luck[others])
+    error = np.sqrt(items**2 + training_variance[best] + training_variance[others])
     score = np.divide(apart, error, out=np.where(apart > 0, np.inf, 0.0), where=error > 1e-12)
     names = np.array(models, dtype=object)
     columns = {"first": names[best], "second": names[others], "difference": 100 * apart}

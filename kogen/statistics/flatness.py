@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 from scipy.stats import kendalltau, norm, spearmanr
 
-from kogen.statistics._surface_metrics import where
+from kogen.statistics._surface_metrics import rows_where
 
 __all__ = ["flatness"]
 
-LEAST = 5  # models below which an order says nothing: of 4, one in 24 agrees by chance
+MIN_MODELS = 5  # models below which an order says nothing: of 4, one in 24 agrees by chance
 COLUMNS = ["objective", "metric", "score", "n", "spearman", "lo", "hi", "tau", "tau_lo", "tau_hi", "p", "verdict"]
 
 
@@ -27,27 +27,27 @@ def flatness(geometry: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     found = []
     for key, rows in geometry.groupby(["objective", "metric"], sort=False):
         for name in scores["score"].unique():
-            both = rows.merge(where(scores, "score", name), on="model", suffixes=("", "_of"))
+            both = rows.merge(rows_where(scores, "score", name), on="model", suffixes=("", "_of"))
             both = both.dropna(subset=["value", "value_of"])
-            numbers = row(both["value"].to_numpy(), both["value_of"].to_numpy())
+            numbers = correlate(both["value"].to_numpy(), both["value_of"].to_numpy())
             found.append((*map(str, key), str(name), *numbers))  # type: ignore[call-overload]
     return pd.DataFrame(found, columns=COLUMNS)
 
 
-def row(one: np.ndarray, other: np.ndarray) -> Sequence[float | str | int]:
+def correlate(one: np.ndarray, other: np.ndarray) -> Sequence[float | str | int]:
     """n, spearman, its ends, tau, its ends, p, verdict."""
     n, nothing = len(one), np.nan
-    if n < LEAST or not (np.ptp(one) and np.ptp(other)):
-        return n, *[nothing] * 7, "too few" if n < LEAST else "undecided"
+    if n < MIN_MODELS or not (np.ptp(one) and np.ptp(other)):
+        return n, *[nothing] * 7, "too few" if n < MIN_MODELS else "undecided"
     rho, tau = float(np.asarray(spearmanr(one, other))[0]), np.asarray(kendalltau(one, other))
     swap = 1 - 12 / (n * (n**2 - 1)), 1 - 4 / (n * (n - 1))  # the largest values an order with one flaw has
-    lo, hi = ends(rho, (1 + rho**2 / 2) / (n - 3), swap[0])
-    tau_lo, tau_hi = ends(float(tau[0]), 0.437 / (n - 4), swap[1])
+    lo, hi = fisher_interval(rho, (1 + rho**2 / 2) / (n - 3), swap[0])
+    tau_lo, tau_hi = fisher_interval(float(tau[0]), 0.437 / (n - 4), swap[1])
     verdict = "together" if tau_lo > 0 else "against" if tau_hi < 0 else "undecided"
     return n, rho, lo, hi, float(tau[0]), tau_lo, tau_hi, float(tau[1]), verdict
 
 
-def ends(value: float, variance: float, most: float) -> tuple[float, float]:
+def fisher_interval(value: float, variance: float, most: float) -> tuple[float, float]:
     """The 95 % interval of a correlation through Fisher's transform, which has no end for 1: `most` stands in."""
     middle, half = np.arctanh(np.clip(value, -most, most)), float(norm.isf(0.025)) * variance**0.5
     lo, hi = np.tanh(middle - half), np.tanh(middle + half)

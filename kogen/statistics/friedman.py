@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2, f, rankdata, studentized_range
 
-from kogen.statistics._score_matrix import grid
+from kogen.statistics._score_matrix import make_score_matrix
 
 __all__ = ["friedman"]
 
-SETS = 8  # with 6 sets the smallest p of Wilcoxon's test is .031: nothing survives a correction
-MOST = 100  # models for which the studentized range is computed
+MIN_SETS = 8  # with 6 sets the smallest p of Wilcoxon's test is .031: nothing survives a correction
+MAX_MODELS = 100  # models for which the studentized range is computed
 
 
 def friedman(scores: pd.DataFrame) -> pd.DataFrame:
@@ -23,9 +23,9 @@ def friedman(scores: pd.DataFrame) -> pd.DataFrame:
     Assumes: data sets independent draws from those to come, which collections of benchmarks seldom are: see
     `similarity`. Raises ValueError for fewer than 8 sets or 3 models.
     """
-    table = grid(scores)
-    values = np.round(table.values[table.both(*table.datasets)], 9).T  # (N, k)
-    enough(*values.shape)
+    table = make_score_matrix(scores)
+    values = np.round(table.values[table.common_models(*table.datasets)], 9).T  # (N, k)
+    refuse_too_few(*values.shape)
     n, k = values.shape
     ranks = rankdata(-values, axis=1)
     spread = ((ranks - (k + 1) / 2) ** 2).sum()
@@ -33,16 +33,18 @@ def friedman(scores: pd.DataFrame) -> pd.DataFrame:
     statistic = (k - 1) * between / spread if spread > 0 else 0.0
     left = n * (k - 1) - statistic
     ratio = (n - 1) * statistic / left if left > 1e-9 else np.inf
-    wide = studentized_range.isf(0.05, k, np.inf) / 2**0.5 * (k * (k + 1) / (6 * n)) ** 0.5 if k <= MOST else np.nan
+    wide = (
+        studentized_range.isf(0.05, k, np.inf) / 2**0.5 * (k * (k + 1) / (6 * n)) ** 0.5 if k <= MAX_MODELS else np.nan
+    )
     row = {"sets": n, "models": k, "chi2": statistic, "p_chi2": chi2.sf(statistic, k - 1), "f": ratio}
     return pd.DataFrame([row | {"p": f.sf(ratio, k - 1, (k - 1) * (n - 1)), "critical_difference": wide}])
 
 
-def enough(sets: int, models: int) -> None:
+def refuse_too_few(sets: int, models: int) -> None:
     """Refuse too few sets or models, with the reason."""
-    if sets < SETS:
+    if sets < MIN_SETS:
         raise ValueError(
-            f"tests over data sets want {SETS} or more, there are {sets}: with 6 sets the smallest p of Wilcoxon's "
+            f"tests over data sets want {MIN_SETS} or more, there are {sets}: with 6 sets the smallest p of Wilcoxon's "
             "test is .031, and no correction for several pairs leaves it below .05; compare models set by set"
         )
     if models < 3:

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from kogen.statistics._surface_metrics import BOUNDED, half_width, measured, pieces
+from kogen.statistics._surface_metrics import BOUNDED, half_width, measure_planes, variance_components
 
 __all__ = ["geometry"]
 
@@ -22,9 +22,9 @@ def geometry(
     compared by range. ValueError as `measured`.
     """
     rows = []
-    for (objective, metric), models in measured(surface, share=share, scale=scale, tolerance=tolerance).items():
+    for (objective, metric), models in measure_planes(surface, share=share, scale=scale, tolerance=tolerance).items():
         for model, one in models.items():
-            half = half_width(pieces(one)) if len(one.planes) > 1 else np.nan
+            half = half_width(variance_components(one)) if len(one.planes) > 1 else np.nan
             lo, hi = one.mean - half, one.mean + half
             lo, hi = max(lo, 0.0) if lo == lo else lo, min(hi, 1.0) if hi == hi and metric in BOUNDED else hi
             row = {"model": model, "objective": objective, "metric": metric, "value": one.mean, "lo": lo, "hi": hi}

@@ -5,7 +5,14 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from kogen.statistics._surface_metrics import Measured, half_width, in_pairs, jackknife, measured, spread
+from kogen.statistics._surface_metrics import (
+    PlaneMetric,
+    half_width,
+    jackknife_variance,
+    measure_planes,
+    pair_rows,
+    variance_of_mean,
+)
 
 __all__ = ["geometry_pairs"]
 
@@ -25,29 +32,31 @@ def geometry_pairs(
     `measured`, and for two models without a plane in common.
     """
     rows = []
-    for (objective, metric), models in measured(surface, share=share, scale=scale, tolerance=tolerance).items():
+    for (objective, metric), models in measure_planes(surface, share=share, scale=scale, tolerance=tolerance).items():
         about = {"objective": objective, "metric": metric}
-        rows += in_pairs(about, {name: model.mean for name, model in models.items()}, partial(apart, models))
+        rows += pair_rows(about, {name: model.mean for name, model in models.items()}, partial(compare_means, models))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def apart(models: dict[str, Measured], first: str, second: str) -> tuple[float, float, int]:
+def compare_means(models: dict[str, PlaneMetric], first: str, second: str) -> tuple[float, float, int]:
     """How much larger one model's mean is on the planes of both, half of its 95 % interval, and how many those are."""
     planes = np.intersect1d(models[first].planes, models[second].planes)
     if not len(planes):
         raise ValueError(f"{first!r} and {second!r} have no plane in common: draw the same planes for both")
-    one, other = models[first].on(planes), models[second].on(planes)
-    return one.mean - other.mean, half_of(one, other), len(planes)
+    one, other = models[first].on_planes(planes), models[second].on_planes(planes)
+    return one.mean - other.mean, difference_half_width(one, other), len(planes)
 
 
-def half_of(one: Measured, other: Measured) -> float:
+def difference_half_width(one: PlaneMetric, other: PlaneMetric) -> float:
     """Half of the 95 % interval of the difference of two models' means on the same planes; nan for one plane."""
     if len(one.planes) < 2:
         return np.nan
     apart = one.values[:, :, 0].mean(axis=0) - other.values[:, :, 0].mean(axis=0)  # (P,)
-    variances = [spread(apart)] + [spread(each.values[:, :, 0].mean(axis=1)) for each in (one, other)]
+    variances = [variance_of_mean(apart)] + [
+        variance_of_mean(each.values[:, :, 0].mean(axis=1)) for each in (one, other)
+    ]
     if one.values.shape[2] == other.values.shape[2]:
-        variances.append(jackknife(one.values.mean(axis=(0, 1)) - other.values.mean(axis=(0, 1))))
+        variances.append(jackknife_variance(one.values.mean(axis=(0, 1)) - other.values.mean(axis=(0, 1))))
     else:  # other parts: the images' luck cannot be taken out
-        variances += [jackknife(each.values.mean(axis=(0, 1))) for each in (one, other)]
+        variances += [jackknife_variance(each.values.mean(axis=(0, 1))) for each in (one, other)]
     return half_width(variances)

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from kogen.statistics._bootstrap import bootstraps, resampled
-from kogen.statistics._item_matrix import Sheet, sheets
+from kogen.statistics._bootstrap import bootstrap_accuracies, bootstrap_deviations
+from kogen.statistics._item_matrix import ItemMatrix, item_matrices
 
 __all__ = ["optimism"]
 
@@ -17,17 +17,17 @@ def optimism(predictions: pd.DataFrame, *, draws: int = 5000, seed: int = 0) -> 
     Source: bootstrap optimism, Efron (1983, JASA 78, 316-331). Assumes: as `accuracy`.
     Raises ValueError for tables that are incomplete or contradict themselves.
     """
-    return pd.DataFrame([row(sheet, draws, seed) for sheet in sheets(predictions)])
+    return pd.DataFrame([row(sheet, draws, seed) for sheet in item_matrices(predictions)])
 
 
-def row(sheet: Sheet, draws: int, seed: int) -> dict[str, object]:
+def row(matrix: ItemMatrix, draws: int, seed: int) -> dict[str, object]:
     """The row of one data set."""
-    sample = bootstraps(sheet, resampled(sheet, draws, seed), seed)  # (draws, k)
+    sample = bootstrap_accuracies(matrix, bootstrap_deviations(matrix, draws, seed), seed)  # (draws, k)
     picked = sample.argmax(axis=1)
-    gain = float((sample[np.arange(draws), picked] - sheet.accuracy[picked]).mean())
+    gain = float((sample[np.arange(draws), picked] - matrix.accuracy[picked]).mean())
     return {
-        "dataset": sheet.dataset,
-        "model": sheet.models[0],
-        "value": 100 * float(sheet.accuracy[0]),
+        "dataset": matrix.dataset,
+        "model": matrix.models[0],
+        "value": 100 * float(matrix.accuracy[0]),
         "optimism": 100 * gain,
     }

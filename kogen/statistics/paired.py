@@ -4,13 +4,20 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binom, norm
 
-from kogen.statistics._bootstrap import beats, bootstraps, critical, family, flips, resampled
-from kogen.statistics._intervals import pairwise
-from kogen.statistics._item_matrix import Sheet, sheets
+from kogen.statistics._bootstrap import (
+    beats,
+    bootstrap_accuracies,
+    bootstrap_deviations,
+    family_half_width,
+    max_t_criterion,
+    permutation_p,
+)
+from kogen.statistics._intervals import pair_differences
+from kogen.statistics._item_matrix import ItemMatrix, item_matrices
 
 __all__ = ["paired"]
 
-POWER = 2.80  # 1.96 + 0.84: seen in 80 % of studies at the two-sided 5 % level
+POWER_FACTOR = 2.80  # 1.96 + 0.84: seen in 80 % of studies at the two-sided 5 % level
 COLUMNS = [
     *("dataset", "first", "second", "n", "b", "c", "difference", "lo", "hi", "p", "verdict", "lottery"),
     *("minimum_detectable", "lo90", "hi90", "family_lo", "family_hi", "critical", "seed_error"),
@@ -39,42 +46,46 @@ def paired(predictions: pd.DataFrame, *, margin: float | None = None, draws: int
     """
     if margin is not None and not margin >= 0:
         raise ValueError(f"margin must be 0 or more points, came {margin}: give the smallest difference worth money")
-    found = [rows(sheet, margin, draws, seed) for sheet in sheets(predictions) if len(sheet.models) > 1]
+    found = [rows(sheet, margin, draws, seed) for sheet in item_matrices(predictions) if len(sheet.models) > 1]
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=COLUMNS)
 
 
-def rows(sheet: Sheet, margin: float | None, draws: int, seed: int) -> pd.DataFrame:
+def rows(matrix: ItemMatrix, margin: float | None, draws: int, seed: int) -> pd.DataFrame:
     """The pairs of one data set, in the order of the models."""
-    pairs, n = pairwise(sheet), sheet.n
-    first, second = np.triu_indices(len(sheet.models), 1)
+    pairs, n = pair_differences(matrix), matrix.n
+    first, second = np.triu_indices(len(matrix.models), 1)
     upper = lambda matrix: matrix[first, second]  # noqa: E731  # (k, k) -> (pairs,)
-    moved = resampled(sheet, draws, seed)  # (draws, k)
-    criterion = critical(pairs, moved, seed)
-    wins = np.concatenate([only(sheet, i) for i in range(len(sheet.models))])  # b
+    moved = bootstrap_deviations(matrix, draws, seed)  # (draws, k)
+    criterion = max_t_criterion(pairs, moved, seed)
+    wins = np.concatenate([exclusive_wins(matrix, i) for i in range(len(matrix.models))])  # b
     losses = wins - upper(pairs.difference) * n
-    if sheet.simple:
+    if matrix.is_textbook:
         wins, losses = np.rint(wins), np.rint(losses)
-        p, lottery = mid_p(wins, losses), repeats(wins, losses, n)
+        p, lottery = mid_p(wins, losses), lottery_probability(wins, losses, n)
     else:
-        sample = bootstraps(sheet, moved, seed)
-        p = upper(flips(sheet, draws, seed))
+        sample = bootstrap_accuracies(matrix, moved, seed)
+        p = upper(permutation_p(matrix, draws, seed))
         lottery = np.array([(sample[:, i] <= sample[:, j]).mean() for i, j in zip(first, second, strict=True)])
-        lottery = np.where(upper(pairs.null + pairs.seeds) > 0, lottery, 0.5)
-    table = {"dataset": sheet.dataset, "first": np.array(sheet.models)[first], "second": np.array(sheet.models)[second]}
+        lottery = np.where(upper(pairs.null_variance + pairs.training_variance) > 0, lottery, 0.5)
+    table = {
+        "dataset": matrix.dataset,
+        "first": np.array(matrix.models)[first],
+        "second": np.array(matrix.models)[second],
+    }
     table |= {"n": n, "b": wins, "c": np.maximum(losses, 0), "difference": 100 * upper(pairs.difference), "p": p}
-    halves = ("lo", "hi", pairs.half(0.025)), ("lo90", "hi90", pairs.half(0.05))
-    for lo, hi, half in (*halves, ("family_lo", "family_hi", family(pairs, criterion))):
-        table |= {lo: 100 * upper(pairs.middle - half), hi: 100 * upper(pairs.middle + half)}
+    halves = ("lo", "hi", pairs.half_width(0.025)), ("lo90", "hi90", pairs.half_width(0.05))
+    for lo, hi, half in (*halves, ("family_lo", "family_hi", family_half_width(pairs, criterion))):
+        table |= {lo: 100 * upper(pairs.adjusted - half), hi: 100 * upper(pairs.adjusted + half)}
     table["verdict"] = verdict(upper(beats(pairs, criterion)), table["lo90"], table["hi90"], margin)
     table["lottery"] = lottery
-    table["minimum_detectable"] = 100 * POWER * upper(np.sqrt(pairs.null + pairs.seeds))
-    table |= {"critical": criterion, "seed_error": 100 * np.sqrt(upper(pairs.seeds))}
+    table["minimum_detectable"] = 100 * POWER_FACTOR * upper(np.sqrt(pairs.null_variance + pairs.training_variance))
+    table |= {"critical": criterion, "seed_error": 100 * np.sqrt(upper(pairs.training_variance))}
     return pd.DataFrame(table, columns=COLUMNS)
 
 
-def only(sheet: Sheet, i: int) -> np.ndarray:
+def exclusive_wins(matrix: ItemMatrix, i: int) -> np.ndarray:
     """How much model i alone has right against each model after it, summed over items, (k - 1 - i,)."""
-    return np.maximum(sheet.values[:, i : i + 1] - sheet.values[:, i + 1 :], 0).sum(axis=0)
+    return np.maximum(matrix.values[:, i : i + 1] - matrix.values[:, i + 1 :], 0).sum(axis=0)
 
 
 def mid_p(b: np.ndarray, c: np.ndarray) -> np.ndarray:
@@ -84,7 +95,7 @@ def mid_p(b: np.ndarray, c: np.ndarray) -> np.ndarray:
     return np.where(b == c, 1.0, np.minimum(p, 1.0))
 
 
-def repeats(b: np.ndarray, c: np.ndarray, n: int) -> np.ndarray:
+def lottery_probability(b: np.ndarray, c: np.ndarray, n: int) -> np.ndarray:
     """Probability that the observed loser ties or wins a fresh sample of n independent items."""
     apart, spread = np.abs(b - c), (b + c) - (b - c) ** 2 / n
     # every item won by the same side leaves no spread to judge by: the loser never comes back

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from kogen.statistics._bootstrap import beats, bootstraps, critical, resampled
-from kogen.statistics._intervals import pairwise
-from kogen.statistics._item_matrix import Sheet, sheets
+from kogen.statistics._bootstrap import beats, bootstrap_accuracies, bootstrap_deviations, max_t_criterion
+from kogen.statistics._intervals import pair_differences
+from kogen.statistics._item_matrix import ItemMatrix, item_matrices
 
 __all__ = ["ranks"]
 
@@ -23,24 +23,24 @@ def ranks(predictions: pd.DataFrame, *, draws: int = 5000, seed: int = 0) -> pd.
     Source: Westfall and Young (1993) for max-T; rank intervals: Mohamad, Goeman, van Zwet (2019, Stat. Med. 38).
     Assumes: as `accuracy`. Raises ValueError for tables that are incomplete or contradict themselves.
     """
-    return pd.concat([rows(sheet, draws, seed) for sheet in sheets(predictions)], ignore_index=True)
+    return pd.concat([rows(sheet, draws, seed) for sheet in item_matrices(predictions)], ignore_index=True)
 
 
-def rows(sheet: Sheet, draws: int, seed: int) -> pd.DataFrame:
+def rows(matrix: ItemMatrix, draws: int, seed: int) -> pd.DataFrame:
     """The rows of one data set."""
-    moved, pairs = resampled(sheet, draws, seed), pairwise(sheet)
-    sample = bootstraps(sheet, moved, seed)  # (draws, k)
-    over = beats(pairs, critical(pairs, moved, seed))  # (k, k)
+    moved, pairs = bootstrap_deviations(matrix, draws, seed), pair_differences(matrix)
+    sample = bootstrap_accuracies(matrix, moved, seed)  # (draws, k)
+    over = beats(pairs, max_t_criterion(pairs, moved, seed))  # (k, k)
     best = sample == sample.max(axis=1, keepdims=True)
     lowest = 1 + over.sum(axis=0)
     return pd.DataFrame(
         {
-            "dataset": sheet.dataset,
-            "model": sheet.models,
+            "dataset": matrix.dataset,
+            "model": matrix.models,
             "p_best": (best / best.sum(axis=1, keepdims=True)).mean(axis=0),
             "expected_rank": rankdata(-sample, axis=1).mean(axis=0),
             "rank_lo": lowest,
-            "rank_hi": len(sheet.models) - over.sum(axis=1),
+            "rank_hi": len(matrix.models) - over.sum(axis=1),
             "top": np.equal(lowest, 1),
         }
     )

@@ -3,13 +3,17 @@
 import numpy as np
 import pandas as pd
 
-__all__ = ["needed"]
+__all__ = ["required_images"]
 
-POWER, HIDDEN, NINETY = 2.80, 0.84, 1.645  # the factor of the minimum detectable difference; its parts; a 90 % interval
-NAMES = ("dataset", "first", "second", "verdict")
+POWER_FACTOR, POWER_QUANTILE, QUANTILE_90 = (
+    2.80,
+    0.84,
+    1.645,
+)  # the factor of the minimum detectable difference; its parts; a 90 % interval
+TEXT_COLUMNS = ("dataset", "first", "second", "verdict")
 
 
-def needed(pairs: pd.DataFrame, *, margin: float | None = None) -> pd.DataFrame:
+def required_images(pairs: pd.DataFrame, *, margin: float | None = None) -> pd.DataFrame:
     """The images that would decide each undecided pair in 80 % of studies, were the true difference the observed one.
 
     Input: the table of `paired` and the margin it was made with, in points.
@@ -21,14 +25,14 @@ def needed(pairs: pd.DataFrame, *, margin: float | None = None) -> pd.DataFrame:
     same of the 90 % interval within what the difference leaves of the margin.
     """
     table = pairs[pairs["verdict"] == "undecided"].reset_index(drop=True)
-    column = {name: np.asarray(table[name], dtype=np.float64) for name in table if name not in NAMES}
+    column = {name: np.asarray(table[name], dtype=np.float64) for name in table if name not in TEXT_COLUMNS}
     gap, n = np.abs(column["difference"]), column["n"]
     luck = column["seed_error"] ** 2
-    items = np.maximum((column["minimum_detectable"] / POWER) ** 2 - luck, 0)  # variance at n images
+    items = np.maximum((column["minimum_detectable"] / POWER_FACTOR) ** 2 - luck, 0)  # variance at n images
     family = (column["family_hi"] - column["family_lo"]) / 2
     ninety = (column["hi90"] - column["lo90"]) / 2
-    better = images(n, items, luck, gap, column["critical"], family)
-    same = images(n, items, luck, (margin or 0) - gap, np.full(len(table), NINETY), ninety)
+    better = images_to_fit(n, items, luck, gap, column["critical"], family)
+    same = images_to_fit(n, items, luck, (margin or 0) - gap, np.full(len(table), QUANTILE_90), ninety)
     fewest = np.fmax(np.fmin(better, same), n + 1)
     word = np.where(better <= np.nan_to_num(same, nan=np.inf), "better", "equivalent")
     size = pd.Series(fewest).where(~np.isnan(np.fmin(better, same))).astype("Int64")
@@ -38,14 +42,19 @@ def needed(pairs: pd.DataFrame, *, margin: float | None = None) -> pd.DataFrame:
     )
 
 
-def images(
-    n: np.ndarray, items: np.ndarray, luck: np.ndarray, room: np.ndarray, quantile: np.ndarray, half: np.ndarray
+def images_to_fit(
+    n: np.ndarray,
+    items: np.ndarray,
+    training_variance: np.ndarray,
+    room: np.ndarray,
+    quantile: np.ndarray,
+    half: np.ndarray,
 ) -> np.ndarray:
     """The number of images at which a half-width of `half` now, with 80 % power, fits in `room`; nan if there is none.
 
     half^2 = quantile^2 items + (the part of luck, which stays); power widens both by (quantile + 0.84) / quantile.
     """
-    stays = np.where(luck > 0, np.maximum(half**2 - quantile**2 * items, 0), 0)
-    wide = ((quantile + HIDDEN) / quantile) ** 2
+    stays = np.where(training_variance > 0, np.maximum(half**2 - quantile**2 * items, 0), 0)
+    wide = ((quantile + POWER_QUANTILE) / quantile) ** 2
     left = np.where(room > 0, room, 0) ** 2 - wide * stays
     return np.ceil(np.divide(wide * quantile**2 * items * n, left, out=np.full(len(n), np.nan), where=left > 0))

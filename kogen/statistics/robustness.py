@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from kogen.statistics._score_matrix import Grid, grid
+from kogen.statistics._score_matrix import ScoreMatrix, make_score_matrix
 
 __all__ = ["robustness"]
 
 COLUMNS = ["model", "source", "target", "expected", "observed", "effective"]
-FEWEST = 3  # models that a line is fitted to
+MIN_MODELS = 3  # models that a line is fitted to
 
 
 def robustness(
@@ -34,13 +34,15 @@ def robustness(
     Assumes: the baseline lies about one line in logit axes. Fitted to all models, the residuals sum to about 0.
     Raises ValueError for unknown models and sets.
     """
-    table, pairs = grid(scores), dict(counterpart or {})
+    table, pairs = make_score_matrix(scores), dict(counterpart or {})
     unknown = [model for model in baseline or () if model not in table.models]
     if unknown:
         raise ValueError(f"the baseline names {unknown[0]!r}, which is no model of the table")
     for name in (*pairs, *pairs.values()):
         table.column(name)
-    chosen = [name for name in table.targets(source, targets) if targets is not None or name not in pairs.values()]
+    chosen = [
+        name for name in table.choose_targets(source, targets) if targets is not None or name not in pairs.values()
+    ]
     place = {model: i for i, model in enumerate(table.models)}
     base = np.array([place[model] for model in baseline]) if baseline is not None else np.arange(len(place))
     logits = table.logits()
@@ -48,11 +50,11 @@ def robustness(
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=COLUMNS)
 
 
-def rows(table: Grid, logits: np.ndarray, source: str, target: str, base: np.ndarray) -> pd.DataFrame:
+def rows(table: ScoreMatrix, logits: np.ndarray, source: str, target: str, base: np.ndarray) -> pd.DataFrame:
     """The rows of one target."""
-    both = table.both(source, target)
+    both = table.common_models(source, target)
     one, two = logits[:, table.column(source)], logits[:, table.column(target)]
-    fitted = line(one, two, base[np.isin(base, both)])
+    fitted = fit_line(one, two, base[np.isin(base, both)])
     observed = table.values[both, table.column(target)]
     expected = 100 * expit(fitted[0] + fitted[1] * one[both])
     names = np.array(table.models, dtype=object)[both]
@@ -60,9 +62,9 @@ def rows(table: Grid, logits: np.ndarray, source: str, target: str, base: np.nda
     return pd.DataFrame(columns | {"effective": observed - expected}, columns=COLUMNS)
 
 
-def line(x: np.ndarray, y: np.ndarray, base: np.ndarray) -> tuple[float, float]:
+def fit_line(x: np.ndarray, y: np.ndarray, base: np.ndarray) -> tuple[float, float]:
     """Intercept and slope of least squares over the baseline; nan from too few models or models that all tie."""
-    if len(base) < FEWEST or np.ptp(x[base]) < 1e-9:
+    if len(base) < MIN_MODELS or np.ptp(x[base]) < 1e-9:
         return np.nan, np.nan
     apart = x[base] - x[base].mean()
     slope = float(apart @ y[base] / (apart @ apart))

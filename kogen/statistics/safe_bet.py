@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from kogen.statistics._score_matrix import Grid, grid
-from kogen.statistics._score_noise import Noise, noise_on
-from kogen.statistics.unified import shares
+from kogen.statistics._score_matrix import ScoreMatrix, make_score_matrix
+from kogen.statistics._score_noise import Noise, dataset_noise
+from kogen.statistics.unified import normalise_weights
 
 __all__ = ["safe_bet"]
 
@@ -39,17 +39,17 @@ def safe_bet(
     """
     if not margin >= 0:
         raise ValueError(f"margin must be 0 or more points, came {margin}: give the smallest difference worth money")
-    table = grid(scores)
-    weight = shares(table.datasets, weights)
+    table = make_score_matrix(scores)
+    weight = normalise_weights(table.datasets, weights)
     used = np.flatnonzero(weight > 0)
-    whole = table.both(*(table.datasets[place] for place in used))
+    whole = table.common_models(*(table.datasets[place] for place in used))
     if not len(whole):
         return pd.DataFrame(columns=COLUMNS)
     values = table.values[np.ix_(whole, used)]  # (m, S)
     expected = values @ weight[used]
     loss = values.max(axis=0) - values
     regret = loss.max(axis=1)
-    near = nearness(table, whole, used, margin, noise, seed)
+    near = near_best_probability(table, whole, used, margin, noise, seed)
     names = np.array(table.models, dtype=object)[whole]
     equals = [names.astype(str), *([] if near is None else [-near]), np.round(regret, 9), -np.round(expected, 9)]
     found = []
@@ -63,15 +63,15 @@ def safe_bet(
     return pd.DataFrame(found, columns=COLUMNS).astype({"near_best": "float64"})
 
 
-def nearness(
-    table: Grid, whole: np.ndarray, used: np.ndarray, margin: float, noise: Noise | None, seed: int
+def near_best_probability(
+    table: ScoreMatrix, whole: np.ndarray, used: np.ndarray, margin: float, noise: Noise | None, seed: int
 ) -> np.ndarray | None:
     """Probability (m,) of being within the margin of the best on every set at once; None where noise is unknown."""
     rng = np.random.default_rng([seed, 6])
     inside, draws = None, None
     for place in used:
         some = contenders(table, whole, place, margin, noise)
-        error = noise_on(table, table.datasets[place], whole[some], noise, rng)
+        error = dataset_noise(table, table.datasets[place], whole[some], noise, rng)
         if np.isnan(error).any():
             return None
         draws = len(error) if draws is None else min(draws, len(error))
@@ -82,7 +82,7 @@ def nearness(
     return inside.mean(axis=0) if inside is not None else None
 
 
-def contenders(table: Grid, whole: np.ndarray, place: int, margin: float, noise: Noise | None) -> np.ndarray:
+def contenders(table: ScoreMatrix, whole: np.ndarray, place: int, margin: float, noise: Noise | None) -> np.ndarray:
     """Places among `whole` of the models that could be near the best of a set: the others are not drawn."""
     values, n = table.values[whole, place], table.n[whole, place]
     if noise is not None or np.isnan(n).any():

@@ -7,13 +7,13 @@ import pandas as pd
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
-from kogen.statistics._score_matrix import Grid, grid
-from kogen.statistics.robustness import line
+from kogen.statistics._score_matrix import ScoreMatrix, make_score_matrix
+from kogen.statistics.robustness import fit_line
 
 __all__ = ["similarity"]
 
 ALIKE = 0.7  # sets whose residuals correlate at least so much, each with each, are one group
-FEWEST = 5  # models from which a correlation is worth a look
+MIN_MODELS = 5  # models from which a correlation is worth a look
 
 
 def similarity(
@@ -34,8 +34,8 @@ def similarity(
     """
     if not 0 < alike <= 1:
         raise ValueError(f"alike is a correlation above 0 and up to 1, came {alike}; try {ALIKE}")
-    table = grid(scores)
-    names = [source, *table.targets(source, targets)]
+    table = make_score_matrix(scores)
+    names = [source, *table.choose_targets(source, targets)]
     for name in {"dataset", "group", "n_eff"} & set(names):
         raise ValueError(
             f"a data set cannot be named {name!r}, which is a column of the table of similarity: rename it"
@@ -43,24 +43,27 @@ def similarity(
     matrix = correlations(table, names)
     known = not np.isnan(matrix).any()
     frame = pd.DataFrame(
-        {"dataset": names, "group": pd.array(groups(matrix, alike) if known else [None] * len(names), dtype="Int64")}
+        {
+            "dataset": names,
+            "group": pd.array(group_sets(matrix, alike) if known else [None] * len(names), dtype="Int64"),
+        }
     )
     frame = pd.concat([frame, pd.DataFrame(matrix, columns=names)], axis=1)
     values = np.linalg.eigvalsh(matrix) if known else np.array([np.nan])
     return frame.assign(n_eff=float(values.sum() ** 2 / (values**2).sum()))
 
 
-def correlations(table: Grid, names: list[str]) -> np.ndarray:
+def correlations(table: ScoreMatrix, names: list[str]) -> np.ndarray:
     """Correlations (D, D) of the residuals; nan for too few models, 0 beside a set without residuals."""
-    both = table.both(*names)
-    if len(both) < FEWEST:
+    both = table.common_models(*names)
+    if len(both) < MIN_MODELS:
         return np.full((len(names), len(names)), np.nan)
     logits = table.logits()[both]
     one = logits[:, table.column(names[0])]
     residuals = np.zeros((len(both), len(names)))
     for place, name in enumerate(names[1:], 1):
         two = logits[:, table.column(name)]
-        intercept, slope = line(one, two, np.arange(len(both)))
+        intercept, slope = fit_line(one, two, np.arange(len(both)))
         residuals[:, place] = two - intercept - slope * one if not np.isnan(slope) else two - two.mean()
     size = np.sqrt((residuals**2).sum(axis=0))
     unit = np.divide(residuals, size, out=np.zeros_like(residuals), where=size > 1e-9)
@@ -69,7 +72,7 @@ def correlations(table: Grid, names: list[str]) -> np.ndarray:
     return np.clip(matrix, -1, 1)
 
 
-def groups(matrix: np.ndarray, alike: float) -> np.ndarray:
+def group_sets(matrix: np.ndarray, alike: float) -> np.ndarray:
     """The group of each set, (D,), numbered in the order of the sets; the first set stands alone."""
     label = np.zeros(len(matrix), dtype=int)
     if len(matrix) > 2:

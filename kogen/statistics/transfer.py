@@ -7,15 +7,22 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from kogen.statistics._noise_floor import floor
-from kogen.statistics._pair_counts import Tally, by_family, interval, ordered, sample, tally
-from kogen.statistics._score_matrix import Grid, grid
-from kogen.statistics._score_noise import Noise, noise_on
+from kogen.statistics._noise_floor import noise_floor
+from kogen.statistics._pair_counts import (
+    PairCounts,
+    count_by_family,
+    count_pairs,
+    jackknife_interval,
+    ordered_pairs,
+    sample_models,
+)
+from kogen.statistics._score_matrix import ScoreMatrix, make_score_matrix
+from kogen.statistics._score_noise import Noise, dataset_noise
 
 __all__ = ["transfer"]
 
 GAPS = (0.1, 0.3, 0.5, 1.0)  # points: how often does a lead of at most this much hold
-CURVE = (0.0, 0.1, 0.3, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 100.0)  # points: bins of the gap curve
+CURVE_EDGES = (0.0, 0.1, 0.3, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 100.0)  # points: bins of the gap curve
 COLUMNS = [
     *("source", "target", "band", "gap_lo", "gap", "pairs", "win", "tie", "flip", "transfer", "lo", "hi"),
     *("family_lo", "family_hi", "noise_floor", "excess_flip", "mean_regret"),
@@ -53,40 +60,42 @@ def transfer(
     jackknife: Arvesen (1969, Ann. Math. Stat. 40).
     Raises ValueError for scores that are incomplete, unknown sets, and gaps that are no points.
     """
-    table, bad = grid(scores), [gap for gap in gaps if not 0 < gap <= 100]
+    table, bad = make_score_matrix(scores), [gap for gap in gaps if not 0 < gap <= 100]
     if bad:
         raise ValueError(f"a gap is a difference in points above 0 and up to 100, came {bad[0]}; try 0.5")
     ends = sorted({*gaps, 100.0})
-    found = [rows(table, source, target, ends, noise, seed) for target in table.targets(source, targets)]
+    found = [rows(table, source, target, ends, noise, seed) for target in table.choose_targets(source, targets)]
     return pd.DataFrame([row for part in found for row in part], columns=COLUMNS)
 
 
 def rows(
-    table: Grid, source: str, target: str, ends: list[float], noise: Noise | None, seed: int
+    table: ScoreMatrix, source: str, target: str, ends: list[float], noise: Noise | None, seed: int
 ) -> list[dict[str, object]]:
     """The rows of one target: the cumulative gaps, then the bins of the gap curve."""
-    some = table.both(source, target)
-    some = some[sample(len(some), seed)]
-    edges = np.array(sorted({*CURVE, *ends}))
+    some = table.common_models(source, target)
+    some = some[sample_models(len(some), seed)]
+    edges = np.array(sorted({*CURVE_EDGES, *ends}))
     one, two = (table.values[some, table.column(name)] for name in (source, target))
-    i, j, gap, other = ordered(one, two)
+    i, j, gap, other = ordered_pairs(one, two)
     kept = gap > 0
     i, j, gap, other = i[kept], j[kept], gap[kept], other[kept]
     bins = np.searchsorted(edges, gap) - 1  # edges[b] < gap <= edges[b + 1]
     columns = [np.ones(len(gap)), other > 0.0, other == 0.0, np.maximum(-other, 0)]
-    tallies = [tally(i, j, len(some), bins, columns)] if len(gap) else []
+    tallies = [count_pairs(i, j, len(some), bins, columns)] if len(gap) else []
     if tallies and table.families is not None:
-        tallies.append(by_family(tallies[0], table.families[some], i, j, bins, columns))
-    chance = floors(table, source, target, some, edges, noise, seed) if len(gap) else None
+        tallies.append(count_by_family(tallies[0], table.families[some], i, j, bins, columns))
+    chance = noise_floors(table, source, target, some, edges, noise, seed) if len(gap) else None
     found = []
-    for band, lo, hi in [*(("within", 0.0, end) for end in ends), *(("bin", *ends) for ends in pairwise(CURVE))]:
+    for band, lo, hi in [*(("within", 0.0, end) for end in ends), *(("bin", *ends) for ends in pairwise(CURVE_EDGES))]:
         part = slice(*np.searchsorted(edges, (lo, hi)))
         row = {"source": source, "target": target, "band": band, "gap_lo": lo, "gap": hi}
-        found.append(row | measured(tallies, part, chance))
+        found.append(row | band_metrics(tallies, part, chance))
     return found
 
 
-def measured(tallies: list[Tally], part: slice, chance: tuple[np.ndarray, np.ndarray] | None) -> dict[str, float | int]:
+def band_metrics(
+    tallies: list[PairCounts], part: slice, chance: tuple[np.ndarray, np.ndarray] | None
+) -> dict[str, float | int]:
     """Shares, intervals and the floor of one range of bins."""
     total = tallies[0].total[part].sum(axis=0) if tallies else np.zeros(4)
     pairs = int(total[0])
@@ -96,30 +105,30 @@ def measured(tallies: list[Tally], part: slice, chance: tuple[np.ndarray, np.nda
     held = win + tie / 2
     row = {"pairs": pairs, "win": win, "tie": tie, "flip": 1 - win - tie, "transfer": held, "mean_regret": regret}
     for name, each in zip(("", "family_"), tallies, strict=False):
-        without = each.without(part)[1]
+        without = each.leave_one_out(part)[1]
         with np.errstate(invalid="ignore", divide="ignore"):
             shares = (without[:, 1] + without[:, 2] / 2) / without[:, 0]
-        row[f"{name}lo"], row[f"{name}hi"] = interval(held, shares, pairs)
+        row[f"{name}lo"], row[f"{name}hi"] = jackknife_interval(held, shares, pairs)
     if chance is not None and chance[0][part].sum():
         row["noise_floor"] = chance[1][part].sum() / chance[0][part].sum()
         row["excess_flip"] = row["noise_floor"] - held
     return row
 
 
-def floors(
-    table: Grid, source: str, target: str, some: np.ndarray, edges: np.ndarray, noise: Noise | None, seed: int
+def noise_floors(
+    table: ScoreMatrix, source: str, target: str, some: np.ndarray, edges: np.ndarray, noise: Noise | None, seed: int
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Simulated pairs and transfers in each bin; None where the size of a set is unknown."""
     rng = np.random.default_rng([seed, zlib.crc32(source.encode()), zlib.crc32(target.encode())])
-    errors = noise_on(table, source, some, noise, rng), noise_on(table, target, some, noise, rng)
+    errors = dataset_noise(table, source, some, noise, rng), dataset_noise(table, target, some, noise, rng)
     if np.isnan(errors[0]).any() or np.isnan(errors[1]).any():
         return None
     one, two = (table.values[some, table.column(name)] for name in (source, target))
-    steps = step(table, source, some), step(table, target, some)
-    return floor(one, two, errors, steps, edges, rng)
+    steps = score_step(table, source, some), score_step(table, target, some)
+    return noise_floor(one, two, errors, steps, edges, rng)
 
 
-def step(table: Grid, dataset: str, some: np.ndarray) -> float:
+def score_step(table: ScoreMatrix, dataset: str, some: np.ndarray) -> float:
     """The grid of scores on a set in points, 100 / n; 0 where the scores do not lie on it (several seeds, rounding)."""
     n = table.n[some, table.column(dataset)]
     right = table.values[some, table.column(dataset)] / 100 * n

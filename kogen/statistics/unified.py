@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata, trim_mean
 
-from kogen.common.text import listed
-from kogen.statistics._score_matrix import Grid, grid
+from kogen.common.text import join_names
+from kogen.statistics._score_matrix import ScoreMatrix, make_score_matrix
 
 __all__ = ["unified"]
 
-LOWER = ("mean_rank", "worst_rank", "max_regret")  # less is better
+LOWER_IS_BETTER = ("mean_rank", "worst_rank", "max_regret")  # less is better
 
 
 def unified(
@@ -34,22 +34,22 @@ def unified(
     Source: mean rank, Demsar (2006, JMLR 7); iqm, Agarwal et al. (2021, NeurIPS); regret, Savage (1951, JASA 46).
     Raises ValueError for unknown sets, a weight below 0, no weight at all, and a set in two groups.
     """
-    table = grid(scores)
-    weight = shares(table.datasets, weights)
+    table = make_score_matrix(scores)
+    weight = normalise_weights(table.datasets, weights)
     used = np.flatnonzero(weight > 0)
-    whole = table.both(*(table.datasets[place] for place in used))
-    metrics = measured(table, whole, used, weight[used], grouped(table.datasets, groups))
+    whole = table.common_models(*(table.datasets[place] for place in used))
+    metrics = rule_values(table, whole, used, weight[used], group_indices(table.datasets, groups))
     found = []
     for name, values in metrics.items():
         value, rank = np.full((2, len(table.models)), np.nan)
         value[whole] = values
-        rank[whole] = rankdata(np.round(values if name in LOWER else -values, 9))
+        rank[whole] = rankdata(np.round(values if name in LOWER_IS_BETTER else -values, 9))
         found.append(pd.DataFrame({"model": table.models, "metric": name, "value": value, "rank": rank}))
     return pd.concat(found, ignore_index=True)
 
 
-def measured(
-    table: Grid, whole: np.ndarray, used: np.ndarray, weight: np.ndarray, groups: list[list[int]]
+def rule_values(
+    table: ScoreMatrix, whole: np.ndarray, used: np.ndarray, weight: np.ndarray, groups: list[list[int]]
 ) -> dict[str, np.ndarray]:
     """Each metric (m,) of the models that were measured everywhere."""
     values = table.values[np.ix_(whole, used)]  # (m, S)
@@ -75,13 +75,13 @@ METRICS = (
 )
 
 
-def shares(datasets: Sequence[str], weights: Mapping[str, float] | None) -> np.ndarray:
+def normalise_weights(datasets: Sequence[str], weights: Mapping[str, float] | None) -> np.ndarray:
     """Weights (D,) of the sets that sum to 1."""
     if weights is None:
         return np.full(len(datasets), 1 / len(datasets))
     for name, weight in weights.items():
         if name not in datasets:
-            raise ValueError(f"weights name {name!r}, which is no data set: there are {listed(datasets)}")
+            raise ValueError(f"weights name {name!r}, which is no data set: there are {join_names(datasets)}")
         if not 0 <= weight < np.inf:
             raise ValueError(f"the weight of {name!r} must be 0 or more, came {weight}")
     given = np.array([float(weights.get(name, 0)) for name in datasets])
@@ -90,12 +90,12 @@ def shares(datasets: Sequence[str], weights: Mapping[str, float] | None) -> np.n
     return given / given.sum()
 
 
-def grouped(datasets: Sequence[str], groups: Sequence[Sequence[str]] | None) -> list[list[int]]:
+def group_indices(datasets: Sequence[str], groups: Sequence[Sequence[str]] | None) -> list[list[int]]:
     """Places of the sets of each group; sets that no group names stand alone."""
     named = [name for group in groups or () for name in group]
     for name in named:
         if name not in datasets:
-            raise ValueError(f"groups name {name!r}, which is no data set: there are {listed(datasets)}")
+            raise ValueError(f"groups name {name!r}, which is no data set: there are {join_names(datasets)}")
         if named.count(name) > 1:
             raise ValueError(f"the data set {name!r} is in two groups: give each one")
     places = [[datasets.index(name) for name in group] for group in groups or () if len(group)]

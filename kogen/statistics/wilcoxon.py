@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 from scipy.stats import wilcoxon as signed_rank
 
-from kogen.statistics._score_matrix import grid
-from kogen.statistics.friedman import enough
+from kogen.statistics._score_matrix import make_score_matrix
+from kogen.statistics.friedman import refuse_too_few
 
 __all__ = ["wilcoxon"]
 
-MOST = 40  # models: 780 pairs
+MAX_MODELS = 40  # models: 780 pairs
 COLUMNS = ["first", "second", "difference", "p", "p_holm"]
 
 
@@ -24,11 +24,11 @@ def wilcoxon(scores: pd.DataFrame) -> pd.DataFrame:
     Source: Wilcoxon (1945); Pratt (1959, JASA 54); Holm (1979, Scand. J. Stat. 6); Demsar (2006, JMLR 7).
     Assumes: as `friedman`. Raises ValueError for too few sets or models, or more than 40 models.
     """
-    table = grid(scores)
-    whole = table.both(*table.datasets)
-    enough(len(table.datasets), len(whole))
-    if len(whole) > MOST:
-        raise ValueError(f"{len(whole)} models are too many for all pairs over data sets: choose at most {MOST}")
+    table = make_score_matrix(scores)
+    whole = table.common_models(*table.datasets)
+    refuse_too_few(len(table.datasets), len(whole))
+    if len(whole) > MAX_MODELS:
+        raise ValueError(f"{len(whole)} models are too many for all pairs over data sets: choose at most {MAX_MODELS}")
     found = []
     for i, j in combinations(whole, 2):
         apart = np.round(table.values[i] - table.values[j], 9)

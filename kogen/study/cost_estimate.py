@@ -10,18 +10,18 @@ from itertools import islice
 import numpy as np
 import torch
 
-from kogen.augmentation.views import plain
+from kogen.augmentation.views import evaluation_view
 from kogen.common import registry
-from kogen.common.devices import device
+from kogen.common.devices import default_device
 from kogen.config.plan import Plan
 from kogen.data.images import Images
 from kogen.evaluation.features import Features, embed
-from kogen.training.batch_fitting import enough_memory
-from kogen.training.build import build
-from kogen.training.loop import trial
+from kogen.training.batch_fitting import explain_out_of_memory
+from kogen.training.build import build_method
+from kogen.training.loop import trial_steps
 
-STEPS = 3  # real steps that are timed, after one that is not
-SOME = 512  # images that are embedded, and learnt by each probe, to time that
+TIMED_STEPS = 3  # real steps that are timed, after one that is not
+TIMED_IMAGES = 512  # images that are embedded, and learnt by each probe, to time that
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ def estimate_cost(plans: Sequence[Plan], pool: Images, judged: int, probes: Sequ
     """Cost of training every plan on `pool`, embedding `judged` images, fitting every probe; each method timed once."""
     first = {plan.method: plan for plan in reversed(plans)}
     steps = {method: seconds_of_a_step(plan, pool) for method, plan in first.items()}
-    embedding, probing = seconds_of_judging(plans[0], pool.labelled(), probes)
+    embedding, probing = seconds_of_judging(plans[0], pool.labelled_subset(), probes)
     seconds = disk = 0.0
     for plan in plans:
-        trained = pool.labelled() if plan.recipe.labels else pool
+        trained = pool.labelled_subset() if plan.recipe.labels else pool
         seconds += steps[plan.method] * (len(trained) // plan.batch_size * plan.epochs)
         seconds += embedding * judged + probing
         disk += bytes_of_a_run(plan)
@@ -60,29 +60,29 @@ def seconds_of_a_step(plan: Plan, pool: Images) -> float:
     if not plan.recipe.trains:
         return 0.0
     began = 0.0
-    with enough_memory(plan, pool):
-        for step in islice(trial(plan, pool), STEPS + 1):
+    with explain_out_of_memory(plan, pool):
+        for step in islice(trial_steps(plan, pool), TIMED_STEPS + 1):
             began = clock() if step == 0 else began
-    return (clock() - began) / STEPS
+    return (clock() - began) / TIMED_STEPS
 
 
 def seconds_of_judging(plan: Plan, labelled: Images, probes: Sequence[str]) -> tuple[float, float]:
     """Seconds to embed one image, and to fit all probes on all labelled images (taken as linear in their number)."""
-    backbone = build(plan).backbone.to(device())
-    spread = np.unique(np.linspace(0, len(labelled) - 1, min(SOME, len(labelled))).astype(np.int64))
-    some, view = labelled.subset(spread), plain(plan.image_size, mean=plan.mean, std=plan.std)
+    backbone = build_method(plan).backbone.to(default_device())
+    spread = np.unique(np.linspace(0, len(labelled) - 1, min(TIMED_IMAGES, len(labelled))).astype(np.int64))
+    some, view = labelled.subset(spread), evaluation_view(plan.image_size, mean=plan.mean, std=plan.std)
     embed(backbone, some, view)
     began = clock()
     features: Features = embed(backbone, some, view)
     embedded = clock()
     for probe in probes:
-        registry.load("probes", probe)(features, features, device=device())
+        registry.load("probes", probe)(features, features, device=default_device())
     return (embedded - began) / len(some), (clock() - embedded) * len(labelled) / len(some)
 
 
 def bytes_of_a_run(plan: Plan) -> float:
     """What a run leaves on disk: the weights, and parameters, momentum and buffers in its checkpoint."""
-    method = build(plan)
+    method = build_method(plan)
     trained = sum(p.numel() for p in method.parameters() if p.requires_grad) * plan.recipe.trains
     everything = sum(t.numel() for t in [*method.parameters(), *method.buffers()]) * plan.recipe.trains
     return 4.0 * (everything + trained + sum(p.numel() for p in method.backbone.parameters()))

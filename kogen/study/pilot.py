@@ -10,7 +10,7 @@ from rich.console import Console
 
 from kogen.augmentation.views import view_set
 from kogen.common import distributed, registry
-from kogen.common.files import atomically, write_json
+from kogen.common.files import write_atomically, write_json
 from kogen.common.progress import training_bar
 from kogen.common.text import check_language
 from kogen.config.plan import Plan
@@ -22,13 +22,13 @@ from kogen.options.runs import EvaluateOptions
 from kogen.options.study import PilotOptions
 from kogen.study.cost_estimate import Cost, estimate_cost
 from kogen.study.plans import plans_of, read_candidate
-from kogen.study.predictions import copy_record, judge, names_of, of_now
-from kogen.study.request import asked_study, asks, outside
-from kogen.study.splits import Sets, open_sets, opened_test, quality, store_for, with_corruptions
+from kogen.study.predictions import append_predictions, copy_record, names_of_runs, refuse_foreign_rows
+from kogen.study.request import refuse_output_inside_sources, same_question, study_from_request
+from kogen.study.splits import Splits, data_quality, open_splits, open_test, storage_size, with_corruptions
 from kogen.training import fabric, loop
 from kogen.training.run import load_run, record_of, train_run
 
-say = Console(stderr=True, highlight=False)
+console = Console(stderr=True, highlight=False)
 
 
 def run_pilot(source: str, options: PilotOptions) -> Study:
@@ -36,53 +36,53 @@ def run_pilot(source: str, options: PilotOptions) -> Study:
 
     Raises ValueError for anything that cannot be answered, before training where possible.
     """
-    study, folder = asked_study(source, options), options.out
-    outside(folder, study.source, *filter(None, [study.test]), *study.shifts.values())
+    study, folder = study_from_request(source, options), options.out
+    refuse_output_inside_sources(folder, study.source, *filter(None, [study.test]), *study.shifts.values())
     fabric.start(study.precision)  # joins the other processes, where there are any
     place = folder / "study.toml"
-    if place.exists() and not asks(place, study):
+    if place.exists() and not same_question(place, study):
         raise ValueError(f"{place} asks another question than this command: choose another --out, or delete {folder}")
-    sets = open_for(study)
+    sets = open_study_splits(study)
     plans = plans_of(study, sets, folder)
-    of_now(folder, plans)
+    refuse_foreign_rows(folder, plans)
     if distributed.rank() == 0 and not place.exists():  # a pre-registered study stays as it was written, byte for byte
         text = Path(source).read_text("utf-8") if str(source).endswith(".toml") else study_to_toml(study)
-        atomically(place, lambda p: p.write_text(text, encoding="utf-8"))
+        write_atomically(place, lambda p: p.write_text(text, encoding="utf-8"))
     if distributed.rank() == 0:
-        write_json(folder / "data.json", quality(sets))
-        picture(sets.pool, study, folder / "views.png")
-        tell_data(sets)
+        write_json(folder / "data.json", data_quality(sets))
+        write_view_sheet(sets.pool, study, folder / "views.png")
+        print_data(sets)
         for plan in {plan.method: plan for plan in plans if study.batch_size == "auto"}.values():
-            tell_parts(plan)
+            print_parts(plan)
         for plan in filter(lambda plan: plan.name, plans):
             said = f"{plan.framework}, {plan.backbone}, {plan.image_size} px, mean {plan.mean}, std {plan.std}"
-            say.print(f"[bold]{plan.name}[/]: {said}")
+            console.print(f"[bold]{plan.name}[/]: {said}")
     left = [plan for plan in plans if not (folder / "runs" / record_of(plan)["id"] / "summary.json").exists()]
     if left:
-        cost = cost_of(left, sets, study.probes)  # by all processes: each step is taken by all of them
+        cost = estimate_study_cost(left, sets, study.probes)  # by all processes: each step is taken by all of them
         if distributed.rank() == 0:
-            say.print(f"[bold]Estimate[/]: {cost}")
+            console.print(f"[bold]Estimate[/]: {cost}")
     for place_in_line, plan in enumerate(plans, 1):
         record = record_of(plan)
         run = folder / "runs" / record["id"]
         title = f"{place_in_line}/{len(plans)} {plan.name or plan.method} seed {plan.seed}"
         with training_bar(title) as tell:
-            summary = tried(plan, sets.pool, run, tell, study.keep)
+            summary = train_or_record_failure(plan, sets.pool, run, tell, study.keep)
         if distributed.rank() == 0:
             for alarm in summary["alarms"]:
-                say.print(f"[yellow]alarm[/] {title}: {alarm['text']} (epoch {alarm['epoch']})")
+                console.print(f"[yellow]alarm[/] {title}: {alarm['text']} (epoch {alarm['epoch']})")
         if distributed.rank() == 0 and summary["status"] == "done":
-            judge(run, sets.train, sets.tests, sets.roles(), study.probes, folder)
+            append_predictions(run, sets.train, sets.tests, sets.roles(), study.probes, folder)
     if distributed.rank() == 0 and not (folder / "predictions.parquet").exists():
         raise ValueError(f"every run of {folder} broke off: see the alarms above")
     return study
 
 
-def tried(plan: Plan, images: Images, folder: Path, tell: Callable, keep: int) -> dict[str, Any]:
+def train_or_record_failure(plan: Plan, images: Images, folder: Path, on_step: Callable, keep: int) -> dict[str, Any]:
     """Train a run; one that meets NaN is put on record as failed, so that the rest of the study goes on without it."""
     try:
-        return train_run(plan, images, folder, tell, keep=keep)
-    except loop.Broken as broken:
+        return train_run(plan, images, folder, on_step, keep=keep)
+    except loop.NonFiniteLoss as broken:
         alarm = {"kind": "broken", "epoch": None, "text": str(broken)}
         nothing = {"minutes": 0.0, "images_seen": 0, "images_per_second": None, "kwh": 0.0}
         summary = {"status": "failed", "alarms": [alarm], **nothing}
@@ -99,34 +99,34 @@ def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
     check_language(options.lang)
     if not listed or not tests:
         raise ValueError(f"{len(listed)} runs and {len(tests)} test sets: give one run or more, one test set or more")
-    outside(folder, options.train, *tests.values())
+    refuse_output_inside_sources(folder, options.train, *tests.values())
     place = folder / "study.toml"
     if place.exists() and "runs" not in tomllib.loads(place.read_text("utf-8")):
         raise ValueError(f"{folder} holds the study of a pilot, whose question stays as it is: choose another --out")
     sizes = [load_run(Path(run))[1].image_size for run in listed]
-    how: dict[str, Any] = {"store": store_for(max(sizes)), "max_bad": options.max_bad}
+    how: dict[str, Any] = {"store": storage_size(max(sizes)), "max_bad": options.max_bad}
     pool = open_images(options.train, labels=options.labels, name="train", **how)
-    known = pool.labelled()
-    opened = {name: opened_test(name, source, known, how) for name, source in tests.items()}
+    known = pool.labelled_subset()
+    opened = {name: open_test(name, source, known, how) for name, source in tests.items()}
     sources = {"train": (options.train, pool)} | {n: (tests[n], images) for n, images in opened.items()}
     opened = with_corruptions(opened, options.corrupt) if options.corrupt else opened
-    sets = Sets(pool, known, opened, sources, "")
-    write_json(folder / "data.json", quality(sets))
+    sets = Splits(pool, known, opened, sources, "")
+    write_json(folder / "data.json", data_quality(sets))
     question = {"runs": [str(run) for run in listed]} | options.model_dump(include={"margin", "probes", "lang"})
     question |= {"corrupt": options.corrupt} if options.corrupt else {}
-    atomically(place, lambda p: p.write_text(tomli_w.dumps(question), encoding="utf-8"))
-    for run, model in zip(listed, names_of(list(map(Path, listed))), strict=True):
-        judge(Path(run), known, opened, sets.roles(), options.probes, folder, model)
+    write_atomically(place, lambda p: p.write_text(tomli_w.dumps(question), encoding="utf-8"))
+    for run, model in zip(listed, names_of_runs(list(map(Path, listed))), strict=True):
+        append_predictions(Path(run), known, opened, sets.roles(), options.probes, folder, model)
         copy_record(Path(run), folder)
 
 
-def open_for(study: Study) -> Sets:
+def open_study_splits(study: Study) -> Splits:
     """The sets of a study, stored large enough for the largest of its networks."""
     sizes = [read_candidate(name, file).image_size for name, file in study.candidates.items()]
-    return open_sets(study.model_copy(update={"image_size": max([study.image_size, *sizes])}))
+    return open_splits(study.model_copy(update={"image_size": max([study.image_size, *sizes])}))
 
 
-def cost_of(plans: list[Plan], sets: Sets, probes: Sequence[str]) -> Cost:
+def estimate_study_cost(plans: list[Plan], sets: Splits, probes: Sequence[str]) -> Cost:
     """Estimate of a study's training and judging; each candidate's by itself, for its network has a size of its own."""
     judged = len(sets.train) + sum(len(images) for images in sets.tests.values())
     alone = [plan for plan in plans if plan.name]
@@ -138,26 +138,26 @@ def cost_of(plans: list[Plan], sets: Sets, probes: Sequence[str]) -> Cost:
     return Cost(sum(part.minutes for part in parts), memory, sum(part.disk_gb for part in parts), steps)
 
 
-def picture(images: Images, study: Study, out: Path, seed: int = 0) -> None:
+def write_view_sheet(images: Images, study: Study, out: Path, seed: int = 0) -> None:
     """The contact sheet of the study's views."""
     write_sheet(images, view_set(study.views, study.image_size, channels=images.channels), out, seed=seed)
 
 
-def tell_parts(plan: Plan) -> None:
+def print_parts(plan: Plan) -> None:
     """Say into how many parts a batch is cut where it is more than one."""
     if plan.accumulate > 1:
         part = plan.batch_size // plan.accumulate
-        say.print(
+        console.print(
             f"[bold]{plan.method}[/]: a batch of {plan.batch_size} in {plan.accumulate} parts of {part}, as many as "
             f"fit into memory; batch norm and negatives see {part} at a time"
         )
 
 
-def tell_data(sets: Sets) -> None:
+def print_data(sets: Splits) -> None:
     """Say what was opened, what was skipped and which test images have a twin in train."""
-    for row in quality(sets)["sets"]:
+    for row in data_quality(sets)["sets"]:
         twins = f", {row['twins_in_train']} with a twin in train" if row["twins_in_train"] else ""
         bad = f", {row['bad_count']} skipped" if row["bad_count"] else ""
-        say.print(f"[bold]{row['name']}[/]: {row['images']} images, {row['labelled']} labelled{bad}{twins}")
+        console.print(f"[bold]{row['name']}[/]: {row['images']} images, {row['labelled']} labelled{bad}{twins}")
     if sets.note:
-        say.print(sets.note)
+        console.print(sets.note)

@@ -3,17 +3,17 @@
 from pathlib import Path
 from typing import Any
 
-from kogen.backbones.published import describe
+from kogen.backbones.published import describe_checkpoint
 from kogen.common import text
 from kogen.config.plan import Plan
 from kogen.config.study import Study
 from kogen.data.images import Images
 from kogen.options.base import validate
-from kogen.study.splits import Sets, normalisation
-from kogen.training.batch_fitting import fitted
+from kogen.study.splits import Splits, normalisation
+from kogen.training.batch_fitting import fit_batch
 
 
-def plans_of(study: Study, sets: Sets, folder: Path | None = None) -> list[Plan]:
+def plans_of(study: Study, sets: Splits, folder: Path | None = None) -> list[Plan]:
     """One plan per method and seed, seeds outermost, so that an interrupted study has something of every method.
 
     Batches `auto` are cut to fit, by method, as they were before where the study's `folder` knows of it.
@@ -29,12 +29,12 @@ def plans_of(study: Study, sets: Sets, folder: Path | None = None) -> list[Plan]
             plan = Plan(method=method, seed=seed, settings=study.settings.get(method, {}), **common)
             plan = with_data(plan, sets.pool)
             if auto and method not in parts:
-                parts[method] = fitted(plan, sets.pool, folder).accumulate
+                parts[method] = fit_batch(plan, sets.pool, folder).accumulate
             plans.append(plan.model_copy(update={"accumulate": parts.get(method, plan.accumulate)}))
-    return plans + [candidate(name, asked, study, sets.pool) for name, asked in study.candidates.items()]
+    return plans + [candidate_plan(name, asked, study, sets.pool) for name, asked in study.candidates.items()]
 
 
-def candidate(name: str, asked: str, study: Study, images: Images) -> Plan:
+def candidate_plan(name: str, asked: str, study: Study, images: Images) -> Plan:
     """The plan of a published network on the study's images. ValueError for images that it cannot take."""
     plan = read_candidate(name, asked).model_copy(update={"precision": study.precision})
     whole = with_data(plan, images.with_channels(plan.channels))
@@ -46,8 +46,8 @@ def read_candidate(name: str, asked: str) -> Plan:
 
     Raises ValueError for a file that is no checkpoint, or not what is said of it.
     """
-    file, said = text.parse(asked)
-    found = describe(file, name=name, **said)
+    file, said = text.parse_spec(asked)
+    found = describe_checkpoint(file, name=name, **said)
     named = {"name": name, "framework": found.framework, "weights": found.file, "backbone": found.backbone}
     sized = {"image_size": found.image_size, "channels": found.channels, "mean": found.mean, "std": found.std}
     return validate(Plan, {"method": "stock", **named, **sized}, f"candidate {name}")
@@ -57,7 +57,7 @@ def with_data(plan: Plan, images: Images) -> Plan:
     """The plan, completed with what the images say; a supervised run sees as many images as the others."""
     recipe = plan.recipe
     mean, std = normalisation(images)
-    seen = images.labelled() if recipe.labels else images
+    seen = images.labelled_subset() if recipe.labels else images
     update: dict[str, Any] = {"mean": mean, "std": std, "channels": images.channels, "classes": images.classes}
     update |= {"images": len(seen), "data": images.digest}
     if not recipe.trains:
@@ -66,11 +66,13 @@ def with_data(plan: Plan, images: Images) -> Plan:
         batch = min(plan.batch_size, max(len(seen), 2))
         batch = batch // plan.accumulate * plan.accumulate or batch  # few labels still divide into the parts asked for
         # As many images seen as by the others; what is left of an epoch after its whole batches is seen by nobody.
-        epochs = round(plan.epochs * whole(len(images), plan.batch_size) / whole(len(seen), batch))
+        epochs = round(
+            plan.epochs * whole_batch_images(len(images), plan.batch_size) / whole_batch_images(len(seen), batch)
+        )
         update |= {"batch_size": batch, "epochs": max(epochs, min(plan.epochs, 1))}
     return plan.model_copy(update=update)
 
 
-def whole(images: int, batch: int) -> int:
+def whole_batch_images(images: int, batch: int) -> int:
     """Images an epoch shows in whole batches; all where there is not one whole batch (and at least 1)."""
     return max(images // batch * batch or images, 1)

@@ -3,17 +3,17 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from kogen.augmentation.views import plain
+from kogen.augmentation.views import evaluation_view
 from kogen.common import devices
-from kogen.common.files import atomically, read_json
+from kogen.common.files import read_json, write_atomically
 from kogen.common.tables import append_table, read_table
-from kogen.config.plan import Plan, digest
+from kogen.config.plan import Plan, json_digest
 from kogen.data.images import Images
 from kogen.evaluation.predict import evaluate_backbone
 from kogen.training.run import load_run, record_of
 
 
-def of_now(folder: Path, plans: list[Plan]) -> None:
+def refuse_foreign_rows(folder: Path, plans: list[Plan]) -> None:
     """ValueError where a study already holds rows of other runs: other images, versions or device, or other code."""
     place = folder / "predictions.parquet"
     records = {record["id"]: record for record in map(record_of, plans)}
@@ -27,7 +27,7 @@ def of_now(folder: Path, plans: list[Plan]) -> None:
         )
 
 
-def judge(
+def append_predictions(
     run: Path,
     train: Images,
     tests: Mapping[str, Images],
@@ -50,18 +50,18 @@ def judge(
     train, tests = train.with_channels(plan.channels), {n: t.with_channels(plan.channels) for n, t in tests.items()}
     identity = {"run": record["id"], "model": model or record["model"], "method": plan.framework or plan.method}
     identity |= {"seed": plan.seed}
-    view = plain(plan.image_size, mean=plan.mean, std=plan.std)
-    backbone.to(devices.device())
+    view = evaluation_view(plan.image_size, mean=plan.mean, std=plan.std)
+    backbone.to(devices.default_device())
     append_table(place, evaluate_backbone(backbone, view, train, tests, roles, probes, identity), "predictions")
 
 
-def names_of(runs: list[Path]) -> list[str]:
+def names_of_runs(runs: list[Path]) -> list[str]:
     """What competes, a name per run: the method's; the folder's where runs of a method differ in more than the seed."""
     records = [read_json(run / "plan.json") for run in runs]
     alike: dict[str, set[str]] = {}
     for record in records:
         rest = {key: value for key, value in record.items() if key not in ("id", "seed")}
-        alike.setdefault(record["model"], set()).add(digest(rest))
+        alike.setdefault(record["model"], set()).add(json_digest(rest))
     return [r["model"] if len(alike[r["model"]]) == 1 else run.name for r, run in zip(records, runs, strict=True)]
 
 
@@ -70,4 +70,6 @@ def copy_record(run: Path, folder: Path) -> None:
     record = read_json(run / "plan.json")
     for name in ("plan.json", "summary.json", "training.parquet"):
         if (run / name).exists():
-            atomically(folder / "runs" / record["id"] / name, lambda p, n=name: p.write_bytes((run / n).read_bytes()))
+            write_atomically(
+                folder / "runs" / record["id"] / name, lambda p, n=name: p.write_bytes((run / n).read_bytes())
+            )

@@ -11,9 +11,9 @@ from kogen.config.study import Study, make_study, read_study
 from kogen.options.study import StudyOptions
 from kogen.study.plans import read_candidate
 from kogen.study.splits import is_named
-from kogen.training.build import build
+from kogen.training.build import build_method
 
-SURFACES: dict[str, Any] = {  # what `kogen pilot surfaces` asks unless told otherwise: minutes on two cores
+SURFACES_DEFAULTS: dict[str, Any] = {  # what `kogen pilot surfaces` asks unless told otherwise: minutes on two cores
     "epochs": 5,
     "image_size": 32,
     "batch_size": 32,
@@ -23,7 +23,7 @@ SURFACES: dict[str, Any] = {  # what `kogen pilot surfaces` asks unless told oth
 }
 
 
-def asked_study(source: str, options: StudyOptions) -> Study:
+def study_from_request(source: str, options: StudyOptions) -> Study:
     """The study of a toml file, or one made of a source and options; defaults that fit the drawn surfaces."""
     asked = {name: getattr(options, name) for name in options.model_fields_set if name in StudyOptions.model_fields}
     if source.endswith(".toml"):
@@ -33,23 +33,29 @@ def asked_study(source: str, options: StudyOptions) -> Study:
             )
         return read_study(Path(source))
     if source.partition("?")[0].partition(":")[0] == "surfaces":
-        usual = {m: s for m, s in SURFACES["settings"].items() if m in asked.get("methods", SURFACES["settings"])}
-        asked = SURFACES | {"settings": usual} | asked
+        usual = {
+            m: s
+            for m, s in SURFACES_DEFAULTS["settings"].items()
+            if m in asked.get("methods", SURFACES_DEFAULTS["settings"])
+        }
+        asked = SURFACES_DEFAULTS | {"settings": usual} | asked
     study = make_study({"source": source, **asked}, "pilot")
     view_set(study.views, study.image_size)
     for method in {"random", *study.methods}:  # before anything is decoded: does it fit the backbone?
-        fits(Plan(method=method, backbone=study.backbone, image_size=study.image_size), study.settings.get(method, {}))
+        check_method_fits(
+            Plan(method=method, backbone=study.backbone, image_size=study.image_size), study.settings.get(method, {})
+        )
     for name, file in study.candidates.items():
-        build(read_candidate(name, file))  # all of its weights have a place
+        build_method(read_candidate(name, file))  # all of its weights have a place
     return study
 
 
-def fits(plan: Plan, settings: Mapping[str, Any]) -> None:
+def check_method_fits(plan: Plan, settings: Mapping[str, Any]) -> None:
     """ValueError where the method cannot be built around the backbone, said before anything is decoded."""
-    build(plan.model_copy(update={"settings": dict(settings), "classes": ("a", "b")}))
+    build_method(plan.model_copy(update={"settings": dict(settings), "classes": ("a", "b")}))
 
 
-def asks(place: Path, study: Study) -> bool:
+def same_question(place: Path, study: Study) -> bool:
     """Whether the study.toml at `place` asks the same as `study`, however it is written."""
     try:
         return read_study(place) == study
@@ -57,7 +63,7 @@ def asks(place: Path, study: Study) -> bool:
         return False
 
 
-def outside(out: Path, *sources: str) -> None:
+def refuse_output_inside_sources(out: Path, *sources: str) -> None:
     """ValueError where `out` lies in a folder of images: nothing of the user's is written to, or found there later."""
     for source in sources:
         folder = Path(source.partition("=")[2] if is_named(source) else source.partition("?")[0]).resolve()
@@ -65,7 +71,7 @@ def outside(out: Path, *sources: str) -> None:
             raise ValueError(f"{out} lies inside the images {folder}, which stay as they are: choose another --out")
 
 
-def asked_in(folder: Path) -> dict[str, Any]:
+def read_question(folder: Path) -> dict[str, Any]:
     """Margin, probes and language of the study in a folder. ValueError where there is none."""
     place = folder / "study.toml"
     if not place.exists():

@@ -9,7 +9,7 @@ from scipy.interpolate import RectBivariateSpline, make_interp_spline
 from scipy.ndimage import distance_transform_edt
 
 Span = tuple[tuple[float, float], tuple[float, float]]
-LEAST = 1 / 8  # of the surplus that is counted on after a halving
+MIN_DECAY = 1 / 8  # of the surplus that is counted on after a halving
 SQUARE: Span = ((-1.0, 1.0), (-1.0, 1.0))
 
 
@@ -19,14 +19,14 @@ def axis(count: int, span: tuple[float, float]) -> np.ndarray:
     return low + (high - low) * np.arange(count) / (count - 1) if count > 1 else np.array([(low + high) / 2])
 
 
-def halved(places: np.ndarray) -> np.ndarray:
+def refine_axis(places: np.ndarray) -> np.ndarray:
     """The axis with a place more between each two, (2 n - 1,); the old ones keep their bits."""
     finer = np.repeat(places, 2)[:-1]
     finer[1::2] = (places[:-1] + places[1:]) / 2
     return finer
 
 
-class Sheet:
+class Spline2D:
     """A spline (cubic along each axis) through values on a grid; in the cells around a missing value it is
     missing too, and a little less exact beside them.
 
@@ -37,7 +37,7 @@ class Sheet:
         self.alpha, self.beta, self.values = alpha, beta, values  # (A,), (B,), (A, B), nan where unknown
         self.known = np.isfinite(values)
         # The spline needs some number; what it makes of it is not shown.
-        self.spline = spline(alpha, beta, bridged(values)) if self.known.any() else None
+        self.spline = make_spline(alpha, beta, fill_nearest(values)) if self.known.any() else None
 
     def __call__(self, alpha: np.ndarray, beta: np.ndarray) -> np.ndarray:
         """Losses at pairs of places, each of any one shape, to the same shape; nan where they are not known."""
@@ -47,17 +47,17 @@ class Sheet:
             return np.full(shape, np.nan)
         found = self.spline.ev(x, y) if isinstance(self.spline, RectBivariateSpline) else self.spline(x, y)
         if not self.known.all():
-            found = np.where(cells_known(self.known, self.alpha, self.beta, x, y), found, np.nan)
+            found = np.where(in_known_cell(self.known, self.alpha, self.beta, x, y), found, np.nan)
         return found.reshape(shape)
 
-    def on(self, alpha: np.ndarray, beta: np.ndarray) -> np.ndarray:
+    def on_grid(self, alpha: np.ndarray, beta: np.ndarray) -> np.ndarray:
         """Losses on a grid, (A,) and (B,), both rising, to (A, B)."""
         if self.known.all() and isinstance(self.spline, RectBivariateSpline):
             return self.spline(alpha, beta)  # ten times as fast as point by point
         return self(alpha[:, None], beta[None, :])
 
 
-def bridged(values: np.ndarray) -> np.ndarray:
+def fill_nearest(values: np.ndarray) -> np.ndarray:
     """Values with the nearest known ones in the place of the unknown, (A, B); as they are where none is known."""
     known = np.isfinite(values)
     if known.all() or not known.any():
@@ -66,7 +66,7 @@ def bridged(values: np.ndarray) -> np.ndarray:
     return values[tuple(nearest)]
 
 
-def spline(alpha: np.ndarray, beta: np.ndarray, values: np.ndarray):
+def make_spline(alpha: np.ndarray, beta: np.ndarray, values: np.ndarray):
     """The interpolating spline: scipy's where both axes have places, else a function of points (P,), (P,) to (P,)."""
     degrees = min(3, len(alpha) - 1), min(3, len(beta) - 1)
     if min(degrees) > 0:
@@ -78,7 +78,7 @@ def spline(alpha: np.ndarray, beta: np.ndarray, values: np.ndarray):
     return lambda x, y: one((x, y)[along])
 
 
-def cells_known(known: np.ndarray, alpha: np.ndarray, beta: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def in_known_cell(known: np.ndarray, alpha: np.ndarray, beta: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Whether every corner with a weight of the cell around each point is known, (P,)."""
     corners = []
     for places, wanted in ((alpha, x), (beta, y)):
@@ -90,13 +90,13 @@ def cells_known(known: np.ndarray, alpha: np.ndarray, beta: np.ndarray, x: np.nd
 
 
 @dataclass(frozen=True)
-class Fit:
+class RefinedGrid:
     """A plane's losses, put together from the levels of its grid."""
 
-    sheet: Sheet  # through all that is known, on the finest grid
+    spline: Spline2D  # through all that is known, on the finest grid
     surplus: list[np.ndarray] = field(default_factory=list)  # of each halving, on its grid; nan: not new; see `within`
-    left: float = 0.0  # the largest surplus of an earlier level where the grid was not halved again
-    pace: float = 1.0  # what a halving makes of the surplus; see `pace`
+    unrefined_surplus: float = 0.0  # the largest surplus of an earlier level where the grid was not halved again
+    decay: float = 1.0  # what a halving makes of the surplus; see `pace`
 
     @property
     def error(self) -> float:
@@ -106,38 +106,38 @@ class Fit:
         nobody computed, would change that much times the pace: the error of this grid. Where the grid was not halved
         again the surplus was small, in part by luck: of the pace only the third root is counted on.
         """
-        if not self.surplus or not known(self.surplus[-1]):
+        if not self.surplus or not any_finite(self.surplus[-1]):
             return np.nan
         last = float(np.nanmax(np.abs(self.surplus[-1])))
-        return max(self.pace * last, self.pace ** (1 / 3) * self.left)
+        return max(self.decay * last, self.decay ** (1 / 3) * self.unrefined_surplus)
 
 
-def within(alpha: np.ndarray, beta: np.ndarray, values: np.ndarray) -> list[np.ndarray]:
+def nested_surpluses(alpha: np.ndarray, beta: np.ndarray, values: np.ndarray) -> list[np.ndarray]:
     """The surplus of each halving that a whole grid (A, B) holds, from every other place to all; coarse ones first."""
     if not (len(alpha) % 2 and len(beta) % 2 and max(values.shape) >= 5):
         return []
     coarse = alpha[::2], beta[::2], values[::2, ::2]
-    old = spread(np.ones(coarse[2].shape, bool))
-    return [*within(*coarse), np.where(old, np.nan, values - Sheet(*coarse).on(alpha, beta))]
+    old = refine_marks(np.ones(coarse[2].shape, bool))
+    return [*nested_surpluses(*coarse), np.where(old, np.nan, values - Spline2D(*coarse).on_grid(alpha, beta))]
 
 
-def pace(surplus: list[np.ndarray]) -> float:
+def surplus_decay(surplus: list[np.ndarray]) -> float:
     """The largest last surplus over the largest one before, 1/8 to 1 (noise, and where there are not two).
 
     A cubic spline's error falls by 16 once its grid resolves the surface, but one that a halving has just resolved
     falls faster, for once. The largest and not the mean, since a surface may be rough in one place alone: where ReLUs
     crease it an error only halves, when elsewhere it has long gone.
     """
-    sizes = [float(np.nanmax(np.abs(one))) for one in surplus if known(one)]
-    return float(np.clip(sizes[-1] / sizes[-2], LEAST, 1)) if len(sizes) > 1 and sizes[-2] > 0 else 1.0
+    sizes = [float(np.nanmax(np.abs(one))) for one in surplus if any_finite(one)]
+    return float(np.clip(sizes[-1] / sizes[-2], MIN_DECAY, 1)) if len(sizes) > 1 and sizes[-2] > 0 else 1.0
 
 
-def known(values: np.ndarray) -> bool:
+def any_finite(values: np.ndarray) -> bool:
     """Whether any of the values is a number."""
     return bool(np.isfinite(values).any())
 
 
-def fit(points: pd.DataFrame) -> Fit:
+def fit_grid(points: pd.DataFrame) -> RefinedGrid:
     """The spline through the points of one plane: alpha, beta, level, loss (P rows).
 
     Level 0 is a whole grid, every further level lies on the halved grid; where it was not computed, the spline of the
@@ -151,23 +151,23 @@ def fit(points: pd.DataFrame) -> Fit:
             f"{(levels == 0).sum()} points of level 0 do not fill a grid of {len(alpha)} x {len(beta)}: the surface is "
             "not finished; run the same command again"
         )
-    values, left = placed(place, levels == 0, alpha, beta)[0], 0.0
-    surplus = within(alpha, beta, values)
+    values, left = place_on_grid(place, levels == 0, alpha, beta)[0], 0.0
+    surplus = nested_surpluses(alpha, beta, values)
     for level in range(1, int(levels.max()) + 1):
-        before = Sheet(alpha, beta, values)
-        alpha, beta = halved(alpha), halved(beta)
-        found, there = placed(place, levels <= level, alpha, beta)
+        before = Spline2D(alpha, beta, values)
+        alpha, beta = refine_axis(alpha), refine_axis(beta)
+        found, there = place_on_grid(place, levels <= level, alpha, beta)
         if level > 1:  # level 1 is whole: nothing is left behind
-            kept = around(~there, 1)[::2, ::2] & np.isfinite(surplus[-1])
+            kept = dilate(~there, 1)[::2, ::2] & np.isfinite(surplus[-1])
             left = max(left, float(np.abs(surplus[-1][kept]).max(initial=0)))
-        guess = before.on(alpha, beta)
+        guess = before.on_grid(alpha, beta)
         values = np.where(there, found, guess)
-        new = placed(place, levels == level, alpha, beta)[1]
+        new = place_on_grid(place, levels == level, alpha, beta)[1]
         surplus.append(np.where(new, found - guess, np.nan))
-    return Fit(Sheet(alpha, beta, values), surplus, left, pace(surplus))
+    return RefinedGrid(Spline2D(alpha, beta, values), surplus, left, surplus_decay(surplus))
 
 
-def placed(
+def place_on_grid(
     place: dict[str, np.ndarray], chosen: np.ndarray, alpha: np.ndarray, beta: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Chosen losses on the grid (A, B), nan elsewhere, and where a point was computed (A, B), be it a number or not."""
@@ -179,7 +179,7 @@ def placed(
     return values, there
 
 
-def wanted(points: pd.DataFrame, counts: tuple[int, int], level: int, span: Span, tolerance: float) -> np.ndarray:
+def next_points(points: pd.DataFrame, counts: tuple[int, int], level: int, span: Span, tolerance: float) -> np.ndarray:
     """The points (P, 2) that a level adds: level 0 and 1 the whole grid, further ones where the last surplus is large.
 
     Large is above `tolerance` times the range of the losses; a new point is wanted within a step of such a place.
@@ -187,37 +187,37 @@ def wanted(points: pd.DataFrame, counts: tuple[int, int], level: int, span: Span
     alpha, beta = (axis(count, one) for count, one in zip(counts, span, strict=True))
     old = np.zeros((len(alpha), len(beta)), bool)
     for _ in range(level):
-        alpha, beta, old = halved(alpha), halved(beta), spread(old | True)
+        alpha, beta, old = refine_axis(alpha), refine_axis(beta), refine_marks(old | True)
     near = np.ones(old.shape, bool)
     if level > 1:
-        found = fit(points)
-        least = max(tolerance * extent(found.sheet), grain(found.sheet))
+        found = fit_grid(points)
+        least = max(tolerance * loss_range(found.spline), rounding_error(found.spline))
         rough = np.abs(found.surplus[-1]) > least  # nan is not
-        near = around(spread(rough), 2)
+        near = dilate(refine_marks(rough), 2)
     rows, columns = np.nonzero(near & ~old)
     return np.stack([alpha[rows], beta[columns]], axis=1)
 
 
-def spread(marks: np.ndarray) -> np.ndarray:
+def refine_marks(marks: np.ndarray) -> np.ndarray:
     """Marks of a grid at their places on the halved grid, (A, B) to (2 A - 1, 2 B - 1)."""
     finer = np.zeros((2 * marks.shape[0] - 1, 2 * marks.shape[1] - 1), bool)
     finer[::2, ::2] = marks
     return finer
 
 
-def around(marks: np.ndarray, steps: int) -> np.ndarray:
+def dilate(marks: np.ndarray, steps: int) -> np.ndarray:
     """Marks and all places within so many steps of one, diagonally too."""
     padded = np.pad(marks, steps)
     windows = np.lib.stride_tricks.sliding_window_view(padded, (2 * steps + 1, 2 * steps + 1))
     return np.asarray(windows.any(axis=(2, 3)))
 
 
-def extent(sheet: Sheet) -> float:
+def loss_range(spline: Spline2D) -> float:
     """Largest minus smallest known value on the grid, 0 where that is rounding alone; nan where none is known."""
-    height = float(np.nanmax(sheet.values) - np.nanmin(sheet.values)) if sheet.known.any() else np.nan
-    return 0.0 if height <= grain(sheet) else height
+    height = float(np.nanmax(spline.values) - np.nanmin(spline.values)) if spline.known.any() else np.nan
+    return 0.0 if height <= rounding_error(spline) else height
 
 
-def grain(sheet: Sheet) -> float:
+def rounding_error(spline: Spline2D) -> float:
     """What rounding alone may make of the losses, which are in single precision."""
-    return float(np.finfo(np.float32).eps) * float(np.abs(sheet.values[sheet.known]).max(initial=0))
+    return float(np.finfo(np.float32).eps) * float(np.abs(spline.values[spline.known]).max(initial=0))

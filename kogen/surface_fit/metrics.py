@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kogen.surface_fit.interpolation import Sheet, axis, extent, grain
+from kogen.surface_fit.interpolation import Spline2D, axis, loss_range, rounding_error
 
 DENSE = 8  # places to a step when convexity is measured
 FINE = 201  # evaluations along an axis when the basin is measured
@@ -10,8 +10,8 @@ RAYS = 64  # directions in which a width is measured
 STRIDE = 0.005  # along a ray
 
 
-def numbers(
-    sheet: Sheet, *, share: float = 0.1, scale: float = 0.125, tolerance: float = 0.01, fine: int = FINE
+def surface_metrics(
+    spline: Spline2D, *, share: float = 0.1, scale: float = 0.125, tolerance: float = 0.01, fine: int = FINE
 ) -> dict[str, float]:
     """What the shape of a plane measures; nan where its centre is not known.
 
@@ -20,21 +20,23 @@ def numbers(
     centre's. convex: share (of where it can be asked) on which the 2x2 matrix of second differences over `scale` has no
     eigenvalue below -`tolerance` times the range: small dents are forgiven. What is not known counts as outside.
     """
-    origin = float(sheet(np.zeros(1), np.zeros(1))[0])
+    origin = float(spline(np.zeros(1), np.zeros(1))[0])
     if not np.isfinite(origin):
         return dict.fromkeys(("range", "width", "basin", "convex"), np.nan)
-    height = extent(sheet)
-    noise = grain(sheet)  # a constant surface is flat, whatever it is rounded to
+    height = loss_range(spline)
+    noise = rounding_error(spline)  # a constant surface is flat, whatever it is rounded to
     level = origin + share * height + noise
-    span = [(float(places[0]), float(places[-1])) for places in (sheet.alpha, sheet.beta)]
+    span = [(float(places[0]), float(places[-1])) for places in (spline.alpha, spline.beta)]
     alpha, beta = (axis(fine if high > low else 1, (low, high)) for low, high in span)
     with np.errstate(invalid="ignore"):
-        basin = float((sheet.on(alpha, beta) <= level).mean())
-        convex = bends(sheet, span, scale, -tolerance * height - 4 * noise / scale**2)  # a second difference has four
-    return {"range": height, "width": width(sheet, span, level), "basin": basin, "convex": convex}
+        basin = float((spline.on_grid(alpha, beta) <= level).mean())
+        convex = convex_share(
+            spline, span, scale, -tolerance * height - 4 * noise / scale**2
+        )  # a second difference has four
+    return {"range": height, "width": basin_width(spline, span, level), "basin": basin, "convex": convex}
 
 
-def width(sheet: Sheet, span: list[tuple[float, float]], level: float) -> float:
+def basin_width(spline: Spline2D, span: list[tuple[float, float]], level: float) -> float:
     """Mean distance from the centre, over rays, at which the loss first passes a level, or the plane or 1 ends."""
     flat = [high == low for low, high in span]
     turns = np.arange(RAYS) * 2 * np.pi / RAYS if not any(flat) else np.array([0, np.pi]) + (np.pi / 2) * flat[0]
@@ -43,7 +45,7 @@ def width(sheet: Sheet, span: list[tuple[float, float]], level: float) -> float:
     places = steps[:, None] * ray[:, None, :]  # (2, T, R)
     edges = np.array(span)[:, :, None, None]  # (2, 2, 1, 1)
     inside = np.all((places >= edges[:, 0] - 1e-9) & (places <= edges[:, 1] + 1e-9), axis=0)  # (T, R)
-    losses = sheet(places[0], places[1])  # (T, R)
+    losses = spline(places[0], places[1])  # (T, R)
     low = np.asarray(inside & (losses <= level))
     last = np.where(low.all(axis=0), len(steps), np.argmin(low, axis=0)) - 1  # (R,) the last step before it rises
     after, rays = np.minimum(last + 1, len(steps) - 1), np.arange(low.shape[1])
@@ -53,13 +55,13 @@ def width(sheet: Sheet, span: list[tuple[float, float]], level: float) -> float:
     return float((steps[last] + STRIDE * part).mean())
 
 
-def bends(sheet: Sheet, span: list[tuple[float, float]], scale: float, least: float) -> float:
+def convex_share(spline: Spline2D, span: list[tuple[float, float]], scale: float, least: float) -> float:
     """Share of the plane, `scale` inside its edges, where no second difference bends down by more than `least`."""
     if any(0 < high - low < 2 * scale for low, high in span):
         return np.nan
     counts = [int((high - low) / scale * DENSE + 1e-9) + 1 for low, high in span]
     x, y = (low + np.arange(count) * scale / DENSE for (low, _), count in zip(span, counts, strict=True))
-    losses = sheet.on(x, y)  # so dense that a step of `scale` is a whole number of places
+    losses = spline.on_grid(x, y)  # so dense that a step of `scale` is a whole number of places
     if counts[0] == 1 or counts[1] == 1:  # a profile bends along its one axis
         line = losses.ravel()
         smallest = line[2 * DENSE :] - 2 * line[DENSE:-DENSE] + line[: -2 * DENSE]

@@ -7,19 +7,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kogen.surface_fit.interpolation import Sheet, bridged, extent, fit, placed
+from kogen.surface_fit.interpolation import Spline2D, fill_nearest, fit_grid, loss_range, place_on_grid
 
-Tier = tuple[int, int]
+Correction = tuple[int, int]
 """Images, and the stride at which they take the places of the coarsest grid of the few: 1 all, 2 every other."""
 
 # Of the error that drawing the images leaves, what coarse grids may add: models are compared on the same images, which
 # takes most of that error out of their difference, but not what a grid misses, on the same side in every plane.
-SHARE = 0.25
-RANGE = 0.0025  # of the range of the loss, what they may always add, as a root mean square
-PEAK = 3.0  # times their root mean square is about the largest error they make: 2 to 6 times on nets that were tried
+ERROR_SHARE = 0.25
+RANGE_SHARE = 0.0025  # of the range of the loss, what they may always add, as a root mean square
+PEAK_FACTOR = (
+    3.0  # times their root mean square is about the largest error they make: 2 to 6 times on nets that were tried
+)
 
 
-def sheet_of(points: pd.DataFrame) -> Sheet:
+def multilevel_spline(points: pd.DataFrame) -> Spline2D:
     """The surface of all images of one plane: a control variate, or the spline alone where there is one tier.
 
     `points` have the columns of `fit` and images. The spline of the fewest is corrected by what more images add to the
@@ -27,44 +29,46 @@ def sheet_of(points: pd.DataFrame) -> Sheet:
     stands in, so that a hole is no larger than the fine grid has it. ValueError where more images have a point that
     fewer have not.
     """
-    parts = by_images(points)
-    found = fit(parts[0]).sheet
+    parts = split_by_images(points)
+    found = fit_grid(parts[0]).spline
     for fewer, more in pairwise(parts):
-        added = fit(difference(fewer, more)).sheet
-        values = found.values + Sheet(added.alpha, added.beta, bridged(added.values)).on(found.alpha, found.beta)
+        added = fit_grid(loss_difference(fewer, more)).spline
+        values = found.values + Spline2D(added.alpha, added.beta, fill_nearest(added.values)).on_grid(
+            found.alpha, found.beta
+        )
         holes = more[~np.isfinite(more["loss"])]
         values[np.searchsorted(found.alpha, holes["alpha"]), np.searchsorted(found.beta, holes["beta"])] = np.nan
-        found = Sheet(found.alpha, found.beta, values)
+        found = Spline2D(found.alpha, found.beta, values)
     return found
 
 
-def error_of(points: pd.DataFrame) -> float:
+def multilevel_error(points: pd.DataFrame) -> float:
     """How far `sheet_of` may be off anywhere, in units of the loss: its spline, or what the coarser grids miss.
 
     nan where the spline has no estimate; grids are left out where the images have one part only.
     """
-    few, *others = by_images(points)
+    few, *others = split_by_images(points)
     places, *coarser = (part.loc[part["level"] == 0, "alpha"].nunique() - 1 for part in (few, *others))
     sizes = [int(part["images"].iloc[0]) for part in (few, *others)]
     chain = [(size, places // count) for size, count in zip(sizes[1:], coarser, strict=True)]
-    coarse = PEAK * missing(sizes[0], chain, spreads(few, [stride for _, stride in chain])[0])
-    spline = fit(few).error
+    coarse = PEAK_FACTOR * grid_error(sizes[0], chain, image_deviations(few, [stride for _, stride in chain])[0])
+    spline = fit_grid(few).error
     return spline if np.isnan(coarse) else max(spline, coarse)
 
 
-def by_images(points: pd.DataFrame) -> list[pd.DataFrame]:
+def split_by_images(points: pd.DataFrame) -> list[pd.DataFrame]:
     """The points of each tier, the fewest images first."""
     return [part for _, part in points.groupby("images", sort=True)]
 
 
-def missing(images: int, chain: list[Tier], missed: dict[int, float]) -> float:
+def grid_error(images: int, chain: list[Correction], missed: dict[int, float]) -> float:
     """What the grids of a chain are expected to miss, the root mean square over the plane."""
     sizes = [images, *(size for size, _ in chain)]
     parts = [1 / less - 1 / more for less, more in pairwise(sizes)]
     return sum(missed[stride] ** 2 * part for (_, stride), part in zip(chain, parts, strict=True)) ** 0.5
 
 
-def difference(fewer: pd.DataFrame, more: pd.DataFrame) -> pd.DataFrame:
+def loss_difference(fewer: pd.DataFrame, more: pd.DataFrame) -> pd.DataFrame:
     """What more images add to the loss of fewer, at the points of the former."""
     both = more.merge(fewer[["alpha", "beta", "loss"]], on=["alpha", "beta"], suffixes=("", "_fewer"))
     if len(both) < len(more):
@@ -73,7 +77,7 @@ def difference(fewer: pd.DataFrame, more: pd.DataFrame) -> pd.DataFrame:
     return both.assign(loss=both["loss"] - both["loss_fewer"])
 
 
-def tiers(few: pd.DataFrame, count: int) -> list[Tier]:
+def choose_corrections(few: pd.DataFrame, count: int) -> list[Correction]:
     """The cheapest grids that correct the points of a plane, drawn for a few images, for all `count` images.
 
     `few`: what `surface` gives, and images. Parts of the few differ from one another as more images differ from them,
@@ -87,18 +91,20 @@ def tiers(few: pd.DataFrame, count: int) -> list[Tier]:
     if count <= images:
         return []
     alpha, beta = (np.unique(few[name][few["level"] == 0]) for name in ("alpha", "beta"))
-    strides = strides_of(len(alpha), len(beta))
-    missed, drawn = spreads(few, strides)
-    allowed = max(SHARE * drawn / count**0.5, RANGE * extent(fit(few).sheet))
+    strides = possible_strides(len(alpha), len(beta))
+    missed, drawn = image_deviations(few, strides)
+    allowed = max(ERROR_SHARE * drawn / count**0.5, RANGE_SHARE * loss_range(fit_grid(few).spline))
 
-    def passes(chain: list[Tier]) -> int:
+    def count_passes(chain: list[Correction]) -> int:
         return sum(size * len(alpha[::stride]) * len(beta[::stride]) for size, stride in chain)
 
-    enough = [chain for chain in chains(images, count, strides) if missing(images, chain, missed) <= allowed]
-    return min(enough, key=passes, default=[(count, 1)])
+    enough = [
+        chain for chain in correction_chains(images, count, strides) if grid_error(images, chain, missed) <= allowed
+    ]
+    return min(enough, key=count_passes, default=[(count, 1)])
 
 
-def strides_of(*places: int) -> list[int]:
+def possible_strides(*places: int) -> list[int]:
     """1, 2, 4 ... as long as each axis of so many places keeps an odd number of 3 or more, or is one place."""
     strides = [1]
     while all(one == 1 or (one - 1) % (4 * strides[-1]) == 0 for one in places):
@@ -106,7 +112,7 @@ def strides_of(*places: int) -> list[int]:
     return strides
 
 
-def chains(images: int, count: int, strides: list[int]) -> Iterator[list[Tier]]:
+def correction_chains(images: int, count: int, strides: list[int]) -> Iterator[list[Correction]]:
     """All ways from `images` to `count`: sizes that double, each on a coarser grid than the one before."""
     between = [images << power for power in range(1, count.bit_length()) if images << power < count]
     for number in range(1, len(strides) + 1):
@@ -115,7 +121,7 @@ def chains(images: int, count: int, strides: list[int]) -> Iterator[list[Tier]]:
                 yield list(zip((*sizes, count), chosen, strict=True))
 
 
-def spreads(few: pd.DataFrame, strides: list[int]) -> tuple[dict[int, float], float]:
+def image_deviations(few: pd.DataFrame, strides: list[int]) -> tuple[dict[int, float], float]:
     """What the grid of each stride misses of the loss of one image, and the rise of that loss above the centre.
 
     Both as standard deviations over images, root mean square over the plane, from the parts of the few; nan where there
@@ -126,14 +132,16 @@ def spreads(few: pd.DataFrame, strides: list[int]) -> tuple[dict[int, float], fl
     place = {name: whole[name].to_numpy(np.float64) for name in ("alpha", "beta")}
     parts = np.stack([np.asarray(row, np.float64) for row in whole["parts"]]).T  # (G, N)
     every = np.ones(len(whole), bool)
-    losses = np.stack([placed(place | {"loss": part}, every, alpha, beta)[0] for part in parts])  # (G, A, B)
+    losses = np.stack([place_on_grid(place | {"loss": part}, every, alpha, beta)[0] for part in parts])  # (G, A, B)
     apart = losses - losses.mean(axis=0)
     unit = (int(few["images"].iloc[0]) / (len(parts) - 1)) ** 0.5 if len(parts) > 1 else np.nan
     step = 2 if whole["level"].max() == 1 else 1
     missed = {}
     for stride in strides:
         along, across = slice(None, None, stride * step), slice(None, None, stride * step if len(beta) > 1 else 1)
-        guess = [Sheet(alpha[along], beta[across], bridged(one[along, across])).on(alpha, beta) for one in apart]
+        guess = [
+            Spline2D(alpha[along], beta[across], fill_nearest(one[along, across])).on_grid(alpha, beta) for one in apart
+        ]
         missed[stride] = unit * root_mean_square(apart - np.stack(guess))
     centre = apart[:, len(alpha) // 2, len(beta) // 2]
     return missed, unit * root_mean_square(apart - centre[:, None, None])

@@ -10,17 +10,17 @@ from pathlib import Path
 import torch
 
 from kogen.common import distributed
-from kogen.common.devices import device, out_of_memory
+from kogen.common.devices import default_device, is_out_of_memory
 from kogen.common.files import read_json
 from kogen.config.plan import Plan
 from kogen.data.images import Images
-from kogen.training.loop import trial
+from kogen.training.loop import trial_steps
 
 SPARE = 2**29  # bytes of a GPU that must be left over, for what later fits into no gap
-STEPS = 2  # that are tried: the second has the optimiser's state beside everything else
+TRIAL_STEPS = 2  # that are tried: the second has the optimiser's state beside everything else
 
 
-def fitted(plan: Plan, images: Images, earlier: Path | None = None) -> Plan:
+def fit_batch(plan: Plan, images: Images, earlier: Path | None = None) -> Plan:
     """The plan with its batch cut into as few equal parts as find enough memory, tried by real steps.
 
     The batch stays what it is. A plan that was fitted before, in the folder `earlier` of a run or of a study, is cut
@@ -32,51 +32,50 @@ def fitted(plan: Plan, images: Images, earlier: Path | None = None) -> Plan:
         was = read_json(place) if place.exists() else {}
         if (was.get("method"), was.get("batch_size")) == (plan.method, plan.batch_size):
             return plan.model_copy(update={"accumulate": was["accumulate"]})
-    if distributed.world() > 1:
+    if distributed.world_size() > 1:
         raise ValueError(
-            f"--batch-size auto is for one process and {distributed.world()} train together: give --batch-size, and "
-            "--accumulate where it does not fit"
+            f"--batch-size auto is for one process, and {distributed.world_size()} train together: give --batch-size, "
+            "and --accumulate where it does not fit"
         )
-    for parts in cuts(plan.batch_size, plan.accumulate):
+    for parts in part_counts(plan.batch_size, plan.accumulate):
         cut = plan.model_copy(update={"accumulate": parts})
-        if has_room(cut, images):
+        if fits_in_memory(cut, images):
             return cut
-    raise ValueError(f"{plan.method}: not even two images at a time fit into {memory()}: {SMALLER}")
+    raise ValueError(f"{plan.method}: not even two images at a time fit into {describe_memory()}: {SMALLER_HINT}")
 
 
-SMALLER = "use a smaller --image-size or --backbone"
+SMALLER_HINT = "use a smaller --image-size or --backbone"
 
 
 @contextmanager
-def enough_memory(plan: Plan, images: Images) -> Iterator[None]:
+def explain_out_of_memory(plan: Plan, images: Images) -> Iterator[None]:
     """Turn running out of memory while training the plan into a ValueError that says which size would do."""
     try:
         yield
     except Exception as error:
-        if not out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         release(error)
-        part = plan.batch_size // (plan.accumulate * distributed.world())
-        said = f"{plan.method}: {part} images at a time do not fit into {memory()}"
+        part = plan.batch_size // (plan.accumulate * distributed.world_size())
+        said = f"{plan.method}: {part} images at a time do not fit into {describe_memory()}"
         raise ValueError(f"{said}: {advice(plan, images)}") from None
 
 
 def advice(plan: Plan, images: Images) -> str:
     """What to do where a plan does not fit: the number of parts that does."""
-    if distributed.world() > 1:
-        return (
-            f"cut the batch with --accumulate {2 * plan.accumulate} (the batch stays {plan.batch_size}), or {SMALLER}"
-        )
-    for parts in cuts(plan.batch_size, plan.accumulate):
-        if parts > plan.accumulate and has_room(plan.model_copy(update={"accumulate": parts}), images):
+    if distributed.world_size() > 1:
+        cut = f"cut the batch with --accumulate {2 * plan.accumulate} (the batch stays {plan.batch_size})"
+        return f"{cut}, or {SMALLER_HINT}"
+    for parts in part_counts(plan.batch_size, plan.accumulate):
+        if parts > plan.accumulate and fits_in_memory(plan.model_copy(update={"accumulate": parts}), images):
             return (
                 f"{plan.batch_size // parts} do. Use --accumulate {parts}, which keeps the batch of {plan.batch_size} "
                 f"(batch norm and negatives see {plan.batch_size // parts} images then), or --batch-size auto"
             )
-    return f"nor do two; {SMALLER}"
+    return f"nor do two; {SMALLER_HINT}"
 
 
-def cuts(batch: int, least: int) -> Iterator[int]:
+def part_counts(batch: int, least: int) -> Iterator[int]:
     """Numbers of equal parts of a batch: `least`, then each time the next that at least halves them, to two images."""
     parts = least
     while parts <= batch // 2:
@@ -84,16 +83,16 @@ def cuts(batch: int, least: int) -> Iterator[int]:
         parts = next((n for n in range(2 * parts, batch // 2 + 1) if batch % n == 0), batch)
 
 
-def has_room(plan: Plan, images: Images) -> bool:
+def fits_in_memory(plan: Plan, images: Images) -> bool:
     """Whether steps of the plan find enough memory."""
     spare = None
     try:
-        if device() == "cuda":
+        if default_device() == "cuda":
             spare = torch.empty(SPARE, dtype=torch.uint8, device="cuda")
-        for _ in islice(trial(plan, images), STEPS):
+        for _ in islice(trial_steps(plan, images), TRIAL_STEPS):
             pass
     except Exception as error:
-        if not out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         release(error)
         return False
@@ -111,9 +110,9 @@ def release(error: BaseException) -> None:
         torch.cuda.empty_cache()
 
 
-def memory() -> str:
+def describe_memory() -> str:
     """The memory there is, in words."""
-    if device() == "cpu":
+    if default_device() == "cpu":
         return "the memory this process may have"
     free, total = torch.cuda.mem_get_info()
     return f"the {total / 2**30:.1f} GiB of the {torch.cuda.get_device_name()} ({free / 2**30:.1f} GiB are free)"

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kogen.augmentation.views import Luck, View, geometric, render_all, view_set
+from kogen.augmentation.views import StepRng, View, only_geometry, render_all, view_set
 from kogen.common import distributed
-from kogen.common.devices import sent
+from kogen.common.devices import to_device
 from kogen.config.plan import Plan
 from kogen.data.images import Images
 from kogen.modules.base import Views
@@ -22,14 +22,14 @@ class Batches:
 
     def __init__(self, plan: Plan, images: Images, device: torch.device) -> None:
         recipe = plan.recipe
-        self.images = images.labelled() if recipe.labels else images
+        self.images = images.labelled_subset() if recipe.labels else images
         if len(self.images) < plan.batch_size:
             kind = "labelled images" if recipe.labels else "images"
             raise ValueError(
                 f"{len(self.images)} {kind} are fewer than a batch of {plan.batch_size}: use --batch-size "
                 f"{max(len(self.images) // 2, 2)} or give more images"
             )
-        parts = distributed.world() * plan.accumulate
+        parts = distributed.world_size() * plan.accumulate
         if plan.batch_size % parts:
             raise ValueError(
                 f"a batch of {plan.batch_size} does not divide into {parts} equal parts (processes x accumulate)"
@@ -41,26 +41,26 @@ class Batches:
             plan.views, plan.image_size, channels=plan.channels, mean=plan.mean, std=plan.std
         )[: recipe.views]
         if not recipe.colour:
-            self.views = tuple(geometric(view) for view in self.views)
+            self.views = tuple(only_geometry(view) for view in self.views)
         crops = plan.hyperparameters.get("local_crops") or 0
-        self.views += (local(self.views[0]),) * int(crops)
+        self.views += (local_view(self.views[0]),) * int(crops)
         self.order: tuple[int, np.ndarray] = (-1, np.empty(0, dtype=np.int64))
-        self.resident = Resident(self.images, device) if fits(self.images, device) else None
+        self.resident = DevicePixels(self.images, device) if fits_on_device(self.images, device) else None
 
-    def shuffled(self, epoch: int) -> np.ndarray:
+    def epoch_order(self, epoch: int) -> np.ndarray:
         """The order of the images in an epoch, (N,)."""
         if self.order[0] != epoch:
             self.order = (epoch, np.random.default_rng([self.plan.seed, epoch]).permutation(len(self.images)))
         return self.order[1]
 
-    def views_of(self, step: int, micro: int) -> Views:
+    def render_views(self, step: int, micro: int) -> Views:
         """This process's part of micro-batch `micro` of `step`, rendered on the device."""
         epoch, place = divmod(step, self.per_epoch)
-        low = (micro * distributed.world() + distributed.rank()) * self.part
-        batch = self.shuffled(epoch)[place * self.plan.batch_size :][low : low + self.part]  # (B,)
-        luck = Luck(self.plan.seed, step, self.plan.batch_size).part(low, low + self.part)
-        index = sent(torch.from_numpy(batch), self.device)
-        labels = sent(torch.from_numpy(self.images.labels[batch]), self.device)
+        low = (micro * distributed.world_size() + distributed.rank()) * self.part
+        batch = self.epoch_order(epoch)[place * self.plan.batch_size :][low : low + self.part]  # (B,)
+        luck = StepRng(self.plan.seed, step, self.plan.batch_size).part(low, low + self.part)
+        index = to_device(torch.from_numpy(batch), self.device)
+        labels = to_device(torch.from_numpy(self.images.labels[batch]), self.device)
         pixels = self.resident.read(batch, index) if self.resident else self.images.read(batch, self.device)
         aspect = torch.from_numpy(self.images.aspect[batch])
         tags = [str(number) for number in range(len(self.views))]
@@ -68,7 +68,7 @@ class Batches:
         return Views(crops, labels, index, luck, step / self.steps)
 
 
-class Resident:
+class DevicePixels:
     """The pixels of a set on the device, each image from the first time on that it is read."""
 
     def __init__(self, images: Images, device: torch.device) -> None:
@@ -84,14 +84,14 @@ class Resident:
         return self.pixels[index]
 
 
-def fits(images: Images, device: torch.device) -> bool:
+def fits_on_device(images: Images, device: torch.device) -> bool:
     """Whether the pixels of a set may stay on a GPU; those that change whenever they are read may not."""
-    if device.type != "cuda" or images.change is not None or images.pixels.dtype != np.uint8:
+    if device.type != "cuda" or images.transform is not None or images.pixels.dtype != np.uint8:
         return False
     return math.prod(images.pixels.shape) <= RESIDENT * torch.cuda.mem_get_info(device)[0]
 
 
-def local(view: View) -> View:
+def local_view(view: View) -> View:
     """A small crop of a small part, for methods with `local_crops` (SwAV, section 4.1: 96 of 224 px, 5 to 14 %).
 
     Its size is a multiple of the patches a ViT cuts the whole image into, see backbones/timm.py.

@@ -8,31 +8,31 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from kogen.backbones import make_backbone
-from kogen.backbones.published import fill, published
+from kogen.backbones.published import load_weights, published
 from kogen.common import registry
-from kogen.common.files import atomically
+from kogen.common.files import write_atomically
 from kogen.config.plan import Plan
 from kogen.modules.base import Backbone, Method
 
 
-def build(plan: Plan) -> Method:
+def build_method(plan: Plan) -> Method:
     """The plan's method around its backbone, weights drawn from the plan's seed and from nothing else."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)  # libraries draw weights from the global generator; it is put back afterwards
-        backbone = backbone_of(plan)
+        backbone = build_backbone(plan)
         return registry.load("methods", plan.method)(
             backbone, classes=len(plan.classes), images=plan.images, **plan.hyperparameters
         )
 
 
-def backbone_of(plan: Plan) -> Backbone:
+def build_backbone(plan: Plan) -> Backbone:
     """The plan's backbone, its weights from the global generator, or from `plan.weights` where a file is named."""
     if plan.name:  # published weights, in whatever layout; or a run's own, which are in timm's
         size = {"in_chans": plan.channels, "image_size": plan.image_size}
         return published(file=plan.weights, backbone=plan.backbone, **size)
     backbone = make_backbone(plan.backbone, plan.channels, plan.image_size)
     if plan.weights:
-        fill(backbone, read_weights(Path(plan.weights)), Path(plan.weights))
+        load_weights(backbone, read_weights(Path(plan.weights)), Path(plan.weights))
     return backbone
 
 
@@ -47,4 +47,4 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 def save_weights(backbone: Backbone, path: Path) -> None:
     """Write a backbone's plain network to a safetensors file, atomically."""
     tensors = {key: value.contiguous() for key, value in backbone.network.state_dict().items()}
-    atomically(path, lambda place: save_file(tensors, place))
+    write_atomically(path, lambda place: save_file(tensors, place))

@@ -9,7 +9,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from kogen.common.files import atomically
+from kogen.common.files import write_atomically
 
 
 def save(path: Path, method: nn.Module, optimiser: torch.optim.Optimizer | None, facts: dict[str, Any]) -> None:
@@ -21,7 +21,7 @@ def save(path: Path, method: nn.Module, optimiser: torch.optim.Optimizer | None,
             tensors[f"optimiser.{names[parameter]}.{key}"] = torch.as_tensor(value)
     # A 0-d or strided tensor is kept by value; its layout is the parameter's again when it is loaded.
     kept = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    atomically(path, lambda place: save_file(kept, place, metadata={"facts": json.dumps(facts)}))
+    write_atomically(path, lambda place: save_file(kept, place, metadata={"facts": json.dumps(facts)}))
 
 
 def load(path: Path, method: nn.Module, optimiser: torch.optim.Optimizer | None = None) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def load(path: Path, method: nn.Module, optimiser: torch.optim.Optimizer | None 
         for key, value in tensors.items():
             if key.startswith("optimiser."):
                 name, _, slot = key.removeprefix("optimiser.").rpartition(".")
-                optimiser.state[parameters[name]][slot] = as_laid_out(value, parameters[name], optimiser.defaults)
+                optimiser.state[parameters[name]][slot] = match_layout(value, parameters[name], optimiser.defaults)
     return facts
 
 
@@ -54,7 +54,7 @@ def state_of(module: nn.Module) -> dict[str, Tensor]:
     return {**dict(module.named_parameters()), **dict(module.named_buffers())}
 
 
-def as_laid_out(value: Tensor, parameter: Tensor, optimiser: dict[str, Any]) -> Tensor:
+def match_layout(value: Tensor, parameter: Tensor, optimiser: dict[str, Any]) -> Tensor:
     """`value` on the parameter's device and in its memory layout: sums over it then add up in the same order."""
     if value.shape != parameter.shape:  # a step count; optimisers keep it on the CPU unless they are fused
         return value.to(parameter.device) if optimiser.get("fused") else value

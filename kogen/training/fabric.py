@@ -7,9 +7,9 @@ from datetime import timedelta
 from lightning_fabric import Fabric
 from lightning_fabric.strategies import DDPStrategy
 
-from kogen.common.devices import device, resolved
+from kogen.common.devices import default_device, resolve_precision
 
-PATIENCE = timedelta(hours=6)  # for which processes wait for one another
+TIMEOUT = timedelta(hours=6)  # for which processes wait for one another
 
 
 def start(precision: str) -> Fabric:
@@ -17,13 +17,13 @@ def start(precision: str) -> Fabric:
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # says the precision at every start otherwise
     here, everywhere = processes()
     fabric = Fabric(
-        accelerator=device(),
+        accelerator=default_device(),
         devices=here,
         num_nodes=everywhere // here,
         # Buffers are equal on every process by construction, so nothing has to be sent around for them; the others wait
         # while the first process judges a run.
-        strategy=DDPStrategy(broadcast_buffers=False, timeout=PATIENCE) if everywhere > 1 else "auto",
-        precision="bf16-mixed" if resolved(precision) == "bf16" else "32-true",
+        strategy=DDPStrategy(broadcast_buffers=False, timeout=TIMEOUT) if everywhere > 1 else "auto",
+        precision="bf16-mixed" if resolve_precision(precision) == "bf16" else "32-true",
     )
     fabric.launch()
     return fabric

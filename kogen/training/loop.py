@@ -14,23 +14,23 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from kogen.augmentation.views import plain
+from kogen.augmentation.views import evaluation_view
 from kogen.common import distributed
-from kogen.common.devices import Coming, exact
+from kogen.common.devices import PendingTensor, exact_arithmetic
 from kogen.config.plan import Plan
 from kogen.data.images import Images
 from kogen.evaluation.features import embed
 from kogen.modules import batch_norm
 from kogen.modules.base import Method
-from kogen.modules.schedules import rate
+from kogen.modules.schedules import learning_rate
 from kogen.training import checkpoint, monitor
 from kogen.training.batches import Batches
-from kogen.training.build import build
+from kogen.training.build import build_method
 from kogen.training.fabric import start
-from kogen.training.optimizers import optimiser as make_optimiser
+from kogen.training.optimizers import make_optimiser
 
-WATCHED = 512  # images on which RankMe and the spread of features are measured, always the same ones
-BEHIND = 16  # on a GPU the terms of the loss are looked at so many steps later, so that nobody waits for them
+MONITORED_IMAGES = 512  # images on which RankMe and the spread of features are measured, always the same ones
+CHECK_DELAY = 16  # on a GPU the terms of the loss are looked at so many steps later, so that nobody waits for them
 SAVE_SECONDS = 120.0  # a checkpoint inside a long epoch
 RECORDS = 200  # epochs on record, at least; of few labels an epoch is a step or two, and there are thousands
 
@@ -49,7 +49,7 @@ class Epoch:
 
 
 @dataclass
-class State:
+class TrainingState:
     """Where a run stands: saved beside the weights, so that a resumed run goes on as if nothing had happened."""
 
     step: int = 0
@@ -62,7 +62,7 @@ class Stopped(Exception):
     """The caller asked to stop; everything is saved and the same call goes on from there."""
 
 
-class Broken(ValueError):
+class NonFiniteLoss(ValueError):
     """Training met NaN or inf; the message names the step, the term and what to try."""
 
 
@@ -73,7 +73,7 @@ def pretrain(
     *,
     keep: int = 0,
     stop: Callable[[], bool] = lambda: False,
-    tell: Callable | None = None,
+    on_step: Callable | None = None,
 ) -> Iterator[Epoch]:
     """Train `plan.method` on `images` and yield each epoch once it is over; resumes from `folder`/checkpoint.
 
@@ -88,19 +88,19 @@ def pretrain(
     fabric = start(plan.precision)
     method, optimiser, wrapped = prepare(plan, fabric)
     loader = Batches(plan, images, fabric.device)
-    state, place = State(), folder / "checkpoint" / "state.safetensors"
+    state, place = TrainingState(), folder / "checkpoint" / "state.safetensors"
     if place.exists():
-        state = State(**checkpoint.load(place, method, optimiser))
+        state = TrainingState(**checkpoint.load(place, method, optimiser))
     yield from (Epoch(**record) for record in state.history)
 
     def save() -> None:
-        guard.look()  # never keep a state that NaN has reached
+        guard.check_steps()  # never keep a state that NaN has reached
         if fabric.is_global_zero:
             checkpoint.save(place, method, optimiser, vars(state))
 
-    guard = Guard(fabric.device.type)
+    guard = LossGuard(fabric.device.type)
     if not state.history:
-        state.history.append(vars(Epoch(0, {}, 0.0, math.nan, 0.0, *watch(method, loader))))
+        state.history.append(vars(Epoch(0, {}, 0.0, math.nan, 0.0, *measure_features(method, loader))))
         yield Epoch(**state.history[0])
     steps, per_epoch, recipe = loader.steps, loader.per_epoch, plan.recipe
     recorded = per_epoch * max(plan.epochs // RECORDS, 1)  # steps from one record to the next
@@ -110,30 +110,30 @@ def pretrain(
     while state.step < steps:
         if state.step in marks and fabric.is_global_zero:
             checkpoint.save(folder / "checkpoint" / f"{state.step:09d}.safetensors", method, None, {"step": state.step})
-        now = rate((state.step + 0.5) / steps, peak, recipe.warmup)
+        now = learning_rate((state.step + 0.5) / steps, peak, recipe.warmup)
         for group in optimiser.param_groups:
             group["lr"] = peak if group["constant"] else now
-        with exact(plan.precision):
-            terms = one_step(fabric, wrapped, optimiser, loader, state.step, plan.accumulate)
+        with exact_arithmetic(plan.precision):
+            terms = train_step(fabric, wrapped, optimiser, loader, state.step, plan.accumulate)
             method.update((state.step + 1) / steps)
-        guard.see(state.step, terms, state.sums)
+        guard.add_step(state.step, terms, state.sums)
         state.step += 1
-        if tell:
+        if on_step:
             spent = state.seconds + time.perf_counter() - began
             done = state.step - state.history[-1]["epoch"] * per_epoch
-            tell(state.step, steps, guard.last, done * plan.batch_size / spent, state.history[-1]["rank_me"])
+            on_step(state.step, steps, guard.last, done * plan.batch_size / spent, state.history[-1]["rank_me"])
         asked = stop()  # once: who is told that all is saved must not have asked between two lines
         if state.step % recorded == 0 or state.step == steps:
-            guard.look()  # waits for the device, whose time it is that counts
+            guard.check_steps()  # waits for the device, whose time it is that counts
             state.seconds += time.perf_counter() - began
-            epoch = closed(state, per_epoch, plan.batch_size, now, watch(method, loader))
+            epoch = epoch_record(state, per_epoch, plan.batch_size, now, measure_features(method, loader))
             state.history.append(vars(epoch))
             state.sums, state.seconds = {}, 0.0
             save()
             yield epoch
             began = saved = time.perf_counter()
         elif asked or time.perf_counter() - saved > SAVE_SECONDS:
-            guard.look()
+            guard.check_steps()
             state.seconds += time.perf_counter() - began
             save()
             began = saved = time.perf_counter()
@@ -143,37 +143,37 @@ def pretrain(
 
 def prepare(plan: Plan, fabric: Fabric) -> tuple[Method, torch.optim.Optimizer, Any]:
     """The method on its device, its optimiser, and the wrapped method whose call runs forward under DDP."""
-    method = build(plan)
-    if distributed.world() > 1:
-        batch_norm.globalise(method)
+    method = build_method(plan)
+    if distributed.world_size() > 1:
+        batch_norm.convert_batch_norm(method)
     method.train().to(fabric.device)
     optimiser = make_optimiser(method, plan.recipe)
     wrapped, prepared = fabric.setup(method, optimiser)
     return method, getattr(prepared, "optimizer", prepared), wrapped
 
 
-def trial(plan: Plan, images: Images) -> Iterator[int]:
+def trial_steps(plan: Plan, images: Images) -> Iterator[int]:
     """Take real steps of a plan, whose number is yielded after each, and leave nothing of them behind."""
     fabric = start(plan.precision)
     method, optimiser, wrapped = prepare(plan, fabric)
     loader = Batches(plan, images, fabric.device)
-    watch(method, loader)
+    measure_features(method, loader)
     for step in count():
-        with exact(plan.precision):
-            one_step(fabric, wrapped, optimiser, loader, step % loader.steps, plan.accumulate)
+        with exact_arithmetic(plan.precision):
+            train_step(fabric, wrapped, optimiser, loader, step % loader.steps, plan.accumulate)
             method.update(min((step + 1) / loader.steps, 1.0))
         if fabric.device.type == "cuda":
             torch.cuda.synchronize()
         yield step
 
 
-def one_step(
+def train_step(
     fabric: Fabric, wrapped: Any, optimiser: torch.optim.Optimizer, loader: Batches, step: int, accumulate: int
 ) -> dict[str, Tensor]:
     """Forward, backward and update on one batch; returns the mean of each term over this process's part."""
     collected: dict[str, Tensor] = {}
     for micro in range(accumulate):
-        views = loader.views_of(step, micro)
+        views = loader.render_views(step, micro)
         with fabric.no_backward_sync(wrapped, enabled=micro < accumulate - 1):
             terms = wrapped(views)
             fabric.backward(torch.stack(list(terms.values())).sum() / accumulate)
@@ -184,47 +184,52 @@ def one_step(
     return collected
 
 
-class Guard:
+class LossGuard:
     """Adds up the terms of the loss and stops at NaN or inf; a GPU is asked some steps later, and never waited for."""
 
     def __init__(self, device: str) -> None:
-        self.behind = BEHIND if device == "cuda" else 0
-        self.waiting: deque[tuple[int, list[str], Coming, dict[str, float]]] = deque()
+        self.behind = CHECK_DELAY if device == "cuda" else 0
+        self.waiting: deque[tuple[int, list[str], PendingTensor, dict[str, float]]] = deque()
         self.last: dict[str, float] = {}
 
-    def see(self, step: int, terms: dict[str, Tensor], sums: dict[str, float]) -> None:
+    def add_step(self, step: int, terms: dict[str, Tensor], sums: dict[str, float]) -> None:
         """Take the terms of a step; they are added to `sums` when they are looked at."""
-        coming = Coming(torch.stack([value.float() for value in terms.values()]))
+        coming = PendingTensor(torch.stack([value.float() for value in terms.values()]))
         self.waiting.append((step, list(terms), coming, sums))
-        self.look(self.behind)
+        self.check_steps(self.behind)
 
-    def look(self, behind: int = 0) -> None:
+    def check_steps(self, behind: int = 0) -> None:
         """Look at the steps that wait, but for the last few. Raises Broken at the first term that is not finite."""
         while len(self.waiting) > behind:
             step, names, coming, sums = self.waiting.popleft()
-            self.last = dict(zip(names, coming.here().tolist(), strict=True))
+            self.last = dict(zip(names, coming.wait().tolist(), strict=True))
             for name, value in self.last.items():
                 if not math.isfinite(value):
-                    raise Broken(
+                    raise NonFiniteLoss(
                         f"step {step}: the term {name!r} of the loss is {value}. Try a lower rate (--set rate=...), "
                         "a longer warm-up (--set warmup=0.2) or --precision 32; the last checkpoint is from before"
                     )
                 sums[name] = sums.get(name, 0.0) + value
 
 
-def watch(method: Method, loader: Batches) -> tuple[float, float]:
+def measure_features(method: Method, loader: Batches) -> tuple[float, float]:
     """RankMe and spread of the features that would be evaluated, on images spread evenly over the set."""
     images, plan = loader.images, loader.plan
-    some = images.subset(np.linspace(0, len(images) - 1, min(WATCHED, len(images))).astype(np.int64))
-    view, most = plain(plan.image_size, mean=plan.mean, std=plan.std), min(128, loader.part)  # what fits, fits here too
-    features = embed(method.evaluated(), some, view, batch_size=most)
+    some = images.subset(np.linspace(0, len(images) - 1, min(MONITORED_IMAGES, len(images))).astype(np.int64))
+    view, most = (
+        evaluation_view(plan.image_size, mean=plan.mean, std=plan.std),
+        min(128, loader.part),
+    )  # what fits, fits here too
+    features = embed(method.evaluation_backbone(), some, view, batch_size=most)
     values = torch.from_numpy(features.values)
-    return monitor.rank_me(values), monitor.spread(values)
+    return monitor.rank_me(values), monitor.feature_std(values)
 
 
-def closed(state: State, per_epoch: int, batch: int, now: float, watched: tuple[float, float]) -> Epoch:
+def epoch_record(state: TrainingState, per_epoch: int, batch: int, now: float, spectrum: tuple[float, float]) -> Epoch:
     """The record of the epoch that has just ended, its means over all steps since the last record."""
     steps = state.step - state.history[-1]["epoch"] * per_epoch
     terms = {name: value / steps for name, value in state.sums.items()}
     terms["loss"] = sum(terms.values())
-    return Epoch(state.step // per_epoch, terms, now, steps * batch / max(state.seconds, 1e-9), state.seconds, *watched)
+    return Epoch(
+        state.step // per_epoch, terms, now, steps * batch / max(state.seconds, 1e-9), state.seconds, *spectrum
+    )

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor
 
-SHARE = 0.1  # of the start: RankMe or spread under this share of the untrained network's is called a collapse
+COLLAPSE_SHARE = 0.1  # of the start: RankMe or spread under this share of the untrained network's is called a collapse
 STUCK = 0.01  # relative distance to the known floor (ln K) within which a loss is called stuck
 
 
@@ -33,13 +33,13 @@ def rank_me(features: Tensor) -> float:
     return math.exp(-(p * p.log()).sum().item()) / max(min(len(features) - 1, features.shape[1]), 1)
 
 
-def spread(features: Tensor) -> float:
+def feature_std(features: Tensor) -> float:
     """Mean std of L2-normalised features (N, D), times sqrt(D): 1 is spread, 0 collapsed (SimSiam, section 4)."""
     unit = torch.nn.functional.normalize(features.double().cpu(), dim=1)
     return unit.std(dim=0).mean().item() * math.sqrt(features.shape[1])
 
 
-def alarms(
+def find_alarms(
     epochs: Sequence[int],
     ranks: Sequence[float],
     spreads: Sequence[float],
@@ -53,11 +53,12 @@ def alarms(
     """
     found: dict[str, Alarm] = {}
     for epoch, rank, wide, loss in zip(epochs, ranks, spreads, losses, strict=True):
-        if rank < SHARE * ranks[0]:
-            text = f"RankMe fell from {ranks[0]:.3f} to {rank:.3f}, under {SHARE:.0%} of its start"
+        if rank < COLLAPSE_SHARE * ranks[0]:
+            text = f"RankMe fell from {ranks[0]:.3f} to {rank:.3f}, under {COLLAPSE_SHARE:.0%} of its start"
             found.setdefault("rank", Alarm("rank", epoch, text))
-        if wide < SHARE * spreads[0]:
-            text = f"the spread of features fell from {spreads[0]:.3f} to {wide:.3f}, under {SHARE:.0%} of its start"
+        if wide < COLLAPSE_SHARE * spreads[0]:
+            change = f"the spread of features fell from {spreads[0]:.3f} to {wide:.3f}"
+            text = f"{change}, under {COLLAPSE_SHARE:.0%} of its start"
             found.setdefault("spread", Alarm("spread", epoch, text))
         if floor is not None and epoch > 0 and abs(loss - floor) < STUCK * abs(floor):
             found.setdefault(

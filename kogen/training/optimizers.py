@@ -62,7 +62,7 @@ def on_gpu(groups: list[dict[str, Any]]) -> bool:
 OPTIMISERS = {"sgd": _sgd, "lars": _lars, "adamw": _adamw}
 
 
-def groups(module: nn.Module, weight_decay: float, constant: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+def parameter_groups(module: nn.Module, weight_decay: float, constant: tuple[str, ...] = ()) -> list[dict[str, Any]]:
     """Two parameter groups: matrices and filters decay and adapt; biases, norms, positions and tokens do not.
 
     Positions and tokens have three axes and would escape a rule that asks only for `dim <= 1`, so they go by name.
@@ -79,8 +79,8 @@ def groups(module: nn.Module, weight_decay: float, constant: tuple[str, ...] = (
     ]
 
 
-def optimiser(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+def make_optimiser(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     """The recipe's optimiser over a module's parameters, its rate still 0: the engine sets it before every step."""
     if recipe.optimiser not in OPTIMISERS:
         raise ValueError(f"unknown optimiser {recipe.optimiser!r}: choose one of {', '.join(sorted(OPTIMISERS))}")
-    return OPTIMISERS[recipe.optimiser](groups(module, recipe.weight_decay, recipe.constant), recipe)
+    return OPTIMISERS[recipe.optimiser](parameter_groups(module, recipe.weight_decay, recipe.constant), recipe)

@@ -18,13 +18,13 @@ import torch
 from kogen.common import devices, distributed, version
 from kogen.common.files import read_json, write_json
 from kogen.common.tables import write_table
-from kogen.config.plan import Plan, digest
+from kogen.config.plan import Plan, json_digest
 from kogen.data.images import Images
-from kogen.modules.base import DESCRIBES, Backbone
+from kogen.modules.base import DESCRIPTIVE_FIELDS, Backbone
 from kogen.options.base import validate
 from kogen.training import checkpoint, loop, monitor
-from kogen.training.batch_fitting import enough_memory
-from kogen.training.build import build, save_weights
+from kogen.training.batch_fitting import explain_out_of_memory
+from kogen.training.build import build_method, save_weights
 from kogen.training.loop import Epoch
 
 WATTS = {"cpu": 10.0, "cuda": 400.0}  # assumed: per busy CPU thread, per GPU with its share of the machine
@@ -33,16 +33,16 @@ WATTS = {"cpu": 10.0, "cuda": 400.0}  # assumed: per busy CPU thread, per GPU wi
 def record_of(plan: Plan) -> dict[str, Any]:
     """The plan with everything resolved that changes the weights; its hash is the run's id."""
     versions = {"kogen": version.VERSION, "torch": torch.__version__, "timm": timm.__version__}
-    device = devices.device()
-    recipe = {name: value for name, value in asdict(plan.recipe).items() if name not in DESCRIBES}
+    device = devices.default_device()
+    recipe = {name: value for name, value in asdict(plan.recipe).items() if name not in DESCRIPTIVE_FIELDS}
     record = plan.model_dump(mode="json") | {"recipe": recipe, "device": device, "versions": versions}
-    record["precision"] = devices.resolved(plan.precision)
+    record["precision"] = devices.resolve_precision(plan.precision)
     if plan.weights:  # the same weights elsewhere are the same run, other weights in their place are another
         record["weights"] = digest_of(Path(plan.weights))
     for only in ("name", "framework"):  # of candidates; without them the ids of all other runs stay what they were
         record = {key: value for key, value in record.items() if key != only or value}
     record = json.loads(json.dumps(record))  # as it will be read back: tuples are lists
-    return {"id": digest(record)[:12], "model": plan.name or plan.method, **record}
+    return {"id": json_digest(record)[:12], "model": plan.name or plan.method, **record}
 
 
 def digest_of(file: Path) -> str:
@@ -55,7 +55,7 @@ def digest_of(file: Path) -> str:
 
 
 def train_run(
-    plan: Plan, images: Images, folder: Path, tell: Callable | None = None, *, keep: int = 0
+    plan: Plan, images: Images, folder: Path, on_step: Callable | None = None, *, keep: int = 0
 ) -> dict[str, Any]:
     """Train a plan into `folder` (or find it done there) and return its summary; resumable at any instant.
 
@@ -75,8 +75,8 @@ def train_run(
         write_json(folder / "plan.json", record)
     epochs = []
     if plan.recipe.trains:
-        with interruptible() as stop, enough_memory(plan, images):
-            for epoch in loop.pretrain(plan, images, folder, keep=keep, stop=stop, tell=tell):
+        with interruptible() as stop, explain_out_of_memory(plan, images):
+            for epoch in loop.pretrain(plan, images, folder, keep=keep, stop=stop, on_step=on_step):
                 epochs.append(epoch)
                 if distributed.rank() == 0:
                     write_table(folder / "training.parquet", training_table(epochs), "training")
@@ -85,13 +85,13 @@ def train_run(
 
 def finish(plan: Plan, folder: Path, epochs: list[Epoch]) -> dict[str, Any]:
     """Write the backbone's weights and the summary, in this order: a summary says that all the rest is there."""
-    method = build(plan)
+    method = build_method(plan)
     place = folder / "checkpoint" / "state.safetensors"
     if place.exists():
         checkpoint.load(place, method)
     trained = sum(e.seconds for e in epochs)
-    device = devices.device()
-    busy = distributed.world() * (torch.get_num_threads() if device == "cpu" else 1)
+    device = devices.default_device()
+    busy = distributed.world_size() * (torch.get_num_threads() if device == "cpu" else 1)
     seen = (epochs[-1].epoch if epochs else 0) * (plan.images // plan.batch_size) * plan.batch_size
     summary = {
         "status": "done",
@@ -104,7 +104,7 @@ def finish(plan: Plan, folder: Path, epochs: list[Epoch]) -> dict[str, Any]:
         "machine": platform.processor() or platform.machine(),
     }
     if distributed.rank() == 0:
-        save_weights(method.evaluated(), folder / "weights.safetensors")
+        save_weights(method.evaluation_backbone(), folder / "weights.safetensors")
         write_json(folder / "summary.json", summary)
     return summary
 
@@ -112,7 +112,7 @@ def finish(plan: Plan, folder: Path, epochs: list[Epoch]) -> dict[str, Any]:
 def alarms_of(epochs: list[Epoch], floor: float | None) -> list[monitor.Alarm]:
     """The alarms a run's epochs raise."""
     columns = ([e.epoch for e in epochs], [e.rank_me for e in epochs], [e.feature_std for e in epochs])
-    return monitor.alarms(*columns, [e.terms.get("loss", math.nan) for e in epochs], floor) if epochs else []
+    return monitor.find_alarms(*columns, [e.terms.get("loss", math.nan) for e in epochs], floor) if epochs else []
 
 
 def training_table(epochs: list[Epoch]) -> pd.DataFrame:
@@ -131,7 +131,9 @@ def load_run(folder: Path) -> tuple[dict[str, Any], Plan, Backbone]:
     if not (folder / "weights.safetensors").exists():
         raise ValueError(f"{folder} has no weights yet: its training is not finished; run the same command again")
     # The finished weights stand in for those the plan began with.
-    backbone = build(plan.model_copy(update={"weights": str(folder / "weights.safetensors")})).evaluated()
+    backbone = build_method(
+        plan.model_copy(update={"weights": str(folder / "weights.safetensors")})
+    ).evaluation_backbone()
     return record, plan, backbone.eval()
 
 

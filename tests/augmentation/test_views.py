@@ -352,7 +352,7 @@ def test_views_of_anything_stay_in_range_and_do_not_depend_on_their_company(
 def test_chunks_and_threads_change_nothing_and_leave_nothing(monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
     pixels, luck, before = uint8(images(40)), Luck(0, 0, 40), torch.get_num_threads()
     whole = render(pixels, everything(32), luck, tag="a")
-    monkeypatch.setattr(views, "CACHE", 5 * 3 * 32 * 32)
+    monkeypatch.setattr(views, "CPU_CHUNK", 5 * 3 * 32 * 32)
     try:
         torch.set_num_threads(threads)
         torch.testing.assert_close(render(pixels, everything(32), luck, tag="a"), whole, atol=1e-5, rtol=0)

@@ -48,7 +48,7 @@ def test_on_a_cpu_nothing_is_set():
 def test_precision_of_a_gpu_and_of_a_cpu(monkeypatch):
     with pytest.raises(ValueError, match="precision 'tf32' is known to GPUs only, and this machine has none"):
         resolved("tf32")
-    monkeypatch.setattr(devices, "device", lambda: "cuda")
+    monkeypatch.setattr(devices, "default_device", lambda: "cuda")
     assert [resolved(name) for name in ("auto", "32", "tf32", "bf16")] == ["bf16", "32", "tf32", "bf16"]
 
 

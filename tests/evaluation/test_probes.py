@@ -49,7 +49,7 @@ def slow_knn(train: Features, test: Features, k: int, temperature: float) -> np.
 
 @pytest.mark.parametrize(("k", "temperature"), [(1, 0.07), (20, 0.07), (50, 1.0)])
 def test_knn_is_its_slow_twin(k, temperature, monkeypatch):
-    monkeypatch.setattr(knn_file, "CELLS", 7 * 150)  # several parts, the last one short
+    monkeypatch.setattr(knn_file, "MAX_SIMILARITIES", 7 * 150)  # several parts, the last one short
     train, test = sample(150), sample(40, seed=1)
     found = knn(train, test, k=k, temperature=temperature)
     np.testing.assert_allclose(found.probability, slow_knn(train, test, k, temperature), atol=2e-5)

@@ -89,8 +89,8 @@ def test_a_disturbed_map_is_the_undisturbed_one(tmp_path: Path, monkeypatch: pyt
         if where == "after the bookmark":
             raise Stop
 
-    monkeypatch.setattr(room, "ends", counted)
-    monkeypatch.setattr(room.Bookmark, "put", stopped)
+    monkeypatch.setattr(room, "extreme_eigenpairs", counted)
+    monkeypatch.setattr(room.RowCheckpoint, "save", stopped)
     for _ in range(20):
         try:
             resumed = drawn(loss, tmp_path / "disturbed")
@@ -110,7 +110,7 @@ def test_threads_and_processes_give_the_same_map(tmp_path: Path, monkeypatch: py
     pd.testing.assert_frame_equal(calm, drawn(loss, tmp_path / "threads", workers=3))
     assert torch.backends.cuda.flash_sdp_enabled()  # no thread left the attention kernels other than they were
     monkeypatch.setattr(
-        "kogen.loss_landscape.point_log.PATIENCE", 0.0
+        "kogen.loss_landscape.point_log.TAKEOVER_SECONDS", 0.0
     )  # the other process is not running: take its rows over
     for number in (1, 0):
         pd.testing.assert_frame_equal(calm, drawn(loss, tmp_path / "shared", share=(number, 2)))

@@ -296,7 +296,7 @@ def test_two_processes_give_what_one_gives(tmp_path):
 
 
 def test_points_that_nobody_brings_are_taken_over(tmp_path, monkeypatch):
-    monkeypatch.setattr("kogen.loss_landscape.point_log.PATIENCE", 0.05)
+    monkeypatch.setattr("kogen.loss_landscape.point_log.TAKEOVER_SECONDS", 0.05)
     found = surface(bowl, AT, CROSS, 3, levels=1, folder=tmp_path, share=(1, 2))
     pd.testing.assert_frame_equal(found, surface(bowl, AT, CROSS, 3, levels=1))
 

@@ -142,7 +142,7 @@ def test_a_teacher_is_asked_once_a_batch(method, monkeypatch):
 def test_rc_maes_teacher_is_asked_once_a_batch(monkeypatch):
     module, batches = made("rc_mae")
     loss = Objective(module, batches)
-    monkeypatch.setattr(loss.each.module, "teach", lambda views: pytest.fail("asked again"))
+    monkeypatch.setattr(loss.each.module, "make_targets", lambda views: pytest.fail("asked again"))
     with torch.no_grad():
         assert len(loss(moved(loss.at))) == 32  # one loss an image
 
@@ -284,7 +284,7 @@ def test_what_cannot_be_shown_is_refused():
 
 def test_inside_a_group_of_processes_it_refuses(monkeypatch):
     module, batches = made("supervised")
-    monkeypatch.setattr("kogen.common.distributed.world", lambda: 2)
+    monkeypatch.setattr("kogen.common.distributed.world_size", lambda: 2)
     with pytest.raises(ValueError, match="an objective stands alone: share points through the store"):
         Objective(module, batches)
 

@@ -81,7 +81,7 @@ def test_runs_become_tables_and_nothing_is_computed_twice(
     def refuse(*_: Any) -> torch.Tensor:
         raise AssertionError("a stored point was computed again")
 
-    monkeypatch.setattr(pipeline, "forecast", lambda *_, **__: "")
+    monkeypatch.setattr(pipeline, "estimate_landscape", lambda *_, **__: "")
     monkeypatch.setattr(Objective, "__call__", refuse)
     draw(listed, images, out=tmp_path, **SMALL)
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "surface.parquet"), table)
@@ -93,7 +93,7 @@ def test_two_processes_make_the_table_that_one_makes(
     """The second process brings its share first; what the first then needs it finds, and computes the rest."""
     draw([runs["one"]], images, out=tmp_path / "alone", **SMALL)
     monkeypatch.setattr(
-        "kogen.loss_landscape.point_log.PATIENCE", 0.0
+        "kogen.loss_landscape.point_log.TAKEOVER_SECONDS", 0.0
     )  # the other process is not running: take its points over
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "1")
@@ -142,7 +142,7 @@ def test_a_map_of_the_curvature_is_drawn_once_for_each_run(
     def refuse(*_: Any) -> None:
         raise AssertionError("a stored point was computed again")
 
-    monkeypatch.setattr("kogen.loss_landscape.curvature_map.ends", refuse)
+    monkeypatch.setattr("kogen.loss_landscape.curvature_map.extreme_eigenpairs", refuse)
     draw(listed, images, out=tmp_path, **asked)
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "eigenmap.parquet"), table)
 

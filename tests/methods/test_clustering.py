@@ -82,7 +82,7 @@ def twin_kmeans(rows: Tensor, count: int, generator: torch.Generator, iterations
 @pytest.mark.parametrize(("size", "count"), [(1, 1), (5, 5), (40, 3), (97, 12)])
 @pytest.mark.parametrize("iterations", [0, 1, 10])
 def test_kmeans_is_its_slow_twin(size, count, iterations, monkeypatch):
-    monkeypatch.setattr(clustering, "CHUNK", 16)  # the last part is a short one
+    monkeypatch.setattr(clustering, "CHUNK_ROWS", 16)  # the last part is a short one
     rows = units(size, 6)
     found, labels = kmeans(rows, count, torch.Generator().manual_seed(3), iterations)
     wanted, theirs = twin_kmeans(rows, count, torch.Generator().manual_seed(3), iterations)

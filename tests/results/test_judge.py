@@ -94,7 +94,7 @@ def test_tables_that_are_ready_are_not_made_again(monkeypatch: pytest.MonkeyPatc
     table, asked = images(), {"reference": "val", "draws": 60}
     made = by_items(read_results(table, TableOptions(reference="val")), 0.5, 60, 0)
     whole = lottery(table, **asked)
-    monkeypatch.setattr(sys.modules["kogen.results.judge"], "by_items", lambda *_: pytest.fail("made again"))
+    monkeypatch.setattr(sys.modules["kogen.results.judge"], "tables_from_items", lambda *_: pytest.fail("made again"))
     assert lottery(table, **asked, ready=made) == whole
     assert set(made) == {"accuracy", "pairs", "ranks", "needed"}  # the caller's tables stay as they were
 

@@ -234,7 +234,7 @@ def test_drawing_repeated_rows_at_once_is_the_same_chance(monkeypatch: pytest.Mo
     sheet = next(sheets(drawn([0.6, 0.75, 0.7], n=800)))
     assert len(patterns(sheet)[2]) == 8
     quick, quick_p = resampled(sheet, 4_000, 0), flips(sheet, 4_000, 0)
-    monkeypatch.setattr("kogen.statistics._bootstrap.FEW", 10**9)
+    monkeypatch.setattr("kogen.statistics._bootstrap.PATTERN_FACTOR", 10**9)
     slow, slow_p = resampled(sheet, 4_000, 0), flips(sheet, 4_000, 0)
     assert not np.array_equal(quick, slow)
     assert quick.std(axis=0) == pytest.approx(slow.std(axis=0), rel=0.06)

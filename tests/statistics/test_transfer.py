@@ -129,7 +129,7 @@ def test_all_ties_and_constant_columns_are_null_and_not_zero() -> None:
 
 def test_many_models_are_sampled_and_few_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
     table = scores(drawn(40))
-    monkeypatch.setattr(_pair_counts, "MOST", 30)
+    monkeypatch.setattr(_pair_counts, "MAX_MODELS", 30)
     monkeypatch.setattr(_pair_counts, "SAMPLE", 20)
     first, again = (within(transfer(table, source="s0", seed=3), 100) for _ in range(2))
     assert first["pairs"] == again["pairs"] == 20 * 19 / 2

@@ -149,7 +149,7 @@ def test_the_id_of_a_plan_without_candidates_stays_what_it_was(monkeypatch):
     monkeypatch.setattr(running.version, "VERSION", "1")
     monkeypatch.setattr(running.torch, "__version__", "2")
     monkeypatch.setattr(running.timm, "__version__", "3")
-    monkeypatch.setattr(running.devices, "device", lambda: "cpu")
+    monkeypatch.setattr(running.devices, "default_device", lambda: "cpu")
     record = record_of(Plan(method="random", seed=3, images=5, data="abc", precision="32"))
     assert record["id"] == "e698fa9c6d4b"  # as it was before there were candidates: finished studies find their runs
     assert digest({key: value for key, value in record.items() if key not in ("id", "model")})[:12] == record["id"]

@@ -36,7 +36,7 @@ def room(monkeypatch):
                 raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
             return forward(fabric, wrapped, optimiser, loader, number, accumulate)
 
-        monkeypatch.setattr(loop, "one_step", step)
+        monkeypatch.setattr(loop, "train_step", step)
 
     return make
 
@@ -70,7 +70,7 @@ def test_other_errors_are_left_alone(monkeypatch, tmp_path):
     def broken(*_):
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
-    monkeypatch.setattr(loop, "one_step", broken)
+    monkeypatch.setattr(loop, "train_step", broken)
     with pytest.raises(RuntimeError, match="cannot be multiplied"):
         train_run(plan_for(images), images, tmp_path)
     with pytest.raises(RuntimeError, match="cannot be multiplied"):
@@ -122,7 +122,7 @@ def test_auto_in_a_study_cuts_each_method_by_itself_once(room, tmp_path):
 def test_auto_is_for_one_process(monkeypatch):
     images = blobs(64)
     plan = plan_for(images)
-    monkeypatch.setattr(distributed, "world", lambda: 2)
+    monkeypatch.setattr(distributed, "world_size", lambda: 2)
     with pytest.raises(ValueError, match="--batch-size auto is for one process and 2 train together"):
         fitted(plan, images)
 

@@ -8,7 +8,7 @@ import numpy as np
 from kogen.data.images import Images
 
 
-def choices(path: str, own: np.ndarray, classes: int) -> np.ndarray:
+def read_label_shares(path: str, own: np.ndarray, classes: int) -> np.ndarray:
     """The share of people who chose each class, (N, K) float32, rows of sum 1, for images with labels `own` (N,).
 
     The file is an .npz with `counts` or `probs` (N, K), classes in the order of the images' own; `test_labels`, where
@@ -45,7 +45,7 @@ def choices(path: str, own: np.ndarray, classes: int) -> np.ndarray:
     return (found / total).astype(np.float32)
 
 
-def chosen_by_most(images: Images, shares: np.ndarray) -> Images:
+def relabel_by_majority(images: Images, shares: np.ndarray) -> Images:
     """The images with people's shares (N, K) as answers, and as label what most chose, among equals the old label."""
     most = shares == shares.max(axis=1, keepdims=True)  # (N, K)
     kept = (images.labels >= 0) & most[np.arange(len(images)), images.labels]

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from kogen.data.images import Bad, Images
+from kogen.data.images import BadFile, Images
 
-IMAGE = re.compile(r"ILSVRC2012_val_(\d{8})")  # the validation images are numbered from 1
+VALIDATION_NAME = re.compile(r"ILSVRC2012_val_(\d{8})")  # the validation images are numbered from 1
 WNID = re.compile(r"n\d{8}")
 
 
@@ -20,9 +20,9 @@ def wnids() -> tuple[str, ...]:
     return tuple(sorted(ImageNetInfo("imagenet-1k").label_names()))
 
 
-def number_of(source: str) -> int:
+def validation_number(source: str) -> int:
     """The number of a validation image, from 1. ValueError for a file that is not named as one."""
-    match = IMAGE.match(os.path.basename(source))
+    match = VALIDATION_NAME.match(os.path.basename(source))
     if not match:
         raise ValueError(
             f"{source} is not named as the validation images are (ILSVRC2012_val_00000001.JPEG), so nothing says which "
@@ -31,7 +31,7 @@ def number_of(source: str) -> int:
     return int(match[1])
 
 
-def labels_by_number(path: str, classes: tuple[str, ...]) -> dict[int, str]:
+def read_labels(path: str, classes: tuple[str, ...]) -> dict[int, str]:
     """The wnid of each validation image by its number, from any of the files in use.
 
     Lines `IMAGE WNID` or `IMAGE NUMBER` (val_map.txt, LOC_val_solution.csv, caffe's val.txt; numbers from 0 in sorted
@@ -40,11 +40,11 @@ def labels_by_number(path: str, classes: tuple[str, ...]) -> dict[int, str]:
     """
     labels: dict[int, str] = {}
     kit: dict[int, str] | None = None
-    for place, row in enumerate(_rows(path)):
-        image = IMAGE.match(os.path.basename(row[0]))
+    for place, row in enumerate(_read_rows(path)):
+        image = VALIDATION_NAME.match(os.path.basename(row[0]))
         value = (row[1] if len(row) > 1 else "") if image else row[0]
         if not image and value.isascii() and value.isdigit():
-            kit = _kit(path) if kit is None else kit
+            kit = _read_devkit_ids(path) if kit is None else kit
             label = kit.get(int(value), "")
         elif value.isascii() and value.isdigit():
             label = classes[int(value)] if int(value) < len(classes) else ""
@@ -59,7 +59,7 @@ def labels_by_number(path: str, classes: tuple[str, ...]) -> dict[int, str]:
     return labels
 
 
-def _rows(path: str) -> list[list[str]]:
+def _read_rows(path: str) -> list[list[str]]:
     """The words of each line that has any, without a header."""
     try:
         with open(path, encoding="utf-8-sig") as file:
@@ -69,7 +69,7 @@ def _rows(path: str) -> list[list[str]]:
     return rows[1:] if rows and rows[0][0].lower() == "imageid" else rows
 
 
-def _kit(path: str) -> dict[int, str]:
+def _read_devkit_ids(path: str) -> dict[int, str]:
     """The development kit's numbers with their wnids, from the meta.mat beside its ground truth."""
     from scipy.io import loadmat
 
@@ -84,15 +84,15 @@ def _kit(path: str) -> dict[int, str]:
         ) from error
 
 
-def reassessed(images: Images, path: str, classes: tuple[str, ...]) -> Images:
+def apply_real_labels(images: Images, path: str, classes: tuple[str, ...]) -> Images:
     """Validation images with ReaL's label sets as answers; those it gives none are left out and counted as bad.
 
     The file is a list of lists of class numbers, one for each image in the order of their numbers (Beyer et al. 2020,
     arXiv 2006.07159). The label is the image's own where the set has it, otherwise the set's first. Raises ValueError
     for another file.
     """
-    sets = _real(path, len(classes))
-    numbers = np.array([number_of(str(source)) for source in images.sources], np.int64)  # (N,)
+    sets = _read_real_labels(path, len(classes))
+    numbers = np.array([validation_number(str(source)) for source in images.sources], np.int64)  # (N,)
     if numbers.max(initial=1) > len(sets) or numbers.min(initial=1) < 1:
         wrong = numbers.max() if numbers.max() > len(sets) else numbers.min()
         raise ValueError(f"{path} speaks of images 1 to {len(sets)}, and there is an image number {wrong}")
@@ -103,12 +103,12 @@ def reassessed(images: Images, path: str, classes: tuple[str, ...]) -> Images:
     some = np.asarray(answers.any(axis=1))
     own = (images.labels >= 0) & answers[np.arange(len(images)), images.labels]
     labels = np.where(own, images.labels, answers.argmax(axis=1))
-    left_out = tuple(Bad(str(source), "ReaL gives it no label") for source in images.sources[~some])
+    left_out = tuple(BadFile(str(source), "ReaL gives it no label") for source in images.sources[~some])
     marked = replace(images, labels=labels, answers=answers, bad=images.bad + left_out)
     return marked.subset(some)
 
 
-def _real(path: str, classes: int) -> list[list[int]]:
+def _read_real_labels(path: str, classes: int) -> list[list[int]]:
     """ReaL's list of label sets. ValueError where it is not one."""
     try:
         with open(path, encoding="utf-8") as file:

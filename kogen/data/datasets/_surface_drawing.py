@@ -6,13 +6,15 @@ import numpy as np
 
 CLASSES = ("clean", "scratch", "pit", "stain", "missing_print")
 MATERIALS = ("brushed", "cast", "fabric", "board")
-LOT = 20  # images of one production lot: same material, much the same angle, ink and light; each class equally often
-ROWS, COLUMNS = 3, 4  # marks of the print
-PITS = 3  # at most
+LOT_SIZE = (
+    20  # images of one production lot: same material, much the same angle, ink and light; each class equally often
+)
+PRINT_ROWS, PRINT_COLUMNS = 3, 4  # marks of the print
+MAX_PITS = 3  # at most
 
 
 @dataclass(frozen=True)
-class Line:
+class ProductionLine:
     """Where the images are taken: what is made there, and what the camera sees of it."""
 
     material: str = "brushed,cast"
@@ -25,61 +27,71 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Chance:
+class SurfaceSamples:
     """All that is random in some images; drawn alike whatever their class and the knobs are."""
 
     labels: np.ndarray  # (B,) int64 into CLASSES
-    lot: np.ndarray  # (B, 8) uniform, shared by a lot
-    own: np.ndarray  # (B, 64) uniform
-    fields: np.ndarray  # (B, 3, S, S) white noise: of the texture, of wear and stains, of the sensor
+    per_lot: np.ndarray  # (B, 8) uniform, shared by a lot
+    per_image: np.ndarray  # (B, 64) uniform
+    white_noise: np.ndarray  # (B, 3, S, S) white noise: of the texture, of wear and stains, of the sensor
 
 
-def chance(luck: tuple[int, ...], index: np.ndarray, size: int) -> Chance:
+def sample_surfaces(seeds: tuple[int, ...], index: np.ndarray, size: int) -> SurfaceSamples:
     """The chance of the images at `index` (B,), each from a generator of its own, seeded from (luck, lot or image)."""
-    lots = {int(lot): np.random.default_rng((*luck, 0, int(lot))) for lot in np.unique(index // LOT)}
-    dealt = {lot: (rng.permutation(LOT) % len(CLASSES), rng.random(8)) for lot, rng in lots.items()}
-    labels = np.array([dealt[i // LOT][0][i % LOT] for i in index.tolist()], dtype=np.int64)
-    lot = np.stack([dealt[i // LOT][1] for i in index.tolist()]).astype(np.float32)
+    lots = {int(lot): np.random.default_rng((*seeds, 0, int(lot))) for lot in np.unique(index // LOT_SIZE)}
+    dealt = {lot: (rng.permutation(LOT_SIZE) % len(CLASSES), rng.random(8)) for lot, rng in lots.items()}
+    labels = np.array([dealt[i // LOT_SIZE][0][i % LOT_SIZE] for i in index.tolist()], dtype=np.int64)
+    lot = np.stack([dealt[i // LOT_SIZE][1] for i in index.tolist()]).astype(np.float32)
     own, fields = np.empty((len(index), 64), np.float32), np.empty((len(index), 3, size, size), np.float32)
     for row, i in enumerate(index.tolist()):
-        rng = np.random.default_rng((*luck, 1, i))
+        rng = np.random.default_rng((*seeds, 1, i))
         rng.random(out=own[row], dtype=np.float32)
         rng.standard_normal(out=fields[row], dtype=np.float32)
-    return Chance(labels, lot, own, fields)
+    return SurfaceSamples(labels, lot, own, fields)
 
 
-def draw(line: Line, luck: Chance, visible: float) -> np.ndarray:
+def draw_surfaces(line: ProductionLine, samples: SurfaceSamples, visible: float) -> np.ndarray:
     """Pictures (B, S, S) uint8; `visible` is the strength of the defects, at 0 they leave no trace."""
-    size = luck.fields.shape[-1]
+    size = samples.white_noise.shape[-1]
     y, x = np.meshgrid(*2 * [(np.arange(size, dtype=np.float32) + 0.5) / size], indexing="ij")  # (S, S) each
-    surface = 1 + (0.02 + 0.04 * column(luck.lot, 0)) * texture(line, luck, x, y)  # (B, S, S), 1 is the bare surface
-    surface += prints(luck, x, y, visible)
+    surface = 1 + (0.02 + 0.04 * uniform_number(samples.per_lot, 0)) * texture(
+        line, samples, x, y
+    )  # (B, S, S), 1 is the bare surface
+    surface += print_marks(samples, x, y, visible)
     for label, defect in ((1, scratch), (2, pit), (3, stain)):
-        rows = np.flatnonzero(luck.labels == label)
-        surface[rows] += np.float32(visible) * defect(luck.own[rows], luck.fields[rows, 1], x, y)
-    angle = np.deg2rad(line.direction) + 0.7 * (column(luck.own, 0) - 0.5)
-    level = line.light * (0.8 + 0.4 * column(luck.lot, 1)) * (0.95 + 0.1 * column(luck.own, 1))
-    slope = line.slope * (0.5 + column(luck.own, 2))
+        rows = np.flatnonzero(samples.labels == label)
+        surface[rows] += np.float32(visible) * defect(samples.per_image[rows], samples.white_noise[rows, 1], x, y)
+    angle = np.deg2rad(line.direction) + 0.7 * (uniform_number(samples.per_image, 0) - 0.5)
+    level = (
+        line.light
+        * (0.8 + 0.4 * uniform_number(samples.per_lot, 1))
+        * (0.95 + 0.1 * uniform_number(samples.per_image, 1))
+    )
+    slope = line.slope * (0.5 + uniform_number(samples.per_image, 2))
     lit = level * (1 + slope * 2 * ((x - 0.5) * np.cos(angle) - (y - 0.5) * np.sin(angle)))
-    noise = line.noise * (0.6 + 0.8 * column(luck.own, 6))  # warmer and colder sensors
-    seen = smooth(surface, line.blur) * lit + noise * luck.fields[:, 2]
+    noise = line.noise * (0.6 + 0.8 * uniform_number(samples.per_image, 6))  # warmer and colder sensors
+    seen = blur_pictures(surface, line.blur) * lit + noise * samples.white_noise[:, 2]
     return np.clip(np.rint(255 * seen), 0, 255).astype(np.uint8)
 
 
-def texture(line: Line, luck: Chance, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def texture(line: ProductionLine, samples: SurfaceSamples, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Texture of the material of each image's lot, (B, S, S), mean 0 and deviation 1."""
     names = line.material.split(",")
-    turn = np.minimum((luck.lot[:, 2] * len(names)).astype(int), len(names) - 1)  # (B,)
-    drawn = np.empty_like(luck.fields[:, 0])
+    turn = np.minimum((samples.per_lot[:, 2] * len(names)).astype(int), len(names) - 1)  # (B,)
+    drawn = np.empty_like(samples.white_noise[:, 0])
     for place, name in enumerate(names):
         rows = np.flatnonzero(turn == place)
-        angle = np.pi * (column(luck.lot[rows], 3) + 0.1 * (column(luck.own[rows], 3) - 0.5))  # (b, 1, 1)
-        drawn[rows] = weave(name, luck.fields[rows, 0], angle, line.grain, luck.own[rows], x, y)
+        angle = np.pi * (
+            uniform_number(samples.per_lot[rows], 3) + 0.1 * (uniform_number(samples.per_image[rows], 3) - 0.5)
+        )  # (b, 1, 1)
+        drawn[rows] = material_texture(
+            name, samples.white_noise[rows, 0], angle, line.grain, samples.per_image[rows], x, y
+        )
     drawn -= drawn.mean(axis=(1, 2), keepdims=True)
     return drawn / drawn.std(axis=(1, 2), keepdims=True)
 
 
-def weave(
+def material_texture(
     name: str, noise: np.ndarray, angle: np.ndarray, grain: float, own: np.ndarray, x: np.ndarray, y: np.ndarray
 ) -> np.ndarray:
     """One material (B, S, S) from white noise (B, S, S), along `angle` (B, 1, 1) in radians; any mean and scale."""
@@ -87,86 +99,96 @@ def weave(
     cos, sin = np.cos(angle), np.sin(angle)
     if name == "brushed":  # streaks: slow along the angle, fast across
         along, across = (u * cos + v * sin) * grain, (v * cos - u * sin) * grain
-        return filtered(noise, np.exp(-((along / 2) ** 2)) / (1 + (across / 14) ** 2))
+        return filter_frequencies(noise, np.exp(-((along / 2) ** 2)) / (1 + (across / 14) ** 2))
     if name == "cast":  # grains of many sizes
-        return filtered(noise, 1 / (1 + (u * u + v * v) * (grain / 8) ** 2))
-    bent = filtered(noise, np.exp(-(u * u + v * v) / 18))
+        return filter_frequencies(noise, 1 / (1 + (u * u + v * v) * (grain / 8) ** 2))
+    bent = filter_frequencies(noise, np.exp(-(u * u + v * v) / 18))
     bent /= bent.std(axis=(1, 2), keepdims=True)
     if name == "fabric":  # warp and weft, a little bent
         turns = 2 * np.pi * 11 / grain
-        warp = np.sin(turns * (x * cos + y * sin) + 0.8 * bent + 6.3 * column(own, 4))
-        weft = np.sin(turns * (y * cos - x * sin) - 0.8 * bent + 6.3 * column(own, 5))
+        warp = np.sin(turns * (x * cos + y * sin) + 0.8 * bent + 6.3 * uniform_number(own, 4))
+        weft = np.sin(turns * (y * cos - x * sin) - 0.8 * bent + 6.3 * uniform_number(own, 5))
         return warp * weft + 0.25 * noise
     width = 2 * (9 / grain) ** 2
-    lines = filtered(noise, np.exp(-(u * u) / width) * (v == 0)), filtered(noise, np.exp(-(v * v) / width) * (u == 0))
+    lines = (
+        filter_frequencies(noise, np.exp(-(u * u) / width) * (v == 0)),
+        filter_frequencies(noise, np.exp(-(v * v) / width) * (u == 0)),
+    )
     tracks = [np.tanh(3 * part / (part.std(axis=(1, 2), keepdims=True) + 1e-9)) for part in lines]
     return np.maximum(*tracks) + 0.2 * noise  # board: conducting tracks, upright and level
 
 
-def prints(luck: Chance, x: np.ndarray, y: np.ndarray, visible: float) -> np.ndarray:
+def print_marks(samples: SurfaceSamples, x: np.ndarray, y: np.ndarray, visible: float) -> np.ndarray:
     """A block of printed marks, (B, S, S), 0 where there is no ink; some marks are missing where the label says so."""
-    own = luck.own
-    tilt = 0.5 * (column(own, 8) - 0.5)
-    dx, dy = x - 0.3 - 0.4 * column(own, 9), y - 0.3 - 0.4 * column(own, 10)  # from the middle of the block
-    across = (dx * np.cos(tilt) + dy * np.sin(tilt)) / 0.13 + COLUMNS / 2  # (B, S, S), in marks
-    down = (dy * np.cos(tilt) - dx * np.sin(tilt)) / 0.13 + ROWS / 2
+    own = samples.per_image
+    tilt = 0.5 * (uniform_number(own, 8) - 0.5)
+    dx, dy = (
+        x - 0.3 - 0.4 * uniform_number(own, 9),
+        y - 0.3 - 0.4 * uniform_number(own, 10),
+    )  # from the middle of the block
+    across = (dx * np.cos(tilt) + dy * np.sin(tilt)) / 0.13 + PRINT_COLUMNS / 2  # (B, S, S), in marks
+    down = (dy * np.cos(tilt) - dx * np.sin(tilt)) / 0.13 + PRINT_ROWS / 2
     place = np.floor(down).astype(int), np.floor(across).astype(int)
-    inside = (place[0] >= 0) & (place[0] < ROWS) & (place[1] >= 0) & (place[1] < COLUMNS)
+    inside = (place[0] >= 0) & (place[0] < PRINT_ROWS) & (place[1] >= 0) & (place[1] < PRINT_COLUMNS)
     off = np.maximum(np.abs(across - np.floor(across) - 0.5), np.abs(down - np.floor(down) - 0.5))
     ink = inside / (1 + np.exp(40 * (off - 0.32)))  # a soft square in each cell
-    gone = own[:, 20 : 20 + ROWS * COLUMNS].reshape(-1, ROWS, COLUMNS) < 0.25 + 0.1 * column(own, 11)
+    gone = own[:, 20 : 20 + PRINT_ROWS * PRINT_COLUMNS].reshape(
+        -1, PRINT_ROWS, PRINT_COLUMNS
+    ) < 0.25 + 0.1 * uniform_number(own, 11)
     gone[:, 1, 2] = True  # at least one
-    gone &= (luck.labels == CLASSES.index("missing_print"))[:, None, None]
-    row, col = (np.clip(p, 0, most - 1) for p, most in zip(place, (ROWS, COLUMNS), strict=True))
+    gone &= (samples.labels == CLASSES.index("missing_print"))[:, None, None]
+    row, col = (np.clip(p, 0, most - 1) for p, most in zip(place, (PRINT_ROWS, PRINT_COLUMNS), strict=True))
     ink *= 1 - np.float32(min(0.9 * visible, 1)) * gone[np.arange(len(own))[:, None, None], row, col]
     u, v = frequencies(x.shape[0])
-    wear = filtered(luck.fields[:, 1], np.exp(-(u * u + v * v) / 18))
+    wear = filter_frequencies(samples.white_noise[:, 1], np.exp(-(u * u + v * v) / 18))
     wear /= wear.std(axis=(1, 2), keepdims=True)
-    return -(0.2 + 0.12 * column(luck.lot, 4)) * ink * np.clip(0.85 + 0.15 * wear, 0.4, 1)
+    return -(0.2 + 0.12 * uniform_number(samples.per_lot, 4)) * ink * np.clip(0.85 + 0.15 * wear, 0.4, 1)
 
 
 def scratch(own: np.ndarray, noise: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """A thin, slightly bent line, (B, S, S), brighter or darker than the surface."""
-    angle = np.pi * column(own, 40)
-    dx, dy = x - 0.2 - 0.6 * column(own, 41), y - 0.2 - 0.6 * column(own, 42)
+    angle = np.pi * uniform_number(own, 40)
+    dx, dy = x - 0.2 - 0.6 * uniform_number(own, 41), y - 0.2 - 0.6 * uniform_number(own, 42)
     along, across = dx * np.cos(angle) + dy * np.sin(angle), dy * np.cos(angle) - dx * np.sin(angle)
-    across = across + 1.2 * (column(own, 43) - 0.5) * along**2
-    half, width = 0.15 + 0.2 * column(own, 44), 0.007 + 0.007 * column(own, 45)
+    across = across + 1.2 * (uniform_number(own, 43) - 0.5) * along**2
+    half, width = 0.15 + 0.2 * uniform_number(own, 44), 0.007 + 0.007 * uniform_number(own, 45)
     ends = 1 / (1 + np.exp((np.abs(along) - half) / 0.02))
-    return signed(own, 46, 0.25, 0.25) * ends * np.exp(-0.5 * (across / width) ** 2)
+    return signed_strength(own, 46, 0.25, 0.25) * ends * np.exp(-0.5 * (across / width) ** 2)
 
 
 def pit(own: np.ndarray, noise: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """One to three small holes, (B, S, S): dark, with a bright rim on the side away from the light."""
     drawn = np.zeros((len(own), *x.shape), np.float32)
-    for k in range(PITS):
-        there = 1 if k == 0 else column(own, 40 + 5 * k) < 0.5
-        dx, dy = x - 0.08 - 0.84 * column(own, 41 + 5 * k), y - 0.08 - 0.84 * column(own, 42 + 5 * k)
-        radius = 0.02 + 0.015 * column(own, 43 + 5 * k)
+    for k in range(MAX_PITS):
+        there = 1 if k == 0 else uniform_number(own, 40 + 5 * k) < 0.5
+        dx, dy = x - 0.08 - 0.84 * uniform_number(own, 41 + 5 * k), y - 0.08 - 0.84 * uniform_number(own, 42 + 5 * k)
+        radius = 0.02 + 0.015 * uniform_number(own, 43 + 5 * k)
         core, rim = (np.exp(-0.5 * ((dx + s) ** 2 + (dy - s) ** 2) / radius**2) for s in (0, radius))
-        drawn += there * (0.45 + 0.3 * column(own, 44 + 5 * k)) * (0.6 * rim - core)
+        drawn += there * (0.45 + 0.3 * uniform_number(own, 44 + 5 * k)) * (0.6 * rim - core)
     return drawn
 
 
 def stain(own: np.ndarray, noise: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """A flat patch with a ragged edge, (B, S, S), a little darker or brighter than the surface."""
-    dx, dy = x - 0.2 - 0.6 * column(own, 41), y - 0.2 - 0.6 * column(own, 42)
+    dx, dy = x - 0.2 - 0.6 * uniform_number(own, 41), y - 0.2 - 0.6 * uniform_number(own, 42)
     u, v = frequencies(x.shape[0])
-    ragged = filtered(noise, np.exp(-(u * u + v * v) / 50))
+    ragged = filter_frequencies(noise, np.exp(-(u * u + v * v) / 50))
     ragged /= ragged.std(axis=(1, 2), keepdims=True)
-    radius, long = 0.1 + 0.09 * column(own, 43), 0.7 + 0.6 * column(own, 44)
+    radius, long = 0.1 + 0.09 * uniform_number(own, 43), 0.7 + 0.6 * uniform_number(own, 44)
     distance = np.sqrt((dx * long) ** 2 + (dy / long) ** 2) / radius
-    return signed(own, 46, 0.12, 0.1) / (1 + np.exp(8 * (distance - 1 + 0.2 * ragged)))
+    return signed_strength(own, 46, 0.12, 0.1) / (1 + np.exp(8 * (distance - 1 + 0.2 * ragged)))
 
 
-def signed(own: np.ndarray, place: int, least: float, more: float) -> np.ndarray:
+def signed_strength(own: np.ndarray, place: int, least: float, more: float) -> np.ndarray:
     """A strength of `least` to `least + more`, (B, 1, 1), below or above 0 by luck."""
-    return np.where(column(own, place) < 0.5, -1, 1).astype(np.float32) * (least + more * column(own, place + 1))
+    return np.where(uniform_number(own, place) < 0.5, -1, 1).astype(np.float32) * (
+        least + more * uniform_number(own, place + 1)
+    )
 
 
-def column(luck: np.ndarray, place: int) -> np.ndarray:
+def uniform_number(numbers: np.ndarray, place: int) -> np.ndarray:
     """One uniform number per image, (B, 1, 1)."""
-    return luck[:, place, None, None]
+    return numbers[:, place, None, None]
 
 
 def frequencies(size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -177,12 +199,12 @@ def frequencies(size: int) -> tuple[np.ndarray, np.ndarray]:
     )
 
 
-def filtered(pictures: np.ndarray, gain: np.ndarray) -> np.ndarray:
+def filter_frequencies(pictures: np.ndarray, gain: np.ndarray) -> np.ndarray:
     """Pictures (B, S, S) with each frequency times its gain; edges wrap around."""
     return np.fft.irfft2(np.fft.rfft2(pictures) * gain, s=pictures.shape[1:]).astype(np.float32)
 
 
-def smooth(pictures: np.ndarray, blur: float) -> np.ndarray:
+def blur_pictures(pictures: np.ndarray, blur: float) -> np.ndarray:
     """Pictures (B, S, S) under a Gaussian blur, in pixels of a picture of 64."""
     u, v = frequencies(pictures.shape[-1])
-    return filtered(pictures, np.exp(-2 * (np.pi * blur / 64) ** 2 * (u * u + v * v)))
+    return filter_frequencies(pictures, np.exp(-2 * (np.pi * blur / 64) ** 2 * (u * u + v * v)))

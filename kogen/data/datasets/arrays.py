@@ -8,19 +8,19 @@ from dataclasses import replace
 
 import numpy as np
 
-from kogen.data.cache_settings import Items, Storage
-from kogen.data.datasets._human_labels import choices, chosen_by_most
+from kogen.data.cache_settings import CacheSettings, Listing
+from kogen.data.datasets._human_labels import read_label_shares, relabel_by_majority
 from kogen.data.images import Images, sorted_class_names
-from kogen.data.listing import Packed, Stack, stamp
-from kogen.data.pixel_cache import Kept, keep
-from kogen.data.pixel_format import SMALL
+from kogen.data.listing import PackedImages, PixelStack, file_stamp
+from kogen.data.pixel_cache import CachedPixels, load_or_build
+from kogen.data.pixel_format import SMALL_SIDE
 
 __all__ = ["arrays"]
 
-PIXELS = ("images", "x")  # the names an array of pixels may have in an .npz
+PIXEL_KEYS = ("images", "x")  # the names an array of pixels may have in an .npz
 
 
-def arrays(path: str, *, humans: str | None = None, storage: Storage | None = None, name: str = "") -> Images:
+def arrays(path: str, *, humans: str | None = None, storage: CacheSettings | None = None, name: str = "") -> Images:
     """The images of an array file: uint8 or uint16, (N, H, W) or (N, H, W, C); channels first is seen and turned.
 
     An .npy file is read in place, mapped. An .npz holds `images` (or `x`), or `jpeg` (all bytes) with `offsets`
@@ -29,30 +29,30 @@ def arrays(path: str, *, humans: str | None = None, storage: Storage | None = No
     (N, K); the label of an image is then what most people chose, among equals the file's own.
     Raises ValueError for another dtype or shape, a missing array, and labels or choices that do not fit.
     """
-    storage = storage or Storage()
+    storage = storage or CacheSettings()
     if path.lower().endswith(".npy"):
         if humans is not None:
             raise ValueError(
                 f"{path} has no labels that people's choices could be compared with: use an .npz with labels"
             )
-        return Images.from_cache(_in_place(path, storage), name=name)
-    with _readable(path), np.load(path, allow_pickle=False) as file:
+        return Images.from_cache(_open_npy(path, storage), name=name)
+    with _explain_errors(path), np.load(path, allow_pickle=False) as file:
         keys = list(file.files)
-    items = _items(path, keys)
-    labels, classes = _labels(path, keys, len(items))
+    items = _npz_listing(path, keys)
+    labels, classes = _read_labels(path, keys, len(items))
     if humans is None:
-        return Images.from_cache(keep(items, storage), labels, classes, name=name)
+        return Images.from_cache(load_or_build(items, storage), labels, classes, name=name)
     if labels is None or classes is None:
         raise ValueError(f"{path} has no labels that people's choices could be compared with: add an array labels (N,)")
-    kept = keep(items, storage)
+    kept = load_or_build(items, storage)
     good = kept.manifest["position"].to_numpy() >= 0
     own = np.array([classes.index(label) if label else -1 for label in labels])  # (N,)
-    shares = choices(humans, own, len(classes))[good]
-    return chosen_by_most(Images.from_cache(kept, labels, classes, name=name), shares)
+    shares = read_label_shares(humans, own, len(classes))[good]
+    return relabel_by_majority(Images.from_cache(kept, labels, classes, name=name), shares)
 
 
 @contextmanager
-def _readable(path: str) -> Iterator[None]:
+def _explain_errors(path: str) -> Iterator[None]:
     """What numpy says of a file it cannot read, with the file's name."""
     try:
         yield
@@ -62,37 +62,42 @@ def _readable(path: str) -> Iterator[None]:
         ) from error
 
 
-def _in_place(path: str, storage: Storage) -> Kept:
+def _open_npy(path: str, storage: CacheSettings) -> CachedPixels:
     """An .npy file: only the content ids are kept beside it, unless its images are so large that they are squeezed."""
-    with _readable(path):
+    with _explain_errors(path):
         mapped = np.load(path, mmap_mode="r", allow_pickle=False)
-    pixels = as_stack(mapped, path)  # (N, H, W, C)
-    small = max(pixels.shape[1:3]) <= max(storage.store, SMALL)
-    stack = Stack(os.path.basename(path), stamp(path), lambda: pixels, len(pixels))
+    pixels = to_nhwc(mapped, path)  # (N, H, W, C)
+    small = max(pixels.shape[1:3]) <= max(storage.stored_side, SMALL_SIDE)
+    stack = PixelStack(os.path.basename(path), file_stamp(path), lambda: pixels, len(pixels))
     if not small:
-        return keep(stack, storage)
-    return replace(keep(stack, replace(storage, on_demand=True)), pixels=pixels.transpose(0, 3, 1, 2))
+        return load_or_build(stack, storage)
+    return replace(load_or_build(stack, replace(storage, on_demand=True)), pixels=pixels.transpose(0, 3, 1, 2))
 
 
-def _items(path: str, keys: list[str]) -> Items:
+def _npz_listing(path: str, keys: list[str]) -> Listing:
     """The listing of an .npz file; its pixels are read when they are first needed."""
     if {"jpeg", "offsets"} <= set(keys):
-        count = _shape(path, "offsets")[0] - 1
-        return Packed(path, lambda: (_member(path, "jpeg"), _member(path, "offsets")), count)
-    key = next((key for key in PIXELS if key in keys), None)
+        count = _member_shape(path, "offsets")[0] - 1
+        return PackedImages(path, lambda: (_read_member(path, "jpeg"), _read_member(path, "offsets")), count)
+    key = next((key for key in PIXEL_KEYS if key in keys), None)
     if key is None:
         raise ValueError(f"{path} holds {', '.join(keys) or 'nothing'}; wanted images (or x), or jpeg and offsets")
-    return Stack(os.path.basename(path), stamp(path), lambda: as_stack(_member(path, key), path), _shape(path, key)[0])
+    return PixelStack(
+        os.path.basename(path),
+        file_stamp(path),
+        lambda: to_nhwc(_read_member(path, key), path),
+        _member_shape(path, key)[0],
+    )
 
 
-def _member(path: str, key: str) -> np.ndarray:
-    with _readable(path), np.load(path, allow_pickle=False) as file:
+def _read_member(path: str, key: str) -> np.ndarray:
+    with _explain_errors(path), np.load(path, allow_pickle=False) as file:
         return file[key]
 
 
-def _shape(path: str, key: str) -> tuple[int, ...]:
+def _member_shape(path: str, key: str) -> tuple[int, ...]:
     """The shape of an array in an .npz file, from its header alone."""
-    with _readable(path), zipfile.ZipFile(path) as archive, archive.open(f"{key}.npy") as file:
+    with _explain_errors(path), zipfile.ZipFile(path) as archive, archive.open(f"{key}.npy") as file:
         version = np.lib.format.read_magic(file)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape = read(file)[0]
@@ -101,7 +106,7 @@ def _shape(path: str, key: str) -> tuple[int, ...]:
     return shape
 
 
-def as_stack(pixels: np.ndarray, path: str) -> np.ndarray:
+def to_nhwc(pixels: np.ndarray, path: str) -> np.ndarray:
     """An array of images as (N, H, W, C). ValueError for another dtype or shape."""
     if pixels.dtype not in (np.uint8, np.uint16):
         raise ValueError(f"{path} holds {pixels.dtype}, wanted uint8 or uint16: scale it to 0..255 and convert")
@@ -113,17 +118,17 @@ def as_stack(pixels: np.ndarray, path: str) -> np.ndarray:
     return pixels.transpose(0, 2, 3, 1) if first else pixels
 
 
-def _labels(path: str, keys: list[str], count: int) -> tuple[list[str] | None, tuple[str, ...] | None]:
+def _read_labels(path: str, keys: list[str], count: int) -> tuple[list[str] | None, tuple[str, ...] | None]:
     """Labels as text, and the names of the classes in the file's order where it has any."""
     if "labels" not in keys:
         return None, None
-    labels = _member(path, "labels")
+    labels = _read_member(path, "labels")
     if labels.shape != (count,):
         raise ValueError(f"{path} has {count} images and labels of shape {labels.shape}, wanted ({count},)")
     if "class_names" not in keys or labels.dtype.kind not in "iu":
         text = ["" if labels.dtype.kind == "i" and label < 0 else str(label) for label in labels]
         return text, sorted_class_names(text)
-    names = tuple(str(name) for name in _member(path, "class_names"))
+    names = tuple(str(name) for name in _read_member(path, "class_names"))
     if labels.max(initial=0) >= len(names):
         raise ValueError(f"{path} has the label {labels.max()} and only {len(names)} class_names")
     if len(set(names)) < len(names):

@@ -6,7 +6,7 @@ from kogen.data.images import Images, from_array
 
 __all__ = ["digits"]
 
-TRAIN = 1437  # the first four fifths; the file is ordered by writer, so that test is by other hands
+TRAIN_COUNT = 1437  # the first four fifths; the file is ordered by writer, so that test is by other hands
 
 
 def digits(*, split: str | None = None, name: str = "digits") -> Images:
@@ -17,7 +17,7 @@ def digits(*, split: str | None = None, name: str = "digits") -> Images:
     """
     from sklearn.datasets import load_digits  # slow to import, and only needed here
 
-    parts = {None: slice(None), "train": slice(TRAIN), "test": slice(TRAIN, None)}
+    parts = {None: slice(None), "train": slice(TRAIN_COUNT), "test": slice(TRAIN_COUNT, None)}
     if split not in parts:
         raise ValueError(f"digits has no split {split!r}: train, test, or none for all")
     values, labels = load_digits(return_X_y=True)

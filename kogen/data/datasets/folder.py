@@ -2,17 +2,22 @@
 
 import os
 
-from kogen.data.cache_settings import Storage
-from kogen.data.datasets.table import Rows, read_rows, the_split
+from kogen.data.cache_settings import CacheSettings
+from kogen.data.datasets.table import TableRows, read_rows, select_split
 from kogen.data.images import Images
-from kogen.data.listing import Files, Found, scan
-from kogen.data.pixel_cache import keep
+from kogen.data.listing import FileList, ImageFiles, scan_folder
+from kogen.data.pixel_cache import load_or_build
 
 __all__ = ["folder"]
 
 
 def folder(
-    path: str, *, labels: str | None = None, split: str | None = None, storage: Storage | None = None, name: str = ""
+    path: str,
+    *,
+    labels: str | None = None,
+    split: str | None = None,
+    storage: CacheSettings | None = None,
+    name: str = "",
 ) -> Images:
     """Every image below a folder.
 
@@ -23,17 +28,19 @@ def folder(
     """
     if not os.access(path, os.R_OK | os.X_OK):
         raise ValueError(f"no permission to list the folder {path}")
-    found = scan(path)
+    found = scan_folder(path)
     if not found.names:
         raise ValueError(f"no images below {path}: it is empty, or holds only hidden files and files of other kinds")
     if labels is None:
         if split is not None:
             raise ValueError(f"a folder has no splits: give a table with a split column by labels=, or {path}/{split}")
-        return Images.from_cache(keep(Files(path, found), storage or Storage()), by_folder(found.names), name=name)
+        return Images.from_cache(
+            load_or_build(ImageFiles(path, found), storage or CacheSettings()), folder_labels(found.names), name=name
+        )
     rows = read_rows(labels)
-    places = match(path, found.names, labels, rows)  # row -> position in the listing
+    places = match_rows(path, found.names, labels, rows)  # row -> position in the listing
     text, clusters = [""] * len(found.names), [""] * len(found.names)
-    chosen = the_split(rows, split, labels)
+    chosen = select_split(rows, split, labels)
     for row in chosen:
         place = places[row]
         if text[place] and text[place] != rows.labels[row]:
@@ -43,12 +50,14 @@ def folder(
         text[place], clusters[place] = rows.labels[row], rows.clusters[row]
     if split is not None:
         taken = sorted({places[row] for row in chosen})
-        found = Found([found.names[i] for i in taken], found.sizes[taken], found.times[taken])
+        found = FileList([found.names[i] for i in taken], found.sizes[taken], found.times[taken])
         text, clusters = [text[i] for i in taken], [clusters[i] for i in taken]
-    return Images.from_cache(keep(Files(path, found), storage or Storage()), text, None, clusters, name)
+    return Images.from_cache(
+        load_or_build(ImageFiles(path, found), storage or CacheSettings()), text, None, clusters, name
+    )
 
 
-def by_folder(names: list[str]) -> list[str] | None:
+def folder_labels(names: list[str]) -> list[str] | None:
     """The class folder of each path, None unless every path is `class/file` and there are two classes or more."""
     if any(name.count("/") != 1 for name in names):
         return None
@@ -56,7 +65,7 @@ def by_folder(names: list[str]) -> list[str] | None:
     return classes if len(set(classes)) > 1 else None
 
 
-def match(root: str, names: list[str], table: str, rows: Rows) -> list[int]:
+def match_rows(root: str, names: list[str], table: str, rows: TableRows) -> list[int]:
     """For each row of a table its position among the files found; ValueError with examples where some have none."""
     place = {name: number for number, name in enumerate(names)}
     root, beside = os.path.abspath(root), os.path.dirname(os.path.abspath(table))

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from kogen.data.cache_settings import Storage
-from kogen.data.datasets._imagenet_labels import WNID, labels_by_number, number_of, reassessed, wnids
+from kogen.data.cache_settings import CacheSettings
+from kogen.data.datasets._imagenet_labels import WNID, apply_real_labels, read_labels, validation_number, wnids
 from kogen.data.images import Images
-from kogen.data.listing import Files, Found, scan
-from kogen.data.pixel_cache import keep
+from kogen.data.listing import FileList, ImageFiles, scan_folder
+from kogen.data.pixel_cache import load_or_build
 
 __all__ = ["imagenet"]
 
@@ -20,7 +20,7 @@ def imagenet(
     labels: str | None = None,
     real: str | None = None,
     like: str | None = None,
-    storage: Storage | None = None,
+    storage: CacheSettings | None = None,
     name: str = "",
 ) -> Images:
     """The images of ImageNet or a variant below a folder, labelled by wnid.
@@ -39,28 +39,28 @@ def imagenet(
         raise ValueError(f"where does it lie? imagenet:FOLDER, {path!r} is none")
     if real is not None and like is not None:
         raise ValueError("real and like cannot be joined: label sets among a part of the classes are not defined")
-    found, known = scan(path), wnids()
-    text = labels_of(path, found.names, labels, real is not None, known)
+    found, known = scan_folder(path), wnids()
+    text = layout_labels(path, found.names, labels, real is not None, known)
     if like is not None:
         wanted = set(class_folders(like, known))
         chosen = [place for place, label in enumerate(text) if label in wanted]
         if missing := sorted(wanted - {text[place] for place in chosen}):
             raise ValueError(f"{path} has no images of {len(missing)} classes of {like}, for example {missing[0]}")
-        found = Found([found.names[i] for i in chosen], found.sizes[chosen], found.times[chosen])
+        found = FileList([found.names[i] for i in chosen], found.sizes[chosen], found.times[chosen])
         text = [text[i] for i in chosen]
-    images = Images.from_cache(keep(Files(path, found), storage or Storage()), text, name=name)
+    images = Images.from_cache(load_or_build(ImageFiles(path, found), storage or CacheSettings()), text, name=name)
     if real is not None:
-        return reassessed(images, real, known)
+        return apply_real_labels(images, real, known)
     by_wnid = WNID.match(found.names[0])
-    return among_its_own(images, known) if by_wnid or like is not None else images
+    return limit_classes(images, known) if by_wnid or like is not None else images
 
 
-def among_its_own(images: Images, known: tuple[str, ...]) -> Images:
+def limit_classes(images: Images, known: tuple[str, ...]) -> Images:
     """The images, judged among their own classes if these are not all."""
     return replace(images, among=images.classes, digest="") if len(images.classes) < len(known) else images
 
 
-def labels_of(path: str, names: list[str], labels: str | None, real: bool, known: tuple[str, ...]) -> list[str]:
+def layout_labels(path: str, names: list[str], labels: str | None, real: bool, known: tuple[str, ...]) -> list[str]:
     """The wnid of each file ("" where ReaL will say), from the layout. ValueError for a layout that is none."""
     folders = sorted({name.partition("/")[0] for name in names if "/" in name})
     loose = [name for name in names if "/" not in name]
@@ -69,7 +69,7 @@ def labels_of(path: str, names: list[str], labels: str | None, real: bool, known
         came = f"holds {', '.join([*deep[:1], *loose[:1], *folders[:2]])}" if names else "holds no images"
         raise ValueError(f"{path} {came}: give the folder whose sub-folders are the classes, or all of whose files are")
     if loose:
-        return flat(path, loose, labels, real, known)
+        return flat_labels(path, loose, labels, real, known)
     if labels is not None:
         raise ValueError(f"{path} has class folders, which say the labels: leave labels={labels} out")
     if all(folder.isascii() and folder.isdigit() for folder in folders):
@@ -81,9 +81,9 @@ def labels_of(path: str, names: list[str], labels: str | None, real: bool, known
     return [name.partition("/")[0] for name in names]
 
 
-def flat(path: str, names: list[str], labels: str | None, real: bool, known: tuple[str, ...]) -> list[str]:
+def flat_labels(path: str, names: list[str], labels: str | None, real: bool, known: tuple[str, ...]) -> list[str]:
     """The wnids of validation images that lie in one folder, from a file of labels."""
-    numbers = [number_of(name) for name in names]
+    numbers = [validation_number(name) for name in names]
     if labels is None:
         if real:
             return [""] * len(names)
@@ -91,7 +91,7 @@ def flat(path: str, names: list[str], labels: str | None, real: bool, known: tup
             f"{path} holds images without class folders: give labels=FILE (val_map.txt, or the development kit's "
             "ILSVRC2012_validation_ground_truth.txt beside its meta.mat), or real=real.json"
         )
-    table = labels_by_number(labels, known)
+    table = read_labels(labels, known)
     if absent := [name for name, number in zip(names, numbers, strict=True) if number not in table]:
         raise ValueError(f"{labels} says nothing of {len(absent)} of {len(names)} images, for example {absent[0]}")
     return [table[number] for number in numbers]

@@ -4,17 +4,24 @@ import math
 
 import numpy as np
 
-from kogen.data.datasets._surface_drawing import CLASSES, LOT, MATERIALS, Line, chance, draw
+from kogen.data.datasets._surface_drawing import (
+    CLASSES,
+    LOT_SIZE,
+    MATERIALS,
+    ProductionLine,
+    draw_surfaces,
+    sample_surfaces,
+)
 from kogen.data.images import Images, from_array
 
 __all__ = ["surfaces"]
 
-LINES = {
-    "": Line(),
-    "line2": Line("cast,fabric", light=0.5, slope=0.3, direction=200.0, grain=1.2, blur=0.6, noise=0.022),
-    "night": Line(light=0.42, slope=0.3, noise=0.026),
+PRODUCTION_LINES = {
+    "": ProductionLine(),
+    "line2": ProductionLine("cast,fabric", light=0.5, slope=0.3, direction=200.0, grain=1.2, blur=0.6, noise=0.022),
+    "night": ProductionLine(light=0.42, slope=0.3, noise=0.026),
 }
-SPLITS = {"train": 2000, "test": 600}  # and how many images each has unless asked otherwise
+SPLIT_SIZES = {"train": 2000, "test": 600}  # and how many images each has unless asked otherwise
 CHUNK = 250  # images drawn at once
 Knob = float | str | None
 
@@ -46,40 +53,44 @@ def surfaces(
     Raises ValueError for an unknown variant, split or material, and for numbers that are none or out of range.
     Source: drawn by kogen; no data of anyone's.
     """
-    if variant not in LINES:
-        raise ValueError(f"there are no surfaces {variant!r}; choose one of {', '.join(map(repr, LINES))}")
-    if split not in SPLITS:
-        raise ValueError(f"surfaces have no split {split!r}; choose one of {', '.join(SPLITS)}")
-    base = LINES[variant]
-    line = Line(
-        material=materials(base.material if material is None else material),
-        light=number("light", light, base.light, 0.01, 1),
-        slope=number("slope", slope, base.slope, 0, 1),
-        direction=number("direction", direction, base.direction, -360, 360),
-        grain=number("grain", grain, base.grain, 0.25, 8),
-        blur=number("blur", blur, base.blur, 0, 8),
-        noise=number("noise", noise, base.noise, 0, 0.5),
+    if variant not in PRODUCTION_LINES:
+        raise ValueError(f"there are no surfaces {variant!r}; choose one of {', '.join(map(repr, PRODUCTION_LINES))}")
+    if split not in SPLIT_SIZES:
+        raise ValueError(f"surfaces have no split {split!r}; choose one of {', '.join(SPLIT_SIZES)}")
+    base = PRODUCTION_LINES[variant]
+    line = ProductionLine(
+        material=parse_materials(base.material if material is None else material),
+        light=parse_number("light", light, base.light, 0.01, 1),
+        slope=parse_number("slope", slope, base.slope, 0, 1),
+        direction=parse_number("direction", direction, base.direction, -360, 360),
+        grain=parse_number("grain", grain, base.grain, 0.25, 8),
+        blur=parse_number("blur", blur, base.blur, 0, 8),
+        noise=parse_number("noise", noise, base.noise, 0, 0.5),
     )
-    count, side = whole("n", n, SPLITS[split], 1, 10_000_000), whole("size", size, 64, 16, 1024)
-    luck = (whole("seed", seed, 0, 0, 2**63 - 1), list(SPLITS).index(split), list(LINES).index(variant))
-    dial = number("visible", visible, 1, 0, 4)
+    count, side = parse_whole("n", n, SPLIT_SIZES[split], 1, 10_000_000), parse_whole("size", size, 64, 16, 1024)
+    luck = (
+        parse_whole("seed", seed, 0, 0, 2**63 - 1),
+        list(SPLIT_SIZES).index(split),
+        list(PRODUCTION_LINES).index(variant),
+    )
+    dial = parse_number("visible", visible, 1, 0, 4)
     labels, pixels = np.empty(count, np.int64), np.empty((count, 1, side, side), np.uint8)
     for start in range(0, count, CHUNK):
         index = np.arange(start, min(start + CHUNK, count))
-        drawn = chance(luck, index, side)
-        labels[index], pixels[index, 0] = drawn.labels, draw(line, drawn, dial)
+        drawn = sample_surfaces(luck, index, side)
+        labels[index], pixels[index, 0] = drawn.labels, draw_surfaces(line, drawn, dial)
     title = f"surfaces:{variant}" if variant else "surfaces"
     return from_array(
         pixels,
         labels,
         CLASSES,
         sources=[f"{title}/{split}/{i:06d}" for i in range(count)],
-        clusters=np.array([f"{title}/{split}/lot{i // LOT:05d}" for i in range(count)]),
+        clusters=np.array([f"{title}/{split}/lot{i // LOT_SIZE:05d}" for i in range(count)]),
         name=title,
     )
 
 
-def number(name: str, value: Knob, default: float, least: float, most: float) -> float:
+def parse_number(name: str, value: Knob, default: float, least: float, most: float) -> float:
     """The number meant by `value` (None: the default). ValueError for what is none, or out of [least, most]."""
     try:
         meant = float(default if value is None else value)
@@ -90,7 +101,7 @@ def number(name: str, value: Knob, default: float, least: float, most: float) ->
     return meant
 
 
-def whole(name: str, value: Knob, default: int, least: int, most: int) -> int:
+def parse_whole(name: str, value: Knob, default: int, least: int, most: int) -> int:
     """The whole number meant by `value` (None: the default). ValueError for what is none, or out of [least, most]."""
     try:
         meant = int(default if value is None else value)
@@ -102,7 +113,7 @@ def whole(name: str, value: Knob, default: int, least: int, most: int) -> int:
     return meant
 
 
-def materials(wanted: str) -> str:
+def parse_materials(wanted: str) -> str:
     """The names in a list with commas, tidied. ValueError for a material that cannot be drawn."""
     names = [name.strip() for name in wanted.split(",")]
     for name in names:

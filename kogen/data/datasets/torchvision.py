@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from kogen.common.text import hint
-from kogen.data.cache_settings import Storage
-from kogen.data.decode import pixels_of
+from kogen.data.cache_settings import CacheSettings
+from kogen.data.decode import to_pixels
 from kogen.data.images import Images
-from kogen.data.listing import Stack
-from kogen.data.pixel_cache import keep
+from kogen.data.listing import PixelStack
+from kogen.data.pixel_cache import load_or_build
 
 __all__ = ["torchvision"]
 
@@ -24,7 +24,7 @@ def torchvision(
     root: str = "",
     split: str | None = None,
     download: bool = False,
-    storage: Storage | None = None,
+    storage: CacheSettings | None = None,
     name: str = "",
 ) -> Images:
     """A torchvision set that lies under `root`; `split` as the set names it (train and test also where it says train=).
@@ -42,17 +42,19 @@ def torchvision(
     accepted = inspect.signature(maker).parameters
     settings: dict[str, Any] = {"root": root, "download": download} if "download" in accepted else {"root": root}
     if split is not None:
-        settings |= _split(which, accepted, split)
+        settings |= _split_setting(which, accepted, split)
     try:
         data = maker(**settings)
     except (RuntimeError, OSError, TypeError, ValueError) as error:
         raise ValueError(
             f"torchvision cannot open {which} under {root}: {error}; check the folder, or add &download=true"
         ) from error
-    labels, classes = _labels(which, data)
-    items = Stack(which, (which, str(split), *_stamp(root)), lambda: _Pictures(data), len(data))
-    storage = replace(storage or Storage(), workers=1)  # not every set of torchvision may be read by several threads
-    return Images.from_cache(keep(items, storage), labels, classes, name=name)
+    labels, classes = _read_labels(which, data)
+    items = PixelStack(which, (which, str(split), *_folder_stamp(root)), lambda: _Pictures(data), len(data))
+    storage = replace(
+        storage or CacheSettings(), workers=1
+    )  # not every set of torchvision may be read by several threads
+    return Images.from_cache(load_or_build(items, storage), labels, classes, name=name)
 
 
 class _Pictures:
@@ -65,10 +67,10 @@ class _Pictures:
         return len(self.data)
 
     def __getitem__(self, item: int) -> np.ndarray:
-        return pixels_of(self.data[item][0])
+        return to_pixels(self.data[item][0])
 
 
-def _split(which: str, accepted: Mapping[str, Any], split: str) -> dict[str, Any]:
+def _split_setting(which: str, accepted: Mapping[str, Any], split: str) -> dict[str, Any]:
     """The setting that asks a torchvision set for a split."""
     if "split" in accepted:
         return {"split": split}
@@ -78,7 +80,7 @@ def _split(which: str, accepted: Mapping[str, Any], split: str) -> dict[str, Any
     raise ValueError(f"torchvision's {which} has {known}, not {split!r}")
 
 
-def _labels(which: str, data: Any) -> tuple[list[str], tuple[str, ...]]:
+def _read_labels(which: str, data: Any) -> tuple[list[str], tuple[str, ...]]:
     """The label of each image as text, and the classes."""
     numbers = next((getattr(data, key) for key in ("targets", "labels", "_labels") if hasattr(data, key)), None)
     if numbers is None:
@@ -92,7 +94,7 @@ def _labels(which: str, data: Any) -> tuple[list[str], tuple[str, ...]]:
     return ["" if number < 0 else names[number] for number in numbers], tuple(names)
 
 
-def _stamp(root: str) -> list[str]:
+def _folder_stamp(root: str) -> list[str]:
     """Where a set lies, and what changes when its files do: their number, sizes and newest time."""
     files = [os.stat(os.path.join(folder, name)) for folder, _, names in os.walk(root) for name in names]
     sizes, newest = sum(file.st_size for file in files), max((file.st_mtime_ns for file in files), default=0)

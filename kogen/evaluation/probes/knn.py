@@ -5,14 +5,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from kogen.common.devices import exact, sent
+from kogen.common.devices import exact_arithmetic, to_device
 from kogen.evaluation.features import Features, Predictions
 from kogen.evaluation.probes._check import check
 
 __all__ = ["knn"]
 
-CELLS = 2**24  # similarities held at once: 64 MiB in float32 ...
-CELLS_GPU = 2**28  # ... and 1 GiB on a GPU
+MAX_SIMILARITIES = 2**24  # similarities held at once: 64 MiB in float32 ...
+MAX_SIMILARITIES_GPU = 2**28  # ... and 1 GiB on a GPU
 
 
 def knn(
@@ -40,11 +40,11 @@ def knn(
     check(train, test)
     k = min(k, len(train))
     device = torch.device(device)
-    bank = unit(train.values, device)  # (N, D)
-    labels = sent(torch.tensor(train.labels, dtype=torch.long), device)  # (N,)
-    tally, most = [], CELLS if device.type == "cpu" else CELLS_GPU
-    with exact():
-        for part in unit(test.values, device).split(max(1, most // len(train))):  # (m, D)
+    bank = unit_rows(train.values, device)  # (N, D)
+    labels = to_device(torch.tensor(train.labels, dtype=torch.long), device)  # (N,)
+    tally, most = [], MAX_SIMILARITIES if device.type == "cpu" else MAX_SIMILARITIES_GPU
+    with exact_arithmetic():
+        for part in unit_rows(test.values, device).split(max(1, most // len(train))):  # (m, D)
             similarity = part @ bank.T  # (m, N)
             index = nearest(similarity, k)  # (m, k)
             near = similarity.gather(1, index)  # (m, k)
@@ -69,6 +69,6 @@ def nearest(similarity: Tensor, k: int) -> Tensor:
     return index
 
 
-def unit(values: np.ndarray, device: torch.device | str = "cpu") -> Tensor:
+def unit_rows(values: np.ndarray, device: torch.device | str = "cpu") -> Tensor:
     """Rows of (N, D) scaled to length 1, float32; a row of zeros stays and is equally near to everything."""
-    return F.normalize(sent(torch.tensor(values, dtype=torch.float32), device), dim=1)
+    return F.normalize(to_device(torch.tensor(values, dtype=torch.float32), device), dim=1)

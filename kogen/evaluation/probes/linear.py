@@ -10,19 +10,21 @@ from scipy.special import log_softmax
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from kogen.common.devices import exact, sent
+from kogen.common.devices import exact_arithmetic, to_device
 from kogen.evaluation.features import Features, Predictions
 from kogen.evaluation.probes._check import check
 
 __all__ = ["linear"]
 
 STRENGTHS = tuple(float(s) for s in np.logspace(1, -5, 13))
-SMALL = 4_000_000  # values of the features under which threads that wait for each other cost more than they save
-ENOUGH = 500  # validated images after which no further fold is fitted
+SMALL_FEATURES = (
+    4_000_000  # values of the features under which threads that wait for each other cost more than they save
+)
+ENOUGH_IMAGES = 500  # validated images after which no further fold is fitted
 
 
 @dataclass(frozen=True)
-class Fit:
+class FittedProbe:
     """A fitted probe: standardise with `mean` and `scale`, then `coefficient` and `bias`."""
 
     mean: np.ndarray  # (D,)
@@ -66,12 +68,12 @@ def linear(
     check(train, test)
     path = sorted(map(float, strengths), reverse=True)  # strong to weak: each fit starts where the last one ended
     present, labels = np.unique(train.labels, return_inverse=True)  # classes that can be learnt, (N,) into them
-    small = train.values.size < SMALL
-    with threadpool_limits(1, None if small else "blas"), exact():
-        return learn(train, test, path, present, labels, folds, seed, max_iterations, device)
+    small = train.values.size < SMALL_FEATURES
+    with threadpool_limits(1, None if small else "blas"), exact_arithmetic():
+        return fit_and_predict(train, test, path, present, labels, folds, seed, max_iterations, device)
 
 
-def learn(
+def fit_and_predict(
     train: Features,
     test: Features,
     path: list[float],
@@ -83,7 +85,7 @@ def learn(
     device: torch.device | str,
 ) -> Predictions:
     """Choose the strength on held-out parts of `train`, fit on all of it, predict `test`."""
-    right, loss, judged = validate(train.values, labels, path, folds, seed, max_iterations, device)
+    right, loss, judged = validate_strengths(train.values, labels, path, folds, seed, max_iterations, device)
     if judged:
         best = max(range(len(path)), key=lambda i: (right[i], -loss[i]))
     else:
@@ -97,7 +99,7 @@ def learn(
     return Predictions(probability, chosen)
 
 
-def validate(
+def validate_strengths(
     values: np.ndarray,
     labels: np.ndarray,
     path: list[float],
@@ -108,10 +110,10 @@ def validate(
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """Right answers and summed log loss of each strength, (S,) each, over held-out images, and how many there were."""
     right, loss, judged = np.zeros(len(path)), np.zeros(len(path)), 0
-    part = split(labels, folds, seed)  # (N,)
+    part = assign_folds(labels, folds, seed)  # (N,)
     for fold in range(folds if len(path) > 1 else 0):
         held = part == fold
-        if judged >= ENOUGH or not held.any():
+        if judged >= ENOUGH_IMAGES or not held.any():
             continue
         answers = labels[held]
         for i, fitted in enumerate(fit(values[~held], labels[~held], path, max_iterations, device)):
@@ -122,7 +124,7 @@ def validate(
     return right, loss, judged
 
 
-def split(labels: np.ndarray, folds: int, seed: int) -> np.ndarray:
+def assign_folds(labels: np.ndarray, folds: int, seed: int) -> np.ndarray:
     """Stratified fold of each image, (N,) in [0, folds); -1 for the only image of a class, which is never held out."""
     shuffled = np.random.default_rng(seed).permutation(len(labels))
     order = shuffled[np.argsort(labels[shuffled], kind="stable")]  # class after class, shuffled within
@@ -138,31 +140,31 @@ def fit(
     path: Sequence[float],
     max_iterations: int,
     device: torch.device | str = "cpu",
-) -> list[Fit]:
+) -> list[FittedProbe]:
     """Fits of features (N, D) to labels (N,) in [0, C), one for each strength of the path, warm-started in turn.
 
     The features are rotated to their principal axes, which leaves the penalty as it is; there each axis can be scaled
     by the curvature it has, and L-BFGS meets an almost round problem that it solves in tens of steps. What grows with
     N is computed on `device`.
     """
-    mean, scale = moments(values)
-    x = sent(torch.tensor(values), device).double()  # (N, D): line searches stumble over the rounding of less
-    x = x.sub_(sent(torch.from_numpy(mean), device)).mul_(sent(torch.from_numpy(scale), device))
+    mean, scale = mean_and_scale(values)
+    x = to_device(torch.tensor(values), device).double()  # (N, D): line searches stumble over the rounding of less
+    x = x.sub_(to_device(torch.from_numpy(mean), device)).mul_(to_device(torch.from_numpy(scale), device))
     variance, axes = (found.numpy() for found in torch.linalg.eigh((x.T @ x / len(x)).cpu()))  # (D,), (D, D)
     kept = variance > 1e-9 * variance[-1]  # fewer images than dimensions span fewer axes
     variance, axes = variance[kept], axes[:, kept]
-    x = sent(torch.from_numpy(np.ascontiguousarray(axes.T)), device) @ x.T  # (R, N)
+    x = to_device(torch.from_numpy(np.ascontiguousarray(axes.T)), device) @ x.T  # (R, N)
     share = np.bincount(labels) / len(labels)  # (C,) of each class
     weights, bias = np.zeros((len(variance), len(share))), np.log(share) - np.log(share).mean()
-    wanted, fits = sent(torch.tensor(labels)[None], device), []  # (1, N)
+    wanted, fits = to_device(torch.tensor(labels)[None], device), []  # (1, N)
     for strength in path:
         step = 1 / np.sqrt(variance * (share * (1 - share)).mean() + strength)[:, None]  # (R, 1)
-        weights, bias, converged = descend(x, wanted, weights, bias, strength, step, max_iterations)
-        fits.append(Fit(mean, scale, axes @ weights, bias, converged))
+        weights, bias, converged = minimise_loss(x, wanted, weights, bias, strength, step, max_iterations)
+        fits.append(FittedProbe(mean, scale, axes @ weights, bias, converged))
     return fits
 
 
-def descend(
+def minimise_loss(
     x: Tensor,
     labels: Tensor,
     weights: np.ndarray,
@@ -179,7 +181,7 @@ def descend(
 
     def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
         w, b = flat[: weights.size].reshape(shape) * step, flat[weights.size :]
-        here = sent(torch.from_numpy(np.vstack([w, b])), x.device)  # (R + 1, C)
+        here = to_device(torch.from_numpy(np.vstack([w, b])), x.device)  # (R + 1, C)
         log_p = torch.addmm(here[-1:].T, here[:-1].T, x).log_softmax(dim=0)  # (C, N)
         loss = -log_p.gather(0, labels).sum()
         error = log_p.exp_().scatter_add_(0, labels, minus)  # (C, N)
@@ -196,7 +198,7 @@ def descend(
     return flat[: weights.size].reshape(shape) * step, flat[weights.size :], done
 
 
-def moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def mean_and_scale(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and one over the standard deviation of each feature, (D,) each; 0 where only rounding varies."""
     mean = values.mean(axis=0, dtype=np.float64)
     deviation = values.std(axis=0, dtype=np.float64)

@@ -38,7 +38,7 @@ def cosine(first: Params, second: Params) -> float:
     return dot(first, second) / lengths**0.5 if lengths > 0 else 0.0
 
 
-def matching(at: Mapping[str, Tensor], other: Mapping[str, Tensor], what: str) -> None:
+def check_shapes(at: Mapping[str, Tensor], other: Mapping[str, Tensor], what: str) -> None:
     """ValueError unless `other` has every tensor of `at`, in its shape."""
     odd = [name for name in at if name not in other or other[name].shape != at[name].shape]
     if odd:
@@ -49,12 +49,12 @@ def matching(at: Mapping[str, Tensor], other: Mapping[str, Tensor], what: str) -
         )
 
 
-def flat(params: Mapping[str, Tensor], names: list[str]) -> Tensor:
+def flatten(params: Mapping[str, Tensor], names: list[str]) -> Tensor:
     """The tensors of these names as one vector (P,), float64, on the CPU."""
     return torch.cat([params[name].detach().cpu().double().flatten() for name in names])
 
 
-def shaped(vector: Tensor, at: Mapping[str, Tensor], names: list[str]) -> Params:
+def unflatten(vector: Tensor, at: Mapping[str, Tensor], names: list[str]) -> Params:
     """A vector (P,) cut into tensors like those of `at`."""
     parts = vector.split([at[name].numel() for name in names])
     return {name: part.view(at[name].shape).to(at[name]) for name, part in zip(names, parts, strict=True)}

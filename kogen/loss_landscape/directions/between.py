@@ -5,15 +5,15 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from kogen.loss_landscape.directions._plane import Params, Plane, dot, matching
+from kogen.loss_landscape.directions._plane import Params, Plane, check_shapes, dot
 
 __all__ = ["between"]
 
-STATISTICS = ("running_mean", "running_var")
+BATCH_NORM_BUFFERS = ("running_mean", "running_var")
 
 
 @torch.no_grad()
-def between(at: Params, ends: Sequence[Mapping[str, Tensor]], *, batch_norm: str = "frozen") -> Plane:
+def between(at: Params, others: Sequence[Mapping[str, Tensor]], *, batch_norm: str = "frozen") -> Plane:
     """From `at` to one other model (alpha = 1, a profile), or the plane through it and two others.
 
     `ends` are whole states (parameters and buffers) of the same architecture; everything in `at` moves. With two, beta
@@ -26,17 +26,17 @@ def between(at: Params, ends: Sequence[Mapping[str, Tensor]], *, batch_norm: str
     Raises ValueError for `frozen` where the models have such statistics, for another architecture, for no model or more
     than two, and for models that lie on one line.
     """
-    if not 1 <= len(ends) <= 2:
-        raise ValueError(f"{len(ends)} models came beside the first: give one for a line, two for a plane")
-    for number, end in enumerate(ends):
-        matching(at, end, f"model {number + 2}")
-        odd = [name for name in end if name.endswith(STATISTICS) and name not in at]
+    if not 1 <= len(others) <= 2:
+        raise ValueError(f"{len(others)} models came beside the first: give one for a line, two for a plane")
+    for number, end in enumerate(others):
+        check_shapes(at, end, f"model {number + 2}")
+        odd = [name for name in end if name.endswith(BATCH_NORM_BUFFERS) and name not in at]
         if odd and batch_norm != "batch":
             raise ValueError(
                 f"model {number + 2} has statistics of batch norm ({len(odd)}, first {odd[0]!r}) that would stay those "
                 "of the first model: use batch_norm='batch' or 'interpolated', in the objective and here"
             )
-    ways = [{name: end[name].to(tensor) - tensor for name, tensor in at.items()} for end in ends]
+    ways = [{name: end[name].to(tensor) - tensor for name, tensor in at.items()} for end in others]
     first, second, positions = ways[0], {}, [(0.0, 0.0), (1.0, 0.0)]
     square = dot(first, first)
     if square == 0:
@@ -50,11 +50,11 @@ def between(at: Params, ends: Sequence[Mapping[str, Tensor]], *, batch_norm: str
         second = {name: tensor / up for name, tensor in rest.items()}
         positions.append((along, up))
     facts = {"kind": "between", "excluded": {}, "batch_norm": batch_norm, "positions": [list(p) for p in positions]}
-    spare = 0.0 if batch_norm == "interpolated" and len(ends) == 1 else 1 / 6
-    return Plane(first, second, facts | {"span": room(positions, spare), "distance": square**0.5})
+    spare = 0.0 if batch_norm == "interpolated" and len(others) == 1 else 1 / 6
+    return Plane(first, second, facts | {"span": padded_span(positions, spare), "distance": square**0.5})
 
 
-def room(positions: list[tuple[float, float]], spare: float) -> list[list[float]]:
+def padded_span(positions: list[tuple[float, float]], spare: float) -> list[list[float]]:
     """The span of alpha and of beta that holds the positions with some to spare on either side."""
     axes = [(min(places), max(places)) for places in zip(*positions, strict=True)]
     return [[low - (high - low) * spare, high + (high - low) * spare] for low, high in axes]

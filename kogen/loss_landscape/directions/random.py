@@ -10,8 +10,8 @@ from kogen.loss_landscape.directions._plane import Params, Plane, cosine
 
 __all__ = ["random"]
 
-NORMALISE = ("adaptive", "filter", "layer")
-APART = ("cls_token", "dist_token", "mask_token", "pos_embed", "reg_token")
+NORMALISATIONS = ("adaptive", "filter", "layer")
+FIXED_NAMES = ("cls_token", "dist_token", "mask_token", "pos_embed", "reg_token")
 
 
 @torch.no_grad()
@@ -23,9 +23,9 @@ def random(at: Params, *, plane: int = 0, seed: int = 0, normalise: str = "filte
     size of its weight (Kwon et al. 2021, arXiv 2102.11600, section 3). Biases, norms, positions and tokens stand still.
     Raises ValueError for another `normalise` and for a model without matrices.
     """
-    if normalise not in NORMALISE:
-        raise ValueError(f"unknown normalise {normalise!r}: {hint(normalise, list(NORMALISE))}")
-    excluded = {name: reason for name, tensor in at.items() if (reason := apart(name, tensor))}
+    if normalise not in NORMALISATIONS:
+        raise ValueError(f"unknown normalise {normalise!r}: {hint(normalise, list(NORMALISATIONS))}")
+    excluded = {name: reason for name, tensor in at.items() if (reason := exclusion_reason(name, tensor))}
     names = [name for name in at if name not in excluded]
     if not names:
         raise ValueError(
@@ -33,17 +33,20 @@ def random(at: Params, *, plane: int = 0, seed: int = 0, normalise: str = "filte
             "model with linear or convolutional layers that train"
         )
     first, second = (
-        {name: scaled(draw(at[name], f"{seed}/{plane}/{one}/{name}"), at[name], name, normalise) for name in names}
+        {
+            name: scale_to_weight(draw_normal(at[name], f"{seed}/{plane}/{one}/{name}"), at[name], name, normalise)
+            for name in names
+        }
         for one in ("alpha", "beta")
     )
     facts = {"kind": "random", "plane": plane, "seed": seed, "normalise": normalise, "excluded": excluded}
     return Plane(first, second, facts | {"cosine": cosine(first, second)})
 
 
-def apart(name: str, tensor: Tensor) -> str:
+def exclusion_reason(name: str, tensor: Tensor) -> str:
     """Why a tensor stands still, or nothing: by its name, or by its shape where a name does not tell."""
     last = name.rpartition(".")[2]
-    if last in APART or "pos_embed" in last or last.endswith(("_token", "_tokens")):
+    if last in FIXED_NAMES or "pos_embed" in last or last.endswith(("_token", "_tokens")):
         return "position or token"
     if tensor.ndim <= 1:
         return "bias or norm"
@@ -52,22 +55,22 @@ def apart(name: str, tensor: Tensor) -> str:
     return "" if tensor.is_floating_point() else "not a number that moves"
 
 
-def draw(weight: Tensor, tag: str) -> Tensor:
+def draw_normal(weight: Tensor, tag: str) -> Tensor:
     """A standard normal tensor of the weight's shape, the same on every device and in every memory layout."""
     digest = hashlib.blake2b(tag.encode(), digest_size=8).digest()
     generator = torch.Generator().manual_seed(int.from_bytes(digest, "little") >> 1)
     return torch.randn(weight.shape, generator=generator).to(weight)
 
 
-def scaled(direction: Tensor, weight: Tensor, name: str, normalise: str) -> Tensor:
+def scale_to_weight(direction: Tensor, weight: Tensor, name: str, normalise: str) -> Tensor:
     """The direction, made as long as the weight in the way asked for."""
     if normalise == "adaptive":
         return direction * weight.abs()
-    groups = len(weight) if normalise == "filter" else 3 if fused(name, weight) else 1
+    groups = len(weight) if normalise == "filter" else 3 if is_fused_qkv(name, weight) else 1
     rows, lengths = direction.reshape(groups, -1), weight.reshape(groups, -1).norm(dim=1, keepdim=True)
     return (rows * (lengths / rows.norm(dim=1, keepdim=True).clamp_min(1e-30))).reshape(weight.shape)
 
 
-def fused(name: str, weight: Tensor) -> bool:
+def is_fused_qkv(name: str, weight: Tensor) -> bool:
     """Whether queries, keys and values lie one above the other in one matrix (timm's qkv, torch's in_proj_weight)."""
     return weight.ndim == 2 and len(weight) % 3 == 0 and name.endswith(("qkv.weight", "in_proj_weight"))

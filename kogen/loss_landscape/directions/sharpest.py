@@ -32,12 +32,12 @@ def sharpest(
     pairs = lanczos(
         hessian, torch.Generator().manual_seed(seed), smallest=0, largest=2, tolerance=tolerance, limit=limit
     )
-    moving = hessian.named(hessian.objective.origin)
+    moving = hessian.unflatten(hessian.objective.origin)
     reach = length * dot(moving, moving) ** 0.5
     made: list[Params] = []
     for vector in pairs.vectors.flip(0):  # the largest eigenvalue first
         sign = torch.sign(vector[vector.abs().argmax()])
-        made.append(hessian.named(vector * (sign * reach / vector.norm())))
+        made.append(hessian.unflatten(vector * (sign * reach / vector.norm())))
     facts = {"kind": "sharpest", "seed": seed, "length": length, "products": pairs.products}
     facts |= {"converged": pairs.converged}
     facts |= {"excluded": dict.fromkeys(sorted(at.keys() - moving.keys()), "not asked for")}

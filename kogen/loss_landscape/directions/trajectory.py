@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from kogen.loss_landscape.directions._plane import Params, Plane, flat, matching, shaped
+from kogen.loss_landscape.directions._plane import Params, Plane, check_shapes, flatten, unflatten
 
 __all__ = ["trajectory"]
 
-MARGIN = 1.1  # the plane reaches so much farther than the farthest checkpoint
+SPAN_FACTOR = 1.1  # the plane reaches so much farther than the farthest checkpoint
 
 
 @torch.no_grad()
@@ -24,10 +24,10 @@ def trajectory(at: Params, checkpoints: Sequence[Params]) -> Plane:
     Raises ValueError for checkpoints of another architecture and for fewer than two that lie in different directions.
     """
     for number, checkpoint in enumerate(checkpoints):
-        matching(at, checkpoint, f"checkpoint {number}")
+        check_shapes(at, checkpoint, f"checkpoint {number}")
     inner = np.zeros((len(checkpoints), len(checkpoints)))  # products of the ways from `at`, (n, n)
     for name in at:
-        ways = [away(at, checkpoint, name) for checkpoint in checkpoints]
+        ways = [displacement(at, checkpoint, name) for checkpoint in checkpoints]
         inner += np.array([[float(one @ other) for other in ways] for one in ways]).reshape(inner.shape)
     squares, turn = np.linalg.eigh(inner)
     squares, turn = np.maximum(squares[::-1], 0), turn[:, ::-1]  # largest first
@@ -37,13 +37,13 @@ def trajectory(at: Params, checkpoints: Sequence[Params]) -> Plane:
             "that differ, from different times of one training"
         )
     positions = turn[:, :2] * np.sqrt(squares[:2])  # (n, 2) in units of the weights
-    lengths = MARGIN * np.abs(positions).max(axis=0)  # (2,)
+    lengths = SPAN_FACTOR * np.abs(positions).max(axis=0)  # (2,)
     weights = torch.from_numpy(turn[:, :2] / np.sqrt(squares[:2]) * lengths)  # (n, 2) of the ways in a direction
     directions: tuple[Params, Params] = ({}, {})
     for name in at:
-        ways = torch.stack([away(at, checkpoint, name) for checkpoint in checkpoints])  # (n, p)
+        ways = torch.stack([displacement(at, checkpoint, name) for checkpoint in checkpoints])  # (n, p)
         for direction, weight in zip(directions, weights.T, strict=True):
-            direction.update(shaped(weight @ ways, at, [name]))
+            direction.update(unflatten(weight @ ways, at, [name]))
     distances = np.sqrt(np.diag(inner))
     outside = np.sqrt(np.maximum(distances**2 - (positions**2).sum(axis=1), 0))
     residual = np.divide(outside, distances, out=np.zeros_like(outside), where=distances > 0)
@@ -52,6 +52,6 @@ def trajectory(at: Params, checkpoints: Sequence[Params]) -> Plane:
     return Plane(*directions, facts | {"share": shares, "residual": residual.tolist(), "lengths": lengths.tolist()})
 
 
-def away(at: Params, checkpoint: Params, name: str) -> torch.Tensor:
+def displacement(at: Params, checkpoint: Params, name: str) -> torch.Tensor:
     """The way from `at` to a checkpoint in one tensor, (p,), float64, on the CPU."""
-    return flat(checkpoint, [name]) - flat(at, [name])
+    return flatten(checkpoint, [name]) - flatten(at, [name])

@@ -7,14 +7,14 @@ import torch
 from torch import Tensor, nn
 
 
-class Constant:
+class CachedForward:
     """Stands before a module's forward and remembers what it answered: the same question is not computed twice."""
 
     def __init__(self, name: str, forward: Callable, memory: dict) -> None:
         self.name, self.compute, self.memory = name, forward, memory
         self.batch, self.calls = 0, 0
 
-    def begin(self, batch: int) -> None:
+    def start_batch(self, batch: int) -> None:
         """From now on questions are those of this batch, from the first."""
         self.batch, self.calls = batch, 0
 
@@ -26,10 +26,10 @@ class Constant:
         if key not in self.memory:
             self.memory[key] = (args, self.compute(*args))
         asked, answer = self.memory[key]
-        return answer if len(asked) == len(args) and all(map(same, asked, args)) else self.compute(*args)
+        return answer if len(asked) == len(args) and all(map(same_values, asked, args)) else self.compute(*args)
 
 
-def same(first: Any, second: Any) -> bool:
+def same_values(first: Any, second: Any) -> bool:
     """Whether two arguments are the same thing, or tensors of the same values."""
     if first is second:
         return True
@@ -37,7 +37,9 @@ def same(first: Any, second: Any) -> bool:
     return tensors and first.shape == second.shape and torch.equal(first, second)
 
 
-def remember(module: nn.Module, moving: Collection[str], run: Callable[[], Any], memory: dict) -> list[Constant]:
+def cache_constant_parts(
+    module: nn.Module, moving: Collection[str], run: Callable[[], Any], memory: dict
+) -> list[CachedForward]:
     """Put a Constant before every outermost part of a module that `run` calls with tensors and in which nothing moves.
 
     Nothing moves where no parameter is one of the names `moving`, be it by another name. `run` runs the module once, so
@@ -56,7 +58,7 @@ def remember(module: nn.Module, moving: Collection[str], run: Callable[[], Any],
         answers.extend((part, one, one._version) for one in listed if isinstance(one, Tensor))
 
     hooks = []
-    for part in still(module, moving):
+    for part in constant_parts(module, moving):
         hooks += [part.register_forward_pre_hook(enter, with_kwargs=True), part.register_forward_hook(leave)]
     run()
     for hook in hooks:
@@ -64,12 +66,12 @@ def remember(module: nn.Module, moving: Collection[str], run: Callable[[], Any],
     written = {part for part, answer, version in answers if answer._version != version}
     names, made = {part: name for name, part in module.named_modules()}, []
     for part in dict.fromkeys(part for part in found if part not in written):
-        made.append(Constant(names[part], part.forward, memory))
+        made.append(CachedForward(names[part], part.forward, memory))
         part.forward = made[-1]
     return made
 
 
-def still(module: nn.Module, moving: Collection[str]) -> list[nn.Module]:
+def constant_parts(module: nn.Module, moving: Collection[str]) -> list[nn.Module]:
     """The parts with parameters or statistics of which none moves; a part without parameters costs little."""
     held = {id(tensor) for name, tensor in module.named_parameters(remove_duplicate=False) if name in moving}
     found = []

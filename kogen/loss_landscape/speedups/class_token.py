@@ -20,14 +20,14 @@ class ClassTokenOnly:
 
     def __call__(self, images: Tensor) -> Tensor:
         last: Any = self.network.blocks[-1]
-        last.forward = lambda tokens: first(last, tokens)
+        last.forward = lambda tokens: first_token_output(last, tokens)
         try:
             return self.forward(images)
         finally:
             del last.forward
 
 
-def first(block: Block, tokens: Tensor) -> Tensor:
+def first_token_output(block: Block, tokens: Tensor) -> Tensor:
     """A block's answer for the first token, (B, N, D) to (B, 1, D), as in evaluation: nothing is dropped."""
     attention: Any = block.attn
     shape = *tokens.shape[:2], 3, attention.num_heads, attention.head_dim
@@ -38,7 +38,7 @@ def first(block: Block, tokens: Tensor) -> Tensor:
     return own + block.ls2(block.mlp(block.norm2(own)))
 
 
-def class_token_only(module: nn.Module) -> None:
+def skip_unread_tokens(module: nn.Module) -> None:
     """Put a ClassTokenOnly before every ViT in a module, in place, whose last block is of the plain kind."""
     for part in module.modules():
         if type(part) is not VisionTransformer or part.global_pool != "token" or part.attn_pool is not None:

@@ -11,7 +11,7 @@ from torch.overrides import TorchFunctionMode
 Params = dict[str, Tensor]
 
 
-class Fold:
+class FoldedConv:
     """A convolution and the batch norm behind it as the one convolution they are, linear in the weights of the first.
 
     W x + b, less the mean m, over the root of the variance v + eps, times g, plus h, has the weights W g / root and the
@@ -20,7 +20,7 @@ class Fold:
 
     def __init__(self, conv: str, norm: str, module: nn.Module) -> None:
         self.conv, self.norm = conv, norm
-        inside = [(f"{name}.{leaf}", t) for name in (conv, norm) for leaf, t in state(module.get_submodule(name))]
+        inside = [(f"{name}.{leaf}", t) for name in (conv, norm) for leaf, t in float_state(module.get_submodule(name))]
         self.own = {name: tensor.detach() for name, tensor in inside}  # where the parameters that come name none
         self.eps: Any = module.get_submodule(norm).eps
 
@@ -41,12 +41,12 @@ class Fold:
         params |= {f"{self.conv}.weight": weight * rate.view(-1, 1, 1, 1), f"{self.conv}.bias": bias}
 
 
-def state(part: nn.Module) -> list[tuple[str, Tensor]]:
+def float_state(part: nn.Module) -> list[tuple[str, Tensor]]:
     """Parameters and statistics of a part, without what only counts."""
     return [(name, t) for name, t in [*part.named_parameters(), *part.named_buffers()] if t.is_floating_point()]
 
 
-def fold(module: nn.Module, moving: Collection[str], run: Callable[[], Any]) -> list[Fold]:
+def fold_batch_norms(module: nn.Module, moving: Collection[str], run: Callable[[], Any]) -> list[FoldedConv]:
     """Take every batch norm out of a module, in place, that follows a convolution whose weight moves and nothing else.
 
     `run` runs the module once, so that it shows what follows what; it must be in eval mode. The convolutions get a
@@ -54,11 +54,11 @@ def fold(module: nn.Module, moving: Collection[str], run: Callable[[], Any]) -> 
     """
     names, made = {part: name for name, part in module.named_modules()}, []
     held = Counter(id(tensor) for _, tensor in module.named_parameters(remove_duplicate=False))
-    for conv, norm in followed(module, run):
+    for conv, norm in foldable_pairs(module, run):
         tied = any(held[id(tensor)] > 1 for part in (conv, norm) for tensor in part.parameters())
         if f"{names[conv]}.weight" not in moving or tied or norm.running_var is None:
             continue
-        made.append(Fold(names[conv], names[norm], module))
+        made.append(FoldedConv(names[conv], names[norm], module))
         if conv.bias is None:
             conv.bias = nn.Parameter(torch.zeros_like(norm.running_var), requires_grad=False)
         parent, _, leaf = names[norm].rpartition(".")
@@ -66,14 +66,14 @@ def fold(module: nn.Module, moving: Collection[str], run: Callable[[], Any]) -> 
     return made
 
 
-def followed(module: nn.Module, run: Callable[[], Any]) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
+def foldable_pairs(module: nn.Module, run: Callable[[], Any]) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
     """Convolutions whose outputs one batch norm reads and nothing else does, with that norm, which reads nothing else.
 
     Their outputs of one run are held, as training would.
     """
     outputs: dict[int, tuple[nn.Module, Tensor]] = {}  # by the output's id
     reads: dict[nn.Module, list[Any]] = {}  # by a norm, in order: the convolution of its input, or None
-    readers = Readers()
+    readers = ReadCounter()
 
     def leave(conv: nn.Module, args: Any, out: Tensor) -> None:
         outputs[id(out)] = (conv, out)
@@ -101,7 +101,7 @@ def followed(module: nn.Module, run: Callable[[], Any]) -> list[tuple[nn.Conv2d,
     ]
 
 
-class Readers(TorchFunctionMode):
+class ReadCounter(TorchFunctionMode):
     """Counts the operations that read each tensor while it is entered."""
 
     def __init__(self) -> None:
@@ -111,11 +111,11 @@ class Readers(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
         if isinstance(out, Tensor | tuple | list):  # a question such as `dim` reads no values
-            inside = [one for arg in (*args, *(kwargs or {}).values()) for one in listed(arg)]
+            inside = [one for arg in (*args, *(kwargs or {}).values()) for one in as_list(arg)]
             self.count.update({id(one) for one in inside if isinstance(one, Tensor)})
         return out
 
 
-def listed(arg: Any) -> list[Any]:
+def as_list(arg: Any) -> list[Any]:
     """The members of a list of arguments, or the argument."""
     return list(arg) if isinstance(arg, tuple | list) else [arg]

@@ -8,18 +8,28 @@ import pandas as pd
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from kogen.common.files import atomically, read_json
+from kogen.common.files import read_json, write_atomically
 from kogen.common.tables import read_table
 from kogen.reporting.charts import Figure
-from kogen.reporting.html import PALETTE, embed, environment
-from kogen.reporting.landscape.figures import Look, cap, contours, convexity, curvature, look, profile, short, solid
-from kogen.reporting.landscape.planes import KINDS, VIEWS, Chart, charts, note, views
+from kogen.reporting.html import PALETTE, embed_json, environment
+from kogen.reporting.landscape.figures import (
+    ModelLandscape,
+    cap,
+    draw_contours,
+    draw_convexity,
+    draw_curvature,
+    draw_profile,
+    draw_surface,
+    format_short,
+    landscape_from_rows,
+)
+from kogen.reporting.landscape.planes import KINDS, MENU_KEYS, ChosenPlane, chosen_planes, draw_plane, note
 from kogen.reporting.words import clean, say
 
 METRICS = ("width", "basin", "convex", "near_convex", "lambda_max", "lambda_min", "lambda_ratio", "trace")
 METRICS += ("sam", "adaptive_sam", "noise", "range", "error")
 FILES = ("surface.parquet", "geometry.parquet", "eigenmap.parquet", "landscape.json")
-SOLIDS = 8  # surfaces of random planes that can be turned, for each objective
+SURFACES_SHOWN = 8  # surfaces of random planes that can be turned, for each objective
 SCENES = 16  # all surfaces of a page: browsers keep no more such scenes alive
 
 
@@ -31,16 +41,16 @@ def write(folder: Path, *, lang: str = "en") -> Path:
     """
     env = environment(lang)
     told, surface = read_json(folder / "landscape.json"), read_table(folder / "surface.parquet")
-    parts = [part(folder, surface, objective, told) for objective in sorted(set(surface["objective"]))]
+    parts = [objective_part(folder, surface, objective, told) for objective in sorted(set(surface["objective"]))]
     parts = [one for one in parts if one["looks"] or one["others"]]
     if not parts:
         raise ValueError(f"{folder} has no finished plane: run the same `kogen landscape` again, what is there is kept")
     figures: dict[str, Figure] = {}
     for number, one in enumerate(parts):
-        figures |= draw(number, one["looks"], one["maps"], lang) if one["looks"] else {}
+        figures |= draw_objective(number, one["looks"], one["maps"], lang) if one["looks"] else {}
     left = iter(range(SCENES - sum(place.startswith("solid-") for place in figures)))
     for number, one in enumerate(parts):
-        one["sections"] = [section(number, kind, found, left, lang) for kind, found in one["others"].items()]
+        one["sections"] = [plane_section(number, kind, found, left, lang) for kind, found in one["others"].items()]
         figures |= {place: figure for shown in one["sections"] for place, figure in shown["figures"].items()}
     page = env.get_template("landscape.html.j2").render(
         lang=lang,
@@ -49,26 +59,26 @@ def write(folder: Path, *, lang: str = "en") -> Path:
         parts=parts,
         files=[file for file in FILES if (folder / file).exists()],
         headlines=[headline(one, lang) for one in parts],
-        near=lambda one: near(one, lang),
-        called=lambda objective: called(objective, lang),
-        short=short,
+        near=lambda one: near_convex_text(one, lang),
+        called=lambda objective: objective_title(objective, lang),
+        short=format_short,
         figures={key: figure["alt"] for key, figure in figures.items()},
-        payload=embed({"figures": figures, "palette": PALETTE}),
+        payload=embed_json({"figures": figures, "palette": PALETTE}),
         palette=PALETTE,
         plotly=Markup(get_plotlyjs()),
     )
-    atomically(folder / "landscape.html", lambda place: place.write_text(page, encoding="utf-8"))
+    write_atomically(folder / "landscape.html", lambda place: place.write_text(page, encoding="utf-8"))
     return folder / "landscape.html"
 
 
-def of(folder: Path, name: str, objective: str) -> pd.DataFrame:
+def objective_rows(folder: Path, name: str, objective: str) -> pd.DataFrame:
     """The rows of one objective of a table that need not be there; no rows, and no columns, then."""
     path = folder / f"{name}.parquet"
     table = read_table(path) if path.exists() else pd.DataFrame()
     return pd.DataFrame(table[table["objective"] == objective]) if len(table) else table
 
 
-def drawn_maps(table: pd.DataFrame) -> dict[str, list[pd.DataFrame]]:
+def maps_of_models(table: pd.DataFrame) -> dict[str, list[pd.DataFrame]]:
     """The maps of the curvature over random planes of each model, one for each of its runs."""
     found: dict[str, list[pd.DataFrame]] = {}
     if len(table):
@@ -77,33 +87,35 @@ def drawn_maps(table: pd.DataFrame) -> dict[str, list[pd.DataFrame]]:
     return found
 
 
-def draw(number: int, looks: dict[str, Look], maps: dict[str, list[pd.DataFrame]], lang: str) -> dict[str, Figure]:
+def draw_objective(
+    number: int, looks: dict[str, ModelLandscape], maps: dict[str, list[pd.DataFrame]], lang: str
+) -> dict[str, Figure]:
     """The figures of one objective by the id of their place; models in order, more planes and runs with a number."""
     top, found = cap(list(looks.values())), {}
     for place, (model, one) in enumerate(looks.items()):
-        if place < SOLIDS:
-            found[f"solid-{number}-{place}"] = solid(one, model, top, lang)
-        found[f"contour-{number}-{place}"] = contours(one, model, lang)
-        for plane, sheet in enumerate(one.sheets[0]):
-            found[variant(f"convex-{number}-{place}", plane)] = convexity(sheet, model, plane, lang)
+        if place < SURFACES_SHOWN:
+            found[f"solid-{number}-{place}"] = draw_surface(one, model, top, lang)
+        found[f"contour-{number}-{place}"] = draw_contours(one, model, lang)
+        for plane, sheet in enumerate(one.splines[0]):
+            found[variant_id(f"convex-{number}-{place}", plane)] = draw_convexity(sheet, model, plane, lang)
         for run, points in enumerate(maps.get(model, [])):
-            found[variant(f"map-{number}-{place}", run)] = curvature(points, model, lang)
-        found[f"profile-{number}-{place}"] = profile(looks, model, top, lang)
+            found[variant_id(f"map-{number}-{place}", run)] = draw_curvature(points, model, lang)
+        found[f"profile-{number}-{place}"] = draw_profile(looks, model, top, lang)
     return found
 
 
-def variant(place: str, number: int) -> str:
+def variant_id(place: str, number: int) -> str:
     """The id of a figure that a menu puts in the place of the first one."""
     return f"{place}-{number}" if number else place
 
 
-def part(folder: Path, surface: pd.DataFrame, objective: str, told: dict[str, Any]) -> dict[str, Any]:
+def objective_part(folder: Path, surface: pd.DataFrame, objective: str, told: dict[str, Any]) -> dict[str, Any]:
     """What is known of one objective: its planes, and what the template shows of it."""
     rows = pd.DataFrame(surface[surface["objective"] == objective])
     random = rows[rows["direction"] == "random"]
-    looks = {str(model): look(pd.DataFrame(one)) for model, one in random.groupby("model", sort=True)}
-    numbers, eigenmap = (of(folder, name, objective) for name in ("geometry", "eigenmap"))
-    maps = {model: found for model, found in drawn_maps(eigenmap).items() if model in looks}
+    looks = {str(model): landscape_from_rows(pd.DataFrame(one)) for model, one in random.groupby("model", sort=True)}
+    numbers, eigenmap = (objective_rows(folder, name, objective) for name in ("geometry", "eigenmap"))
+    maps = {model: found for model, found in maps_of_models(eigenmap).items() if model in looks}
     read = numbers.dropna(subset=["value"]) if len(numbers) else pd.DataFrame(columns=["model", "metric"])
     runs = [run for run in told["runs"] if run["objective"] == objective]
     pairs = [row for row in told["pairs"] if row["objective"] == objective and row["difference"] is not None]
@@ -112,12 +124,12 @@ def part(folder: Path, surface: pd.DataFrame, objective: str, told: dict[str, An
         "objective": objective,
         "looks": looks,
         "maps": maps,
-        "others": {kind: found for kind in KINDS if (found := charts(rows, eigenmap, runs, kind))},
+        "others": {kind: found for kind in KINDS if (found := chosen_planes(rows, eigenmap, runs, kind))},
         "models": list(looks) or sorted(set(read["model"])),
         "side": max((one["alpha"].nunique() for found in maps.values() for one in found), default=0),
         "seeds": max((len(found) for found in maps.values()), default=0),
-        "runs": once(runs),
-        "planes": min((len(one.sheets[0]) for one in looks.values()), default=0),
+        "runs": unique_runs(runs),
+        "planes": min((len(one.splines[0]) for one in looks.values()), default=0),
         "metrics": [metric for metric in METRICS if metric in set(read["metric"])],
         "cells": {(row["model"], row["metric"]): row for row in numbers.to_dict("records")},
         "decided": [row for row in pairs if row["verdict"] == "larger"],
@@ -127,7 +139,7 @@ def part(folder: Path, surface: pd.DataFrame, objective: str, told: dict[str, An
     }
 
 
-def once(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def unique_runs(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Each run once, as it was looked at on random planes where it was, in their order."""
     found: dict[str, dict[str, Any]] = {}
     for run in runs:
@@ -136,18 +148,18 @@ def once(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def section(number: int, kind: str, found: list[Chart], left: Iterator[int], lang: str) -> dict[str, Any]:
+def plane_section(number: int, kind: str, found: list[ChosenPlane], left: Iterator[int], lang: str) -> dict[str, Any]:
     """What the template shows of one kind of chosen planes; a surface for each as long as scenes are `left`."""
-    made = [views(chart, chart.flat and next(left, None) is not None, lang) for chart in found]
-    menu = [view for view in VIEWS if any(view in one for one in made)]
+    made = [draw_plane(chart, chart.is_plane and next(left, None) is not None, lang) for chart in found]
+    menu = [view for view in MENU_KEYS if any(view in one for one in made)]
     figures = {
-        variant(f"{kind}-{number}-{place}", menu.index(view)): figure
+        variant_id(f"{kind}-{number}-{place}", menu.index(view)): figure
         for place, one in enumerate(made)
         for view, figure in one.items()
     }
     shown = {"kind": kind, "models": [chart.name for chart in found], "notes": [note(chart, lang) for chart in found]}
     shown |= {"named": found[0].names if len(found) == 1 else shown["models"], "views": menu, "figures": figures}
-    return shown | {"flat": {chart.flat for chart in found}}
+    return shown | {"flat": {chart.is_plane for chart in found}}
 
 
 def headline(shown: dict[str, Any], lang: str) -> list[str]:
@@ -170,7 +182,7 @@ def headline(shown: dict[str, Any], lang: str) -> list[str]:
     return found or [say(lang, "l_one", models=shown["models"])]
 
 
-def called(objective: str, lang: str) -> str:
+def objective_title(objective: str, lang: str) -> str:
     """An objective in words, with the terms that it is made of where they are not all."""
     kind, _, terms = objective.partition("-")
     if kind not in ("pretrain", "probe"):
@@ -178,7 +190,7 @@ def called(objective: str, lang: str) -> str:
     return say(lang, f"l_h_{kind}") + (f": {clean(terms.replace('-', ', '))}" if terms else "")
 
 
-def near(shown: dict[str, Any], lang: str) -> str:
+def near_convex_text(shown: dict[str, Any], lang: str) -> str:
     """How much of its plane is nearly convex, model by model."""
     rows = [(model, shown["cells"].get((model, "near_convex"))) for model in shown["models"]]
     told = [f"{clean(model)} {100 * row['value']:.0f} %" for model, row in rows if row]

@@ -6,44 +6,48 @@ from typing import Any
 
 import pandas as pd
 
-from kogen.reporting.charts import Figure, axis, ink, label, layout, text, trace
-from kogen.reporting.lottery.traffic_lights import FEW, GOOD, edge
-from kogen.reporting.words import fine, number, say
+from kogen.reporting.charts import Figure, annotation, axis, ink, label, layout, trace
+from kogen.reporting.lottery.traffic_lights import GREEN_SHARE, MIN_PAIRS, format_edge
+from kogen.reporting.words import format_number, format_points, say
 
-POINTS = 300  # models that a scatter shows of many
+MODELS_DRAWN = 300  # models that a scatter shows of many
 TICKS = (0.1, 0.5, 1, 2, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98, 99, 99.5, 99.9)  # percent on logit axes
 CLIP = 0.05  # points: logit axes end before 0 and 100
 
 
-def gap_curve(rows: Any, own: float | None, target: str, lang: str) -> Figure | None:
+def draw_gap_curve(rows: Any, own: float | None, target: str, lang: str) -> Figure | None:
     """Share of leads that hold on one target by the size of the lead; `rows`, its bins; None with few pairs."""
     bins = rows[rows["band"] == "bin"].reset_index(drop=True)
-    if bins["pairs"].sum() < FEW:
+    if bins["pairs"].sum() < MIN_PAIRS:
         return None
     ends = [0.0, *bins["gap"]]
     seen = bins[bins["pairs"] > 0]
     places = [place + 0.5 for place in seen.index]
     told = [tip(row, lang) for row in seen.to_dict("records")]
-    shares, floor = share(seen["transfer"]), share(seen["noise_floor"])
+    shares, floor = shares_in_percent(seen["transfer"]), shares_in_percent(seen["noise_floor"])
     dots = {"size": 8, "color": ink("accent")}
     data = [
-        trace(places, floor, mode="lines+markers", line=soft("dot"), marker={"size": 5, "color": ink("soft")}),
-        bars(places, share(seen["lo"]), share(seen["hi"])),
+        trace(places, floor, mode="lines+markers", line=soft_line("dot"), marker={"size": 5, "color": ink("soft")}),
+        bars(places, shares_in_percent(seen["lo"]), shares_in_percent(seen["hi"])),
         trace(places, shares, line={"color": ink("accent"), "width": 2}, mode="lines+markers", marker=dots)
         | {"hoverinfo": "text", "hovertext": told},
     ]
     right = int(seen.index.max()) + 1
-    low = min(value for value in [*shares, *floor, *share(seen["lo"]), 50.0] if value is not None)
-    ticks = {"tickvals": list(range(right + 1)), "ticktext": [edge(end) for end in ends[: right + 1]]}
-    shapes = [line(x0=0, x1=right, y0=100 * GOOD, y1=100 * GOOD, colour="soft", dash="dash")]
-    notes = [text(f"{100 * GOOD:.0f} %", 0, 100 * GOOD, yshift=8, font={"size": 11, "color": ink("soft")})]
+    low = min(value for value in [*shares, *floor, *shares_in_percent(seen["lo"]), 50.0] if value is not None)
+    ticks = {"tickvals": list(range(right + 1)), "ticktext": [format_edge(end) for end in ends[: right + 1]]}
+    shapes = [line(x0=0, x1=right, y0=100 * GREEN_SHARE, y1=100 * GREEN_SHARE, colour="soft", dash="dash")]
+    notes = [
+        annotation(
+            f"{100 * GREEN_SHARE:.0f} %", 0, 100 * GREEN_SHARE, yshift=8, font={"size": 11, "color": ink("soft")}
+        )
+    ]
     if own is not None:
         here = position(own, ends)
         shapes.append(line(x0=here, x1=here, y0=0, y1=1, yref="paper", colour="ink", dash="solid"))
-        yours = say(lang, "your_gap", gap=fine(own))
+        yours = say(lang, "your_gap", gap=format_points(own))
         side = "left" if here < right / 2 else "right"
         shift = 5 if side == "left" else -5
-        notes.append(text(yours, here, 0, yref="paper", xanchor=side, xshift=shift, yshift=9, font={"size": 11}))
+        notes.append(annotation(yours, here, 0, yref="paper", xanchor=side, xshift=shift, yshift=9, font={"size": 11}))
     name = {"text": say(lang, "gap_axis"), "font": {"size": 11}, "standoff": 4}
     look = layout(
         210,
@@ -58,14 +62,16 @@ def gap_curve(rows: Any, own: float | None, target: str, lang: str) -> Figure | 
 
 def tip(row: dict[str, Any], lang: str) -> str:
     """What a point of the gap curve says."""
-    ends = {"lo": edge(row["gap_lo"]), "hi": edge(row["gap"])}
-    values = {"share": 100 * row["transfer"], "pairs": int(row["pairs"]), "floor": percent(row["noise_floor"])}
+    ends = {"lo": format_edge(row["gap_lo"]), "hi": format_edge(row["gap"])}
+    values = {"share": 100 * row["transfer"], "pairs": int(row["pairs"]), "floor": format_percent(row["noise_floor"])}
     return say(lang, "gap_tip", **ends, **values)
 
 
-def flips(rows: dict[str, dict[str, Any]], lang: str) -> Figure | None:
+def draw_flips(rows: dict[str, dict[str, Any]], lang: str) -> Figure | None:
     """Pairs that turn on each target beside what noise alone would turn; `rows`, one of `transfer` a target."""
-    seen = {name: row for name, row in rows.items() if row and row["pairs"] >= FEW and row["noise_floor"] is not None}
+    seen = {
+        name: row for name, row in rows.items() if row and row["pairs"] >= MIN_PAIRS and row["noise_floor"] is not None
+    }
     if not seen:
         return None
     names, places = list(seen), [len(seen) - i for i in range(len(seen))]
@@ -85,9 +91,10 @@ def flips(rows: dict[str, dict[str, Any]], lang: str) -> Figure | None:
         trace(observed, places, mode="markers", marker={"size": 10, "color": ink("accent")})
         | {"hoverinfo": "text", "hovertext": told},
     ]
-    right = [f"{number(one)} / {number(two)}" for one, two in zip(observed, floor, strict=True)]
+    right = [f"{format_number(one)} / {format_number(two)}" for one, two in zip(observed, floor, strict=True)]
     notes = [
-        text(words, 1, y, xref="paper", xanchor="right", xshift=78) for words, y in zip(right, places, strict=True)
+        annotation(words, 1, y, xref="paper", xanchor="right", xshift=78)
+        for words, y in zip(right, places, strict=True)
     ]
     ticks = {"tickvals": places, "ticktext": [label(name, 16) for name in names], "showgrid": False}
     look = layout(
@@ -101,7 +108,7 @@ def flips(rows: dict[str, dict[str, Any]], lang: str) -> Figure | None:
     return {"data": data, "layout": look, "alt": say(lang, "a_flips") + " " + "; ".join(told)}
 
 
-def scatter(rows: Any, marked: list[str], lang: str) -> Figure | None:
+def draw_scatter(rows: Any, marked: list[str], lang: str) -> Figure | None:
     """Accuracy on one target against its source in logit axes, with the fitted line.
 
     `rows`: model, source, target, expected, observed, effective, start (accuracy on the source). None without a line.
@@ -110,12 +117,15 @@ def scatter(rows: Any, marked: list[str], lang: str) -> Figure | None:
     if len(rows) < 3:
         return None
     source, target = rows["source"].iloc[0], rows["target"].iloc[0]
-    few = thinned(rows, marked)
+    few = thin_out_models(rows, marked)
     own = few["model"].isin(marked)
     ends = rows.sort_values("start").iloc[[0, -1]]
     data = [
         trace(logits(ends["start"]), logits(ends["expected"]), line={"color": ink("ink"), "width": 1.5}),
-        *(cloud(few[mask], colour, size, lang) for mask, colour, size in ((~own, "mid", 5), (own, "accent", 10))),
+        *(
+            model_markers(few[mask], colour, size, lang)
+            for mask, colour, size in ((~own, "mid", 5), (own, "accent", 10))
+        ),
     ]
     titles = {"x": say(lang, "on_set", dataset=source), "y": say(lang, "on_set", dataset=target)}
     look = layout(
@@ -125,7 +135,7 @@ def scatter(rows: Any, marked: list[str], lang: str) -> Figure | None:
         | {"title": {"text": label(titles["x"], 40), "font": {"size": 11}, "standoff": 4}},
         yaxis=axis(**logit_ticks(pd.concat([rows["observed"], rows["expected"]]), 7)),
         annotations=[
-            text(label(titles["y"], 40), 0, 1, xref="paper", yref="paper", yanchor="bottom", yshift=4)
+            annotation(label(titles["y"], 40), 0, 1, xref="paper", yref="paper", yanchor="bottom", yshift=4)
             | {"font": {"size": 11}}
         ],
     )
@@ -133,10 +143,10 @@ def scatter(rows: Any, marked: list[str], lang: str) -> Figure | None:
     return {"data": data, "layout": look, "alt": alt}
 
 
-def cloud(rows: Any, colour: str, size: int, lang: str) -> dict[str, Any]:
+def model_markers(rows: Any, colour: str, size: int, lang: str) -> dict[str, Any]:
     """Some models as points with what they say."""
     told = [
-        f"{label(row.model, 60)}: {number(row.observed)} ({number(row.effective, sign=True)})"
+        f"{label(row.model, 60)}: {format_number(row.observed)} ({format_number(row.effective, sign=True)})"
         for row in rows.itertuples(index=False)
     ]
     marker = {"size": size, "color": ink(colour), "opacity": 0.6 if colour == "mid" else 1}
@@ -144,13 +154,13 @@ def cloud(rows: Any, colour: str, size: int, lang: str) -> dict[str, Any]:
     return points | {"hoverinfo": "text", "hovertext": told}
 
 
-def thinned(rows: Any, marked: list[str]) -> Any:
+def thin_out_models(rows: Any, marked: list[str]) -> Any:
     """At most about 300 rows: the marked ones, the ten furthest from the line on each side, the rest evenly taken."""
-    if len(rows) <= POINTS:
+    if len(rows) <= MODELS_DRAWN:
         return rows
     order = rows.sort_values(["effective", "model"])["model"]
     kept = {*marked, *order.head(10), *order.tail(10)}
-    even = rows.sort_values(["start", "model"])["model"].iloc[:: -(-len(rows) // (POINTS - len(kept)))]
+    even = rows.sort_values(["start", "model"])["model"].iloc[:: -(-len(rows) // (MODELS_DRAWN - len(kept)))]
     return rows[rows["model"].isin(kept | set(even))]
 
 
@@ -199,16 +209,16 @@ def line(*, colour: str, dash: str, **ends: Any) -> dict[str, Any]:
     return {"type": "line", "layer": "below", "line": {"color": ink(colour), "width": 1.5, "dash": dash}, **ends}
 
 
-def soft(dash: str) -> dict[str, Any]:
+def soft_line(dash: str) -> dict[str, Any]:
     """A line that steps back."""
     return {"color": ink("soft"), "width": 1.5, "dash": dash}
 
 
-def share(values: pd.Series) -> list[float | None]:
+def shares_in_percent(values: pd.Series) -> list[float | None]:
     """Shares as percent, None where there is none."""
     return [None if value is None or value != value else 100 * float(value) for value in values]
 
 
-def percent(value: float | None) -> str:
+def format_percent(value: float | None) -> str:
     """A share as percent in words."""
-    return "–" if value is None or value != value else number(100 * value)
+    return "–" if value is None or value != value else format_number(100 * value)

@@ -5,9 +5,9 @@ from pathlib import Path
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from kogen.common.files import atomically, read_json
-from kogen.reporting.html import PALETTE, embed, environment
-from kogen.reporting.lottery.sections import part, sentences
+from kogen.common.files import read_json, write_atomically
+from kogen.reporting.html import PALETTE, embed_json, environment
+from kogen.reporting.lottery.sections import lottery_part, sentence_texts
 
 
 def write(folder: Path, *, lang: str = "en") -> list[str]:
@@ -20,8 +20,8 @@ def write(folder: Path, *, lang: str = "en") -> list[str]:
     summary = read_json(folder / "verdict.json").get("lottery")
     if summary is None:
         raise ValueError(f"{folder / 'verdict.json'} holds no lottery: run `kogen lottery TABLE --out {folder}` first")
-    shown, figures = part(folder, summary, lang)
-    said = {key: sentences(shown[key], lang) for key in ("headline", "decides", "notes")}
+    shown, figures = lottery_part(folder, summary, lang)
+    said = {key: sentence_texts(shown[key], lang) for key in ("headline", "decides", "notes")}
     page = (
         environment(lang)
         .get_template("lottery.html.j2")
@@ -32,10 +32,10 @@ def write(folder: Path, *, lang: str = "en") -> list[str]:
             **said,
             many=len(shown["models"]) > 8 or len(shown["sets"]) > 4,
             figures={key: figure["alt"] for key, figure in figures.items()},
-            payload=embed({"figures": figures, "palette": PALETTE}),
+            payload=embed_json({"figures": figures, "palette": PALETTE}),
             palette=PALETTE,
             plotly=Markup(get_plotlyjs()),
         )
     )
-    atomically(folder / "report.html", lambda place: place.write_text(page, encoding="utf-8"))
+    write_atomically(folder / "report.html", lambda place: place.write_text(page, encoding="utf-8"))
     return said["headline"] + said["decides"] + said["notes"]

@@ -8,49 +8,55 @@ import pandas as pd
 from kogen.common.registry import load
 from kogen.common.tables import read_table
 from kogen.reporting.charts import Figure
-from kogen.reporting.lottery.figures import POINTS, flips, gap_curve, scatter
-from kogen.reporting.lottery.sentences import decides, headline, notes, price_of, refusals
+from kogen.reporting.lottery.figures import MODELS_DRAWN, draw_flips, draw_gap_curve, draw_scatter
+from kogen.reporting.lottery.sentences import decision_sentences, headline, model_price_sentences, notes, refusals
 from kogen.reporting.lottery.tables import (
     agreement,
-    behind,
     best_models,
     cells_of,
     correlations,
     pairs,
+    points_behind_best,
     regret,
     residuals,
-    rules,
+    rule_table,
     shown_sets,
 )
 from kogen.reporting.lottery.traffic_lights import lights
 from kogen.reporting.words import say
 
-NAMES = ("accuracy", "pairs", "ranks", "transfer", "agreement", "unified", "robustness")
+TABLE_NAMES = ("accuracy", "pairs", "ranks", "transfer", "agreement", "unified", "robustness")
 SUBSETS = ("all", "top50", "top20")
 RIVALS = 8  # models that are shown against the leader over all sets
 PANELS = 8  # sets that have a panel of their own
 
 
-def part(folder: Path, summary: dict[str, Any], lang: str) -> tuple[dict[str, Any], dict[str, Figure]]:
+def lottery_part(folder: Path, summary: dict[str, Any], lang: str) -> tuple[dict[str, Any], dict[str, Figure]]:
     """What the template of the lottery shows, and its figures by the id of their place.
 
     `folder` holds the tables, `summary` is "lottery" of its verdict.json. ValueError names a table that is missing.
     """
-    tables: dict[str, Any] = {name: read_table(folder / f"{name}.parquet") for name in NAMES}
+    tables: dict[str, Any] = {name: read_table(folder / f"{name}.parquet") for name in TABLE_NAMES}
     models, sets = best_models(summary, tables), shown_sets(summary, tables)
     cells = cells_of(tables["accuracy"], models)
     curve = tables["transfer"]
     bins = curve[curve["band"] == "bin"].to_dict("records")
     panels = shown_panels(summary)
-    gap, rows = flipping(summary)
-    found = {f"gap-{i}": gap_curve(at(curve, name), own_gap(summary), name, lang) for i, name in enumerate(panels)}
-    found["flips"] = flips({name: rows[name] for name in sets[1:]}, lang)
-    found |= {f"fit-{i}": scatter(joined(tables, name), picks(summary), lang) for i, name in enumerate(panels)}
+    gap, rows = flip_rows(summary)
+    found = {
+        f"gap-{i}": draw_gap_curve(target_rows(curve, name), own_gap(summary), name, lang)
+        for i, name in enumerate(panels)
+    }
+    found["flips"] = draw_flips({name: rows[name] for name in sets[1:]}, lang)
+    found |= {
+        f"fit-{i}": draw_scatter(robustness_rows(tables, name), marked_models(summary), lang)
+        for i, name in enumerate(panels)
+    }
     figures = {key: figure for key, figure in found.items() if figure}
     shown = {
         **{name: summary[name] for name in ("reference", "margin", "targets", "kind", "over_sets", "similarity")},
         "headline": headline(summary, cells),
-        "decides": decides(summary),
+        "decides": decision_sentences(summary),
         "refused": refusals(summary),
         "notes": notes(summary),
         "lights": lights(summary, bins),
@@ -61,21 +67,21 @@ def part(folder: Path, summary: dict[str, Any], lang: str) -> tuple[dict[str, An
         "agree": summary["bet"]["agree"],
         "sets": sets,
         "panels": panels,
-        "sources": sources(tables["robustness"], summary),
+        "sources": clean_sources(tables["robustness"], summary),
         "baseline": summary.get("baseline"),
         "flip_gap": gap,
         "lasts": {name: row["gap_for_90"] for name, row in summary["transfer"].items()},
         "cells": cells,
         "places": cells_of(tables["ranks"], models),
-        "tier": tiers(tables["pairs"], sets),
+        "tier": tier_by_cell(tables["pairs"], sets),
         "regret": regret(summary, tables, models),
-        "rules": rules(summary, tables, models),
+        "rules": rule_table(summary, tables, models),
         "combined": (summary["unified"]["combined"] or [])[:RIVALS],
         "agreement": [row for row in agreement(summary) if row["dataset"] in sets],
         "subsets": [name for name in SUBSETS if (tables["agreement"]["subset"] == name).any()],
         "alike": correlations(summary, tables),
         "residuals": residuals(summary, tables, models),
-        "thinned": len(tables["accuracy"]["model"].unique()) > POINTS,
+        "thinned": len(tables["accuracy"]["model"].unique()) > MODELS_DRAWN,
         "pairs": pairs(summary, tables["pairs"]),
         "tested": len(tables["pairs"]),
         "files": [name for name in files() if (folder / name).exists()],
@@ -83,19 +89,19 @@ def part(folder: Path, summary: dict[str, Any], lang: str) -> tuple[dict[str, An
     return shown, figures
 
 
-def sentences(told: list[dict[str, Any]], lang: str) -> list[str]:
+def sentence_texts(told: list[dict[str, Any]], lang: str) -> list[str]:
     """Sentences as data in words; a number and its unit stay on one line."""
     return [say(lang, said["key"], **said["with"]).replace(" %", "\u00a0%") for said in told]
 
 
-def price(folder: Path, summary: dict[str, Any], model: str) -> list[dict[str, Any]]:
+def price_sentences(folder: Path, summary: dict[str, Any], model: str) -> list[dict[str, Any]]:
     """Sentences on what betting on a model that was chosen elsewhere may cost; none where it lacks a set."""
     sets = [summary["reference"], *summary["targets"]]
-    loss = behind(read_table(folder / "accuracy.parquet"), sets, [model]).loc[model]
-    return [] if loss.isna().any() else price_of(summary, model, loss.to_dict())
+    loss = points_behind_best(read_table(folder / "accuracy.parquet"), sets, [model]).loc[model]
+    return [] if loss.isna().any() else model_price_sentences(summary, model, loss.to_dict())
 
 
-def picks(summary: dict[str, Any]) -> list[str]:
+def marked_models(summary: dict[str, Any]) -> list[str]:
     """The models that are bet on, and the leader of the reference."""
     return list(dict.fromkeys([*(row["model"] for row in summary["bet"]["picks"]), summary["lead"]["model"]]))
 
@@ -115,7 +121,7 @@ def own_gap(summary: dict[str, Any]) -> float | None:
     return summary["lead"]["gap"]
 
 
-def flipping(summary: dict[str, Any]) -> tuple[float | None, dict[str, Any]]:
+def flip_rows(summary: dict[str, Any]) -> tuple[float | None, dict[str, Any]]:
     """The gap up to which flips are shown, None for all pairs, and the row of each set: at the margin where it can."""
     near = {name: row["at_margin"] for name, row in summary["transfer"].items()}
     if near and all(row and row["pairs"] >= 20 for row in near.values()):
@@ -123,28 +129,28 @@ def flipping(summary: dict[str, Any]) -> tuple[float | None, dict[str, Any]]:
     return None, {name: row["all"] for name, row in summary["transfer"].items()}
 
 
-def at(curve: pd.DataFrame, target: str) -> pd.DataFrame:
+def target_rows(curve: pd.DataFrame, target: str) -> pd.DataFrame:
     """The rows of one target."""
     return pd.DataFrame(curve[curve["target"] == target])
 
 
-def joined(tables: dict[str, Any], target: str) -> pd.DataFrame:
+def robustness_rows(tables: dict[str, Any], target: str) -> pd.DataFrame:
     """The rows of `robustness` of one target, with each model's accuracy on the source of that target."""
-    rows = at(tables["robustness"], target)
+    rows = target_rows(tables["robustness"], target)
     if rows.empty:
         return rows.assign(start=[])
     start = tables["accuracy"][tables["accuracy"]["dataset"] == rows["source"].iloc[0]]
     return rows.assign(start=rows["model"].map(start.set_index("model")["value"]))
 
 
-def sources(robustness: pd.DataFrame, summary: dict[str, Any]) -> dict[str, str]:
+def clean_sources(robustness: pd.DataFrame, summary: dict[str, Any]) -> dict[str, str]:
     """Sets whose line starts from another set than the reference: their own matched clean one."""
     found = robustness.drop_duplicates("target")
     pairs = dict(zip(found["target"], found["source"], strict=True))
     return {name: source for name, source in pairs.items() if source != summary["reference"]}
 
 
-def tiers(pairs: pd.DataFrame, sets: list[str]) -> dict[tuple[str, str], int]:
+def tier_by_cell(pairs: pd.DataFrame, sets: list[str]) -> dict[tuple[str, str], int]:
     """Tier of each (model, set) where pairs were tested."""
     if pairs.empty:
         return {}
@@ -154,4 +160,4 @@ def tiers(pairs: pd.DataFrame, sets: list[str]) -> dict[tuple[str, str], int]:
 
 def files() -> list[str]:
     """Names of the files beside the page that hold the whole tables."""
-    return [f"{name}.{kind}" for name in NAMES for kind in ("parquet", "csv")]
+    return [f"{name}.{kind}" for name in TABLE_NAMES for kind in ("parquet", "csv")]

@@ -3,11 +3,11 @@
 from typing import Any
 
 from kogen.reporting.study.sentences import REALISTIC, Sentence, round_up, sentence
-from kogen.reporting.words import fine
+from kogen.reporting.words import format_points
 
-ITEMS = "why_items"
-WHAT = {  # what may be refused, and why; tests over sets have two reasons
-    **dict.fromkeys(("pairs", "ranks", "combined"), ITEMS),
+NEEDS_ITEMS_KEY = "why_items"
+REFUSAL_KEYS = {  # what may be refused, and why; tests over sets have two reasons
+    **dict.fromkeys(("pairs", "ranks", "combined"), NEEDS_ITEMS_KEY),
     **{"noise_floor": "why_n", "near_best": "why_near", "transfer": "why_one_set"},
     **dict.fromkeys(("friedman", "wilcoxon")),
 }
@@ -23,22 +23,22 @@ def headline(summary: dict[str, Any], cells: dict[tuple[str, str], dict[str, Any
         return [sentence("headline", "bet_one_set", **mine)]
     if not bet["picks"]:
         return [sentence("headline", "bet_nowhere", **mine)]
-    return [priced(summary), *proof(summary)]
+    return [bet_price_sentence(summary), *proof(summary)]
 
 
-def priced(summary: dict[str, Any]) -> Sentence:
+def bet_price_sentence(summary: dict[str, Any]) -> Sentence:
     """The bet and what it may cost; where the views differ, what safety costs."""
     rows = {row["pick"]: row for row in summary["bet"]["picks"]}
     best, least, near = rows["expected"], rows["regret"], rows.get("near")
     sets = [summary["reference"], *summary["targets"]]
     counted = sum((summary["weights"] or dict.fromkeys(sets, 1)).get(name, 0) > 0 for name in sets)
     if least["model"] != best["model"]:
-        values = {"first": best["model"], "second": least["model"], "price": fine(least["price"])}
-        ends = {"regret": fine(least["max_regret"]), "worst": fine(best["max_regret"])}
+        values = {"first": best["model"], "second": least["model"], "price": format_points(least["price"])}
+        ends = {"regret": format_points(least["max_regret"]), "worst": format_points(best["max_regret"])}
         return sentence("headline", "bet_differs", **values, **ends)
-    values = {"model": best["model"], "regret": fine(best["max_regret"]), "n": counted}
+    values = {"model": best["model"], "regret": format_points(best["max_regret"]), "n": counted}
     if near and near["model"] != best["model"]:
-        other = {"second": near["model"], "price": fine(near["price"]), "chance": 100 * near["near_best"]}
+        other = {"second": near["model"], "price": format_points(near["price"]), "chance": 100 * near["near_best"]}
         return sentence("headline", "bet_near", **values, **other, margin=summary["margin"])
     return sentence("headline", "bet_price" if best["max_regret"] > 1e-9 else "bet_everywhere", **values)
 
@@ -52,40 +52,42 @@ def proof(summary: dict[str, Any]) -> list[Sentence]:
     return [] if won or model is None else [sentence("headline", "safe_not_proven")]
 
 
-def price_of(summary: dict[str, Any], model: str, losses: dict[str, float]) -> list[Sentence]:
+def model_price_sentences(summary: dict[str, Any], model: str, losses: dict[str, float]) -> list[Sentence]:
     """What betting on a model chosen elsewhere may cost: `losses`, points behind the best of each set."""
     rows = {row["pick"]: row for row in summary["bet"]["picks"]}
     if not rows or not summary["targets"]:
         return []
     worst = max(losses, key=lambda name: losses[name])
-    values = {"model": model, "n": len(losses), "regret": fine(losses[worst]), "dataset": worst}
+    values = {"model": model, "n": len(losses), "regret": format_points(losses[worst]), "dataset": worst}
     told = [sentence("headline", "price_of" if losses[worst] > 1e-9 else "price_none", **values)]
     least = rows["regret"]
     if least["model"] != model and least["max_regret"] < losses[worst] - 1e-9:
-        told.append(sentence("headline", "price_other", second=least["model"], regret=fine(least["max_regret"])))
+        told.append(
+            sentence("headline", "price_other", second=least["model"], regret=format_points(least["max_regret"]))
+        )
     return told
 
 
-def decides(summary: dict[str, Any]) -> list[Sentence]:
+def decision_sentences(summary: dict[str, Any]) -> list[Sentence]:
     """How many images would decide what is open."""
     told, open_ = summary["bet"]["decides"], summary["real"]
     if told is None:
         return []
     names = {"first": told["first"], "second": told["second"], "dataset": summary["reference"]}
-    gap = {"difference": fine(told["difference"])}
+    gap = {"difference": format_points(told["difference"])}
     if told["decided"]:
         return [sentence("change", "decided", **names)]
     if told["difference"] < 1e-9:
         return [sentence("change", "decide_tie", **names)]
     needed = open_ and {open_["first"], open_["second"]} == {told["first"], told["second"]} and open_["needed"]
     if needed and needed["images"] is not None:  # it knows of all pairs and of the luck of training
-        return [images(names | gap, "decide_images", needed["images"])]
+        return [images_sentence(names | gap, "decide_images", needed["images"])]
     if told["images"] is None or needed:
         return [sentence("change", "decide_seeds", **names, **gap)]
-    return [images(names | gap, "decide_scores" if open_ is None else "decide_images", told["images"])]
+    return [images_sentence(names | gap, "decide_scores" if open_ is None else "decide_images", told["images"])]
 
 
-def images(names: dict[str, Any], key: str, count: float) -> Sentence:
+def images_sentence(names: dict[str, Any], key: str, count: float) -> Sentence:
     """How many images in all would decide, or that no realistic number would."""
     key = key if count <= REALISTIC else "decide_too_many"
     return sentence("change", key, **names, images=min(round_up(count), REALISTIC))
@@ -99,9 +101,9 @@ def refusals(summary: dict[str, Any]) -> list[dict[str, Any]]:
             key = "why_models" if few else "why_sets" if "there are" in text and "tests over" in text else None
             values = {"n": 1 + len(summary["targets"])}
         else:
-            key = WHAT.get(what)
+            key = REFUSAL_KEYS.get(what)
             values = {}
-        known = f"what_{what}" if what in WHAT else None
+        known = f"what_{what}" if what in REFUSAL_KEYS else None
         told.append({"what": known, "name": what, "key": key, "with": values, "text": text})
     return told
 
@@ -117,6 +119,6 @@ def notes(summary: dict[str, Any]) -> list[Sentence]:
     if (summary["families"] or 0) > 1:
         told.append(sentence("caution", "note_families", n=summary["families"], models=summary["models"]))
     if summary["weights"]:
-        weights = [f"{name} {fine(weight)}" for name, weight in summary["weights"].items()]
+        weights = [f"{name} {format_points(weight)}" for name, weight in summary["weights"].items()]
         told.append(sentence("caution", "note_weights", names=weights))
     return told

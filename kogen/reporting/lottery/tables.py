@@ -8,9 +8,9 @@ import pandas as pd
 
 from kogen.reporting.lottery.traffic_lights import PRIMARY
 
-TOP, WIDE = 15, 10  # models and sets that are shown of many
-PAIRS = 60  # pairs that are shown of many
-FULL = 0.5  # how strong the colour of a cell gets
+MODELS_SHOWN, SETS_SHOWN = 15, 10  # models and sets that are shown of many
+PAIRS_SHOWN = 60  # pairs that are shown of many
+FULL_COLOUR = 0.5  # how strong the colour of a cell gets
 
 Tables = Mapping[str, Any]
 """Frames by the names they have on disk."""
@@ -28,17 +28,17 @@ def best_models(summary: dict[str, Any], tables: Tables) -> list[str]:
     order += [model for model in here["model"] if model not in set(order)]
     wanted = {row["model"] for row in summary["bet"]["picks"]} | {summary["lead"]["model"]}
     wanted |= {summary["leaders"][name] for name in shown_sets(summary, tables)}
-    wanted |= set(order[: max(TOP - len(wanted - set(order[:TOP])), 5)])
+    wanted |= set(order[: max(MODELS_SHOWN - len(wanted - set(order[:MODELS_SHOWN])), 5)])
     return [model for model in order if model in wanted]
 
 
 def shown_sets(summary: dict[str, Any], tables: Tables) -> list[str]:
     """The reference and the other sets that count; of many, those on which the leader loses most."""
     targets = summary["targets"]
-    if len(targets) < WIDE:
+    if len(targets) < SETS_SHOWN:
         return [summary["reference"], *targets]
     loses = {name: summary["transfer"][name]["leader_loses"] or 0.0 for name in targets}
-    worst = set(sorted(targets, key=lambda name: -loses[name])[: WIDE - 1])
+    worst = set(sorted(targets, key=lambda name: -loses[name])[: SETS_SHOWN - 1])
     return [summary["reference"], *(name for name in targets if name in worst)]
 
 
@@ -60,11 +60,11 @@ def heat(values: pd.DataFrame, marked: set[str], scale: float, *, signed: bool =
 def cell(value: float, scale: float, signed: bool) -> dict[str, Any]:
     """One value and how strong its colour is; signed: values above 0 are cool, those below warm."""
     missing = value != value
-    strength = 0.0 if missing else min(abs(value) / scale, 1.0) * FULL if scale > 0 else 0.0
+    strength = 0.0 if missing else min(abs(value) / scale, 1.0) * FULL_COLOUR if scale > 0 else 0.0
     return {"value": None if missing else float(value), "heat": round(strength, 3), "cool": signed and value > 0}
 
 
-def strong(values: pd.DataFrame) -> float:
+def colour_limit(values: pd.DataFrame) -> float:
     """The value that a tenth of the cells exceed; 0 where nothing is known."""
     known = values.to_numpy(dtype=np.float64)
     return float(np.quantile(known[~np.isnan(known)], 0.9)) if (~np.isnan(known)).any() else 0.0
@@ -72,12 +72,12 @@ def strong(values: pd.DataFrame) -> float:
 
 def regret(summary: dict[str, Any], tables: Tables, models: Sequence[str]) -> Heat:
     """Points behind the best of each set, of the shown models on the shown sets."""
-    values = behind(tables["accuracy"], shown_sets(summary, tables), models)
-    scale = max(strong(values), summary["margin"])
+    values = points_behind_best(tables["accuracy"], shown_sets(summary, tables), models)
+    scale = max(colour_limit(values), summary["margin"])
     return heat(values, {row["model"] for row in summary["bet"]["picks"]}, scale)
 
 
-def behind(accuracy: Any, sets: Sequence[str], models: Sequence[str]) -> pd.DataFrame:
+def points_behind_best(accuracy: Any, sets: Sequence[str], models: Sequence[str]) -> pd.DataFrame:
     """Points behind the best of each set (models x sets), null where a model was not measured."""
     rows = accuracy[accuracy["dataset"].isin(list(sets))]
     top: Any = rows.groupby("dataset")["value"].max()
@@ -95,7 +95,7 @@ def residuals(summary: dict[str, Any], tables: Tables, models: Sequence[str]) ->
     values = rows.pivot(index="model", columns="target", values="effective").reindex(columns=sets)
     values = values.reindex([model for model in models if model in values.index])
     marked = {row["model"] for row in summary["bet"]["picks"]}
-    return heat(values, marked, max(strong(values.abs()), 1.0), signed=True)
+    return heat(values, marked, max(colour_limit(values.abs()), 1.0), signed=True)
 
 
 def correlations(summary: dict[str, Any], tables: Tables) -> Heat | None:
@@ -108,7 +108,7 @@ def correlations(summary: dict[str, Any], tables: Tables) -> Heat | None:
     return heat(values, set(), 1.0, signed=True)
 
 
-def rules(summary: dict[str, Any], tables: Tables, models: Sequence[str]) -> dict[str, Any] | None:
+def rule_table(summary: dict[str, Any], tables: Tables, models: Sequence[str]) -> dict[str, Any] | None:
     """Ranks of the foremost models by each rule, the rules' winners and their tau to the primary rule."""
     winners = summary["unified"]["winners"]
     if not winners:
@@ -135,5 +135,5 @@ def pairs(summary: dict[str, Any], table: Any) -> list[dict[str, Any]]:
     order = {name: place for place, name in enumerate([summary["reference"], *summary["targets"]])}
     rows = table[table["dataset"].isin(list(order))]
     rows = rows.assign(place=rows["dataset"].map(order)).sort_values("place", kind="stable")
-    rows = rows.groupby("dataset", sort=False).head(max(PAIRS // max(len(order), 1), 6)).head(PAIRS)
+    rows = rows.groupby("dataset", sort=False).head(max(PAIRS_SHOWN // max(len(order), 1), 6)).head(PAIRS_SHOWN)
     return rows.drop(columns="place").to_dict("records")

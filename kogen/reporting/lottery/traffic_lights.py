@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from kogen.reporting.words import fine
+from kogen.reporting.words import format_points
 
 Light = dict[str, Any]
 """{"name", "colour": green | amber | red | grey, "number": {"key", "with"}, "key", "with"}: keys of words.toml."""
 
 SIGNS = {"green": "✓", "amber": "~", "red": "✕", "grey": "?"}  # so that nobody has to tell them by their colour
-FEW = 20  # pairs: of fewer, a share says less than what became of the leader itself
-GOOD, POOR = 0.9, 0.75  # share of leads that hold on another set
+MIN_PAIRS = 20  # pairs: of fewer, a share says less than what became of the leader itself
+GREEN_SHARE, AMBER_SHARE = 0.9, 0.75  # share of leads that hold on another set
 PRIMARY = "weighted_difference"
 
 
@@ -19,7 +19,7 @@ def lights(summary: dict[str, Any], curve: list[dict[str, Any]]) -> list[Light]:
     summary: what `kogen.results.judge` returns; curve: its rows of `transfer` by bins of the gap. Where the data cannot
     say, a light is grey. The rules stand at each light, and in the words `rule_...`.
     """
-    return [real(summary), transfers(summary, curve), metric(summary), safe(summary)]
+    return [lead_light(summary), transfer_light(summary, curve), metric_light(summary), safety_light(summary)]
 
 
 def light(name: str, colour: str, number: tuple[str, dict[str, Any]] | None, key: str, **values: Any) -> Light:
@@ -28,7 +28,7 @@ def light(name: str, colour: str, number: tuple[str, dict[str, Any]] | None, key
     return {"name": name, "colour": colour, "sign": SIGNS[colour], "number": counted, "key": key, "with": values}
 
 
-def real(summary: dict[str, Any]) -> Light:
+def lead_light(summary: dict[str, Any]) -> Light:
     """Green: with all pairs judged together, the leader is ahead of the next on the reference.
 
     Amber: so, but inside the margin; or the two are equivalent; or only this pair alone would pass. Red: the data
@@ -39,23 +39,23 @@ def real(summary: dict[str, Any]) -> Light:
     if lead["runner_up"] is None:
         return light("real", "grey", None, "real_lone", model=lead["model"])
     if row is None:
-        number = ("num_points", {"points": fine(lead["gap"], sign=True)})
-        return light("real", "grey", number, "real_scores", **names, gap=fine(lead["gap"]))
+        number = ("num_points", {"points": format_points(lead["gap"], sign=True)})
+        return light("real", "grey", number, "real_scores", **names, gap=format_points(lead["gap"]))
     names |= {"first": row["first"], "second": row["second"]}
-    number = ("num_points", {"points": fine(row["difference"], sign=True)})
-    ends = {"lo": fine(row["family_lo"]), "hi": fine(row["family_hi"]), "margin": summary["margin"]}
+    number = ("num_points", {"points": format_points(row["difference"], sign=True)})
+    ends = {"lo": format_points(row["family_lo"]), "hi": format_points(row["family_hi"]), "margin": summary["margin"]}
     chance = {"chance": 100 * row["lottery"]}
     words = {"better": ("green", "real_yes"), "small": ("amber", "real_small"), "equivalent": ("amber", "real_same")}
     if row["verdict"] in words:
         colour, key = words[row["verdict"]]
         return light("real", colour, number, key, **names, **ends)
     if row["lo"] > 0:
-        alone = {"lo": fine(row["lo"]), "hi": fine(row["hi"])}
+        alone = {"lo": format_points(row["lo"]), "hi": format_points(row["hi"])}
         return light("real", "amber", number, "real_alone", **names, **alone)
     return light("real", "red", number, "real_no", **names, **ends, **chance)
 
 
-def transfers(summary: dict[str, Any], curve: list[dict[str, Any]]) -> Light:
+def transfer_light(summary: dict[str, Any], curve: list[dict[str, Any]]) -> Light:
     """Of leads about as large as the leader's, how many hold on the set where fewest do.
 
     Green: 90 % or more; amber: 75 % or more; red: fewer. With fewer than 20 such pairs on a set the leader itself is
@@ -66,19 +66,19 @@ def transfers(summary: dict[str, Any], curve: list[dict[str, Any]]) -> Light:
     if not kept or lead["gap"] is None:
         return light("transfers", "grey", None, "transfers_none")
     alike = [row for row in curve if row["gap_lo"] < max(lead["gap"], 1e-9) <= row["gap"]]
-    if len(alike) < len(there) or min(row["pairs"] for row in alike) < FEW:
-        return fate(summary)
+    if len(alike) < len(there) or min(row["pairs"] for row in alike) < MIN_PAIRS:
+        return leader_light(summary)
     worst, best = (pick(alike, key=lambda row: row["transfer"]) for pick in (min, max))
     share = worst["transfer"]
-    colour = "green" if share >= GOOD else "amber" if share >= POOR else "red"
+    colour = "green" if share >= GREEN_SHARE else "amber" if share >= AMBER_SHARE else "red"
     number = ("num_share", {"share": f"{100 * share:.0f}"})
-    values = {"lo": edge(worst["gap_lo"]), "hi": edge(worst["gap"]), "reference": summary["reference"]}
+    values = {"lo": format_edge(worst["gap_lo"]), "hi": format_edge(worst["gap"]), "reference": summary["reference"]}
     values |= {"dataset": worst["target"], "share": 100 * share, "best": 100 * best["transfer"]}
     firsts = sum(bool(row["leader_holds"]) for row in there.values())
     return light("transfers", colour, number, "transfers_pairs", **values, n=firsts, total=len(kept))
 
 
-def fate(summary: dict[str, Any]) -> Light:
+def leader_light(summary: dict[str, Any]) -> Light:
     """What became of the leader itself on the other sets."""
     loses = {name: row["leader_loses"] for name, row in summary["transfer"].items()}
     loses = {name: loss for name, loss in loses.items() if loss is not None}
@@ -87,10 +87,12 @@ def fate(summary: dict[str, Any]) -> Light:
     colour = "green" if near == len(loses) else "amber" if 2 * near >= len(loses) else "red"
     values = {"model": summary["lead"]["model"], "margin": summary["margin"], "n": near, "total": len(loses)}
     number = ("num_sets", {"n": near, "total": len(loses)})
-    return light("transfers", colour, number, "transfers_fate", **values, loss=fine(loses[worst]), dataset=worst)
+    return light(
+        "transfers", colour, number, "transfers_fate", **values, loss=format_points(loses[worst]), dataset=worst
+    )
 
 
-def metric(summary: dict[str, Any]) -> Light:
+def metric_light(summary: dict[str, Any]) -> Light:
     """Green: every rule that puts the sets together has the same winner; amber: half of them or more; red: fewer."""
     winners = summary["unified"]["winners"]
     if not winners or summary["models"] < 2 or not summary["targets"]:
@@ -105,7 +107,7 @@ def metric(summary: dict[str, Any]) -> Light:
     return light("metric", colour, number, "metric_some", model=model, n=same, total=len(winners), others=others)
 
 
-def safe(summary: dict[str, Any]) -> Light:
+def safety_light(summary: dict[str, Any]) -> Light:
     """Green: one model is the best bet by each view, and nowhere further behind the best than the margin.
 
     Amber: one of the two (one model by each view; or safety within the margin, at a price within it). Red: neither.
@@ -118,13 +120,13 @@ def safe(summary: dict[str, Any]) -> Light:
     cheap = close and row["price"] <= summary["margin"] + 1e-9
     colour = "green" if bet["agree"] and close else "amber" if bet["agree"] or cheap else "red"
     lost = row["max_regret"] > 1e-9
-    number = ("num_most", {"points": fine(row["max_regret"])}) if lost else ("num_first", {})
-    values = {"model": row["model"], "regret": fine(row["max_regret"]), "dataset": row["worst_set"]}
+    number = ("num_most", {"points": format_points(row["max_regret"])}) if lost else ("num_first", {})
+    values = {"model": row["model"], "regret": format_points(row["max_regret"]), "dataset": row["worst_set"]}
     if row["near_best"] is None:
         return light("safe", colour, number, "safe_only", **values)
     return light("safe", colour, number, "safe_near", **values, margin=summary["margin"], chance=100 * row["near_best"])
 
 
-def edge(gap: float) -> str:
+def format_edge(gap: float) -> str:
     """The end of a bin of gaps, as short as it can be."""
     return f"{gap:g}"

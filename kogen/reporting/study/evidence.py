@@ -25,15 +25,15 @@ class Pair:
     verdict: str  # better | equivalent | undecided | small
     lottery: float
     detectable: float
-    outer: float  # the end of the 90 % interval that is farther from 0: the margin at which the verdict turns
+    turning_margin: float  # the end of the 90 % interval that is farther from 0: the margin at which the verdict turns
 
     @property
-    def separated(self) -> bool:
+    def is_separated(self) -> bool:
         """Whether the data tell the two apart."""
         return self.verdict in SEPARATED
 
     @property
-    def back(self) -> "Pair":
+    def mirror(self) -> "Pair":
         """The same comparison seen from the other model."""
         turned = {"first": self.second, "second": self.first, "difference": -self.difference}
         return replace(self, **turned, lo=-self.hi, hi=-self.lo)
@@ -60,7 +60,9 @@ class Evidence:
     costs: list[dict[str, Any]] = field(default_factory=list)  # one a model: runs, minutes, images, speed, kwh
     alarms: list[dict[str, Any]] = field(default_factory=list)  # one a model and kind: n, total, epoch
     seeds: dict[str, int] = field(default_factory=dict)  # model -> number of seeds
-    firsts: dict[str, str] = field(default_factory=dict)  # other protocol -> the model it puts first on the reference
+    protocol_leaders: dict[str, str] = field(
+        default_factory=dict
+    )  # other protocol -> the model it puts first on the reference
     twins: list[dict[str, Any]] = field(default_factory=list)  # one a test set: dataset, n, share in percent
     unfinished: int = 0
     runs: int = 0
@@ -75,7 +77,7 @@ class Evidence:
         """The other sets, in order."""
         return [name for name in self.roles if name != self.reference]
 
-    def baseline(self, model: str) -> bool:
+    def is_baseline(self, model: str) -> bool:
         """Whether a model is a baseline and no candidate."""
         return self.methods[model] in BASELINES
 
@@ -83,12 +85,12 @@ class Evidence:
         """Models on a set, best first; among equals candidates before baselines, then by name."""
         rows = self.accuracy[self.accuracy.dataset == dataset]
         values = zip(rows["value"], rows["model"], strict=True)
-        return [m for _, _, m in sorted((-value, self.baseline(model), model) for value, model in values)]
+        return [m for _, _, m in sorted((-value, self.is_baseline(model), model) for value, model in values)]
 
     def score(self, model: str, dataset: str) -> dict[str, float | None]:
         """value, lo and hi of a model on a set, in points."""
         row = self.accuracy[(self.accuracy.model == model) & (self.accuracy.dataset == dataset)].iloc[0]
-        return {name: null(row[name]) for name in ("value", "lo", "hi")}
+        return {name: float_or_none(row[name]) for name in ("value", "lo", "hi")}
 
     def pair(self, first: str, second: str, dataset: str) -> Pair:
         """`first` against `second` on a set; ValueError when the table of pairs lacks them."""
@@ -97,7 +99,7 @@ class Evidence:
             rows = table[(table.dataset == dataset) & (table["first"] == a) & (table["second"] == b)]
             if len(rows):
                 found = read_pair(rows.iloc[0].to_dict())
-                return found if a == first else found.back
+                return found if a == first else found.mirror
         raise ValueError(f"no comparison of {first!r} and {second!r} on {dataset!r}; every pair of models is needed")
 
     def against(self, model: str, dataset: str) -> list[Pair]:
@@ -109,11 +111,11 @@ class Evidence:
         rows = self.groups[self.groups["dataset"] == dataset]
         return [part["model"].tolist() for _, part in rows.groupby("tier")] or [self.order(dataset)]
 
-    def more(self, pair: Pair, dataset: str) -> float | None:
+    def images_needed(self, pair: Pair, dataset: str) -> float | None:
         """How many more images would decide an undecided pair; None where no number would."""
         rows, names = self.needed[self.needed["dataset"] == dataset], {pair.first, pair.second}
         counts = zip(rows["first"], rows["second"], rows["more"], strict=True)
-        return next((null(more) for first, second, more in counts if {first, second} == names), None)
+        return next((float_or_none(more) for first, second, more in counts if {first, second} == names), None)
 
 
 def read_pair(row: dict[str, Any]) -> Pair:
@@ -128,10 +130,10 @@ def read_pair(row: dict[str, Any]) -> Pair:
         verdict=row["verdict"],
         lottery=float(row["lottery"]),
         detectable=float(row["minimum_detectable"]),
-        outer=max(abs(float(row["lo90"])), abs(float(row["hi90"]))),
+        turning_margin=max(abs(float(row["lo90"])), abs(float(row["hi90"]))),
     )
 
 
-def null(value: Any) -> float | None:
+def float_or_none(value: Any) -> float | None:
     """A number, or None where the table has none."""
     return None if pd.isna(value) else float(value)

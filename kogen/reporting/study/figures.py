@@ -5,17 +5,17 @@ from typing import Any
 
 import pandas as pd
 
-from kogen.reporting.charts import Figure, axis, curves, ink, label, layout, text, thin, trace
+from kogen.reporting.charts import Figure, annotation, axis, draw_curves, ink, label, layout, thin, trace
 from kogen.reporting.study.evidence import BASELINES, SEPARATED
-from kogen.reporting.words import clean, number, say
+from kogen.reporting.words import clean, format_number, say
 
-FAR = 2.5  # the forests' scale ends at this many times the median distance; what lies beyond is an arrow
+FAR_FACTOR = 2.5  # the forests' scale ends at this many times the median distance; what lies beyond is an arrow
 
 
-def forest(verdict: dict[str, Any], dataset: str, lang: str) -> Figure:
+def draw_forest(verdict: dict[str, Any], dataset: str, lang: str) -> Figure:
     """Differences of each model to the bet on one set, with 95 % intervals and the margin as a band."""
     rows = differences(verdict, dataset)
-    low, high = scale(verdict)
+    low, high = axis_range(verdict)
     step = 28 if len(rows) <= 10 else 21
     places = [len(rows) - i for i in range(len(rows))]
     data = []
@@ -24,7 +24,7 @@ def forest(verdict: dict[str, Any], dataset: str, lang: str) -> Figure:
         ends = [min(max(row[end], low), high) for end in ("lo", "hi")]
         data.append(trace(ends, [y, y], line={"color": colour, "width": 2}))
         data.append(dot(row, y, low, high, colour, lang))
-    numbers = [number(row["difference"], sign=True) for row in rows]
+    numbers = [format_number(row["difference"], sign=True) for row in rows]
     band = {"type": "rect", "xref": "x", "yref": "paper", "y0": 0, "y1": 1, "layer": "below", "line": {"width": 0}}
     shapes = [
         {**band, "x0": -verdict["margin"], "x1": verdict["margin"], "fillcolor": ink("tint")},
@@ -42,7 +42,7 @@ def forest(verdict: dict[str, Any], dataset: str, lang: str) -> Figure:
         step * len(rows) + 58,
         shapes=shapes,
         annotations=[
-            text(value, 1, y, xref="paper", xanchor="right", xshift=46)
+            annotation(value, 1, y, xref="paper", xanchor="right", xshift=46)
             for value, y in zip(numbers, places, strict=True)
         ],
         margin={"r": 50, "b": 44},
@@ -68,7 +68,7 @@ def dot(row: dict[str, Any], y: float, low: float, high: float, colour: str, lan
     hollow = {"color": ink("paper"), "line": {"color": colour, "width": 2}}
     look = hollow if row["baseline"] else {"color": colour}
     ends = say(lang, "to", lo=row["lo"], hi=row["hi"])
-    told = f"{label(row['model'], 40)}: {number(row['difference'], sign=True)} ({ends})"
+    told = f"{label(row['model'], 40)}: {format_number(row['difference'], sign=True)} ({ends})"
     marker = {"size": 10, "symbol": symbol, **look}
     return trace([x], [y], mode="markers", marker=marker, hoverinfo="text", hovertext=[told], cliponaxis=False)
 
@@ -89,18 +89,18 @@ def differences(verdict: dict[str, Any], dataset: str) -> list[dict[str, Any]]:
     return [found[model] for model in verdict["order"][dataset] if model in found]
 
 
-def scale(verdict: dict[str, Any]) -> tuple[float, float]:
+def axis_range(verdict: dict[str, Any]) -> tuple[float, float]:
     """Ends of the axis that all forests share, so that they can be compared; outliers must not squeeze the rest."""
     rows = [row for dataset in verdict["sets"] for row in differences(verdict, dataset)]
     ends = [end for row in rows for end in (row["lo"], row["difference"], row["hi"])] or [0.0]
-    limit = max(FAR * median(abs(end) for end in ends), 3 * verdict["margin"], 0.5)
+    limit = max(FAR_FACTOR * median(abs(end) for end in ends), 3 * verdict["margin"], 0.5)
     band = 1.3 * verdict["margin"]
     low, high = min(max(min(ends), -limit), -band), max(min(max(ends), limit), band)
     room = 0.06 * (high - low)
     return low - room, high + room
 
 
-def slope(verdict: dict[str, Any], lang: str) -> Figure:
+def draw_slope(verdict: dict[str, Any], lang: str) -> Figure:
     """Accuracy of each model from the reference set to the others, one line a model."""
     sets = verdict["sets"]
     bet = verdict["bet"]["model"]
@@ -113,15 +113,17 @@ def slope(verdict: dict[str, Any], lang: str) -> Figure:
         if row["lo"] is not None
     ]
     ticks = {"tickvals": list(range(len(sets))), "ticktext": [label(name, 14) for name in sets]}
-    figure = curves(list(range(len(sets))), lines, bet, verdict["methods"], say(lang, "accuracy"), ticks)
+    figure = draw_curves(list(range(len(sets))), lines, bet, verdict["methods"], say(lang, "accuracy"), ticks)
     figure["data"] = figure["data"] + data
     figure["layout"]["xaxis"]["range"] = [-0.08 * len(sets), len(sets) - 1 + 0.04 * len(sets)]
-    said = "; ".join(f"{clean(model)} {', '.join(number(value) for value in line)}" for model, line in lines.items())
+    said = "; ".join(
+        f"{clean(model)} {', '.join(format_number(value) for value in line)}" for model, line in lines.items()
+    )
     figure["alt"] = say(lang, "a_slope", reference=sets[0], shifts=sets[1:], list="") + said
     return figure
 
 
-def losses(model: str, training: pd.DataFrame, bet: bool, lang: str) -> Figure:
+def draw_losses(model: str, training: pd.DataFrame, bet: bool, lang: str) -> Figure:
     """Loss of one model over epochs, one line a seed; `training` has seed, epoch, term, value."""
     rows = training[training["term"] == "loss"]
     colour = {"color": ink("accent" if bet else "mid"), "width": 1.5}
@@ -133,7 +135,7 @@ def losses(model: str, training: pd.DataFrame, bet: bool, lang: str) -> Figure:
     return {"data": data, "layout": look, "alt": say(lang, "a_loss", model=model)}
 
 
-def ranks(training: dict[str, pd.DataFrame], bet: str, methods: dict[str, str], lang: str) -> Figure | None:
+def draw_rank_me(training: dict[str, pd.DataFrame], bet: str, methods: dict[str, str], lang: str) -> Figure | None:
     """RankMe over epochs, the mean over seeds, one line a model; None where it was not recorded."""
     means = {model: by_epoch(table) for model, table in training.items()}
     means = {model: mean for model, mean in means.items() if mean}
@@ -142,7 +144,7 @@ def ranks(training: dict[str, pd.DataFrame], bet: str, methods: dict[str, str], 
     epochs = sorted(set().union(*means.values()))
     lines = {model: thin([mean.get(epoch) for epoch in epochs]) for model, mean in means.items()}
     title = {"title": {"text": say(lang, "epoch"), "font": {"size": 12}, "standoff": 6}, "nticks": 6}
-    figure = curves(thin(epochs), lines, bet, methods, "RankMe", title)
+    figure = draw_curves(thin(epochs), lines, bet, methods, "RankMe", title)
     figure["alt"] = say(lang, "a_rank", models=list(lines))
     return figure
 

@@ -7,12 +7,12 @@ import pandas as pd
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from kogen.common.files import atomically, read_json
+from kogen.common.files import read_json, write_atomically
 from kogen.common.tables import read_table
 from kogen.reporting.charts import Figure
-from kogen.reporting.html import PALETTE, embed, environment, picture
-from kogen.reporting.lottery.sections import part, price, sentences
-from kogen.reporting.study.figures import forest, losses, ranks, slope
+from kogen.reporting.html import PALETTE, embed_json, environment, png_data_url
+from kogen.reporting.lottery.sections import lottery_part, price_sentences, sentence_texts
+from kogen.reporting.study.figures import draw_forest, draw_losses, draw_rank_me, draw_slope
 from kogen.reporting.study.runs import read_runs
 
 LONGEST_TEXT = 20_000  # letters of the study file that are shown
@@ -28,8 +28,8 @@ def write(study: Path, *, lang: str = "en") -> Path:
     runs = read_runs(study)
     training = read_training(runs)
     quality = study / "data.json"
-    figures = draw(verdict, training, lang)
-    lottery, more = part(study, verdict["lottery"], lang) if "lottery" in verdict else (None, {})
+    figures = draw_figures(verdict, training, lang)
+    lottery, more = lottery_part(study, verdict["lottery"], lang) if "lottery" in verdict else (None, {})
     figures |= more
     page = (
         environment(lang)
@@ -38,46 +38,50 @@ def write(study: Path, *, lang: str = "en") -> Path:
             lang=lang,
             verdict=verdict,
             parts={
-                part: told(verdict, part, lang)
+                part: part_sentences(verdict, part, lang)
                 for part in ("headline", "evidence", "shift", "alarm", "caution", "change")
             },
             lottery=lottery,
             notes=[],  # the study's own table: nothing in it is unknown or unread
-            price=sentences(price(study, verdict["lottery"], verdict["bet"]["model"]), lang) if lottery else [],
+            price=sentence_texts(price_sentences(study, verdict["lottery"], verdict["bet"]["model"]), lang)
+            if lottery
+            else [],
             figures={key: figure["alt"] for key, figure in figures.items()},
-            payload=embed({"figures": figures, "palette": PALETTE}),
+            payload=embed_json({"figures": figures, "palette": PALETTE}),
             palette=PALETTE,
             cells={(row["model"], row["dataset"]): row for row in verdict["accuracy"]},
             places={(row["model"], row["dataset"]): row for row in verdict["ranks"]},
             tier={(m, s): i + 1 for s, tiers in verdict["tiers"].items() for i, tier in enumerate(tiers) for m in tier},
             trained=list(training),
             data=read_json(quality) if quality.exists() else {"sets": []},
-            views=picture(study / "views.png"),
+            views=png_data_url(study / "views.png"),
             asked=study_text(study / "study.toml"),
             versions=runs[0].get("versions", {}) if runs else {},
             plan=runs[0] if runs else {},
             plotly=Markup(get_plotlyjs()),
         )
     )
-    atomically(study / "report.html", lambda place: place.write_text(page, encoding="utf-8"))
+    write_atomically(study / "report.html", lambda place: place.write_text(page, encoding="utf-8"))
     return study / "report.html"
 
 
-def told(verdict: dict[str, Any], part: str, lang: str) -> list[str]:
+def part_sentences(verdict: dict[str, Any], part: str, lang: str) -> list[str]:
     """The sentences of one part of the verdict, in the language of the page."""
-    return sentences([said for said in verdict["sentences"] if said["part"] == part], lang)
+    return sentence_texts([said for said in verdict["sentences"] if said["part"] == part], lang)
 
 
-def draw(verdict: dict[str, Any], training: dict[str, pd.DataFrame], lang: str) -> dict[str, Figure]:
+def draw_figures(verdict: dict[str, Any], training: dict[str, pd.DataFrame], lang: str) -> dict[str, Figure]:
     """All figures of the page by the id of their place; what has no data is left out."""
     sets, bet = verdict["sets"], verdict["bet"]["model"]
     found = {
-        f"forest-{i}": forest(verdict, name, lang) for i, name in enumerate(sets) if len(verdict["order"][name]) > 1
+        f"forest-{i}": draw_forest(verdict, name, lang)
+        for i, name in enumerate(sets)
+        if len(verdict["order"][name]) > 1
     }
     if len(sets) > 1:
-        found["slope"] = slope(verdict, lang)
-    found |= {f"loss-{i}": losses(model, training[model], model == bet, lang) for i, model in enumerate(training)}
-    spectrum = ranks(training, bet, verdict["methods"], lang)
+        found["slope"] = draw_slope(verdict, lang)
+    found |= {f"loss-{i}": draw_losses(model, training[model], model == bet, lang) for i, model in enumerate(training)}
+    spectrum = draw_rank_me(training, bet, verdict["methods"], lang)
     return found | ({"rank": spectrum} if spectrum else {})
 
 

@@ -10,23 +10,23 @@ Sentence = dict[str, Any]
 REALISTIC = 1_000_000  # more test images than this are not worth proposing
 
 
-def tell(evidence: Evidence) -> list[Sentence]:
+def verdict_sentences(evidence: Evidence) -> list[Sentence]:
     """The verdict, most important sentence first.
 
     A lead is called one only where the simultaneous comparison of the models says so; where it does not, the sentence
     says that the data cannot tell. Baselines may win, and then the sentence says that.
     """
     bet = evidence.order(evidence.reference)[0]
-    shifts = [survives(evidence, bet, dataset) for dataset in evidence.shifts]
+    shifts = [survival_on_set(evidence, bet, dataset) for dataset in evidence.shifts]
     return [
         headline(evidence, bet),
-        *survival(shifts),
+        *survival_sentences(shifts),
         *alarms(evidence, bet),
         *rivals(evidence, bet),
         *baselines(evidence, bet),
         *shifts,
         *protocols(evidence, bet),
-        *cheaper(evidence, bet),
+        *cheaper_models(evidence, bet),
         *cautions(evidence, bet),
         *changes(evidence, bet),
     ]
@@ -41,18 +41,18 @@ def headline(evidence: Evidence, bet: str) -> Sentence:
     """What to bet on, or that one should not."""
     reference = evidence.reference
     against = evidence.against(bet, reference)
-    if evidence.baseline(bet):
+    if evidence.is_baseline(bet):
         key = f"nobet_{evidence.methods[bet]}"
     elif not against:
         key = "bet_single"
-    elif any(evidence.methods[pair.second] == "random" and not pair.separated for pair in against):
+    elif any(evidence.methods[pair.second] == "random" and not pair.is_separated for pair in against):
         key = "nobet_untrained"
     else:
-        key = "bet_alone" if all(pair.separated for pair in against) else "bet_shared"
+        key = "bet_alone" if all(pair.is_separated for pair in against) else "bet_shared"
     return sentence("headline", key, model=bet, dataset=reference, **evidence.score(bet, reference))
 
 
-def survival(shifts: list[Sentence]) -> list[Sentence]:
+def survival_sentences(shifts: list[Sentence]) -> list[Sentence]:
     """On which sets the lead holds and on which it is lost: it belongs beside the headline, or that says too much."""
     kinds = {"holds": ("keeps",), "lost": ("loses",), "holds_unclear": ("keeps_unclear", "loses_unclear")}
     found = {key: [said["with"]["dataset"] for said in shifts if said["key"] in of] for key, of in kinds.items()}
@@ -67,21 +67,21 @@ def rivals(evidence: Evidence, bet: str) -> list[Sentence]:
     told = []
     nearest = against[0]
     if nearest.verdict in ("better", "small"):
-        told.append(sentence("evidence", "ahead", **facing(nearest)))
+        told.append(sentence("evidence", "ahead", **pair_numbers(nearest)))
     for verdict, key in (("undecided", "tied"), ("equivalent", "equivalent"), ("small", "small")):
         group = [pair for pair in against if pair.verdict == verdict]
         if group:
             others = [pair.second for pair in group]
-            told.append(sentence("evidence", key, **facing(group[0]), others=others, margin=evidence.margin))
+            told.append(sentence("evidence", key, **pair_numbers(group[0]), others=others, margin=evidence.margin))
     # with few seeds the resampled share is surer of itself than the interval; then it would contradict "cannot tell"
-    if not nearest.separated and nearest.lottery >= 0.025:
+    if not nearest.is_separated and nearest.lottery >= 0.025:
         chance = 100 * nearest.lottery
         told.append(sentence("evidence", "lottery", first=bet, second=nearest.second, chance=chance))
     detectable = {"n": nearest.n, "points": nearest.detectable}
     return [*told, sentence("evidence", "detectable", dataset=evidence.reference, **detectable)]
 
 
-def facing(pair: Pair) -> dict[str, Any]:
+def pair_numbers(pair: Pair) -> dict[str, Any]:
     """The numbers of a pair as a sentence uses them."""
     return {"first": pair.first, "second": pair.second, "difference": pair.difference, "lo": pair.lo, "hi": pair.hi}
 
@@ -90,22 +90,22 @@ def baselines(evidence: Evidence, bet: str) -> list[Sentence]:
     """The bet against each baseline; or, where a baseline leads, the best candidate and how far it is behind."""
     reference = evidence.reference
     against = evidence.against(bet, reference)
-    if not evidence.baseline(bet):
+    if not evidence.is_baseline(bet):
         told = []
         for pair in against:
-            if evidence.baseline(pair.second):
-                key = f"{'over' if pair.separated else 'not_over'}_{evidence.methods[pair.second]}"
+            if evidence.is_baseline(pair.second):
+                key = f"{'over' if pair.is_separated else 'not_over'}_{evidence.methods[pair.second]}"
                 told.append(sentence("evidence", key, model=bet, difference=pair.difference, lo=pair.lo, hi=pair.hi))
         return told
     for pair in against:
-        if not evidence.baseline(pair.second):
-            key = "best_own" if pair.separated else "best_own_tied"
+        if not evidence.is_baseline(pair.second):
+            key = "best_own" if pair.is_separated else "best_own_tied"
             gap = {"difference": pair.difference, "low": pair.lo, "high": pair.hi}
             return [sentence("evidence", key, model=pair.second, **evidence.score(pair.second, reference), **gap)]
     return []
 
 
-def survives(evidence: Evidence, bet: str, dataset: str) -> Sentence:
+def survival_on_set(evidence: Evidence, bet: str, dataset: str) -> Sentence:
     """Whether the bet keeps its lead on another set."""
     order = evidence.order(dataset)
     if bet not in order:
@@ -116,8 +116,8 @@ def survives(evidence: Evidence, bet: str, dataset: str) -> Sentence:
     rival = next(model for model in order if model != bet)
     pair = evidence.pair(bet, rival, dataset)
     kept = order[0] == bet
-    key = ("keeps" if kept else "loses") + ("" if pair.separated else "_unclear")
-    seen = pair if kept else pair.back  # told as a positive number of points
+    key = ("keeps" if kept else "loses") + ("" if pair.is_separated else "_unclear")
+    seen = pair if kept else pair.mirror  # told as a positive number of points
     return sentence("shift", key, **values, second=rival, difference=seen.difference, low=seen.lo, high=seen.hi)
 
 
@@ -131,11 +131,11 @@ def protocols(evidence: Evidence, bet: str) -> list[Sentence]:
             main=evidence.protocol,
             model=first,
         )
-        for protocol, first in evidence.firsts.items()
+        for protocol, first in evidence.protocol_leaders.items()
     ]
 
 
-def cheaper(evidence: Evidence, bet: str) -> list[Sentence]:
+def cheaper_models(evidence: Evidence, bet: str) -> list[Sentence]:
     """The cheapest model that is as good within the margin and takes less than nine tenths of the bet's minutes."""
     minutes = {row["model"]: row["minutes"] for row in evidence.costs if row["minutes"]}
     if bet not in minutes:
@@ -179,31 +179,31 @@ def changes(evidence: Evidence, bet: str) -> list[Sentence]:
     """What would change the verdict: test images, another margin, seeds, another set."""
     told = []
     against = evidence.against(bet, evidence.reference)
-    for pair in against[:1] + [pair for pair in against[1:4] if not pair.separated]:
-        told += change(pair, evidence)
+    for pair in against[:1] + [pair for pair in against[1:4] if not pair.is_separated]:
+        told += changes_of_pair(pair, evidence)
     undecided = [pair for pair in against if pair.verdict == "undecided"]
-    others = [pair.second for pair in undecided if evidence.more(pair, evidence.reference) is None]
+    others = [pair.second for pair in undecided if evidence.images_needed(pair, evidence.reference) is None]
     if others:
         told.append(sentence("change", "luck_decides", first=bet, others=others))
     for dataset in evidence.shifts:
         order = evidence.order(dataset)
-        if bet in order and order[0] != bet and evidence.pair(order[0], bet, dataset).separated:
+        if bet in order and order[0] != bet and evidence.pair(order[0], bet, dataset).is_separated:
             told.append(sentence("change", "other_set", dataset=dataset, model=order[0]))
     if evidence.seeds and max(evidence.seeds.values()) == 1:
         told.append(sentence("change", "more_seeds"))
     return told or [sentence("change", "nothing")]
 
 
-def change(pair: Pair, evidence: Evidence) -> list[Sentence]:
+def changes_of_pair(pair: Pair, evidence: Evidence) -> list[Sentence]:
     """What would change the verdict on one pair."""
     names = {"first": pair.first, "second": pair.second}
     if pair.verdict == "equivalent":
-        return [sentence("change", "smaller_margin", **names, points=pair.outer)]
+        return [sentence("change", "smaller_margin", **names, points=pair.turning_margin)]
     if pair.verdict == "better":
-        return [sentence("change", "larger_margin", **names, points=pair.outer)]
+        return [sentence("change", "larger_margin", **names, points=pair.turning_margin)]
     if pair.verdict == "small":
         return []
-    more = evidence.more(pair, evidence.reference)
+    more = evidence.images_needed(pair, evidence.reference)
     if more is None:
         return []
     key = "more_images" if more <= REALISTIC else "too_many"

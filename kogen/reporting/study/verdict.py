@@ -13,8 +13,8 @@ from kogen.common.tables import read_table
 from kogen.options.lottery import LotteryOptions
 from kogen.reporting.study.evidence import Evidence
 from kogen.reporting.study.runs import read_runs
-from kogen.reporting.study.sentences import tell
-from kogen.reporting.words import say, speak
+from kogen.reporting.study.sentences import verdict_sentences
+from kogen.reporting.words import load_templates, say
 from kogen.results.judge import judge_results
 
 ROLES = ("reference", "shift", "transfer")
@@ -27,15 +27,15 @@ def build(study: Path, *, margin: float, protocol: str = "linear", lang: str = "
     probabilities in [0, 1], missing values null. `words` holds the sentences in `lang`, `sentences` the same as data.
     ValueError for a margin that is no number of points, a protocol nobody predicted with, or no single reference set.
     """
-    speak(lang)
+    load_templates(lang)
     if not 0 <= margin <= 100:
         raise ValueError(f"the margin is a difference in points between 0 and 100, got {margin}; try 1.0")
     predictions = read_table(study / "predictions.parquet")
-    judged = {name: judge(rows, margin) for name, rows in parts(predictions, "protocol").items()}
+    judged = {name: judge_protocol(rows, margin) for name, rows in rows_by_value(predictions, "protocol").items()}
     if protocol not in judged:
         raise ValueError(f"no predictions with the protocol {protocol!r}; there are {sorted(judged) or 'none'}")
     evidence = gather(study, predictions, judged, margin, protocol)
-    verdict = compose(evidence) | {"protocols": protocols(judged, evidence), "study": asked(study)}
+    verdict = compose(evidence) | {"protocols": protocols(judged, evidence), "study": study_identity(study)}
     verdict["lang"] = lang
     verdict["words"] = [say(lang, told["key"], **told["with"]) for told in verdict["sentences"]]
     if len(evidence.methods) > 1:  # on the predictions alone; its tables are written beside them
@@ -48,12 +48,12 @@ def build(study: Path, *, margin: float, protocol: str = "linear", lang: str = "
     return verdict
 
 
-def parts(frame: pd.DataFrame, column: str) -> dict[str, pd.DataFrame]:
+def rows_by_value(frame: pd.DataFrame, column: str) -> dict[str, pd.DataFrame]:
     """The rows of each value of a column, sorted by value."""
     return {str(value): rows for value, rows in frame.groupby(column)}
 
 
-def judge(predictions: pd.DataFrame, margin: float) -> dict[str, pd.DataFrame]:
+def judge_protocol(predictions: pd.DataFrame, margin: float) -> dict[str, pd.DataFrame]:
     """The tables of one protocol's predictions, each under the name it has on the shelf of statistics."""
     tables = {name: load("statistics", name)(predictions) for name in ("accuracy", "ranks", "optimism")}
     pairs = load("statistics", "paired")(predictions, margin=margin)
@@ -65,12 +65,12 @@ def gather(
     study: Path, predictions: pd.DataFrame, judged: dict[str, dict[str, pd.DataFrame]], margin: float, protocol: str
 ) -> Evidence:
     """Everything the sentences need, from the tables and from what lies in the study's folder."""
-    mine = parts(predictions, "protocol")[protocol]
-    models = parts(mine, "model")
-    roles = order_of_sets(mine)
+    mine = rows_by_value(predictions, "protocol")[protocol]
+    models = rows_by_value(mine, "model")
+    roles = roles_in_order(mine)
     reference = next(iter(roles))
     runs = read_runs(study)
-    sizes = {name: len(set(rows["item"])) for name, rows in parts(mine, "dataset").items()}
+    sizes = {name: len(set(rows["item"])) for name, rows in rows_by_value(mine, "dataset").items()}
     return Evidence(
         **judged[protocol],
         roles=roles,
@@ -80,7 +80,9 @@ def gather(
         costs=costs(runs),
         alarms=alarms(runs),
         seeds={model: len(set(rows["seed"])) for model, rows in models.items()},
-        firsts={name: first(tables["accuracy"], reference) for name, tables in judged.items() if name != protocol},
+        protocol_leaders={
+            name: best_model(tables["accuracy"], reference) for name, tables in judged.items() if name != protocol
+        },
         twins=twins(study, sizes),
         unfinished=sum(run["summary"].get("status") != "done" for run in runs),
         runs=len(runs),
@@ -89,14 +91,14 @@ def gather(
 
 def compose(evidence: Evidence) -> dict[str, Any]:
     """The verdict as data: the same for people (sentences) and machines (bet, tiers, tables)."""
-    told = tell(evidence)
+    told = verdict_sentences(evidence)
     model = told[0]["with"]["model"]
     sets = list(evidence.roles)
     bet = {"model": model, "kind": told[0]["key"], "tier": evidence.tiers(evidence.reference)[0]}
     leaders = {name: evidence.order(name)[0] for name in sets}
     return {
         "bet": bet | evidence.score(model, evidence.reference),
-        "self_supervision": not evidence.baseline(model) and told[0]["key"] != "nobet_untrained",
+        "self_supervision": not evidence.is_baseline(model) and told[0]["key"] != "nobet_untrained",
         "sentences": told,
         "margin": evidence.margin,
         "protocol": evidence.protocol,
@@ -119,7 +121,7 @@ def compose(evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def order_of_sets(predictions: pd.DataFrame) -> dict[str, str]:
+def roles_in_order(predictions: pd.DataFrame) -> dict[str, str]:
     """Role of each set, the reference first, then shifts and transfers in the order they were judged."""
     roles = predictions.drop_duplicates("dataset").set_index("dataset").role.to_dict()
     found = [name for name, role in roles.items() if role == "reference"]
@@ -169,7 +171,7 @@ def twins(study: Path, sizes: dict[str, int]) -> list[dict[str, Any]]:
     return [{"dataset": name, "n": n, "share": 100 * n / sizes[name]} for name, n in rows if n and name in sizes]
 
 
-def first(accuracy: pd.DataFrame, dataset: str) -> str:
+def best_model(accuracy: pd.DataFrame, dataset: str) -> str:
     """The model with the highest accuracy on a set; the first by name among equals."""
     rows = accuracy[accuracy.dataset == dataset]
     return min(zip(-rows["value"], rows["model"], strict=True))[1]
@@ -184,12 +186,14 @@ def protocols(judged: dict[str, dict[str, pd.DataFrame]], evidence: Evidence) ->
         mine = [t[t.dataset == evidence.reference].set_index("model").value for t in (main, table)]
         shared = mine[0].index.intersection(mine[1].index)
         agreement = kendalltau(mine[0][shared], mine[1][shared])[0] if len(shared) > 1 else None
-        leaders = {dataset: first(table, dataset) for dataset in evidence.roles if (table.dataset == dataset).any()}
+        leaders = {
+            dataset: best_model(table, dataset) for dataset in evidence.roles if (table.dataset == dataset).any()
+        }
         rows.append({"protocol": name, "values": mine[1].to_dict(), "leaders": leaders, "tau": agreement})
     return rows
 
 
-def asked(study: Path) -> dict[str, Any]:
+def study_identity(study: Path) -> dict[str, Any]:
     """Name and hash of the study file; null where the study has none."""
     path = study / "study.toml"
     digest = hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
