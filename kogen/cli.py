@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -17,7 +17,7 @@ from kogen.common.registry import FOLDERS, load, names
 from kogen.common.text import hint
 from kogen.common.version import VERSION
 from kogen.options import forms
-from kogen.options.base import Options
+from kogen.options.base import Options, plain_type
 from kogen.options.landscape import LandscapeOptions
 from kogen.options.lottery import LotteryOptions
 from kogen.options.runs import EvaluateOptions, ExportOptions, PretrainOptions, ReportOptions, ViewsOptions
@@ -115,7 +115,7 @@ COMMANDS = {
 def make_app() -> typer.Typer:
     """The command line with all its verbs."""
     app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich")
-    app.callback()(version)
+    app.callback()(describe_program)
     for name, command in COMMANDS.items():
         epilog = f"Example: {escape(command.example)}"
         app.command(name, help=first_line(command.options), epilog=epilog)(make_command(name, command))
@@ -123,13 +123,19 @@ def make_app() -> typer.Typer:
     return app
 
 
-def version(
-    show: Annotated[bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)] = False,
-) -> None:
-    """Which self-supervised vision model to bet on, and whether its lead survives outside the benchmark it won."""
-    if show:
+def print_version(wanted: bool) -> None:
+    """The version, and no more."""
+    if wanted:
         console.print(f"kogen {VERSION}")
         raise typer.Exit
+
+
+def describe_program(
+    version: Annotated[
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Which self-supervised vision model to bet on, and whether its lead survives outside the benchmark it won."""
 
 
 def make_command(name: str, command: Command) -> Callable[..., None]:
@@ -163,23 +169,24 @@ def details(field: Any) -> dict[str, Any]:
 
 def parameter(name: str, field: Any) -> inspect.Parameter:
     """An option as typer wants it: None where it was not given, so that a study.toml can say all the rest."""
-    about, more = escape(field.description), details(field)
+    about, more = escape(field.description) + default_text(field), details(field)
     if more["form"] == "argument":
         argument = typer.Argument(help=about, show_default=False, autocompletion=lambda: names("methods"))
         return inspect.Parameter(name, KEYWORD, annotation=Annotated[str, argument])
     flag = f"--{(more['flag'] or name).replace('_', '-')}"
-    shown: Any = False if field.is_required() else default_text(field.default)
     kind = text_kind(field, more["form"])
-    option = typer.Option(flag, help=about, rich_help_panel=more["group"], show_default=shown)
+    option = typer.Option(flag, help=about, rich_help_panel=more["group"], show_default=False)
     default = inspect.Parameter.empty if field.is_required() else None
     return inspect.Parameter(name, KEYWORD, default=default, annotation=Annotated[kind, option])
 
 
-def default_text(value: Any) -> str | bool:
+def default_text(field: Any) -> str:
     """A default as --help shows it; nothing where the help itself says what happens."""
-    if value in (None, (), {}, "", True, False):
-        return False
-    return ",".join(map(str, value)) if isinstance(value, tuple) else escape(str(value))
+    value = field.default
+    if field.is_required() or value is None or isinstance(value, bool) or value in ((), {}, "", ("",)):
+        return ""
+    text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return f" [dim]{escape(f'[default: {text}]')}[/dim]"
 
 
 def text_kind(field: Any, form: str) -> Any:
@@ -188,8 +195,7 @@ def text_kind(field: Any, form: str) -> Any:
         return list[str] if field.is_required() else list[str] | None
     if form in forms.SINGLE_FORMS:
         return str | None
-    plain = [kind for kind in get_args(field.annotation) if kind is not type(None)]
-    kind = plain[0] if plain and get_origin(field.annotation) is not None else field.annotation
+    kind = plain_type(field.annotation)
     return kind if field.is_required() else kind | None
 
 

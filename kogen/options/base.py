@@ -2,9 +2,11 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from functools import wraps
+from functools import reduce, wraps
+from operator import or_
 from pathlib import Path
-from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
+from types import UnionType
+from typing import Annotated, Any, Concatenate, Literal, ParamSpec, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -78,16 +80,24 @@ def takes(
         verb: Callable[[FirstArgument, AnyOptions], Result],
     ) -> Callable[Concatenate[FirstArgument, Keywords], Result]:
         kind: Any = options
+        first, *_ = inspect.signature(verb).parameters.values()
 
         @wraps(verb)
-        def call(subject: FirstArgument, *args: Keywords.args, **given: Keywords.kwargs) -> Result:
-            return verb(subject, validate(kind, given, verb.__name__))
+        def call(*positional: Any, **given: Any) -> Result:
+            if first.name in given and not positional:
+                positional = (given.pop(first.name),)
+            if len(positional) != 1:
+                want = f"{first.name}, and options by keyword"
+                raise TypeError(f"{verb.__name__} takes one positional argument, {want}; got {len(positional)}")
+            return verb(positional[0], validate(kind, given, verb.__name__))
 
-        first, *_ = inspect.signature(verb).parameters.values()
-        call.__signature__ = inspect.Signature([first, *keyword_parameters(kind)])  # type: ignore[attr-defined]
-        told = [f"    {name}: {field.description}" for name, field in kind.model_fields.items()]
-        call.__doc__ = "\n".join([inspect.cleandoc(verb.__doc__ or ""), "", "Options:", *told])
-        return call
+        signature = inspect.Signature(
+            [first, *keyword_parameters(kind)], return_annotation=verb.__annotations__["return"]
+        )
+        call.__signature__ = signature  # type: ignore[attr-defined]
+        lines = [f"    {name}: {field.description}" for name, field in kind.model_fields.items()]
+        call.__doc__ = "\n".join([inspect.cleandoc(verb.__doc__ or ""), "", "Args:", *lines])
+        return call  # type: ignore[return-value]
 
     return decorate
 
@@ -99,7 +109,18 @@ def keyword_parameters(kind: type[Options]) -> list[inspect.Parameter]:
             name,
             inspect.Parameter.KEYWORD_ONLY,
             default=inspect.Parameter.empty if field.is_required() else field.get_default(call_default_factory=True),
-            annotation=field.annotation,
+            annotation=plain_type(field.annotation),
         )
         for name, field in kind.model_fields.items()
     ]
+
+
+def plain_type(annotation: Any) -> Any:
+    """A type as people read it, without what pydantic checks in it."""
+    kind, inside = get_origin(annotation), get_args(annotation)
+    if kind is Annotated:
+        return plain_type(inside[0])
+    if kind in (None, Literal):
+        return annotation
+    parts = [plain_type(part) for part in inside]
+    return reduce(or_, parts) if kind in (Union, UnionType) else kind[tuple(parts)]

@@ -15,6 +15,7 @@ from scipy.stats import norm
 from small import SHARED
 
 from kogen import cli
+from kogen.options import forms
 from kogen.options.base import validate
 from kogen.options.lottery import LotteryOptions, TableOptions
 from kogen.results.judge import by_items, judge_results
@@ -181,10 +182,9 @@ def test_draws_and_seeds_out_of_range_are_refused(asked: dict) -> None:
 
 
 def test_a_list_that_names_nothing_is_refused() -> None:
-    assert cli.commas("a, b,") == ["a", "b"]
-    assert cli.commas(None) is None
-    with pytest.raises(ValueError, match="' ,' names nothing: write one name or more"):
-        cli.commas(" ,")
+    assert forms.parse_names("a, b,", "sets") == ("a", "b")
+    with pytest.raises(ValueError, match="--sets  ,: write one name or more, with commas between"):
+        forms.parse_names(" ,", "sets")
 
 
 def test_a_message_stays_readable_however_long_a_name_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

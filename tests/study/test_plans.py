@@ -166,8 +166,8 @@ def test_training_options_do_not_touch_a_candidates_run(tmp_path):
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        (["--candidates", "dino"], "write NAME=SOURCE"),
-        (["--candidates", "a=x.pth", "--candidates", "a=y.pth"], "two candidates are named 'a', x.pth and y.pth"),
+        (["--candidates", "dino"], "--candidates dino: write NAME=VALUE"),
+        (["--candidates", "a=x.pth", "--candidates", "a=y.pth"], "two --candidates are named 'a', x.pth and y.pth"),
         (["--candidates", "random=swav.pth.tar"], "a candidate has the name of a method, 'random'"),
         (["--candidates", "a=nowhere.pth"], "nowhere.pth is no checkpoint that can be read"),
         (["--candidates", "a=swav.pth.tar?size=3"], "unknown setting 'size': did you mean 'image_size'"),
