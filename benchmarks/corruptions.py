@@ -9,10 +9,10 @@ import time
 import numpy as np
 import torch
 
-from kogen.augmentation.corruptions import KINDS, Corruption, asked
-from kogen.augmentation.views import plain
+from kogen.augmentation.corruptions import CORRUPTIONS, Corruption, parse_corruptions
+from kogen.augmentation.views import evaluation_view
 from kogen.config.plan import Plan
-from kogen.data.corrupted import corrupted
+from kogen.data.corrupted import corrupt_images
 from kogen.data.images import Images, from_array
 from kogen.evaluation.features import embed
 
@@ -43,15 +43,15 @@ def rate(images: Images, name: str, severity: int, device: torch.device, seconds
 
 def whole(images: Images, device: torch.device) -> tuple[float, float]:
     """Seconds to embed the clean set by the house's small backbone, and to embed it under every corruption."""
-    from kogen.training.build import backbone_of
+    from kogen.training.build import build_backbone
 
-    backbone = backbone_of(Plan(method="random", backbone="tiny", image_size=32)).eval().to(device)
-    view = plain(32, mean=(0.5,) * 3, std=(0.25,) * 3)
+    backbone = build_backbone(Plan(method="random", backbone="tiny", image_size=32)).eval().to(device)
+    view = evaluation_view(32, mean=(0.5,) * 3, std=(0.25,) * 3)
     start = time.perf_counter()
     embed(backbone, images, view)
     clean = time.perf_counter() - start
-    for name, severity in asked("all"):
-        embed(backbone, corrupted(images, name, severity), view)
+    for name, severity in parse_corruptions("all"):
+        embed(backbone, corrupt_images(images, name, severity), view)
     return clean, time.perf_counter() - start - clean
 
 
@@ -66,13 +66,14 @@ def main() -> None:
     )
     sets = {side: pictures(size, side) for side, size in BATCH.items()}
     print(f"{'':12s}" + "".join(f"{f'{side} px':>27s}" for side in sets))
-    for name in KINDS:
+    for name in CORRUPTIONS:
         rates = [rate(images, name, severity, device, seconds) for images in sets.values() for severity in (1, 3, 5)]
         print(f"{name:12s}" + "".join(f"{value:9.0f}" for value in rates), flush=True)
     images = pictures(1_000 if given.quick else 10_000, 32)
     clean, more = whole(images, device)
     print(
-        f"{len(images)} images of 32 px: embedded in {clean:.1f} s, under {len(KINDS)} corruptions in {more:.1f} s more"
+        f"{len(images)} images of 32 px: embedded in {clean:.1f} s, "
+        f"under {len(CORRUPTIONS)} corruptions in {more:.1f} s more"
     )
 
 

@@ -19,8 +19,8 @@ import torch.nn.functional as F
 from gpu_table import SMALL_RESNET, SMALL_VIT, Table, clear, clock, networks, noise, peak, plan_for, relative
 from torch import nn
 
-from kogen.augmentation.views import plain
-from kogen.common.devices import exact
+from kogen.augmentation.views import evaluation_view
+from kogen.common.devices import exact_arithmetic
 from kogen.config.plan import Plan
 from kogen.data.images import Images
 from kogen.evaluation.features import Features, embed
@@ -28,14 +28,14 @@ from kogen.evaluation.probes.knn import knn
 from kogen.evaluation.probes.linear import linear
 from kogen.loss_landscape.directions.random import random
 from kogen.loss_landscape.frozen_batches import frozen_batches
-from kogen.loss_landscape.grid import Walk, surface
+from kogen.loss_landscape.grid import ShiftedParameters, surface
 from kogen.loss_landscape.hessian import Hessian
 from kogen.loss_landscape.objective import Objective
 from kogen.modules.base import Method, Views
 from kogen.training.batches import Batches
-from kogen.training.build import backbone_of, build
+from kogen.training.build import build_backbone, build_method
 from kogen.training.fabric import start
-from kogen.training.loop import one_step, prepare, pretrain
+from kogen.training.loop import prepare, pretrain, train_step
 
 STEPS = 12  # that are timed
 
@@ -112,7 +112,7 @@ def bare_step(plan: Plan, images: Images, device: torch.device, guarded: bool, c
     method, optimiser, wrapped = prepare(plan, fabric)
     change(method)
     loader = Batches(plan, images, device)
-    batches = [loader.views_of(step, 0) for step in range(2)]
+    batches = [loader.render_views(step, 0) for step in range(2)]
     for group in optimiser.param_groups:
         group["lr"] = 0.01
 
@@ -124,7 +124,7 @@ def bare_step(plan: Plan, images: Images, device: torch.device, guarded: bool, c
         method.update(0.5)
 
     if guarded:
-        with exact(plan.precision):
+        with exact_arithmetic(plan.precision):
             return paced(step, plan.batch_size, device)
     torch.backends.cudnn.benchmark = True  # as whoever wants speed sets it
     try:
@@ -167,13 +167,13 @@ def where_it_goes(table: Table, case: Case, plan: Plan, images: Images) -> None:
         table.row(f"{case.name}: {name}, launching alone", 1000 * called / rounds, "ms")
 
     def whole(step: int) -> None:
-        with exact(plan.precision):
-            one_step(fabric, wrapped, optimiser, loader, step % 2, plan.accumulate)
+        with exact_arithmetic(plan.precision):
+            train_step(fabric, wrapped, optimiser, loader, step % 2, plan.accumulate)
             method.update(0.5)
 
     for step in range(2):
-        loader.views_of(step, 0)  # their pixels are resident from here on
-    timed("views of a step", lambda step: loader.views_of(step % 2, 0))
+        loader.render_views(step, 0)  # their pixels are resident from here on
+    timed("views of a step", lambda step: loader.render_views(step % 2, 0))
     timed("whole step", whole)
 
 
@@ -183,14 +183,14 @@ def lightly_byol(plan: Plan, images: Images, device: torch.device) -> float:
     from lightly.models.modules import BYOLPredictionHead, BYOLProjectionHead
     from lightly.models.utils import deactivate_requires_grad, update_momentum
 
-    backbone, hidden = backbone_of(plan), plan.settings.get("hidden", 1024)
+    backbone, hidden = build_backbone(plan), plan.settings.get("hidden", 1024)
     student = nn.Sequential(backbone, BYOLProjectionHead(backbone.dim, hidden, 256)).to(device)
     predictor, criterion = BYOLPredictionHead(256, hidden, 256).to(device), NegativeCosineSimilarity()
     teacher = copy.deepcopy(student)
     deactivate_requires_grad(teacher)
     optimiser = torch.optim.SGD([*student.parameters(), *predictor.parameters()], lr=0.06, momentum=0.9)
     loader = Batches(plan, images, device)
-    batches = [loader.views_of(step, 0).crops for step in range(2)]
+    batches = [loader.render_views(step, 0).crops for step in range(2)]
 
     def step(number: int) -> None:
         first, second = batches[number % 2]
@@ -212,7 +212,7 @@ def lightly_mae(plan: Plan, images: Images, device: torch.device) -> float:
     from lightly.models import utils
     from lightly.models.modules import MAEDecoderTIMM, MaskedVisionTransformerTIMM
 
-    vit: Any = backbone_of(plan).network
+    vit: Any = build_backbone(plan).network
     encoder = MaskedVisionTransformerTIMM(vit=vit).to(device)
     patch, length = vit.patch_embed.patch_size[0], encoder.sequence_length
     width, depth = int(plan.settings["width"]), int(plan.settings["depth"])
@@ -222,7 +222,7 @@ def lightly_mae(plan: Plan, images: Images, device: torch.device) -> float:
     ).to(device)
     optimiser = torch.optim.AdamW([*encoder.parameters(), *decoder.parameters()], lr=1.5e-4)
     loader = Batches(plan, images, device)
-    batches = [loader.views_of(step, 0).crops[0] for step in range(2)]
+    batches = [loader.render_views(step, 0).crops[0] for step in range(2)]
 
     def step(number: int) -> None:
         pixels = batches[number % 2]
@@ -252,7 +252,7 @@ def profile(table: Table) -> None:
         fabric = start(plan.precision)
         method, optimiser, wrapped = prepare(plan, fabric)
         loader = Batches(plan, images, fabric.device)
-        batches = [loader.views_of(step, 0) for step in range(2)]
+        batches = [loader.render_views(step, 0) for step in range(2)]
 
         def bare(step: int, batches: list[Views] = batches, wrapped: Any = wrapped, fabric: Any = fabric) -> None:
             fabric.backward(torch.stack(list(wrapped(batches[step % 2]).values())).sum())
@@ -261,7 +261,7 @@ def profile(table: Table) -> None:
             optimiser.step()
             method.update(0.5)
 
-        profiled(table, f"{case.name}: views", lambda step, loader=loader: loader.views_of(step % 2, 0))
+        profiled(table, f"{case.name}: views", lambda step, loader=loader: loader.render_views(step % 2, 0))
         profiled(table, f"{case.name}: forward and backward", bare)
         profiled(table, f"{case.name}: optimiser and update", update)
         if importlib.util.find_spec("lightly") is not None:
@@ -360,8 +360,8 @@ def probes(table: Table) -> None:
     images = noise(count, size)
     network = SMALL_RESNET if table.small else "resnet50"
     plan = plan_for(images, "byol", backbone=network, image_size=size, batch_size=32)
-    backbone = build(plan).backbone.to(table.device)
-    view = plain(size, mean=plan.mean, std=plan.std)
+    backbone = build_method(plan).backbone.to(table.device)
+    view = evaluation_view(size, mean=plan.mean, std=plan.std)
     embed(backbone, images.subset(np.arange(64)), view)
     began = clock(table.device)
     found = embed(backbone, images, view, batch_size=1024)
@@ -429,8 +429,8 @@ def landscape(table: Table) -> None:
             network = SMALL_RESNET if name == "ResNet-18" else SMALL_VIT
         images = noise(count, size)
         plan = plan_for(images, "supervised", backbone=network, image_size=size, batch_size=batch, seed=2)
-        method = build(plan)
-        view = [plain(size, mean=plan.mean, std=plan.std)]
+        method = build_method(plan)
+        view = [evaluation_view(size, mean=plan.mean, std=plan.std)]
         here = objective(method, images, view, batch, count, table.device)
         plane = random(here.at)
         surface(here, here.at, plane.directions, 3, levels=1)
@@ -461,8 +461,8 @@ def objective(
 def relative_gap(here: Objective, cpu: Objective, planes: list) -> float:
     """Largest relative difference of losses at nine places of a plane whose directions have the same draws."""
     gaps = []
-    walks = [Walk(loss.at, plane.directions) for loss, plane in zip((here, cpu), planes, strict=True)]
-    with torch.inference_mode(), exact():
+    walks = [ShiftedParameters(loss.at, plane.directions) for loss, plane in zip((here, cpu), planes, strict=True)]
+    with torch.inference_mode(), exact_arithmetic():
         for place in [(a, b) for a in (-1.0, 0.0, 0.6) for b in (-0.7, 0.0, 1.0)]:
             first, second = here(walks[0].to(*place)), cpu(walks[1].to(*place))
             gaps.append(abs(float(first.mean()) - float(second.mean())) / abs(float(second.mean())))
@@ -478,7 +478,7 @@ def bare_passes(method: Method, batches: list[Views], device: torch.device) -> f
         for views in batches:
             net(views.crops[0])
 
-    with torch.inference_mode(), exact():
+    with torch.inference_mode(), exact_arithmetic():
         once()
         began = clock(device)
         for _ in range(5):

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from kogen.backbones.timm import Network
+from kogen.backbones.timm import TimmBackbone
 from kogen.config.plan import Plan
 from kogen.data.images import Images, from_array
 from kogen.modules.base import Method
@@ -176,7 +176,7 @@ def plan_for(images: Images, method: str, **asked: Any) -> Plan:
 
 def networks(method: Method) -> list[torch.nn.Module]:
     """The plain networks inside a method, its teacher's too."""
-    return [part.inner for part in method.modules() if isinstance(part, Network)]
+    return [part.inner for part in method.modules() if isinstance(part, TimmBackbone)]
 
 
 def relative(found: torch.Tensor, wanted: torch.Tensor) -> float:

@@ -19,21 +19,21 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor
 
-from kogen.augmentation.views import plain, render_all, view_set
+from kogen.augmentation.views import evaluation_view, render_all, view_set
 from kogen.common import registry
-from kogen.common.devices import exact, resolved
-from kogen.common.rng import Luck
+from kogen.common.devices import exact_arithmetic, resolve_precision
+from kogen.common.rng import StepRng
 from kogen.config.plan import Plan
 from kogen.data.images import Images, from_array
 from kogen.evaluation.features import embed
 from kogen.evaluation.probes.knn import knn
-from kogen.loss_landscape.runs import trained
+from kogen.loss_landscape.runs import load_method
 from kogen.modules.base import Method, Views
-from kogen.training.batch_fitting import fitted
+from kogen.training.batch_fitting import fit_batch
 from kogen.training.batches import Batches
-from kogen.training.build import build
+from kogen.training.build import build_method
 from kogen.training.loop import pretrain
-from kogen.training.optimizers import optimiser
+from kogen.training.optimizers import make_optimiser
 from kogen.training.run import train_run
 
 NARROW: dict[str, dict[str, Any]] = {
@@ -91,17 +91,17 @@ def beside_the_cpu(table: Table, method: str, images: Images, size: int, batch: 
 
 def warmed(plan: Plan, images: Images, device: torch.device) -> tuple[Method, Views]:
     """A method after an epoch and a half, so that queues, centres and clusters hold something, and a batch."""
-    module, loader = build(plan).train().to(device), Batches(plan, images, device)
-    steps = optimiser(module, plan.recipe)
+    module, loader = build_method(plan).train().to(device), Batches(plan, images, device)
+    steps = make_optimiser(module, plan.recipe)
     for group in steps.param_groups:
         group["lr"] = 0.01
     half = loader.per_epoch + loader.per_epoch // 2
     for step in range(half):
-        total(module(loader.views_of(step, 0))).backward()
+        total(module(loader.render_views(step, 0))).backward()
         steps.step()
         steps.zero_grad()
         module.update(0.5)
-    return module.cpu(), loader.views_of(half, 0)
+    return module.cpu(), loader.render_views(half, 0)
 
 
 def total(terms: dict[str, Tensor]) -> Tensor:
@@ -113,8 +113,8 @@ def run(module: Method, views: Views, place: torch.device, precision: str) -> tu
     kind = torch.float64 if precision == "64" else torch.float32
     twin = copy.deepcopy(module).to(place, kind).train()
     crops = [x.to(place, kind) for x in views.crops]
-    moved = Views(crops, views.labels.to(place), views.index.to(place), views.luck, 0.6)
-    with exact():
+    moved = Views(crops, views.labels.to(place), views.index.to(place), views.rng, 0.6)
+    with exact_arithmetic():
         with torch.autocast(place.type, torch.bfloat16, enabled=precision == "bf16"):
             loss = total(twin(moved))
         loss.backward()
@@ -125,7 +125,7 @@ def run(module: Method, views: Views, place: torch.device, precision: str) -> tu
 def views(table: Table, name: str, size: int, stored: int) -> None:
     """A view set on the device beside the CPU, not normalised, and how many images a second it makes there."""
     count = 16 if table.small else 64
-    pixels, pair, luck = torch.from_numpy(noise(count, stored).pixels), view_set(name, size), Luck(3, 5, count)
+    pixels, pair, luck = torch.from_numpy(noise(count, stored).pixels), view_set(name, size), StepRng(3, 5, count)
     for what, stored_as in (("float", pixels / 255), ("uint8", pixels)):
         here, cpu = (render_all(p, pair, luck, tags=("0", "1")) for p in (stored_as.to(table.device), stored_as))
         gaps = [(x.cpu() - y).abs() for x, y in zip(here, cpu, strict=True)]
@@ -139,7 +139,7 @@ def views(table: Table, name: str, size: int, stored: int) -> None:
         table.row(f"views {name} {stored} to {size} px, {what}: largest difference", largest, "of 1")
     count = 32 if table.small else 256 if size > 64 else 2048
     many = torch.from_numpy(noise(count, stored).pixels).to(table.device)
-    luck, rounds = Luck(3, 5, count), 2 if table.small else 8
+    luck, rounds = StepRng(3, 5, count), 2 if table.small else 8
     render_all(many, pair, luck, tags=("0", "1"))
     began = clock(table.device)
     for _ in range(rounds):
@@ -156,7 +156,7 @@ def resume(table: Table) -> None:
     images = noise(count, size)
     resnet, vit = (SMALL_RESNET, SMALL_VIT) if table.small else (RESNET, VIT)
     for method, network in [("byol", resnet), ("mae", vit)][: 1 if table.small else 2]:
-        asked = {"image_size": size, "batch_size": batch, "epochs": 3, "precision": resolved("auto")}
+        asked = {"image_size": size, "batch_size": batch, "epochs": 3, "precision": resolve_precision("auto")}
         plan = plan_for(images, method, backbone=network, **asked)
         with tempfile.TemporaryDirectory() as folder:
             whole, cut = Path(folder, "whole"), Path(folder, "cut")
@@ -199,7 +199,9 @@ def room(table: Table) -> None:
     network = "vit_tiny_patch16_224?embed_dim=96&depth=1&num_heads=3" if table.small else "resnet50"
     asked = {"backbone": network, "image_size": images.pixels.shape[2], "batch_size": batch, "epochs": 1}
     plan = plan_for(images, "byol", **asked, precision="32" if table.small else "bf16")
-    fewest = fitted(plan.model_copy(update={"accumulate": batch // 4}), images)  # libraries are loaded, threads there
+    fewest = fit_batch(
+        plan.model_copy(update={"accumulate": batch // 4}), images
+    )  # libraries are loaded, threads there
     most = 120 << 20 if table.small else 4 << 30
     with tempfile.TemporaryDirectory() as folder:
         with limited(table.device, most):
@@ -208,7 +210,7 @@ def room(table: Table) -> None:
                 table.row("a batch that cannot fit was trained", math.nan, most=0)
             except ValueError as error:
                 table.say(str(error))
-            cut = fitted(plan, images)
+            cut = fit_batch(plan, images)
             table.row(f"a batch of {batch} as --batch-size auto cuts it", cut.accumulate, "parts", least=2)
             done = train_run(cut, images, Path(folder, "cut"))
         table.row("images seen by it", done["images_seen"], "images", least=batch, most=batch)
@@ -265,13 +267,13 @@ def cifar(table: Table, file: Path | None, seconds: float) -> None:
 
 def curve(table: Table, plan: Plan, train: Images, test: Images, method: str) -> None:
     """Train and say k-NN on the way."""
-    view, last = plain(plan.image_size, mean=plan.mean, std=plan.std), plan.epochs
+    view, last = evaluation_view(plan.image_size, mean=plan.mean, std=plan.std), plan.epochs
     shown = {last * part // 4 for part in range(5)}
     with tempfile.TemporaryDirectory() as folder:
         for epoch in pretrain(plan, train, Path(folder)):
             if epoch.epoch not in shown or not epoch.terms:
                 continue
-            backbone = trained(Path(folder), plan).evaluated().to(table.device)
+            backbone = load_method(Path(folder), plan).evaluation_backbone().to(table.device)
             known, asked = embed(backbone, train, view, batch_size=2048), embed(backbone, test, view, batch_size=2048)
             right = float((knn(known, asked, device=table.device).predicted == test.labels).mean())
             table.row(f"{method}, epoch {epoch.epoch} of {last}: k-NN", right, f"{epoch.images_per_second:.0f} img/s")

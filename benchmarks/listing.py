@@ -11,10 +11,10 @@ from pathlib import Path
 FOLDERS = 100
 LIST = """
 import resource, sys, time
-from kogen.data.listing import Files, scan
+from kogen.data.listing import ImageFiles, scan_folder
 start = time.perf_counter()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-files = Files(sys.argv[1], scan(sys.argv[1]))
+files = ImageFiles(sys.argv[1], scan_folder(sys.argv[1]))
 listed = time.perf_counter() - start
 key = files.key()
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from kogen.backbones.timm import timm
-from kogen.common.rng import Luck
-from kogen.modules.masking import encode, shown_of, transformer_of, visible_by
+from kogen.common.rng import StepRng
+from kogen.modules.masking import encode_visible, prepare_vit, sample_visible, visible_count
 
 NETWORKS = [("vit_base_patch16_224", 224, 2), ("vit_tiny_patch16_224", 64, 32), ("vit_tiny_patch16_224", 32, 32)]
 
@@ -17,7 +17,7 @@ NETWORKS = [("vit_base_patch16_224", 224, 2), ("vit_tiny_patch16_224", 64, 32), 
 def seconds(network: nn.Module, images: torch.Tensor, visible: torch.Tensor) -> float:
     """One forward and backward of the encoder, with the visible patches only."""
     began = clock()
-    encode(network, images, visible).square().mean().backward()
+    encode_visible(network, images, visible).square().mean().backward()
     network.zero_grad(set_to_none=True)
     return clock() - began
 
@@ -38,11 +38,11 @@ def main() -> None:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     print(f"{device}, {torch.get_num_threads()} threads; a round is both, one after the other")
     for name, size, batch in [NETWORKS[n] for n in asked.network or range(len(NETWORKS))]:
-        network = transformer_of(timm(name, image_size=size).to(device).network, "mae")
-        patches, luck = network.patch_embed.num_patches, Luck(0, 0, batch)
+        network = prepare_vit(timm(name, image_size=size).to(device).network, "mae")
+        patches, luck = network.patch_embed.num_patches, StepRng(0, 0, batch)
         images = luck.normal("images", 3, size, size).to(device)
         every = torch.arange(patches, device=device).expand(batch, -1)  # (B, N)
-        some = visible_by(luck, patches, shown_of(patches, asked.masked)).to(device)  # (B, V)
+        some = sample_visible(luck, patches, visible_count(patches, asked.masked)).to(device)  # (B, V)
         seconds(network, images, every), seconds(network, images, some)  # warm-up
         rounds = np.array([[seconds(network, images, v) for v in (every, some)] for _ in range(asked.rounds)])
         ratios = rounds[:, 0] / rounds[:, 1]

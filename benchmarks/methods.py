@@ -24,7 +24,7 @@ from kogen.data.images import from_array
 from kogen.study.plans import with_data
 from kogen.training.batches import Batches
 from kogen.training.fabric import start
-from kogen.training.loop import one_step, prepare
+from kogen.training.loop import prepare, train_step
 
 WARM = 2  # steps that are not timed: allocation, the first choice of kernels
 
@@ -79,7 +79,7 @@ def measured(asked: argparse.Namespace) -> dict[str, float]:
     before, began = peak(fabric.device), 0.0
     for step in range(WARM + asked.steps):
         began = clock() if step == WARM else began
-        one_step(fabric, wrapped, optimiser, loader, step % loader.steps, 1)
+        train_step(fabric, wrapped, optimiser, loader, step % loader.steps, 1)
         method.update((step + 1) / (WARM + asked.steps))
     seconds = (clock() - began) / asked.steps / asked.batch
     return {"seconds": seconds, "bytes": (peak(fabric.device) - before) / asked.batch}

@@ -51,7 +51,7 @@ def bare(plan: Plan, images: Images) -> float:
     fabric = start(plan.precision)
     method, optimiser, wrapped = prepare(plan, fabric)
     loader = Batches(plan, images, fabric.device)
-    views = loader.views_of(0, 0)
+    views = loader.render_views(0, 0)
     for group in optimiser.param_groups:
         group["lr"] = 0.01
     began = 0.0
@@ -82,7 +82,7 @@ def lightly(plan: Plan, pixels: np.ndarray) -> float:
     from lightly.models.utils import deactivate_requires_grad, update_momentum
     from lightly.transforms.byol_transform import BYOLTransform, BYOLView1Transform, BYOLView2Transform
 
-    from kogen.training.build import backbone_of
+    from kogen.training.build import build_backbone
 
     transform = BYOLTransform(
         BYOLView1Transform(input_size=32, gaussian_blur=0.0), BYOLView2Transform(input_size=32, gaussian_blur=0.0)
@@ -96,7 +96,7 @@ def lightly(plan: Plan, pixels: np.ndarray) -> float:
         num_workers=2,
         persistent_workers=True,
     )
-    backbone = backbone_of(plan)
+    backbone = build_backbone(plan)
     projector, predictor = BYOLProjectionHead(backbone.dim, 1024, 256), BYOLPredictionHead(256, 1024, 256)
     backbone_m, projector_m = copy.deepcopy(backbone), copy.deepcopy(projector)
     deactivate_requires_grad(backbone_m)

@@ -22,7 +22,7 @@ from lightly.transforms.byol_transform import BYOLView1Transform, BYOLView2Trans
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
-from kogen.augmentation.views import Luck, render_all, view_set
+from kogen.augmentation.views import StepRng, render_all, view_set
 
 BATCH, WORKERS = 256, 2
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -63,7 +63,7 @@ def by_kogen(batches: Callable[[], Iterator[torch.Tensor]], size: int) -> Callab
 
     def epoch() -> None:
         for step, pixels in enumerate(batches()):
-            render_all(pixels, pair, Luck(0, step, len(pixels)), tags=("0", "1"))
+            render_all(pixels, pair, StepRng(0, step, len(pixels)), tags=("0", "1"))
 
     return epoch
 

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kogen.augmentation.crop import apply_matrices
+from kogen.augmentation.pixel_rng import box_muller_normal
 from kogen.common.devices import to_device
 
 LUMA = (0.2989, 0.587, 0.114)  # torchvision's weights of red, green and blue in a gray value
@@ -25,7 +26,7 @@ def adjust_tone(images: Tensor, keep: Tensor, gray: Tensor, mean: Tensor) -> Ten
     """keep * images + gray * (their gray version) + mean * (their mean gray value), clipped, in place; factors (B,).
 
     With a factor f: brightness is (f, 0, 0), contrast (f, 0, 1 - f), saturation (f, 1 - f, 0), a gray image (0, 1, 0).
-    One formula for all, so that a batch in which each image is at another operation takes one pass. Factors on the CPU.
+    One formula for all, so that a batch takes one pass whatever the operation of each image is. Factors on the CPU.
     """
     to_gray, to_mean = bool(gray.any()), bool(mean.any())
     if not to_gray and not to_mean and bool((keep == 1).all()):
@@ -42,7 +43,7 @@ def jitter(images: Tensor, factors: Tensor, order: Tensor) -> Tensor:
     """Brightness, contrast, saturation and hue, each image in its own order; in place.
 
     `factors` (B, 4) are those of the first three (1: the same) and the turn of the hue (0: the same); `order` (B, 4)
-    says which of the four comes first to last. Both on the CPU. What images without three channels lack is left out.
+    is the order of the four. Both on the CPU. Images without three channels skip saturation and hue.
     """
     coloured = images.shape[1] == 3
     factor = factors.gather(1, order)  # (B, 4), in the order of application
@@ -59,7 +60,7 @@ def jitter(images: Tensor, factors: Tensor, order: Tensor) -> Tensor:
 
 
 def apply_where(which: Tensor, operation: Callable[..., Tensor], images: Tensor, *settings: Tensor) -> Tensor:
-    """Apply an operation to the images where `which` (B,), on the CPU, says so; the others stay as they are."""
+    """Apply an operation to the images where `which` (B,), on the CPU, is true; the others stay as they are."""
     if bool(which.all()):
         return operation(images, *settings)
     index = which.nonzero()[:, 0]
@@ -72,9 +73,9 @@ def apply_where(which: Tensor, operation: Callable[..., Tensor], images: Tensor,
 def shift_hue(images: Tensor, turn: Tensor) -> Tensor:
     """Turn the hue of HSV by a share (B,) of the colour circle, in [-.5, .5]. Only three channels have it.
 
-    Of the hexagon of hues two facts replace the usual six cases. The angle from red, in sixths of the circle, is
-    (chroma + g' + b' - r') / chroma with the sign of g - b, the primes meaning "less the smallest channel". And the way
-    back is a trapezium for each channel between the smallest and the largest value, which a turn leaves as they are.
+    Two facts about the hexagon of hues replace the usual six cases. The angle from red, in sixths of the circle, is
+    (chroma + g' + b' - r') / chroma with the sign of g - b, where a prime means minus the smallest channel. Back in RGB
+    each channel is a trapezium of the angle between the smallest and the largest value, which a turn does not change.
     """
     if images.shape[1] != 3:
         return images
@@ -128,7 +129,7 @@ def filter_by_shifts(images: Tensor, taps: Tensor, dim: int) -> Tensor:
 
 
 def band_matrices(taps: Tensor, length: int) -> Tensor:
-    """A symmetric filter with reflected edges as matrices (B, length, length); taps (B, 1 + reach) as for `shifted`."""
+    """A symmetric filter with reflected edges as matrices (B, length, length); taps as `filter_by_shifts` has them."""
     taps = F.pad(taps, (0, 1))  # 0 beyond the reach
     to, end = torch.arange(length, device=taps.device), length - 1
     direct, both = (to[:, None] - to).abs(), to[:, None] + to  # (L, L), the second by way of an edge
@@ -145,12 +146,9 @@ def solarize(images: Tensor) -> Tensor:
 
 def apply_light(images: Tensor, strength: Tensor, direction: Tensor) -> Tensor:
     """Multiply by a ramp from 1 - strength to 1 + strength (B,) across the image; direction (B,) in radians."""
-    height, width = images.shape[2:]
-    y = torch.linspace(-1, 1, height, device=images.device)[:, None]
-    x = torch.linspace(-1, 1, width, device=images.device)
-    across = (
-        expand_per_image(direction.cos(), images) * x + expand_per_image(direction.sin(), images) * y
-    )  # (B, 1, H, W)
+    y, x = (torch.linspace(-1, 1, length, device=images.device) for length in images.shape[2:])
+    cos, sin = (expand_per_image(values, images) for values in (direction.cos(), direction.sin()))
+    across = cos * x + sin * y[:, None]  # (B, 1, H, W)
     reach = (direction.cos().abs() + direction.sin().abs()).clamp(min=1e-6)  # so that a corner is the end of the ramp
     return across.mul_(expand_per_image(strength / reach, images)).add_(1).mul(images).clamp_(0, 1)
 
@@ -160,28 +158,8 @@ def add_noise(images: Tensor, sigma: Tensor, seed: Tensor) -> Tensor:
 
     The draw is a hash, so an image gets the same noise alone, in a batch, and on any device.
     """
-    drawn = hash_normal(to_device(seed, images.device), images[0].numel()).view_as(images)
+    drawn = box_muller_normal(to_device(seed, images.device), images[0].numel()).view_as(images)
     return drawn.mul_(expand_per_image(sigma, images)).add_(images).clamp_(0, 1)
-
-
-def hash_normal(seed: Tensor, count: int) -> Tensor:
-    """Standard normal values (B, count), each a pure function of (seed, place); seed (B,) int32.
-
-    A 32-bit integer hash of multiply and xor-shift, two halves of which go through Box and Muller's transform.
-    """
-    half = -(-count // 2)
-    bits = torch.arange(half, device=seed.device, dtype=torch.int32) ^ hash_bits(seed)[:, None]  # (B, half)
-    bits = hash_bits(bits)
-    radius = ((bits & 0xFFFF).float().add_(0.5).mul_(2.0**-16)).log_().mul_(-2).sqrt_()
-    angle = ((bits >> 16) & 0xFFFF).float().mul_(2 * math.pi / 2**16)
-    return torch.cat([radius * angle.cos(), radius * angle.sin()], dim=1)[:, :count]
-
-
-def hash_bits(bits: Tensor) -> Tensor:
-    """Mix int32 bits so that neighbours become unlike; wraps around, shifts fill with zeros."""
-    for shift, factor in ((16, 0x7FEB352D), (15, -0x7B935975)):  # lowbias32 (Wellons 2018): 0x7feb352d, 0x846ca68b
-        bits = (bits ^ ((bits >> shift) & ((1 << (32 - shift)) - 1))) * factor
-    return bits ^ ((bits >> 16) & 0xFFFF)
 
 
 def quarter_turns(images: Tensor, turns: Tensor) -> Tensor:

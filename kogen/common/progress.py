@@ -1,4 +1,4 @@
-"""What a person sees while a model trains: a bar on a terminal, a line now and then elsewhere."""
+"""What a person sees while a long job runs: a bar on a terminal, a line now and then elsewhere."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -13,39 +13,43 @@ QUIET_SECONDS = 30.0  # between lines where there is no terminal
 
 
 @contextmanager
-def training_bar(title: str) -> Iterator[Callable]:
-    """While inside, `tell(step, steps, terms, images_per_second, rank_me)` shows where a training stands."""
+def progress_bar(title: str, *, show: bool = True, transient: bool = False) -> Iterator[Callable[..., None]]:
+    """While inside, `report(step, steps, note="")` shows how far the job is.
+
+    `transient`: the bar goes when the job ends, and no line says that it has ended.
+    """
     console = Console(stderr=True, highlight=False)
-    if distributed.rank() > 0:
+    if not show:
         yield lambda *_: None
     elif console.is_terminal:
         columns = [TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f}%")]
-        with Progress(*columns, TimeRemainingColumn(), TextColumn("{task.fields[facts]}"), console=console) as bar:
-            task = bar.add_task(title, total=None, facts="")
-
-            def report_progress(
-                step: int, steps: int, terms: Mapping[str, float], speed: float, rank_me: float
-            ) -> None:
-                bar.update(task, completed=step, total=steps, facts=format_progress(terms, speed, rank_me))
-
-            yield report_progress
+        columns += [TimeRemainingColumn(), TextColumn("{task.fields[note]}")]
+        with Progress(*columns, console=console, transient=transient) as bar:
+            task = bar.add_task(title, total=None, note="")
+            yield lambda step, steps, note="": bar.update(task, completed=step, total=steps, note=note)
     else:
-        yield line_reporter(title, console)
+        yield line_reporter(title, console, last_line=not transient)
 
 
-def line_reporter(title: str, console: Console) -> Callable:
-    """A `tell` that prints a line now and then, and at the end."""
+def line_reporter(title: str, console: Console, last_line: bool) -> Callable[..., None]:
+    """A `report` that prints a line every QUIET_SECONDS, and at the end if `last_line`."""
     last = [time.perf_counter()]
 
-    def report_progress(step: int, steps: int, terms: Mapping[str, float], speed: float, rank_me: float) -> None:
-        if step == steps or time.perf_counter() - last[0] > QUIET_SECONDS:
+    def report(step: int, steps: int, note: str = "") -> None:
+        if (last_line and step == steps) or time.perf_counter() - last[0] > QUIET_SECONDS:
             last[0] = time.perf_counter()
-            console.print(f"{title}: step {step}/{steps}, {format_progress(terms, speed, rank_me)}")
+            console.print(f"{title}: {step} of {steps}" + (f", {note}" if note else ""))
 
-    return report_progress
+    return report
 
 
-def format_progress(terms: Mapping[str, float], speed: float, rank_me: float) -> str:
-    """Speed, RankMe and the terms of the loss in one line."""
-    told = " ".join(f"{name} {value:.3f}" for name, value in terms.items())
-    return f"{speed:.0f} images/s, RankMe {rank_me:.2f}, {told}"
+@contextmanager
+def training_bar(title: str) -> Iterator[Callable[..., None]]:
+    """While inside, `report_progress(step, steps, terms, images_per_second, rank_me)` shows how far a training is."""
+    with progress_bar(title, show=distributed.rank() == 0) as report:
+
+        def report_progress(step: int, steps: int, terms: Mapping[str, float], speed: float, rank_me: float) -> None:
+            losses = " ".join(f"{name} {value:.3f}" for name, value in terms.items())
+            report(step, steps, f"{speed:.0f} images/s, RankMe {rank_me:.2f}, {losses}")
+
+        yield report_progress

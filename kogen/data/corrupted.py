@@ -13,5 +13,5 @@ def corrupt_images(images: Images, name: str, severity: int = DEFAULT_SEVERITY, 
     """
     if images.transform is not None:
         raise ValueError(f"{images.name or 'the set'} is corrupted already: derive from the clean set")
-    change = Corruption(name, severity, seed)
-    return replace(images, change=change, name=f"{images.name}~{name}{severity}", digest="")
+    corruption = Corruption(name, severity, seed)
+    return replace(images, transform=corruption, name=f"{images.name}~{name}{severity}", digest="")

@@ -5,7 +5,6 @@ import hashlib
 import os
 import shutil
 import sys
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,10 +14,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
-from rich.progress import Progress
 
 from kogen.common.files import write_atomically
+from kogen.common.progress import progress_bar
 from kogen.data.cache_settings import CacheSettings, Listing
 from kogen.data.decode import UnreadableImage, content_id, image_facts
 from kogen.data.lazy_pixels import LazyPixels
@@ -211,18 +209,19 @@ def _run_chunks(
     pixels: np.memmap | None = None,
 ) -> Iterator[tuple[int, pd.DataFrame]]:
     """Do `work` on every item by threads; each chunk is recorded once its pixels are flushed, and not done again."""
-    with ThreadPoolExecutor(storage.thread_count) as pool, _progress_bar(title, count, storage.progress) as advance:
+    bar = progress_bar(title, show=storage.progress, transient=True)
+    with ThreadPoolExecutor(storage.thread_count) as pool, bar as report:
         for start in range(0, count, size):
             record = folder / f"chunk-{start:09d}.parquet"
             items = range(start, min(start + size, count))
             if record.exists():
                 frame = pd.read_parquet(record)
-                advance(len(items))
+                report(items.stop, count)
             else:
                 rows = []
                 for row in pool.map(work, items):
                     rows.append(row)
-                    advance(1)
+                    report(start + len(rows), count)
                 frame = pd.DataFrame(rows, columns=FACTS)
                 if pixels is not None:
                     pixels.flush()
@@ -241,24 +240,3 @@ def _hold_lock(path: Path, progress: bool) -> Iterator[None]:
                 print("another process is decoding this set; waiting for it", file=sys.stderr)
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
-
-
-@contextmanager
-def _progress_bar(title: str, total: int, show: bool, every: float = 30.0) -> Iterator[Callable[[int], None]]:
-    """A progress bar on a terminal; elsewhere a line every so often, so that a long job does not look dead."""
-    console = Console(stderr=True)
-    if show and console.is_terminal:
-        with Progress(console=console, transient=True) as progress:
-            task = progress.add_task(title, total=total)
-            yield lambda steps: progress.advance(task, steps)
-        return
-    done, spoken = 0, time.monotonic()
-
-    def advance(steps: int) -> None:
-        nonlocal done, spoken
-        done += steps
-        if show and time.monotonic() - spoken > every:
-            spoken = time.monotonic()
-            print(f"{title}: {done} of {total}", file=sys.stderr)
-
-    yield advance

@@ -78,7 +78,7 @@ class DINO(PerImageMethod):
         if means := self.notes.take():
             self.centre.lerp_(torch.stack(means).mean(0), 1 - self.centring)
 
-    def evaluated(self) -> Backbone:
+    def evaluation_backbone(self) -> Backbone:
         return self.target[0]  # type: ignore[index]
 
 

@@ -88,5 +88,5 @@ class RCMAE(PerImageMethod):
             self.target, nn.ModuleList([self.backbone, self.decoder]), cosine_schedule(progress, self.momentum, 1.0)
         )
 
-    def evaluated(self) -> Backbone:
+    def evaluation_backbone(self) -> Backbone:
         return self.target[0]  # type: ignore[index]

@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy import ndimage, stats
 
-from kogen.augmentation.corruptions import KINDS, Corruption, asked, disc, line
-from kogen.augmentation.pixel_rng import draws, normal, uniform
-from kogen.data.corrupted import corrupted
+from kogen.augmentation.corruptions import CORRUPTIONS, Corruption, disc_kernel, line_kernel, parse_corruptions
+from kogen.augmentation.pixel_rng import item_rng, normal, uniform
+from kogen.data.corrupted import corrupt_images
 from kogen.data.images import Images, from_array
 from kogen.study.splits import with_corruptions
 
-NAMES = sorted(KINDS)
+NAMES = sorted(CORRUPTIONS)
 # Severities of these share one field or grow around one place, so that every pixel moves further from the clean one.
-NESTED = sorted(set(KINDS) - {"defocus", "motion", "jpeg"})
+NESTED = sorted(set(CORRUPTIONS) - {"defocus", "motion", "jpeg"})
 
 
 def pictures(count: int, height: int, width: int, channels: int = 3, seed: int = 0, dtype: type = np.uint8) -> Images:
@@ -39,15 +39,15 @@ def read(images: Images) -> np.ndarray:
 
 def error(images: Images, name: str, severity: int) -> np.ndarray:
     """Squared differences to the clean image, (N, C, H, W), in levels."""
-    return (read(corrupted(images, name, severity)).astype(float) - read(images)) ** 2
+    return (read(corrupt_images(images, name, severity)).astype(float) - read(images)) ** 2
 
 
 def strength(name: str, severity: int) -> float:
-    return KINDS[name].strengths[severity - 1]
+    return CORRUPTIONS[name].strengths[severity - 1]
 
 
 def luck_of(images: Images, name: str) -> tuple[torch.Tensor, np.ndarray]:
-    luck = draws(images.ids, 0, name, torch.device("cpu"))
+    luck = item_rng(images.ids, 0, name, torch.device("cpu"))
     return luck.seeds, luck.numbers
 
 
@@ -66,7 +66,7 @@ def test_any_image_any_batch(name, severity, shape, count, dtype, seed):
     rng = np.random.default_rng(seed)
     pixels = rng.integers(0, np.iinfo(dtype).max, (count, channels, height, width), dtype, endpoint=True)
     clean = from_array(pixels, name="x")
-    view = corrupted(clean, name, severity, seed)
+    view = corrupt_images(clean, name, severity, seed)
     whole = read(view)
     assert whole.shape == pixels.shape
     assert whole.dtype == dtype
@@ -81,7 +81,7 @@ def test_any_image_any_batch(name, severity, shape, count, dtype, seed):
 @pytest.mark.parametrize("name", NAMES)
 def test_batches_of_many_parts(name):
     """A batch that is worked on in parts equals its images one by one, at a size where the last vector is not full."""
-    view = corrupted(pictures(60, 77, 75), name, 4)
+    view = corrupt_images(pictures(60, 77, 75), name, 4)
     whole = read(view)
     for i in (0, 14, 15, 31, 59):
         np.testing.assert_array_equal(view.read(np.array([i])).numpy()[0], whole[i])
@@ -103,7 +103,7 @@ def test_more_severe_is_further_from_the_clean_image(name, size, channels):
 def test_strength_does_not_hang_on_size():
     """The damage a smooth picture takes at 32 and at 224 pixels, as peak signal to noise, is within a few decibels."""
     for name in NAMES:
-        noise = KINDS[name].group in ("noise", "lines", "jpeg")  # the rest of the eye's work: averaging
+        noise = CORRUPTIONS[name].group in ("noise", "lines", "jpeg")  # the rest of the eye's work: averaging
         small, large = (
             10 * math.log10(255**2 / np.mean([error(pictures(8, size, size), name, s).mean() for s in range(1, 6)]))
             for size in (32, 224)
@@ -114,7 +114,7 @@ def test_strength_does_not_hang_on_size():
 def test_brightness_moves_where_it_should():
     images = pictures(16, 32, 32)
     clean = read(images).mean()
-    mean = {name: read(corrupted(images, name, 3)).mean() / clean for name in NAMES}
+    mean = {name: read(corrupt_images(images, name, 3)).mean() / clean for name in NAMES}
     assert mean["dark"] < 0.6
     assert mean["bright"] > 1.4
     for name in ("gaussian", "shot", "defocus", "motion", "gradient", "contrast", "jpeg", "lines"):
@@ -124,21 +124,23 @@ def test_brightness_moves_where_it_should():
 def test_another_seed_and_another_image_have_other_luck():
     images = pictures(2, 16, 16)
     for name in ("gaussian", "shot", "impulse", "motion", "gradient", "occlusion", "cast", "lines"):
-        assert (read(corrupted(images, name, 5)) != read(corrupted(images, name, 5, seed=1))).any(), name
+        assert (read(corrupt_images(images, name, 5)) != read(corrupt_images(images, name, 5, seed=1))).any(), name
     flat = np.full((2, 1, 16, 16), 128, np.uint8)
     flat[1, 0, 0, 0] = 129  # nearly the same image, another content id
-    noisy = read(corrupted(from_array(flat), "gaussian", 3)).astype(float)
+    noisy = read(corrupt_images(from_array(flat), "gaussian", 3)).astype(float)
     assert abs(np.corrcoef(noisy[0].ravel(), noisy[1].ravel())[0, 1]) < 0.25
 
 
 def test_what_is_known_of_an_image_stays():
     images = pictures(5, 16, 16)
-    view = corrupted(images, "jpeg", 2)
+    view = corrupt_images(images, "jpeg", 2)
     assert view.name == "clean~jpeg2"
     np.testing.assert_array_equal(view.ids, images.ids)
     np.testing.assert_array_equal(view.labels, images.labels)
     np.testing.assert_array_equal(view.clusters, images.clusters)
-    others = [corrupted(images, name, s, seed) for name, s, seed in [("jpeg", 3, 0), ("jpeg", 2, 1), ("dark", 2, 0)]]
+    others = [
+        corrupt_images(images, name, s, seed) for name, s, seed in [("jpeg", 3, 0), ("jpeg", 2, 1), ("dark", 2, 0)]
+    ]
     assert len({images.digest, view.digest, *(other.digest for other in others)}) == 5
     assert view.subset(np.arange(5)).digest == view.digest != images.subset(np.arange(5)).digest
     assert view.pixels is images.pixels  # a view: nothing was copied
@@ -146,7 +148,7 @@ def test_what_is_known_of_an_image_stays():
 
 def test_copies_of_an_image_are_corrupted_alike():
     pixels = np.repeat(pictures(1, 16, 16).pixels[:], 2, axis=0)
-    first, second = read(corrupted(from_array(pixels), "gaussian", 5))
+    first, second = read(corrupt_images(from_array(pixels), "gaussian", 5))
     np.testing.assert_array_equal(first, second)
 
 
@@ -255,52 +257,57 @@ TWINS |= {"jpeg": twin_jpeg, "occlusion": twin_occlusion, "lines": twin_lines}
 @pytest.mark.parametrize("name", NAMES)
 def test_against_a_slow_twin(name, channels, severity):
     images = pictures(4, 33, 40, channels, seed=severity)
-    out = read(corrupted(images, name, severity))
+    out = read(corrupt_images(images, name, severity))
     seeds, numbers = luck_of(images, name)
     for i, clean in enumerate(read(images)):
-        wanted = TWINS[KINDS[name].group](clean / 255, name, severity, seeds[i : i + 1], numbers[i])
+        wanted = TWINS[CORRUPTIONS[name].group](clean / 255, name, severity, seeds[i : i + 1], numbers[i])
         levels = wanted.clip(0, 1) * 255
         assert abs(out[i] - levels).max() < 0.51, (name, abs(out[i] - levels).max())
 
 
 def test_gaussian_noise_has_the_moments_of_its_definition():
     flat = from_array(np.full((8, 1, 224, 224), 128, np.uint8))
-    noise = (read(corrupted(flat, "gaussian", 1)).astype(float) - 128) / 255
+    noise = (read(corrupt_images(flat, "gaussian", 1)).astype(float) - 128) / 255
     assert noise.mean() == pytest.approx(0, abs=1e-3)
     assert noise.std() == pytest.approx(0.08, rel=0.01)
     grey = np.random.default_rng(0).poisson(128 / 255 * 25, 10**6) / 25 * 255  # counts of light, as shot noise means
-    noisy = read(corrupted(flat, "shot", 2)).astype(float)
+    noisy = read(corrupt_images(flat, "shot", 2)).astype(float)
     assert noisy.std() == pytest.approx(grey.clip(0, 255).std(), rel=0.02)
-    hit = read(corrupted(flat, "impulse", 5))
+    hit = read(corrupt_images(flat, "impulse", 5))
     assert (hit == 0).mean() == pytest.approx(0.135, abs=0.005)
     assert (hit == 255).mean() == pytest.approx(0.135, abs=0.005)
 
 
 def test_kernels_keep_the_light_and_the_centre():
-    for kernel in (disc(2.3), line(6.0, 0), line(6.0, 5), line(7.5, 8)):
+    for kernel in (disc_kernel(2.3), line_kernel(6.0, 0), line_kernel(6.0, 5), line_kernel(7.5, 8)):
         assert kernel.sum() == pytest.approx(1)
         assert len(kernel) % 2 == 1
         np.testing.assert_allclose(kernel, kernel[::-1, ::-1], atol=1e-12)
-    assert np.count_nonzero(line(6.0, 0).sum(axis=1)) == 1  # direction 0 is along the row
-    assert np.count_nonzero(line(6.0, 8).sum(axis=0)) == 1  # and half of the directions on, along the column
+    assert np.count_nonzero(line_kernel(6.0, 0).sum(axis=1)) == 1  # direction 0 is along the row
+    assert np.count_nonzero(line_kernel(6.0, 8).sum(axis=0)) == 1  # and half of the directions on, along the column
 
 
 def test_flat_images_stay_flat_under_a_blur():
     flat = from_array(np.arange(256, dtype=np.uint8)[:, None, None, None].repeat(9, 2).repeat(9, 3))
     for name in ("defocus", "motion", "contrast"):
-        np.testing.assert_array_equal(read(corrupted(flat, name, 5)), read(flat))
+        np.testing.assert_array_equal(read(corrupt_images(flat, name, 5)), read(flat))
 
 
 # --- asking ------------------------------------------------------------------------------------------------------
 
 
 def test_asking():
-    assert asked("all") == [(name, 3) for name in KINDS]
-    assert asked("all", channels=1) == [(name, 3) for name in KINDS if name != "cast"]
-    assert len(asked("all:1-5")) == 5 * len(KINDS)
-    assert asked("blur:5, jpeg:2") == [("defocus", 5), ("motion", 5), ("jpeg", 2)]
-    assert asked("noise,gaussian:3,gaussian:4") == [("gaussian", 3), ("shot", 3), ("impulse", 3), ("gaussian", 4)]
-    assert asked("lines:2-2") == [("lines", 2)]
+    assert parse_corruptions("all") == [(name, 3) for name in CORRUPTIONS]
+    assert parse_corruptions("all", channels=1) == [(name, 3) for name in CORRUPTIONS if name != "cast"]
+    assert len(parse_corruptions("all:1-5")) == 5 * len(CORRUPTIONS)
+    assert parse_corruptions("blur:5, jpeg:2") == [("defocus", 5), ("motion", 5), ("jpeg", 2)]
+    assert parse_corruptions("noise,gaussian:3,gaussian:4") == [
+        ("gaussian", 3),
+        ("shot", 3),
+        ("impulse", 3),
+        ("gaussian", 4),
+    ]
+    assert parse_corruptions("lines:2-2") == [("lines", 2)]
 
 
 @pytest.mark.parametrize(
@@ -320,19 +327,19 @@ def test_asking():
 )
 def test_what_cannot_be_asked(text, message):
     with pytest.raises(ValueError, match=message):
-        asked(text)
+        parse_corruptions(text)
 
 
 def test_messages():
     with pytest.raises(ValueError, match="a colour cast needs colour, and these images are gray"):
-        asked("cast", channels=1)
+        parse_corruptions("cast", channels=1)
     with pytest.raises(ValueError, match="no corruption 'fog': choose one of"):
         Corruption("fog", 3)
     with pytest.raises(ValueError, match="the severity of jpeg is 9, wanted a whole number from 1 to 5"):
         Corruption("jpeg", 9)
     images = pictures(2, 8, 8)
     with pytest.raises(ValueError, match="clean~jpeg3 is corrupted already: derive from the clean set"):
-        corrupted(corrupted(images, "jpeg"), "dark")
+        corrupt_images(corrupt_images(images, "jpeg"), "dark")
 
 
 def test_sets_gain_corrupted_versions_of_the_reference():
@@ -343,7 +350,7 @@ def test_sets_gain_corrupted_versions_of_the_reference():
     np.testing.assert_array_equal(more["val~jpeg3"].ids, tests["val"].ids)
     assert list(with_corruptions(tests, "jpeg", of="line 2"))[2:] == ["line 2~jpeg3"]
     gray = {"val": pictures(3, 16, 16, channels=1)}
-    assert len(with_corruptions(gray, "all")) == len(KINDS)  # no colour cast
+    assert len(with_corruptions(gray, "all")) == len(CORRUPTIONS)  # no colour cast
     with pytest.raises(ValueError, match="there is no set 'vall' to corrupt: did you mean 'val'"):
         with_corruptions(tests, "all", of="vall")
     with pytest.raises(ValueError, match="the name 'val~jpeg3' is taken by another set; choose another"):

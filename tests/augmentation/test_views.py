@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from kogen.augmentation import crop, ops, views
-from kogen.augmentation.views import Luck, View, plain, render, view_set
+from kogen.augmentation.pixel_rng import box_muller_normal
+from kogen.augmentation.views import StepRng, View, evaluation_view, render, view_set
 
 SIZES = (32, 80)  # below and above crop.LARGE, from which a CPU resizes one by one
 
@@ -93,7 +94,7 @@ def test_tones_are_torchvisions(name: str, channels: int) -> None:
         "contrast": (FACTOR, ZERO, 1 - FACTOR),
         "saturation": (FACTOR, 1 - FACTOR, ZERO),
     }[name]
-    out = ops.tone(images(channels=channels), *keep_gray_mean)
+    out = ops.adjust_tone(images(channels=channels), *keep_gray_mean)
     wanted = [
         getattr(tv, f"adjust_{name}")(x, float(f)) for x, f in zip(images(channels=channels), FACTOR, strict=True)
     ]
@@ -101,7 +102,7 @@ def test_tones_are_torchvisions(name: str, channels: int) -> None:
 
 
 def test_gray_is_torchvisions() -> None:
-    out = ops.tone(images(), ZERO, torch.ones(6), ZERO)
+    out = ops.adjust_tone(images(), ZERO, torch.ones(6), ZERO)
     torch.testing.assert_close(out, tv.rgb_to_grayscale(images(), 3), atol=1e-6, rtol=0)
 
 
@@ -110,7 +111,7 @@ def test_hue_is_torchvisions() -> None:
     corners = torch.cartesian_prod(*[torch.tensor([0.0, 0.5, 1.0])] * 3).T.reshape(3, 3, 9)  # every tie of channels
     for pixels in (images(), corners.expand(6, 3, 3, 9).clone()):
         wanted = torch.stack([tv.adjust_hue(x, float(t)) for x, t in zip(pixels, turn, strict=True)])
-        torch.testing.assert_close(ops.hue(pixels, turn), wanted, atol=2e-5, rtol=0)
+        torch.testing.assert_close(ops.shift_hue(pixels, turn), wanted, atol=2e-5, rtol=0)
 
 
 @pytest.mark.parametrize("channels", [1, 3, 5])
@@ -173,7 +174,7 @@ def test_quarter_turns_and_rotation_are_torchvisions() -> None:
 
 def test_light_is_a_ramp_from_one_corner_to_the_other() -> None:
     flat = torch.full((2, 1, 9, 9), 0.5)
-    out = ops.light(flat, torch.tensor([0.4, 0.4]), torch.tensor([0.0, torch.pi / 4]))
+    out = ops.apply_light(flat, torch.tensor([0.4, 0.4]), torch.tensor([0.0, torch.pi / 4]))
     torch.testing.assert_close(out[0, 0, 4], 0.5 * (1 + 0.4 * torch.linspace(-1, 1, 9)))
     assert out[1, 0, 0, 0].item() == pytest.approx(0.3)
     assert out[1, 0, 8, 8].item() == pytest.approx(0.7)
@@ -181,7 +182,7 @@ def test_light_is_a_ramp_from_one_corner_to_the_other() -> None:
 
 
 def test_noise_is_normal_independent_and_of_the_wanted_size() -> None:
-    drawn = ops.normal(torch.arange(200, dtype=torch.int32), 3001)  # (200, 3001)
+    drawn = box_muller_normal(torch.arange(200, dtype=torch.int32), 3001)  # (200, 3001)
     assert abs(drawn.mean()) < 0.005
     assert abs(drawn.std() - 1) < 0.005
     assert abs((drawn**4).mean() - 3) < 0.05
@@ -191,7 +192,7 @@ def test_noise_is_normal_independent_and_of_the_wanted_size() -> None:
     for step in (1, 2, 32, 1500, 1501):  # along an image, the two halves of a pair included
         assert abs((drawn[:, step:] * drawn[:, :-step]).mean()) < 0.01
     gray = torch.full((2, 3, 40, 40), 0.5)
-    out = ops.noise(gray, torch.tensor([0.0, 0.05]), torch.tensor([1, 2], dtype=torch.int32))
+    out = ops.add_noise(gray, torch.tensor([0.0, 0.05]), torch.tensor([1, 2], dtype=torch.int32))
     assert torch.equal(out[0], gray[0])
     assert out[1].std().item() == pytest.approx(0.05, rel=0.05)
 
@@ -201,7 +202,7 @@ def test_noise_is_normal_independent_and_of_the_wanted_size() -> None:
 
 def test_random_boxes_are_distributed_as_torchvisions() -> None:
     count, height, width = 4000, 60, 90
-    luck = Luck(0, 0, count)
+    luck = StepRng(0, 0, count)
     got = crop.random_boxes(
         luck.uniform("a", crop.TRIES, 2),
         luck.uniform("b", 2),
@@ -224,7 +225,7 @@ def test_random_boxes_are_distributed_as_torchvisions() -> None:
 
 def test_a_squeezed_image_is_cropped_in_its_true_geometry() -> None:
     count = 500
-    luck = Luck(1, 0, count)
+    luck = StepRng(1, 0, count)
     tries, place = luck.uniform("a", crop.TRIES, 2), luck.uniform("b", 2)
     true = crop.random_boxes(tries, place, torch.full((count,), 2.0), (100, 200), (0.1, 0.4), (3 / 4, 4 / 3)).float()
     stored = crop.random_boxes(tries, place, torch.full((count,), 2.0), (100, 100), (0.1, 0.4), (3 / 4, 4 / 3)).float()
@@ -246,10 +247,10 @@ def test_a_box_that_never_fits_becomes_the_centre_of_an_allowed_ratio() -> None:
 
 def test_plain_sees_the_whole_or_the_centre() -> None:
     pixels = uint8(images(2, height=40, width=80))
-    whole = render(pixels, plain(20), Luck(0, 0, 2), tag="a")
+    whole = render(pixels, evaluation_view(20), StepRng(0, 0, 2), tag="a")
     wanted = tv.resize(pixels.float() / 255, [20, 20], tv.InterpolationMode.BICUBIC, antialias=True)
     torch.testing.assert_close(whole, wanted.clamp(0, 1), atol=2e-5, rtol=0)
-    centre = render(pixels, plain(20, crop=0.875), Luck(0, 0, 2), tag="a")
+    centre = render(pixels, evaluation_view(20, crop=0.875), StepRng(0, 0, 2), tag="a")
     wanted = tv.resized_crop(
         pixels.float() / 255, 2, 22, 35, 35, [20, 20], tv.InterpolationMode.BICUBIC, antialias=True
     )
@@ -265,9 +266,9 @@ def test_plain_sees_the_whole_or_the_centre() -> None:
 @pytest.mark.parametrize("which", [0, 1])
 def test_byols_views_are_torchvisions_operations_in_a_row(side: int, which: int) -> None:
     view = replace(view_set("natural", 224)[which], size=side, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.4))
-    pixels, luck = uint8(images(24, height=side)), Luck(5, 7, 24)
+    pixels, luck = uint8(images(24, height=side)), StepRng(5, 7, 24)
     out = render(pixels, view, luck, tag="a")
-    chance = views.draw(view, luck, "a", torch.ones(24), (side, side))
+    chance = views.sample_view(view, luck, "a", torch.ones(24), (side, side))
     for i, got in enumerate(out):
         top, left, h, w = chance["box"][i].tolist()
         one = pixels[i] if side == 80 else pixels[i] / 255  # large uint8 images are rounded on the way
@@ -286,7 +287,7 @@ def test_byols_views_are_torchvisions_operations_in_a_row(side: int, which: int)
 
 def test_probabilities_and_strengths_are_kept() -> None:
     count = 4000
-    chance = views.draw(everything(8), Luck(0, 0, count), "a", torch.ones(count), (8, 8))
+    chance = views.sample_view(everything(8), StepRng(0, 0, count), "a", torch.ones(count), (8, 8))
     for name, wanted in {"flip": 0.5, "flip_vertical": 0.5, "gray": 0.3, "blur": 0.5, "solarize": 0.3}.items():
         assert chance[name].float().mean().item() == pytest.approx(wanted, abs=0.035)
     idle = (chance["factors"] == torch.tensor([1.0, 1.0, 1.0, 0.0])).all(1)
@@ -297,13 +298,15 @@ def test_probabilities_and_strengths_are_kept() -> None:
         assert moved[:, column].max().item() == pytest.approx(high, abs=0.01)
     orders = {tuple(row) for row in chance["order"].tolist()}
     assert len(orders) == 24
-    strong = views.draw(View(size=8, jitter=1.0, brightness=3.0), Luck(0, 0, count), "a", torch.ones(count), (8, 8))
+    strong = views.sample_view(
+        View(size=8, jitter=1.0, brightness=3.0), StepRng(0, 0, count), "a", torch.ones(count), (8, 8)
+    )
     assert 0 <= strong["factors"][:, 0].min() < 0.01  # a factor is never negative
 
 
 def test_an_operation_added_shifts_no_other_draw() -> None:
     few = View(size=8, crop=(0.1, 1.0), flip=0.5)
-    one, other = (views.draw(v, Luck(0, 0, 50), "a", torch.ones(50), (8, 8)) for v in (few, everything(8)))
+    one, other = (views.sample_view(v, StepRng(0, 0, 50), "a", torch.ones(50), (8, 8)) for v in (few, everything(8)))
     assert torch.equal(one["box"], other["box"])
     assert torch.equal(one["flip"], other["flip"])
 
@@ -326,7 +329,7 @@ def test_views_of_anything_stay_in_range_and_do_not_depend_on_their_company(
     generator = torch.Generator().manual_seed(seed)
     pixels = kind(torch.rand(count, channels, height, width, generator=generator))
     aspect = torch.rand(count, generator=generator) * 3 + 0.2 if squeezed else None
-    view, luck = replace(everything(size), mean=None, std=None), Luck(seed, 3, count)
+    view, luck = replace(everything(size), mean=None, std=None), StepRng(seed, 3, count)
     before = pixels.clone()
     out = render(pixels, view, luck, tag="a", aspect=aspect)
     assert out.shape == (count, channels, size, size)
@@ -350,7 +353,7 @@ def test_views_of_anything_stay_in_range_and_do_not_depend_on_their_company(
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_chunks_and_threads_change_nothing_and_leave_nothing(monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
-    pixels, luck, before = uint8(images(40)), Luck(0, 0, 40), torch.get_num_threads()
+    pixels, luck, before = uint8(images(40)), StepRng(0, 0, 40), torch.get_num_threads()
     whole = render(pixels, everything(32), luck, tag="a")
     monkeypatch.setattr(views, "CPU_CHUNK", 5 * 3 * 32 * 32)
     try:
@@ -362,7 +365,7 @@ def test_chunks_and_threads_change_nothing_and_leave_nothing(monkeypatch: pytest
 
 
 def test_the_callers_modes_do_not_matter() -> None:
-    pixels, luck = uint8(images(height=80)), Luck(0, 0, 6)
+    pixels, luck = uint8(images(height=80)), StepRng(0, 0, 6)
     usual = render(pixels, everything(80), luck, tag="a")
     with torch.inference_mode():
         inferred = render(pixels.clone(), everything(80), luck, tag="a")
@@ -375,14 +378,14 @@ def test_the_callers_modes_do_not_matter() -> None:
 
 def test_views_differ_between_tags_steps_seeds_and_images() -> None:
     pixels, view = uint8(images(1).repeat(2, 1, 1, 1)), view_set("natural", 32)[0]
-    first = render(pixels, view, Luck(0, 0, 2), tag="a")
+    first = render(pixels, view, StepRng(0, 0, 2), tag="a")
     assert not torch.equal(first[0], first[1])  # one crop for a whole batch is a trap
-    for luck, tag in ((Luck(0, 0, 2), "b"), (Luck(0, 1, 2), "a"), (Luck(1, 0, 2), "a")):
+    for luck, tag in ((StepRng(0, 0, 2), "b"), (StepRng(0, 1, 2), "a"), (StepRng(1, 0, 2), "a")):
         assert not torch.equal(first, render(pixels, view, luck, tag=tag))
 
 
 def test_luck_of_a_part_is_a_part_of_the_luck() -> None:
-    luck = Luck(3, 4, 10)
+    luck = StepRng(3, 4, 10)
     assert torch.equal(luck.part(2, 7).uniform("x", 3), luck.uniform("x", 3)[2:7])
     assert torch.equal(luck.part(2, 9).part(1, 3).normal("x"), luck.normal("x")[3:5])
     assert len(luck.part(2, 7)) == 5
@@ -391,22 +394,22 @@ def test_luck_of_a_part_is_a_part_of_the_luck() -> None:
 def test_uint16_is_seen_as_uint8_is() -> None:
     pixels = uint8(images())
     deep = (pixels.to(torch.int32) * 257).to(torch.uint16)
-    view, luck = everything(24), Luck(0, 0, 6)
+    view, luck = everything(24), StepRng(0, 0, 6)
     torch.testing.assert_close(
         render(deep, view, luck, tag="a"), render(pixels, view, luck, tag="a"), atol=1e-4, rtol=0
     )
 
 
 def test_hue_saturation_and_gray_do_nothing_to_gray_images() -> None:
-    pixels, luck = uint8(images(channels=1)), Luck(0, 0, 6)
+    pixels, luck = uint8(images(channels=1)), StepRng(0, 0, 6)
     colour = View(size=32, jitter=1.0, saturation=0.9, hue=0.5, gray=1.0)
-    assert torch.equal(render(pixels, colour, luck, tag="a"), render(pixels, plain(32), luck, tag="a"))
+    assert torch.equal(render(pixels, colour, luck, tag="a"), render(pixels, evaluation_view(32), luck, tag="a"))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 @pytest.mark.parametrize("side", SIZES)
 def test_a_gpu_sees_what_a_cpu_sees(side: int) -> None:
-    pixels, luck = images(16, height=side), Luck(0, 0, 16)
+    pixels, luck = images(16, height=side), StepRng(0, 0, 16)
     there = render(pixels.cuda(), everything(side), luck, tag="a").cpu()
     torch.testing.assert_close(there, render(pixels, everything(side), luck, tag="a"), atol=2e-3, rtol=0)
 
@@ -426,12 +429,12 @@ def test_natural_is_byols_pair() -> None:
     assert [(v.hue, v.saturation, v.gray) for v in gray] == [(0, 0, 0)] * 2
 
 
-@pytest.mark.parametrize("name", views.SETS)
+@pytest.mark.parametrize("name", views.VIEW_SETS)
 @pytest.mark.parametrize("channels", [1, 3, 5])
 def test_every_set_renders(name: str, channels: int) -> None:
     pixels = uint8(images(channels=channels))
     for i, view in enumerate(view_set(name, 32, channels=channels, mean=(0.5,) * channels, std=(0.5,) * channels)):
-        out = render(pixels, view, Luck(0, 0, 6), tag=str(i))
+        out = render(pixels, view, StepRng(0, 0, 6), tag=str(i))
         assert out.abs().max() <= 1
         assert out.std() > 0.05
     if name == "inspection":
@@ -456,20 +459,29 @@ def test_every_set_renders(name: str, channels: int) -> None:
         (lambda: View(size=8, mean=(0.5,)), "mean and std together"),
         (lambda: View(size=8, mean=(0.5,), std=(0.0,)), "std above 0"),
         (lambda: View(size=8, mean=(0.5,), std=(0.1, 0.2)), "as many values of mean as of std"),
-        (lambda: render(images()[0], plain(8), Luck(0, 0, 6), tag="a"), r"pixels \(B, C, H, W\).*got \(3, 32, 32\)"),
-        (lambda: render(images(), plain(8), Luck(0, 0, 5), tag="a"), "the luck of 6 images.*got 5"),
-        (lambda: render(images(), plain(8), Luck(0, 0, 6), tag="a", aspect=torch.ones(5)), "one aspect for each of 6"),
         (
-            lambda: render(images(), plain(8), Luck(0, 0, 6), tag="a", aspect=torch.zeros(6)),
+            lambda: render(images()[0], evaluation_view(8), StepRng(0, 0, 6), tag="a"),
+            r"pixels \(B, C, H, W\).*got \(3, 32, 32\)",
+        ),
+        (lambda: render(images(), evaluation_view(8), StepRng(0, 0, 5), tag="a"), "the luck of 6 images.*got 5"),
+        (
+            lambda: render(images(), evaluation_view(8), StepRng(0, 0, 6), tag="a", aspect=torch.ones(5)),
+            "one aspect for each of 6",
+        ),
+        (
+            lambda: render(images(), evaluation_view(8), StepRng(0, 0, 6), tag="a", aspect=torch.zeros(6)),
             "an aspect .* above 0; got 0.0",
         ),
         (
-            lambda: render(images(), plain(8, mean=(0.5,), std=(1.0,)), Luck(0, 0, 6), tag="a"),
+            lambda: render(images(), evaluation_view(8, mean=(0.5,), std=(1.0,)), StepRng(0, 0, 6), tag="a"),
             "mean and std for 3 channels",
         ),
-        (lambda: render(images().long(), plain(8), Luck(0, 0, 6), tag="a"), "uint8, uint16 or float.*got torch.int64"),
         (
-            lambda: render(images() * 2 - 1, plain(8), Luck(0, 0, 6), tag="a"),
+            lambda: render(images().long(), evaluation_view(8), StepRng(0, 0, 6), tag="a"),
+            "uint8, uint16 or float.*got torch.int64",
+        ),
+        (
+            lambda: render(images() * 2 - 1, evaluation_view(8), StepRng(0, 0, 6), tag="a"),
             r"float pixels in \[0, 1\], not yet normalised",
         ),
     ],
@@ -481,10 +493,11 @@ def test_what_does_not_fit_is_refused(make, message: str) -> None:
 
 def test_a_geometric_view_moves_pixels_and_changes_no_colour():
     for view in view_set("natural", 32):
-        bare = views.geometric(view)
+        bare = views.only_geometry(view)
         assert (bare.size, bare.crop, bare.flip) == (view.size, view.crop, view.flip)
         whole = replace(bare, crop=None, flip=0.0)
         pixels = uint8(images(4, height=32))
         assert torch.equal(
-            render(pixels, whole, Luck(0, 0, 4), tag="0"), render(pixels, views.plain(32), Luck(0, 0, 4), tag="0")
+            render(pixels, whole, StepRng(0, 0, 4), tag="0"),
+            render(pixels, views.evaluation_view(32), StepRng(0, 0, 4), tag="0"),
         )

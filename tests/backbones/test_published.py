@@ -16,8 +16,8 @@ from torch import nn
 
 from kogen.backbones import make_backbone
 from kogen.backbones import published as home
-from kogen.backbones._checkpoint_formats import CONVERT, IMAGENET, UNIT
-from kogen.backbones.published import describe, published
+from kogen.backbones._checkpoint_formats import CONVERT_COMMAND, IMAGENET_MEAN_STD, UNIT_MEAN_STD
+from kogen.backbones.published import describe_checkpoint, published
 from kogen.common import registry
 
 
@@ -145,10 +145,10 @@ def test_every_layout_of_a_resnet_gives_its_features(layout, tmp_path):
     framework, data = RESNETS[layout]
     place = tmp_path / "weights.pth"
     torch.save(data, place)
-    checkpoint = describe(str(place))
+    checkpoint = describe_checkpoint(str(place))
     assert (checkpoint.framework, checkpoint.backbone) == (framework, "resnet18?stem=original")
     assert (checkpoint.image_size, checkpoint.channels) == (224, 3)
-    assert (checkpoint.mean, checkpoint.std) == (UNIT if framework == "simclr" else IMAGENET)
+    assert (checkpoint.mean, checkpoint.std) == (UNIT_MEAN_STD if framework == "simclr" else IMAGENET_MEAN_STD)
     same(published(file=str(place)), R, 64)
 
 
@@ -227,10 +227,10 @@ def test_every_layout_of_a_vit_gives_its_features(layout, tmp_path):
     framework, backbone, network, data = VITS[layout]
     place = tmp_path / "weights.pth"
     torch.save(data, place)
-    checkpoint = describe(str(place))
+    checkpoint = describe_checkpoint(str(place))
     assert (checkpoint.framework, checkpoint.backbone) == (framework, f"vit_{backbone}")
     assert checkpoint.image_size == (224 if framework == "dinov2" else 32)
-    assert (checkpoint.mean, checkpoint.std) == IMAGENET
+    assert (checkpoint.mean, checkpoint.std) == IMAGENET_MEAN_STD
     same(published(file=str(place), image_size=32), network, 32)
 
 
@@ -266,7 +266,7 @@ def test_dinov2_giant_has_its_gates_renamed():
     again = make_backbone(
         "vit_giant_patch14_dinov2?patch_size=16&depth=1&embed_dim=48&num_heads=2", channels=3, image_size=32
     )
-    home.fill(again, state, home.Path("giant.pth"))
+    home.load_weights(again, state, home.Path("giant.pth"))
     same(again, gated, 32)
 
 
@@ -283,7 +283,7 @@ NAMED = {
 def test_depth_and_width_of_a_resnet_are_seen(name):
     with torch.device("meta"):  # shapes alone
         network = getattr(torchvision.models, name)()
-    assert home.network_of(network.state_dict(), (), home.Path("a file")) == (NAMED[name], 224, 3)
+    assert home.infer_network(network.state_dict(), (), home.Path("a file")) == (NAMED[name], 224, 3)
 
 
 @pytest.mark.parametrize("name", ["resnet50", "resnext50_32x4d"])
@@ -297,7 +297,7 @@ def test_a_small_stem_and_gray_images_are_seen(tmp_path):
     network = registry.load("backbones", "tiny")(in_chans=1, image_size=32, width=8)
     drawn(network.network)
     save_file({k: v.contiguous() for k, v in network.network.state_dict().items()}, tmp_path / "weights.safetensors")
-    checkpoint = describe(str(tmp_path / "weights.safetensors"))
+    checkpoint = describe_checkpoint(str(tmp_path / "weights.safetensors"))
     assert checkpoint.backbone == "resnet18?stem=full&layers=1,1,1,1&channels=8,16,32,64"
     assert (checkpoint.image_size, checkpoint.channels, checkpoint.mean) == (32, 1, ())
     same(published(file=str(tmp_path / "weights.safetensors"), in_chans=1), network.network, 32, channels=1)
@@ -322,7 +322,7 @@ def test_a_network_wide_from_the_stem_on(inner, tmp_path):
     network = drawn(Wide())
     torch.save(at("module.", network, "module.prototypes.weight"), tmp_path / "weights.pth")
     ours = published(file=str(tmp_path / "weights.pth"))
-    assert describe(str(tmp_path / "weights.pth")).backbone.startswith("wide?width=16&layers=1,1,1,1")
+    assert describe_checkpoint(str(tmp_path / "weights.pth")).backbone.startswith("wide?width=16&layers=1,1,1,1")
     same(ours, network, 64)
     scope: dict[str, nn.Module] = {}
     exec(ours.blueprint.to_python(), scope)  # the line that a user pastes
@@ -333,22 +333,24 @@ def test_a_network_wide_from_the_stem_on(inner, tmp_path):
 def test_what_a_candidate_is_called_decides_only_where_the_file_does_not(tmp_path):
     place = str(tmp_path / "weights.pth")
     torch.save({"state_dict": at("", R, "fc.weight")}, place)
-    assert describe(place, name="simclr").mean == (0.0, 0.0, 0.0)
-    assert describe(place, framework="simclr").framework == "simclr"
-    assert describe(place, name="ours").framework == "published"
+    assert describe_checkpoint(place, name="simclr").mean == (0.0, 0.0, 0.0)
+    assert describe_checkpoint(place, framework="simclr").framework == "simclr"
+    assert describe_checkpoint(place, name="ours").framework == "published"
     torch.save(RESNETS["moco_v2"][1], place)
-    assert describe(place, name="pcl").framework == "pcl"
-    assert describe(place, name="simclr").framework == "moco_v2"
+    assert describe_checkpoint(place, name="pcl").framework == "pcl"
+    assert describe_checkpoint(place, name="simclr").framework == "moco_v2"
 
 
 def test_the_network_may_be_named(tmp_path):
     place = tmp_path / "weights.safetensors"
     network = drawn(timm.create_model("convnext_atto", num_classes=0))
     save_file(at("backbone.", network, "head.fc.weight"), place)
-    assert describe(str(place), backbone="convnext_atto").backbone == "convnext_atto"
+    assert describe_checkpoint(str(place), backbone="convnext_atto").backbone == "convnext_atto"
     same(published(file=str(place), backbone="convnext_atto"), network, 64)
     save_file(at("", V), place)
-    assert describe(str(place), backbone="vit_base_patch32_224").backbone == "vit_base_patch32_224?patch_size=8"
+    assert (
+        describe_checkpoint(str(place), backbone="vit_base_patch32_224").backbone == "vit_base_patch32_224?patch_size=8"
+    )
 
 
 def test_a_network_of_the_hub_is_fetched_because_it_is_asked_for(tmp_path, monkeypatch):
@@ -359,7 +361,7 @@ def test_a_network_of_the_hub_is_fetched_because_it_is_asked_for(tmp_path, monke
     monkeypatch.setattr(
         "huggingface_hub.hf_hub_download", lambda owner, name: asked.append((owner, name)) or tmp_path / name
     )
-    checkpoint = describe("hf-hub:timm/resnet18.made")
+    checkpoint = describe_checkpoint("hf-hub:timm/resnet18.made")
     assert asked == [("timm/resnet18.made", "model.safetensors"), ("timm/resnet18.made", "config.json")]
     assert (checkpoint.mean, checkpoint.std) == ((0.5, 0.5, 0.5), (0.2, 0.2, 0.2))
     assert checkpoint.file == str(tmp_path / "model.safetensors")
@@ -369,7 +371,7 @@ def test_a_network_of_the_hub_is_fetched_because_it_is_asked_for(tmp_path, monke
 
     monkeypatch.setattr("huggingface_hub.hf_hub_download", nothing)
     with pytest.raises(ValueError, match="cannot fetch hf-hub:no/body: no such repository; wanted a repository"):
-        describe("hf-hub:no/body")
+        describe_checkpoint("hf-hub:no/body")
 
 
 class Malicious:
@@ -391,7 +393,7 @@ def test_a_file_that_runs_code_is_refused_and_not_run(way, tmp_path):
         place.write_bytes(pickle.dumps(Malicious(sign)))
     wants = r"\w+\.system" if way == "zip" else "more than tensors"
     with pytest.raises(ValueError, match=rf"a pickle that wants to load {wants}, which could run code: refused"):
-        describe(str(place))
+        describe_checkpoint(str(place))
     assert not sign.exists()
 
 
@@ -400,10 +402,10 @@ def test_the_recipe_for_a_refused_file_keeps_its_tensors(tmp_path, monkeypatch):
 
     torch.save({"state_dict": at("", R), "best": np.float64(0.7)}, tmp_path / "weights.pth")
     with pytest.raises(ValueError, match=r"wants to load numpy.*scalar.* keep its tensors only: python -c"):
-        describe(str(tmp_path / "weights.pth"))
+        describe_checkpoint(str(tmp_path / "weights.pth"))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["-c", "weights.pth"])
-    exec(CONVERT, {})
+    exec(CONVERT_COMMAND, {})
     same(published(file="weights.safetensors"), R, 64)
 
 
@@ -463,8 +465,8 @@ def test_odd_words_get_a_sentence(tmp_path):
         ({"backbone": "resnet19"}, "unknown backbone 'resnet19': did you mean 'resnet18"),
     ):
         with pytest.raises(ValueError, match=message):
-            describe(place, **said)
+            describe_checkpoint(place, **said)
     with pytest.raises(ValueError, match=r"it lacks 100 names, first .* name the right network"):
         published(file=place, backbone="resnet18")
     with pytest.raises(ValueError, match=r"No such file or directory"):
-        describe(str(tmp_path / "nowhere.pth"))
+        describe_checkpoint(str(tmp_path / "nowhere.pth"))

@@ -9,9 +9,9 @@ import torch
 from small import blobs
 
 from kogen.common import devices
-from kogen.common.devices import Coming, exact, out_of_memory, resolved, sent
-from kogen.training.batches import Resident
-from kogen.training.loop import Broken, Guard
+from kogen.common.devices import PendingTensor, exact_arithmetic, is_out_of_memory, resolve_precision, to_device
+from kogen.training.batches import DevicePixels
+from kogen.training.loop import LossGuard, NonFiniteLoss
 
 
 def settings() -> tuple:
@@ -29,55 +29,55 @@ def _as_if_on_a_gpu(monkeypatch):
 @pytest.mark.parametrize(("precision", "short"), [("32", False), ("bf16", False), ("tf32", True)])
 def test_exact_is_deterministic_and_without_tf32_and_is_put_back(precision, short):
     before = settings()
-    with exact(precision):
+    with exact_arithmetic(precision):
         assert settings() == (True, short, False, True, short)
-        with exact():  # an evaluation inside a training
+        with exact_arithmetic():  # an evaluation inside a training
             assert settings() == (True, False, False, True, False)
         assert settings() == (True, short, False, True, short)
-    with pytest.raises(KeyError), exact(precision):
+    with pytest.raises(KeyError), exact_arithmetic(precision):
         raise KeyError
     assert settings() == before
 
 
 def test_on_a_cpu_nothing_is_set():
     before = settings()
-    with exact("tf32"):
+    with exact_arithmetic("tf32"):
         assert settings() == before
 
 
 def test_precision_of_a_gpu_and_of_a_cpu(monkeypatch):
     with pytest.raises(ValueError, match="precision 'tf32' is known to GPUs only, and this machine has none"):
-        resolved("tf32")
+        resolve_precision("tf32")
     monkeypatch.setattr(devices, "default_device", lambda: "cuda")
-    assert [resolved(name) for name in ("auto", "32", "tf32", "bf16")] == ["bf16", "32", "tf32", "bf16"]
+    assert [resolve_precision(name) for name in ("auto", "32", "tf32", "bf16")] == ["bf16", "32", "tf32", "bf16"]
 
 
 def test_values_come_and_go_as_they_are():
     values = torch.arange(6).view(2, 3).T
-    assert torch.equal(sent(values, "cpu"), values)
-    assert torch.equal(Coming(values.requires_grad_() if values.is_floating_point() else values).here(), values)
+    assert torch.equal(to_device(values, "cpu"), values)
+    assert torch.equal(PendingTensor(values.requires_grad_() if values.is_floating_point() else values).wait(), values)
 
 
 def test_who_looks_later_adds_up_the_same_and_still_stops_at_nan():
-    now, later, sums = Guard("cpu"), Guard("cuda"), ({}, {})
+    now, later, sums = LossGuard("cpu"), LossGuard("cuda"), ({}, {})
     for step in range(40):
         terms = {"a": torch.tensor(step / 7), "b": torch.tensor(1.0)}
-        now.see(step, terms, sums[0])
-        later.see(step, terms, sums[1])
+        now.add_step(step, terms, sums[0])
+        later.add_step(step, terms, sums[1])
     assert now.last["a"] > later.last["a"]
-    later.look()
+    later.check_steps()
     assert sums[0] == sums[1]
     assert now.last == later.last
-    later.see(40, {"a": torch.tensor(float("inf"))}, {})
-    with pytest.raises(Broken, match="step 40: the term 'a' of the loss is inf"):
-        later.look()
+    later.add_step(40, {"a": torch.tensor(float("inf"))}, {})
+    with pytest.raises(NonFiniteLoss, match="step 40: the term 'a' of the loss is inf"):
+        later.check_steps()
 
 
 def test_resident_pixels_are_those_of_the_set_and_each_is_read_once(monkeypatch):
     images = blobs(40).subset(np.arange(5, 37))
     read, asked = type(images).read, []
     monkeypatch.setattr(type(images), "read", lambda self, batch, device: asked.extend(batch) or read(self, batch))
-    resident = Resident(images, torch.device("cpu"))
+    resident = DevicePixels(images, torch.device("cpu"))
     rng = np.random.default_rng(0)
     for _ in range(3):
         for batch in rng.permutation(len(images)).reshape(4, 8):
@@ -89,9 +89,9 @@ def test_resident_pixels_are_those_of_the_set_and_each_is_read_once(monkeypatch)
 def test_out_of_memory_is_known_by_its_kinds():
     with pytest.raises(RuntimeError) as raised:
         torch.empty(2**60, dtype=torch.uint8)
-    assert out_of_memory(raised.value)
-    assert out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
-    assert not out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+    assert is_out_of_memory(raised.value)
+    assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
+    assert not is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
 
 
 def test_training_loads_nothing_that_only_pages_need(tmp_path):

@@ -11,8 +11,8 @@ from safetensors.torch import load_file
 from torch import nn
 
 from kogen.common import registry
-from kogen.common.distributed import gather, rank, total, world
-from kogen.modules.batch_norm import GlobalBatchNorm, globalise
+from kogen.common.distributed import gather, rank, sum_over_processes, world_size
+from kogen.modules.batch_norm import GlobalBatchNorm, convert_batch_norm
 
 HELPERS = Path(__file__).parents[1] / "helpers"
 
@@ -63,10 +63,10 @@ def felt(key: str, value: torch.Tensor) -> torch.Tensor:
 
 def test_alone_everything_is_as_it_was():
     x = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
-    assert (world(), rank()) == (1, 0)
+    assert (world_size(), rank()) == (1, 0)
     assert gather(x) is x
-    assert total(x) is x
+    assert sum_over_processes(x) is x
     ours, theirs = nn.Sequential(nn.BatchNorm1d(3)), nn.BatchNorm1d(3)
-    globalise(ours)
+    convert_batch_norm(ours)
     assert isinstance(ours[0], GlobalBatchNorm)
     assert torch.equal(ours(x), theirs(x))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kogen.common import registry
-from kogen.common.text import parse
+from kogen.common.text import parse_spec
 from kogen.config.plan import Plan, check_settings
 from kogen.config.study import Study, make_study, read_study, study_to_toml
 from kogen.training.run import record_of
@@ -82,12 +82,12 @@ def test_equal_plans_have_equal_ids_and_others_do_not():
 
 
 def test_parse():
-    assert parse("resnet18?layers=1,2&stem=full&deep=true") == (
+    assert parse_spec("resnet18?layers=1,2&stem=full&deep=true") == (
         "resnet18",
         {"layers": (1, 2), "stem": "full", "deep": True},
     )
     with pytest.raises(ValueError, match="'layers' is not key=value"):
-        parse("resnet18?layers")
+        parse_spec("resnet18?layers")
 
 
 def test_every_method_tells_its_source():

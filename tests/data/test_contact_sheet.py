@@ -7,8 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from kogen.augmentation.views import plain, render, view_set
-from kogen.common.rng import Luck
+from kogen.augmentation.views import evaluation_view, render, view_set
+from kogen.common.rng import StepRng
 from kogen.data import contact_sheet
 from kogen.data.contact_sheet import write_sheet
 from kogen.data.images import Images
@@ -42,18 +42,18 @@ def test_a_sheet_opens_and_is_the_same_for_the_same_seed(tmp_path: Path, channel
 
 def test_a_sheet_of_noise_keeps_the_limit(tmp_path: Path) -> None:
     write_sheet(pictures(8, side=256), view_set("natural", 224), tmp_path / "sheet.png", rows=8)
-    assert 10_000 < (tmp_path / "sheet.png").stat().st_size <= contact_sheet.LIMIT
+    assert 10_000 < (tmp_path / "sheet.png").stat().st_size <= contact_sheet.MAX_BYTES
 
 
 def test_the_views_shown_are_those_that_render_makes_without_normalising() -> None:
     pixels = pictures(2).read(np.array([0, 1]))
     bare, normal = (view_set("natural", 32, mean=m, std=s) for m, s in ((None, None), ((0.4,) * 3, (0.3,) * 3)))
-    shown = contact_sheet.sixteen(pixels, normal, torch.ones(2), seed=5)
+    shown = contact_sheet.sheet_views(pixels, normal, torch.ones(2), seed=5)
     assert shown.shape == (2, 16, 3, 32, 32)
-    torch.testing.assert_close(shown, contact_sheet.sixteen(pixels, bare, torch.ones(2), seed=5), atol=1e-5, rtol=0)
+    torch.testing.assert_close(shown, contact_sheet.sheet_views(pixels, bare, torch.ones(2), seed=5), atol=1e-5, rtol=0)
     for number, which in ((0, 0), (7, 0), (8, 1), (15, 1)):
-        wanted = render(pixels, bare[which], Luck(5, number, 2), tag=str(which), aspect=torch.ones(2))
-        assert torch.equal(contact_sheet.sixteen(pixels, bare, torch.ones(2), seed=5)[:, number], wanted)
+        wanted = render(pixels, bare[which], StepRng(5, number, 2), tag=str(which), aspect=torch.ones(2))
+        assert torch.equal(contact_sheet.sheet_views(pixels, bare, torch.ones(2), seed=5)[:, number], wanted)
 
 
 def test_the_image_is_shown_in_its_true_shape() -> None:
@@ -61,7 +61,7 @@ def test_the_image_is_shown_in_its_true_shape() -> None:
     views = torch.ones(1, 16, 3, 32, 32)
     for aspect in (0.5, 1.0, 2.0):
         drawn = np.asarray(contact_sheet.draw_sheet(black, torch.tensor([aspect]), views, [""], tile=50))
-        dark = (drawn[contact_sheet.LINE :, : 2 * 50] == 0).all(2)
+        dark = (drawn[contact_sheet.LINE_HEIGHT :, : 2 * 50] == 0).all(2)
         height, width = dark.any(1).sum(), dark.any(0).sum()
         assert width / height == pytest.approx(aspect, rel=0.05)
 
@@ -71,4 +71,4 @@ def test_a_sheet_of_nothing_is_refused(tmp_path: Path, count: int, rows: int) ->
     with pytest.raises(
         ValueError, match=f"a sheet wants images, views and rows; got {count} images, 1 views, {rows} rows"
     ):
-        write_sheet(pictures(count), (plain(8),), tmp_path / "sheet.png", rows=rows)
+        write_sheet(pictures(count), (evaluation_view(8),), tmp_path / "sheet.png", rows=rows)

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
-from kogen.data.decode import Facts, Unreadable, content_id, decode, facts_of, look
+from kogen.data.decode import ImageFacts, UnreadableImage, content_id, decode, image_facts, read_header
 
 RNG = np.random.default_rng(0)
 COLOUR = RNG.integers(0, 256, (6, 9, 3), dtype=np.uint8)
@@ -29,7 +29,7 @@ def packed(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
 def agree(data: bytes) -> np.ndarray:
     """The pixels, after checking that the header claimed what decoding found."""
     pixels, mode = decode(data)
-    assert look(data) == facts_of(pixels, mode)
+    assert read_header(data) == image_facts(pixels, mode)
     return pixels
 
 
@@ -56,7 +56,7 @@ def test_big_endian_and_32_bit_gray() -> None:
     big = Image.frombytes("I;16B", (9, 6), DEEP.astype(">u2").tobytes())
     np.testing.assert_array_equal(agree(packed(big, "TIFF"))[:, :, 0], DEEP)
     np.testing.assert_array_equal(agree(packed(Image.fromarray(DEEP.astype(np.int32)), "TIFF"))[:, :, 0], DEEP)
-    with pytest.raises(Unreadable, match="32-bit pixels from 0 to 70000, wanted 0 to 65535"):
+    with pytest.raises(UnreadableImage, match="32-bit pixels from 0 to 70000, wanted 0 to 65535"):
         decode(packed(Image.fromarray(np.array([[0, 70000]], np.int32)), "TIFF"))
 
 
@@ -112,11 +112,11 @@ def test_exif_orientation_is_applied(kind: str, orientation: int) -> None:
     upright[:8, :16] = (250, 10, 10)  # red top left
     upright[8:, 16:] = (10, 10, 250)  # blue bottom right
     undo = {2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 7, 8: 6}  # how a camera would have stored it: the inverse turn
-    from kogen.data.decode import TURNS
+    from kogen.data.decode import EXIF_TURNS
 
     image = Image.fromarray(upright)
     if orientation in undo:
-        image = image.transpose(TURNS[undo[orientation]])
+        image = image.transpose(EXIF_TURNS[undo[orientation]])
     exif = Image.Exif()
     exif[0x0112] = orientation
     data = packed(image, kind, exif=exif.tobytes(), **({"lossless": True} if kind == "WEBP" else {}))
@@ -124,7 +124,7 @@ def test_exif_orientation_is_applied(kind: str, orientation: int) -> None:
     assert pixels.shape == (16, 32, 3)
     assert np.abs(pixels.astype(int) - upright).mean() < 6
     if kind != "TIFF":
-        assert look(data) == facts_of(pixels, mode)
+        assert read_header(data) == image_facts(pixels, mode)
 
 
 def test_broken_exif_says_nothing_against_the_pixels() -> None:
@@ -141,7 +141,7 @@ def test_npy(tmp_path) -> None:
         for source in (path, data):
             got, mode = decode(source)
             np.testing.assert_array_equal(got, pixels.reshape(*pixels.shape[:2], -1))
-            assert look(source) == facts_of(got, mode)
+            assert read_header(source) == image_facts(got, mode)
 
 
 @pytest.mark.parametrize(
@@ -155,8 +155,8 @@ def test_npy(tmp_path) -> None:
 )
 def test_npy_that_is_no_image(tmp_path, pixels: np.ndarray, reason: str) -> None:
     np.save(tmp_path / "a.npy", pixels, allow_pickle=True)
-    for step in (look, decode):
-        with pytest.raises(Unreadable, match=reason):
+    for step in (read_header, decode):
+        with pytest.raises(UnreadableImage, match=reason):
             step(str(tmp_path / "a.npy"))
 
 
@@ -200,7 +200,7 @@ def bad_files(folder: str) -> dict[str, tuple[str, str]]:
 
 def test_every_kind_of_bad_file_has_its_reason(tmp_path) -> None:
     for kind, (path, reason) in bad_files(str(tmp_path)).items():
-        with pytest.raises(Unreadable) as caught:
+        with pytest.raises(UnreadableImage) as caught:
             decode(path)
         assert re.search(reason, str(caught.value)), (kind, str(caught.value))
 
@@ -208,8 +208,8 @@ def test_every_kind_of_bad_file_has_its_reason(tmp_path) -> None:
 def test_a_bomb_is_refused_by_its_header(monkeypatch) -> None:
     monkeypatch.setattr(ImageFile.ImageFile, "load", lambda self: pytest.fail("decoded"))
     data = packed(Image.new("L", (50, 50)))
-    for step in (look, decode):
-        with pytest.raises(Unreadable, match="absurdly large: 50 x 50 pixels, at most 2499"):
+    for step in (read_header, decode):
+        with pytest.raises(UnreadableImage, match="absurdly large: 50 x 50 pixels, at most 2499"):
             step(data, 2499)
 
 
@@ -218,13 +218,13 @@ def test_no_permission(tmp_path, monkeypatch) -> None:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("builtins.open", refuse)
-    with pytest.raises(Unreadable, match="no permission to read it"):
+    with pytest.raises(UnreadableImage, match="no permission to read it"):
         decode(str(tmp_path / "a.png"))
 
 
 def test_a_lenient_pillow_is_refused(monkeypatch) -> None:
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
-    with pytest.raises(Unreadable, match="LOAD_TRUNCATED_IMAGES = False"):
+    with pytest.raises(UnreadableImage, match="LOAD_TRUNCATED_IMAGES = False"):
         decode(packed(Image.fromarray(COLOUR)))
 
 
@@ -254,12 +254,12 @@ WHOLE.append(
 
 def outcome(data: bytes) -> None:
     """Either pixels or a reason, never anything else."""
-    for step in (lambda: decode(data, 1 << 20)[0], lambda: look(data, 1 << 20)):
+    for step in (lambda: decode(data, 1 << 20)[0], lambda: read_header(data, 1 << 20)):
         try:
             result = step()
-        except Unreadable as error:
+        except UnreadableImage as error:
             result = str(error)
-        if isinstance(result, str | Facts):
+        if isinstance(result, str | ImageFacts):
             assert result
             continue
         assert result.dtype in (np.uint8, np.uint16)

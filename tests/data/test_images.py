@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from small import SHARED
 
-from kogen.data.images import Bad, Images, duplicates, from_array, require_classes, sorted_class_names, twins
+from kogen.data.images import BadFile, Images, duplicates, from_array, require_classes, sorted_class_names, twins
 from kogen.data.open import open_images
 
 RNG = np.random.default_rng(0)
@@ -215,7 +215,7 @@ def test_packed_jpeg_with_a_bad_one(tmp_path: Path) -> None:
     )
     images = open_images(tmp_path / "a.npz")
     assert len(images) == 39
-    assert images.bad == (Bad("a.npz[3]", "not an image of a known format"),)
+    assert images.bad == (BadFile("a.npz[3]", "not an image of a known format"),)
     assert images.labels.tolist() == [i % 2 for i in range(40) if i != 3]
     np.testing.assert_array_equal(images.pixels[3], np.asarray(Image.open(tmp_path / "4.jpg")).transpose(2, 0, 1))
 
@@ -313,7 +313,7 @@ def test_bad_files_are_listed_and_the_rest_stays_in_step(tmp_path: Path) -> None
     paint(*(tmp_path / "in" / label / f"{i}.png" for label in "ab" for i in range(3)))
     (tmp_path / "in" / "a" / "1.png").write_bytes(b"")
     images = open_images(tmp_path / "in", max_bad=0.2)
-    assert images.bad == (Bad("a/1.png", "empty (0 bytes)"),)
+    assert images.bad == (BadFile("a/1.png", "empty (0 bytes)"),)
     assert named(images) == {"a/0.png": "a", "a/2.png": "a", "b/0.png": "b", "b/1.png": "b", "b/2.png": "b"}
     for row, source in enumerate(images.sources):
         pixels = np.asarray(Image.open(tmp_path / "in" / source)).transpose(2, 0, 1)
@@ -344,7 +344,7 @@ def test_subset_of_a_subset_shares_pixels() -> None:
     assert part.pixels.shape == (2, 3, 4, 4)
     assert part.pixels.pixels is images.pixels  # type: ignore[attr-defined]
     assert part.digest not in ("", images.digest)
-    assert images.labelled().labels.tolist() == [0, 1, 0, 1]
+    assert images.labelled_subset().labels.tolist() == [0, 1, 0, 1]
 
 
 def test_with_classes_counts_labels_in_another_list() -> None:

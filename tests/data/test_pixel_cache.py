@@ -13,12 +13,12 @@ import pytest
 from PIL import Image
 
 import kogen.data.pixel_cache
-from kogen.data.cache_settings import Storage
-from kogen.data.decode import Unreadable, content_id, decode
-from kogen.data.lazy_pixels import OnDemand
-from kogen.data.listing import Files, Packed, scan
-from kogen.data.pixel_cache import keep
-from kogen.data.pixel_format import FACTS, Layout, fit, plan
+from kogen.data.cache_settings import CacheSettings
+from kogen.data.decode import UnreadableImage, content_id, decode
+from kogen.data.lazy_pixels import LazyPixels
+from kogen.data.listing import ImageFiles, PackedImages, scan_folder
+from kogen.data.pixel_cache import load_or_build
+from kogen.data.pixel_format import FACTS, PixelFormat, choose_format, to_format
 
 
 def paint(folder: Path, sizes: list[tuple[int, int]], seed: int = 0, mode: str = "RGB") -> None:
@@ -30,13 +30,13 @@ def paint(folder: Path, sizes: list[tuple[int, int]], seed: int = 0, mode: str =
         Image.fromarray(pixels).convert(mode).save(folder / f"{number:04d}.png")
 
 
-def files(folder: Path) -> Files:
-    return Files(str(folder), scan(str(folder)))
+def files(folder: Path) -> ImageFiles:
+    return ImageFiles(str(folder), scan_folder(str(folder)))
 
 
 @pytest.fixture
-def quiet(tmp_path: Path) -> Storage:
-    return Storage(cache=tmp_path / "cache", workers=2, progress=False, max_bad=1.0)
+def quiet(tmp_path: Path) -> CacheSettings:
+    return CacheSettings(cache=tmp_path / "cache", workers=2, progress=False, max_bad=1.0)
 
 
 def table(*rows: tuple) -> dict[str, np.ndarray]:
@@ -47,35 +47,35 @@ def table(*rows: tuple) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize(
     ("rows", "store", "layout"),
     [
-        ([(32, 24, 3, 8)] * 2, 256, Layout(3, 24, 32, 8)),  # one size: as it is
-        ([(128, 100, 1, 8)] * 2, 64, Layout(1, 100, 128, 8)),  # 128 is small enough whatever the store
-        ([(300, 200, 3, 8)] * 2, 256, Layout(3, 256, 256, 8)),  # one size, but large: squeezed
-        ([(300, 200, 3, 8), (500, 400, 3, 8)], 256, Layout(3, 256, 256, 8)),
-        ([(30, 20, 3, 8), (50, 40, 3, 8)], 256, Layout(3, 50, 50, 8)),  # never blown up beyond the largest side
-        ([(8, 8, 1, 8), (8, 8, 3, 8)], 256, Layout(3, 8, 8, 8)),  # gray joins colour
-        ([(8, 8, 1, 16), (8, 8, 1, 8)], 256, Layout(1, 8, 8, 16)),  # 8 bits join 16
+        ([(32, 24, 3, 8)] * 2, 256, PixelFormat(3, 24, 32, 8)),  # one size: as it is
+        ([(128, 100, 1, 8)] * 2, 64, PixelFormat(1, 100, 128, 8)),  # 128 is small enough whatever the store
+        ([(300, 200, 3, 8)] * 2, 256, PixelFormat(3, 256, 256, 8)),  # one size, but large: squeezed
+        ([(300, 200, 3, 8), (500, 400, 3, 8)], 256, PixelFormat(3, 256, 256, 8)),
+        ([(30, 20, 3, 8), (50, 40, 3, 8)], 256, PixelFormat(3, 50, 50, 8)),  # never blown up beyond the largest side
+        ([(8, 8, 1, 8), (8, 8, 3, 8)], 256, PixelFormat(3, 8, 8, 8)),  # gray joins colour
+        ([(8, 8, 1, 16), (8, 8, 1, 8)], 256, PixelFormat(1, 8, 8, 16)),  # 8 bits join 16
     ],
 )
-def test_plan(rows: list, store: int, layout: Layout) -> None:
-    found, reasons = plan(table(*rows), store)
+def test_plan(rows: list, store: int, layout: PixelFormat) -> None:
+    found, reasons = choose_format(table(*rows), store)
     assert found == layout
     assert reasons.tolist() == [""] * len(rows)
 
 
 def test_plan_the_commonest_channel_count_wins() -> None:
-    found, reasons = plan(table((8, 8, 5, 8), (8, 8, 5, 8), (8, 8, 3, 8)), 256)
-    assert found == Layout(5, 8, 8, 8)
+    found, reasons = choose_format(table((8, 8, 5, 8), (8, 8, 5, 8), (8, 8, 3, 8)), 256)
+    assert found == PixelFormat(5, 8, 8, 8)
     assert reasons.tolist() == ["", "", "wrong channel count: not 5 channels, as most of this set have"]
-    found, reasons = plan(table((8, 8, 5, 8), (8, 8, 1, 8), (8, 8, 3, 8)), 256)
+    found, reasons = choose_format(table((8, 8, 5, 8), (8, 8, 1, 8), (8, 8, 3, 8)), 256)
     assert reasons.tolist() == ["wrong channel count: not 1 or 3 channels, as most of this set have", "", ""]
 
 
 def test_fit_joins_depth_and_channels() -> None:
     gray = np.array([[[0], [255]]], np.uint8)
-    got = fit(gray, Layout(3, 1, 2, 16))
+    got = to_format(gray, PixelFormat(3, 1, 2, 16))
     assert got is not None
     assert got[:, 0].tolist() == [[0, 65535]] * 3
-    assert fit(np.zeros((2, 2, 4), np.uint8), Layout(3, 2, 2, 8)) is None
+    assert to_format(np.zeros((2, 2, 4), np.uint8), PixelFormat(3, 2, 2, 8)) is None
 
 
 @pytest.mark.parametrize("channels", [1, 3, 5])
@@ -84,15 +84,15 @@ def test_fit_squeezes_without_aliasing(channels: int, dtype: type) -> None:
     top = np.iinfo(dtype).max
     stripes = np.zeros((300, 200, channels), dtype)
     stripes[:, ::2] = top  # the finest stripes there are must become an even gray
-    got = fit(stripes, Layout(channels, 20, 20, np.dtype(dtype).itemsize * 8))
+    got = to_format(stripes, PixelFormat(channels, 20, 20, np.dtype(dtype).itemsize * 8))
     assert got is not None
     assert got.shape == (channels, 20, 20)
     assert np.abs(got[:, 2:-2, 2:-2] / top - 0.5).max() < 0.03
 
 
-def test_pixels_and_manifest(tmp_path: Path, quiet: Storage) -> None:
+def test_pixels_and_manifest(tmp_path: Path, quiet: CacheSettings) -> None:
     paint(tmp_path / "in", [(9, 6)] * 5)
-    kept = keep(files(tmp_path / "in"), quiet)
+    kept = load_or_build(files(tmp_path / "in"), quiet)
     assert isinstance(kept.pixels, np.memmap)
     assert not kept.pixels.flags.writeable
     for row, path in enumerate(sorted((tmp_path / "in").iterdir())):
@@ -104,40 +104,40 @@ def test_pixels_and_manifest(tmp_path: Path, quiet: Storage) -> None:
     assert set(kept.manifest["mode"]) == {"RGB"}
 
 
-def test_the_id_is_of_the_pixels_before_squeezing(tmp_path: Path, quiet: Storage) -> None:
+def test_the_id_is_of_the_pixels_before_squeezing(tmp_path: Path, quiet: CacheSettings) -> None:
     paint(tmp_path / "in", [(40, 30), (30, 40)])
-    kept = keep(files(tmp_path / "in"), Storage(store=16, cache=tmp_path / "c", progress=False))
+    kept = load_or_build(files(tmp_path / "in"), CacheSettings(stored_side=16, cache=tmp_path / "c", progress=False))
     assert kept.pixels.shape == (2, 3, 16, 16)
     assert kept.manifest["id"].tolist() == [
         content_id(decode(str(tmp_path / "in" / f"000{i}.png"))[0]) for i in range(2)
     ]
 
 
-def test_nothing_is_decoded_twice_unless_it_changed(tmp_path: Path, quiet: Storage, monkeypatch) -> None:
+def test_nothing_is_decoded_twice_unless_it_changed(tmp_path: Path, quiet: CacheSettings, monkeypatch) -> None:
     paint(tmp_path / "in", [(9, 6)] * 4)
-    first = keep(files(tmp_path / "in"), quiet)
+    first = load_or_build(files(tmp_path / "in"), quiet)
     with monkeypatch.context() as patch:
-        patch.setattr(Files, "decode", lambda *_: pytest.fail("decoded again"))
-        again = keep(files(tmp_path / "in"), quiet)
+        patch.setattr(ImageFiles, "decode", lambda *_: pytest.fail("decoded again"))
+        again = load_or_build(files(tmp_path / "in"), quiet)
     np.testing.assert_array_equal(first.pixels, again.pixels)
     paint(tmp_path / "in", [(9, 6)], seed=1)  # another first image
-    changed = keep(files(tmp_path / "in"), quiet)
+    changed = load_or_build(files(tmp_path / "in"), quiet)
     assert changed.manifest["id"][0] != first.manifest["id"][0]
     assert changed.manifest["id"][1] == first.manifest["id"][1]
 
 
-def test_the_source_is_never_written_to(tmp_path: Path, quiet: Storage) -> None:
+def test_the_source_is_never_written_to(tmp_path: Path, quiet: CacheSettings) -> None:
     paint(tmp_path / "in", [(9, 6)] * 4)
     before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in (tmp_path / "in").rglob("*")}
-    keep(files(tmp_path / "in"), quiet)
+    load_or_build(files(tmp_path / "in"), quiet)
     assert before == {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in (tmp_path / "in").rglob("*")}
 
 
-def test_on_demand_is_the_same_behind_the_same_interface(tmp_path: Path, quiet: Storage) -> None:
+def test_on_demand_is_the_same_behind_the_same_interface(tmp_path: Path, quiet: CacheSettings) -> None:
     paint(tmp_path / "in", [(20, 30), (30, 20), (25, 25)])
     (tmp_path / "in" / "0001b.png").write_bytes(b"")
-    stored = keep(files(tmp_path / "in"), Storage(16, tmp_path / "c", 1.0, 2, False, False))
-    demand = keep(files(tmp_path / "in"), Storage(16, tmp_path / "c", 1.0, 2, True, False))
+    stored = load_or_build(files(tmp_path / "in"), CacheSettings(16, tmp_path / "c", 1.0, 2, False, False))
+    demand = load_or_build(files(tmp_path / "in"), CacheSettings(16, tmp_path / "c", 1.0, 2, True, False))
     pd.testing.assert_frame_equal(stored.manifest, demand.manifest)
     assert (demand.pixels.shape, demand.pixels.dtype) == (stored.pixels.shape, stored.pixels.dtype)
     good = np.array([3, 0, 1, 1])
@@ -147,19 +147,19 @@ def test_on_demand_is_the_same_behind_the_same_interface(tmp_path: Path, quiet: 
     assert not list((tmp_path / "c").glob("*-on-demand/pixels.npy"))
 
 
-def test_on_demand_where_the_disk_is_too_small(tmp_path: Path, quiet: Storage, monkeypatch) -> None:
+def test_on_demand_where_the_disk_is_too_small(tmp_path: Path, quiet: CacheSettings, monkeypatch) -> None:
     paint(tmp_path / "in", [(9, 6)] * 4)
     monkeypatch.setattr(kogen.data.pixel_cache.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 800}))
-    assert isinstance(keep(files(tmp_path / "in"), quiet).pixels, OnDemand)  # 648 bytes of 800
-    monkeypatch.setattr(Files, "decode", lambda *_: pytest.fail("hashed again"))
-    assert isinstance(keep(files(tmp_path / "in"), quiet).pixels, OnDemand)
+    assert isinstance(load_or_build(files(tmp_path / "in"), quiet).pixels, LazyPixels)  # 648 bytes of 800
+    monkeypatch.setattr(ImageFiles, "decode", lambda *_: pytest.fail("hashed again"))
+    assert isinstance(load_or_build(files(tmp_path / "in"), quiet).pixels, LazyPixels)
     with pytest.raises(ValueError, match=r"the pixels take .* GB free: use a smaller store="):
-        keep(files(tmp_path / "in"), Storage(cache=tmp_path / "cache", on_demand=False, progress=False))
+        load_or_build(files(tmp_path / "in"), CacheSettings(cache=tmp_path / "cache", on_demand=False, progress=False))
 
 
 def test_a_file_that_vanishes_or_changes_under_on_demand(tmp_path: Path) -> None:
     paint(tmp_path / "in", [(9, 6)] * 2)
-    kept = keep(files(tmp_path / "in"), Storage(cache=tmp_path / "c", on_demand=True, progress=False))
+    kept = load_or_build(files(tmp_path / "in"), CacheSettings(cache=tmp_path / "c", on_demand=True, progress=False))
     (tmp_path / "in" / "0001.png").unlink()
     with pytest.raises(ValueError, match=r"0001.png can no longer be read \(no such file"):
         kept.pixels[np.array([0, 1])]
@@ -169,26 +169,28 @@ def test_a_file_that_vanishes_or_changes_under_on_demand(tmp_path: Path) -> None
         kept.pixels[1]
 
 
-def test_headers_that_lie_about_the_size_lead_to_another_plan(tmp_path: Path, quiet: Storage, monkeypatch) -> None:
+def test_headers_that_lie_about_the_size_lead_to_another_plan(
+    tmp_path: Path, quiet: CacheSettings, monkeypatch
+) -> None:
     paint(tmp_path / "in", [(9, 6)] * 40)
-    honest = Files.decode
+    honest = ImageFiles.decode
 
-    def turned(self: Files, item: int, limit: int) -> tuple[np.ndarray, str]:
+    def turned(self: ImageFiles, item: int, limit: int) -> tuple[np.ndarray, str]:
         pixels, mode = honest(self, item, limit)
         return (pixels.transpose(1, 0, 2) if item == 30 else pixels), mode
 
-    monkeypatch.setattr(Files, "decode", turned)
-    kept = keep(files(tmp_path / "in"), quiet)
+    monkeypatch.setattr(ImageFiles, "decode", turned)
+    kept = load_or_build(files(tmp_path / "in"), quiet)
     assert kept.pixels.shape == (40, 3, 9, 9)
     assert kept.manifest[["width", "height"]].to_numpy()[29:31].tolist() == [[9, 6], [6, 9]]
     assert np.asarray(kept.pixels).any(axis=(1, 2, 3)).all()
 
 
-def test_an_odd_one_that_cannot_be_decoded_does_not_decide_the_layout(tmp_path: Path, quiet: Storage) -> None:
+def test_an_odd_one_that_cannot_be_decoded_does_not_decide_the_layout(tmp_path: Path, quiet: CacheSettings) -> None:
     paint(tmp_path / "in", [(64, 64), *[(9, 6)] * 20])
     whole = (tmp_path / "in" / "0000.png").read_bytes()
     (tmp_path / "in" / "0000.png").write_bytes(whole[: len(whole) // 2])  # its header is good
-    kept = keep(files(tmp_path / "in"), quiet)
+    kept = load_or_build(files(tmp_path / "in"), quiet)
     assert kept.pixels.shape[1:] == (3, 6, 9)
     assert kept.manifest["position"].tolist() == [-1, *range(1, 21)]
     assert kept.manifest["width"][0] == 64
@@ -199,21 +201,28 @@ def test_too_many_bad_images_stop_with_the_list(tmp_path: Path) -> None:
     paint(tmp_path / "in", [(9, 6)] * 10)
     for number in range(12):
         (tmp_path / "in" / f"x{number:02d}.png").write_bytes(b"")
-    tight = Storage(cache=tmp_path / "c", progress=False)
+    tight = CacheSettings(cache=tmp_path / "c", progress=False)
     with pytest.raises(ValueError, match=r"12 of 22 images cannot be used, at most 5 % may be") as caught:
-        keep(files(tmp_path / "in"), tight)
+        load_or_build(files(tmp_path / "in"), tight)
     assert "x00.png: empty (0 bytes)" in str(caught.value)
     assert "x09.png" in str(caught.value)
     assert "x10.png" not in str(caught.value)
     assert "and 2 more" in str(caught.value)
-    assert len(keep(files(tmp_path / "in"), Storage(cache=tmp_path / "c", progress=False, max_bad=0.6)).manifest) == 22
+    assert (
+        len(
+            load_or_build(
+                files(tmp_path / "in"), CacheSettings(cache=tmp_path / "c", progress=False, max_bad=0.6)
+            ).manifest
+        )
+        == 22
+    )
 
 
-def test_no_usable_image_at_all(tmp_path: Path, quiet: Storage) -> None:
+def test_no_usable_image_at_all(tmp_path: Path, quiet: CacheSettings) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.png").write_bytes(b"x")
     with pytest.raises(ValueError, match="1 of 1 images cannot be used"):
-        keep(files(tmp_path / "in"), quiet)
+        load_or_build(files(tmp_path / "in"), quiet)
 
 
 def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch) -> None:
@@ -224,34 +233,25 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch) -> None:
 
     monkeypatch.setattr(Path, "mkdir", refuse)
     with pytest.raises(ValueError, match=r"cannot write to the cache .*; give another with cache= or KOGEN_CACHE"):
-        keep(files(tmp_path / "in"), Storage(cache=tmp_path / "c"))
+        load_or_build(files(tmp_path / "in"), CacheSettings(cache=tmp_path / "c"))
 
 
 def test_packed_offsets_that_lie(tmp_path: Path) -> None:
     (tmp_path / "a.npz").write_bytes(b"")
-    items = Packed(str(tmp_path / "a.npz"), lambda: (np.zeros(9, np.uint8), np.array([0, 99])), 1)
-    with pytest.raises(Unreadable, match="offsets 0 to 99 lie outside the 9 bytes"):
+    items = PackedImages(str(tmp_path / "a.npz"), lambda: (np.zeros(9, np.uint8), np.array([0, 99])), 1)
+    with pytest.raises(UnreadableImage, match="offsets 0 to 99 lie outside the 9 bytes"):
         items.decode(0, 1)
 
 
 def test_home(monkeypatch) -> None:
     monkeypatch.delenv("KOGEN_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", "/x")
-    assert Storage().home == Path("/x/kogen")
+    assert CacheSettings().cache_folder == Path("/x/kogen")
     monkeypatch.delenv("XDG_CACHE_HOME")
-    assert Storage().home == Path.home() / ".cache" / "kogen"
+    assert CacheSettings().cache_folder == Path.home() / ".cache" / "kogen"
     monkeypatch.setenv("KOGEN_CACHE", "/k")
-    assert Storage().home == Path("/k")
-    assert Storage(cache=Path("/c")).home == Path("/c")
-
-
-def test_progress_speaks_now_and_then_away_from_a_terminal(capsys) -> None:
-    with kogen.data.pixel_cache._bar("decoding", 3, True, every=-1.0) as advance:
-        advance(2)
-    assert capsys.readouterr().err == "decoding: 2 of 3\n"
-    with kogen.data.pixel_cache._bar("decoding", 3, False, every=-1.0) as advance:
-        advance(2)
-    assert capsys.readouterr().err == ""
+    assert CacheSettings().cache_folder == Path("/k")
+    assert CacheSettings(cache=Path("/c")).cache_folder == Path("/c")
 
 
 def test_scan_leaves_out_what_is_no_image_and_follows_links_once(tmp_path: Path) -> None:
@@ -265,16 +265,16 @@ def test_scan_leaves_out_what_is_no_image_and_follows_links_once(tmp_path: Path)
     (tmp_path / "in" / "dangling.jpg").symlink_to("nowhere")
     (tmp_path / "in" / "deep" / "loop").symlink_to(tmp_path / "in")
     (tmp_path / "in" / os.fsdecode(b"caf\xe9.png")).write_text("x")  # not UTF-8
-    found = scan(str(tmp_path / "in"))
+    found = scan_folder(str(tmp_path / "in"))
     names = sorted(os.fsencode(name) for name in found.names)
     assert names == [b"caf\xe9.png", b"dangling.jpg", b"deep/er/0000.png", b"folder.jpg", b"no-ending"]
     assert found.sizes[found.names.index("dangling.jpg")] == -1
 
 
-def test_a_name_that_is_not_utf8_reaches_the_manifest(tmp_path: Path, quiet: Storage) -> None:
+def test_a_name_that_is_not_utf8_reaches_the_manifest(tmp_path: Path, quiet: CacheSettings) -> None:
     paint(tmp_path / "in", [(4, 4)] * 2)
     os.rename(tmp_path / "in" / "0001.png", tmp_path / "in" / os.fsdecode(b"caf\xe9.png"))
-    kept = keep(files(tmp_path / "in"), quiet)
+    kept = load_or_build(files(tmp_path / "in"), quiet)
     assert kept.manifest["source"].tolist() == ["0000.png", "caf\ufffd.png"]
     assert (kept.manifest["position"] >= 0).all()
 
@@ -283,15 +283,16 @@ KILLED = """
 import os, random, signal, sys, time
 from pathlib import Path
 import kogen.data.pixel_cache
-from kogen.data.listing import Files, scan
-from kogen.data.cache_settings import Storage
-from kogen.data.pixel_cache import keep
+from kogen.data.listing import ImageFiles, scan_folder
+from kogen.data.cache_settings import CacheSettings
+from kogen.data.pixel_cache import load_or_build
 
 kogen.data.pixel_cache.CHUNK_IMAGES = 16
 folder, cache, on_demand = sys.argv[1], Path(sys.argv[2]), sys.argv[3] == "True"
 
 def work(at):
-    keep(Files(folder, scan(folder)), Storage(cache=at, workers=2, progress=False, max_bad=1.0, on_demand=on_demand))
+    settings = CacheSettings(cache=at, workers=2, progress=False, max_bad=1.0, on_demand=on_demand)
+    load_or_build(ImageFiles(folder, scan_folder(folder)), settings)
 
 def forked(at, until):
     child = os.fork()
@@ -333,41 +334,43 @@ def test_twenty_kills_leave_what_an_uninterrupted_run_leaves(tmp_path: Path, on_
     assert sorted(p.name for p in killed.iterdir()) == sorted(p.name for p in whole.iterdir())
 
 
-def test_what_is_decoded_is_not_decoded_again_after_a_stop(tmp_path: Path, quiet: Storage, monkeypatch) -> None:
+def test_what_is_decoded_is_not_decoded_again_after_a_stop(tmp_path: Path, quiet: CacheSettings, monkeypatch) -> None:
     paint(tmp_path / "in", [(9, 6)] * 64)
     monkeypatch.setattr(kogen.data.pixel_cache, "CHUNK_IMAGES", 16)
     done: list[int] = []
-    honest = Files.decode
+    honest = ImageFiles.decode
 
-    def interrupted(self: Files, item: int, limit: int) -> tuple[np.ndarray, str]:
+    def interrupted(self: ImageFiles, item: int, limit: int) -> tuple[np.ndarray, str]:
         if item == 40 and len(done) < 64:
             raise KeyboardInterrupt
         done.append(item)
         return honest(self, item, limit)
 
-    monkeypatch.setattr(Files, "decode", interrupted)
+    monkeypatch.setattr(ImageFiles, "decode", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        keep(files(tmp_path / "in"), quiet)
+        load_or_build(files(tmp_path / "in"), quiet)
     first = set(done)
     assert first >= set(range(32))
     done[:] = [-1] * 64
-    keep(files(tmp_path / "in"), quiet)
+    load_or_build(files(tmp_path / "in"), quiet)
     assert set(done[64:]) == set(range(32, 64))  # the two finished chunks were kept
 
 
-def test_of_two_that_start_together_one_waits(tmp_path: Path, quiet: Storage, monkeypatch) -> None:
+def test_of_two_that_start_together_one_waits(tmp_path: Path, quiet: CacheSettings, monkeypatch) -> None:
     paint(tmp_path / "in", [(9, 6)] * 8)
     done: list[int] = []
-    honest, gate = Files.decode, threading.Event()
+    honest, gate = ImageFiles.decode, threading.Event()
 
-    def slow(self: Files, item: int, limit: int) -> tuple[np.ndarray, str]:
+    def slow(self: ImageFiles, item: int, limit: int) -> tuple[np.ndarray, str]:
         gate.wait(0.05)
         done.append(item)
         return honest(self, item, limit)
 
-    monkeypatch.setattr(Files, "decode", slow)
+    monkeypatch.setattr(ImageFiles, "decode", slow)
     kept: list = []
-    both = [threading.Thread(target=lambda: kept.append(keep(files(tmp_path / "in"), quiet))) for _ in range(2)]
+    both = [
+        threading.Thread(target=lambda: kept.append(load_or_build(files(tmp_path / "in"), quiet))) for _ in range(2)
+    ]
     for thread in both:
         thread.start()
     for thread in both:
@@ -379,10 +382,11 @@ def test_of_two_that_start_together_one_waits(tmp_path: Path, quiet: Storage, mo
 WAIT = """
 import sys
 from pathlib import Path
-from kogen.data.listing import Files, scan
-from kogen.data.cache_settings import Storage
-from kogen.data.pixel_cache import keep
-kept = keep(Files(sys.argv[1], scan(sys.argv[1])), Storage(cache=Path(sys.argv[2]), workers=1))
+from kogen.data.listing import ImageFiles, scan_folder
+from kogen.data.cache_settings import CacheSettings
+from kogen.data.pixel_cache import load_or_build
+items, settings = ImageFiles(sys.argv[1], scan_folder(sys.argv[1])), CacheSettings(cache=Path(sys.argv[2]), workers=1)
+kept = load_or_build(items, settings)
 print(len(kept.manifest), int(kept.pixels[:].sum()))
 """
 
@@ -406,6 +410,6 @@ def test_a_waiting_process_says_so(tmp_path: Path, capsys) -> None:
     with open(path, "w") as holder:
         fcntl.flock(holder, fcntl.LOCK_EX)
         threading.Timer(0.1, lambda: fcntl.flock(holder, fcntl.LOCK_UN)).start()
-        with kogen.data.pixel_cache._locked(path, True):
+        with kogen.data.pixel_cache._hold_lock(path, True):
             pass
     assert "another process is decoding this set; waiting for it" in capsys.readouterr().err

@@ -15,14 +15,14 @@ from kogen.common.tables import SCHEMAS, append_table, read_table, write_table
 from kogen.data.images import Images, from_array
 from kogen.data.open import open_images
 from kogen.evaluation.features import Features
-from kogen.evaluation.predict import evaluate_backbone, restricted, rows
+from kogen.evaluation.predict import evaluate_backbone, prediction_rows, restrict_classes
 
 CLASSES = ("a", "b", "c", "d")
 
 
 def judged(images: Images, probability: np.ndarray) -> pd.DataFrame:
     features = Features(np.zeros((len(images), 1)), images.labels, images.classes, images.ids, images.clusters)
-    return rows(features, probability, images)
+    return prediction_rows(features, probability, images)
 
 
 def chances(count: int, seed: int = 0) -> np.ndarray:
@@ -44,11 +44,11 @@ def test_among_some_classes_is_the_softmax_of_their_logits(seed, among):
     logits = np.random.default_rng(seed).normal(size=(7, 4))
     whole = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     part = np.where([c in among for c in CLASSES], np.exp(logits), 0)
-    np.testing.assert_allclose(restricted(whole, CLASSES, tuple(among)), part / part.sum(1, keepdims=True))
+    np.testing.assert_allclose(restrict_classes(whole, CLASSES, tuple(among)), part / part.sum(1, keepdims=True))
 
 
 def test_among_some_classes_the_prediction_is_one_of_them():
-    images = replace(blobs(40), among=("b", "d"))
+    images = replace(blobs(40), allowed_classes=("b", "d"))
     images = images.subset((images.labels == 1) | (images.labels == 3))
     probability = np.zeros((len(images), 4))
     probability[:, 0] = 1  # no neighbour of any allowed class, as k-NN may find
@@ -110,22 +110,26 @@ def test_answers_follow_rows_and_classes():
     turned = images.with_classes(("z", "d", "c", "b", "a")).answers
     np.testing.assert_array_equal(turned, np.c_[np.zeros(12), shares[:, ::-1]])
     assert images.digest != blobs(12).digest
-    assert blobs(12).digest == replace(blobs(12), among=()).digest != replace(blobs(12), among=("a",), digest="").digest
+    assert (
+        blobs(12).digest
+        == replace(blobs(12), allowed_classes=()).digest
+        != replace(blobs(12), allowed_classes=("a",), digest="").digest
+    )
 
 
 def test_evaluation_judges_each_set_its_own_way():
-    from kogen.augmentation.views import plain
+    from kogen.augmentation.views import evaluation_view
     from kogen.config.plan import Plan
-    from kogen.training.build import backbone_of
+    from kogen.training.build import build_backbone
 
     train, test = blobs(64), blobs(24, seed=1)
     shares = (np.eye(4)[test.labels] * 0.5 + 0.125).astype(np.float32)
-    tests = {"plain": test, "people": replace(test, answers=shares), "two": replace(test, among=("a", "b"))}
+    tests = {"plain": test, "people": replace(test, answers=shares), "two": replace(test, allowed_classes=("a", "b"))}
     plan = Plan(method="random", backbone="tiny?width=8", image_size=16)
     identity = {"run": "r", "model": "m", "method": "random", "seed": 0}
-    view = plain(16, mean=(0.5,) * 3, std=(0.25,) * 3)
+    view = evaluation_view(16, mean=(0.5,) * 3, std=(0.25,) * 3)
     table = evaluate_backbone(
-        backbone_of(plan).eval(), view, train, tests, dict.fromkeys(tests, "shift"), ("knn",), identity
+        build_backbone(plan).eval(), view, train, tests, dict.fromkeys(tests, "shift"), ("knn",), identity
     )
     parts = {name: part.reset_index(drop=True) for name, part in table.groupby("dataset")}
     assert parts["plain"].soft.isna().all()
@@ -225,4 +229,4 @@ def test_the_real_choices(tmp_path):
 
 def test_from_array_is_unchanged_by_the_new_fields():
     images = from_array(np.zeros((1, 1, 2, 2), np.uint8))
-    assert (images.change, images.answers, images.among) == (None, None, ())
+    assert (images.transform, images.answers, images.allowed_classes) == (None, None, ())

@@ -14,7 +14,7 @@ from kogen.evaluation.features import Features
 from kogen.evaluation.probes import knn as knn_file
 from kogen.evaluation.probes import linear as linear_file
 from kogen.evaluation.probes.knn import knn
-from kogen.evaluation.probes.linear import linear, split
+from kogen.evaluation.probes.linear import assign_folds, linear
 
 BOTH = pytest.mark.parametrize("probe", [knn, linear])
 
@@ -129,7 +129,7 @@ def test_strength_is_the_best_on_held_out_images():
     """Many useless dimensions and few images: a slow search over the same folds must choose the same strength."""
     train, test = sample(100, 80, spread=0.25), sample(400, 80, seed=1, spread=0.25)
     strengths = [1e-4, 1e-2, 1.0, 10.0]
-    part, right = split(train.labels, 5, 0), []
+    part, right = assign_folds(train.labels, 5, 0), []
     for strength in strengths:
         hits = 0
         for fold in range(5):
@@ -153,7 +153,7 @@ def test_a_large_set_is_split_once_and_few_labels_all_count():
 @given(st.lists(st.integers(0, 5), min_size=2, max_size=80), st.integers(2, 6), st.integers(0, 3))
 def test_folds_are_stratified_and_never_empty_a_class(labels, folds, seed):
     _, labels = np.unique(labels, return_inverse=True)
-    part = split(labels, folds, seed)
+    part = assign_folds(labels, folds, seed)
     for label in np.unique(labels):
         counts = np.bincount(part[(labels == label) & (part >= 0)], minlength=folds)
         if (labels == label).sum() == 1:

@@ -11,7 +11,7 @@ from kogen.common import distributed, registry
 from kogen.training.batches import Batches
 from kogen.training.checkpoint import state_of
 from kogen.training.fabric import start
-from kogen.training.loop import one_step, prepare, pretrain
+from kogen.training.loop import prepare, pretrain, train_step
 
 
 def main(out: Path) -> None:
@@ -26,7 +26,7 @@ def main(out: Path) -> None:
         module, _, wrapped = prepare(plan, fabric)
         kept: dict[str, torch.Tensor] = {}
         optimiser = Keep(module, kept)
-        one_step(fabric, wrapped, optimiser, Batches(plan, images, fabric.device), 0, 1)  # type: ignore[arg-type]
+        train_step(fabric, wrapped, optimiser, Batches(plan, images, fabric.device), 0, 1)  # type: ignore[arg-type]
         folder = out / method
         if distributed.rank() == 0:
             folder.mkdir(parents=True)

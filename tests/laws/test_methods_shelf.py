@@ -12,14 +12,14 @@ from small import NARROW, NETWORKS, network_for, plan_for
 from kogen.common import registry
 from kogen.data.datasets.surfaces import surfaces
 from kogen.data.images import Images
-from kogen.modules.base import PerImage, Views
+from kogen.modules.base import PerImageMethod, Views
 from kogen.training.batches import Batches
-from kogen.training.build import build
+from kogen.training.build import build_method
 from kogen.training.loop import Stopped, pretrain
-from kogen.training.monitor import alarms
+from kogen.training.monitor import find_alarms
 
 METHODS = [name for name in registry.names("methods") if registry.load("methods", name).recipe.trains]
-PER_IMAGE = [name for name in METHODS if issubclass(registry.load("methods", name), PerImage)]
+PER_IMAGE = [name for name in METHODS if issubclass(registry.load("methods", name), PerImageMethod)]
 PAIRS = [(m, f) for m in METHODS for f in NETWORKS if registry.load("methods", m).needs in ("", f)]
 EPOCHS, BATCH = 5, 16  # 6 steps each
 
@@ -54,7 +54,7 @@ def test_it_learns_and_stays_alive(method, family, tmp_path):
         assert min(losses[-3:]) < losses[1], losses
     first, last = epochs[0], epochs[-1]  # on the way a ViT's features may draw together and part again
     ranks, spreads = [first.rank_me, last.rank_me], [first.feature_std, last.feature_std]
-    found = alarms([0, last.epoch], ranks, spreads, [np.nan, losses[-1]], None)
+    found = find_alarms([0, last.epoch], ranks, spreads, [np.nan, losses[-1]], None)
     assert not found, found
 
 
@@ -78,8 +78,8 @@ def test_it_resumes_bitwise(method, family, tmp_path):
 @pytest.mark.parametrize("method", METHODS)
 def test_forward_is_deterministic_and_changes_nothing_it_depends_on(method):
     asked = plan(method, network_for(method))
-    module = build(asked)
-    views = Batches(asked, pool(), torch.device("cpu")).views_of(0, 0)
+    module = build_method(asked)
+    views = Batches(asked, pool(), torch.device("cpu")).render_views(0, 0)
     twin = copy.deepcopy(module)
     for _ in range(3):
         module(views)
@@ -92,13 +92,13 @@ def test_forward_is_deterministic_and_changes_nothing_it_depends_on(method):
 def test_in_eval_mode_an_images_loss_is_its_own_and_nothing_is_noted(method):
     """The losses of a part of a batch are those it has in the whole; forward is their mean; queues get no rows."""
     asked = plan(method, network_for(method))
-    module = build(asked)
+    module = build_method(asked)
     loader = Batches(asked, pool(), torch.device("cpu"))
     for step in range(2):  # queues, centres, teachers and distances are no longer those of the start
-        module(loader.views_of(step, 0))
+        module(loader.render_views(step, 0))
         module.update(0.1 * step)
-    whole, cut = loader.views_of(2, 0), slice(4, 12)
-    luck = whole.luck.part(cut.start, cut.stop)
+    whole, cut = loader.render_views(2, 0), slice(4, 12)
+    luck = whole.rng.part(cut.start, cut.stop)
     part = Views([x[cut] for x in whole.crops], whole.labels[cut], whole.index[cut], luck, whole.progress)
     module.eval()
     with torch.no_grad():

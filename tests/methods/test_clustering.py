@@ -14,16 +14,16 @@ from scipy.optimize import linear_sum_assignment
 from small import NARROW, NETWORKS, blobs, plan_for
 from torch import Tensor, nn
 
-from kogen.common.rng import Luck
-from kogen.methods.deepcluster_v2 import classify
-from kogen.methods.obow import OBoW, bag_of, closeness, guess, maps, sampled
+from kogen.common.rng import StepRng
+from kogen.methods.deepcluster_v2 import cluster_cross_entropy
+from kogen.methods.obow import OBoW, bag_of_words, feature_maps, predict_words, sample_feature, word_distances
 from kogen.methods.pcl import concentrations, proto_nce
-from kogen.methods.sela_v2 import shared_out
+from kogen.methods.sela_v2 import assign_balanced
 from kogen.modules import clustering
-from kogen.modules.clustering import Bank, agree, kmeans, sums_of
+from kogen.modules.clustering import MemoryBank, cluster_sums, kmeans, masked_cross_entropy
 from kogen.modules.losses import info_nce
 from kogen.training.batches import Batches
-from kogen.training.build import backbone_of, build
+from kogen.training.build import build_backbone, build_method
 from kogen.training.loop import Stopped, pretrain
 
 SIZES = [1, 2, 3, 7, 64]
@@ -54,7 +54,7 @@ def same(ours: Tensor, theirs: Tensor, *leaves: Tensor) -> None:
 def made(method: str, **chosen: object):
     images = blobs(64)
     plan = plan_for(images, method, epochs=5, settings={**NARROW.get(method, {}), **chosen})
-    return build(plan), Batches(plan, images, torch.device("cpu"))
+    return build_method(plan), Batches(plan, images, torch.device("cpu"))
 
 
 def twin_kmeans(rows: Tensor, count: int, generator: torch.Generator, iterations: int) -> tuple[Tensor, list[int]]:
@@ -118,34 +118,38 @@ def test_kmeans_needs_as_many_rows_as_clusters():
 @pytest.mark.parametrize("size", SIZES)
 def test_sums_of_each_label(size):
     rows, labels = draw(size, 3), torch.arange(size) * 7 % 5
-    sums, sizes = sums_of(rows, labels, 6)
+    sums, sizes = cluster_sums(rows, labels, 6)
     assert torch.allclose(sums, torch.zeros(6, 3).index_add_(0, labels, rows), atol=1e-5)
     assert sizes.tolist() == [(labels == label).sum().item() for label in range(6)]
 
 
 def test_bank_by_hand():
-    bank, table = Bank(10, 2, views=2), torch.zeros(2, 10, 2)
+    bank, table = MemoryBank(10, 2, views=2), torch.zeros(2, 10, 2)
     passed = []
     for step in range(5):
         order = (torch.arange(4) + 4 * step) * 3 % 10
         rows = draw(2, 4, 2, seed=step)
         for start in (2, 0, 2):  # micro-batches in any order, one of them twice
-            luck = Luck(7, step, 4).part(start, start + 2)
-            bank.note(luck, order[start : start + 2], [*rows[:, start : start + 2]])
+            luck = StepRng(7, step, 4).part(start, start + 2)
+            bank.buffer_features(luck, order[start : start + 2], [*rows[:, start : start + 2]])
         assert torch.equal(bank.rows, table)  # not before the step
-        passed.append(bank.write())
+        passed.append(bank.write_rows())
         table[:, order] = rows
         assert torch.equal(bank.rows, table)
-        assert torch.equal(bank.known(0), table[0].any(1))
+        assert torch.equal(bank.seen_mask(0), table[0].any(1))
     assert passed == [False, False, True, False, True]  # 4, 8, 12, 16, 20 of ten images
-    assert not Bank(10, 2).write()
+    assert not MemoryBank(10, 2).write_rows()
 
 
 def test_bank_without_a_number_of_images_has_a_place_for_each():
-    bank = Bank(0, 2)
-    assert bank.places(torch.tensor([0, clustering.UNKNOWN + 3])).tolist() == [0, 3]
-    assert (clustering.clusters(512, 0), clustering.clusters(512, 96), clustering.clusters(16, 96)) == (512, 24, 16)
-    assert clustering.clusters(16, 3) == 1
+    bank = MemoryBank(0, 2)
+    assert bank.row_indices(torch.tensor([0, clustering.DEFAULT_ROWS + 3])).tolist() == [0, 3]
+    assert (clustering.cluster_count(512, 0), clustering.cluster_count(512, 96), clustering.cluster_count(16, 96)) == (
+        512,
+        24,
+        16,
+    )
+    assert clustering.cluster_count(16, 3) == 1
 
 
 def twin_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
@@ -160,12 +164,12 @@ def twin_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 def test_classify_by_its_equation(size):
     z, centroids, labels = units(size, 8).requires_grad_(), units(6, 8, seed=1), some_labels(size, 6)
     logits = torch.stack([torch.stack([(z[i] @ c) / 0.1 for c in centroids]) for i in range(size)])
-    same(classify(z, centroids, labels, 0.1), twin_cross_entropy(logits, labels), z)
+    same(cluster_cross_entropy(z, centroids, labels, 0.1), twin_cross_entropy(logits, labels), z)
 
 
 def test_labels_that_are_not_known_give_no_loss_and_no_gradient():
     logits = draw(5, 3).requires_grad_()
-    loss = agree(logits, torch.full((5,), -1))
+    loss = masked_cross_entropy(logits, torch.full((5,), -1))
     assert loss.item() == 0
     assert torch.equal(torch.autograd.grad(loss, logits)[0], torch.zeros(5, 3))
 
@@ -206,12 +210,12 @@ def test_concentrations_by_hand():
 def test_labels_shared_out_are_lightlys_shares(size):
     scores = draw(size, 6).tanh()
     shares = lightlys_sinkhorn(scores, 20, 0.05)
-    assert (shared_out(scores, 0.05, 20) == shares.argmax(1)).float().mean() > 0.999  # of 6000 two may be a tie
+    assert (assign_balanced(scores, 0.05, 20) == shares.argmax(1)).float().mean() > 0.999  # of 6000 two may be a tie
 
 
 def test_labels_are_shared_out_as_the_best_assignment_does():
     scores = draw(60, 6).tanh()
-    labels = shared_out(scores, 0.02, 1000)
+    labels = assign_balanced(scores, 0.02, 1000)
     rows, places = linear_sum_assignment(-scores.repeat_interleave(10, dim=1).numpy())  # ten places a prototype
     best = scores[rows, places // 10].sum().item()
     assert labels.bincount(minlength=6).tolist() == pytest.approx([10] * 6, abs=2)
@@ -230,24 +234,24 @@ def test_obows_loss_by_its_equations(size):
         bag = torch.stack([max(place[k] for place in shares) for k in range(5)])
         guesses = torch.stack([features[i] @ w for w in weights]).exp()
         total = total - sum(b * (g / guesses.sum()).log() for b, g in zip(bag / bag.sum(), guesses, strict=True)) / size
-    further, distance = closeness(local, words)
-    same(-(bag_of(further / 1.5) * guess(features, weights)).sum(1).mean(), total, features, weights)
+    further, distance = word_distances(local, words)
+    same(-(bag_of_words(further / 1.5) * predict_words(features, weights)).sum(1).mean(), total, features, weights)
     assert distance.flatten().numpy() == pytest.approx(np.array(nearest), abs=1e-4)
 
 
 def test_sampled_smooths_and_picks_the_place():
     local = torch.arange(2 * 9).float().reshape(2, 1, 3, 3)
     corner, last = (0 + 1 + 3 + 4) / 4, 9 + (4 + 5 + 7 + 8) / 4
-    assert sampled(local, torch.tensor([[0.0], [0.9999]])[:, 0])[:, 0].tolist() == [corner, last]
-    middle = sampled(local, torch.tensor([0.5, 0.5]))[:, 0]
+    assert sample_feature(local, torch.tensor([[0.0], [0.9999]])[:, 0])[:, 0].tolist() == [corner, last]
+    middle = sample_feature(local, torch.tensor([0.5, 0.5]))[:, 0]
     assert middle.tolist() == [4.0, 13.0]
 
 
 @pytest.mark.parametrize("family", NETWORKS)
 def test_maps_of_both_families(family):
-    backbone = backbone_of(plan_for(blobs(), "byol", backbone=NETWORKS[family], image_size=32)).eval()
+    backbone = build_backbone(plan_for(blobs(), "byol", backbone=NETWORKS[family], image_size=32)).eval()
     images = draw(2, 3, 32, 32)
-    first, last = maps(backbone, images, 2)
+    first, last = feature_maps(backbone, images, 2)
     assert last.shape[:2] == (2, backbone.dim)
     if family == "resnet":
         assert (first.shape[2:], last.shape[2:]) == ((8, 8), (4, 4))
@@ -259,7 +263,7 @@ def test_maps_of_both_families(family):
 
 
 def test_obow_leaves_no_trace_when_it_looks_at_the_shapes():
-    backbone = backbone_of(plan_for(blobs(), "byol"))
+    backbone = build_backbone(plan_for(blobs(), "byol"))
     before = {key: value.clone() for key, value in backbone.state_dict().items()}
     OBoW(backbone, words=8)
     assert backbone.training
@@ -267,7 +271,7 @@ def test_obow_leaves_no_trace_when_it_looks_at_the_shapes():
 
 
 def test_obow_refuses_a_network_without_maps():
-    backbone = backbone_of(plan_for(blobs(), "byol"))
+    backbone = build_backbone(plan_for(blobs(), "byol"))
     backbone.inner = nn.Sequential(nn.Flatten())
     with pytest.raises(ValueError, match="obow needs feature maps, and Sequential gives none: choose a ResNet or ViT"):
         OBoW(backbone)
@@ -278,14 +282,14 @@ def test_obows_words_and_distance_over_five_steps():
     tables, distance = [queue.rows.clone() for queue in method.words], None
     assert [table.shape for table in tables] == [(48, 32), (48, 64)]
     for step in range(5):
-        views = loader.views_of(step, 0)
+        views = loader.render_views(step, 0)
         with torch.no_grad():
-            seen = [maps(method.target, x, 2) for x in views.crops]
+            seen = [feature_maps(method.target, x, 2) for x in views.crops]
         now = []
         for level, table in enumerate(tables):
             places = torch.cat([v[level].permute(0, 2, 3, 1).flatten(0, 2) for v in seen])
             now.append(torch.cdist(places, table).square().amin(1).mean())
-            fresh = sampled(seen[0][level], views.luck.uniform(f"word{level}"))
+            fresh = sample_feature(seen[0][level], views.rng.uniform(f"word{level}"))
             for place, row in enumerate(fresh, start=32 * step):
                 table[place % 48] = row
         distance = torch.stack(now) if distance is None else 0.9 * distance + 0.1 * torch.stack(now)
@@ -305,13 +309,13 @@ def test_obows_words_and_distance_over_five_steps():
 
 def test_obow_predicts_the_bag_of_the_other_view():
     method, loader = made("obow", scales=1)
-    views = loader.views_of(0, 0)
+    views = loader.render_views(0, 0)
     with torch.no_grad():
         (queue,), (generate,) = method.words, method.generators
         weights = 5 * F.normalize(generate(F.normalize(queue.rows)), dim=1)
-        seen = [closeness(maps(method.target, x, 1)[0], queue.rows) for x in views.crops]
+        seen = [word_distances(feature_maps(method.target, x, 1)[0], queue.rows) for x in views.crops]
         width = 0.1 * torch.stack([nearest.mean() for _, nearest in seen]).mean()  # of this step: there is no memory
-        bags = [bag_of(further / width) for further, _ in seen]
+        bags = [bag_of_words(further / width) for further, _ in seen]
         guesses = [(method.backbone(x) @ weights.T).log_softmax(1) for x in views.crops]
     terms = method(views)
     for name, bag, found in (("first", bags[0], guesses[1]), ("second", bags[1], guesses[0])):
@@ -328,7 +332,7 @@ def test_deepclusters_memory_centroids_and_labels_over_five_steps():
     table = torch.zeros(2, 64, 32)
     assert method.floor == pytest.approx(math.log(5))
     for step in range(5):
-        views = loader.views_of(step, 0)
+        views = loader.render_views(step, 0)
         features = features_of(method, views)
         table[:, views.index] = torch.stack(features)
         labels = method.labels[:, views.index]
@@ -345,7 +349,7 @@ def test_deepclusters_memory_centroids_and_labels_over_five_steps():
             assert torch.equal(method.centroids, old)
             continue
         for number in range(3):
-            luck = Luck(0, step, 32).generator(f"clustering{number}")
+            luck = StepRng(0, step, 32).generator(f"clustering{number}")
             centroids, labels = twin_kmeans(method.bank.rows[number % 2], 5, luck, 10)
             assert torch.allclose(method.centroids[number].double(), centroids, atol=1e-5)
             assert method.labels[number].tolist() == labels
@@ -354,7 +358,7 @@ def test_deepclusters_memory_centroids_and_labels_over_five_steps():
 def test_selas_labels_over_five_steps():
     method, loader = made("sela_v2", prototypes=4)
     for step in range(5):
-        views = loader.views_of(step, 0)
+        views = loader.render_views(step, 0)
         features, labels = features_of(method, views), method.labels[:, views.index]
         wanted = [
             twin_cross_entropy(F.normalize(z) @ F.normalize(p.weight).T / 0.1, k)
@@ -379,7 +383,7 @@ def test_pcls_queue_memory_and_prototypes_over_five_steps():
     method, loader = made("pcl", prototypes=4, clusterings=2, queue=40, warm=0.5, momentum=0.9)
     table, queue = torch.zeros(64, 32), method.queue.rows.clone()
     for step in range(5):
-        views = loader.views_of(step, 0)
+        views = loader.render_views(step, 0)
         with torch.no_grad():
             keys = [F.normalize(method.target(x), dim=1) for x in (views.crops[1], views.crops[0])]
         table[views.index] = F.normalize(keys[0] + keys[1], dim=1)
@@ -397,7 +401,7 @@ def test_pcls_queue_memory_and_prototypes_over_five_steps():
             assert (method.labels >= 0).all() == (step == 4)
             continue
         for number, count in enumerate((4, 8)):
-            luck = Luck(0, 3, 32).generator(f"clustering{number}")
+            luck = StepRng(0, 3, 32).generator(f"clustering{number}")
             centroids, labels = twin_kmeans(method.bank.rows[0], count, luck, 10)
             assert torch.allclose(method.get_buffer(f"centroids{number}").double(), centroids, atol=1e-5)
             assert method.labels[number].tolist() == labels
@@ -443,7 +447,7 @@ def test_the_loss_falls_once_there_are_labels(method, family, tmp_path):
 @pytest.mark.parametrize("method", ["deepcluster_v2", "obow", "sela_v2"])
 def test_local_crops_are_only_guessed_from(method):
     module, loader = made(method, local_crops=2)
-    views = loader.views_of(0, 0)
+    views = loader.render_views(0, 0)
     assert [x.shape[-1] for x in views.crops] == [16, 16, 6, 6]
     module(views)
     module.update(0.5)

@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from small import blobs, plan_for
 
-from kogen.methods.byol import regress
+from kogen.methods.byol import regression_loss
 from kogen.methods.simclr import nt_xent
 from kogen.training.batches import Batches
-from kogen.training.build import build
+from kogen.training.build import build_method
 
 
 def pair(size: int, dim: int = 16, scale: float = 1.0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -53,7 +53,7 @@ def test_nt_xent_by_its_equation():
 def test_regress_is_lightlys(size):
     online, target = pair(size)
     same(
-        regress(online, target).mean(),
+        regression_loss(online, target).mean(),
         2 + 2 * lightly.loss.NegativeCosineSimilarity()(online, target),
         (online, target),
     )
@@ -62,22 +62,22 @@ def test_regress_is_lightlys(size):
 def test_byol_sums_both_orders():
     images = blobs(32)
     plan = plan_for(images, "byol", batch_size=32)
-    method = build(plan)
-    views = Batches(plan, images, torch.device("cpu")).views_of(0, 0)
+    method = build_method(plan)
+    views = Batches(plan, images, torch.device("cpu")).render_views(0, 0)
     terms = method(views)
     assert set(terms) == {"first", "second"}
     with torch.no_grad():
         online = [method.predictor(method.projector(method.backbone(x))) for x in views.crops]
         target = [method.target(x) for x in views.crops]
-    wanted = (regress(online[0], target[1]) + regress(online[1], target[0])).mean()
+    wanted = (regression_loss(online[0], target[1]) + regression_loss(online[1], target[0])).mean()
     assert sum(terms.values()).item() == pytest.approx(wanted.item(), abs=1e-5)
 
 
 def test_byols_target_has_no_gradient_and_follows():
     images = blobs(32)
     plan = plan_for(images, "byol", batch_size=32, settings={"momentum": 0.9})
-    method = build(plan)
-    sum(method(Batches(plan, images, torch.device("cpu")).views_of(0, 0)).values()).backward()
+    method = build_method(plan)
+    sum(method(Batches(plan, images, torch.device("cpu")).render_views(0, 0)).values()).backward()
     assert all(p.grad is None for p in method.target.parameters())
     with torch.no_grad():
         method.backbone.inner.conv1.weight.add_(1.0)
@@ -94,8 +94,8 @@ def test_byols_target_has_no_gradient_and_follows():
 def test_forward_is_deterministic(method):
     images = blobs(32)
     plan = plan_for(images, method, batch_size=32)
-    module = build(plan)
-    views = Batches(plan, images, torch.device("cpu")).views_of(0, 0)
+    module = build_method(plan)
+    views = Batches(plan, images, torch.device("cpu")).render_views(0, 0)
     with torch.no_grad():
         first, second = module(views), module(views)
     assert all(torch.equal(first[name], second[name]) for name in first)
@@ -107,9 +107,9 @@ def test_forward_is_deterministic(method):
 )
 def test_baselines_have_nothing_to_train(method, message):
     with pytest.raises(ValueError, match=message):
-        build(plan_for(blobs(), method))(None)
+        build_method(plan_for(blobs(), method))(None)
 
 
 def test_supervised_needs_classes():
     with pytest.raises(ValueError, match="supervised training needs 2 classes or more, got 0"):
-        build(plan_for(blobs(), "supervised").model_copy(update={"classes": ()}))
+        build_method(plan_for(blobs(), "supervised").model_copy(update={"classes": ()}))

@@ -12,14 +12,22 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 from small import NARROW, NETWORKS, blobs, plan_for
 
-from kogen.augmentation.views import Luck
+from kogen.augmentation.views import StepRng
 from kogen.data.images import Images, from_array
 from kogen.methods.mae import MAE
 from kogen.modules.heads import Decoder
-from kogen.modules.losses import reconstruction
-from kogen.modules.masking import encode, patchify, positions, shown_of, standardised, transformer_of, visible_by
+from kogen.modules.losses import masked_mse
+from kogen.modules.masking import (
+    encode_visible,
+    patchify,
+    prepare_vit,
+    sample_visible,
+    sincos_positions,
+    standardise_patches,
+    visible_count,
+)
 from kogen.training.batches import Batches
-from kogen.training.build import build, save_weights
+from kogen.training.build import build_method, save_weights
 from kogen.training.export import export_run
 from kogen.training.loop import pretrain
 from kogen.training.run import train_run
@@ -36,7 +44,7 @@ SHAPES = [
 def made(method: str, **changes):
     images = blobs(32, size=changes.pop("size", 16), channels=changes.pop("channels", 3))
     plan = plan_for(images, method, settings={**NARROW[method], **changes.pop("settings", {})}, **changes)
-    return build(plan), Batches(plan, images, torch.device("cpu")).views_of(0, 0)
+    return build_method(plan), Batches(plan, images, torch.device("cpu")).render_views(0, 0)
 
 
 def slow_patches(images: torch.Tensor, p: int) -> torch.Tensor:
@@ -71,7 +79,7 @@ def test_patches_are_in_the_order_of_timms():
 
 
 def test_positions_by_hand():
-    table = positions((2, 3), 8)  # two frequencies an axis: 1 and 10000^(-1/2) = 0.01
+    table = sincos_positions((2, 3), 8)  # two frequencies an axis: 1 and 10000^(-1/2) = 0.01
     assert table.shape == (6, 8)
     for place in range(6):
         row, column = divmod(place, 3)
@@ -80,7 +88,7 @@ def test_positions_by_hand():
             wanted += [math.sin(at), math.sin(at * 0.01), math.cos(at), math.cos(at * 0.01)]
         assert table[place].tolist() == pytest.approx(wanted, abs=1e-7)
     with pytest.raises(ValueError, match="a width that is a multiple of 4, got 6: choose another width"):
-        positions((2, 2), 6)
+        sincos_positions((2, 2), 6)
 
 
 @given(st.integers(0, 2**32), st.integers(0, 10**6), st.integers(2, 40), st.floats(0.1, 0.9))
@@ -88,27 +96,27 @@ def test_a_mask_is_a_share_of_places_that_luck_alone_decides(seed, step, patches
     shown = patches - round(patches * masked)
     if not 0 < shown < patches:
         return
-    assert shown_of(patches, masked) == shown
-    visible = visible_by(Luck(seed, step, 6), patches, shown)
+    assert visible_count(patches, masked) == shown
+    visible = sample_visible(StepRng(seed, step, 6), patches, shown)
     assert visible.shape == (6, shown)
     assert (visible.diff(dim=1) > 0).all()  # increasing: no place twice
     assert 0 <= int(visible.min()) <= int(visible.max()) < patches
-    parts = [visible_by(Luck(seed, step, 6).part(low, low + 3), patches, shown) for low in (0, 3)]
+    parts = [sample_visible(StepRng(seed, step, 6).part(low, low + 3), patches, shown) for low in (0, 3)]
     assert torch.equal(torch.cat(parts), visible)
 
 
 def test_masks_differ_and_are_fair():
-    visible = visible_by(Luck(0, 0, 4000), 16, 4)
+    visible = sample_visible(StepRng(0, 0, 4000), 16, 4)
     assert len({tuple(row) for row in visible.tolist()}) > 1000  # of 1820
     counts = visible.flatten().bincount(minlength=16)  # binomial, mean 1000, sd 27
     assert (counts - 1000).abs().max() < 5 * 27
-    assert not torch.equal(visible, visible_by(Luck(0, 1, 4000), 16, 4))
+    assert not torch.equal(visible, sample_visible(StepRng(0, 1, 4000), 16, 4))
 
 
 @pytest.mark.parametrize(("masked", "left"), [(0.0, 64), (1.0, 0), (0.999, 0)])
 def test_a_mask_hides_some_and_shows_some(masked, left):
     with pytest.raises(ValueError, match=f"masked={masked} leaves {left} of 64 patches visible, wanted some"):
-        shown_of(64, masked)
+        visible_count(64, masked)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -118,7 +126,7 @@ def test_the_loss_is_that_of_its_equation(shape):
     images = torch.randn(shape[:4], generator=generator)
     cut = slow_patches(images, shape[4])  # (B, N, K)
     predicted = torch.randn(cut.shape, generator=generator).requires_grad_()
-    visible = visible_by(Luck(0, 0, shape[0]), cut.shape[1], cut.shape[1] // 2)
+    visible = sample_visible(StepRng(0, 0, shape[0]), cut.shape[1], cut.shape[1] // 2)
     losses = []
     for b in range(shape[0]):
         errors = []
@@ -130,7 +138,7 @@ def test_the_loss_is_that_of_its_equation(shape):
             errors.append(sum((predicted[b, n, k] - wanted[k]) ** 2 for k in range(len(values))) / len(values))
         losses.append(torch.stack(errors).mean())
     theirs = torch.stack(losses)
-    ours = reconstruction(predicted, standardised(patchify(images, (shape[4], shape[4]))), visible)
+    ours = masked_mse(predicted, standardise_patches(patchify(images, (shape[4], shape[4]))), visible)
     assert torch.allclose(ours, theirs, atol=1e-5)
     mine, other = (torch.autograd.grad(loss.mean(), predicted)[0] for loss in (ours, theirs))
     assert torch.allclose(mine, other, atol=1e-5)
@@ -138,13 +146,13 @@ def test_the_loss_is_that_of_its_equation(shape):
 
 
 def test_a_mean_gray_patch_has_the_loss_called_stuck():
-    wanted = standardised(patchify(torch.rand(4, 3, 8, 8, generator=torch.Generator().manual_seed(0)), (4, 4)))
-    gray = reconstruction(torch.zeros_like(wanted), wanted, torch.zeros(4, 1, dtype=torch.int64))
+    wanted = standardise_patches(patchify(torch.rand(4, 3, 8, 8, generator=torch.Generator().manual_seed(0)), (4, 4)))
+    gray = masked_mse(torch.zeros_like(wanted), wanted, torch.zeros(4, 1, dtype=torch.int64))
     assert gray.tolist() == pytest.approx([MAE.floor] * 4, rel=1e-4)
 
 
 def test_an_image_of_one_colour_gives_no_nan():
-    assert (standardised(torch.full((1, 4, 3), 0.7)).abs() < 1e-3).all()
+    assert (standardise_patches(torch.full((1, 4, 3), 0.7)).abs() < 1e-3).all()
 
 
 @pytest.mark.parametrize(
@@ -154,20 +162,20 @@ def test_with_nothing_hidden_the_encoder_is_the_whole_network(extra):
     if "class_token" in extra:
         extra += "&global_pool=avg"
     plan = plan_for(blobs(), "random", backbone=NETWORKS["vit"] + extra)
-    network = transformer_of(build(plan).backbone.network, "mae")
+    network = prepare_vit(build_method(plan).backbone.network, "mae")
     images = torch.randn(3, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     everything = torch.arange(network.patch_embed.num_patches).expand(3, -1)
     wanted = network.fc_norm(network.forward_features(images))
-    assert torch.allclose(encode(network, images, everything), wanted, atol=1e-6)
+    assert torch.allclose(encode_visible(network, images, everything), wanted, atol=1e-6)
 
 
 def test_the_encoder_does_not_see_what_is_hidden():
     module, views = made("mae")
-    visible = module.losses(views) and visible_by(views.luck, 64, module.shown)
+    visible = module.losses(views) and sample_visible(views.rng, 64, module.shown)
     changed = views.crops[0].clone()
     places = torch.ones(32, 64).scatter(1, visible, 0.0)  # 1 where hidden
     changed += 5 * places.reshape(32, 1, 8, 8).repeat_interleave(2, 2).repeat_interleave(2, 3)
-    first, second = (encode(module.backbone.network, x, visible) for x in (views.crops[0], changed))
+    first, second = (encode_visible(module.backbone.network, x, visible) for x in (views.crops[0], changed))
     assert torch.equal(first, second)
 
 
@@ -187,11 +195,11 @@ def test_small_and_gray_images(method, size, channels):
 
 def test_vit_base_224_loads_into_plain_timm(tmp_path):
     plan = plan_for(blobs(2, size=8), "mae", backbone="vit_base_patch16_224?depth=2", image_size=224)
-    module = build(plan)
+    module = build_method(plan)
     assert (module.decoder.patches, module.shown, module.decoder.patch) == (196, 49, (16, 16))
     with torch.no_grad():
         module.backbone.network.cls_token.add_(0.1)
-    save_weights(module.evaluated(), tmp_path / "weights.safetensors")
+    save_weights(module.evaluation_backbone(), tmp_path / "weights.safetensors")
     plain = timm.create_model("vit_base_patch16_224", num_classes=0, depth=2)
     plain.load_state_dict(load_file(tmp_path / "weights.safetensors"), strict=True)
     images = torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))
@@ -213,7 +221,7 @@ def test_positions_are_fixed_all_through(method, tmp_path):
     ]
     assert len(fixed) == len(BOTH[: BOTH.index(method) + 1])  # a teacher has its own
     for value in fixed:
-        assert torch.equal(value[0, 1:], positions((8, 8), 48))
+        assert torch.equal(value[0, 1:], sincos_positions((8, 8), 48))
         assert (value[0, 0] == 0).all()
 
 
@@ -226,7 +234,7 @@ def test_a_run_exports_the_network_that_is_judged(method, judged, tmp_path):
     line = export_run(tmp_path / "run", tmp_path / "out.safetensors")  # compares the features with plain timm's
     assert line.startswith("import timm")
     state, out = (load_file(tmp_path / name) for name in ("run/checkpoint/state.safetensors", "out.safetensors"))
-    assert torch.equal(out["pos_embed"][0, 1:], positions((8, 8), 48))
+    assert torch.equal(out["pos_embed"][0, 1:], sincos_positions((8, 8), 48))
     for key, value in out.items():
         assert torch.equal(value, state[judged + key]), key
 
@@ -240,14 +248,14 @@ def test_rc_mae_agrees_with_its_teacher_on_the_same_hidden_patches():
             parameter.add_(0.01)
     targets = module.make_targets(views)
     assert not targets.requires_grad
-    visible = module.visible(views)
-    predicted = module.decoder(encode(module.backbone.network, views.crops[0], visible), visible)
+    visible = module.visible_patches(views)
+    predicted = module.decoder(encode_visible(module.backbone.network, views.crops[0], visible), visible)
     hidden = torch.ones(32, 64).scatter(1, visible, 0.0).bool()
     terms = module(views)
     assert terms["teacher"].item() == pytest.approx(
         0.5 * F.mse_loss(predicted[hidden], targets[hidden]).item(), abs=1e-6
     )
-    wanted = standardised(patchify(views.crops[0], (2, 2)))
+    wanted = standardise_patches(patchify(views.crops[0], (2, 2)))
     assert terms["pixels"].item() == pytest.approx(F.mse_loss(predicted[hidden], wanted[hidden]).item(), abs=1e-6)
 
 
@@ -263,7 +271,7 @@ def test_rc_maes_teacher_follows_encoder_and_decoder():
             by_hand[place] = momentum * by_hand[place] + (1 - momentum) * mine[0, 0, 0].item()
         module.update(step / 5)
         assert [theirs[0, 0, 0].item() for theirs, _ in pairs] == pytest.approx(by_hand, abs=1e-6)
-    assert module.evaluated() is teacher[0]
+    assert module.evaluation_backbone() is teacher[0]
     assert momentum == 1.0
 
 
@@ -295,10 +303,10 @@ def test_it_learns_what_is_hidden(method, tmp_path):
 )
 def test_other_networks_are_refused(method, backbone, got):
     with pytest.raises(ValueError, match=f"{method} hides patches of an image and needs a plain Vision .* got {got}"):
-        build(plan_for(blobs(), method, backbone=backbone))
+        build_method(plan_for(blobs(), method, backbone=backbone))
 
 
 def test_a_decoder_has_whole_heads():
-    network = transformer_of(build(plan_for(blobs(), "mae", settings=NARROW["mae"])).backbone.network, "mae")
+    network = prepare_vit(build_method(plan_for(blobs(), "mae", settings=NARROW["mae"])).backbone.network, "mae")
     with pytest.raises(ValueError, match="heads of 32 values, got a width of 48: use a multiple of 32"):
         Decoder(network, 48, 1)

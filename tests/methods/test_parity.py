@@ -7,20 +7,20 @@ import torch.nn.functional as F
 from lightly.loss.swav_loss import sinkhorn as lightlys_sinkhorn
 from small import NARROW, blobs, plan_for
 
-from kogen.common.rng import Luck
-from kogen.methods.barlow_twins import twins
-from kogen.methods.dino import distil, warmed
-from kogen.methods.lejepa import away_from_normal, directions, predict_and_spread
-from kogen.methods.moco_v3 import contrast
-from kogen.methods.simsiam import away
+from kogen.common.rng import StepRng
+from kogen.methods.barlow_twins import barlow_twins_terms
+from kogen.methods.dino import distillation_loss, teacher_temperature
+from kogen.methods.lejepa import epps_pulley, predict_and_spread, random_directions
+from kogen.methods.moco_v3 import contrastive_loss
+from kogen.methods.simsiam import negative_cosine
 from kogen.methods.swav import sinkhorn
-from kogen.methods.vicreg import vicreg
+from kogen.methods.vicreg import vicreg_terms
 from kogen.modules.heads import Prototypes
 from kogen.modules.losses import info_nce
-from kogen.modules.queue import Notes, Queue
+from kogen.modules.queue import Queue, StepBuffer
 from kogen.training.batches import Batches
-from kogen.training.build import build
-from kogen.training.optimizers import groups
+from kogen.training.build import build_method
+from kogen.training.optimizers import parameter_groups
 
 SIZES = [2, 3, 7, 64]
 
@@ -39,14 +39,14 @@ def same(ours: torch.Tensor, theirs: torch.Tensor, *leaves: torch.Tensor) -> Non
 def made(method: str, **settings: object):
     images = blobs(64)
     plan = plan_for(images, method, epochs=5, settings={**NARROW.get(method, {}), **settings})
-    return build(plan), Batches(plan, images, torch.device("cpu"))
+    return build_method(plan), Batches(plan, images, torch.device("cpu"))
 
 
 @pytest.mark.parametrize("size", [1, *SIZES])
 def test_away_is_lightlys(size):
     first, second = draw(size, 16), draw(size, 16, seed=1)
-    same(away(first, second).mean(), lightly.loss.NegativeCosineSimilarity()(first, second.detach()), first)
-    assert torch.autograd.grad(away(first, second).mean(), second, allow_unused=True) == (None,)
+    same(negative_cosine(first, second).mean(), lightly.loss.NegativeCosineSimilarity()(first, second.detach()), first)
+    assert torch.autograd.grad(negative_cosine(first, second).mean(), second, allow_unused=True) == (None,)
 
 
 @pytest.mark.parametrize("size", [1, *SIZES])
@@ -78,7 +78,7 @@ def test_contrast_by_its_equation(size):
             total
             - ((q[i] @ k[i] / 0.2).exp() / torch.stack([(q[i] @ k[j] / 0.2).exp() for j in range(size)]).sum()).log()
         )
-    same(contrast(query, key, 0.2), 0.4 * total / size, query)
+    same(contrastive_loss(query, key, 0.2), 0.4 * total / size, query)
 
 
 # Of two rows every gradient is what rounding leaves of far larger terms that cancel: there lambda stays small.
@@ -86,14 +86,14 @@ def test_contrast_by_its_equation(size):
 def test_twins_is_lightlys(size, redundancy):
     first, second = draw(size, 16), draw(size, 16, seed=1)
     theirs = lightly.loss.BarlowTwinsLoss(lambda_param=redundancy)(first, second)
-    same(torch.stack([*twins(first, second, redundancy).values()]).sum(), theirs, first, second)
+    same(torch.stack([*barlow_twins_terms(first, second, redundancy).values()]).sum(), theirs, first, second)
 
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("scale", [1.0, 0.1])
 def test_vicreg_is_lightlys(size, scale):
     first, second = draw(size, 16), draw(size, 16, seed=1)
-    ours = vicreg(first * scale, second * scale)
+    ours = vicreg_terms(first * scale, second * scale)
     total = 25 * ours["invariance"] + 25 * ours["variance"] + ours["covariance"]
     same(total, lightly.loss.VICRegLoss()(first * scale, second * scale), first, second)
 
@@ -107,7 +107,7 @@ def test_distil_is_lightlys(size, views):
     wanted = [F.softmax((t.detach() - loss.center[0, 0]) / 0.05, dim=1) for t in teachers]
     found = [F.log_softmax(s / 0.1, dim=1) for s in students]
     theirs = loss([t.detach() for t in teachers], students, teacher_temp=0.05)
-    same((distil(wanted, found, 0) + distil(wanted, found, 1)).mean(), theirs, *students)
+    same((distillation_loss(wanted, found, 0) + distillation_loss(wanted, found, 1)).mean(), theirs, *students)
 
 
 @pytest.mark.parametrize("size", [1, *SIZES])
@@ -128,7 +128,7 @@ def test_swav_is_lightlys_with_and_without_queue():
     method, loader = made("swav", queue=32, queue_from=0.0)
     theirs = lightly.loss.SwaVLoss()
     for step in range(3):
-        views = loader.views_of(step, 0)
+        views = loader.render_views(step, 0)
         features = [method.projector(method.backbone(x)) for x in views.crops]
         old = [method.prototypes(queue.rows) for queue in method.queues] if step else None
         assert all(queue.full == bool(step) for queue in method.queues)
@@ -152,14 +152,14 @@ def test_queue_by_hand():
 
 
 def test_notes_keep_the_order_of_the_batch_and_one_step():
-    notes, one = Notes(), torch.ones(1)
+    notes, one = StepBuffer(), torch.ones(1)
     for start, place in ((4, 1), (4, 0), (0, 1), (0, 0), (0, 0)):
-        notes.put(Luck(0, 3, 8, start, start + 4), one * (10 * place + start), place)
+        notes.put(StepRng(0, 3, 8, start, start + 4), one * (10 * place + start), place)
     assert [rows.item() for rows in notes.take(1)] == [10, 14]
     assert [rows.item() for rows in notes.take(0)] == [0, 4]
     assert notes.take() == []
-    notes.put(Luck(0, 3, 8), one)
-    notes.put(Luck(0, 4, 8), one * 2)
+    notes.put(StepRng(0, 3, 8), one)
+    notes.put(StepRng(0, 4, 8), one * 2)
     assert [rows.item() for rows in notes.take()] == [2]
 
 
@@ -167,7 +167,7 @@ def test_moco_enqueues_after_the_step_the_keys_of_its_teacher():
     method, loader = made("moco_v2", momentum=0.9, queue=4096)
     assert method.queue.rows.shape == (64, 128)  # never more than there are images
     for step in range(5):
-        views = loader.views_of(step, 0)
+        views = loader.render_views(step, 0)
         with torch.no_grad():
             keys = [F.normalize(method.target(x), dim=1) for x in (views.crops[1], views.crops[0])]
         before = method.queue.rows.clone()
@@ -183,7 +183,7 @@ def test_moco_enqueues_after_the_step_the_keys_of_its_teacher():
 
 def test_moco_may_ask_with_one_view():
     method, loader = made("moco_v2", symmetric=False)
-    assert set(method(loader.views_of(0, 0))) == {"first"}
+    assert set(method(loader.render_views(0, 0))) == {"first"}
     method.update(0.5)
     assert int(method.queue.written) == 32
 
@@ -192,7 +192,7 @@ def test_dinos_centre_and_temperature_by_hand():
     method, loader = made("dino", centring=0.9)
     centre = torch.zeros(64)
     for step in range(5):
-        views = loader.views_of(step, 0)
+        views = loader.render_views(step, 0)
         with torch.no_grad():
             batch = torch.cat([method.target(x) for x in views.crops]).mean(0)
         method(views)
@@ -202,16 +202,16 @@ def test_dinos_centre_and_temperature_by_hand():
         assert torch.allclose(method.centre, centre, atol=1e-6)
     table = {0.0: 0.04, 0.025: 0.0475, 0.05: 0.055, 0.1: 0.07, 0.9: 0.07}
     for progress, wanted in table.items():
-        assert warmed(progress, 0.04, 0.07, 0.1) == pytest.approx(wanted, abs=1e-12)
+        assert teacher_temperature(progress, 0.04, 0.07, 0.1) == pytest.approx(wanted, abs=1e-12)
     assert method.floor == pytest.approx(4.158883, abs=1e-6)  # ln 64
-    assert method.evaluated() is method.target[0]
+    assert method.evaluation_backbone() is method.target[0]
 
 
 @pytest.mark.parametrize("name", ["dino", "swav"])
 def test_prototypes_stand_still_at_first(name):
     method, loader = made(name)
     for progress, moves in ((0.0, False), (0.02, True)):
-        views = loader.views_of(0, 0)
+        views = loader.render_views(0, 0)
         views.progress = progress
         method.zero_grad()
         sum(method(views).values()).backward()
@@ -230,7 +230,7 @@ def test_prototypes_have_length_one():
 @pytest.mark.parametrize("name", ["dino", "swav"])
 def test_local_crops_are_small_and_only_guessed_from(name):
     method, loader = made(name, local_crops=3)
-    views = loader.views_of(0, 0)
+    views = loader.render_views(0, 0)
     assert [tuple(x.shape[-2:]) for x in views.crops] == [(16, 16)] * 2 + [(6, 6)] * 3
     assert not torch.equal(views.crops[2], views.crops[3])
     assert set(method(views)) == {"first", "second"}
@@ -238,7 +238,7 @@ def test_local_crops_are_small_and_only_guessed_from(name):
 
 def test_simsiams_predictor_keeps_its_rate():
     method, _ = made("simsiam")
-    found = groups(method, 0.1, method.recipe.constant)
+    found = parameter_groups(method, 0.1, method.recipe.constant)
     steady = {id(p) for group in found if group["constant"] for p in group["params"]}
     assert steady == {id(p) for p in method.predictor.parameters()}
     assert sum(len(group["params"]) for group in found) == len([*method.parameters()])
@@ -248,14 +248,14 @@ def test_moco_v3_freezes_the_patches_of_a_vit():
     vit = "vit_tiny_patch16_224?embed_dim=24&depth=1&num_heads=2"
     for freeze in (True, False):
         plan = plan_for(blobs(), "moco_v3", backbone=vit, settings={**NARROW["moco_v3"], "freeze_patches": freeze})
-        patches = build(plan).backbone.network.patch_embed
+        patches = build_method(plan).backbone.network.patch_embed
         assert all(p.requires_grad != freeze for p in patches.parameters())
 
 
 @pytest.mark.parametrize("size", [1, *SIZES])
 @pytest.mark.parametrize("crops", [3, 6])
 def test_lejepa_is_lightlys(size, crops, monkeypatch):
-    sketch, views = directions(Luck(0, 3, size), 16, 32), [draw(size, 16, seed=i) for i in range(crops)]
+    sketch, views = random_directions(StepRng(0, 3, size), 16, 32), [draw(size, 16, seed=i) for i in range(crops)]
     monkeypatch.setattr(torch, "randn", lambda *shape, **_: sketch.clone())  # lightly draws its own directions
     theirs = lightly.loss.LeJEPALoss(sigreg_num_vectors=32)
     wanted = theirs(global_proj=torch.stack(views[:2]), local_proj=torch.stack(views[2:]))
@@ -264,8 +264,8 @@ def test_lejepa_is_lightlys(size, crops, monkeypatch):
 
 
 def test_a_gaussian_is_nearer_to_normal_than_what_is_wider_or_collapsed():
-    sketch = directions(Luck(0, 0, 512), 8, 64)
+    sketch = random_directions(StepRng(0, 0, 512), 8, 64)
     normal = draw(512, 8).detach()
-    far = [away_from_normal(x @ sketch, 17, 3.0).item() for x in (normal, 2 * normal, 0 * normal, normal + 1)]
+    far = [epps_pulley(x @ sketch, 17, 3.0).item() for x in (normal, 2 * normal, 0 * normal, normal + 1)]
     assert far[0] < 2 < 20 < min(far[1:])
-    assert not torch.equal(sketch, directions(Luck(0, 1, 512), 8, 64))  # new ones every step
+    assert not torch.equal(sketch, random_directions(StepRng(0, 1, 512), 8, 64))  # new ones every step

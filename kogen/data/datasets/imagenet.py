@@ -57,7 +57,7 @@ def imagenet(
 
 def limit_classes(images: Images, known: tuple[str, ...]) -> Images:
     """The images, judged among their own classes if these are not all."""
-    return replace(images, among=images.classes, digest="") if len(images.classes) < len(known) else images
+    return replace(images, allowed_classes=images.classes, digest="") if len(images.classes) < len(known) else images
 
 
 def layout_labels(path: str, names: list[str], labels: str | None, real: bool, known: tuple[str, ...]) -> list[str]:

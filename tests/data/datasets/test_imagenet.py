@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
-from kogen.data.datasets._imagenet_labels import labels_by_number, wnids
+from kogen.data.datasets._imagenet_labels import read_labels, wnids
 from kogen.data.images import Images
 from kogen.data.open import open_images
 
@@ -53,21 +53,21 @@ def test_the_classes_are_the_usual_thousand():
 def test_a_whole_val_is_judged_among_all(tmp_path):
     images = opened(by_wnid(tmp_path / "val", KNOWN))
     assert images.classes == KNOWN
-    assert images.among == ()
+    assert images.allowed_classes == ()
     assert images.name == "val"
     assert all(source.startswith(label) for source, label in truth(images).items())
 
 
 def test_a_and_r_are_judged_among_their_own_and_val_has_a_counterpart(tmp_path):
     hard = opened(by_wnid(tmp_path / "imagenet-a", A))
-    assert hard.among == hard.classes == A
+    assert hard.allowed_classes == hard.classes == A
     val = by_wnid(tmp_path / "val", KNOWN[:20])
     clean = opened(val, f"?like={tmp_path / 'imagenet-a'}")
-    assert clean.among == clean.classes == A
+    assert clean.allowed_classes == clean.classes == A
     assert set(truth(clean).values()) == set(A)
     assert len(clean) == 3
     assert clean.digest != opened(val).digest
-    assert clean.with_classes(KNOWN).among == A  # in a study whose training set has all classes
+    assert clean.with_classes(KNOWN).allowed_classes == A  # in a study whose training set has all classes
 
 
 def test_v2_is_numbered_never_sorted_as_text(tmp_path):
@@ -76,7 +76,7 @@ def test_v2_is_numbered_never_sorted_as_text(tmp_path):
     images = opened(tmp_path / "v2")
     found = {int(source.partition("/")[0]): label for source, label in truth(images).items()}
     assert found == {number: KNOWN[number] for number in (0, 1, 2, 10, 11, 100, 999)}
-    assert images.among == ()
+    assert images.allowed_classes == ()
 
 
 LABELS = {
@@ -95,7 +95,7 @@ def test_flat_val_with_a_file_of_labels(tmp_path, name):
     (tmp_path / name).write_text("\n".join([*head, *lines]) + "\n")
     images = opened(flat(tmp_path / "val"), f"?labels={tmp_path / name}")
     assert list(truth(images).values()) == [KNOWN[k] for k in numbers]
-    assert images.among == ()
+    assert images.allowed_classes == ()
 
 
 def kit(folder: Path, numbers: list[int]) -> Path:
@@ -115,7 +115,7 @@ def test_the_development_kit_has_an_order_of_its_own(tmp_path):
     assert list(truth(images).values()) == [KNOWN[999], KNOWN[0], KNOWN[998], KNOWN[500]]
     (tmp_path / "data" / "meta.mat").unlink()
     with pytest.raises(ValueError, match=r"the development kit's own numbers, .* put the kit's meta.mat there"):
-        labels_by_number(str(place), KNOWN)
+        read_labels(str(place), KNOWN)
 
 
 @pytest.mark.parametrize("layout", ["flat", "folders"])

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from kogen.data.datasets import _surface_drawing
-from kogen.data.datasets.surfaces import LINES, surfaces
+from kogen.data.datasets.surfaces import PRODUCTION_LINES, surfaces
 from kogen.data.images import Images
 from kogen.data.open import open_images
 from kogen.evaluation.features import Features
@@ -62,10 +62,10 @@ def test_splits_and_variants_share_no_image_and_no_lot():
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_at_zero_no_defect_leaves_a_trace(variant):
     images = surfaces(variant, n=100, visible=0)
-    luck = _surface_drawing.chance((0, 0, VARIANTS.index(variant)), np.arange(100), 64)
+    luck = _surface_drawing.sample_surfaces((0, 0, VARIANTS.index(variant)), np.arange(100), 64)
     assert (luck.labels == images.labels).all()
     clean = replace(luck, labels=np.zeros(100, np.int64))
-    assert (_surface_drawing.draw(LINES[variant], clean, 1.0) == images.pixels[:, 0]).all()
+    assert (_surface_drawing.draw_surfaces(PRODUCTION_LINES[variant], clean, 1.0) == images.pixels[:, 0]).all()
 
 
 def test_the_dial_turns_defects_up_and_leaves_clean_images_alone():
