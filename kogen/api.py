@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from kogen.common import distributed
+from kogen.common.contracts import to_plain
 from kogen.common.progress import training_bar
 from kogen.common.text import check_language
 from kogen.config.plan import Plan, check_settings
@@ -131,8 +132,8 @@ def lottery(table: str | Path, options: LotteryOptions) -> dict[str, Any]:
     check_language(options.lang)
     if (options.out / "study.toml").exists():
         raise ValueError(f"{options.out} is a study, whose report shows its own lottery: choose another --out")
-    summary = judge_results(table, options, out=options.out)
-    return summary | {"words": page.write(options.out, lang=options.lang)}
+    summary = judge_results(table, options, options.out)
+    return to_plain(summary) | {"words": page.write(options.out, lang=options.lang)}
 
 
 @takes(ExportOptions)
@@ -167,9 +168,9 @@ def report(study: str | Path, options: ReportOptions) -> dict[str, Any]:
     folder = Path(study)
     asked = read_question(folder)
     lang = options.lang or asked["lang"]
-    told = verdict.build(folder, margin=asked["margin"], protocol=asked["probes"][0], lang=lang)
+    judged = verdict.build(folder, margin=asked["margin"], protocol=asked["probes"][0], lang=lang)
     page.write(folder, lang=lang)
-    return told
+    return to_plain(judged)
 
 
 __all__ = [

@@ -3,14 +3,35 @@
 import tomllib
 import unicodedata
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from kogen.common.text import check_language
 
 LONGEST = 56  # letters of a name that are shown: published checkpoints differ in the middle of longer names
 LISTED = 5  # names that are listed before "and n more"
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence as data: the part of the page it belongs to, its key in words.toml, and the values filled in."""
+
+    part: str  # headline | evidence | shift | alarm | caution | change
+    key: str
+    values: Annotated[dict[str, Any], Field(alias="with")] = field(default_factory=dict)  # "with" in verdict.json
+
+    def in_words(self, lang: str) -> str:
+        """The sentence in a language."""
+        return say(lang, self.key, **self.values)
+
+
+def sentence(part: str, key: str, /, **values: Any) -> Sentence:
+    """A sentence with these values."""
+    return Sentence(part, key, values)
 
 
 def say(lang: str, key: str, /, **values: Any) -> str:

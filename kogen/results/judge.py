@@ -7,16 +7,18 @@ from typing import Any
 
 import pandas as pd
 
-from kogen.common.files import jsonable, read_json, write_atomically, write_json
+from kogen.common.contracts import from_plain, to_plain
+from kogen.common.files import read_json, write_atomically, write_json
 from kogen.common.registry import load
 from kogen.common.text import join_names
 from kogen.options.lottery import LotteryOptions
+from kogen.results.lottery_summary import LotterySummary
 from kogen.results.results import Results, Table, read_results
 from kogen.results.summary import (
     best_model,
     compare_rules,
-    correlation_matrix,
     describe_results,
+    describe_similarity,
     group_names,
     lead_test,
     recommendation,
@@ -26,6 +28,7 @@ from kogen.results.summary import (
 )
 from kogen.statistics._score_noise import score_noise
 
+WRITTEN = ("accuracy", "pairs", "ranks", "transfer", "agreement", "unified", "robustness")
 PAIR_COLUMNS = [  # of a table of scores alone: empty, so that whoever reads the folder finds the file and no rows
     *("dataset", "first", "second", "n", "b", "c", "difference", "lo", "hi", "p", "verdict", "lottery"),
     "minimum_detectable",
@@ -33,98 +36,86 @@ PAIR_COLUMNS = [  # of a table of scores alone: empty, so that whoever reads the
 RANK_COLUMNS = ["dataset", "model", "p_best", "expected_rank", "rank_lo", "rank_hi", "top"]
 
 
-def judge_results(
-    table: Table,
-    options: LotteryOptions,
-    *,
-    out: Path | None = None,
-    ready: Mapping[str, pd.DataFrame] | None = None,
-) -> dict[str, Any]:
+def judge_results(table: Table, options: LotteryOptions, out: Path | None = None) -> LotterySummary:
     """Judge any table of results: is the lead real, does it transfer, does it depend on the metric, what is safe.
 
     `table`: csv, parquet or a frame, as `results.read_results` describes (one row an image, or scores alone);
-    `groups` of sets that have one vote each are found by `similarity` unless given. `ready`: the tables accuracy,
-    pairs, ranks and needed where they were made of the same rows with the same options.
-    With `out`: OUT/{accuracy,pairs,ranks,transfer,agreement,unified,robustness}.parquet (csv too with `csv`), and the
-    summary under "lottery" in OUT/verdict.json, whose other parts are kept.
-    Returns the summary, plain data, missing = None; points 0-100, shares and probabilities 0-1:
-    kind (predictions | scores), reference, sets, targets, margin, models, families (number or None), weights, lang,
-    ignored (columns), missing {cells, models, examples}, refused {what: why},
-    leaders {set: model}, lead {model, runner_up, gap} on the reference, real (the row of `pairs` of these two, with
-    the images `needed` to decide; None for scores), transfer {target: at_margin, at_lead, all (rows of `transfer`),
-    leader_holds, leader_loses (points to the target's best), gap_for_90}, agreement {target: rows},
-    unified {winners {metric: [models]}, agreement {metric: tau to the primary}, winner_changes, combined (rows)},
-    similarity {n_eff, groups, correlations}, over_sets {friedman, wilcoxon},
-    bet {picks (rows of `safe_bet`), model (None where they differ), agree, price, decides}.
-    Raises ValueError for what cannot be read, and for wishes out of range.
+    `groups` of sets that have one vote each are found by `similarity` unless given. With `out`:
+    OUT/{accuracy,pairs,ranks,transfer,agreement,unified,robustness}.parquet (csv too with `csv`), and the summary under
+    "lottery" in OUT/verdict.json, whose other parts are kept.
+    Raises ValueError for what cannot be read, and for options that do not fit the table.
     """
-    margin, draws, seed = options.margin, options.draws, options.seed
     results = read_results(table, options)
-    wishes = options.model_dump(include={"weights", "groups", "baseline", "counterpart"})
-    tables = dict(
-        ready
-        or (
-            tables_from_scores(results) if results.kind == "scores" else tables_from_items(results, margin, draws, seed)
-        )
-    )
-    summary = jsonable(judge_across_sets(results, tables, margin, wishes, draws, seed) | {"lang": options.lang})
+    rows: Any = results.predictions
+    tables = tables_from_scores(results) if rows is None else tables_from_items(rows, options)
+    return judge_tables(results, tables, options, out)
+
+
+def judge_tables(
+    results: Results, tables: dict[str, pd.DataFrame], options: LotteryOptions, out: Path | None = None
+) -> LotterySummary:
+    """The same where the tables of each set (accuracy, pairs, ranks, needed) are there already."""
+    tables = dict(tables)
+    summary = to_plain(judge_across_sets(results, tables, options))
     if out is not None:
-        write_tables(out, {name: frame for name, frame in tables.items() if name != "needed"}, summary, options.csv)
-    return summary
+        write_tables(out, {name: frame for name, frame in tables.items() if name in WRITTEN}, summary, options.csv)
+    return from_plain(LotterySummary, summary, "the lottery")
 
 
-def judge_across_sets(
-    results: Results, tables: dict[str, pd.DataFrame], margin: float, choices: dict[str, Any], draws: int, seed: int
-) -> dict[str, Any]:
+def judge_across_sets(results: Results, tables: dict[str, pd.DataFrame], options: LotteryOptions) -> LotterySummary:
     """Put the tables over several sets beside those of each set; returns the summary of all."""
+    margin, weights, seed, noise_draws = options.margin, options.weights, options.seed, min(options.draws, 1000)
     scores: Any = accuracy_as_scores(tables["accuracy"], results.families)
-    source, clean = results.reference, set(choices["counterpart"].values())
-    refuse_bad_counterpart(choices["counterpart"], results.datasets, source)
+    source, clean = results.reference, set(options.counterpart.values())
+    refuse_bad_counterpart(options.counterpart, results.datasets, source)
     targets = [name for name in results.datasets if name != source and name not in clean]
     voting = scores[scores["dataset"].isin([source, *targets])]  # a part of the reference is no set of its own
     across = partial(load, "statistics")
     lead = reference_lead(scores, source)
-    gaps = sorted({*(0.1, 0.3, 0.5, 1.0), *(gap for gap in (margin, lead["gap"]) if gap and gap <= 100)})
+    gaps = sorted({*(0.1, 0.3, 0.5, 1.0), *(gap for gap in (margin, lead.gap) if gap and gap <= 100)})
     items = items_of(results, [source, *targets])
-    noise = None if results.predictions is None else score_noise(results.predictions, min(draws, 1000), seed)
+    noise = None if results.predictions is None else score_noise(results.predictions, noise_draws, seed)
     tables["transfer"] = across("transfer")(scores, source=source, targets=targets, gaps=gaps, noise=noise, seed=seed)
     tables["agreement"] = across("agreement")(scores, source=source, targets=targets, seed=seed)
     alike = across("similarity")(voting, source=source, targets=targets)
-    votes = choices["groups"] or group_names(alike)
-    tables["unified"] = across("unified")(voting, weights=choices["weights"], groups=votes)
-    line = {"baseline": choices["baseline"], "counterpart": choices["counterpart"]}
+    votes = options.groups or group_names(alike)
+    tables["unified"] = across("unified")(voting, weights=weights, groups=votes)
+    line = {"baseline": options.baseline, "counterpart": options.counterpart}
     tables["robustness"] = across("robustness")(scores, source=source, targets=targets, **line)
-    errors = None if items is None else score_noise(items, min(draws, 1000), seed, training=True)
-    picks = across("safe_bet")(voting, margin=margin, weights=choices["weights"], noise=errors, seed=seed)
-    summary = describe_results(results, scores, margin, choices["weights"]) | {"targets": targets, "lead": lead}
-    summary["baseline"] = list(choices["baseline"]) if choices["baseline"] else None
-    summary["leaders"] = {str(name): best_model(part) for name, part in scores.groupby("dataset", sort=True)}
-    summary["real"] = lead_test(tables, lead, source)
-    summary["transfer"] = {name: transfer_summary(tables["transfer"], scores, lead, margin, name) for name in targets}
-    rows = tables["agreement"].groupby("target", sort=False)
-    summary["agreement"] = {str(name): part.to_dict("records") for name, part in rows}
-    summary["unified"] = compare_rules(tables["unified"], items, choices["weights"], draws, seed)
-    summary["similarity"] = {
-        "n_eff": alike["n_eff"].iloc[0],
-        "groups": votes,
-        "correlations": correlation_matrix(alike),
-    }
-    summary["over_sets"], refused = tests_over_sets(voting)
-    summary["refused"] |= refused
-    summary["bet"] = recommendation(picks, tables, scores, source)
+    errors = None if items is None else score_noise(items, noise_draws, seed, training=True)
+    picks = across("safe_bet")(voting, margin=margin, weights=weights, noise=errors, seed=seed)
+    over_sets, refused = tests_over_sets(voting)
     if picks.empty or "near" not in set(picks["pick"]):
-        summary["refused"]["near_best"] = "wants one row an image, or the number of images of every set (n)"
+        refused["near_best"] = "wants one row an image, or the number of images of every set (n)"
     if not targets:
-        summary["refused"]["transfer"] = "wants a second data set: there is only the reference"
-    return summary
+        refused["transfer"] = "wants a second data set: there is only the reference"
+    described = describe_results(results, scores)
+    agreement = tables["agreement"].groupby("target", sort=False)
+    return LotterySummary(
+        **described | {"refused": described["refused"] | refused},
+        targets=targets,
+        margin=float(margin),
+        weights=weights or None,
+        leaders={str(name): best_model(part) for name, part in scores.groupby("dataset", sort=True)},
+        lead=lead,
+        real=lead_test(tables, lead, source),
+        transfer={name: transfer_summary(tables["transfer"], scores, lead, margin, name) for name in targets},
+        agreement={str(name): part.to_dict("records") for name, part in agreement},
+        unified=compare_rules(tables["unified"], items, weights, options.draws, seed),
+        similarity=describe_similarity(alike, votes),
+        over_sets=over_sets,
+        bet=recommendation(picks, tables, scores, source),
+        baseline=list(options.baseline) if options.baseline else None,
+        lang=options.lang,
+    )
 
 
-def tables_from_items(results: Results, margin: float, draws: int, seed: int) -> dict[str, pd.DataFrame]:
+def tables_from_items(rows: pd.DataFrame, options: LotteryOptions) -> dict[str, pd.DataFrame]:
     """The tables of each set from one row an image."""
-    rows: Any = results.predictions
+    margin, chance = options.margin, {"draws": options.draws, "seed": options.seed}
     tables = {"accuracy": load("statistics", "accuracy")(rows)}
-    tables["pairs"] = load("statistics", "paired")(rows, margin=margin, draws=draws, seed=seed)
-    tables["ranks"] = load("statistics", "ranks")(rows, draws=draws, seed=seed)
+    tables["pairs"] = load("statistics", "paired")(rows, margin=margin, **chance)
+    tables["ranks"] = load("statistics", "ranks")(rows, **chance)
     return tables | {"needed": load("statistics", "required_images")(tables["pairs"], margin=margin)}
 
 

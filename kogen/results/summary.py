@@ -1,4 +1,4 @@
-"""Summary: what the tables of a lottery come to, as plain data."""
+"""Summary: what the tables of a lottery come to, question by question."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,38 +6,31 @@ from typing import Any
 import numpy as np
 
 from kogen.common.registry import load
+from kogen.results.lottery_summary import Decision, Lead, Missing, Recommendation, Row, Rules, Similarity, Transfer
 from kogen.results.results import Results
 
 NEEDS_ITEMS = "wants one row an image (model, dataset, item, correct): scores do not say which images two models share"
 
 
-def describe_results(
-    results: Results, scores: Any, margin: float, weights: Mapping[str, float] | None
-) -> dict[str, Any]:
-    """What was judged, and what was not there."""
+def describe_results(results: Results, scores: Any) -> dict[str, Any]:
+    """What was judged, and what was not there: fields of a LotterySummary."""
     models = scores["model"].nunique()
     count = scores.groupby("model", sort=True).size()
     lacking = [str(name) for name in count.index[count < len(results.datasets)]]
     known = results.families
-    refused = (
-        {} if results.kind == "predictions" else {"pairs": NEEDS_ITEMS, "ranks": NEEDS_ITEMS, "combined": NEEDS_ITEMS}
-    )
-    if results.kind == "scores" and scores["n"].isna().any():
-        refused["noise_floor"] = "wants the number of images of each set (n), to say what chance alone does"
+    refused: dict[str, str] = {}
+    if results.kind == "scores":
+        refused = dict.fromkeys(("pairs", "ranks", "combined"), NEEDS_ITEMS)
+        if scores["n"].isna().any():
+            refused["noise_floor"] = "wants the number of images of each set (n), to say what chance alone does"
     return {
         "kind": results.kind,
         "reference": results.reference,
         "sets": list(results.datasets),
-        "margin": float(margin),
         "models": models,
         "families": len(set(known.values())) if known else None,
-        "weights": dict(weights) if weights else None,
         "ignored": list(results.ignored),
-        "missing": {
-            "cells": models * len(results.datasets) - len(scores),
-            "models": len(lacking),
-            "examples": lacking[:5],
-        },
+        "missing": Missing(models * len(results.datasets) - len(scores), len(lacking), lacking[:5]),
         "refused": refused,
     }
 
@@ -52,48 +45,45 @@ def best_model(part: Any) -> str:
     return str(best_first(part)["model"].iloc[0])
 
 
-def reference_lead(scores: Any, source: str) -> dict[str, Any]:
+def reference_lead(scores: Any, source: str) -> Lead:
     """The two best models on the reference and the gap between them, in points."""
     first = best_first(scores[scores["dataset"] == source]).head(2)
     names, values = first["model"].tolist(), first["score"].tolist()
-    alone = len(first) < 2
-    return {
-        "model": names[0],
-        "runner_up": None if alone else names[1],
-        "gap": None if alone else round(values[0] - values[1], 9),
-    }
+    if len(first) < 2:
+        return Lead(names[0], None, None)
+    return Lead(names[0], names[1], round(values[0] - values[1], 9))
 
 
-def lead_test(tables: dict[str, Any], lead: dict[str, Any], source: str) -> dict[str, Any] | None:
+def lead_test(tables: dict[str, Any], lead: Lead, source: str) -> Row | None:
     """The row of `pairs` of the two leaders, and the images that would decide; None without one row an image."""
-    row = find_pair(tables["pairs"], lead["model"], lead["runner_up"], source)
-    return row and row | {"needed": find_pair(tables["needed"], lead["model"], lead["runner_up"], source)}
+    row = find_pair(tables["pairs"], lead.model, lead.runner_up, source)
+    return row and row | {"needed": find_pair(tables["needed"], lead.model, lead.runner_up, source)}
 
 
-def find_pair(pairs: Any, one: str, two: str | None, dataset: str) -> dict[str, Any] | None:
+def find_pair(pairs: Any, one: str, two: str | None, dataset: str) -> Row | None:
     """The row of two models on a set, whichever stands first."""
     names = {one, two}
     rows = pairs[(pairs["dataset"] == dataset) & pairs["first"].isin(names) & pairs["second"].isin(names)]
     return rows.iloc[0].to_dict() if len(rows) else None
 
 
-def transfer_summary(table: Any, scores: Any, lead: dict[str, Any], margin: float, target: str) -> dict[str, Any]:
+def transfer_summary(table: Any, scores: Any, lead: Lead, margin: float, target: str) -> Transfer:
     """What a lead on the reference is worth on one target."""
     rows = table[table["target"] == target]
     within = rows[rows["band"] == "within"]
     there = scores[scores["dataset"] == target].set_index("model")["score"]
-    mine = there.get(lead["model"])
-    return {
-        "at_margin": row_at_gap(within, margin),
-        "at_lead": row_at_gap(within, lead["gap"]),
-        "all": row_at_gap(within, 100.0),
-        "leader_holds": None if mine is None else bool(mine >= there.max() - 1e-9),
-        "leader_loses": None if mine is None else there.max() - mine,
-        "gap_for_90": gap_at_share(rows[rows["band"] == "bin"]),
-    }
+    mine = there.get(lead.model)
+    return Transfer(
+        at_margin=row_at_gap(within, margin),
+        at_lead=row_at_gap(within, lead.gap),
+        all=row_at_gap(within, 100.0),
+        leader_holds=None if mine is None else bool(mine >= there.max() - 1e-9),
+        leader_loses=None if mine is None else there.max() - mine,
+        gap_for_90=gap_at_share(rows[rows["band"] == "bin"]),
+    )
 
 
-def row_at_gap(within: Any, gap: float | None) -> dict[str, Any] | None:
+def row_at_gap(within: Any, gap: float | None) -> Row | None:
     """The cumulative row of one gap."""
     rows = within[np.isclose(within["gap"], gap)] if gap else within.head(0)
     return rows.iloc[0].to_dict() if len(rows) else None
@@ -110,6 +100,11 @@ def gap_at_share(bins: Any, share: float = 0.9) -> float | None:
     return float(after["gap_lo"].iloc[0]) if len(after) else None
 
 
+def describe_similarity(alike: Any, votes: Any) -> Similarity:
+    """How alike the sets are, from the table of `similarity`; `votes`: the groups that share one."""
+    return Similarity(alike["n_eff"].iloc[0], votes, correlation_matrix(alike))
+
+
 def group_names(alike: Any) -> list[list[str]] | None:
     """Names of the sets of each group; None where too few models were measured to say."""
     if alike["group"].isna().any():
@@ -117,17 +112,17 @@ def group_names(alike: Any) -> list[list[str]] | None:
     return [part["dataset"].tolist() for _, part in alike.groupby("group", sort=True)]
 
 
-def correlation_matrix(alike: Any) -> dict[str, dict[str, float]]:
+def correlation_matrix(alike: Any) -> dict[str, dict[str, float | None]]:
     """Correlations of the sets' residuals, set by set."""
     names = alike["dataset"].tolist()
     return {name: dict(zip(names, row, strict=True)) for name, row in zip(names, alike[names].to_numpy(), strict=True)}
 
 
-def compare_rules(table: Any, items: Any, weights: Mapping[str, float] | None, draws: int, seed: int) -> dict[str, Any]:
+def compare_rules(table: Any, items: Any, weights: Mapping[str, float] | None, draws: int, seed: int) -> Rules:
     """Winners by each rule, their agreement with the primary one, and whether the winner depends on the rule."""
     ranks = table.pivot(index="model", columns="metric", values="rank").dropna()
     if not len(ranks):
-        return {"winners": {}, "agreement": {}, "winner_changes": None, "combined": None}
+        return Rules({}, {}, None, None)
     names = list(dict.fromkeys(table["metric"]))
     winners = {name: sorted(map(str, ranks.index[ranks[name] == ranks[name].min()])) for name in names}
     agree = {
@@ -135,12 +130,7 @@ def compare_rules(table: Any, items: Any, weights: Mapping[str, float] | None, d
     }
     changes = not set.intersection(*map(set, winners.values()))
     rows = None if items is None else load("statistics", "combined")(items, weights=weights, draws=draws, seed=seed)
-    return {
-        "winners": winners,
-        "agreement": agree,
-        "winner_changes": changes,
-        "combined": None if rows is None else rows.to_dict("records"),
-    }
+    return Rules(winners, agree, changes, None if rows is None else rows.to_dict("records"))
 
 
 def tests_over_sets(scores: Any) -> tuple[dict[str, Any], dict[str, str]]:
@@ -154,7 +144,7 @@ def tests_over_sets(scores: Any) -> tuple[dict[str, Any], dict[str, str]]:
     return found, refused
 
 
-def recommendation(picks: Any, tables: dict[str, Any], scores: Any, source: str) -> dict[str, Any]:
+def recommendation(picks: Any, tables: dict[str, Any], scores: Any, source: str) -> Recommendation:
     """The three picks, whether they are one model, what safety costs, and what would decide between them."""
     chosen = list(dict.fromkeys(picks["model"]))
     agree = len(chosen) == 1
@@ -163,16 +153,16 @@ def recommendation(picks: Any, tables: dict[str, Any], scores: Any, source: str)
         others = best_first(scores[(scores["dataset"] == source) & (scores["model"] != chosen[0])])
         rival = str(others["model"].iloc[0]) if len(others) else None
     two = (chosen[0], rival) if agree else tuple(chosen[:2])
-    return {
-        "picks": picks.to_dict("records"),
-        "model": chosen[0] if agree else None,
-        "agree": agree if chosen else None,
-        "price": float(picks["price"].max()) if len(picks) else None,
-        "decides": images_to_decide(tables, scores, two, source) if len(two) == 2 and two[1] else None,
-    }
+    return Recommendation(
+        picks=picks.to_dict("records"),
+        model=chosen[0] if agree else None,
+        agree=agree if chosen else None,
+        price=float(picks["price"].max()) if len(picks) else None,
+        decides=images_to_decide(tables, scores, two, source) if len(two) == 2 and two[1] else None,
+    )
 
 
-def images_to_decide(tables: dict[str, Any], scores: Any, two: tuple[Any, ...], source: str) -> dict[str, Any]:
+def images_to_decide(tables: dict[str, Any], scores: Any, two: tuple[Any, ...], source: str) -> Decision:
     """Images of the reference that would show the difference of two models in 80 % of studies (2.80 sqrt(psi / n)).
 
     Without one row an image psi is that of independent models, the most there can be: fewer images may do.
@@ -187,4 +177,4 @@ def images_to_decide(tables: dict[str, Any], scores: Any, two: tuple[Any, ...], 
     gap = 100 * abs(one - other)
     reached = pair is not None and pair["verdict"] in ("better", "small", "equivalent")
     images = None if gap < 1e-9 or seeds else int(np.ceil(per_item / gap**2))
-    return {"first": two[0], "second": two[1], "difference": gap, "images": images, "decided": reached}
+    return Decision(two[0], two[1], gap, images, reached)

@@ -10,6 +10,8 @@ from rich.console import Console
 
 from kogen.augmentation.views import view_set
 from kogen.common import distributed, registry
+from kogen.common.alarms import Alarm, AlarmKind
+from kogen.common.contracts import to_plain
 from kogen.common.files import write_atomically, write_json
 from kogen.common.progress import training_bar
 from kogen.common.text import check_language
@@ -83,7 +85,7 @@ def train_or_record_failure(plan: Plan, images: Images, folder: Path, on_step: C
     try:
         return train_run(plan, images, folder, on_step, keep=keep)
     except loop.NonFiniteLoss as broken:
-        alarm = {"kind": "broken", "epoch": None, "text": str(broken)}
+        alarm = to_plain(Alarm(AlarmKind.BROKEN, None, str(broken)))
         nothing = {"minutes": 0.0, "images_seen": 0, "images_per_second": None, "kwh": 0.0}
         summary = {"status": "failed", "alarms": [alarm], **nothing}
         if distributed.rank() == 0:

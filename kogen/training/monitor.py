@@ -2,25 +2,14 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor
 
+from kogen.common.alarms import Alarm, AlarmKind
+
 COLLAPSE_SHARE = 0.1  # of the start: RankMe or spread under this share of the untrained network's is called a collapse
 STUCK = 0.01  # relative distance to the known floor (ln K) within which a loss is called stuck
-
-
-@dataclass(frozen=True)
-class Alarm:
-    """Something a person should look at before believing a run."""
-
-    kind: str  # rank | spread | stuck
-    epoch: int
-    text: str
-
-    def as_dict(self) -> dict[str, str | int]:
-        return asdict(self)
 
 
 def rank_me(features: Tensor) -> float:
@@ -51,19 +40,18 @@ def find_alarms(
     `ranks` and `spreads` begin with the untrained network; `losses` has no value there (nan). `floor` is the value at
     which the loss is known to be stuck (ln of the outputs), or None.
     """
-    found: dict[str, Alarm] = {}
+    found: dict[AlarmKind, Alarm] = {}
     for epoch, rank, wide, loss in zip(epochs, ranks, spreads, losses, strict=True):
+        under = f"under {COLLAPSE_SHARE:.0%} of its start"
         if rank < COLLAPSE_SHARE * ranks[0]:
-            text = f"RankMe fell from {ranks[0]:.3f} to {rank:.3f}, under {COLLAPSE_SHARE:.0%} of its start"
-            found.setdefault("rank", Alarm("rank", epoch, text))
+            text = f"RankMe fell from {ranks[0]:.3f} to {rank:.3f}, {under}"
+            found.setdefault(AlarmKind.RANK, Alarm(AlarmKind.RANK, epoch, text))
         if wide < COLLAPSE_SHARE * spreads[0]:
-            change = f"the spread of features fell from {spreads[0]:.3f} to {wide:.3f}"
-            text = f"{change}, under {COLLAPSE_SHARE:.0%} of its start"
-            found.setdefault("spread", Alarm("spread", epoch, text))
+            text = f"the spread of features fell from {spreads[0]:.3f} to {wide:.3f}, {under}"
+            found.setdefault(AlarmKind.SPREAD, Alarm(AlarmKind.SPREAD, epoch, text))
         if floor is not None and epoch > 0 and abs(loss - floor) < STUCK * abs(floor):
-            found.setdefault(
-                "stuck", Alarm("stuck", epoch, f"the loss is stuck at {loss:.4f}, the value of a collapse")
-            )
+            text = f"the loss is stuck at {loss:.4f}, the value of a collapse"
+            found.setdefault(AlarmKind.STUCK, Alarm(AlarmKind.STUCK, epoch, text))
         elif floor is not None:
-            found.pop("stuck", None)  # it moved on: not stuck after all
+            found.pop(AlarmKind.STUCK, None)  # it moved on: not stuck after all
     return list(found.values())

@@ -16,6 +16,8 @@ import timm
 import torch
 
 from kogen.common import devices, distributed, version
+from kogen.common.alarms import Alarm
+from kogen.common.contracts import to_plain
 from kogen.common.files import read_json, write_json
 from kogen.common.tables import write_table
 from kogen.config.plan import Plan, json_digest
@@ -59,7 +61,7 @@ def train_run(
 ) -> dict[str, Any]:
     """Train a plan into `folder` (or find it done there) and return its summary; resumable at any instant.
 
-    `keep`: checkpoints on the way that stay, see engine.pretrain.
+    `keep`: checkpoints on the way that stay, see loop.pretrain.
 
     Raises ValueError when the folder holds another run.
     """
@@ -100,7 +102,7 @@ def finish(plan: Plan, folder: Path, epochs: list[Epoch]) -> dict[str, Any]:
         "images_per_second": seen / trained if trained else None,
         "kwh": trained / 3600 * WATTS[device] * busy / 1000,
         "kwh_assumes": f"{WATTS[device]:.0f} W x {busy} {'threads' if device == 'cpu' else 'GPUs'}",
-        "alarms": [a.as_dict() for a in alarms_of(epochs, method.floor)],
+        "alarms": [to_plain(alarm) for alarm in alarms_of(epochs, method.floor)],
         "machine": platform.processor() or platform.machine(),
     }
     if distributed.rank() == 0:
@@ -109,7 +111,7 @@ def finish(plan: Plan, folder: Path, epochs: list[Epoch]) -> dict[str, Any]:
     return summary
 
 
-def alarms_of(epochs: list[Epoch], floor: float | None) -> list[monitor.Alarm]:
+def alarms_of(epochs: list[Epoch], floor: float | None) -> list[Alarm]:
     """The alarms a run's epochs raise."""
     columns = ([e.epoch for e in epochs], [e.rank_me for e in epochs], [e.feature_std for e in epochs])
     return monitor.find_alarms(*columns, [e.terms.get("loss", math.nan) for e in epochs], floor) if epochs else []

@@ -5,9 +5,11 @@ from pathlib import Path
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from kogen.common.contracts import from_plain
 from kogen.common.files import read_json, write_atomically
 from kogen.reporting.html import PALETTE, embed_json, environment
 from kogen.reporting.lottery.sections import lottery_part, sentence_texts
+from kogen.results.lottery_summary import LotterySummary
 
 
 def write(folder: Path, *, lang: str = "en") -> list[str]:
@@ -20,7 +22,7 @@ def write(folder: Path, *, lang: str = "en") -> list[str]:
     summary = read_json(folder / "verdict.json").get("lottery")
     if summary is None:
         raise ValueError(f"{folder / 'verdict.json'} holds no lottery: run `kogen lottery TABLE --out {folder}` first")
-    shown, figures = lottery_part(folder, summary, lang)
+    shown, figures = lottery_part(folder, from_plain(LotterySummary, summary, str(folder / "verdict.json")), lang)
     said = {key: sentence_texts(shown[key], lang) for key in ("headline", "decides", "notes")}
     page = (
         environment(lang)

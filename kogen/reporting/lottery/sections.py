@@ -23,7 +23,8 @@ from kogen.reporting.lottery.tables import (
     shown_sets,
 )
 from kogen.reporting.lottery.traffic_lights import lights
-from kogen.reporting.words import say
+from kogen.reporting.words import Sentence
+from kogen.results.lottery_summary import LotterySummary
 
 TABLE_NAMES = ("accuracy", "pairs", "ranks", "transfer", "agreement", "unified", "robustness")
 SUBSETS = ("all", "top50", "top20")
@@ -31,7 +32,7 @@ RIVALS = 8  # models that are shown against the leader over all sets
 PANELS = 8  # sets that have a panel of their own
 
 
-def lottery_part(folder: Path, summary: dict[str, Any], lang: str) -> tuple[dict[str, Any], dict[str, Figure]]:
+def lottery_part(folder: Path, summary: LotterySummary, lang: str) -> tuple[dict[str, Any], dict[str, Figure]]:
     """What the template of the lottery shows, and its figures by the id of their place.
 
     `folder` holds the tables, `summary` is "lottery" of its verdict.json. ValueError names a table that is missing.
@@ -54,29 +55,32 @@ def lottery_part(folder: Path, summary: dict[str, Any], lang: str) -> tuple[dict
     }
     figures = {key: figure for key, figure in found.items() if figure}
     shown = {
-        **{name: summary[name] for name in ("reference", "margin", "targets", "kind", "over_sets", "similarity")},
+        **{
+            name: getattr(summary, name)
+            for name in ("reference", "margin", "targets", "kind", "over_sets", "similarity")
+        },
         "headline": headline(summary, cells),
         "decides": decision_sentences(summary),
         "refused": refusals(summary),
         "notes": notes(summary),
         "lights": lights(summary, bins),
         "models": models,
-        "count": summary["models"],
-        "bet": summary["bet"]["model"] or (summary["bet"]["picks"] or [summary["lead"]])[0]["model"],
-        "picks": summary["bet"]["picks"],
-        "agree": summary["bet"]["agree"],
+        "count": summary.models,
+        "bet": summary.bet.model or (summary.bet.picks[0]["model"] if summary.bet.picks else summary.lead.model),
+        "picks": summary.bet.picks,
+        "agree": summary.bet.agree,
         "sets": sets,
         "panels": panels,
         "sources": clean_sources(tables["robustness"], summary),
-        "baseline": summary.get("baseline"),
+        "baseline": summary.baseline,
         "flip_gap": gap,
-        "lasts": {name: row["gap_for_90"] for name, row in summary["transfer"].items()},
+        "lasts": {name: row.gap_for_90 for name, row in summary.transfer.items()},
         "cells": cells,
         "places": cells_of(tables["ranks"], models),
         "tier": tier_by_cell(tables["pairs"], sets),
         "regret": regret(summary, tables, models),
         "rules": rule_table(summary, tables, models),
-        "combined": (summary["unified"]["combined"] or [])[:RIVALS],
+        "combined": (summary.unified.combined or [])[:RIVALS],
         "agreement": [row for row in agreement(summary) if row["dataset"] in sets],
         "subsets": [name for name in SUBSETS if (tables["agreement"]["subset"] == name).any()],
         "alike": correlations(summary, tables),
@@ -89,44 +93,44 @@ def lottery_part(folder: Path, summary: dict[str, Any], lang: str) -> tuple[dict
     return shown, figures
 
 
-def sentence_texts(told: list[dict[str, Any]], lang: str) -> list[str]:
-    """Sentences as data in words; a number and its unit stay on one line."""
-    return [say(lang, said["key"], **said["with"]).replace(" %", "\u00a0%") for said in told]
+def sentence_texts(sentences: list[Sentence], lang: str) -> list[str]:
+    """Sentences in words; a number and its unit stay on one line."""
+    return [sentence.in_words(lang).replace(" %", "\u00a0%") for sentence in sentences]
 
 
-def price_sentences(folder: Path, summary: dict[str, Any], model: str) -> list[dict[str, Any]]:
+def price_sentences(folder: Path, summary: LotterySummary, model: str) -> list[Sentence]:
     """Sentences on what betting on a model that was chosen elsewhere may cost; none where it lacks a set."""
-    sets = [summary["reference"], *summary["targets"]]
+    sets = [summary.reference, *summary.targets]
     loss = points_behind_best(read_table(folder / "accuracy.parquet"), sets, [model]).loc[model]
     return [] if loss.isna().any() else model_price_sentences(summary, model, loss.to_dict())
 
 
-def marked_models(summary: dict[str, Any]) -> list[str]:
+def marked_models(summary: LotterySummary) -> list[str]:
     """The models that are bet on, and the leader of the reference."""
-    return list(dict.fromkeys([*(row["model"] for row in summary["bet"]["picks"]), summary["lead"]["model"]]))
+    return list(dict.fromkeys([*(row["model"] for row in summary.bet.picks), summary.lead.model]))
 
 
-def shown_panels(summary: dict[str, Any]) -> list[str]:
+def shown_panels(summary: LotterySummary) -> list[str]:
     """Sets with a panel of their own: all, or of many those on which fewest leads hold."""
-    targets = summary["targets"]
+    targets = summary.targets
     if len(targets) <= PANELS:
         return targets
-    rows = {name: row["all"] or {} for name, row in summary["transfer"].items()}
+    rows = {name: row.all or {} for name, row in summary.transfer.items()}
     worst = sorted(targets, key=lambda name: rows[name].get("transfer") or 0.0)[:PANELS]
     return [name for name in targets if name in worst]
 
 
-def own_gap(summary: dict[str, Any]) -> float | None:
+def own_gap(summary: LotterySummary) -> float | None:
     """The reader's gap: the leader's lead on the reference."""
-    return summary["lead"]["gap"]
+    return summary.lead.gap
 
 
-def flip_rows(summary: dict[str, Any]) -> tuple[float | None, dict[str, Any]]:
+def flip_rows(summary: LotterySummary) -> tuple[float | None, dict[str, Any]]:
     """The gap up to which flips are shown, None for all pairs, and the row of each set: at the margin where it can."""
-    near = {name: row["at_margin"] for name, row in summary["transfer"].items()}
+    near = {name: row.at_margin for name, row in summary.transfer.items()}
     if near and all(row and row["pairs"] >= 20 for row in near.values()):
-        return summary["margin"], near
-    return None, {name: row["all"] for name, row in summary["transfer"].items()}
+        return summary.margin, near
+    return None, {name: row.all for name, row in summary.transfer.items()}
 
 
 def target_rows(curve: pd.DataFrame, target: str) -> pd.DataFrame:
@@ -143,11 +147,11 @@ def robustness_rows(tables: dict[str, Any], target: str) -> pd.DataFrame:
     return rows.assign(start=rows["model"].map(start.set_index("model")["value"]))
 
 
-def clean_sources(robustness: pd.DataFrame, summary: dict[str, Any]) -> dict[str, str]:
+def clean_sources(robustness: pd.DataFrame, summary: LotterySummary) -> dict[str, str]:
     """Sets whose line starts from another set than the reference: their own matched clean one."""
     found = robustness.drop_duplicates("target")
     pairs = dict(zip(found["target"], found["source"], strict=True))
-    return {name: source for name, source in pairs.items() if source != summary["reference"]}
+    return {name: source for name, source in pairs.items() if source != summary.reference}
 
 
 def tier_by_cell(pairs: pd.DataFrame, sets: list[str]) -> dict[tuple[str, str], int]:

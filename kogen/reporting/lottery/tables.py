@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from kogen.reporting.lottery.traffic_lights import PRIMARY
+from kogen.results.lottery_summary import LotterySummary
 
 MODELS_SHOWN, SETS_SHOWN = 15, 10  # models and sets that are shown of many
 PAIRS_SHOWN = 60  # pairs that are shown of many
@@ -19,27 +20,27 @@ Heat = dict[str, Any]
 """{"columns": names, "rows": [{"model", "cells": [{"value", "heat", "own"}]}]}; heat, 0 to FULL; own, to be marked."""
 
 
-def best_models(summary: dict[str, Any], tables: Tables) -> list[str]:
+def best_models(summary: LotterySummary, tables: Tables) -> list[str]:
     """The models that the page shows, best first: the top by the primary rule, every pick and every set's leader."""
     rules = tables["unified"]
     order = rules[rules["metric"] == PRIMARY].dropna(subset=["rank"]).sort_values(["rank", "model"])["model"].tolist()
     rows = tables["accuracy"]
-    here = rows[rows["dataset"] == summary["reference"]].sort_values(["value", "model"], ascending=[False, True])
+    here = rows[rows["dataset"] == summary.reference].sort_values(["value", "model"], ascending=[False, True])
     order += [model for model in here["model"] if model not in set(order)]
-    wanted = {row["model"] for row in summary["bet"]["picks"]} | {summary["lead"]["model"]}
-    wanted |= {summary["leaders"][name] for name in shown_sets(summary, tables)}
+    wanted = {row["model"] for row in summary.bet.picks} | {summary.lead.model}
+    wanted |= {summary.leaders[name] for name in shown_sets(summary, tables)}
     wanted |= set(order[: max(MODELS_SHOWN - len(wanted - set(order[:MODELS_SHOWN])), 5)])
     return [model for model in order if model in wanted]
 
 
-def shown_sets(summary: dict[str, Any], tables: Tables) -> list[str]:
+def shown_sets(summary: LotterySummary, tables: Tables) -> list[str]:
     """The reference and the other sets that count; of many, those on which the leader loses most."""
-    targets = summary["targets"]
+    targets = summary.targets
     if len(targets) < SETS_SHOWN:
-        return [summary["reference"], *targets]
-    loses = {name: summary["transfer"][name]["leader_loses"] or 0.0 for name in targets}
+        return [summary.reference, *targets]
+    loses = {name: summary.transfer[name].leader_loses or 0.0 for name in targets}
     worst = set(sorted(targets, key=lambda name: -loses[name])[: SETS_SHOWN - 1])
-    return [summary["reference"], *(name for name in targets if name in worst)]
+    return [summary.reference, *(name for name in targets if name in worst)]
 
 
 def cells_of(table: Any, models: Iterable[str]) -> dict[tuple[str, str], dict[str, Any]]:
@@ -70,11 +71,11 @@ def colour_limit(values: pd.DataFrame) -> float:
     return float(np.quantile(known[~np.isnan(known)], 0.9)) if (~np.isnan(known)).any() else 0.0
 
 
-def regret(summary: dict[str, Any], tables: Tables, models: Sequence[str]) -> Heat:
+def regret(summary: LotterySummary, tables: Tables, models: Sequence[str]) -> Heat:
     """Points behind the best of each set, of the shown models on the shown sets."""
     values = points_behind_best(tables["accuracy"], shown_sets(summary, tables), models)
-    scale = max(colour_limit(values), summary["margin"])
-    return heat(values, {row["model"] for row in summary["bet"]["picks"]}, scale)
+    scale = max(colour_limit(values), summary.margin)
+    return heat(values, {row["model"] for row in summary.bet.picks}, scale)
 
 
 def points_behind_best(accuracy: Any, sets: Sequence[str], models: Sequence[str]) -> pd.DataFrame:
@@ -85,7 +86,7 @@ def points_behind_best(accuracy: Any, sets: Sequence[str], models: Sequence[str]
     return (top - mine).reindex(index=list(models), columns=list(sets)).clip(lower=0)
 
 
-def residuals(summary: dict[str, Any], tables: Tables, models: Sequence[str]) -> Heat | None:
+def residuals(summary: LotterySummary, tables: Tables, models: Sequence[str]) -> Heat | None:
     """Points above or below the line of each set; None where no line was fitted."""
     rows = tables["robustness"]
     rows = rows[rows["model"].isin(list(models)) & rows["effective"].notna()]
@@ -94,23 +95,23 @@ def residuals(summary: dict[str, Any], tables: Tables, models: Sequence[str]) ->
     sets = [name for name in shown_sets(summary, tables) if name in set(rows["target"])]
     values = rows.pivot(index="model", columns="target", values="effective").reindex(columns=sets)
     values = values.reindex([model for model in models if model in values.index])
-    marked = {row["model"] for row in summary["bet"]["picks"]}
+    marked = {row["model"] for row in summary.bet.picks}
     return heat(values, marked, max(colour_limit(values.abs()), 1.0), signed=True)
 
 
-def correlations(summary: dict[str, Any], tables: Tables) -> Heat | None:
+def correlations(summary: LotterySummary, tables: Tables) -> Heat | None:
     """How alike the sets are beyond the reference; None where too few models were measured."""
-    matrix, sets = summary["similarity"]["correlations"], shown_sets(summary, tables)
-    names = [name for name in sets if name != summary["reference"]]
-    if summary["similarity"]["groups"] is None or len(names) < 2:
+    matrix, sets = summary.similarity.correlations, shown_sets(summary, tables)
+    names = [name for name in sets if name != summary.reference]
+    if summary.similarity.groups is None or len(names) < 2:
         return None
     values = pd.DataFrame([[matrix[one][two] for two in names] for one in names], names, names, dtype=float)
     return heat(values, set(), 1.0, signed=True)
 
 
-def rule_table(summary: dict[str, Any], tables: Tables, models: Sequence[str]) -> dict[str, Any] | None:
+def rule_table(summary: LotterySummary, tables: Tables, models: Sequence[str]) -> dict[str, Any] | None:
     """Ranks of the foremost models by each rule, the rules' winners and their tau to the primary rule."""
-    winners = summary["unified"]["winners"]
+    winners = summary.unified.winners
     if not winners:
         return None
     metrics = list(dict.fromkeys(tables["unified"]["metric"]))  # the primary rule first
@@ -118,21 +119,21 @@ def rule_table(summary: dict[str, Any], tables: Tables, models: Sequence[str]) -
     kept = {names[0] for names in winners.values()} | set(models[:5])
     table = table.reindex([model for model in models if model in kept] + sorted(kept - set(models)))
     rows = [{"model": model, "ranks": list(line)} for model, line in zip(table.index, table.to_numpy(), strict=True)]
-    return {"metrics": metrics, "rows": rows, "tau": [summary["unified"]["agreement"].get(name) for name in metrics]}
+    return {"metrics": metrics, "rows": rows, "tau": [summary.unified.agreement.get(name) for name in metrics]}
 
 
-def agreement(summary: dict[str, Any]) -> list[dict[str, Any]]:
+def agreement(summary: LotterySummary) -> list[dict[str, Any]]:
     """One row a set: tau-b of all models, of the top 50 and of the top 20."""
     found = []
-    for name in summary["targets"]:
-        rows = summary["agreement"].get(name, [])
+    for name in summary.targets:
+        rows = summary.agreement.get(name, [])
         found.append({"dataset": name} | {row["subset"]: row for row in rows if row["tau"] is not None})
     return found
 
 
-def pairs(summary: dict[str, Any], table: Any) -> list[dict[str, Any]]:
+def pairs(summary: LotterySummary, table: Any) -> list[dict[str, Any]]:
     """The foremost pairs that were tested: those of the reference first, the best models first."""
-    order = {name: place for place, name in enumerate([summary["reference"], *summary["targets"]])}
+    order = {name: place for place, name in enumerate([summary.reference, *summary.targets])}
     rows = table[table["dataset"].isin(list(order))]
     rows = rows.assign(place=rows["dataset"].map(order)).sort_values("place", kind="stable")
     rows = rows.groupby("dataset", sort=False).head(max(PAIRS_SHOWN // max(len(order), 1), 6)).head(PAIRS_SHOWN)

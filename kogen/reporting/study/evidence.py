@@ -1,9 +1,12 @@
 """Evidence: what a study measured, held so that a question about two models on one set is one call."""
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
+from pydantic import Field
+
+from kogen.common.alarms import AlarmKind
 
 BASELINES = ("random", "stock", "supervised")  # methods that are no self-supervision: what a candidate has to beat
 SEPARATED = ("better", "small")  # pair verdicts that say which of the two is ahead
@@ -40,6 +43,40 @@ class Pair:
 
 
 @dataclass(frozen=True)
+class ModelCost:
+    """What the runs of a model took: means over them, and the sum of their energy."""
+
+    model: str
+    runs: int
+    minutes: float | None
+    images_seen: float | None
+    images_per_second: float | None
+    kwh: float | None
+    times_supervised: float | None = None  # seconds of a training image over those of the supervised model
+
+
+@dataclass(frozen=True)
+class ModelAlarm:
+    """One kind of alarm among the runs of a model: in how many of them, and the first epoch."""
+
+    model: str
+    kind: AlarmKind
+    n: int
+    total: int
+    epoch: int | None
+    run_ids: Annotated[tuple[str, ...], Field(exclude=True)] = ()
+
+
+@dataclass(frozen=True)
+class TwinCount:
+    """Images of a test set that are also in train, and their share in percent."""
+
+    dataset: str
+    n: int
+    share: float
+
+
+@dataclass(frozen=True)
 class Evidence:
     """Tables of one protocol and what is known of the runs.
 
@@ -48,7 +85,7 @@ class Evidence:
     """
 
     accuracy: pd.DataFrame
-    paired: pd.DataFrame
+    pairs: pd.DataFrame
     ranks: pd.DataFrame
     groups: pd.DataFrame  # what `tiers` gives
     needed: pd.DataFrame
@@ -57,13 +94,11 @@ class Evidence:
     methods: dict[str, str]  # model -> method
     margin: float  # points: the smallest difference that matters
     protocol: str
-    costs: list[dict[str, Any]] = field(default_factory=list)  # one a model: runs, minutes, images, speed, kwh
-    alarms: list[dict[str, Any]] = field(default_factory=list)  # one a model and kind: n, total, epoch
+    costs: list[ModelCost] = field(default_factory=list)
+    alarms: list[ModelAlarm] = field(default_factory=list)
     seeds: dict[str, int] = field(default_factory=dict)  # model -> number of seeds
-    protocol_leaders: dict[str, str] = field(
-        default_factory=dict
-    )  # other protocol -> the model it puts first on the reference
-    twins: list[dict[str, Any]] = field(default_factory=list)  # one a test set: dataset, n, share in percent
+    protocol_leaders: dict[str, str] = field(default_factory=dict)  # of the reference, by each other protocol
+    twins: list[TwinCount] = field(default_factory=list)
     unfinished: int = 0
     runs: int = 0
 
@@ -95,7 +130,7 @@ class Evidence:
     def pair(self, first: str, second: str, dataset: str) -> Pair:
         """`first` against `second` on a set; ValueError when the table of pairs lacks them."""
         for a, b in ((first, second), (second, first)):
-            table = self.paired
+            table = self.pairs
             rows = table[(table.dataset == dataset) & (table["first"] == a) & (table["second"] == b)]
             if len(rows):
                 found = read_pair(rows.iloc[0].to_dict())

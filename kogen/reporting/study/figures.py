@@ -7,12 +7,13 @@ import pandas as pd
 
 from kogen.reporting.charts import Figure, annotation, axis, draw_curves, ink, label, layout, thin, trace
 from kogen.reporting.study.evidence import BASELINES, SEPARATED
+from kogen.reporting.study.verdict import Verdict
 from kogen.reporting.words import clean, format_number, say
 
 FAR_FACTOR = 2.5  # the forests' scale ends at this many times the median distance; what lies beyond is an arrow
 
 
-def draw_forest(verdict: dict[str, Any], dataset: str, lang: str) -> Figure:
+def draw_forest(verdict: Verdict, dataset: str, lang: str) -> Figure:
     """Differences of each model to the bet on one set, with 95 % intervals and the margin as a band."""
     rows = differences(verdict, dataset)
     low, high = axis_range(verdict)
@@ -27,7 +28,7 @@ def draw_forest(verdict: dict[str, Any], dataset: str, lang: str) -> Figure:
     numbers = [format_number(row["difference"], sign=True) for row in rows]
     band = {"type": "rect", "xref": "x", "yref": "paper", "y0": 0, "y1": 1, "layer": "below", "line": {"width": 0}}
     shapes = [
-        {**band, "x0": -verdict["margin"], "x1": verdict["margin"], "fillcolor": ink("tint")},
+        {**band, "x0": -verdict.margin, "x1": verdict.margin, "fillcolor": ink("tint")},
         {**band, "type": "line", "x0": 0, "x1": 0, "line": {"color": ink("accent"), "width": 2}},
     ]
     ticks = {
@@ -37,7 +38,7 @@ def draw_forest(verdict: dict[str, Any], dataset: str, lang: str) -> Figure:
         "showgrid": False,
     }
     said = "; ".join(f"{clean(row['model'])} {value}" for row, value in zip(rows, numbers, strict=True))
-    alt = say(lang, "a_forest", dataset=dataset, model=verdict["bet"]["model"], list="") + said
+    alt = say(lang, "a_forest", dataset=dataset, model=verdict.bet.model, list="") + said
     look = layout(
         step * len(rows) + 58,
         shapes=shapes,
@@ -73,11 +74,11 @@ def dot(row: dict[str, Any], y: float, low: float, high: float, colour: str, lan
     return trace([x], [y], mode="markers", marker=marker, hoverinfo="text", hovertext=[told], cliponaxis=False)
 
 
-def differences(verdict: dict[str, Any], dataset: str) -> list[dict[str, Any]]:
+def differences(verdict: Verdict, dataset: str) -> list[dict[str, Any]]:
     """One row a model but the bet, best first: its difference to the bet in points (positive: better than the bet)."""
-    bet = verdict["bet"]["model"]
+    bet = verdict.bet.model
     found = {}
-    for pair in verdict["pairs"]:
+    for pair in verdict.pairs:
         if pair["dataset"] == dataset and bet in (pair["first"], pair["second"]):
             ahead = pair["second"] == bet
             model, sign = (pair["first"], 1) if ahead else (pair["second"], -1)
@@ -85,27 +86,27 @@ def differences(verdict: dict[str, Any], dataset: str) -> list[dict[str, Any]]:
             ends = {"lo": lo, "hi": hi}
             decided = pair["verdict"] in SEPARATED
             found[model] = {"model": model, "difference": sign * pair["difference"], "decided": decided, **ends}
-            found[model]["baseline"] = verdict["methods"][model] in BASELINES
-    return [found[model] for model in verdict["order"][dataset] if model in found]
+            found[model]["baseline"] = verdict.methods[model] in BASELINES
+    return [found[model] for model in verdict.order[dataset] if model in found]
 
 
-def axis_range(verdict: dict[str, Any]) -> tuple[float, float]:
+def axis_range(verdict: Verdict) -> tuple[float, float]:
     """Ends of the axis that all forests share, so that they can be compared; outliers must not squeeze the rest."""
-    rows = [row for dataset in verdict["sets"] for row in differences(verdict, dataset)]
+    rows = [row for dataset in verdict.sets for row in differences(verdict, dataset)]
     ends = [end for row in rows for end in (row["lo"], row["difference"], row["hi"])] or [0.0]
-    limit = max(FAR_FACTOR * median(abs(end) for end in ends), 3 * verdict["margin"], 0.5)
-    band = 1.3 * verdict["margin"]
+    limit = max(FAR_FACTOR * median(abs(end) for end in ends), 3 * verdict.margin, 0.5)
+    band = 1.3 * verdict.margin
     low, high = min(max(min(ends), -limit), -band), max(min(max(ends), limit), band)
     room = 0.06 * (high - low)
     return low - room, high + room
 
 
-def draw_slope(verdict: dict[str, Any], lang: str) -> Figure:
+def draw_slope(verdict: Verdict, lang: str) -> Figure:
     """Accuracy of each model from the reference set to the others, one line a model."""
-    sets = verdict["sets"]
-    bet = verdict["bet"]["model"]
-    cells = {(row["model"], row["dataset"]): row for row in verdict["accuracy"]}
-    lines = {m: [cells.get((m, name), {}).get("value") for name in sets] for m in verdict["order"][sets[0]]}
+    sets = verdict.sets
+    bet = verdict.bet.model
+    cells = {(row["model"], row["dataset"]): row for row in verdict.accuracy}
+    lines = {m: [cells.get((m, name), {}).get("value") for name in sets] for m in verdict.order[sets[0]]}
     bars = [(i, cells[bet, name]) for i, name in enumerate(sets) if (bet, name) in cells]
     data = [
         trace([i, i], [row["lo"], row["hi"]], line={"color": ink("accent"), "width": 2})
@@ -113,7 +114,7 @@ def draw_slope(verdict: dict[str, Any], lang: str) -> Figure:
         if row["lo"] is not None
     ]
     ticks = {"tickvals": list(range(len(sets))), "ticktext": [label(name, 14) for name in sets]}
-    figure = draw_curves(list(range(len(sets))), lines, bet, verdict["methods"], say(lang, "accuracy"), ticks)
+    figure = draw_curves(list(range(len(sets))), lines, bet, verdict.methods, say(lang, "accuracy"), ticks)
     figure["data"] = figure["data"] + data
     figure["layout"]["xaxis"]["range"] = [-0.08 * len(sets), len(sets) - 1 + 0.04 * len(sets)]
     said = "; ".join(

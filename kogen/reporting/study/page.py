@@ -1,7 +1,6 @@
 """Page: a judged study as one self-contained HTML file; nothing in it reaches for the network."""
 
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
@@ -13,8 +12,10 @@ from kogen.reporting.charts import Figure
 from kogen.reporting.html import PALETTE, embed_json, environment, png_data_url
 from kogen.reporting.lottery.sections import lottery_part, price_sentences, sentence_texts
 from kogen.reporting.study.figures import draw_forest, draw_losses, draw_rank_me, draw_slope
-from kogen.reporting.study.runs import read_runs
+from kogen.reporting.study.runs import RunRecord, read_runs
+from kogen.reporting.study.verdict import Verdict, read_verdict
 
+PARTS = ("headline", "evidence", "shift", "alarm", "caution", "change")
 LONGEST_TEXT = 20_000  # letters of the study file that are shown
 
 
@@ -24,40 +25,38 @@ def write(study: Path, *, lang: str = "en") -> Path:
     The page holds its figures' program and data, so it opens from a mail or a stick. ValueError when the study was not
     judged yet, or for an unknown language.
     """
-    verdict = read_json(study / "verdict.json")
+    verdict = read_verdict(study)
     runs = read_runs(study)
     training = read_training(runs)
     quality = study / "data.json"
     figures = draw_figures(verdict, training, lang)
-    lottery, more = lottery_part(study, verdict["lottery"], lang) if "lottery" in verdict else (None, {})
-    figures |= more
+    lottery, price = None, []
+    if verdict.lottery:
+        lottery, more = lottery_part(study, verdict.lottery, lang)
+        figures |= more
+        price = sentence_texts(price_sentences(study, verdict.lottery, verdict.bet.model), lang)
     page = (
         environment(lang)
         .get_template("page.html.j2")
         .render(
             lang=lang,
             verdict=verdict,
-            parts={
-                part: part_sentences(verdict, part, lang)
-                for part in ("headline", "evidence", "shift", "alarm", "caution", "change")
-            },
+            parts={part: part_sentences(verdict, part, lang) for part in PARTS},
             lottery=lottery,
             notes=[],  # the study's own table: nothing in it is unknown or unread
-            price=sentence_texts(price_sentences(study, verdict["lottery"], verdict["bet"]["model"]), lang)
-            if lottery
-            else [],
+            price=price,
             figures={key: figure["alt"] for key, figure in figures.items()},
             payload=embed_json({"figures": figures, "palette": PALETTE}),
             palette=PALETTE,
-            cells={(row["model"], row["dataset"]): row for row in verdict["accuracy"]},
-            places={(row["model"], row["dataset"]): row for row in verdict["ranks"]},
-            tier={(m, s): i + 1 for s, tiers in verdict["tiers"].items() for i, tier in enumerate(tiers) for m in tier},
+            cells={(row["model"], row["dataset"]): row for row in verdict.accuracy},
+            places={(row["model"], row["dataset"]): row for row in verdict.ranks},
+            tier={(m, s): i + 1 for s, tiers in verdict.tiers.items() for i, tier in enumerate(tiers) for m in tier},
             trained=list(training),
             data=read_json(quality) if quality.exists() else {"sets": []},
             views=png_data_url(study / "views.png"),
             asked=study_text(study / "study.toml"),
-            versions=runs[0].get("versions", {}) if runs else {},
-            plan=runs[0] if runs else {},
+            versions=runs[0].plan.get("versions", {}) if runs else {},
+            plan=runs[0].plan if runs else {},
             plotly=Markup(get_plotlyjs()),
         )
     )
@@ -65,33 +64,31 @@ def write(study: Path, *, lang: str = "en") -> Path:
     return study / "report.html"
 
 
-def part_sentences(verdict: dict[str, Any], part: str, lang: str) -> list[str]:
+def part_sentences(verdict: Verdict, part: str, lang: str) -> list[str]:
     """The sentences of one part of the verdict, in the language of the page."""
-    return sentence_texts([said for said in verdict["sentences"] if said["part"] == part], lang)
+    return sentence_texts([sentence for sentence in verdict.sentences if sentence.part == part], lang)
 
 
-def draw_figures(verdict: dict[str, Any], training: dict[str, pd.DataFrame], lang: str) -> dict[str, Figure]:
+def draw_figures(verdict: Verdict, training: dict[str, pd.DataFrame], lang: str) -> dict[str, Figure]:
     """All figures of the page by the id of their place; what has no data is left out."""
-    sets, bet = verdict["sets"], verdict["bet"]["model"]
+    sets, bet = verdict.sets, verdict.bet.model
     found = {
-        f"forest-{i}": draw_forest(verdict, name, lang)
-        for i, name in enumerate(sets)
-        if len(verdict["order"][name]) > 1
+        f"forest-{i}": draw_forest(verdict, name, lang) for i, name in enumerate(sets) if len(verdict.order[name]) > 1
     }
     if len(sets) > 1:
         found["slope"] = draw_slope(verdict, lang)
     found |= {f"loss-{i}": draw_losses(model, training[model], model == bet, lang) for i, model in enumerate(training)}
-    spectrum = draw_rank_me(training, bet, verdict["methods"], lang)
+    spectrum = draw_rank_me(training, bet, verdict.methods, lang)
     return found | ({"rank": spectrum} if spectrum else {})
 
 
-def read_training(runs: list[dict[str, Any]]) -> dict[str, pd.DataFrame]:
+def read_training(runs: list[RunRecord]) -> dict[str, pd.DataFrame]:
     """Training tables of each model's runs in one frame with the seed; models without one are left out."""
     found: dict[str, list[pd.DataFrame]] = {}
     for run in runs:
-        path = run["folder"] / "training.parquet"
+        path = run.folder / "training.parquet"
         if path.exists():
-            found.setdefault(run["model"], []).append(read_table(path).assign(seed=run["seed"] or 0))
+            found.setdefault(run.model, []).append(read_table(path).assign(seed=run.seed or 0))
     return {model: pd.concat(tables) for model, tables in found.items()}
 
 

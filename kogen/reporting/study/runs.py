@@ -1,16 +1,46 @@
 """Runs of a study as the report needs them."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kogen.common.alarms import Alarm
+from kogen.common.contracts import from_plain
 from kogen.common.files import read_json
 
 
-def read_runs(study: Path) -> list[dict[str, Any]]:
-    """Plan and summary of each run, sorted by model and seed; an interrupted run has an empty summary."""
+@dataclass(frozen=True)
+class RunSummary:
+    """What summary.json says of a run; of one that was interrupted, nothing."""
+
+    status: str = "interrupted"  # done | failed | interrupted
+    alarms: tuple[Alarm, ...] = ()
+    minutes: float | None = None
+    images_seen: int | None = None
+    images_per_second: float | None = None
+    kwh: float | None = None
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run: what its plan.json and summary.json say."""
+
+    id: str
+    model: str
+    method: str
+    seed: int | None
+    folder: Path
+    plan: dict[str, Any]  # everything that was resolved
+    summary: RunSummary
+
+
+def read_runs(study: Path) -> list[RunRecord]:
+    """Every run of a study, sorted by model and seed."""
     runs = []
-    for path in sorted((study / "runs").glob("*/plan.json")):
-        summary = path.parent / "summary.json"
-        plan = read_json(path)
-        runs.append({**plan, "folder": path.parent, "summary": read_json(summary) if summary.exists() else {}})
-    return sorted(runs, key=lambda run: (run["model"], run["seed"] or 0))
+    for path in (study / "runs").glob("*/plan.json"):
+        plan, place = read_json(path), path.parent / "summary.json"
+        summary = from_plain(RunSummary, read_json(place), str(place)) if place.exists() else RunSummary()
+        names = {key: plan.get(key) for key in ("id", "model", "method", "seed")}
+        record = {**names, "folder": path.parent, "plan": plan, "summary": summary}
+        runs.append(from_plain(RunRecord, record, str(path)))
+    return sorted(runs, key=lambda run: (run.model, run.seed or 0, run.folder))

@@ -1,11 +1,11 @@
 """Sentences: evidence in, the verdict out as a list of sentences that are data (a key of words.py and its values)."""
 
+from dataclasses import asdict
 from typing import Any
 
-from kogen.reporting.study.evidence import Evidence, Pair
-
-Sentence = dict[str, Any]
-"""{"part": headline | evidence | shift | alarm | caution | change, "key": a key of words.py, "with": its values}"""
+from kogen.common.alarms import AlarmKind
+from kogen.reporting.study.evidence import Evidence, ModelAlarm, Pair
+from kogen.reporting.words import Sentence, sentence
 
 REALISTIC = 1_000_000  # more test images than this are not worth proposing
 
@@ -32,11 +32,6 @@ def verdict_sentences(evidence: Evidence) -> list[Sentence]:
     ]
 
 
-def sentence(part: str, key: str, /, **values: Any) -> Sentence:
-    """A sentence as data."""
-    return {"part": part, "key": key, "with": values}
-
-
 def headline(evidence: Evidence, bet: str) -> Sentence:
     """What to bet on, or that one should not."""
     reference = evidence.reference
@@ -55,7 +50,7 @@ def headline(evidence: Evidence, bet: str) -> Sentence:
 def survival_sentences(shifts: list[Sentence]) -> list[Sentence]:
     """On which sets the lead holds and on which it is lost: it belongs beside the headline, or that says too much."""
     kinds = {"holds": ("keeps",), "lost": ("loses",), "holds_unclear": ("keeps_unclear", "loses_unclear")}
-    found = {key: [said["with"]["dataset"] for said in shifts if said["key"] in of] for key, of in kinds.items()}
+    found = {key: [said.values["dataset"] for said in shifts if said.key in of] for key, of in kinds.items()}
     return [sentence("headline", key, sets=sets) for key, sets in found.items() if sets]
 
 
@@ -64,21 +59,21 @@ def rivals(evidence: Evidence, bet: str) -> list[Sentence]:
     against = evidence.against(bet, evidence.reference)
     if not against:
         return []
-    told = []
+    found = []
     nearest = against[0]
     if nearest.verdict in ("better", "small"):
-        told.append(sentence("evidence", "ahead", **pair_numbers(nearest)))
+        found.append(sentence("evidence", "ahead", **pair_numbers(nearest)))
     for verdict, key in (("undecided", "tied"), ("equivalent", "equivalent"), ("small", "small")):
         group = [pair for pair in against if pair.verdict == verdict]
         if group:
             others = [pair.second for pair in group]
-            told.append(sentence("evidence", key, **pair_numbers(group[0]), others=others, margin=evidence.margin))
+            found.append(sentence("evidence", key, **pair_numbers(group[0]), others=others, margin=evidence.margin))
     # with few seeds the resampled share is surer of itself than the interval; then it would contradict "cannot tell"
     if not nearest.is_separated and nearest.lottery >= 0.025:
         chance = 100 * nearest.lottery
-        told.append(sentence("evidence", "lottery", first=bet, second=nearest.second, chance=chance))
+        found.append(sentence("evidence", "lottery", first=bet, second=nearest.second, chance=chance))
     detectable = {"n": nearest.n, "points": nearest.detectable}
-    return [*told, sentence("evidence", "detectable", dataset=evidence.reference, **detectable)]
+    return [*found, sentence("evidence", "detectable", dataset=evidence.reference, **detectable)]
 
 
 def pair_numbers(pair: Pair) -> dict[str, Any]:
@@ -91,12 +86,12 @@ def baselines(evidence: Evidence, bet: str) -> list[Sentence]:
     reference = evidence.reference
     against = evidence.against(bet, reference)
     if not evidence.is_baseline(bet):
-        told = []
+        found = []
         for pair in against:
             if evidence.is_baseline(pair.second):
                 key = f"{'over' if pair.is_separated else 'not_over'}_{evidence.methods[pair.second]}"
-                told.append(sentence("evidence", key, model=bet, difference=pair.difference, lo=pair.lo, hi=pair.hi))
-        return told
+                found.append(sentence("evidence", key, model=bet, difference=pair.difference, lo=pair.lo, hi=pair.hi))
+        return found
     for pair in against:
         if not evidence.is_baseline(pair.second):
             key = "best_own" if pair.is_separated else "best_own_tied"
@@ -117,7 +112,7 @@ def survival_on_set(evidence: Evidence, bet: str, dataset: str) -> Sentence:
     pair = evidence.pair(bet, rival, dataset)
     kept = order[0] == bet
     key = ("keeps" if kept else "loses") + ("" if pair.is_separated else "_unclear")
-    seen = pair if kept else pair.mirror  # told as a positive number of points
+    seen = pair if kept else pair.mirror  # found as a positive number of points
     return sentence("shift", key, **values, second=rival, difference=seen.difference, low=seen.lo, high=seen.hi)
 
 
@@ -137,7 +132,7 @@ def protocols(evidence: Evidence, bet: str) -> list[Sentence]:
 
 def cheaper_models(evidence: Evidence, bet: str) -> list[Sentence]:
     """The cheapest model that is as good within the margin and takes less than nine tenths of the bet's minutes."""
-    minutes = {row["model"]: row["minutes"] for row in evidence.costs if row["minutes"]}
+    minutes = {row.model: row.minutes for row in evidence.costs if row.minutes}
     if bet not in minutes:
         return []
     same = [p.second for p in evidence.against(bet, evidence.reference) if p.verdict in ("equivalent", "small")]
@@ -148,50 +143,65 @@ def cheaper_models(evidence: Evidence, bet: str) -> list[Sentence]:
     ]
 
 
+ALARM_SENTENCES = {
+    AlarmKind.RANK: "alarm_collapse",
+    AlarmKind.SPREAD: "alarm_collapse",
+    AlarmKind.STUCK: "alarm_stuck",
+    AlarmKind.BROKEN: "alarm_broken",
+}
+
+
 def alarms(evidence: Evidence, bet: str) -> list[Sentence]:
-    """Every kind of alarm, once a model; and a warning when it is the bet's."""
-    told = [
-        sentence("alarm", f"alarm_{a['kind']}" if a["kind"] in ("collapse", "stuck") else "alarm_other", **a)
-        for a in evidence.alarms
-    ]
-    own = any(alarm["model"] == bet for alarm in evidence.alarms)
-    return told + ([sentence("alarm", "look_first", model=bet)] if own else [])
+    """What is alarming in each model's runs, each sentence once a model; and a warning when the bet is among them."""
+    found: dict[tuple[str, str], list[ModelAlarm]] = {}
+    for alarm in evidence.alarms:
+        found.setdefault((alarm.model, ALARM_SENTENCES[alarm.kind]), []).append(alarm)
+    said = [sentence("alarm", key, **merge_alarms(group)) for (_, key), group in found.items()]
+    own = any(alarm.model == bet for alarm in evidence.alarms)
+    return said + ([sentence("alarm", "look_first", model=bet)] if own else [])
+
+
+def merge_alarms(group: list[ModelAlarm]) -> dict[str, Any]:
+    """The values of one sentence for alarms that it says at once: a run that has both kinds is counted once."""
+    runs = {run for alarm in group for run in alarm.run_ids}
+    epochs = [alarm.epoch for alarm in group if alarm.epoch is not None]
+    return {"model": group[0].model, "n": len(runs), "total": group[0].total, "epoch": min(epochs, default=None)}
 
 
 def cautions(evidence: Evidence, bet: str) -> list[Sentence]:
     """What makes the numbers weaker than they look."""
-    told = []
+    found = []
     flattery = {row["dataset"]: row["optimism"] for row in evidence.optimism.to_dict("records")}
     if flattery.get(evidence.reference, 0.0) >= 0.05:  # below, it would be shown as 0.0
-        told.append(sentence("caution", "flattered", points=flattery[evidence.reference], model=bet))
+        found.append(sentence("caution", "flattered", points=flattery[evidence.reference], model=bet))
     if evidence.twins:
-        worst = max(evidence.twins, key=lambda twin: twin["share"])
-        sets = [twin["dataset"] for twin in evidence.twins]
-        told.append(sentence("caution", "twins", **worst, sets=sets, all=sum(twin["n"] for twin in evidence.twins)))
+        worst = max(evidence.twins, key=lambda twin: twin.share)
+        sets, total = [twin.dataset for twin in evidence.twins], sum(twin.n for twin in evidence.twins)
+        found.append(sentence("caution", "twins", **asdict(worst), sets=sets, all=total))
     if evidence.unfinished:
-        told.append(sentence("caution", "unfinished", n=evidence.unfinished, total=evidence.runs))
+        found.append(sentence("caution", "unfinished", n=evidence.unfinished, total=evidence.runs))
     if evidence.seeds and max(evidence.seeds.values()) == 1:
-        told.append(sentence("caution", "one_seed"))
-    return told
+        found.append(sentence("caution", "one_seed"))
+    return found
 
 
 def changes(evidence: Evidence, bet: str) -> list[Sentence]:
     """What would change the verdict: test images, another margin, seeds, another set."""
-    told = []
+    found = []
     against = evidence.against(bet, evidence.reference)
     for pair in against[:1] + [pair for pair in against[1:4] if not pair.is_separated]:
-        told += changes_of_pair(pair, evidence)
+        found += changes_of_pair(pair, evidence)
     undecided = [pair for pair in against if pair.verdict == "undecided"]
     others = [pair.second for pair in undecided if evidence.images_needed(pair, evidence.reference) is None]
     if others:
-        told.append(sentence("change", "luck_decides", first=bet, others=others))
+        found.append(sentence("change", "luck_decides", first=bet, others=others))
     for dataset in evidence.shifts:
         order = evidence.order(dataset)
         if bet in order and order[0] != bet and evidence.pair(order[0], bet, dataset).is_separated:
-            told.append(sentence("change", "other_set", dataset=dataset, model=order[0]))
+            found.append(sentence("change", "other_set", dataset=dataset, model=order[0]))
     if evidence.seeds and max(evidence.seeds.values()) == 1:
-        told.append(sentence("change", "more_seeds"))
-    return told or [sentence("change", "nothing")]
+        found.append(sentence("change", "more_seeds"))
+    return found or [sentence("change", "nothing")]
 
 
 def changes_of_pair(pair: Pair, evidence: Evidence) -> list[Sentence]:

@@ -1,51 +1,123 @@
 """Verdict: a study's tables in, `verdict.json` out: what to bet on, how sure, on what grounds."""
 
 import hashlib
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from scipy.stats import kendalltau
 
-from kogen.common.files import jsonable, read_json, write_json
+from kogen.common.alarms import AlarmKind
+from kogen.common.contracts import from_plain, to_plain
+from kogen.common.files import read_json, write_json
 from kogen.common.registry import load
 from kogen.common.tables import read_table
+from kogen.common.text import check_language
+from kogen.options.base import validate
 from kogen.options.lottery import LotteryOptions
-from kogen.reporting.study.evidence import Evidence
-from kogen.reporting.study.runs import read_runs
+from kogen.reporting.study.evidence import Evidence, ModelAlarm, ModelCost, TwinCount
+from kogen.reporting.study.runs import RunRecord, read_runs
 from kogen.reporting.study.sentences import verdict_sentences
-from kogen.reporting.words import load_templates, say
-from kogen.results.judge import judge_results
+from kogen.reporting.words import Sentence
+from kogen.results.judge import judge_tables, tables_from_items
+from kogen.results.lottery_summary import LotterySummary, Row
+from kogen.results.results import read_results
 
 ROLES = ("reference", "shift", "transfer")
+MEANS = ("minutes", "images_seen", "images_per_second")
 
 
-def build(study: Path, *, margin: float, protocol: str = "linear", lang: str = "en") -> dict[str, Any]:
-    """Judge a study, write STUDY/verdict.json and return what it holds.
+@dataclass(frozen=True)
+class Bet:
+    """The model to bet on, the headline's key, the models the data cannot tell from it, its accuracy in points."""
 
-    `margin` is the smallest difference that matters, in points (0 to 100). Accuracies and differences are in points,
-    probabilities in [0, 1], missing values null. `words` holds the sentences in `lang`, `sentences` the same as data.
-    ValueError for a margin that is no number of points, a protocol nobody predicted with, or no single reference set.
+    model: str
+    kind: str
+    tier: list[str]
+    value: float | None
+    lo: float | None
+    hi: float | None
+
+
+@dataclass(frozen=True)
+class ProtocolSummary:
+    """One way to judge: accuracies on the reference, the leader of each set, Kendall's tau to the main one."""
+
+    protocol: str
+    values: dict[str, float]
+    leaders: dict[str, str]
+    tau: float | None
+
+
+@dataclass(frozen=True)
+class StudyIdentity:
+    """Name of a study's folder and hash of its study.toml; no hash where it has none."""
+
+    name: str
+    sha256: str | None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What verdict.json holds; accuracies and differences in points, probabilities in [0, 1], missing = None."""
+
+    bet: Bet
+    self_supervision: bool  # worth betting on
+    sentences: list[Sentence]
+    margin: float
+    protocol: str
+    reference: str
+    sets: list[str]
+    roles: dict[str, str]
+    methods: dict[str, str]
+    leaders: dict[str, str]
+    lead_survives: dict[str, bool]
+    order: dict[str, list[str]]  # models of each set, best first
+    tiers: dict[str, list[list[str]]]
+    accuracy: list[Row]
+    pairs: list[Row]
+    ranks: list[Row]
+    needed: list[Row]
+    optimism: list[Row]
+    costs: list[ModelCost]
+    alarms: list[ModelAlarm]
+    twins: list[TwinCount]
+    protocols: list[ProtocolSummary]
+    study: StudyIdentity
+    lang: str = "en"
+    words: list[str] | None = None  # the sentences, in `lang`
+    lottery: LotterySummary | None = None  # where there are two models or more
+
+
+def build(study: Path, *, margin: float, protocol: str = "linear", lang: str = "en") -> Verdict:
+    """Judge a study and write STUDY/verdict.json.
+
+    `margin` is the smallest difference that matters, in points (0 to 100). ValueError for a margin that is no number of
+    points, a protocol nobody predicted with, or no single reference set.
     """
-    load_templates(lang)
-    if not 0 <= margin <= 100:
-        raise ValueError(f"the margin is a difference in points between 0 and 100, got {margin}; try 1.0")
+    check_language(lang)
+    options = validate(LotteryOptions, {"margin": margin, "protocol": protocol, "lang": lang}, str(study))
     predictions = read_table(study / "predictions.parquet")
-    judged = {name: judge_protocol(rows, margin) for name, rows in rows_by_value(predictions, "protocol").items()}
+    judged = {name: judge_protocol(rows, options) for name, rows in rows_by_value(predictions, "protocol").items()}
     if protocol not in judged:
         raise ValueError(f"no predictions with the protocol {protocol!r}; there are {sorted(judged) or 'none'}")
     evidence = gather(study, predictions, judged, margin, protocol)
-    verdict = compose(evidence) | {"protocols": protocols(judged, evidence), "study": study_identity(study)}
-    verdict["lang"] = lang
-    verdict["words"] = [say(lang, told["key"], **told["with"]) for told in verdict["sentences"]]
+    verdict = compose(evidence, compare_protocols(judged, evidence), identify_study(study))
+    words = [sentence.in_words(lang) for sentence in verdict.sentences]
+    lottery = None
     if len(evidence.methods) > 1:  # on the predictions alone; its tables are written beside them
-        asks = LotteryOptions(reference=evidence.reference, protocol=protocol, margin=margin, lang=lang)
-        mine = judged[protocol]
-        ready = {name: mine[name] for name in ("accuracy", "ranks", "needed")} | {"pairs": mine["paired"]}
-        verdict["lottery"] = judge_results(study / "predictions.parquet", asks, out=study, ready=ready)
-    verdict = jsonable(verdict)
-    write_json(study / "verdict.json", verdict)
+        options = options.model_copy(update={"reference": evidence.reference})
+        results = read_results(study / "predictions.parquet", options)
+        lottery = judge_tables(results, judged[protocol], options, study)
+    verdict = replace(verdict, lang=lang, words=words, lottery=lottery)
+    write_json(study / "verdict.json", to_plain(verdict))
     return verdict
+
+
+def read_verdict(study: Path) -> Verdict:
+    """The verdict of a study that was judged. ValueError where there is none."""
+    return from_plain(Verdict, read_json(study / "verdict.json"), str(study / "verdict.json"))
 
 
 def rows_by_value(frame: pd.DataFrame, column: str) -> dict[str, pd.DataFrame]:
@@ -53,12 +125,11 @@ def rows_by_value(frame: pd.DataFrame, column: str) -> dict[str, pd.DataFrame]:
     return {str(value): rows for value, rows in frame.groupby(column)}
 
 
-def judge_protocol(predictions: pd.DataFrame, margin: float) -> dict[str, pd.DataFrame]:
-    """The tables of one protocol's predictions, each under the name it has on the shelf of statistics."""
-    tables = {name: load("statistics", name)(predictions) for name in ("accuracy", "ranks", "optimism")}
-    pairs = load("statistics", "paired")(predictions, margin=margin)
-    groups, needed = load("statistics", "tiers")(pairs), load("statistics", "required_images")(pairs, margin=margin)
-    return tables | {"paired": pairs, "groups": groups, "needed": needed}
+def judge_protocol(predictions: pd.DataFrame, options: LotteryOptions) -> dict[str, pd.DataFrame]:
+    """The tables of one protocol's predictions."""
+    tables = tables_from_items(predictions, options)
+    optimism, tiers = load("statistics", "optimism")(predictions), load("statistics", "tiers")(tables["pairs"])
+    return tables | {"optimism": optimism, "groups": tiers}
 
 
 def gather(
@@ -71,54 +142,50 @@ def gather(
     reference = next(iter(roles))
     runs = read_runs(study)
     sizes = {name: len(set(rows["item"])) for name, rows in rows_by_value(mine, "dataset").items()}
+    others = {name: tables["accuracy"] for name, tables in judged.items() if name != protocol}
     return Evidence(
         **judged[protocol],
         roles=roles,
         methods={model: rows["method"].iloc[0] for model, rows in models.items()},
         margin=float(margin),
         protocol=protocol,
-        costs=costs(runs),
-        alarms=alarms(runs),
+        costs=model_costs(runs),
+        alarms=model_alarms(runs),
         seeds={model: len(set(rows["seed"])) for model, rows in models.items()},
-        protocol_leaders={
-            name: best_model(tables["accuracy"], reference) for name, tables in judged.items() if name != protocol
-        },
-        twins=twins(study, sizes),
-        unfinished=sum(run["summary"].get("status") != "done" for run in runs),
+        protocol_leaders={name: leader_on(accuracy, reference) for name, accuracy in others.items()},
+        twins=twin_counts(study, sizes),
+        unfinished=sum(run.summary.status != "done" for run in runs),
         runs=len(runs),
     )
 
 
-def compose(evidence: Evidence) -> dict[str, Any]:
+def compose(evidence: Evidence, protocols: list[ProtocolSummary], study: StudyIdentity) -> Verdict:
     """The verdict as data: the same for people (sentences) and machines (bet, tiers, tables)."""
-    told = verdict_sentences(evidence)
-    model = told[0]["with"]["model"]
-    sets = list(evidence.roles)
-    bet = {"model": model, "kind": told[0]["key"], "tier": evidence.tiers(evidence.reference)[0]}
+    sentences = verdict_sentences(evidence)
+    headline = sentences[0]
+    model, sets = headline.values["model"], list(evidence.roles)
     leaders = {name: evidence.order(name)[0] for name in sets}
-    return {
-        "bet": bet | evidence.score(model, evidence.reference),
-        "self_supervision": not evidence.is_baseline(model) and told[0]["key"] != "nobet_untrained",
-        "sentences": told,
-        "margin": evidence.margin,
-        "protocol": evidence.protocol,
-        "reference": evidence.reference,
-        "sets": sets,
-        "roles": evidence.roles,
-        "methods": evidence.methods,
-        "leaders": leaders,
-        "lead_survives": {name: leaders[name] == model for name in evidence.shifts},
-        "order": {name: evidence.order(name) for name in sets},
-        "tiers": {name: evidence.tiers(name) for name in sets},
-        "accuracy": evidence.accuracy.to_dict("records"),
-        "pairs": evidence.paired.to_dict("records"),
-        "ranks": evidence.ranks.to_dict("records"),
-        "needed": evidence.needed.to_dict("records"),
-        "optimism": evidence.optimism.to_dict("records"),
-        "costs": evidence.costs,
-        "alarms": evidence.alarms,
-        "twins": evidence.twins,
-    }
+    tables = {name: getattr(evidence, name) for name in ("accuracy", "pairs", "ranks", "needed", "optimism")}
+    shared = ("margin", "protocol", "reference", "roles", "methods", "costs", "alarms", "twins")
+    return Verdict(
+        **{name: getattr(evidence, name) for name in shared},
+        **{name: table.to_dict("records") for name, table in tables.items()},
+        bet=Bet(
+            model,
+            headline.key,
+            evidence.tiers(evidence.reference)[0],
+            **evidence.score(model, evidence.reference),
+        ),
+        self_supervision=not evidence.is_baseline(model) and headline.key != "nobet_untrained",
+        sentences=sentences,
+        sets=sets,
+        leaders=leaders,
+        lead_survives={name: leaders[name] == model for name in evidence.shifts},
+        order={name: evidence.order(name) for name in sets},
+        tiers={name: evidence.tiers(name) for name in sets},
+        protocols=protocols,
+        study=study,
+    )
 
 
 def roles_in_order(predictions: pd.DataFrame) -> dict[str, str]:
@@ -130,71 +197,66 @@ def roles_in_order(predictions: pd.DataFrame) -> dict[str, str]:
     return dict(sorted(roles.items(), key=lambda pair: ROLES.index(pair[1])))
 
 
-def costs(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One row a model: means over its runs of minutes, images seen and images/s, and the sum of its energy in kWh.
+def model_costs(runs: list[RunRecord]) -> list[ModelCost]:
+    """What the runs of each model took."""
+    costs = []
+    for model in dict.fromkeys(run.model for run in runs):
+        mine: Any = pd.DataFrame([asdict(run.summary) for run in runs if run.model == model])
+        minutes, images, speed = (mine[name].astype(float).mean() for name in MEANS)
+        energy = mine["kwh"].astype(float).sum(min_count=1)
+        costs.append(ModelCost(model, len(mine), minutes, images, speed, energy))
+    labelled = {run.model for run in runs if run.method == "supervised"}
+    speeds = [cost.images_per_second for cost in costs if cost.model in labelled]
+    if speeds:
+        costs = [replace(cost, times_supervised=speeds[0] / cost.images_per_second) for cost in costs]
+    return costs
 
-    `times_supervised`: seconds of a training image over those of the supervised model; null where there is none.
-    """
+
+def model_alarms(runs: list[RunRecord]) -> list[ModelAlarm]:
+    """One row a model and kind of alarm."""
+    raised: dict[tuple[str, AlarmKind], list[tuple[str, int | None]]] = {}
+    for run in runs:
+        for alarm in run.summary.alarms:
+            raised.setdefault((run.model, alarm.kind), []).append((run.id, alarm.epoch))
     rows = []
-    for model in dict.fromkeys(run["model"] for run in runs):
-        mine = [run["summary"] for run in runs if run["model"] == model]
-
-        def values(name: str, mine: list[dict[str, Any]] = mine) -> pd.Series:
-            return pd.Series([row.get(name) for row in mine], dtype=float)
-
-        means = {name: values(name).mean() for name in ("minutes", "images_seen", "images_per_second")}
-        rows.append({"model": model, "runs": len(mine), **means, "kwh": values("kwh").sum(min_count=1)})
-    labelled = {run["model"] for run in runs if run["method"] == "supervised"}
-    speeds = [row["images_per_second"] for row in rows if row["model"] in labelled]
-    for row in rows:
-        row["times_supervised"] = speeds[0] / row["images_per_second"] if speeds else None
-    return jsonable(rows)
-
-
-def alarms(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One row a model and kind of alarm: in how many of its runs, and the first epoch."""
-    rows = []
-    raised = [(run["model"], run["id"], alarm) for run in runs for alarm in run["summary"].get("alarms") or []]
-    for model, kind in dict.fromkeys((model, alarm["kind"]) for model, _, alarm in raised):
-        mine = [(name, alarm) for owner, name, alarm in raised if (owner, alarm["kind"]) == (model, kind)]
-        epochs = [alarm["epoch"] for _, alarm in mine if alarm.get("epoch") is not None]
-        counts = {"n": len({name for name, _ in mine}), "total": sum(run["model"] == model for run in runs)}
-        rows.append({"model": model, "kind": kind, **counts, "epoch": min(epochs, default=None)})
+    for (model, kind), found in raised.items():
+        ids = tuple(dict.fromkeys(name for name, _ in found))
+        epochs = [epoch for _, epoch in found if epoch is not None]
+        total = sum(run.model == model for run in runs)
+        rows.append(ModelAlarm(model, kind, len(ids), total, min(epochs, default=None), ids))
     return rows
 
 
-def twins(study: Path, sizes: dict[str, int]) -> list[dict[str, Any]]:
-    """Test sets with images that are also in train: how many, and the share in percent."""
+def twin_counts(study: Path, sizes: dict[str, int]) -> list[TwinCount]:
+    """Test sets with images that are also in train."""
     if not (study / "data.json").exists():
         return []
     rows = [(item["name"], item.get("twins_in_train")) for item in read_json(study / "data.json")["sets"]]
-    return [{"dataset": name, "n": n, "share": 100 * n / sizes[name]} for name, n in rows if n and name in sizes]
+    return [TwinCount(name, n, 100 * n / sizes[name]) for name, n in rows if n and name in sizes]
 
 
-def best_model(accuracy: pd.DataFrame, dataset: str) -> str:
+def leader_on(accuracy: pd.DataFrame, dataset: str) -> str:
     """The model with the highest accuracy on a set; the first by name among equals."""
     rows = accuracy[accuracy.dataset == dataset]
     return min(zip(-rows["value"], rows["model"], strict=True))[1]
 
 
-def protocols(judged: dict[str, dict[str, pd.DataFrame]], evidence: Evidence) -> list[dict[str, Any]]:
-    """One row a protocol, the main one first: accuracies on the reference, leaders, Kendall's tau to the main one."""
+def compare_protocols(judged: dict[str, dict[str, Any]], evidence: Evidence) -> list[ProtocolSummary]:
+    """One row a protocol, the main one first."""
     main = judged[evidence.protocol]["accuracy"]
     rows = []
     for name in sorted(judged, key=lambda name: (name != evidence.protocol, name)):
         table = judged[name]["accuracy"]
         mine = [t[t.dataset == evidence.reference].set_index("model").value for t in (main, table)]
         shared = mine[0].index.intersection(mine[1].index)
-        agreement = kendalltau(mine[0][shared], mine[1][shared])[0] if len(shared) > 1 else None
-        leaders = {
-            dataset: best_model(table, dataset) for dataset in evidence.roles if (table.dataset == dataset).any()
-        }
-        rows.append({"protocol": name, "values": mine[1].to_dict(), "leaders": leaders, "tau": agreement})
+        tau: Any = kendalltau(mine[0][shared], mine[1][shared])[0] if len(shared) > 1 else None
+        leaders = {dataset: leader_on(table, dataset) for dataset in evidence.roles if (table.dataset == dataset).any()}
+        rows.append(ProtocolSummary(name, mine[1].to_dict(), leaders, tau))
     return rows
 
 
-def study_identity(study: Path) -> dict[str, Any]:
-    """Name and hash of the study file; null where the study has none."""
+def identify_study(study: Path) -> StudyIdentity:
+    """Name and hash of a study."""
     path = study / "study.toml"
     digest = hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
-    return {"name": study.resolve().name, "sha256": digest}
+    return StudyIdentity(study.resolve().name, digest)
