@@ -1,4 +1,4 @@
-"""Luck: all chance of a step as a pure function of (seed, step, tag), the same however a batch is divided."""
+"""Random numbers of a step: pure functions of (seed, step, tag), the same however a batch is divided."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -25,13 +25,12 @@ class StepRng:
         return (self.total if self.stop < 0 else self.stop) - self.start
 
     def part(self, start: int, stop: int) -> "StepRng":
-        """The luck of images `start` to `stop` of this part."""
+        """The random numbers of images `start` to `stop` of this part."""
         return replace(self, start=self.start + start, stop=self.start + stop)
 
     def generator(self, tag: str) -> torch.Generator:
         """A CPU generator seeded from (seed, step, tag)."""
-        digest = hashlib.blake2b(f"{self.seed}/{self.step}/{tag}".encode(), digest_size=8).digest()
-        return torch.Generator().manual_seed(int.from_bytes(digest, "little") >> 1)
+        return generator_from_text(f"{self.seed}/{self.step}/{tag}")
 
     def uniform(self, tag: str, *shape: int) -> Tensor:
         """Uniform draws in [0, 1), (B, *shape), float32, on the CPU."""
@@ -40,3 +39,9 @@ class StepRng:
     def normal(self, tag: str, *shape: int) -> Tensor:
         """Standard normal draws, (B, *shape), float32, on the CPU."""
         return torch.randn(self.total, *shape, generator=self.generator(tag))[self.start :][: len(self)]
+
+
+def generator_from_text(text: str) -> torch.Generator:
+    """A CPU generator whose draws depend on the text alone."""
+    digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest, "little") >> 1)

@@ -15,10 +15,10 @@ from torch import Tensor
 from kogen.common.devices import exact_arithmetic
 from kogen.common.text import hint
 from kogen.common.threads import serial_threads
+from kogen.loss_landscape.parameters import Params
 from kogen.loss_landscape.point_log import Coordinates, PointLog
 from kogen.surface_fit.interpolation import SQUARE, Span, next_points
 
-Params = dict[str, Tensor]
 Loss = Callable[[Params], Tensor]
 """Parameters to the losses of fixed units, (U,): images, or batches where a loss couples its images."""
 

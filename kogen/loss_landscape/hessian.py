@@ -15,8 +15,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from kogen.common.devices import exact_arithmetic
 from kogen.loss_landscape.lanczos import NotFinite
+from kogen.loss_landscape.parameters import Params, flatten, unflatten
 
-Params = dict[str, Tensor]
 Loss = Callable[[Params], Tensor]
 Losses = Loss | Sequence[tuple[float, Loss]]
 """A mean loss, or (weight, mean loss) of each frozen batch, weights being numbers of images: their weighted mean."""
@@ -49,13 +49,12 @@ class FlatLoss:
         if missing := [name for name in self.like if name not in named]:
             raise ValueError(f"{missing[0]!r} is missing: give a tensor for each of {', '.join(self.like)}")
         with torch.inference_mode(False), torch.no_grad():
-            flat = torch.cat([named[name].detach().reshape(-1) for name in self.like])
+            flat = flatten(named, self.like)
             return flat.to(torch.promote_types(flat.dtype, torch.float32))
 
     def unflatten(self, flat: Tensor) -> Params:
         """A vector (P,) as the dict of moving parameters, under each of their names; views of it."""
-        pieces = flat.split([tensor.numel() for tensor in self.like.values()])
-        found = {n: p.view(t.shape).to(t.dtype) for (n, t), p in zip(self.like.items(), pieces, strict=True)}
+        found = unflatten(flat, self.like)
         return {name: found[first] for name, first in self.tied.items() if first in found}
 
     def batch_losses(self, flat: Tensor) -> Iterator[tuple[float, Tensor]]:

@@ -63,7 +63,7 @@ def lanczos(
     memory = min(memory, operator.size)
     basis = torch.empty(memory + 1, operator.size, dtype=operator.dtype, device=operator.device)  # (M + 1, P)
     inner = torch.zeros(memory, memory, dtype=torch.float64)  # basis H basis
-    basis[0] = _first_vector(operator, generator, start)
+    basis[0] = _first_vector(basis[0], generator, start)
     held, products, since, before = (
         0,
         0,
@@ -93,7 +93,7 @@ def lanczos(
             held = _shrink(basis, inner, values, turn, smallest, largest)
         if closed:  # nothing more to learn from this start: another one, orthogonal to all it found
             before, since = values[ends] if held >= wanted else before, 0
-            _, rest = _orthogonalise(basis[:held], _draw_normal(operator, generator))
+            _, rest = _orthogonalise(basis[:held], draw_normal(rest, generator))
         basis[held] = rest / rest.norm()
 
 
@@ -110,26 +110,20 @@ def _check(operator: Operator, smallest: int, largest: int, memory: int, start: 
         raise ValueError(f"a warm start of shape {tuple(start.shape)} came: (n, {operator.size}) is wanted")
 
 
-def _draw_normal(operator: Operator, generator: torch.Generator) -> Tensor:
-    """A standard normal vector (P,), drawn on the CPU so that every device has the same luck."""
-    return torch.randn(operator.size, generator=generator, dtype=torch.float64).to(operator.device, operator.dtype)
+def draw_normal(like: Tensor, generator: torch.Generator) -> Tensor:
+    """A standard normal vector like another one, (P,), drawn on the CPU so that every device gets the same."""
+    return torch.randn(like.shape, generator=generator, dtype=torch.float64).to(like)
 
 
-def _first_vector(operator: Operator, generator: torch.Generator, start: Tensor | None) -> Tensor:
-    """The first vector (P,) of length 1."""
-    luck = _draw_normal(operator, generator)
-    luck = luck / luck.norm()
+def _first_vector(like: Tensor, generator: torch.Generator, start: Tensor | None) -> Tensor:
+    """The first vector (P,), of length 1: random, or the sum of the start's vectors and a small random part."""
+    drawn = draw_normal(like, generator)
+    drawn = drawn / drawn.norm()
     if start is None:
-        return luck
-    known = start.to(luck).sum(0)
-    first = known / known.norm().clamp_min(torch.finfo(luck.dtype).tiny) + RANDOM_START_LENGTH * luck
+        return drawn
+    known = start.to(drawn).sum(0)
+    first = known / known.norm().clamp_min(torch.finfo(drawn.dtype).tiny) + RANDOM_START_LENGTH * drawn
     return first / first.norm()
-
-
-def draw_signs(operator: Operator, generator: torch.Generator) -> Tensor:
-    """Random signs (P,), drawn on the CPU."""
-    coins = torch.randint(0, 2, (operator.size,), generator=generator)
-    return (2 * coins - 1).to(operator.device, operator.dtype)
 
 
 def apply_operator(operator: Operator, vector: Tensor) -> Tensor:
@@ -162,49 +156,3 @@ def _shrink(basis: Tensor, inner: Tensor, values: Tensor, turn: Tensor, smallest
     inner.zero_()
     inner[range(len(kept)), range(len(kept))] = values[kept]
     return len(kept)
-
-
-@dataclass(frozen=True)
-class Density:
-    """A spectrum as weighted points, one set for each random start; the weights of a set sum to 1."""
-
-    nodes: Tensor  # (draws, steps) float64
-    weights: Tensor  # (draws, steps) float64
-
-    def at(self, grid: Tensor, width: float) -> tuple[Tensor, Tensor]:
-        """Density smoothed by a Gaussian of this width at the points of the grid (G,), and its standard error (G,)."""
-        away = (grid.double()[:, None, None] - self.nodes) / width  # (G, draws, steps)
-        bells = (-0.5 * away.square()).exp() / (width * math.sqrt(2 * math.pi))
-        each = (bells * self.weights).sum(-1)  # (G, draws)
-        return each.mean(1), each.std(1) / math.sqrt(each.shape[1])
-
-
-def density(operator: Operator, generator: torch.Generator, *, draws: int = 8, steps: int = 48) -> Density:
-    """The spectral density by stochastic Lanczos quadrature, `draws` * `steps` products.
-
-    Source: Ubaru, Chen and Saad 2017 (SIAM J. Matrix Anal. Appl. 38), algorithm 1; Ghorbani et al. 2019
-    (arXiv 1901.10159), section 2.
-    """
-    if draws < 2 or steps < 1:
-        raise ValueError(f"draws={draws}, steps={steps} came: a density with an error needs 2 draws and 1 step or more")
-    steps = min(steps, operator.size)
-    found = [_quadrature(operator, draw_signs(operator, generator), steps) for _ in range(draws)]
-    return Density(torch.stack([nodes for nodes, _ in found]), torch.stack([weights for _, weights in found]))
-
-
-def _quadrature(operator: Operator, start: Tensor, steps: int) -> tuple[Tensor, Tensor]:
-    """Nodes and weights (steps,) of one start; where its space closes early, the weights of the rest are 0."""
-    basis = torch.empty(steps + 1, operator.size, dtype=operator.dtype, device=operator.device)
-    inner = torch.zeros(steps, steps, dtype=torch.float64)
-    basis[0] = start / start.norm()
-    for held in range(1, steps + 1):
-        image = apply_operator(operator, basis[held - 1])
-        inner[:held, held - 1], rest = _orthogonalise(basis[:held], image)
-        inner[held - 1, :held] = inner[:held, held - 1].clone()
-        if rest.norm() <= 8 * torch.finfo(operator.dtype).eps * inner.abs().max().clamp_min(image.norm().item()):
-            break
-        basis[held] = rest / rest.norm()
-    values, turn = torch.linalg.eigh(inner[:held, :held])
-    nodes, weights = torch.zeros(steps).double(), torch.zeros(steps).double()
-    nodes[:held], weights[:held] = values, turn[0].square()
-    return nodes, weights

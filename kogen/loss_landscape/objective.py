@@ -11,30 +11,30 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from kogen.common import distributed
 from kogen.common.text import hint
+from kogen.loss_landscape.parameters import Params
 from kogen.loss_landscape.speedups.cached_parts import CachedForward, cache_constant_parts
 from kogen.loss_landscape.speedups.class_token import skip_unread_tokens
 from kogen.loss_landscape.speedups.folded_batch_norm import FoldedConv, fold_batch_norms
 from kogen.modules.base import Views
 from kogen.modules.losses import full_precision
 
-Params = dict[str, Tensor]
 BATCH_NORM = ("batch", "frozen", "interpolated")
 
 
 class Objective:
     """Parameters to losses of units, (U,), on frozen batches; pure: the module is copied, the copy is in eval mode.
 
-    `module` is a method or a Probe. A unit is an image where the module has `losses(views)`, terms of (B,) each, and a
-    batch where it only has `forward`, whose loss may couple images, or where statistics of the batch do. What does not
-    move is constant: dropout is off, queues and centres stand still, what a teacher says is computed once, here
-    (`make_targets` where the method has it; else the outputs of every part without moving parameters whose inputs
-    stay the same, such as a prefix of frozen blocks); batch norms whose statistics are taken as they are go into the weights of
-    the convolutions before them, and a ViT of which the class token is read computes no other in its last block.
+    `module` is a method or a Probe. A unit is an image where the module has `losses(views)`, terms of (B,) each. It is
+    a batch where the module only has `forward`, whose loss may couple images, or where batch statistics couple them.
+    What does not move is constant: dropout is off, queues and centres stand still. Four things save time: targets are
+    computed once (`make_targets` where the method has it); so are the outputs of parts without moving parameters, such
+    as a prefix of frozen blocks; batch norms with fixed statistics are folded into the convolutions before them; a ViT
+    of which only the class token is read computes no other token in its last block.
 
-    `moves`: beginnings of the names that move. `batch_norm`: `frozen` takes the statistics of training as they are;
-    `batch` those of each frozen batch; `interpolated` lets them move as if they were parameters (between models).
-    `terms`: names of those of the loss that count, all without. Raises ValueError for no batches, nothing that moves,
-    another `batch_norm`, a term that the loss has not, and inside a torch.distributed group.
+    `moves`: beginnings of the names that move. `batch_norm`: `frozen` uses the statistics of training; `batch` those of
+    each frozen batch; `interpolated` lets them move as if they were parameters (between models). `terms`: names of the
+    terms of the loss that count, by default all. Raises ValueError for no batches, nothing that moves, another
+    `batch_norm`, a term that the loss does not have, and inside a torch.distributed group.
     """
 
     def __init__(

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from kogen.common.devices import exact_arithmetic
 from kogen.loss_landscape.hessian import FlatLoss, Losses, Params
-from kogen.loss_landscape.lanczos import Operator, apply_operator, draw_signs
+from kogen.loss_landscape.lanczos import Operator, apply_operator, draw_normal
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,9 @@ def trace(
     looks, draws = 1 + math.ceil(math.log2(limit / least)), []
     while True:
         for _ in range(min(max(len(draws), least), limit - len(draws))):
-            coins = draw_signs(operator, generator)
-            draws.append(torch.dot(coins.double(), apply_operator(operator, coins).double()).item())
+            signs = 2 * torch.randint(0, 2, (operator.size,), generator=generator) - 1
+            vector = signs.to(operator.device, operator.dtype)
+            draws.append(torch.dot(vector.double(), apply_operator(operator, vector).double()).item())
         found = _mean_estimate(draws, tolerance, looks)
         if found.converged or len(draws) == limit:
             return found
@@ -69,7 +70,7 @@ def noise_sharpness(
     scale = _weight_scale(objective, adaptive) * sigma
     rises = []
     for _ in range(draws):
-        noise = torch.randn(objective.size, generator=generator, dtype=torch.float64).to(at) * scale  # (P,)
+        noise = draw_normal(at, generator) * scale  # (P,)
         rises.append((objective.value(at + noise) + objective.value(at - noise)) / 2 - here)
     return _mean_estimate(rises)
 
@@ -100,7 +101,7 @@ def sam_sharpness(
     for _ in range(steps):
         slope = _gradient(objective, at + scale * away) * scale
         if not slope.any():
-            slope = torch.randn(objective.size, generator=generator, dtype=torch.float64).to(at)
+            slope = draw_normal(at, generator)
         away = away + rho * slope / slope.norm()
         away = away * min(1.0, rho / max(away.norm().item(), torch.finfo(at.dtype).tiny))
         best = max(best, objective.value(at + scale * away))

@@ -1,4 +1,6 @@
-"""What the shape of a plane measures: its range, the width of its basin, the area of basin and of convexity."""
+"""Numbers for the shape of a plane: its range, the width of its basin, the areas of basin and convexity."""
+
+from collections.abc import Callable
 
 import numpy as np
 
@@ -8,17 +10,19 @@ DENSE = 8  # places to a step when convexity is measured
 FINE = 201  # evaluations along an axis when the basin is measured
 RAYS = 64  # directions in which a width is measured
 STRIDE = 0.005  # along a ray
+SCALE = 0.125  # of the second differences
 
 
 def surface_metrics(
-    spline: Spline2D, *, share: float = 0.1, scale: float = 0.125, tolerance: float = 0.01, fine: int = FINE
+    spline: Spline2D, *, share: float = 0.1, scale: float = SCALE, tolerance: float = 0.01, fine: int = FINE
 ) -> dict[str, float]:
-    """What the shape of a plane measures; nan where its centre is not known.
+    """Range, width, basin and convexity of a plane; nan where the loss at its centre is not known.
 
     range: largest minus smallest loss. width: mean distance from the centre, over all directions, at which the loss has
     risen by `share` of the range, at most 1. basin: share of the plane whose loss lies at most that much above the
-    centre's. convex: share (of where it can be asked) on which the 2x2 matrix of second differences over `scale` has no
-    eigenvalue below -`tolerance` times the range: small dents are forgiven. What is not known counts as outside.
+    centre's. convex: share of the plane (`scale` inside its edges) where the 2x2 matrix of second differences over
+    `scale` has no eigenvalue below -`tolerance` times the range, so that small dents do not count. Where the loss is
+    unknown, a place is neither basin nor convex.
     """
     origin = float(spline(np.zeros(1), np.zeros(1))[0])
     if not np.isfinite(origin):
@@ -30,14 +34,13 @@ def surface_metrics(
     alpha, beta = (axis(fine if high > low else 1, (low, high)) for low, high in span)
     with np.errstate(invalid="ignore"):
         basin = float((spline.on_grid(alpha, beta) <= level).mean())
-        convex = convex_share(
-            spline, span, scale, -tolerance * height - 4 * noise / scale**2
-        )  # a second difference has four
+        least = -tolerance * height - 4 * noise / scale**2  # a second difference has four roundings
+        convex = convex_share(spline, span, scale, least)
     return {"range": height, "width": basin_width(spline, span, level), "basin": basin, "convex": convex}
 
 
 def basin_width(spline: Spline2D, span: list[tuple[float, float]], level: float) -> float:
-    """Mean distance from the centre, over rays, at which the loss first passes a level, or the plane or 1 ends."""
+    """Mean distance from the centre, over rays, to where the loss first passes a level; at most 1 and the edge."""
     flat = [high == low for low, high in span]
     turns = np.arange(RAYS) * 2 * np.pi / RAYS if not any(flat) else np.array([0, np.pi]) + (np.pi / 2) * flat[0]
     ray = np.stack([np.cos(turns), np.sin(turns)]) * ~np.array(flat)[:, None]  # (2, R)
@@ -47,7 +50,7 @@ def basin_width(spline: Spline2D, span: list[tuple[float, float]], level: float)
     inside = np.all((places >= edges[:, 0] - 1e-9) & (places <= edges[:, 1] + 1e-9), axis=0)  # (T, R)
     losses = spline(places[0], places[1])  # (T, R)
     low = np.asarray(inside & (losses <= level))
-    last = np.where(low.all(axis=0), len(steps), np.argmin(low, axis=0)) - 1  # (R,) the last step before it rises
+    last = np.where(low.all(axis=0), len(steps), np.argmin(low, axis=0)) - 1  # (R,) the last step below the level
     after, rays = np.minimum(last + 1, len(steps) - 1), np.arange(low.shape[1])
     here, there = losses[last, rays], losses[after, rays]
     crossed = (after > last) & inside[after, rays] & np.isfinite(there)
@@ -67,8 +70,19 @@ def convex_share(spline: Spline2D, span: list[tuple[float, float]], scale: float
         smallest = line[2 * DENSE :] - 2 * line[DENSE:-DENSE] + line[: -2 * DENSE]
         return float((smallest / scale**2 >= least).mean())
     part = {-1: slice(None, -2 * DENSE), 0: slice(DENSE, -DENSE), 1: slice(2 * DENSE, None)}
-    at = lambda i, j: losses[part[i], part[j]]  # noqa: E731
-    xx, yy = at(1, 0) - 2 * at(0, 0) + at(-1, 0), at(0, 1) - 2 * at(0, 0) + at(0, -1)
-    xy = (at(1, 1) - at(1, -1) - at(-1, 1) + at(-1, -1)) / 4
-    smallest = (xx + yy) / 2 - np.hypot((xx - yy) / 2, xy)
+    smallest = smaller_eigenvalue(lambda i, j: losses[part[i], part[j]])
     return float((smallest / scale**2 >= least).mean())
+
+
+def smallest_curvature(spline: Spline2D, alpha: np.ndarray, beta: np.ndarray, scale: float = SCALE) -> np.ndarray:
+    """The smaller eigenvalue of the second differences over `scale` around each place of a grid, (A, B)."""
+    at = lambda i, j: spline.on_grid(alpha + i * scale, beta + j * scale)  # noqa: E731
+    return smaller_eigenvalue(at) / scale**2
+
+
+def smaller_eigenvalue(at: Callable[[int, int], np.ndarray]) -> np.ndarray:
+    """The smaller eigenvalue of the 2x2 matrix of second differences; `at(i, j)`: losses i and j steps away."""
+    middle = at(0, 0)
+    xx, yy = at(1, 0) - 2 * middle + at(-1, 0), at(0, 1) - 2 * middle + at(0, -1)
+    xy = (at(1, 1) - at(1, -1) - at(-1, 1) + at(-1, -1)) / 4
+    return (xx + yy) / 2 - np.hypot((xx - yy) / 2, xy)

@@ -16,12 +16,12 @@ from kogen.loss_landscape import curvature_map as room
 from kogen.loss_landscape.curvature_map import eigenmap
 from kogen.loss_landscape.directions.random import random
 from kogen.loss_landscape.frozen_batches import frozen_batches
-from kogen.loss_landscape.grid import Walk
+from kogen.loss_landscape.grid import ShiftedParameters
 from kogen.loss_landscape.hessian import FlatLoss
 from kogen.loss_landscape.objective import Objective
 from kogen.statistics import _near_convex
 from kogen.training.batches import Batches
-from kogen.training.build import build
+from kogen.training.build import build_method
 
 COLUMNS = ["alpha", "beta", "lambda_min", "lambda_max", "residual_min", "residual_max", "ratio"]
 
@@ -32,7 +32,7 @@ def objective(method: str = "supervised", count: int = 8, **changes: Any) -> Obj
     plan = plan_for(images, method, backbone=backbone, settings=NARROW.get(method, {}))
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        module = build(plan)
+        module = build_method(plan)
     views = Batches(plan.model_copy(update={"batch_size": 2}), images, torch.device("cpu")).views
     return Objective(module, frozen_batches(images, views, count=count, batch=8), **changes)
 
@@ -44,9 +44,11 @@ def drawn(loss: Objective, folder: Path, steps: int = 3, **settings: Any) -> pd.
 
 def dense(loss: Objective, params: dict[str, Tensor]) -> Tensor:
     """All eigenvalues of the whole Hessian, ascending, column by column."""
-    flat = FlatLoss(loss.closures(), params)
+    flat = FlatLoss(loss.weighted_losses(), params)
     leaf = flat.origin.clone().requires_grad_()
-    (slope,) = torch.autograd.grad(sum(share * value for share, value in flat.terms(leaf)), leaf, create_graph=True)
+    (slope,) = torch.autograd.grad(
+        sum(share * value for share, value in flat.batch_losses(leaf)), leaf, create_graph=True
+    )
     rows = [torch.autograd.grad(entry, leaf, retain_graph=True)[0] for entry in slope]
     return torch.linalg.eigvalsh(torch.stack(rows).double())
 
@@ -56,9 +58,9 @@ def test_the_map_holds_the_ends_of_dense_hessians(tmp_path: Path):
     found = drawn(loss, tmp_path)
     assert list(found.columns) == COLUMNS
     assert found[["alpha", "beta"]].to_numpy().tolist() == [[a, b] for a in (-1, 0, 1) for b in (-1, 0, 1)]
-    walk = Walk(loss.at, random(loss.at).directions)
+    walk = ShiftedParameters(loss.at, random(loss.at).directions)
     for row in found.to_dict("records"):
-        values = dense(loss, walk.to(row["alpha"], row["beta"]))
+        values = dense(loss, walk.shift_to(row["alpha"], row["beta"]))
         largest = values.abs().max().item()
         assert row["lambda_min"] == pytest.approx(values[0].item(), abs=1e-3 * largest)
         assert row["lambda_max"] == pytest.approx(values[-1].item(), abs=1e-3 * largest)
@@ -75,7 +77,7 @@ def test_a_disturbed_map_is_the_undisturbed_one(tmp_path: Path, monkeypatch: pyt
     loss = objective("mae")
     calm = drawn(loss, tmp_path / "calm")
     computed: list[int] = []
-    ends, put = room.ends, room.Bookmark.put
+    ends, put = room.extreme_eigenpairs, room.RowCheckpoint.save
 
     def counted(*given: Any) -> Any:
         if where == "before a point" and len(computed) % 2:
@@ -168,7 +170,9 @@ def test_several_runs_have_an_interval_and_models_a_difference():
     steep = {"a": (0.11, 0.12, 0.13), "b": (0.3, 0.4, 0.5)}
     maps = [as_map(m, f"{m}{k}", -s * places, 9) for m, values in steep.items() for k, s in enumerate(values)]
     geometry, pairs = _near_convex.tables(pd.concat(maps))
-    shares = {m: np.array([_near_convex.share(one, 0.1) for one in maps if one["model"][0] == m]) for m in steep}
+    shares = {
+        m: np.array([_near_convex.near_convex_share(one, 0.1) for one in maps if one["model"][0] == m]) for m in steep
+    }
     for row in geometry.to_dict("records"):
         values = shares[row["model"]]
         half = t.isf(0.025, 2) * values.std(ddof=1) / 3**0.5

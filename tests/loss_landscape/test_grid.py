@@ -23,11 +23,11 @@ from kogen.loss_landscape.directions.random import random
 from kogen.loss_landscape.frozen_batches import frozen_batches
 from kogen.loss_landscape.grid import Params, surface
 from kogen.loss_landscape.objective import Objective
-from kogen.loss_landscape.point_log import Journal
-from kogen.surface_fit.interpolation import Sheet, axis, fit
-from kogen.surface_fit.metrics import numbers
+from kogen.loss_landscape.point_log import PointLog
+from kogen.surface_fit.interpolation import Spline2D, axis, fit_grid
+from kogen.surface_fit.metrics import surface_metrics
 from kogen.training.batches import Batches
-from kogen.training.build import build
+from kogen.training.build import build_method
 from kogen.training.checkpoint import load
 from kogen.training.loop import pretrain
 
@@ -39,7 +39,7 @@ def objective(method: str, count: int = 32, batch: int = 16, **changes: Any) -> 
     """A method and its own loss on a few frozen batches."""
     images = blobs(48)
     plan = plan_for(images, method, backbone=METHODS[method], settings=NARROW.get(method, {}))
-    module = build(plan)
+    module = build_method(plan)
     views = Batches(plan, images, torch.device("cpu")).views
     return module, Objective(module, frozen_batches(images, views, count=count, batch=batch), **changes)
 
@@ -69,7 +69,7 @@ def test_without_a_direction_it_is_constant():
     nothing = {name: torch.zeros_like(tensor) for name, tensor in loss.at.items()}
     found = surface(loss, loss.at, (nothing, nothing), 3)
     assert found["loss"].nunique() == 1
-    assert numbers(fit(found).sheet) == {"range": 0, "width": 1, "basin": 1, "convex": 1}
+    assert surface_metrics(fit_grid(found).spline) == {"range": 0, "width": 1, "basin": 1, "convex": 1}
 
 
 def test_rescaling_a_relu_network_changes_nothing():
@@ -149,9 +149,9 @@ def test_one_direction_gives_a_profile():
     found = surface(bowl, AT, CROSS[:1], 5)
     assert set(found["beta"]) == {0}
     assert len(found) == 9  # a parabola is not refined
-    sheet = fit(found).sheet
+    sheet = fit_grid(found).spline
     assert sheet(np.array([0.3]), np.array([0.0])) == pytest.approx([0.3**2 - 1])
-    assert numbers(sheet)["width"] == pytest.approx(0.1**0.5, abs=1e-3)
+    assert surface_metrics(sheet)["width"] == pytest.approx(0.1**0.5, abs=1e-3)
 
 
 def test_what_is_not_finite_is_null_on_disk_and_around_it_nothing_is_told(tmp_path):
@@ -166,11 +166,11 @@ def test_what_is_not_finite_is_null_on_disk_and_around_it_nothing_is_told(tmp_pa
     write_table(tmp_path / "surface.parquet", found.assign(**about), "surface")
     back = read_table(tmp_path / "surface.parquet")
     assert list(back) == SCHEMAS["surface"].names
-    sheet = fit(back).sheet
+    sheet = fit_grid(back).spline
     assert sheet(np.array([0.4, 0.55, 0.9]), np.zeros(3)) == pytest.approx(
         [0.16 - 1, np.nan, np.nan], nan_ok=True, abs=0.03
     )
-    assert 0 < numbers(sheet)["basin"] < 0.5
+    assert 0 < surface_metrics(sheet)["basin"] < 0.5
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_half_a_line_is_not_read_and_not_kept(tmp_path):
     path = tmp_path / "points-0.jsonl"
     whole = path.read_bytes()
     path.write_bytes(whole[:-20])
-    assert len(Journal(tmp_path, {}).known) == 8
+    assert len(PointLog(tmp_path, {}).known) == 8
     assert path.read_bytes() == whole[: whole[:-1].rindex(b"\n") + 1]
     surface(bowl, AT, CROSS, 3, levels=1, folder=tmp_path)
     assert path.read_bytes() == whole
@@ -321,20 +321,20 @@ def table(function, counts: tuple[int, int] = (9, 9), levels: int = 1, **more: A
 def test_a_cubic_is_its_own_spline(coefficients, across, up):
     c = np.array(coefficients).reshape(4, 4)
     cubic = lambda x, y: float(np.polynomial.polynomial.polyval2d(x, y, c))  # noqa: E731
-    found = fit(table(cubic, (2 * across + 1, 2 * up + 1), span=((-1.0, 2.0), (0.0, 1.0))))
+    found = fit_grid(table(cubic, (2 * across + 1, 2 * up + 1), span=((-1.0, 2.0), (0.0, 1.0))))
     x, y = np.random.default_rng(0).uniform([-1, 0], [2, 1], (50, 2)).T
     if min(across, up) > 1:
-        assert found.sheet(x, y) == pytest.approx([cubic(a, b) for a, b in zip(x, y, strict=True)], abs=1e-8)
+        assert found.spline(x, y) == pytest.approx([cubic(a, b) for a, b in zip(x, y, strict=True)], abs=1e-8)
     points = table(cubic, (5, 5), levels=2)
-    assert fit(points).error == pytest.approx(0, abs=1e-9)
+    assert fit_grid(points).error == pytest.approx(0, abs=1e-9)
 
 
 @settings(max_examples=10)
 @given(st.integers(0, 100))
 def test_the_order_of_rows_does_not_matter(seed):
     points = table(lambda x, y: float(np.sin(3 * x) * np.cos(2 * y)), (5, 5), levels=2)
-    one, other = fit(points), fit(points.sample(frac=1, random_state=seed))
-    assert np.array_equal(one.sheet.values, other.sheet.values)
+    one, other = fit_grid(points), fit_grid(points.sample(frac=1, random_state=seed))
+    assert np.array_equal(one.spline.values, other.spline.values)
     assert one.error == other.error
 
 
@@ -348,8 +348,8 @@ def test_it_refines_where_the_surface_is_rough():
     assert (fine["alpha"].min(), fine["beta"].min()) > (-0.3, -0.3)
     places = axis(51, (-1, 1))
     truth = np.array([[bump(x, y) for y in places] for x in places])
-    coarse, found = (fit(part) for part in (points[points["level"] < 2], points))
-    off = [np.abs(one.sheet.on(places, places) - truth).max() for one in (coarse, found)]
+    coarse, found = (fit_grid(part) for part in (points[points["level"] < 2], points))
+    off = [np.abs(one.spline.on_grid(places, places) - truth).max() for one in (coarse, found)]
     assert off[1] < 0.3 * off[0]
     assert off[1] <= 3 * found.error
     assert len(table(lambda x, y: x * y, levels=3)) == 289  # nothing to refine
@@ -358,24 +358,26 @@ def test_it_refines_where_the_surface_is_rough():
 def test_an_unfinished_grid_is_refused():
     points = table(lambda x, y: x + y)
     with pytest.raises(ValueError, match="80 points of level 0 do not fill a grid of 9 x 9: the surface"):
-        fit(points[1:])
+        fit_grid(points[1:])
 
 
 def test_a_surface_without_a_number_has_no_shape():
-    found = numbers(fit(table(lambda x, y: np.nan)).sheet)
+    found = surface_metrics(fit_grid(table(lambda x, y: np.nan)).spline)
     assert all(np.isnan(value) for value in found.values())
 
 
 # Numbers of shapes that are known.
 
 
-def sheet_of(function, count: int = 33) -> Sheet:
+def sheet_of(function, count: int = 33) -> Spline2D:
     places = axis(count, (-1, 1))
-    return Sheet(places, places, np.array([[function(x, y) for y in places] for x in places]))
+    return Spline2D(places, places, np.array([[function(x, y) for y in places] for x in places]))
 
 
 def test_a_bowl_has_the_numbers_of_a_bowl():
-    found = numbers(sheet_of(lambda x, y: 5 + x * x + y * y))  # rises by a tenth of 2 on a circle of radius sqrt(.2)
+    found = surface_metrics(
+        sheet_of(lambda x, y: 5 + x * x + y * y)
+    )  # rises by a tenth of 2 on a circle of radius sqrt(.2)
     assert found["range"] == pytest.approx(2)
     assert found["width"] == pytest.approx(0.2**0.5, abs=1e-3)
     assert found["basin"] == pytest.approx(np.pi * 0.2 / 4, abs=2e-3)
@@ -384,18 +386,18 @@ def test_a_bowl_has_the_numbers_of_a_bowl():
 
 def test_numbers_do_not_depend_on_the_unit_of_the_loss():
     function = lambda x, y: np.sin(3 * x) + x * y + y * y  # noqa: E731
-    one, other = (numbers(sheet_of(lambda x, y, c=c: c * function(x, y) - c)) for c in (1.0, 1e4))
+    one, other = (surface_metrics(sheet_of(lambda x, y, c=c: c * function(x, y) - c)) for c in (1.0, 1e4))
     assert one.pop("range") * 1e4 == pytest.approx(other.pop("range"))
     assert one == pytest.approx(other, abs=1e-6)
 
 
 def test_convexity_is_that_of_second_differences():
-    assert numbers(sheet_of(lambda x, y: x * x - y * y))["convex"] == 0
-    assert numbers(sheet_of(lambda x, y: x * x))["convex"] == 1  # flat along beta is not concave
-    wave = numbers(sheet_of(lambda x, y: -np.cos(np.pi * x)), tolerance=0.0)  # convex where |x| < 1/2, to 7/8
+    assert surface_metrics(sheet_of(lambda x, y: x * x - y * y))["convex"] == 0
+    assert surface_metrics(sheet_of(lambda x, y: x * x))["convex"] == 1  # flat along beta is not concave
+    wave = surface_metrics(sheet_of(lambda x, y: -np.cos(np.pi * x)), tolerance=0.0)  # convex where |x| < 1/2, to 7/8
     assert wave["convex"] == pytest.approx(0.5 / 0.875, abs=0.02)
     dents = sheet_of(lambda x, y: x * x + y * y - 1e-4 * np.cos(40 * x), 129)
-    assert numbers(dents)["convex"] == 1  # smaller than the scale that is asked about
+    assert surface_metrics(dents)["convex"] == 1  # smaller than the scale that is asked about
 
 
 @pytest.mark.slow
@@ -406,16 +408,16 @@ def test_the_error_is_honest_on_trained_networks(method, tmp_path):
     settings = NARROW.get(method, {})
     plan = plan_for(images, method, backbone=METHODS[method], settings=settings, epochs=20)
     list(pretrain(plan, images, tmp_path))
-    module = build(plan)
+    module = build_method(plan)
     load(tmp_path / "checkpoint" / "state.safetensors", module)
     views = Batches(plan, images, torch.device("cpu")).views
     loss = Objective(module, frozen_batches(images, views, count=32, batch=32))
     directions = random(loss.at).directions
-    found, places = fit(surface(loss, loss.at, directions)), axis(51, (-1, 1))
+    found, places = fit_grid(surface(loss, loss.at, directions)), axis(51, (-1, 1))
     truth = surface(loss, loss.at, directions, 51, levels=1).sort_values(["alpha", "beta"])["loss"].to_numpy()
-    exact = Sheet(places, places, truth.reshape(51, 51))
-    assert np.abs(found.sheet.on(places, places) - exact.values).max() <= 3 * found.error
-    assert numbers(found.sheet)["basin"] == pytest.approx(numbers(exact)["basin"], abs=0.005)
+    exact = Spline2D(places, places, truth.reshape(51, 51))
+    assert np.abs(found.spline.on_grid(places, places) - exact.values).max() <= 3 * found.error
+    assert surface_metrics(found.spline)["basin"] == pytest.approx(surface_metrics(exact)["basin"], abs=0.005)
 
 
 def test_a_function_is_not_shared_by_threads_and_a_scalar_is_no_loss_of_units():

@@ -1,4 +1,4 @@
-"""Hessian products, ends of the spectrum, trace, density and sharpness, against finite differences and dense twins."""
+"""Hessian products, ends of the spectrum, trace and sharpness, against finite differences and dense twins."""
 
 import math
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from kogen.loss_landscape.hessian import FlatLoss, Hessian
-from kogen.loss_landscape.lanczos import density, lanczos
+from kogen.loss_landscape.lanczos import lanczos
 from kogen.loss_landscape.sharpness import noise_sharpness, sam_sharpness, trace
 
 
@@ -80,7 +80,7 @@ def loss_of(net: nn.Module, images: Tensor, labels: Tensor):
 
 def gradient(loss, objective: FlatLoss, flat: Tensor) -> Tensor:
     flat = flat.clone().requires_grad_()
-    return torch.autograd.grad(loss({**objective.fixed, **objective.named(flat)}), flat)[0]
+    return torch.autograd.grad(loss({**objective.fixed, **objective.unflatten(flat)}), flat)[0]
 
 
 def dense_twin(loss, objective: FlatLoss) -> Tensor:
@@ -127,7 +127,7 @@ def test_nothing_depends_on_the_batch_size(size, keep):
     params = dict(net.named_parameters())
     parts = zip(images.split(size), labels.split(size), strict=True)
     batches = [(len(x), loss_of(net, x, y)) for x, y in parts]
-    whole, divided = Hessian(loss_of(net, images, labels), params), Hessian(batches, params, keep=keep)
+    whole, divided = Hessian(loss_of(net, images, labels), params), Hessian(batches, params, keep_graph=keep)
     vector = torch.randn(whole.size, generator=luck(), dtype=torch.float64)
     torch.testing.assert_close(divided(vector), whole(vector))
     torch.testing.assert_close(divided.gradient, whole.gradient)
@@ -165,9 +165,9 @@ def test_over_some_parameters_it_is_a_block_of_the_whole():
     loss, params = loss_of(net, images, labels), dict(net.named_parameters())
     whole, part = Hessian(loss, params), Hessian(loss, params, over=["3.weight", "0.weight"])
     vector = torch.randn(part.size, generator=luck(), dtype=torch.float64)
-    wide = {name: torch.zeros_like(tensor) for name, tensor in params.items()} | part.named(vector)
-    image = whole.named(whole(whole.objective.flat(wide)))
-    for name, tensor in part.named(part(vector)).items():
+    wide = {name: torch.zeros_like(tensor) for name, tensor in params.items()} | part.unflatten(vector)
+    image = whole.unflatten(whole(whole.objective.flatten(wide)))
+    for name, tensor in part.unflatten(part(vector)).items():
         torch.testing.assert_close(tensor, image[name])
 
 
@@ -184,7 +184,7 @@ def test_tied_tensors_are_one_and_strides_do_not_matter():
     vector = torch.randn(12, generator=luck(2), dtype=torch.float64)
     torch.testing.assert_close(tied(vector), once(vector))
     torch.testing.assert_close(once(vector), dense_twin(once.objective.parts[0][1], once.objective) @ vector)
-    assert tied.named(vector).keys() == {"there", "back"}
+    assert tied.unflatten(vector).keys() == {"there", "back"}
     buffer = torch.randn(12, generator=luck(), dtype=torch.float64)  # slices of one buffer are not tied
     assert Hessian(lambda p: p["a"] @ p["b"], {"a": buffer[:6], "b": buffer[6:]}).size == 12
 
@@ -296,25 +296,6 @@ def test_a_trace_that_is_nearly_zero_is_not_called_known():
     assert trace(Dense(torch.arange(5.0).diag()), luck()).error == 0  # signs see a diagonal without error
 
 
-def test_the_density_is_that_of_the_dense_spectrum():
-    matrix = symmetric(300) / 17 + 4 * torch.diag((torch.arange(300) < 9).double())
-    found = density(Dense(matrix), luck(), draws=64, steps=40)
-    torch.testing.assert_close(found.weights.sum(1), torch.ones(64).double())
-    grid, width = torch.linspace(-4, 8, 601), 0.2
-    mean, error = found.at(grid, width)
-    values = torch.linalg.eigvalsh(matrix)
-    wanted = torch.distributions.Normal(values, width).log_prob(grid.double()[:, None]).exp().mean(1)
-    assert (mean - wanted).abs().max() < 0.05 * wanted.max()
-    assert (((mean - wanted).abs() <= 4 * error + 1e-3).double().mean()) > 0.99
-    assert torch.trapezoid(mean, grid.double()).item() == pytest.approx(1, abs=1e-6)
-
-
-def test_the_density_of_a_closed_space():
-    found = density(Dense(2 * torch.eye(30)), luck(), draws=2, steps=10)
-    assert found.weights.sum(1).tolist() == pytest.approx([1, 1])
-    assert (found.nodes * found.weights).sum(1).tolist() == pytest.approx([2, 2])
-
-
 def bowl(matrix: Tensor):
     return lambda params: params["w"] @ matrix @ params["w"] / 2
 
@@ -370,7 +351,6 @@ def test_negative_constant_and_linear_losses():
         hessian = Hessian(flat, params)
         assert lanczos(hessian, luck()).values.tolist() == [0, 0]
         assert trace(hessian, luck()).value == 0
-        assert density(hessian, luck(), draws=2).nodes.abs().max() == 0
     assert sam_sharpness(lambda p: torch.tensor(3.0), params, luck(), rho=0.1) == 0
 
 
@@ -410,7 +390,7 @@ def test_parameters_that_cannot_move_are_refused():
         r"weights of the batches are \[\]": lambda: Hessian([], params, over=["w"]),
         r"weights of the batches are \[1.0, 0.0\]": lambda: Hessian([(1, loss), (0, loss)], params, over=["w"]),
         r"shape \(2,\) came: \(3,\)": lambda: Hessian(loss, params, over=["w"])(torch.ones(2)),
-        "'w' is missing": lambda: FlatLoss(loss, params, over=["w"]).flat({}),
+        "'w' is missing": lambda: FlatLoss(loss, params, over=["w"]).flatten({}),
     }.items():
         with pytest.raises(ValueError, match=words):
             call()
@@ -423,7 +403,6 @@ def test_settings_that_cannot_be_are_refused():
         "memory=5 vectors are too few": lambda: lanczos(operator, luck(), memory=5),
         r"warm start of shape \(1, 3\)": lambda: lanczos(operator, luck(), start=torch.ones(1, 3)),
         "least=1, limit=9": lambda: trace(operator, luck(), least=1, limit=9),
-        "draws=1, steps=4": lambda: density(operator, luck(), draws=1, steps=4),
         "rho=0, steps=1": lambda: sam_sharpness(bowl(torch.eye(3)), params, luck(), rho=0),
         "draws=1, sigma=0.1": lambda: noise_sharpness(bowl(torch.eye(3)), params, luck(), sigma=0.1, draws=1),
     }.items():

@@ -9,7 +9,7 @@ import torch
 from small import NARROW, blobs, plan_for
 from torch import Tensor, nn
 
-from kogen.augmentation.views import plain
+from kogen.augmentation.views import evaluation_view
 from kogen.common import registry
 from kogen.data.images import Images
 from kogen.evaluation.features import embed
@@ -17,10 +17,10 @@ from kogen.evaluation.probes.linear import linear
 from kogen.loss_landscape.frozen_batches import frozen_batches
 from kogen.loss_landscape.hessian import Hessian
 from kogen.loss_landscape.objective import Objective
-from kogen.loss_landscape.probe import probe_on
+from kogen.loss_landscape.probe import fit_probe
 from kogen.modules.base import Method, Views
 from kogen.training.batches import Batches
-from kogen.training.build import build
+from kogen.training.build import build_method
 
 VIT = "vit_tiny_patch16_224?embed_dim=24&depth=2&num_heads=3"
 METHODS = [name for name in registry.names("methods") if registry.load("methods", name).recipe.trains]
@@ -32,7 +32,7 @@ def made(method: str, images: Images | None = None, count: int = 32, batch: int 
     backbone = VIT if "mae" in method else "tiny?width=4"
     plan = plan_for(images, method, backbone=backbone, settings=NARROW.get(method, {}))
     views = Batches(plan, images, torch.device("cpu")).views
-    return build(plan), frozen_batches(images, views, count=count, batch=batch)
+    return build_method(plan), frozen_batches(images, views, count=count, batch=batch)
 
 
 def moved(at: dict[str, Tensor], by: float = 0.05) -> dict[str, Tensor]:
@@ -50,7 +50,7 @@ def test_the_loss_is_the_methods_own_wherever_the_parameters_are(method):
             for name, parameter in twin.named_parameters():
                 parameter.copy_(params.get(name, parameter))
             wanted = [sum(term.item() for term in twin(views).values()) for views in batches]
-            found = [loss.batch(params, number).mean().item() for number in range(len(loss))]
+            found = [loss.unit_losses(params, number).mean().item() for number in range(len(loss))]
         assert found == pytest.approx(wanted, rel=1e-5)
     assert loss.facts["unit"] == ("image" if hasattr(module, "losses") else "batch")
 
@@ -71,7 +71,7 @@ def test_it_moves_with_every_parameter_that_trains(method):
 def test_losses_are_as_fine_as_the_network(method):
     module, batches = made(method)
     coarse = Objective(module, batches)
-    finer = [Views([c.double() for c in v.crops], v.labels, v.index, v.luck, v.progress) for v in batches]
+    finer = [Views([c.double() for c in v.crops], v.labels, v.index, v.rng, v.progress) for v in batches]
     fine = Objective(module.double(), finer)
     with torch.no_grad():
         found, rough = fine(fine.at), coarse(coarse.at)
@@ -121,7 +121,7 @@ def test_the_module_is_left_as_it_was():
         assert torch.equal(one, other), name
         assert one.requires_grad == other.requires_grad
         assert one.grad is None
-    assert module.notes.kept == {}
+    assert module.notes.entries == {}
 
 
 def named(module: nn.Module) -> list[tuple[str, Tensor]]:
@@ -205,7 +205,7 @@ def test_closures_have_the_gradient_of_the_mean():
     module, batches = made("rc_mae")
     loss = Objective(module, batches)
     leaves = {name: value.clone().requires_grad_() for name, value in loss.at.items()}
-    total = sum(weight * one(leaves) for weight, one in loss.closures()) / 32
+    total = sum(weight * one(leaves) for weight, one in loss.weighted_losses()) / 32
     assert total.item() == pytest.approx(loss(loss.at).mean().item(), rel=1e-6)
     found = torch.autograd.grad(total, list(leaves.values()), allow_unused=True)
     terms = [module.eval()(views) for views in batches]
@@ -218,7 +218,7 @@ def test_closures_have_the_gradient_of_the_mean():
 
 def test_frozen_batches_are_the_same_every_time_and_whole():
     images = blobs(48)
-    view = plain(16, mean=(0.5,) * 3, std=(0.25,) * 3)
+    view = evaluation_view(16, mean=(0.5,) * 3, std=(0.25,) * 3)
     one, two = (frozen_batches(images, [view, view], count=40, batch=16, seed=3) for _ in range(2))
     assert [len(views.labels) for views in one] == [16, 16]  # the third is not whole
     for first, second in zip(one, two, strict=True):
@@ -233,10 +233,10 @@ def test_frozen_batches_are_the_same_every_time_and_whole():
 def probe_parts(**settings: Any):
     images = blobs(96)
     plan = plan_for(images, "supervised", backbone="tiny?width=4")
-    view = plain(16, mean=plan.mean, std=plan.std)
-    backbone = build(plan).evaluated().eval()
+    view = evaluation_view(16, mean=plan.mean, std=plan.std)
+    backbone = build_method(plan).evaluation_backbone().eval()
     features = embed(backbone, images, view)
-    return backbone, features, probe_on(backbone, features), frozen_batches(images, [view], count=96, batch=32)
+    return backbone, features, fit_probe(backbone, features), frozen_batches(images, [view], count=96, batch=32)
 
 
 def test_a_probe_is_the_linear_probe():
@@ -267,13 +267,13 @@ def test_a_probe_wants_labels():
         Objective(probe, batches)
     features.labels[features.labels == 2] = 1
     with pytest.raises(ValueError, match="the probe saw 3 of 4 classes, wanted all of 2 or more"):
-        probe_on(backbone, features)
+        fit_probe(backbone, features)
 
 
 def test_what_cannot_be_shown_is_refused():
     module, batches = made("supervised")
     with pytest.raises(ValueError, match="20 images are fewer than a batch of 64"):
-        frozen_batches(blobs(20), [plain(16)])
+        frozen_batches(blobs(20), [evaluation_view(16)])
     with pytest.raises(ValueError, match="needs one frozen batch or more, none came"):
         Objective(module, [])
     with pytest.raises(ValueError, match="unknown batch_norm 'frosen': did you mean 'frozen'"):
@@ -318,7 +318,7 @@ class Around(nn.Module):
 def test_constants_leave_values_and_gradients_what_they_are(tied: bool):
     module = Shaped(Around(tied)).double()
     _, batches = made("supervised")
-    batches = [Views([c.double() for c in v.crops], v.labels, v.index, v.luck, v.progress) for v in batches]
+    batches = [Views([c.double() for c in v.crops], v.labels, v.index, v.rng, v.progress) for v in batches]
     loss = Objective(module, batches, moves=("network.first",))
 
     def true(weight: torch.Tensor) -> torch.Tensor:
@@ -362,5 +362,5 @@ def test_an_answer_that_others_write_into_is_not_remembered():
 def test_the_slope_of_a_backbone_under_a_fixed_probe():
     _, _, probe, batches = probe_parts()
     loss, whole = (Objective(probe, batches[:1], moves=moves) for moves in (("backbone",), ("",)))
-    part, every = (Hessian(one.closures(), one.at, over=list(loss.at)) for one in (loss, whole))
+    part, every = (Hessian(one.weighted_losses(), one.at, over=list(loss.at)) for one in (loss, whole))
     torch.testing.assert_close(part.gradient, every.gradient, rtol=1e-4, atol=1e-6)

@@ -14,17 +14,17 @@ from small import NARROW, blobs, plan_for
 
 from kogen.data.images import Images
 from kogen.loss_landscape import cost_estimate, pipeline
-from kogen.loss_landscape.curvature_metrics import readings
+from kogen.loss_landscape.curvature_metrics import curvature_metrics
 from kogen.loss_landscape.hessian import Hessian
 from kogen.loss_landscape.objective import Objective
-from kogen.loss_landscape.pipeline import survey
-from kogen.loss_landscape.runs import runs_of, steps_of, subject, trained
-from kogen.loss_landscape.tables import scores_of
+from kogen.loss_landscape.pipeline import measure_landscape
+from kogen.loss_landscape.runs import checkpoint_files, find_runs, load_method, open_run
+from kogen.loss_landscape.tables import read_scores
 from kogen.options.base import validate
 from kogen.options.landscape import LandscapeOptions
 from kogen.statistics._curvature_metrics import tables
 from kogen.statistics.flatness import flatness
-from kogen.training.build import build
+from kogen.training.build import build_method
 from kogen.training.checkpoint import load
 from kogen.training.run import train_run
 
@@ -44,7 +44,7 @@ def runs(images: Images, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
         backbone = VIT if method == "mae" else "tiny?width=4"
         plan = plan_for(images, method, seed=seed, epochs=1, backbone=backbone, settings=NARROW.get(method, {}))
         made[name] = tmp_path_factory.mktemp(name)
-        train_run(plan, images, made[name], tell=lambda *_: None)
+        train_run(plan, images, made[name], on_step=lambda *_: None)
     return made
 
 
@@ -53,11 +53,16 @@ def quiet(_: str) -> None:
 
 
 def draw(
-    runs: list[Path], images: Images, tell: Callable[[str], None] = quiet, models: list[str] | None = None, **asked: Any
+    runs: list[Path],
+    images: Images,
+    /,
+    tell: Callable[[str], None] = quiet,
+    models: list[str] | None = None,
+    **asked: Any,
 ) -> dict[str, Any]:
     """The landscape of `runs` on `images` with these options."""
     options = validate(LandscapeOptions, {"data": "images of the test", **asked}, "landscape")
-    return survey(runs, images, options, models=models, tell=tell)
+    return measure_landscape(runs, images, options, models=models, notify=tell)
 
 
 def test_runs_become_tables_and_nothing_is_computed_twice(
@@ -151,8 +156,8 @@ def test_the_forecast_counts_what_the_curvature_takes(
     runs: dict[str, Path], images: Images, monkeypatch: pytest.MonkeyPatch
 ):
     """Its unit is a product with the Hessian: readings and points of a map take about as many as it says."""
-    one = subject(runs["mae"], images, count=32, batch=16)
-    loss, count, product = one.objective(32), 0.0, Hessian.__call__
+    one = open_run(runs["mae"], images, count=32, batch=16)
+    loss, count, product = one.make_objective(32), 0.0, Hessian.__call__
 
     def counted(hessian: Hessian, vector: torch.Tensor) -> torch.Tensor:
         nonlocal count
@@ -160,18 +165,18 @@ def test_the_forecast_counts_what_the_curvature_takes(
         return product(hessian, vector)
 
     monkeypatch.setattr(Hessian, "__call__", counted)
-    readings(loss)
-    assert cost_estimate.READ / 4 < count < cost_estimate.READ
+    curvature_metrics(loss)
+    assert cost_estimate.METRICS_PRODUCTS / 4 < count < cost_estimate.METRICS_PRODUCTS
     said = [
-        cost_estimate.forecast(
+        cost_estimate.estimate_landscape(
             loss,
             16,
             loss,
             {"steps": 3, "levels": 1, "workers": 1},
             planes=1,
             runs=runs,
-            readings=True,
-            side=0,
+            metrics=True,
+            map_steps=0,
             processes=1,
         )
         for runs in (1, 1000)
@@ -182,24 +187,24 @@ def test_the_forecast_counts_what_the_curvature_takes(
 
 
 def test_views_and_images_are_the_same_for_every_run(runs: dict[str, Path], images: Images):
-    one, two = (subject(runs[name], images, count=32, batch=16) for name in ("one", "two"))
+    one, two = (open_run(runs[name], images, count=32, batch=16) for name in ("one", "two"))
     for mine, theirs in zip(one.batches, two.batches, strict=True):
         assert torch.equal(mine.crops[0], theirs.crops[0])
         assert torch.equal(mine.index, theirs.index)
-    other = subject(runs["one"], images, count=32, batch=16, seed=1)
+    other = open_run(runs["one"], images, count=32, batch=16, seed=1)
     assert not torch.equal(one.batches[0].crops[0], other.batches[0].crops[0])
 
 
 def test_a_trajectory_goes_through_the_checkpoints_that_were_kept(images: Images, tmp_path: Path):
     plan = plan_for(images, "supervised", epochs=2, backbone="tiny?width=4")
-    train_run(plan, images, tmp_path / "run", tell=lambda *_: None, keep=3)
+    train_run(plan, images, tmp_path / "run", on_step=lambda *_: None, keep=3)
     told = draw([tmp_path / "run"], images, out=tmp_path, **SMALL | {"directions": "trajectory"})
     facts = told["runs"][0]["planes"][0]
     assert facts["kind"] == "trajectory"
     assert len(facts["positions"]) == 3
     assert np.abs(facts["positions"]).max() == pytest.approx(1 / 1.1)
     table = pd.read_parquet(tmp_path / "surface.parquet").query("images == 32")
-    one = subject(tmp_path / "run", images, count=32, batch=16).objective(32)
+    one = open_run(tmp_path / "run", images, count=32, batch=16).make_objective(32)
     with torch.inference_mode():
         end = float(one(one.at).mean())
     middle = table.loc[np.isclose(table["alpha"], 0) & np.isclose(table["beta"], 0), "loss"]
@@ -210,7 +215,7 @@ def test_the_way_between_two_runs_ends_at_the_second(runs: dict[str, Path], imag
     asked = SMALL | {"directions": "between", "batch_norm": "interpolated", "levels": 1, "few": 32, "steps": 9}
     draw([runs["one"], runs["two"]], images, out=tmp_path, **asked)
     table = pd.read_parquet(tmp_path / "surface.parquet")
-    two = subject(runs["two"], images, count=32, batch=16, batch_norm="interpolated").objective(32)
+    two = open_run(runs["two"], images, count=32, batch=16, batch_norm="interpolated").make_objective(32)
     with torch.inference_mode():
         wanted = float(two(two.at).mean())
     assert table.loc[np.isclose(table["alpha"], 1), "loss"].to_list() == pytest.approx([wanted], rel=1e-5)
@@ -248,17 +253,17 @@ def test_a_study_stands_for_its_finished_runs_with_a_loss(runs: dict[str, Path],
     train_run(plan_for(images, "random", epochs=0, backbone="tiny?width=4"), images, study / "runs" / "random")
     (study / "runs" / "two" / "weights.safetensors").unlink()
     said: list[str] = []
-    found = runs_of([study], "pretrain", said.append)
+    found = find_runs([study], "pretrain", said.append)
     assert [run.name for run in found] == ["mae", "one"]
     assert said == [
         f"left out: 1 runs of {study} that are not finished",
         "left out: 1 runs without a loss of their own (random); --objective probe shows them too",
     ]
-    assert [run.name for run in runs_of([study], "probe", said.append)] == ["mae", "one", "random"]
+    assert [run.name for run in find_runs([study], "probe", said.append)] == ["mae", "one", "random"]
     with pytest.raises(ValueError, match="holds no run"):
-        runs_of([tmp_path / "nowhere"], "pretrain", said.append)
+        find_runs([tmp_path / "nowhere"], "pretrain", said.append)
     with pytest.raises(ValueError, match="no runs came: give the folder of one finished run or more"):
-        runs_of([], "pretrain", said.append)
+        find_runs([], "pretrain", said.append)
 
 
 @pytest.mark.parametrize(("count", "parts"), [(16, 1), (80, 5), (96, 6)])
@@ -289,8 +294,8 @@ def test_a_term_of_the_loss_is_an_objective_of_its_own(runs: dict[str, Path], im
 def test_a_checkpoint_on_the_way_is_a_subject_of_its_own(images: Images, tmp_path: Path):
     plan = plan_for(images, "supervised", epochs=1, backbone="tiny?width=4")
     run = tmp_path / "run"
-    train_run(plan, images, run, tell=lambda *_: None, keep=3)
-    steps = [int(file.stem) for file in steps_of(run)]
+    train_run(plan, images, run, on_step=lambda *_: None, keep=3)
+    steps = [int(file.stem) for file in checkpoint_files(run)]
     asked = SMALL | {"planes": 1, "levels": 1, "few": 32}
     draw([run, Path(f"{run}@{steps[0]}"), Path(f"{run}@{steps[1]}")], images, out=tmp_path / "drawn", **asked)
     table = pd.read_parquet(tmp_path / "drawn" / "surface.parquet")
@@ -298,10 +303,10 @@ def test_a_checkpoint_on_the_way_is_a_subject_of_its_own(images: Images, tmp_pat
     assert table["run"].nunique() == 3
     centre = table[(table["alpha"] == 0) & (table["beta"] == 0)].set_index("model")["loss"]
     assert centre["supervised"] < centre[f"supervised@{steps[0]}"]  # it has learnt
-    module = build(plan)
+    module = build_method(plan)
     load(run / "checkpoint" / f"{steps[1]:09d}.safetensors", module)
     for objective in ("pretrain", "probe"):
-        one = subject(Path(f"{run}@{steps[1]}"), images, objective=objective, count=32, batch=16)
+        one = open_run(Path(f"{run}@{steps[1]}"), images, objective=objective, count=32, batch=16)
         for name, tensor in module.backbone.state_dict().items():
             assert torch.equal(one.module.backbone.state_dict()[name], tensor)
     told = draw([Path(f"{run}@{steps[2]}")], images, out=tmp_path / "way", **asked | {"directions": "trajectory"})
@@ -309,40 +314,40 @@ def test_a_checkpoint_on_the_way_is_a_subject_of_its_own(images: Images, tmp_pat
     with pytest.raises(ValueError, match="keeps 1 checkpoints before its weights: a trajectory wants two or more"):
         draw([Path(f"{run}@{steps[1]}")], images, out=tmp_path / "no", **asked | {"directions": "trajectory"})
     with pytest.raises(ValueError, match=r"holds no run.*or RUN@STEP with the number of a step"):
-        runs_of([Path(f"{run}@end")], "pretrain", quiet)
+        find_runs([Path(f"{run}@end")], "pretrain", quiet)
     listed = ", ".join(map(str, steps))
     with pytest.raises(ValueError, match=f"keeps no checkpoint of step 77; of these: {listed}; give one of them"):
-        runs_of([Path(f"{run}@77")], "pretrain", quiet)
+        find_runs([Path(f"{run}@77")], "pretrain", quiet)
     with pytest.raises(ValueError, match="came twice"):
         draw([Path(f"{run}@{steps[0]}")] * 2, images, out=tmp_path / "twice", **asked)
 
 
 def test_runs_without_a_loss_or_with_other_weights_are_refused(runs: dict[str, Path], images: Images, tmp_path: Path):
     plain = plan_for(images, "random", epochs=0, backbone="tiny?width=4")
-    train_run(plain, images, tmp_path / "random", tell=lambda *_: None)
+    train_run(plain, images, tmp_path / "random", on_step=lambda *_: None)
     with pytest.raises(ValueError, match=r"has no loss of its own.*--objective probe"):
-        subject(tmp_path / "random", images)
+        open_run(tmp_path / "random", images)
     bare = tmp_path / "bare"
     bare.mkdir()
     for name in ("plan.json", "weights.safetensors"):
         (bare / name).write_bytes((runs["one"] / name).read_bytes())
     with pytest.raises(ValueError, match="has no checkpoint"):
-        subject(bare, images)
+        open_run(bare, images)
     record = json.loads((bare / "plan.json").read_text()) | {"backbone": "tiny?width=8"}
     (bare / "plan.json").write_text(json.dumps(record))
     (bare / "checkpoint").mkdir()
     state = (runs["one"] / "checkpoint" / "state.safetensors").read_bytes()
     (bare / "checkpoint" / "state.safetensors").write_bytes(state)
     with pytest.raises(ValueError, match="does not fit the network of its plan"):
-        subject(bare, images)
+        open_run(bare, images)
     (bare / "weights.safetensors").unlink()
     with pytest.raises(ValueError, match="not finished"):
-        subject(bare, images)
+        open_run(bare, images)
 
 
 def test_the_whole_method_comes_back(runs: dict[str, Path], images: Images):
-    one = subject(runs["mae"], images, count=32, batch=16)
-    again = trained(runs["mae"], one.plan)
+    one = open_run(runs["mae"], images, count=32, batch=16)
+    again = load_method(runs["mae"], one.plan)
     for name, tensor in again.state_dict().items():
         assert torch.equal(tensor, one.module.state_dict()[name])
 
@@ -396,18 +401,18 @@ def test_rank_correlations_are_scipys_and_few_models_say_nothing(n: int):
 
 
 def test_scores_are_those_of_the_folder(tmp_path: Path):
-    assert scores_of(tmp_path).empty
+    assert read_scores(tmp_path).empty
     pd.DataFrame({"model": ["a"], "dataset": ["night"], "value": [80.0]}).to_parquet(tmp_path / "accuracy.parquet")
     pd.DataFrame({"model": ["a"], "target": ["night"], "effective": [-2.0]}).to_parquet(tmp_path / "robustness.parquet")
-    assert scores_of(tmp_path)["score"].to_list() == ["accuracy: night", "robustness: night"]
+    assert read_scores(tmp_path)["score"].to_list() == ["accuracy: night", "robustness: night"]
 
 
 def test_few_batches_are_cut_for_the_readings_where_images_are_apart(runs: dict[str, Path], images: Images):
     for name in ("one", "mae"):
-        one = subject(runs[name], images, count=32, batch=32)
-        whole, finer = one.objective(32), one.objective(32, 4)
+        one = open_run(runs[name], images, count=32, batch=32)
+        whole, finer = one.make_objective(32), one.make_objective(32, 4)
         assert (len(whole), len(finer)) == (1, 4)
         with torch.inference_mode():  # masks and all other chance are an image's own
             torch.testing.assert_close(finer(finer.at), whole(whole.at), rtol=1e-5, atol=1e-6)
-    coupled = subject(runs["one"], images, count=32, batch=32, batch_norm="batch")
-    assert len(coupled.objective(32, 4)) == 1
+    coupled = open_run(runs["one"], images, count=32, batch=32, batch_norm="batch")
+    assert len(coupled.make_objective(32, 4)) == 1

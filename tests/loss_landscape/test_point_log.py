@@ -39,7 +39,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., multiproces
     np.savez(data, images=images.read(np.arange(32)).numpy().transpose(0, 2, 3, 1), labels=images.labels)
     backbone = "vit_tiny_patch16_224?embed_dim=12&depth=1&num_heads=2"
     plan = plan_for(images, "mae", epochs=1, backbone=backbone, settings=NARROW["mae"])
-    train_run(plan, images, home / "run", tell=lambda *_: None)
+    train_run(plan, images, home / "run", on_step=lambda *_: None)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["small", "kogen.cli", "kogen.api", "plotly.offline"])
 

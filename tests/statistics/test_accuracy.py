@@ -13,14 +13,21 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
 from kogen.common import registry
-from kogen.statistics._bootstrap import beats, bootstraps, critical, flips, patterns, resampled
-from kogen.statistics._intervals import pairwise
-from kogen.statistics._item_matrix import sheets
+from kogen.statistics._bootstrap import (
+    beats,
+    bootstrap_accuracies,
+    bootstrap_deviations,
+    distinct_rows,
+    max_t_criterion,
+    permutation_p,
+)
+from kogen.statistics._intervals import pair_differences
+from kogen.statistics._item_matrix import item_matrices
 from kogen.statistics.accuracy import accuracy
 from kogen.statistics.optimism import optimism
 from kogen.statistics.paired import mid_p, paired
 from kogen.statistics.ranks import ranks
-from kogen.statistics.required_images import needed
+from kogen.statistics.required_images import required_images
 from kogen.statistics.tiers import tiers
 
 
@@ -164,8 +171,8 @@ def test_permutation_of_cluster_sums_against_all_sign_flips() -> None:
 
 def test_difference_over_clusters_has_the_error_of_the_cluster_bootstrap() -> None:
     frame = drawn([0.6, 0.75], n=600, size=5)
-    sheet = next(sheets(frame))
-    sample = bootstraps(sheet, resampled(sheet, 4_000, 0), 0)
+    sheet = next(item_matrices(frame))
+    sample = bootstrap_accuracies(sheet, bootstrap_deviations(sheet, 4_000, 0), 0)
     row = only(paired(frame, draws=4_000))
     half = student.isf(0.025, 119) * 100 * (sample[:, 0] - sample[:, 1]).std()
     assert (row["hi"] - row["lo"]) / 2 == pytest.approx(half, rel=0.05)
@@ -189,9 +196,9 @@ def test_luck_of_training_widens_the_claim_about_methods_and_not_the_p_about_net
 
 def test_ranks_against_a_loop_over_bootstraps() -> None:
     frame = drawn([0.6, 0.72, 0.7, 0.72], n=120)
-    sheet = next(sheets(frame))
-    moved = resampled(sheet, 300, 0)
-    sample = bootstraps(sheet, moved, 0)
+    sheet = next(item_matrices(frame))
+    moved = bootstrap_deviations(sheet, 300, 0)
+    sample = bootstrap_accuracies(sheet, moved, 0)
     best, position = np.zeros(4), np.zeros(4)
     for row in sample:
         winners = np.flatnonzero(row == row.max())
@@ -203,12 +210,14 @@ def test_ranks_against_a_loop_over_bootstraps() -> None:
 
 
 def test_max_t_against_its_definition_pair_by_pair() -> None:
-    sheet = next(sheets(drawn([0.6, 0.7, 0.65, 0.8], n=250)))
-    moved, pairs = resampled(sheet, 400, 0), pairwise(sheet)
+    sheet = next(item_matrices(drawn([0.6, 0.7, 0.65, 0.8], n=250)))
+    moved, pairs = bootstrap_deviations(sheet, 400, 0), pair_differences(sheet)
     largest = []
     for row in moved:
-        largest.append(max(abs(row[i] - row[j]) / pairs.items[i, j] ** 0.5 for i, j in combinations(range(4), 2)))
-    assert critical(pairs, moved, 0) == pytest.approx(max(np.quantile(largest, 0.95), norm.isf(0.025)))
+        largest.append(
+            max(abs(row[i] - row[j]) / pairs.item_variance[i, j] ** 0.5 for i, j in combinations(range(4), 2))
+        )
+    assert max_t_criterion(pairs, moved, 0) == pytest.approx(max(np.quantile(largest, 0.95), norm.isf(0.025)))
 
 
 @pytest.mark.parametrize(("seeds", "size"), [(1, 1), (1, 5), (3, 1)])
@@ -231,11 +240,11 @@ def test_pairs_ranks_and_tiers_agree(seeds: int, size: int) -> None:
 
 
 def test_drawing_repeated_rows_at_once_is_the_same_chance(monkeypatch: pytest.MonkeyPatch) -> None:
-    sheet = next(sheets(drawn([0.6, 0.75, 0.7], n=800)))
-    assert len(patterns(sheet)[2]) == 8
-    quick, quick_p = resampled(sheet, 4_000, 0), flips(sheet, 4_000, 0)
+    sheet = next(item_matrices(drawn([0.6, 0.75, 0.7], n=800)))
+    assert len(distinct_rows(sheet)[2]) == 8
+    quick, quick_p = bootstrap_deviations(sheet, 4_000, 0), permutation_p(sheet, 4_000, 0)
     monkeypatch.setattr("kogen.statistics._bootstrap.PATTERN_FACTOR", 10**9)
-    slow, slow_p = resampled(sheet, 4_000, 0), flips(sheet, 4_000, 0)
+    slow, slow_p = bootstrap_deviations(sheet, 4_000, 0), permutation_p(sheet, 4_000, 0)
     assert not np.array_equal(quick, slow)
     assert quick.std(axis=0) == pytest.approx(slow.std(axis=0), rel=0.06)
     assert np.corrcoef(quick.T) == pytest.approx(np.corrcoef(slow.T), abs=0.06)
@@ -253,22 +262,22 @@ def test_the_winner_of_equals_is_flattered() -> None:
 
 def test_needed_images_would_decide() -> None:
     few = paired(discordant(30, 20, 500), margin=0.1, draws=50)
-    row = only(needed(few, margin=0.1))
+    row = only(required_images(few, margin=0.1))
     assert (row["decides"], row["more"]) == ("better", row["images"] - 500)
     times = row["images"] / 500
     more = only(paired(discordant(round(30 * times), round(20 * times), row["images"]), margin=0.1, draws=50))
     assert more["verdict"] == "better"
     assert more["minimum_detectable"] == pytest.approx(more["difference"], rel=0.05)
-    close = needed(paired(discordant(25, 24, 500), margin=2, draws=50), margin=2)
+    close = required_images(paired(discordant(25, 24, 500), margin=2, draws=50), margin=2)
     assert only(close)["decides"] == "equivalent"
 
 
 def test_needed_is_null_where_images_cannot_decide() -> None:
-    even = needed(paired(discordant(20, 20, 500), draws=50))
+    even = required_images(paired(discordant(20, 20, 500), draws=50))
     assert even[["images", "more", "decides"]].isna().all(axis=None)
     lucky = drawn([0.7, 0.72], n=2_000, seeds=2, luck=0.5)
-    assert needed(paired(lucky, draws=50))["images"].isna().all()
-    assert not len(needed(paired(discordant(60, 20, 1_000), draws=50)))
+    assert required_images(paired(lucky, draws=50))["images"].isna().all()
+    assert not len(required_images(paired(discordant(60, 20, 1_000), draws=50)))
 
 
 # properties
@@ -355,7 +364,7 @@ def test_one_model_has_an_accuracy_and_no_pairs() -> None:
     assert not len(pairs)
     assert "verdict" in pairs
     assert not len(tiers(pairs))
-    assert not len(needed(pairs))
+    assert not len(required_images(pairs))
     row = only(ranks(frame, draws=20))
     assert (row["p_best"], row["rank_lo"], row["rank_hi"], row["top"]) == (1, 1, 1, True)
 
@@ -433,8 +442,8 @@ def test_the_predictions_stay_as_they_were() -> None:
 
 
 def test_beats_is_one_sided() -> None:
-    sheet = next(sheets(drawn([0.5, 0.7, 0.9], n=300)))
-    pairs = pairwise(sheet)
-    over = beats(pairs, critical(pairs, resampled(sheet, 200, 0), 0))
+    sheet = next(item_matrices(drawn([0.5, 0.7, 0.9], n=300)))
+    pairs = pair_differences(sheet)
+    over = beats(pairs, max_t_criterion(pairs, bootstrap_deviations(sheet, 200, 0), 0))
     assert over.any()
     assert not (over & over.T).any()

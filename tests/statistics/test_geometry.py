@@ -6,12 +6,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kogen.common.tables import SCHEMAS, as_arrow
-from kogen.statistics._surface_metrics import Measured, half_width, jackknife, pieces, relative, spread
+from kogen.common.tables import SCHEMAS, to_arrow
+from kogen.statistics._surface_metrics import (
+    PlaneMetric,
+    half_width,
+    jackknife_variance,
+    relative_error,
+    variance_components,
+    variance_of_mean,
+)
 from kogen.statistics.geometry import geometry
-from kogen.statistics.geometry_pairs import geometry_pairs, half_of
-from kogen.surface_fit.interpolation import SQUARE, Fit, axis, extent, fit, wanted
-from kogen.surface_fit.metrics import numbers
+from kogen.statistics.geometry_pairs import difference_half_width, geometry_pairs
+from kogen.surface_fit.interpolation import SQUARE, RefinedGrid, axis, fit_grid, loss_range, next_points
+from kogen.surface_fit.metrics import surface_metrics
 
 
 def planes(model: str, widths: list[float], run: str = "r0", noise: float = 0.0, seed: int = 0) -> pd.DataFrame:
@@ -37,7 +44,7 @@ def surface() -> pd.DataFrame:
 def test_the_table_is_a_geometry_table(surface):
     found = geometry(surface)
     assert list(found) == SCHEMAS["geometry"].names
-    as_arrow(found, "geometry")
+    to_arrow(found, "geometry")
     assert set(found["metric"]) == {"width", "basin", "convex", "range", "error"}
     assert (found["planes"] == 6).all()
     assert (found["images"] == 64).all()
@@ -76,20 +83,22 @@ def test_only_planes_that_both_have_are_compared(surface):
     assert set(geometry_pairs(less)["planes"]) == {4}
 
 
-def drawn(rng: np.random.Generator, runs: int, count: int) -> Measured:
+def drawn(rng: np.random.Generator, runs: int, count: int) -> PlaneMetric:
     """Values with luck of runs, of planes and of images, around 0."""
     values = rng.normal(0, 1.0, (runs, 1, 1)) * (runs > 1) + rng.normal(0, 1.5, (1, count, 1))
     values = values + rng.normal(0, 0.5, (runs, count, 1))
     images = rng.normal(0, 1.0, 8)
     without = (images.sum() - images) / 7  # the mean without each part
     whole = np.concatenate([[images.mean()], without])
-    return Measured(values + whole, np.arange(count), 8)
+    return PlaneMetric(values + whole, np.arange(count), 8)
 
 
 @pytest.mark.parametrize(("runs", "count"), [(1, 4), (1, 8), (3, 8)])
 def test_intervals_cover(runs, count):
     rng = np.random.default_rng(0)
-    inside = [abs(one.mean) <= half_width(pieces(one)) for one in (drawn(rng, runs, count) for _ in range(1000))]
+    inside = [
+        abs(one.mean) <= half_width(variance_components(one)) for one in (drawn(rng, runs, count) for _ in range(1000))
+    ]
     assert 0.935 <= np.mean(inside) <= 0.995
 
 
@@ -98,15 +107,15 @@ def test_intervals_of_differences_cover():
     inside = []
     for _ in range(1000):
         one, other = drawn(rng, 3, 8), drawn(rng, 3, 8)
-        inside.append(abs(one.mean - other.mean) <= half_of(one, other))
+        inside.append(abs(one.mean - other.mean) <= difference_half_width(one, other))
     assert 0.935 <= np.mean(inside) <= 0.995
 
 
 def test_the_jackknife_is_that_of_a_mean():
     values = np.random.default_rng(0).standard_normal(8)
     without = (values.sum() - values) / 7
-    variance, freedom = jackknife(np.concatenate([[values.mean()], without]))
-    assert (variance, freedom) == (pytest.approx(spread(values)[0]), 7)
+    variance, freedom = jackknife_variance(np.concatenate([[values.mean()], without]))
+    assert (variance, freedom) == (pytest.approx(variance_of_mean(values)[0]), 7)
 
 
 @pytest.mark.parametrize(
@@ -133,21 +142,21 @@ def test_models_without_a_common_plane_are_refused(surface):
 # The error of the spline.
 
 
-def drawn_by_levels(function: Any, levels: int, steps: int = 9) -> Fit:
+def drawn_by_levels(function: Any, levels: int, steps: int = 9) -> RefinedGrid:
     """The fit of a function's points, level after level, as `landscape.surface` would compute them."""
     points = pd.DataFrame()
     for level in range(levels):
-        places = wanted(points, (steps, steps), level, SQUARE, 0.01)
+        places = next_points(points, (steps, steps), level, SQUARE, 0.01)
         new = pd.DataFrame(places, columns=["alpha", "beta"]).assign(level=level)
         new["loss"] = function(new["alpha"].to_numpy(), new["beta"].to_numpy())
         points = pd.concat([points, new], ignore_index=True)
-    return fit(points)
+    return fit_grid(points)
 
 
-def off(found: Fit, function: Any) -> float:
+def off(found: RefinedGrid, function: Any) -> float:
     """The largest error against 51 x 51 points."""
     places = axis(51, (-1, 1))
-    return float(np.abs(found.sheet.on(places, places) - function(places[:, None], places[None, :])).max())
+    return float(np.abs(found.spline.on_grid(places, places) - function(places[:, None], places[None, :])).max())
 
 
 def waves(seed: int, kinked: bool) -> Any:
@@ -173,14 +182,14 @@ def test_noise_is_not_extrapolated_away():
     """Where halving the grid changes as much as before, the error is what it changed."""
     noise = np.random.default_rng(0).standard_normal((33, 33))
     found = drawn_by_levels(lambda x, y: noise[np.rint(16 * x + 16).astype(int), np.rint(16 * y + 16).astype(int)], 2)
-    assert found.pace > 0.8
-    assert found.error == pytest.approx(found.pace * np.nanmax(np.abs(found.surplus[-1])))
+    assert found.decay > 0.8
+    assert found.error == pytest.approx(found.decay * np.nanmax(np.abs(found.surplus[-1])))
 
 
 def test_what_was_not_refined_still_counts():
     bump = lambda x, y: np.exp(-((x - 0.5) ** 2 + (y - 0.5) ** 2) / 0.02) + x * x  # noqa: E731
     coarse, fine = drawn_by_levels(bump, 2), drawn_by_levels(bump, 3)
-    assert 0 < fine.left < np.nanmax(np.abs(coarse.surplus[-1]))
+    assert 0 < fine.unrefined_surplus < np.nanmax(np.abs(coarse.surplus[-1]))
     assert fine.error < coarse.error
     for found in (coarse, fine):
         assert off(found, bump) < 3 * found.error
@@ -215,9 +224,9 @@ def test_a_constant_is_flat_whatever_it_is_rounded_to():
 
     for function in (rounded, lambda x, y: 0 * x - 7.0):
         found = drawn_by_levels(function, 3)
-        assert found.sheet.values.shape == (17, 17)  # nothing to refine
-        assert numbers(found.sheet) == {"range": 0, "width": 1, "basin": 1, "convex": 1}
-        assert relative(found.error, extent(found.sheet)) == 0
+        assert found.spline.values.shape == (17, 17)  # nothing to refine
+        assert surface_metrics(found.spline) == {"range": 0, "width": 1, "basin": 1, "convex": 1}
+        assert relative_error(found.error, loss_range(found.spline)) == 0
 
 
 def test_a_grid_too_small_to_halve_has_no_error():

@@ -11,8 +11,8 @@ from scipy.special import expit, logit
 from scipy.stats import kendalltau
 
 from kogen.statistics import _noise_floor, _pair_counts
-from kogen.statistics._noise_floor import drawn_in
-from kogen.statistics._score_matrix import grid
+from kogen.statistics._noise_floor import shrink_scores
+from kogen.statistics._score_matrix import make_score_matrix
 from kogen.statistics.agreement import agreement
 from kogen.statistics.robustness import robustness
 from kogen.statistics.similarity import similarity
@@ -79,7 +79,7 @@ def test_intervals_are_of_the_jackknife_over_models_and_over_families() -> None:
             kept = [i for i in range(24) if i not in unit]
             part = slow([columns["s0"][i] for i in kept], [columns["s1"][i] for i in kept], 0, 3.0)
             left.append(part[1] + part[2] / 2)
-        expected = _pair_counts.interval(share, np.array(left), row["pairs"])
+        expected = _pair_counts.jackknife_interval(share, np.array(left), row["pairs"])
         assert (row[f"{prefix}lo"], row[f"{prefix}hi"]) == pytest.approx(expected)
         assert expected[0] < share < expected[1]
 
@@ -113,7 +113,7 @@ def test_interval_of_tau_is_the_jackknife() -> None:
         for i in range(15)
     ]
     row = agreement(scores(columns), source="s0").iloc[0]
-    lo, hi = _pair_counts.interval((1 + row["tau"]) / 2, (1 + np.array([each[0] for each in left])) / 2, 105)
+    lo, hi = _pair_counts.jackknife_interval((1 + row["tau"]) / 2, (1 + np.array([each[0] for each in left])) / 2, 105)
     assert (row["lo"], row["hi"]) == pytest.approx((2 * lo - 1, 2 * hi - 1))
 
 
@@ -181,8 +181,8 @@ def test_noise_of_the_items_is_used_where_it_is_given() -> None:
 def test_scores_are_drawn_in_to_the_spread_that_noise_leaves() -> None:
     rng = np.random.default_rng(0)
     values, noise = rng.normal(70, 5, 4_000), 3 * rng.normal(size=(50, 4_000))
-    assert drawn_in(values, noise).std() == pytest.approx(4.0, rel=0.05)
-    assert np.ptp(drawn_in(values, 3 * noise)) == 0
+    assert shrink_scores(values, noise).std() == pytest.approx(4.0, rel=0.05)
+    assert np.ptp(shrink_scores(values, 3 * noise)) == 0
 
 
 # robustness and similarity
@@ -300,7 +300,7 @@ ONE = scores({"s0": [70.0, 71], "s1": [60.0, 61]})
 )
 def test_scores_that_cannot_be_judged_are_refused(table: pd.DataFrame, words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        grid(table)
+        make_score_matrix(table)
 
 
 def test_wishes_out_of_range_are_refused() -> None:

@@ -12,7 +12,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from kogen.statistics.combined import combined
 from kogen.statistics.friedman import friedman
-from kogen.statistics.reported_scores import reported
+from kogen.statistics.reported_scores import reported_scores
 from kogen.statistics.safe_bet import safe_bet
 from kogen.statistics.unified import unified
 from kogen.statistics.wilcoxon import wilcoxon
@@ -227,18 +227,18 @@ def test_sets_without_weight_do_not_count_for_the_bet() -> None:
 
 
 def test_reported_accuracies_have_wilsons_interval_where_n_is_known() -> None:
-    table = reported(scores(np.array([[70.0, 50.0], [60.0, 40.0]]), n=200)).set_index(["model", "dataset"])
+    table = reported_scores(scores(np.array([[70.0, 50.0], [60.0, 40.0]]), n=200)).set_index(["model", "dataset"])
     row = table.loc[("m00", "s0")]
     assert (row["lo"] / 100, row["hi"] / 100) == pytest.approx(proportion_confint(140, 200, method="wilson"))
-    assert reported(scores(np.array([[70.0, 50.0]])))["lo"].isna().all()
+    assert reported_scores(scores(np.array([[70.0, 50.0]])))["lo"].isna().all()
 
 
 def test_reported_seeds_widen_the_interval_and_copies_do_not_narrow_it() -> None:
     seeds = pd.DataFrame({"model": "a", "dataset": "d", "seed": range(3), "score": [70.0, 72.0, 74.0], "n": 1000})
-    row = reported(seeds).iloc[0]
+    row = reported_scores(seeds).iloc[0]
     assert (row["value"], row["seed_sd"]) == pytest.approx((72, 2))
     assert row["hi"] - row["lo"] > 2 * 4.3 * 2 / 3**0.5  # Student's quantile with 2 degrees of freedom
-    again = reported(pd.concat([seeds, seeds.assign(seed=seeds["seed"] + 5)])).iloc[0]
+    again = reported_scores(pd.concat([seeds, seeds.assign(seed=seeds["seed"] + 5)])).iloc[0]
     assert again[["value", "lo", "hi", "seed_sd"]].to_list() == pytest.approx(
         row[["value", "lo", "hi", "seed_sd"]].to_list()
     )

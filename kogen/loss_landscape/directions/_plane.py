@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
 from torch import Tensor
 
-Params = dict[str, Tensor]
+from kogen.loss_landscape.parameters import Params
 
 
 @dataclass(frozen=True)
@@ -47,14 +46,3 @@ def check_shapes(at: Mapping[str, Tensor], other: Mapping[str, Tensor], what: st
             f"{what} does not fit: {len(odd)} of {len(at)} tensors differ, first {odd[0]!r}, wanted "
             f"{tuple(at[odd[0]].shape)}, came {came}; give weights of the same architecture"
         )
-
-
-def flatten(params: Mapping[str, Tensor], names: list[str]) -> Tensor:
-    """The tensors of these names as one vector (P,), float64, on the CPU."""
-    return torch.cat([params[name].detach().cpu().double().flatten() for name in names])
-
-
-def unflatten(vector: Tensor, at: Mapping[str, Tensor], names: list[str]) -> Params:
-    """A vector (P,) cut into tensors like those of `at`."""
-    parts = vector.split([at[name].numel() for name in names])
-    return {name: part.view(at[name].shape).to(at[name]) for name, part in zip(names, parts, strict=True)}

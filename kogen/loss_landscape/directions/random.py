@@ -1,10 +1,9 @@
 """Random directions: Gaussian, scaled to the weights filter by filter (Li et al. 2018, arXiv 1712.09913, section 4)."""
 
-import hashlib
-
 import torch
 from torch import Tensor
 
+from kogen.common.rng import generator_from_text
 from kogen.common.text import hint
 from kogen.loss_landscape.directions._plane import Params, Plane, cosine
 
@@ -57,9 +56,7 @@ def exclusion_reason(name: str, tensor: Tensor) -> str:
 
 def draw_normal(weight: Tensor, tag: str) -> Tensor:
     """A standard normal tensor of the weight's shape, the same on every device and in every memory layout."""
-    digest = hashlib.blake2b(tag.encode(), digest_size=8).digest()
-    generator = torch.Generator().manual_seed(int.from_bytes(digest, "little") >> 1)
-    return torch.randn(weight.shape, generator=generator).to(weight)
+    return torch.randn(weight.shape, generator=generator_from_text(tag)).to(weight)
 
 
 def scale_to_weight(direction: Tensor, weight: Tensor, name: str, normalise: str) -> Tensor:

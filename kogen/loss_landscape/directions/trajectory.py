@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from kogen.loss_landscape.directions._plane import Params, Plane, check_shapes, flatten, unflatten
+from kogen.loss_landscape.directions._plane import Plane, check_shapes
+from kogen.loss_landscape.parameters import Params, flatten, unflatten
 
 __all__ = ["trajectory"]
 
@@ -43,7 +44,7 @@ def trajectory(at: Params, checkpoints: Sequence[Params]) -> Plane:
     for name in at:
         ways = torch.stack([displacement(at, checkpoint, name) for checkpoint in checkpoints])  # (n, p)
         for direction, weight in zip(directions, weights.T, strict=True):
-            direction.update(unflatten(weight @ ways, at, [name]))
+            direction |= unflatten((weight @ ways).to(at[name].device), {name: at[name]})
     distances = np.sqrt(np.diag(inner))
     outside = np.sqrt(np.maximum(distances**2 - (positions**2).sum(axis=1), 0))
     residual = np.divide(outside, distances, out=np.zeros_like(outside), where=distances > 0)
@@ -54,4 +55,5 @@ def trajectory(at: Params, checkpoints: Sequence[Params]) -> Plane:
 
 def displacement(at: Params, checkpoint: Params, name: str) -> torch.Tensor:
     """The way from `at` to a checkpoint in one tensor, (p,), float64, on the CPU."""
-    return flatten(checkpoint, [name]) - flatten(at, [name])
+    one, other = (flatten(params, [name]).cpu().double() for params in (checkpoint, at))
+    return one - other

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-Params = dict[str, Tensor]
+from kogen.loss_landscape.parameters import Params
 
 
 class FoldedConv:

@@ -8,7 +8,7 @@ import timm
 import torch
 from torch import nn
 
-from kogen.loss_landscape.speedups.class_token import class_token_only
+from kogen.loss_landscape.speedups.class_token import skip_unread_tokens
 
 KINDS: list[dict[str, Any]] = [
     {},
@@ -41,7 +41,7 @@ def gradients(network: nn.Module, images: torch.Tensor) -> tuple[torch.Tensor, l
 def test_it_answers_as_before(kind: dict[str, Any]) -> None:
     plain, short = vit(**kind), nn.Sequential(vit(**kind))
     images = torch.randn(3, 3, 16, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    class_token_only(short)
+    skip_unread_tokens(short)
     (answer, slopes), (ours, our_slopes) = gradients(plain, images), gradients(short, images)
     torch.testing.assert_close(ours, answer, rtol=1e-10, atol=1e-10)
     for mine, theirs in zip(our_slopes, slopes, strict=True):
@@ -50,7 +50,7 @@ def test_it_answers_as_before(kind: dict[str, Any]) -> None:
 
 def test_the_last_block_sees_one_token_through_its_mlp_and_only_while_the_whole_runs() -> None:
     network: Any = vit()
-    class_token_only(network)
+    skip_unread_tokens(network)
     seen: list[int] = []
     network.blocks[-1].mlp.register_forward_pre_hook(lambda _, args: seen.append(args[0].shape[1]))
     network(torch.randn(2, 3, 16, 16).double())
@@ -60,7 +60,7 @@ def test_the_last_block_sees_one_token_through_its_mlp_and_only_while_the_whole_
 
 def test_a_copy_has_weights_of_its_own() -> None:
     network = vit()
-    class_token_only(network)
+    skip_unread_tokens(network)
     twin = copy.deepcopy(network)
     images = torch.randn(2, 3, 16, 16).double()
     before = network(images)
@@ -74,5 +74,5 @@ def test_a_copy_has_weights_of_its_own() -> None:
 def test_other_networks_are_left_alone() -> None:
     distilled = timm.create_model("deit_tiny_distilled_patch16_224", depth=1)  # reads two tokens
     for network in (vit(global_pool="avg", class_token=False), nn.Sequential(nn.Linear(2, 2)), distilled):
-        class_token_only(network)
+        skip_unread_tokens(network)
         assert all("forward" not in part.__dict__ for part in network.modules())

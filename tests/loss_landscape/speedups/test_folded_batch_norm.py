@@ -11,9 +11,9 @@ from torch.func import functional_call
 from kogen.loss_landscape.frozen_batches import frozen_batches
 from kogen.loss_landscape.hessian import Hessian
 from kogen.loss_landscape.objective import Objective
-from kogen.loss_landscape.speedups.folded_batch_norm import fold
+from kogen.loss_landscape.speedups.folded_batch_norm import fold_batch_norms
 from kogen.training.batches import Batches
-from kogen.training.build import build
+from kogen.training.build import build_method
 
 IMAGES = torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
@@ -48,7 +48,7 @@ class Block(nn.Module):
 def folded(module: nn.Module) -> tuple[nn.Module, list, dict[str, Tensor]]:
     """A folded copy, its folds, and the parameters it was folded for."""
     twin, at = copy.deepcopy(module), {name: p.detach() for name, p in module.named_parameters()}
-    return twin, fold(twin, at, lambda: functional_call(twin, at, (IMAGES,))), at
+    return twin, fold_batch_norms(twin, at, lambda: functional_call(twin, at, (IMAGES,))), at
 
 
 @pytest.mark.parametrize("affine", [True, False])
@@ -114,14 +114,14 @@ def test_only_pairs_that_are_always_together_are_folded(way):
 
 def test_convolutions_that_stand_still_keep_their_norms():
     twin = lived_in(Block())
-    assert fold(twin, {"norm.weight", "norm.bias"}, lambda: twin(IMAGES)) == []
+    assert fold_batch_norms(twin, {"norm.weight", "norm.bias"}, lambda: twin(IMAGES)) == []
 
 
 def objectives(batch_norm: str) -> tuple[nn.Module, Objective]:
     """A lived-in ResNet in float64 and its objective."""
     images = blobs(48)
     plan = plan_for(images, "supervised", backbone="tiny?width=4")
-    module = lived_in(build(plan))
+    module = lived_in(build_method(plan))
     batches = frozen_batches(images, Batches(plan, images, torch.device("cpu")).views, count=32, batch=16)
     for views in batches:
         views.crops = [crop.double() for crop in views.crops]
@@ -146,8 +146,8 @@ def test_losses_slopes_and_curvature_are_those_of_the_network():
         terms = functional_call(module, params, (loss.batches[0],))
         return torch.stack(list(terms.values())).sum()
 
-    hessians = [Hessian(one, params) for one in (loss.closures()[0][1], twin)]
-    vector = hessians[0].objective.flat(draw)
+    hessians = [Hessian(one, params) for one in (loss.weighted_losses()[0][1], twin)]
+    vector = hessians[0].objective.flatten(draw)
     assert hessians[0].value == pytest.approx(hessians[1].value, rel=1e-6)  # losses are summed in float32
     for found, wanted in ((h.gradient for h in hessians), (h(vector) for h in hessians)):
         assert float(wanted.norm()) > 1e-3
