@@ -268,7 +268,7 @@ def profile(table: Table) -> None:
             theirs = {"byol": lightly_byol, "mae": lightly_mae}[case.method]
             with traced() as found:
                 theirs(plan, images, table.device)
-            told(table, f"{case.name}: lightly's loop", found[0], STEPS + 4)
+            add_kernel_rows(table, f"{case.name}: lightly's loop", found[0], STEPS + 4)
         clear(table.device)
 
 
@@ -279,27 +279,27 @@ def profiled(table: Table, name: str, work: Callable[[int], Any], rounds: int = 
     with traced() as found:
         for number in range(rounds):
             work(number)
-    told(table, name, found[0], rounds)
+    add_kernel_rows(table, name, found[0], rounds)
 
 
 @contextmanager
 def traced() -> Iterator[list[Any]]:
-    """While inside, torch's profiler looks; afterwards the list holds it."""
+    """While inside, torch's profiler runs; afterwards the list holds it."""
     from torch.profiler import ProfilerActivity
     from torch.profiler import profile as profiler
 
     found: list[Any] = []
     kinds = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if torch.cuda.is_available() else [])]
-    with profiler(activities=kinds) as looking:
+    with profiler(activities=kinds) as running:
         yield found
         if torch.cuda.is_available():
             torch.cuda.synchronize()
-    found.append(looking)
+    found.append(running)
 
 
-def told(table: Table, name: str, looked: Any, rounds: int) -> None:
+def add_kernel_rows(table: Table, name: str, profile: Any, rounds: int) -> None:
     """The sum over kernels, how many there are, and the costliest operations."""
-    events = [(e.key, e.self_device_time_total / 1000 / rounds, e.count / rounds) for e in looked.key_averages()]
+    events = [(e.key, e.self_device_time_total / 1000 / rounds, e.count / rounds) for e in profile.key_averages()]
     operations = sorted((e for e in events if e[0].startswith("aten::")), key=lambda e: -e[1])
     table.row(f"{name}: on the device", sum(spent for _, spent, _ in operations), "ms")
     for key, spent, times in operations[:12]:
@@ -454,7 +454,7 @@ def objective(
     """The loss of the method on frozen batches, on a device, in the method's own precision."""
     batches = frozen_batches(images, view, count=count, batch=batch, device=device)
     kind = next(method.parameters()).dtype
-    batches = [Views([x.to(kind) for x in v.crops], v.labels, v.index, v.luck, v.progress) for v in batches]
+    batches = [Views([x.to(kind) for x in v.crops], v.labels, v.index, v.rng, v.progress) for v in batches]
     return Objective(copy.deepcopy(method).to(device), batches)
 
 
@@ -464,7 +464,7 @@ def relative_gap(here: Objective, cpu: Objective, planes: list) -> float:
     walks = [ShiftedParameters(loss.at, plane.directions) for loss, plane in zip((here, cpu), planes, strict=True)]
     with torch.inference_mode(), exact_arithmetic():
         for place in [(a, b) for a in (-1.0, 0.0, 0.6) for b in (-0.7, 0.0, 1.0)]:
-            first, second = here(walks[0].to(*place)), cpu(walks[1].to(*place))
+            first, second = here(walks[0].shift_to(*place)), cpu(walks[1].shift_to(*place))
             gaps.append(abs(float(first.mean()) - float(second.mean())) / abs(float(second.mean())))
     return max(gaps)
 
@@ -491,7 +491,7 @@ def curvature(table: Table, name: str, losses: list[Objective], bare: float) -> 
 
     `losses`: on the device and on the CPU in float32, then both in float64.
     """
-    maps = [Hessian(loss.closures(), loss.at) for loss in losses]
+    maps = [Hessian(loss.weighted_losses(), loss.at) for loss in losses]
     vector = torch.randn(maps[1].size, generator=torch.Generator().manual_seed(0))
     fast, slow, fine, finest = (of(vector.to(of.device, of.dtype)) for of in maps)
     kinks = max(1e-4, 2 * relative(slow, finest))  # what float32 by itself loses, see gpu_training

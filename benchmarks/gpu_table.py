@@ -63,12 +63,12 @@ class Table:
         print(f"{self.part}  {text}", flush=True)
 
     def share(self, part: str, cifar: Path | None) -> dict[str, Any]:
-        """What a part is told of the time that is left: compiling takes what training can spare, training the rest."""
+        """Settings of a part from the time that is left: compiling takes what training can spare, training the rest."""
         if part == "h":
             return {"seconds": 60.0 if self.small else min(150.0, 0.45 * self.left())}
         return {"file": cifar, "seconds": 2.0 if self.small else self.left() - 15} if part == "f" else {}
 
-    def run(self, part: str, work: Callable[..., None], **told: Any) -> None:
+    def run(self, part: str, work: Callable[..., None], **settings: Any) -> None:
         """One part: what it raises is printed and kept, and the next one goes on."""
         self.part, began = part, time.perf_counter()
         found = self.parts[part] = {
@@ -79,7 +79,7 @@ class Table:
         }
         print(f"\n{part}  {found['title']}", flush=True)
         try:
-            work(self, **told)
+            work(self, **settings)
         except Exception as error:
             found["error"] = f"{type(error).__name__}: {error}"
             traceback.print_exc()

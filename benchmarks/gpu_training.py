@@ -125,9 +125,9 @@ def run(module: Method, views: Views, place: torch.device, precision: str) -> tu
 def views(table: Table, name: str, size: int, stored: int) -> None:
     """A view set on the device beside the CPU, not normalised, and how many images a second it makes there."""
     count = 16 if table.small else 64
-    pixels, pair, luck = torch.from_numpy(noise(count, stored).pixels), view_set(name, size), StepRng(3, 5, count)
+    pixels, pair, rng = torch.from_numpy(noise(count, stored).pixels), view_set(name, size), StepRng(3, 5, count)
     for what, stored_as in (("float", pixels / 255), ("uint8", pixels)):
-        here, cpu = (render_all(p, pair, luck, tags=("0", "1")) for p in (stored_as.to(table.device), stored_as))
+        here, cpu = (render_all(p, pair, rng, tags=("0", "1")) for p in (stored_as.to(table.device), stored_as))
         gaps = [(x.cpu() - y).abs() for x, y in zip(here, cpu, strict=True)]
         largest, mean = max(float(gap.max()) for gap in gaps), max(float(gap.mean()) for gap in gaps)
         if what == "float":
@@ -139,11 +139,11 @@ def views(table: Table, name: str, size: int, stored: int) -> None:
         table.row(f"views {name} {stored} to {size} px, {what}: largest difference", largest, "of 1")
     count = 32 if table.small else 256 if size > 64 else 2048
     many = torch.from_numpy(noise(count, stored).pixels).to(table.device)
-    luck, rounds = StepRng(3, 5, count), 2 if table.small else 8
-    render_all(many, pair, luck, tags=("0", "1"))
+    rng, rounds = StepRng(3, 5, count), 2 if table.small else 8
+    render_all(many, pair, rng, tags=("0", "1"))
     began = clock(table.device)
     for _ in range(rounds):
-        render_all(many, pair, luck, tags=("0", "1"))
+        render_all(many, pair, rng, tags=("0", "1"))
     table.row(f"views {name} {stored} to {size} px: both", rounds * count / (clock(table.device) - began), "images/s")
 
 

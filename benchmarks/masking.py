@@ -39,10 +39,10 @@ def main() -> None:
     print(f"{device}, {torch.get_num_threads()} threads; a round is both, one after the other")
     for name, size, batch in [NETWORKS[n] for n in asked.network or range(len(NETWORKS))]:
         network = prepare_vit(timm(name, image_size=size).to(device).network, "mae")
-        patches, luck = network.patch_embed.num_patches, StepRng(0, 0, batch)
-        images = luck.normal("images", 3, size, size).to(device)
+        patches, rng = network.patch_embed.num_patches, StepRng(0, 0, batch)
+        images = rng.normal("images", 3, size, size).to(device)
         every = torch.arange(patches, device=device).expand(batch, -1)  # (B, N)
-        some = sample_visible(luck, patches, visible_count(patches, asked.masked)).to(device)  # (B, V)
+        some = sample_visible(rng, patches, visible_count(patches, asked.masked)).to(device)  # (B, V)
         seconds(network, images, every), seconds(network, images, some)  # warm-up
         rounds = np.array([[seconds(network, images, v) for v in (every, some)] for _ in range(asked.rounds)])
         ratios = rounds[:, 0] / rounds[:, 1]

@@ -1,9 +1,9 @@
-"""Damage: what goes wrong between a scene and its image, batched, one luck per image, in five strengths of each kind.
+"""Corruptions: what goes wrong between a scene and its image, in batches, each kind in five strengths.
 
-After the idea of Hendrycks & Dietterich 2019 (arXiv 1903.12261, section 3); definitions and strengths are ours, for
+After the idea of Hendrycks & Dietterich 2019 (arXiv 1903.12261, section 3); definitions and strengths are kogen's, for
 images of any size: lengths are shares of the shorter side, and the strength of what sits in single pixels (noise,
-lines, the rounding of JPEG) falls with the square root of that side below 224 pixels. Values are in [0, 1]; what comes
-out may leave it. Every step is exact to the last bit in any batch, because rounding to whole pixels would show it.
+lines, the rounding of JPEG) falls with the square root of that side below 224 pixels. Values are in [0, 1]; results
+may lie outside. Every step is exact to the last bit in any batch, because rounding to whole pixels would show it.
 """
 
 import io
@@ -25,7 +25,7 @@ from kogen.common.devices import to_device
 from kogen.common.text import hint
 
 REFERENCE_SIDE = 224  # pixels; strengths are those of an image with this shorter side
-MOTION_DIRECTIONS = 16  # of motion, over half a turn
+MOTION_DIRECTIONS = 16  # over half a turn
 
 
 def gaussian(x: Tensor, sigma: float, rng: ItemRng) -> Tensor:
@@ -59,13 +59,8 @@ def motion(x: Tensor, length: float, rng: ItemRng) -> Tensor:
     return out
 
 
-def dark(x: Tensor, factor: float, rng: ItemRng) -> Tensor:
-    """Too little light: every value times `factor`."""
-    return x * factor
-
-
-def bright(x: Tensor, factor: float, rng: ItemRng) -> Tensor:
-    """Too much light: every value times `factor`, what passes white is lost."""
+def exposure(x: Tensor, factor: float, rng: ItemRng) -> Tensor:
+    """Too little or too much light: every value times `factor`; values above white are lost."""
     return x * factor
 
 
@@ -78,13 +73,13 @@ def gradient(x: Tensor, strength: float, rng: ItemRng) -> Tensor:
 
 
 def contrast(x: Tensor, factor: float, rng: ItemRng) -> Tensor:
-    """What each channel differs from its mean, times `factor`: haze, a dirty lens."""
+    """The difference of each channel from its mean, times `factor`: haze, a dirty lens."""
     mean = x.double().mean((2, 3), keepdim=True).float()  # a sum of doubles is exact here, in whatever order
     return (x - mean) * factor + mean
 
 
 def jpeg(x: Tensor, quality: float, rng: ItemRng) -> Tensor:
-    """Packed as JPEG and unpacked, in 8 bits; on the CPU. Other than 3 channels are packed one by one."""
+    """Packed as JPEG and unpacked, in 8 bits; on the CPU. Channels are packed one by one unless there are 3."""
     rounding = (5000 / quality if quality < 50 else 200 - 2 * quality) * noise_scale(x)  # libjpeg's scale of its tables
     chosen = round(5000 / rounding if rounding > 100 else (200 - rounding) / 2)
     pixels = (x * 255 + 0.5).to(torch.uint8).cpu().numpy()
@@ -95,7 +90,7 @@ def jpeg(x: Tensor, quality: float, rng: ItemRng) -> Tensor:
 
 
 def occlusion(x: Tensor, area: float, rng: ItemRng) -> Tensor:
-    """A rectangle of a share `area` and one gray value covers the image somewhere; a larger one covers a smaller."""
+    """A rectangle of one gray value covers the share `area` of the image, including the rectangle of a smaller area."""
     stretch = np.exp2(rng.numbers[:, 0] - 0.5)  # (B,), height / width is its square: from a half to 2
     inside = []
     for size, share, place in ((x.shape[2], stretch, 1), (x.shape[3], 1 / stretch, 2)):
@@ -135,8 +130,8 @@ CORRUPTIONS = {
     "impulse": CorruptionKind("noise", impulse, (0.03, 0.06, 0.09, 0.17, 0.27)),
     "defocus": CorruptionKind("blur", defocus, (0.005, 0.01, 0.017, 0.027, 0.042)),
     "motion": CorruptionKind("blur", motion, (0.03, 0.05, 0.075, 0.11, 0.15)),
-    "dark": CorruptionKind("light", dark, (0.75, 0.6, 0.45, 0.32, 0.2)),
-    "bright": CorruptionKind("light", bright, (1.25, 1.5, 1.9, 2.4, 3.0)),
+    "dark": CorruptionKind("light", exposure, (0.75, 0.6, 0.45, 0.32, 0.2)),
+    "bright": CorruptionKind("light", exposure, (1.25, 1.5, 1.9, 2.4, 3.0)),
     "gradient": CorruptionKind("light", gradient, (0.25, 0.4, 0.55, 0.7, 0.85)),
     "contrast": CorruptionKind("contrast", contrast, (0.6, 0.45, 0.32, 0.2, 0.1)),
     "jpeg": CorruptionKind("jpeg", jpeg, (25, 18, 13, 9, 6)),
@@ -164,14 +159,12 @@ def per_image(values: np.ndarray, x: Tensor) -> Tensor:
 def convolve(x: Tensor, kernel: np.ndarray) -> Tensor:
     """Images filtered with one kernel (K, K), K odd, edges repeated.
 
-    A sum of shifted copies, product and sum apart: to the last bit the same in any batch, which a convolution is not.
+    A sum of shifted copies, product and sum apart, has the same bits in any batch; a convolution has not.
     """
     reach, (height, width) = len(kernel) // 2, x.shape[2:]
     wide = F.pad(x, (reach, reach, reach, reach), mode="replicate")
     out = torch.zeros_like(x)
-    for weight in np.unique(
-        kernel[kernel > 0]
-    ):  # symmetric kernels have few: copies are summed before they are weighed
+    for weight in np.unique(kernel[kernel > 0]):  # symmetric kernels have few: copies are summed, then weighed
         group = torch.zeros_like(x)
         for down, across in zip(*(found.tolist() for found in np.nonzero(kernel == weight)), strict=True):
             group.add_(wide[:, :, down : down + height, across : across + width])
@@ -208,7 +201,7 @@ def jpeg_round_trip(plane: np.ndarray, quality: int) -> np.ndarray:
     return np.asarray(Image.open(file))
 
 
-DEFAULT_SEVERITY = 3  # severity
+DEFAULT_SEVERITY = 3
 CPU_CHUNK, GPU_CHUNK = 2**18, 2**26  # values worked on at once, on a CPU and on a GPU
 SEVERITIES = range(1, 6)
 
@@ -217,7 +210,7 @@ SEVERITIES = range(1, 6)
 class Corruption:
     """One corruption at one severity; what happens to an image depends on (seed, name, content id) and nothing else.
 
-    Severities share their luck, so that the same image gets the same noise or rectangle, only more of it.
+    Severities share their random numbers: the same image gets the same noise or rectangle, only more of it.
     """
 
     name: str
@@ -235,21 +228,21 @@ class Corruption:
         if not len(pixels):
             return pixels
         top, out = torch.iinfo(pixels.dtype).max, torch.empty_like(pixels)
-        kind, luck = CORRUPTIONS[self.name], item_rng(ids, self.seed, self.name, pixels.device)
+        kind, rng = CORRUPTIONS[self.name], item_rng(ids, self.seed, self.name, pixels.device)
         step = max(1, (CPU_CHUNK if pixels.device.type == "cpu" else GPU_CHUNK) // pixels[0].numel())
         for start in range(0, len(pixels), step):
             part = slice(start, start + step)
             values = pixels[part].float().mul_(1 / top)
-            changed = kind.apply(values, kind.strengths[self.severity - 1], luck.part(part))
+            changed = kind.apply(values, kind.strengths[self.severity - 1], rng.part(part))
             out[part] = changed.clamp_(0, 1).mul_(top).add_(0.5).to(pixels.dtype)
         return out
 
 
 def parse_corruptions(text: str, channels: int = 3) -> list[tuple[str, int]]:
-    """What `all`, `all:1-5`, `blur:5,jpeg:2` ask for: corruptions with severities, each once, in the order asked.
+    """The corruptions that `all`, `all:1-5`, `blur:5,jpeg:2` name, with severities, each once, in the order named.
 
     A name is a corruption, a group of them or `all`; the severity is 3 unless said. A colour cast is left out of `all`
-    for images that are gray. Raises ValueError for an unknown name, a severity out of 1 to 5, and nothing asked.
+    for images that are gray. Raises ValueError for an unknown name, a severity out of 1 to 5, and a text without names.
     """
     groups = {kind.group for kind in CORRUPTIONS.values()}
     found: dict[tuple[str, int], None] = {}
@@ -261,9 +254,8 @@ def parse_corruptions(text: str, channels: int = 3) -> list[tuple[str, int]]:
         if channels == 1 and name == "cast":
             raise ValueError("a colour cast needs colour, and these images are gray: leave 'cast' out")
         names = [key for key in names if channels > 1 or key != "cast"]
-        found |= dict.fromkeys(
-            (key, level) for key in names for level in parse_severities(levels if colon else str(DEFAULT_SEVERITY))
-        )
+        severities = parse_severities(levels if colon else str(DEFAULT_SEVERITY))
+        found |= dict.fromkeys((key, level) for key in names for level in severities)
     if not found:
         raise ValueError(f"no corruption named in {text!r}: write 'all', 'all:1-5', or names such as 'blur:5,jpeg:2'")
     return list(found)

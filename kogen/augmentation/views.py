@@ -1,4 +1,4 @@
-"""Augmentation as data: a View says what may happen, a Luck what does, `render` makes it, batched and on the device."""
+"""Augmentation as data: a View says what may happen, a StepRng what does, `render` does it to batches on any device."""
 
 import math
 from collections.abc import Sequence
@@ -15,10 +15,8 @@ from kogen.common.rng import StepRng
 from kogen.common.text import hint
 from kogen.common.threads import keep_freed_memory, serial_threads
 
-CPU_CHUNK = (
-    2**20
-)  # values worked on at once on a CPU: large enough for Python not to matter, small enough for its cache
-GPU_CHUNK = 2**27  # and on a GPU
+CPU_CHUNK = 2**20  # values worked on at once: so many that Python does not matter, so few that a CPU's cache holds them
+GPU_CHUNK = 2**27
 DTYPES = (torch.uint8, torch.uint16, torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
@@ -26,8 +24,8 @@ DTYPES = (torch.uint8, torch.uint16, torch.float16, torch.bfloat16, torch.float3
 class View:
     """What may happen to an image on its way to a network; each probability and draw is per image.
 
-    The order is fixed: crop, flips, rotation, light, jitter, gray, blur, solarize, noise, normalise. Where one thing is
-    a number and a range is meant, the draw is uniform.
+    The order is fixed: crop, flips, rotation, light, jitter, gray, blur, solarize, noise, normalise. A number
+    that stands for a range is drawn uniformly.
     """
 
     size: int  # pixels of the square that comes out
@@ -75,10 +73,10 @@ class View:
         return max(3, 2 * round((self.size / 10 - 1) / 2) + 1)
 
 
-def require(holds: bool, wanted: str, came: object) -> None:
-    """Raise ValueError with what was wanted and what came unless it holds."""
+def require(holds: bool, wanted: str, got: object) -> None:
+    """Raise ValueError with what was wanted and what was got unless `holds`."""
     if not holds:
-        raise ValueError(f"a view wants {wanted}; got {came!r}")
+        raise ValueError(f"a view wants {wanted}; got {got!r}")
 
 
 ViewParameters = dict[str, Tensor]
@@ -89,7 +87,7 @@ def render(pixels: Tensor, view: View, rng: StepRng, *, tag: str, aspect: Tensor
     """One view of each image: (B, C, H, W) uint8, uint16 or float in [0, 1] to (B, C, S, S) float32, on their device.
 
     `tag` tells the views of one step apart. `aspect` (B,) is the true width / height where stored images are squeezed.
-    ValueError where pixels, luck, aspect and view do not fit together.
+    ValueError where pixels, rng, aspect and view do not fit together.
     """
     return render_all(pixels, (view,), rng, tags=(tag,), aspect=aspect)[0]
 
@@ -107,13 +105,13 @@ def render_all(
     on_cpu = pixels.device.type == "cpu"
     keep_freed_memory()
     with serial_threads(torch.get_num_threads()) as pool:
-        chances = list(pool.map(lambda view, tag: sample_view(view, rng, tag, aspect, shape), views, tags))
+        sampled = list(pool.map(lambda view, tag: sample_view(view, rng, tag, aspect, shape), views, tags))
 
         def work(job: tuple[int, slice]) -> None:
             number, part = job
-            chance = {name: values[part] for name, values in chances[number].items()}
+            parameters = {name: values[part] for name, values in sampled[number].items()}
             with torch.no_grad(), torch.autocast(pixels.device.type, enabled=False):
-                outs[number][part] = apply_view(pixels[part], views[number], chance)
+                outs[number][part] = apply_view(pixels[part], views[number], parameters)
 
         most = CPU_CHUNK if on_cpu else GPU_CHUNK
         jobs = [(number, part) for number, out in enumerate(outs) for part in split_batch(pixels, out, most)]
@@ -129,9 +127,9 @@ def split_batch(pixels: Tensor, out: Tensor, most: int) -> list[slice]:
 
 
 def check_inputs(pixels: Tensor, view: View, rng: StepRng, aspect: Tensor | None) -> None:
-    """ValueError unless pixels, view, luck and aspect fit together."""
+    """ValueError unless pixels, view, rng and aspect fit together."""
     require(pixels.ndim == 4 and pixels.numel() > 0, "pixels (B, C, H, W), none of them 0", tuple(pixels.shape))
-    require(len(rng) == len(pixels), f"the luck of {len(pixels)} images, as many as there are pixels", len(rng))
+    require(len(rng) == len(pixels), f"an rng of {len(pixels)} images, as many as there are pixels", len(rng))
     if aspect is not None:
         require(aspect.shape == pixels.shape[:1], f"one aspect for each of {len(pixels)} images", tuple(aspect.shape))
         require(bool((aspect > 0).all()), "an aspect (width / height) above 0", float(aspect.min()))
@@ -145,56 +143,56 @@ def check_inputs(pixels: Tensor, view: View, rng: StepRng, aspect: Tensor | None
 
 
 def sample_view(view: View, rng: StepRng, tag: str, aspect: Tensor, shape: tuple[int, int]) -> ViewParameters:
-    """All that chance decides about a view; an operation that cannot happen is not drawn, and shifts no other draw."""
+    """Everything random of a view; an operation that cannot happen draws nothing and changes no other draw."""
 
     def uniform(name: str, *more: int) -> Tensor:
         return rng.uniform(f"{tag}/{name}", *more)
 
-    chance = {"box": centre_boxes(aspect, shape, view.centre)}
+    parameters = {"box": centre_boxes(aspect, shape, view.centre)}
     if view.crop is not None:
         tries, place = uniform("box", TRIES, 2), uniform("place", 2)
-        chance["box"] = random_boxes(tries, place, aspect, shape, view.crop, view.ratio)
+        parameters["box"] = random_boxes(tries, place, aspect, shape, view.crop, view.ratio)
     for name in ("flip", "flip_vertical", "gray", "blur", "solarize"):
-        chance[name] = uniform(name) < getattr(view, name)
+        parameters[name] = uniform(name) < getattr(view, name)
     if view.quarter_turns:
-        chance["turns"] = (uniform("turns") * 4).long()
+        parameters["turns"] = (uniform("turns") * 4).long()
     if view.rotate:
-        chance["degrees"] = view.rotate * (2 * uniform("degrees") - 1)
+        parameters["degrees"] = view.rotate * (2 * uniform("degrees") - 1)
     if view.light:
-        chance |= {"light": view.light * uniform("light"), "direction": 2 * math.pi * uniform("direction")}
+        parameters |= {"light": view.light * uniform("light"), "direction": 2 * math.pi * uniform("direction")}
     if view.jitter:
         same = torch.tensor([1.0, 1.0, 1.0, 0.0])
         strength = torch.tensor([view.brightness, view.contrast, view.saturation, view.hue])
         low = torch.maximum(same - strength, torch.tensor([0.0, 0.0, 0.0, -0.5]))
         factors = low + (same + strength - low) * uniform("factors", 4)
         happens = uniform("jitter") < view.jitter
-        chance |= {"factors": torch.where(happens[:, None], factors, same), "order": uniform("order", 4).argsort(1)}
+        parameters |= {"factors": torch.where(happens[:, None], factors, same), "order": uniform("order", 4).argsort(1)}
     if view.blur:
-        chance["sigma"] = view.sigma[0] + (view.sigma[1] - view.sigma[0]) * uniform("sigma")
+        parameters["sigma"] = view.sigma[0] + (view.sigma[1] - view.sigma[0]) * uniform("sigma")
     if view.noise:
-        chance |= {"noise": view.noise * uniform("noise"), "seed": (uniform("seed") * 2**24).int()}
-    return chance
+        parameters |= {"noise": view.noise * uniform("noise"), "seed": (uniform("seed") * 2**24).int()}
+    return parameters
 
 
-def apply_view(pixels: Tensor, view: View, chance: ViewParameters) -> Tensor:
-    """The view that chance has decided, of some images at once."""
-    images = resample(pixels, chance["box"], view.size, (chance["flip_vertical"], chance["flip"]))
+def apply_view(pixels: Tensor, view: View, parameters: ViewParameters) -> Tensor:
+    """The view of some images with parameters that are drawn already."""
+    images = resample(pixels, parameters["box"], view.size, (parameters["flip_vertical"], parameters["flip"]))
     if view.quarter_turns:
-        images = ops.quarter_turns(images, chance["turns"])
+        images = ops.quarter_turns(images, parameters["turns"])
     if view.rotate:
-        images = ops.rotate(images, chance["degrees"])
+        images = ops.rotate(images, parameters["degrees"])
     if view.light:
-        images = ops.apply_light(images, chance["light"], chance["direction"])
+        images = ops.apply_light(images, parameters["light"], parameters["direction"])
     if view.jitter:
-        images = ops.jitter(images, chance["factors"], chance["order"])
+        images = ops.jitter(images, parameters["factors"], parameters["order"])
     if view.gray and images.shape[1] == 3:
-        images = ops.apply_where(chance["gray"], lambda some: ops.gray_values(some).repeat(1, 3, 1, 1), images)
+        images = ops.apply_where(parameters["gray"], lambda some: ops.gray_values(some).repeat(1, 3, 1, 1), images)
     if view.blur:
-        images = ops.apply_where(chance["blur"], partial(ops.blur, kernel=view.kernel), images, chance["sigma"])
+        images = ops.apply_where(parameters["blur"], partial(ops.blur, kernel=view.kernel), images, parameters["sigma"])
     if view.solarize:
-        images = ops.apply_where(chance["solarize"], ops.solarize, images)
+        images = ops.apply_where(parameters["solarize"], ops.solarize, images)
     if view.noise:
-        images = ops.add_noise(images, chance["noise"], chance["seed"])
+        images = ops.add_noise(images, parameters["noise"], parameters["seed"])
     if view.mean is not None and view.std is not None:
         mean, rate = torch.tensor(view.mean), 1 / torch.tensor(view.std)  # (C,)
         shift, rate = (to_device(values, images.device)[:, None, None] for values in (-mean * rate, rate))
@@ -216,7 +214,7 @@ def view_set(
     """A ready-made pair of views: `natural`, `inspection` or `gentle`. ValueError for another name, with the nearest.
 
     natural: BYOL's two (Grill et al. 2020, appendix B). Up to 64 pixels the crop keeps at least a fifth of the area and
-        nothing is blurred, as is usual for CIFAR-size images: less shows no object, and a blur of sigma 2 no edge.
+        nothing is blurred, as is usual for CIFAR-size images: a smaller crop shows no object, a blur of 2 no edge.
     inspection: for surfaces, gray or coloured, where a defect is small: a crop of at least 60 %, flips, quarter turns,
         noise and light instead of hue, saturation and solarization; no blur that wipes a scratch away.
     gentle: crop, flip and a little brightness and contrast: where colour and scale carry the label.
@@ -239,7 +237,7 @@ def view_set(
 
 
 def without_colour(view: View) -> View:
-    """The view without what only three channels have."""
+    """The view without the operations that need three channels."""
     return replace(view, saturation=0.0, hue=0.0, gray=0.0)
 
 

@@ -1,4 +1,4 @@
-"""Layouts of published checkpoints: reading a file's tensors safely, and knowing whose they are by their names."""
+"""Formats of published checkpoints: a file's tensors read safely, and their framework inferred from their names."""
 
 import argparse
 import re
@@ -19,7 +19,7 @@ FRAMEWORKS = (
     *("barlow_twins", "byol", "deepcluster_v2", "dino", "dinov2", "mae", "moco_v2", "moco_v3", "obow", "pcl"),
     *("published", "rc_mae", "sela_v2", "simclr", "simsiam", "supervised", "swav", "vicreg"),
 )
-# One key that every network of a kind has, and none but it: what stands before it is the network's prefix.
+# One key that every network of a kind has, and no other network: what stands before it is the network's prefix.
 MARKERS = ("layer1.0.conv1.weight", "blocks.0.attn.qkv.weight", "4.0.conv1.weight", "_feature_blocks.1.0.conv1.weight")
 # Of several networks in a file these are not the one the paper evaluates: targets and keys; DINO's student.
 NOT_EVALUATED = re.compile(r"encoder_k|momentum|target|feature_extractor_teacher|student|decoder")
@@ -71,12 +71,12 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def unreadable_message(path: Path) -> str:
-    """What a person is told of a file that is no checkpoint."""
+    """The message for a file that is no checkpoint."""
     return f"{path} is no checkpoint that can be read: wanted safetensors or a file of torch.save, whole and not empty"
 
 
 def flatten_tensors(data: Any, path: str = "") -> dict[str, Tensor]:
-    """Tensors of nested dicts by their path, a dict's own names joined to it by `/`; everything else is left out."""
+    """Tensors of nested dicts by their path, names of nested dicts joined by `/`; everything else is left out."""
     if isinstance(data, Tensor):
         return {path: data}
     if not isinstance(data, Mapping):
@@ -84,7 +84,7 @@ def flatten_tensors(data: Any, path: str = "") -> dict[str, Tensor]:
     found = {}
     for key, value in data.items():
         found |= flatten_tensors(value, f"{path}/{key}" if path else str(key))
-    if "pytorch-lightning_version" in data:  # whose file it is tells one `encoder.` from another
+    if "pytorch-lightning_version" in data:  # which framework's `encoder.` it is depends on this
         found["lightning"] = torch.zeros(0)
     return found
 
@@ -111,11 +111,8 @@ def find_network(tensors: Mapping[str, Tensor], path: Path, marker: str = "") ->
         raise ValueError(f"{path} holds {len(kept)} networks, {', '.join(sorted(kept))}: keep one of them in a file")
     part = kept[0]
     mine = {key[len(part) :]: value for key, value in tensors.items() if key.startswith(part)}
-    mine = {
-        torchvision_name(key, parts[part]): value
-        for key, value in mine.items()
-        if "/" not in key and key != "lightning"
-    }
+    own = [key for key in mine if "/" not in key and key != "lightning"]
+    mine = {torchvision_name(key, parts[part]): mine[key] for key in own}
     return NetworkTensors(guess_frameworks(part, tensors), mine, part)
 
 

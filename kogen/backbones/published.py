@@ -1,4 +1,4 @@
-"""A published checkpoint as a backbone: whose it is, which network and preprocessing it wants, its weights in place."""
+"""A published checkpoint as a backbone: its framework, network and preprocessing, and its weights loaded."""
 
 import json
 import math
@@ -46,7 +46,7 @@ class PublishedCheckpoint:
 
 
 def published(*, file: str, in_chans: int = 3, image_size: int = 0, backbone: str = "") -> Backbone:
-    """The network of a published checkpoint with its weights, without its heads; `backbone` where it is not in timm's.
+    """The network of a published checkpoint with its weights, without heads; `backbone` names it where no file does.
 
     `file` is safetensors, a file of torch.save, or `hf-hub:OWNER/NAME`; the position embedding of a ViT is resampled
     to `image_size` (0: as published, DINOv2 224). Raises ValueError for files that are no checkpoint or hold code, for
@@ -60,10 +60,10 @@ def published(*, file: str, in_chans: int = 3, image_size: int = 0, backbone: st
 
 
 def describe_checkpoint(file: str, *, name: str = "", **said: Any) -> PublishedCheckpoint:
-    """What a checkpoint is, from its tensors' names and shapes and from what is `said` of it (WANTED).
+    """What a checkpoint is, from its tensors' names and shapes and from what is `said` of it (KNOWN_SETTINGS).
 
     `name` is what the user calls it: it decides where the file leaves a choice of frameworks. ValueError as
-    `published`, but for names and shapes that do not fit: no network is filled.
+    `published`, but not for names and shapes that do not fit: no weights are loaded.
     """
     return read_checkpoint(file, name, said)[0]
 
@@ -92,15 +92,15 @@ def read_checkpoint(file: str, name: str, said: Mapping[str, Any]) -> tuple[Publ
     called = name in FRAMEWORKS and (not found.frameworks or name in found.frameworks)
     framework = said.get("framework") or (name if called else [*found.frameworks, "published"][0])
     mean, std = UNIT_MEAN_STD if framework == "simclr" else IMAGENET_MEAN_STD
-    told = config.get("pretrained_cfg", {})
-    mean, std = tuple(told.get("mean", mean)), tuple(told.get("std", std))
+    pretrained = config.get("pretrained_cfg", {})
+    mean, std = tuple(pretrained.get("mean", mean)), tuple(pretrained.get("std", std))
     if channels != 3:  # nobody publishes those: the data's own mean and std are put in
         mean, std = (), ()
     return PublishedCheckpoint(str(place), framework, backbone or guess, size or native, channels, mean, std), found
 
 
 def fetch_checkpoint(file: str) -> tuple[Path, dict[str, Any]]:
-    """Where a file lies on this machine, and timm's description of it; `hf-hub:` is fetched, as was asked for."""
+    """Where a file lies on this machine, and timm's description of it; `hf-hub:` is downloaded."""
     if not file.startswith("hf-hub:"):
         return Path(file), {}
     from huggingface_hub import hf_hub_download
@@ -124,7 +124,7 @@ def marker_key(backbone: Backbone) -> str:
 
 
 def infer_network(tensors: Mapping[str, Tensor], frameworks: tuple[str, ...], place: Path) -> tuple[str, int, int]:
-    """Backbone, image size and channels that the shapes of a ResNet or ViT speak of."""
+    """Backbone, image size and channels of a ResNet or ViT, from the shapes of its tensors."""
     try:
         if "layer1.0.conv1.weight" in tensors:
             return infer_resnet(tensors)
@@ -163,11 +163,8 @@ def infer_resnet(tensors: Mapping[str, Tensor]) -> tuple[str, int, int]:
         return format_spec("wide", {"width": stem, **settings}), 224, channels
     if planes != (64, 128, 256, 512):
         settings["channels"] = planes
-    return (
-        format_spec(name, {"stem": "original" if kernel == 7 else "full", **settings}),
-        224 if kernel == 7 else 32,
-        channels,
-    )
+    stem_name, size = ("original", 224) if kernel == 7 else ("full", 32)
+    return format_spec(name, {"stem": stem_name, **settings}), size, channels
 
 
 def infer_vit(tensors: Mapping[str, Tensor], frameworks: tuple[str, ...]) -> tuple[str, int, int]:
@@ -204,7 +201,7 @@ def infer_vit(tensors: Mapping[str, Tensor], frameworks: tuple[str, ...]) -> tup
 
 
 def format_spec(name: str, settings: Mapping[str, Any]) -> str:
-    """A name and its settings as `shelf.parse` reads them."""
+    """A name and its settings as `parse_spec` reads them."""
     said = [f"{k}={','.join(map(str, v)) if isinstance(v, tuple) else v}" for k, v in settings.items()]
     return name + ("?" + "&".join(said) if said else "")
 

@@ -19,20 +19,15 @@ def wide(
     timm's own networks keep a stem of 64 however wide they are; these are 2 to 5 times wider all through (SimCLR,
     arXiv 2002.05709, appendix B.9). `settings` go to `timm.create_model` (layers, base_width ...).
     """
-    arguments: dict[str, Any] = {
-        "num_classes": 0,
-        "in_chans": in_chans,
-        "channels": (width, 2 * width, 4 * width, 8 * width),
-    }
-    arguments |= settings
+    channels = (width, 2 * width, 4 * width, 8 * width)
+    arguments: dict[str, Any] = {"num_classes": 0, "in_chans": in_chans, "channels": channels, **settings}
     inner = arguments["channels"][0] * arguments.get("base_width", 64) // 64 * arguments.get("cardinality", 1)
+    shortcut = Layer("Conv2d", (width, 4 * width, 1), NO_BIAS), Layer("BatchNorm2d", (4 * width,))
     parts = {
         "conv1": Layer("Conv2d", (in_chans, width, 7, 2, 3), NO_BIAS),
         "bn1": Layer("BatchNorm2d", (width,)),
         "layer1.0.conv1": Layer("Conv2d", (width, inner, 1), NO_BIAS),
-        "layer1.0.downsample": Layer(
-            "Sequential", (Layer("Conv2d", (width, 4 * width, 1), NO_BIAS), Layer("BatchNorm2d", (4 * width,)))
-        ),
+        "layer1.0.downsample": Layer("Sequential", shortcut),
     }
     blueprint = Blueprint(name, arguments, parts)
     return TimmBackbone(blueprint.build(), blueprint, in_chans, image_size)

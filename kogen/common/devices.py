@@ -1,4 +1,4 @@
-"""Devices: which one computes, how exactly, and values that travel to it and back while nobody waits."""
+"""Devices: which one computes, how exactly, and copies to it and back that nobody waits for."""
 
 import os
 from collections.abc import Iterator
@@ -29,8 +29,8 @@ def resolve_precision(precision: str) -> str:
         raise ValueError("precision 'tf32' is known to GPUs only, and this machine has none: use 32, bf16 or auto")
     if precision != "auto":
         return precision
-    asked = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # torch has no public name for it yet
-    fast = default_device() == "cuda" or any(getattr(torch.cpu, name, bool)() for name in asked)
+    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # torch has no public name for it yet
+    fast = default_device() == "cuda" or any(getattr(torch.cpu, name, bool)() for name in checks)
     return "bf16" if fast else "32"
 
 
@@ -43,16 +43,16 @@ def exact_arithmetic(precision: str = "32") -> Iterator[None]:
     if not torch.cuda.is_available():
         yield
         return
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is asked for it when it first computes
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it when it first computes
     modes = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     memory: Any = torch.utils.deterministic
     filled, matmul, cudnn = memory.fill_uninitialized_memory, torch.backends.cuda.matmul, torch.backends.cudnn
-    was, short = matmul.allow_tf32, precision == "tf32"
+    was, tf32 = matmul.allow_tf32, precision == "tf32"
     torch.use_deterministic_algorithms(True)
     memory.fill_uninitialized_memory = False  # a pass over memory that is written anyway
-    matmul.allow_tf32 = short
+    matmul.allow_tf32 = tf32
     try:
-        with cudnn.flags(enabled=cudnn.enabled, benchmark=False, deterministic=True, allow_tf32=short):
+        with cudnn.flags(enabled=cudnn.enabled, benchmark=False, deterministic=True, allow_tf32=tf32):
             yield
     finally:
         torch.use_deterministic_algorithms(modes[0], warn_only=modes[1])
@@ -69,7 +69,7 @@ def to_device(values: Tensor, target: torch.device | str) -> Tensor:
 
 
 class PendingTensor:
-    """Values on their way to the CPU: who asks for them waits until they are there, and for nothing after them."""
+    """Values on their way to the CPU; `wait` waits for this copy and for no later work of the GPU."""
 
     def __init__(self, values: Tensor) -> None:
         self.values = values.detach().to("cpu", non_blocking=True)  # torch pins the memory by itself
@@ -85,7 +85,7 @@ class PendingTensor:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that a device (or the CPU, under a limit) has not as much memory as was asked for."""
+    """Whether an error says that a device (or the CPU, under a limit) has too little memory."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)  # torch has no class for it

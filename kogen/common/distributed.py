@@ -1,4 +1,4 @@
-"""What N processes share: rank and world, a gather with gradient, and batch norm over the whole batch."""
+"""What N processes share: their number, a rank, gathers and sums with gradient."""
 
 import torch
 import torch.distributed as dist

@@ -40,7 +40,7 @@ def read_json(path: Path) -> Any:
 
 
 def jsonable(value: Any) -> Any:
-    """The same with plain Python numbers, and None for what is missing (NaN, NaT, NA)."""
+    """The value with plain Python numbers, and None for what is missing (NaN, NaT, NA)."""
     if isinstance(value, dict):
         return {str(key): jsonable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""Threads in which torch works alone, and memory that stays at hand: what makes many small operations fast on a CPU."""
+"""Threads in which torch works alone, and freed memory that is kept: both make small operations fast on a CPU."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,9 +11,9 @@ import torch
 def serial_threads(count: int) -> Iterator[ThreadPoolExecutor]:
     """A pool of `count` threads in each of which torch uses one thread.
 
-    Torch splits single operations over threads that wait for each other spinning: for a few images that costs
-    more than it saves, even for a thousand roots or logarithms, and lames every other thread. How many threads torch
-    uses belongs to the calling thread; what it leaves behind, the default for threads to come, is put back.
+    Torch splits an operation over threads that spin while they wait for each other. For a few images, or a thousand
+    logarithms, this costs more than it saves and slows every other thread. The number of threads that torch uses
+    belongs to the calling thread; the default for later threads is put back.
     """
     default = torch.get_num_threads()
     with ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool:
@@ -27,7 +27,7 @@ def keep_freed_memory(size: int = 2**24) -> None:
     """Make the C library keep freed blocks of up to `size` bytes for the next allocation.
 
     glibc gives large freed blocks back to the system until it has seen one as large being freed (mallopt(3), "dynamic
-    mmap threshold"). A block that is never touched costs nothing and stops that; without it page faults take as long as
-    the arithmetic. Other C libraries do not mind.
+    mmap threshold"). Freeing a block that was never touched costs nothing and prevents that; without it page faults
+    take as long as the arithmetic. Other C libraries are not affected.
     """
     torch.empty(size, dtype=torch.uint8)

@@ -35,7 +35,7 @@ class Plan(BaseModel):
     mean: tuple[float, ...] = (0.5,)
     std: tuple[float, ...] = (0.25,)
     settings: dict[str, Value] = Field(default_factory=dict)  # hyperparameters of the method and numbers of its recipe
-    weights: str = ""  # file the untrained network is replaced by (stock); of a run's record, a digest of its content
+    weights: str = ""  # file of published weights; in a run's record, a digest of its content
     name: str = ""  # what a published candidate competes under
     framework: str = ""  # that trained a published candidate
     images: int = 0
@@ -56,7 +56,7 @@ class Plan(BaseModel):
 
 
 def check_settings(method: str, settings: Mapping[str, Value]) -> None:
-    """ValueError for what is no hyperparameter of the method and no number of its recipe, or not of its kind."""
+    """ValueError for a setting that neither the method nor its recipe has, or whose value has another type."""
     recipe = registry.load("methods", method).recipe
     known = {name: getattr(recipe, name) for name in recipe_numbers()} | hyperparameters(method)
     for name, value in settings.items():
@@ -70,11 +70,11 @@ def check_settings(method: str, settings: Mapping[str, Value]) -> None:
 def hyperparameters(method: str) -> dict[str, Any]:
     """The hyperparameters of a method with their defaults: the keyword-only names of its signature."""
     signature = inspect.signature(registry.load("methods", method).__init__)
-    taken = {"classes", "images"}  # what the engine tells every method
+    given = {"classes", "images"}  # by training, to every method
     return {
         name: parameter.default
         for name, parameter in signature.parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY and name not in taken
+        if parameter.kind is parameter.KEYWORD_ONLY and name not in given
     }
 
 

@@ -1,4 +1,4 @@
-"""What a store is asked for: a listing of items, and the settings every source shares."""
+"""What a pixel cache is made from: a listing of items, and the settings that every source shares."""
 
 import os
 from dataclasses import dataclass
@@ -28,19 +28,19 @@ class Listing(Protocol):
 
 @dataclass(frozen=True)
 class CacheSettings:
-    """How pixels are kept: settings every source shares."""
+    """How pixels are stored: settings that every source shares."""
 
     stored_side: int = 256  # side of the square that images of many sizes, or large ones, are squeezed to
     cache: Path | None = None  # $KOGEN_CACHE, or $XDG_CACHE_HOME/kogen, or ~/.cache/kogen
     max_bad: float = 0.05  # share of unusable images above which it stops
     workers: int | None = None  # decoding threads; as many as there are cores
-    on_demand: bool | None = None  # True: no store, decode at every read; None: only where the disk is too small
+    on_demand: bool | None = None  # True: no cache, decode at every read; None: only where the disk is too small
     progress: bool = True
     max_pixels: int = MAX_PIXELS  # an image with more is a decompression bomb
 
     @property
     def cache_folder(self) -> Path:
-        """The folder the stores lie in."""
+        """The folder of all pixel caches."""
         if self.cache is not None:
             return Path(self.cache)
         if os.environ.get("KOGEN_CACHE"):

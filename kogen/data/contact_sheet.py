@@ -14,8 +14,8 @@ from kogen.common.files import write_atomically
 from kogen.common.rng import StepRng
 from kogen.data.images import Images
 
-VIEWS_PER_IMAGE = 16  # per image, in two lines, divided evenly among the views of a set
-MAX_BYTES = 400_000  # bytes: the sheet is embedded in the report
+VIEWS_PER_IMAGE = 16  # in two lines, divided evenly among the views of a set
+MAX_BYTES = 400_000  # the sheet is embedded in the report
 TILE_SIZES = (112, 96, 80, 64, 48, 32)  # pixels of a view on the sheet, the first that keeps the limit
 LINE_HEIGHT = 18  # pixels of a line of text
 PAPER, INK = (255, 255, 255), (60, 60, 60)
@@ -46,8 +46,8 @@ def sheet_views(pixels: Tensor, views: tuple[View, ...], aspect: Tensor, seed: i
     out = []
     for number in range(VIEWS_PER_IMAGE):
         which = number * len(views) // VIEWS_PER_IMAGE
-        view, luck = views[which], StepRng(seed, number, len(pixels))
-        crops = render(pixels, view, luck, tag=str(which), aspect=aspect)
+        view, rng = views[which], StepRng(seed, number, len(pixels))
+        crops = render(pixels, view, rng, tag=str(which), aspect=aspect)
         if view.mean is not None and view.std is not None:
             mean, std = (torch.tensor(values)[:, None, None] for values in (view.mean, view.std))
             crops = (crops * std + mean).clamp(0, 1)
@@ -68,9 +68,8 @@ def draw_sheet(pixels: Tensor, aspect: Tensor, rendered: Tensor, names: list[str
         pen.text((gap, top), name if len(name) <= 32 else f"...{name[-29:]}", INK, font)
         pen.text((side + 3 * gap, top), f"{VIEWS_PER_IMAGE} views at {rendered.shape[-1]} pixels", INK, font)
         shape = (side * min(1, float(aspect[row])), side / max(1, float(aspect[row])))
-        sheet.paste(
-            thumbnail(pixels[row], (max(1, round(shape[0])), max(1, round(shape[1])))), (gap, top + LINE_HEIGHT)
-        )
+        whole = thumbnail(pixels[row], (max(1, round(shape[0])), max(1, round(shape[1]))))
+        sheet.paste(whole, (gap, top + LINE_HEIGHT))
         for number, view in enumerate(rendered[row]):
             x, y = number % columns * step, number // columns * step
             sheet.paste(thumbnail(view, (tile, tile)), (side + 3 * gap + x, top + LINE_HEIGHT + y))
@@ -88,7 +87,6 @@ def thumbnail(image: Tensor, size: tuple[int, int]) -> Image.Image:
 def encode_png(sheet: Image.Image) -> bytes:
     """The sheet as a PNG with a palette of 256 colours, a third of the size and hardly to be told apart."""
     buffer = io.BytesIO()
-    sheet.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG).save(
-        buffer, "PNG", optimize=True
-    )
+    small = sheet.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG)
+    small.save(buffer, "PNG", optimize=True)
     return buffer.getvalue()

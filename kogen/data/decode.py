@@ -42,7 +42,7 @@ class ImageFacts(NamedTuple):
 
 
 def read_header(source: str | bytes, max_pixels: int = MAX_PIXELS) -> ImageFacts:
-    """What the header of an image (a path, or its bytes) claims, without decoding; raises Unreadable."""
+    """What the header of an image (a path, or its bytes) claims, without decoding; raises UnreadableImage."""
     with as_unreadable(), _open_source(source) as file:
         if _is_array(file):
             return image_facts(_read_array(file, source, max_pixels), "npy")
@@ -54,7 +54,7 @@ def decode(source: str | bytes, max_pixels: int = MAX_PIXELS) -> tuple[np.ndarra
 
     Gray stays one channel, anything coloured becomes RGB; transparency is laid on white; the EXIF orientation is
     applied; 16-bit gray stays 16-bit (Pillow brings 16-bit colour down to 8; an .npy file keeps it).
-    Raises Unreadable with the reason for whatever cannot be decoded whole.
+    Raises UnreadableImage with the reason for whatever cannot be decoded whole.
     """
     with as_unreadable(), _open_source(source) as file:
         if _is_array(file):
@@ -85,7 +85,7 @@ def image_facts(pixels: np.ndarray, mode: str) -> ImageFacts:
 
 
 def to_hwc(pixels: np.ndarray) -> np.ndarray:
-    """An array (H, W) or (H, W, C) as (H, W, C); raises Unreadable unless it is uint8 or uint16 and not empty."""
+    """An array (H, W) or (H, W, C) as (H, W, C); UnreadableImage unless it is uint8 or uint16 and not empty."""
     if pixels.dtype not in (np.uint8, np.uint16):
         raise UnreadableImage(f"pixels are {pixels.dtype}, wanted uint8 or uint16")
     if pixels.ndim not in (2, 3) or 0 in pixels.shape:
@@ -95,7 +95,7 @@ def to_hwc(pixels: np.ndarray) -> np.ndarray:
 
 @contextmanager
 def as_unreadable() -> Iterator[None]:
-    """Whatever goes wrong inside becomes Unreadable: the codecs raise some fifteen kinds of error on mangled bytes."""
+    """Whatever goes wrong inside becomes UnreadableImage: the codecs raise many kinds of error on mangled bytes."""
     try:
         yield
     except UnreadableImage:
@@ -157,7 +157,7 @@ def _supported_formats() -> tuple[str, ...]:
 def _open_image(file: BinaryIO, max_pixels: int) -> Image.Image:
     """The image, its header read and found acceptable, its pixels not yet decoded."""
     if ImageFile.LOAD_TRUNCATED_IMAGES:
-        raise RuntimeError("Pillow was told to accept truncated images; set ImageFile.LOAD_TRUNCATED_IMAGES = False")
+        raise RuntimeError("Pillow is set to accept truncated images: set ImageFile.LOAD_TRUNCATED_IMAGES = False")
     image = Image.open(file, formats=_supported_formats())
     _check_size(*image.size, max_pixels)
     if image.format != "MPO" and getattr(image, "is_animated", False):  # an MPO's later frames are previews

@@ -27,7 +27,7 @@ class Pixels(Protocol):
 
 
 class PixelTransform(Protocol):
-    """What is done to pixels whenever they are read; its text says all that it depends on."""
+    """What is done to pixels whenever they are read; its repr names everything that it depends on."""
 
     def __call__(self, pixels: torch.Tensor, ids: np.ndarray, /) -> torch.Tensor: ...
 
@@ -76,7 +76,7 @@ class Images:
     name: str = ""
     digest: str = ""  # hash of the content ids and labels in order
     bad: tuple[BadFile, ...] = field(default=())
-    transform: PixelTransform | None = None  # done to pixels as they are read, on the device they are wanted on
+    transform: PixelTransform | None = None  # applied to pixels when they are read, on their device
     answers: np.ndarray | None = None  # (N, K) bool: every right class; float32: the share of people who chose each
     allowed_classes: tuple[str, ...] = ()  # the only classes a prediction is chosen from; (): all
 
@@ -95,7 +95,7 @@ class Images:
         clusters: Sequence[str] | None = None,
         name: str = "",
     ) -> "Images":
-        """The images of a store with what is known of each item (N,): label and cluster as text, "" where unknown.
+        """The images of a cache with what is known of each item (N,): label and cluster as text, "" where unknown.
 
         Without `classes` these are the labels of the usable images, whole numbers by value, else alphabetically.
         """
@@ -128,7 +128,7 @@ class Images:
         return self.pixels.shape[1]
 
     def read(self, index: np.ndarray, device: torch.device | str = "cpu") -> torch.Tensor:
-        """Pixels (B, C, H, W) of the images at `index` (B,), uint8 or uint16, as stored, then changed on `device`."""
+        """Pixels (B, C, H, W) of the images at `index` (B,), uint8 or uint16, transformed on `device`."""
         stored = np.ascontiguousarray(self.pixels[index])
         pixels = to_device(torch.from_numpy(stored if stored.flags.writeable else stored.copy()), device)
         return pixels if self.transform is None else self.transform(pixels, self.ids[index])
@@ -136,8 +136,8 @@ class Images:
     def subset(self, index: np.ndarray) -> "Images":
         """The images at `index` (positions, or a mask), in that order; pixels are shared, not copied."""
         index = np.arange(len(self))[index]
-        whole = isinstance(self.pixels, PixelSubset)
-        pixels = PixelSubset(self.pixels.pixels, self.pixels.rows[index]) if whole else PixelSubset(self.pixels, index)  # type: ignore[attr-defined]
+        nested = isinstance(self.pixels, PixelSubset)
+        pixels = PixelSubset(self.pixels.pixels, self.pixels.rows[index]) if nested else PixelSubset(self.pixels, index)  # type: ignore[attr-defined]
         rows = {key: getattr(self, key)[index] for key in ("ids", "sources", "labels", "clusters", "aspect")}
         rows["answers"] = None if self.answers is None else self.answers[index]
         return replace(self, pixels=pixels, digest="", **rows)
@@ -158,7 +158,7 @@ class Images:
             )
         table = np.array([place.get(name, -1) for name in self.classes] + [-1], np.int64)  # the last: unknown stays -1
         answers = self.answers
-        if answers is not None:  # answers that are no class of ours are lost
+        if answers is not None:  # answers outside `classes` are lost
             place = {name: number for number, name in enumerate(self.classes)}
             wide = np.pad(answers, ((0, 0), (0, 1)))  # (N, K + 1), the last: chosen by nobody
             answers = wide[:, [place.get(name, -1) for name in classes]]
@@ -204,9 +204,9 @@ def require_classes(images: Images, least: int = 2) -> None:
     """ValueError unless the labelled images are of at least `least` classes."""
     present = [images.classes[label] for label in np.unique(images.labels[images.labels >= 0])]
     if len(present) < least:
-        came = f"only the class {present[0]!r}" if present else "no labels"
+        got = f"only the class {present[0]!r}" if present else "no labels"
         raise ValueError(
-            f"{images.name or 'the set'} has {came}, at least {least} classes are wanted: give labels with --labels "
+            f"{images.name or 'the set'} has {got}, at least {least} classes are wanted: give labels with --labels "
             "TABLE.csv (columns path,label), or put the images into one sub-folder per class"
         )
 
@@ -235,7 +235,7 @@ def from_array(
 
 
 def _image_digest(images: Images) -> str:
-    """Hash of content ids and of the names (not the numbers) of the labels, in order, and of what sets apart a view."""
+    """Hash of content ids and of the names (not the numbers) of the labels, in order, and of transform and answers."""
     names = [hashlib.blake2b(name.encode(), digest_size=8).digest() for name in images.classes]
     codes = np.frombuffer(b"".join([*names, bytes(8)]), np.uint64)  # (K + 1,), the last for labels of -1
     digest = hashlib.blake2b(images.ids.astype("S16").tobytes(), digest_size=16)

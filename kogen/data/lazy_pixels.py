@@ -14,7 +14,7 @@ class LazyPixels:
     """Pixels that are decoded by worker threads whenever they are asked for."""
 
     def __init__(self, items: Listing, pixel_format: PixelFormat, cache_settings: CacheSettings) -> None:
-        self.items, self.layout, self.storage = items, pixel_format, cache_settings
+        self.items, self.pixel_format, self.settings = items, pixel_format, cache_settings
         self.shape = (len(items), pixel_format.channels, pixel_format.height, pixel_format.width)
         self.dtype = pixel_format.dtype
         self.pool: ThreadPoolExecutor | None = None
@@ -23,7 +23,7 @@ class LazyPixels:
         rows = np.arange(self.shape[0])[index]
         if rows.ndim == 0:
             return self._decode_one(int(rows))
-        self.pool = self.pool or ThreadPoolExecutor(self.storage.thread_count)
+        self.pool = self.pool or ThreadPoolExecutor(self.settings.thread_count)
         out = np.empty((len(rows), *self.shape[1:]), self.dtype)
         for place, pixels in enumerate(self.pool.map(self._decode_one, rows.tolist())):
             out[place] = pixels
@@ -31,7 +31,7 @@ class LazyPixels:
 
     def _decode_one(self, item: int) -> np.ndarray:
         try:
-            pixels = to_format(self.items.decode(item, self.storage.max_pixels)[0], self.layout)
+            pixels = to_format(self.items.decode(item, self.settings.max_pixels)[0], self.pixel_format)
         except UnreadableImage as error:
             raise ValueError(
                 f"{self.items.source(item)} can no longer be read ({error}) though it could when the set was opened: "

@@ -26,7 +26,7 @@ class FileList(NamedTuple):
     """The files found under a folder, sorted by path."""
 
     names: list[str]  # relative to the folder
-    sizes: np.ndarray  # (N,) int64 bytes, -1 where the file cannot be asked
+    sizes: np.ndarray  # (N,) int64 bytes, -1 where it is unknown
     times: np.ndarray  # (N,) int64 modification time, ns
 
 
@@ -122,7 +122,7 @@ def scan_folder(root: str) -> FileList:
     """Every file below `root`, at any depth, that may be an image, with its size and time; links are followed, once.
 
     Hidden files and folders, and files that plainly are something else, are left out. A folder that is named like an
-    image or cannot be entered is listed like a file, for the manifest to say what is wrong with it.
+    image or cannot be entered is listed like a file, so that the manifest says what is wrong with it.
     """
     rows: list[tuple[str, int, int]] = []
     seen: set[tuple[int, int]] = set()
@@ -132,7 +132,7 @@ def scan_folder(root: str) -> FileList:
         try:
             status = os.stat(os.path.join(root, prefix))
             if (status.st_dev, status.st_ino) in seen:
-                continue  # a link to somewhere we have been
+                continue  # a link to a folder that is listed already
             seen.add((status.st_dev, status.st_ino))
             entries = os.scandir(os.path.join(root, prefix))
         except OSError:
@@ -147,7 +147,7 @@ def scan_folder(root: str) -> FileList:
 
 
 def _collect_entry(entry: os.DirEntry[str], prefix: str, rows: list[tuple[str, int, int]], waiting: list[str]) -> None:
-    """Put an entry of a folder on the list it belongs on, if any."""
+    """Put an entry of a folder on the list of files or of folders, unless it is left out."""
     name = entry.name
     ending = name.rpartition(".")[2].lower() if "." in name else ""
     if name.startswith(".") or ending in OTHER_ENDINGS or name.lower() in SYSTEM_FILES:
@@ -188,7 +188,7 @@ def file_stamp(path: str) -> tuple[str, str, str]:
 
 
 def hash_parts(*parts: str | memoryview) -> str:
-    """Hash of parts, each with its length, so that no two lists of parts read the same."""
+    """Hash of parts, each with its length, so that different lists of parts differ."""
     digest = hashlib.blake2b(digest_size=12)
     for part in parts:
         data = part.encode("utf-8", "surrogateescape") if isinstance(part, str) else bytes(part)

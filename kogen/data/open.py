@@ -1,4 +1,4 @@
-"""Opening: a source as text to Images."""
+"""Opens a source, which is a text, as Images."""
 
 import inspect
 import os
@@ -32,8 +32,8 @@ def open_images(
     `on_demand` decodes at every read instead of storing.
     Raises ValueError for a source, a setting or a label file that does not make sense.
     """
-    where = None if cache is None else Path(cache)
-    storage = CacheSettings(store, where, max_bad, workers, on_demand, progress)
+    folder = None if cache is None else Path(cache)
+    storage = CacheSettings(store, folder, max_bad, workers, on_demand, progress)
     kind, what, settings = _parse_source(str(source))
     for key, value in (("labels", labels), ("split", split)):
         if value is not None and settings.setdefault(key, str(value)) != str(value):
@@ -54,7 +54,7 @@ def open_images(
 
 
 def _parse_source(source: str) -> tuple[str, str, dict[str, Any]]:
-    """The shelf's name, the path or variant, and the settings of a source."""
+    """The name of the data source, the path or variant, and the settings."""
     base = source.partition("?")[0]
     if os.path.exists(source):
         return _source_kind(source), source, {}
@@ -71,7 +71,7 @@ def _parse_source(source: str) -> tuple[str, str, dict[str, Any]]:
 
 
 def _source_kind(path: str) -> str:
-    """The name on the shelf that reads what lies at a path."""
+    """The name of the data source that reads a path."""
     if os.path.isdir(path):
         return "folder"
     ending = os.path.splitext(path)[1].lower()

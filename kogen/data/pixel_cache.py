@@ -1,4 +1,4 @@
-"""The store: a listing decoded once, in parallel, into a mapped array beside a manifest; resumable, locked, atomic."""
+"""Pixel cache: a listing decoded once, in parallel, to a mapped array beside a manifest; resumable, locked, atomic."""
 
 import fcntl
 import hashlib
@@ -22,23 +22,23 @@ from kogen.data.decode import UnreadableImage, content_id, image_facts
 from kogen.data.lazy_pixels import LazyPixels
 from kogen.data.pixel_format import FACTS, PixelFormat, choose_format, to_format
 
-CACHE_VERSION = 1  # of what a store holds; raising it makes every older store unknown
+CACHE_VERSION = 1  # of what a cache holds; another number makes every older cache unknown
 CHUNK_BYTES = 64 << 20  # pixels decoded between two records of progress: what a kill can cost
 CHUNK_IMAGES = 4096
 FactColumns = dict[str, np.ndarray]  # one column, (N,), for each name in FACTS
-MAX_DISK_SHARE = 0.8  # share of the free disk a store may fill before images are decoded on demand
+MAX_DISK_SHARE = 0.8  # of the free disk that a cache may fill; above it images are decoded on demand
 
 
 @dataclass(frozen=True)
 class CachedPixels:
-    """What a store holds; row i of pixels and manifest is item i of the listing."""
+    """What a cache holds; row i of pixels and manifest is item i of the listing."""
 
     pixels: Any  # (N, C, H, W) uint8 or uint16; rows of unusable items hold nothing
     manifest: pd.DataFrame  # source, id, width, height, channels, depth, mode, position (-1: unusable), reason
 
 
 def load_or_build(items: Listing, cache_settings: CacheSettings) -> CachedPixels:
-    """The pixels and the manifest of a listing, decoded now or found from an earlier time.
+    """The pixels and the manifest of a listing, decoded now or read from the cache.
 
     Raises ValueError where more than `max_bad` of the items cannot be used, with the list and the reasons, where none
     can, and where the cache cannot be written or the disk is too small for `on_demand=False`.
@@ -60,17 +60,17 @@ def load_or_build(items: Listing, cache_settings: CacheSettings) -> CachedPixels
                 "give another with cache= or KOGEN_CACHE"
             ) from error
     manifest = pd.read_parquet(place / "manifest.parquet")
-    layout = _check_bad_share(manifest, cache_settings)
+    pixel_format = _check_bad_share(manifest, cache_settings)
     if place == demanded:
-        return CachedPixels(LazyPixels(items, layout, cache_settings), manifest)
+        return CachedPixels(LazyPixels(items, pixel_format, cache_settings), manifest)
     return CachedPixels(np.load(place / "pixels.npy", mmap_mode="r", allow_pickle=False), manifest)
 
 
 def _check_bad_share(manifest: pd.DataFrame, storage: CacheSettings) -> PixelFormat:
-    """The layout of a finished store; ValueError where too much of it is unusable."""
+    """The pixel format of a finished cache; ValueError where too much of it is unusable."""
     bad = manifest[manifest["position"] < 0]
-    layout, _ = choose_format(_fact_columns(manifest), storage.stored_side)
-    if len(bad) > storage.max_bad * len(manifest) or layout is None:
+    pixel_format, _ = choose_format(_fact_columns(manifest), storage.stored_side)
+    if len(bad) > storage.max_bad * len(manifest) or pixel_format is None:
         pairs = zip(bad["source"][:10], bad["reason"][:10], strict=True)
         shown = "".join(f"\n  {source}: {reason}" for source, reason in pairs)
         more = f"\n  ... and {len(bad) - 10} more" if len(bad) > 10 else ""
@@ -78,11 +78,11 @@ def _check_bad_share(manifest: pd.DataFrame, storage: CacheSettings) -> PixelFor
             f"{len(bad)} of {len(manifest)} images cannot be used, at most {100 * storage.max_bad:.3g} % may be "
             f"(--max-bad):{shown}{more}\nrepair or remove them, or allow more with --max-bad"
         )
-    return layout
+    return pixel_format
 
 
 def _build_cache(items: Listing, storage: CacheSettings, stored: Path, demanded: Path) -> Path:
-    """Look at every header, plan, decode; where decoding shows that a header lied about what matters, plan again."""
+    """Read headers, choose a format, decode; choose again where decoding shows that headers were wrong about it."""
     partial = stored.with_suffix(".partial")
     partial.mkdir(parents=True, exist_ok=True)
     known = partial / "facts.parquet"
@@ -92,14 +92,14 @@ def _build_cache(items: Listing, storage: CacheSettings, stored: Path, demanded:
         facts = _read_headers(items, storage, partial)
         write_atomically(known, pd.DataFrame(facts).to_parquet)
     while True:
-        layout, _ = choose_format(facts, storage.stored_side)
-        on_demand = storage.on_demand or not _fits_disk(layout, len(items), storage, partial)
+        pixel_format, _ = choose_format(facts, storage.stored_side)
+        on_demand = storage.on_demand or not _fits_disk(pixel_format, len(items), storage, partial)
         target = demanded if on_demand else stored
-        work = partial / f"{layout}{'-on-demand' if on_demand else ''}"
+        work = partial / f"{pixel_format}{'-on-demand' if on_demand else ''}"
         work.mkdir(exist_ok=True)
-        facts = _decode_all(items, storage, work, facts, layout, on_demand)
+        facts = _decode_all(items, storage, work, facts, pixel_format, on_demand)
         found, reasons = choose_format(facts, storage.stored_side)
-        if found == layout:
+        if found == pixel_format:
             break
         write_atomically(known, pd.DataFrame(facts).to_parquet)
         shutil.rmtree(work)
@@ -136,7 +136,7 @@ def _read_headers(items: Listing, storage: CacheSettings, folder: Path) -> FactC
         except UnreadableImage as error:
             return (0, 0, 0, 0, "", "", str(error))
 
-    chunks = _run_chunks(one, len(items), CHUNK_IMAGES, folder, storage, "looking at headers")
+    chunks = _run_chunks(one, len(items), CHUNK_IMAGES, folder, storage, "reading headers")
     facts = _fact_columns(pd.concat([frame for _, frame in chunks], ignore_index=True))
     for record in folder.glob("chunk-*"):
         record.unlink()
@@ -151,7 +151,7 @@ def _decode_all(
     pixel_format: PixelFormat | None,
     on_demand: bool,
 ) -> FactColumns:
-    """The facts as decoding finds them, the pixels written on the way; ends early once they ask for another layout."""
+    """The facts as decoding finds them, the pixels written on the way; ends early once they need another format."""
     if pixel_format is None:
         return facts
     pixels = None if on_demand else _open_pixel_map(folder / "pixels.npy", len(items), pixel_format)
@@ -185,7 +185,7 @@ def _fact_columns(frame: pd.DataFrame) -> FactColumns:
 
 
 def _open_pixel_map(path: Path, count: int, pixel_format: PixelFormat) -> np.memmap:
-    """The array on disk, made with all its room reserved if it is not there yet."""
+    """The array on disk, made with all its space reserved if it is not there yet."""
     if not path.exists():
         shape = (count, pixel_format.channels, pixel_format.height, pixel_format.width)
 

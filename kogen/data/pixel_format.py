@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 FACTS = ["width", "height", "channels", "depth", "mode", "id", "reason"]  # one row per image; reason "" is a good one
-SMALL_SIDE = 128  # sets of one size up to this are stored as they are even where the store is smaller
+SMALL_SIDE = 128  # sets of one size up to this are stored as they are even where `stored_side` is smaller
 
 
 class PixelFormat(NamedTuple):
@@ -32,9 +32,9 @@ class PixelFormat(NamedTuple):
 
 
 def choose_format(facts: Mapping[str, np.ndarray], stored_side: int) -> tuple[PixelFormat | None, np.ndarray]:
-    """The layout for a set of images (columns of FACTS) and why each image cannot join it, "" for none, (N,).
+    """The format for a set of images (columns of FACTS) and why each image cannot join it, "" for none, (N,).
 
-    One size up to max(store, 128): as it is. Else a square of `store`, or of the largest side if that is smaller.
+    One size up to max(stored_side, 128): as it is. Else a square of `stored_side`, or of a largest side that is less.
     Gray and colour join as colour, 8 and 16 bits as 16; of other channel counts the commonest wins.
     None where no image is good.
     """
@@ -54,9 +54,8 @@ def choose_format(facts: Mapping[str, np.ndarray], stored_side: int) -> tuple[Pi
     largest = int(max(width.max(), height.max()))
     one_size = width.min() == width.max() and height.min() == height.max()
     side = min(stored_side, largest)
-    high, wide = (
-        (int(height[0]), int(width[0])) if one_size and largest <= max(stored_side, SMALL_SIDE) else (side, side)
-    )
+    as_they_are = one_size and largest <= max(stored_side, SMALL_SIDE)
+    high, wide = (int(height[0]), int(width[0])) if as_they_are else (side, side)
     return PixelFormat(int(channels[good].max()), high, wide, int(depth.max())), reason
 
 

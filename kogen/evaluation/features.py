@@ -7,8 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kogen.augmentation.views import StepRng, View, render
+from kogen.augmentation.views import View, render
 from kogen.common.devices import PendingTensor, exact_arithmetic
+from kogen.common.rng import StepRng
 from kogen.data.images import Images
 from kogen.modules.base import Backbone
 
@@ -43,22 +44,22 @@ class Predictions:
 
 
 def embed(backbone: Backbone, images: Images, view: View, *, batch_size: int = 256) -> Features:
-    """Features of every image under a view without chance (`views.plain`), in eval mode, which is put back afterwards.
+    """Features of every image under a view without chance (`evaluation_view`), in eval mode; the mode is restored.
 
-    The backbone stays on its device; the features come back as float32 on the CPU. Raises ValueError when a feature is
-    not finite, with the number of images it happened to.
+    The backbone stays on its device; the features come back as float32 on the CPU. Raises ValueError where features are
+    not finite, with the number of these images.
     """
     device = next(backbone.parameters()).device
-    was, parts, coming = backbone.training, [], deque[PendingTensor]()
+    was, parts, pending = backbone.training, [], deque[PendingTensor]()
     backbone.eval()
     for start in range(0, len(images), batch_size):
         batch = render_images(images, np.arange(start, min(start + batch_size, len(images))), view, device)
         with torch.inference_mode(), exact_arithmetic():
-            coming.append(PendingTensor(backbone(batch).float()))
-        if len(coming) > MAX_BATCHES_PENDING:
-            parts.append(coming.popleft().wait().numpy())
+            pending.append(PendingTensor(backbone(batch).float()))
+        if len(pending) > MAX_BATCHES_PENDING:
+            parts.append(pending.popleft().wait().numpy())
     backbone.train(was)
-    values = np.concatenate([*parts, *(each.wait().numpy() for each in coming)])  # (N, D)
+    values = np.concatenate([*parts, *(each.wait().numpy() for each in pending)])  # (N, D)
     broken = int((~np.isfinite(values)).any(axis=1).sum())
     if broken:
         raise ValueError(f"the features of {broken} of {len(values)} images are not finite: the weights are broken")

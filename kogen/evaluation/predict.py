@@ -35,11 +35,8 @@ def evaluate_backbone(
         for name, features in judged.items():
             part = predictions.probability[start : start + len(features)]  # (M, K)
             start += len(features)
-            tables.append(
-                prediction_rows(features, part, tests[name]).assign(
-                    dataset=name, role=roles[name], protocol=probe, **identity
-                )
-            )
+            table = prediction_rows(features, part, tests[name])
+            tables.append(table.assign(dataset=name, role=roles[name], protocol=probe, **identity))
     return pd.concat(tables, ignore_index=True)
 
 

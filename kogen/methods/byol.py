@@ -50,9 +50,8 @@ class BYOL(PerImageMethod):
         return {"first": regression_loss(online[0], target[1]), "second": regression_loss(online[1], target[0])}
 
     def update(self, progress: float) -> None:
-        ema_update(
-            self.target, nn.Sequential(self.backbone, self.projector), cosine_schedule(progress, self.momentum, 1.0)
-        )
+        student = nn.Sequential(self.backbone, self.projector)
+        ema_update(self.target, student, cosine_schedule(progress, self.momentum, 1.0))
 
 
 def regression_loss(online: Tensor, target: Tensor) -> Tensor:

@@ -41,7 +41,7 @@ class DeepClusterV2(Method):
         hidden: int = 512,  # 2048 in the paper (appendix A), for ResNet-50
         dim: int = 128,  # appendix A
         prototypes: int = 512,  # 3000 in the paper, for 1000 classes; at most one for four images
-        clusterings: int = 3,  # of the same size, apart by their chance and by the view they look at
+        clusterings: int = 3,  # of the same size, from other starts, of the first and the second view in turn
         temperature: float = 0.1,  # appendix A
         iterations: int = 10,  # of k-means
         local_crops: int = 0,  # 6 of 96 px beside two of 224 in the paper; small images have no small parts to show
@@ -59,9 +59,8 @@ class DeepClusterV2(Method):
         self.temperature, self.iterations = temperature, iterations
 
     def forward(self, views: Views) -> Terms:
-        features = [
-            F.normalize(full_precision(self.projector(self.backbone(x))), dim=1) for x in views.crops
-        ]  # (B, D) each
+        projected = [full_precision(self.projector(self.backbone(x))) for x in views.crops]  # (B, D) each
+        features = [F.normalize(each, dim=1) for each in projected]
         self.bank.buffer_features(views.rng, views.index, features[:2])
         labels = self.labels[:, self.bank.row_indices(views.index)]  # (M, B)
         terms: Terms = {}
@@ -77,9 +76,9 @@ class DeepClusterV2(Method):
         for number in range(len(self.labels)):
             view = number % 2
             known = self.bank.seen_mask(view)
-            luck = self.bank.luck.generator(f"clustering{number}")
+            generator = self.bank.rng.generator(f"clustering{number}")
             rows, count = self.bank.rows[view, known], self.centroids.shape[1]
-            self.centroids[number], self.labels[number, known] = kmeans(rows, count, luck, self.iterations)
+            self.centroids[number], self.labels[number, known] = kmeans(rows, count, generator, self.iterations)
 
 
 def cluster_cross_entropy(features: Tensor, centroids: Tensor, labels: Tensor, temperature: float) -> Tensor:

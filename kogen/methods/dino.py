@@ -17,7 +17,7 @@ __all__ = ["DINO"]
 
 
 class DINO(PerImageMethod):
-    """Section 3.1, eq. 1 to 4, algorithm 1; the teacher's weights are the ones judged (section 5.1)."""
+    """Section 3.1, eq. 1 to 4, algorithm 1; the teacher's weights are evaluated (section 5.1)."""
 
     recipe = Recipe(
         source="section 3 (loss, centre, temperatures); head, rate, weight decay: lightly's CIFAR-10 benchmark",
@@ -45,7 +45,7 @@ class DINO(PerImageMethod):
         warming: float = 0.1,
         centring: float = 0.9,  # momentum of the centre, eq. 4
         momentum: float = 0.99,  # .996 in the paper (section 3.1), with a cosine to 1
-        frozen: float = 0.01,  # share of the training with a last layer that stands still (the paper: one epoch)
+        frozen: float = 0.01,  # share of the training with a last layer that is frozen (the paper: one epoch)
         local_crops: int = 0,  # 8 of 96 px beside two of 224 in the paper; small images have no small parts to show
     ) -> None:
         super().__init__()

@@ -37,7 +37,7 @@ class LeJEPA(Method):
         hidden: int = 512,  # 2048 in the minimal example
         dim: int = 128,  # of the embedding, as there
         weight: float = 0.05,  # lambda, section 5
-        directions: int = 1024,  # on which the embeddings are looked at, new ones every step (section 4.3)
+        directions: int = 1024,  # onto which the embeddings are projected, new ones every step (section 4.3)
         knots: int = 17,  # points of the integral over the half axis (section 4.3) ...
         reach: float = 3.0,  # ... which ends here: the Gaussian window leaves 1 % beyond
         local_crops: int = 0,  # 6 to 8 in the paper beside two whole views; small images have no small parts to show
@@ -59,10 +59,10 @@ def predict_and_spread(embedded: list[Tensor], sketch: Tensor, knots: int, reach
     with torch.autocast(embedded[0].device.type, enabled=False):
         embedded = [full_precision(each) for each in embedded]
         centre = torch.stack(embedded[:2]).mean(0)  # of the two whole views, (B, D)
-        apart = torch.stack([F.mse_loss(each, centre) for each in embedded]).mean()
+        prediction = torch.stack([F.mse_loss(each, centre) for each in embedded]).mean()
         sketch = to_device(sketch, centre.device).to(centre.dtype)
-        odd = torch.stack([epps_pulley(each @ sketch, knots, reach) for each in embedded]).mean()
-    return apart, odd
+        gaussian = torch.stack([epps_pulley(each @ sketch, knots, reach) for each in embedded]).mean()
+    return prediction, gaussian
 
 
 def random_directions(rng: StepRng, dim: int, count: int) -> Tensor:
@@ -80,9 +80,6 @@ def epps_pulley(values: Tensor, knots: int, reach: float) -> Tensor:
     normal = (-t.square() / 2).exp()
     turned = values[:, :, None] * t  # (B, S, T)
     count = len(values) * world_size()
-    real, imaginary = (
-        sum_over_processes(turned.cos().sum(0)) / count,
-        sum_over_processes(turned.sin().sum(0)) / count,
-    )  # (S, T) each
+    real, imaginary = (sum_over_processes(part.sum(0)) / count for part in (turned.cos(), turned.sin()))  # (S, T) each
     error = ((real - normal).square() + imaginary.square()) * normal
     return count * 2 * torch.trapezoid(error, t, dim=1).mean()

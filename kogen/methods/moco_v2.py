@@ -42,7 +42,7 @@ class MoCoV2(PerImageMethod):
         queue: int = 4096,  # 65536 (1911.05722, section 4.1); never more than there are images
         temperature: float = 0.2,  # 2003.04297, table 2
         momentum: float = 0.99,  # .999 for 1.28 million images (1911.05722, section 4.1)
-        symmetric: bool = True,  # each view asks once, as CIFAR benchmarks do; the papers ask with one view only
+        symmetric: bool = True,  # each view is the query once, as in CIFAR benchmarks; in the papers one view is
     ) -> None:
         super().__init__()
         self.backbone = backbone
@@ -55,12 +55,12 @@ class MoCoV2(PerImageMethod):
     def losses(self, views: Views) -> Terms:
         terms: Terms = {}
         orders = {"first": (0, 1), "second": (1, 0)} if self.symmetric else {"first": (0, 1)}
-        for place, (name, (asks, answers)) in enumerate(orders.items()):
-            query = self.projector(self.backbone(views.crops[asks]))  # (B, D)
+        for slot, (name, (first, second)) in enumerate(orders.items()):
+            query = self.projector(self.backbone(views.crops[first]))  # (B, D)
             with torch.no_grad():
-                key = F.normalize(full_precision(self.target(views.crops[answers])), dim=1)  # (B, D)
+                key = F.normalize(full_precision(self.target(views.crops[second])), dim=1)  # (B, D)
             if self.training:
-                self.notes.put(views.rng, gather(key), place)
+                self.notes.put(views.rng, gather(key), slot)
             terms[name] = info_nce(query, key, self.queue.rows, self.temperature) / len(orders)
         return terms
 

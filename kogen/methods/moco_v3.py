@@ -59,17 +59,14 @@ class MoCoV3(Method):
         }
 
     def update(self, progress: float) -> None:
-        ema_update(
-            self.target, nn.Sequential(self.backbone, self.projector), cosine_schedule(progress, self.momentum, 1.0)
-        )
+        student = nn.Sequential(self.backbone, self.projector)
+        ema_update(self.target, student, cosine_schedule(progress, self.momentum, 1.0))
 
 
 def contrastive_loss(query: Tensor, key: Tensor, temperature: float) -> Tensor:
     """2 T times the mean cross-entropy of the own key among those of all; (B, D) twice to a scalar (algorithm 1)."""
     with torch.autocast(query.device.type, enabled=False):
-        query, keys = (
-            F.normalize(full_precision(query), dim=1),
-            gather(F.normalize(full_precision(key.detach()), dim=1)),
-        )
+        query, key = (F.normalize(full_precision(x), dim=1) for x in (query, key.detach()))
+        keys = gather(key)
         own = torch.arange(len(query), device=query.device) + rank() * len(query)  # (B,)
         return 2 * temperature * F.cross_entropy(query @ keys.T / temperature, own)

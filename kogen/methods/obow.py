@@ -20,7 +20,7 @@ __all__ = ["OBoW"]
 class OBoW(PerImageMethod):
     """Section 3: words are a queue of the teacher's local features, and the classifier is generated from the words.
 
-    The paper's teacher looks at the whole image, unperturbed; here at the other one of two views, in both orders.
+    The paper's teacher sees the whole image, unperturbed; here it sees the other one of two views, in both orders.
     """
 
     recipe = Recipe(
@@ -41,7 +41,7 @@ class OBoW(PerImageMethod):
         images: int = 0,
         words: int = 2048,  # 8192 in the paper (section 4.1), for 1.28 million images
         scales: int = 2,  # maps of the last stages that have words of their own (section 3.2)
-        sharpness: float = 0.1,  # delta_base: width of an assignment over the mean squared distance to the next word
+        sharpness: float = 0.1,  # delta_base: width of an assignment over the mean squared distance to the nearest word
         memory: float = 0.99,  # momentum of that mean (section 3.1)
         scale: float = 5.0,  # gamma, length of a generated weight (section 3.3)
         momentum: float = 0.99,  # section 3.1, with a cosine to 1
@@ -67,18 +67,16 @@ class OBoW(PerImageMethod):
         for level, (queue, generate) in enumerate(zip(self.words, self.generators, strict=True)):
             words: Tensor = queue.rows  # type: ignore[assignment]
             weights = self.scale * F.normalize(full_precision(generate(F.normalize(words, dim=1))), dim=1)  # (K, D)
-            guesses = [predict_words(z, weights) for z in features]  # (B, K) each
+            predicted = [predict_words(z, weights) for z in features]  # (B, K) each
             bags = self.bags([levels[level] for levels in seen], words, level, views)
             for place, bag in enumerate(bags):
-                losses[place] += [-(bag * g).sum(1) for view, g in enumerate(guesses) if view != place]
+                losses[place] += [-(bag * g).sum(1) for view, g in enumerate(predicted) if view != place]
         return {name: torch.stack(losses[place]).mean(0) / 2 for place, name in enumerate(("first", "second"))}
 
     @torch.no_grad()
     def bags(self, seen: list[Tensor], words: Tensor, level: int, views: Views) -> list[Tensor]:
-        """The bag of words of both views' maps, (B, K) each; notes new words and how far the old ones are."""
-        near = [
-            word_distances(local, words) for local in seen
-        ]  # (squared distance less the nearest's, the nearest's) each
+        """The bag of words of both views' maps, (B, K) each; buffers new words and the distance to the old ones."""
+        near = [word_distances(local, words) for local in seen]
         distance = sum_over_processes(torch.stack([nearest.mean() for _, nearest in near]).mean()) / world_size()
         if self.training:
             self.notes.put(views.rng, distance, 2 * level)
@@ -128,7 +126,7 @@ def word_generator(width: int, dim: int) -> nn.Sequential:
 
 
 def word_distances(local: Tensor, words: Tensor) -> tuple[Tensor, Tensor]:
-    """How much further than the nearest word each word is from each place, squared, and how far the nearest is.
+    """Squared distance of each place to each word, less that to the nearest word, and that to the nearest word.
 
     A map (B, C, H, W) and words (K, C) to (B, HW, K) and (B, HW).
     """

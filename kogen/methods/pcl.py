@@ -18,8 +18,8 @@ __all__ = ["PCL"]
 class PCL(Method):
     """ProtoNCE, eq. 11 and 12, with the head and temperature of MoCo v2 ("PCL v2", appendix).
 
-    The paper embeds all images afresh before each clustering. Here each image's newest keys of the teacher, which came
-    by during the epoch, stand for it. Every other prototype is a negative, where the paper draws some of them.
+    The paper embeds all images afresh before each clustering. Here the newest keys of the teacher, from this epoch,
+    stand for each image. Every other prototype is a negative, where the paper draws some of them.
     """
 
     recipe = Recipe(
@@ -48,7 +48,7 @@ class PCL(Method):
         warm: float = 0.1,  # share of the training without prototypes (section 4.1: 20 of 200 epochs)
         iterations: int = 10,  # of k-means
         momentum: float = 0.99,  # .999 for 1.28 million images (section 4.1)
-        symmetric: bool = True,  # each view asks once, as for MoCo here; the paper asks with one view only
+        symmetric: bool = True,  # each view is the query once, as for MoCo here; in the paper one view is
     ) -> None:
         super().__init__()
         self.backbone = backbone
@@ -70,11 +70,11 @@ class PCL(Method):
         orders = {"first": (0, 1), "second": (1, 0)} if self.symmetric else {"first": (0, 1)}
         keys, apart = [], []
         terms: Terms = {}
-        for place, (name, (asks, answers)) in enumerate(orders.items()):
-            query = F.normalize(full_precision(self.projector(self.backbone(views.crops[asks]))), dim=1)  # (B, D)
+        for slot, (name, (first, second)) in enumerate(orders.items()):
+            query = F.normalize(full_precision(self.projector(self.backbone(views.crops[first]))), dim=1)  # (B, D)
             with torch.no_grad():
-                keys.append(F.normalize(full_precision(self.target(views.crops[answers])), dim=1))  # (B, D)
-            self.notes.put(views.rng, gather(keys[-1]), place)
+                keys.append(F.normalize(full_precision(self.target(views.crops[second])), dim=1))  # (B, D)
+            self.notes.put(views.rng, gather(keys[-1]), slot)
             terms[name] = info_nce(query, keys[-1], self.queue.rows, self.temperature).mean() / len(orders)
             apart += [proto_nce(query, *tables) for tables in self.look_up_prototypes(views.index)]
         self.bank.buffer_features(views.rng, views.index, [F.normalize(sum(keys), dim=1)])  # type: ignore[arg-type]
@@ -96,8 +96,8 @@ class PCL(Method):
         known, named = self.bank.seen_mask(0), dict(self.named_buffers())
         rows = self.bank.rows[0, known]  # (N, D)
         for number, count in enumerate(self.counts):
-            luck = self.bank.luck.generator(f"clustering{number}")
-            centroids, labels = kmeans(rows, count, luck, self.iterations)
+            generator = self.bank.rng.generator(f"clustering{number}")
+            centroids, labels = kmeans(rows, count, generator, self.iterations)
             phi = concentrations(rows, centroids, labels, self.smooth, self.temperature)
             named[f"centroids{number}"].copy_(centroids)
             named[f"concentrations{number}"].copy_(phi)

@@ -15,4 +15,4 @@ class Published(Method):
         self.backbone = backbone
 
     def forward(self, views: Views) -> Terms:
-        raise ValueError("published weights have nothing to train; evaluate it as it is")
+        raise ValueError("published weights have nothing to train: evaluate them as they are")

@@ -21,4 +21,4 @@ class Random(Method):
         self.backbone = backbone
 
     def forward(self, views: Views) -> Terms:
-        raise ValueError("the method 'random' has nothing to train; evaluate it as it is")
+        raise ValueError("the method 'random' has nothing to train: evaluate it as it is")

@@ -22,7 +22,7 @@ __all__ = ["RCMAE"]
 
 
 class RCMAE(PerImageMethod):
-    """Section 4: the teacher, encoder and decoder, sees the same patches; its weights are the ones judged.
+    """Section 4: the teacher, encoder and decoder, sees the same patches; its weights are evaluated.
 
     The teacher follows once per optimiser step and its momentum rises over the whole training, as the paper says. The
     released loop follows at every micro-batch and reads the schedule by the step within an epoch: it stays near .996.
@@ -63,13 +63,13 @@ class RCMAE(PerImageMethod):
 
     @torch.no_grad()
     def make_targets(self, views: Views) -> Tensor:
-        """What the teacher makes of the same visible patches, (B, N, K): the same for every student."""
+        """The teacher's reconstruction from the same visible patches, (B, N, K), whatever the student is."""
         backbone, decoder = self.target  # type: ignore[attr-defined]
         visible = self.visible_patches(views)
         return decoder(encode_visible(backbone.network, views.crops[0], visible), visible)
 
     def losses(self, views: Views, targets: Tensor | None = None) -> Terms:
-        """The weighted terms of each image, (B,); `taught` is what the teacher made of it, which is asked otherwise."""
+        """The weighted terms of each image, (B,); `targets` are those of `make_targets`, which None asks for."""
         targets = self.make_targets(views) if targets is None else targets
         images, visible = views.crops[0], self.visible_patches(views)  # (B, C, S, S), (B, V)
         predicted = self.decoder(encode_visible(self.backbone.network, images, visible), visible)  # (B, N, K)
@@ -84,9 +84,8 @@ class RCMAE(PerImageMethod):
         return to_device(sample_visible(views.rng, self.decoder.patches, self.shown), views.crops[0].device)
 
     def update(self, progress: float) -> None:
-        ema_update(
-            self.target, nn.ModuleList([self.backbone, self.decoder]), cosine_schedule(progress, self.momentum, 1.0)
-        )
+        student = nn.ModuleList([self.backbone, self.decoder])
+        ema_update(self.target, student, cosine_schedule(progress, self.momentum, 1.0))
 
     def evaluation_backbone(self) -> Backbone:
         return self.target[0]  # type: ignore[index]

@@ -60,9 +60,8 @@ class SeLaV2(Method):
         self.temperature, self.smoothing, self.iterations = temperature, smoothing, iterations
 
     def forward(self, views: Views) -> Terms:
-        features = [
-            F.normalize(full_precision(self.projector(self.backbone(x))), dim=1) for x in views.crops
-        ]  # (B, D) each
+        projected = [full_precision(self.projector(self.backbone(x))) for x in views.crops]  # (B, D) each
+        features = [F.normalize(each, dim=1) for each in projected]
         self.bank.buffer_features(views.rng, views.index, features[:2])
         labels = self.labels[:, self.bank.row_indices(views.index)]  # (M, B)
         terms: Terms = {}

@@ -1,4 +1,4 @@
-"""Supervised: cross-entropy on the labelled images; same backbone, views, budget, engine: the honest baseline."""
+"""Supervised: cross-entropy on the labelled images; same backbone, views, budget, training: the honest baseline."""
 
 import math
 

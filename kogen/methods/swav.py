@@ -39,7 +39,7 @@ class SwAV(Method):
         temperature: float = 0.1,  # appendix A
         smoothing: float = 0.05,  # epsilon of the codes, appendix A
         iterations: int = 3,  # of Sinkhorn-Knopp, section 3.1
-        frozen: float = 0.01,  # share of the training with prototypes that stand still (the official code: one epoch)
+        frozen: float = 0.01,  # share of the training with frozen prototypes (the official code: one epoch)
         queue: int = 3840,  # features of older views that share in the codes (appendix A); at most the images; 0: none
         queue_from: float = 0.0375,  # share of the training after which it fills (appendix A: 15 of 400 epochs)
         local_crops: int = 0,  # 6 of 96 px beside two of 224 in the paper; small images have no small parts to show
@@ -57,13 +57,13 @@ class SwAV(Method):
     def forward(self, views: Views) -> Terms:
         features = [self.projector(self.backbone(x)) for x in views.crops]  # (B, D) each
         scores = [self.prototypes(z, views.progress < self.frozen) for z in features]  # (B, K) each
-        guesses = [F.log_softmax(s / self.temperature, dim=1) for s in scores]  # (B, K) each
+        predicted = [F.log_softmax(s / self.temperature, dim=1) for s in scores]  # (B, K) each
         terms: Terms = {}
         for place, name in enumerate(("first", "second")):
             with torch.no_grad():
                 self.notes.put(views.rng, gather(F.normalize(full_precision(features[place].detach()), dim=1)), place)
                 codes = self.codes(scores[place].detach(), place)  # (B, K)
-            pairs = [-(codes * g).sum(1).mean() for view, g in enumerate(guesses) if view != place]
+            pairs = [-(codes * g).sum(1).mean() for view, g in enumerate(predicted) if view != place]
             terms[name] = torch.stack(pairs).mean() / 2
         return terms
 

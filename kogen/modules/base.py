@@ -9,20 +9,22 @@ from kogen.common.rng import StepRng
 from kogen.modules.blueprint import Blueprint
 
 Terms = dict[str, Tensor]
-"""Named, weighted terms of a loss, scalars that the engine sums and logs; or (B,), of each image."""
+"""Named, weighted terms of a loss: scalars that the training loop sums and logs, or (B,), one value an image."""
 
 
 class Views:
-    """One (part of a) batch as a method sees it: rendered crops and everything of chance that belongs to them.
+    """A batch, or a part of one, as a method gets it: rendered views, labels, positions and random numbers.
 
-    A plain class and not a dataclass, so that lightning-fabric hands it to `forward` as it is.
+    A plain class and not a dataclass, so that lightning-fabric passes it to `forward` unchanged.
     """
 
     def __init__(self, crops: list[Tensor], labels: Tensor, index: Tensor, rng: StepRng, progress: float) -> None:
-        self.crops = crops  # each (B, C, S, S), float, normalised
+        self.crops = crops  # one tensor for each view, (B, C, S, S), float, normalised
         self.labels = labels  # (B,) int64, -1 where unknown
         self.index = index  # (B,) int64, position of each image in the training set
-        self.rng = rng  # further chance of this step (masks ...): a pure function of seed, step and place in the batch
+        self.rng = (
+            rng  # random numbers of this step (for masks ...): a pure function of seed, step and place in the batch
+        )
         self.progress = progress  # share of the training that is done, in [0, 1)
 
 
@@ -34,33 +36,28 @@ class Recipe:
     headline: str  # the number the paper is known for
     family: str  # contrastive, distillation, clustering, information, masked, baseline
     views: int  # how many views of an image a step takes
-    optimiser: str = "sgd"  # a name in optim.OPTIMISERS
+    optimiser: str = "sgd"  # a name in training/optimizers.py: sgd, lars or adamw
     rate: float = 0.06  # learning rate for a batch of 256; scaled linearly with the batch
     weight_decay: float = 5e-4
     momentum: float = 0.9  # sgd and lars
     betas: tuple[float, float] = (0.9, 0.999)  # adamw
     warmup: float = 0.05  # share of the training with a linearly rising rate
-    constant: tuple[str, ...] = ()  # parts of the method whose rate is the peak all through (SimSiam's predictor)
+    constant: tuple[str, ...] = ()  # parts of the method whose rate stays at its peak (SimSiam's predictor)
     labels: bool = False  # the method reads labels: it trains on the labelled images only
-    trains: bool = True  # False: there is nothing to train (random, stock)
-    colour: bool = True  # False: of the views only crops, flips and turns (MAE, appendix A.1)
-    cost: float | None = None  # seconds of a training image over those of supervised (benchmarks/methods.py, 2 cores)
+    trains: bool = True  # False: there is nothing to train (random, published)
+    colour: bool = True  # False: views are only cropped, flipped and turned (MAE, appendix A.1)
+    cost: float | None = None  # seconds a training image, as a multiple of supervised (benchmarks/methods.py, 2 cores)
 
 
-DESCRIPTIVE_FIELDS = (
-    "source",
-    "headline",
-    "family",
-    "cost",
-)  # fields of a recipe that say something of it and change no weight
+DESCRIPTIVE_FIELDS = ("source", "headline", "family", "cost")  # of a recipe: they change no weight
 
 
 class Backbone(nn.Module, ABC):
     """A network without a head."""
 
     dim: int  # D, length of a feature
-    channels: int  # C it expects
-    image_size: int  # S it is fed
+    channels: int  # C, of the images it takes
+    image_size: int  # S, height and width of these images in pixels
 
     @abstractmethod
     def forward(self, images: Tensor) -> Tensor:
@@ -86,26 +83,26 @@ class Method(nn.Module, ABC):
     recipe: Recipe
     backbone: Backbone
     needs: str = ""  # the one family of networks it can train ("vit"); empty: any
-    floor: float | None = None  # the value at which a loss is known to be stuck (ln of the outputs), if there is one
+    floor: float | None = None  # loss of a network that learns nothing (ln of its outputs), where known
 
     @abstractmethod
     def forward(self, views: Views) -> Terms:
         """Named, weighted terms of the loss over this part of the batch, each a scalar, to be summed."""
 
     def update(self, progress: float) -> None:
-        """Called once after every optimiser step; `progress` in (0, 1] is the share of the training done."""
+        """Called once after every optimiser step; `progress` in (0, 1] is the share of the training that is done."""
 
     def evaluation_backbone(self) -> Backbone:
-        """The backbone that is judged and exported (a teacher's where the paper says so)."""
+        """The backbone that is evaluated and exported (the teacher's where the paper says so)."""
         return self.backbone
 
 
 class PerImageMethod(Method):
-    """A method whose loss is a mean over images once teachers, queues, centres and running statistics stand still."""
+    """A method whose loss is a mean over images as long as teachers, queues, centres and statistics are fixed."""
 
     @abstractmethod
     def losses(self, views: Views) -> Terms:
-        """Named, weighted terms of the loss of each image, (B,); in eval mode those of one depend on no other."""
+        """Named, weighted terms of the loss of each image, (B,); in eval mode they depend on no other image."""
 
     def forward(self, views: Views) -> Terms:
         return {name: each.mean() for name, each in self.losses(views).items()}

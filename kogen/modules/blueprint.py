@@ -1,4 +1,4 @@
-"""A blueprint: how timm and torch alone make a network, as data that is built, and told as a line of Python."""
+"""A blueprint: how timm and torch alone make a network, as data that is built, and printed as a line of Python."""
 
 import inspect
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from torch import nn
 
 from kogen.common.text import hint
 
-KOGEN_SETTINGS = ("num_classes", "in_chans", "img_size")  # what kogen itself says of every network
+KOGEN_SETTINGS = ("num_classes", "in_chans", "img_size")  # kogen sets these for every network
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def put_parts(network: nn.Module, parts: Mapping[str, Layer]) -> None:
 def check_timm_settings(name: str, settings: Mapping[str, Any]) -> None:
     """ValueError for a setting that is no parameter of the network's class.
 
-    Nothing else reaches timm: it would also take words that read files, download weights or name code.
+    No other setting reaches timm, which would also take some that read files, download weights or name code.
     """
     if set(settings) <= set(KOGEN_SETTINGS):
         return

@@ -1,4 +1,4 @@
-"""Clusters of a whole training set: a memory of every image's newest features, and spherical k-means over it."""
+"""Clusters of a whole training set: a memory of the newest features of every image, and spherical k-means over it."""
 
 import torch
 import torch.nn.functional as F
@@ -9,13 +9,13 @@ from kogen.common.rng import StepRng
 from kogen.modules.queue import StepBuffer
 
 CHUNK_ROWS = 2048  # rows compared with all centroids at a time: what fits a cache
-DEFAULT_ROWS = 65536  # rows of a memory that is not told how many images there are
+DEFAULT_ROWS = 65536  # rows of a memory where the number of images is unknown
 
 
 class MemoryBank(nn.Module):
     """The newest unit features of every image, (V, N, D) for V views of N images; 0 until an image has been seen.
 
-    `note` in forward, `write` in update. Where an epoch ends follows from the step and the size of the batch.
+    Call `buffer_features` in forward and `write_rows` in update. The step and the batch size say where an epoch ends.
     """
 
     def __init__(self, images: int, dim: int, views: int = 1) -> None:
@@ -23,25 +23,25 @@ class MemoryBank(nn.Module):
         self.register_buffer("rows", torch.zeros(views, images or DEFAULT_ROWS, dim))
         self.rows: Tensor
         self.notes = StepBuffer()
-        self.luck = StepRng(0, 0, 0)  # of the step that was noted last
+        self.rng = StepRng(0, 0, 0)  # of the last step that was buffered
 
     def row_indices(self, index: Tensor) -> Tensor:
-        """Where in the memory the images `index` (B,) have their rows, (B,)."""
+        """Rows of the memory that belong to the images `index` (B,), (B,)."""
         return index % self.rows.shape[1]
 
     def buffer_features(self, rng: StepRng, index: Tensor, features: list[Tensor]) -> None:
         """Keep unit features (B, D), one for each view, of the images `index` (B,) until `write`."""
-        self.luck = rng
-        for place, rows in enumerate([self.row_indices(index), *features]):
-            self.notes.put(rng, gather(rows.detach()), place)
+        self.rng = rng
+        for slot, rows in enumerate([self.row_indices(index), *features]):
+            self.notes.put(rng, gather(rows.detach()), slot)
 
     @torch.no_grad()
     def write_rows(self) -> bool:
-        """Put what was noted in its rows; whether with this step as many images as there are have gone by again."""
-        noted = [self.notes.take(place) for place in range(len(self.rows) + 1)]
-        for place, *features in zip(*noted, strict=True):  # of one micro-batch each
-            self.rows[:, place] = torch.stack(features).to(self.rows.dtype)
-        size, step, total = self.rows.shape[1], self.luck.step, self.luck.total
+        """Write the buffered features to their rows; whether an epoch ends with this step."""
+        buffered = [self.notes.take(slot) for slot in range(len(self.rows) + 1)]
+        for index, *features in zip(*buffered, strict=True):  # of one micro-batch each
+            self.rows[:, index] = torch.stack(features).to(self.rows.dtype)
+        size, step, total = self.rows.shape[1], self.rng.step, self.rng.total
         return (step + 1) * total // size > step * total // size
 
     def seen_mask(self, view: int) -> Tensor:
@@ -50,7 +50,7 @@ class MemoryBank(nn.Module):
 
 
 def cluster_count(wanted: int, images: int) -> int:
-    """How many clusters to make of `images` (0: not known): the number wanted, but of four images at least."""
+    """Number of clusters for `images` (0: unknown): the number wanted, but at most one for four images."""
     return max(min(wanted, images // 4), 1) if images else wanted
 
 
@@ -58,8 +58,8 @@ def cluster_count(wanted: int, images: int) -> int:
 def kmeans(rows: Tensor, count: int, generator: torch.Generator, iterations: int = 10) -> tuple[Tensor, Tensor]:
     """Spherical k-means of unit rows (N, D): unit centroids (K, D) and the nearest one of each row (N,).
 
-    It starts from rows that `generator` (on the CPU) draws. A cluster that has lost its rows starts anew from one of
-    those that lie farthest from their centroid. Raises ValueError for fewer rows than clusters.
+    It starts from rows that `generator` (on the CPU) draws. An empty cluster starts again from one of the rows that are
+    farthest from their centroid. Raises ValueError for fewer rows than clusters.
     """
     if len(rows) < count:
         raise ValueError(f"{len(rows)} rows are fewer than {count} clusters: ask for fewer clusters or give more rows")
@@ -90,5 +90,5 @@ def cluster_sums(rows: Tensor, labels: Tensor, count: int) -> tuple[Tensor, Tens
 
 
 def masked_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy of logits (B, K) with labels (B,), mean over the batch, in which a label of -1 counts as 0."""
+    """Cross-entropy of logits (B, K) with labels (B,), mean over the batch, where a label of -1 adds 0."""
     return F.cross_entropy(logits, labels, ignore_index=-1, reduction="sum") / len(labels)

@@ -13,7 +13,7 @@ def ema_copy(student: nn.Module) -> nn.Module:
 
 @torch.no_grad()
 def ema_update(teacher: nn.Module, student: nn.Module, momentum: float) -> None:
-    """teacher <- momentum * teacher + (1 - momentum) * student: floats glide, integers are copied, buffers included."""
+    """teacher <- momentum * teacher + (1 - momentum) * student: floats are averaged, integers copied, buffers too."""
     pairs = [*zip(teacher.parameters(), student.parameters(), strict=True)]
     pairs += [*zip(teacher.buffers(), student.buffers(), strict=True)]
     floats = [(t, s.detach()) for t, s in pairs if t.is_floating_point()]

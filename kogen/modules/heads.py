@@ -40,7 +40,7 @@ class Prototypes(nn.Module):
     def forward(self, features: Tensor, frozen: bool = False) -> Tensor:
         """Features (B, D) to cosines (B, K), in float32 also under autocast.
 
-        `frozen`: the prototypes get a gradient of 0, not none, which processes that wait for one another need.
+        `frozen`: the prototypes get a gradient of 0 instead of none, because processes wait for each other's gradients.
         """
         weight = self.weight.detach() + 0 * self.weight if frozen else self.weight
         with torch.autocast(features.device.type, enabled=False):
@@ -51,7 +51,7 @@ class Decoder(nn.Module):
     """From a ViT's tokens of visible patches to the values of all: a few blocks of a Transformer (MAE, section 3).
 
     A learnt token stands for every hidden patch; positions are fixed; weights are drawn Xavier uniform (appendix A.1).
-    ValueError for a width that is not of whole heads.
+    ValueError for a width that is no multiple of 32.
     """
 
     def __init__(self, encoder: VisionTransformer, width: int, depth: int) -> None:
@@ -74,7 +74,7 @@ class Decoder(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def forward(self, tokens: Tensor, visible: Tensor) -> Tensor:
-        """Tokens (B, P + V, D), P of them no patch's, and the places (B, V) of the others to values (B, N, K)."""
+        """Tokens (B, P + V, D), the first P of no patch, and the places (B, V) of the others, to values (B, N, K)."""
         tokens = self.embed(tokens)
         prefix = tokens.shape[1] - visible.shape[1]
         nothing = self.mask_token.to(tokens.dtype).expand(len(tokens), self.patches, -1)  # (B, N, W)

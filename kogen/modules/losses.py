@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 def full_precision(values: Tensor) -> Tensor:
-    """The values in float32, or finer where they are: losses are not computed in bfloat16."""
+    """The values in float32, or in float64 if they are: losses are not computed in bfloat16."""
     return values.to(torch.promote_types(values.dtype, torch.float32))
 
 

@@ -1,4 +1,4 @@
-"""An image as patches: cut, standardised, hidden by luck, placed by fixed positions, the visible ones through a ViT."""
+"""Images as patches: cut, standardised, hidden at random, with fixed positions, the visible ones through a ViT."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def prepare_vit(network: nn.Module, method: str) -> VisionTransformer:
             f"{type(network).__name__}{with_patches}: use --backbone vit_tiny_patch16_224 or another vit_ of timm"
         )
     fixed = sincos_positions(patches.grid_size, network.embed_dim)  # (N, D)
-    place.requires_grad_(False).zero_()  # not trained, but saved and exported; tokens of no patch have no place
+    place.requires_grad_(False).zero_()  # not trained, but saved and exported; tokens of no patch have position 0
     place[0, -len(fixed) :] = fixed
     return network
 
@@ -45,7 +45,7 @@ def sincos_positions(grid: tuple[int, int], dim: int) -> Tensor:
 
 
 def patchify(images: Tensor, patch: tuple[int, int]) -> Tensor:
-    """Images (B, C, H, W) as patches row by row, (B, N, C * p * q); what is left at the right and below is left out."""
+    """Images (B, C, H, W) as patches row by row, (B, N, C * p * q); a remainder at the right and below is cut off."""
     (high, wide), (rows, columns) = patch, (images.shape[2] // patch[0], images.shape[3] // patch[1])
     whole = images[:, :, : rows * high, : columns * wide].unflatten(3, (columns, wide)).unflatten(2, (rows, high))
     return whole.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2)  # (B, rows, columns, C, p, q) before it is flat
@@ -58,7 +58,7 @@ def standardise_patches(patches: Tensor) -> Tensor:
 
 
 def visible_count(patches: int, masked: float) -> int:
-    """How many of an image's patches stay visible; ValueError unless one does and one does not."""
+    """How many of an image's patches stay visible; ValueError unless some do and some do not."""
     shown = patches - round(patches * masked)
     if not 0 < shown < patches:
         raise ValueError(
@@ -78,7 +78,7 @@ def encode_visible(network: nn.Module, images: Tensor, visible: Tensor) -> Tenso
 
     With all patches visible these are the tokens of the plain network. `visible` (B, V) are places, from 0.
     """
-    assert isinstance(network, VisionTransformer)  # see transformer_of
+    assert isinstance(network, VisionTransformer)  # see prepare_vit
     tokens = network._pos_embed(network.patch_embed(images))  # (B, P + N, D)
     prefix, each = network.num_prefix_tokens, torch.arange(len(visible), device=visible.device)[:, None]  # (B, 1)
     kept = tokens[:, prefix:][each, visible]  # (B, V, D); a gather's gradient is slow where bits must be the same twice

@@ -1,4 +1,4 @@
-"""What a method remembers from step to step: notes for `update`, and a queue of rows, equal on every process."""
+"""What a method remembers: results of a step until `update`, and a queue of rows; equal on every process."""
 
 import torch
 import torch.nn.functional as F
@@ -8,22 +8,22 @@ from kogen.common.rng import StepRng
 
 
 class StepBuffer:
-    """What the forwards of one step leave for `update`; empty after it, so a checkpoint has nothing to keep of it.
+    """What the forward passes of one step leave for `update`; empty after it, so that no checkpoint needs it.
 
-    The same part of a batch twice is kept once, and another step's notes give way: forward may be called at will.
+    A part of a batch that is put twice is kept once, and a new step replaces the last: forward may be called at will.
     """
 
     def __init__(self) -> None:
-        self.step, self.entries = -1, {}  # (place, start) -> rows
+        self.step, self.entries = -1, {}  # (slot, start) -> rows
 
     def put(self, rng: StepRng, rows: Tensor, slot: int = 0) -> None:
-        """Keep `rows`, already those of all processes, of the micro-batch that `luck` belongs to."""
+        """Keep `rows`, those of all processes, of the micro-batch that `rng` belongs to."""
         if rng.step != self.step:
             self.step, self.entries = rng.step, {}
         self.entries[slot, rng.start] = rows.detach()
 
     def take(self, slot: int = 0) -> list[Tensor]:
-        """The rows put at `place`, micro-batch after micro-batch, which are then forgotten."""
+        """Remove and return the rows put at `slot`, micro-batch after micro-batch."""
         return [self.entries.pop(key) for key in sorted(self.entries) if key[0] == slot]
 
 
@@ -36,7 +36,7 @@ class Queue(nn.Module):
         self.register_buffer("written", torch.zeros((), dtype=torch.int64))
         self.rows: Tensor
         self.written: Tensor
-        self.filled = False  # what was seen to be full stays so: a GPU is not asked again
+        self.filled = False  # a full queue stays full, so a GPU is not asked again
 
     @property
     def full(self) -> bool:
@@ -46,7 +46,7 @@ class Queue(nn.Module):
 
     @torch.no_grad()
     def push(self, rows: Tensor) -> None:
-        """Put `rows` (B, D) in place of the oldest; of more than the queue holds, the last ones."""
+        """Replace the oldest rows by `rows` (B, D); if they are more than the queue holds, by the last of them."""
         rows = rows[-len(self.rows) :]
         places = (self.written + torch.arange(len(rows), device=rows.device)) % len(self.rows)  # (B,)
         self.rows[places] = rows.to(self.rows.dtype)

@@ -47,8 +47,8 @@ def strength(name: str, severity: int) -> float:
 
 
 def luck_of(images: Images, name: str) -> tuple[torch.Tensor, np.ndarray]:
-    luck = item_rng(images.ids, 0, name, torch.device("cpu"))
-    return luck.seeds, luck.numbers
+    rng = item_rng(images.ids, 0, name, torch.device("cpu"))
+    return rng.seeds, rng.numbers
 
 
 @settings(max_examples=60, deadline=None)

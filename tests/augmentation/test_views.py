@@ -202,10 +202,10 @@ def test_noise_is_normal_independent_and_of_the_wanted_size() -> None:
 
 def test_random_boxes_are_distributed_as_torchvisions() -> None:
     count, height, width = 4000, 60, 90
-    luck = StepRng(0, 0, count)
+    rng = StepRng(0, 0, count)
     got = crop.random_boxes(
-        luck.uniform("a", crop.TRIES, 2),
-        luck.uniform("b", 2),
+        rng.uniform("a", crop.TRIES, 2),
+        rng.uniform("b", 2),
         torch.full((count,), 1.5),
         (height, width),
         (0.08, 1),
@@ -225,8 +225,8 @@ def test_random_boxes_are_distributed_as_torchvisions() -> None:
 
 def test_a_squeezed_image_is_cropped_in_its_true_geometry() -> None:
     count = 500
-    luck = StepRng(1, 0, count)
-    tries, place = luck.uniform("a", crop.TRIES, 2), luck.uniform("b", 2)
+    rng = StepRng(1, 0, count)
+    tries, place = rng.uniform("a", crop.TRIES, 2), rng.uniform("b", 2)
     true = crop.random_boxes(tries, place, torch.full((count,), 2.0), (100, 200), (0.1, 0.4), (3 / 4, 4 / 3)).float()
     stored = crop.random_boxes(tries, place, torch.full((count,), 2.0), (100, 100), (0.1, 0.4), (3 / 4, 4 / 3)).float()
     assert ((stored * torch.tensor([1.0, 2.0, 1.0, 2.0])) - true).abs().max() <= 3  # the same boxes, up to rounding
@@ -266,9 +266,9 @@ def test_plain_sees_the_whole_or_the_centre() -> None:
 @pytest.mark.parametrize("which", [0, 1])
 def test_byols_views_are_torchvisions_operations_in_a_row(side: int, which: int) -> None:
     view = replace(view_set("natural", 224)[which], size=side, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.4))
-    pixels, luck = uint8(images(24, height=side)), StepRng(5, 7, 24)
-    out = render(pixels, view, luck, tag="a")
-    chance = views.sample_view(view, luck, "a", torch.ones(24), (side, side))
+    pixels, rng = uint8(images(24, height=side)), StepRng(5, 7, 24)
+    out = render(pixels, view, rng, tag="a")
+    chance = views.sample_view(view, rng, "a", torch.ones(24), (side, side))
     for i, got in enumerate(out):
         top, left, h, w = chance["box"][i].tolist()
         one = pixels[i] if side == 80 else pixels[i] / 255  # large uint8 images are rounded on the way
@@ -329,50 +329,50 @@ def test_views_of_anything_stay_in_range_and_do_not_depend_on_their_company(
     generator = torch.Generator().manual_seed(seed)
     pixels = kind(torch.rand(count, channels, height, width, generator=generator))
     aspect = torch.rand(count, generator=generator) * 3 + 0.2 if squeezed else None
-    view, luck = replace(everything(size), mean=None, std=None), StepRng(seed, 3, count)
+    view, rng = replace(everything(size), mean=None, std=None), StepRng(seed, 3, count)
     before = pixels.clone()
-    out = render(pixels, view, luck, tag="a", aspect=aspect)
+    out = render(pixels, view, rng, tag="a", aspect=aspect)
     assert out.shape == (count, channels, size, size)
     assert out.dtype == torch.float32
     assert out.isfinite().all()
     assert out.min() >= 0
     assert out.max() <= 1
     assert torch.equal(pixels, before)  # what came in is as it was
-    assert torch.equal(out, render(pixels, view, luck, tag="a", aspect=aspect))  # the same luck, the same pixels
+    assert torch.equal(out, render(pixels, view, rng, tag="a", aspect=aspect))  # the same rng, the same pixels
     start = data.draw(st.integers(0, count - 1))
     stop = data.draw(st.integers(start + 1, count))
     part = render(
-        pixels[start:stop], view, luck.part(start, stop), tag="a", aspect=None if aspect is None else aspect[start:stop]
+        pixels[start:stop], view, rng.part(start, stop), tag="a", aspect=None if aspect is None else aspect[start:stop]
     )
     torch.testing.assert_close(part, out[start:stop], atol=1e-5, rtol=0)
     normalised = render(
-        pixels, replace(view, mean=(0.5,) * channels, std=(0.25,) * channels), luck, tag="a", aspect=aspect
+        pixels, replace(view, mean=(0.5,) * channels, std=(0.25,) * channels), rng, tag="a", aspect=aspect
     )
     torch.testing.assert_close(normalised, (out - 0.5) / 0.25, atol=1e-4, rtol=0)  # normalising comes last
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_chunks_and_threads_change_nothing_and_leave_nothing(monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
-    pixels, luck, before = uint8(images(40)), StepRng(0, 0, 40), torch.get_num_threads()
-    whole = render(pixels, everything(32), luck, tag="a")
+    pixels, rng, before = uint8(images(40)), StepRng(0, 0, 40), torch.get_num_threads()
+    whole = render(pixels, everything(32), rng, tag="a")
     monkeypatch.setattr(views, "CPU_CHUNK", 5 * 3 * 32 * 32)
     try:
         torch.set_num_threads(threads)
-        torch.testing.assert_close(render(pixels, everything(32), luck, tag="a"), whole, atol=1e-5, rtol=0)
+        torch.testing.assert_close(render(pixels, everything(32), rng, tag="a"), whole, atol=1e-5, rtol=0)
         assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)
 
 
 def test_the_callers_modes_do_not_matter() -> None:
-    pixels, luck = uint8(images(height=80)), StepRng(0, 0, 6)
-    usual = render(pixels, everything(80), luck, tag="a")
+    pixels, rng = uint8(images(height=80)), StepRng(0, 0, 6)
+    usual = render(pixels, everything(80), rng, tag="a")
     with torch.inference_mode():
-        inferred = render(pixels.clone(), everything(80), luck, tag="a")
+        inferred = render(pixels.clone(), everything(80), rng, tag="a")
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        cast = render(uint8(images()), everything(32), luck, tag="a")
+        cast = render(uint8(images()), everything(32), rng, tag="a")
     assert torch.equal(inferred, usual)
-    assert torch.equal(cast, render(uint8(images()), everything(32), luck, tag="a"))
+    assert torch.equal(cast, render(uint8(images()), everything(32), rng, tag="a"))
     torch.nn.Linear(80, 1)(inferred).sum().backward()  # a view made in inference mode can be trained on
 
 
@@ -380,38 +380,36 @@ def test_views_differ_between_tags_steps_seeds_and_images() -> None:
     pixels, view = uint8(images(1).repeat(2, 1, 1, 1)), view_set("natural", 32)[0]
     first = render(pixels, view, StepRng(0, 0, 2), tag="a")
     assert not torch.equal(first[0], first[1])  # one crop for a whole batch is a trap
-    for luck, tag in ((StepRng(0, 0, 2), "b"), (StepRng(0, 1, 2), "a"), (StepRng(1, 0, 2), "a")):
-        assert not torch.equal(first, render(pixels, view, luck, tag=tag))
+    for rng, tag in ((StepRng(0, 0, 2), "b"), (StepRng(0, 1, 2), "a"), (StepRng(1, 0, 2), "a")):
+        assert not torch.equal(first, render(pixels, view, rng, tag=tag))
 
 
 def test_luck_of_a_part_is_a_part_of_the_luck() -> None:
-    luck = StepRng(3, 4, 10)
-    assert torch.equal(luck.part(2, 7).uniform("x", 3), luck.uniform("x", 3)[2:7])
-    assert torch.equal(luck.part(2, 9).part(1, 3).normal("x"), luck.normal("x")[3:5])
-    assert len(luck.part(2, 7)) == 5
+    rng = StepRng(3, 4, 10)
+    assert torch.equal(rng.part(2, 7).uniform("x", 3), rng.uniform("x", 3)[2:7])
+    assert torch.equal(rng.part(2, 9).part(1, 3).normal("x"), rng.normal("x")[3:5])
+    assert len(rng.part(2, 7)) == 5
 
 
 def test_uint16_is_seen_as_uint8_is() -> None:
     pixels = uint8(images())
     deep = (pixels.to(torch.int32) * 257).to(torch.uint16)
-    view, luck = everything(24), StepRng(0, 0, 6)
-    torch.testing.assert_close(
-        render(deep, view, luck, tag="a"), render(pixels, view, luck, tag="a"), atol=1e-4, rtol=0
-    )
+    view, rng = everything(24), StepRng(0, 0, 6)
+    torch.testing.assert_close(render(deep, view, rng, tag="a"), render(pixels, view, rng, tag="a"), atol=1e-4, rtol=0)
 
 
 def test_hue_saturation_and_gray_do_nothing_to_gray_images() -> None:
-    pixels, luck = uint8(images(channels=1)), StepRng(0, 0, 6)
+    pixels, rng = uint8(images(channels=1)), StepRng(0, 0, 6)
     colour = View(size=32, jitter=1.0, saturation=0.9, hue=0.5, gray=1.0)
-    assert torch.equal(render(pixels, colour, luck, tag="a"), render(pixels, evaluation_view(32), luck, tag="a"))
+    assert torch.equal(render(pixels, colour, rng, tag="a"), render(pixels, evaluation_view(32), rng, tag="a"))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 @pytest.mark.parametrize("side", SIZES)
 def test_a_gpu_sees_what_a_cpu_sees(side: int) -> None:
-    pixels, luck = images(16, height=side), StepRng(0, 0, 16)
-    there = render(pixels.cuda(), everything(side), luck, tag="a").cpu()
-    torch.testing.assert_close(there, render(pixels, everything(side), luck, tag="a"), atol=2e-3, rtol=0)
+    pixels, rng = images(16, height=side), StepRng(0, 0, 16)
+    there = render(pixels.cuda(), everything(side), rng, tag="a").cpu()
+    torch.testing.assert_close(there, render(pixels, everything(side), rng, tag="a"), atol=2e-3, rtol=0)
 
 
 # ---- the ready-made sets, and what is refused
@@ -463,7 +461,7 @@ def test_every_set_renders(name: str, channels: int) -> None:
             lambda: render(images()[0], evaluation_view(8), StepRng(0, 0, 6), tag="a"),
             r"pixels \(B, C, H, W\).*got \(3, 32, 32\)",
         ),
-        (lambda: render(images(), evaluation_view(8), StepRng(0, 0, 5), tag="a"), "the luck of 6 images.*got 5"),
+        (lambda: render(images(), evaluation_view(8), StepRng(0, 0, 5), tag="a"), "an rng of 6 images.*got 5"),
         (
             lambda: render(images(), evaluation_view(8), StepRng(0, 0, 6), tag="a", aspect=torch.ones(5)),
             "one aspect for each of 6",

@@ -262,7 +262,7 @@ def test_torchvision_idx_files_by_split(tmp_path: Path) -> None:
     ("source", "message"),
     [
         ("torchvision:CIFAR11?root=.", "torchvision has no set 'CIFAR11': did you mean 'CIFAR10'"),
-        ("torchvision:CIFAR10", r"where does it lie\? torchvision:CIFAR10\?root=FOLDER"),
+        ("torchvision:CIFAR10", r"torchvision needs a folder: write torchvision:CIFAR10\?root=FOLDER"),
         ("torchvision:CIFAR10?root=/nowhere", r"cannot open CIFAR10 under /nowhere: .*add &download=true"),
         ("surfaecs", "no such path and no such data source: 'surfaecs'; did you mean 'surfaces'"),
         ("in/not/there", "no such path and no such data source: 'in/not/there'; choose one of arrays"),

@@ -1,4 +1,4 @@
-"""The store: layout, reuse, resuming after kills, two processes at once, decoding on demand."""
+"""The pixel cache: format, reuse, resuming after kills, two processes at once, decoding on demand."""
 
 import os
 import shutil
@@ -48,7 +48,7 @@ def table(*rows: tuple) -> dict[str, np.ndarray]:
     ("rows", "store", "layout"),
     [
         ([(32, 24, 3, 8)] * 2, 256, PixelFormat(3, 24, 32, 8)),  # one size: as it is
-        ([(128, 100, 1, 8)] * 2, 64, PixelFormat(1, 100, 128, 8)),  # 128 is small enough whatever the store
+        ([(128, 100, 1, 8)] * 2, 64, PixelFormat(1, 100, 128, 8)),  # 128 is small enough whatever the stored side
         ([(300, 200, 3, 8)] * 2, 256, PixelFormat(3, 256, 256, 8)),  # one size, but large: squeezed
         ([(300, 200, 3, 8), (500, 400, 3, 8)], 256, PixelFormat(3, 256, 256, 8)),
         ([(30, 20, 3, 8), (50, 40, 3, 8)], 256, PixelFormat(3, 50, 50, 8)),  # never blown up beyond the largest side
@@ -307,9 +307,9 @@ def forked(at, until):
 start = time.perf_counter()
 assert forked(cache / "whole", None) == 0
 whole = time.perf_counter() - start
-luck, killed = random.Random(7), 0
+chance, killed = random.Random(7), 0
 for _ in range(20):
-    killed += forked(cache / "killed", luck.uniform(0, 0.3 * whole)) != 0
+    killed += forked(cache / "killed", chance.uniform(0, 0.3 * whole)) != 0
 assert forked(cache / "killed", None) == 0
 print(killed)
 """

@@ -207,7 +207,7 @@ def test_choices_need_labels(tmp_path):
     np.save(tmp_path / "bare.npy", pixels)
     np.savez(tmp_path / "bare.npz", images=pixels)
     for name in ("bare.npy", "bare.npz"):
-        with pytest.raises(ValueError, match=r"has no labels that people's choices could be compared with"):
+        with pytest.raises(ValueError, match=r"has no labels to compare people's choices with"):
             open_images(source.replace("test.npz", name), cache=tmp_path, progress=False)
     with pytest.raises(ValueError, match=r"cannot read what people chose from nowhere\.npz"):
         open_images(f"{tmp_path / 'test.npz'}?humans=nowhere.npz", cache=tmp_path, progress=False)

@@ -274,7 +274,7 @@ def test_better_features_are_judged_better(probe):
 @BOTH
 def test_bad_features_are_refused(probe):
     train, test = sample(40), sample(20, seed=1)
-    with pytest.raises(ValueError, match="all 40 training images are of the class 'b'; a probe needs two classes"):
+    with pytest.raises(ValueError, match="all 40 training images are of the class 'b'; a probe needs two or more"):
         probe(replace(train, labels=np.ones(40, int)), test)
     with pytest.raises(ValueError, match=r"3 of 40 training images have no label \(-1\)"):
         probe(replace(train, labels=np.where(np.arange(40) < 3, -1, train.labels)), test)

@@ -98,8 +98,8 @@ def test_in_eval_mode_an_images_loss_is_its_own_and_nothing_is_noted(method):
         module(loader.render_views(step, 0))
         module.update(0.1 * step)
     whole, cut = loader.render_views(2, 0), slice(4, 12)
-    luck = whole.rng.part(cut.start, cut.stop)
-    part = Views([x[cut] for x in whole.crops], whole.labels[cut], whole.index[cut], luck, whole.progress)
+    rng = whole.rng.part(cut.start, cut.stop)
+    part = Views([x[cut] for x in whole.crops], whole.labels[cut], whole.index[cut], rng, whole.progress)
     module.eval()
     with torch.no_grad():
         for parameter in module.parameters():  # away from the teacher, whose agreement would hide differences

@@ -130,8 +130,8 @@ def test_bank_by_hand():
         order = (torch.arange(4) + 4 * step) * 3 % 10
         rows = draw(2, 4, 2, seed=step)
         for start in (2, 0, 2):  # micro-batches in any order, one of them twice
-            luck = StepRng(7, step, 4).part(start, start + 2)
-            bank.buffer_features(luck, order[start : start + 2], [*rows[:, start : start + 2]])
+            rng = StepRng(7, step, 4).part(start, start + 2)
+            bank.buffer_features(rng, order[start : start + 2], [*rows[:, start : start + 2]])
         assert torch.equal(bank.rows, table)  # not before the step
         passed.append(bank.write_rows())
         table[:, order] = rows
@@ -349,8 +349,8 @@ def test_deepclusters_memory_centroids_and_labels_over_five_steps():
             assert torch.equal(method.centroids, old)
             continue
         for number in range(3):
-            luck = StepRng(0, step, 32).generator(f"clustering{number}")
-            centroids, labels = twin_kmeans(method.bank.rows[number % 2], 5, luck, 10)
+            generator = StepRng(0, step, 32).generator(f"clustering{number}")
+            centroids, labels = twin_kmeans(method.bank.rows[number % 2], 5, generator, 10)
             assert torch.allclose(method.centroids[number].double(), centroids, atol=1e-5)
             assert method.labels[number].tolist() == labels
 
@@ -401,8 +401,8 @@ def test_pcls_queue_memory_and_prototypes_over_five_steps():
             assert (method.labels >= 0).all() == (step == 4)
             continue
         for number, count in enumerate((4, 8)):
-            luck = StepRng(0, 3, 32).generator(f"clustering{number}")
-            centroids, labels = twin_kmeans(method.bank.rows[0], count, luck, 10)
+            generator = StepRng(0, 3, 32).generator(f"clustering{number}")
+            centroids, labels = twin_kmeans(method.bank.rows[0], count, generator, 10)
             assert torch.allclose(method.get_buffer(f"centroids{number}").double(), centroids, atol=1e-5)
             assert method.labels[number].tolist() == labels
             phi = concentrations(table, centroids.float(), torch.tensor(labels), 10.0, 0.2)

@@ -12,8 +12,7 @@ def read_label_shares(path: str, own: np.ndarray, classes: int) -> np.ndarray:
     """The share of people who chose each class, (N, K) float32, rows of sum 1, for images with labels `own` (N,).
 
     The file is an .npz with `counts` or `probs` (N, K), classes in the order of the images' own; `test_labels`, where
-    it has them, must be the images' labels, for that is how another order shows. Raises ValueError where it does not
-    fit.
+    it has them, must be the images' labels: this checks the order. Raises ValueError where it does not fit.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -31,17 +30,15 @@ def read_label_shares(path: str, own: np.ndarray, classes: int) -> np.ndarray:
             "one row for each image, one column for each class"
         )
     if labels is not None and not np.array_equal(labels, own):
-        where = (
-            "of another length" if labels.shape != own.shape else f"first at image {np.flatnonzero(labels != own)[0]}"
-        )
+        same_length = labels.shape == own.shape
+        where = f"first at image {np.flatnonzero(labels != own)[0]}" if same_length else "of another length"
         raise ValueError(f"the labels in {path} are not those of the images ({where}): the order must be the same")
     found = found.astype(np.float64)
     total = found.sum(axis=1, keepdims=True)
     wrong = np.flatnonzero(~np.isfinite(found).all(axis=1) | (found < 0).any(axis=1) | (total[:, 0] <= 0))
     if len(wrong):
-        raise ValueError(
-            f"{path}: {key} of image {wrong[0]} is {found[wrong[0]].tolist()}, wanted 0 or more, not all 0"
-        )
+        row = found[wrong[0]].tolist()
+        raise ValueError(f"{path}: {key} of image {wrong[0]} is {row}, wanted 0 or more, not all 0")
     return (found / total).astype(np.float32)
 
 

@@ -35,8 +35,8 @@ def read_labels(path: str, classes: tuple[str, ...]) -> dict[int, str]:
     """The wnid of each validation image by its number, from any of the files in use.
 
     Lines `IMAGE WNID` or `IMAGE NUMBER` (val_map.txt, LOC_val_solution.csv, caffe's val.txt; numbers from 0 in sorted
-    order), a WNID alone for each image in turn, or the development kit's own numbers, which are in another order that
-    its meta.mat beside the file tells. Raises ValueError with the line that is none of these.
+    order), a WNID alone for each image in turn, or the development kit's own numbers, whose order is in the
+    meta.mat beside the file. Raises ValueError with the line that is none of these.
     """
     labels: dict[int, str] = {}
     kit: dict[int, str] | None = None
@@ -95,7 +95,9 @@ def apply_real_labels(images: Images, path: str, classes: tuple[str, ...]) -> Im
     numbers = np.array([validation_number(str(source)) for source in images.sources], np.int64)  # (N,)
     if numbers.max(initial=1) > len(sets) or numbers.min(initial=1) < 1:
         wrong = numbers.max() if numbers.max() > len(sets) else numbers.min()
-        raise ValueError(f"{path} speaks of images 1 to {len(sets)}, and there is an image number {wrong}")
+        raise ValueError(
+            f"{path} has labels for images 1 to {len(sets)}, got an image number {wrong}: give ReaL's real.json"
+        )
     answers = np.zeros((len(images), len(classes)), bool)
     for row, number in enumerate(numbers):
         answers[row, sets[number - 1]] = True

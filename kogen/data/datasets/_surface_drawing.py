@@ -6,11 +6,9 @@ import numpy as np
 
 CLASSES = ("clean", "scratch", "pit", "stain", "missing_print")
 MATERIALS = ("brushed", "cast", "fabric", "board")
-LOT_SIZE = (
-    20  # images of one production lot: same material, much the same angle, ink and light; each class equally often
-)
+LOT_SIZE = 20  # images of a production lot: one material, similar angle, ink and light; each class equally often
 PRINT_ROWS, PRINT_COLUMNS = 3, 4  # marks of the print
-MAX_PITS = 3  # at most
+MAX_PITS = 3
 
 
 @dataclass(frozen=True)
@@ -28,16 +26,16 @@ class ProductionLine:
 
 @dataclass(frozen=True)
 class SurfaceSamples:
-    """All that is random in some images; drawn alike whatever their class and the knobs are."""
+    """All that is random in some images; drawn in the same way whatever their class and the settings are."""
 
     labels: np.ndarray  # (B,) int64 into CLASSES
     per_lot: np.ndarray  # (B, 8) uniform, shared by a lot
     per_image: np.ndarray  # (B, 64) uniform
-    white_noise: np.ndarray  # (B, 3, S, S) white noise: of the texture, of wear and stains, of the sensor
+    white_noise: np.ndarray  # (B, 3, S, S) normal: of the texture, of wear and stains, of the sensor
 
 
 def sample_surfaces(seeds: tuple[int, ...], index: np.ndarray, size: int) -> SurfaceSamples:
-    """The chance of the images at `index` (B,), each from a generator of its own, seeded from (luck, lot or image)."""
+    """The samples of the images at `index` (B,), each from its own generator, seeded from (seeds, lot or image)."""
     lots = {int(lot): np.random.default_rng((*seeds, 0, int(lot))) for lot in np.unique(index // LOT_SIZE)}
     dealt = {lot: (rng.permutation(LOT_SIZE) % len(CLASSES), rng.random(8)) for lot, rng in lots.items()}
     labels = np.array([dealt[i // LOT_SIZE][0][i % LOT_SIZE] for i in index.tolist()], dtype=np.int64)
@@ -54,22 +52,18 @@ def draw_surfaces(line: ProductionLine, samples: SurfaceSamples, visible: float)
     """Pictures (B, S, S) uint8; `visible` is the strength of the defects, at 0 they leave no trace."""
     size = samples.white_noise.shape[-1]
     y, x = np.meshgrid(*2 * [(np.arange(size, dtype=np.float32) + 0.5) / size], indexing="ij")  # (S, S) each
-    surface = 1 + (0.02 + 0.04 * uniform_number(samples.per_lot, 0)) * texture(
-        line, samples, x, y
-    )  # (B, S, S), 1 is the bare surface
+    rough = 0.02 + 0.04 * uniform_number(samples.per_lot, 0)
+    surface = 1 + rough * texture(line, samples, x, y)  # (B, S, S), 1 is the bare surface
     surface += print_marks(samples, x, y, visible)
     for label, defect in ((1, scratch), (2, pit), (3, stain)):
         rows = np.flatnonzero(samples.labels == label)
         surface[rows] += np.float32(visible) * defect(samples.per_image[rows], samples.white_noise[rows, 1], x, y)
-    angle = np.deg2rad(line.direction) + 0.7 * (uniform_number(samples.per_image, 0) - 0.5)
-    level = (
-        line.light
-        * (0.8 + 0.4 * uniform_number(samples.per_lot, 1))
-        * (0.95 + 0.1 * uniform_number(samples.per_image, 1))
-    )
-    slope = line.slope * (0.5 + uniform_number(samples.per_image, 2))
+    own = samples.per_image
+    angle = np.deg2rad(line.direction) + 0.7 * (uniform_number(own, 0) - 0.5)
+    level = line.light * (0.8 + 0.4 * uniform_number(samples.per_lot, 1)) * (0.95 + 0.1 * uniform_number(own, 1))
+    slope = line.slope * (0.5 + uniform_number(own, 2))
     lit = level * (1 + slope * 2 * ((x - 0.5) * np.cos(angle) - (y - 0.5) * np.sin(angle)))
-    noise = line.noise * (0.6 + 0.8 * uniform_number(samples.per_image, 6))  # warmer and colder sensors
+    noise = line.noise * (0.6 + 0.8 * uniform_number(own, 6))  # warmer and colder sensors
     seen = blur_pictures(surface, line.blur) * lit + noise * samples.white_noise[:, 2]
     return np.clip(np.rint(255 * seen), 0, 255).astype(np.uint8)
 
@@ -81,12 +75,9 @@ def texture(line: ProductionLine, samples: SurfaceSamples, x: np.ndarray, y: np.
     drawn = np.empty_like(samples.white_noise[:, 0])
     for place, name in enumerate(names):
         rows = np.flatnonzero(turn == place)
-        angle = np.pi * (
-            uniform_number(samples.per_lot[rows], 3) + 0.1 * (uniform_number(samples.per_image[rows], 3) - 0.5)
-        )  # (b, 1, 1)
-        drawn[rows] = material_texture(
-            name, samples.white_noise[rows, 0], angle, line.grain, samples.per_image[rows], x, y
-        )
+        lot, own, noise = samples.per_lot[rows], samples.per_image[rows], samples.white_noise[rows, 0]
+        angle = np.pi * (uniform_number(lot, 3) + 0.1 * (uniform_number(own, 3) - 0.5))  # (b, 1, 1)
+        drawn[rows] = material_texture(name, noise, angle, line.grain, own, x, y)
     drawn -= drawn.mean(axis=(1, 2), keepdims=True)
     return drawn / drawn.std(axis=(1, 2), keepdims=True)
 
@@ -110,10 +101,8 @@ def material_texture(
         weft = np.sin(turns * (y * cos - x * sin) - 0.8 * bent + 6.3 * uniform_number(own, 5))
         return warp * weft + 0.25 * noise
     width = 2 * (9 / grain) ** 2
-    lines = (
-        filter_frequencies(noise, np.exp(-(u * u) / width) * (v == 0)),
-        filter_frequencies(noise, np.exp(-(v * v) / width) * (u == 0)),
-    )
+    gains = np.exp(-(u * u) / width) * (v == 0), np.exp(-(v * v) / width) * (u == 0)
+    lines = [filter_frequencies(noise, gain) for gain in gains]
     tracks = [np.tanh(3 * part / (part.std(axis=(1, 2), keepdims=True) + 1e-9)) for part in lines]
     return np.maximum(*tracks) + 0.2 * noise  # board: conducting tracks, upright and level
 
@@ -122,19 +111,16 @@ def print_marks(samples: SurfaceSamples, x: np.ndarray, y: np.ndarray, visible: 
     """A block of printed marks, (B, S, S), 0 where there is no ink; some marks are missing where the label says so."""
     own = samples.per_image
     tilt = 0.5 * (uniform_number(own, 8) - 0.5)
-    dx, dy = (
-        x - 0.3 - 0.4 * uniform_number(own, 9),
-        y - 0.3 - 0.4 * uniform_number(own, 10),
-    )  # from the middle of the block
+    dx = x - 0.3 - 0.4 * uniform_number(own, 9)  # from the middle of the block
+    dy = y - 0.3 - 0.4 * uniform_number(own, 10)
     across = (dx * np.cos(tilt) + dy * np.sin(tilt)) / 0.13 + PRINT_COLUMNS / 2  # (B, S, S), in marks
     down = (dy * np.cos(tilt) - dx * np.sin(tilt)) / 0.13 + PRINT_ROWS / 2
     place = np.floor(down).astype(int), np.floor(across).astype(int)
     inside = (place[0] >= 0) & (place[0] < PRINT_ROWS) & (place[1] >= 0) & (place[1] < PRINT_COLUMNS)
     off = np.maximum(np.abs(across - np.floor(across) - 0.5), np.abs(down - np.floor(down) - 0.5))
     ink = inside / (1 + np.exp(40 * (off - 0.32)))  # a soft square in each cell
-    gone = own[:, 20 : 20 + PRINT_ROWS * PRINT_COLUMNS].reshape(
-        -1, PRINT_ROWS, PRINT_COLUMNS
-    ) < 0.25 + 0.1 * uniform_number(own, 11)
+    numbers = own[:, 20 : 20 + PRINT_ROWS * PRINT_COLUMNS].reshape(-1, PRINT_ROWS, PRINT_COLUMNS)
+    gone = numbers < 0.25 + 0.1 * uniform_number(own, 11)
     gone[:, 1, 2] = True  # at least one
     gone &= (samples.labels == CLASSES.index("missing_print"))[:, None, None]
     row, col = (np.clip(p, 0, most - 1) for p, most in zip(place, (PRINT_ROWS, PRINT_COLUMNS), strict=True))
@@ -180,10 +166,9 @@ def stain(own: np.ndarray, noise: np.ndarray, x: np.ndarray, y: np.ndarray) -> n
 
 
 def signed_strength(own: np.ndarray, place: int, least: float, more: float) -> np.ndarray:
-    """A strength of `least` to `least + more`, (B, 1, 1), below or above 0 by luck."""
-    return np.where(uniform_number(own, place) < 0.5, -1, 1).astype(np.float32) * (
-        least + more * uniform_number(own, place + 1)
-    )
+    """A strength of `least` to `least + more`, (B, 1, 1), below or above 0 at random."""
+    sign = np.where(uniform_number(own, place) < 0.5, -1, 1).astype(np.float32)
+    return sign * (least + more * uniform_number(own, place + 1))
 
 
 def uniform_number(numbers: np.ndarray, place: int) -> np.ndarray:
@@ -193,10 +178,8 @@ def uniform_number(numbers: np.ndarray, place: int) -> np.ndarray:
 
 def frequencies(size: int) -> tuple[np.ndarray, np.ndarray]:
     """Cycles per picture across and down of the real Fourier transform, broadcasting to (S, S // 2 + 1)."""
-    return (
-        np.fft.rfftfreq(size, 1 / size).astype(np.float32)[None, :],
-        np.fft.fftfreq(size, 1 / size).astype(np.float32)[:, None],
-    )
+    across, down = (make(size, 1 / size).astype(np.float32) for make in (np.fft.rfftfreq, np.fft.fftfreq))
+    return across[None, :], down[:, None]
 
 
 def filter_frequencies(pictures: np.ndarray, gain: np.ndarray) -> np.ndarray:

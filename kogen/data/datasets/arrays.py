@@ -21,7 +21,7 @@ PIXEL_KEYS = ("images", "x")  # the names an array of pixels may have in an .npz
 
 
 def arrays(path: str, *, humans: str | None = None, storage: CacheSettings | None = None, name: str = "") -> Images:
-    """The images of an array file: uint8 or uint16, (N, H, W) or (N, H, W, C); channels first is seen and turned.
+    """The images of an array file: uint8 or uint16, (N, H, W) or (N, H, W, C); channels first is recognised and turned.
 
     An .npy file is read in place, mapped. An .npz holds `images` (or `x`), or `jpeg` (all bytes) with `offsets`
     (N + 1,), and may hold `labels` (N,), whole numbers into `class_names` where there are any, negative for unknown.
@@ -32,9 +32,7 @@ def arrays(path: str, *, humans: str | None = None, storage: CacheSettings | Non
     storage = storage or CacheSettings()
     if path.lower().endswith(".npy"):
         if humans is not None:
-            raise ValueError(
-                f"{path} has no labels that people's choices could be compared with: use an .npz with labels"
-            )
+            raise ValueError(f"{path} has no labels to compare people's choices with: use an .npz with labels")
         return Images.from_cache(_open_npy(path, storage), name=name)
     with _explain_errors(path), np.load(path, allow_pickle=False) as file:
         keys = list(file.files)
@@ -43,7 +41,7 @@ def arrays(path: str, *, humans: str | None = None, storage: CacheSettings | Non
     if humans is None:
         return Images.from_cache(load_or_build(items, storage), labels, classes, name=name)
     if labels is None or classes is None:
-        raise ValueError(f"{path} has no labels that people's choices could be compared with: add an array labels (N,)")
+        raise ValueError(f"{path} has no labels to compare people's choices with: add an array labels (N,)")
     kept = load_or_build(items, storage)
     good = kept.manifest["position"].to_numpy() >= 0
     own = np.array([classes.index(label) if label else -1 for label in labels])  # (N,)
@@ -57,9 +55,8 @@ def _explain_errors(path: str) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, zipfile.BadZipFile, EOFError, KeyError) as error:
-        raise ValueError(
-            f"cannot read the arrays of {path}: {error}; save numbers and text, not Python objects"
-        ) from error
+        hint = "save numbers and text, not Python objects"
+        raise ValueError(f"cannot read the arrays of {path}: {error}; {hint}") from error
 
 
 def _open_npy(path: str, storage: CacheSettings) -> CachedPixels:
@@ -82,12 +79,8 @@ def _npz_listing(path: str, keys: list[str]) -> Listing:
     key = next((key for key in PIXEL_KEYS if key in keys), None)
     if key is None:
         raise ValueError(f"{path} holds {', '.join(keys) or 'nothing'}; wanted images (or x), or jpeg and offsets")
-    return PixelStack(
-        os.path.basename(path),
-        file_stamp(path),
-        lambda: to_nhwc(_read_member(path, key), path),
-        _member_shape(path, key)[0],
-    )
+    count = _member_shape(path, key)[0]
+    return PixelStack(os.path.basename(path), file_stamp(path), lambda: to_nhwc(_read_member(path, key), path), count)
 
 
 def _read_member(path: str, key: str) -> np.ndarray:

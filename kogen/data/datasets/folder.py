@@ -23,7 +23,7 @@ def folder(
 
     With `labels`, a table `path,label,cluster,split` whose paths are relative to the folder or to the table, images it
     does not list stay unlabelled; with `split` only those of that split are taken. Without, the names of the
-    sub-folders are the labels if there are at least two and every image lies right inside one.
+    sub-folders are the labels if there are at least two and every image lies directly in one.
     Raises ValueError for an empty folder and for a table that does not fit it.
     """
     if not os.access(path, os.R_OK | os.X_OK):
@@ -34,9 +34,8 @@ def folder(
     if labels is None:
         if split is not None:
             raise ValueError(f"a folder has no splits: give a table with a split column by labels=, or {path}/{split}")
-        return Images.from_cache(
-            load_or_build(ImageFiles(path, found), storage or CacheSettings()), folder_labels(found.names), name=name
-        )
+        cached = load_or_build(ImageFiles(path, found), storage or CacheSettings())
+        return Images.from_cache(cached, folder_labels(found.names), name=name)
     rows = read_rows(labels)
     places = match_rows(path, found.names, labels, rows)  # row -> position in the listing
     text, clusters = [""] * len(found.names), [""] * len(found.names)
@@ -44,17 +43,15 @@ def folder(
     for row in chosen:
         place = places[row]
         if text[place] and text[place] != rows.labels[row]:
-            raise ValueError(
-                f"{labels} gives {rows.paths[row]} two labels, {text[place]!r} and {rows.labels[row]!r}: keep one"
-            )
+            both = f"{text[place]!r} and {rows.labels[row]!r}"
+            raise ValueError(f"{labels} gives {rows.paths[row]} two labels, {both}: keep one")
         text[place], clusters[place] = rows.labels[row], rows.clusters[row]
     if split is not None:
         taken = sorted({places[row] for row in chosen})
         found = FileList([found.names[i] for i in taken], found.sizes[taken], found.times[taken])
         text, clusters = [text[i] for i in taken], [clusters[i] for i in taken]
-    return Images.from_cache(
-        load_or_build(ImageFiles(path, found), storage or CacheSettings()), text, None, clusters, name
-    )
+    cached = load_or_build(ImageFiles(path, found), storage or CacheSettings())
+    return Images.from_cache(cached, text, None, clusters, name)
 
 
 def folder_labels(names: list[str]) -> list[str] | None:

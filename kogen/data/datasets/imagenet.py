@@ -36,9 +36,11 @@ def imagenet(
     Beyer et al. 2020 (ReaL).
     """
     if not path or not os.path.isdir(path):
-        raise ValueError(f"where does it lie? imagenet:FOLDER, {path!r} is none")
+        raise ValueError(f"imagenet needs a folder, got {path!r}: write imagenet:FOLDER")
     if real is not None and like is not None:
-        raise ValueError("real and like cannot be joined: label sets among a part of the classes are not defined")
+        raise ValueError(
+            "real and like cannot be joined: ReaL's label sets are of all 1000 classes; give one of the two"
+        )
     found, known = scan_folder(path), wnids()
     text = layout_labels(path, found.names, labels, real is not None, known)
     if like is not None:
@@ -56,18 +58,18 @@ def imagenet(
 
 
 def limit_classes(images: Images, known: tuple[str, ...]) -> Images:
-    """The images, judged among their own classes if these are not all."""
+    """The images, whose predictions are chosen from their own classes if these are not all."""
     return replace(images, allowed_classes=images.classes, digest="") if len(images.classes) < len(known) else images
 
 
 def layout_labels(path: str, names: list[str], labels: str | None, real: bool, known: tuple[str, ...]) -> list[str]:
-    """The wnid of each file ("" where ReaL will say), from the layout. ValueError for a layout that is none."""
+    """The wnid of each file ("" where ReaL will say), from the layout. ValueError for an unknown layout."""
     folders = sorted({name.partition("/")[0] for name in names if "/" in name})
     loose = [name for name in names if "/" not in name]
     deep = [name for name in names if name.count("/") > 1]
     if not names or deep or (folders and loose):
-        came = f"holds {', '.join([*deep[:1], *loose[:1], *folders[:2]])}" if names else "holds no images"
-        raise ValueError(f"{path} {came}: give the folder whose sub-folders are the classes, or all of whose files are")
+        got = f"holds {', '.join([*deep[:1], *loose[:1], *folders[:2]])}" if names else "holds no images"
+        raise ValueError(f"{path} {got}: give the folder whose sub-folders are the classes, or all of whose files are")
     if loose:
         return flat_labels(path, loose, labels, real, known)
     if labels is not None:
@@ -98,7 +100,7 @@ def flat_labels(path: str, names: list[str], labels: str | None, real: bool, kno
 
 
 def class_folders(path: str, known: tuple[str, ...]) -> list[str]:
-    """The wnids that sub-folders of a folder are named by. ValueError where it has none, or others."""
+    """The wnids that name the sub-folders of a folder. ValueError where there are none, or other names."""
     if not os.path.isdir(path):
         raise ValueError(f"like={path} is no folder: give one with class folders, such as ImageNet-A's")
     folders = sorted(entry.name for entry in os.scandir(path) if entry.is_dir() and not entry.name.startswith("."))

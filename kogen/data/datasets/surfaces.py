@@ -21,7 +21,7 @@ PRODUCTION_LINES = {
     "line2": ProductionLine("cast,fabric", light=0.5, slope=0.3, direction=200.0, grain=1.2, blur=0.6, noise=0.022),
     "night": ProductionLine(light=0.42, slope=0.3, noise=0.026),
 }
-SPLIT_SIZES = {"train": 2000, "test": 600}  # and how many images each has unless asked otherwise
+SPLIT_SIZES = {"train": 2000, "test": 600}  # images of each split where `n` is not given
 CHUNK = 250  # images drawn at once
 Knob = float | str | None
 
@@ -46,11 +46,11 @@ def surfaces(
 
     Variants: "" is line 1, "line2" makes other things under another light, "night" is line 1 in dim light. `visible` is
     the strength of every defect, up to 4: at 0 an image is what it would be without one, to the last pixel. `material`
-    is one of brushed, cast, fabric, board, or several with commas, by luck per lot; `Line` has the units of other knobs
-    (None: as the variant has them). Image i depends on (variant, seed, split, i) and the knobs, not on `n`; splits
-    share no luck.
+    is one of brushed, cast, fabric, board, or several with commas, one of them drawn for each lot; `ProductionLine` has
+    the units of the other settings (None: those of the variant). Image i depends on (variant, seed, split, i) and the
+    settings, not on `n`; splits share no random numbers.
 
-    Raises ValueError for an unknown variant, split or material, and for numbers that are none or out of range.
+    Raises ValueError for an unknown variant, split or material, and for settings that are no numbers or out of range.
     Source: drawn by kogen; no data of anyone's.
     """
     if variant not in PRODUCTION_LINES:
@@ -68,17 +68,17 @@ def surfaces(
         noise=parse_number("noise", noise, base.noise, 0, 0.5),
     )
     count, side = parse_whole("n", n, SPLIT_SIZES[split], 1, 10_000_000), parse_whole("size", size, 64, 16, 1024)
-    luck = (
+    seeds = (
         parse_whole("seed", seed, 0, 0, 2**63 - 1),
         list(SPLIT_SIZES).index(split),
         list(PRODUCTION_LINES).index(variant),
     )
-    dial = parse_number("visible", visible, 1, 0, 4)
+    strength = parse_number("visible", visible, 1, 0, 4)
     labels, pixels = np.empty(count, np.int64), np.empty((count, 1, side, side), np.uint8)
     for start in range(0, count, CHUNK):
         index = np.arange(start, min(start + CHUNK, count))
-        drawn = sample_surfaces(luck, index, side)
-        labels[index], pixels[index, 0] = drawn.labels, draw_surfaces(line, drawn, dial)
+        drawn = sample_surfaces(seeds, index, side)
+        labels[index], pixels[index, 0] = drawn.labels, draw_surfaces(line, drawn, strength)
     title = f"surfaces:{variant}" if variant else "surfaces"
     return from_array(
         pixels,
@@ -91,7 +91,7 @@ def surfaces(
 
 
 def parse_number(name: str, value: Knob, default: float, least: float, most: float) -> float:
-    """The number meant by `value` (None: the default). ValueError for what is none, or out of [least, most]."""
+    """The number meant by `value` (None: the default). ValueError for another text, or out of [least, most]."""
     try:
         meant = float(default if value is None else value)
     except ValueError:
@@ -102,7 +102,7 @@ def parse_number(name: str, value: Knob, default: float, least: float, most: flo
 
 
 def parse_whole(name: str, value: Knob, default: int, least: int, most: int) -> int:
-    """The whole number meant by `value` (None: the default). ValueError for what is none, or out of [least, most]."""
+    """The whole number meant by `value` (None: the default). ValueError for another text, or out of [least, most]."""
     try:
         meant = int(default if value is None else value)
         wrong = meant != (default if value is None else float(value)) or not least <= meant <= most

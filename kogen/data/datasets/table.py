@@ -18,7 +18,7 @@ COLUMNS = ["path", "label", "cluster", "split"]
 
 
 class TableRows(NamedTuple):
-    """The rows of a table as text, "" where nothing is said."""
+    """The rows of a table as text, "" where nothing is written."""
 
     paths: list[str]
     labels: list[str]
@@ -53,9 +53,8 @@ def read_rows(path: str) -> TableRows:
         raise ValueError(f"cannot read the table {path}: {error}") from error
     frame.columns = [str(column).strip() for column in frame.columns]
     if "path" not in frame or frame.columns.duplicated().any():
-        raise ValueError(
-            f"{path} has the columns {', '.join(frame.columns)}; wanted path, once (and label, cluster, split)"
-        )
+        got = ", ".join(frame.columns)
+        raise ValueError(f"{path} has the columns {got}; wanted path, once (and label, cluster, split)")
     if not len(frame):
         raise ValueError(f"{path} has no rows: each row names one image")
     columns = {column: [_cell_text(value) for value in frame[column]] for column in COLUMNS if column in frame}

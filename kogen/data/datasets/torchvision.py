@@ -29,7 +29,7 @@ def torchvision(
 ) -> Images:
     """A torchvision set that lies under `root`; `split` as the set names it (train and test also where it says train=).
 
-    Nothing is downloaded unless `download=true` says so. Torchvision reads the files its own way, checked by its sums.
+    Nothing is downloaded unless `download=true` says so. Torchvision reads the files itself and checks their sums.
     Raises ValueError for an unknown set or split, for a set that is not there, and for one without class labels.
     """
     import torchvision.datasets as sets  # slow to import, and only needed here
@@ -37,7 +37,7 @@ def torchvision(
     if which not in sets.__all__:
         raise ValueError(f"torchvision has no set {which!r}: {hint(which, list(sets.__all__))}")
     if not root:
-        raise ValueError(f"where does it lie? torchvision:{which}?root=FOLDER")
+        raise ValueError(f"torchvision needs a folder: write torchvision:{which}?root=FOLDER")
     maker = getattr(sets, which)
     accepted = inspect.signature(maker).parameters
     settings: dict[str, Any] = {"root": root, "download": download} if "download" in accepted else {"root": root}
@@ -51,9 +51,7 @@ def torchvision(
         ) from error
     labels, classes = _read_labels(which, data)
     items = PixelStack(which, (which, str(split), *_folder_stamp(root)), lambda: _Pictures(data), len(data))
-    storage = replace(
-        storage or CacheSettings(), workers=1
-    )  # not every set of torchvision may be read by several threads
+    storage = replace(storage or CacheSettings(), workers=1)  # threads may not share every set of torchvision
     return Images.from_cache(load_or_build(items, storage), labels, classes, name=name)
 
 

@@ -1,4 +1,4 @@
-"""What every probe asks of the features it is given, before it works."""
+"""The checks of features that every probe makes first."""
 
 import numpy as np
 
@@ -34,6 +34,4 @@ def check(train: Features, test: Features) -> None:
         raise ValueError(f"a training label is {train.labels.max()}, but there are {len(train.classes)} classes")
     if len(np.unique(train.labels)) < 2:
         only = train.classes[train.labels[0]]
-        raise ValueError(
-            f"all {len(train)} training images are of the class {only!r}; a probe needs two classes or more"
-        )
+        raise ValueError(f"all {len(train)} training images are of the class {only!r}; a probe needs two or more")

@@ -17,9 +17,7 @@ from kogen.evaluation.probes._check import check
 __all__ = ["linear"]
 
 STRENGTHS = tuple(float(s) for s in np.logspace(1, -5, 13))
-SMALL_FEATURES = (
-    4_000_000  # values of the features under which threads that wait for each other cost more than they save
-)
+SMALL_FEATURES = 4_000_000  # values of the features below which more threads cost more than they save
 ENOUGH_IMAGES = 500  # validated images after which no further fold is fitted
 
 

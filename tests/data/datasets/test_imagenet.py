@@ -156,7 +156,7 @@ def write(path: Path, text: str) -> Path:
 @pytest.mark.parametrize(
     ("make", "query", "message"),
     [
-        (lambda t: t / "absent", "", r"where does it lie\? imagenet:FOLDER"),
+        (lambda t: t / "absent", "", r"imagenet needs a folder, got .*: write imagenet:FOLDER"),
         (lambda t: (t / "empty").mkdir() or t / "empty", "", "holds no images: give the folder"),
         (lambda t: by_wnid(t / "up" / "val", A).parent, "", "holds val/n.*: give the folder whose sub-folders"),
         (lambda t: draw(by_wnid(t / "x", A) / "a.png", 1) or t / "x", "", "holds a.png, n.*: give the folder"),
@@ -211,7 +211,7 @@ def test_hostile_labels(tmp_path, text, message):
         ("[[1], 2, [3], [4]]", "entry 2 is 2, wanted a list of class numbers from 0 to 999"),
         ("[[1], [1000], [3], [4]]", r"entry 2 is \[1000\], wanted a list of class numbers"),
         ("[[1], [true], [3], [4]]", r"entry 2 is \[True\], wanted a list"),
-        ("[[1], [2], [3]]", "speaks of images 1 to 3, and there is an image number 4"),
+        ("[[1], [2], [3]]", "has labels for images 1 to 3, got an image number 4"),
     ],
 )
 def test_hostile_real(tmp_path, text, message):

@@ -62,9 +62,9 @@ def test_splits_and_variants_share_no_image_and_no_lot():
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_at_zero_no_defect_leaves_a_trace(variant):
     images = surfaces(variant, n=100, visible=0)
-    luck = _surface_drawing.sample_surfaces((0, 0, VARIANTS.index(variant)), np.arange(100), 64)
-    assert (luck.labels == images.labels).all()
-    clean = replace(luck, labels=np.zeros(100, np.int64))
+    samples = _surface_drawing.sample_surfaces((0, 0, VARIANTS.index(variant)), np.arange(100), 64)
+    assert (samples.labels == images.labels).all()
+    clean = replace(samples, labels=np.zeros(100, np.int64))
     assert (_surface_drawing.draw_surfaces(PRODUCTION_LINES[variant], clean, 1.0) == images.pixels[:, 0]).all()
 
 
