@@ -91,24 +91,29 @@ def finish(plan: Plan, folder: Path, epochs: list[Epoch]) -> dict[str, Any]:
     place = folder / "checkpoint" / "state.safetensors"
     if place.exists():
         checkpoint.load(place, method)
+    summary = summarise_run(plan, epochs, method.floor)
+    if distributed.rank() == 0:
+        save_weights(method.evaluation_backbone(), folder / "weights.safetensors")
+        write_json(folder / "summary.json", summary)
+    return summary
+
+
+def summarise_run(plan: Plan, epochs: list[Epoch], floor: float | None) -> dict[str, Any]:
+    """What summary.json holds of a run that is done; `floor` is the loss at which its method is known to be stuck."""
     trained = sum(e.seconds for e in epochs)
     device = devices.default_device()
     busy = distributed.world_size() * (torch.get_num_threads() if device == "cpu" else 1)
     seen = (epochs[-1].epoch if epochs else 0) * (plan.images // plan.batch_size) * plan.batch_size
-    summary = {
+    return {
         "status": "done",
         "minutes": trained / 60,
         "images_seen": seen,
         "images_per_second": seen / trained if trained else None,
         "kwh": trained / 3600 * WATTS[device] * busy / 1000,
         "kwh_assumes": f"{WATTS[device]:.0f} W x {busy} {'threads' if device == 'cpu' else 'GPUs'}",
-        "alarms": [to_plain(alarm) for alarm in alarms_of(epochs, method.floor)],
+        "alarms": [to_plain(alarm) for alarm in alarms_of(epochs, floor)],
         "machine": platform.processor() or platform.machine(),
     }
-    if distributed.rank() == 0:
-        save_weights(method.evaluation_backbone(), folder / "weights.safetensors")
-        write_json(folder / "summary.json", summary)
-    return summary
 
 
 def alarms_of(epochs: list[Epoch], floor: float | None) -> list[Alarm]:

@@ -1,8 +1,7 @@
 """Studies for the tests of the report: a whole study folder, drawn."""
 
-import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +9,11 @@ from PIL import Image
 
 from kogen.common.files import write_json
 from kogen.common.tables import write_table
+from kogen.config.plan import Plan
+from kogen.data.images import BadFile, from_array
+from kogen.study.splits import Splits, data_quality
+from kogen.training.loop import Epoch
+from kogen.training.run import record_of, summarise_run, training_table
 
 MODELS = {"byol": 0.80, "simclr": 0.74, "supervised": 0.35, "random": -0.60}
 SETS = {"reference": "reference", "line2": "shift"}
@@ -60,55 +64,71 @@ def make_study(
     protocols: tuple[str, ...] = ("linear", "knn"),
     collapsed: str | None = None,
 ) -> Path:
-    """Write a study folder as the pilot does (without verdict.json) and return it."""
+    """Write a study folder as the pilot does (without verdict.json), by the code of the pilot, and return it.
+
+    The numbers are drawn; the first run of the model `collapsed` has features that collapse in epoch 7.
+    """
     rng = np.random.default_rng(7)
     models, sets = models or MODELS, sets or SETS
     write_table(folder / "predictions.parquet", predictions(models, sets, n, seeds, protocols, rng), "predictions")
     (folder / "study.toml").write_text('# what was asked\nmargin = 1.0\nmethods = ["byol", "simclr"]\n')
-    for place, model in enumerate(models):
+    for model in models:
         for seed in range(seeds):
-            write_run(
-                folder / "runs" / f"{place:02d}{seed}", model, seed, epochs, rng, collapsed == model and seed == 0
-            )
-    write_json(folder / "data.json", {"sets": [quality(name, role, n) for name, role in sets.items()], "note": ""})
+            write_run(folder / "runs", model, seed, epochs, rng, collapsed == model and seed == 0)
+    write_json(folder / "data.json", data_quality(splits(sets, n)))
     picture = rng.integers(0, 255, (120, 900, 3), dtype=np.uint8)
     Image.fromarray(picture).save(folder / "views.png")
     return folder
 
 
-def write_run(folder: Path, model: str, seed: int, epochs: int, rng: np.random.Generator, collapsed: bool) -> None:
+def write_run(runs: Path, model: str, seed: int, epochs: int, rng: np.random.Generator, collapsed: bool) -> None:
     """Plan, summary and training table of one run; the untrained baseline has no training."""
-    folder.mkdir(parents=True)
-    plan = {"id": folder.name, "model": model, "method": model if model in BASELINES else "byol", "seed": seed}
-    plan |= {
-        "backbone": "resnet18",
-        "image_size": 64,
-        "epochs": epochs,
-        "batch_size": 128,
-        "images": 2000,
-        "device": "cpu",
-    }
-    (folder / "plan.json").write_text(
-        json.dumps(plan | {"versions": {"torch": "2.11.0", "timm": "1.0.19"}, "recipe": {}})
-    )
-    alarms = [{"kind": "collapse", "epoch": 7, "text": "RankMe fell"}] if collapsed else []
-    summary = {"status": "done", "minutes": 12.5 + seed, "images_seen": 2000 * epochs, "images_per_second": 900.0}
-    summary |= {"kwh": 0.0104, "alarms": alarms}
-    if model == "random":
-        summary |= {"minutes": None, "images_seen": 0, "images_per_second": None, "kwh": None}
-    else:
-        steps = np.arange(epochs)
-        loss = 3.5 * np.exp(-steps / 9) + 0.4 + rng.normal(scale=0.05, size=epochs)
-        frame = pd.DataFrame({"epoch": steps, "term": "loss", "value": loss, "rate": 0.1, "images_per_second": 900.0})
-        spectrum = np.clip(0.2 + 0.4 * (1 - np.exp(-steps / 8)) + rng.normal(scale=0.02), 0.02, 1)
-        frame = frame.assign(seconds=2.0, rank_me=0.05 if collapsed else spectrum, feature_std=0.8)
-        write_table(folder / "training.parquet", frame, "training")
-    (folder / "summary.json").write_text(json.dumps(summary))
+    method = model if model in BASELINES else "byol"
+    plan = Plan(
+        method=method, name="" if model == method else model, seed=seed, epochs=epochs, backbone="resnet18",
+        image_size=64, batch_size=128, images=2048,
+    )  # fmt: skip
+    record = record_of(plan)
+    folder = runs / record["id"]
+    write_json(folder / "plan.json", record)
+    passes = [] if model == "random" else training(epochs, seed, rng, collapsed)
+    if passes:
+        write_table(folder / "training.parquet", training_table(passes), "training")
+    write_json(folder / "summary.json", summarise_run(plan, passes, None))
 
 
-def quality(name: str, role: str, n: int) -> dict[str, Any]:
-    """What data.json says of one set."""
-    bad = [{"source": f"{name[:50]}/part-{i}.png", "reason": "truncated: ended after 512 bytes"} for i in range(3)]
-    counts = {"clean": n // 2, "scratch": n // 4, "stain": n - n // 2 - n // 4}
-    row = {"name": name, "source": f"images/{name}", "role": role, "images": n, "labelled": n, "classes": counts}
-    return row | {"bad": bad, "bad_count": 3, "duplicates_inside": 2, "twins_in_train": None if role == "train" else 1}
+def training(epochs: int, seed: int, rng: np.random.Generator, collapsed: bool) -> list[Epoch]:
+    """Epochs of a loss that falls and features that spread, or collapse in epoch 7."""
+    steps = np.arange(epochs + 1)
+    loss = 3.5 * np.exp(-steps / 9) + 0.4 + rng.normal(scale=0.05, size=len(steps))
+    spectrum = np.clip(0.2 + 0.4 * (1 - np.exp(-steps / 8)) + rng.normal(scale=0.02), 0.02, 1)
+    spectrum = np.where(collapsed & (steps >= 7), 0.01, spectrum)
+    minutes = (12.5 + seed) / epochs
+    return [
+        Epoch(
+            int(e),
+            {"loss": float(loss[e])} if e else {},
+            0.1,
+            900.0,
+            60 * minutes if e else 0.0,
+            float(spectrum[e]),
+            0.8,
+        )
+        for e in steps
+    ]
+
+
+def splits(sets: dict[str, str], n: int) -> Splits:
+    """Labelled sets with bad files, two images twice, and one that is in train too."""
+    pixels = np.random.default_rng(3).integers(0, 256, (len(sets) + 1, n, 1, 4, 4)).astype(np.uint8)
+    pixels[:, 1:3] = pixels[:, :1]  # found twice
+    pixels[1:, 5] = pixels[0, 5]  # in train too
+    labels = np.repeat([0, 1, 2], [n // 2, n // 4, n - n // 2 - n // 4])
+    opened = {}
+    for name, drawn in zip(("train", *sets), pixels, strict=True):
+        images = from_array(drawn, labels, ("clean", "scratch", "stain"), name=name)
+        bad = [BadFile(f"{name[:50]}/part-{i}.png", "truncated: ended after 512 bytes") for i in range(3)]
+        opened[name] = replace(images, bad=bad)
+    sources = {name: (f"images/{name}", images) for name, images in opened.items()}
+    train = opened.pop("train")
+    return Splits(train, train, opened, sources, "")

@@ -15,10 +15,11 @@ from scipy.stats import norm
 from small import SHARED
 
 from kogen import cli
+from kogen.common.contracts import to_plain
 from kogen.options import forms
 from kogen.options.base import validate
-from kogen.options.lottery import LotteryOptions, TableOptions
-from kogen.results.judge import by_items, judge_results
+from kogen.options.lottery import LotteryOptions
+from kogen.results.judge import judge_results, judge_tables, tables_from_items
 from kogen.results.results import read_results
 
 TABLES = ("accuracy", "pairs", "ranks", "transfer", "agreement", "unified", "robustness")
@@ -34,9 +35,9 @@ WANTED = {
 TIMM = SHARED / "timm"
 
 
-def lottery(table: Any, out: Path | None = None, ready: Any = None, **asked: Any) -> dict[str, Any]:
-    """The table judged with these options."""
-    return judge_results(table, validate(LotteryOptions, asked, "lottery"), out=out, ready=ready)
+def lottery(table: Any, out: Path | None = None, **asked: Any) -> dict[str, Any]:
+    """The table judged with these options, as plain data."""
+    return to_plain(judge_results(table, validate(LotteryOptions, asked, "lottery"), out))
 
 
 def images(k: int = 3, sets: tuple[str, ...] = ("val", "shift"), n: int = 60, seeds: int = 1) -> pd.DataFrame:
@@ -92,11 +93,13 @@ def test_scores_alone_say_what_can_be_said_and_refuse_the_rest_by_name(tmp_path:
 
 
 def test_tables_that_are_ready_are_not_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    table, asked = images(), {"reference": "val", "draws": 60}
-    made = by_items(read_results(table, TableOptions(reference="val")), 0.5, 60, 0)
-    whole = lottery(table, **asked)
+    table, options = images(), LotteryOptions(reference="val", draws=60)
+    results = read_results(table, options)
+    assert results.predictions is not None
+    made = tables_from_items(results.predictions, options)
+    whole = judge_results(table, options)
     monkeypatch.setattr(sys.modules["kogen.results.judge"], "tables_from_items", lambda *_: pytest.fail("made again"))
-    assert lottery(table, **asked, ready=made) == whole
+    assert judge_tables(results, made, options) == whole
     assert set(made) == {"accuracy", "pairs", "ranks", "needed"}  # the caller's tables stay as they were
 
 

@@ -112,7 +112,7 @@ def build(study: Path, *, margin: float, protocol: str = "linear", lang: str = "
         lottery = judge_tables(results, judged[protocol], options, study)
     verdict = replace(verdict, lang=lang, words=words, lottery=lottery)
     write_json(study / "verdict.json", to_plain(verdict))
-    return verdict
+    return read_verdict(study)
 
 
 def read_verdict(study: Path) -> Verdict:

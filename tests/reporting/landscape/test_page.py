@@ -45,18 +45,20 @@ def make_landscape(
                 loss = 1 + np.tanh(own * (alpha**2 + beta**2)) + 0.05 * own * alpha * beta
                 rows = pd.DataFrame({"alpha": alpha, "beta": beta, "level": 0, "loss": loss, "loss_se": 0.01})
                 rows = rows.assign(images=64, units=64, parts=[[x * (1 + k / 900) for k in range(4)] for x in loss])
-                tables.keep(folder, identity | {"direction": "random", "plane": plane}, rows)
+                tables.upsert_rows(folder, identity | {"direction": "random", "plane": plane}, rows)
             if maps:
-                tables.keep(folder, identity | {"direction": "random", "plane": 0}, as_map(maps, steep), "eigenmap")
+                tables.upsert_rows(
+                    folder, identity | {"direction": "random", "plane": 0}, as_map(maps, steep), "eigenmap"
+                )
             values = [steep * (1 + k / 50) for k in range(4)]
             read = [{"metric": "lambda_max", "values": values, "error": 0.01, "images": 64}]
             read.append({"metric": "trace", "values": [float("nan")] * 4, "error": 0.1, "images": 64})
-            tables.keep_readings(folder, identity, {"images": 64}, read)
-            tables.note(folder, identity | {"direction": "random"}, FACTS | {"run_seed": seed})
+            tables.write_curvature_metrics(folder, identity, {"images": 64}, read)
+            tables.write_facts(folder, identity | {"direction": "random"}, FACTS | {"run_seed": seed})
     if scores:
         rows = [{"model": model, "dataset": "night", "value": 90 - steep} for model, steep in models.items()]
         pd.DataFrame(rows).to_parquet(folder / "accuracy.parquet")
-    tables.finish(folder)
+    tables.write_summary(folder)
     return folder
 
 
@@ -71,14 +73,14 @@ def add_plane(
     rows = pd.DataFrame({"alpha": alpha, "beta": beta, "level": 0, "loss": parts.mean(axis=1), "loss_se": 0.01})
     identity = {"run": f"{model}-{seed}", "model": model, "objective": "pretrain", "direction": facts["kind"]}
     rows = rows.assign(images=64, units=64, parts=parts.tolist())
-    tables.keep(folder, identity | {"plane": 0}, rows)
-    tables.note(folder, identity, FACTS | {"run_seed": seed, "planes": [facts], "through": list(through)} | own)
+    tables.upsert_rows(folder, identity | {"plane": 0}, rows)
+    tables.write_facts(folder, identity, FACTS | {"run_seed": seed, "planes": [facts], "through": list(through)} | own)
     return folder
 
 
 def page_of(folder: Path, lang: str = "en") -> Path:
     """The page of what was added to a folder."""
-    tables.finish(folder)
+    tables.write_summary(folder)
     return write(folder, lang=lang)
 
 
@@ -192,7 +194,9 @@ def test_a_training_is_shown_where_nothing_else_was_drawn(tmp_path: Path):
 
 def test_sharpest_directions_say_their_curvature_and_whether_it_is_sure(tmp_path: Path):
     add_plane(tmp_path, SHARP)
-    tables.keep_readings(tmp_path, {"run": "mae-0", "model": "mae", "objective": "pretrain"}, {"images": 64}, [READING])
+    tables.write_curvature_metrics(
+        tmp_path, {"run": "mae-0", "model": "mae", "objective": "pretrain"}, {"images": 64}, [READING]
+    )
     page = page_of(add_plane(tmp_path, SHARP | {"converged": False}, seed=1))
     text, figure = page.read_text(), drawn(page)["sharpest-0-0"]
     assert figure["layout"]["xaxis"]["title"]["text"] == "α: λ = 12.3 ± 0.1"
@@ -235,7 +239,7 @@ def test_three_models_lie_on_a_plane_with_its_own_span(tmp_path: Path):
 
 
 def test_one_part_of_images_has_no_interval_and_a_hole_no_barrier(tmp_path: Path):
-    tables.finish(add_plane(tmp_path, ENDS, through=("mae 0", "mae 1")))
+    tables.write_summary(add_plane(tmp_path, ENDS, through=("mae 0", "mae 1")))
     rows = pd.read_parquet(tmp_path / "surface.parquet")
     write_table(tmp_path / "surface.parquet", rows.assign(parts=[[loss] for loss in rows["loss"]]), "surface")
     assert "Barrier between mae 0 and mae 1: 1." in write(tmp_path).read_text()
@@ -267,7 +271,7 @@ def test_all_kinds_on_one_page_list_a_run_once_and_keep_to_sixteen_scenes(tmp_pa
 
 def test_a_map_over_the_plane_of_a_training_is_one_more_view(tmp_path: Path):
     identity = {"run": "mae-0", "model": "mae", "objective": "pretrain", "direction": "trajectory", "plane": 0}
-    tables.keep(tmp_path, identity, as_map(5, 1.0), "eigenmap")
+    tables.upsert_rows(tmp_path, identity, as_map(5, 1.0), "eigenmap")
     figures = drawn(page_of(add_plane(tmp_path, TURN)))
     assert set(figures) == {"trajectory-0-0", "trajectory-0-0-1", "trajectory-0-0-2"}
     assert [one["type"] for one in figures["trajectory-0-0-2"]["data"]] == ["heatmap", "contour", "scatter"]
@@ -278,7 +282,7 @@ def test_a_hole_is_a_hole(tmp_path: Path):
     rows = pd.read_parquet(folder / "surface.parquet")
     rows.loc[(rows["alpha"] > 0.7) & (rows["model"] == "mae"), "loss"] = np.nan
     write_table(folder / "surface.parquet", rows, "surface")
-    tables.finish(folder)
+    tables.write_summary(folder)
     assert "NaN" not in write(folder).read_text().split('id="payload">')[1].split("</script>")[0]
 
 

@@ -1,6 +1,8 @@
 """The page of a lottery: honest lights and sentences, and a page that stands whatever the table is."""
 
 import json
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +12,17 @@ import pandas as pd
 import pytest
 from studies import predictions
 
+from kogen.common.contracts import from_plain
 from kogen.common.text import LANGUAGES
 from kogen.options.lottery import LotteryOptions
 from kogen.reporting import html
 from kogen.reporting.lottery import figures, sections, sentences, tables, traffic_lights
 from kogen.reporting.lottery import page as lottery_page
-from kogen.reporting.words import fine, say
+from kogen.reporting.words import format_points, say
 from kogen.results.judge import judge_results
+from kogen.results.lottery_summary import Decision, Lead, LotterySummary, Recommendation, Transfer
+
+DRAWN = np.random.default_rng(5)
 
 
 def scores(models: int, sets: int, seed: int = 0, names: str = "net{}") -> pd.DataFrame:
@@ -28,16 +34,29 @@ def scores(models: int, sets: int, seed: int = 0, names: str = "net{}") -> pd.Da
     return table.assign(model=[names.format(i) for i in range(models)])
 
 
-def summary(**known: Any) -> dict[str, Any]:
+@cache
+def measured() -> LotterySummary:
+    """A real lottery of two models on two sets."""
+    rows = predictions({"a": 0.9, "b": 0.4}, {"val": "reference", "other": "shift"}, 60, 1, ("linear",), DRAWN)
+    return judge_results(rows, LotteryOptions(reference="val", margin=0.5, draws=100))
+
+
+def summary(bet: dict[str, Any] | None = None, **known: Any) -> LotterySummary:
     """A summary of two sets and two models, with what a test wants to be otherwise."""
-    pick = {"model": "a", "max_regret": 0.2, "worst_set": "other", "near_best": 0.9, "price": 0.0}
-    base = {"reference": "val", "targets": ["other"], "margin": 0.5, "models": 2, "kind": "predictions"}
-    base |= {"lead": {"model": "a", "runner_up": "b", "gap": 1.0}, "real": row("better")}
-    base |= {"transfer": {"other": {"leader_loses": 0.0, "leader_holds": True}}, "weights": None}
-    base["unified"] = {"winners": {"weighted_difference": ["a"], "mean_rank": ["a"], "iqm": ["a"]}}
-    base["bet"] = {"picks": [pick | {"pick": p} for p in ("expected", "regret", "near")], "agree": True, "model": "a"}
-    base["bet"]["decides"] = {"first": "a", "second": "b", "difference": 1.0, "images": 1234, "decided": False}
-    return base | known
+    found, pick = measured(), {"model": "a", "max_regret": 0.2, "worst_set": "other", "near_best": 0.9, "price": 0.0}
+    picks = [row | pick for row in found.bet.picks]
+    rules = {"weighted_difference": ["a"], "mean_rank": ["a"], "iqm": ["a"]}
+    decision = Decision("a", "b", difference=1.0, images=1234, decided=False)
+    base = {"lead": Lead("a", "b", 1.0), "real": row("better"), "transfer": {"other": leader(0.0)}}
+    base["unified"] = replace(found.unified, winners=rules)
+    base["bet"] = Recommendation(picks, model="a", agree=True, price=0.0, decides=decision)
+    changed = replace(found, **base | known)
+    return replace(changed, bet=replace(changed.bet, **bet or {}))
+
+
+def leader(loses: float) -> Transfer:
+    """What became of the leader on another set."""
+    return replace(measured().transfer["other"], leader_loses=loses, leader_holds=loses == 0)
 
 
 def row(verdict: str, lo: float = -1.0) -> dict[str, Any]:
@@ -57,8 +76,8 @@ def row(verdict: str, lo: float = -1.0) -> dict[str, Any]:
     ],
 )
 def test_the_first_light_follows_the_pair(found: dict | None, colour: str, key: str) -> None:
-    light = traffic_lights.real(summary(real=found))
-    assert (light["colour"], light["key"]) == (colour, key)
+    light = traffic_lights.lead_light(summary(real=found))
+    assert (light.colour, light.reason[0]) == (colour, key)
 
 
 def curve(share: float, pairs: int = 50) -> list[dict[str, Any]]:
@@ -68,17 +87,17 @@ def curve(share: float, pairs: int = 50) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize(("share", "colour"), [(0.9, "green"), (0.89, "amber"), (0.75, "amber"), (0.74, "red")])
 def test_the_second_light_looks_at_leads_as_large_as_this_one(share: float, colour: str) -> None:
-    light = traffic_lights.transfers(summary(), curve(share))
-    assert (light["colour"], light["key"]) == (colour, "transfers_pairs")
-    assert light["with"]["share"] == pytest.approx(100 * share)
+    light = traffic_lights.transfer_light(summary(), curve(share))
+    assert (light.colour, light.reason[0]) == (colour, "transfers_pairs")
+    assert light.reason[1]["share"] == pytest.approx(100 * share)
 
 
 @pytest.mark.parametrize(
     ("losses", "colour"), [((0.0, 0.5), "green"), ((0.0, 0.6), "amber"), ((2.0, 0.6), "red"), ((), "grey")]
 )
 def test_with_few_pairs_it_looks_at_the_leader(losses: tuple[float, ...], colour: str) -> None:
-    there = {f"set{i}": {"leader_loses": loss, "leader_holds": loss == 0} for i, loss in enumerate(losses)}
-    assert traffic_lights.transfers(summary(transfer=there), curve(1.0, pairs=19))["colour"] == colour
+    there = {f"set{i}": leader(loss) for i, loss in enumerate(losses)}
+    assert traffic_lights.transfer_light(summary(transfer=there), curve(1.0, pairs=19)).colour == colour
 
 
 @pytest.mark.parametrize(
@@ -86,7 +105,7 @@ def test_with_few_pairs_it_looks_at_the_leader(losses: tuple[float, ...], colour
 )
 def test_the_third_light_counts_rules(names: list[str], colour: str) -> None:
     winners = dict(zip(("weighted_difference", "mean_rank", "iqm"), ([name] for name in names), strict=True))
-    assert traffic_lights.metric(summary(unified={"winners": winners}))["colour"] == colour
+    assert traffic_lights.metric_light(summary(unified=replace(measured().unified, winners=winners))).colour == colour
 
 
 @pytest.mark.parametrize(
@@ -94,10 +113,8 @@ def test_the_third_light_counts_rules(names: list[str], colour: str) -> None:
     [(True, 0.5, 0, "green"), (True, 0.6, 0, "amber"), (False, 0.5, 0.5, "amber"), (False, 0.6, 0.1, "red")],
 )
 def test_the_fourth_light_weighs_loss_and_price(agree: bool, regret: float, price: float, colour: str) -> None:
-    told = summary()
-    told["bet"] |= {"agree": agree}
-    told["bet"]["picks"] = [pick | {"max_regret": regret, "price": price} for pick in told["bet"]["picks"]]
-    assert traffic_lights.safe(told)["colour"] == colour
+    picks = [pick | {"max_regret": regret, "price": price} for pick in summary().bet.picks]
+    assert traffic_lights.safety_light(summary(bet={"agree": agree, "picks": picks})).colour == colour
 
 
 def test_lights_differ_in_more_than_colour() -> None:
@@ -110,17 +127,14 @@ CELLS = {("a", "val"): {"value": 80.0}}
 
 
 def test_the_headline_names_the_price_of_safety() -> None:
-    told = summary()
-    best, least, near = told["bet"]["picks"]
+    best, least, near = summary().bet.picks
     best |= {"max_regret": 4.0}
-    least |= {"model": "b", "price": 0.3}
-    told["bet"] |= {"agree": False, "model": None}
-    (said,) = sentences.headline(told, CELLS)
-    assert said["key"] == "bet_differs"
-    assert said["with"] == {"first": "a", "second": "b", "price": "0.30", "regret": "0.20", "worst": "4.0"}
-    least |= {"model": "a"}
-    near |= {"model": "b", "price": 0.1}
-    assert sentences.headline(told, CELLS)[0]["key"] == "bet_near"
+    other = [best, least | {"model": "b", "price": 0.3}, near]
+    (said,) = sentences.headline(summary(bet={"agree": False, "model": None, "picks": other}), CELLS)
+    assert said.key == "bet_differs"
+    assert said.values == {"first": "a", "second": "b", "price": "0.30", "regret": "0.20", "worst": "4.0"}
+    other = [best, least, near | {"model": "b", "price": 0.1}]
+    assert sentences.headline(summary(bet={"picks": other}), CELLS)[0].key == "bet_near"
 
 
 @pytest.mark.parametrize(
@@ -130,12 +144,12 @@ def test_the_headline_names_the_price_of_safety() -> None:
         ({"real": row("undecided")}, ["bet_price", "safe_not_proven"]),
         ({"real": None}, ["bet_price", "unknown_lead"]),
         ({"targets": []}, ["bet_one_set"]),
-        ({"lead": {"model": "a", "runner_up": None, "gap": None}}, ["bet_lone"]),
+        ({"lead": Lead("a", None, None)}, ["bet_lone"]),
         ({"bet": {"picks": [], "agree": False, "model": None}}, ["bet_nowhere"]),
     ],
 )
 def test_the_headline_promises_no_more_than_is_known(known: dict, keys: list[str]) -> None:
-    assert [said["key"] for said in sentences.headline(summary(**known), CELLS)] == keys
+    assert [said.key for said in sentences.headline(summary(**known), CELLS)] == keys
 
 
 @pytest.mark.parametrize(
@@ -150,34 +164,34 @@ def test_the_headline_promises_no_more_than_is_known(known: dict, keys: list[str
     ],
 )
 def test_what_would_decide(decides: dict, real: dict | None, key: str) -> None:
-    told = summary(real=real)
-    told["bet"]["decides"] |= decides
-    (said,) = sentences.decides(told)
-    assert said["key"] == key
+    decision = summary().bet.decides
+    assert decision is not None
+    (said,) = sentences.decision_sentences(summary(real=real, bet={"decides": replace(decision, **decides)}))
+    assert said.key == key
     for lang in LANGUAGES:
-        assert "{" not in say(lang, key, **said["with"])
+        assert "{" not in say(lang, key, **said.values)
 
 
 def test_images_that_know_of_all_pairs_come_first() -> None:
     found = row("undecided") | {"needed": {"images": 5_000}}
-    assert sentences.decides(summary(real=found))[0]["with"]["images"] == 5_000
+    assert sentences.decision_sentences(summary(real=found))[0].values["images"] == 5_000
 
 
 def test_the_price_of_a_model_chosen_elsewhere() -> None:
-    told = sentences.price_of(summary(), "b", {"val": 0.0, "other": 3.0})
-    assert [said["key"] for said in told] == ["price_of", "price_other"]
-    assert told[0]["with"]["dataset"] == "other"
-    assert [said["key"] for said in sentences.price_of(summary(), "a", {"val": 0.0})] == ["price_none"]
+    told = sentences.model_price_sentences(summary(), "b", {"val": 0.0, "other": 3.0})
+    assert [said.key for said in told] == ["price_of", "price_other"]
+    assert told[0].values["dataset"] == "other"
+    assert [said.key for said in sentences.model_price_sentences(summary(), "a", {"val": 0.0})] == ["price_none"]
 
 
 @pytest.mark.parametrize(("value", "text"), [(0.1, "0.10"), (0.999, "1.0"), (1.26, "1.3"), (0.0, "0.0"), (None, "–")])
 def test_small_differences_keep_two_decimals(value: float | None, text: str) -> None:
-    assert fine(value) == text
+    assert format_points(value) == text
 
 
 def test_names_break_between_their_parts_and_stay_harmless() -> None:
-    assert html.broken("vit_large.in1k 1.05 %") == "vit_<wbr>large.<wbr>in1k 1.05 %"
-    assert "<script" not in html.broken("a.<script>")
+    assert html.add_line_breaks("vit_large.in1k 1.05 %") == "vit_<wbr>large.<wbr>in1k 1.05 %"
+    assert "<script" not in html.add_line_breaks("a.<script>")
 
 
 def test_a_gap_lies_in_its_own_bin() -> None:
@@ -191,8 +205,8 @@ def test_a_scatter_of_many_keeps_the_bets_and_the_outliers() -> None:
     rng = np.random.default_rng(0)
     rows = pd.DataFrame({"model": [f"m{i}" for i in range(5_000)], "effective": rng.normal(size=5_000)})
     rows = rows.assign(start=rng.uniform(20, 90, 5_000))
-    few = figures.thinned(rows, ["m17"])
-    assert len(few) <= figures.POINTS
+    few = figures.thin_out_models(rows, ["m17"])
+    assert len(few) <= figures.MODELS_DRAWN
     assert {"m17", rows.loc[rows["effective"].idxmax(), "model"], rows.loc[rows["effective"].idxmin(), "model"]} <= set(
         few["model"]
     )
@@ -245,9 +259,8 @@ def test_the_bet_counts_the_sets_that_have_a_weight(tmp_path: Path) -> None:
 
 
 def test_one_family_is_no_news() -> None:
-    about = {"missing": {"cells": 0}, "ignored": [], "weights": None, "models": 6}
-    assert sentences.notes(about | {"families": 1}) == []
-    assert [said["key"] for said in sentences.notes(about | {"families": 2})] == ["note_families"]
+    assert sentences.notes(summary(ignored=[], families=1)) == []
+    assert [said.key for said in sentences.notes(summary(ignored=[], families=2))] == ["note_families"]
 
 
 def test_many_models_are_cut_and_counted(tmp_path: Path) -> None:
@@ -277,13 +290,14 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def told(folder: Path) -> dict[str, Any]:
-    return json.loads((folder / "verdict.json").read_text())["lottery"]
+def told(folder: Path) -> LotterySummary:
+    data = json.loads((folder / "verdict.json").read_text())["lottery"]
+    return from_plain(LotterySummary, data, "verdict.json")
 
 
 def test_regret_is_points_behind_the_best_of_each_set(judged: Path) -> None:
     accuracy = pd.read_parquet(judged / "accuracy.parquet")
-    shown, _ = sections.part(judged, told(judged), "en")
+    shown, _ = sections.lottery_part(judged, told(judged), "en")
     wide = accuracy.pivot(index="model", columns="dataset", values="value")
     for line in shown["regret"]["rows"]:
         for name, cell in zip(shown["regret"]["columns"], line["cells"], strict=True):
@@ -291,18 +305,18 @@ def test_regret_is_points_behind_the_best_of_each_set(judged: Path) -> None:
 
 
 def test_the_bets_row_of_ranks_has_the_primary_rule_first(judged: Path) -> None:
-    shown, _ = sections.part(judged, told(judged), "en")
+    shown, _ = sections.lottery_part(judged, told(judged), "en")
     assert shown["rules"]["metrics"][0] == traffic_lights.PRIMARY
     assert shown["rules"]["tau"][0] is None
     assert shown["rules"]["rows"][0]["ranks"][0] == 1
 
 
 def test_pairs_are_shown_from_the_top_and_counted(judged: Path) -> None:
-    shown, _ = sections.part(judged, told(judged), "en")
+    shown, _ = sections.lottery_part(judged, told(judged), "en")
     assert shown["tested"] == 3 * 28
-    assert len(shown["pairs"]) == tables.PAIRS
+    assert len(shown["pairs"]) == tables.PAIRS_SHOWN
     assert shown["pairs"][0]["dataset"] == "reference"
-    assert shown["pairs"][0]["first"] == told(judged)["lead"]["model"]
+    assert shown["pairs"][0]["first"] == told(judged).lead.model
     assert {"pairs.parquet", "pairs.csv"} <= set(shown["files"])
 
 

@@ -4,6 +4,7 @@ import json
 import string
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,14 @@ import pandas as pd
 import pytest
 from studies import MODELS, make_study
 
+from kogen.common.alarms import AlarmKind
+from kogen.common.contracts import to_plain
 from kogen.common.text import LANGUAGES
 from kogen.reporting import charts, html
 from kogen.reporting.study import figures, page, verdict
-from kogen.reporting.study.evidence import Evidence
-from kogen.reporting.study.sentences import change, round_up, tell
-from kogen.reporting.words import clean, number, say, speak
+from kogen.reporting.study.evidence import Evidence, ModelAlarm, ModelCost, TwinCount
+from kogen.reporting.study.sentences import ALARM_SENTENCES, changes_of_pair, round_up, verdict_sentences
+from kogen.reporting.words import clean, format_number, load_templates, say
 
 METHODS = {"byol": "byol", "simclr": "simclr", "supervised": "supervised", "random": "random", "stock": "stock"}
 
@@ -54,7 +57,7 @@ def evidence(
     first, *others = scores
     return Evidence(
         accuracy=pd.DataFrame(accuracy),
-        paired=pd.DataFrame(pairs, columns=[*columns, "lottery", "minimum_detectable"]),
+        pairs=pd.DataFrame(pairs, columns=[*columns, "lottery", "minimum_detectable"]),
         ranks=pd.DataFrame(),
         groups=pd.DataFrame(columns=["dataset", "tier", "model"]),
         needed=pd.DataFrame(needed, columns=["dataset", "first", "second", "more"]),
@@ -68,7 +71,7 @@ def evidence(
 
 
 def keys(told: list[dict[str, Any]]) -> list[str]:
-    return [said["key"] for said in told]
+    return [said.key for said in told]
 
 
 CLEAR = {"reference": {"byol": 71.2, "simclr": 65.0, "random": 30.0}}
@@ -89,23 +92,23 @@ CLEAR = {"reference": {"byol": 71.2, "simclr": 65.0, "random": 30.0}}
     ],
 )
 def test_headline_follows_the_evidence(scores: dict, verdicts: dict, wanted: str) -> None:
-    told = tell(evidence(scores, verdicts))
-    assert told[0]["key"] == wanted
-    assert told[0]["with"]["model"] == max(scores["reference"], key=scores["reference"].__getitem__)
+    told = verdict_sentences(evidence(scores, verdicts))
+    assert told[0].key == wanted
+    assert told[0].values["model"] == max(scores["reference"], key=scores["reference"].__getitem__)
 
 
 def test_equals_go_to_the_candidate_before_the_baseline() -> None:
-    told = tell(evidence({"reference": {"random": 50.0, "byol": 50.0}}, {("random", "byol"): "undecided"}))
-    assert told[0]["with"]["model"] == "byol"
-    assert told[0]["key"] == "nobet_untrained"
+    told = verdict_sentences(evidence({"reference": {"random": 50.0, "byol": 50.0}}, {("random", "byol"): "undecided"}))
+    assert told[0].values["model"] == "byol"
+    assert told[0].key == "nobet_untrained"
 
 
 def test_a_baseline_that_leads_is_compared_with_the_best_candidate() -> None:
     scores = {"reference": {"supervised": 70.0, "byol": 64.0, "simclr": 60.0}}
-    (said,) = [said for said in tell(evidence(scores)) if said["key"] == "best_own"]
-    assert said["with"]["model"] == "byol"
-    assert said["with"]["difference"] == pytest.approx(6.0)
-    tied = tell(evidence(scores, {("supervised", "byol"): "undecided"}))
+    (said,) = [said for said in verdict_sentences(evidence(scores)) if said.key == "best_own"]
+    assert said.values["model"] == "byol"
+    assert said.values["difference"] == pytest.approx(6.0)
+    tied = verdict_sentences(evidence(scores, {("supervised", "byol"): "undecided"}))
     assert "best_own_tied" in keys(tied)
 
 
@@ -122,54 +125,62 @@ def test_a_baseline_that_leads_is_compared_with_the_best_candidate() -> None:
 )
 def test_shift_says_whether_the_lead_survives(there: dict, word: str, wanted: str, beside: str | None) -> None:
     loser = min(there, key=there.__getitem__)
-    told = tell(evidence({**CLEAR, "line2": there}, {("line2", loser): word}))
-    (said,) = [said for said in told if said["part"] == "shift"]
-    assert said["key"] == wanted
-    assert said["with"].get("difference", 10.0) == pytest.approx(10.0)  # told as a positive number either way
-    assert keys([said for said in told if said["part"] == "headline"])[1:] == ([beside] if beside else [])
+    told = verdict_sentences(evidence({**CLEAR, "line2": there}, {("line2", loser): word}))
+    (said,) = [said for said in told if said.part == "shift"]
+    assert said.key == wanted
+    assert said.values.get("difference", 10.0) == pytest.approx(10.0)  # told as a positive number either way
+    assert keys([said for said in told if said.part == "headline"])[1:] == ([beside] if beside else [])
     assert ("other_set" in keys(told)) == (wanted == "loses")
 
 
-def test_alarms_are_told_and_the_bets_own_twice() -> None:
-    collapse = {"model": "simclr", "kind": "collapse", "n": 1, "total": 3, "epoch": 7}
-    assert keys(tell(evidence(CLEAR, alarms=[collapse])))[1] == "alarm_collapse"
-    told = keys(tell(evidence(CLEAR, alarms=[collapse | {"model": "byol", "kind": "nan"}])))
-    assert told[1:3] == ["alarm_other", "look_first"]
+def test_every_kind_of_alarm_has_its_sentence_and_the_bets_own_one_more() -> None:
+    for kind, key in ALARM_SENTENCES.items():
+        own = ModelAlarm("byol", kind, n=1, total=3, epoch=7, run_ids=("x",))
+        assert keys(verdict_sentences(evidence(CLEAR, alarms=[own])))[1:3] == [key, "look_first"]
+        assert "look_first" not in keys(verdict_sentences(evidence(CLEAR, alarms=[replace(own, model="simclr")])))
+    assert set(ALARM_SENTENCES) == set(AlarmKind)
+
+
+def test_a_run_that_collapses_in_two_ways_is_counted_once() -> None:
+    found = [
+        ModelAlarm("simclr", AlarmKind.RANK, n=2, total=3, epoch=9, run_ids=("x", "y")),
+        ModelAlarm("simclr", AlarmKind.SPREAD, n=1, total=3, epoch=7, run_ids=("y",)),
+    ]
+    (said,) = [said for said in verdict_sentences(evidence(CLEAR, alarms=found)) if said.part == "alarm"]
+    assert said.values == {"model": "simclr", "n": 2, "total": 3, "epoch": 7}
+    assert "collapsed in 2 of 3 runs" in said.in_words("en")
 
 
 def test_random_and_supervised_are_named_with_their_distance() -> None:
     scores = {"reference": {"byol": 71.0, "supervised": 70.0, "random": 30.0}}
-    told = tell(evidence(scores, {("byol", "supervised"): "undecided"}))
+    told = verdict_sentences(evidence(scores, {("byol", "supervised"): "undecided"}))
     assert {"over_random", "not_over_supervised"} <= set(keys(told))
-    (said,) = [said for said in told if said["key"] == "over_random"]
-    assert said["with"]["difference"] == pytest.approx(41.0)
+    (said,) = [said for said in told if said.key == "over_random"]
+    assert said.values["difference"] == pytest.approx(41.0)
 
 
 def test_the_cheaper_of_equals_is_named() -> None:
-    costs = [
-        {"model": "byol", "minutes": 20.0},
-        {"model": "simclr", "minutes": 12.0},
-        {"model": "random", "minutes": None},
-    ]
-    same = tell(evidence(CLEAR, {("byol", "simclr"): "equivalent"}, costs=costs))
-    (said,) = [said for said in same if said["key"] == "cheaper"]
-    assert said["with"]["model"] == "simclr"
-    assert "cheaper" not in keys(tell(evidence(CLEAR, costs=costs)))  # behind byol: cheaper is no argument
+    minutes = {"byol": 20.0, "simclr": 12.0, "random": None}
+    costs = [ModelCost(model, 3, taken, None, None, None) for model, taken in minutes.items()]
+    same = verdict_sentences(evidence(CLEAR, {("byol", "simclr"): "equivalent"}, costs=costs))
+    (said,) = [said for said in same if said.key == "cheaper"]
+    assert said.values["model"] == "simclr"
+    assert "cheaper" not in keys(verdict_sentences(evidence(CLEAR, costs=costs)))  # behind byol: cheaper is no argument
 
 
 def test_what_would_change_the_verdict() -> None:
     near = {"byol": 71.0, "simclr": 69.0}
     undecided = {("byol", "simclr"): "undecided"}
-    told = tell(evidence({"reference": near}, undecided, more={"simclr": 1234}))
-    (said,) = [said for said in told if said["key"] == "more_images"]
-    assert said["with"]["more"] == 1300
-    assert "too_many" in keys(tell(evidence({"reference": near}, undecided, more={"simclr": 5e7})))
-    assert "luck_decides" in keys(tell(evidence({"reference": near}, undecided)))
+    told = verdict_sentences(evidence({"reference": near}, undecided, more={"simclr": 1234}))
+    (said,) = [said for said in told if said.key == "more_images"]
+    assert said.values["more"] == 1300
+    assert "too_many" in keys(verdict_sentences(evidence({"reference": near}, undecided, more={"simclr": 5e7})))
+    assert "luck_decides" in keys(verdict_sentences(evidence({"reference": near}, undecided)))
     held = evidence({"reference": near}, {("byol", "simclr"): "equivalent"})
-    (said,) = change(held.pair("byol", "simclr", "reference"), held)
-    assert said["key"] == "smaller_margin"
-    assert said["with"]["points"] == pytest.approx(5.0)  # the far end of the 90 % interval
-    assert "nothing" in keys(tell(evidence({"reference": {"byol": 50.0}})))
+    (said,) = changes_of_pair(held.pair("byol", "simclr", "reference"), held)
+    assert said.key == "smaller_margin"
+    assert said.values["points"] == pytest.approx(5.0)  # the far end of the 90 % interval
+    assert "nothing" in keys(verdict_sentences(evidence({"reference": {"byol": 50.0}})))
 
 
 @pytest.mark.parametrize(("images", "wanted"), [(0.2, 1), (9, 9), (101, 110), (1234, 1300), (99_500, 100_000)])
@@ -178,10 +189,14 @@ def test_round_up_never_promises_too_few(images: float, wanted: int) -> None:
 
 
 def test_cautions() -> None:
-    twins = [{"dataset": "reference", "n": 4, "share": 1.0}]
-    told = tell(evidence(CLEAR, twins=twins, unfinished=1, runs=9, seeds={"byol": 1, "simclr": 1}, optimism=0.4))
+    twins = [TwinCount("reference", n=4, share=1.0)]
+    told = verdict_sentences(
+        evidence(CLEAR, twins=twins, unfinished=1, runs=9, seeds={"byol": 1, "simclr": 1}, optimism=0.4)
+    )
     assert {"twins", "unfinished", "one_seed", "flattered", "more_seeds"} <= set(keys(told))
-    assert not {"twins", "unfinished", "one_seed", "flattered"} & set(keys(tell(evidence(CLEAR, seeds={"byol": 3}))))
+    assert not {"twins", "unfinished", "one_seed", "flattered"} & set(
+        keys(verdict_sentences(evidence(CLEAR, seeds={"byol": 3})))
+    )
 
 
 def test_a_missing_pair_is_an_error() -> None:
@@ -190,7 +205,7 @@ def test_a_missing_pair_is_an_error() -> None:
 
 
 def test_both_languages_have_the_same_words_and_places() -> None:
-    english, japanese = (speak(lang) for lang in LANGUAGES)
+    english, japanese = (load_templates(lang) for lang in LANGUAGES)
     assert list(english) == list(japanese)
     for key in english:
         assert places(english[key]) == places(japanese[key]), key
@@ -207,16 +222,16 @@ def test_every_key_in_the_code_is_in_the_words_and_the_other_way_round() -> None
     source = "".join(path.read_text() for path in folder.rglob("*") if path.suffix in (".py", ".j2"))
     made = ("nobet_", "over_", "not_over_", "alarm_", "role_", "keeps", "loses")  # put together at run time
     made += ("l_", "light_", "answer_", "rule_", "what_", "subset_", "pick_", "metric_", "verdict_", "kind_")
-    unused = [key for key in speak("en") if f'"{key}"' not in source and f"'{key}'" not in source]
+    unused = [key for key in load_templates("en") if f'"{key}"' not in source and f"'{key}'" not in source]
     assert [key for key in unused if not key.startswith(made)] == []
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_sentences_of_a_full_verdict_are_filled(lang: str) -> None:
     scores = {**CLEAR, "line2": {"byol": 40.0, "simclr": 50.0}}
-    told = tell(evidence(scores, {("byol", "simclr"): "undecided"}, firsts={"knn": "simclr"}))
+    told = verdict_sentences(evidence(scores, {("byol", "simclr"): "undecided"}, protocol_leaders={"knn": "simclr"}))
     for said in told:
-        words = say(lang, said["key"], **said["with"])
+        words = say(lang, said.key, **said.values)
         assert "{" not in words
         assert "None" not in words
 
@@ -231,8 +246,8 @@ def test_unknown_language_names_the_nearest() -> None:
     [(71.234, "71.2"), (-0.04, "0.0"), (-1.25, "−1.2"), (12345, "12,345"), (None, "–"), (float("nan"), "–")],
 )
 def test_numbers(value: float | None, text: str) -> None:
-    assert number(value) == text
-    assert number(2.0, sign=True) == "+2.0"
+    assert format_number(value) == text
+    assert format_number(2.0, sign=True) == "+2.0"
 
 
 @pytest.mark.parametrize("name", ["a\nb", "a\x00b", "a\u202eb", "a \u2028 b", " a  b "])
@@ -251,7 +266,7 @@ def test_labels_disarm_plotlys_markup() -> None:
 
 
 def test_spread_keeps_order_and_distance() -> None:
-    heights = charts.spread({"a": 50.0, "b": 50.1, "c": 50.2, "d": 80.0}, pixel=0.1)
+    heights = charts.spread_labels({"a": 50.0, "b": 50.1, "c": 50.2, "d": 80.0}, pixel=0.1)
     assert list(heights) == ["a", "b", "c", "d"]
     gaps = [b - a for a, b in zip(list(heights.values()), list(heights.values())[1:], strict=False)]
     assert min(gaps) >= 1.5 - 1e-9
@@ -265,57 +280,59 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def judged(study: Path) -> dict[str, Any]:
+def judged(study: Path) -> verdict.Verdict:
     return verdict.build(study, margin=1.0)
 
 
-def test_build_writes_what_it_returns(study: Path, judged: dict[str, Any]) -> None:
-    assert json.loads((study / "verdict.json").read_text(), parse_constant=pytest.fail) == judged
-    assert judged["order"]["reference"][0] == judged["bet"]["model"]
-    assert set(judged["methods"]) == set(MODELS)
-    assert len(judged["study"]["sha256"]) == 64
-    assert {row["protocol"] for row in judged["protocols"]} == {"linear", "knn"}
-    assert judged["protocols"][0]["tau"] == pytest.approx(1.0)
-    assert judged["alarms"] == [{"model": "simclr", "kind": "collapse", "n": 1, "total": 2, "epoch": 7}]
-    assert judged["sets"] == ["reference", "line2"]
-    assert len(judged["words"]) == len(judged["sentences"])
+def test_build_writes_what_it_returns(study: Path, judged: verdict.Verdict) -> None:
+    written = json.loads((study / "verdict.json").read_text(), parse_constant=pytest.fail)
+    assert written == to_plain(judged) == to_plain(verdict.read_verdict(study))
+    assert written["alarms"] == [{"model": "simclr", "kind": "rank", "n": 1, "total": 2, "epoch": 7}]
+    assert set(written["sentences"][0]) == {"part", "key", "with"}
+    assert judged.order["reference"][0] == judged.bet.model
+    assert set(judged.methods) == set(MODELS)
+    assert len(judged.study.sha256 or "") == 64
+    assert {row.protocol for row in judged.protocols} == {"linear", "knn"}
+    assert judged.protocols[0].tau == pytest.approx(1.0)
+    assert judged.sets == ["reference", "line2"]
+    assert len(judged.words or []) == len(judged.sentences)
 
 
-def test_random_takes_no_minutes_and_says_so_with_null(judged: dict[str, Any]) -> None:
-    (row,) = [row for row in judged["costs"] if row["model"] == "random"]
-    assert row["minutes"] is None
-    assert row["kwh"] is None
+def test_random_trains_nothing_and_has_no_speed(judged: verdict.Verdict) -> None:
+    (row,) = [row for row in judged.costs if row.model == "random"]
+    assert row.minutes == 0.0
+    assert row.images_per_second is None
 
 
-def test_forest_turns_every_pair_towards_the_bet(judged: dict[str, Any]) -> None:
-    bet = judged["bet"]["model"]
-    values = {row["model"]: row["value"] for row in judged["accuracy"] if row["dataset"] == "line2"}
+def test_forest_turns_every_pair_towards_the_bet(judged: verdict.Verdict) -> None:
+    bet = judged.bet.model
+    values = {row["model"]: row["value"] for row in judged.accuracy if row["dataset"] == "line2"}
     for row in figures.differences(judged, "line2"):
         assert row["difference"] == pytest.approx(values[row["model"]] - values[bet])
         assert row["lo"] <= row["difference"] <= row["hi"]
 
 
-def test_page_is_one_file_with_the_sentence(study: Path, judged: dict[str, Any]) -> None:
+def test_page_is_one_file_with_the_sentence(study: Path, judged: verdict.Verdict) -> None:
     text = page.write(study, lang="ja").read_text()
     assert '<html lang="ja"' in text
     assert "を推奨します" in text or "推奨" in text
     english = page.write(study).read_text()
-    assert judged["words"][0].replace(" %", "\u00a0%") in english
+    assert (judged.words or [])[0].replace(" %", "\u00a0%") in english
     body = english[: english.index('<script type="application/json"')]
     assert "http://" not in body
     assert "https://" not in body
 
 
 def test_payload_cannot_leave_its_element() -> None:
-    assert json.loads(html.embed({"a": "</script><!--\u2028", "b": float("nan")})) == {
+    assert json.loads(html.embed_json({"a": "</script><!--\u2028", "b": float("nan")})) == {
         "a": "</script><!--\u2028",
         "b": None,
     }
-    assert "<" not in html.embed(["</script>"])
+    assert "<" not in html.embed_json(["</script>"])
 
 
 def test_errors_say_what_to_do(study: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="margin is a difference in points between 0 and 100, got -1"):
+    with pytest.raises(ValueError, match="margin = -1: Input should be greater than or equal to 0"):
         verdict.build(study, margin=-1)
     with pytest.raises(ValueError, match="no predictions with the protocol 'linaer'; there are"):
         verdict.build(study, margin=1.0, protocol="linaer")
@@ -323,10 +340,10 @@ def test_errors_say_what_to_do(study: Path, tmp_path: Path) -> None:
         page.write(tmp_path)
     frame = pd.DataFrame({"dataset": ["a", "b"], "role": ["shift", "shift"]})
     with pytest.raises(ValueError, match="one set with the role 'reference' is needed"):
-        verdict.order_of_sets(frame)
+        verdict.roles_in_order(frame)
     (tmp_path / "views.png").write_text("no picture")
     with pytest.raises(ValueError, match="is not a PNG picture"):
-        html.picture(tmp_path / "views.png")
+        html.png_data_url(tmp_path / "views.png")
 
 
 def test_report_imports_no_torch() -> None:
