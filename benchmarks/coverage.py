@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
-from kogen.statistics._bootstrap import beats, critical, resampled
-from kogen.statistics._intervals import pairwise
-from kogen.statistics._item_matrix import Sheet, assemble
+from kogen.statistics._bootstrap import beats, bootstrap_deviations, max_t_criterion
+from kogen.statistics._intervals import pair_differences
+from kogen.statistics._item_matrix import ItemMatrix, matrix_from_runs
 from kogen.statistics.accuracy import rows as accuracy_rows
 
 
@@ -29,7 +29,7 @@ class World:
     def total(self) -> float:
         return (1 + self.luck**2 + self.lot**2 + self.item**2 + self.taste**2) ** 0.5
 
-    def study(self, truths: np.ndarray, rng: np.random.Generator) -> tuple[Sheet, np.ndarray]:
+    def study(self, truths: np.ndarray, rng: np.random.Generator) -> tuple[ItemMatrix, np.ndarray]:
         """One study of models with the true accuracies (k,): its sheet and the runs (k * seeds, n)."""
         cluster = np.arange(self.n) // self.size
         hard = self.item * rng.standard_normal(self.n, dtype=np.float32)
@@ -40,7 +40,7 @@ class World:
         own = np.repeat(own, self.seeds, axis=0) + skill[:, None] + hard  # (k * seeds, n)
         runs = (rng.standard_normal(own.shape, dtype=np.float32) + own > 0).astype(float)
         names = [f"m{i}" for i in range(len(truths)) for _ in range(self.seeds)]
-        return assemble("simulated", names, runs, cluster), runs
+        return matrix_from_runs("simulated", names, runs, cluster), runs
 
     def __str__(self) -> str:
         lots = f"{self.n // self.size} clusters of {self.size}" if self.size > 1 else "independent"
@@ -79,9 +79,9 @@ def two(world: World, studies: int, rng: np.random.Generator) -> list[float]:
     for _ in range(studies):
         truths = rng.uniform(0.6, 0.92) + rng.uniform(-0.04, 0.04) * np.array([1, -1])
         sheet, _ = world.study(truths, rng)
-        pairs, i = pairwise(sheet), sheet.models.index("m0")
-        off = abs(pairs.middle[i, 1 - i] - (truths[0] - truths[1]))
-        half, ninety = pairs.half(0.025)[0, 1], pairs.half(0.05)[0, 1]
+        pairs, i = pair_differences(sheet), sheet.models.index("m0")
+        off = abs(pairs.adjusted[i, 1 - i] - (truths[0] - truths[1]))
+        half, ninety = pairs.half_width(0.025)[0, 1], pairs.half_width(0.05)[0, 1]
         hits += (off <= half, off <= ninety)
         width += 200 * half
     return [*(100 * hits / studies), width / studies]
@@ -92,9 +92,9 @@ def many(world: World, studies: int, rng: np.random.Generator, k: int = 6, draws
     false = np.zeros(2)
     for study in range(studies):
         sheet, _ = world.study(np.full(k, rng.uniform(0.6, 0.92)), rng)
-        pairs, moved = pairwise(sheet), resampled(sheet, draws, study)
-        alone = pairs.middle > pairs.half(0.025)
-        false += (beats(pairs, critical(pairs, moved, study)).any(), alone.any())
+        pairs, moved = pair_differences(sheet), bootstrap_deviations(sheet, draws, study)
+        alone = pairs.adjusted > pairs.half_width(0.025)
+        false += (beats(pairs, max_t_criterion(pairs, moved, study)).any(), alone.any())
     return [*(100 * false / studies), float(k * (k - 1) // 2)]
 
 

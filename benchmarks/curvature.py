@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from kogen.loss_landscape.hessian import Hessian, Params
-from kogen.loss_landscape.lanczos import GRAIN, lanczos
+from kogen.loss_landscape.lanczos import VALUE_FLOOR, lanczos
 
 
 def main() -> None:
@@ -98,7 +98,7 @@ def arpack(hessian: Hessian, tolerance: float, ends: np.ndarray) -> tuple[np.nda
         return hessian(torch.from_numpy(vector.ravel().astype(np.float32))).numpy()
 
     operator = LinearOperator((hessian.size, hessian.size), matvec=product, dtype=np.float32)  # type: ignore
-    floor = GRAIN * np.abs(ends).max()
+    floor = VALUE_FLOOR * np.abs(ends).max()
     for which, end in zip(("SA", "LA"), np.abs(ends), strict=True):
         tol = tolerance * max(1.0, floor / end)  # the same residual as ours, also under the floor
         first = np.random.default_rng(count).normal(size=hessian.size).astype(np.float32)

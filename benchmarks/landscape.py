@@ -26,7 +26,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torchvision import transforms
 
-from kogen.augmentation.views import plain
+from kogen.augmentation.views import evaluation_view
 from kogen.config.plan import Plan
 from kogen.data.images import Images, from_array
 from kogen.loss_landscape.directions.random import random
@@ -35,7 +35,7 @@ from kogen.loss_landscape.grid import surface
 from kogen.loss_landscape.objective import Objective
 from kogen.study.plans import with_data
 from kogen.training.batches import Batches
-from kogen.training.build import build
+from kogen.training.build import build_method
 
 VIT = "vit_tiny_patch16_224?embed_dim=64&depth=4&num_heads=4"
 
@@ -69,8 +69,8 @@ def speed(backbone: str, asked: argparse.Namespace) -> None:
     """Seconds a point of the three programs."""
     images = noise(asked.images)
     plan = with_data(Plan(method="supervised", backbone=backbone), images)
-    method = build(plan).eval()
-    view = plain(32, mean=plan.mean, std=plan.std)
+    method = build_method(plan).eval()
+    view = evaluation_view(32, mean=plan.mean, std=plan.std)
     batches = frozen_batches(images, [view], count=asked.images, batch=asked.batch)
     loss = Objective(method, batches)
     plane = random(loss.at)
@@ -150,7 +150,7 @@ def teacher(asked: argparse.Namespace) -> None:
     """How much faster a point of RC-MAE is where what the teacher says is kept."""
     images = noise(asked.images)
     plan = with_data(Plan(method="rc_mae", backbone=VIT), images)
-    method = build(plan)
+    method = build_method(plan)
     kept = Objective(
         method, frozen_batches(images, Batches(plan, images, torch.device("cpu")).views, count=asked.images)
     )

@@ -31,11 +31,11 @@ from kogen.loss_landscape.grid import surface
 from kogen.loss_landscape.objective import Objective
 from kogen.loss_landscape.pipeline import FEW
 from kogen.study.plans import with_data
-from kogen.surface_fit.interpolation import Sheet, fit
-from kogen.surface_fit.metrics import numbers
-from kogen.surface_fit.multilevel import sheet_of, tiers
+from kogen.surface_fit.interpolation import Spline2D, fit_grid
+from kogen.surface_fit.metrics import surface_metrics
+from kogen.surface_fit.multilevel import choose_corrections, multilevel_spline
 from kogen.training.batches import Batches
-from kogen.training.build import build
+from kogen.training.build import build_method
 from kogen.training.checkpoint import load
 from kogen.training.loop import pretrain
 
@@ -73,35 +73,35 @@ def judge(name: str, images: Images, asked: argparse.Namespace) -> None:
     module = trained(plan, images.subset(np.arange(512))).to(asked.device)
     views = Batches(plan, images, torch.device("cpu")).views
     every = Objective(module, frozen_batches(images, views, count=asked.all, batch=32, device=asked.device))
-    few, directions = every.first(FEW), random(every.at).directions
+    few, directions = every.take_first(FEW), random(every.at).directions
     points = surface(few, few.at, directions)
     same_images(name, points, surface(few, few.at, directions, 51, levels=1))
     tables = [points[points["level"] < 2].assign(images=FEW)]
-    chain = tiers(tables[0], asked.all)
+    chain = choose_corrections(tables[0], asked.all)
     for count, stride in chain:
-        part = every.first(count)
+        part = every.take_first(count)
         tables.append(surface(part, part.at, directions, 8 // stride + 1, levels=1).assign(images=count))
     exact = surface(every, every.at, directions, asked.truth, levels=1)
     print(f"  all {asked.all}: " + ", ".join(f"{len(one)} points of {one['images'].iloc[0]}" for one in tables))
     passes = sum(len(one) * one["images"].iloc[0] for one in tables)
-    all_images(sheet_of(pd.concat(tables, ignore_index=True)), exact, 2601 * asked.all / passes)
+    all_images(multilevel_spline(pd.concat(tables, ignore_index=True)), exact, 2601 * asked.all / passes)
 
 
 def same_images(name: str, points: pd.DataFrame, exact: pd.DataFrame) -> None:
     """Errors on the same images, in percent of the range."""
-    found, truth = fit(points), sheet(exact)
-    off, share = errors(found.sheet, truth)[0], 100 / numbers(truth)["range"]
+    found, truth = fit_grid(points), sheet(exact)
+    off, share = errors(found.spline, truth)[0], 100 / surface_metrics(truth)["range"]
     print(f"{name}, the same images, {len(points)} points: of the range in %: max error {share * off:.3f}, ", end="")
     print(
-        f"estimate {share * found.error:.3f}, ratio {off / found.error:.2f}; {shapes(found.sheet, truth)}", flush=True
+        f"estimate {share * found.error:.3f}, ratio {off / found.error:.2f}; {shapes(found.spline, truth)}", flush=True
     )
 
 
-def all_images(found: Sheet, exact: pd.DataFrame, fewer: float) -> None:
+def all_images(found: Spline2D, exact: pd.DataFrame, fewer: float) -> None:
     """Errors on all images, in percent of the range; `fewer`: times fewer passes than `exact` took."""
     truth = sheet(exact)
     off, square = errors(found, truth)
-    share, drawn = 100 / numbers(truth)["range"], drawing(exact)
+    share, drawn = 100 / surface_metrics(truth)["range"], drawing(exact)
     print(f"  max error {share * off:.2f}, rms {share * square:.3f}, drawing the images {share * drawn:.3f}; ", end="")
     print(f"{shapes(found, truth)}; passes: {fewer:.0f}x fewer than 51 x 51, ", end="")
     print(f"{fewer / (1 + (square / drawn) ** 2):.0f}x at the sum of both errors", flush=True)
@@ -114,30 +114,30 @@ def drawing(exact: pd.DataFrame) -> float:
     return float(np.sqrt(rise.var(axis=1, ddof=1).mean() / parts.shape[1]))
 
 
-def errors(found: Sheet, truth: Sheet) -> tuple[float, float]:
+def errors(found: Spline2D, truth: Spline2D) -> tuple[float, float]:
     """The largest error on the points of the truth and its root mean square."""
-    off = np.abs(found.on(truth.alpha, truth.beta) - truth.values)
+    off = np.abs(found.on_grid(truth.alpha, truth.beta) - truth.values)
     return float(off.max()), float(np.sqrt((off**2).mean()))
 
 
-def shapes(found: Sheet, truth: Sheet) -> str:
+def shapes(found: Spline2D, truth: Spline2D) -> str:
     """The numbers of both."""
-    one, two = numbers(found), numbers(truth)
+    one, two = surface_metrics(found), surface_metrics(truth)
     return ", ".join(f"{name} {one[name]:.4f}, 51 x 51 {two[name]:.4f}" for name in ("basin", "width"))
 
 
-def sheet(points: pd.DataFrame) -> Sheet:
+def sheet(points: pd.DataFrame) -> Spline2D:
     """The points of a square as they are, without a spline's levels."""
     places = np.unique(points["alpha"])
     values = points.sort_values(["alpha", "beta"])["loss"].to_numpy()
-    return Sheet(places, places, values.reshape(len(places), len(places)))
+    return Spline2D(places, places, values.reshape(len(places), len(places)))
 
 
 def trained(plan: Plan, images: Images) -> nn.Module:
     """The plan's method after its training."""
     with tempfile.TemporaryDirectory() as folder:
         list(pretrain(plan, images, Path(folder)))
-        method = build(plan)
+        method = build_method(plan)
         load(Path(folder) / "checkpoint" / "state.safetensors", method)
     return method
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from kogen.common.tables import read_table
-from kogen.reporting.study.verdict import judge
+from kogen.reporting.study.verdict import judge_protocol
 
 
 def main(study: Path, against: str = "") -> None:
@@ -19,7 +19,7 @@ def main(study: Path, against: str = "") -> None:
     predictions = read_table(study / "predictions.parquet")
     print(f"### {study.name}\n")
     print("> " + "\n> ".join(verdict["words"]) + "\n")
-    tables = {protocol: judge(rows, verdict["margin"]) for protocol, rows in predictions.groupby("protocol")}
+    tables = {protocol: judge_protocol(rows, verdict["margin"]) for protocol, rows in predictions.groupby("protocol")}
     print("| model | " + " | ".join(f"{s}, {p}" for s in verdict["sets"] for p in tables) + " |")
     print("|---|" + "---|" * (len(verdict["sets"]) * len(tables)))
     for model in verdict["order"][verdict["reference"]]:

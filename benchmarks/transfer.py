@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from kogen.statistics._pair_counts import ordered
+from kogen.statistics._pair_counts import ordered_pairs
 from kogen.statistics.agreement import agreement
 from kogen.statistics.transfer import transfer
 
@@ -58,7 +58,7 @@ class World:
 
 def percentile(one: np.ndarray, two: np.ndarray, gap: float, rng: np.random.Generator, draws: int) -> list[float]:
     """Ends of the percentile bootstrap over models, of transfer and of tau: weights w give a pair weight w_i w_j."""
-    i, j, near, other = ordered(one, two)
+    i, j, near, other = ordered_pairs(one, two)
     held = 0.5 + 0.5 * np.sign(other)
     k, kept = len(one), (near > 0) & (near <= gap)
     weight = rng.multinomial(k, np.full(k, 1 / k), size=draws)

@@ -13,7 +13,7 @@ from PIL import Image
 
 import kogen
 from kogen import api
-from kogen.cli import main, read
+from kogen.cli import main, parse_options
 from kogen.options.study import PilotOptions
 from kogen.study import predictions
 from kogen.training.run import load_run
@@ -191,7 +191,10 @@ def test_a_folder_without_a_study(tmp_path):
         (["pilot", "digits", "--lang", "fr"], "unknown language 'fr'"),
         (["pilot", "digits", "--methods", ""], "no methods: name one or more"),
         (["pilot", "digits", "--shift", "reference=x"], "the name 'reference' is taken by another set"),
-        (["pilot", "digits", "--shift", "a=x", "--shift", "a=y"], "two --shift are named 'a', x and y: give each its own name"),
+        (
+            ["pilot", "digits", "--shift", "a=x", "--shift", "a=y"],
+            "two --shift are named 'a', x and y: give each its own name",
+        ),
         (["pilot", "digits", "--out", "file/study"], "Not a directory; choose a place"),
         (["pilot", "."], "study lies inside the images"),
         (["views", ".", "--image-size", "2"], "image_size = 2"),
@@ -217,7 +220,7 @@ def test_wrong_words_get_one_sentence(command, message, monkeypatch, tmp_path):
 
 def test_words_of_the_command_line():
     given = {"methods": "byol, random", "settings": ["byol.momentum=0.9", "mae.optimiser=lars"], "max_bad": "5%"}
-    assert read(PilotOptions, given | {"shifts": ["line 2=a=b"], "seeds": None}) == {
+    assert parse_options(PilotOptions, given | {"shifts": ["line 2=a=b"], "seeds": None}) == {
         "methods": ("byol", "random"),
         "settings": {"byol": {"momentum": 0.9}, "mae": {"optimiser": "lars"}},
         "max_bad": pytest.approx(0.05),

@@ -13,14 +13,14 @@ from safetensors.torch import save_file
 from small import blobs
 
 import kogen
-from kogen.cli import main, read
-from kogen.config.plan import Plan, digest
+from kogen.cli import main, parse_options
+from kogen.config.plan import Plan, json_digest
 from kogen.config.study import Study, make_study, read_study, study_to_toml
 from kogen.options.study import PilotOptions
 from kogen.study.plans import plans_of, read_candidate
-from kogen.study.splits import Sets
+from kogen.study.splits import Splits
 from kogen.training import run as running
-from kogen.training.build import build
+from kogen.training.build import build_method
 from kogen.training.run import load_run, record_of
 
 QUICK = {"epochs": 1, "seeds": 2, "image_size": 16, "backbone": "tiny?width=8", "batch_size": 32, "precision": "32"}
@@ -77,7 +77,7 @@ def test_a_candidate_is_seen_at_its_own_size_with_its_own_preprocessing(study):
         records[record["model"]] = record
         assert (backbone.channels, backbone.image_size) == (plan.channels, plan.image_size)
         if plan.name:
-            original = build(read_candidate(plan.name, networks(root)[plan.name])).backbone.network.state_dict()
+            original = build_method(read_candidate(plan.name, networks(root)[plan.name])).backbone.network.state_dict()
             again = backbone.network.state_dict()
             assert all(torch.equal(value, again[key]) for key, value in original.items())
     assert {name: r["image_size"] for name, r in records.items()} == {"random": 16, "swav": 48, "mae large": 32}
@@ -121,13 +121,13 @@ def test_candidates_alone_and_what_they_cost(study):
 
 def plans(study: Study) -> list[Plan]:
     images = blobs()
-    return plans_of(study, Sets(images, images, {}, {}, ""))
+    return plans_of(study, Splits(images, images, {}, {}, ""))
 
 
 def test_a_run_is_known_by_the_content_of_its_weights(tmp_path):
     weights = {"stock": tmp_path / "one.safetensors", "moved": tmp_path / "elsewhere" / "two.safetensors"}
     plan = Plan(method="random", backbone="tiny?width=8", image_size=16)
-    tensors = {key: value.contiguous() for key, value in build(plan).backbone.network.state_dict().items()}
+    tensors = {key: value.contiguous() for key, value in build_method(plan).backbone.network.state_dict().items()}
     save_file(tensors, weights["stock"])
     weights["moved"].parent.mkdir()
     shutil.copy(weights["stock"], weights["moved"])
@@ -152,7 +152,7 @@ def test_the_id_of_a_plan_without_candidates_stays_what_it_was(monkeypatch):
     monkeypatch.setattr(running.devices, "default_device", lambda: "cpu")
     record = record_of(Plan(method="random", seed=3, images=5, data="abc", precision="32"))
     assert record["id"] == "e698fa9c6d4b"  # as it was before there were candidates: finished studies find their runs
-    assert digest({key: value for key, value in record.items() if key not in ("id", "model")})[:12] == record["id"]
+    assert json_digest({key: value for key, value in record.items() if key not in ("id", "model")})[:12] == record["id"]
     assert not {"name", "framework"} & set(record)
 
 
@@ -198,7 +198,7 @@ def test_weights_that_cannot_be_right_are_refused(key, value, message, tmp_path)
     resnet = timm.create_model("resnet18", num_classes=0, layers=(1, 1, 1, 1), channels=(8, 16, 32, 64))
     torch.save(resnet.state_dict() | {key: value}, tmp_path / "odd.pth")
     with pytest.raises(ValueError, match=message):
-        build(read_candidate("a", str(tmp_path / "odd.pth")))
+        build_method(read_candidate("a", str(tmp_path / "odd.pth")))
 
 
 @pytest.mark.parametrize(
@@ -217,11 +217,11 @@ def test_words_that_are_no_names_are_refused(said, message, tmp_path):
 def test_candidates_on_the_command_line():
     given = {"candidates": ["dino=a.pth?backbone=vit_base_patch16_224&image_size=96", "mae=b.pth"], "settings": None}
     told = {"dino": "a.pth?backbone=vit_base_patch16_224&image_size=96", "mae": "b.pth"}
-    assert read(PilotOptions, given) == {"candidates": told, "settings": None}
+    assert parse_options(PilotOptions, given) == {"candidates": told, "settings": None}
 
 
 def test_images_with_other_channels_are_refused_before_training(tmp_path):
     images = blobs(channels=4)
     study = make_study({"source": "x", "methods": ("random",), "candidates": networks(tmp_path)}, "pilot")
     with pytest.raises(ValueError, match="has 4 channels, wanted 3"):
-        plans_of(study, Sets(images, images, {}, {}, ""))
+        plans_of(study, Splits(images, images, {}, {}, ""))

@@ -10,7 +10,7 @@ from PIL import Image
 from small import blobs
 
 from kogen.config.study import Study
-from kogen.study.splits import hold_out, is_named, joined, normalisation, open_sets, quality
+from kogen.study.splits import connected_groups, data_quality, hold_out, is_named, normalisation, open_splits
 
 
 def write_folder(root, per_class: dict[str, int], seed: int = 0, size: int = 16) -> str:
@@ -54,7 +54,7 @@ def test_one_cluster_cannot_be_cut():
 
 def test_joined_groups_are_connected():
     first, second = np.array([0, 0, 1, 2]), np.array([0, 1, 1, 2])
-    group = joined(first, second)
+    group = connected_groups(first, second)
     assert group[0] == group[1] == group[2] != group[3]
 
 
@@ -69,19 +69,19 @@ def test_normalisation_is_that_of_the_pixels():
 def test_folders_and_a_shift(tmp_path):
     train = write_folder(tmp_path / "train", {"ok": 12, "bad": 12})
     line2 = write_folder(tmp_path / "line2", {"ok": 5, "bad": 5}, seed=1)
-    sets = open_sets(Study(source=train, shifts={"line2": line2}), progress=False)
+    sets = open_splits(Study(source=train, shifts={"line2": line2}), progress=False)
     assert sets.roles() == {"reference": "reference", "line2": "shift"}
     assert "held out" in sets.note
     assert len(sets.pool) + len(sets.tests["reference"]) == 24
-    box = quality(sets)
+    box = data_quality(sets)
     assert [row["role"] for row in box["sets"]] == ["train", "reference", "shift"]
 
 
 def test_a_named_reference(tmp_path):
     train = write_folder(tmp_path / "train", {"ok": 8, "bad": 8})
     val = write_folder(tmp_path / "val", {"ok": 4, "bad": 4}, seed=1)
-    assert list(open_sets(Study(source=train, test=f"line 1={val}"), progress=False).tests) == ["line 1"]
-    assert list(open_sets(Study(source=train, test=val), progress=False).tests) == ["reference"]
+    assert list(open_splits(Study(source=train, test=f"line 1={val}"), progress=False).tests) == ["line 1"]
+    assert list(open_splits(Study(source=train, test=val), progress=False).tests) == ["reference"]
     table = tmp_path / "t.csv"
     rows = [
         f"{folder}/{name}/{i}.png,{name},{part}"
@@ -90,7 +90,7 @@ def test_a_named_reference(tmp_path):
         for i in range(n)
     ]
     table.write_text("\n".join(["path,label,split", *rows]))
-    sets = open_sets(Study(source=f"{table}?split=a", test=f"line 1={table}?split=b"), progress=False)
+    sets = open_splits(Study(source=f"{table}?split=a", test=f"line 1={table}?split=b"), progress=False)
     assert {name: len(images) for name, images in sets.tests.items()} == {"line 1": 8}
     assert not is_named("surfaces?split=test")
     assert not is_named("/data/a=b/val")
@@ -99,7 +99,7 @@ def test_a_named_reference(tmp_path):
 def test_twins_in_train_are_counted(tmp_path):
     train = write_folder(tmp_path / "train", {"ok": 8, "bad": 8})
     val = write_folder(tmp_path / "val", {"ok": 3, "bad": 3}, seed=0)
-    box = quality(open_sets(Study(source=train, test=val), progress=False))
+    box = data_quality(open_splits(Study(source=train, test=val), progress=False))
     assert box["sets"][1]["twins_in_train"] >= 3
 
 
@@ -107,14 +107,14 @@ def test_classes_that_train_lacks(tmp_path):
     train = write_folder(tmp_path / "train", {"ok": 8, "bad": 8})
     val = write_folder(tmp_path / "val", {"ok": 3, "odd": 3}, seed=1)
     with pytest.raises(ValueError, match="odd"):
-        open_sets(Study(source=train, test=val), progress=False)
+        open_splits(Study(source=train, test=val), progress=False)
 
 
 def test_a_test_set_without_labels(tmp_path):
     train = write_folder(tmp_path / "train", {"ok": 8, "bad": 8})
     val = write_flat(tmp_path / "val")
     with pytest.raises(ValueError, match="has no labels, so nothing can be judged on it"):
-        open_sets(Study(source=train, test=str(val)), progress=False)
+        open_splits(Study(source=train, test=str(val)), progress=False)
 
 
 def write_flat(root):
@@ -127,7 +127,7 @@ def write_flat(root):
 def test_one_class_only(tmp_path):
     train = write_flat(tmp_path / "flat")
     with pytest.raises(ValueError, match="give labels with --labels"):
-        open_sets(Study(source=str(train)), progress=False)
+        open_splits(Study(source=str(train)), progress=False)
 
 
 @pytest.mark.parametrize("as_labels", [True, False])
@@ -139,11 +139,11 @@ def test_other_splits_of_the_table_are_never_trained_on(tmp_path, as_labels):
     table = tmp_path / "imgs" / "table.csv"
     table.write_text("\n".join(["path,label,split", *rows]))
     asked = {"source": str(tmp_path / "imgs"), "labels": str(table)} if as_labels else {"source": str(table)}
-    sets = open_sets(Study(**asked), progress=False)
+    sets = open_splits(Study(**asked), progress=False)
     assert (len(sets.pool), len(sets.tests["reference"])) == (10, 6)
     assert not set(sets.pool.ids) & set(sets.tests["reference"].ids)
     assert sets.note == ""
-    only = open_sets(Study(source=f"{table}?split=train", test=f"{table}?split=val"), progress=False)
+    only = open_splits(Study(source=f"{table}?split=train", test=f"{table}?split=val"), progress=False)
     assert (len(only.pool), len(only.tests["reference"])) == (10, 4)
 
 
@@ -152,7 +152,7 @@ def test_splits_without_train(tmp_path):
     table = tmp_path / "imgs" / "table.csv"
     table.write_text("path,label,split\nok/0.png,ok,fit\nbad/0.png,bad,judge")
     with pytest.raises(ValueError, match="has the splits fit, judge, none is 'train'"):
-        open_sets(Study(source=str(table)), progress=False)
+        open_splits(Study(source=str(table)), progress=False)
 
 
 def test_a_class_that_only_the_held_out_part_has():

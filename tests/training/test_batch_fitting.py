@@ -19,7 +19,7 @@ from kogen.common.files import read_json
 from kogen.config.study import make_study
 from kogen.study.cost_estimate import estimate_cost
 from kogen.training import loop
-from kogen.training.batch_fitting import cuts, fitted
+from kogen.training.batch_fitting import fit_batch, part_counts
 from kogen.training.run import train_run
 
 BATCH = 32
@@ -28,7 +28,7 @@ BATCH = 32
 @pytest.fixture
 def room(monkeypatch):
     """Memory for so many images of a training step at a time, and no more."""
-    forward = loop.one_step
+    forward = loop.train_step
 
     def make(most: int) -> None:
         def step(fabric, wrapped, optimiser, loader, number, accumulate):
@@ -61,7 +61,7 @@ def test_where_nothing_fits_it_says_so(room, tmp_path):
     with pytest.raises(ValueError, match=r"32 images at a time do not fit .*: nor do two; use a smaller --image-size"):
         train_run(plan_for(images), images, tmp_path)
     with pytest.raises(ValueError, match="byol: not even two images at a time fit into the memory"):
-        fitted(plan_for(images), images)
+        fit_batch(plan_for(images), images)
 
 
 def test_other_errors_are_left_alone(monkeypatch, tmp_path):
@@ -74,12 +74,12 @@ def test_other_errors_are_left_alone(monkeypatch, tmp_path):
     with pytest.raises(RuntimeError, match="cannot be multiplied"):
         train_run(plan_for(images), images, tmp_path)
     with pytest.raises(RuntimeError, match="cannot be multiplied"):
-        fitted(plan_for(images), images)
+        fit_batch(plan_for(images), images)
 
 
 @given(st.integers(2, 5000), st.integers(1, 8))
 def test_cuts_divide_the_batch_and_at_least_halve_it(batch, least):
-    found = list(cuts(batch, least))
+    found = list(part_counts(batch, least))
     assert found[:1] == [least] * (least <= batch // 2)
     assert all(batch % parts == 0 and batch // parts >= 2 for parts in found[1:])
     assert all(after >= 2 * before for before, after in pairwise(found))
@@ -124,7 +124,7 @@ def test_auto_is_for_one_process(monkeypatch):
     plan = plan_for(images)
     monkeypatch.setattr(distributed, "world_size", lambda: 2)
     with pytest.raises(ValueError, match="--batch-size auto is for one process and 2 train together"):
-        fitted(plan, images)
+        fit_batch(plan, images)
 
 
 def test_a_wrong_batch_size_is_refused_with_what_it_may_be():

@@ -7,20 +7,20 @@ import torch
 from safetensors.torch import save_file
 from small import blobs, plan_for
 
-from kogen.training.build import build
+from kogen.training.build import build_method
 
 
 def test_weights_of_a_file_replace_those_of_the_seed(tmp_path: Path):
     plan = plan_for(blobs(), "random", seed=7)
-    published = build(plan).backbone.network.state_dict()
+    published = build_method(plan).backbone.network.state_dict()
     published["fc.weight"] = torch.zeros(10, published["layer4.0.bn2.weight"].numel())  # a classifier is left out
     place = tmp_path / "weights.safetensors"
     save_file({key: value.contiguous() for key, value in published.items()}, place)
     filled = plan.model_copy(update={"seed": 0, "weights": str(place)})
-    loaded = build(filled).backbone.network.state_dict()
+    loaded = build_method(filled).backbone.network.state_dict()
     assert all(torch.equal(loaded[key], published[key]) for key in loaded)
     with pytest.raises(ValueError, match=r"does not fit the backbone: it lacks .* names"):
-        build(filled.model_copy(update={"backbone": "resnet34"}))
+        build_method(filled.model_copy(update={"backbone": "resnet34"}))
     place.write_bytes(b"nothing")
     with pytest.raises(ValueError, match="cannot read weights from"):
-        build(filled)
+        build_method(filled)

@@ -10,8 +10,8 @@ from small import blobs, plan_for
 
 from kogen.training import checkpoint, fabric, loop
 from kogen.training.batches import Batches
-from kogen.training.build import build
-from kogen.training.loop import Broken, Stopped, pretrain
+from kogen.training.build import build_method
+from kogen.training.loop import NonFiniteLoss, Stopped, pretrain
 from kogen.training.run import load_run, train_run
 
 
@@ -86,7 +86,9 @@ def test_nothing_depends_on_the_global_generator(tmp_path):
 def test_nan_stops_with_the_step_and_the_term(tmp_path):
     images = blobs()
     plan = plan_for(images, "supervised", settings={"rate": 1e30, "warmup": 0.0}, epochs=4)
-    with pytest.raises(Broken, match=r"step \d+: the term 'cross_entropy' of the loss is (nan|inf).*--set rate="):
+    with pytest.raises(
+        NonFiniteLoss, match=r"step \d+: the term 'cross_entropy' of the loss is (nan|inf).*--set rate="
+    ):
         list(pretrain(plan, images, tmp_path))
     saved = tmp_path / "checkpoint" / "state.safetensors"
     assert not saved.exists() or all(torch.isfinite(v).all() for k, v in load_file(saved).items() if "running" not in k)
@@ -146,8 +148,8 @@ def test_a_batch_must_divide():
 def test_every_image_once_an_epoch_and_another_order_each_time():
     images = blobs(64)
     loader = Batches(plan_for(images), images, torch.device("cpu"))
-    first = torch.cat([loader.views_of(step, 0).index for step in (0, 1)])
-    second = torch.cat([loader.views_of(step, 0).index for step in (2, 3)])
+    first = torch.cat([loader.render_views(step, 0).index for step in (0, 1)])
+    second = torch.cat([loader.render_views(step, 0).index for step in (2, 3)])
     assert sorted(first.tolist()) == sorted(second.tolist()) == list(range(64))
     assert first.tolist() != second.tolist()
 
@@ -155,7 +157,7 @@ def test_every_image_once_an_epoch_and_another_order_each_time():
 def test_crops_are_drawn_per_image_and_differ_between_views_and_steps():
     images = blobs(64)
     loader = Batches(plan_for(images, batch_size=64), images, torch.device("cpu"))
-    a, again, b = loader.views_of(0, 0), loader.views_of(0, 0), loader.views_of(1, 0)
+    a, again, b = loader.render_views(0, 0), loader.render_views(0, 0), loader.render_views(1, 0)
     assert torch.equal(a.crops[0], again.crops[0])
     assert not torch.equal(a.crops[0], a.crops[1])
     assert not torch.equal(a.crops[0][a.index.argsort()], b.crops[0][b.index.argsort()])
@@ -169,7 +171,7 @@ def test_unknown_precision():
 def test_a_checkpoint_of_another_model_is_refused(tmp_path):
     images = blobs()
     list(pretrain(plan_for(images, epochs=1), images, tmp_path))
-    other = build(plan_for(images, "simclr"))
+    other = build_method(plan_for(images, "simclr"))
     with pytest.raises(ValueError, match=r"is of another model \(differs in .*\); delete it to start over"):
         checkpoint.load(tmp_path / "checkpoint" / "state.safetensors", other)
 

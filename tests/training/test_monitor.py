@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from kogen.training.monitor import alarms, rank_me, spread
+from kogen.training.monitor import feature_std, find_alarms, rank_me
 
 
 def test_rank_me_against_its_definition():
@@ -28,16 +28,16 @@ def test_rank_me_with_fewer_images_than_features():
 
 
 def test_spread_is_near_one_for_random_and_zero_for_collapsed():
-    assert spread(torch.randn(500, 64, generator=torch.Generator().manual_seed(0))) == pytest.approx(1, abs=0.02)
-    assert spread(torch.ones(500, 64)) == pytest.approx(0, abs=1e-9)
+    assert feature_std(torch.randn(500, 64, generator=torch.Generator().manual_seed(0))) == pytest.approx(1, abs=0.02)
+    assert feature_std(torch.ones(500, 64)) == pytest.approx(0, abs=1e-9)
 
 
 def test_a_healthy_run_raises_nothing():
-    assert alarms([0, 1, 2], [0.1, 0.2, 0.3], [0.2, 0.3, 0.4], [math.nan, 3.0, 2.0], floor=math.log(100)) == []
+    assert find_alarms([0, 1, 2], [0.1, 0.2, 0.3], [0.2, 0.3, 0.4], [math.nan, 3.0, 2.0], floor=math.log(100)) == []
 
 
 def test_collapse_is_told_with_its_epoch():
-    (first, second) = alarms([0, 1, 2], [0.5, 0.3, 0.01], [0.2, 0.01, 0.3], [math.nan, 1.0, 1.0], floor=None)
+    (first, second) = find_alarms([0, 1, 2], [0.5, 0.3, 0.01], [0.2, 0.01, 0.3], [math.nan, 1.0, 1.0], floor=None)
     assert (first.kind, first.epoch) == ("spread", 1)
     assert (second.kind, second.epoch) == ("rank", 2)
     assert "under 10% of its start" in first.text
@@ -45,6 +45,6 @@ def test_collapse_is_told_with_its_epoch():
 
 def test_a_loss_stuck_at_ln_k():
     floor = math.log(1024)
-    (alarm,) = alarms([0, 1, 2], [1, 1, 1], [1, 1, 1], [math.nan, floor, floor * 1.001], floor)
+    (alarm,) = find_alarms([0, 1, 2], [1, 1, 1], [1, 1, 1], [math.nan, floor, floor * 1.001], floor)
     assert alarm.kind == "stuck"
-    assert alarms([0, 1, 2], [1, 1, 1], [1, 1, 1], [math.nan, floor, 2.0], floor) == []
+    assert find_alarms([0, 1, 2], [1, 1, 1], [1, 1, 1], [math.nan, floor, 2.0], floor) == []

@@ -7,25 +7,25 @@ import torch
 from torch import nn
 
 from kogen.modules.base import Recipe
-from kogen.modules.schedules import cosine, rate
-from kogen.training.optimizers import LARS, groups, optimiser
+from kogen.modules.schedules import cosine_schedule, learning_rate
+from kogen.training.optimizers import LARS, make_optimiser, parameter_groups
 
 
 def test_cosine_is_byols_schedule():
     # tau_k = 1 - (1 - tau_base)(cos(pi k / K) + 1) / 2
     for k in range(6):
         wanted = 1 - (1 - 0.97) * (math.cos(math.pi * k / 5) + 1) / 2
-        assert cosine(k / 5, 0.97, 1.0) == pytest.approx(wanted, abs=1e-15)
+        assert cosine_schedule(k / 5, 0.97, 1.0) == pytest.approx(wanted, abs=1e-15)
 
 
 def test_rate_by_hand():
     table = {0.0: 0.0, 0.05: 0.5, 0.1: 1.0, 0.55: 0.5, 1.0: 0.0}
     for progress, wanted in table.items():
-        assert rate(progress, 1.0, 0.1) == pytest.approx(wanted, abs=1e-12)
+        assert learning_rate(progress, 1.0, 0.1) == pytest.approx(wanted, abs=1e-12)
 
 
 def test_rate_without_warmup_starts_at_its_peak():
-    assert rate(0.0, 0.3, 0.0) == pytest.approx(0.3)
+    assert learning_rate(0.0, 0.3, 0.0) == pytest.approx(0.3)
 
 
 def test_lars_against_five_steps_by_hand():
@@ -58,11 +58,11 @@ def test_positions_and_tokens_do_not_decay():
             self.layer = nn.Linear(8, 8)
 
     net = Net()
-    decayed, plain = (group["params"] for group in groups(net, 0.1))
+    decayed, plain = (group["params"] for group in parameter_groups(net, 0.1))
     assert [p is net.layer.weight for p in decayed] == [True]
     assert len(plain) == 3
 
 
 def test_unknown_optimiser():
     with pytest.raises(ValueError, match="unknown optimiser 'sdg': choose one of adamw, lars, sgd"):
-        optimiser(nn.Linear(2, 2), Recipe("", "", "", 2, optimiser="sdg"))
+        make_optimiser(nn.Linear(2, 2), Recipe("", "", "", 2, optimiser="sdg"))
