@@ -4,20 +4,16 @@ from pathlib import Path
 
 from pydantic import Field
 
-from kogen.options.base import Options, Source, cli_metadata, option
-from kogen.options.study import DATA, OUTPUT
+from kogen.options.base import Source, cli_metadata, option
+from kogen.options.shared import DATA, OUTPUT, DataOptions, PageOptions
 
 PLANES, LOSS, CURVATURE = "Planes", "Loss", "Curvature"
 
 
-class LandscapeOptions(Options):
+class LandscapeOptions(PageOptions, DataOptions):
     """Draw and measure the loss around finished runs: wide, convex, sharp, with intervals over planes."""
 
     data: Source = Field(description="images the loss is computed on", json_schema_extra=cli_metadata(DATA))
-    labels: Source | None = option(None, "table path,label[,cluster,split] for the images of --data", DATA)
-    max_bad: float = option(
-        0.05, "share of unusable files above which it stops: 5% or 0.05", DATA, form="share", ge=0, le=1
-    )
     images: int = option(2048, "images whose loss is shown, the same for every run", LOSS, ge=1)
     few: int | None = option(
         None, "of these on the finest grid, in whole batches; 64, or 8 batches, unless given", LOSS
@@ -38,5 +34,4 @@ class LandscapeOptions(Options):
     sharp: int = option(256, "images the curvature is measured on; 0: leave it out", CURVATURE, ge=0)
     map_steps: int = option(0, "points a side of a map of the curvature; 0: none", CURVATURE, flag="map", ge=0)
     workers: int | None = option(None, "threads that compute points; one a core unless given", OUTPUT, ge=1)
-    lang: str = option("en", "language of the page: en or ja", OUTPUT)
     out: Path = option(Path("landscape"), "folder of the landscape", OUTPUT)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from kogen.options.base import Options, option
-from kogen.options.study import JUDGING, OUTPUT
+from kogen.options.shared import JUDGING, OUTPUT, PageOptions
 
 TABLE = "Table"
 
@@ -25,7 +25,7 @@ class TableOptions(Options):
     )
 
 
-class LotteryOptions(TableOptions):
+class LotteryOptions(PageOptions, TableOptions):
     """Judge any table of results: is the lead real, does it transfer, what is the safe bet."""
 
     margin: float = option(0.5, "smallest difference that matters, in points", JUDGING, ge=0, le=100)
@@ -42,5 +42,4 @@ class LotteryOptions(TableOptions):
     seed: int = option(0, "seed of every random draw", JUDGING, ge=0)
     draws: int = option(5000, "bootstraps over images", JUDGING, ge=2)
     csv: bool = option(False, "write the tables as csv too", OUTPUT)
-    lang: str = option("en", "language of the page: en or ja", OUTPUT)
     out: Path = option(Path("lottery"), "folder of the report", OUTPUT)
