@@ -8,7 +8,7 @@ from kogen.common import distributed
 from kogen.common.contracts import to_plain
 from kogen.common.progress import training_bar
 from kogen.common.text import check_language
-from kogen.config.plan import Plan, check_settings
+from kogen.config.plan import Plan, check_method, check_settings
 from kogen.data.open import open_images
 from kogen.loss_landscape.export import export_surface
 from kogen.loss_landscape.pipeline import measure_landscape
@@ -66,6 +66,7 @@ def pretrain(source: str | Path, options: PretrainOptions) -> dict[str, Any]:
     Resumes where an earlier call stopped. Raises ValueError for unknown names (with the nearest right one), too few
     images, too little memory, or NaN.
     """
+    check_method(options.method)
     check_settings(options.method, options.settings)
     refuse_output_inside_sources(options.out, str(source))
     asked = options.model_dump(include=set(PretrainOptions.model_fields) & set(Plan.model_fields))

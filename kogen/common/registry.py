@@ -15,7 +15,7 @@ FOLDERS = {  # of each shelf, in kogen/
     "probes": "evaluation/probes",
     "statistics": "statistics",
 }
-ALIASES = {("methods", "stock"): "published"}  # names that runs on disk may still have
+UNLISTED = {("methods", "stock"): "_published"}  # what plans of candidates name, and nobody types
 
 
 def names(shelf: str) -> list[str]:
@@ -28,9 +28,9 @@ def load(shelf: str, name: str) -> Any:
 
     Raises ValueError for an unknown name, with the nearest right one.
     """
-    name = ALIASES.get((shelf, name), name)
-    if name not in names(shelf):
+    file = UNLISTED.get((shelf, name), name)
+    if file == name and name not in names(shelf):
         raise ValueError(f"unknown name {name!r} on the shelf {shelf!r}: {hint(name, names(shelf))}")
-    module = importlib.import_module(f"kogen.{FOLDERS[shelf].replace('/', '.')}.{name}")
+    module = importlib.import_module(f"kogen.{FOLDERS[shelf].replace('/', '.')}.{file}")
     (public,) = module.__all__
     return getattr(module, public)

@@ -55,6 +55,13 @@ class Plan(BaseModel):
         return replace(registry.load("methods", self.method).recipe, **chosen)
 
 
+def check_method(method: str) -> None:
+    """ValueError for what is no method that can be asked for, with the nearest right name."""
+    if method == "stock":
+        raise ValueError("'stock' is published weights, nothing to train: name them with --candidates NAME=FILE")
+    registry.load("methods", method)
+
+
 def check_settings(method: str, settings: Mapping[str, Value]) -> None:
     """ValueError for a setting that neither the method nor its recipe has, or whose value has another type."""
     recipe = registry.load("methods", method).recipe

@@ -10,7 +10,7 @@ import tomli_w
 from kogen.augmentation import corruptions
 from kogen.common import registry
 from kogen.common.text import check_language
-from kogen.config.plan import check_settings
+from kogen.config.plan import check_method, check_settings
 from kogen.options.base import Source, validate
 from kogen.options.study import StudyOptions
 
@@ -40,10 +40,8 @@ def read_study(path: Path) -> Study:
 def check_names(study: Study) -> None:
     """Every name a study uses is known, before anything loads."""
     check_language(study.lang)
-    if "stock" in study.methods:
-        raise ValueError("'stock' is no method to train: name published weights with --candidates NAME=FILE")
     for method in study.methods:
-        registry.load("methods", method)
+        check_method(method)
     for probe in study.probes:
         registry.load("probes", probe)
     if study.corrupt:

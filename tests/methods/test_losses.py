@@ -103,7 +103,7 @@ def test_forward_is_deterministic(method):
 
 @pytest.mark.parametrize(
     ("method", "message"),
-    [("random", "the method 'random' has nothing to train"), ("published", "published weights have nothing to train")],
+    [("random", "the method 'random' has nothing to train"), ("stock", "published weights have nothing to train")],
 )
 def test_baselines_have_nothing_to_train(method, message):
     with pytest.raises(ValueError, match=message):
