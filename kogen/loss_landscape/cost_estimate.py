@@ -1,4 +1,4 @@
-"""Forecast: about how long a landscape takes on this machine, from a few points and one product with a Hessian."""
+"""Estimate of how long a landscape takes on this machine, from a few points and one product with a Hessian."""
 
 import time
 from collections.abc import Callable
@@ -10,10 +10,9 @@ from kogen.loss_landscape.grid import evaluate_point
 from kogen.loss_landscape.hessian import Hessian
 from kogen.loss_landscape.objective import Objective
 
-METRICS_PRODUCTS = (
-    90  # products with the Hessian of all images that the readings of a run take about as long as (70 are products)
-)
-MAP_POINT_PRODUCTS = 12  # that a point of a map takes, the graph it begins with among them (measured: 8 to 15)
+# Time in units of a product with the Hessian of all images:
+METRICS_PRODUCTS = 90  # all curvature metrics of a run (70 of them are products)
+MAP_POINT_PRODUCTS = 12  # a point of a map, with the graph it begins with (measured: 8 to 15)
 
 
 def estimate_landscape(
@@ -28,10 +27,11 @@ def estimate_landscape(
     map_steps: int,
     processes: int,
 ) -> str:
-    """In words, how long `planes` planes and the curvature of `runs` runs take; `sharp` is None where there is none.
+    """A sentence: how long `planes` planes and the curvature of `runs` runs take.
 
-    `few` images take the finest grid; what all of them will take is taken to be every other place of the coarsest. A
-    run's curvature is its `readings`, if wanted, and a map of `side` x `side` points.
+    `few` images are evaluated on the finest grid, all images (an assumption) on every other place of the coarsest. The
+    curvature of a run is its curvature `metrics`, if wanted, and a map of `map_steps` x `map_steps` points;
+    `curvature_loss` is None where no curvature is measured.
     """
     steps, levels, workers = grid["steps"], grid["levels"], grid["workers"]
     finest = (2 ** (levels - 1) * (steps - 1) + 1) ** 2  # from the third level on at most
@@ -42,9 +42,11 @@ def estimate_landscape(
     if curvature_loss is not None:
         product = product_seconds(curvature_loss)
         seconds += runs * product * (METRICS_PRODUCTS * metrics + MAP_POINT_PRODUCTS * map_steps**2 / workers)
-    told = [f"{planes} planes of about {passes:,} image passes each"]
-    told += [f"the curvature of {runs} runs"] * (curvature_loss is not None)
-    return f"Estimate: {seconds / processes / 60:.1f} min for {' and '.join(told)}; points that are there are kept"
+    parts = [f"{planes} planes of about {passes:,} image passes each"]
+    parts += [f"the curvature of {runs} runs"] * (curvature_loss is not None)
+    return (
+        f"Estimate: {seconds / processes / 60:.1f} min for {' and '.join(parts)}; points on disk are not computed again"
+    )
 
 
 def product_seconds(loss: Objective) -> float:

@@ -1,4 +1,4 @@
-"""Readings: how sharp a loss is at the trained weights, each number for every part of the images."""
+"""Curvature metrics: how sharp a loss is at the trained weights, each metric for every part of the images."""
 
 import math
 from collections.abc import Callable
@@ -13,23 +13,23 @@ from kogen.loss_landscape.objective import Objective
 from kogen.loss_landscape.sharpness import Estimate, noise_sharpness, sam_sharpness, trace
 
 WeightedLosses = list[tuple[float, Callable[[Params], torch.Tensor]]]
-PartValues = tuple[list[float], float]  # a value for each part of the images, and what else is uncertain
+PartValues = tuple[list[float], float]  # a value for each part of the images, and their other error
 
 METRIC_PARTS = 4  # of the frozen batches; their differences make the error bars over images
-RHO, RHO_ADAPTIVE = 0.05, 0.5  # radii of SAM (Foret et al. 2021) and of its adaptive kin (Kwon et al. 2021)
+RHO, RHO_ADAPTIVE = 0.05, 0.5  # radii of SAM (Foret et al. 2021) and of adaptive SAM (Kwon et al. 2021)
 SIGMA = 0.1  # of the noise in each weight, in units of its size
 
 
 def curvature_metrics(
     objective: Objective, *, seed: int = 0, draws: int = 16, limit: int = 120
 ) -> list[dict[str, Any]]:
-    """Rows metric, values, error, images: the sharpness of an objective at its own weights, over all that moves.
+    """Rows metric, values, error, images: how sharp an objective is at its own weights, over all moving parameters.
 
-    `values`: one number for each part of the images; their mean is that of all images, their spread what the images'
-    luck makes of it, to first order. `error`: the standard error over draws, or the residual that Lanczos left.
+    `values`: one number for each part of the images. Their mean is the metric of all images, their spread shows, to
+    first order, the effect of drawing images. `error`: the standard error over draws, or the residual of Lanczos.
     Metrics: lambda_max, lambda_min, lambda_ratio = |lambda_min / lambda_max|, trace, sam (rho .05), adaptive_sam
-    (rho .5), noise (mean rise under noise of a tenth of each weight). `draws` of trace and noise, `limit` of Lanczos'
-    products. What a loss does not have, since it is not finite near its weights, is nan.
+    (rho .5), noise (mean rise under noise of a tenth of each weight). `draws` for trace and noise; `limit`: products of
+    Lanczos. A metric is nan where the loss is not finite near its weights.
     """
     whole, at = objective.weighted_losses(), objective.at
     parts = [whole[number::METRIC_PARTS] for number in range(min(METRIC_PARTS, len(whole)))]
@@ -60,12 +60,12 @@ def curvature_metrics(
 
 
 def make_generator(seed: int) -> torch.Generator:
-    """The same draws for every part, so that the mean over parts is the number of all images."""
+    """A new generator: every part gets the same draws, so that the mean over parts is the metric of all images."""
     return torch.Generator().manual_seed(seed)
 
 
 def balance_parts(parts: list[WeightedLosses], values: list[float]) -> list[float]:
-    """Values of parts, spread so that their plain mean is the mean over images where parts differ in size."""
+    """Values of parts, rescaled so that their plain mean is the mean over images although parts differ in size."""
     sizes = np.array([sum(weight for weight, _ in part) for part in parts])
     shares, array = sizes / sizes.sum(), np.array(values)
     mean = float(shares @ array)
@@ -73,7 +73,7 @@ def balance_parts(parts: list[WeightedLosses], values: list[float]) -> list[floa
 
 
 def estimate_parts(parts: list[WeightedLosses], estimator: Callable[[WeightedLosses], Estimate]) -> PartValues:
-    """What is linear in the loss, a mean over draws for each part: draws are the same, so errors do not average out."""
+    """A metric linear in the loss, a mean over draws for each part; parts share draws, so errors are averaged."""
     made = [estimator(part) for part in parts]
     return balance_parts(parts, [one.value for one in made]), float(np.mean([one.error for one in made]))
 
@@ -81,7 +81,7 @@ def estimate_parts(parts: list[WeightedLosses], estimator: Callable[[WeightedLos
 def eigenvalues(
     whole: WeightedLosses, parts: list[WeightedLosses], at: Params, seed: int, limit: int
 ) -> dict[str, PartValues]:
-    """Both ends of the spectrum; what a part makes of one is its v H v: the slope of an eigenvalue in the images."""
+    """Both ends of the spectrum; a part's value is its v H v, the eigenvalue's derivative in the images."""
     pairs = lanczos(Hessian(whole, at), make_generator(seed), tolerance=1e-2, limit=limit)
     ends: dict[str, np.ndarray] = {}
     maps = (Hessian(part, at) for part in parts)  # one at a time in memory
@@ -99,7 +99,7 @@ def eigenvalues(
 
 
 def sam_by_part(parts: list[WeightedLosses], at: Params, seed: int, rho: float, adaptive: bool) -> PartValues:
-    """SAM's rise on all images, and Tukey's pseudo-values of its parts moved to have that mean: it is not linear."""
+    """SAM's rise by part: Tukey's pseudo-values (the rise is not linear), shifted to have the mean of all images."""
     how: dict[str, Any] = {"rho": rho, "adaptive": adaptive}
     whole = sam_sharpness([pair for part in parts for pair in part], at, make_generator(seed), **how)
     if len(parts) == 1:

@@ -1,4 +1,4 @@
-"""Exports: one plane of a surface table as Li et al.'s h5 keys, as vtp for ParaView, or as npz."""
+"""One plane of a surface table as a file: Li et al.'s h5, vtp for ParaView, or npz."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -20,10 +20,10 @@ from kogen.surface_fit.multilevel import multilevel_spline
 def export_surface(
     study: Path, out: Path, *, run: str = "", objective: str = "", direction: str = "random", plane: int = 0
 ) -> Path:
-    """Write one plane of STUDY/surface.parquet to `out`, whose ending says how: .h5, .npz or .vtp; returns `out`.
+    """Write one plane of STUDY/surface.parquet to `out`, in the format of its ending: .h5, .npz or .vtp; returns `out`.
 
-    The losses are those on the finest grid, (A, B); where a finer level was not computed its spline stands in, where
-    a loss was not finite it is nan (vtp: a hole). `run`: an id or a model's name; without it and `objective` the first.
+    The losses are on the finest grid, (A, B): from the spline where a finer level was not computed, nan where a loss
+    was not finite (vtp: a hole). `run`: an id or a model's name; without it and `objective` the first.
     h5: xcoordinates (A,), ycoordinates (B,), train_loss (B, A), a row for each y, as the code of Li et al. 2018 (arXiv
     1712.09913) fills it. npz: alpha (A,), beta (B,), loss (A, B). Raises ValueError for another ending, a plane that
     is not there, and h5 without h5py.
@@ -40,8 +40,8 @@ def export_surface(
         if value not in known:
             raise ValueError(f"{study} has no surface with {column} {value!r}; there is {', '.join(map(str, known))}")
         rows = rows[rows[column] == value]
-    sheet = multilevel_spline(pd.DataFrame(rows[rows["run"] == rows["run"].iloc[0]]))
-    content = WRITERS[kind](sheet)
+    spline = multilevel_spline(pd.DataFrame(rows[rows["run"] == rows["run"].iloc[0]]))
+    content = WRITERS[kind](spline)
     write_atomically(out, lambda place: place.write_bytes(content))
     return out
 
@@ -90,7 +90,7 @@ def as_vtp(spline: Spline2D) -> bytes:
 
 
 def vtk_array(kind: str, name: str, values: np.ndarray, **more: Any) -> str:
-    """An array in VTK's XML, every number so that it comes back as it was."""
+    """An array in VTK's XML, every number exact to the last bit."""
     attributes = {"type": kind, "Name": name, "format": "ascii", **more}
     head = " ".join(f"{key}={quoteattr(str(value))}" for key, value in attributes.items())
     return f"<DataArray {head}>\n{' '.join(map(repr, values.ravel().tolist()))}\n</DataArray>\n"

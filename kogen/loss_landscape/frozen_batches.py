@@ -23,8 +23,8 @@ def frozen_batches(
 ) -> list[Views]:
     """Batches of fixed images under views that are drawn once: the same for every model, plane and point.
 
-    `count` of the images by a draw from `seed`, in whole batches only, since a loss that couples the images of a batch
-    is another loss for a shorter one. Luck is that of step 0, 1 ... of `seed`; `progress` is what methods are told.
+    `count` images drawn from `seed`, in whole batches only: a loss that couples the images of a batch is another loss
+    for a shorter one. Views are drawn as in steps 0, 1 ... of `seed`; `progress` is passed on to the method.
     Raises ValueError for fewer images than a batch.
     """
     order = np.random.default_rng([seed, 5]).permutation(len(images))[:count]
@@ -33,16 +33,16 @@ def frozen_batches(
     made, tags = [], [str(number) for number in range(len(views))]
     for step in range(len(order) // batch):
         index = order[step * batch :][:batch]
-        luck = StepRng(seed, step, batch)
+        rng = StepRng(seed, step, batch)
         pixels, aspect = images.read(index).to(device), torch.from_numpy(images.aspect[index])
-        crops = render_all(pixels, tuple(views), luck, tags=tags, aspect=aspect)
+        crops = render_all(pixels, tuple(views), rng, tags=tags, aspect=aspect)
         labels = torch.from_numpy(images.labels[index]).to(device)
-        made.append(Views(crops, labels, torch.from_numpy(index).to(device), luck, progress))
+        made.append(Views(crops, labels, torch.from_numpy(index).to(device), rng, progress))
     return made
 
 
 def split_batch(views: Views, count: int) -> list[Views]:
-    """A batch in so many parts (fewer where it has fewer images), each image with the chance that was its own."""
+    """A batch cut into `count` parts (fewer where it has fewer images); each image keeps its random numbers."""
     ends = np.linspace(0, len(views.labels), min(count, len(views.labels)) + 1).astype(int).tolist()
     return [
         Views(

@@ -22,11 +22,14 @@ from kogen.surface_fit.interpolation import SQUARE, Span, next_points
 Loss = Callable[[Params], Tensor]
 """Parameters to the losses of fixed units, (U,): images, or batches where a loss couples its images."""
 
-PARTS = 8  # of the units, whose mean losses are kept apart: what error bars over images are made from
+PARTS = 8  # of the units, each with its mean loss: error bars over images are made from them
 
 
 class ShiftedParameters:
-    """A point that moves along directions: one flat buffer, of which what moves are views in their own layout."""
+    """A point that moves along directions: one flat buffer, and the moving parameters as views of it.
+
+    Unlike `parameters.unflatten` the views keep the memory layout (channels last), and with it speed and rounding.
+    """
 
     def __init__(self, at: Params, directions: Sequence[Params]) -> None:
         names = list(dict.fromkeys(name for direction in directions for name in direction))
@@ -50,7 +53,7 @@ class ShiftedParameters:
 def check_directions(at: Params, directions: Sequence[Params], names: list[str]) -> None:
     """ValueError unless there are one or two directions, each of them of tensors that `at` has."""
     if len(directions) not in (1, 2) or not names:
-        raise ValueError(f"{len(directions)} directions with {len(names)} tensors came: give one or two that move some")
+        raise ValueError(f"got {len(directions)} directions with {len(names)} tensors: give one or two that move some")
     for name in names:
         if name not in at:
             raise ValueError(f"a direction moves {name!r}, which is no parameter here: {hint(name, list(at))}")
@@ -78,7 +81,7 @@ def flatten_params(tensors: list[Tensor], names: list[str], at: Params) -> Tenso
     kinds = {(tensor.dtype, tensor.device) for tensor in (at[name] for name in names)}
     if len(kinds) > 1:
         kinds_listed = ", ".join(sorted(f"{dtype} on {device}" for dtype, device in kinds))
-        raise ValueError(f"parameters of several kinds came ({kinds_listed}): give them one type and one device")
+        raise ValueError(f"got parameters of several kinds ({kinds_listed}): give them one type and one device")
     dtype, device = kinds.pop()
     flat = torch.zeros(sum(at[name].numel() for name in names), dtype=dtype, device=device)
     with torch.no_grad():
@@ -106,21 +109,21 @@ def surface(
 
     `loss` is called under inference mode with all of `at`, moved, and returns the losses of its units, (U,); where
     their mean is not finite, loss is nan. `steps` (odd): points along alpha and beta over `span` at level 0; level 1
-    halves the grid, each further level halves it where level before changed the spline by more than `tolerance` times
-    the range (9 -> 17 -> 33). One direction gives a profile. Nothing of a model, its gradients, its mode or any random
-    state changes. `parts` are the mean losses of eighths of the units, see statistics/geometry.
+    halves the grid, each further level halves it where the level before changed the spline by more than `tolerance`
+    times the range (9 -> 17 -> 33). One direction gives a profile. Nothing of a model, its gradients, its mode or any
+    random state changes. `parts` are the mean losses of eighths of the units, see statistics/geometry.
 
-    `folder`: every point is written down as soon as it is known and never computed again; `facts` say what the points
-    belong to, and a folder of other facts is refused (ValueError). `workers`: threads, each with one thread of its own
-    and a copy of the loss. `share` (number, of): processes that share the points through `folder`. The values are the
-    same, bit for bit, however the points are shared out. `tell(done, of)` is called after each point of a level.
+    `folder`: every point is written when it is known and never computed again; `facts` say what the points belong to,
+    and a folder of other facts is refused (ValueError). `workers`: threads, each with a copy of the loss and one thread
+    of torch. `share` (number, of): processes that share the points through `folder`. The values are the same, bit for
+    bit, however the points are shared. `on_progress(done, of)` is called after each point of a level.
     """
     counts = (steps, steps) if isinstance(steps, int) else steps
     if len(directions) == 1:
         counts, span = (counts[0], 1), (span[0], (0.0, 0.0))
     if levels < 1 or max(counts) < 3 or any(count < 1 or count % 2 == 0 for count in counts):
         raise ValueError(
-            f"steps={steps}, levels={levels} came: give an odd number of steps, 3 or more, so that the weights "
+            f"got steps={steps}, levels={levels}: give an odd number of steps, 3 or more, so that the weights "
             "themselves are a point, and 1 level or more"
         )
     if share[1] > 1 and folder is None:
@@ -128,17 +131,17 @@ def surface(
     losses = [copy.deepcopy(loss) if number else loss for number in range(max(workers, 1))]
     if any(twin is loss for twin in losses[1:]):
         raise ValueError(
-            f"workers={workers} came with a loss that cannot be copied, as a function cannot: the threads would "
+            f"got workers={workers} with a loss that cannot be copied, as a function cannot: the threads would "
             "share its network; give an Objective, or workers=1"
         )
-    store, rows = PointLog(folder, facts or {}, share), pd.DataFrame()
+    log, rows = PointLog(folder, facts or {}, share), pd.DataFrame()
     walkers = [(ShiftedParameters(at, directions), one) for one in losses]
     for level in range(levels):
         places = [(a, b) for a, b in next_points(rows, counts, level, span, tolerance).tolist()]
         if not places:
             break
-        evaluate_points(walkers, places, len(directions), store, on_progress)
-        table = [{"alpha": a, "beta": b, "level": level, **store.known[a, b]} for a, b in places]
+        evaluate_points(walkers, places, len(directions), log, on_progress)
+        table = [{"alpha": a, "beta": b, "level": level, **log.known[a, b]} for a, b in places]
         rows = pd.concat([rows, pd.DataFrame(table)], ignore_index=True)
     return rows
 
@@ -150,7 +153,7 @@ def evaluate_points(
     log: PointLog,
     on_progress: Callable[[int, int], None],
 ) -> None:
-    """See to it that the store knows every place: compute our share, then what others have not brought in time."""
+    """Compute this process's share of the places, then those that other processes do not deliver in time."""
     lock, done = threading.Lock(), sum(place in log.known for place in places)
 
     def work(walker: tuple[ShiftedParameters, Loss], mine: Iterator[Coordinates]) -> None:
@@ -170,10 +173,10 @@ def evaluate_points(
     due = log.pending(places)
     while due:
         mine = iter(due)
-        with serial_threads(len(walkers)) as pool:  # one alone too: the sums of one thread are the same everywhere
+        with serial_threads(len(walkers)) as pool:  # one worker too: one thread sums in the same order everywhere
             try:
                 list(pool.map(work, walkers, [mine] * len(walkers)))
-            except BaseException:  # nobody begins another point
+            except BaseException:  # the other workers begin no further point
                 with lock:
                     list(mine)
                 raise
@@ -182,14 +185,14 @@ def evaluate_points(
 
 @torch.inference_mode()
 def evaluate_point(loss: Loss, params: Params) -> dict[str, Any]:
-    """What a point's record says: mean and standard error over units, how many, and the means of parts of them."""
+    """A point's record: mean and standard error over units, their number, and the means of parts of them."""
     with exact_arithmetic():
         found = loss(params)
     if not isinstance(found, Tensor) or found.ndim != 1 or not len(found):
-        came = f"shape {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
-        raise ValueError(f"the loss gave {came}, wanted the losses of its units, (U,): reduction='none', or reshape(1)")
+        got = f"shape {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
+        raise ValueError(f"the loss gave {got}, wanted the losses of its units, (U,): reduction='none', or reshape(1)")
     units = found.double().cpu().numpy()  # (U,)
-    with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is said below
+    with np.errstate(invalid="ignore", over="ignore"):  # checked below
         parts = [part.mean() for part in np.array_split(units, min(PARTS, len(units)))]
         error = units.std(ddof=1) / math.sqrt(len(units)) if len(units) > 1 else math.nan
         mean = float(units.mean())

@@ -1,8 +1,8 @@
 """Curvature of a loss at a point: exact products with its Hessian.
 
-Everything is pure: the point is copied, nothing of a model is written, all chance comes from generators handed in. The
-Hessian of a ReLU network is that of the smooth piece on which the point lies: what kinks add to the shape is seen by
-finite steps alone (surfaces, sharpness), and finite differences of gradients do not agree with the Hessian there.
+Everything is pure: the point is copied, no model is changed, all randomness comes from generators that are passed in.
+The Hessian of a ReLU network is that of the smooth piece on which the point lies. Only finite steps (surfaces,
+sharpness) see what kinks add to the shape; finite differences of gradients do not agree with the Hessian there.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -21,7 +21,7 @@ Loss = Callable[[Params], Tensor]
 Losses = Loss | Sequence[tuple[float, Loss]]
 """A mean loss, or (weight, mean loss) of each frozen batch, weights being numbers of images: their weighted mean."""
 
-NUDGE = 1e-2  # how far a loss without a gradient is moved, to tell a constant from one that was cut off
+NUDGE = 1e-2  # how far a point without a gradient is moved, to tell a constant loss from a detached one
 
 
 class FlatLoss:
@@ -69,8 +69,8 @@ class FlatLoss:
         with exact_arithmetic():
             value = loss({**self.fixed, **self.unflatten(flat)})
         if not isinstance(value, Tensor) or value.ndim:
-            came = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
-            raise ValueError(f"the loss gave {came}: a scalar tensor is wanted, such as the mean over a batch")
+            got = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+            raise ValueError(f"the loss gave {got}: a scalar tensor is wanted, such as the mean over a batch")
         if not value.isfinite():
             raise NotFinite(f"the loss is {value.item()} here: move the point, or take smaller steps from it")
         return value
@@ -85,7 +85,7 @@ class FlatLoss:
     ) -> Iterator[tuple[float, Tensor, Tensor | None]]:
         """(share, loss, gradient) of each batch at a leaf (P,); None for the gradient of a constant.
 
-        `twice`: gradients that can be differentiated again. Raises ValueError where the way to the parameters is cut.
+        `create_graph`: gradients that can be differentiated again. ValueError where the loss is detached from `flat`.
         """
         for share, loss in self.parts:
             value, slope = self._call(loss, flat), None
@@ -134,7 +134,7 @@ class Hessian:
     def __call__(self, vector: Tensor) -> Tensor:
         """The product with a vector (P,)."""
         if vector.shape != (self.size,):
-            raise ValueError(f"a vector of shape {tuple(vector.shape)} came: ({self.size},) is wanted")
+            raise ValueError(f"got a vector of shape {tuple(vector.shape)}, wanted ({self.size},)")
         with differentiable():
             total, vector = torch.zeros_like(self.gradient), vector.detach().clone()  # no tensor of inference mode
             for share, slope in self.kept if self.keep else self._recompute_gradients():
@@ -166,8 +166,8 @@ def _batch_shares(loss: Losses) -> list[tuple[float, Loss]]:
         return [(1.0, loss)]
     parts = [(float(weight), each) for weight, each in loss]
     if not parts or not all(0 < weight < float("inf") for weight, _ in parts):
-        came = [weight for weight, _ in parts]
-        raise ValueError(f"the weights of the batches are {came}: each must be its number of images, more than 0")
+        got = [weight for weight, _ in parts]
+        raise ValueError(f"the weights of the batches are {got}: each must be its number of images, more than 0")
     total = sum(weight for weight, _ in parts)
     return [(weight / total, each) for weight, each in parts]
 
@@ -175,11 +175,11 @@ def _batch_shares(loss: Losses) -> list[tuple[float, Loss]]:
 def _moving_names(params: Params, over: Collection[str] | None) -> list[str]:
     names = list(params if over is None else over)
     if not names:
-        raise ValueError("no parameters came: a dict of at least one name and its tensor is wanted")
+        raise ValueError("got no parameters: give a dict of at least one name and its tensor")
     if unknown := sorted(set(names) - params.keys()):
         raise ValueError(f"there is no parameter {unknown[0]!r}: choose from {', '.join(params)}")
     if whole := [name for name in names if not params[name].is_floating_point()]:
-        raise ValueError(f"{whole[0]!r} holds {params[whole[0]].dtype}, which has no slope: leave it out of `over`")
+        raise ValueError(f"{whole[0]!r} holds {params[whole[0]].dtype}, which has no gradient: leave it out of `over`")
     return names
 
 

@@ -1,4 +1,4 @@
-"""Symmetric maps known by their products alone: eigenpairs at both ends by Lanczos, and the spectral density."""
+"""Eigenpairs at both ends of the spectrum of a symmetric map, from its products alone, by Lanczos."""
 
 import math
 from dataclasses import dataclass
@@ -7,15 +7,13 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-RANDOM_START_LENGTH = (
-    0.05  # length of the random part of a warm start of length 1: what the neighbour did not know has a chance
-)
-VALUE_FLOOR = 1e-2  # of the largest |value|: smaller ones are not resolved finer than a pair of this size would be
-SETTLING_PRODUCTS = 12  # products after a fresh start within a run before residuals are believed again
+RANDOM_START_LENGTH = 0.05  # of the random part of a warm start of length 1, which finds what the start lacks
+VALUE_FLOOR = 1e-2  # of the largest |value|: smaller values need no finer residual than a value of this size
+SETTLING_PRODUCTS = 12  # products after a fresh start within a run before residuals are trusted again
 
 
 class NotFinite(ValueError):
-    """A loss, its gradient or a product with its Hessian that is not finite: there is no curvature to read."""
+    """A loss, its gradient or a product with its Hessian is not finite: there is no curvature to measure."""
 
 
 class Operator(Protocol):
@@ -30,13 +28,13 @@ class Operator(Protocol):
 
 @dataclass(frozen=True)
 class Eigenpairs:
-    """Eigenpairs at the ends of a spectrum, values ascending: the smallest asked for come first, the largest last."""
+    """Eigenpairs at the ends of a spectrum, values ascending: the wanted smallest first, the wanted largest last."""
 
     values: Tensor  # (K,) float64, on the CPU
     vectors: Tensor  # (K, P), orthonormal
     residuals: Tensor  # (K,) float64, |H v - value v|: an eigenvalue lies that near
     products: int  # how many products with the map this took
-    converged: bool  # False: the limit came first; the residuals say how far it got
+    converged: bool  # False: stopped at the limit; the residuals say how far it got
 
 
 def lanczos(
@@ -52,8 +50,8 @@ def lanczos(
 ) -> Eigenpairs:
     """The `smallest` and `largest` eigenpairs together, by thick-restart Lanczos with full re-orthogonalisation.
 
-    Stops when each wanted residual is at most `tolerance` * max(|value|, GRAIN * largest |value|), ARPACK's rule with a
-    floor, or after `limit` products. Holds `memory` + 1 vectors. `start` (n, P): a warm start, eigenvectors of a
+    Stops when each wanted residual is at most `tolerance` * max(|value|, VALUE_FLOOR * largest |value|), ARPACK's rule
+    with a floor, or after `limit` products. Holds `memory` + 1 vectors. `start` (n, P): a warm start, eigenvectors of a
     neighbour; their sum is the first vector. A residual proves an eigenvalue, not that none lies beyond it.
     Raises ValueError for more pairs than dimensions, a start of the wrong shape, and a product that is not finite.
     Source: Wu and Simon 2000 (SIAM J. Matrix Anal. Appl. 22), section 2.
@@ -64,12 +62,8 @@ def lanczos(
     basis = torch.empty(memory + 1, operator.size, dtype=operator.dtype, device=operator.device)  # (M + 1, P)
     inner = torch.zeros(memory, memory, dtype=torch.float64)  # basis H basis
     basis[0] = _first_vector(basis[0], generator, start)
-    held, products, since, before = (
-        0,
-        0,
-        SETTLING_PRODUCTS,
-        torch.full((wanted,), math.nan),
-    )  # before: values at the last closing
+    held, products, since = 0, 0, SETTLING_PRODUCTS
+    before = torch.full((wanted,), math.nan)  # values when the space last closed
     while True:
         image, products, held = apply_operator(operator, basis[held]), products + 1, held + 1
         inner[:held, held - 1], rest = _orthogonalise(basis[:held], image)
@@ -91,7 +85,7 @@ def lanczos(
             return Eigenpairs(values[ends], vectors, residuals, products, good)
         if held == memory:
             held = _shrink(basis, inner, values, turn, smallest, largest)
-        if closed:  # nothing more to learn from this start: another one, orthogonal to all it found
+        if closed:  # the space of this start is exhausted: take another one, orthogonal to it
             before, since = values[ends] if held >= wanted else before, 0
             _, rest = _orthogonalise(basis[:held], draw_normal(rest, generator))
         basis[held] = rest / rest.norm()
@@ -101,13 +95,13 @@ def _check(operator: Operator, smallest: int, largest: int, memory: int, start: 
     wanted = smallest + largest
     if min(smallest, largest) < 0 or not 0 < wanted <= operator.size:
         raise ValueError(
-            f"{smallest} smallest and {largest} largest eigenpairs of {operator.size} dimensions cannot be had: "
+            f"{smallest} smallest and {largest} largest eigenpairs of {operator.size} dimensions do not exist: "
             f"ask for 1 to {operator.size} together"
         )
     if memory < min(2 * wanted + 2, operator.size):
         raise ValueError(f"memory={memory} vectors are too few for {wanted} eigenpairs: give {2 * wanted + 2} or more")
     if start is not None and (start.ndim != 2 or start.shape[1] != operator.size):
-        raise ValueError(f"a warm start of shape {tuple(start.shape)} came: (n, {operator.size}) is wanted")
+        raise ValueError(f"got a warm start of shape {tuple(start.shape)}, wanted (n, {operator.size})")
 
 
 def draw_normal(like: Tensor, generator: torch.Generator) -> Tensor:
@@ -130,20 +124,20 @@ def apply_operator(operator: Operator, vector: Tensor) -> Tensor:
     """The product of a map with a vector (P,); NotFinite where it is not finite."""
     image = operator(vector)
     if not image.isfinite().all():
-        raise NotFinite("a product with the map is not finite: its loss has no curvature here; move the point")
+        raise NotFinite("a product with the map is not finite: its loss has no curvature here: move the point")
     return image
 
 
 def _orthogonalise(basis: Tensor, vector: Tensor) -> tuple[Tensor, Tensor]:
-    """Coefficients (m,) float64 of a vector in an orthonormal basis (m, P), and what of it lies outside."""
+    """Coefficients (m,) float64 of a vector in an orthonormal basis (m, P), and the rest that lies outside it."""
     once = basis @ vector
     rest = vector - once @ basis
-    again = basis @ rest  # a second pass: one alone leaves rounding behind where much cancels
+    again = basis @ rest  # a second pass: one alone leaves rounding errors where much cancels
     return (once + again).double().cpu(), rest - again @ basis
 
 
 def _end_indices(held: int, smallest: int, largest: int) -> Tensor:
-    """Places of the wanted among `held` ascending values."""
+    """Indices of the wanted values among `held` ascending ones."""
     small = min(smallest, held)
     return torch.cat([torch.arange(small), torch.arange(max(held - largest, small), held)])
 

@@ -1,4 +1,4 @@
-"""Objectives: what a landscape shows, a method's own loss or a linear probe's, as per-unit losses of frozen batches."""
+"""Objectives: the loss of a landscape, a method's own or a linear probe's, as losses of units of frozen batches."""
 
 import copy
 from collections.abc import Callable, Sequence
@@ -49,20 +49,22 @@ class Objective:
         if batch_norm not in BATCH_NORM:
             raise ValueError(f"unknown batch_norm {batch_norm!r}: {hint(batch_norm, list(BATCH_NORM))}")
         if not batches:
-            raise ValueError("an objective needs one frozen batch or more, none came: see frozen_batches")
-        if distributed.world_size() > 1:  # a method would gather over points that have nothing to do with each other
-            raise ValueError("an objective stands alone: share points through the store, without a process group")
+            raise ValueError("an objective needs one frozen batch or more, got none: see frozen_batches")
+        if distributed.world_size() > 1:  # a method would gather over points that are not of one batch
+            raise ValueError("an objective works without a process group: share points through a folder instead")
         self.batches, self.batch_norm = list(batches), batch_norm
         self.each = UnitLosses(copy.deepcopy(module), tuple(terms)).eval()
         for name, parameter in self.each.module.named_parameters():
             parameter.requires_grad_(parameter.requires_grad and name.startswith(tuple(moves)))
         self.at: Params = {n: p.detach() for n, p in self.each.module.named_parameters() if p.requires_grad}
         if not self.at:
-            raise ValueError(f"no parameter that trains begins with {' or '.join(map(repr, moves))}: nothing moves")
+            raise ValueError(
+                f"no parameter that trains begins with {' or '.join(map(repr, moves))}: nothing would move"
+            )
         self.at |= batch_norm_statistics(self.each.module, batch_norm)
         norms = any(isinstance(part, _BatchNorm) for part in self.each.modules())
         self.coupled = batch_norm == "batch" and norms  # an image's loss then depends on the others of its batch
-        self.memory: dict[Any, tuple[tuple, Any]] = {}  # what constant parts answered, shared with copies
+        self.memory: dict[Any, tuple[tuple, Any]] = {}  # outputs of constant parts, shared with copies
         with torch.inference_mode(False), torch.no_grad():
             skip_unread_tokens(self.each)
             self.targets = [self.each.make_targets(views) for views in self.batches]
@@ -86,7 +88,7 @@ class Objective:
         return self.run_batch(self.prepare_params(params), number)
 
     def prepare_params(self, params: Params) -> Params:
-        """The parameters by the names in the copy, where batch norms are part of the convolutions."""
+        """The parameters by their names in the copy, with batch norms folded into convolutions."""
         ready = dict(params)
         if self.batch_norm == "interpolated":  # beyond the models a variance may go below 0
             ready |= {name: ready[name].clamp_min(0) for name in ready if name.endswith("running_var")}
@@ -95,21 +97,21 @@ class Objective:
         return {f"module.{name}": value for name, value in ready.items()}
 
     def run_batch(self, ready: Params, number: int) -> Tensor:
-        """Losses of the units of one batch, (u,), at parameters made ready."""
+        """Losses of the units of one batch, (u,), at parameters of `prepare_params`."""
         for part in self.constant:
             part.start_batch(number)
         losses = functional_call(self.each, ready, (self.batches[number], self.targets[number]))
         return losses.mean().reshape(1) if self.coupled else losses
 
     def take_first(self, images: int) -> "Objective":
-        """The same on the first so many images, in whole batches, at least one; all but the batches is shared."""
+        """The same objective on the first `images`, in whole batches, at least one; all but the batches is shared."""
         few = copy.copy(self)
-        kept = slice(max(images // len(self.batches[0].labels), 1))
-        few.batches, few.targets, few.units = self.batches[kept], self.targets[kept], self.units[kept]
+        part = slice(max(images // len(self.batches[0].labels), 1))
+        few.batches, few.targets, few.units = self.batches[part], self.targets[part], self.units[part]
         return few
 
     def weighted_losses(self) -> list[tuple[float, Callable[[Params], Tensor]]]:
-        """For each batch its number of images and its mean loss, a scalar with gradient: what curvature takes."""
+        """For each batch its number of images and its mean loss, a scalar with gradient, as `Hessian` takes them."""
 
         def of(number: int) -> Callable[[Params], Tensor]:
             return lambda params: self.unit_losses(params, number).mean()
@@ -125,14 +127,14 @@ class Objective:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What was decided, in plain values, for the record."""
+        """Images, batch, unit and batch norm, as plain values for the record."""
         images = sum(len(views.labels) for views in self.batches)
         unit = "image" if sum(self.units) == images else "batch"
         return {"images": images, "batch": len(self.batches[0].labels), "unit": unit, "batch_norm": self.batch_norm}
 
 
 class UnitLosses(nn.Module):
-    """Calls what a module offers: `losses` of each image (with its `make_targets`), or `forward` for the batch."""
+    """Calls `losses` of a module for each image (with its `make_targets`), or else `forward` for the batch."""
 
     def __init__(self, module: nn.Module, terms: tuple[str, ...] = ()) -> None:
         super().__init__()
@@ -140,7 +142,7 @@ class UnitLosses(nn.Module):
         self.terms = terms
 
     def forward(self, views: Views, targets: Any) -> Tensor:
-        """The sum of the terms of each unit, (u,). ValueError for a name that is none of them."""
+        """The sum of the terms of each unit, (u,). ValueError for a name that is no term."""
         if not hasattr(self.module, "losses"):
             terms = self.module(views)
         else:
@@ -150,18 +152,18 @@ class UnitLosses(nn.Module):
         return torch.stack([full_precision(terms[name]) for name in self.terms or terms]).sum(0).reshape(-1)
 
     def make_targets(self, views: Views) -> Any:
-        """What the module's teacher says of a batch; None where it has none or hides it."""
+        """The teacher's targets of a batch; None where the module has no `make_targets`."""
         return self.module.make_targets(views) if hasattr(self.module, "make_targets") else None
 
 
 def batch_norm_statistics(module: nn.Module, batch_norm: str) -> Params:
-    """The statistics of batch norms that move, after the policy; with `batch` they are taken out of the module."""
+    """The batch-norm statistics that move under this policy; `batch` takes the statistics out of the module."""
     moving: Params = {}
     for name, part in module.named_modules():
         if not isinstance(part, _BatchNorm) or part.running_mean is None or part.running_var is None:
             continue
         if batch_norm == "batch":
-            part.running_mean = part.running_var = None  # in eval mode too a batch is then its own measure
+            part.running_mean = part.running_var = None  # then each batch has its own statistics in eval mode too
         elif batch_norm == "interpolated":
             moving |= {f"{name}.running_mean": part.running_mean, f"{name}.running_var": part.running_var}
     return moving

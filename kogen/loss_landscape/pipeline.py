@@ -1,4 +1,4 @@
-"""Survey: runs in, out come surface, eigenmap and geometry (parquet) and landscape.json: the verb `landscape`."""
+"""The verb `landscape`: from runs to surface, eigenmap and geometry (parquet) and landscape.json."""
 
 import os
 import time
@@ -44,7 +44,7 @@ from kogen.training.checkpoint import state_of
 
 DIRECTIONS = ("between", "random", "sharpest", "trajectory")
 FEW = 64  # images of the finest grid of a plane
-SHARP = 256  # images at most that the curvature is read on: a product with a Hessian costs five to nine losses
+SHARP = 256  # images at most on which curvature is measured: a product with a Hessian costs five to nine losses
 
 
 def measure_landscape(
@@ -55,17 +55,17 @@ def measure_landscape(
     models: Sequence[str] | None = None,
     notify: Callable[[str], None] = print,
 ) -> dict[str, Any]:
-    """Draw and measure the landscape of finished runs on `images`; returns what OUT/landscape.json holds.
+    """Measure the landscape of finished runs on `images`; returns the content of OUT/landscape.json.
 
-    Every run is looked at on the same frozen images, views and masks, random planes have the same draws. Of
-    `options.images` images `few` (FEW, or 8 batches of a loss that couples them) take a grid of `steps` x `steps` and
-    finer `levels`, and more of them, up to all, correct it on coarser grids (`tiers`). Both ends of the Hessian's
-    spectrum are mapped over each run's first plane. `models`: what each run competes under, runs of one model being
-    its seeds. Directions: random | sharpest (one plane, along eigenvectors) | trajectory (checkpoints beside the last
-    one) | between (the way from the first run to the others).
+    All runs share the frozen images, views and masks, and the draws of random planes. Of `options.images` images, `few`
+    (by default FEW, or 8 batches of a loss that couples images) are evaluated on a grid of `steps` x `steps` and finer
+    `levels`; more of them, up to all, correct it on coarser grids (`choose_corrections`). Both ends of the Hessian's
+    spectrum are mapped over each run's first plane. `models`: the name of each run's model; runs of one model are its
+    seeds. Directions: random | sharpest (one plane, along eigenvectors) | trajectory (through kept checkpoints) |
+    between (from the first run to the others).
 
-    Every point is on disk in OUT/landscape as soon as it is known and never computed again; started with torchrun,
-    the processes share the points, `workers` threads each (one a core). Raises ValueError for what does not fit.
+    Every point is written to OUT/landscape when it is known and never computed again. Under torchrun the processes
+    share the points, with `workers` threads each (one a core). Raises ValueError for options that do not fit.
     """
     check_options(runs, options)
     out, directions, sharp, map_steps, seed = (
@@ -84,20 +84,18 @@ def measure_landscape(
     for number, run in enumerate(runs):
         one = open_run(run, images, model=names[number], **how)  # one at a time: all need not fit into memory
         loss = one.make_objective(options.images)
-        enough = options.few or (
-            FEW if loss.facts["unit"] == "image" else 8 * options.batch_size
-        )  # for error bars over units
-        wanted = make_planes(
-            one, loss, others, directions, options.planes, {"seed": seed, "normalise": options.normalise}
-        )
+        default_few = FEW if loss.facts["unit"] == "image" else 8 * options.batch_size  # 8 units for error bars
+        few = options.few or default_few
+        chance = {"seed": seed, "normalise": options.normalise}
+        wanted = make_planes(one, loss, others, directions, options.planes, chance)
         if number == 0 and share[0] == 0:
             curved = one.make_objective(sharp or SHARP) if sharp or map_steps else None
             asked = {"planes": len(wanted) * len(runs), "runs": len(runs), "metrics": sharp > 0, "map_steps": map_steps}
-            notify(estimate_landscape(loss, enough, curved, grid, processes=share[1], **asked))
+            notify(estimate_landscape(loss, few, curved, grid, processes=share[1], **asked))
         if sharp and number % share[1] == share[0]:
             measure_curvature(one, out, sharp, seed)
         for order, plane in enumerate(wanted):
-            rows = evaluate_plane(one, loss, enough, plane, order, out, grid, share)
+            rows = evaluate_plane(one, loss, few, plane, order, out, grid, share)
             if share[0] == 0:
                 upsert_rows(out, one.identity | {"direction": directions, "plane": order}, rows)
                 minutes = (time.perf_counter() - started) / 60
@@ -110,27 +108,23 @@ def measure_landscape(
                 notify(f"{one.model} seed {one.seed}: map, {(time.perf_counter() - started) / 60:.1f} min")
         if share[0] == 0:
             if sharp:
-                measure_curvature(one, out, sharp, seed)  # where another process was to and has not
-            facts = run_facts(
-                one,
-                loss,
-                wanted,
-                grid | {"few": loss.take_first(enough).facts["images"], "seed": seed, "map": map_steps},
-            )
+                measure_curvature(one, out, sharp, seed)  # where another process has not done it
+            how_grid = grid | {"few": loss.take_first(few).facts["images"], "seed": seed, "map": map_steps}
+            facts = run_facts(one, loss, wanted, how_grid)
             through = [f"{other.model} {other.seed}" for other in (one, *others)] if others else []
             write_facts(out, one.identity | {"direction": directions}, facts | {"through": through})
     return write_summary(out) if share[0] == 0 else {}
 
 
 def process_share(environment: dict[str, str]) -> tuple[int, int]:
-    """This process's number and how many there are, as torchrun started them."""
+    """The number of this process and the number of processes, as torchrun set them."""
     return int(environment.get("RANK", "0")), int(environment.get("WORLD_SIZE", "1"))
 
 
 def make_planes(
     one: LandscapeRun, loss: Objective, others: list[LandscapeRun], directions: str, planes: int, chance: dict[str, Any]
 ) -> list[Plane]:
-    """The planes through a run's weights, in order. ValueError where it has no checkpoints to go through."""
+    """The planes through a run's weights, in order. ValueError for a trajectory without checkpoints."""
     make = registry.load("directions", directions)
     if directions == "random":
         return [make(loss.at, plane=number, **chance) for number in range(planes)]
@@ -141,7 +135,7 @@ def make_planes(
     files = [file for file in checkpoint_files(one.folder) if not one.step or int(file.stem) < int(one.step)]
     if len(files) < 2 or one.facts["objective"].startswith("probe"):
         raise ValueError(
-            f"{one.folder} keeps {len(files)} checkpoints before its weights: a trajectory wants two or more (files "
+            f"{one.folder} keeps {len(files)} checkpoints before its weights: a trajectory needs two or more (files "
             "checkpoint/*.safetensors in the order of their names) and the objective pretrain"
         )
     passed = []
@@ -161,7 +155,7 @@ def evaluate_plane(
     grid: dict[str, Any],
     share: tuple[int, int],
 ) -> pd.DataFrame:
-    """All points of a plane: of `few` images on the whole grid, then of more on as coarse ones as will do."""
+    """All points of a plane: of `few` images on the finest grid, then of more images on coarser ones."""
 
     def evaluate_images(images: int, **grids: Any) -> pd.DataFrame:
         part = loss.take_first(images)
@@ -172,20 +166,19 @@ def evaluate_plane(
     for images, stride in choose_corrections(tables[0], loss.facts["images"]):
         tables.append(evaluate_images(images, steps=(grid["steps"] - 1) // stride + 1, levels=1))
     common = min(len(table["parts"].iloc[0]) for table in tables)
-    return pd.concat(tables, ignore_index=True).assign(
-        parts=lambda rows: rows["parts"].map(partial(merge_parts, common))
-    )
+    found = pd.concat(tables, ignore_index=True)
+    return found.assign(parts=found["parts"].map(partial(merge_parts, common)))
 
 
 def map_curvature(one: LandscapeRun, loss: Objective, plane: Plane, out: Path, **how: Any) -> pd.DataFrame:
-    """The ends of the spectrum over a plane; `how` is that of `eigenmap`."""
+    """The ends of the spectrum over a plane; `how` goes to `eigenmap`."""
     return eigenmap(loss, plane.directions, **plane_arguments(one, loss, plane, out, "0", f"-map{how['steps']}"), **how)
 
 
 def plane_arguments(
     one: LandscapeRun, loss: Objective, plane: Plane, out: Path, order: str, what: str = ""
 ) -> dict[str, Any]:
-    """Where on a plane a run is looked at, where on disk that is written down, and the facts it belongs to."""
+    """Keyword arguments of `surface` and `eigenmap`: span of the plane, folder on disk, and facts of the points."""
     name = f"{plane.facts['kind']}-{order}-{loss.facts['images']}{what}"
     folder = out / "landscape" / one.facts["objective"] / one.run_id / name
     facts = {"run": one.run_id, **one.facts, **loss.facts, "plane": short_facts(plane)}
@@ -193,17 +186,17 @@ def plane_arguments(
 
 
 def merge_parts(count: int, parts: Sequence[float]) -> list[float]:
-    """Parts put together to so many: few units have fewer parts than many, and all rows of a plane have the same."""
+    """Parts merged to `count` of them: all rows of a plane need the same number, and few units have few parts."""
     return [float(np.mean(some)) for some in np.array_split(parts, count)] if len(parts) > count else list(parts)
 
 
 def short_facts(plane: Plane) -> dict[str, Any]:
-    """The facts of a plane without the long list of what stands still."""
+    """The facts of a plane without the long list of excluded parameters."""
     return {name: fact for name, fact in plane.facts.items() if name != "excluded"}
 
 
 def measure_curvature(one: LandscapeRun, out: Path, sharp: int, seed: int) -> None:
-    """Read the curvature at a run's weights into the study, unless it is there."""
+    """Write the curvature metrics of a run to the study, unless they are there."""
     loss = one.make_objective(sharp, METRIC_PARTS)
     facts = {**one.facts, **loss.facts}
     if not has_curvature_metrics(out, one.identity, facts):
@@ -211,7 +204,7 @@ def measure_curvature(one: LandscapeRun, out: Path, sharp: int, seed: int) -> No
 
 
 def run_facts(one: LandscapeRun, loss: Objective, wanted: list[Plane], grid: dict[str, Any]) -> dict[str, Any]:
-    """What a reader must know of how a run was looked at."""
+    """How a run's landscape was measured, for landscape.json."""
     excluded = wanted[0].facts["excluded"]
     still = sum(loss.at[name].numel() for name in excluded if name in loss.at)
     reasons = {reason: sum(other == reason for other in excluded.values()) for reason in set(excluded.values())}
@@ -221,20 +214,20 @@ def run_facts(one: LandscapeRun, loss: Objective, wanted: list[Plane], grid: dic
 
 
 def check_options(runs: Sequence[Path], options: LandscapeOptions) -> None:
-    """ValueError for wishes that cannot be met, before anything is opened."""
+    """ValueError for options that do not fit, before anything is opened."""
     for name, known in CHOICES.items():
         if (value := getattr(options, name)) not in known:
             raise ValueError(f"unknown {name} {value!r}: {text.hint(value, list(known))}")
     if options.steps % 2 == 0:
-        raise ValueError(f"steps={options.steps} came: give an odd number, so that the trained weights are a point")
+        raise ValueError(f"got steps={options.steps}: give an odd number, so that the trained weights are a point")
     if options.map_steps == 1:
-        raise ValueError("a map of 1 point a side came: give 2 or more, or 0 for none")
+        raise ValueError("got map_steps=1: give 2 or more points a side, or 0 for no map")
     if options.few is not None and not 1 <= options.few <= options.images:
-        raise ValueError(f"few={options.few} of {options.images} images came: the finer grid takes 1 or more of them")
+        raise ValueError(f"got few={options.few} of {options.images} images: the finer grid takes 1 or more of them")
     ids = [read_record(run)[0]["id"] for run in runs]
     if len(set(ids)) < len(ids):
         twice = next(run for run, one in zip(runs, ids, strict=True) if ids.count(one) > 1)
-        raise ValueError(f"the run {twice} came twice: give each run once")
+        raise ValueError(f"got the run {twice} twice: give each run once")
 
 
 CHOICES = {"objective": OBJECTIVES, "directions": DIRECTIONS, "normalise": NORMALISATIONS, "batch_norm": BATCH_NORM}

@@ -1,4 +1,4 @@
-"""The points of a surface that are known: in memory, and on disk as soon as each is, shared by all processes."""
+"""The known points of a surface: in memory and, each at once, on disk, shared by all processes."""
 
 import json
 import os
@@ -8,15 +8,15 @@ from typing import Any
 
 from kogen.common.files import read_json, write_json
 
-TAKEOVER_SECONDS = 5.0  # seconds without news after which a process takes over a point that others have not brought
+TAKEOVER_SECONDS = 5.0  # seconds without a new point after which a process takes over a missing one
 Coordinates = tuple[float, float]
 
 
 class PointLog:
-    """The points of one plane that are known: in memory, and in a folder where one is given.
+    """The known points of one plane: in memory, and in a folder where one is given.
 
-    Each process appends to a file of its own, a line a point, which is whole or, if the process was killed while it
-    wrote, has no end and is not read: a kill costs the point under way and nothing else.
+    Each process appends to a file of its own, a line a point. A line that a killed process left without its end is not
+    read: a kill costs one point and nothing else.
     """
 
     def __init__(self, folder: Path | None, facts: dict[str, Any], share: tuple[int, int] = (0, 1)) -> None:
@@ -40,11 +40,11 @@ class PointLog:
         self.own = folder / f"points-{self.number}.jsonl"
         self.own.touch()
         whole = self.own.read_bytes().rpartition(b"\n")
-        if whole[2]:  # what a kill left half written
+        if whole[2]:  # a line that a kill left half written
             os.truncate(self.own, len(whole[0]) + len(whole[1]))
 
     def add(self, place: Coordinates, record: dict[str, Any]) -> None:
-        """Keep a point; on disk before this returns."""
+        """Add a point; it is on disk before this returns."""
         self.known[place] = record
         if self.folder is not None:
             line = json.dumps({"alpha": place[0], "beta": place[1], **record})  # floats as repr: every bit comes back
@@ -52,18 +52,18 @@ class PointLog:
                 file.write(line.encode() + b"\n")
 
     def read(self) -> None:
-        """Take in what all processes have written by now."""
+        """Read the points that all processes have written so far."""
         for path in sorted(self.folder.glob("points-*.jsonl")) if self.folder else []:
             for line in path.read_bytes().rpartition(b"\n")[0].splitlines():
                 record = json.loads(line)
                 self.known.setdefault((record.pop("alpha"), record.pop("beta")), record)
 
     def pending(self, places: list[Coordinates]) -> list[Coordinates]:
-        """What this process should compute: its share of the places that nobody has brought."""
+        """The places that this process should compute: those of its share that are not known."""
         return [place for place in places[self.number :: self.of] if place not in self.known]
 
     def wait_for(self, places: list[Coordinates]) -> list[Coordinates]:
-        """Nothing once all places are known; else, when no news has come for a while, one that is missing."""
+        """[] once all places are known, or one missing place after TAKEOVER_SECONDS without a new point."""
         heard = time.monotonic()
         while missing := [place for place in places if place not in self.known]:
             before = len(self.known)

@@ -16,8 +16,8 @@ from kogen.modules.losses import full_precision
 class Probe(nn.Module):
     """A backbone under a linear classifier, its loss the cross-entropy of each image; labels (B,) in [0, K).
 
-    Let the backbone move under the fixed classifier (`moves=("backbone",)`), or the classifier over fixed features
-    (`moves=("head",)`: they are then computed once), or both.
+    An Objective moves the backbone under the fixed classifier (`moves=("backbone",)`), or the classifier over fixed
+    features (`moves=("head",)`: they are then computed once), or both.
     """
 
     def __init__(self, backbone: Backbone, weight: np.ndarray, bias: np.ndarray) -> None:
@@ -30,7 +30,7 @@ class Probe(nn.Module):
         self.to(next(backbone.parameters()))
 
     def make_targets(self, views: Views) -> Tensor:
-        """The labels, (B,). Raises ValueError where one is not known."""
+        """The labels, (B,). ValueError where one is unknown."""
         if (unknown := int((views.labels < 0).sum())) > 0:
             raise ValueError(f"{unknown} of {len(views.labels)} images have no label: give labelled images to a probe")
         return views.labels
@@ -42,15 +42,15 @@ class Probe(nn.Module):
 
 
 def fit_probe(backbone: Backbone, train: Features, *, folds: int = 5, seed: int = 0, iterations: int = 300) -> Probe:
-    """The backbone under the classifier that the linear probe fits to its features, strength chosen as it does.
+    """The backbone under the classifier that the linear probe fits to its features, of the strength it chooses.
 
     Raises ValueError where a class has no labelled image.
     """
     present = np.unique(train.labels)
     if len(present) != len(train.classes) or len(present) < 2:
         raise ValueError(
-            f"the probe saw {len(present)} of {len(train.classes)} classes, wanted all of 2 or more, and every label "
-            "known: give labelled images of every class"
+            f"the probe got images of {len(present)} of {len(train.classes)} classes, wanted all of 2 or more and "
+            "every label known: give labelled images of every class"
         )
     path = sorted(probe.STRENGTHS, reverse=True)
     device = next(backbone.parameters()).device

@@ -1,4 +1,4 @@
-"""Subjects: finished runs opened for a landscape, each with its own pre-training loss or that of a probe on it."""
+"""Finished runs opened for a landscape, each with its own pre-training loss or that of a probe on it."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -28,14 +28,14 @@ from kogen.training.build import build_method
 from kogen.training.run import load_run
 
 OBJECTIVES = ("pretrain", "probe")
-FIT_IMAGES = 4096  # images at most that a probe is fitted to, none of which it is shown on
+FIT_IMAGES = 4096  # images at most that a probe is fitted to, none of which the landscape uses
 
 
 @dataclass(frozen=True)
 class LandscapeRun:
-    """A run ready to be looked at: its module with the trained weights, and the frozen batches of its loss."""
+    """An opened run: its module with the trained weights, and the frozen batches of its loss."""
 
-    run_id: str  # id
+    run_id: str
     model: str
     method: str
     seed: int
@@ -45,17 +45,17 @@ class LandscapeRun:
     batches: list[Views]
     settings: dict[str, Any]  # of the objective: moves, batch_norm, terms
     facts: dict[str, Any] = field(default_factory=dict)  # of the loss, for the record
-    step: str = ""  # of the checkpoint that it was read from; the end of the training without
+    step: str = ""  # of the checkpoint it was read from; empty: the end of the training
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What its rows are known by."""
+        """The columns that identify its rows."""
         return {"run": self.run_id, "model": self.model, "objective": self.facts["objective"]}
 
     def make_objective(self, images: int, parts: int = 1) -> Objective:
-        """The loss on the first so many of the frozen images, in whole batches, at least one.
+        """The loss on the first `images` of the frozen images, in whole batches, at least one.
 
-        Fewer batches than `parts` are cut into so many where no image's loss depends on the others of its batch.
+        Fewer batches than `parts` are cut into `parts` where no image's loss depends on the others of its batch.
         """
         size = len(self.batches[0].labels)
         whole = Objective(self.module, self.batches[: max(images // size, 1)], **self.settings)
@@ -66,23 +66,20 @@ class LandscapeRun:
 
 
 def torch_device() -> torch.device:
-    """Where this process computes: its own GPU under torchrun, else the one there is, else the CPU."""
-    return (
-        torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
-        if default_device() == "cuda"
-        else torch.device("cpu")
-    )
+    """The device of this process: its own GPU under torchrun, otherwise the first GPU or the CPU."""
+    gpu = default_device() == "cuda"
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if gpu else torch.device("cpu")
 
 
 def split_step(run: Path) -> tuple[Path, str]:
-    """The folder of a run and what is read from it: "" for the end of its training, STEP where RUN@STEP was given."""
+    """The folder and the step of RUN@STEP; the step is "" for a plain RUN, the end of its training."""
     folder, _, step = str(run).rpartition("@")
     named = folder and step.isdecimal() and step.isascii() and not run.exists()
     return (Path(folder), str(int(step))) if named else (run, "")
 
 
 def read_record(run: Path) -> tuple[dict[str, Any], Plan]:
-    """Record and plan of a run, RUN@STEP under a name of its own.
+    """Record and plan of a run; RUN@STEP has an id and a model name of its own.
 
     ValueError where the folder holds no run, one that is not finished, or no checkpoint of that step.
     """
@@ -118,10 +115,10 @@ def checkpoint_files(folder: Path) -> list[Path]:
 
 
 def find_runs(given: Sequence[Path], objective: str, notify: Callable[[str], None]) -> list[Path]:
-    """The runs that were given (RUN or RUN@STEP), for a study the finished ones in it; told is what is left out.
+    """The given runs (RUN or RUN@STEP), for a study its finished ones; `notify` gets a line for those left out.
 
-    With the objective `pretrain` that is what has no loss of its own, such as the untrained network, among others that
-    have one. Raises ValueError where a folder holds no run, and where there is none.
+    The objective `pretrain` leaves out runs without a loss of their own, such as the untrained network, unless no run
+    has one. Raises ValueError where a folder holds no run, and where there is none.
     """
     found = []
     for folder in given:
@@ -133,19 +130,17 @@ def find_runs(given: Sequence[Path], objective: str, notify: Callable[[str], Non
     opened = {run: read_record(run) for run in found}
     lossless = [run for run, (_, plan) in opened.items() if objective == "pretrain" and not plan.recipe.trains]
     if not found:
-        raise ValueError("no runs came: give the folder of one finished run or more, or of a study")
+        raise ValueError("got no runs: give the folder of one finished run or more, or of a study")
     if len(lossless) == len(opened):
-        return found  # nothing to leave out: the first says what it lacks
+        return found  # opening the first one says what it lacks
     if lossless:
         names = ", ".join(sorted({opened[run][0]["model"] for run in lossless}))
-        notify(
-            f"left out: {len(lossless)} runs without a loss of their own ({names}); --objective probe shows them too"
-        )
+        notify(f"left out: {len(lossless)} runs without a loss of their own ({names}); --objective probe has them too")
     return [run for run in found if run not in lossless]
 
 
 def load_method(folder: Path, plan: Plan, step: str = "") -> Method:
-    """The whole method of a run as its training left it, or had it at a step: heads, queues and teacher too.
+    """The whole method of a run (heads, queues and teacher too) at the end of its training, or at a step.
 
     ValueError for a method without a loss, a run without a checkpoint, and a checkpoint of another network.
     """
@@ -185,11 +180,11 @@ def open_run(
 ) -> LandscapeRun:
     """A run with its loss on `count` frozen images: the same images, views and masks for every run with this seed.
 
-    RUN@STEP is the run at a checkpoint that its training kept.
-    `pretrain`: the loss it was trained with. `probe`: cross-entropy of a linear probe, fitted to up to FIT labelled
-    images that are not shown; images are then whole and their classes those of the source. `terms`: names of those of
-    the loss that count, which then is another objective; all without.
-    Raises ValueError as `look_at`, `trained`, `frozen_batches` and `probe_on` do, and for images that do not fit.
+    RUN@STEP is the run at a checkpoint that its training kept. `pretrain`: the loss it was trained with. `probe`:
+    cross-entropy of a linear probe, fitted to up to FIT_IMAGES labelled images that are not frozen; images are then
+    uncropped and have the classes of the source. `terms`: names of the terms of the loss that count (another
+    objective), by default all. Raises ValueError as `read_record`, `load_method`, `frozen_batches` and `fit_probe` do,
+    and for images that do not fit.
     """
     if objective not in OBJECTIVES:
         raise ValueError(f"unknown objective {objective!r}: {hint(objective, list(OBJECTIVES))}")
@@ -198,30 +193,19 @@ def open_run(
     how: dict[str, Any] = {"count": count, "batch": batch, "seed": seed, "device": torch_device()}
     opened = open_probe if objective == "probe" else open_pretrain
     module, batches = opened(folder, step, plan, images, how)
-    choices = {"batch_norm": batch_norm, "moves": tuple(moves), "terms": tuple(terms)}
+    settings = {"batch_norm": batch_norm, "moves": tuple(moves), "terms": tuple(terms)}
     facts = {"objective": "-".join([objective, *terms]), "data": images.digest, "seed": seed, "moves": list(moves)}
     if objective == "probe":
-        facts["count"] = count  # which images are shown, and so which the probe was fitted to
+        facts["count"] = count  # decides which images are frozen, and so which the probe was fitted to
     name = model or record["model"]
-    return LandscapeRun(
-        record["id"],
-        name,
-        plan.method,
-        plan.seed,
-        folder,
-        plan,
-        module.to(torch_device()),
-        batches,
-        choices,
-        facts,
-        step,
-    )
+    about = record["id"], name, plan.method, plan.seed, folder, plan
+    return LandscapeRun(*about, module.to(torch_device()), batches, settings, facts, step)
 
 
 def open_pretrain(
     folder: Path, step: str, plan: Plan, images: Images, how: Mapping[str, Any]
 ) -> tuple[nn.Module, list[Views]]:
-    """The trained method and the frozen batches that its training would see."""
+    """The trained method, and frozen batches with the views of its training."""
     method = load_method(folder, plan, step)
     if plan.recipe.labels:
         images = images.with_classes(plan.classes).labelled_subset()
@@ -237,33 +221,32 @@ def open_pretrain(
 def open_probe(
     folder: Path, step: str, plan: Plan, images: Images, how: Mapping[str, Any]
 ) -> tuple[nn.Module, list[Views]]:
-    """The backbone under a probe that was fitted to other images than the frozen ones, which are whole."""
+    """The backbone under a fitted probe, and frozen batches of other, uncropped images."""
     images = images.labelled_subset()
     order = np.random.default_rng([how["seed"], 7]).permutation(len(images))
     shown, rest = images.subset(order[: how["count"]]), images.subset(order[how["count"] :][:FIT_IMAGES])
     if len(rest) < len(shown) // 2:
         raise ValueError(
-            f"{len(images)} labelled images: {len(shown)} are shown, which leaves {len(rest)} to fit the probe to; "
+            f"{len(images)} labelled images: {len(shown)} are frozen, which leaves {len(rest)} to fit the probe to: "
             f"ask for --images {max(len(images) // 2, 1)} or fewer, or give more labelled images"
         )
-    backbone = (load_method(folder, plan, step).evaluation_backbone().eval() if step else load_run(folder)[2]).to(
-        torch_device()
-    )
+    backbone = load_method(folder, plan, step).evaluation_backbone().eval() if step else load_run(folder)[2]
+    backbone = backbone.to(torch_device())
     view = evaluation_view(plan.image_size, mean=plan.mean, std=plan.std)
     return fit_probe(backbone, embed(backbone, rest, view), seed=how["seed"]), frozen_batches(shown, [view], **how)
 
 
-def model_states(subjects: Sequence[LandscapeRun], moving: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
-    """Parameters and buffers of each subject, for directions between models. ValueError where they are of no one kind.
+def model_states(runs: Sequence[LandscapeRun], moving: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
+    """Parameters and buffers of each run, for directions between models.
 
-    `moving` are the parameters of the first that move.
+    Raises ValueError where they do not fit the first run's `moving` parameters.
     """
-    found = [checkpoint.state_of(one.module) for one in subjects]
-    for one, state in zip(subjects, found, strict=True):
+    found = [checkpoint.state_of(one.module) for one in runs]
+    for one, state in zip(runs, found, strict=True):
         odd = [name for name in moving if name not in state or state[name].shape != moving[name].shape]
         if odd:
             raise ValueError(
                 f"{one.folder} is of another architecture ({len(odd)} tensors differ, first {odd[0]!r}): give runs of "
-                "one method and one network for a way between them"
+                "one method and one network for directions between them"
             )
     return found

@@ -22,7 +22,7 @@ class Estimate:
     lo: float
     hi: float
     draws: int
-    converged: bool  # False: the limit came before the wanted precision
+    converged: bool  # False: stopped at the limit, before the wanted precision
 
 
 def trace(
@@ -30,13 +30,13 @@ def trace(
 ) -> Estimate:
     """The trace by Hutchinson's estimator with random signs (1989, Commun. Stat. Simul. 18), one product a draw.
 
-    Stops when the half-width of the interval is at most `tolerance` * |trace|, or after `limit` draws. It looks after
-    `least` draws and each doubling, and the interval is that of all looks together (Bonferroni): a stop where luck made
-    the error small would else cover too seldom (measured: 89 %). It never compares the running mean with itself, which
-    stands still long before it is right (PyHessian's rule).
+    Stops when the half-width of the interval is at most `tolerance` * |trace|, or after `limit` draws. This is checked
+    after `least` draws and after each doubling, and the interval holds for all checks together (Bonferroni): stopping
+    where the error is small by chance would otherwise cover too seldom (measured: 89 %). The running mean is not
+    compared with itself (PyHessian's rule), since it stops moving long before it is right.
     """
     if not 1 < least <= limit:
-        raise ValueError(f"least={least}, limit={limit} came: 2 draws or more are wanted, and no more than the limit")
+        raise ValueError(f"got least={least}, limit={limit}: give 2 draws or more, and no more than the limit")
     looks, draws = 1 + math.ceil(math.log2(limit / least)), []
     while True:
         for _ in range(min(max(len(draws), least), limit - len(draws))):
@@ -64,7 +64,7 @@ def noise_sharpness(
     Source: Andriushchenko et al. 2023 (arXiv 2302.07011), section 2, average-case sharpness.
     """
     if draws < 2 or sigma <= 0:
-        raise ValueError(f"draws={draws}, sigma={sigma} came: 2 draws or more and a positive sigma are wanted")
+        raise ValueError(f"got draws={draws}, sigma={sigma}: give 2 draws or more and a positive sigma")
     objective = FlatLoss(loss, params, over)
     at, here = objective.origin, objective.value(objective.origin)
     scale = _weight_scale(objective, adaptive) * sigma
@@ -87,17 +87,17 @@ def sam_sharpness(
 ) -> float:
     """The largest rise of the loss found within |e| <= `rho` (`adaptive`: |e / |w|| <= rho), never below 0.
 
-    One step goes `rho` along the gradient (Foret et al. 2021, arXiv 2010.01412, eq. 2; adaptive: Kwon et al. 2021,
-    arXiv 2102.11600, eq. 6 with elementwise |w|); more go on by `rho` along the new gradient and back into the ball.
-    A lower bound of the true maximum, nearer to it with more steps. Where the gradient is zero the ascent starts along
-    a random direction. Papers take rho = .05, adaptive .5, for steps of training.
+    The first step goes `rho` along the gradient (Foret et al. 2021, arXiv 2010.01412, eq. 2; adaptive: Kwon et al.
+    2021, arXiv 2102.11600, eq. 6 with elementwise |w|); each further one goes `rho` along the new gradient and back
+    into the ball. A lower bound of the maximum, closer with more steps. Where the gradient is zero the ascent starts
+    along a random direction. The papers use rho = .05, adaptive .5, in training.
     """
     if rho <= 0 or steps < 1:
-        raise ValueError(f"rho={rho}, steps={steps} came: a positive radius and 1 step or more are wanted")
+        raise ValueError(f"got rho={rho}, steps={steps}: give a positive radius and 1 step or more")
     objective = FlatLoss(loss, params, over)
     at, scale = objective.origin, _weight_scale(objective, adaptive)
     here = best = objective.value(at)
-    away = torch.zeros_like(at)  # e / scale: the ball is round in it
+    away = torch.zeros_like(at)  # e / scale, in which the ball is round
     for _ in range(steps):
         slope = _gradient(objective, at + scale * away) * scale
         if not slope.any():

@@ -1,4 +1,4 @@
-"""Atlas: what a landscape keeps in a study's folder: surface and geometry tables, readings, and facts about them."""
+"""The files of a landscape in a study's folder: surface, eigenmap and geometry tables, curvature metrics, facts."""
 
 import json
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ KEYS = ("run", "objective", "direction", "plane")
 
 
 def upsert_rows(out: Path, identity: dict[str, Any], rows: pd.DataFrame, kind: str = "surface") -> None:
-    """Put a plane's points into the table OUT/<kind>.parquet, in the place of those it had."""
+    """Write a plane's points to the table OUT/<kind>.parquet; they replace the points that it had."""
     path, new = out / f"{kind}.parquet", rows.assign(**identity)
     there: Any = read_table(path) if path.exists() else None
     if there is not None:
@@ -26,21 +26,23 @@ def upsert_rows(out: Path, identity: dict[str, Any], rows: pd.DataFrame, kind: s
 
 
 def has_curvature_metrics(out: Path, identity: dict[str, Any], facts: dict[str, Any]) -> bool:
-    """Whether a run's readings are there. ValueError where they are of other images."""
+    """Whether a run's curvature metrics are on disk. ValueError where they were measured with other settings."""
     path = record_file(out, "readings", identity)
     if not path.exists():
         return False
     was = read_json(path)["facts"]
     if was != facts:
         odd = sorted(key for key in was.keys() | facts.keys() if was.get(key) != facts.get(key))
-        raise ValueError(f"{path} has readings that differ in {', '.join(odd)}: choose another --out, or delete it")
+        raise ValueError(
+            f"{path} has curvature metrics that differ in {', '.join(odd)}: choose another --out, or delete it"
+        )
     return True
 
 
 def write_curvature_metrics(
     out: Path, identity: dict[str, Any], facts: dict[str, Any], rows: list[dict[str, Any]]
 ) -> None:
-    """Write a run's readings."""
+    """Write a run's curvature metrics."""
     plain = [
         {**row, "values": [json_number(value) for value in row["values"]], "error": json_number(row["error"])}
         for row in rows
@@ -49,25 +51,25 @@ def write_curvature_metrics(
 
 
 def write_facts(out: Path, identity: dict[str, Any], facts: dict[str, Any]) -> None:
-    """Write down how a run was looked at in one kind of direction."""
+    """Write how a run was measured in one kind of direction."""
     write_json(record_file(out, f"{identity['direction']}.facts", identity), {**identity, **facts})
 
 
 def record_file(out: Path, kind: str, identity: dict[str, Any]) -> Path:
-    """The file of one kind of a run."""
+    """The JSON file of one kind for a run."""
     return out / "landscape" / identity["objective"] / f"{identity['run']}.{kind}.json"
 
 
 def json_number(value: float) -> float | None:
-    """A number as JSON has it: missing is null."""
+    """A number for JSON: null unless finite."""
     return value if abs(value) < float("inf") else None
 
 
 def write_summary(out: Path) -> dict[str, Any]:
-    """Write OUT/geometry.parquet and OUT/landscape.json from all that the folder holds, and return the latter.
+    """Write OUT/geometry.parquet and OUT/landscape.json from all that the folder holds; returns the latter.
 
-    landscape.json: runs (how each was looked at), pairs (paired differences), flatness (rank correlations with the
-    study's scores, where it has some). Raises ValueError as the statistics do.
+    landscape.json: runs (how each was measured), pairs (paired differences), flatness (rank correlations with the
+    study's scores, where it has any). Raises ValueError as the statistics do.
     """
     found = list(summary_tables(out))
     geometry, pairs = (stack_frames([one[number] for one in found]) for number in (0, 1))
@@ -76,13 +78,13 @@ def write_summary(out: Path) -> dict[str, Any]:
     scores = read_scores(out)
     flat = load("statistics", "flatness")(geometry, scores) if len(scores) and len(geometry) else pd.DataFrame()
     about = [read_json(file) for file in sorted((out / "landscape").glob("*/*.facts.json"))]
-    told = {"runs": about, "pairs": records(pairs), "flatness": records(flat)}
-    write_json(out / "landscape.json", told)
-    return told
+    summary = {"runs": about, "pairs": records(pairs), "flatness": records(flat)}
+    write_json(out / "landscape.json", summary)
+    return summary
 
 
 def summary_tables(out: Path) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
-    """Numbers of models and their paired differences: of random planes, of maps of the curvature, of readings."""
+    """Metrics of models and their paired differences, from random planes, curvature maps and curvature metrics."""
     surface = read_table(out / "surface.parquet")
     if "random" in set(surface["direction"]):
         yield load("statistics", "geometry")(surface), load("statistics", "geometry_pairs")(surface)
@@ -102,12 +104,12 @@ def stack_frames(frames: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as plain data, missing = None."""
+    """Rows as plain data; missing values are None."""
     return json.loads(frame.to_json(orient="records", double_precision=15) or "[]")
 
 
 def read_scores(out: Path) -> pd.DataFrame:
-    """What a study says of its models: accuracy on each set, effective robustness on each; no rows without a study."""
+    """Accuracy and effective robustness of a study's models on each set; no rows without a study."""
     found = [pd.DataFrame(columns=["model", "score", "value"])]
     for name, value, title in (("accuracy", "value", "dataset"), ("robustness", "effective", "target")):
         path = out / f"{name}.parquet"

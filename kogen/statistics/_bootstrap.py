@@ -1,4 +1,4 @@
-"""Resampling a sheet: the one matrix of paired bootstraps, max-T over its pairs, and sign flips of cluster sums."""
+"""Resampling an item matrix: paired bootstraps, max-T over all pairs, and sign flips of cluster sums."""
 
 import zlib
 from collections.abc import Iterator
@@ -10,13 +10,11 @@ from kogen.statistics._intervals import PairDifferences
 from kogen.statistics._item_matrix import ItemMatrix
 
 MAX_CELLS = 4_000_000  # how many weights are held at once: 32 MB of counts, 16 MB as floats
-PATTERN_FACTOR = (
-    16  # clusters per distinct row of the sheet from which drawing the rows' counts is faster than drawing clusters
-)
+PATTERN_FACTOR = 16  # from so many clusters per distinct row, drawing the rows' counts is faster than drawing clusters
 
 
 def make_generator(seed: int, matrix: ItemMatrix, purpose: str) -> np.random.Generator:
-    """The chance of one purpose on one data set: the same in every statistic that asks with the same seed."""
+    """The generator of one purpose on one data set: the same in every statistic with the same seed."""
     return np.random.default_rng([seed, zlib.crc32(matrix.dataset.encode()), zlib.crc32(purpose.encode())])
 
 
@@ -29,19 +27,19 @@ def distinct_rows(matrix: ItemMatrix) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 
 def chunk_sizes(draws: int, width: int) -> Iterator[int]:
-    """Numbers of draws that sum to `draws`, each small enough that `width` weights a draw fit in CELLS."""
+    """Numbers of draws that sum to `draws`, each small enough for `width` weights a draw to fit in MAX_CELLS."""
     step = max(MAX_CELLS // width, 1)
     for start in range(0, draws, step):
         yield min(step, draws - start)
 
 
 def bootstrap_deviations(matrix: ItemMatrix, draws: int, seed: int) -> np.ndarray:
-    """Deviations (draws, k) of the accuracies, 0-1, on resampled clusters, all models on the same ones.
+    """Deviations (draws, k) of the accuracies, 0-1, on resampled clusters, the same for all models.
 
-    With clusters they grow by sqrt(G / (G - 1)), which resampling G of them takes away.
+    With clusters they are multiplied by sqrt(G / (G - 1)), by which resampling G of them is too small.
     """
     if draws < 1:
-        raise ValueError(f"draws must be at least 1, came {draws}: 5000 is the usual number")
+        raise ValueError(f"draws must be at least 1, got {draws}: 5000 is the usual number")
     rng, groups = make_generator(seed, matrix, "items"), matrix.cluster_count
     table, code, count = distinct_rows(matrix)
     found = []
@@ -58,37 +56,37 @@ def bootstrap_deviations(matrix: ItemMatrix, draws: int, seed: int) -> np.ndarra
 
 
 def bootstrap_accuracies(matrix: ItemMatrix, deviations: np.ndarray, seed: int) -> np.ndarray:
-    """Accuracies (draws, k), 0-1, on `resampled` clusters and, where several runs show it, after other trainings.
+    """Accuracies (draws, k), 0-1, on resampled clusters and, where there are several runs, after other trainings.
 
-    Luck of training is a normal draw with the variance that it gives a model's mean: drawing 2 to 5 runs with
-    replacement would give (S - 1) / S of it, and count the rest's noise thrice (Owen 2007, Ann. Appl. Stat. 1).
+    `deviations` as of `bootstrap_deviations`. Training adds a normal draw with its variance of a model's mean: drawing
+    2 to 5 runs with replacement would give (S - 1) / S of it and count the residual's noise three times (Owen 2007,
+    Ann. Appl. Stat. 1).
     """
     sample = matrix.accuracy + deviations
     if matrix.training_variance.any():
-        sample = sample + np.sqrt(matrix.training_variance) * make_generator(seed, matrix, "seeds").standard_normal(
-            sample.shape
-        )
-    return np.round(sample, 9)  # what differs by rounding alone is a tie
+        normal = make_generator(seed, matrix, "seeds").standard_normal(sample.shape)
+        sample = sample + np.sqrt(matrix.training_variance) * normal
+    return np.round(sample, 9)  # values that differ by rounding alone tie
 
 
 def max_t_criterion(pairs: PairDifferences, deviations: np.ndarray, seed: int) -> float:
-    """Max-T's criterion for all pairs at once, a normal quantile, from `resampled` deviations (draws, k).
+    """Max-T's criterion for all pairs at once, a normal quantile, from bootstrap deviations (draws, k).
 
     It is never easier than for one pair alone.
 
     Independent items and one run: the 95 % quantile over bootstraps of max over pairs of |d* - d| / se (Westfall and
     Young 1993, Resampling-Based Multiple Testing). Clusters or several runs: a standard error from few of them is
-    itself a matter of luck, and the pair with the smallest one wins the maximum; so every bootstrap also draws the
-    errors it moves by, from what the data leave open about them (simultaneous fiducial intervals: Hannig et al. 2006,
-    JASA 101), and the criterion multiplies the half-width of the pair's own interval.
+    uncertain, and the pair with the smallest one reaches the maximum too often; so every bootstrap also draws the
+    standard errors from their own distribution (simultaneous fiducial intervals: Hannig et al. 2006, JASA 101), and the
+    criterion multiplies the half-width of the pair's own interval.
     """
-    sheet, single, (draws, k) = pairs.matrix, float(norm.isf(0.025)), deviations.shape
+    matrix, single, (draws, k) = pairs.matrix, float(norm.isf(0.025)), deviations.shape
     if k < 3:
         return single  # one pair is the whole family
-    if not sheet.is_textbook:
-        rng, freedom = make_generator(seed, sheet, "errors"), max(sheet.cluster_count - 1, 1)
+    if not matrix.is_textbook:
+        rng, freedom = make_generator(seed, matrix, "errors"), max(matrix.cluster_count - 1, 1)
         deviations = deviations * np.sqrt(freedom / rng.chisquare(freedom, (draws, 1)))
-        deviations += np.sqrt(draw_training_variance(sheet, draws, rng)) * rng.standard_normal(deviations.shape)
+        deviations += np.sqrt(draw_training_variance(matrix, draws, rng)) * rng.standard_normal(deviations.shape)
     half, largest = pairs.half_width(0.025), np.zeros(draws)
     for i in range(k - 1):
         apart = np.abs(deviations[:, i : i + 1] - deviations[:, i + 1 :]) / half[i, i + 1 :]
@@ -97,10 +95,10 @@ def max_t_criterion(pairs: PairDifferences, deviations: np.ndarray, seed: int) -
 
 
 def draw_training_variance(matrix: ItemMatrix, draws: int, rng: np.random.Generator) -> np.ndarray:
-    """Draws (draws, k) of the variance that luck of training gives each mean, as uncertain as the runs leave it.
+    """Draws (draws, k) of the variance of each mean from training, as uncertain as the number of runs leaves it.
 
-    The variance of 3 runs is hardly known: each model's own counts half, the mean over models the other half, and the
-    two together for twice the degrees of freedom of its own. Measured in docs/coverage.md.
+    The variance of 3 runs is hardly known: each model's own has half the weight, the mean over models the other half,
+    and their sum counts twice the degrees of freedom of its own. Measured in docs/coverage.md.
     """
     several, df = matrix.runs > 1, 2 * np.maximum(matrix.runs - 1, 1)
     if not several.any():
@@ -116,14 +114,14 @@ def family_half_width(pairs: PairDifferences, criterion: float) -> np.ndarray:
 
 
 def beats(pairs: PairDifferences, criterion: float) -> np.ndarray:
-    """Who beats whom with all pairs judged together, (k, k) bool: i beats j."""
+    """Whether model i beats model j with all pairs judged together, (k, k) bool."""
     return pairs.adjusted > family_half_width(pairs, criterion)
 
 
 def permutation_p(matrix: ItemMatrix, draws: int, seed: int) -> np.ndarray:
-    """p values (k, k) of the paired permutation test: each cluster swaps the two models' names or does not.
+    """p values (k, k) of the paired permutation test, in which each cluster swaps the two models' names or does not.
 
-    The share of random sign flips of the cluster sums that part the models as far as observed, itself counted.
+    The share of random sign flips of the cluster sums with a difference as large as observed, the observed included.
     """
     rng, groups, k = make_generator(seed, matrix, "flips"), matrix.cluster_count, len(matrix.models)
     table, code, size = distinct_rows(matrix)

@@ -1,4 +1,4 @@
-"""Readings of runs, part by part of the images: their means, intervals and paired differences of models."""
+"""Curvature metrics of runs by part of the images: means, intervals and paired differences of models."""
 
 from functools import partial
 from typing import Any
@@ -14,17 +14,17 @@ RunValues = tuple[np.ndarray, np.ndarray]
 EXACT_DF = 10**6  # degrees of freedom of an error that is known
 
 
-def tables(readings: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Readings in the form of the statistics `geometry` and `geometry_pairs`.
+def tables(metrics: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Curvature metrics in the form of the statistics `geometry` and `geometry_pairs`.
 
     Input: one row a run and number: run, model, objective, metric, values (G,) by part of the images, error, images.
-    The variance of a model's mean is that over its runs, that over parts of the images (the same for every run), and
-    the squared error of each run over their number; of a difference, that of the differences by part, and the others of
-    both models. With one run it speaks of that network; with one part of images lo and hi are nan.
+    The variance of a model's mean is the sum of that over its runs, that over parts of the images (the same for every
+    run), and the mean squared error of the runs over their number. For a difference it is that of the differences by
+    part, and the other two of both models. One run speaks of that network only; one part of images gives nan.
     """
     rows: list[dict[str, Any]] = []
     pairs: list[dict[str, Any]] = []
-    for key, part in readings.groupby(["objective", "metric"], sort=False):
+    for key, part in metrics.groupby(["objective", "metric"], sort=False):
         objective, metric = map(str, key)  # type: ignore[arg-type]
         models = {str(name): stack_runs(runs) for name, runs in part.groupby("model", sort=True)}
         about = {"objective": objective, "metric": metric}
@@ -41,9 +41,9 @@ def tables(readings: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def stack_runs(runs: pd.DataFrame) -> RunValues:
-    """Values (R, G) and errors (R,) of a model's runs. ValueError where their images were cut differently."""
+    """Values (R, G) and errors (R,) of a model's runs. ValueError where their images were divided differently."""
     if len({len(values) for values in runs["values"]}) > 1:
-        raise ValueError("the runs of a model were read on different numbers of images: read them all on the same")
+        raise ValueError("the runs of a model were measured on different numbers of images: measure all on the same")
     return np.array(runs["values"].tolist(), np.float64), runs["error"].to_numpy(np.float64)
 
 
@@ -56,7 +56,7 @@ def compare_means(models: dict[str, RunValues], first: str, second: str) -> tupl
 
 
 def metric_half_width(by_part: np.ndarray, models: list[RunValues]) -> float:
-    """Half of the 95 % interval of what has these values by part of the images (G,) and comes from these models."""
+    """Half of the 95 % interval of a mean with these values by part of the images (G,), from these models."""
     if len(by_part) < 2:
         return np.nan
     variances = [variance_of_mean(by_part)]

@@ -1,4 +1,4 @@
-"""Intervals: Wilson's and Bonett and Price's, carried over to clusters and seeds by their variance components."""
+"""Intervals: Wilson's, and Bonett and Price's, extended to clusters and seeds by their variance components."""
 
 from dataclasses import dataclass
 
@@ -20,10 +20,10 @@ def wilson(share: np.ndarray, n: np.ndarray, level: float) -> tuple[np.ndarray, 
 def total_half_width(
     items: np.ndarray, seeds: np.ndarray, seed_df: np.ndarray, matrix: ItemMatrix, tail: float
 ) -> np.ndarray:
-    """Half-width, for one tail, of an estimate with variance `items` from images and `seeds` from luck of training.
+    """Half-width, for one tail, of an estimate with variance `items` from images and `seeds` from training.
 
     Each part has the quantile of its own degrees of freedom and the squares are added (Howe 1974, JASA 69, 789-794):
-    with 2 to 5 seeds one joint quantile (Satterthwaite) or a percentile bootstrap is too narrow; see docs/coverage.md.
+    one joint quantile (Satterthwaite) or a percentile bootstrap is too narrow with 2 to 5 seeds; see docs/coverage.md.
     """
     return np.sqrt(item_quantile(matrix, tail) ** 2 * items + student.isf(tail, seed_df) ** 2 * seeds)
 
@@ -41,13 +41,13 @@ def welch_df(variance: np.ndarray, other: np.ndarray, df: np.ndarray, other_df: 
 
 @dataclass(frozen=True)
 class PairDifferences:
-    """Differences between all models of a sheet, i minus j, and their variances, each (k, k), in 0-1."""
+    """Differences between all models of an item matrix, i minus j, and their variances, each (k, k), in 0-1."""
 
     matrix: ItemMatrix
     difference: np.ndarray  # as observed
     adjusted: np.ndarray  # with one imagined item won by each side: Bonett and Price's estimate
     item_variance: np.ndarray  # variance from images
-    training_variance: np.ndarray  # variance from luck of training
+    training_variance: np.ndarray  # variance from training
     seed_df: np.ndarray
     null_variance: np.ndarray  # variance from images if there were no difference; psi / n
 
@@ -57,7 +57,7 @@ class PairDifferences:
 
 
 def pair_differences(matrix: ItemMatrix) -> PairDifferences:
-    """All differences of a sheet.
+    """All differences between the models of an item matrix.
 
     Bonett and Price (2012, J. Educ. Behav. Stat. 37, 479-488) add one item won by each side to McNemar's table and take
     Wald's interval; with clusters the squares are of cluster sums (two more clusters of one item), with seeds of
@@ -76,7 +76,6 @@ def pair_differences(matrix: ItemMatrix) -> PairDifferences:
     small = 1.0 if matrix.is_textbook else matrix.cluster_count / max(matrix.cluster_count - 1, 1)
     variance, df = matrix.seed_variance[:, None], np.maximum(matrix.runs - 1, 1)[:, None]
     seed_df = welch_df(variance, variance.T, df, df.T)
-    luck = matrix.training_variance[:, None] + matrix.training_variance[None, :]
-    return PairDifferences(
-        matrix, difference, middle, small * centred / (n + 2) ** 2, luck, seed_df, small * square / n**2
-    )
+    training = matrix.training_variance[:, None] + matrix.training_variance[None, :]
+    item_variance, null_variance = small * centred / (n + 2) ** 2, small * square / n**2
+    return PairDifferences(matrix, difference, middle, item_variance, training, seed_df, null_variance)

@@ -1,4 +1,4 @@
-"""Sheet: the checked predictions of one data set as a matrix of items by models, seeds averaged within the item."""
+"""The checked predictions of one data set as a matrix of items by models, seeds averaged within the item."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ REQUIRED_COLUMNS = ("model", "dataset", "seed", "item", "correct")
 
 @dataclass(frozen=True)
 class ItemMatrix:
-    """What every statistic of one data set is made from; models stand best first.
+    """The input of every statistic of one data set; models in order of accuracy, best first.
 
-    A run that repeats another run of its model item for item is the same training: it adds weight to the mean and no
-    evidence about the luck of training, so that a copied seed cannot create significance.
+    A run that repeats another run of its model item for item is the same training: it adds weight to the mean but no
+    evidence about the variance of training, so that a copied seed cannot create significance.
     """
 
     dataset: str
@@ -48,17 +48,17 @@ class ItemMatrix:
 
     @property
     def training_variance(self) -> np.ndarray:
-        """The same without the part that the finite items explain, never below 0, (k,)."""
+        """`seed_variance` without the part that the finite items explain, never below 0, (k,)."""
         return np.maximum(np.nan_to_num(self.seed_sd) ** 2 - self.item_variance, 0) * self.mean_factor
 
     @property
     def is_textbook(self) -> bool:
-        """One run of each model and items that stand alone: the textbook case, with textbook formulas."""
+        """Whether each model has one run and each item its own cluster, so that textbook formulas hold."""
         return self.cluster_count == self.n and bool((self.runs == 1).all())
 
 
 def item_matrices(predictions: pd.DataFrame) -> Iterator[ItemMatrix]:
-    """One sheet per data set, sorted by name.
+    """One item matrix per data set, sorted by name.
 
     Raises ValueError for missing columns, no rows, empty cells, values other than 0 and 1, several protocols, repeated
     (model, dataset, seed, item) rows, items that some runs lack, an item in two clusters, a single cluster.
@@ -69,7 +69,7 @@ def item_matrices(predictions: pd.DataFrame) -> Iterator[ItemMatrix]:
 
 
 def check_predictions(predictions: pd.DataFrame) -> None:
-    """Refuse, with the reason, a table from which no statistic can be made."""
+    """ValueError for a table from which no statistic can be made."""
     missing = [name for name in REQUIRED_COLUMNS if name not in predictions]
     if missing:
         raise ValueError(f"predictions need the columns {', '.join(REQUIRED_COLUMNS)}; missing: {', '.join(missing)}")
@@ -81,7 +81,7 @@ def check_predictions(predictions: pd.DataFrame) -> None:
     values = np.asarray(predictions["correct"])
     odd = values[~np.isin(values, (0, 1))]
     if len(odd):
-        raise ValueError(f"'correct' must be 0 or 1, came {odd[0]} and {len(odd) - 1} more: map it to 0 and 1")
+        raise ValueError(f"'correct' must be 0 or 1, got {odd[0]} and {len(odd) - 1} more: map it to 0 and 1")
     protocols = sorted(map(str, np.unique(predictions["protocol"]))) if "protocol" in predictions else []
     if len(protocols) > 1:
         found = ", ".join(protocols)
@@ -89,20 +89,19 @@ def check_predictions(predictions: pd.DataFrame) -> None:
 
 
 def make_item_matrix(dataset: str, part: pd.DataFrame) -> ItemMatrix:
-    """The sheet of one data set from its rows."""
+    """The item matrix of one data set from its rows."""
     run, runs = pd.factorize(pd.MultiIndex.from_arrays([part["model"], part["seed"]]), sort=True)
     item, labels = pd.factorize(part["item"], sort=True)
     items = np.asarray(labels)  # (n,)
     check_complete(dataset, run, list(runs), item, items)
     right = np.zeros((len(runs), len(items)))
     right[run, item] = part["correct"].to_numpy(dtype=np.float64)  # (runs, n)
-    return matrix_from_runs(
-        dataset, [str(model) for model, _ in runs], right, cluster_codes(dataset, part, item, items)
-    )
+    models = [str(model) for model, _ in runs]
+    return matrix_from_runs(dataset, models, right, cluster_codes(dataset, part, item, items))
 
 
 def matrix_from_runs(dataset: str, models: list[str], right: np.ndarray, cluster: np.ndarray) -> ItemMatrix:
-    """The sheet of runs (runs, n) of 0 and 1, the model of each run, and the cluster (n,) of each item, 0 .. G-1."""
+    """The item matrix of runs (runs, n) of 0 and 1 with their models, and the cluster (n,) of each item, 0 .. G-1."""
     sizes, of = np.bincount(cluster), np.array(models)
     found = [(name, *average_runs(right[of == name], cluster, sizes)) for name in dict.fromkeys(of)]
     found.sort(key=lambda each: (-round(each[1].mean(), 12), each[0]))  # best first; equals by name
@@ -114,7 +113,7 @@ def matrix_from_runs(dataset: str, models: list[str], right: np.ndarray, cluster
 
 
 def check_complete(dataset: str, run: np.ndarray, runs: list, item: np.ndarray, items: np.ndarray) -> None:
-    """Every run must have every item once."""
+    """ValueError unless every run has every item once."""
     seen = np.bincount(run * len(items) + item, minlength=len(runs) * len(items)).reshape(len(runs), -1)
     if (seen > 1).any():
         where = np.argwhere(seen > 1)
@@ -134,7 +133,7 @@ def check_complete(dataset: str, run: np.ndarray, runs: list, item: np.ndarray, 
 
 
 def cluster_codes(dataset: str, part: pd.DataFrame, item: np.ndarray, items: np.ndarray) -> np.ndarray:
-    """The cluster of each item as a code, (n,) int; an item without one stands for itself."""
+    """The cluster of each item as a code, (n,) int; an item without one is a cluster of its own."""
     if "cluster" not in part:
         return np.arange(len(items))
     names = part["cluster"].astype(object).where(part["cluster"].notna(), part["item"].astype(object))
@@ -157,10 +156,10 @@ def cluster_codes(dataset: str, part: pd.DataFrame, item: np.ndarray, items: np.
 def average_runs(
     right: np.ndarray, cluster: np.ndarray, sizes: np.ndarray
 ) -> tuple[np.ndarray, int, float, float, float]:
-    """Of the runs (S, n) of a model: mean (n,), distinct runs, sd over runs, the items' part in its square, share.
+    """Of the runs (S, n) of a model: mean (n,), distinct runs, sd over runs, item variance, mean factor.
 
     Crossed random effects: accuracy of run s on item i = overall + run + item + rest. The variance between run means
-    holds run and rest / n; the rest is measured inside the table (clusters summed first) and taken off.
+    holds run and rest / n; the rest is measured inside the table (clusters summed first) and subtracted.
     """
     found: dict[bytes, list[int]] = {}
     for row, one in enumerate(right):

@@ -1,4 +1,4 @@
-"""Near convex: the share of a plane where the Hessian's smallest eigenvalue is small beside its largest."""
+"""The share of a plane that is nearly convex: the Hessian's smallest eigenvalue is small beside its largest."""
 
 from typing import Any
 
@@ -13,13 +13,13 @@ REQUIRED_COLUMNS = ("run", "model", "objective", "direction", "plane", "alpha", 
 
 
 def tables(eigenmap: pd.DataFrame, *, below: float = 0.1) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """How much of a model's first random plane is nearly convex, as the statistics `geometry` and `geometry_pairs` say.
+    """How much of a model's first random plane is nearly convex, in the form of `geometry` and `geometry_pairs`.
 
     Definition: share of the plane where max(-lambda_min, 0) < `below` * lambda_max, the map being linear between its
-    points; what is not known counts as outside. Where lambda_min is negative that is |lambda_min / lambda_max| under
+    points; unknown places count as not convex. Where lambda_min is negative that is |lambda_min / lambda_max| under
     `below` (Li et al. 2018, arXiv 1712.09913, section 6); where it is not, the loss is convex, whatever the ratio.
-    Intervals (Student, Satterthwaite) are over runs: with one run lo and hi are nan. Images are the same for all and
-    there is one plane, so what other ones would say is in no interval. ValueError for missing columns.
+    Intervals (Student, Satterthwaite) are over runs: with one run lo and hi are nan. All runs have the same images and
+    one plane, so intervals do not cover other images and planes. ValueError for missing columns.
     """
     if missing := [name for name in REQUIRED_COLUMNS if name not in eigenmap]:
         raise ValueError(f"an eigenmap needs the columns {', '.join(REQUIRED_COLUMNS)}; missing: {', '.join(missing)}")

@@ -1,4 +1,4 @@
-"""The noise floor of transfer: what finite test sets alone would do to pairs whose true order is the same."""
+"""The noise floor of transfer: how finite test sets alone would change pairs whose true order is the same."""
 
 import math
 
@@ -18,8 +18,8 @@ def noise_floor(
     """Simulated pairs (bins,) and transfers among them (bins,; ties count half) by the observed gap on the source.
 
     source, target (k,) in points; noise: draws (R, k) of each set's error; steps: the grid of scores, 0 if none.
-    The true scores of each set are the observed ones, drawn in to the spread that noise leaves (Louis 1984, JASA 79);
-    the target's are dealt out in the order of the source's; both then meet noise of their own.
+    The true scores of each set are the observed ones, shrunk to the spread without noise (Louis 1984, JASA 79); those
+    of the target are assigned in the order of the source's; then each set gets noise of its own.
     """
     true = np.sort(shrink_scores(target, noise[1]))
     order = np.argsort(source, kind="stable")
@@ -43,9 +43,9 @@ def noise_floor(
 
 
 def shrink_scores(values: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """Scores (k,) moved towards their mean until noise added to them gives back the spread that was observed."""
+    """Scores (k,) shrunk towards their mean, so that with noise added they have the observed spread."""
     middle, spread = values.mean(), values.var(ddof=1)
-    own = noise.var(axis=1, ddof=1).mean()  # what models share in an error parts no pair
+    own = noise.var(axis=1, ddof=1).mean()  # an error that all models share changes no difference
     return middle + np.sqrt(max(1 - own / spread, 0.0) if spread > 0 else 0.0) * (values - middle)
 
 

@@ -1,4 +1,4 @@
-"""Counting over pairs of models, and what the counts would be without each model or family (the jackknife)."""
+"""Counts over pairs of models, and the counts without each model or family (the jackknife)."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from scipy.stats import t as student
 
 from kogen.statistics._intervals import wilson
 
-MAX_MODELS, SAMPLE = 1600, 1000  # of more than MOST models, the pairs of a seeded random SAMPLE stand for all
+MAX_MODELS, SAMPLE = 1600, 1000  # of more than MAX_MODELS, the pairs of a seeded random SAMPLE stand for all
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class PairCounts:
     """Sums over all pairs, in bins, and over the pairs of each unit (a model, or a family)."""
 
     total: np.ndarray  # (bins, C)
-    by_unit: np.ndarray  # (U, bins, C) the part with at least one member in the unit
+    by_unit: np.ndarray  # (U, bins, C) pairs with at least one member in the unit
 
     def leave_one_out(self, bins: slice) -> tuple[np.ndarray, np.ndarray]:
         """Sums (C,) over a range of bins; the same (U, C) when one unit is left out, units with pairs there only."""
@@ -25,19 +25,19 @@ class PairCounts:
 
 
 def sample_models(count: int, seed: int) -> np.ndarray:
-    """Places of the models whose pairs are counted: all, or of more than MOST a random SAMPLE, in order."""
+    """Indices of the models whose pairs are counted: all, or of more than MAX_MODELS a random SAMPLE, in order."""
     if count <= MAX_MODELS:
         return np.arange(count)
     return np.sort(np.random.default_rng([seed, count]).choice(count, SAMPLE, replace=False))
 
 
 def ordered_pairs(source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, ...]:
-    """All pairs of models (k,): places i, j (P,), the source's gap in points, and the target's, + if it agrees.
+    """All pairs of models (k,): indices i, j (P,), the source's gap in points, and the target's, + if it agrees.
 
-    The gap is never negative; where it is 0 the sign of the target's means nothing.
+    The source's gap is never negative; where it is 0 the sign of the target's means nothing.
     """
     i, j = np.triu_indices(len(source), 1)
-    gap = np.round(source[i] - source[j], 9)  # what differs by rounding alone is a tie
+    gap = np.round(source[i] - source[j], 9)  # values that differ by rounding alone tie
     other = np.round(target[i] - target[j], 9)
     return i, j, np.abs(gap), np.where(gap < 0, -other, other)
 
@@ -68,8 +68,8 @@ def jackknife_interval(share: float, without: np.ndarray, pairs: float, level: f
     """Interval of a share, 0-1, from its values (U,) without each unit; nan from fewer than 3 units.
 
     The jackknife's standard error, Student's quantile with U - 1 degrees of freedom, and Wilson's interval on the
-    number of independent pairs that would leave this error. A share of 0 or 1 shows no spread: it counts as U / 2
-    pairs, as many as are disjoint. The percentile bootstrap over models covers less: docs/coverage.md.
+    number of independent pairs with this error. A share of 0 or 1 has no spread: it counts as U / 2 pairs, the number
+    of disjoint ones. The percentile bootstrap over models covers less: docs/coverage.md.
     """
     units = len(without)
     if units < 3 or np.isnan(without).any() or np.isnan(share):

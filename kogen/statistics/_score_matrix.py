@@ -1,4 +1,4 @@
-"""Grid: checked scores as a matrix of models by data sets, in points, what was not measured nan."""
+"""Checked scores as a matrix of models by data sets, in points, nan where not measured."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ REQUIRED_COLUMNS = ("model", "dataset", "score")
 
 @dataclass(frozen=True)
 class ScoreMatrix:
-    """What every statistic of scores is made from.
+    """The input of every statistic of scores.
 
-    Models stand in the order of their scores (first data set first, best first; equals by name), so that neither the
+    Models are in the order of their scores (first data set first, best first; equals by name), so that neither the
     order of the rows nor the names of the models change a number.
     """
 
@@ -23,16 +23,16 @@ class ScoreMatrix:
     datasets: tuple[str, ...]  # D, sorted
     values: np.ndarray  # (k, D) points, more is better, nan where it was not measured
     n: np.ndarray  # (k, D) items behind each score, nan where unknown
-    families: np.ndarray | None  # (k,) int, 0 .. F-1; a model without a family is one of its own
+    families: np.ndarray | None  # (k,) int, 0 .. F-1; a model without a family has its own
 
     def column(self, dataset: str) -> int:
-        """The place of a data set; ValueError names those there are."""
+        """The index of a data set; ValueError names the known ones."""
         if dataset not in self.datasets:
             raise ValueError(f"no data set {dataset!r}: there are {join_names(self.datasets)}")
         return self.datasets.index(dataset)
 
     def common_models(self, *datasets: str) -> np.ndarray:
-        """Places of the models that were measured on all of these sets, (m,)."""
+        """Indices of the models that were measured on all of these sets, (m,)."""
         columns = [self.column(name) for name in datasets]
         return np.flatnonzero(~np.isnan(self.values[:, columns]).any(axis=1))
 
@@ -47,7 +47,7 @@ class ScoreMatrix:
         return np.log((right + 0.5) / (n - right + 0.5))
 
     def choose_targets(self, source: str, targets: Sequence[str] | None) -> list[str]:
-        """The sets to compare the source with: those asked for, or all others."""
+        """The sets to compare the source with: `targets`, or all others."""
         self.column(source)
         chosen = [name for name in self.datasets if name != source] if targets is None else list(targets)
         for name in chosen:
@@ -56,7 +56,7 @@ class ScoreMatrix:
 
 
 def make_score_matrix(scores: pd.DataFrame) -> ScoreMatrix:
-    """The grid of a table of scores: model, dataset, score[, n][, family], one row a model and set.
+    """The score matrix of a table of scores: model, dataset, score[, n][, family], one row a model and set.
 
     Raises ValueError for missing columns, no rows, a model and set named twice, scores outside 0 to 100 points, a set
     of no items, a model in two families.
@@ -81,18 +81,18 @@ def make_score_matrix(scores: pd.DataFrame) -> ScoreMatrix:
 
 
 def check_unique(scores: pd.DataFrame, cell: np.ndarray) -> None:
-    """Refuse two rows for one model and set."""
+    """ValueError for two rows of one model and set."""
     _, count = np.unique(cell, return_counts=True)
     if (count > 1).any():
         row = scores[pd.Series(cell).duplicated(keep=False).to_numpy()].iloc[0]
         raise ValueError(
             f"{np.count_nonzero(count > 1)} models are named more than once on a data set, first {row['model']!r} on "
-            f"{row['dataset']!r}: keep one row for each, or tell repeated trainings apart by a column 'seed'"
+            f"{row['dataset']!r}: keep one row for each, or mark repeated trainings by a column 'seed'"
         )
 
 
 def check_scores(values: np.ndarray, n: np.ndarray, sets: pd.Index) -> None:
-    """Refuse scores that are no points and sets without items."""
+    """ValueError for scores outside 0 to 100 and sets without items."""
     with np.errstate(invalid="ignore"):
         odd = np.argwhere((values < 0) | (values > 100))
         none = np.argwhere(n < 1)

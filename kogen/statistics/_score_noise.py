@@ -1,4 +1,4 @@
-"""Noise of scores: draws of the error that finite test sets leave, from the items or from their number alone."""
+"""Noise of scores: draws of the error of finite test sets, from the items or from their number alone."""
 
 from collections.abc import Mapping
 
@@ -16,26 +16,26 @@ Noise = Mapping[str, pd.DataFrame]  # data set -> draws by models, points
 def score_noise(
     predictions: pd.DataFrame, draws: int = 1000, seed: int = 0, *, training: bool = False
 ) -> dict[str, pd.DataFrame]:
-    """Errors (draws, models) of every set from its items, in points: models meet the same images, clusters stay whole.
+    """Errors (draws, models) of every set from its items, in points: models share the images, clusters stay whole.
 
-    With `training` the luck of training, where several runs show it, is part of it. It is not finite samples: a lucky
-    training is lucky on every set, so that it does not flip pairs.
+    `training` adds the variance of training, where there are several runs. Without it the noise is that of finite
+    samples alone: a lucky training is lucky on every set, so that it does not flip pairs.
     """
     found = {}
-    for sheet in item_matrices(predictions):
-        moved = bootstrap_deviations(sheet, draws, seed)
-        error = bootstrap_accuracies(sheet, moved, seed) - sheet.accuracy if training else moved
-        found[sheet.dataset] = pd.DataFrame(100 * error, columns=list(sheet.models))
+    for matrix in item_matrices(predictions):
+        moved = bootstrap_deviations(matrix, draws, seed)
+        error = bootstrap_accuracies(matrix, moved, seed) - matrix.accuracy if training else moved
+        found[matrix.dataset] = pd.DataFrame(100 * error, columns=list(matrix.models))
     return found
 
 
 def dataset_noise(
     table: ScoreMatrix, dataset: str, some: np.ndarray, given: Noise | None, rng: np.random.Generator
 ) -> np.ndarray:
-    """Errors (R, m) of some models of a grid on a set, in points; nan where neither items nor their number are known.
+    """Errors (R, m) of some models on a set, in points; nan where neither items nor their number are known.
 
-    From a number of items alone: binomial, each model on items of its own. Models that meet the same images err
-    together, which the difference of two does not feel: the true noise of a pair is at most this.
+    From a number of items alone: binomial, each model on items of its own. Models with the same images share errors,
+    which cancel in a difference: the true noise of a pair is at most this.
     """
     if given is not None and dataset in given:
         return given[dataset][[table.models[place] for place in some]].to_numpy()

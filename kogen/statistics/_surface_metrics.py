@@ -1,4 +1,4 @@
-"""Numbers of every plane of a surface table, with and without each part of the images, and intervals of their means."""
+"""Metrics of every plane of a surface table, with and without each part of the images, and their intervals."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ BOUNDED = ("width", "basin", "convex")  # never outside [0, 1]
 
 @dataclass(frozen=True)
 class PlaneMetric:
-    """One metric of one model: for each run and plane its value with all images, then without each part of them."""
+    """One metric of one model: for each run and plane the value of all images, then without each part of them."""
 
     values: np.ndarray  # (R, P, 1 + G)
     planes: np.ndarray  # (P,)
@@ -38,10 +38,10 @@ class PlaneMetric:
 
 
 def measure_planes(surface: pd.DataFrame, **settings: float) -> dict[tuple[str, str], dict[str, PlaneMetric]]:
-    """(objective, metric) to models to what was measured on their random planes; `settings` as `shapes.numbers` has.
+    """(objective, metric) to model to its metric on random planes; `settings` go to `surface_metrics`.
 
-    Only planes that every run of a model has are used. Raises ValueError for missing columns, no random planes, and a
-    plane that is not finished.
+    Only planes that every run of a model has are used. Raises ValueError for missing columns, no random planes, and an
+    unfinished plane.
     """
     if missing := [name for name in REQUIRED_COLUMNS if name not in surface]:
         raise ValueError(f"a surface needs the columns {', '.join(REQUIRED_COLUMNS)}; missing: {', '.join(missing)}")
@@ -69,7 +69,7 @@ def rows_where(table: pd.DataFrame, column: str, value: object) -> pd.DataFrame:
 
 
 def plane_metrics(points: pd.DataFrame, settings: dict[str, Any]) -> dict[str, np.ndarray]:
-    """The numbers of one plane, (1 + G,) each: with all images, then without each part of the units."""
+    """The metrics of one plane, (1 + G,) each: of all images, then without each part of the units."""
     made = [surface_metrics(one, **settings) for one in splines_without_parts(points)]
     found = {metric: np.array([one[metric] for one in made]) for metric in METRICS if metric != "error"}
     height = loss_range(fit_grid(rows_where(points, "images", np.min(points["images"]))).spline)
@@ -88,7 +88,7 @@ def splines_without_parts(points: pd.DataFrame) -> list[Spline2D]:
 
 
 def part_sizes(points: pd.DataFrame, count: int) -> np.ndarray:
-    """How many units each part of each point has, (N, G): as even as can be, the first ones the larger."""
+    """How many units each part of each point has, (N, G): as even as possible, the first ones the larger."""
     units = points["units"].to_numpy()[:, None]
     return units // count + (np.arange(count) < units % count)
 
@@ -103,7 +103,7 @@ def pair_rows(
 ) -> list[dict[str, Any]]:
     """A row for every pair of models: `first` has the larger mean, equals are in the order of their names.
 
-    `differ` says of the two how much larger, half of the 95 % interval of that, and on how many planes.
+    `compare` gives the difference of the two, half of its 95 % interval, and the number of planes.
     """
     rows = []
     for names in combinations(sorted(means), 2):
@@ -115,9 +115,9 @@ def pair_rows(
 
 
 def variance_components(one: PlaneMetric) -> list[tuple[float, int]]:
-    """What the variance of a mean is made of, each with its degrees of freedom: runs, planes, images.
+    """The parts of the variance of a mean, each with its degrees of freedom: runs, planes, images.
 
-    Runs and planes each count what they share once more, which errs on the side of width.
+    Variance that runs and planes share is counted twice, which makes intervals too wide rather than too narrow.
     """
     values = one.values[:, :, 0]  # (R, P)
     return [

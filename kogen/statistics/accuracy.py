@@ -1,4 +1,4 @@
-"""Accuracy of each model on each set, with an interval for the images and for the luck of training."""
+"""Accuracy of each model on each set, with an interval for the images and for training."""
 
 import numpy as np
 import pandas as pd
@@ -21,11 +21,10 @@ def accuracy(predictions: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
     Source: Wilson (1927); effective size: Korn and Graubard (1998, Survey Methodology 24); Dean and Pagano (2015,
     J. Surv. Stat. Methodol. 3). A percentile bootstrap of clusters and seeds covers less: docs/coverage.md.
     Assumes: clusters independent draws from those to come, runs independent trainings. One run: the interval is for
-    this trained network, and says nothing of the next training. Two runs: hardly a measure of luck; take 3 or more.
+    this trained network, not for the next training. Two runs hardly measure the variance of training; use 3 or more.
     Raises ValueError for tables that are incomplete or contradict themselves.
     """
-    found = [rows(sheet, level) for sheet in item_matrices(predictions)]
-    return pd.concat(found, ignore_index=True)
+    return pd.concat([rows(matrix, level) for matrix in item_matrices(predictions)], ignore_index=True)
 
 
 def rows(matrix: ItemMatrix, level: float) -> pd.DataFrame:
@@ -46,7 +45,7 @@ def rows(matrix: ItemMatrix, level: float) -> pd.DataFrame:
 
 
 def effective_items(matrix: ItemMatrix, level: float) -> np.ndarray:
-    """How many independent items say as much as this sheet about each model, (k,)."""
+    """The number of independent items that would give each accuracy the same variance, (k,)."""
     share, n, groups = matrix.accuracy, matrix.n, matrix.cluster_count
     single = (matrix.runs == 1) & (groups == n)
     if single.all():
@@ -55,6 +54,6 @@ def effective_items(matrix: ItemMatrix, level: float) -> np.ndarray:
     items = (apart**2).sum(axis=0) / n**2 * groups / max(groups - 1, 1)
     half = total_half_width(items, matrix.training_variance, np.maximum(matrix.runs - 1, 1), matrix, (1 - level) / 2)
     spread = share * (1 - share) * norm.isf((1 - level) / 2) ** 2
-    # all right or all wrong shows no spread: each cluster then counts as one item
+    # all right or all wrong has no spread: each cluster then counts as one item
     count = np.divide(spread, half**2, out=np.full(len(share), float(groups)), where=(half > 1e-9) & (spread > 1e-12))
     return np.where(single, float(n), count)

@@ -1,4 +1,4 @@
-"""Agreement: does a set put the models in the same order as another, among all and among the best."""
+"""Agreement: whether a set puts the models in the same order as another, among all and among the best."""
 
 from collections.abc import Sequence
 
@@ -59,11 +59,11 @@ def tau_intervals(table: ScoreMatrix, chosen: np.ndarray, source: str, target: s
         return {}
     columns = [np.ones(len(gap)), np.sign(other) * (gap > 0), gap > 0, other != 0]
     bins = np.zeros(len(gap), dtype=int)
-    tallies = {"": count_pairs(i, j, len(chosen), bins, columns)}
+    counts = {"": count_pairs(i, j, len(chosen), bins, columns)}
     if table.families is not None:
-        tallies["family_"] = count_by_family(tallies[""], table.families[chosen], i, j, bins, columns)
+        counts["family_"] = count_by_family(counts[""], table.families[chosen], i, j, bins, columns)
     row = {}
-    for name, each in tallies.items():
+    for name, each in counts.items():
         total, without = each.leave_one_out(slice(None))
         with np.errstate(invalid="ignore", divide="ignore"):
             whole = total[1] / np.sqrt(total[2] * total[3])

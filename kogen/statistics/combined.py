@@ -1,4 +1,4 @@
-"""Combined: the weighted mean over sets of paired differences to the leader, with items resampled within sets."""
+"""The weighted mean over sets of paired differences to the leader, with items resampled within sets."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,47 +26,48 @@ def combined(
     Output: first (the leader), second, difference, lo, hi (95 %) in points, lottery (0-1: the probability that the
     leader would not win fresh samples of the same size); models that lack a set are left out; no rows for one model.
     Definition: difference = sum of weight * (accuracy of first - of second). Its variance from images is that over
-    bootstraps of whole clusters within each set; from luck of training that of the weighted mean over a model's runs,
-    less what single items explain; the squares of the half-widths are added (Howe 1974, JASA 69), as in `paired`.
-    Assumes: sets of different images. A run is one training on every set, so that its luck is shared by the sets.
+    bootstraps of whole clusters within each set; from training that of the weighted mean over a model's runs, less the
+    part of single items; the squares of the half-widths are added (Howe 1974, JASA 69), as in `paired`.
+    Assumes: sets of different images. A run is one training for all sets, which share its error.
     Source: stratified bootstrap, Efron and Tibshirani (1993), chapter 8.
     Raises ValueError for bad weights and for tables that are incomplete or contradict themselves.
     """
     found = list(item_matrices(predictions))
-    weight = normalise_weights([sheet.dataset for sheet in found], weights)
-    pairs = [(share, sheet) for share, sheet in zip(weight, found, strict=True) if share > 0]
-    shared = set.intersection(*(set(sheet.models) for _, sheet in pairs))
+    weight = normalise_weights([matrix.dataset for matrix in found], weights)
+    pairs = [(share, matrix) for share, matrix in zip(weight, found, strict=True) if share > 0]
+    shared = set.intersection(*(set(matrix.models) for _, matrix in pairs))
     models = [model for model in pairs[0][1].models if model in shared]
     if len(models) < 2:
         return pd.DataFrame(columns=COLUMNS)
-    value, moved = np.zeros(len(models)), np.zeros((draws, len(models)))
-    for share, sheet in pairs:
-        places = [sheet.models.index(model) for model in models]
-        value += share * sheet.accuracy[places]
-        moved += share * bootstrap_deviations(sheet, draws, seed)[:, places]
-    luck, df = weighted_training_variance(predictions, pairs, models)
-    return leader_rows(models, value, moved, luck, df)
+    value, deviations = np.zeros(len(models)), np.zeros((draws, len(models)))
+    for share, matrix in pairs:
+        places = [matrix.models.index(model) for model in models]
+        value += share * matrix.accuracy[places]
+        deviations += share * bootstrap_deviations(matrix, draws, seed)[:, places]
+    variance, df = weighted_training_variance(predictions, pairs, models)
+    return leader_rows(models, value, deviations, variance, df)
 
 
 def weighted_training_variance(
     predictions: pd.DataFrame, pairs: list[tuple[float, ItemMatrix]], models: list[str]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Variance (m,) of each model's weighted mean from luck of training, and its degrees of freedom; 0 for one run."""
+    """Variance (m,) of each model's weighted mean from training, and its degrees of freedom; 0 for one run."""
     keys = ["model", "seed", "dataset"]
-    weight = {sheet.dataset: share for share, sheet in pairs}
+    weight = {matrix.dataset: share for share, matrix in pairs}
     means: Any = predictions.groupby(keys, observed=True, sort=True, as_index=False)["correct"].mean()
     means["part"] = means["correct"] * np.array([weight.get(str(name), np.nan) for name in means["dataset"]])
     total = {str(model): part.groupby("seed")["part"].sum() for model, part in means.groupby("model", observed=True)}
-    luck, df = np.zeros(len(models)), np.ones(len(models))
+    variance, df = np.zeros(len(models)), np.ones(len(models))
     for place, model in enumerate(models):
-        parts = [(share, sheet, sheet.models.index(model)) for share, sheet in pairs]
-        runs = min(int(sheet.runs[i]) for _, sheet, i in parts)
+        parts = [(share, matrix, matrix.models.index(model)) for share, matrix in pairs]
+        runs = min(int(matrix.runs[i]) for _, matrix, i in parts)
         if runs > 1:
             each = np.unique(np.round(np.asarray(total[model]), 12))  # a copied run is the same training
-            noise = sum(share**2 * sheet.item_variance[i] for share, sheet, i in parts)
+            noise = sum(share**2 * matrix.item_variance[i] for share, matrix, i in parts)
             own = each.var(ddof=1) if len(each) > 1 else 0.0
-            luck[place], df[place] = max(own - noise, 0) * max(sheet.mean_factor[i] for _, sheet, i in parts), runs - 1
-    return luck, df
+            factor = max(matrix.mean_factor[i] for _, matrix, i in parts)
+            variance[place], df[place] = max(own - noise, 0) * factor, runs - 1
+    return variance, df
 
 
 def leader_rows(

@@ -1,4 +1,4 @@
-"""Friedman: do the models differ at all over many data sets, and how far apart mean ranks must be (Nemenyi)."""
+"""Whether models differ at all over many data sets (Friedman), and how far apart mean ranks must be (Nemenyi)."""
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,7 @@ from kogen.statistics._score_matrix import make_score_matrix
 
 __all__ = ["friedman"]
 
-MIN_SETS = 8  # with 6 sets the smallest p of Wilcoxon's test is .031: nothing survives a correction
+MIN_SETS = 8  # with 6 sets the smallest p of Wilcoxon's test is .031, too large for any correction
 MAX_MODELS = 100  # models for which the studentized range is computed
 
 
@@ -33,15 +33,14 @@ def friedman(scores: pd.DataFrame) -> pd.DataFrame:
     statistic = (k - 1) * between / spread if spread > 0 else 0.0
     left = n * (k - 1) - statistic
     ratio = (n - 1) * statistic / left if left > 1e-9 else np.inf
-    wide = (
-        studentized_range.isf(0.05, k, np.inf) / 2**0.5 * (k * (k + 1) / (6 * n)) ** 0.5 if k <= MAX_MODELS else np.nan
-    )
+    quantile = studentized_range.isf(0.05, k, np.inf) if k <= MAX_MODELS else np.nan
+    wide = quantile / 2**0.5 * (k * (k + 1) / (6 * n)) ** 0.5
     row = {"sets": n, "models": k, "chi2": statistic, "p_chi2": chi2.sf(statistic, k - 1), "f": ratio}
     return pd.DataFrame([row | {"p": f.sf(ratio, k - 1, (k - 1) * (n - 1)), "critical_difference": wide}])
 
 
 def refuse_too_few(sets: int, models: int) -> None:
-    """Refuse too few sets or models, with the reason."""
+    """ValueError for too few sets or models."""
     if sets < MIN_SETS:
         raise ValueError(
             f"tests over data sets want {MIN_SETS} or more, there are {sets}: with 6 sets the smallest p of Wilcoxon's "

@@ -1,4 +1,4 @@
-"""Geometry: how wide and how convex each model's landscape is, with intervals over planes, images and runs."""
+"""How wide and how convex each model's landscape is, with intervals over planes, images and runs."""
 
 import numpy as np
 import pandas as pd
@@ -11,15 +11,15 @@ __all__ = ["geometry"]
 def geometry(
     surface: pd.DataFrame, *, share: float = 0.1, scale: float = 0.125, tolerance: float = 0.01
 ) -> pd.DataFrame:
-    """Each number of each model's random planes: its mean and 95 % interval.
+    """Each metric of each model's random planes: its mean and 95 % interval.
 
     Input: a surface table. Output (tables.SCHEMAS): model, objective, metric, value, lo, hi, planes, images. Metrics
-    are those of `shapes.numbers` (width, basin, convex, range) and error (`tiers.error_of`) as a share of the range.
+    are those of `surface_metrics` (width, basin, convex, range) and error (`multilevel_error`) as a share of the range.
     Definition: mean over runs and planes; its variance is that of run means over runs, of plane means over planes, and
-    the jackknife's over eighths of the images, with Student's t and Satterthwaite's degrees of freedom. With one run it
-    speaks of that network, with one plane of that plane alone: lo and hi are nan then, since planes differ by more
-    than models often do. With one unit of images nothing is known of others. Numbers of different objectives cannot be
-    compared by range. ValueError as `measured`.
+    the jackknife's over eighths of the images, with Student's t and Satterthwaite's degrees of freedom. One run
+    speaks of that network only. One plane gives lo and hi nan, since planes often differ by more than models. With one
+    unit of images the interval does not cover other images. The range of different objectives cannot be compared.
+    ValueError as `measure_planes`.
     """
     rows = []
     for (objective, metric), models in measure_planes(surface, share=share, scale=scale, tolerance=tolerance).items():

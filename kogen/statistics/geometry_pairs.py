@@ -22,14 +22,14 @@ COLUMNS = ["objective", "metric", "first", "second", "difference", "lo", "hi", "
 def geometry_pairs(
     surface: pd.DataFrame, *, share: float = 0.1, scale: float = 0.125, tolerance: float = 0.01
 ) -> pd.DataFrame:
-    """Every pair of models and every number of their planes: first minus second, with its 95 % interval.
+    """Every pair of models and every metric of their planes: first minus second, with its 95 % interval.
 
-    Input: a surface table. Output: objective, metric, first, second (`first` has the larger number; equals: by name),
-    difference, lo, hi, planes, verdict: larger (lo > 0) or undecided. Planes have the same seeds for every model and
-    images are the same, so differences are taken within them: the variance is that of plane-wise differences over
+    Input: a surface table. Output: objective, metric, first, second (`first` has the larger value; equals: by name),
+    difference, lo, hi, planes, verdict: larger (lo > 0) or undecided. All models share planes and images, so
+    differences are taken within them: the variance is that of plane-wise differences over
     planes and of the jackknife of differences over images, plus that of each model's run means. One plane decides
-    nothing: lo and hi are nan. Each pair and number stands for itself; of many, one in twenty errs. ValueError as
-    `measured`, and for two models without a plane in common.
+    nothing: lo and hi are nan. Pairs are not corrected for their number: one in twenty errs. ValueError as
+    `measure_planes`, and for two models without a plane in common.
     """
     rows = []
     for (objective, metric), models in measure_planes(surface, share=share, scale=scale, tolerance=tolerance).items():
@@ -57,6 +57,6 @@ def difference_half_width(one: PlaneMetric, other: PlaneMetric) -> float:
     ]
     if one.values.shape[2] == other.values.shape[2]:
         variances.append(jackknife_variance(one.values.mean(axis=(0, 1)) - other.values.mean(axis=(0, 1))))
-    else:  # other parts: the images' luck cannot be taken out
+    else:  # other parts: the images' error does not cancel
         variances += [jackknife_variance(each.values.mean(axis=(0, 1))) for each in (one, other)]
     return half_width(variances)

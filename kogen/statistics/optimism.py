@@ -1,4 +1,4 @@
-"""Winner's curse: by how much the accuracy of the model that was picked flatters it."""
+"""Winner's curse: how much too high the accuracy of the picked model is expected to be."""
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ def optimism(predictions: pd.DataFrame, *, draws: int = 5000, seed: int = 0) -> 
     Source: bootstrap optimism, Efron (1983, JASA 78, 316-331). Assumes: as `accuracy`.
     Raises ValueError for tables that are incomplete or contradict themselves.
     """
-    return pd.DataFrame([row(sheet, draws, seed) for sheet in item_matrices(predictions)])
+    return pd.DataFrame([row(matrix, draws, seed) for matrix in item_matrices(predictions)])
 
 
 def row(matrix: ItemMatrix, draws: int, seed: int) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Pairs of models on the same items: is the difference real, does it matter, would it repeat."""
+"""Pairs of models on the same items: whether a difference is real, matters and would repeat."""
 
 import numpy as np
 import pandas as pd
@@ -25,28 +25,28 @@ COLUMNS = [
 
 
 def paired(predictions: pd.DataFrame, *, margin: float | None = None, draws: int = 5000, seed: int = 0) -> pd.DataFrame:
-    """Every pair of models on every data set; `first` is the one that did better here (equals: by name).
+    """Every pair of models on every data set; `first` is the more accurate one (equals: by name).
 
     Input: predictions of one protocol; `margin`, the smallest difference worth money, in points.
     Output: dataset, first, second, n; b, c: items that only the first, only the second has right (with seeds: sums of
     the positive and of the negative parts of the seed-averaged differences, so difference = (b - c) / n always);
     difference, lo, hi (95 %), lo90, hi90, family_lo, family_hi (95 % for all pairs of the set at once),
-    minimum_detectable (80 % power), seed_error (standard error from luck of training) in points; p and lottery in 0-1.
+    minimum_detectable (80 % power), seed_error (standard error from training) in points; p and lottery in 0-1.
     Definitions: one run and independent items: mid-p McNemar (Fagerland, Lydersen, Laake 2013), Bonett and Price's
     interval (2012), lottery = Phi(-|b-c| / sqrt(b+c - (b-c)^2/n)), minimum_detectable = 2.80 sqrt(psi / n).
-    Clusters or several runs: seeds averaged within the item, Bonett and Price's interval on cluster sums plus luck of
-    training, paired permutation of cluster sums for p, the share of bootstraps that the first does not win for lottery.
-    Two questions, not one: p asks about these trained networks on the images to come; difference, interval, lottery and
-    verdict also ask about the next training, as far as several runs show it. With one run both are about the networks.
+    Clusters or several runs: seeds averaged within the item, Bonett and Price's interval on cluster sums plus variance
+    of training, p by paired permutation of cluster sums, lottery the share of bootstraps that the first does not win.
+    p is about these trained networks on new images; difference, interval, lottery and verdict are also about new
+    trainings, where there are several runs. With one run all are about these networks.
     verdict: better (family_lo > 0: max-T, so that at most 5 % of studies call any pair falsely), small (that, but the
-    90 % interval lies within the margin: real, too small to matter), equivalent (the 90 % interval lies within the
-    margin), undecided. A pair may show lo > 0 and be undecided: alone it would pass, among all pairs it does not.
+    90 % interval lies within the margin: real but too small to matter), equivalent (the 90 % interval lies within the
+    margin), undecided. A pair with lo > 0 may be undecided: alone it would be better, among all pairs not.
     lottery: the probability that the observed loser ties or wins on a fresh sample of this size; 0.5 without evidence.
     Raises ValueError for a negative margin and for tables that are incomplete or contradict themselves.
     """
     if margin is not None and not margin >= 0:
-        raise ValueError(f"margin must be 0 or more points, came {margin}: give the smallest difference worth money")
-    found = [rows(sheet, margin, draws, seed) for sheet in item_matrices(predictions) if len(sheet.models) > 1]
+        raise ValueError(f"margin must be 0 or more points, got {margin}: give the smallest difference worth money")
+    found = [rows(matrix, margin, draws, seed) for matrix in item_matrices(predictions) if len(matrix.models) > 1]
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=COLUMNS)
 
 
@@ -54,7 +54,7 @@ def rows(matrix: ItemMatrix, margin: float | None, draws: int, seed: int) -> pd.
     """The pairs of one data set, in the order of the models."""
     pairs, n = pair_differences(matrix), matrix.n
     first, second = np.triu_indices(len(matrix.models), 1)
-    upper = lambda matrix: matrix[first, second]  # noqa: E731  # (k, k) -> (pairs,)
+    upper = lambda square: square[first, second]  # noqa: E731  # (k, k) -> (pairs,)
     moved = bootstrap_deviations(matrix, draws, seed)  # (draws, k)
     criterion = max_t_criterion(pairs, moved, seed)
     wins = np.concatenate([exclusive_wins(matrix, i) for i in range(len(matrix.models))])  # b
@@ -67,11 +67,8 @@ def rows(matrix: ItemMatrix, margin: float | None, draws: int, seed: int) -> pd.
         p = upper(permutation_p(matrix, draws, seed))
         lottery = np.array([(sample[:, i] <= sample[:, j]).mean() for i, j in zip(first, second, strict=True)])
         lottery = np.where(upper(pairs.null_variance + pairs.training_variance) > 0, lottery, 0.5)
-    table = {
-        "dataset": matrix.dataset,
-        "first": np.array(matrix.models)[first],
-        "second": np.array(matrix.models)[second],
-    }
+    names = np.array(matrix.models)
+    table = {"dataset": matrix.dataset, "first": names[first], "second": names[second]}
     table |= {"n": n, "b": wins, "c": np.maximum(losses, 0), "difference": 100 * upper(pairs.difference), "p": p}
     halves = ("lo", "hi", pairs.half_width(0.025)), ("lo90", "hi90", pairs.half_width(0.05))
     for lo, hi, half in (*halves, ("family_lo", "family_hi", family_half_width(pairs, criterion))):
@@ -84,7 +81,7 @@ def rows(matrix: ItemMatrix, margin: float | None, draws: int, seed: int) -> pd.
 
 
 def exclusive_wins(matrix: ItemMatrix, i: int) -> np.ndarray:
-    """How much model i alone has right against each model after it, summed over items, (k - 1 - i,)."""
+    """How much model i has right and each model after it has not, summed over items, (k - 1 - i,)."""
     return np.maximum(matrix.values[:, i : i + 1] - matrix.values[:, i + 1 :], 0).sum(axis=0)
 
 
@@ -98,13 +95,13 @@ def mid_p(b: np.ndarray, c: np.ndarray) -> np.ndarray:
 def lottery_probability(b: np.ndarray, c: np.ndarray, n: int) -> np.ndarray:
     """Probability that the observed loser ties or wins a fresh sample of n independent items."""
     apart, spread = np.abs(b - c), (b + c) - (b - c) ** 2 / n
-    # every item won by the same side leaves no spread to judge by: the loser never comes back
+    # where one side wins every item there is no spread: the loser never wins
     score = np.divide(apart, np.sqrt(np.maximum(spread, 0)), out=np.where(apart > 0, np.inf, 0.0), where=spread > 1e-12)
     return norm.sf(score)
 
 
 def verdict(real: np.ndarray, lo90: np.ndarray, hi90: np.ndarray, margin: float | None) -> np.ndarray:
-    """The word for each pair; without a margin nothing is equivalent and nothing too small."""
+    """The verdict on each pair; without a margin none is equivalent or small."""
     inside = (lo90 > -margin) & (hi90 < margin) if margin is not None else np.zeros_like(real)
     words = [real & inside, real & ~inside, ~real & inside]
     return np.select(words, ["small", "better", "equivalent"], "undecided")

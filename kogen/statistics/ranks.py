@@ -1,4 +1,4 @@
-"""Ranks that the data can stand for: the chance to be best, the expected rank, and a simultaneous rank interval."""
+"""Ranks that the data support: the probability to be best, the expected rank, and a simultaneous rank interval."""
 
 import numpy as np
 import pandas as pd
@@ -12,18 +12,18 @@ __all__ = ["ranks"]
 
 
 def ranks(predictions: pd.DataFrame, *, draws: int = 5000, seed: int = 0) -> pd.DataFrame:
-    """Where each model may stand on each data set, best model first.
+    """The possible ranks of each model on each data set, best model first.
 
     Input: predictions of one protocol.
     Output: dataset, model, p_best (0-1; ties share), expected_rank, rank_lo, rank_hi, top (rank_lo is 1).
-    Definition: one matrix of paired bootstraps (clusters, and luck of training where several runs show it) gives p_best
+    Definition: one matrix of paired bootstraps (clusters, and training where there are several runs) gives p_best
     and expected_rank. Max-T over all pairs gives who beats whom, 5 % for the whole set of pairs; the rank interval is
     [1 + number that beat the model, k - number it beats]. The same seed gives the same comparisons as `paired`: there a
     pair is `better` or `small` exactly where here the first beats the second.
     Source: Westfall and Young (1993) for max-T; rank intervals: Mohamad, Goeman, van Zwet (2019, Stat. Med. 38).
     Assumes: as `accuracy`. Raises ValueError for tables that are incomplete or contradict themselves.
     """
-    return pd.concat([rows(sheet, draws, seed) for sheet in item_matrices(predictions)], ignore_index=True)
+    return pd.concat([rows(matrix, draws, seed) for matrix in item_matrices(predictions)], ignore_index=True)
 
 
 def rows(matrix: ItemMatrix, draws: int, seed: int) -> pd.DataFrame:

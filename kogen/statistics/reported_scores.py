@@ -1,4 +1,4 @@
-"""Reported: the table of accuracies where only scores are known, with the interval that the number of items allows."""
+"""The table of accuracies where only scores are known, with intervals from the number of items."""
 
 import numpy as np
 import pandas as pd
@@ -17,8 +17,8 @@ def reported_scores(scores: pd.DataFrame, *, level: float = 0.95) -> pd.DataFram
     seed_sd; points; lo, hi null without n, seed_sd null for one run (equal scores count as one run written twice).
     Definition: Wilson's interval (1927) on n items; with several runs on the effective number of items that also leaves
     the variance between runs (quantiles of their own degrees of freedom, as `accuracy`).
-    Assumes independent items and a score that is a share of right answers. The luck of single items is part of the
-    spread between runs and cannot be taken off without the items: with several runs the interval errs wide.
+    Assumes independent items and a score that is a share of right answers. The error of single items is part
+    of the spread between runs and cannot be subtracted without the items: with several runs the interval is too wide.
     """
     frame = scores if "n" in scores else scores.assign(n=np.nan)
     each = frame.groupby(["model", "dataset", "score"], sort=True, observed=True).agg(n=("n", "max"), w=("n", "size"))
@@ -32,8 +32,8 @@ def reported_scores(scores: pd.DataFrame, *, level: float = 0.95) -> pd.DataFram
     part = each["w"].to_numpy() / found["w"].to_numpy()[place]
     square = np.bincount(place, weights=part * (each["score"].to_numpy() - mean[place]) ** 2, minlength=len(found))
     variance = np.where(runs > 1, square * runs / np.maximum(runs - 1, 1), np.nan)
-    luck = np.nan_to_num(variance) / 1e4 * np.bincount(place, weights=part**2, minlength=len(found))
-    lo, hi = score_interval(mean / 100, found["n"].to_numpy(dtype=np.float64), luck, runs, level)
+    variance_of_mean = np.nan_to_num(variance) / 1e4 * np.bincount(place, weights=part**2, minlength=len(found))
+    lo, hi = score_interval(mean / 100, found["n"].to_numpy(dtype=np.float64), variance_of_mean, runs, level)
     found["n"] = found["n"].astype("Int64")
     found = found.assign(lo=100 * lo, hi=100 * hi, seed_sd=np.sqrt(variance))
     found = found.sort_values(["dataset", "value", "model"], ascending=[True, False, True], ignore_index=True)
@@ -43,11 +43,9 @@ def reported_scores(scores: pd.DataFrame, *, level: float = 0.95) -> pd.DataFram
 def score_interval(
     share: np.ndarray, n: np.ndarray, training_variance: np.ndarray, runs: np.ndarray, level: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Wilson's interval on the number of items that leaves the variance of items and of `luck`."""
+    """Wilson's interval on the number of items that would have the variance of items and of training together."""
     tail = (1 - level) / 2
     spread = share * (1 - share) * norm.isf(tail) ** 2
     half2 = spread / n + student.isf(tail, np.maximum(runs - 1, 1)) ** 2 * training_variance
-    count = np.where(
-        (training_variance > 0) & (spread > 1e-12), np.divide(spread, half2, where=half2 > 0, out=n.copy()), n
-    )
-    return wilson(share, count, level)
+    effective = np.divide(spread, half2, where=half2 > 0, out=n.copy())
+    return wilson(share, np.where((training_variance > 0) & (spread > 1e-12), effective, n), level)

@@ -1,15 +1,13 @@
-"""Needed: how many more images would decide a pair that is undecided."""
+"""How many more images would decide an undecided pair."""
 
 import numpy as np
 import pandas as pd
 
 __all__ = ["required_images"]
 
-POWER_FACTOR, POWER_QUANTILE, QUANTILE_90 = (
-    2.80,
-    0.84,
-    1.645,
-)  # the factor of the minimum detectable difference; its parts; a 90 % interval
+POWER_FACTOR = 2.80  # minimum detectable difference over standard error: 1.96 + 0.84
+POWER_QUANTILE = 0.84  # normal quantile of 80 % power
+QUANTILE_90 = 1.645  # of a 90 % interval
 TEXT_COLUMNS = ("dataset", "first", "second", "verdict")
 
 
@@ -19,20 +17,20 @@ def required_images(pairs: pd.DataFrame, *, margin: float | None = None) -> pd.D
     Input: the table of `paired` and the margin it was made with, in points.
     Output: dataset, first, second, n, images (the size of test set wanted), more (images - n), decides (`better` or
     `equivalent`, whichever takes fewer images). images, more, decides are null where no number of images would do: the
-    difference is 0 or within the luck of training, which more seeds (not images) tell.
+    difference is 0 or within the error of training, for which more seeds (not images) are needed.
     Definition: the minimum detectable difference falls with the root of the number of images, its part from seeds does
-    not. `better` wants the family's half-width, and with it 80 % power, within the difference; `equivalent` wants the
-    same of the 90 % interval within what the difference leaves of the margin.
+    not. `better` requires the family's half-width, with 80 % power, within the difference; `equivalent` requires the
+    same of the 90 % interval within the margin less the difference.
     """
     table = pairs[pairs["verdict"] == "undecided"].reset_index(drop=True)
     column = {name: np.asarray(table[name], dtype=np.float64) for name in table if name not in TEXT_COLUMNS}
     gap, n = np.abs(column["difference"]), column["n"]
-    luck = column["seed_error"] ** 2
-    items = np.maximum((column["minimum_detectable"] / POWER_FACTOR) ** 2 - luck, 0)  # variance at n images
+    training = column["seed_error"] ** 2
+    items = np.maximum((column["minimum_detectable"] / POWER_FACTOR) ** 2 - training, 0)  # variance at n images
     family = (column["family_hi"] - column["family_lo"]) / 2
     ninety = (column["hi90"] - column["lo90"]) / 2
-    better = images_to_fit(n, items, luck, gap, column["critical"], family)
-    same = images_to_fit(n, items, luck, (margin or 0) - gap, np.full(len(table), QUANTILE_90), ninety)
+    better = images_to_fit(n, items, training, gap, column["critical"], family)
+    same = images_to_fit(n, items, training, (margin or 0) - gap, np.full(len(table), QUANTILE_90), ninety)
     fewest = np.fmax(np.fmin(better, same), n + 1)
     word = np.where(better <= np.nan_to_num(same, nan=np.inf), "better", "equivalent")
     size = pd.Series(fewest).where(~np.isnan(np.fmin(better, same))).astype("Int64")
@@ -52,7 +50,7 @@ def images_to_fit(
 ) -> np.ndarray:
     """The number of images at which a half-width of `half` now, with 80 % power, fits in `room`; nan if there is none.
 
-    half^2 = quantile^2 items + (the part of luck, which stays); power widens both by (quantile + 0.84) / quantile.
+    half^2 = quantile^2 items + (the part of training, which stays); power widens both by (quantile + 0.84) / quantile.
     """
     stays = np.where(training_variance > 0, np.maximum(half**2 - quantile**2 * items, 0), 0)
     wide = ((quantile + POWER_QUANTILE) / quantile) ** 2

@@ -1,4 +1,4 @@
-"""Effective robustness: does a model do better on a shifted set than its accuracy on the source lets expect."""
+"""Effective robustness: accuracy on a shifted set above what the accuracy on the source predicts."""
 
 from collections.abc import Mapping, Sequence
 
@@ -37,12 +37,13 @@ def robustness(
     table, pairs = make_score_matrix(scores), dict(counterpart or {})
     unknown = [model for model in baseline or () if model not in table.models]
     if unknown:
-        raise ValueError(f"the baseline names {unknown[0]!r}, which is no model of the table")
+        raise ValueError(
+            f"the baseline names {unknown[0]!r}, which is no model of the table: give models that have scores"
+        )
     for name in (*pairs, *pairs.values()):
         table.column(name)
-    chosen = [
-        name for name in table.choose_targets(source, targets) if targets is not None or name not in pairs.values()
-    ]
+    chosen = table.choose_targets(source, targets)
+    chosen = chosen if targets is not None else [name for name in chosen if name not in pairs.values()]
     place = {model: i for i, model in enumerate(table.models)}
     base = np.array([place[model] for model in baseline]) if baseline is not None else np.arange(len(place))
     logits = table.logits()

@@ -1,4 +1,4 @@
-"""The safe bet: the model best on average, the one that loses least anywhere, the one most surely near the top."""
+"""The safe bet: the model best on average, the one with the smallest loss anywhere, the one most often near best."""
 
 from collections.abc import Mapping
 
@@ -22,12 +22,12 @@ def safe_bet(
     noise: Noise | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Three picks among the models that were measured on every set that counts, each with the evidence of all three.
+    """Three picks among the models that were measured on every set that counts, each with all three criteria.
 
     Input: scores (model, dataset, score[, n]) in points; `margin` in points; `weights` of the sets; `noise`, draws of
     the error of the scores where the items are known.
     Output: pick (expected, regret, near), model, expected (weighted mean, points), max_regret (points), worst_set
-    (where that is), near_best (0-1), price (points of the best expected score that this pick gives up). No rows where
+    (where that is), near_best (0-1), price (loss in expected score against the best one, points). No rows where
     no model was measured everywhere; `near` only where the items, or their number, are known for every set.
     Definition: expected: highest weighted mean; regret: smallest largest loss to the best model of a set (minimax);
     near: highest probability, over draws of the scores' noise, of being within the margin of the best on every set at
@@ -38,7 +38,7 @@ def safe_bet(
     Raises ValueError for a negative margin and bad weights.
     """
     if not margin >= 0:
-        raise ValueError(f"margin must be 0 or more points, came {margin}: give the smallest difference worth money")
+        raise ValueError(f"margin must be 0 or more points, got {margin}: give the smallest difference worth money")
     table = make_score_matrix(scores)
     weight = normalise_weights(table.datasets, weights)
     used = np.flatnonzero(weight > 0)
@@ -83,10 +83,9 @@ def near_best_probability(
 
 
 def contenders(table: ScoreMatrix, whole: np.ndarray, place: int, margin: float, noise: Noise | None) -> np.ndarray:
-    """Places among `whole` of the models that could be near the best of a set: the others are not drawn."""
+    """Indices into `whole` of the models that could be near the best of a set; the others are not drawn."""
     values, n = table.values[whole, place], table.n[whole, place]
     if noise is not None or np.isnan(n).any():
         return np.arange(len(whole))
-    return np.flatnonzero(
-        values >= values.max() - margin - 2 * 8 * 50 / np.sqrt(n.min())
-    )  # 8 sd at most, on both sides
+    reach = 2 * 8 * 50 / np.sqrt(n.min())  # 8 standard deviations, each at most 50 points / sqrt(n), of both models
+    return np.flatnonzero(values >= values.max() - margin - reach)

@@ -1,4 +1,4 @@
-"""Similarity: which sets say the same about the models, and how many sets there are in truth."""
+"""Which sets say the same about the models, and the effective number of sets."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from kogen.statistics.robustness import fit_line
 __all__ = ["similarity"]
 
 ALIKE = 0.7  # sets whose residuals correlate at least so much, each with each, are one group
-MIN_MODELS = 5  # models from which a correlation is worth a look
+MIN_MODELS = 5  # models below which a correlation shows nothing
 
 
 def similarity(
@@ -24,16 +24,16 @@ def similarity(
     Input: scores (model, dataset, score[, n]). Output: dataset, group (1 is the source's, alone), then a column of
     correlations for each set, and n_eff, the same in every row; null where fewer than 5 models have all sets.
     Definition: residuals of each target's logit accuracy on the source's (least squares over all models, as
-    `robustness`); the source, whose accuracy the residuals no longer hold, correlates with none of them. Groups:
+    `robustness`); the source, which the residuals no longer contain, correlates with none of them. Groups:
     complete linkage, so that every two sets of a group correlate at `alike` or more. n_eff = (sum of eigenvalues)^2 /
     sum of squared eigenvalues of the matrix of correlations: the number of uncorrelated sets that say as much.
     Source: effective number of independent tests, as Kish's size for eigenvalues (Nyholt 2004, Am. J. Hum. Genet. 74,
     in its participation-ratio form). Assumes: residuals about one line; noise of small sets lowers correlations, so
-    that n_eff errs high. Raises ValueError for unknown sets and an `alike` outside 0 to 1,
-    and for a set that is named as one of the columns.
+    that n_eff is too high. Raises ValueError for unknown sets, an `alike` outside 0 to 1, and a set with the name of a
+    column.
     """
     if not 0 < alike <= 1:
-        raise ValueError(f"alike is a correlation above 0 and up to 1, came {alike}; try {ALIKE}")
+        raise ValueError(f"alike is a correlation above 0 and up to 1, got {alike}: try {ALIKE}")
     table = make_score_matrix(scores)
     names = [source, *table.choose_targets(source, targets)]
     for name in {"dataset", "group", "n_eff"} & set(names):
@@ -42,12 +42,8 @@ def similarity(
         )
     matrix = correlations(table, names)
     known = not np.isnan(matrix).any()
-    frame = pd.DataFrame(
-        {
-            "dataset": names,
-            "group": pd.array(group_sets(matrix, alike) if known else [None] * len(names), dtype="Int64"),
-        }
-    )
+    group = pd.array(group_sets(matrix, alike) if known else [None] * len(names), dtype="Int64")
+    frame = pd.DataFrame({"dataset": names, "group": group})
     frame = pd.concat([frame, pd.DataFrame(matrix, columns=names)], axis=1)
     values = np.linalg.eigvalsh(matrix) if known else np.array([np.nan])
     return frame.assign(n_eff=float(values.sum() ** 2 / (values**2).sum()))

@@ -1,4 +1,4 @@
-"""Tiers: groups of models that the data cannot tell apart, the leader's first."""
+"""Tiers: groups of models that the data cannot distinguish, the leader's first."""
 
 import pandas as pd
 
@@ -10,7 +10,7 @@ def tiers(pairs: pd.DataFrame) -> pd.DataFrame:
 
     Input: the table of `paired`. Output: dataset, tier (1 is the leader's), model; in the order of accuracy.
     Definition: tier 1 is every model that no other beats with all pairs judged together (the `top` of `ranks`); the
-    next tier is the same among the models that remain. Two models of one tier are not proven equal: see their verdict.
+    next tier is the same among the remaining models. Models of one tier are not proven equal: see their verdict.
     """
     left: dict[str, dict[str, None]] = {}  # data set -> models in the order of accuracy
     beaten: set[tuple[str, str, str]] = set()  # data set, winner, loser

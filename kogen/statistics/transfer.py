@@ -1,4 +1,4 @@
-"""Transfer: of two models, does the one that is ahead by a gap on one set stay ahead on another."""
+"""Transfer: how often the better of two models on one set is also better on another."""
 
 import zlib
 from collections.abc import Sequence
@@ -48,21 +48,20 @@ def transfer(
     others shares in 0-1; null where there are no pairs.
     Definition: over unordered pairs of models measured on both sets, win: the source's better one is better on the
     target; tie; flip; transfer = win + tie / 2; regret max(0, what the source's choice loses on the target).
-    lo, hi: 95 %, were other models drawn from where these came from (jackknife over models; family_lo, family_hi: over
-    families), see `_tally.interval`. Of more than 1,600 models a random 1,000 are compared, drawn from `seed`.
+    lo, hi: 95 %, for other models of the same kind (jackknife over models; family_lo, family_hi: over families), see
+    `jackknife_interval`. Of more than 1,600 models a random 1,000 are compared, drawn from `seed`.
     noise_floor: the transfer expected, at the same *observed* gaps, if the true order on both sets were identical and
-    only the finite samples were noisy: each set keeps its own scores, the target's are dealt out in the source's order,
-    both are drawn in by the spread that is noise and meet noise again. excess_flip = noise_floor - transfer: flips that
-    chance does not explain. Assumes errors of the two sets independent; with a number of items alone also errors of
-    two models on one set, which is the most noise there can be: the floor then errs low and excess_flip errs low.
-    Null where n is unknown.
+    only the finite samples were noisy: each set keeps its own scores, shrunk to their spread without noise, the
+    target's assigned in the source's order; then noise is added again. excess_flip = noise_floor - transfer: flips that
+    noise does not explain. Assumes independent errors of the two sets; from a number of items alone also of two models
+    on one set, which is the largest possible noise, so that floor and excess_flip are too low. Null where n is unknown.
     Source: pair transfer as in Kornblith et al. (2019) and Recht et al. (2019), made a U-statistic (Hoeffding 1948);
     jackknife: Arvesen (1969, Ann. Math. Stat. 40).
-    Raises ValueError for scores that are incomplete, unknown sets, and gaps that are no points.
+    Raises ValueError for incomplete scores, unknown sets, and gaps outside 0 to 100.
     """
     table, bad = make_score_matrix(scores), [gap for gap in gaps if not 0 < gap <= 100]
     if bad:
-        raise ValueError(f"a gap is a difference in points above 0 and up to 100, came {bad[0]}; try 0.5")
+        raise ValueError(f"a gap is a difference in points above 0 and up to 100, got {bad[0]}: try 0.5")
     ends = sorted({*gaps, 100.0})
     found = [rows(table, source, target, ends, noise, seed) for target in table.choose_targets(source, targets)]
     return pd.DataFrame([row for part in found for row in part], columns=COLUMNS)
@@ -81,36 +80,36 @@ def rows(
     i, j, gap, other = i[kept], j[kept], gap[kept], other[kept]
     bins = np.searchsorted(edges, gap) - 1  # edges[b] < gap <= edges[b + 1]
     columns = [np.ones(len(gap)), other > 0.0, other == 0.0, np.maximum(-other, 0)]
-    tallies = [count_pairs(i, j, len(some), bins, columns)] if len(gap) else []
-    if tallies and table.families is not None:
-        tallies.append(count_by_family(tallies[0], table.families[some], i, j, bins, columns))
-    chance = noise_floors(table, source, target, some, edges, noise, seed) if len(gap) else None
+    counts = [count_pairs(i, j, len(some), bins, columns)] if len(gap) else []
+    if counts and table.families is not None:
+        counts.append(count_by_family(counts[0], table.families[some], i, j, bins, columns))
+    floors = noise_floors(table, source, target, some, edges, noise, seed) if len(gap) else None
     found = []
     for band, lo, hi in [*(("within", 0.0, end) for end in ends), *(("bin", *ends) for ends in pairwise(CURVE_EDGES))]:
         part = slice(*np.searchsorted(edges, (lo, hi)))
         row = {"source": source, "target": target, "band": band, "gap_lo": lo, "gap": hi}
-        found.append(row | band_metrics(tallies, part, chance))
+        found.append(row | band_metrics(counts, part, floors))
     return found
 
 
 def band_metrics(
-    tallies: list[PairCounts], part: slice, chance: tuple[np.ndarray, np.ndarray] | None
+    counts: list[PairCounts], part: slice, floors: tuple[np.ndarray, np.ndarray] | None
 ) -> dict[str, float | int]:
     """Shares, intervals and the floor of one range of bins."""
-    total = tallies[0].total[part].sum(axis=0) if tallies else np.zeros(4)
+    total = counts[0].total[part].sum(axis=0) if counts else np.zeros(4)
     pairs = int(total[0])
     if not pairs:
         return {"pairs": 0}
     win, tie, regret = total[1:] / pairs
     held = win + tie / 2
     row = {"pairs": pairs, "win": win, "tie": tie, "flip": 1 - win - tie, "transfer": held, "mean_regret": regret}
-    for name, each in zip(("", "family_"), tallies, strict=False):
+    for name, each in zip(("", "family_"), counts, strict=False):
         without = each.leave_one_out(part)[1]
         with np.errstate(invalid="ignore", divide="ignore"):
             shares = (without[:, 1] + without[:, 2] / 2) / without[:, 0]
         row[f"{name}lo"], row[f"{name}hi"] = jackknife_interval(held, shares, pairs)
-    if chance is not None and chance[0][part].sum():
-        row["noise_floor"] = chance[1][part].sum() / chance[0][part].sum()
+    if floors is not None and floors[0][part].sum():
+        row["noise_floor"] = floors[1][part].sum() / floors[0][part].sum()
         row["excess_flip"] = row["noise_floor"] - held
     return row
 

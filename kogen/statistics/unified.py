@@ -1,4 +1,4 @@
-"""Unified: one number a model over several sets, by every rule in use: does the winner depend on the rule?"""
+"""One number a model over several sets, by each common rule: whether the winner depends on the rule."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,7 +11,7 @@ from kogen.statistics._score_matrix import ScoreMatrix, make_score_matrix
 
 __all__ = ["unified"]
 
-LOWER_IS_BETTER = ("mean_rank", "worst_rank", "max_regret")  # less is better
+LOWER_IS_BETTER = ("mean_rank", "worst_rank", "max_regret")
 
 
 def unified(
@@ -20,12 +20,12 @@ def unified(
     weights: Mapping[str, float] | None = None,
     groups: Sequence[Sequence[str]] | None = None,
 ) -> pd.DataFrame:
-    """Every model's standing over all sets together, by eight rules; the first is the primary one.
+    """Value and rank of every model over all sets together, by eight rules; the first is the primary one.
 
     Input: scores (model, dataset, score[, n]) in points; `weights` of the sets (equal unless given, sets that are not
     named weigh 0); `groups` of sets that say the same, each of which has one vote.
-    Output: model, metric, value, rank (1 is best, equals share the mean; null, as value, for a model that was not
-    measured on every set that counts: it is compared where it was measured, set by set, never here).
+    Output: model, metric, value, rank (1 is best, equals share the mean; value and rank are null for a model that
+    was not measured on every set that counts).
     Metrics: weighted_difference, the weighted mean over sets of the difference to the mean model, points (the primary);
     mean_accuracy, points; mean_rank; mean_logit, of (right + 1/2) / (n + 1), 10,000 items where n is unknown; iqm, the
     mean without the lowest and the highest quarter of the sets (rounded down: all of up to 3 sets), points; worst_rank;
@@ -51,7 +51,7 @@ def unified(
 def rule_values(
     table: ScoreMatrix, whole: np.ndarray, used: np.ndarray, weight: np.ndarray, groups: list[list[int]]
 ) -> dict[str, np.ndarray]:
-    """Each metric (m,) of the models that were measured everywhere."""
+    """Each metric (m,) of the models measured on all used sets."""
     values = table.values[np.ix_(whole, used)]  # (m, S)
     if not len(whole):
         return dict.fromkeys(METRICS, np.empty(0))
@@ -83,7 +83,7 @@ def normalise_weights(datasets: Sequence[str], weights: Mapping[str, float] | No
         if name not in datasets:
             raise ValueError(f"weights name {name!r}, which is no data set: there are {join_names(datasets)}")
         if not 0 <= weight < np.inf:
-            raise ValueError(f"the weight of {name!r} must be 0 or more, came {weight}")
+            raise ValueError(f"the weight of {name!r} must be 0 or more, got {weight}")
     given = np.array([float(weights.get(name, 0)) for name in datasets])
     if given.sum() <= 0:
         raise ValueError("all weights are 0: give at least one data set a weight above 0")
@@ -91,7 +91,7 @@ def normalise_weights(datasets: Sequence[str], weights: Mapping[str, float] | No
 
 
 def group_indices(datasets: Sequence[str], groups: Sequence[Sequence[str]] | None) -> list[list[int]]:
-    """Places of the sets of each group; sets that no group names stand alone."""
+    """Indices of the sets of each group; a set in no group is one of its own."""
     named = [name for group in groups or () for name in group]
     for name in named:
         if name not in datasets:

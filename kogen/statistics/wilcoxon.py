@@ -1,4 +1,4 @@
-"""Wilcoxon: every pair of models over many data sets, with Holm's correction."""
+"""Wilcoxon's test of every pair of models over many data sets, with Holm's correction."""
 
 from itertools import combinations
 

@@ -1,4 +1,4 @@
-"""A plane of losses in numbers: dyadic grids, a spline through the points, and how far it may be off."""
+"""Losses on a plane: dyadic grids, a spline through their points, and how far it may be off."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,34 +9,34 @@ from scipy.interpolate import RectBivariateSpline, make_interp_spline
 from scipy.ndimage import distance_transform_edt
 
 Span = tuple[tuple[float, float], tuple[float, float]]
-MIN_DECAY = 1 / 8  # of the surplus that is counted on after a halving
+MIN_DECAY = 1 / 8  # no halving is trusted to leave less of the surplus
 SQUARE: Span = ((-1.0, 1.0), (-1.0, 1.0))
 
 
 def axis(count: int, span: tuple[float, float]) -> np.ndarray:
-    """`count` equidistant places over a span, both ends included, (count,); its middle where there is one."""
+    """`count` equidistant places over a span, both ends included, (count,); the middle of the span for one."""
     low, high = span
     return low + (high - low) * np.arange(count) / (count - 1) if count > 1 else np.array([(low + high) / 2])
 
 
 def refine_axis(places: np.ndarray) -> np.ndarray:
-    """The axis with a place more between each two, (2 n - 1,); the old ones keep their bits."""
+    """The axis with one more place between each two, (2 n - 1,); the old ones keep their bits."""
     finer = np.repeat(places, 2)[:-1]
     finer[1::2] = (places[:-1] + places[1:]) / 2
     return finer
 
 
 class Spline2D:
-    """A spline (cubic along each axis) through values on a grid; in the cells around a missing value it is
-    missing too, and a little less exact beside them.
+    """A spline, cubic along each axis, through values on a grid; nan in the cells around an unknown value.
 
-    An axis of one place is constant, one of two or three has a spline of lower degree.
+    Beside these cells it is a little less exact. An axis of one place is constant, one of two or three has a spline of
+    lower degree.
     """
 
     def __init__(self, alpha: np.ndarray, beta: np.ndarray, values: np.ndarray) -> None:
         self.alpha, self.beta, self.values = alpha, beta, values  # (A,), (B,), (A, B), nan where unknown
         self.known = np.isfinite(values)
-        # The spline needs some number; what it makes of it is not shown.
+        # the spline needs a number everywhere; cells that use a filled one give nan
         self.spline = make_spline(alpha, beta, fill_nearest(values)) if self.known.any() else None
 
     def __call__(self, alpha: np.ndarray, beta: np.ndarray) -> np.ndarray:
@@ -58,7 +58,7 @@ class Spline2D:
 
 
 def fill_nearest(values: np.ndarray) -> np.ndarray:
-    """Values with the nearest known ones in the place of the unknown, (A, B); as they are where none is known."""
+    """Values with unknown ones replaced by the nearest known, (A, B); unchanged where none is known."""
     known = np.isfinite(values)
     if known.all() or not known.any():
         return values
@@ -67,7 +67,7 @@ def fill_nearest(values: np.ndarray) -> np.ndarray:
 
 
 def make_spline(alpha: np.ndarray, beta: np.ndarray, values: np.ndarray):
-    """The interpolating spline: scipy's where both axes have places, else a function of points (P,), (P,) to (P,)."""
+    """The interpolating spline: scipy's where both axes have 2 places or more, else a function (P,), (P,) to (P,)."""
     degrees = min(3, len(alpha) - 1), min(3, len(beta) - 1)
     if min(degrees) > 0:
         return RectBivariateSpline(alpha, beta, values, kx=degrees[0], ky=degrees[1], s=0)
@@ -91,20 +91,22 @@ def in_known_cell(known: np.ndarray, alpha: np.ndarray, beta: np.ndarray, x: np.
 
 @dataclass(frozen=True)
 class RefinedGrid:
-    """A plane's losses, put together from the levels of its grid."""
+    """The losses of a plane from all levels of its grid."""
 
     spline: Spline2D  # through all that is known, on the finest grid
-    surplus: list[np.ndarray] = field(default_factory=list)  # of each halving, on its grid; nan: not new; see `within`
+    surplus: list[np.ndarray] = field(
+        default_factory=list
+    )  # of each halving, on its grid; nan: not new; see `nested_surpluses`
     unrefined_surplus: float = 0.0  # the largest surplus of an earlier level where the grid was not halved again
-    decay: float = 1.0  # what a halving makes of the surplus; see `pace`
+    decay: float = 1.0  # factor of the surplus from one halving to the next; see `surplus_decay`
 
     @property
     def error(self) -> float:
-        """How far the spline may be off anywhere, in units of the loss; nan where there is no halving to tell by.
+        """How far the spline may be off anywhere, in units of the loss; nan without a halving.
 
-        A surplus is what a halving changed at its new points: the error of the grid before. The next halving, which
-        nobody computed, would change that much times the pace: the error of this grid. Where the grid was not halved
-        again the surplus was small, in part by luck: of the pace only the third root is counted on.
+        A surplus is what a halving changed at its new points: the error of the grid before. The next halving, which is
+        not computed, would change that times the decay: the error of this grid. Where the grid was not halved again
+        the surplus was small, in part by chance: there only the third root of the decay counts.
         """
         if not self.surplus or not any_finite(self.surplus[-1]):
             return np.nan
@@ -113,7 +115,7 @@ class RefinedGrid:
 
 
 def nested_surpluses(alpha: np.ndarray, beta: np.ndarray, values: np.ndarray) -> list[np.ndarray]:
-    """The surplus of each halving that a whole grid (A, B) holds, from every other place to all; coarse ones first."""
+    """The surplus of each halving inside a whole grid (A, B), from every other place to all; coarse ones first."""
     if not (len(alpha) % 2 and len(beta) % 2 and max(values.shape) >= 5):
         return []
     coarse = alpha[::2], beta[::2], values[::2, ::2]
@@ -124,9 +126,9 @@ def nested_surpluses(alpha: np.ndarray, beta: np.ndarray, values: np.ndarray) ->
 def surplus_decay(surplus: list[np.ndarray]) -> float:
     """The largest last surplus over the largest one before, 1/8 to 1 (noise, and where there are not two).
 
-    A cubic spline's error falls by 16 once its grid resolves the surface, but one that a halving has just resolved
-    falls faster, for once. The largest and not the mean, since a surface may be rough in one place alone: where ReLUs
-    crease it an error only halves, when elsewhere it has long gone.
+    A cubic spline's error falls by 16 per halving once its grid resolves the surface, and once by more when a halving
+    has just resolved it. The largest and not the mean, since a surface may be rough in one place alone: where ReLUs
+    crease it, the error only halves, long after it has vanished elsewhere.
     """
     sizes = [float(np.nanmax(np.abs(one))) for one in surplus if any_finite(one)]
     return float(np.clip(sizes[-1] / sizes[-2], MIN_DECAY, 1)) if len(sizes) > 1 and sizes[-2] > 0 else 1.0
@@ -157,7 +159,7 @@ def fit_grid(points: pd.DataFrame) -> RefinedGrid:
         before = Spline2D(alpha, beta, values)
         alpha, beta = refine_axis(alpha), refine_axis(beta)
         found, there = place_on_grid(place, levels <= level, alpha, beta)
-        if level > 1:  # level 1 is whole: nothing is left behind
+        if level > 1:  # level 1 is a whole grid: no surplus is left unrefined
             kept = dilate(~there, 1)[::2, ::2] & np.isfinite(surplus[-1])
             left = max(left, float(np.abs(surplus[-1][kept]).max(initial=0)))
         guess = before.on_grid(alpha, beta)
@@ -170,7 +172,7 @@ def fit_grid(points: pd.DataFrame) -> RefinedGrid:
 def place_on_grid(
     place: dict[str, np.ndarray], chosen: np.ndarray, alpha: np.ndarray, beta: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Chosen losses on the grid (A, B), nan elsewhere, and where a point was computed (A, B), be it a number or not."""
+    """Chosen losses on the grid (A, B), nan elsewhere, and where a point was computed (A, B), finite or not."""
     rows, columns = np.searchsorted(alpha, place["alpha"][chosen]), np.searchsorted(beta, place["beta"][chosen])
     values, there = np.full((len(alpha), len(beta)), np.nan), np.zeros((len(alpha), len(beta)), bool)
     losses = place["loss"][chosen]
@@ -180,9 +182,9 @@ def place_on_grid(
 
 
 def next_points(points: pd.DataFrame, counts: tuple[int, int], level: int, span: Span, tolerance: float) -> np.ndarray:
-    """The points (P, 2) that a level adds: level 0 and 1 the whole grid, further ones where the last surplus is large.
+    """The points (P, 2) that a level adds: the whole grid for levels 0 and 1, then where the last surplus is large.
 
-    Large is above `tolerance` times the range of the losses; a new point is wanted within a step of such a place.
+    Large is above `tolerance` times the range of the losses; points within a step of such a place are added.
     """
     alpha, beta = (axis(count, one) for count, one in zip(counts, span, strict=True))
     old = np.zeros((len(alpha), len(beta)), bool)
@@ -219,5 +221,5 @@ def loss_range(spline: Spline2D) -> float:
 
 
 def rounding_error(spline: Spline2D) -> float:
-    """What rounding alone may make of the losses, which are in single precision."""
+    """The rounding error of the losses, which are in single precision."""
     return float(np.finfo(np.float32).eps) * float(np.abs(spline.values[spline.known]).max(initial=0))

@@ -1,4 +1,4 @@
-"""Tiers: a few images on a fine grid, more on coarser ones: a surface of all images for a hundredth of their passes."""
+"""Multilevel surfaces: few images on a fine grid, more on coarser ones, for a hundredth of all passes."""
 
 from collections.abc import Iterator
 from itertools import combinations, pairwise
@@ -10,32 +10,29 @@ import pandas as pd
 from kogen.surface_fit.interpolation import Spline2D, fill_nearest, fit_grid, loss_range, place_on_grid
 
 Correction = tuple[int, int]
-"""Images, and the stride at which they take the places of the coarsest grid of the few: 1 all, 2 every other."""
+"""Number of images, and their stride on the coarsest grid of the few images: 1 all places, 2 every other."""
 
-# Of the error that drawing the images leaves, what coarse grids may add: models are compared on the same images, which
-# takes most of that error out of their difference, but not what a grid misses, on the same side in every plane.
+# Coarse grids may add this share of the error of drawing images. Models are compared on the same images, which takes
+# most of that error out of their difference, but not the error of a grid, which has the same sign in every plane.
 ERROR_SHARE = 0.25
-RANGE_SHARE = 0.0025  # of the range of the loss, what they may always add, as a root mean square
-PEAK_FACTOR = (
-    3.0  # times their root mean square is about the largest error they make: 2 to 6 times on nets that were tried
-)
+RANGE_SHARE = 0.0025  # of the range of the loss, which they may always add, as a root mean square
+PEAK_FACTOR = 3.0  # largest error of a grid over its root mean square (measured: 2 to 6)
 
 
 def multilevel_spline(points: pd.DataFrame) -> Spline2D:
-    """The surface of all images of one plane: a control variate, or the spline alone where there is one tier.
+    """The surface of all images of one plane: a control variate, or the spline alone where all points have one number.
 
-    `points` have the columns of `fit` and images. The spline of the fewest is corrected by what more images add to the
-    loss, which is smoother than the loss, so that a coarser grid tells it. Where that is not known the nearest that is
-    stands in, so that a hole is no larger than the fine grid has it. ValueError where more images have a point that
-    fewer have not.
+    `points` have the columns of `fit_grid` and images. The spline of the fewest images is corrected by what more images
+    add to the loss, which is smoother than the loss, so that a coarser grid suffices. An unknown correction is replaced
+    by the nearest known one, so that a hole is no larger than on the fine grid. ValueError where more images have a
+    point that fewer do not have.
     """
     parts = split_by_images(points)
     found = fit_grid(parts[0]).spline
     for fewer, more in pairwise(parts):
         added = fit_grid(loss_difference(fewer, more)).spline
-        values = found.values + Spline2D(added.alpha, added.beta, fill_nearest(added.values)).on_grid(
-            found.alpha, found.beta
-        )
+        correction = Spline2D(added.alpha, added.beta, fill_nearest(added.values))
+        values = found.values + correction.on_grid(found.alpha, found.beta)
         holes = more[~np.isfinite(more["loss"])]
         values[np.searchsorted(found.alpha, holes["alpha"]), np.searchsorted(found.beta, holes["beta"])] = np.nan
         found = Spline2D(found.alpha, found.beta, values)
@@ -43,9 +40,9 @@ def multilevel_spline(points: pd.DataFrame) -> Spline2D:
 
 
 def multilevel_error(points: pd.DataFrame) -> float:
-    """How far `sheet_of` may be off anywhere, in units of the loss: its spline, or what the coarser grids miss.
+    """How far `multilevel_spline` may be off anywhere, in units of the loss: its spline, or what coarser grids miss.
 
-    nan where the spline has no estimate; grids are left out where the images have one part only.
+    nan where the spline has no estimate; the grids do not count where the images have one part only.
     """
     few, *others = split_by_images(points)
     places, *coarser = (part.loc[part["level"] == 0, "alpha"].nunique() - 1 for part in (few, *others))
@@ -57,35 +54,35 @@ def multilevel_error(points: pd.DataFrame) -> float:
 
 
 def split_by_images(points: pd.DataFrame) -> list[pd.DataFrame]:
-    """The points of each tier, the fewest images first."""
+    """The points of each number of images, the fewest first."""
     return [part for _, part in points.groupby("images", sort=True)]
 
 
 def grid_error(images: int, chain: list[Correction], missed: dict[int, float]) -> float:
-    """What the grids of a chain are expected to miss, the root mean square over the plane."""
+    """The expected error of the grids of a chain, the root mean square over the plane."""
     sizes = [images, *(size for size, _ in chain)]
     parts = [1 / less - 1 / more for less, more in pairwise(sizes)]
     return sum(missed[stride] ** 2 * part for (_, stride), part in zip(chain, parts, strict=True)) ** 0.5
 
 
 def loss_difference(fewer: pd.DataFrame, more: pd.DataFrame) -> pd.DataFrame:
-    """What more images add to the loss of fewer, at the points of the former."""
+    """What more images add to the loss of fewer, at the points of the more."""
     both = more.merge(fewer[["alpha", "beta", "loss"]], on=["alpha", "beta"], suffixes=("", "_fewer"))
     if len(both) < len(more):
         lost = f"{len(more) - len(both)} of {len(more)} points"
-        raise ValueError(f"{lost} drawn for more images are not drawn for fewer: give both the same coarse grid")
+        raise ValueError(f"{lost} of more images are missing for fewer images: give both the same coarse grid")
     return both.assign(loss=both["loss"] - both["loss_fewer"])
 
 
 def choose_corrections(few: pd.DataFrame, count: int) -> list[Correction]:
     """The cheapest grids that correct the points of a plane, drawn for a few images, for all `count` images.
 
-    `few`: what `surface` gives, and images. Parts of the few differ from one another as more images differ from them,
-    so that what a coarse grid misses of those differences tells, before a point of more images is computed, what it
-    will miss of the correction. That may be SHARE of the standard error which a draw of `count` images leaves in the
-    rise of the loss above the centre, or RANGE (root mean squares over the plane), divided over tiers as levels are in
-    a multilevel Monte Carlo method (Giles 2008, section 3). Where no grid is fine enough or the parts tell nothing,
-    all images take the whole coarsest grid of the few.
+    `few`: the table of `surface`, and images. Parts of the few images differ from one another as more images differ
+    from them: so what a coarse grid misses of these differences estimates, before a point of more images is computed,
+    what it will miss of the correction. Allowed are ERROR_SHARE of the standard error that a draw of `count` images
+    leaves in the rise of the loss above the centre, or RANGE_SHARE of the range (root mean squares over the plane),
+    divided over corrections as over the levels of multilevel Monte Carlo (Giles 2008, section 3). Where no grid is fine
+    enough, or there is one part only, all images take the whole coarsest grid of the few.
     """
     images = int(few["images"].iloc[0])
     if count <= images:
@@ -98,14 +95,13 @@ def choose_corrections(few: pd.DataFrame, count: int) -> list[Correction]:
     def count_passes(chain: list[Correction]) -> int:
         return sum(size * len(alpha[::stride]) * len(beta[::stride]) for size, stride in chain)
 
-    enough = [
-        chain for chain in correction_chains(images, count, strides) if grid_error(images, chain, missed) <= allowed
-    ]
+    chains = correction_chains(images, count, strides)
+    enough = [chain for chain in chains if grid_error(images, chain, missed) <= allowed]
     return min(enough, key=count_passes, default=[(count, 1)])
 
 
 def possible_strides(*places: int) -> list[int]:
-    """1, 2, 4 ... as long as each axis of so many places keeps an odd number of 3 or more, or is one place."""
+    """1, 2, 4 ... as long as each axis of `places` keeps an odd number of 3 or more, or is one place."""
     strides = [1]
     while all(one == 1 or (one - 1) % (4 * strides[-1]) == 0 for one in places):
         strides.append(2 * strides[-1])
@@ -122,10 +118,10 @@ def correction_chains(images: int, count: int, strides: list[int]) -> Iterator[l
 
 
 def image_deviations(few: pd.DataFrame, strides: list[int]) -> tuple[dict[int, float], float]:
-    """What the grid of each stride misses of the loss of one image, and the rise of that loss above the centre.
+    """What the grid of each stride misses of one image's loss, and the rise of that loss above the centre.
 
-    Both as standard deviations over images, root mean square over the plane, from the parts of the few; nan where there
-    is one part only. Grids are judged on level 1, the finest that is whole, or on level 0 where it is the finest.
+    Both are standard deviations over images, root mean squares over the plane, from the parts of the few; nan for one
+    part only. Grids are judged on level 1, the finest whole grid, or on level 0 where it is the finest.
     """
     whole: Any = few[few["level"] <= 1]
     alpha, beta = (np.unique(whole[name]) for name in ("alpha", "beta"))
@@ -148,6 +144,6 @@ def image_deviations(few: pd.DataFrame, strides: list[int]) -> tuple[dict[int, f
 
 
 def root_mean_square(values: np.ndarray) -> float:
-    """Of what is known; nan where nothing is."""
+    """The root mean square of the finite values; nan where there is none."""
     known = values[np.isfinite(values)]
     return float(np.sqrt((known**2).mean())) if known.size else np.nan

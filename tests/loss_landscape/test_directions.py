@@ -132,7 +132,7 @@ def test_a_trajectory_needs_two_directions():
     for path in ([], [{"w": torch.ones(3, 1)}], [{"w": torch.ones(3, 1)}, {"w": 2 * torch.ones(3, 1)}]):
         with pytest.raises(ValueError, match=f"{len(path)} checkpoints lie in less than two directions"):
             trajectory(at, path)
-    with pytest.raises(ValueError, match=r"checkpoint 0 does not fit: 1 of 1 .* wanted \(3, 1\), came \(2, 1\)"):
+    with pytest.raises(ValueError, match=r"checkpoint 0 does not fit: 1 of 1 .* wanted \(3, 1\), got \(2, 1\)"):
         trajectory(at, [{"w": torch.ones(2, 1)}])
 
 
@@ -169,13 +169,13 @@ def test_batch_norm_between_models_must_be_decided():
 def test_models_without_a_way_between_them_are_refused(at):
     one = {name: tensor + 1 for name, tensor in at.items()}
     two = {name: tensor + 2 for name, tensor in at.items()}
-    with pytest.raises(ValueError, match="0 models came beside the first: give one for a line, two for a plane"):
+    with pytest.raises(ValueError, match="got 0 models beside the first: give one for a line, two for a plane"):
         between(at, [])
     with pytest.raises(ValueError, match="two of the models are the same"):
         between(at, [at])
     with pytest.raises(ValueError, match="the three models lie on one line"):
         between(at, [one, two])
-    with pytest.raises(ValueError, match=r"model 2 does not fit: 1 of 9 tensors differ, first 'fc.bias'.*came nothing"):
+    with pytest.raises(ValueError, match=r"model 2 does not fit: 1 of 9 tensors differ, first 'fc.bias'.*got nothing"):
         between(at, [{name: tensor for name, tensor in one.items() if name != "fc.bias"}])
 
 

@@ -178,11 +178,11 @@ def test_what_is_not_finite_is_null_on_disk_and_around_it_nothing_is_told(tmp_pa
     [
         (AT, ({"z": torch.ones(1, 1)},), "moves 'z', which is no parameter here: choose one of x, y"),
         (AT, ({"x": torch.ones(2, 1)},), r"has \(2, 1\) for 'x', wanted \(1, 1\): make it from weights of the same"),
-        (AT, (), "0 directions with 0 tensors came: give one or two"),
+        (AT, (), "got 0 directions with 0 tensors: give one or two"),
         (
             AT | {"y": torch.zeros(1, 1).double()},
             CROSS,
-            "parameters of several kinds came .torch.float32 on cpu, torch.float64 on cpu",
+            "got parameters of several kinds .torch.float32 on cpu, torch.float64 on cpu",
         ),
     ],
 )
@@ -192,7 +192,7 @@ def test_directions_that_do_not_fit_are_refused(at, directions, words):
 
 
 def test_wishes_out_of_range_are_refused():
-    with pytest.raises(ValueError, match="steps=2, levels=1 came: give an odd number of steps, 3 or more"):
+    with pytest.raises(ValueError, match="got steps=2, levels=1: give an odd number of steps, 3 or more"):
         surface(bowl, AT, CROSS, 2, levels=1)
     with pytest.raises(ValueError, match="several processes share points through a folder"):
         surface(bowl, AT, CROSS, share=(0, 2))
@@ -423,10 +423,10 @@ def test_the_error_is_honest_on_trained_networks(method, tmp_path):
 def test_a_function_is_not_shared_by_threads_and_a_scalar_is_no_loss_of_units():
     at = {"w": torch.ones(3, 3)}
     directions = [{"w": torch.eye(3)}]
-    with pytest.raises(ValueError, match="workers=2 came with a loss that cannot be copied"):
+    with pytest.raises(ValueError, match="got workers=2 with a loss that cannot be copied"):
         surface(lambda params: params["w"].sum(1), at, directions, 3, levels=1, workers=2)
     with pytest.raises(ValueError, match=r"the loss gave shape \(\), wanted the losses of its units"):
         surface(lambda params: params["w"].sum(), at, directions, 3, levels=1)
-    with pytest.raises(ValueError, match="steps=4, levels=1 came: give an odd number"):
+    with pytest.raises(ValueError, match="got steps=4, levels=1: give an odd number"):
         surface(lambda params: params["w"].sum(1), at, directions, 4, levels=1)
     assert len(surface(lambda params: params["w"].sum(1), at, directions, 3, levels=1)) == 3

@@ -382,14 +382,14 @@ def test_parameters_that_cannot_move_are_refused():
     loss = lambda p: p["w"].sum()  # noqa: E731
     params = {"w": torch.ones(3), "steps": torch.tensor(3)}
     for words, call in {
-        "no parameters came": lambda: Hessian(loss, {}),
-        "no parameters came: a dict": lambda: Hessian(loss, params, over=[]),
+        "got no parameters": lambda: Hessian(loss, {}),
+        "got no parameters: give a dict": lambda: Hessian(loss, params, over=[]),
         "no parameter 'v': choose from w, steps": lambda: Hessian(loss, params, over=["v"]),
         "'steps' holds torch.int64": lambda: Hessian(loss, params),
         "the parameters w are empty": lambda: Hessian(loss, {"w": torch.ones(0)}),
         r"weights of the batches are \[\]": lambda: Hessian([], params, over=["w"]),
         r"weights of the batches are \[1.0, 0.0\]": lambda: Hessian([(1, loss), (0, loss)], params, over=["w"]),
-        r"shape \(2,\) came: \(3,\)": lambda: Hessian(loss, params, over=["w"])(torch.ones(2)),
+        r"shape \(2,\), wanted \(3,\)": lambda: Hessian(loss, params, over=["w"])(torch.ones(2)),
         "'w' is missing": lambda: FlatLoss(loss, params, over=["w"]).flatten({}),
     }.items():
         with pytest.raises(ValueError, match=words):

@@ -266,7 +266,7 @@ def test_a_probe_wants_labels():
     with pytest.raises(ValueError, match="1 of 32 images have no label: give labelled images to a probe"):
         Objective(probe, batches)
     features.labels[features.labels == 2] = 1
-    with pytest.raises(ValueError, match="the probe saw 3 of 4 classes, wanted all of 2 or more"):
+    with pytest.raises(ValueError, match="the probe got images of 3 of 4 classes, wanted all of 2 or more"):
         fit_probe(backbone, features)
 
 
@@ -274,7 +274,7 @@ def test_what_cannot_be_shown_is_refused():
     module, batches = made("supervised")
     with pytest.raises(ValueError, match="20 images are fewer than a batch of 64"):
         frozen_batches(blobs(20), [evaluation_view(16)])
-    with pytest.raises(ValueError, match="needs one frozen batch or more, none came"):
+    with pytest.raises(ValueError, match="needs one frozen batch or more, got none"):
         Objective(module, [])
     with pytest.raises(ValueError, match="unknown batch_norm 'frosen': did you mean 'frozen'"):
         Objective(module, batches, batch_norm="frosen")

@@ -123,7 +123,7 @@ def test_a_probe_has_its_own_loss_and_readings(runs: dict[str, Path], images: Im
     before = files[0].stat().st_mtime_ns
     draw([runs["one"]], images, out=tmp_path, **asked)
     assert files[0].stat().st_mtime_ns == before
-    with pytest.raises(ValueError, match="readings that differ in batch, images"):
+    with pytest.raises(ValueError, match="curvature metrics that differ in batch, images"):
         draw([runs["one"]], images, out=tmp_path, **asked | {"sharp": 16})
 
 
@@ -230,18 +230,18 @@ def test_what_does_not_fit_is_refused(runs: dict[str, Path], images: Images, tmp
             draw(listed or [runs["one"]], images, out=tmp_path / "refused", **SMALL | changes)
 
     refused("holds no run", [tmp_path])
-    refused("came twice", [runs["one"], runs["one"]])
+    refused("got the run .* twice", [runs["one"], runs["one"]])
     refused("unknown objective 'prob'.*probe", objective="prob")
     refused("unknown directions 'randm'.*random", directions="randm")
     refused("planes = 0: Input should be greater than or equal to 1", planes=0)
-    refused("a map of 1 point a side", map_steps=1)
-    refused("steps=4 came: give an odd number", steps=4)
+    refused("got map_steps=1: give 2 or more", map_steps=1)
+    refused("got steps=4: give an odd number", steps=4)
     refused("levels = 0: Input should be greater than or equal to 1", levels=0)
     refused("batch_size = 0: Input should be greater than or equal to 1", batch_size=0)
     refused("sharp = -1: Input should be greater than or equal to 0", sharp=-1)
     refused("workers = 0: Input should be greater than or equal to 1", workers=0)
     refused("few=64 of 32", few=64)
-    refused("trajectory wants two or more", directions="trajectory")
+    refused("trajectory needs two or more", directions="trajectory")
     refused("fewer than a batch", batch_size=512, few=None, images=2048)
     refused("leaves 0 to fit the probe to", objective="probe", images=96)
 
@@ -257,12 +257,12 @@ def test_a_study_stands_for_its_finished_runs_with_a_loss(runs: dict[str, Path],
     assert [run.name for run in found] == ["mae", "one"]
     assert said == [
         f"left out: 1 runs of {study} that are not finished",
-        "left out: 1 runs without a loss of their own (random); --objective probe shows them too",
+        "left out: 1 runs without a loss of their own (random); --objective probe has them too",
     ]
     assert [run.name for run in find_runs([study], "probe", said.append)] == ["mae", "one", "random"]
     with pytest.raises(ValueError, match="holds no run"):
         find_runs([tmp_path / "nowhere"], "pretrain", said.append)
-    with pytest.raises(ValueError, match="no runs came: give the folder of one finished run or more"):
+    with pytest.raises(ValueError, match="got no runs: give the folder of one finished run or more"):
         find_runs([], "pretrain", said.append)
 
 
@@ -311,14 +311,14 @@ def test_a_checkpoint_on_the_way_is_a_subject_of_its_own(images: Images, tmp_pat
             assert torch.equal(one.module.backbone.state_dict()[name], tensor)
     told = draw([Path(f"{run}@{steps[2]}")], images, out=tmp_path / "way", **asked | {"directions": "trajectory"})
     assert len(told["runs"][0]["planes"][0]["positions"]) == 2  # those before it
-    with pytest.raises(ValueError, match="keeps 1 checkpoints before its weights: a trajectory wants two or more"):
+    with pytest.raises(ValueError, match="keeps 1 checkpoints before its weights: a trajectory needs two or more"):
         draw([Path(f"{run}@{steps[1]}")], images, out=tmp_path / "no", **asked | {"directions": "trajectory"})
     with pytest.raises(ValueError, match=r"holds no run.*or RUN@STEP with the number of a step"):
         find_runs([Path(f"{run}@end")], "pretrain", quiet)
     listed = ", ".join(map(str, steps))
     with pytest.raises(ValueError, match=f"keeps no checkpoint of step 77; of these: {listed}; give one of them"):
         find_runs([Path(f"{run}@77")], "pretrain", quiet)
-    with pytest.raises(ValueError, match="came twice"):
+    with pytest.raises(ValueError, match="got the run .* twice"):
         draw([Path(f"{run}@{steps[0]}")] * 2, images, out=tmp_path / "twice", **asked)
 
 

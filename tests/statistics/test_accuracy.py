@@ -410,8 +410,8 @@ GOOD = table({"a": np.array([1, 0, 1, 1]), "b": np.array([0, 0, 1, 1])})
         (GOOD[:0], "no rows: evaluate at least one model"),
         (GOOD.astype({"correct": float}).replace({"correct": {0.0: np.nan}}), "'correct' is empty in 3 rows"),
         (GOOD.assign(model=[None, *"aaabbbb"]), "'model' is empty in 1 rows"),
-        (GOOD.assign(correct=[2, 7, 0, 1, 0, 0, 1, 1]), "must be 0 or 1, came 2 and 1 more"),
-        (GOOD.assign(correct=list("10110011")), "must be 0 or 1, came 1 and 7 more"),
+        (GOOD.assign(correct=[2, 7, 0, 1, 0, 0, 1, 1]), "must be 0 or 1, got 2 and 1 more"),
+        (GOOD.assign(correct=list("10110011")), "must be 0 or 1, got 1 and 7 more"),
         (GOOD.assign(protocol=["knn"] * 4 + ["linear"] * 4), "mix the protocols knn, linear"),
         (pd.concat([GOOD, GOOD[:2]]), "2 rows repeat .* first .a, ref, 0, i00000.: keep one row"),
         (GOOD[:-1], "1 of 4 are missing from some run, as i00003 .model b, seed 0.: compare models on the same"),
@@ -426,11 +426,11 @@ def test_what_cannot_be_judged_is_refused_with_the_reason(name: str, frame: pd.D
 
 
 def test_wishes_out_of_range_are_refused() -> None:
-    with pytest.raises(ValueError, match="margin must be 0 or more points, came -1"):
+    with pytest.raises(ValueError, match="margin must be 0 or more points, got -1"):
         paired(GOOD, margin=-1)
-    with pytest.raises(ValueError, match="margin must be 0 or more points, came nan"):
+    with pytest.raises(ValueError, match="margin must be 0 or more points, got nan"):
         paired(GOOD, margin=float("nan"))
-    with pytest.raises(ValueError, match="draws must be at least 1, came 0"):
+    with pytest.raises(ValueError, match="draws must be at least 1, got 0"):
         ranks(GOOD, draws=0)
 
 

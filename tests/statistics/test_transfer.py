@@ -306,9 +306,9 @@ def test_scores_that_cannot_be_judged_are_refused(table: pd.DataFrame, words: st
 def test_wishes_out_of_range_are_refused() -> None:
     with pytest.raises(ValueError, match="no data set 's9': there are s0, s1"):
         transfer(ONE, source="s9")
-    with pytest.raises(ValueError, match="a gap is a difference in points above 0 and up to 100, came 0"):
+    with pytest.raises(ValueError, match="a gap is a difference in points above 0 and up to 100, got 0"):
         transfer(ONE, source="s0", gaps=[0])
     with pytest.raises(ValueError, match="the baseline names 'm9', which is no model"):
         robustness(ONE, source="s0", baseline=["m9"])
-    with pytest.raises(ValueError, match="alike is a correlation above 0 and up to 1, came 2"):
+    with pytest.raises(ValueError, match="alike is a correlation above 0 and up to 1, got 2"):
         similarity(ONE, source="s0", alike=2)

@@ -265,7 +265,7 @@ def test_order_of_rows_and_names_do_not_matter(k: int, sets: int, seed: int) -> 
     ("wish", "words"),
     [
         ({"weights": {"s9": 1}}, "weights name 's9', which is no data set: there are s0, s1"),
-        ({"weights": {"s0": -1}}, "the weight of 's0' must be 0 or more, came -1"),
+        ({"weights": {"s0": -1}}, "the weight of 's0' must be 0 or more, got -1"),
         ({"weights": {"s0": 0}}, "all weights are 0"),
         ({"groups": [["s9"]]}, "groups name 's9', which is no data set"),
         ({"groups": [["s0"], ["s0", "s1"]]}, "the data set 's0' is in two groups"),
@@ -277,5 +277,5 @@ def test_wishes_that_cannot_be_are_refused(wish: dict, words: str) -> None:
 
 
 def test_a_margin_below_0_is_refused() -> None:
-    with pytest.raises(ValueError, match="margin must be 0 or more points, came -1"):
+    with pytest.raises(ValueError, match="margin must be 0 or more points, got -1"):
         safe_bet(scores(drawn(3, 2)), margin=-1)

@@ -87,7 +87,7 @@ def test_three_tiers_are_one_surface():
     for points in (drawn(losses, 512, 3), table[table["images"] == 512]):  # exact where all images were looked at
         assert found(points["alpha"].to_numpy(), points["beta"].to_numpy()) == pytest.approx(points["loss"].to_numpy())
     assert np.array_equal(multilevel_spline(few).values, fit_grid(few).spline.values)
-    with pytest.raises(ValueError, match="20 of 25 points drawn for more images are not drawn for fewer"):
+    with pytest.raises(ValueError, match="20 of 25 points of more images are missing for fewer images"):
         multilevel_spline(pd.concat([few, drawn(losses, 512, 5).assign(alpha=lambda rows: rows["alpha"] * 0.9)]))
 
 

@@ -1,1 +1,1 @@
-"""Directions: `name(at, ...) -> Plane`, two directions through the weights `at`, and what was decided about them."""
+"""Directions: `name(at, ...) -> Plane`, two directions through the weights `at` and facts about them."""

@@ -1,4 +1,4 @@
-"""A plane through the weights of a model: two directions, and what was decided about them."""
+"""A plane through the weights of a model: two directions and facts about them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,9 +11,9 @@ from kogen.loss_landscape.parameters import Params
 
 @dataclass(frozen=True)
 class Plane:
-    """Two directions, each a tensor for each name that moves; facts are plain values and say how they were made.
+    """Two directions, each a tensor for each moving name, and facts: plain values that say how they were made.
 
-    Without a second one it is a line.
+    A plane without a second direction is a line.
     """
 
     first: Params  # along alpha
@@ -22,7 +22,7 @@ class Plane:
 
     @property
     def directions(self) -> tuple[Params, ...]:
-        """What `landscape.surface` walks along."""
+        """The one or two directions, as `grid.surface` takes them."""
         return (self.first, self.second) if self.second else (self.first,)
 
 
@@ -41,8 +41,8 @@ def check_shapes(at: Mapping[str, Tensor], other: Mapping[str, Tensor], what: st
     """ValueError unless `other` has every tensor of `at`, in its shape."""
     odd = [name for name in at if name not in other or other[name].shape != at[name].shape]
     if odd:
-        came = tuple(other[odd[0]].shape) if odd[0] in other else "nothing"
+        got = tuple(other[odd[0]].shape) if odd[0] in other else "nothing"
         raise ValueError(
             f"{what} does not fit: {len(odd)} of {len(at)} tensors differ, first {odd[0]!r}, wanted "
-            f"{tuple(at[odd[0]].shape)}, came {came}; give weights of the same architecture"
+            f"{tuple(at[odd[0]].shape)}, got {got}: give weights of the same architecture"
         )

@@ -16,18 +16,18 @@ BATCH_NORM_BUFFERS = ("running_mean", "running_var")
 def between(at: Params, others: Sequence[Mapping[str, Tensor]], *, batch_norm: str = "frozen") -> Plane:
     """From `at` to one other model (alpha = 1, a profile), or the plane through it and two others.
 
-    `ends` are whole states (parameters and buffers) of the same architecture; everything in `at` moves. With two, beta
-    is orthogonal to alpha and as long, so that angles are true (Garipov et al., appendix); `positions` in the facts
-    say where the models lie, `span` what holds them with a sixth to spare (two of 9 places are the ends); a line with
-    interpolated statistics has none, since beyond the models variances soon are none.
+    `others` are whole states (parameters and buffers) of one architecture; everything in `at` moves. With two, beta
+    is orthogonal to alpha and as long, so that angles are true (Garipov et al., appendix). Facts: `positions` of the
+    models, and a `span` that holds them with a margin of a sixth (two of 9 places are the ends). A line with
+    interpolated statistics has no margin, since beyond the models variances soon fall below 0.
 
-    Half way between two models the statistics of batch norm are those of neither: say `batch_norm` as the objective
-    has it, `batch` or `interpolated` (Izmailov et al. 2018, arXiv 1803.05407, section 3.2).
+    Half way between two models, batch norm has the statistics of neither: give the `batch_norm` of the objective,
+    `batch` or `interpolated` (Izmailov et al. 2018, arXiv 1803.05407, section 3.2).
     Raises ValueError for `frozen` where the models have such statistics, for another architecture, for no model or more
     than two, and for models that lie on one line.
     """
     if not 1 <= len(others) <= 2:
-        raise ValueError(f"{len(others)} models came beside the first: give one for a line, two for a plane")
+        raise ValueError(f"got {len(others)} models beside the first: give one for a line, two for a plane")
     for number, end in enumerate(others):
         check_shapes(at, end, f"model {number + 2}")
         odd = [name for name in end if name.endswith(BATCH_NORM_BUFFERS) and name not in at]
@@ -40,7 +40,7 @@ def between(at: Params, others: Sequence[Mapping[str, Tensor]], *, batch_norm: s
     first, second, positions = ways[0], {}, [(0.0, 0.0), (1.0, 0.0)]
     square = dot(first, first)
     if square == 0:
-        raise ValueError("two of the models are the same: there is no way between them; give different ones")
+        raise ValueError("two of the models are the same, so there is no line between them: give different ones")
     if len(ways) == 2:
         along = dot(ways[1], first) / square
         rest = {name: ways[1][name] - along * first[name] for name in at}
@@ -55,6 +55,6 @@ def between(at: Params, others: Sequence[Mapping[str, Tensor]], *, batch_norm: s
 
 
 def padded_span(positions: list[tuple[float, float]], spare: float) -> list[list[float]]:
-    """The span of alpha and of beta that holds the positions with some to spare on either side."""
+    """The span of alpha and of beta that holds the positions, with a margin on either side."""
     axes = [(min(places), max(places)) for places in zip(*positions, strict=True)]
     return [[low - (high - low) * spare, high + (high - low) * spare] for low, high in axes]

@@ -17,9 +17,9 @@ FIXED_NAMES = ("cls_token", "dist_token", "mask_token", "pos_embed", "reg_token"
 def random(at: Params, *, plane: int = 0, seed: int = 0, normalise: str = "filter") -> Plane:
     """Two independent Gaussian directions; the draw of a tensor depends on seed, plane, axis and its name alone.
 
-    So models of one architecture are seen along the same draws. `filter`: each output row gets the length of its
+    So models of one architecture share the draws. `filter`: each output row gets the length of its
     weights; `layer`: each matrix does, of a fused q, k, v each third; `adaptive`: each number is multiplied by the
-    size of its weight (Kwon et al. 2021, arXiv 2102.11600, section 3). Biases, norms, positions and tokens stand still.
+    size of its weight (Kwon et al. 2021, arXiv 2102.11600, section 3). Biases, norms, positions and tokens do not move.
     Raises ValueError for another `normalise` and for a model without matrices.
     """
     if normalise not in NORMALISATIONS:
@@ -43,7 +43,7 @@ def random(at: Params, *, plane: int = 0, seed: int = 0, normalise: str = "filte
 
 
 def exclusion_reason(name: str, tensor: Tensor) -> str:
-    """Why a tensor stands still, or nothing: by its name, or by its shape where a name does not tell."""
+    """Why a tensor does not move, by its name or else by its shape; empty where it moves."""
     last = name.rpartition(".")[2]
     if last in FIXED_NAMES or "pos_embed" in last or last.endswith(("_token", "_tokens")):
         return "position or token"
@@ -60,7 +60,7 @@ def draw_normal(weight: Tensor, tag: str) -> Tensor:
 
 
 def scale_to_weight(direction: Tensor, weight: Tensor, name: str, normalise: str) -> Tensor:
-    """The direction, made as long as the weight in the way asked for."""
+    """The direction rescaled to the weight, as `normalise` says."""
     if normalise == "adaptive":
         return direction * weight.abs()
     groups = len(weight) if normalise == "filter" else 3 if is_fused_qkv(name, weight) else 1
@@ -69,5 +69,5 @@ def scale_to_weight(direction: Tensor, weight: Tensor, name: str, normalise: str
 
 
 def is_fused_qkv(name: str, weight: Tensor) -> bool:
-    """Whether queries, keys and values lie one above the other in one matrix (timm's qkv, torch's in_proj_weight)."""
+    """Whether a matrix stacks queries, keys and values (timm's qkv, torch's in_proj_weight)."""
     return weight.ndim == 2 and len(weight) % 3 == 0 and name.endswith(("qkv.weight", "in_proj_weight"))

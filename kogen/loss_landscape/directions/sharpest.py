@@ -23,9 +23,9 @@ def sharpest(
 ) -> Plane:
     """The two directions of largest curvature, each `length` times as long as the weights that move.
 
-    `loss` gives the mean loss, or (weight, loss) for each frozen batch (`Objective.closures`). `over` names what moves,
-    all of `at` by default. `eigenvalues` and their `residuals` are in the facts, which say too if Lanczos stopped at
-    `limit` products before the residuals were small. An eigenvector has no sign: its largest entry is made positive.
+    `loss` gives the mean loss, or is (weight, loss) of each frozen batch (`Objective.weighted_losses`). `over`
+    names what moves, by default all of `at`. Facts: `eigenvalues`, their `residuals`, and `converged`, False where
+    Lanczos stopped at `limit` products. An eigenvector has no sign: its largest entry is made positive.
     Raises ValueError as Hessian and lanczos do.
     """
     hessian = Hessian(loss, at, over)

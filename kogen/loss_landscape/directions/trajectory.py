@@ -1,4 +1,4 @@
-"""The plane in which a training went: principal directions of its checkpoints (Li et al. 2018, section 7)."""
+"""The plane of a training: principal directions of its checkpoints (Li et al. 2018, section 7)."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from kogen.loss_landscape.parameters import Params, flatten, unflatten
 
 __all__ = ["trajectory"]
 
-SPAN_FACTOR = 1.1  # the plane reaches so much farther than the farthest checkpoint
+SPAN_FACTOR = 1.1  # the plane reaches this much farther than the farthest checkpoint
 
 
 @torch.no_grad()
@@ -26,10 +26,10 @@ def trajectory(at: Params, checkpoints: Sequence[Params]) -> Plane:
     """
     for number, checkpoint in enumerate(checkpoints):
         check_shapes(at, checkpoint, f"checkpoint {number}")
-    inner = np.zeros((len(checkpoints), len(checkpoints)))  # products of the ways from `at`, (n, n)
+    inner = np.zeros((len(checkpoints), len(checkpoints)))  # products of the steps from `at`, (n, n)
     for name in at:
-        ways = [displacement(at, checkpoint, name) for checkpoint in checkpoints]
-        inner += np.array([[float(one @ other) for other in ways] for one in ways]).reshape(inner.shape)
+        steps = [displacement(at, checkpoint, name) for checkpoint in checkpoints]
+        inner += np.array([[float(one @ other) for other in steps] for one in steps]).reshape(inner.shape)
     squares, turn = np.linalg.eigh(inner)
     squares, turn = np.maximum(squares[::-1], 0), turn[:, ::-1]  # largest first
     if len(squares) < 2 or squares[1] <= 1e-12 * squares[0]:
@@ -39,12 +39,12 @@ def trajectory(at: Params, checkpoints: Sequence[Params]) -> Plane:
         )
     positions = turn[:, :2] * np.sqrt(squares[:2])  # (n, 2) in units of the weights
     lengths = SPAN_FACTOR * np.abs(positions).max(axis=0)  # (2,)
-    weights = torch.from_numpy(turn[:, :2] / np.sqrt(squares[:2]) * lengths)  # (n, 2) of the ways in a direction
+    weights = torch.from_numpy(turn[:, :2] / np.sqrt(squares[:2]) * lengths)  # (n, 2) of the steps in a direction
     directions: tuple[Params, Params] = ({}, {})
     for name in at:
-        ways = torch.stack([displacement(at, checkpoint, name) for checkpoint in checkpoints])  # (n, p)
+        steps = torch.stack([displacement(at, checkpoint, name) for checkpoint in checkpoints])  # (n, p)
         for direction, weight in zip(directions, weights.T, strict=True):
-            direction |= unflatten((weight @ ways).to(at[name].device), {name: at[name]})
+            direction |= unflatten((weight @ steps).to(at[name].device), {name: at[name]})
     distances = np.sqrt(np.diag(inner))
     outside = np.sqrt(np.maximum(distances**2 - (positions**2).sum(axis=1), 0))
     residual = np.divide(outside, distances, out=np.zeros_like(outside), where=distances > 0)
@@ -54,6 +54,6 @@ def trajectory(at: Params, checkpoints: Sequence[Params]) -> Plane:
 
 
 def displacement(at: Params, checkpoint: Params, name: str) -> torch.Tensor:
-    """The way from `at` to a checkpoint in one tensor, (p,), float64, on the CPU."""
+    """The vector from `at` to a checkpoint in one tensor, (p,), float64, on the CPU."""
     one, other = (flatten(params, [name]).cpu().double() for params in (checkpoint, at))
     return one - other

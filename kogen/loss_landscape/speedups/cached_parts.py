@@ -1,4 +1,4 @@
-"""Constant parts of a network: what does not move while a landscape is drawn answers each question once."""
+"""Caches the outputs of the parts of a network that do not move while a landscape is computed."""
 
 from collections.abc import Callable, Collection
 from typing import Any
@@ -8,29 +8,29 @@ from torch import Tensor, nn
 
 
 class CachedForward:
-    """Stands before a module's forward and remembers what it answered: the same question is not computed twice."""
+    """Replaces a module's forward and caches its outputs: the same input is computed once."""
 
     def __init__(self, name: str, forward: Callable, memory: dict) -> None:
         self.name, self.compute, self.memory = name, forward, memory
         self.batch, self.calls = 0, 0
 
     def start_batch(self, batch: int) -> None:
-        """From now on questions are those of this batch, from the first."""
+        """The following calls are those of this batch, from the first."""
         self.batch, self.calls = batch, 0
 
     def __call__(self, *args: Any) -> Any:
         key = (self.name, self.batch, self.calls)
         self.calls += 1
         if any(isinstance(arg, Tensor) and arg.requires_grad for arg in args):
-            return self.compute(*args)  # from an answer that was remembered no way leads back to what moves
+            return self.compute(*args)  # a cached output carries no gradient to what moves
         if key not in self.memory:
             self.memory[key] = (args, self.compute(*args))
-        asked, answer = self.memory[key]
-        return answer if len(asked) == len(args) and all(map(same_values, asked, args)) else self.compute(*args)
+        inputs, output = self.memory[key]
+        return output if len(inputs) == len(args) and all(map(same_values, inputs, args)) else self.compute(*args)
 
 
 def same_values(first: Any, second: Any) -> bool:
-    """Whether two arguments are the same thing, or tensors of the same values."""
+    """Whether two arguments are the same object, or tensors of the same values."""
     if first is second:
         return True
     tensors = isinstance(first, Tensor) and isinstance(second, Tensor)
@@ -40,10 +40,10 @@ def same_values(first: Any, second: Any) -> bool:
 def cache_constant_parts(
     module: nn.Module, moving: Collection[str], run: Callable[[], Any], memory: dict
 ) -> list[CachedForward]:
-    """Put a Constant before every outermost part of a module that `run` calls with tensors and in which nothing moves.
+    """Put a CachedForward before every outermost part of a module that `run` calls with tensors and that does not move.
 
-    Nothing moves where no parameter is one of the names `moving`, be it by another name. `run` runs the module once, so
-    that it shows which parts it calls, and what writes into their answers: such an answer cannot be kept.
+    A part does not move where none of its parameters has a name in `moving`, by any of its names. `run` runs the module
+    once, to show which parts it calls and which outputs are written to afterwards: these cannot be cached.
     """
     inside, found, answers = [0], [], []
 
@@ -72,7 +72,7 @@ def cache_constant_parts(
 
 
 def constant_parts(module: nn.Module, moving: Collection[str]) -> list[nn.Module]:
-    """The parts with parameters or statistics of which none moves; a part without parameters costs little."""
+    """The parts whose parameters and statistics all stay; parts without parameters cost too little to cache."""
     held = {id(tensor) for name, tensor in module.named_parameters(remove_duplicate=False) if name in moving}
     found = []
     for name, part in list(module.named_modules())[1:]:

@@ -1,4 +1,4 @@
-"""Readout: a ViT of which only the class token is read computes nothing else once the others were asked."""
+"""A ViT of which only the class token is read computes only this token in its last block."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 
 class ClassTokenOnly:
-    """Stands before a ViT's forward, whose last block it lets answer for the class token alone.
+    """Replaces a ViT's forward so that the last block computes its output for the class token alone.
 
-    The other tokens' keys and values are asked as before; their queries, projection and MLP nobody would read. Those
-    who call blocks themselves, as masked methods do, get all tokens.
+    Keys and values of the other tokens are computed as before; nobody would read the output of their queries,
+    projection and MLP. Code that calls the blocks itself, as masked methods do, gets all tokens.
     """
 
     def __init__(self, network: VisionTransformer) -> None:
@@ -28,7 +28,7 @@ class ClassTokenOnly:
 
 
 def first_token_output(block: Block, tokens: Tensor) -> Tensor:
-    """A block's answer for the first token, (B, N, D) to (B, 1, D), as in evaluation: nothing is dropped."""
+    """A block's output for the first token, (B, N, D) to (B, 1, D), in eval mode (no dropout)."""
     attention: Any = block.attn
     shape = *tokens.shape[:2], 3, attention.num_heads, attention.head_dim
     query, key, value = attention.qkv(block.norm1(tokens)).reshape(shape).permute(2, 0, 3, 1, 4)  # (B, H, N, d)
@@ -39,7 +39,7 @@ def first_token_output(block: Block, tokens: Tensor) -> Tensor:
 
 
 def skip_unread_tokens(module: nn.Module) -> None:
-    """Put a ClassTokenOnly before every ViT in a module, in place, whose last block is of the plain kind."""
+    """Put a ClassTokenOnly, in place, before every ViT in a module whose last block is timm's plain one."""
     for part in module.modules():
         if type(part) is not VisionTransformer or part.global_pool != "token" or part.attn_pool is not None:
             continue

@@ -1,4 +1,8 @@
-"""Folding: a batch norm with fixed statistics behind a convolution becomes part of its weights and takes no time."""
+"""Folds a batch norm with fixed statistics into the weights of the convolution before it.
+
+Measured on two CPU cores (32 px, batch 64, medians of alternating pairs): saves 19 to 34 % of a Hessian product, and of
+a loss 9 to 24 % (tiny?width=8), 5 % (tiny), 0 to 2 % (resnet18).
+"""
 
 from collections import Counter
 from collections.abc import Callable, Collection
@@ -12,7 +16,7 @@ from kogen.loss_landscape.parameters import Params
 
 
 class FoldedConv:
-    """A convolution and the batch norm behind it as the one convolution they are, linear in the weights of the first.
+    """A convolution and the batch norm after it as one convolution.
 
     W x + b, less the mean m, over the root of the variance v + eps, times g, plus h, has the weights W g / root and the
     bias (b - m) g / root + h (Jacob et al. 2018, arXiv 1712.05877, section 3.2). Differentiable in all of them, twice.
@@ -21,11 +25,11 @@ class FoldedConv:
     def __init__(self, conv: str, norm: str, module: nn.Module) -> None:
         self.conv, self.norm = conv, norm
         inside = [(f"{name}.{leaf}", t) for name in (conv, norm) for leaf, t in float_state(module.get_submodule(name))]
-        self.own = {name: tensor.detach() for name, tensor in inside}  # where the parameters that come name none
+        self.own = {name: tensor.detach() for name, tensor in inside}  # for names that the given parameters lack
         self.eps: Any = module.get_submodule(norm).eps
 
     def __call__(self, params: Params) -> None:
-        """Put the convolution's weight and bias into `params`, and take those of the norm out of them."""
+        """Put the folded weight and bias of the convolution into `params`, in place of both modules' own."""
         at = self.own | {name: params[name] for name in self.own if name in params}
         rate = torch.rsqrt(at[f"{self.norm}.running_var"] + self.eps)  # (C,)
         if f"{self.norm}.weight" in at:
@@ -42,15 +46,15 @@ class FoldedConv:
 
 
 def float_state(part: nn.Module) -> list[tuple[str, Tensor]]:
-    """Parameters and statistics of a part, without what only counts."""
+    """Parameters and statistics of a part, without integer counters."""
     return [(name, t) for name, t in [*part.named_parameters(), *part.named_buffers()] if t.is_floating_point()]
 
 
 def fold_batch_norms(module: nn.Module, moving: Collection[str], run: Callable[[], Any]) -> list[FoldedConv]:
-    """Take every batch norm out of a module, in place, that follows a convolution whose weight moves and nothing else.
+    """Fold, in place, every batch norm that reads only a convolution whose weight moves; returns what was folded.
 
-    `run` runs the module once, so that it shows what follows what; it must be in eval mode. The convolutions get a
-    bias where they have none; from then on each Fold belongs before every call.
+    `run` runs the module once, in eval mode, to show which module reads which. Convolutions without a bias get one.
+    From then on every FoldedConv has to be applied to the parameters before each call.
     """
     names, made = {part: name for name, part in module.named_modules()}, []
     held = Counter(id(tensor) for _, tensor in module.named_parameters(remove_duplicate=False))
@@ -67,9 +71,9 @@ def fold_batch_norms(module: nn.Module, moving: Collection[str], run: Callable[[
 
 
 def foldable_pairs(module: nn.Module, run: Callable[[], Any]) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
-    """Convolutions whose outputs one batch norm reads and nothing else does, with that norm, which reads nothing else.
+    """Pairs of a convolution and a batch norm where only the norm reads the one, and it reads nothing else.
 
-    Their outputs of one run are held, as training would.
+    All outputs of the convolutions in one run are held in memory, as in training.
     """
     outputs: dict[int, tuple[nn.Module, Tensor]] = {}  # by the output's id
     reads: dict[nn.Module, list[Any]] = {}  # by a norm, in order: the convolution of its input, or None
@@ -77,12 +81,12 @@ def foldable_pairs(module: nn.Module, run: Callable[[], Any]) -> list[tuple[nn.C
 
     def leave(conv: nn.Module, args: Any, out: Tensor) -> None:
         outputs[id(out)] = (conv, out)
-        readers.count[id(out)] = 0  # what had this id before it is gone
+        readers.count[id(out)] = 0  # an earlier tensor of this id is gone
 
     def enter(norm: nn.Module, args: tuple) -> None:
         reads.setdefault(norm, []).append(outputs.get(id(args[0]), (None,))[0])
 
-    parts = list(module.modules())  # exact kinds: others of these families compute something else besides
+    parts = list(module.modules())  # exact types: subclasses may compute more
     hooks = [part.register_forward_hook(leave) for part in parts if type(part) is nn.Conv2d]
     hooks += [part.register_forward_pre_hook(enter) for part in parts if type(part) is nn.BatchNorm2d]
     with readers:
@@ -110,7 +114,7 @@ class ReadCounter(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
-        if isinstance(out, Tensor | tuple | list):  # a question such as `dim` reads no values
+        if isinstance(out, Tensor | tuple | list):  # calls such as `dim` read no values
             inside = [one for arg in (*args, *(kwargs or {}).values()) for one in as_list(arg)]
             self.count.update({id(one) for one in inside if isinstance(one, Tensor)})
         return out
