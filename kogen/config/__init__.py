@@ -1,1 +1,1 @@
-"""What was asked: a Study, the whole question, and a Plan, one run of it."""
+"""What a user asks: a Study, the whole question, and a Plan, one run of it."""

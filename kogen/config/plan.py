@@ -1,4 +1,4 @@
-"""A Plan: one run, fully resolved; validated, frozen, hashed to an id."""
+"""The Plan of a run: fully resolved, validated and frozen; and the settings that a method takes."""
 
 import hashlib
 import inspect
@@ -13,11 +13,12 @@ from kogen.common import registry, text
 from kogen.modules.base import Recipe
 from kogen.options.base import Value
 
+RECIPE_NUMBERS = ("optimiser", "rate", "weight_decay", "warmup")  # of a recipe, which a user may set
 TYPE_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a name"}
 
 
 class Plan(BaseModel):
-    """One run, fully resolved: whatever changes the weights is in here, so equal ids mean equal runs."""
+    """One run, fully resolved: it holds all that changes the weights, so equal ids mean equal runs."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
@@ -36,8 +37,8 @@ class Plan(BaseModel):
     std: tuple[float, ...] = (0.25,)
     settings: dict[str, Value] = Field(default_factory=dict)  # hyperparameters of the method and numbers of its recipe
     weights: str = ""  # file of published weights; in a run's record, a digest of its content
-    name: str = ""  # what a published candidate competes under
-    framework: str = ""  # that trained a published candidate
+    name: str = ""  # of a published candidate
+    framework: str = ""  # that a published candidate was trained with
     images: int = 0
     data: str = ""  # digest of the training images
 
@@ -56,7 +57,7 @@ class Plan(BaseModel):
 
 
 def check_method(method: str) -> None:
-    """ValueError for what is no method that can be asked for, with the nearest right name."""
+    """ValueError for a name that is no method, or none that is trained, with the nearest right name."""
     if method == "stock":
         raise ValueError("'stock' is published weights, nothing to train: name them with --candidates NAME=FILE")
     registry.load("methods", method)
@@ -65,7 +66,7 @@ def check_method(method: str) -> None:
 def check_settings(method: str, settings: Mapping[str, Value]) -> None:
     """ValueError for a setting that neither the method nor its recipe has, or whose value has another type."""
     recipe = registry.load("methods", method).recipe
-    known = {name: getattr(recipe, name) for name in recipe_numbers()} | hyperparameters(method)
+    known = {name: getattr(recipe, name) for name in RECIPE_NUMBERS} | hyperparameters(method)
     for name, value in settings.items():
         if name not in known:
             raise ValueError(f"{method} has no setting {name!r}: {text.hint(name, list(known))}")
@@ -77,17 +78,8 @@ def check_settings(method: str, settings: Mapping[str, Value]) -> None:
 def hyperparameters(method: str) -> dict[str, Any]:
     """The hyperparameters of a method with their defaults: the keyword-only names of its signature."""
     signature = inspect.signature(registry.load("methods", method).__init__)
-    given = {"classes", "images"}  # by training, to every method
-    return {
-        name: parameter.default
-        for name, parameter in signature.parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY and name not in given
-    }
-
-
-def recipe_numbers() -> list[str]:
-    """Names of the recipe that a user may set."""
-    return ["optimiser", "rate", "weight_decay", "warmup"]
+    own = [p for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY]
+    return {p.name: p.default for p in own if p.name not in ("classes", "images")}  # these two are set by the training
 
 
 def json_digest(data: Any) -> str:

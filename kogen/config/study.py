@@ -1,4 +1,4 @@
-"""A Study: the whole question, as `kogen pilot` takes it and study.toml keeps it."""
+"""The Study: the whole question, as `kogen pilot` takes it and study.toml holds it."""
 
 import tomllib
 from collections.abc import Mapping
@@ -22,14 +22,14 @@ class Study(StudyOptions):
 
 
 def make_study(asked: Mapping[str, Any], where: str) -> Study:
-    """A study of these options. ValueError names wrong values and unknown names, with the nearest right one."""
+    """A study of these options. ValueError for wrong values and unknown names, with the nearest right one."""
     study = validate(Study, asked, where)
     check_names(study)
     return study
 
 
 def read_study(path: Path) -> Study:
-    """A study from its toml file. ValueError where it cannot be read, and as `make_study`."""
+    """A study from its toml file. ValueError for a file that cannot be read, and as `make_study`."""
     try:
         asked = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -38,7 +38,7 @@ def read_study(path: Path) -> Study:
 
 
 def check_names(study: Study) -> None:
-    """Every name a study uses is known, before anything loads."""
+    """ValueError for a name in the study that is unknown or stands twice; no data is opened."""
     check_language(study.lang)
     for method in study.methods:
         check_method(method)

@@ -1,4 +1,4 @@
-"""Fitting: into how many parts a batch is cut so that a training step finds enough memory."""
+"""Batch fitting: into how many parts a batch is cut so that a training step fits into memory."""
 
 import gc
 import traceback
@@ -16,15 +16,16 @@ from kogen.config.plan import Plan
 from kogen.data.images import Images
 from kogen.training.loop import trial_steps
 
-SPARE = 2**29  # bytes of a GPU that must be left over, for what later fits into no gap
-TRIAL_STEPS = 2  # that are tried: the second has the optimiser's state beside everything else
+SPARE = 2**29  # bytes of a GPU that must stay free: later its memory is fragmented
+TRIAL_STEPS = 2  # the second has the optimiser's state beside everything else
+SMALLER_HINT = "use a smaller --image-size or --backbone"
 
 
 def fit_batch(plan: Plan, images: Images, earlier: Path | None = None) -> Plan:
-    """The plan with its batch cut into as few equal parts as find enough memory, tried by real steps.
+    """The plan with its batch cut into as few equal parts as fit into memory, tried by real steps.
 
-    The batch stays what it is. A plan that was fitted before, in the folder `earlier` of a run or of a study, is cut
-    as it was. Raises ValueError where not even parts of two images fit, and for several processes.
+    The batch keeps its size. A plan that was fitted before, in the folder `earlier` of a run or of a study, keeps its
+    parts. Raises ValueError where not even parts of two images fit, and for several processes.
     """
     if not plan.recipe.trains:
         return plan
@@ -33,10 +34,8 @@ def fit_batch(plan: Plan, images: Images, earlier: Path | None = None) -> Plan:
         if (was.get("method"), was.get("batch_size")) == (plan.method, plan.batch_size):
             return plan.model_copy(update={"accumulate": was["accumulate"]})
     if distributed.world_size() > 1:
-        raise ValueError(
-            f"--batch-size auto is for one process, and {distributed.world_size()} train together: give --batch-size, "
-            "and --accumulate where it does not fit"
-        )
+        got = f"--batch-size auto is for one process and {distributed.world_size()} train together"
+        raise ValueError(f"{got}: give --batch-size, and --accumulate where it does not fit")
     for parts in part_counts(plan.batch_size, plan.accumulate):
         cut = plan.model_copy(update={"accumulate": parts})
         if fits_in_memory(cut, images):
@@ -44,12 +43,9 @@ def fit_batch(plan: Plan, images: Images, earlier: Path | None = None) -> Plan:
     raise ValueError(f"{plan.method}: not even two images at a time fit into {describe_memory()}: {SMALLER_HINT}")
 
 
-SMALLER_HINT = "use a smaller --image-size or --backbone"
-
-
 @contextmanager
 def explain_out_of_memory(plan: Plan, images: Images) -> Iterator[None]:
-    """Turn running out of memory while training the plan into a ValueError that says which size would do."""
+    """Turn running out of memory while the plan trains into a ValueError that says which size fits."""
     try:
         yield
     except Exception as error:
@@ -57,12 +53,12 @@ def explain_out_of_memory(plan: Plan, images: Images) -> Iterator[None]:
             raise
         release(error)
         part = plan.batch_size // (plan.accumulate * distributed.world_size())
-        said = f"{plan.method}: {part} images at a time do not fit into {describe_memory()}"
-        raise ValueError(f"{said}: {advice(plan, images)}") from None
+        got = f"{plan.method}: {part} images at a time do not fit into {describe_memory()}"
+        raise ValueError(f"{got}: {advice(plan, images)}") from None
 
 
 def advice(plan: Plan, images: Images) -> str:
-    """What to do where a plan does not fit: the number of parts that does."""
+    """What to do where a plan does not fit into memory: the number of parts that does fit."""
     if distributed.world_size() > 1:
         cut = f"cut the batch with --accumulate {2 * plan.accumulate} (the batch stays {plan.batch_size})"
         return f"{cut}, or {SMALLER_HINT}"
@@ -76,7 +72,7 @@ def advice(plan: Plan, images: Images) -> str:
 
 
 def part_counts(batch: int, least: int) -> Iterator[int]:
-    """Numbers of equal parts of a batch: `least`, then each time the next that at least halves them, to two images."""
+    """Numbers of equal parts of a batch: `least`, then each time the next that halves them or more, to two images."""
     parts = least
     while parts <= batch // 2:
         yield parts
@@ -84,7 +80,7 @@ def part_counts(batch: int, least: int) -> Iterator[int]:
 
 
 def fits_in_memory(plan: Plan, images: Images) -> bool:
-    """Whether steps of the plan find enough memory."""
+    """Whether real steps of the plan fit into memory."""
     spare = None
     try:
         if default_device() == "cuda":
@@ -103,7 +99,7 @@ def fits_in_memory(plan: Plan, images: Images) -> bool:
 
 
 def release(error: BaseException) -> None:
-    """Give back what the frames of an error hold, and what torch keeps of it for later."""
+    """Free what the frames of an error hold, and the memory that torch caches."""
     traceback.clear_frames(error.__traceback__)
     gc.collect()
     if torch.cuda.is_available():
@@ -111,7 +107,7 @@ def release(error: BaseException) -> None:
 
 
 def describe_memory() -> str:
-    """The memory there is, in words."""
+    """The memory of this machine, in words."""
     if default_device() == "cpu":
         return "the memory this process may have"
     free, total = torch.cuda.mem_get_info()

@@ -1,4 +1,4 @@
-"""Batches: the views of a whole training as pure functions of (seed, step)."""
+"""Batches: the views of a whole training, each a pure function of (seed, step)."""
 
 import math
 from dataclasses import replace
@@ -14,36 +14,30 @@ from kogen.config.plan import Plan
 from kogen.data.images import Images
 from kogen.modules.base import Views
 
-RESIDENT = 0.25  # share of a GPU's free memory that a set's pixels may take, to be read from the disk only once
+RESIDENT = 0.25  # share of a GPU's free memory that the pixels of a set may take, to be read from disk only once
 
 
 class Batches:
-    """The batches of a whole training as pure functions of (seed, step); each process gets its own part."""
+    """The batches of a training; each process gets its own part."""
 
     def __init__(self, plan: Plan, images: Images, device: torch.device) -> None:
         recipe = plan.recipe
         self.images = images.labelled_subset() if recipe.labels else images
         if len(self.images) < plan.batch_size:
-            kind = "labelled images" if recipe.labels else "images"
-            raise ValueError(
-                f"{len(self.images)} {kind} are fewer than a batch of {plan.batch_size}: use --batch-size "
-                f"{max(len(self.images) // 2, 2)} or give more images"
-            )
+            got = f"{len(self.images)} {'labelled ' if recipe.labels else ''}images"
+            smaller = f"use --batch-size {max(len(self.images) // 2, 2)} or give more images"
+            raise ValueError(f"{got} are fewer than a batch of {plan.batch_size}: {smaller}")
         parts = distributed.world_size() * plan.accumulate
         if plan.batch_size % parts:
-            raise ValueError(
-                f"a batch of {plan.batch_size} does not divide into {parts} equal parts (processes x accumulate)"
-            )
+            got = f"a batch of {plan.batch_size} does not divide into {parts} equal parts"
+            raise ValueError(f"{got} (processes x accumulate): use a --batch-size that does")
         self.plan, self.device, self.part = plan, device, plan.batch_size // parts
         self.per_epoch = len(self.images) // plan.batch_size
         self.steps = self.per_epoch * plan.epochs
-        self.views: tuple[View, ...] = view_set(
-            plan.views, plan.image_size, channels=plan.channels, mean=plan.mean, std=plan.std
-        )[: recipe.views]
-        if not recipe.colour:
-            self.views = tuple(only_geometry(view) for view in self.views)
-        crops = plan.hyperparameters.get("local_crops") or 0
-        self.views += (local_view(self.views[0]),) * int(crops)
+        every = view_set(plan.views, plan.image_size, channels=plan.channels, mean=plan.mean, std=plan.std)
+        views = [view if recipe.colour else only_geometry(view) for view in every[: recipe.views]]
+        local_crops = int(plan.hyperparameters.get("local_crops") or 0)
+        self.views: tuple[View, ...] = (*views, *[local_view(views[0])] * local_crops)
         self.order: tuple[int, np.ndarray] = (-1, np.empty(0, dtype=np.int64))
         self.resident = DevicePixels(self.images, device) if fits_on_device(self.images, device) else None
 
@@ -58,18 +52,18 @@ class Batches:
         epoch, place = divmod(step, self.per_epoch)
         low = (micro * distributed.world_size() + distributed.rank()) * self.part
         batch = self.epoch_order(epoch)[place * self.plan.batch_size :][low : low + self.part]  # (B,)
-        luck = StepRng(self.plan.seed, step, self.plan.batch_size).part(low, low + self.part)
+        rng = StepRng(self.plan.seed, step, self.plan.batch_size).part(low, low + self.part)
         index = to_device(torch.from_numpy(batch), self.device)
         labels = to_device(torch.from_numpy(self.images.labels[batch]), self.device)
         pixels = self.resident.read(batch, index) if self.resident else self.images.read(batch, self.device)
         aspect = torch.from_numpy(self.images.aspect[batch])
         tags = [str(number) for number in range(len(self.views))]
-        crops = render_all(pixels, self.views, luck, tags=tags, aspect=aspect)
-        return Views(crops, labels, index, luck, step / self.steps)
+        crops = render_all(pixels, self.views, rng, tags=tags, aspect=aspect)
+        return Views(crops, labels, index, rng, step / self.steps)
 
 
 class DevicePixels:
-    """The pixels of a set on the device, each image from the first time on that it is read."""
+    """The pixels of a set on the device; each image is copied there when it is first read."""
 
     def __init__(self, images: Images, device: torch.device) -> None:
         self.images, self.device = images, device
@@ -85,7 +79,7 @@ class DevicePixels:
 
 
 def fits_on_device(images: Images, device: torch.device) -> bool:
-    """Whether the pixels of a set may stay on a GPU; those that change whenever they are read may not."""
+    """Whether the pixels of a set may stay on a GPU; those that change at every read may not."""
     if device.type != "cuda" or images.transform is not None or images.pixels.dtype != np.uint8:
         return False
     return math.prod(images.pixels.shape) <= RESIDENT * torch.cuda.mem_get_info(device)[0]

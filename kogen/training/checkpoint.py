@@ -1,4 +1,4 @@
-"""What resuming needs, in one safetensors file, replaced atomically: tensors, and the rest as JSON in its header."""
+"""Checkpoints: what resuming needs, in one safetensors file, the facts as JSON in its header."""
 
 import json
 from pathlib import Path
@@ -13,19 +13,19 @@ from kogen.common.files import write_atomically
 
 
 def save(path: Path, method: nn.Module, optimiser: torch.optim.Optimizer | None, facts: dict[str, Any]) -> None:
-    """Write parameters, buffers, optimiser state (where one is given) and `facts` (JSON) to `path`."""
+    """Write parameters, buffers, optimiser state (if one is given) and `facts` (JSON) to `path`, atomically."""
     tensors = {f"method.{name}": tensor for name, tensor in state_of(method).items()}
     names: dict[Tensor, str] = {parameter: name for name, parameter in method.named_parameters()}
     for parameter, state in (optimiser.state if optimiser else {}).items():
         for key, value in state.items():
             tensors[f"optimiser.{names[parameter]}.{key}"] = torch.as_tensor(value)
     # A 0-d or strided tensor is kept by value; its layout is the parameter's again when it is loaded.
-    kept = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    write_atomically(path, lambda place: save_file(kept, place, metadata={"facts": json.dumps(facts)}))
+    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    write_atomically(path, lambda place: save_file(tensors, place, metadata={"facts": json.dumps(facts)}))
 
 
 def load(path: Path, method: nn.Module, optimiser: torch.optim.Optimizer | None = None) -> dict[str, Any]:
-    """Put what `save` wrote back in place and return its facts. ValueError if the file belongs to something else."""
+    """Load what `save` wrote and return its facts. ValueError for a file that is unreadable or of another model."""
     try:
         with safe_open(path, framework="pt") as file:
             facts = json.loads(file.metadata()["facts"])
@@ -34,8 +34,7 @@ def load(path: Path, method: nn.Module, optimiser: torch.optim.Optimizer | None 
         raise ValueError(f"cannot read the checkpoint {path}: {error}; delete it to start over") from error
     mine = state_of(method)
     theirs = {key.removeprefix("method.") for key in tensors if key.startswith("method.")}
-    if theirs != set(mine):
-        odd = sorted(theirs ^ set(mine))[:3]
+    if odd := sorted(theirs ^ set(mine))[:3]:
         raise ValueError(f"the checkpoint {path} is of another model (differs in {odd}); delete it to start over")
     with torch.no_grad():
         for name, tensor in mine.items():
@@ -50,12 +49,12 @@ def load(path: Path, method: nn.Module, optimiser: torch.optim.Optimizer | None 
 
 
 def state_of(module: nn.Module) -> dict[str, Tensor]:
-    """Parameters and buffers by name, each tensor once, also buffers that are not `persistent`."""
+    """Parameters and buffers by name, each tensor once; buffers that are not `persistent` too."""
     return {**dict(module.named_parameters()), **dict(module.named_buffers())}
 
 
 def match_layout(value: Tensor, parameter: Tensor, optimiser: dict[str, Any]) -> Tensor:
     """`value` on the parameter's device and in its memory layout: sums over it then add up in the same order."""
-    if value.shape != parameter.shape:  # a step count; optimisers keep it on the CPU unless they are fused
+    if value.shape != parameter.shape:  # a step count, which only fused optimisers keep on the device
         return value.to(parameter.device) if optimiser.get("fused") else value
     return torch.empty_like(parameter).copy_(value)

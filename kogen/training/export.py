@@ -1,4 +1,4 @@
-"""Hand-over: a run's backbone as a safetensors file that a plain timm network loads, checked after writing."""
+"""Export of a run: its backbone as a safetensors file that a plain timm network loads, checked after writing."""
 
 from pathlib import Path
 
@@ -15,8 +15,8 @@ FORMATS = ("timm",)
 def export_run(folder: Path, out: Path, kind: str = "timm") -> str:
     """Write the backbone of a run to `out` and return the line of Python that loads it without kogen.
 
-    What the line says is done here too, and the features compared with ours, before this returns. Raises ValueError
-    for an unknown format, an unfinished run, or (never seen) a network that does not give the same features.
+    The file is loaded in that way and its features compared with the run's. Raises ValueError for an unknown format, an
+    unfinished run, or (never seen) features that differ.
     """
     if kind not in FORMATS:
         raise ValueError(f"unknown format {kind!r}: {hint(kind, list(FORMATS))}")

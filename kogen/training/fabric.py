@@ -1,4 +1,4 @@
-"""Fabric for the machine at hand: the only file that knows lightning-fabric."""
+"""Fabric started for the machine: one CPU, one GPU, or the processes that torchrun or SLURM started."""
 
 import logging
 import os
@@ -9,22 +9,18 @@ from lightning_fabric.strategies import DDPStrategy
 
 from kogen.common.devices import default_device, resolve_precision
 
-TIMEOUT = timedelta(hours=6)  # for which processes wait for one another
+TIMEOUT = timedelta(hours=6)  # how long processes wait for one another: the first judges a run, the others wait
 
 
 def start(precision: str) -> Fabric:
-    """Fabric for the machine at hand: one CPU, one GPU, or what torchrun or SLURM started."""
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # says the precision at every start otherwise
+    """The launched Fabric. ValueError for an unknown precision."""
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it logs the precision at every start otherwise
     here, everywhere = processes()
-    fabric = Fabric(
-        accelerator=default_device(),
-        devices=here,
-        num_nodes=everywhere // here,
-        # Buffers are equal on every process by construction, so nothing has to be sent around for them; the others wait
-        # while the first process judges a run.
-        strategy=DDPStrategy(broadcast_buffers=False, timeout=TIMEOUT) if everywhere > 1 else "auto",
-        precision="bf16-mixed" if resolve_precision(precision) == "bf16" else "32-true",
-    )
+    # Buffers are equal on every process by construction: nothing has to be broadcast.
+    strategy = DDPStrategy(broadcast_buffers=False, timeout=TIMEOUT) if everywhere > 1 else "auto"
+    mode = "bf16-mixed" if resolve_precision(precision) == "bf16" else "32-true"
+    nodes = everywhere // here
+    fabric = Fabric(accelerator=default_device(), devices=here, num_nodes=nodes, strategy=strategy, precision=mode)
     fabric.launch()
     return fabric
 

@@ -1,4 +1,4 @@
-"""The engine: `pretrain` is ONE loop in plain sight, a generator that yields epochs; the only user of Fabric."""
+"""The training loop: `pretrain` is one loop in plain sight, a generator that yields epochs."""
 
 import math
 import time
@@ -30,9 +30,9 @@ from kogen.training.fabric import start
 from kogen.training.optimizers import make_optimiser
 
 MONITORED_IMAGES = 512  # images on which RankMe and the spread of features are measured, always the same ones
-CHECK_DELAY = 16  # on a GPU the terms of the loss are looked at so many steps later, so that nobody waits for them
-SAVE_SECONDS = 120.0  # a checkpoint inside a long epoch
-RECORDS = 200  # epochs on record, at least; of few labels an epoch is a step or two, and there are thousands
+CHECK_DELAY = 16  # steps after which the terms of the loss are read from a GPU, so that it never waits for it
+SAVE_SECONDS = 120.0  # between checkpoints inside a long epoch
+RECORDS = 200  # epochs that are recorded, at least; with few labels an epoch is a step or two, and there are thousands
 
 
 @dataclass
@@ -50,7 +50,7 @@ class Epoch:
 
 @dataclass
 class TrainingState:
-    """Where a run stands: saved beside the weights, so that a resumed run goes on as if nothing had happened."""
+    """How far a run is: saved beside the weights, so that a resumed run continues bit for bit."""
 
     step: int = 0
     history: list[dict[str, Any]] = field(default_factory=list)  # finished epochs, as Epoch
@@ -63,7 +63,7 @@ class Stopped(Exception):
 
 
 class NonFiniteLoss(ValueError):
-    """Training met NaN or inf; the message names the step, the term and what to try."""
+    """The loss is NaN or inf; the message names the step, the term and what to try."""
 
 
 def pretrain(
@@ -75,15 +75,13 @@ def pretrain(
     stop: Callable[[], bool] = lambda: False,
     on_step: Callable | None = None,
 ) -> Iterator[Epoch]:
-    """Train `plan.method` on `images` and yield each epoch once it is over; resumes from `folder`/checkpoint.
+    """Train `plan.method` on `images` and yield each finished epoch; resumes from `folder`/checkpoint.
 
-    Of 400 epochs or more only every second, third ... one is yielded, and the last: at least RECORDS of them.
-
-    Epochs that an earlier call finished are yielded again from the record. `stop()` is asked after every step: when it
-    says True, all is saved and Stopped is raised. `tell(step, steps, terms, images_per_second, rank_me)` is called
-    after every step. `keep` states of the method on its way, from the untrained on and equally far apart, stay beside
-    the last one as checkpoint/STEP.safetensors. Raises ValueError for fewer images
-    than a batch and Broken (a ValueError) at NaN or inf.
+    Epochs of an earlier call are yielded again. Of 400 epochs or more only every second, third ... is yielded, and the
+    last: at least RECORDS of them. `keep` states of the method, equally far apart from the untrained one on, stay as
+    checkpoint/STEP.safetensors. After every step `on_step(step, steps, terms, images_per_second, rank_me)` is called,
+    and `stop()`: where it is True, all is saved and Stopped is raised. Raises ValueError for fewer images than a batch
+    and NonFiniteLoss at NaN or inf.
     """
     fabric = start(plan.precision)
     method, optimiser, wrapped = prepare(plan, fabric)
@@ -91,17 +89,10 @@ def pretrain(
     state, place = TrainingState(), folder / "checkpoint" / "state.safetensors"
     if place.exists():
         state = TrainingState(**checkpoint.load(place, method, optimiser))
-    yield from (Epoch(**record) for record in state.history)
-
-    def save() -> None:
-        guard.check_steps()  # never keep a state that NaN has reached
-        if fabric.is_global_zero:
-            checkpoint.save(place, method, optimiser, vars(state))
-
-    guard = LossGuard(fabric.device.type)
     if not state.history:
         state.history.append(vars(Epoch(0, {}, 0.0, math.nan, 0.0, *measure_features(method, loader))))
-        yield Epoch(**state.history[0])
+    yield from (Epoch(**record) for record in state.history)
+    guard = LossGuard(fabric.device.type)
     steps, per_epoch, recipe = loader.steps, loader.per_epoch, plan.recipe
     recorded = per_epoch * max(plan.epochs // RECORDS, 1)  # steps from one record to the next
     peak = recipe.rate * plan.batch_size / 256
@@ -110,9 +101,9 @@ def pretrain(
     while state.step < steps:
         if state.step in marks and fabric.is_global_zero:
             checkpoint.save(folder / "checkpoint" / f"{state.step:09d}.safetensors", method, None, {"step": state.step})
-        now = learning_rate((state.step + 0.5) / steps, peak, recipe.warmup)
+        rate = learning_rate((state.step + 0.5) / steps, peak, recipe.warmup)
         for group in optimiser.param_groups:
-            group["lr"] = peak if group["constant"] else now
+            group["lr"] = peak if group["constant"] else rate
         with exact_arithmetic(plan.precision):
             terms = train_step(fabric, wrapped, optimiser, loader, state.step, plan.accumulate)
             method.update((state.step + 1) / steps)
@@ -122,22 +113,21 @@ def pretrain(
             spent = state.seconds + time.perf_counter() - began
             done = state.step - state.history[-1]["epoch"] * per_epoch
             on_step(state.step, steps, guard.last, done * plan.batch_size / spent, state.history[-1]["rank_me"])
-        asked = stop()  # once: who is told that all is saved must not have asked between two lines
-        if state.step % recorded == 0 or state.step == steps:
-            guard.check_steps()  # waits for the device, whose time it is that counts
+        stopping = stop()  # asked once a step: a signal that arrives later must not raise Stopped without a save
+        ended = state.step % recorded == 0 or state.step == steps
+        if ended or stopping or time.perf_counter() - saved > SAVE_SECONDS:
+            guard.check_steps()  # waits for the device, whose time counts, and keeps NaN out of what is saved
             state.seconds += time.perf_counter() - began
-            epoch = epoch_record(state, per_epoch, plan.batch_size, now, measure_features(method, loader))
-            state.history.append(vars(epoch))
-            state.sums, state.seconds = {}, 0.0
-            save()
-            yield epoch
+            if ended:
+                record = epoch_record(state, per_epoch, plan.batch_size, rate, measure_features(method, loader))
+                state.history.append(vars(record))
+                state.sums, state.seconds = {}, 0.0
+            if fabric.is_global_zero:
+                checkpoint.save(place, method, optimiser, vars(state))
+            if ended:
+                yield Epoch(**state.history[-1])
             began = saved = time.perf_counter()
-        elif asked or time.perf_counter() - saved > SAVE_SECONDS:
-            guard.check_steps()
-            state.seconds += time.perf_counter() - began
-            save()
-            began = saved = time.perf_counter()
-        if asked:
+        if stopping:
             raise Stopped(f"stopped at step {state.step} of {steps}; saved")
 
 
@@ -153,7 +143,7 @@ def prepare(plan: Plan, fabric: Fabric) -> tuple[Method, torch.optim.Optimizer, 
 
 
 def trial_steps(plan: Plan, images: Images) -> Iterator[int]:
-    """Take real steps of a plan, whose number is yielded after each, and leave nothing of them behind."""
+    """Train a copy that is thrown away; yields the number of each step after it, without end."""
     fabric = start(plan.precision)
     method, optimiser, wrapped = prepare(plan, fabric)
     loader = Batches(plan, images, fabric.device)
@@ -185,24 +175,24 @@ def train_step(
 
 
 class LossGuard:
-    """Adds up the terms of the loss and stops at NaN or inf; a GPU is asked some steps later, and never waited for."""
+    """Adds up the terms of the loss and stops at NaN or inf; those of a GPU are read some steps later."""
 
     def __init__(self, device: str) -> None:
-        self.behind = CHECK_DELAY if device == "cuda" else 0
+        self.delay = CHECK_DELAY if device == "cuda" else 0
         self.waiting: deque[tuple[int, list[str], PendingTensor, dict[str, float]]] = deque()
         self.last: dict[str, float] = {}
 
     def add_step(self, step: int, terms: dict[str, Tensor], sums: dict[str, float]) -> None:
-        """Take the terms of a step; they are added to `sums` when they are looked at."""
-        coming = PendingTensor(torch.stack([value.float() for value in terms.values()]))
-        self.waiting.append((step, list(terms), coming, sums))
-        self.check_steps(self.behind)
+        """Take the terms of a step; they are added to `sums` when they are read."""
+        pending = PendingTensor(torch.stack([value.float() for value in terms.values()]))
+        self.waiting.append((step, list(terms), pending, sums))
+        self.check_steps(self.delay)
 
-    def check_steps(self, behind: int = 0) -> None:
-        """Look at the steps that wait, but for the last few. Raises Broken at the first term that is not finite."""
-        while len(self.waiting) > behind:
-            step, names, coming, sums = self.waiting.popleft()
-            self.last = dict(zip(names, coming.wait().tolist(), strict=True))
+    def check_steps(self, delay: int = 0) -> None:
+        """Read the waiting steps but the last `delay`. Raises NonFiniteLoss at the first term that is not finite."""
+        while len(self.waiting) > delay:
+            step, names, pending, sums = self.waiting.popleft()
+            self.last = dict(zip(names, pending.wait().tolist(), strict=True))
             for name, value in self.last.items():
                 if not math.isfinite(value):
                     raise NonFiniteLoss(
@@ -216,20 +206,17 @@ def measure_features(method: Method, loader: Batches) -> tuple[float, float]:
     """RankMe and spread of the features that would be evaluated, on images spread evenly over the set."""
     images, plan = loader.images, loader.plan
     some = images.subset(np.linspace(0, len(images) - 1, min(MONITORED_IMAGES, len(images))).astype(np.int64))
-    view, most = (
-        evaluation_view(plan.image_size, mean=plan.mean, std=plan.std),
-        min(128, loader.part),
-    )  # what fits, fits here too
-    features = embed(method.evaluation_backbone(), some, view, batch_size=most)
+    view = evaluation_view(plan.image_size, mean=plan.mean, std=plan.std)
+    # As many images at a time as a training step has: they fit into memory.
+    features = embed(method.evaluation_backbone(), some, view, batch_size=min(128, loader.part))
     values = torch.from_numpy(features.values)
     return monitor.rank_me(values), monitor.feature_std(values)
 
 
-def epoch_record(state: TrainingState, per_epoch: int, batch: int, now: float, spectrum: tuple[float, float]) -> Epoch:
-    """The record of the epoch that has just ended, its means over all steps since the last record."""
+def epoch_record(state: TrainingState, per_epoch: int, batch: int, rate: float, spectrum: tuple[float, float]) -> Epoch:
+    """The record of the epoch that has just ended; means over all steps since the last record."""
     steps = state.step - state.history[-1]["epoch"] * per_epoch
     terms = {name: value / steps for name, value in state.sums.items()}
     terms["loss"] = sum(terms.values())
-    return Epoch(
-        state.step // per_epoch, terms, now, steps * batch / max(state.seconds, 1e-9), state.seconds, *spectrum
-    )
+    speed = steps * batch / max(state.seconds, 1e-9)
+    return Epoch(state.step // per_epoch, terms, rate, speed, state.seconds, *spectrum)

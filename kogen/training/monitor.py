@@ -1,4 +1,4 @@
-"""Label-free alarms while a model trains: RankMe, spread of features, a loss that is stuck. Alarms, never rankings."""
+"""The monitor of a training: alarms without labels by RankMe, spread of features and a loss that is stuck."""
 
 import math
 from collections.abc import Sequence
@@ -8,7 +8,8 @@ from torch import Tensor
 
 from kogen.common.alarms import Alarm, AlarmKind
 
-COLLAPSE_SHARE = 0.1  # of the start: RankMe or spread under this share of the untrained network's is called a collapse
+Values = Sequence[float]  # one an epoch
+COLLAPSE_SHARE = 0.1  # RankMe or spread under this share of the untrained network's is called a collapse
 STUCK = 0.01  # relative distance to the known floor (ln K) within which a loss is called stuck
 
 
@@ -29,11 +30,7 @@ def feature_std(features: Tensor) -> float:
 
 
 def find_alarms(
-    epochs: Sequence[int],
-    ranks: Sequence[float],
-    spreads: Sequence[float],
-    losses: Sequence[float],
-    floor: float | None,
+    epochs: Sequence[int], ranks: Values, spreads: Values, losses: Values, floor: float | None
 ) -> list[Alarm]:
     """Alarms of a whole run, one of each kind at most, at the first epoch that raises it.
 
@@ -41,17 +38,16 @@ def find_alarms(
     which the loss is known to be stuck (ln of the outputs), or None.
     """
     found: dict[AlarmKind, Alarm] = {}
-    for epoch, rank, wide, loss in zip(epochs, ranks, spreads, losses, strict=True):
-        under = f"under {COLLAPSE_SHARE:.0%} of its start"
-        if rank < COLLAPSE_SHARE * ranks[0]:
-            text = f"RankMe fell from {ranks[0]:.3f} to {rank:.3f}, {under}"
-            found.setdefault(AlarmKind.RANK, Alarm(AlarmKind.RANK, epoch, text))
-        if wide < COLLAPSE_SHARE * spreads[0]:
-            text = f"the spread of features fell from {spreads[0]:.3f} to {wide:.3f}, {under}"
-            found.setdefault(AlarmKind.SPREAD, Alarm(AlarmKind.SPREAD, epoch, text))
+    measures = ((AlarmKind.RANK, "RankMe", ranks), (AlarmKind.SPREAD, "the spread of features", spreads))
+    for position, (epoch, loss) in enumerate(zip(epochs, losses, strict=True)):
+        for kind, name, values in measures:
+            first, now = values[0], values[position]
+            if now < COLLAPSE_SHARE * first:
+                text = f"{name} fell from {first:.3f} to {now:.3f}, under {COLLAPSE_SHARE:.0%} of its start"
+                found.setdefault(kind, Alarm(kind, epoch, text))
         if floor is not None and epoch > 0 and abs(loss - floor) < STUCK * abs(floor):
             text = f"the loss is stuck at {loss:.4f}, the value of a collapse"
             found.setdefault(AlarmKind.STUCK, Alarm(AlarmKind.STUCK, epoch, text))
         elif floor is not None:
-            found.pop(AlarmKind.STUCK, None)  # it moved on: not stuck after all
+            found.pop(AlarmKind.STUCK, None)  # it moved on, so it was not stuck
     return list(found.values())

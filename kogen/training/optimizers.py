@@ -1,4 +1,4 @@
-"""Optimisers, parameter groups, and everything that varies over training as pure functions of progress in [0, 1]."""
+"""Optimizers: those that a recipe names, over groups of parameters that decay and that do not."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -18,9 +18,8 @@ class LARS(torch.optim.Optimizer):
     def __init__(
         self, params: Iterable[Any], lr: float, momentum: float = 0.9, weight_decay: float = 0.0, trust: float = 1e-3
     ) -> None:
-        super().__init__(
-            params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "trust": trust, "adapt": True}
-        )
+        defaults = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "trust": trust, "adapt": True}
+        super().__init__(params, defaults)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:  # type: ignore[override]
@@ -42,45 +41,33 @@ class LARS(torch.optim.Optimizer):
         return loss
 
 
-def _sgd(groups: list[dict[str, Any]], recipe: Recipe) -> torch.optim.Optimizer:
-    return torch.optim.SGD(groups, lr=0.0, momentum=recipe.momentum, fused=on_gpu(groups) or None)
-
-
-def _lars(groups: list[dict[str, Any]], recipe: Recipe) -> torch.optim.Optimizer:
-    return LARS(groups, lr=0.0, momentum=recipe.momentum)
-
-
-def _adamw(groups: list[dict[str, Any]], recipe: Recipe) -> torch.optim.Optimizer:
-    return torch.optim.AdamW(groups, lr=0.0, betas=recipe.betas, fused=on_gpu(groups) or None)
-
-
-def on_gpu(groups: list[dict[str, Any]]) -> bool:
-    """Whether what is trained lies on a GPU, where one kernel for all parameters saves hundreds of launches."""
-    return all(p.device.type == "cuda" for group in groups for p in group["params"])
-
-
-OPTIMISERS = {"sgd": _sgd, "lars": _lars, "adamw": _adamw}
-
-
 def parameter_groups(module: nn.Module, weight_decay: float, constant: tuple[str, ...] = ()) -> list[dict[str, Any]]:
     """Two parameter groups: matrices and filters decay and adapt; biases, norms, positions and tokens do not.
 
-    Positions and tokens have three axes and would escape a rule that asks only for `dim <= 1`, so they go by name.
-    Two more groups, marked `constant`, for the parts of the module that are named so, if any are.
+    Positions and tokens have three axes, so a rule `dim <= 1` would miss them: they are known by name. The parts of the
+    module that `constant` names, if any, make two more groups, which are marked `constant`.
     """
     found: dict[tuple[bool, bool], list[nn.Parameter]] = {(False, False): [], (False, True): []}
     for name, parameter in module.named_parameters():
         if parameter.requires_grad:
-            spared = parameter.dim() <= 1 or name.endswith(("pos_embed", "_token", "reg_token"))
-            found.setdefault((name.split(".")[0] in constant, spared), []).append(parameter)
+            plain = parameter.dim() <= 1 or name.endswith(("pos_embed", "_token", "reg_token"))
+            found.setdefault((name.split(".")[0] in constant, plain), []).append(parameter)
     return [
-        {"params": those, "weight_decay": 0.0 if spared else weight_decay, "adapt": not spared, "constant": steady}
-        for (steady, spared), those in found.items()
+        {"params": params, "weight_decay": 0.0 if plain else weight_decay, "adapt": not plain, "constant": fixed}
+        for (fixed, plain), params in found.items()
     ]
 
 
 def make_optimiser(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """The recipe's optimiser over a module's parameters, its rate still 0: the engine sets it before every step."""
-    if recipe.optimiser not in OPTIMISERS:
-        raise ValueError(f"unknown optimiser {recipe.optimiser!r}: choose one of {', '.join(sorted(OPTIMISERS))}")
-    return OPTIMISERS[recipe.optimiser](parameter_groups(module, recipe.weight_decay, recipe.constant), recipe)
+    """The recipe's optimiser over a module's parameters, its rate still 0: the loop sets it before every step."""
+    groups, momentum = parameter_groups(module, recipe.weight_decay, recipe.constant), recipe.momentum
+    on_gpu = all(p.device.type == "cuda" for group in groups for p in group["params"])
+    fused = on_gpu or None  # one kernel for all parameters saves hundreds of launches
+    makers: dict[str, Callable[[], torch.optim.Optimizer]] = {
+        "adamw": lambda: torch.optim.AdamW(groups, lr=0.0, betas=recipe.betas, fused=fused),
+        "lars": lambda: LARS(groups, lr=0.0, momentum=momentum),
+        "sgd": lambda: torch.optim.SGD(groups, lr=0.0, momentum=momentum, fused=fused),
+    }
+    if recipe.optimiser not in makers:
+        raise ValueError(f"unknown optimiser {recipe.optimiser!r}: choose one of {', '.join(makers)}")
+    return makers[recipe.optimiser]()

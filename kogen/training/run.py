@@ -1,4 +1,4 @@
-"""One run on disk: its plan, its training, its weights; done once, resumed where it stopped."""
+"""A run on disk: its plan, its training and its weights; done once, resumed where it stopped."""
 
 import hashlib
 import json
@@ -29,26 +29,25 @@ from kogen.training.batch_fitting import explain_out_of_memory
 from kogen.training.build import build_method, save_weights
 from kogen.training.loop import Epoch
 
-WATTS = {"cpu": 10.0, "cuda": 400.0}  # assumed: per busy CPU thread, per GPU with its share of the machine
+WATTS = {"cpu": 10.0, "cuda": 400.0}  # assumed: of a busy CPU thread, of a GPU with its share of the machine
 
 
 def record_of(plan: Plan) -> dict[str, Any]:
-    """The plan with everything resolved that changes the weights; its hash is the run's id."""
+    """The plan as plan.json holds it, with all that changes the weights; the id is a hash of it."""
     versions = {"kogen": version.VERSION, "torch": torch.__version__, "timm": timm.__version__}
-    device = devices.default_device()
     recipe = {name: value for name, value in asdict(plan.recipe).items() if name not in DESCRIPTIVE_FIELDS}
-    record = plan.model_dump(mode="json") | {"recipe": recipe, "device": device, "versions": versions}
+    record = plan.model_dump(mode="json") | {"recipe": recipe, "device": devices.default_device(), "versions": versions}
     record["precision"] = devices.resolve_precision(plan.precision)
-    if plan.weights:  # the same weights elsewhere are the same run, other weights in their place are another
+    if plan.weights:  # a moved file is the same run, other weights at the same path are another
         record["weights"] = digest_of(Path(plan.weights))
-    for only in ("name", "framework"):  # of candidates; without them the ids of all other runs stay what they were
-        record = {key: value for key, value in record.items() if key != only or value}
+    # Only candidates have these two; runs without them keep the ids that they had before there were candidates.
+    record = {key: value for key, value in record.items() if key not in ("name", "framework") or value}
     record = json.loads(json.dumps(record))  # as it will be read back: tuples are lists
     return {"id": json_digest(record)[:12], "model": plan.name or plan.method, **record}
 
 
 def digest_of(file: Path) -> str:
-    """blake2b of a file's content, hex. ValueError where it cannot be read."""
+    """blake2b of a file's content, hex. ValueError for a file that cannot be read."""
     try:
         with file.open("rb") as content:
             return hashlib.file_digest(content, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
@@ -59,18 +58,14 @@ def digest_of(file: Path) -> str:
 def train_run(
     plan: Plan, images: Images, folder: Path, on_step: Callable | None = None, *, keep: int = 0
 ) -> dict[str, Any]:
-    """Train a plan into `folder` (or find it done there) and return its summary; resumable at any instant.
+    """The summary of a plan, trained into `folder` or found done there; resumes after a stop at any instant.
 
-    `keep`: checkpoints on the way that stay, see loop.pretrain.
-
-    Raises ValueError when the folder holds another run.
+    `keep`: checkpoints on the way that stay, see loop.pretrain. ValueError where the folder holds another run.
     """
     record = record_of(plan)
     if (folder / "plan.json").exists() and (was := read_json(folder / "plan.json"))["id"] != record["id"]:
-        odd = [key for key in record if was.get(key) != record[key] and key != "id"]
-        raise ValueError(
-            f"{folder} holds another run (it differs in {', '.join(odd)}): choose another --out, or delete it"
-        )
+        odd = ", ".join(key for key in record if was.get(key) != record[key] and key != "id")
+        raise ValueError(f"{folder} holds another run (it differs in {odd}): choose another --out, or delete it")
     if (folder / "summary.json").exists():
         return read_json(folder / "summary.json")
     if distributed.rank() == 0:
@@ -86,7 +81,7 @@ def train_run(
 
 
 def finish(plan: Plan, folder: Path, epochs: list[Epoch]) -> dict[str, Any]:
-    """Write the backbone's weights and the summary, in this order: a summary says that all the rest is there."""
+    """Write the backbone's weights, then the summary: where there is a summary, the run is complete."""
     method = build_method(plan)
     place = folder / "checkpoint" / "state.safetensors"
     if place.exists():
@@ -99,17 +94,16 @@ def finish(plan: Plan, folder: Path, epochs: list[Epoch]) -> dict[str, Any]:
 
 
 def summarise_run(plan: Plan, epochs: list[Epoch], floor: float | None) -> dict[str, Any]:
-    """What summary.json holds of a run that is done; `floor` is the loss at which its method is known to be stuck."""
-    trained = sum(e.seconds for e in epochs)
-    device = devices.default_device()
+    """What summary.json holds of a finished run; `floor` is the loss at which its method is known to be stuck."""
+    seconds, device = sum(e.seconds for e in epochs), devices.default_device()
     busy = distributed.world_size() * (torch.get_num_threads() if device == "cpu" else 1)
     seen = (epochs[-1].epoch if epochs else 0) * (plan.images // plan.batch_size) * plan.batch_size
     return {
         "status": "done",
-        "minutes": trained / 60,
+        "minutes": seconds / 60,
         "images_seen": seen,
-        "images_per_second": seen / trained if trained else None,
-        "kwh": trained / 3600 * WATTS[device] * busy / 1000,
+        "images_per_second": seen / seconds if seconds else None,
+        "kwh": seconds / 3600 * WATTS[device] * busy / 1000,
         "kwh_assumes": f"{WATTS[device]:.0f} W x {busy} {'threads' if device == 'cpu' else 'GPUs'}",
         "alarms": [to_plain(alarm) for alarm in alarms_of(epochs, floor)],
         "machine": platform.processor() or platform.machine(),
@@ -117,13 +111,13 @@ def summarise_run(plan: Plan, epochs: list[Epoch], floor: float | None) -> dict[
 
 
 def alarms_of(epochs: list[Epoch], floor: float | None) -> list[Alarm]:
-    """The alarms a run's epochs raise."""
+    """The alarms that the epochs of a run raise."""
     columns = ([e.epoch for e in epochs], [e.rank_me for e in epochs], [e.feature_std for e in epochs])
     return monitor.find_alarms(*columns, [e.terms.get("loss", math.nan) for e in epochs], floor) if epochs else []
 
 
 def training_table(epochs: list[Epoch]) -> pd.DataFrame:
-    """A training table (tables.SCHEMAS): a row per epoch and term; the untrained network has the term "none"."""
+    """A training table (tables.SCHEMAS): a row per epoch and term; the term of the untrained network is "none"."""
     rows = []
     for e in epochs:
         rest = {k: v for k, v in asdict(e).items() if k != "terms"}
@@ -137,29 +131,26 @@ def load_run(folder: Path) -> tuple[dict[str, Any], Plan, Backbone]:
     plan = validate(Plan, {k: v for k, v in record.items() if k in Plan.model_fields}, str(folder / "plan.json"))
     if not (folder / "weights.safetensors").exists():
         raise ValueError(f"{folder} has no weights yet: its training is not finished; run the same command again")
-    # The finished weights stand in for those the plan began with.
-    backbone = build_method(
-        plan.model_copy(update={"weights": str(folder / "weights.safetensors")})
-    ).evaluation_backbone()
-    return record, plan, backbone.eval()
+    trained = plan.model_copy(update={"weights": str(folder / "weights.safetensors")})  # not those it began with
+    return record, plan, build_method(trained).evaluation_backbone().eval()
 
 
 @contextmanager
 def interruptible() -> Iterator[Callable[[], bool]]:
-    """While inside, the first Ctrl-C (or SIGTERM) asks the training to save and stop; the second stops at once."""
-    asked: list[int] = []
+    """Yields a function that is True once Ctrl-C or SIGTERM asked to save and stop; the second one stops at once."""
+    received: list[int] = []
 
-    def ask(number: int, frame: object) -> None:
-        if asked:
+    def receive(number: int, frame: object) -> None:
+        if received:
             raise KeyboardInterrupt
-        asked.append(number)
+        received.append(number)
 
     try:
-        before = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not the main thread: signals are somebody else's there
+        before = {s: signal.signal(s, receive) for s in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # only the main thread may take signals
         before = {}
     try:
-        yield lambda: bool(asked)
+        yield lambda: bool(received)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

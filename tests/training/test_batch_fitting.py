@@ -1,4 +1,4 @@
-"""Fitting: a batch that does not fit ends in a sentence with the size that does, and `auto` cuts it by itself."""
+"""Batch fitting: a batch that does not fit ends in a sentence with the size that does, and `auto` cuts it by itself."""
 
 import json
 import os
@@ -101,14 +101,8 @@ def test_auto_halves_until_it_fits_and_keeps_to_it(room, tmp_path, capsys):
 
 def test_auto_in_a_study_cuts_each_method_by_itself_once(room, tmp_path):
     room(128)
-    asked = {
-        "methods": ("byol", "supervised", "random"),
-        "batch_size": "auto",
-        "image_size": 16,
-        "epochs": 1,
-        "seeds": 2,
-    }
-    asked |= {"backbone": "tiny?width=8", "probes": ("knn",), "precision": "32", "views": "inspection"}
+    asked = {"methods": ("byol", "supervised", "random"), "batch_size": "auto", "image_size": 16, "epochs": 1}
+    asked |= {"seeds": 2, "backbone": "tiny?width=8", "probes": ("knn",), "precision": "32", "views": "inspection"}
     asked |= {"settings": {}, "shifts": {"night": "surfaces:night?n=40&size=16&split=test"}}
     api.pilot("surfaces?n=256&size=16", out=tmp_path, **asked)
     plans = [json.loads(place.read_text()) for place in (tmp_path / "runs").glob("*/plan.json")]
@@ -138,8 +132,8 @@ def test_a_real_lack_of_memory(tmp_path):
     code = f"""
 import pathlib, resource, numpy as np, torch
 from itertools import islice
-from kogen.training.loop import trial
-from kogen.training.batch_fitting import fitted
+from kogen.training.loop import trial_steps
+from kogen.training.batch_fitting import fit_batch
 from kogen.data.images import from_array
 from kogen.study.plans import with_data
 from kogen.training.run import train_run
@@ -151,14 +145,14 @@ def plan(**more):
     network = "vit_tiny_patch16_224?depth=1&embed_dim=96&num_heads=3"
     asked = {{"method": "simclr", "backbone": network, "batch_size": 256, "epochs": 1, "precision": "32"}}
     return with_data(Plan(**asked, **more), images)
-list(islice(trial(plan(accumulate=64), images), 1))  # from here on threads and pools are there
+list(islice(trial_steps(plan(accumulate=64), images), 1))  # from here on threads and pools are there
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + (100 << 20), used + (100 << 20)))
 try:
     train_run(plan(), images, pathlib.Path({str(tmp_path / "run")!r}))
 except ValueError as error:
     print(error)
-print(fitted(plan(), images).accumulate)
+print(fit_batch(plan(), images).accumulate)
 """
     whole = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536"}  # what is freed goes back, and does not lie in pieces
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, env=whole)

@@ -1,4 +1,4 @@
-"""The engine: learns, resumes bitwise, stops at NaN, stops when asked, accumulates."""
+"""The training loop: learns, resumes bitwise, stops at NaN, stops when asked, accumulates."""
 
 from pathlib import Path
 
