@@ -36,7 +36,7 @@ lint: setup
 # Strict: a dead link inside the documentation stops it. Nothing is fetched while it builds.
 docs: setup
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
-	$(BIN)/mkdocs build --strict --site-dir work/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --site-dir work/site
 
 clean:
 	rm -rf $(VENV) work

@@ -1,10 +1,14 @@
-"""The import law: docs/architecture.md holds the table, and no file of kogen escapes it."""
+"""The import law: docs/architecture.md holds the table, and no file of kogen escapes it.
+
+`python tests/laws/test_imports.py` prints the numbers of the house.
+"""
 
 import ast
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -174,7 +178,7 @@ def test_a_file_only_defines(file):
 
 
 def test_no_folder_and_no_file_is_too_large():
-    for folder in {file.parent for file in files()}:
+    for folder in folders():
         assert len([file for file in folder.glob("*.py") if file.name != "__init__.py"]) <= 32, folder
     for file in files():
         assert len(file.read_text().splitlines()) <= 300, file
@@ -190,3 +194,72 @@ def test_each_test_file_is_named_after_what_it_tests():
 
 
 SPANNING = {"methods/losses", "methods/clustering", "methods/masked", "methods/parity"}
+SHELVES = ("methods", "backbones", "data/datasets")  # whose keywords are what users set, one by one
+SAME_WORD = {  # names that several files have, because they are the same thing of another part
+    "base": "what everything beside it is made from",
+    "cost_estimate": "what a verb will take",
+    "export": "a result in the format of other programs",
+    "figures": "the figures of a page",
+    "page": "a page as one file",
+    "random": "drawn, not chosen: the name that users type",
+    "runs": "runs of a study",
+    "sentences": "the sentences of a page",
+    "study": "the question of a study",
+    "tables": "tables of a part",
+}
+
+
+def test_no_two_files_have_one_name_and_two_meanings():
+    found: dict[str, int] = {}
+    for file in files():
+        found[file.stem] = found.get(file.stem, 0) + 1
+    assert {name for name, count in found.items() if count > 1} - {"__init__"} == set(SAME_WORD)
+
+
+def functions() -> Iterator[tuple[Path, ast.FunctionDef]]:
+    for file in files():
+        yield from ((file, node) for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.FunctionDef))
+
+
+def test_no_function_has_more_than_8_parameters():
+    """Faces of shelves aside, whose keywords users set (`dino`: --set outputs=...), as those of the verbs."""
+    shelves = [HOUSE / shelf for shelf in SHELVES]
+    for file, node in functions():
+        count = len(node.args.posonlyargs) + len(node.args.args) + len(node.args.kwonlyargs)
+        first = node.args.args[0].arg if node.args.args else ""
+        if file.parent not in shelves:
+            assert count - (first in ("self", "cls")) <= 8, f"{file}:{node.lineno} {node.name}"
+
+
+PARTICIPLES = re.compile(
+    r"^_?(told|kept|asked|taken|given|seen|drawn|made|said|found|left|shown|judged|opened|climbed)$"
+)
+
+
+def test_functions_are_no_participles_and_messages_speak_plainly():
+    for file, node in functions():
+        assert not PARTICIPLES.match(node.name), f"{file}:{node.lineno} {node.name}: name a verb and its object"
+    for file in files():
+        for number, line in enumerate(file.read_text().splitlines(), 1):
+            assert not re.search(r"\bcame\b[^\n]*[\"']", line), f"{file}:{number}: say `got`, not `came`"
+
+
+def numbers() -> str:
+    """What the house is made of."""
+    pairs = {(package(file), package(target)) for file, target in arrows() if package(file) != package(target)}
+    floors = {name: floor for name, (floor, _) in law().items()}
+    up = [pair for pair in pairs if floors[pair[0]] <= floors[pair[1]] and pair != ("__main__", "cli")]
+    lines = [len(file.read_text().splitlines()) for file in files()]
+    return (
+        f"{len(files())} modules of {sum(lines)} lines in {len(law())} rows on {max(floors.values())} floors\n"
+        f"{len(arrows())} imports, {len(pairs)} arrows between packages, {len(up)} of them upward\n"
+        f"longest file {max(lines)} lines, largest folder {max(len(list(f.glob('*.py'))) - 1 for f in folders())} files"
+    )
+
+
+def folders() -> set[Path]:
+    return {file.parent for file in files()}
+
+
+if __name__ == "__main__":
+    print(numbers())

@@ -1,0 +1,90 @@
+"""What the documentation says is so: links lead somewhere, examples run, the worked example of a method trains."""
+
+import importlib.util
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small import blobs, plan_for
+
+from kogen.common import registry
+from kogen.modules.base import Method
+from kogen.training.loop import pretrain
+
+HOME = Path(__file__).parents[2]
+PAGES = [*HOME.glob("*.md"), *(HOME / "docs").glob("*.md")]
+LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
+
+
+def repository() -> str:
+    return tomllib.loads((HOME / "pyproject.toml").read_text())["project"]["urls"]["Repository"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_inside_the_repository_lead_somewhere(page: Path):
+    for link in LINK.findall(page.read_text()):
+        inside = re.match(rf"{repository()}/(?:blob|tree)/main/(.*)", link)
+        if inside:
+            assert (HOME / inside[1]).exists(), link
+        elif not link.startswith(("http://", "https://", "#")):
+            assert (page.parent / link.partition("#")[0]).exists(), link
+
+
+def test_the_readme_works_on_a_package_index():
+    """There no file lies beside it: every link is whole."""
+    links = LINK.findall((HOME / "README.md").read_text())
+    assert len(links) > 10
+    assert all(link.startswith("https://") for link in links)
+
+
+def test_the_readme_is_read_in_three_minutes_and_style_is_a_page():
+    words = re.sub(r"[`|*\[\]()]", " ", (HOME / "README.md").read_text()).split()
+    assert len(words) < 900  # 300 words a minute
+    assert len((HOME / "docs" / "style.md").read_text().splitlines()) <= 60
+
+
+def test_every_file_that_architecture_names_is_there():
+    text = (HOME / "docs" / "architecture.md").read_text()
+    named = re.findall(r"`((?:[a-z_0-9]+/)+[a-z_0-9]*(?:\.[a-z0-9.]+)?)`", text)
+    assert len(named) > 40
+    missing = [name for name in named if not any((home / name).exists() for home in (HOME, HOME / "kogen"))]
+    assert set(missing) <= {"kogen/methods/align.py"}
+
+
+def test_the_worked_example_is_a_method_of_40_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    text = (HOME / "docs" / "architecture.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len([line for line in code.splitlines() if line.strip()]) <= 40
+    file = tmp_path / "align.py"
+    file.write_text(code)
+    spec = importlib.util.spec_from_file_location("align", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    (name,) = module.__all__
+    made = getattr(module, name)
+    assert issubclass(made, Method)
+    load = registry.load
+    monkeypatch.setattr(
+        registry, "load", lambda shelf, n: made if (shelf, n) == ("methods", "align") else load(shelf, n)
+    )
+    monkeypatch.setattr("small.network_for", lambda method: "tiny?width=8")
+    images = blobs()
+    epochs = list(pretrain(plan_for(images, "align", epochs=4), images, tmp_path / "run"))
+    losses = np.array([epoch.terms["loss"] for epoch in epochs[1:]])
+    assert np.isfinite(losses).all()
+    assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("example", sorted((HOME / "examples").glob("*.py")), ids=lambda file: file.stem)
+def test_examples_run(example: Path, tmp_path: Path):
+    done = subprocess.run(
+        [sys.executable, str(example), str(tmp_path)], capture_output=True, text=True, timeout=600, cwd=HOME
+    )
+    assert done.returncode == 0, done.stderr
+    assert str(tmp_path) in done.stdout
