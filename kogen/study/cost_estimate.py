@@ -1,4 +1,4 @@
-"""What a study will cost, from a few real steps: minutes, memory and disk, before anything is trained."""
+"""The cost estimate of a study: minutes, memory and disk, from a few real steps before anything is trained."""
 
 import resource
 import sys
@@ -20,13 +20,13 @@ from kogen.training.batch_fitting import explain_out_of_memory
 from kogen.training.build import build_method
 from kogen.training.loop import trial_steps
 
-TIMED_STEPS = 3  # real steps that are timed, after one that is not
-TIMED_IMAGES = 512  # images that are embedded, and learnt by each probe, to time that
+TIMED_STEPS = 3  # after a first one that is not timed
+TIMED_IMAGES = 512  # on which embedding and fitting the probes is timed
 
 
 @dataclass(frozen=True)
 class Cost:
-    """An estimate for a whole study on this machine."""
+    """What a whole study costs on this machine, estimated."""
 
     minutes: float
     memory_gb: float  # peak of this process, and of the GPU if there is one, the larger
@@ -39,16 +39,14 @@ class Cost:
 
 
 def estimate_cost(plans: Sequence[Plan], pool: Images, judged: int, probes: Sequence[str]) -> Cost:
-    """Cost of training every plan on `pool`, embedding `judged` images, fitting every probe; each method timed once."""
+    """Cost of training every plan on `pool`, embedding `judged` images and fitting every probe; times a method once."""
     first = {plan.method: plan for plan in reversed(plans)}
     steps = {method: seconds_of_a_step(plan, pool) for method, plan in first.items()}
     embedding, probing = seconds_of_judging(plans[0], pool.labelled_subset(), probes)
-    seconds = disk = 0.0
+    seconds, disk = len(plans) * (embedding * judged + probing), sum(map(bytes_of_a_run, plans))
     for plan in plans:
         trained = pool.labelled_subset() if plan.recipe.labels else pool
         seconds += steps[plan.method] * (len(trained) // plan.batch_size * plan.epochs)
-        seconds += embedding * judged + probing
-        disk += bytes_of_a_run(plan)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     if torch.cuda.is_available():
         peak = max(peak, torch.cuda.max_memory_allocated())
@@ -56,7 +54,7 @@ def estimate_cost(plans: Sequence[Plan], pool: Images, judged: int, probes: Sequ
 
 
 def seconds_of_a_step(plan: Plan, pool: Images) -> float:
-    """Seconds of one training step, the mean of a few real ones; 0 for a baseline that is not trained."""
+    """Seconds of a training step, the mean of a few real ones; 0 for a method that is not trained."""
     if not plan.recipe.trains:
         return 0.0
     began = 0.0
@@ -81,7 +79,7 @@ def seconds_of_judging(plan: Plan, labelled: Images, probes: Sequence[str]) -> t
 
 
 def bytes_of_a_run(plan: Plan) -> float:
-    """What a run leaves on disk: the weights, and parameters, momentum and buffers in its checkpoint."""
+    """Bytes of a run on disk: the weights, and parameters, momentum and buffers in its checkpoint."""
     method = build_method(plan)
     trained = sum(p.numel() for p in method.parameters() if p.requires_grad) * plan.recipe.trains
     everything = sum(t.numel() for t in [*method.parameters(), *method.buffers()]) * plan.recipe.trains
@@ -89,7 +87,7 @@ def bytes_of_a_run(plan: Plan) -> float:
 
 
 def clock() -> float:
-    """Seconds, once the device has finished what it was given."""
+    """Seconds of a clock that is read when the device has finished its work."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     return time.perf_counter()

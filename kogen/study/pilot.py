@@ -1,4 +1,4 @@
-"""The pilot: from a study to judged runs, and finished runs judged on sets of their own."""
+"""The pilot: trains and judges the runs of a study; and judges finished runs on other sets."""
 
 import tomllib
 from collections.abc import Callable, Sequence
@@ -34,119 +34,115 @@ console = Console(stderr=True, highlight=False)
 
 
 def run_pilot(source: str, options: PilotOptions) -> Study:
-    """Train and judge every run of a study into its folder; what is asked is returned.
+    """Train and judge every run of a study into its folder; returns the study.
 
-    Raises ValueError for anything that cannot be answered, before training where possible.
+    Raises ValueError for a study that cannot be answered, before training where possible.
     """
     study, folder = study_from_request(source, options), options.out
     refuse_output_inside_sources(folder, study.source, *filter(None, [study.test]), *study.shifts.values())
-    fabric.start(study.precision)  # joins the other processes, where there are any
-    place = folder / "study.toml"
+    fabric.start(study.precision)  # joins the other processes, if there are any
+    first, place = distributed.rank() == 0, folder / "study.toml"
     if place.exists() and not same_question(place, study):
         raise ValueError(f"{place} asks another question than this command: choose another --out, or delete {folder}")
     sets = open_study_splits(study)
     plans = plans_of(study, sets, folder)
     refuse_foreign_rows(folder, plans)
-    if distributed.rank() == 0 and not place.exists():  # a pre-registered study stays as it was written, byte for byte
+    if first and not place.exists():  # a pre-registered study is copied byte for byte
         text = Path(source).read_text("utf-8") if str(source).endswith(".toml") else study_to_toml(study)
         write_atomically(place, lambda p: p.write_text(text, encoding="utf-8"))
-    if distributed.rank() == 0:
+    if first:
         write_json(folder / "data.json", data_quality(sets))
         write_view_sheet(sets.pool, study, folder / "views.png")
         print_data(sets)
         for plan in {plan.method: plan for plan in plans if study.batch_size == "auto"}.values():
             print_parts(plan)
-        for plan in filter(lambda plan: plan.name, plans):
-            said = f"{plan.framework}, {plan.backbone}, {plan.image_size} px, mean {plan.mean}, std {plan.std}"
-            console.print(f"[bold]{plan.name}[/]: {said}")
-    left = [plan for plan in plans if not (folder / "runs" / record_of(plan)["id"] / "summary.json").exists()]
+        for plan in [plan for plan in plans if plan.name]:
+            facts = f"{plan.framework}, {plan.backbone}, {plan.image_size} px, mean {plan.mean}, std {plan.std}"
+            console.print(f"[bold]{plan.name}[/]: {facts}")
+    runs = [folder / "runs" / record_of(plan)["id"] for plan in plans]
+    left = [plan for plan, run in zip(plans, runs, strict=True) if not (run / "summary.json").exists()]
     if left:
-        cost = estimate_study_cost(left, sets, study.probes)  # by all processes: each step is taken by all of them
-        if distributed.rank() == 0:
+        cost = estimate_study_cost(left, sets, study.probes)  # on every process: a step needs all of them
+        if first:
             console.print(f"[bold]Estimate[/]: {cost}")
-    for place_in_line, plan in enumerate(plans, 1):
-        record = record_of(plan)
-        run = folder / "runs" / record["id"]
-        title = f"{place_in_line}/{len(plans)} {plan.name or plan.method} seed {plan.seed}"
-        with training_bar(title) as tell:
-            summary = train_or_record_failure(plan, sets.pool, run, tell, study.keep)
-        if distributed.rank() == 0:
-            for alarm in summary["alarms"]:
-                console.print(f"[yellow]alarm[/] {title}: {alarm['text']} (epoch {alarm['epoch']})")
-        if distributed.rank() == 0 and summary["status"] == "done":
+    for number, (plan, run) in enumerate(zip(plans, runs, strict=True), 1):
+        title = f"{number}/{len(plans)} {plan.name or plan.method} seed {plan.seed}"
+        with training_bar(title) as on_step:
+            summary = train_or_record_failure(plan, sets.pool, run, on_step, study.keep)
+        for alarm in summary["alarms"] if first else []:
+            console.print(f"[yellow]alarm[/] {title}: {alarm['text']} (epoch {alarm['epoch']})")
+        if first and summary["status"] == "done":
             append_predictions(run, sets.train, sets.tests, sets.roles(), study.probes, folder)
-    if distributed.rank() == 0 and not (folder / "predictions.parquet").exists():
+    if first and not (folder / "predictions.parquet").exists():
         raise ValueError(f"every run of {folder} broke off: see the alarms above")
     return study
 
 
 def train_or_record_failure(plan: Plan, images: Images, folder: Path, on_step: Callable, keep: int) -> dict[str, Any]:
-    """Train a run; one that meets NaN is put on record as failed, so that the rest of the study goes on without it."""
+    """The summary of a run after its training; NaN is recorded as a failure, and the study goes on without the run."""
     try:
         return train_run(plan, images, folder, on_step, keep=keep)
     except loop.NonFiniteLoss as broken:
         alarm = to_plain(Alarm(AlarmKind.BROKEN, None, str(broken)))
-        nothing = {"minutes": 0.0, "images_seen": 0, "images_per_second": None, "kwh": 0.0}
-        summary = {"status": "failed", "alarms": [alarm], **nothing}
+        summary: dict[str, Any] = {"status": "failed", "alarms": [alarm], "minutes": 0.0, "kwh": 0.0}
+        summary |= {"images_seen": 0, "images_per_second": None}
         if distributed.rank() == 0:
             write_json(folder / "summary.json", summary)
         return summary
 
 
 def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
-    """Judge finished runs on sets of their own: rows of predictions and what the report asks for go to the folder."""
-    folder, tests = options.out, options.tests
+    """Judge finished runs on other sets; the predictions and all that the report reads go to the folder."""
+    folder, tests, runs = options.out, options.tests, [Path(run) for run in listed]
     for probe in options.probes:
         registry.load("probes", probe)
     check_language(options.lang)
-    if not listed or not tests:
-        raise ValueError(f"{len(listed)} runs and {len(tests)} test sets: give one run or more, one test set or more")
+    if not runs or not tests:
+        raise ValueError(f"{len(runs)} runs and {len(tests)} test sets: give one run or more, one test set or more")
     refuse_output_inside_sources(folder, options.train, *tests.values())
     place = folder / "study.toml"
     if place.exists() and "runs" not in tomllib.loads(place.read_text("utf-8")):
         raise ValueError(f"{folder} holds the study of a pilot, whose question stays as it is: choose another --out")
-    sizes = [load_run(Path(run))[1].image_size for run in listed]
-    how: dict[str, Any] = {"store": storage_size(max(sizes)), "max_bad": options.max_bad}
+    size = storage_size(max(load_run(run)[1].image_size for run in runs))
+    how: dict[str, Any] = {"store": size, "max_bad": options.max_bad}
     pool = open_images(options.train, labels=options.labels, name="train", **how)
-    known = pool.labelled_subset()
-    opened = {name: open_test(name, source, known, how) for name, source in tests.items()}
-    sources = {"train": (options.train, pool)} | {n: (tests[n], images) for n, images in opened.items()}
-    opened = with_corruptions(opened, options.corrupt) if options.corrupt else opened
-    sets = Splits(pool, known, opened, sources, "")
+    train = pool.labelled_subset()
+    opened = {name: open_test(name, source, train, how) for name, source in tests.items()}
+    sources = {"train": (options.train, pool)} | {name: (tests[name], images) for name, images in opened.items()}
+    sets = Splits(pool, train, with_corruptions(opened, options.corrupt), sources, "")
     write_json(folder / "data.json", data_quality(sets))
     question = {"runs": [str(run) for run in listed]} | options.model_dump(include={"margin", "probes", "lang"})
     question |= {"corrupt": options.corrupt} if options.corrupt else {}
     write_atomically(place, lambda p: p.write_text(tomli_w.dumps(question), encoding="utf-8"))
-    for run, model in zip(listed, names_of_runs(list(map(Path, listed))), strict=True):
-        append_predictions(Path(run), known, opened, sets.roles(), options.probes, folder, model)
-        copy_record(Path(run), folder)
+    for run, model in zip(runs, names_of_runs(runs), strict=True):
+        append_predictions(run, train, sets.tests, sets.roles(), options.probes, folder, model)
+        copy_record(run, folder)
 
 
 def open_study_splits(study: Study) -> Splits:
-    """The sets of a study, stored large enough for the largest of its networks."""
+    """The splits of a study, its images stored large enough for the largest of its networks."""
     sizes = [read_candidate(name, file).image_size for name, file in study.candidates.items()]
     return open_splits(study.model_copy(update={"image_size": max([study.image_size, *sizes])}))
 
 
 def estimate_study_cost(plans: list[Plan], sets: Splits, probes: Sequence[str]) -> Cost:
-    """Estimate of a study's training and judging; each candidate's by itself, for its network has a size of its own."""
+    """The cost of these plans; each candidate is estimated by itself, as its network has its own image size."""
     judged = len(sets.train) + sum(len(images) for images in sets.tests.values())
-    alone = [plan for plan in plans if plan.name]
-    ours = [plan for plan in plans if not plan.name]
-    parts = [estimate_cost(ours, sets.pool, judged, probes)] if ours else []
-    parts += [estimate_cost([plan], sets.pool.with_channels(plan.channels), judged, probes) for plan in alone]
+    groups = [[plan for plan in plans if not plan.name], *([plan] for plan in plans if plan.name)]
+    pools = [(group, sets.pool.with_channels(group[0].channels)) for group in groups if group]
+    parts = [estimate_cost(group, pool, judged, probes) for group, pool in pools]
     steps = {method: seconds for part in parts for method, seconds in part.seconds_per_step.items()}
     memory = max(part.memory_gb for part in parts)
     return Cost(sum(part.minutes for part in parts), memory, sum(part.disk_gb for part in parts), steps)
 
 
 def write_view_sheet(images: Images, study: Study, out: Path, seed: int = 0) -> None:
-    """The contact sheet of the study's views."""
+    """Write the contact sheet of the study's views to `out`."""
     write_sheet(images, view_set(study.views, study.image_size, channels=images.channels), out, seed=seed)
 
 
 def print_parts(plan: Plan) -> None:
-    """Say into how many parts a batch is cut where it is more than one."""
+    """Print into how many parts a batch is cut, where they are more than one."""
     if plan.accumulate > 1:
         part = plan.batch_size // plan.accumulate
         console.print(
@@ -156,7 +152,7 @@ def print_parts(plan: Plan) -> None:
 
 
 def print_data(sets: Splits) -> None:
-    """Say what was opened, what was skipped and which test images have a twin in train."""
+    """Print what was opened, what was skipped and how many test images have a twin in train."""
     for row in data_quality(sets)["sets"]:
         twins = f", {row['twins_in_train']} with a twin in train" if row["twins_in_train"] else ""
         bad = f", {row['bad_count']} skipped" if row["bad_count"] else ""

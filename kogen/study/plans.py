@@ -1,5 +1,6 @@
-"""From a study and its images to plans: what each run is, down to its last number."""
+"""The plans of a study: what each run is, down to its last number."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ from kogen.training.batch_fitting import fit_batch
 
 
 def plans_of(study: Study, sets: Splits, folder: Path | None = None) -> list[Plan]:
-    """One plan per method and seed, seeds outermost, so that an interrupted study has something of every method.
+    """One plan per method and seed, and one per candidate; seeds outermost: an interrupted study has every method.
 
-    Batches `auto` are cut to fit, by method, as they were before where the study's `folder` knows of it.
+    A batch size `auto` is fitted to the memory once a method, or taken from the runs that `folder` already holds.
     """
     fields = ("backbone", "image_size", "views", "epochs", "batch_size", "accumulate", "precision")
     common = {field: getattr(study, field) for field in fields}
@@ -26,8 +27,8 @@ def plans_of(study: Study, sets: Splits, folder: Path | None = None) -> list[Pla
     plans = []
     for seed in range(study.seeds):
         for method in study.methods:
-            plan = Plan(method=method, seed=seed, settings=study.settings.get(method, {}), **common)
-            plan = with_data(plan, sets.pool)
+            wanted = Plan(method=method, seed=seed, settings=study.settings.get(method, {}), **common)
+            plan = with_data(wanted, sets.pool)
             if auto and method not in parts:
                 parts[method] = fit_batch(plan, sets.pool, folder).accumulate
             plans.append(plan.model_copy(update={"accumulate": parts.get(method, plan.accumulate)}))
@@ -37,24 +38,23 @@ def plans_of(study: Study, sets: Splits, folder: Path | None = None) -> list[Pla
 def candidate_plan(name: str, asked: str, study: Study, images: Images) -> Plan:
     """The plan of a published network on the study's images. ValueError for images that it cannot take."""
     plan = read_candidate(name, asked).model_copy(update={"precision": study.precision})
-    whole = with_data(plan, images.with_channels(plan.channels))
-    return whole.model_copy(update={"mean": plan.mean, "std": plan.std} if plan.mean else {})
+    full = with_data(plan, images.with_channels(plan.channels))
+    return full.model_copy(update={"mean": plan.mean, "std": plan.std} if plan.mean else {})
 
 
 def read_candidate(name: str, asked: str) -> Plan:
     """`FILE?settings` as a plan without images: no seed, no training, and the network's own size and preprocessing.
 
-    Raises ValueError for a file that is no checkpoint, or not what is said of it.
+    Raises ValueError for a file that is no checkpoint, or does not fit its settings.
     """
-    file, said = text.parse_spec(asked)
-    found = describe_checkpoint(file, name=name, **said)
-    named = {"name": name, "framework": found.framework, "weights": found.file, "backbone": found.backbone}
-    sized = {"image_size": found.image_size, "channels": found.channels, "mean": found.mean, "std": found.std}
-    return validate(Plan, {"method": "stock", **named, **sized}, f"candidate {name}")
+    file, settings = text.parse_spec(asked)
+    facts = asdict(describe_checkpoint(file, name=name, **settings))
+    plan = {"method": "stock", "name": name, "weights": facts.pop("file"), **facts}
+    return validate(Plan, plan, f"candidate {name}")
 
 
 def with_data(plan: Plan, images: Images) -> Plan:
-    """The plan, completed with what the images say; a supervised run sees as many images as the others."""
+    """The plan, completed with the facts of the images; a supervised run sees as many images as the others."""
     recipe = plan.recipe
     mean, std = normalisation(images)
     seen = images.labelled_subset() if recipe.labels else images
@@ -65,14 +65,13 @@ def with_data(plan: Plan, images: Images) -> Plan:
     elif recipe.labels:
         batch = min(plan.batch_size, max(len(seen), 2))
         batch = batch // plan.accumulate * plan.accumulate or batch  # few labels still divide into the parts asked for
-        # As many images seen as by the others; what is left of an epoch after its whole batches is seen by nobody.
-        epochs = round(
-            plan.epochs * whole_batch_images(len(images), plan.batch_size) / whole_batch_images(len(seen), batch)
-        )
+        # As many images as the others see: an epoch shows whole batches, and nobody sees the rest.
+        epoch = whole_batch_images(len(images), plan.batch_size)
+        epochs = round(plan.epochs * epoch / whole_batch_images(len(seen), batch))
         update |= {"batch_size": batch, "epochs": max(epochs, min(plan.epochs, 1))}
     return plan.model_copy(update=update)
 
 
 def whole_batch_images(images: int, batch: int) -> int:
-    """Images an epoch shows in whole batches; all where there is not one whole batch (and at least 1)."""
+    """Images that an epoch shows in whole batches; all images where they fill none, and at least 1."""
     return max(images // batch * batch or images, 1)

@@ -1,5 +1,6 @@
-"""Judging: a run's rows in a study's table of predictions, once, under its model's name, and none of another study."""
+"""The table of predictions of a study: the rows of each run, once and under the name of its model."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,17 +15,16 @@ from kogen.training.run import load_run, record_of
 
 
 def refuse_foreign_rows(folder: Path, plans: list[Plan]) -> None:
-    """ValueError where a study already holds rows of other runs: other images, versions or device, or other code."""
+    """ValueError where a study already holds rows of runs with other images, versions, device or options."""
     place = folder / "predictions.parquet"
     records = {record["id"]: record for record in map(record_of, plans)}
     for run in sorted(set(read_table(place).run) - set(records)) if place.exists() else []:
         was = read_json(folder / "runs" / run / "plan.json")
         alike = [r for r in records.values() if (r["model"], r["seed"]) == (was["model"], was["seed"])]
         odd = [key for key in alike[0] if key != "id" and alike[0][key] != was.get(key)] if alike else ["method"]
-        raise ValueError(
-            f"{folder} holds predictions of a run of {was['model']} (seed {was['seed']}) that differs in "
-            f"{', '.join(odd)} from the one asked for; both would be counted: choose another --out, or delete {folder}"
-        )
+        got = f"{folder} holds predictions of a run of {was['model']} (seed {was['seed']}) that differs in"
+        want = f"from the one asked for; both would be counted: choose another --out, or delete {folder}"
+        raise ValueError(f"{got} {', '.join(odd)} {want}")
 
 
 def append_predictions(
@@ -36,40 +36,37 @@ def append_predictions(
     folder: Path,
     model: str = "",
 ) -> None:
-    """Add a run's predictions to the study's table, under its method's name or `model`, unless they are there."""
+    """Add a run's predictions to the study's table, under `model` or its method's name, unless they are there."""
     place = folder / "predictions.parquet"
     record, plan, backbone = load_run(run)
     if place.exists():
-        there = read_table(place)
-        there = there[there.run == record["id"]]
-        wanted = {(name, probe) for name in tests for probe in probes}
-        if wanted <= set(zip(there.dataset, there.protocol, strict=True)):
+        rows = read_table(place)
+        rows = rows[rows.run == record["id"]]
+        if {(name, probe) for name in tests for probe in probes} <= set(zip(rows.dataset, rows.protocol, strict=True)):
             return
-        if len(there):
+        if len(rows):
             raise ValueError(f"{place} holds other sets or probes of the run {record['id']}: choose another --out")
     train, tests = train.with_channels(plan.channels), {n: t.with_channels(plan.channels) for n, t in tests.items()}
-    identity = {"run": record["id"], "model": model or record["model"], "method": plan.framework or plan.method}
-    identity |= {"seed": plan.seed}
+    identity = {"run": record["id"], "model": model or record["model"], "seed": plan.seed}
+    identity |= {"method": plan.framework or plan.method}
     view = evaluation_view(plan.image_size, mean=plan.mean, std=plan.std)
     backbone.to(devices.default_device())
     append_table(place, evaluate_backbone(backbone, view, train, tests, roles, probes, identity), "predictions")
 
 
 def names_of_runs(runs: list[Path]) -> list[str]:
-    """What competes, a name per run: the method's; the folder's where runs of a method differ in more than the seed."""
+    """A name per run: its model's, or its folder's where runs of that model differ in more than the seed."""
     records = [read_json(run / "plan.json") for run in runs]
-    alike: dict[str, set[str]] = {}
+    variants: dict[str, set[str]] = {}
     for record in records:
         rest = {key: value for key, value in record.items() if key not in ("id", "seed")}
-        alike.setdefault(record["model"], set()).add(json_digest(rest))
-    return [r["model"] if len(alike[r["model"]]) == 1 else run.name for r, run in zip(records, runs, strict=True)]
+        variants.setdefault(record["model"], set()).add(json_digest(rest))
+    return [r["model"] if len(variants[r["model"]]) == 1 else run.name for r, run in zip(records, runs, strict=True)]
 
 
 def copy_record(run: Path, folder: Path) -> None:
-    """Put a run's plan, training and summary beside the study's tables, so that the report can be drawn from them."""
-    record = read_json(run / "plan.json")
+    """Copy a run's plan, training and summary into the study, whose report is drawn from them."""
+    target = folder / "runs" / read_json(run / "plan.json")["id"]
     for name in ("plan.json", "summary.json", "training.parquet"):
         if (run / name).exists():
-            write_atomically(
-                folder / "runs" / record["id"] / name, lambda p, n=name: p.write_bytes((run / n).read_bytes())
-            )
+            write_atomically(target / name, lambda place, name=name: shutil.copyfile(run / name, place))

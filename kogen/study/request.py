@@ -1,4 +1,4 @@
-"""Asking: what somebody wants of a verb, made into a study and checked before anything is opened or written."""
+"""The request: a source and options made into a study, checked before anything is opened or written."""
 
 import tomllib
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from kogen.study.plans import read_candidate
 from kogen.study.splits import is_named
 from kogen.training.build import build_method
 
-SURFACES_DEFAULTS: dict[str, Any] = {  # what `kogen pilot surfaces` asks unless told otherwise: minutes on two cores
+SURFACES_DEFAULTS: dict[str, Any] = {  # of `kogen pilot surfaces`: minutes on two cores
     "epochs": 5,
     "image_size": 32,
     "batch_size": 32,
@@ -24,39 +24,34 @@ SURFACES_DEFAULTS: dict[str, Any] = {  # what `kogen pilot surfaces` asks unless
 
 
 def study_from_request(source: str, options: StudyOptions) -> Study:
-    """The study of a toml file, or one made of a source and options; defaults that fit the drawn surfaces."""
+    """The study of a toml file, or of a source and options; ValueError for names and networks that do not fit."""
     asked = {name: getattr(options, name) for name in options.model_fields_set if name in StudyOptions.model_fields}
     if source.endswith(".toml"):
         if asked:
-            raise ValueError(
-                f"{source} says all that is asked; leave out {', '.join(sorted(asked))}, or change the file"
-            )
+            odd = ", ".join(sorted(asked))
+            raise ValueError(f"{source} says all that is asked; leave out {odd}, or change the file")
         return read_study(Path(source))
     if source.partition("?")[0].partition(":")[0] == "surfaces":
-        usual = {
-            m: s
-            for m, s in SURFACES_DEFAULTS["settings"].items()
-            if m in asked.get("methods", SURFACES_DEFAULTS["settings"])
-        }
-        asked = SURFACES_DEFAULTS | {"settings": usual} | asked
+        settings = SURFACES_DEFAULTS["settings"]
+        settings = {name: settings[name] for name in settings if name in asked.get("methods", settings)}
+        asked = SURFACES_DEFAULTS | {"settings": settings} | asked
     study = make_study({"source": source, **asked}, "pilot")
     view_set(study.views, study.image_size)
-    for method in {"random", *study.methods}:  # before anything is decoded: does it fit the backbone?
-        check_method_fits(
-            Plan(method=method, backbone=study.backbone, image_size=study.image_size), study.settings.get(method, {})
-        )
+    for method in {"random", *study.methods}:
+        plan = Plan(method=method, backbone=study.backbone, image_size=study.image_size)
+        check_method_fits(plan, study.settings.get(method, {}))
     for name, file in study.candidates.items():
-        build_method(read_candidate(name, file))  # all of its weights have a place
+        build_method(read_candidate(name, file))  # ValueError for weights that the network has no place for
     return study
 
 
 def check_method_fits(plan: Plan, settings: Mapping[str, Any]) -> None:
-    """ValueError where the method cannot be built around the backbone, said before anything is decoded."""
+    """ValueError for a method that cannot be built around the backbone, before anything is decoded."""
     build_method(plan.model_copy(update={"settings": dict(settings), "classes": ("a", "b")}))
 
 
 def same_question(place: Path, study: Study) -> bool:
-    """Whether the study.toml at `place` asks the same as `study`, however it is written."""
+    """Whether the study.toml at `place` asks the same as `study`, in whatever layout."""
     try:
         return read_study(place) == study
     except ValueError:
@@ -64,7 +59,7 @@ def same_question(place: Path, study: Study) -> bool:
 
 
 def refuse_output_inside_sources(out: Path, *sources: str) -> None:
-    """ValueError where `out` lies in a folder of images: nothing of the user's is written to, or found there later."""
+    """ValueError where `out` lies in a folder of images: nothing is written there, nor read as an image later."""
     for source in sources:
         folder = Path(source.partition("=")[2] if is_named(source) else source.partition("?")[0]).resolve()
         if folder.is_dir() and out.resolve().is_relative_to(folder):
@@ -72,7 +67,7 @@ def refuse_output_inside_sources(out: Path, *sources: str) -> None:
 
 
 def read_question(folder: Path) -> dict[str, Any]:
-    """Margin, probes and language of the study in a folder. ValueError where there is none."""
+    """Margin, probes and language of the study in a folder. ValueError for a folder without a study."""
     place = folder / "study.toml"
     if not place.exists():
         raise ValueError(f"{folder} holds no study (no study.toml): run `kogen pilot ... --out {folder}` first")

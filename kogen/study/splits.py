@@ -1,4 +1,4 @@
-"""The sets of a study, opened and checked together: the pool to pre-train on, its labelled part, sets to judge on."""
+"""The splits of a study, opened and checked together: the pool to train on, its labelled part, the sets to judge on."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -6,91 +6,96 @@ from typing import Any
 
 import numpy as np
 
-from kogen.augmentation.corruptions import parse_corruptions as asked_corruptions
-from kogen.common.text import hint
+from kogen.augmentation.corruptions import parse_corruptions
 from kogen.config.study import Study
 from kogen.data.corrupted import corrupt_images
 from kogen.data.datasets.table import read_rows
 from kogen.data.images import Images, require_classes, twins
 from kogen.data.open import open_images
 
-WITH_TEST_SPLIT = ("surfaces", "digits", "torchvision")  # data sets by name that come with a test split of their own
-HELD_OUT = 0.2  # share of the labelled images kept for judging when no test set is given
-SAMPLED = 2048  # images from which mean and std of the channels are computed
+WITH_TEST_SPLIT = ("surfaces", "digits", "torchvision")  # named data sets that have a test split
+HELD_OUT = 0.2  # share of the labelled images that is held out for judging where no test set is given
+SAMPLED = 2048  # images on which mean and std of the channels are computed
 
 
 @dataclass(frozen=True)
 class Splits:
     """What a study trains on and is judged on."""
 
-    pool: Images  # all images that may be seen without labels; no test image is among them
-    train: Images  # the labelled ones of the pool: probes and the supervised baseline learn from these
+    pool: Images  # all images to train on, with or without labels; no test image is among them
+    train: Images  # the labelled images of the pool: probes and the supervised baseline learn from these
     tests: dict[str, Images]  # by name, the reference first; labels counted in the classes of `train`
-    sources: dict[str, tuple[str, Images]]  # by name: source as asked and the set as opened, for the data-quality box
-    note: str  # what a reader must know about how the sets were made, or ""
+    sources: dict[str, tuple[str, Images]]  # by name: source as given and the set as opened, for the data-quality box
+    note: str  # what a reader must know of how the sets were made, or ""
 
     def roles(self) -> dict[str, str]:
         """Name of each test set to `reference` or `shift`."""
         return {name: "reference" if place == 0 else "shift" for place, name in enumerate(self.tests)}
 
 
-def open_splits(study: Study, *, cache: Path | None = None, progress: bool = True) -> Splits:
+def open_splits(study: Study) -> Splits:
     """Open every set of a study and check that they fit together.
 
-    Without a test set, the rows `test` of a table with splits are it, or the test split that a named data set brings
-    (surfaces also bring their two similar lines); otherwise a fifth of the labelled images is held out, clusters and
-    duplicates kept on one side. Images of any other split than `train` are never trained on.
-    Raises ValueError with what to do for sets that cannot answer the question.
+    Images of another split than `train` are never trained on. Raises ValueError, which says what to do, for sets that
+    cannot answer the question.
     """
-    store = storage_size(study.image_size)
-    how: dict[str, Any] = {"store": store, "cache": cache, "max_bad": study.max_bad, "progress": progress}
-    name, _, query = study.source.partition("?")
-    drawn = name.partition(":")[0] in WITH_TEST_SPLIT and not Path(study.source).exists()
+    how: dict[str, Any] = {"store": storage_size(study.image_size), "max_bad": study.max_bad}
+    asked, tests, note = sources_of_tests(study), {}, ""
     pool = open_images(study.source, labels=study.labels, name="train", **how)
-    asked, note = dict(study.shifts), ""
-    splits = {
-        split: open_images(study.source, labels=study.labels, split=split, **how) for split in table_splits(study)
-    }
+    names = table_splits(study)
+    splits = {name: open_images(study.source, labels=study.labels, split=name, **how) for name in names}
     pool = exclude_sources(pool, list(splits.values()))
-    refuse_taken_name("train", asked)
-    if study.test is None:
-        refuse_taken_name("reference", asked)
-    if study.test is not None:
-        title, _, source = study.test.partition("=") if is_named(study.test) else ("reference", "", study.test)
-        refuse_taken_name(title, asked)
-        asked = {title: source, **asked}
-    elif drawn:
-        end = f"?{query}&split=test" if query else "?split=test"
-        asked = {"reference": name + end, **asked}
-        if name == "surfaces" and not study.shifts:
-            asked |= {"line 2": "surfaces:line2" + end, "night shift": "surfaces:night" + end}
     opened = {"train": (study.source, pool)}
-    tests: dict[str, Images] = {}
-    if study.test is None and not drawn:
-        require_classes(pool.labelled_subset())
-        if "test" in splits:
-            tests["reference"] = splits["test"].labelled_subset().with_classes(pool.classes)
-        else:
-            pool, tests["reference"] = hold_out(pool)
-            note = f"no test set was given: {HELD_OUT:.0%} of the labelled images were held out and never trained on"
-        opened["reference"] = (f"part of {study.labels or study.source}", tests["reference"])
+    if study.test is None and "reference" not in asked:
+        pool, reference, note = cut_reference(pool, splits.get("test"))
+        tests["reference"] = reference
+        opened["reference"] = (f"part of {study.labels or study.source}", reference)
     train = pool.labelled_subset()
     require_classes(train)
-    for title, source in asked.items():
-        tests[title] = open_test(title, source, train, how)
-        opened[title] = (source, tests[title])
-    if study.corrupt:
-        tests = with_corruptions(tests, study.corrupt)
-    return Splits(pool, train, tests, opened, note)
+    tests |= {name: open_test(name, source, train, how) for name, source in asked.items()}
+    opened |= {name: (source, tests[name]) for name, source in asked.items()}
+    return Splits(pool, train, with_corruptions(tests, study.corrupt), opened, note)
+
+
+def sources_of_tests(study: Study) -> dict[str, str]:
+    """Name to source of the sets to judge on, the reference first: `study.test`, or a named data set's own test split.
+
+    Surfaces also bring two similar lines. No reference is among them where it has to be a part of the pool. Raises
+    ValueError for a shift that has the name of another set, whose place it would take.
+    """
+    title, source = "reference", study.test
+    if source is not None and is_named(source):
+        title, _, source = source.partition("=")
+    for name in ("train", title):
+        if name in study.shifts:
+            got = f"--shift {name}={study.shifts[name]}"
+            raise ValueError(f"{got}: the name {name!r} is taken by another set; choose another")
+    if source is not None:
+        return {title: source, **study.shifts}
+    name, _, query = study.source.partition("?")
+    if name.partition(":")[0] not in WITH_TEST_SPLIT or Path(study.source).exists():
+        return study.shifts
+    end = f"?{query}&split=test" if query else "?split=test"
+    similar = {"line 2": "surfaces:line2" + end, "night shift": "surfaces:night" + end} if name == "surfaces" else {}
+    return {title: name + end, **(study.shifts or similar)}
+
+
+def cut_reference(pool: Images, test: Images | None) -> tuple[Images, Images, str]:
+    """The pool, the reference and a note: the reference is the table's split `test`, or labelled images held out."""
+    require_classes(pool.labelled_subset())
+    if test is not None:
+        return pool, test.labelled_subset().with_classes(pool.classes), ""
+    note = f"no test set was given: {HELD_OUT:.0%} of the labelled images were held out and never trained on"
+    return *hold_out(pool), note
 
 
 def storage_size(image_size: int) -> int:
-    """Pixels of the longer side at which images are kept: a crop of a network's 224 px is cut from 256."""
+    """Pixels of the longer side of stored images: a network's 224 px are cut from 256."""
     return max(128, round(image_size * 8 / 7))
 
 
 def table_splits(study: Study) -> list[str]:
-    """Splits but `train` that the study's table names; none where it has no table, or one split was asked for.
+    """The splits of the study's table but `train`; none without a table, or where the source asks for one split.
 
     Raises ValueError for a table whose splits do not say what to train on.
     """
@@ -99,85 +104,72 @@ def table_splits(study: Study) -> list[str]:
         return []
     known = sorted(set(read_rows(table).splits) - {""})
     if known and "train" not in known:
-        raise ValueError(
-            f"{table} has the splits {', '.join(known)}, none is 'train': name the one to train on 'train'"
-        )
+        got = f"{table} has the splits {', '.join(known)}"
+        raise ValueError(f"{got}, none is 'train': name the one to train on 'train'")
     return [split for split in known if split != "train"]
 
 
 def exclude_sources(images: Images, others: list[Images]) -> Images:
     """The images whose source is in none of `others`."""
-    gone = {str(source) for other in others for source in other.sources}
-    return images.subset(np.flatnonzero([str(source) not in gone for source in images.sources])) if gone else images
-
-
-def refuse_taken_name(name: str, shifts: dict[str, str]) -> None:
-    """ValueError where a shift has the name of another set of the study, whose place it would take."""
-    if name in shifts:
-        raise ValueError(f"--shift {name}={shifts[name]}: the name {name!r} is taken by another set; choose another")
+    out = {str(source) for other in others for source in other.sources}
+    return images.subset(np.flatnonzero([str(source) not in out for source in images.sources])) if out else images
 
 
 def open_test(title: str, source: str, train: Images, how: dict[str, Any]) -> Images:
-    """One set to judge on, with the classes and channels of `train`. ValueError where it cannot be judged."""
+    """The labelled images of a set to judge on, with the classes and channels of `train`. ValueError for no labels."""
     test = open_images(source, name=title, **how)
     if not (test.labels >= 0).any():
-        raise ValueError(
-            f"the set {title!r} ({source}) has no labels, so nothing can be judged on it: give class folders or a csv"
-        )
+        got = f"the set {title!r} ({source}) has no labels"
+        raise ValueError(f"{got}, so nothing can be judged on it: give class folders or a csv")
     return test.labelled_subset().with_classes(train.classes).with_channels(train.channels)
 
 
-def with_corruptions(tests: dict[str, Images], text: str, of: str | None = None) -> dict[str, Images]:
-    """The sets and corrupted views, named `val~jpeg3`, of one of them (the first unless `of` says), as `text` asks.
+def with_corruptions(tests: dict[str, Images], text: str | None) -> dict[str, Images]:
+    """The sets, and of the first one the corruptions that `text` names (corruptions.parse_corruptions), `val~jpeg3`.
 
-    `text` is `all`, `all:1-5`, `blur:5,jpeg:2` (corruptions.asked).
     Raises ValueError for names that are unknown or taken.
     """
-    of = next(iter(tests)) if of is None else of
-    if of not in tests:
-        raise ValueError(f"there is no set {of!r} to corrupt: {hint(of, list(tests))}")
-    made = dict(tests)
-    for name, severity in asked_corruptions(text, tests[of].channels):
-        title = f"{of}~{name}{severity}"
-        if title in tests:
+    found, first = dict(tests), next(iter(tests))
+    for name, severity in parse_corruptions(text, tests[first].channels) if text else []:
+        title = f"{first}~{name}{severity}"
+        if title in found:
             raise ValueError(f"the name {title!r} is taken by another set; choose another for that one")
-        made[title] = replace(corrupt_images(tests[of], name, severity), name=title)
-    return made
+        found[title] = replace(corrupt_images(tests[first], name, severity), name=title)
+    return found
 
 
 def is_named(source: str) -> bool:
-    """Whether `name=path` was given, and not a path or query that happens to hold an equals sign."""
+    """Whether a source is `name=path`, and not a path or query that has an equals sign in it."""
     name, equals, path = source.partition("=")
     return bool(equals and path) and not Path(source).exists() and "?" not in name and "/" not in name
 
 
-def hold_out(images: Images, share: float = HELD_OUT, seed: int = 0) -> tuple[Images, Images]:
-    """Cut off about `share` of the labelled images, whole clusters and all copies of an image on the same side."""
+def hold_out(images: Images, seed: int = 0) -> tuple[Images, Images]:
+    """The images and the HELD_OUT labelled ones, about; a cluster and the copies of an image stay on one side."""
     labelled = np.flatnonzero(images.labels >= 0)
     copy, cluster = (np.unique(of, return_inverse=True)[1] for of in (images.ids, images.clusters))
     group = connected_groups(copy, cluster)  # (N,)
     order = np.random.default_rng(seed).permutation(np.unique(group[labelled]))
     sizes = np.bincount(group[labelled])[order]
-    taken, total = [], 0
+    chosen, total = [], 0
     for number, size in zip(order, sizes, strict=True):
-        if total + size <= share * len(labelled):
-            taken.append(number)
+        if total + size <= HELD_OUT * len(labelled):
+            chosen.append(number)
             total += size
-    if not taken and sizes.min() <= len(labelled) / 2:
-        taken = [order[sizes.argmin()]]  # no group is small enough: the smallest comes nearest
-    if not taken:
+    if not chosen and sizes.min() <= len(labelled) / 2:
+        chosen = [order[sizes.argmin()]]  # every group is too large: the smallest is nearest to the share
+    if not chosen:
         raise ValueError(f"{len(order)} groups of labelled images (clusters, copies) cannot be cut in two: give --test")
-    out = np.isin(group, taken)
-    kept, test = np.flatnonzero(~out), np.flatnonzero(out & (images.labels >= 0))
-    alone = set(images.labels[test]) - set(images.labels[kept])
-    if alone:
-        names = ", ".join(images.classes[number] for number in sorted(alone))
-        raise ValueError(f"holding out {share:.0%} leaves no labelled image of {names} to train on: give --test")
-    return images.subset(kept), images.subset(test)
+    out = np.isin(group, chosen)
+    pool, test = np.flatnonzero(~out), np.flatnonzero(out & (images.labels >= 0))
+    if lost := sorted(set(images.labels[test]) - set(images.labels[pool])):
+        names = ", ".join(images.classes[number] for number in lost)
+        raise ValueError(f"holding out {HELD_OUT:.0%} leaves no labelled image of {names} to train on: give --test")
+    return images.subset(pool), images.subset(test)
 
 
 def connected_groups(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Connected groups: items that share a value of `first` or of `second` get one number, (N,) each."""
+    """The group of each item, (N,): items that share a value of `first` or of `second`, (N,) each, are in one group."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
@@ -195,11 +187,10 @@ def normalisation(images: Images) -> tuple[tuple[float, ...], tuple[float, ...]]
 
 
 def data_quality(sets: Splits) -> dict[str, Any]:
-    """The data-quality box: per set what was read, skipped and found twice, and test images with a twin in train."""
+    """The data-quality box: of each set what was read, skipped and found twice, and its images with a twin in train."""
     roles = {"train": "train", **sets.roles()}
     rows = []
     for name, (source, images) in sets.sources.items():
-        seen = sets.tests.get(name)
-        found = None if seen is None else len(twins(seen, sets.pool))
+        found = len(twins(sets.tests[name], sets.pool)) if name in sets.tests else None
         rows.append({"name": name, "source": source, "role": roles[name], "twins_in_train": found, **images.quality()})
     return {"sets": rows, "note": sets.note}

@@ -101,7 +101,7 @@ def test_the_pre_registered_study_gives_the_same_verdict(study, tmp_path):
 def test_export_loads_into_timm_by_its_line(study, tmp_path):
     root, _ = study
     run = next((root / "study" / "runs").glob("*"))
-    line = kogen.export(run, tmp_path / "weights.safetensors")
+    line = kogen.export(run, out=tmp_path / "weights.safetensors")
     code = f"{line}; import torch; torch.manual_seed(0); print(m(torch.ones(1, 3, 16, 16)).sum().item())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     import torch
@@ -162,7 +162,7 @@ def test_estimate_says_what_a_study_costs(study):
 
 def test_views_writes_a_picture(study, tmp_path):
     root, _ = study
-    with Image.open(api.views(root / "a", tmp_path / "views.png", image_size=16)) as picture:
+    with Image.open(api.views(root / "a", out=tmp_path / "views.png", image_size=16)) as picture:
         assert picture.width > 100
 
 

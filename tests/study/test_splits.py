@@ -69,7 +69,7 @@ def test_normalisation_is_that_of_the_pixels():
 def test_folders_and_a_shift(tmp_path):
     train = write_folder(tmp_path / "train", {"ok": 12, "bad": 12})
     line2 = write_folder(tmp_path / "line2", {"ok": 5, "bad": 5}, seed=1)
-    sets = open_splits(Study(source=train, shifts={"line2": line2}), progress=False)
+    sets = open_splits(Study(source=train, shifts={"line2": line2}))
     assert sets.roles() == {"reference": "reference", "line2": "shift"}
     assert "held out" in sets.note
     assert len(sets.pool) + len(sets.tests["reference"]) == 24
@@ -80,8 +80,8 @@ def test_folders_and_a_shift(tmp_path):
 def test_a_named_reference(tmp_path):
     train = write_folder(tmp_path / "train", {"ok": 8, "bad": 8})
     val = write_folder(tmp_path / "val", {"ok": 4, "bad": 4}, seed=1)
-    assert list(open_splits(Study(source=train, test=f"line 1={val}"), progress=False).tests) == ["line 1"]
-    assert list(open_splits(Study(source=train, test=val), progress=False).tests) == ["reference"]
+    assert list(open_splits(Study(source=train, test=f"line 1={val}")).tests) == ["line 1"]
+    assert list(open_splits(Study(source=train, test=val)).tests) == ["reference"]
     table = tmp_path / "t.csv"
     rows = [
         f"{folder}/{name}/{i}.png,{name},{part}"
@@ -90,7 +90,7 @@ def test_a_named_reference(tmp_path):
         for i in range(n)
     ]
     table.write_text("\n".join(["path,label,split", *rows]))
-    sets = open_splits(Study(source=f"{table}?split=a", test=f"line 1={table}?split=b"), progress=False)
+    sets = open_splits(Study(source=f"{table}?split=a", test=f"line 1={table}?split=b"))
     assert {name: len(images) for name, images in sets.tests.items()} == {"line 1": 8}
     assert not is_named("surfaces?split=test")
     assert not is_named("/data/a=b/val")
@@ -99,7 +99,7 @@ def test_a_named_reference(tmp_path):
 def test_twins_in_train_are_counted(tmp_path):
     train = write_folder(tmp_path / "train", {"ok": 8, "bad": 8})
     val = write_folder(tmp_path / "val", {"ok": 3, "bad": 3}, seed=0)
-    box = data_quality(open_splits(Study(source=train, test=val), progress=False))
+    box = data_quality(open_splits(Study(source=train, test=val)))
     assert box["sets"][1]["twins_in_train"] >= 3
 
 
@@ -107,14 +107,14 @@ def test_classes_that_train_lacks(tmp_path):
     train = write_folder(tmp_path / "train", {"ok": 8, "bad": 8})
     val = write_folder(tmp_path / "val", {"ok": 3, "odd": 3}, seed=1)
     with pytest.raises(ValueError, match="odd"):
-        open_splits(Study(source=train, test=val), progress=False)
+        open_splits(Study(source=train, test=val))
 
 
 def test_a_test_set_without_labels(tmp_path):
     train = write_folder(tmp_path / "train", {"ok": 8, "bad": 8})
     val = write_flat(tmp_path / "val")
     with pytest.raises(ValueError, match="has no labels, so nothing can be judged on it"):
-        open_splits(Study(source=train, test=str(val)), progress=False)
+        open_splits(Study(source=train, test=str(val)))
 
 
 def write_flat(root):
@@ -127,7 +127,7 @@ def write_flat(root):
 def test_one_class_only(tmp_path):
     train = write_flat(tmp_path / "flat")
     with pytest.raises(ValueError, match="give labels with --labels"):
-        open_splits(Study(source=str(train)), progress=False)
+        open_splits(Study(source=str(train)))
 
 
 @pytest.mark.parametrize("as_labels", [True, False])
@@ -139,11 +139,11 @@ def test_other_splits_of_the_table_are_never_trained_on(tmp_path, as_labels):
     table = tmp_path / "imgs" / "table.csv"
     table.write_text("\n".join(["path,label,split", *rows]))
     asked = {"source": str(tmp_path / "imgs"), "labels": str(table)} if as_labels else {"source": str(table)}
-    sets = open_splits(Study(**asked), progress=False)
+    sets = open_splits(Study(**asked))
     assert (len(sets.pool), len(sets.tests["reference"])) == (10, 6)
     assert not set(sets.pool.ids) & set(sets.tests["reference"].ids)
     assert sets.note == ""
-    only = open_splits(Study(source=f"{table}?split=train", test=f"{table}?split=val"), progress=False)
+    only = open_splits(Study(source=f"{table}?split=train", test=f"{table}?split=val"))
     assert (len(only.pool), len(only.tests["reference"])) == (10, 4)
 
 
@@ -152,7 +152,7 @@ def test_splits_without_train(tmp_path):
     table = tmp_path / "imgs" / "table.csv"
     table.write_text("path,label,split\nok/0.png,ok,fit\nbad/0.png,bad,judge")
     with pytest.raises(ValueError, match="has the splits fit, judge, none is 'train'"):
-        open_splits(Study(source=str(table)), progress=False)
+        open_splits(Study(source=str(table)))
 
 
 def test_a_class_that_only_the_held_out_part_has():
