@@ -278,14 +278,14 @@ def test_what_cannot_be_shown_is_refused():
         Objective(module, [])
     with pytest.raises(ValueError, match="unknown batch_norm 'frosen': did you mean 'frozen'"):
         Objective(module, batches, batch_norm="frosen")
-    with pytest.raises(ValueError, match="no parameter that trains begins with 'projector': nothing moves"):
+    with pytest.raises(ValueError, match="no parameter that trains begins with 'projector': nothing would move"):
         Objective(module, batches, moves=("projector",))
 
 
 def test_inside_a_group_of_processes_it_refuses(monkeypatch):
     module, batches = made("supervised")
     monkeypatch.setattr("kogen.common.distributed.world_size", lambda: 2)
-    with pytest.raises(ValueError, match="an objective stands alone: share points through the store"):
+    with pytest.raises(ValueError, match="an objective works without a process group: share points"):
         Objective(module, batches)
 
 

@@ -318,7 +318,7 @@ def test_a_checkpoint_on_the_way_is_a_subject_of_its_own(images: Images, tmp_pat
     listed = ", ".join(map(str, steps))
     with pytest.raises(ValueError, match=f"keeps no checkpoint of step 77; of these: {listed}; give one of them"):
         find_runs([Path(f"{run}@77")], "pretrain", quiet)
-    with pytest.raises(ValueError, match="got the run .* twice"):
+    with pytest.raises(ValueError, match=r"got the run .* twice"):
         draw([Path(f"{run}@{steps[0]}")] * 2, images, out=tmp_path / "twice", **asked)
 
 
