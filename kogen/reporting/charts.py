@@ -1,6 +1,9 @@
-"""Canvas: what the figures share: quiet axes, safe labels, lines with their names at the end; plain data for plotly."""
+"""Charts: what the figures share: quiet axes, safe labels, lines with their names at the end; plain data for plotly."""
 
+import tomllib
 import unicodedata
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from kogen.reporting.study.evidence import BASELINES
@@ -13,9 +16,25 @@ INK = "\x01"  # marks the name of a colour; cleaned names of models cannot hold 
 LABEL_LENGTH = 20  # letters of a name on an axis
 
 
+@cache
+def load_look() -> dict[str, Any]:
+    """The content of look.toml: the palette, and what plotly is always given."""
+    return tomllib.loads(Path(__file__).with_name("look.toml").read_text(encoding="utf-8"))
+
+
 def ink(name: str) -> str:
     """A colour by its name in the palette."""
     return INK + name
+
+
+def stroke(colour: str, width: float, **more: Any) -> dict[str, Any]:
+    """How a line is drawn."""
+    return {"color": ink(colour), "width": width, **more}
+
+
+def dots(colour: str, size: Any, **more: Any) -> dict[str, Any]:
+    """How points are drawn; `size`: of all, or of each."""
+    return {"color": ink(colour), "size": size, **more}
 
 
 def label(name: str, longest: int = LABEL_LENGTH) -> str:
@@ -23,38 +42,31 @@ def label(name: str, longest: int = LABEL_LENGTH) -> str:
     return clean(name, longest).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def layout(height: int, **more: Any) -> dict[str, Any]:
-    """What all figures have in common: no chrome, no dragging (a finger on a phone scrolls the page)."""
-    margin = {"l": 8, "r": 8, "t": 8, "b": 36} | more.pop("margin", {})
-    return {
-        "height": height,
-        "margin": margin,
-        "showlegend": False,
-        "dragmode": False,
-        "hovermode": "closest",
-        "font": {"size": 13, "color": ink("ink")},
-        "paper_bgcolor": ink("clear"),
-        "plot_bgcolor": ink("clear"),
-        "hoverlabel": {"bgcolor": ink("paper"), "bordercolor": ink("line"), "font": {"color": ink("ink")}},
-        **more,
-    }
+def layout(height: int, *, margin: dict[str, int] | None = None, **more: Any) -> dict[str, Any]:
+    """What all figures have in common, and what is special of one."""
+    shared = load_look()["layout"]
+    return shared | {"height": height, "margin": shared["margin"] | (margin or {}), **more}
 
 
 def axis(**more: Any) -> dict[str, Any]:
-    """A quiet axis: faint grid, no zero line, no zooming."""
-    quiet = {"gridcolor": ink("line"), "zeroline": False, "fixedrange": True, "automargin": True}
-    return quiet | {"tickfont": {"color": ink("soft"), "size": 12}, "ticks": "", **more}
+    """A quiet axis."""
+    return load_look()["axis"] | more
 
 
-def trace(x: list[Any], y: list[Any], **more: Any) -> dict[str, Any]:
-    """Points or lines."""
-    return {"type": "scatter", "mode": "lines", "x": x, "y": y, "hoverinfo": "skip", **more}
+def axis_title(words: str, size: int = 12, standoff: int = 6, **font: Any) -> dict[str, Any]:
+    """The title of an axis."""
+    return {"text": words, "font": {"size": size, **font}, "standoff": standoff}
+
+
+def trace(x: list[Any], y: list[Any], tips: list[str] | None = None, **more: Any) -> dict[str, Any]:
+    """Points or lines; `tips`: what each point says when it is pointed at."""
+    hover = {"hoverinfo": "skip"} if tips is None else {"hoverinfo": "text", "hovertext": tips}
+    return {"type": "scatter", "mode": "lines", "x": x, "y": y, **hover, **more}
 
 
 def annotation(words: str, x: float, y: float, **more: Any) -> dict[str, Any]:
     """A word in a figure."""
-    plain = {"text": words, "x": x, "y": y, "showarrow": False, "xanchor": "left", "font": {"size": 12}}
-    return plain | more
+    return load_look()["annotation"] | {"text": words, "x": x, "y": y, **more}
 
 
 def text_width(name: str) -> int:
@@ -67,32 +79,27 @@ def draw_curves(
 ) -> Figure:
     """Lines with their names at the right end; the bet in the accent colour and on top, baselines dotted."""
     height = max(300, 17 * len(lines) + 90)
-    ends = {model: next((y for y in reversed(line) if y is not None), None) for model, line in lines.items()}
-    values = [y for line in lines.values() for y in line if y is not None] or [0.0, 1.0]
+    known = {model: [y for y in line if y is not None] for model, line in lines.items()}
+    values = [y for line in known.values() for y in line] or [0.0, 1.0]
     low, high = min(values), max(values)
     room = 0.06 * (high - low) or 1.0
-    names = {model: label(model, 16) for model in lines}
-    data, marks = (
-        [],
-        spread_labels({m: y for m, y in ends.items() if y is not None}, (high - low + 2 * room) / (height - 70)),
-    )
+    ends = {model: line[-1] for model, line in known.items() if line}
+    marks = spread_labels(ends, (high - low + 2 * room) / (height - 70))
+    data, notes = [], []
     for model, line in sorted(lines.items(), key=lambda item: item[0] == bet):
-        look = {"color": ink("accent" if model == bet else "mid"), "width": 3 if model == bet else 1.5}
-        look["dash"] = "dot" if methods.get(model) in BASELINES else "solid"
-        told = [f"{label(model, 40)}: {format_number(y, 2 if high <= 1 else 1)}" for y in line]
-        size = {"size": 7 if model == bet else 5} if len(x) <= 12 else {"size": 1}
-        data.append(trace(x, line, line=look, mode="lines+markers", marker=size, hoverinfo="text", hovertext=told))
-    annotations = [
-        annotation(
-            names[m], 1, y, xref="paper", xshift=8, font={"size": 12, "color": ink("accent" if m == bet else "ink")}
-        )
-        for m, y in marks.items()
-    ]
+        dash = "dot" if methods.get(model) in BASELINES else "solid"
+        look = stroke("accent", 3, dash=dash) if model == bet else stroke("mid", 1.5, dash=dash)
+        tips = [f"{label(model, 40)}: {format_number(y, 2 if high <= 1 else 1)}" for y in line]
+        size = {"size": 1 if len(x) > 12 else 7 if model == bet else 5}
+        data.append(trace(x, line, tips, line=look, mode="lines+markers", marker=size))
+    for model, y in marks.items():
+        font = {"size": 12, "color": ink("accent" if model == bet else "ink")}
+        notes.append(annotation(label(model, 16), 1, y, xref="paper", xshift=8, font=font))
+    notes.append(annotation(title, 0, 1, xref="paper", yref="paper", yanchor="bottom", yshift=6))
     reach = [min(low - room, *marks.values()), max(high + room, *marks.values())] if marks else [low, high]
     right = 14 + max((text_width(clean(model, 16)) for model in lines), default=0)
-    look = layout(height, annotations=annotations, margin={"r": right, "t": 28})
-    look["annotations"].append(annotation(title, 0, 1, xref="paper", yref="paper", yanchor="bottom", yshift=6))
-    look |= {"xaxis": axis(**ticks), "yaxis": axis(range=reach, nticks=6)}
+    axes = {"xaxis": axis(**ticks), "yaxis": axis(range=reach, nticks=6)}
+    look = layout(height, annotations=notes, margin={"r": right, "t": 28}, **axes)
     return {"data": data, "layout": look, "alt": ""}
 
 
@@ -103,23 +110,19 @@ def spread_labels(ends: dict[str, float], pixel: float, apart: int = 15) -> dict
     """
     gap = apart * pixel
     groups: list[tuple[float, list[str]]] = []  # mean height, names from low to high
+
+    def half_height(names: list[str]) -> float:
+        return gap * (len(names) - 1) / 2
+
     for name, end in sorted(ends.items(), key=lambda item: item[1]):
-        groups.append((end, [name]))
-        while len(groups) > 1 and lowest_label(groups[-1], gap) - highest_label(groups[-2], gap) < gap:
-            (above, upper), (below, lower) = groups.pop(), groups.pop()
-            merged = [*lower, *upper]
-            groups.append(((above * len(upper) + below * len(lower)) / len(merged), merged))
-    return {name: lowest_label(group, gap) + i * gap for group in groups for i, name in enumerate(group[1])}
-
-
-def lowest_label(group: tuple[float, list[str]], gap: float) -> float:
-    """Height of the lowest label of a group."""
-    return group[0] - gap * (len(group[1]) - 1) / 2
-
-
-def highest_label(group: tuple[float, list[str]], gap: float) -> float:
-    """Height of the highest label of a group."""
-    return group[0] + gap * (len(group[1]) - 1) / 2
+        above, upper = end, [name]
+        while groups and above - half_height(upper) - (groups[-1][0] + half_height(groups[-1][1])) < gap:
+            below, lower = groups.pop()
+            total = above * len(upper) + below * len(lower)
+            upper = [*lower, *upper]
+            above = total / len(upper)
+        groups.append((above, upper))
+    return {name: mean - half_height(names) + i * gap for mean, names in groups for i, name in enumerate(names)}
 
 
 def thin(values: list[Any], most: int = 200) -> list[Any]:

@@ -1,58 +1,35 @@
-"""HTML: the environment of templates, pictures and figures embedded in a page."""
+"""HTML: pages written from templates, with pictures and figures embedded."""
 
 import base64
 import json
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jinja2
 from markupsafe import Markup, escape
+from plotly.offline import get_plotlyjs
 
-from kogen.common.files import jsonable
-from kogen.reporting.words import clean, format_number, format_points, list_in_words, load_templates, say
+from kogen.common.files import jsonable, write_atomically
+from kogen.reporting.charts import Figure, load_look
+from kogen.reporting.words import clean, format_number, format_points, list_in_words, say
 
-PALETTE = {
-    "light": {
-        "paper": "#ffffff",
-        "ink": "#1a1f24",
-        "soft": "#66707a",  # text that steps back: 5.0 to 1 on paper
-        "mid": "#8b95a0",  # lines of models that are not the bet
-        "line": "#e3e7eb",
-        "tint": "rgba(13, 116, 104, 0.11)",
-        "accent": "#0d7468",
-        "clear": "rgba(0, 0, 0, 0)",
-        "green": "#1a7f37",
-        "amber": "#8a5c00",
-        "red": "#b3261e",
-        "grey": "#66707a",
-        "warm": "214, 96, 36",  # of tables of colours, as parts, so that a cell can be faint
-        "cool": "13, 116, 104",
-    },
-    "dark": {
-        "paper": "#14181c",
-        "ink": "#e8ecef",
-        "soft": "#9aa5af",
-        "mid": "#75818c",
-        "line": "#2b333b",
-        "tint": "rgba(76, 205, 187, 0.16)",
-        "accent": "#4ccdbb",
-        "clear": "rgba(0, 0, 0, 0)",
-        "green": "#4cc26a",
-        "amber": "#e0a93a",
-        "red": "#ff8a80",
-        "grey": "#9aa5af",
-        "warm": "240, 128, 64",
-        "cool": "76, 205, 187",
-    },
-}
 CLASSES_SHOWN = 12  # class counts that are shown of a set
 BAD_FILES_SHOWN = 8  # unusable files that are shown of a set
 
 
+def write_page(path: Path, template: str, lang: str, figures: dict[str, Figure], **shown: Any) -> None:
+    """Write a page from a template: the figures by the id of their place, and what else the template names."""
+    palette = load_look()["palette"]
+    shown |= {"figures": {place: figure["alt"] for place, figure in figures.items()}, "palette": palette}
+    shown |= {"payload": embed_json({"figures": figures, "palette": palette}), "plotly": Markup(get_plotlyjs())}
+    page = environment(lang).get_template(template).render(lang=lang, **shown)
+    write_atomically(path, lambda place: place.write_text(page, encoding="utf-8"))
+
+
 def environment(lang: str) -> jinja2.Environment:
     """Jinja with escaping on, names that do not exist refused, and the words of the language as filters."""
-    load_templates(lang)
     env = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
@@ -60,18 +37,9 @@ def environment(lang: str) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.globals |= {
-        "say": lambda key, **values: say(lang, key, **values),
-        "CLASSES": CLASSES_SHOWN,
-        "BAD": BAD_FILES_SHOWN,
-    }
-    env.filters |= {
-        "clean": clean,
-        "number": format_number,
-        "fine": format_points,
-        "broken": add_line_breaks,
-        "joined": lambda names: list_in_words(lang, names),
-    }
+    env.globals |= {"say": partial(say, lang), "CLASSES": CLASSES_SHOWN, "BAD": BAD_FILES_SHOWN}
+    env.filters |= {"clean": clean, "number": format_number, "fine": format_points}
+    env.filters |= {"broken": add_line_breaks, "joined": partial(list_in_words, lang)}
     return env
 
 

@@ -5,26 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from markupsafe import Markup
-from plotly.offline import get_plotlyjs
 
-from kogen.common.files import read_json, write_atomically
+from kogen.common.contracts import from_plain
+from kogen.common.files import read_json
 from kogen.common.tables import read_table
+from kogen.common.text import check_language
 from kogen.reporting.charts import Figure
-from kogen.reporting.html import PALETTE, embed_json, environment
-from kogen.reporting.landscape.figures import (
-    ModelLandscape,
-    cap,
-    draw_contours,
-    draw_convexity,
-    draw_curvature,
-    draw_profile,
-    draw_surface,
-    format_short,
-    landscape_from_rows,
-)
-from kogen.reporting.landscape.planes import KINDS, MENU_KEYS, ChosenPlane, chosen_planes, draw_plane, note
+from kogen.reporting.html import write_page
+from kogen.reporting.landscape import figures, planes
+from kogen.reporting.landscape.figures import ModelLandscape
 from kogen.reporting.words import clean, say
+from kogen.results.landscape_facts import LandscapeFacts, RunFacts
 
 METRICS = ("width", "basin", "convex", "near_convex", "lambda_max", "lambda_min", "lambda_ratio", "trace")
 METRICS += ("sam", "adaptive_sam", "noise", "range", "error")
@@ -39,35 +30,31 @@ def write(folder: Path, *, lang: str = "en") -> Path:
     Reads surface.parquet, landscape.json and, where they are, geometry.parquet and eigenmap.parquet, nothing else.
     ValueError for a folder without the first two, one without a finished plane, or an unknown language.
     """
-    env = environment(lang)
-    told, surface = read_json(folder / "landscape.json"), read_table(folder / "surface.parquet")
-    parts = [objective_part(folder, surface, objective, told) for objective in sorted(set(surface["objective"]))]
-    parts = [one for one in parts if one["looks"] or one["others"]]
+    check_language(lang)
+    facts = from_plain(LandscapeFacts, read_json(folder / "landscape.json"), str(folder / "landscape.json"))
+    surface = read_table(folder / "surface.parquet")
+    parts = [objective_part(folder, surface, objective, facts) for objective in sorted(set(surface["objective"]))]
+    parts = [one for one in parts if one["landscapes"] or one["others"]]
     if not parts:
         raise ValueError(f"{folder} has no finished plane: run the same `kogen landscape` again, what is there is kept")
-    figures: dict[str, Figure] = {}
+    drawn: dict[str, Figure] = {}
     for number, one in enumerate(parts):
-        figures |= draw_objective(number, one["looks"], one["maps"], lang) if one["looks"] else {}
-    left = iter(range(SCENES - sum(place.startswith("solid-") for place in figures)))
+        drawn |= draw_objective(number, one["landscapes"], one["maps"], lang) if one["landscapes"] else {}
+    left = iter(range(SCENES - sum(place.startswith("solid-") for place in drawn)))
     for number, one in enumerate(parts):
         one["sections"] = [plane_section(number, kind, found, left, lang) for kind, found in one["others"].items()]
-        figures |= {place: figure for shown in one["sections"] for place, figure in shown["figures"].items()}
-    page = env.get_template("landscape.html.j2").render(
-        lang=lang,
-        name=folder.resolve().name,
-        many=max(len(one["models"]) for one in parts) > 8,
-        parts=parts,
-        files=[file for file in FILES if (folder / file).exists()],
-        headlines=[headline(one, lang) for one in parts],
-        near=lambda one: near_convex_text(one, lang),
-        called=lambda objective: objective_title(objective, lang),
-        short=format_short,
-        figures={key: figure["alt"] for key, figure in figures.items()},
-        payload=embed_json({"figures": figures, "palette": PALETTE}),
-        palette=PALETTE,
-        plotly=Markup(get_plotlyjs()),
-    )
-    write_atomically(folder / "landscape.html", lambda place: place.write_text(page, encoding="utf-8"))
+        drawn |= {place: figure for shown in one["sections"] for place, figure in shown["figures"].items()}
+    shown = {
+        "name": folder.resolve().name,
+        "many": max(len(one["models"]) for one in parts) > 8,
+        "parts": parts,
+        "files": [file for file in FILES if (folder / file).exists()],
+        "headlines": [headline(one, lang) for one in parts],
+        "near": lambda one: near_convex_text(one, lang),
+        "called": lambda objective: objective_title(objective, lang),
+        "short": figures.format_short,
+    }
+    write_page(folder / "landscape.html", "landscape.html.j2", lang, drawn, **shown)
     return folder / "landscape.html"
 
 
@@ -88,19 +75,19 @@ def maps_of_models(table: pd.DataFrame) -> dict[str, list[pd.DataFrame]]:
 
 
 def draw_objective(
-    number: int, looks: dict[str, ModelLandscape], maps: dict[str, list[pd.DataFrame]], lang: str
+    number: int, landscapes: dict[str, ModelLandscape], maps: dict[str, list[pd.DataFrame]], lang: str
 ) -> dict[str, Figure]:
     """The figures of one objective by the id of their place; models in order, more planes and runs with a number."""
-    top, found = cap(list(looks.values())), {}
-    for place, (model, one) in enumerate(looks.items()):
+    top, found = figures.cap(list(landscapes.values())), {}
+    for place, (model, one) in enumerate(landscapes.items()):
         if place < SURFACES_SHOWN:
-            found[f"solid-{number}-{place}"] = draw_surface(one, model, top, lang)
-        found[f"contour-{number}-{place}"] = draw_contours(one, model, lang)
-        for plane, sheet in enumerate(one.splines[0]):
-            found[variant_id(f"convex-{number}-{place}", plane)] = draw_convexity(sheet, model, plane, lang)
+            found[f"solid-{number}-{place}"] = figures.draw_surface(one, model, top, lang)
+        found[f"contour-{number}-{place}"] = figures.draw_contours(one, model, lang)
+        for plane, spline in enumerate(one.splines[0]):
+            found[variant_id(f"convex-{number}-{place}", plane)] = figures.draw_convexity(spline, model, plane, lang)
         for run, points in enumerate(maps.get(model, [])):
-            found[variant_id(f"map-{number}-{place}", run)] = draw_curvature(points, model, lang)
-        found[f"profile-{number}-{place}"] = draw_profile(looks, model, top, lang)
+            found[variant_id(f"map-{number}-{place}", run)] = figures.draw_curvature(points, model, lang)
+        found[f"profile-{number}-{place}"] = figures.draw_profile(landscapes, model, top, lang)
     return found
 
 
@@ -109,27 +96,28 @@ def variant_id(place: str, number: int) -> str:
     return f"{place}-{number}" if number else place
 
 
-def objective_part(folder: Path, surface: pd.DataFrame, objective: str, told: dict[str, Any]) -> dict[str, Any]:
+def objective_part(folder: Path, surface: pd.DataFrame, objective: str, facts: LandscapeFacts) -> dict[str, Any]:
     """What is known of one objective: its planes, and what the template shows of it."""
     rows = pd.DataFrame(surface[surface["objective"] == objective])
-    random = rows[rows["direction"] == "random"]
-    looks = {str(model): landscape_from_rows(pd.DataFrame(one)) for model, one in random.groupby("model", sort=True)}
+    random = rows[rows["direction"] == "random"].groupby("model", sort=True)
+    landscapes = {str(model): figures.landscape_from_rows(pd.DataFrame(one)) for model, one in random}
     numbers, eigenmap = (objective_rows(folder, name, objective) for name in ("geometry", "eigenmap"))
-    maps = {model: found for model, found in maps_of_models(eigenmap).items() if model in looks}
+    maps = {model: found for model, found in maps_of_models(eigenmap).items() if model in landscapes}
     read = numbers.dropna(subset=["value"]) if len(numbers) else pd.DataFrame(columns=["model", "metric"])
-    runs = [run for run in told["runs"] if run["objective"] == objective]
-    pairs = [row for row in told["pairs"] if row["objective"] == objective and row["difference"] is not None]
-    flat = [row for row in told["flatness"] if row["objective"] == objective]
+    runs = [run for run in facts.runs if run.objective == objective]
+    pairs = [row for row in facts.pairs if row["objective"] == objective and row["difference"] is not None]
+    flat = [row for row in facts.flatness if row["objective"] == objective]
+    others = {kind: planes.chosen_planes(rows, eigenmap, runs, kind) for kind in planes.KINDS}
     return {
         "objective": objective,
-        "looks": looks,
+        "landscapes": landscapes,
         "maps": maps,
-        "others": {kind: found for kind in KINDS if (found := chosen_planes(rows, eigenmap, runs, kind))},
-        "models": list(looks) or sorted(set(read["model"])),
+        "others": {kind: found for kind, found in others.items() if found},
+        "models": list(landscapes) or sorted(set(read["model"])),
         "side": max((one["alpha"].nunique() for found in maps.values() for one in found), default=0),
         "seeds": max((len(found) for found in maps.values()), default=0),
         "runs": unique_runs(runs),
-        "planes": min((len(one.splines[0]) for one in looks.values()), default=0),
+        "planes": min((len(one.splines[0]) for one in landscapes.values()), default=0),
         "metrics": [metric for metric in METRICS if metric in set(read["metric"])],
         "cells": {(row["model"], row["metric"]): row for row in numbers.to_dict("records")},
         "decided": [row for row in pairs if row["verdict"] == "larger"],
@@ -139,27 +127,35 @@ def objective_part(folder: Path, surface: pd.DataFrame, objective: str, told: di
     }
 
 
-def unique_runs(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each run once, as it was looked at on random planes where it was, in their order."""
-    found: dict[str, dict[str, Any]] = {}
+def unique_runs(runs: list[RunFacts]) -> list[RunFacts]:
+    """Each run once, in order: as it was measured on random planes, where it was."""
+    found: dict[str, RunFacts] = {}
     for run in runs:
-        if run["run"] not in found or run.get("direction") == "random":
-            found[run["run"]] = run
+        if run.run not in found or run.direction == "random":
+            found[run.run] = run
     return list(found.values())
 
 
-def plane_section(number: int, kind: str, found: list[ChosenPlane], left: Iterator[int], lang: str) -> dict[str, Any]:
+def plane_section(
+    number: int, kind: str, found: list[planes.ChosenPlane], left: Iterator[int], lang: str
+) -> dict[str, Any]:
     """What the template shows of one kind of chosen planes; a surface for each as long as scenes are `left`."""
-    made = [draw_plane(chart, chart.is_plane and next(left, None) is not None, lang) for chart in found]
-    menu = [view for view in MENU_KEYS if any(view in one for one in made)]
-    figures = {
-        variant_id(f"{kind}-{number}-{place}", menu.index(view)): figure
-        for place, one in enumerate(made)
-        for view, figure in one.items()
+    made = [planes.draw_plane(chart, chart.is_plane and next(left, None) is not None, lang) for chart in found]
+    menu = [view for view in planes.MENU_KEYS if any(view in one for one in made)]
+    names = [chart.name for chart in found]
+    return {
+        "kind": kind,
+        "models": names,
+        "notes": [planes.plane_note(chart, lang) for chart in found],
+        "named": found[0].names if len(found) == 1 else names,
+        "views": menu,
+        "figures": {
+            variant_id(f"{kind}-{number}-{place}", menu.index(view)): figure
+            for place, one in enumerate(made)
+            for view, figure in one.items()
+        },
+        "flat": {chart.is_plane for chart in found},
     }
-    shown = {"kind": kind, "models": [chart.name for chart in found], "notes": [note(chart, lang) for chart in found]}
-    shown |= {"named": found[0].names if len(found) == 1 else shown["models"], "views": menu, "figures": figures}
-    return shown | {"flat": {chart.is_plane for chart in found}}
 
 
 def headline(shown: dict[str, Any], lang: str) -> list[str]:
@@ -175,10 +171,8 @@ def headline(shown: dict[str, Any], lang: str) -> list[str]:
             continue
         best = max(values, key=lambda model: values[model])
         below = [row["second"] for row in shown["decided"] if row["metric"] == metric and row["first"] == best]
-        key = (
-            f"l_{metric}_all" if len(below) == len(values) - 1 else f"l_{metric}_some" if below else f"l_{metric}_none"
-        )
-        found.append(say(lang, key, model=best, models=below, n=len(values)))
+        ahead = "all" if len(below) == len(values) - 1 else "some" if below else "none"
+        found.append(say(lang, f"l_{metric}_{ahead}", model=best, models=below, n=len(values)))
     return found or [say(lang, "l_one", models=shown["models"])]
 
 
@@ -193,5 +187,5 @@ def objective_title(objective: str, lang: str) -> str:
 def near_convex_text(shown: dict[str, Any], lang: str) -> str:
     """How much of its plane is nearly convex, model by model."""
     rows = [(model, shown["cells"].get((model, "near_convex"))) for model in shown["models"]]
-    told = [f"{clean(model)} {100 * row['value']:.0f} %" for model, row in rows if row]
-    return say(lang, "l_near", shares=told).replace(" %", "\u00a0%")
+    shares = [f"{clean(model)} {100 * row['value']:.0f} %" for model, row in rows if row]
+    return say(lang, "l_near", shares=shares).replace(" %", "\u00a0%")

@@ -5,7 +5,20 @@ from typing import Any
 
 import pandas as pd
 
-from kogen.reporting.charts import Figure, annotation, axis, draw_curves, ink, label, layout, thin, trace
+from kogen.reporting.charts import (
+    Figure,
+    annotation,
+    axis,
+    axis_title,
+    dots,
+    draw_curves,
+    ink,
+    label,
+    layout,
+    stroke,
+    thin,
+    trace,
+)
 from kogen.reporting.study.evidence import BASELINES, SEPARATED
 from kogen.reporting.study.verdict import Verdict
 from kogen.reporting.words import clean, format_number, say
@@ -21,44 +34,33 @@ def draw_forest(verdict: Verdict, dataset: str, lang: str) -> Figure:
     places = [len(rows) - i for i in range(len(rows))]
     data = []
     for row, y in zip(rows, places, strict=True):
-        colour = ink("ink" if row["decided"] else "soft")
+        colour = "ink" if row["decided"] else "soft"
         ends = [min(max(row[end], low), high) for end in ("lo", "hi")]
-        data.append(trace(ends, [y, y], line={"color": colour, "width": 2}))
-        data.append(dot(row, y, low, high, colour, lang))
+        data.append(trace(ends, [y, y], line=stroke(colour, 2)))
+        data.append(estimate(row, y, low, high, colour, lang))
     numbers = [format_number(row["difference"], sign=True) for row in rows]
     band = {"type": "rect", "xref": "x", "yref": "paper", "y0": 0, "y1": 1, "layer": "below", "line": {"width": 0}}
     shapes = [
         {**band, "x0": -verdict.margin, "x1": verdict.margin, "fillcolor": ink("tint")},
-        {**band, "type": "line", "x0": 0, "x1": 0, "line": {"color": ink("accent"), "width": 2}},
+        {**band, "type": "line", "x0": 0, "x1": 0, "line": stroke("accent", 2)},
     ]
-    ticks = {
-        "ticklabelstandoff": 6,
-        "tickvals": places,
-        "ticktext": [label(row["model"]) for row in rows],
-        "showgrid": False,
-    }
-    said = "; ".join(f"{clean(row['model'])} {value}" for row, value in zip(rows, numbers, strict=True))
-    alt = say(lang, "a_forest", dataset=dataset, model=verdict.bet.model, list="") + said
+    ticks = {"ticklabelstandoff": 6, "tickvals": places, "ticktext": [label(row["model"]) for row in rows]}
+    ticks |= {"showgrid": False, "tickfont": {"color": ink("ink"), "size": 12}}
+    listed = zip(numbers, places, strict=True)
     look = layout(
         step * len(rows) + 58,
         shapes=shapes,
-        annotations=[
-            annotation(value, 1, y, xref="paper", xanchor="right", xshift=46)
-            for value, y in zip(numbers, places, strict=True)
-        ],
+        annotations=[annotation(value, 1, y, xref="paper", xanchor="right", xshift=46) for value, y in listed],
         margin={"r": 50, "b": 44},
-        xaxis=axis(
-            range=[low, high],
-            title={"text": say(lang, "points"), "font": {"size": 12}, "standoff": 6},
-            nticks=5,
-            tickangle=0,
-        ),
-        yaxis=axis(range=[0.4, len(rows) + 0.6], **ticks) | {"tickfont": {"color": ink("ink"), "size": 12}},
+        xaxis=axis(range=[low, high], title=axis_title(say(lang, "points")), nticks=5, tickangle=0),
+        yaxis=axis(range=[0.4, len(rows) + 0.6], **ticks),
     )
+    values = "; ".join(f"{clean(row['model'])} {value}" for row, value in zip(rows, numbers, strict=True))
+    alt = say(lang, "a_forest", dataset=dataset, model=verdict.bet.model, list="") + values
     return {"data": data, "layout": look, "alt": alt}
 
 
-def dot(row: dict[str, Any], y: float, low: float, high: float, colour: str, lang: str) -> dict[str, Any]:
+def estimate(row: dict[str, Any], y: float, low: float, high: float, colour: str, lang: str) -> dict[str, Any]:
     """The estimate of one row: hollow for a baseline, an arrow at the edge where it lies beyond the scale."""
     edge = 0.04 * (high - low)  # an arrow stands inside the frame, clear of the names
     x, symbol = row["difference"], "circle"
@@ -66,27 +68,21 @@ def dot(row: dict[str, Any], y: float, low: float, high: float, colour: str, lan
         x, symbol = low + edge, "triangle-left"
     elif x > high:
         x, symbol = high - edge, "triangle-right"
-    hollow = {"color": ink("paper"), "line": {"color": colour, "width": 2}}
-    look = hollow if row["baseline"] else {"color": colour}
+    look = dots("paper", 10, line=stroke(colour, 2)) if row["baseline"] else dots(colour, 10)
     ends = say(lang, "to", lo=row["lo"], hi=row["hi"])
-    told = f"{label(row['model'], 40)}: {format_number(row['difference'], sign=True)} ({ends})"
-    marker = {"size": 10, "symbol": symbol, **look}
-    return trace([x], [y], mode="markers", marker=marker, hoverinfo="text", hovertext=[told], cliponaxis=False)
+    tips = [f"{label(row['model'], 40)}: {format_number(row['difference'], sign=True)} ({ends})"]
+    return trace([x], [y], tips, mode="markers", marker=look | {"symbol": symbol}, cliponaxis=False)
 
 
 def differences(verdict: Verdict, dataset: str) -> list[dict[str, Any]]:
     """One row a model but the bet, best first: its difference to the bet in points (positive: better than the bet)."""
-    bet = verdict.bet.model
-    found = {}
+    bet, found = verdict.bet.model, {}
     for pair in verdict.pairs:
         if pair["dataset"] == dataset and bet in (pair["first"], pair["second"]):
-            ahead = pair["second"] == bet
-            model, sign = (pair["first"], 1) if ahead else (pair["second"], -1)
+            model, sign = (pair["first"], 1) if pair["second"] == bet else (pair["second"], -1)
             lo, hi = sorted(sign * pair[end] for end in ("family_lo", "family_hi"))
-            ends = {"lo": lo, "hi": hi}
-            decided = pair["verdict"] in SEPARATED
-            found[model] = {"model": model, "difference": sign * pair["difference"], "decided": decided, **ends}
-            found[model]["baseline"] = verdict.methods[model] in BASELINES
+            kind = {"decided": pair["verdict"] in SEPARATED, "baseline": verdict.methods[model] in BASELINES}
+            found[model] = {"model": model, "difference": sign * pair["difference"], "lo": lo, "hi": hi, **kind}
     return [found[model] for model in verdict.order[dataset] if model in found]
 
 
@@ -103,54 +99,44 @@ def axis_range(verdict: Verdict) -> tuple[float, float]:
 
 def draw_slope(verdict: Verdict, lang: str) -> Figure:
     """Accuracy of each model from the reference set to the others, one line a model."""
-    sets = verdict.sets
-    bet = verdict.bet.model
+    sets, bet = verdict.sets, verdict.bet.model
     cells = {(row["model"], row["dataset"]): row for row in verdict.accuracy}
     lines = {m: [cells.get((m, name), {}).get("value") for name in sets] for m in verdict.order[sets[0]]}
-    bars = [(i, cells[bet, name]) for i, name in enumerate(sets) if (bet, name) in cells]
-    data = [
-        trace([i, i], [row["lo"], row["hi"]], line={"color": ink("accent"), "width": 2})
-        for i, row in bars
-        if row["lo"] is not None
-    ]
     ticks = {"tickvals": list(range(len(sets))), "ticktext": [label(name, 14) for name in sets]}
     figure = draw_curves(list(range(len(sets))), lines, bet, verdict.methods, say(lang, "accuracy"), ticks)
-    figure["data"] = figure["data"] + data
+    for place, name in enumerate(sets):
+        row = cells.get((bet, name))
+        if row and row["lo"] is not None:
+            figure["data"].append(trace([place, place], [row["lo"], row["hi"]], line=stroke("accent", 2)))
     figure["layout"]["xaxis"]["range"] = [-0.08 * len(sets), len(sets) - 1 + 0.04 * len(sets)]
-    said = "; ".join(
-        f"{clean(model)} {', '.join(format_number(value) for value in line)}" for model, line in lines.items()
-    )
-    figure["alt"] = say(lang, "a_slope", reference=sets[0], shifts=sets[1:], list="") + said
+    values = [f"{clean(model)} {', '.join(format_number(value) for value in line)}" for model, line in lines.items()]
+    figure["alt"] = say(lang, "a_slope", reference=sets[0], shifts=sets[1:], list="") + "; ".join(values)
     return figure
 
 
 def draw_losses(model: str, training: pd.DataFrame, bet: bool, lang: str) -> Figure:
     """Loss of one model over epochs, one line a seed; `training` has seed, epoch, term, value."""
-    rows = training[training["term"] == "loss"]
-    colour = {"color": ink("accent" if bet else "mid"), "width": 1.5}
-    data = [
-        trace(thin(run["epoch"].tolist()), thin(run["value"].tolist()), line=colour, hoverinfo="x+y")
-        for _, run in rows.groupby("seed")
-    ]
-    look = layout(120, margin={"l": 4, "r": 6, "t": 4, "b": 18}, xaxis=axis(nticks=4), yaxis=axis(nticks=4))
-    return {"data": data, "layout": look, "alt": say(lang, "a_loss", model=model)}
+    look = {"line": stroke("accent" if bet else "mid", 1.5), "hoverinfo": "x+y"}
+    runs = training[training["term"] == "loss"].groupby("seed")
+    data = [trace(thin(run["epoch"].tolist()), thin(run["value"].tolist()), **look) for _, run in runs]
+    frame = layout(120, margin={"l": 4, "r": 6, "t": 4, "b": 18}, xaxis=axis(nticks=4), yaxis=axis(nticks=4))
+    return {"data": data, "layout": frame, "alt": say(lang, "a_loss", model=model)}
 
 
 def draw_rank_me(training: dict[str, pd.DataFrame], bet: str, methods: dict[str, str], lang: str) -> Figure | None:
     """RankMe over epochs, the mean over seeds, one line a model; None where it was not recorded."""
-    means = {model: by_epoch(table) for model, table in training.items()}
-    means = {model: mean for model, mean in means.items() if mean}
+    means = {model: mean for model, table in training.items() if (mean := mean_by_epoch(table))}
     if not means:
         return None
     epochs = sorted(set().union(*means.values()))
     lines = {model: thin([mean.get(epoch) for epoch in epochs]) for model, mean in means.items()}
-    title = {"title": {"text": say(lang, "epoch"), "font": {"size": 12}, "standoff": 6}, "nticks": 6}
-    figure = draw_curves(thin(epochs), lines, bet, methods, "RankMe", title)
+    ticks = {"title": axis_title(say(lang, "epoch")), "nticks": 6}
+    figure = draw_curves(thin(epochs), lines, bet, methods, "RankMe", ticks)
     figure["alt"] = say(lang, "a_rank", models=list(lines))
     return figure
 
 
-def by_epoch(training: pd.DataFrame) -> dict[int, float]:
+def mean_by_epoch(training: pd.DataFrame) -> dict[int, float]:
     """Mean RankMe of each epoch over the seeds; epochs without one are left out."""
     means: Any = training.dropna(subset=["rank_me"]).groupby("epoch")["rank_me"].mean()
     return {int(epoch): float(value) for epoch, value in means.items()}

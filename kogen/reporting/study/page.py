@@ -3,13 +3,11 @@
 from pathlib import Path
 
 import pandas as pd
-from markupsafe import Markup
-from plotly.offline import get_plotlyjs
 
-from kogen.common.files import read_json, write_atomically
+from kogen.common.files import read_json
 from kogen.common.tables import read_table
 from kogen.reporting.charts import Figure
-from kogen.reporting.html import PALETTE, embed_json, environment, png_data_url
+from kogen.reporting.html import png_data_url, write_page
 from kogen.reporting.lottery.sections import lottery_part, price_sentences, sentence_texts
 from kogen.reporting.study.figures import draw_forest, draw_losses, draw_rank_me, draw_slope
 from kogen.reporting.study.runs import RunRecord, read_runs
@@ -25,56 +23,39 @@ def write(study: Path, *, lang: str = "en") -> Path:
     The page holds its figures' program and data, so it opens from a mail or a stick. ValueError when the study was not
     judged yet, or for an unknown language.
     """
-    verdict = read_verdict(study)
-    runs = read_runs(study)
+    verdict, runs, quality = read_verdict(study), read_runs(study), study / "data.json"
     training = read_training(runs)
-    quality = study / "data.json"
-    figures = draw_figures(verdict, training, lang)
-    lottery, price = None, []
+    figures, lottery, price = draw_figures(verdict, training, lang), None, []
     if verdict.lottery:
         lottery, more = lottery_part(study, verdict.lottery, lang)
         figures |= more
         price = sentence_texts(price_sentences(study, verdict.lottery, verdict.bet.model), lang)
-    page = (
-        environment(lang)
-        .get_template("page.html.j2")
-        .render(
-            lang=lang,
-            verdict=verdict,
-            parts={part: part_sentences(verdict, part, lang) for part in PARTS},
-            lottery=lottery,
-            notes=[],  # the study's own table: nothing in it is unknown or unread
-            price=price,
-            figures={key: figure["alt"] for key, figure in figures.items()},
-            payload=embed_json({"figures": figures, "palette": PALETTE}),
-            palette=PALETTE,
-            cells={(row["model"], row["dataset"]): row for row in verdict.accuracy},
-            places={(row["model"], row["dataset"]): row for row in verdict.ranks},
-            tier={(m, s): i + 1 for s, tiers in verdict.tiers.items() for i, tier in enumerate(tiers) for m in tier},
-            trained=list(training),
-            data=read_json(quality) if quality.exists() else {"sets": []},
-            views=png_data_url(study / "views.png"),
-            asked=study_text(study / "study.toml"),
-            versions=runs[0].plan.get("versions", {}) if runs else {},
-            plan=runs[0].plan if runs else {},
-            plotly=Markup(get_plotlyjs()),
-        )
-    )
-    write_atomically(study / "report.html", lambda place: place.write_text(page, encoding="utf-8"))
+    parts = {part: [said for said in verdict.sentences if said.part == part] for part in PARTS}
+    shown = {
+        "verdict": verdict,
+        "parts": {part: sentence_texts(sentences, lang) for part, sentences in parts.items()},
+        "lottery": lottery,
+        "notes": [],  # the study's own table: nothing in it is unknown or unread
+        "price": price,
+        "cells": {(row["model"], row["dataset"]): row for row in verdict.accuracy},
+        "places": {(row["model"], row["dataset"]): row for row in verdict.ranks},
+        "tier": {(m, s): i + 1 for s, tiers in verdict.tiers.items() for i, tier in enumerate(tiers) for m in tier},
+        "trained": list(training),
+        "data": read_json(quality) if quality.exists() else {"sets": []},
+        "views": png_data_url(study / "views.png"),
+        "asked": study_text(study / "study.toml"),
+        "versions": runs[0].plan.get("versions", {}) if runs else {},
+        "plan": runs[0].plan if runs else {},
+    }
+    write_page(study / "report.html", "page.html.j2", lang, figures, **shown)
     return study / "report.html"
-
-
-def part_sentences(verdict: Verdict, part: str, lang: str) -> list[str]:
-    """The sentences of one part of the verdict, in the language of the page."""
-    return sentence_texts([sentence for sentence in verdict.sentences if sentence.part == part], lang)
 
 
 def draw_figures(verdict: Verdict, training: dict[str, pd.DataFrame], lang: str) -> dict[str, Figure]:
     """All figures of the page by the id of their place; what has no data is left out."""
     sets, bet = verdict.sets, verdict.bet.model
-    found = {
-        f"forest-{i}": draw_forest(verdict, name, lang) for i, name in enumerate(sets) if len(verdict.order[name]) > 1
-    }
+    several = {i: name for i, name in enumerate(sets) if len(verdict.order[name]) > 1}
+    found = {f"forest-{i}": draw_forest(verdict, name, lang) for i, name in several.items()}
     if len(sets) > 1:
         found["slope"] = draw_slope(verdict, lang)
     found |= {f"loss-{i}": draw_losses(model, training[model], model == bet, lang) for i, model in enumerate(training)}

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,25 @@ import pandas as pd
 import pytest
 from scipy.stats import t as student
 
+from kogen.common.contracts import from_plain, to_plain
 from kogen.common.tables import write_table
 from kogen.loss_landscape import tables
 from kogen.reporting.landscape.page import write
+from kogen.results.landscape_facts import GridFacts, LandscapeFacts, PlaneFacts, RunFacts
 
 GRID = np.linspace(-1, 1, 9)
-FACTS = {"seed": 0, "images": 64, "batch": 16, "unit": "image", "batch_norm": "frozen"}
-FACTS |= {"excluded_share": 0.02, "grid": {"few": 64}, "through": []}
-TURN = {"kind": "trajectory", "positions": [[-0.9, -0.9], [-0.5, 0.8], [-0.1, 0.3]], "residual": [0.1, 0.4, 0.9]}
-TURN |= {"share": [0.85, 0.1], "lengths": [15.0, 4.0]}
-SHARP = {"kind": "sharpest", "eigenvalues": [12.3, 4.56], "residuals": [0.1, 0.2], "converged": True, "products": 40}
-ENDS = {"kind": "between", "positions": [[0.0, 0.0], [1.0, 0.0]], "span": [[-0.25, 1.25], [0, 0]], "distance": 7.0}
-THREE = ENDS | {"positions": [*ENDS["positions"], [0.5, 0.8]], "span": [[-0.25, 1.25], [-0.2, 1.0]]}
+HOW = {"seed": 0, "images": 64, "batch": 16, "unit": "image", "batch_norm": "frozen", "excluded_share": 0.02}
+TURN = PlaneFacts("trajectory", share=[0.85, 0.1], residual=[0.1, 0.4, 0.9], lengths=[15.0, 4.0])
+TURN = replace(TURN, positions=[[-0.9, -0.9], [-0.5, 0.8], [-0.1, 0.3]])
+SHARP = PlaneFacts("sharpest", eigenvalues=[12.3, 4.56], residuals=[0.1, 0.2], converged=True, products=40)
+ENDS = PlaneFacts("between", positions=[[0.0, 0.0], [1.0, 0.0]], span=[[-0.25, 1.25], [0, 0]], distance=7.0)
+THREE = replace(ENDS, positions=[*ENDS.positions, [0.5, 0.8]], span=[[-0.25, 1.25], [-0.2, 1.0]])
+
+
+def write_facts(folder: Path, identity: dict[str, Any], run_seed: int, **known: Any) -> None:
+    """The facts of a run on disk, as the landscape writes them."""
+    facts = RunFacts(**identity, run_seed=run_seed, grid=GridFacts(few=64), **HOW | known)
+    tables.write_facts(folder, identity, to_plain(facts))
 
 
 def make_landscape(
@@ -54,7 +62,7 @@ def make_landscape(
             read = [{"metric": "lambda_max", "values": values, "error": 0.01, "images": 64}]
             read.append({"metric": "trace", "values": [float("nan")] * 4, "error": 0.1, "images": 64})
             tables.write_curvature_metrics(folder, identity, {"images": 64}, read)
-            tables.write_facts(folder, identity | {"direction": "random"}, FACTS | {"run_seed": seed})
+            write_facts(folder, identity | {"direction": "random"}, seed)
     if scores:
         rows = [{"model": model, "dataset": "night", "value": 90 - steep} for model, steep in models.items()]
         pd.DataFrame(rows).to_parquet(folder / "accuracy.parquet")
@@ -63,18 +71,18 @@ def make_landscape(
 
 
 def add_plane(
-    folder: Path, facts: dict[str, Any], model: str = "mae", seed: int = 0, through: tuple[str, ...] = (), **own: Any
+    folder: Path, facts: PlaneFacts, model: str = "mae", seed: int = 0, through: tuple[str, ...] = (), **own: Any
 ) -> Path:
     """One more plane of a run, of the kind that the facts say: a hill 4 alpha (1 - alpha) between the first two."""
-    span = facts.get("span", [[-1, 1], [-1, 1]])
+    span = facts.span or [[-1, 1], [-1, 1]]
     places = [np.linspace(low, high, 9) if low < high else np.zeros(1) for low, high in span]
     alpha, beta = (place.ravel() for place in np.meshgrid(*places, indexing="ij"))
     parts = np.stack([1 + 0.5 * alpha + hill * 4 * alpha * (1 - alpha) + beta**2 for hill in HILLS], axis=1)
     rows = pd.DataFrame({"alpha": alpha, "beta": beta, "level": 0, "loss": parts.mean(axis=1), "loss_se": 0.01})
-    identity = {"run": f"{model}-{seed}", "model": model, "objective": "pretrain", "direction": facts["kind"]}
+    identity = {"run": f"{model}-{seed}", "model": model, "objective": "pretrain", "direction": facts.kind}
     rows = rows.assign(images=64, units=64, parts=parts.tolist())
     tables.upsert_rows(folder, identity | {"plane": 0}, rows)
-    tables.write_facts(folder, identity, FACTS | {"run_seed": seed, "planes": [facts], "through": list(through)} | own)
+    write_facts(folder, identity, seed, planes=[facts], through=list(through), **own)
     return folder
 
 
@@ -197,7 +205,7 @@ def test_sharpest_directions_say_their_curvature_and_whether_it_is_sure(tmp_path
     tables.write_curvature_metrics(
         tmp_path, {"run": "mae-0", "model": "mae", "objective": "pretrain"}, {"images": 64}, [READING]
     )
-    page = page_of(add_plane(tmp_path, SHARP | {"converged": False}, seed=1))
+    page = page_of(add_plane(tmp_path, replace(SHARP, converged=False), seed=1))
     text, figure = page.read_text(), drawn(page)["sharpest-0-0"]
     assert figure["layout"]["xaxis"]["title"]["text"] == "α: λ = 12.3 ± 0.1"
     assert figure["layout"]["yaxis"]["title"]["text"] == "β: λ = 4.56 ± 0.2"
@@ -354,6 +362,19 @@ def test_the_page_draws_in_silence(chromium: Any, plain: Path, width: int, schem
     assert [place.is_visible() for place in section.locator(".plot").all()] == [False, True, False]
     assert complaints == []
     tab.close()
+
+
+def test_facts_that_are_not_known_yet_are_ignored_and_missing_ones_are_named(tmp_path: Path):
+    folder = make_landscape(tmp_path, {"mae": 0.6})
+    facts = json.loads((folder / "landscape.json").read_text())
+    assert to_plain(from_plain(LandscapeFacts, facts, "here")) == facts
+    run = facts["runs"][0]
+    del run["direction"], run["through"], run["planes"]  # as older files
+    assert from_plain(LandscapeFacts, facts | {"more": 1}, "here").runs[0].direction == "random"
+    del run["excluded_share"]
+    (folder / "landscape.json").write_text(json.dumps(facts))
+    with pytest.raises(ValueError, match=r"landscape\.json does not hold what is wanted, at 'runs\.0\.excluded_share'"):
+        write(folder)
 
 
 def test_terms_of_a_loss_are_named(tmp_path: Path):

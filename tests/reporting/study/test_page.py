@@ -9,7 +9,7 @@ import browser
 import pytest
 from studies import make_study
 
-from kogen.reporting import html
+from kogen.reporting import charts
 from kogen.reporting.study import page, verdict
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: the page is not opened")
@@ -105,9 +105,9 @@ def test_figures_take_the_colours_of_the_theme(chromium: Any, plain: Path) -> No
         tab, _, _ = visit(chromium, plain, 1280, scheme)
         inks[scheme] = tab.evaluate("getComputedStyle(document.querySelector('#forest-0 .ytick text')).fill")
         paper = tab.evaluate("getComputedStyle(document.body).backgroundColor")
-        assert paper == rgb(html.PALETTE[scheme]["paper"])
+        assert paper == rgb(charts.load_look()["palette"][scheme]["paper"])
         tab.close()
-    assert inks == {scheme: rgb(html.PALETTE[scheme]["ink"]) for scheme in inks}
+    assert inks == {scheme: rgb(charts.load_look()["palette"][scheme]["ink"]) for scheme in inks}
 
 
 def test_figures_follow_a_theme_that_changes(chromium: Any, plain: Path) -> None:
@@ -115,7 +115,7 @@ def test_figures_follow_a_theme_that_changes(chromium: Any, plain: Path) -> None
     tab.emulate_media(color_scheme="dark")
     tab.wait_for_function(
         "ink => getComputedStyle(document.querySelector('#forest-0 .ytick text')).fill === ink",
-        arg=rgb(html.PALETTE["dark"]["ink"]),
+        arg=rgb(charts.load_look()["palette"]["dark"]["ink"]),
     )
     assert complaints == []
     tab.close()
@@ -152,10 +152,10 @@ def test_paper_takes_few_pages(
 def test_paper_is_light_and_figures_fit_it(chromium: Any, plain: Path) -> None:
     tab, _, _ = visit(chromium, plain, 1280, "dark")
     tab.evaluate("dispatchEvent(new Event('beforeprint'))")
-    light = html.PALETTE["light"]
+    light = charts.load_look()["palette"]["light"]
     assert tab.evaluate("getComputedStyle(document.querySelector('#forest-0 .ytick text')).fill") == rgb(light["ink"])
     assert tab.locator("#slope svg.main-svg").first.bounding_box()["width"] <= 182 * 96 / 25.4 + 1
     tab.evaluate("dispatchEvent(new Event('afterprint'))")
-    dark = html.PALETTE["dark"]
+    dark = charts.load_look()["palette"]["dark"]
     assert tab.evaluate("getComputedStyle(document.querySelector('#forest-0 .ytick text')).fill") == rgb(dark["ink"])
     tab.close()

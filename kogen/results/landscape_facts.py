@@ -1,0 +1,83 @@
+"""What was measured of a landscape, as types: landscape.json holds it, with these names as its keys."""
+
+from dataclasses import dataclass, field
+
+from kogen.results.lottery_summary import Row
+
+Span = list[list[float]]
+"""First and last place of alpha and of beta."""
+
+
+@dataclass(frozen=True)
+class GridFacts:
+    """The grids of a run's planes: how many images are evaluated on the finest one, places a side, refinements."""
+
+    few: int
+    steps: int | None = None
+    levels: int | None = None
+    workers: int | None = None
+    seed: int | None = None
+    map: int = 0  # places a side of the map of the curvature; 0: no map
+
+
+@dataclass(frozen=True)
+class PlaneFacts:
+    """One plane, as the `directions` describe it; None or empty where its kind has no such fact."""
+
+    kind: str  # random | trajectory | sharpest | between
+    seed: int | None = None  # random, sharpest
+    # random
+    plane: int | None = None
+    normalise: str | None = None
+    cosine: float | None = None  # of the angle between the directions
+    # trajectory and between
+    positions: list[list[float]] = field(default_factory=list)  # (n, 2) of checkpoints, or of models
+    # trajectory
+    share: list[float] | None = None  # (2,) of the squared distances, that each direction shows
+    residual: list[float] | None = None  # (n,) share of each checkpoint's distance outside the plane
+    lengths: list[float] | None = None  # (2,) of the directions
+    # sharpest
+    length: float | None = None
+    products: int | None = None  # with the Hessian
+    converged: bool | None = None
+    eigenvalues: list[float] | None = None  # (2,)
+    residuals: list[float] | None = None  # (2,)
+    # between
+    batch_norm: str | None = None
+    span: Span | None = None
+    distance: float | None = None
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """How one run was measured in one kind of direction."""
+
+    run: str
+    model: str
+    objective: str  # pretrain | probe, and the terms of the loss after "-"
+    seed: int  # of the frozen images, views and directions
+    images: int
+    batch: int
+    unit: str  # image | batch: what a loss is the mean of
+    batch_norm: str
+    excluded_share: float  # of the parameters
+    grid: GridFacts
+    run_seed: int | None  # of the training
+    direction: str = "random"
+    through: list[str] = field(default_factory=list)  # names of the models that a plane between models holds
+    planes: list[PlaneFacts] = field(default_factory=list)
+    excluded: dict[str, int] = field(default_factory=dict)  # reason -> number of tensors that do not move
+    moves: list[str] = field(default_factory=list)
+    data: str | None = None  # digest of the images
+    count: int | None = None  # images that were asked for, of a probe
+    method: str | None = None
+    backbone: str | None = None
+
+
+@dataclass(frozen=True)
+class LandscapeFacts:
+    """Everything of a landscape that is no table of points."""
+
+    runs: list[RunFacts]
+    pairs: list[Row]  # paired differences of models
+    flatness: list[Row]  # rank correlations with the scores of a study
