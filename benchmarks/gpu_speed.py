@@ -379,7 +379,7 @@ def probes(table: Table) -> None:
         began = clock(table.device)
         here = probe(train, test, device=table.device)
         table.row(f"{name} of {count} x {dim} on {asked}", clock(table.device) - began, "s")
-        accuracy = float((here.predicted == test.labels).mean())
+        accuracy = float((here.probability.argmax(axis=1) == test.labels).mean())
         table.row(f"{name}: right", accuracy)
         part, few_asked = features(min(count, 2000), min(dim, 512), 0), features(asked, min(dim, 512), 1)
         both = [probe(part, few_asked, device=place).predicted for place in (table.device, "cpu")]

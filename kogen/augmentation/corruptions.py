@@ -46,7 +46,7 @@ def impulse(x: Tensor, share: float, rng: ItemRng) -> Tensor:
 
 def defocus(x: Tensor, radius: float, rng: ItemRng) -> Tensor:
     """The mean over a disc with a soft edge, of `radius` shares of the side and half a pixel."""
-    return convolve(x, disc_kernel(0.5 + radius * shorter_side(x)))
+    return convolve(x, disc_kernel(0.5 + radius * min(x.shape[2:])))
 
 
 def motion(x: Tensor, length: float, rng: ItemRng) -> Tensor:
@@ -55,7 +55,7 @@ def motion(x: Tensor, length: float, rng: ItemRng) -> Tensor:
     out = torch.empty_like(x)
     for direction in np.unique(directions):
         which = to_device(torch.from_numpy(np.flatnonzero(directions == direction)), x.device)
-        out[which] = convolve(x[which], line_kernel(1 + length * shorter_side(x), int(direction)))
+        out[which] = convolve(x[which], line_kernel(1 + length * min(x.shape[2:]), int(direction)))
     return out
 
 
@@ -141,14 +141,9 @@ CORRUPTIONS = {
 }
 
 
-def shorter_side(x: Tensor) -> int:
-    """The shorter side in pixels."""
-    return min(x.shape[2], x.shape[3])
-
-
 def noise_scale(x: Tensor) -> float:
     """What the strength of a disturbance of single pixels is multiplied by: 1 from 224 pixels on, .38 at 32."""
-    return math.sqrt(min(shorter_side(x) / REFERENCE_SIDE, 1))
+    return math.sqrt(min(min(x.shape[2:]) / REFERENCE_SIDE, 1))
 
 
 def per_image(values: np.ndarray, x: Tensor) -> Tensor:
@@ -203,7 +198,6 @@ def jpeg_round_trip(plane: np.ndarray, quality: int) -> np.ndarray:
 
 DEFAULT_SEVERITY = 3
 CPU_CHUNK, GPU_CHUNK = 2**18, 2**26  # values worked on at once, on a CPU and on a GPU
-SEVERITIES = range(1, 6)
 
 
 @dataclass(frozen=True)
@@ -213,15 +207,9 @@ class Corruption:
     Severities share their random numbers: the same image gets the same noise or rectangle, only more of it.
     """
 
-    name: str
-    severity: int
+    name: str  # of CORRUPTIONS
+    severity: int  # 1 to 5; `parse_corruptions` refuses what is neither
     seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.name not in CORRUPTIONS:
-            raise ValueError(f"no corruption {self.name!r}: {hint(self.name, list(CORRUPTIONS))}")
-        if self.severity not in SEVERITIES:
-            raise ValueError(f"the severity of {self.name} is {self.severity!r}, wanted a whole number from 1 to 5")
 
     def __call__(self, pixels: Tensor, ids: np.ndarray) -> Tensor:
         """Corrupt pixels (B, C, H, W), uint8 or uint16, with content ids (B,), on their device."""

@@ -12,13 +12,11 @@ LARGE = 4096  # pixels of an image from which, on a CPU, resizing one by one bea
 TRIES = 10  # torchvision's RandomResizedCrop tries this often before it takes the centre
 
 
+Range = tuple[float, float]  # from the least to the most
+
+
 def random_boxes(
-    tries: Tensor,
-    place: Tensor,
-    aspect: Tensor,
-    shape: tuple[int, int],
-    area: tuple[float, float],
-    ratio: tuple[float, float],
+    tries: Tensor, place: Tensor, aspect: Tensor, shape: tuple[int, int], area: Range, ratio: Range
 ) -> Tensor:
     """Boxes (B, 4) int64, (top, left, height, width) in stored pixels, distributed as torchvision's RandomResizedCrop.
 
@@ -40,16 +38,6 @@ def random_boxes(
     room = torch.stack([height - h, width - w], 1)  # (B, 2)
     corner = torch.where(any_fits[:, None], place * (room + 1), room / 2).floor()
     return torch.cat([corner, h[:, None], w[:, None]], 1).long()
-
-
-def centre_boxes(aspect: Tensor, shape: tuple[int, int], share: float | None) -> Tensor:
-    """Boxes (B, 4): the whole image, or a centred square with `share` of the shorter side, square in true geometry."""
-    height, width = shape
-    if share is None:
-        return torch.tensor([0, 0, height, width]).expand(len(aspect), 4)
-    h = (height * share * aspect.clamp(max=1)).round().clamp(min=1)
-    w = (width * share / aspect.clamp(min=1)).round().clamp(min=1)
-    return torch.stack([((height - h) / 2).floor(), ((width - w) / 2).floor(), h, w], 1).long()
 
 
 def resample(pixels: Tensor, boxes: Tensor, size: int, flip: tuple[Tensor, Tensor]) -> Tensor:
@@ -109,8 +97,4 @@ def resize_matrices(start: Tensor, length: Tensor, total: int, size: int, flip: 
 
 def to_unit_range(pixels: Tensor) -> Tensor:
     """Pixels as float32 in [0, 1]: uint8 / 255, uint16 / 65535, floats as they are."""
-    if pixels.dtype == torch.uint8:
-        return pixels.float().mul_(1 / 255)
-    if pixels.dtype == torch.uint16:
-        return pixels.float().mul_(1 / 65535)
-    return pixels.float()
+    return pixels.float() if pixels.is_floating_point() else pixels.float().mul_(1 / torch.iinfo(pixels.dtype).max)

@@ -29,10 +29,8 @@ def adjust_tone(images: Tensor, keep: Tensor, gray: Tensor, mean: Tensor) -> Ten
     One formula for all, so that a batch takes one pass whatever the operation of each image is. Factors on the CPU.
     """
     to_gray, to_mean = bool(gray.any()), bool(mean.any())
-    if not to_gray and not to_mean and bool((keep == 1).all()):
-        return images
     if not to_gray and not to_mean:
-        return images.mul_(expand_per_image(keep, images)).clamp_(0, 1)
+        return images if bool((keep == 1).all()) else images.mul_(expand_per_image(keep, images)).clamp_(0, 1)
     add = gray_values(images)  # (B, 1, H, W)
     flat = add.mean(dim=(2, 3), keepdim=True).mul_(expand_per_image(mean, images))
     add = add.mul_(expand_per_image(gray, images)).add_(flat) if to_gray else flat

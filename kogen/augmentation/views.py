@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from kogen.augmentation import ops
-from kogen.augmentation.crop import TRIES, centre_boxes, random_boxes, resample
+from kogen.augmentation.crop import TRIES, Range, random_boxes, resample
 from kogen.common.devices import to_device
 from kogen.common.rng import StepRng
 from kogen.common.text import hint
@@ -17,6 +17,7 @@ from kogen.common.threads import keep_freed_memory, serial_threads
 
 CPU_CHUNK = 2**20  # values worked on at once: so many that Python does not matter, so few that a CPU's cache holds them
 GPU_CHUNK = 2**27
+PerChannel = tuple[float, ...] | None  # one value for each channel
 DTYPES = (torch.uint8, torch.uint16, torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
@@ -29,9 +30,8 @@ class View:
     """
 
     size: int  # pixels of the square that comes out
-    crop: tuple[float, float] | None = None  # area share of a random box; None: no random box
-    ratio: tuple[float, float] = (3 / 4, 4 / 3)  # width / height of that box in the true image, drawn log-uniformly
-    centre: float | None = None  # without a random box: share of the shorter side of a centred square; None: all of it
+    crop: Range | None = None  # area share of a random box; None: the whole image
+    ratio: Range = (3 / 4, 4 / 3)  # width / height of that box in the true image, drawn log-uniformly
     flip: float = 0.0  # probability of mirroring left to right
     flip_vertical: float = 0.0  # probability of mirroring upside down
     quarter_turns: bool = False  # rotate by 0, 90, 180 or 270 degrees: for surfaces without an up
@@ -44,11 +44,11 @@ class View:
     hue: float = 0.0  # turn of the hue by up to this share of the circle, at most 0.5; three channels only
     gray: float = 0.0  # probability of becoming gray; three channels only
     blur: float = 0.0  # probability of a Gaussian blur in a window of about size / 10
-    sigma: tuple[float, float] = (0.1, 2.0)  # of the blur, in pixels
+    sigma: Range = (0.1, 2.0)  # of the blur, in pixels
     solarize: float = 0.0  # probability of inverting what is brighter than a half
     noise: float = 0.0  # sensor noise: normal, of a std drawn from 0 to this for each image
-    mean: tuple[float, ...] | None = None  # per channel, in [0, 1]; None: not normalised
-    std: tuple[float, ...] | None = None
+    mean: PerChannel = None  # in [0, 1]; None: not normalised
+    std: PerChannel = None
 
     def __post_init__(self) -> None:
         for name in ("flip", "flip_vertical", "jitter", "gray", "blur", "solarize"):
@@ -58,8 +58,6 @@ class View:
         require(self.size >= 1, "a size of at least 1 pixel", self.size)
         require(self.crop is None or 0 < self.crop[0] <= self.crop[1] <= 1, "a crop 0 < low <= high <= 1", self.crop)
         require(0 < self.ratio[0] <= self.ratio[1], "a ratio 0 < low <= high", self.ratio)
-        require(self.centre is None or 0 < self.centre <= 1, "a centre share in (0, 1]", self.centre)
-        require(self.crop is None or self.centre is None, "either crop or centre, not both", (self.crop, self.centre))
         require(0 <= self.hue <= 0.5, "a hue in [0, 0.5]", self.hue)
         require(0 < self.sigma[0] <= self.sigma[1], "a sigma 0 < low <= high", self.sigma)
         require((self.mean is None) == (self.std is None), "mean and std together or not at all", (self.mean, self.std))
@@ -148,7 +146,7 @@ def sample_view(view: View, rng: StepRng, tag: str, aspect: Tensor, shape: tuple
     def uniform(name: str, *more: int) -> Tensor:
         return rng.uniform(f"{tag}/{name}", *more)
 
-    parameters = {"box": centre_boxes(aspect, shape, view.centre)}
+    parameters = {"box": torch.tensor([0, 0, *shape]).expand(len(aspect), 4)}  # the whole image
     if view.crop is not None:
         tries, place = uniform("box", TRIES, 2), uniform("place", 2)
         parameters["box"] = random_boxes(tries, place, aspect, shape, view.crop, view.ratio)
@@ -204,12 +202,7 @@ VIEW_SETS = ("gentle", "inspection", "natural")
 
 
 def view_set(
-    name: str,
-    size: int,
-    *,
-    channels: int = 3,
-    mean: tuple[float, ...] | None = None,
-    std: tuple[float, ...] | None = None,
+    name: str, size: int, *, channels: int = 3, mean: PerChannel = None, std: PerChannel = None
 ) -> tuple[View, View]:
     """A ready-made pair of views: `natural`, `inspection` or `gentle`. ValueError for another name, with the nearest.
 
@@ -233,12 +226,9 @@ def view_set(
         first = second = replace(common, crop=(0.5, 1.0), jitter=0.8, brightness=0.2, contrast=0.2)
     else:
         raise ValueError(f"unknown set of views {name!r}: {hint(name, list(VIEW_SETS))}")
-    return (first, second) if channels == 3 else (without_colour(first), without_colour(second))
-
-
-def without_colour(view: View) -> View:
-    """The view without the operations that need three channels."""
-    return replace(view, saturation=0.0, hue=0.0, gray=0.0)
+    if channels != 3:  # without the operations that need three
+        first, second = (replace(view, saturation=0.0, hue=0.0, gray=0.0) for view in (first, second))
+    return first, second
 
 
 def only_geometry(view: View) -> View:
@@ -246,12 +236,6 @@ def only_geometry(view: View) -> View:
     return replace(view, light=0.0, jitter=0.0, gray=0.0, blur=0.0, solarize=0.0, noise=0.0)
 
 
-def evaluation_view(
-    size: int,
-    *,
-    crop: float | None = None,
-    mean: tuple[float, ...] | None = None,
-    std: tuple[float, ...] | None = None,
-) -> View:
-    """The view for evaluation: the whole image, or a centred square with share `crop` of the shorter side (.875)."""
-    return View(size=size, centre=crop, mean=mean, std=std)
+def evaluation_view(size: int, *, mean: PerChannel = None, std: PerChannel = None) -> View:
+    """The view for evaluation: the whole image, nothing by chance."""
+    return View(size=size, mean=mean, std=std)

@@ -67,12 +67,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         ) from error
     except (OSError, EOFError, RuntimeError, SafetensorError, ValueError, KeyError, IndexError, TypeError) as error:
         reason = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
-        raise ValueError(unreadable_message(path) + reason) from error
-
-
-def unreadable_message(path: Path) -> str:
-    """The message for a file that is no checkpoint."""
-    return f"{path} is no checkpoint that can be read: wanted safetensors or a file of torch.save, whole and not empty"
+        wanted = "wanted safetensors or a file of torch.save, whole and not empty"
+        raise ValueError(f"{path} is no checkpoint that can be read: {wanted}{reason}") from error
 
 
 def flatten_tensors(data: Any, path: str = "") -> dict[str, Tensor]:
@@ -89,7 +85,7 @@ def flatten_tensors(data: Any, path: str = "") -> dict[str, Tensor]:
     return found
 
 
-def find_network(tensors: Mapping[str, Tensor], path: Path, marker: str = "") -> NetworkTensors:
+def find_network(tensors: Mapping[str, Tensor], path: Path, marker: str) -> NetworkTensors:
     """The one network of a file that is evaluated, its prefix taken off; `marker` is a name it is known to have.
 
     Raises ValueError where there is no network of a known kind, or several with nothing to choose by.

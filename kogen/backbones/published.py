@@ -10,17 +10,9 @@ from typing import Any
 from timm.layers import resample_abs_pos_embed
 from torch import Tensor, zeros
 
+from kogen.backbones import _checkpoint_formats as formats
 from kogen.backbones import make_backbone
-from kogen.backbones._checkpoint_formats import (
-    FRAMEWORKS,
-    HEAD_NAMES,
-    IMAGENET_MEAN_STD,
-    MARKERS,
-    UNIT_MEAN_STD,
-    NetworkTensors,
-    find_network,
-    read_tensors,
-)
+from kogen.backbones._checkpoint_formats import FRAMEWORKS, NetworkTensors
 from kogen.common.text import hint
 from kogen.modules.base import Backbone
 
@@ -79,7 +71,7 @@ def read_checkpoint(file: str, name: str, said: Mapping[str, Any]) -> tuple[Publ
     backbone = said.get("backbone") or config.get("architecture", "")
     size = said.get("image_size", 0)
     marker = marker_key(make_backbone(backbone, 3, size or 224)) if backbone else ""
-    found = find_network(read_tensors(place), place, marker)
+    found = formats.find_network(formats.read_tensors(place), place, marker)
     try:
         guess, native, channels = infer_network(found.tensors, found.frameworks, place)
     except ValueError:
@@ -91,7 +83,7 @@ def read_checkpoint(file: str, name: str, said: Mapping[str, Any]) -> tuple[Publ
         backbone += f"{'&' if '?' in backbone else '?'}patch_size={patch.shape[-1]}"
     called = name in FRAMEWORKS and (not found.frameworks or name in found.frameworks)
     framework = said.get("framework") or (name if called else [*found.frameworks, "published"][0])
-    mean, std = UNIT_MEAN_STD if framework == "simclr" else IMAGENET_MEAN_STD
+    mean, std = formats.UNIT_MEAN_STD if framework == "simclr" else formats.IMAGENET_MEAN_STD
     pretrained = config.get("pretrained_cfg", {})
     mean, std = tuple(pretrained.get("mean", mean)), tuple(pretrained.get("std", std))
     if channels != 3:  # nobody publishes those: the data's own mean and std are put in
@@ -119,7 +111,7 @@ def fetch_checkpoint(file: str) -> tuple[Path, dict[str, Any]]:
 def marker_key(backbone: Backbone) -> str:
     """A name that a checkpoint of this network must have and no part of it: a known one, or its first matrix."""
     mine = backbone.network.state_dict()
-    known = [key for key in MARKERS if key in mine]
+    known = [key for key in formats.MARKERS if key in mine]
     return next(iter(known or (key for key, value in mine.items() if value.ndim > 1)))
 
 
@@ -144,10 +136,8 @@ def infer_resnet(tensors: Mapping[str, Tensor]) -> tuple[str, int, int]:
     """A ResNet's name with its depth, widths and stem; 3x3 stems are of 32 px networks (SimCLR, appendix B.9)."""
     bottleneck = "layer1.0.conv3.weight" in tensors
     last, wider = ("conv3", 4) if bottleneck else ("conv2", 1)
-    layers = tuple(
-        next(n for n in range(1, 99) if f"layer{stage}.{n}.conv1.weight" not in tensors) for stage in range(1, 5)
-    )
-    planes = tuple(tensors[f"layer{stage}.0.{last}.weight"].shape[0] // wider for stage in range(1, 5))
+    layers = tuple(next(n for n in range(1, 99) if f"layer{s}.{n}.conv1.weight" not in tensors) for s in range(1, 5))
+    planes = tuple(tensors[f"layer{s}.0.{last}.weight"].shape[0] // wider for s in range(1, 5))
     stem, channels, kernel, _ = tensors["conv1.weight"].shape
     settings: dict[str, Any] = {}
     if layers != ((3, 4, 6, 3) if bottleneck else (2, 2, 2, 2)):
@@ -210,7 +200,7 @@ def load_weights(backbone: Backbone, tensors: Mapping[str, Tensor], place: Path)
     """Put a checkpoint's tensors into the network; ValueError names what is missing, left over or misshapen."""
     mine = backbone.network.state_dict()
     given = to_timm_names(dict(tensors), backbone)
-    given = {key: value for key, value in given.items() if key in mine or not HEAD_NAMES.match(key)}
+    given = {key: value for key, value in given.items() if key in mine or not formats.HEAD_NAMES.match(key)}
     counts = {key for key in mine if key.endswith("num_batches_tracked")}  # files made from other libraries have none
     given = {key: zeros((), dtype=mine[key].dtype) for key in counts} | given
     for odd, other, what in (
@@ -218,9 +208,10 @@ def load_weights(backbone: Backbone, tensors: Mapping[str, Tensor], place: Path)
         (sorted(set(given) - set(mine)), list(mine), "has, unlike the network,"),
     ):
         if odd:
+            near = hint(odd[0], other)
             raise ValueError(
                 f"{place} does not fit the backbone: it {what} {len(odd)} names, first {odd[0]!r} "
-                f"({nearest_name(odd[0], other)}); name the right network, FILE?backbone=NAME"
+                f"({near if near.startswith('did') else 'nothing like it'}); name the right network, FILE?backbone=NAME"
             )
     if odd := [key for key in mine if mine[key].shape != given[key].shape]:
         shapes = f"{tuple(given[odd[0]].shape)}, wanted {tuple(mine[odd[0]].shape)}"
@@ -229,12 +220,6 @@ def load_weights(backbone: Backbone, tensors: Mapping[str, Tensor], place: Path)
         if mine[key].is_floating_point() and not (value.is_floating_point() and value.isfinite().all()):
             raise ValueError(f"{place}: {key} holds values that are no finite numbers ({value.dtype}): give it whole")
     backbone.network.load_state_dict(given)
-
-
-def nearest_name(name: str, names: list[str]) -> str:
-    """The nearest of many names, in words."""
-    words = hint(name, names)
-    return words if words.startswith("did") else "nothing like it"
 
 
 def to_timm_names(tensors: dict[str, Tensor], backbone: Backbone) -> dict[str, Tensor]:

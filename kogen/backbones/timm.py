@@ -22,12 +22,12 @@ class TimmBackbone(Backbone):
 
     def __init__(self, network: nn.Module, blueprint: Blueprint, channels: int, image_size: int) -> None:
         super().__init__()
-        self.inner = network
-        self.made_by = blueprint
+        self.inner, self.blueprint = network, blueprint
         self.channels, self.image_size = channels, image_size
         self.dim = feature_dim(network, channels, image_size)
         # Convolutions on CPUs and tensor cores are 1.5 to 2 times faster with channels last.
-        self.layout = torch.channels_last if has_convolutions(network) else torch.contiguous_format
+        convolutions = sum(isinstance(m, nn.Conv2d) for m in network.modules())  # a ViT has one, its patch embedding
+        self.layout = torch.channels_last if convolutions > 1 else torch.contiguous_format
         self.to(memory_format=self.layout)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -36,10 +36,6 @@ class TimmBackbone(Backbone):
     @property
     def network(self) -> nn.Module:
         return self.inner
-
-    @property
-    def blueprint(self) -> Blueprint:
-        return self.made_by
 
 
 def timm(name: str, *, in_chans: int = 3, image_size: int = 32, stem: str = "auto", **settings: Any) -> Backbone:
@@ -54,7 +50,7 @@ def timm(name: str, *, in_chans: int = 3, image_size: int = 32, stem: str = "aut
     if stem not in STEMS:
         raise ValueError(f"unknown stem {stem!r}: {hint(stem, list(STEMS))}")
     arguments = {"num_classes": 0, "in_chans": in_chans, **settings}
-    if needs_image_size(name):
+    if name.startswith(("vit_", "deit", "eva", "beit", "cait")):  # built for one image size
         arguments["img_size"] = image_size
         arguments.setdefault("patch_size", max(image_size // 8, 1) if image_size < 128 else 16)
     blueprint = Blueprint(name, arguments)
@@ -92,13 +88,3 @@ def replace_stem(network: ResNet, in_chans: int, stem: str, image_size: int) -> 
         return {}
     sizes = (in_chans, network.conv1.out_channels, 3, 1 if stem == "full" else 2, 1)
     return {"conv1": Layer("Conv2d", sizes, {"bias": False}), "maxpool": Layer("Identity")}
-
-
-def needs_image_size(name: str) -> bool:
-    """Whether a timm network is built for one image size (ViTs and their kin), by its module."""
-    return name.startswith(("vit_", "deit", "eva", "beit", "cait"))
-
-
-def has_convolutions(network: nn.Module) -> bool:
-    """Whether the network is made of convolutions (a ViT's patch embedding alone does not count)."""
-    return sum(isinstance(m, nn.Conv2d) for m in network.modules()) > 1

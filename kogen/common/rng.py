@@ -36,10 +36,6 @@ class StepRng:
         """Uniform draws in [0, 1), (B, *shape), float32, on the CPU."""
         return torch.rand(self.total, *shape, generator=self.generator(tag))[self.start :][: len(self)]
 
-    def normal(self, tag: str, *shape: int) -> Tensor:
-        """Standard normal draws, (B, *shape), float32, on the CPU."""
-        return torch.randn(self.total, *shape, generator=self.generator(tag))[self.start :][: len(self)]
-
 
 def generator_from_text(text: str) -> torch.Generator:
     """A CPU generator whose draws depend on the text alone."""

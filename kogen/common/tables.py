@@ -8,83 +8,61 @@ import pyarrow.parquet as pq
 
 from kogen.common.files import write_atomically
 
-SCHEMAS: dict[str, pa.Schema] = {
-    "predictions": pa.schema(
-        [
-            ("run", pa.string()),  # id of the run, a hash of its plan
-            ("model", pa.string()),  # candidate: what competes (a method, or a named set of weights)
-            ("method", pa.string()),
-            ("seed", pa.int64()),
-            ("dataset", pa.string()),  # name the user gave the set
-            ("role", pa.string()),  # reference | shift | transfer
-            ("protocol", pa.string()),  # probe: knn | linear ...
-            ("item", pa.string()),  # content id of the image, never a position
-            ("cluster", pa.string()),  # part, lot, day; the item itself where none is known
-            ("label", pa.string()),
-            ("predicted", pa.string()),
-            ("correct", pa.int8()),
-            ("score", pa.float32()),  # probability given to the true label
-            ("soft", pa.float32()),  # share of people who chose the predicted class; null where nobody was asked
-        ]
-    ),
-    "training": pa.schema(
-        [
-            ("epoch", pa.int64()),
-            ("term", pa.string()),  # one row per named term of the loss, and "loss", their sum
-            ("value", pa.float64()),
-            ("rate", pa.float64()),
-            ("images_per_second", pa.float64()),
-            ("seconds", pa.float64()),
-            ("rank_me", pa.float64()),  # normalised by min(N - 1, D), in (0, 1]
-            ("feature_std", pa.float64()),  # of L2-normalised features, times sqrt(D): 1 is spread, 0 collapsed
-        ]
-    ),
-    "surface": pa.schema(
-        [
-            ("run", pa.string()),
-            ("model", pa.string()),
-            ("objective", pa.string()),  # pretrain: the loss it was trained with | probe
-            ("direction", pa.string()),  # random | trajectory | between | sharpest
-            ("plane", pa.int64()),
-            ("alpha", pa.float64()),
-            ("beta", pa.float64()),
-            ("level", pa.int64()),  # 0: the coarse grid, each further one lies on its halves
-            ("loss", pa.float64()),  # null: computed, and not finite
-            ("loss_se", pa.float64()),  # over units; null for one unit
-            ("images", pa.int64()),
-            ("units", pa.int64()),  # what has a loss of its own: images, or batches where a loss couples them
-            ("parts", pa.list_(pa.float64())),  # mean loss of each of up to 8 equal parts of the units
-        ]
-    ),
-    "eigenmap": pa.schema(
-        [
-            ("run", pa.string()),
-            ("model", pa.string()),
-            ("objective", pa.string()),
-            ("direction", pa.string()),
-            ("plane", pa.int64()),
-            ("alpha", pa.float64()),
-            ("beta", pa.float64()),
-            ("lambda_min", pa.float64()),  # ends of the Hessian's spectrum, over all that moves; null: not finite
-            ("lambda_max", pa.float64()),
-            ("ratio", pa.float64()),  # |lambda_min / lambda_max|
-            ("residual_min", pa.float64()),  # an eigenvalue lies that near
-            ("residual_max", pa.float64()),
-        ]
-    ),
-    "geometry": pa.schema(
-        [
-            ("model", pa.string()),
-            ("objective", pa.string()),
-            ("metric", pa.string()),
-            ("value", pa.float64()),
-            ("lo", pa.float64()),  # 95 %, over planes, images and runs; null for one plane
-            ("hi", pa.float64()),
-            ("planes", pa.int64()),
-            ("images", pa.int64()),
-        ]
-    ),
+TEXT, WHOLE, NUMBER = pa.string(), pa.int64(), pa.float64()
+PLACE = {  # where a loss or a curvature was computed
+    **dict.fromkeys(["run", "model"], TEXT),
+    "objective": TEXT,  # pretrain: the loss it was trained with | probe
+    "direction": TEXT,  # random | trajectory | between | sharpest
+    "plane": WHOLE,
+    **dict.fromkeys(["alpha", "beta"], NUMBER),
 }
+COLUMNS = {
+    "predictions": {
+        "run": TEXT,  # id of the run, a hash of its plan
+        "model": TEXT,  # candidate: what competes (a method, or a named set of weights)
+        "method": TEXT,
+        "seed": WHOLE,
+        "dataset": TEXT,  # name the user gave the set
+        "role": TEXT,  # reference | shift | transfer
+        "protocol": TEXT,  # probe: knn | linear ...
+        "item": TEXT,  # content id of the image, never a position
+        "cluster": TEXT,  # part, lot, day; the item itself where none is known
+        **dict.fromkeys(["label", "predicted"], TEXT),
+        "correct": pa.int8(),
+        "score": pa.float32(),  # probability given to the true label
+        "soft": pa.float32(),  # share of people who chose the predicted class; null where nobody was asked
+    },
+    "training": {
+        "epoch": WHOLE,
+        "term": TEXT,  # one row per named term of the loss, and "loss", their sum
+        **dict.fromkeys(["value", "rate", "images_per_second", "seconds"], NUMBER),
+        "rank_me": NUMBER,  # normalised by min(N - 1, D), in (0, 1]
+        "feature_std": NUMBER,  # of L2-normalised features, times sqrt(D): 1 is spread, 0 collapsed
+    },
+    "surface": {
+        **PLACE,
+        "level": WHOLE,  # 0: the coarse grid, each further one lies on its halves
+        "loss": NUMBER,  # null: computed, and not finite
+        "loss_se": NUMBER,  # over units; null for one unit
+        "images": WHOLE,
+        "units": WHOLE,  # what has a loss of its own: images, or batches where a loss couples them
+        "parts": pa.list_(NUMBER),  # mean loss of each of up to 8 equal parts of the units
+    },
+    "eigenmap": {
+        **PLACE,
+        "lambda_min": NUMBER,  # ends of the Hessian's spectrum, over all that moves; null: not finite
+        "lambda_max": NUMBER,
+        "ratio": NUMBER,  # |lambda_min / lambda_max|
+        **dict.fromkeys(["residual_min", "residual_max"], NUMBER),  # an eigenvalue lies that near
+    },
+    "geometry": {
+        **dict.fromkeys(["model", "objective", "metric"], TEXT),
+        "value": NUMBER,
+        **dict.fromkeys(["lo", "hi"], NUMBER),  # 95 %, over planes, images and runs; null for one plane
+        **dict.fromkeys(["planes", "images"], WHOLE),
+    },
+}
+SCHEMAS = {kind: pa.schema(list(columns.items())) for kind, columns in COLUMNS.items()}
 OPTIONAL_COLUMNS = {"soft"}  # columns a frame may leave out; tables written before they existed are read with null
 
 

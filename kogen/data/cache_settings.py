@@ -41,11 +41,8 @@ class CacheSettings:
     @property
     def cache_folder(self) -> Path:
         """The folder of all pixel caches."""
-        if self.cache is not None:
-            return Path(self.cache)
-        if os.environ.get("KOGEN_CACHE"):
-            return Path(os.environ["KOGEN_CACHE"])
-        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kogen"
+        chosen = self.cache or os.environ.get("KOGEN_CACHE")
+        return Path(chosen or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kogen")
 
     @property
     def thread_count(self) -> int:

@@ -15,30 +15,24 @@ from kogen.common.rng import StepRng
 from kogen.data.images import Images
 
 VIEWS_PER_IMAGE = 16  # in two lines, divided evenly among the views of a set
-MAX_BYTES = 400_000  # the sheet is embedded in the report
-TILE_SIZES = (112, 96, 80, 64, 48, 32)  # pixels of a view on the sheet, the first that keeps the limit
+TILE = 112  # pixels of a view on the sheet, which the report embeds: the PNG has at most 300 kB, even of noise
 LINE_HEIGHT = 18  # pixels of a line of text
 PAPER, INK = (255, 255, 255), (60, 60, 60)
 
 
-def write_sheet(images: Images, views: tuple[View, ...], path: str | Path, *, seed: int = 0, rows: int = 1) -> None:
-    """Write a PNG of `rows` images, each beside 16 of its views, not normalised; which images: drawn from `seed`.
+def write_sheet(images: Images, views: tuple[View, ...], path: str | Path, *, seed: int = 0) -> None:
+    """Write a PNG of an image beside 16 of its views, not normalised; which image: drawn from `seed`.
 
     Gray images and those of more than three channels show their first channels. ValueError where there are no images.
     """
-    if not len(images) or not views or rows < 1:
-        raise ValueError(
-            f"a sheet wants images, views and rows; got {len(images)} images, {len(views)} views, {rows} rows"
-        )
-    index = np.sort(np.random.default_rng(seed).permutation(len(images))[:rows])
+    if not len(images):
+        raise ValueError("a sheet of views wants images, got 0")
+    index = np.random.default_rng(seed).permutation(len(images))[:1]
     pixels, aspect = images.read(index), torch.from_numpy(images.aspect[index])
-    shown = [Path(str(name)).name for name in images.sources[index]]
-    rendered = sheet_views(pixels, views, aspect, seed)  # (rows, 16, C, S, S)
-    for tile in TILE_SIZES:
-        data = encode_png(draw_sheet(to_unit_range(pixels), aspect, rendered, shown, tile))
-        if len(data) <= MAX_BYTES:
-            break
-    write_atomically(Path(path), lambda place: place.write_bytes(data))
+    rendered = sheet_views(pixels, views, aspect, seed)[0]  # (16, C, S, S)
+    name = Path(str(images.sources[index[0]])).name
+    sheet = draw_sheet(to_unit_range(pixels)[0], float(aspect[0]), rendered, name)
+    write_atomically(Path(path), lambda place: place.write_bytes(encode_png(sheet)))
 
 
 def sheet_views(pixels: Tensor, views: tuple[View, ...], aspect: Tensor, seed: int) -> Tensor:
@@ -55,24 +49,19 @@ def sheet_views(pixels: Tensor, views: tuple[View, ...], aspect: Tensor, seed: i
     return torch.stack(out, 1)
 
 
-def draw_sheet(pixels: Tensor, aspect: Tensor, rendered: Tensor, names: list[str], tile: int) -> Image.Image:
-    """For each image its name, itself in its true shape, and two lines of eight views, each `tile` pixels wide."""
-    gap = max(2, tile // 24)
-    step, side = tile + gap, 2 * tile + gap
-    columns = VIEWS_PER_IMAGE // 2
-    block = LINE_HEIGHT + side + 2 * gap
-    sheet = Image.new("RGB", (side + 3 * gap + columns * step, len(pixels) * block + gap), PAPER)
+def draw_sheet(pixels: Tensor, aspect: float, rendered: Tensor, name: str) -> Image.Image:
+    """The name of an image, itself (C, H, W) in its true shape, and two lines of eight of its views (16, C, S, S)."""
+    gap, columns = TILE // 24, VIEWS_PER_IMAGE // 2
+    step, side = TILE + gap, 2 * TILE + gap
+    sheet = Image.new("RGB", (side + 3 * gap + columns * step, LINE_HEIGHT + side + 3 * gap), PAPER)
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=12)
-    for row, name in enumerate(names):
-        top = row * block + gap
-        pen.text((gap, top), name if len(name) <= 32 else f"...{name[-29:]}", INK, font)
-        pen.text((side + 3 * gap, top), f"{VIEWS_PER_IMAGE} views at {rendered.shape[-1]} pixels", INK, font)
-        shape = (side * min(1, float(aspect[row])), side / max(1, float(aspect[row])))
-        whole = thumbnail(pixels[row], (max(1, round(shape[0])), max(1, round(shape[1]))))
-        sheet.paste(whole, (gap, top + LINE_HEIGHT))
-        for number, view in enumerate(rendered[row]):
-            x, y = number % columns * step, number // columns * step
-            sheet.paste(thumbnail(view, (tile, tile)), (side + 3 * gap + x, top + LINE_HEIGHT + y))
+    pen.text((gap, gap), name if len(name) <= 32 else f"...{name[-29:]}", INK, font)
+    pen.text((side + 3 * gap, gap), f"{VIEWS_PER_IMAGE} views at {rendered.shape[-1]} pixels", INK, font)
+    width, height = max(1, round(side * min(1, aspect))), max(1, round(side / max(1, aspect)))
+    sheet.paste(thumbnail(pixels, (width, height)), (gap, gap + LINE_HEIGHT))
+    for number, view in enumerate(rendered):
+        x, y = number % columns * step, number // columns * step
+        sheet.paste(thumbnail(view, (TILE, TILE)), (side + 3 * gap + x, gap + LINE_HEIGHT + y))
     return sheet
 
 

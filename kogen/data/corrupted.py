@@ -9,7 +9,7 @@ from kogen.data.images import Images
 def corrupt_images(images: Images, name: str, severity: int = DEFAULT_SEVERITY, seed: int = 0) -> Images:
     """The same images, corrupted whenever they are read; ids, labels and clusters stay, the name gains `~name3`.
 
-    Raises ValueError for an unknown name or severity, and for images that are corrupted already.
+    Raises ValueError for images that are corrupted already.
     """
     if images.transform is not None:
         raise ValueError(f"{images.name or 'the set'} is corrupted already: derive from the clean set")

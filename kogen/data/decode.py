@@ -26,6 +26,14 @@ EXIF_TURNS = {
     8: Image.Transpose.ROTATE_90,
 }  # EXIF orientation (2.32, tag 0x0112) to what undoes it
 
+REASONS = {  # why an image cannot be used, by the error that says so
+    FileNotFoundError: "no such file (a dangling link, or gone since it was listed)",
+    PermissionError: "no permission to read it",
+    IsADirectoryError: "a directory, not a file",
+    Image.UnidentifiedImageError: "not an image of a known format",
+    Image.DecompressionBombError: "absurdly large: {}",
+}
+
 
 class UnreadableImage(ValueError):
     """An image that cannot be used; the message is the reason, fit to be shown in a list."""
@@ -46,7 +54,10 @@ def read_header(source: str | bytes, max_pixels: int = MAX_PIXELS) -> ImageFacts
     with as_unreadable(), _open_source(source) as file:
         if _is_array(file):
             return image_facts(_read_array(file, source, max_pixels), "npy")
-        return _header_facts(_open_image(file, max_pixels))
+        image = _open_image(file, max_pixels)
+        width, height = image.size if _orientation(image) < 5 else image.size[::-1]
+        channels = 1 if image.mode in GRAY_MODES or _has_gray_palette(image) else 3
+        return ImageFacts(width, height, channels, 16 if image.mode.startswith("I") else 8, image.mode)
 
 
 def decode(source: str | bytes, max_pixels: int = MAX_PIXELS) -> tuple[np.ndarray, str]:
@@ -100,18 +111,9 @@ def as_unreadable() -> Iterator[None]:
         yield
     except UnreadableImage:
         raise
-    except FileNotFoundError as error:
-        raise UnreadableImage("no such file (a dangling link, or gone since it was listed)") from error
-    except PermissionError as error:
-        raise UnreadableImage("no permission to read it") from error
-    except IsADirectoryError as error:
-        raise UnreadableImage("a directory, not a file") from error
-    except Image.UnidentifiedImageError as error:
-        raise UnreadableImage("not an image of a known format") from error
-    except Image.DecompressionBombError as error:
-        raise UnreadableImage(f"absurdly large: {error}") from error
     except Exception as error:
-        raise UnreadableImage(f"cannot be decoded: {str(error) or type(error).__name__}") from error
+        known = next((reason for kind, reason in REASONS.items() if isinstance(error, kind)), "cannot be decoded: {}")
+        raise UnreadableImage(known.format(str(error) or type(error).__name__)) from error
 
 
 @contextmanager
@@ -139,11 +141,8 @@ def _is_array(file: BinaryIO) -> bool:
 
 def _read_array(file: BinaryIO, source: str | bytes, max_pixels: int) -> np.ndarray:
     """The array of an .npy file (mapped, so that its size is known before it is read) as (H, W, C)."""
-    if isinstance(source, bytes):
-        pixels = np.load(file, allow_pickle=False)
-    else:
-        pixels = np.load(source, mmap_mode="r", allow_pickle=False)
-    pixels = to_hwc(pixels)
+    place, mode = (file, None) if isinstance(source, bytes) else (source, "r")
+    pixels = to_hwc(np.load(place, mmap_mode=mode, allow_pickle=False))
     _check_size(pixels.shape[1], pixels.shape[0], max_pixels)
     return pixels
 
@@ -182,12 +181,6 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _header_facts(image: Image.Image) -> ImageFacts:
-    width, height = image.size if _orientation(image) < 5 else image.size[::-1]
-    channels = 1 if image.mode in GRAY_MODES or _has_gray_palette(image) else 3
-    return ImageFacts(width, height, channels, 16 if image.mode.startswith("I") else 8, image.mode)
-
-
 def _has_gray_palette(image: Image.Image) -> bool:
     if image.mode != "P" or image.palette is None:
         return False
@@ -220,10 +213,8 @@ def _convert_mode(image: Image.Image) -> Image.Image:
 
 def _as_array(image: Image.Image) -> np.ndarray:
     pixels = np.asarray(image)
-    if image.mode == "I":
-        if pixels.min() < 0 or pixels.max() > 65535:
-            raise UnreadableImage(f"32-bit pixels from {pixels.min()} to {pixels.max()}, wanted 0 to 65535")
-        pixels = pixels.astype(np.uint16)
-    elif image.mode.startswith("I"):
+    if image.mode == "I" and (pixels.min() < 0 or pixels.max() > 65535):
+        raise UnreadableImage(f"32-bit pixels from {pixels.min()} to {pixels.max()}, wanted 0 to 65535")
+    if image.mode.startswith("I"):
         pixels = pixels.astype(np.uint16)  # in this machine's byte order
     return np.ascontiguousarray(to_hwc(pixels))

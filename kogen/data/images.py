@@ -2,8 +2,8 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,6 +12,8 @@ import torch
 from kogen.common.devices import to_device
 from kogen.data.decode import content_id
 from kogen.data.pixel_cache import CachedPixels
+
+Transform = Callable[[torch.Tensor, np.ndarray], torch.Tensor]  # its repr names everything that it depends on
 
 
 class Pixels(Protocol):
@@ -24,12 +26,6 @@ class Pixels(Protocol):
     def dtype(self) -> Any: ...  # uint8 or uint16
 
     def __getitem__(self, index: Any, /) -> Any: ...
-
-
-class PixelTransform(Protocol):
-    """What is done to pixels whenever they are read; its repr names everything that it depends on."""
-
-    def __call__(self, pixels: torch.Tensor, ids: np.ndarray, /) -> torch.Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -75,8 +71,8 @@ class Images:
     aspect: np.ndarray  # (N,) float32, width / height before storing (a stored image may be squeezed to a square)
     name: str = ""
     digest: str = ""  # hash of the content ids and labels in order
-    bad: tuple[BadFile, ...] = field(default=())
-    transform: PixelTransform | None = None  # applied to pixels when they are read, on their device
+    bad: tuple[BadFile, ...] = ()
+    transform: Transform | None = None  # of pixels and their ids, when they are read, on their device
     answers: np.ndarray | None = None  # (N, K) bool: every right class; float32: the share of people who chose each
     allowed_classes: tuple[str, ...] = ()  # the only classes a prediction is chosen from; (): all
 
@@ -150,8 +146,7 @@ class Images:
         """The same images with labels counted in `classes`; ValueError names classes that are not among them."""
         place = {name: number for number, name in enumerate(classes)}
         present = [self.classes[label] for label in np.unique(self.labels[self.labels >= 0])]
-        unknown = [name for name in present if name not in place]
-        if unknown:
+        if unknown := [name for name in present if name not in place]:
             raise ValueError(
                 f"classes missing from train but present in {self.name or 'test'}: {', '.join(unknown)} "
                 f"(known: {', '.join(classes)}): label some of them in train, or leave these images out"
@@ -200,13 +195,13 @@ def twins(images: Images, others: Images) -> np.ndarray:
     return np.flatnonzero(np.isin(images.ids, others.ids))
 
 
-def require_classes(images: Images, least: int = 2) -> None:
-    """ValueError unless the labelled images are of at least `least` classes."""
+def require_classes(images: Images) -> None:
+    """ValueError unless the labelled images are of two classes or more."""
     present = [images.classes[label] for label in np.unique(images.labels[images.labels >= 0])]
-    if len(present) < least:
+    if len(present) < 2:
         got = f"only the class {present[0]!r}" if present else "no labels"
         raise ValueError(
-            f"{images.name or 'the set'} has {got}, at least {least} classes are wanted: give labels with --labels "
+            f"{images.name or 'the set'} has {got}, at least 2 classes are wanted: give labels with --labels "
             "TABLE.csv (columns path,label), or put the images into one sub-folder per class"
         )
 

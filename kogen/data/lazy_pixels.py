@@ -15,8 +15,7 @@ class LazyPixels:
 
     def __init__(self, items: Listing, pixel_format: PixelFormat, cache_settings: CacheSettings) -> None:
         self.items, self.pixel_format, self.settings = items, pixel_format, cache_settings
-        self.shape = (len(items), pixel_format.channels, pixel_format.height, pixel_format.width)
-        self.dtype = pixel_format.dtype
+        self.shape, self.dtype = (len(items), *pixel_format[:3]), pixel_format.dtype
         self.pool: ThreadPoolExecutor | None = None
 
     def __getitem__(self, index: Any) -> np.ndarray:

@@ -144,17 +144,12 @@ def _read_headers(items: Listing, storage: CacheSettings, folder: Path) -> FactC
 
 
 def _decode_all(
-    items: Listing,
-    storage: CacheSettings,
-    folder: Path,
-    facts: FactColumns,
-    pixel_format: PixelFormat | None,
-    on_demand: bool,
+    items: Listing, storage: CacheSettings, work: Path, facts: FactColumns, wanted: PixelFormat | None, on_demand: bool
 ) -> FactColumns:
     """The facts as decoding finds them, the pixels written on the way; ends early once they need another format."""
-    if pixel_format is None:
+    if wanted is None:
         return facts
-    pixels = None if on_demand else _open_pixel_map(folder / "pixels.npy", len(items), pixel_format)
+    pixels = None if on_demand else _open_pixel_map(work / "pixels.npy", len(items), wanted)
     skipped = choose_format(facts, storage.stored_side)[1] != ""  # (N,)
     claims = list(zip(*(facts[name].tolist() for name in FACTS), strict=True))
 
@@ -163,18 +158,18 @@ def _decode_all(
             return claims[item]
         try:
             array, mode = items.decode(item, storage.max_pixels)
-            if pixels is not None and (row := to_format(array, pixel_format)) is not None:
+            if pixels is not None and (row := to_format(array, wanted)) is not None:
                 pixels[item] = row
             return (*image_facts(array, mode), content_id(array), "")
         except UnreadableImage as error:
             return (*claims[item][:-2], "", str(error))
 
-    size = max(16, min(CHUNK_IMAGES, CHUNK_BYTES // pixel_format.bytes_per_image))
+    size = max(16, min(CHUNK_IMAGES, CHUNK_BYTES // wanted.bytes_per_image))
     facts = {name: column.copy() for name, column in facts.items()}
-    for start, frame in _run_chunks(one, len(items), size, folder, storage, "decoding images", pixels):
+    for start, frame in _run_chunks(one, len(items), size, work, storage, "decoding images", pixels):
         for name, column in _fact_columns(frame).items():
             facts[name][start : start + len(frame)] = column
-        if choose_format(facts, storage.stored_side)[0] != pixel_format:
+        if choose_format(facts, storage.stored_side)[0] != wanted:
             break
     return facts
 
@@ -187,10 +182,9 @@ def _fact_columns(frame: pd.DataFrame) -> FactColumns:
 def _open_pixel_map(path: Path, count: int, pixel_format: PixelFormat) -> np.memmap:
     """The array on disk, made with all its space reserved if it is not there yet."""
     if not path.exists():
-        shape = (count, pixel_format.channels, pixel_format.height, pixel_format.width)
 
         def make(place: Path) -> None:
-            np.lib.format.open_memmap(place, "w+", pixel_format.dtype, shape).flush()
+            np.lib.format.open_memmap(place, "w+", pixel_format.dtype, (count, *pixel_format[:3])).flush()
             with open(place, "r+b") as file:  # a full disk is an error here, a crash while writing to the map
                 if hasattr(os, "posix_fallocate"):  # not on macOS
                     os.posix_fallocate(file.fileno(), 0, place.stat().st_size)

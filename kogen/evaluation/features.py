@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from kogen.augmentation.views import View, render
 from kogen.common.devices import PendingTensor, exact_arithmetic
@@ -37,11 +36,6 @@ class Predictions:
     probability: np.ndarray  # (N, K) float32, rows sum to 1
     chosen: dict[str, float] = field(default_factory=dict)  # what the probe chose by itself, for the record
 
-    @property
-    def predicted(self) -> np.ndarray:
-        """Index of the likeliest class, (N,) int64; the first among equals."""
-        return self.probability.argmax(axis=1)
-
 
 def embed(backbone: Backbone, images: Images, view: View, *, batch_size: int = 256) -> Features:
     """Features of every image under a view without chance (`evaluation_view`), in eval mode; the mode is restored.
@@ -53,7 +47,9 @@ def embed(backbone: Backbone, images: Images, view: View, *, batch_size: int = 2
     was, parts, pending = backbone.training, [], deque[PendingTensor]()
     backbone.eval()
     for start in range(0, len(images), batch_size):
-        batch = render_images(images, np.arange(start, min(start + batch_size, len(images))), view, device)
+        index = np.arange(start, min(start + batch_size, len(images)))
+        rng, aspect = StepRng(0, 0, len(index)), torch.from_numpy(images.aspect[index])
+        batch = render(images.read(index, device), view, rng, tag="plain", aspect=aspect)
         with torch.inference_mode(), exact_arithmetic():
             pending.append(PendingTensor(backbone(batch).float()))
         if len(pending) > MAX_BATCHES_PENDING:
@@ -64,10 +60,3 @@ def embed(backbone: Backbone, images: Images, view: View, *, batch_size: int = 2
     if broken:
         raise ValueError(f"the features of {broken} of {len(values)} images are not finite: the weights are broken")
     return Features(values, images.labels, images.classes, images.ids, images.clusters)
-
-
-def render_images(images: Images, index: np.ndarray, view: View, device: torch.device) -> Tensor:
-    """Images at `index` under a view without chance, (B, C, S, S) on `device`."""
-    pixels = images.read(index, device)
-    aspect = torch.from_numpy(images.aspect[index])
-    return render(pixels, view, StepRng(0, 0, len(index)), tag="plain", aspect=aspect)

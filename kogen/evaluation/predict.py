@@ -1,6 +1,7 @@
 """Evaluation: features of a frozen backbone, probes trained once on the reference labels, one row per test image."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -42,13 +43,8 @@ def evaluate_backbone(
 
 def join_features(parts: list[Features]) -> Features:
     """Several sets as one, in order."""
-    return Features(
-        np.concatenate([p.values for p in parts]),
-        np.concatenate([p.labels for p in parts]),
-        parts[0].classes,
-        np.concatenate([p.ids for p in parts]),
-        np.concatenate([p.clusters for p in parts]),
-    )
+    names = ("values", "labels", "ids", "clusters")
+    return replace(parts[0], **{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
 
 def prediction_rows(features: Features, probability: np.ndarray, images: Images) -> pd.DataFrame:

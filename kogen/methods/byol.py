@@ -20,9 +20,7 @@ class BYOL(PerImageMethod):
         source="section 3; rate, weight decay and head sizes for small images: lightly's CIFAR-10 benchmark",
         headline="ImageNet linear 74.3 (ResNet-50, 1000 epochs); 1 % labels 53.2, 10 % labels 68.8",
         family="distillation",
-        views=2,
         rate=0.12,
-        weight_decay=5e-4,
         cost=2.3,
     )
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kogen.modules.base import Backbone, Method, Recipe, Terms, Views
-from kogen.modules.clustering import MemoryBank, cluster_count, kmeans, masked_cross_entropy
+from kogen.modules.clustering import MemoryBank, centroid_cross_entropy, cluster_count, kmeans
 from kogen.modules.heads import mlp
 from kogen.modules.losses import full_precision
 
@@ -25,7 +25,6 @@ class DeepClusterV2(Method):
         source="appendix D (loss, memory, several clusterings); head, optimiser, rate: as SwAV in lightly's benchmark",
         headline="ImageNet linear 75.2 (ResNet-50, 800 epochs, multi-crop)",
         family="clustering",
-        views=2,
         optimiser="adamw",
         rate=2e-3,
         weight_decay=1e-6,
@@ -59,13 +58,12 @@ class DeepClusterV2(Method):
         self.temperature, self.iterations = temperature, iterations
 
     def forward(self, views: Views) -> Terms:
-        projected = [full_precision(self.projector(self.backbone(x))) for x in views.crops]  # (B, D) each
-        features = [F.normalize(each, dim=1) for each in projected]
+        features = [F.normalize(full_precision(self.projector(self.backbone(x))), dim=1) for x in views.crops]  # (B, D)
         self.bank.buffer_features(views.rng, views.index, features[:2])
         labels = self.labels[:, self.bank.row_indices(views.index)]  # (M, B)
         terms: Terms = {}
         for number, (centroids, wanted) in enumerate(zip(self.centroids, labels, strict=True)):
-            losses = [cluster_cross_entropy(z, centroids, wanted, self.temperature) for z in features]
+            losses = [centroid_cross_entropy(z, centroids, self.temperature, wanted) for z in features]
             terms[f"clustering{number}"] = torch.stack(losses).mean() / len(labels)
         return terms
 
@@ -79,9 +77,3 @@ class DeepClusterV2(Method):
             generator = self.bank.rng.generator(f"clustering{number}")
             rows, count = self.bank.rows[view, known], self.centroids.shape[1]
             self.centroids[number], self.labels[number, known] = kmeans(rows, count, generator, self.iterations)
-
-
-def cluster_cross_entropy(features: Tensor, centroids: Tensor, labels: Tensor, temperature: float) -> Tensor:
-    """Cross-entropy of unit features (B, D) over unit centroids (K, D) with labels (B,), -1 counts as 0; a scalar."""
-    with torch.autocast(features.device.type, enabled=False):
-        return masked_cross_entropy(features @ centroids.T / temperature, labels)

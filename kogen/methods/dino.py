@@ -23,9 +23,7 @@ class DINO(PerImageMethod):
         source="section 3 (loss, centre, temperatures); head, rate, weight decay: lightly's CIFAR-10 benchmark",
         headline="ImageNet linear 75.3, k-NN 67.5 (ResNet-50); 77.0, 74.5 (ViT-S/16), multi-crop, 800 epochs",
         family="distillation",
-        views=2,
         rate=0.12,
-        weight_decay=5e-4,
         cost=2.6,
     )
 

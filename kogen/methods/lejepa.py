@@ -21,7 +21,6 @@ class LeJEPA(Method):
         source="section 5 and algorithm 2 (loss, lambda, directions); AdamW 2e-3, 5e-2: the paper's minimal example",
         headline="ImageNet linear 79 (ViT-H/14)",
         family="information",
-        views=2,
         optimiser="adamw",
         rate=2e-3,
         weight_decay=5e-2,

@@ -1,17 +1,10 @@
 """MAE: hide most patches of an image and rebuild their pixels from the rest (He et al. 2021, arXiv 2111.06377)."""
 
 from kogen.common.devices import to_device
+from kogen.modules import masking
 from kogen.modules.base import Backbone, PerImageMethod, Recipe, Terms, Views
 from kogen.modules.heads import Decoder
 from kogen.modules.losses import masked_mse
-from kogen.modules.masking import (
-    encode_visible,
-    patchify,
-    prepare_vit,
-    sample_visible,
-    standardise_patches,
-    visible_count,
-)
 
 __all__ = ["MAE"]
 
@@ -50,12 +43,14 @@ class MAE(PerImageMethod):
     ) -> None:
         super().__init__()
         self.backbone = backbone
-        self.decoder = Decoder(prepare_vit(backbone.network, "mae"), width, depth)
-        self.shown = visible_count(self.decoder.patches, masked)
+        self.decoder = Decoder(masking.prepare_vit(backbone.network, "mae"), width, depth)
+        self.shown = masking.visible_count(self.decoder.patches, masked)
 
     def losses(self, views: Views) -> Terms:
         images = views.crops[0]  # (B, C, S, S)
-        visible = to_device(sample_visible(views.rng, self.decoder.patches, self.shown), images.device)  # (B, V)
-        predicted = self.decoder(encode_visible(self.backbone.network, images, visible), visible)  # (B, N, K)
-        wanted = standardise_patches(patchify(images, self.decoder.patch))  # (B, N, K)
+        visible = to_device(
+            masking.sample_visible(views.rng, self.decoder.patches, self.shown), images.device
+        )  # (B, V)
+        predicted = self.decoder(masking.encode_visible(self.backbone.network, images, visible), visible)  # (B, N, K)
+        wanted = masking.standardise_patches(masking.patchify(images, self.decoder.patch))  # (B, N, K)
         return {"pixels": masked_mse(predicted, wanted, visible)}

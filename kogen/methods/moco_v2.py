@@ -25,9 +25,7 @@ class MoCoV2(PerImageMethod):
         source="2003.04297, section 3 (MLP head, temperature); rate, weight decay: lightly's CIFAR-10 benchmark",
         headline="ImageNet linear 71.1 (ResNet-50, 800 epochs), 67.5 (200 epochs)",
         family="contrastive",
-        views=2,
         rate=0.12,
-        weight_decay=5e-4,
         cost=2.5,
     )
 

@@ -21,9 +21,7 @@ class MoCoV3(Method):
         source="section 3 (loss, heads), 4 (frozen patches of a ViT); rate, weight decay: lightly's CIFAR-10 benchmark",
         headline="ImageNet linear 74.6 (ResNet-50, 1000 epochs), 76.7 (ViT-B, 300 epochs)",
         family="contrastive",
-        views=2,
         rate=0.12,
-        weight_decay=5e-4,
         cost=2.5,
     )
 
@@ -53,10 +51,8 @@ class MoCoV3(Method):
         queries = [self.predictor(self.projector(self.backbone(x))) for x in views.crops]  # (B, D) each
         with torch.no_grad():
             keys = [self.target(x) for x in views.crops]  # (B, D) each
-        return {
-            "first": contrastive_loss(queries[0], keys[1], self.temperature),
-            "second": contrastive_loss(queries[1], keys[0], self.temperature),
-        }
+        pairs = {"first": (queries[0], keys[1]), "second": (queries[1], keys[0])}
+        return {name: contrastive_loss(query, key, self.temperature) for name, (query, key) in pairs.items()}
 
     def update(self, progress: float) -> None:
         student = nn.Sequential(self.backbone, self.projector)

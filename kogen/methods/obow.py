@@ -27,7 +27,6 @@ class OBoW(PerImageMethod):
         source="sections 3 and 4.1 (words, bags, classifier, rate for a batch of 128, weight decay)",
         headline="ImageNet linear 73.8 (ResNet-50, 200 epochs, multi-crop)",
         family="distillation",
-        views=2,
         rate=0.06,
         weight_decay=1e-4,
         cost=3.7,

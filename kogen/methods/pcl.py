@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from kogen.common.distributed import gather
 from kogen.modules.base import Backbone, Method, Recipe, Terms, Views
-from kogen.modules.clustering import MemoryBank, cluster_count, cluster_sums, kmeans, masked_cross_entropy
+from kogen.modules.clustering import MemoryBank, centroid_cross_entropy, cluster_count, cluster_sums, kmeans
 from kogen.modules.ema import ema_copy, ema_update
 from kogen.modules.heads import mlp
 from kogen.modules.losses import full_precision, info_nce
@@ -26,9 +26,7 @@ class PCL(Method):
         source="section 3, algorithm 1 (loss, concentration); rate, weight decay: MoCo's of lightly's benchmark",
         headline="ImageNet linear 67.6 (ResNet-50, 200 epochs)",
         family="contrastive",
-        views=2,
         rate=0.12,
-        weight_decay=5e-4,
         cost=2.7,
     )
 
@@ -76,7 +74,7 @@ class PCL(Method):
                 keys.append(F.normalize(full_precision(self.target(views.crops[second])), dim=1))  # (B, D)
             self.notes.put(views.rng, gather(keys[-1]), slot)
             terms[name] = info_nce(query, keys[-1], self.queue.rows, self.temperature).mean() / len(orders)
-            apart += [proto_nce(query, *tables) for tables in self.look_up_prototypes(views.index)]
+            apart += [centroid_cross_entropy(query, *tables) for tables in self.look_up_prototypes(views.index)]
         self.bank.buffer_features(views.rng, views.index, [F.normalize(sum(keys), dim=1)])  # type: ignore[arg-type]
         return terms | {"prototypes": torch.stack(apart).mean()}
 
@@ -102,15 +100,6 @@ class PCL(Method):
             named[f"centroids{number}"].copy_(centroids)
             named[f"concentrations{number}"].copy_(phi)
             self.labels[number, known] = labels
-
-
-def proto_nce(query: Tensor, centroids: Tensor, phi: Tensor, labels: Tensor) -> Tensor:
-    """Mean cross-entropy of the own prototype against all, each with its concentration as temperature (eq. 11).
-
-    Unit queries (B, D), unit prototypes (K, D), concentrations (K,), labels (B,), -1 counts as 0; to a scalar.
-    """
-    with torch.autocast(query.device.type, enabled=False):
-        return masked_cross_entropy(query @ centroids.T / phi, labels)
 
 
 def concentrations(rows: Tensor, centroids: Tensor, labels: Tensor, smooth: float, mean: float) -> Tensor:

@@ -8,13 +8,7 @@ __all__ = ["Random"]
 class Random(Method):
     """The backbone as it is made from the seed; there is nothing to train."""
 
-    recipe = Recipe(
-        source="none: the weights the network's library draws",
-        headline="none",
-        family="baseline",
-        views=0,
-        trains=False,
-    )
+    recipe = Recipe("none: the weights the network's library draws", "none", "baseline", views=0, trains=False)
 
     def __init__(self, backbone: Backbone, *, classes: int = 0, images: int = 0) -> None:
         super().__init__()

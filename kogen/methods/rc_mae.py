@@ -4,18 +4,11 @@ import torch
 from torch import Tensor, nn
 
 from kogen.common.devices import to_device
+from kogen.modules import masking
 from kogen.modules.base import Backbone, PerImageMethod, Recipe, Terms, Views
 from kogen.modules.ema import ema_copy, ema_update
 from kogen.modules.heads import Decoder
 from kogen.modules.losses import masked_mse
-from kogen.modules.masking import (
-    encode_visible,
-    patchify,
-    prepare_vit,
-    sample_visible,
-    standardise_patches,
-    visible_count,
-)
 from kogen.modules.schedules import cosine_schedule
 
 __all__ = ["RCMAE"]
@@ -56,9 +49,9 @@ class RCMAE(PerImageMethod):
     ) -> None:
         super().__init__()
         self.backbone = backbone
-        self.decoder = Decoder(prepare_vit(backbone.network, "rc_mae"), width, depth)
+        self.decoder = Decoder(masking.prepare_vit(backbone.network, "rc_mae"), width, depth)
         self.target = ema_copy(nn.ModuleList([self.backbone, self.decoder]))
-        self.shown = visible_count(self.decoder.patches, masked)
+        self.shown = masking.visible_count(self.decoder.patches, masked)
         self.consistency, self.momentum = consistency, momentum
 
     @torch.no_grad()
@@ -66,14 +59,14 @@ class RCMAE(PerImageMethod):
         """The teacher's reconstruction from the same visible patches, (B, N, K), whatever the student is."""
         backbone, decoder = self.target  # type: ignore[attr-defined]
         visible = self.visible_patches(views)
-        return decoder(encode_visible(backbone.network, views.crops[0], visible), visible)
+        return decoder(masking.encode_visible(backbone.network, views.crops[0], visible), visible)
 
     def losses(self, views: Views, targets: Tensor | None = None) -> Terms:
         """The weighted terms of each image, (B,); `targets` are those of `make_targets`, which None asks for."""
         targets = self.make_targets(views) if targets is None else targets
         images, visible = views.crops[0], self.visible_patches(views)  # (B, C, S, S), (B, V)
-        predicted = self.decoder(encode_visible(self.backbone.network, images, visible), visible)  # (B, N, K)
-        wanted = standardise_patches(patchify(images, self.decoder.patch))  # (B, N, K)
+        predicted = self.decoder(masking.encode_visible(self.backbone.network, images, visible), visible)  # (B, N, K)
+        wanted = masking.standardise_patches(masking.patchify(images, self.decoder.patch))  # (B, N, K)
         return {
             "pixels": masked_mse(predicted, wanted, visible),
             "teacher": self.consistency * masked_mse(predicted, targets, visible),
@@ -81,7 +74,7 @@ class RCMAE(PerImageMethod):
 
     def visible_patches(self, views: Views) -> Tensor:
         """Places of the visible patches, the same for student and teacher, (B, V)."""
-        return to_device(sample_visible(views.rng, self.decoder.patches, self.shown), views.crops[0].device)
+        return to_device(masking.sample_visible(views.rng, self.decoder.patches, self.shown), views.crops[0].device)
 
     def update(self, progress: float) -> None:
         student = nn.ModuleList([self.backbone, self.decoder])

@@ -26,7 +26,6 @@ class SeLaV2(Method):
         "optimiser, rate: as SwAV in lightly's CIFAR-10 benchmark",
         headline="ImageNet linear 71.8 (ResNet-50, 400 epochs, multi-crop)",
         family="clustering",
-        views=2,
         optimiser="adamw",
         rate=2e-3,
         weight_decay=1e-6,
@@ -60,8 +59,7 @@ class SeLaV2(Method):
         self.temperature, self.smoothing, self.iterations = temperature, smoothing, iterations
 
     def forward(self, views: Views) -> Terms:
-        projected = [full_precision(self.projector(self.backbone(x))) for x in views.crops]  # (B, D) each
-        features = [F.normalize(each, dim=1) for each in projected]
+        features = [F.normalize(full_precision(self.projector(self.backbone(x))), dim=1) for x in views.crops]  # (B, D)
         self.bank.buffer_features(views.rng, views.index, features[:2])
         labels = self.labels[:, self.bank.row_indices(views.index)]  # (M, B)
         terms: Terms = {}

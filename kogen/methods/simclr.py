@@ -19,9 +19,7 @@ class SimCLR(Method):
         source="sections 2 and B.9 (CIFAR-10: temperature 0.5); rate, weight decay: lightly's CIFAR-10 benchmark",
         headline="ImageNet linear 69.3 (ResNet-50, 1000 epochs); 1 % labels 48.3, 10 % labels 65.6",
         family="contrastive",
-        views=2,
         rate=0.12,
-        weight_decay=5e-4,
         cost=1.9,
     )
 

@@ -17,9 +17,7 @@ class SimSiam(PerImageMethod):
         source="appendix D (CIFAR-10): SGD, rate 0.03, no warm-up, weight decay 5e-4, projector of two layers",
         headline="ImageNet linear 68.3 (ResNet-50, 100 epochs), 71.3 (800 epochs); CIFAR-10 linear 91.8 (ResNet-18)",
         family="distillation",
-        views=2,
         rate=0.03,
-        weight_decay=5e-4,
         warmup=0.0,
         constant=("predictor",),  # section 4.2 and table 1: the predictor's rate is not decayed
         cost=2.7,
@@ -41,10 +39,8 @@ class SimSiam(PerImageMethod):
 
     def losses(self, views: Views) -> Terms:
         first, second = [self.projector(self.backbone(x)) for x in views.crops]  # (B, D) each
-        return {
-            "first": negative_cosine(self.predictor(first), second) / 2,
-            "second": negative_cosine(self.predictor(second), first) / 2,
-        }
+        pairs = {"first": (first, second), "second": (second, first)}
+        return {name: negative_cosine(self.predictor(one), other) / 2 for name, (one, other) in pairs.items()}
 
 
 def negative_cosine(predicted: Tensor, wanted: Tensor) -> Tensor:

@@ -20,7 +20,6 @@ class Supervised(PerImageMethod):
         family="baseline",
         views=1,
         rate=0.12,
-        weight_decay=5e-4,
         labels=True,
         cost=1.0,
     )

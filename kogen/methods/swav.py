@@ -20,7 +20,6 @@ class SwAV(Method):
         source="section 3, appendix A (loss, codes, queue); head, optimiser, rate: lightly's CIFAR-10 benchmark",
         headline="ImageNet linear 75.3 (ResNet-50, 800 epochs, multi-crop); 1 % labels 53.9, 10 % labels 70.2",
         family="clustering",
-        views=2,
         optimiser="adamw",
         rate=2e-3,
         weight_decay=1e-6,

@@ -19,9 +19,7 @@ class VICReg(Method):
         source="section 4 (loss, weights 25, 25, 1); rate, weight decay as lightly's benchmarks for small images",
         headline="ImageNet linear 73.2 (ResNet-50, 1000 epochs); 1 % labels 54.8, 10 % labels 69.5",
         family="information",
-        views=2,
         rate=0.12,
-        weight_decay=5e-4,
         cost=4.5,
     )
 

@@ -22,9 +22,7 @@ class Views:
         self.crops = crops  # one tensor for each view, (B, C, S, S), float, normalised
         self.labels = labels  # (B,) int64, -1 where unknown
         self.index = index  # (B,) int64, position of each image in the training set
-        self.rng = (
-            rng  # random numbers of this step (for masks ...): a pure function of seed, step and place in the batch
-        )
+        self.rng = rng  # random numbers of this step (for masks ...), from seed, step and place in the batch alone
         self.progress = progress  # share of the training that is done, in [0, 1)
 
 
@@ -35,10 +33,10 @@ class Recipe:
     source: str  # paper and section the numbers come from
     headline: str  # the number the paper is known for
     family: str  # contrastive, distillation, clustering, information, masked, baseline
-    views: int  # how many views of an image a step takes
+    views: int = 2  # how many views of an image a step takes
     optimiser: str = "sgd"  # a name in training/optimizers.py: sgd, lars or adamw
     rate: float = 0.06  # learning rate for a batch of 256; scaled linearly with the batch
-    weight_decay: float = 5e-4
+    weight_decay: float = 5e-4  # lightly's CIFAR-10 benchmark
     momentum: float = 0.9  # sgd and lars
     betas: tuple[float, float] = (0.9, 0.999)  # adamw
     warmup: float = 0.05  # share of the training with a linearly rising rate
@@ -58,6 +56,7 @@ class Backbone(nn.Module, ABC):
     dim: int  # D, length of a feature
     channels: int  # C, of the images it takes
     image_size: int  # S, height and width of these images in pixels
+    blueprint: Blueprint  # how the same network is made without kogen, untrained
 
     @abstractmethod
     def forward(self, images: Tensor) -> Tensor:
@@ -67,11 +66,6 @@ class Backbone(nn.Module, ABC):
     @abstractmethod
     def network(self) -> nn.Module:
         """The plain network inside, whose state dict is what `kogen export` writes."""
-
-    @property
-    @abstractmethod
-    def blueprint(self) -> Blueprint:
-        """How the same network is made without kogen, untrained."""
 
 
 class Method(nn.Module, ABC):

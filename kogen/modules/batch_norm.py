@@ -24,7 +24,11 @@ class GlobalBatchNorm(_BatchNorm):
         mean = sum_over_processes(wide.sum(axes)) / count  # (C,)
         centred = wide - mean.view(shape)
         variance = sum_over_processes(centred.square().sum(axes)) / count  # (C,)
-        self._update_running_stats(mean.detach(), variance.detach() * count / max(count - 1, 1))
+        if self.running_mean is not None and self.running_var is not None and self.num_batches_tracked is not None:
+            self.num_batches_tracked.add_(1)
+            share = self.momentum if self.momentum is not None else 1.0 / float(self.num_batches_tracked)
+            self.running_mean.lerp_(mean.detach(), share)
+            self.running_var.lerp_(variance.detach() * count / max(count - 1, 1), share)
         scale = torch.rsqrt(variance + self.eps)
         if self.weight is not None:
             scale = scale * self.weight
@@ -32,14 +36,6 @@ class GlobalBatchNorm(_BatchNorm):
         if self.bias is not None:
             out = out + self.bias.view(shape)
         return out.to(input.dtype)
-
-    def _update_running_stats(self, mean: Tensor, variance: Tensor) -> None:
-        if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
-            return
-        self.num_batches_tracked.add_(1)
-        share = self.momentum if self.momentum is not None else 1.0 / float(self.num_batches_tracked)
-        self.running_mean.lerp_(mean, share)
-        self.running_var.lerp_(variance, share)
 
 
 def convert_batch_norm(module: nn.Module) -> None:

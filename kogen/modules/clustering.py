@@ -89,6 +89,15 @@ def cluster_sums(rows: Tensor, labels: Tensor, count: int) -> tuple[Tensor, Tens
     return F.embedding_bag(labels.argsort(stable=True), rows, starts, mode="sum"), sizes
 
 
+def centroid_cross_entropy(features: Tensor, centroids: Tensor, temperature: float | Tensor, labels: Tensor) -> Tensor:
+    """Mean cross-entropy of unit features (B, D) over unit centroids (K, D) with labels (B,), -1 counts as 0; a scalar.
+
+    The temperature is one, or one of each centroid (K,) (PCL, eq. 11).
+    """
+    with torch.autocast(features.device.type, enabled=False):
+        return masked_cross_entropy(features @ centroids.T / temperature, labels)
+
+
 def masked_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """Cross-entropy of logits (B, K) with labels (B,), mean over the batch, where a label of -1 adds 0."""
     return F.cross_entropy(logits, labels, ignore_index=-1, reduction="sum") / len(labels)

@@ -245,18 +245,11 @@ def test_a_box_that_never_fits_becomes_the_centre_of_an_allowed_ratio() -> None:
     assert list(theirs) == wide.tolist()[0]
 
 
-def test_plain_sees_the_whole_or_the_centre() -> None:
+def test_plain_sees_the_whole() -> None:
     pixels = uint8(images(2, height=40, width=80))
     whole = render(pixels, evaluation_view(20), StepRng(0, 0, 2), tag="a")
     wanted = tv.resize(pixels.float() / 255, [20, 20], tv.InterpolationMode.BICUBIC, antialias=True)
     torch.testing.assert_close(whole, wanted.clamp(0, 1), atol=2e-5, rtol=0)
-    centre = render(pixels, evaluation_view(20, crop=0.875), StepRng(0, 0, 2), tag="a")
-    wanted = tv.resized_crop(
-        pixels.float() / 255, 2, 22, 35, 35, [20, 20], tv.InterpolationMode.BICUBIC, antialias=True
-    )
-    torch.testing.assert_close(centre, wanted.clamp(0, 1), atol=2e-5, rtol=0)
-    squeezed = crop.centre_boxes(torch.tensor([2.0, 0.5]), (40, 40), 0.5)
-    assert squeezed.tolist() == [[10, 15, 20, 10], [15, 10, 10, 20]]
 
 
 # ---- the whole of render
@@ -387,7 +380,7 @@ def test_views_differ_between_tags_steps_seeds_and_images() -> None:
 def test_luck_of_a_part_is_a_part_of_the_luck() -> None:
     rng = StepRng(3, 4, 10)
     assert torch.equal(rng.part(2, 7).uniform("x", 3), rng.uniform("x", 3)[2:7])
-    assert torch.equal(rng.part(2, 9).part(1, 3).normal("x"), rng.normal("x")[3:5])
+    assert torch.equal(rng.part(2, 9).part(1, 3).uniform("x"), rng.uniform("x")[3:5])
     assert len(rng.part(2, 7)) == 5
 
 
@@ -450,8 +443,6 @@ def test_every_set_renders(name: str, channels: int) -> None:
         (lambda: View(size=8, noise=-1), "a strength noise of 0 or more; got -1"),
         (lambda: View(size=8, crop=(0.5, 0.1)), "crop 0 < low <= high <= 1"),
         (lambda: View(size=8, ratio=(0, 1)), "ratio 0 < low <= high"),
-        (lambda: View(size=8, centre=2.0), r"centre share in \(0, 1\]; got 2.0"),
-        (lambda: View(size=8, centre=0.5, crop=(0.1, 1)), "either crop or centre"),
         (lambda: View(size=8, hue=0.6), r"a hue in \[0, 0.5\]; got 0.6"),
         (lambda: View(size=8, sigma=(0, 1)), "sigma 0 < low <= high"),
         (lambda: View(size=8, mean=(0.5,)), "mean and std together"),

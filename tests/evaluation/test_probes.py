@@ -60,7 +60,7 @@ def test_knn_agrees_with_lightly():
     train, test = sample(500), sample(200, seed=1)
     bank, rows = (torch.nn.functional.normalize(torch.tensor(f.values)) for f in (train, test))
     theirs = knn_predict(rows, bank.T.contiguous(), torch.tensor(train.labels), 4, knn_k=20, knn_t=0.07)[:, 0]
-    ours = knn(train, test).predicted
+    ours = knn(train, test).probability.argmax(axis=1)
     assert (ours == theirs.numpy()).all()
     assert 0.4 < (ours == test.labels).mean() < 1
 
@@ -263,10 +263,8 @@ def test_nothing_is_written_to(probe):
 
 @BOTH
 def test_better_features_are_judged_better(probe):
-    scores = [
-        (probe(sample(400, spread=s), sample(400, seed=1, spread=s)).predicted == np.arange(400) % 4).mean()
-        for s in (0.0, 0.3, 1.5)
-    ]
+    found = [probe(sample(400, spread=s), sample(400, seed=1, spread=s)).probability for s in (0.0, 0.3, 1.5)]
+    scores = [(probability.argmax(axis=1) == np.arange(400) % 4).mean() for probability in found]
     assert 0.15 < scores[0] < 0.35  # chance is a quarter
     assert scores[0] + 0.1 < scores[1] < scores[2] - 0.1
 
@@ -282,11 +280,3 @@ def test_bad_features_are_refused(probe):
         probe(train, replace(test, values=test.values[:, 1:]))
     with pytest.raises(ValueError, match=r"training features have shape \(0, 16\), wanted \(N, D\)"):
         probe(features(np.zeros((0, 16)), np.zeros(0, int)), test)
-    with pytest.raises(ValueError, match="a training label is 3, but there are 2 classes"):
-        probe(replace(train, classes=("a", "b")), test)
-    with pytest.raises(ValueError, match="39 labels for 40 training features"):
-        probe(replace(train, labels=train.labels[1:]), test)
-    broken = test.values.copy()
-    broken[4, 2], broken[9, 0] = np.nan, np.inf
-    with pytest.raises(ValueError, match=r"test features hold NaN or infinity in 2 of 20 rows \(first: 4\)"):
-        probe(train, replace(test, values=broken))

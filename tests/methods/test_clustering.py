@@ -15,9 +15,8 @@ from small import NARROW, NETWORKS, blobs, plan_for
 from torch import Tensor, nn
 
 from kogen.common.rng import StepRng
-from kogen.methods.deepcluster_v2 import cluster_cross_entropy
 from kogen.methods.obow import OBoW, bag_of_words, feature_maps, predict_words, sample_feature, word_distances
-from kogen.methods.pcl import concentrations, proto_nce
+from kogen.methods.pcl import concentrations
 from kogen.methods.sela_v2 import assign_balanced
 from kogen.modules import clustering
 from kogen.modules.clustering import MemoryBank, cluster_sums, kmeans, masked_cross_entropy
@@ -164,7 +163,7 @@ def twin_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 def test_classify_by_its_equation(size):
     z, centroids, labels = units(size, 8).requires_grad_(), units(6, 8, seed=1), some_labels(size, 6)
     logits = torch.stack([torch.stack([(z[i] @ c) / 0.1 for c in centroids]) for i in range(size)])
-    same(cluster_cross_entropy(z, centroids, labels, 0.1), twin_cross_entropy(logits, labels), z)
+    same(clustering.centroid_cross_entropy(z, centroids, 0.1, labels), twin_cross_entropy(logits, labels), z)
 
 
 def test_labels_that_are_not_known_give_no_loss_and_no_gradient():
@@ -187,7 +186,8 @@ def test_pcls_loss_by_its_equation(size):
         if labels[i] >= 0:
             shares = [(query[i] @ c / p).exp() for c, p in zip(centroids, phi, strict=True)]
             prototype = prototype - (shares[labels[i]] / sum(shares)).log() / size
-    ours = info_nce(F.normalize(leaf), key, queue, 0.2).mean() + proto_nce(F.normalize(leaf), centroids, phi, labels)
+    query = F.normalize(leaf)
+    ours = info_nce(query, key, queue, 0.2).mean() + clustering.centroid_cross_entropy(query, centroids, phi, labels)
     same(ours, instance + prototype, leaf)
 
 

@@ -64,7 +64,9 @@ def draw_surfaces(line: ProductionLine, samples: SurfaceSamples, visible: float)
     slope = line.slope * (0.5 + uniform_number(own, 2))
     lit = level * (1 + slope * 2 * ((x - 0.5) * np.cos(angle) - (y - 0.5) * np.sin(angle)))
     noise = line.noise * (0.6 + 0.8 * uniform_number(own, 6))  # warmer and colder sensors
-    seen = blur_pictures(surface, line.blur) * lit + noise * samples.white_noise[:, 2]
+    u, v = frequencies(size)
+    sharp = np.exp(-2 * (np.pi * line.blur / 64) ** 2 * (u * u + v * v))  # what a Gaussian blur leaves
+    seen = filter_frequencies(surface, sharp) * lit + noise * samples.white_noise[:, 2]
     return np.clip(np.rint(255 * seen), 0, 255).astype(np.uint8)
 
 
@@ -185,9 +187,3 @@ def frequencies(size: int) -> tuple[np.ndarray, np.ndarray]:
 def filter_frequencies(pictures: np.ndarray, gain: np.ndarray) -> np.ndarray:
     """Pictures (B, S, S) with each frequency times its gain; edges wrap around."""
     return np.fft.irfft2(np.fft.rfft2(pictures) * gain, s=pictures.shape[1:]).astype(np.float32)
-
-
-def blur_pictures(pictures: np.ndarray, blur: float) -> np.ndarray:
-    """Pictures (B, S, S) under a Gaussian blur, in pixels of a picture of 64."""
-    u, v = frequencies(pictures.shape[-1])
-    return filter_frequencies(pictures, np.exp(-2 * (np.pi * blur / 64) ** 2 * (u * u + v * v)))

@@ -53,13 +53,10 @@ def imagenet(
     images = Images.from_cache(load_or_build(ImageFiles(path, found), storage or CacheSettings()), text, name=name)
     if real is not None:
         return apply_real_labels(images, real, known)
-    by_wnid = WNID.match(found.names[0])
-    return limit_classes(images, known) if by_wnid or like is not None else images
-
-
-def limit_classes(images: Images, known: tuple[str, ...]) -> Images:
-    """The images, whose predictions are chosen from their own classes if these are not all."""
-    return replace(images, allowed_classes=images.classes, digest="") if len(images.classes) < len(known) else images
+    named_by_wnid = like is not None or WNID.match(found.names[0])
+    if named_by_wnid and len(images.classes) < len(known):
+        return replace(images, allowed_classes=images.classes, digest="")
+    return images
 
 
 def layout_labels(path: str, names: list[str], labels: str | None, real: bool, known: tuple[str, ...]) -> list[str]:
@@ -75,8 +72,7 @@ def layout_labels(path: str, names: list[str], labels: str | None, real: bool, k
     if labels is not None:
         raise ValueError(f"{path} has class folders, which say the labels: leave labels={labels} out")
     if all(folder.isascii() and folder.isdigit() for folder in folders):
-        beyond = [folder for folder in folders if int(folder) >= len(known)]
-        if beyond:
+        if beyond := [folder for folder in folders if int(folder) >= len(known)]:
             raise ValueError(f"{path} has a class folder {beyond[0]}: the classes of V2 are numbered 0 to 999")
         return [known[int(name.partition("/")[0])] for name in names]  # by value: "10" is not the third
     check_wnids(path, folders, known)

@@ -1,17 +1,11 @@
 """Surfaces: drawn inspection images, printed textures that are clean, scratched, pitted, stained or lack some print."""
 
-import math
+from typing import TypeVar
 
 import numpy as np
 
-from kogen.data.datasets._surface_drawing import (
-    CLASSES,
-    LOT_SIZE,
-    MATERIALS,
-    ProductionLine,
-    draw_surfaces,
-    sample_surfaces,
-)
+from kogen.data.datasets import _surface_drawing as drawing
+from kogen.data.datasets._surface_drawing import ProductionLine
 from kogen.data.images import Images, from_array
 
 __all__ = ["surfaces"]
@@ -23,7 +17,9 @@ PRODUCTION_LINES = {
 }
 SPLIT_SIZES = {"train": 2000, "test": 600}  # images of each split where `n` is not given
 CHUNK = 250  # images drawn at once
+LIMITS = dict(light=(0.01, 1), slope=(0, 1), direction=(-360, 360), grain=(0.25, 8), blur=(0, 8), noise=(0, 0.5))
 Knob = float | str | None
+Number = TypeVar("Number", int, float)
 
 
 def surfaces(
@@ -58,65 +54,46 @@ def surfaces(
     if split not in SPLIT_SIZES:
         raise ValueError(f"surfaces have no split {split!r}; choose one of {', '.join(SPLIT_SIZES)}")
     base = PRODUCTION_LINES[variant]
-    line = ProductionLine(
-        material=parse_materials(base.material if material is None else material),
-        light=parse_number("light", light, base.light, 0.01, 1),
-        slope=parse_number("slope", slope, base.slope, 0, 1),
-        direction=parse_number("direction", direction, base.direction, -360, 360),
-        grain=parse_number("grain", grain, base.grain, 0.25, 8),
-        blur=parse_number("blur", blur, base.blur, 0, 8),
-        noise=parse_number("noise", noise, base.noise, 0, 0.5),
-    )
-    count, side = parse_whole("n", n, SPLIT_SIZES[split], 1, 10_000_000), parse_whole("size", size, 64, 16, 1024)
-    seeds = (
-        parse_whole("seed", seed, 0, 0, 2**63 - 1),
-        list(SPLIT_SIZES).index(split),
-        list(PRODUCTION_LINES).index(variant),
-    )
-    strength = parse_number("visible", visible, 1, 0, 4)
+    given = {"light": light, "slope": slope, "direction": direction, "grain": grain, "blur": blur, "noise": noise}
+    numbers = {key: parse_number(float, key, said, getattr(base, key), *LIMITS[key]) for key, said in given.items()}
+    line = ProductionLine(parse_materials(base.material if material is None else material), **numbers)
+    count = parse_number(int, "n", n, SPLIT_SIZES[split], 1, 10_000_000)
+    side = parse_number(int, "size", size, 64, 16, 1024)
+    places = list(SPLIT_SIZES).index(split), list(PRODUCTION_LINES).index(variant)
+    seeds = (parse_number(int, "seed", seed, 0, 0, 2**63 - 1), *places)
+    strength = parse_number(float, "visible", visible, 1, 0, 4)
     labels, pixels = np.empty(count, np.int64), np.empty((count, 1, side, side), np.uint8)
     for start in range(0, count, CHUNK):
         index = np.arange(start, min(start + CHUNK, count))
-        drawn = sample_surfaces(seeds, index, side)
-        labels[index], pixels[index, 0] = drawn.labels, draw_surfaces(line, drawn, strength)
+        drawn = drawing.sample_surfaces(seeds, index, side)
+        labels[index], pixels[index, 0] = drawn.labels, drawing.draw_surfaces(line, drawn, strength)
     title = f"surfaces:{variant}" if variant else "surfaces"
     return from_array(
         pixels,
         labels,
-        CLASSES,
+        drawing.CLASSES,
         sources=[f"{title}/{split}/{i:06d}" for i in range(count)],
-        clusters=np.array([f"{title}/{split}/lot{i // LOT_SIZE:05d}" for i in range(count)]),
+        clusters=np.array([f"{title}/{split}/lot{i // drawing.LOT_SIZE:05d}" for i in range(count)]),
         name=title,
     )
 
 
-def parse_number(name: str, value: Knob, default: float, least: float, most: float) -> float:
-    """The number meant by `value` (None: the default). ValueError for another text, or out of [least, most]."""
+def parse_number(kind: type[Number], name: str, value: Knob, default: float, least: float, most: float) -> Number:
+    """The (whole) number meant by `value` (None: the default). ValueError for another text, or out of [least, most]."""
     try:
-        meant = float(default if value is None else value)
-    except ValueError:
-        meant = math.nan
-    if not least <= meant <= most:
-        raise ValueError(f"{name} of the surfaces is {value!r}, wanted a number from {least:g} to {most:g}")
-    return meant
-
-
-def parse_whole(name: str, value: Knob, default: int, least: int, most: int) -> int:
-    """The whole number meant by `value` (None: the default). ValueError for another text, or out of [least, most]."""
-    try:
-        meant = int(default if value is None else value)
+        meant = kind(default if value is None else value)
         wrong = meant != (default if value is None else float(value)) or not least <= meant <= most
     except ValueError:
-        meant, wrong = 0, True
+        meant, wrong = kind(0), True
     if wrong:
-        raise ValueError(f"{name} of the surfaces is {value!r}, wanted a whole number from {least} to {most}")
+        wanted = f"a number from {least:g} to {most:g}" if kind is float else f"a whole number from {least} to {most}"
+        raise ValueError(f"{name} of the surfaces is {value!r}, wanted {wanted}")
     return meant
 
 
 def parse_materials(wanted: str) -> str:
     """The names in a list with commas, tidied. ValueError for a material that cannot be drawn."""
     names = [name.strip() for name in wanted.split(",")]
-    for name in names:
-        if name not in MATERIALS:
-            raise ValueError(f"surfaces have no material {name!r}; choose from {', '.join(MATERIALS)}")
+    if unknown := [name for name in names if name not in drawing.MATERIALS]:
+        raise ValueError(f"surfaces have no material {unknown[0]!r}; choose from {', '.join(drawing.MATERIALS)}")
     return ",".join(names)

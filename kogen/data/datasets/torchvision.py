@@ -61,9 +61,6 @@ class _Pictures:
     def __init__(self, data: Any) -> None:
         self.data = data
 
-    def __len__(self) -> int:
-        return len(self.data)
-
     def __getitem__(self, item: int) -> np.ndarray:
         return to_pixels(self.data[item][0])
 

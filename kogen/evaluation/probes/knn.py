@@ -16,12 +16,7 @@ MAX_SIMILARITIES_GPU = 2**28  # ... and 1 GiB on a GPU
 
 
 def knn(
-    train: Features,
-    test: Features,
-    *,
-    k: int = 20,
-    temperature: float = 0.07,
-    device: torch.device | str = "cpu",
+    train: Features, test: Features, *, k: int = 20, temperature: float = 0.07, device: torch.device | str = "cpu"
 ) -> Predictions:
     """Let the `k` training images of highest cosine similarity vote with weight exp(similarity / temperature).
 
@@ -69,6 +64,6 @@ def nearest(similarity: Tensor, k: int) -> Tensor:
     return index
 
 
-def unit_rows(values: np.ndarray, device: torch.device | str = "cpu") -> Tensor:
+def unit_rows(values: np.ndarray, device: torch.device) -> Tensor:
     """Rows of (N, D) scaled to length 1, float32; a row of zeros stays and is equally near to everything."""
     return F.normalize(to_device(torch.tensor(values, dtype=torch.float32), device), dim=1)

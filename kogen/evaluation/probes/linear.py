@@ -16,6 +16,7 @@ from kogen.evaluation.probes._check import check
 
 __all__ = ["linear"]
 
+Device = torch.device | str
 STRENGTHS = tuple(float(s) for s in np.logspace(1, -5, 13))
 SMALL_FEATURES = 4_000_000  # values of the features below which more threads cost more than they save
 ENOUGH_IMAGES = 500  # validated images after which no further fold is fitted
@@ -44,7 +45,7 @@ def linear(
     folds: int = 5,
     seed: int = 0,
     max_iterations: int = 300,
-    device: torch.device | str = "cpu",
+    device: Device = "cpu",
 ) -> Predictions:
     """Fit logistic regression on all of `train`, with the penalty that predicts held-out parts of `train` best.
 
@@ -68,29 +69,13 @@ def linear(
     present, labels = np.unique(train.labels, return_inverse=True)  # classes that can be learnt, (N,) into them
     small = train.values.size < SMALL_FEATURES
     with threadpool_limits(1, None if small else "blas"), exact_arithmetic():
-        return fit_and_predict(train, test, path, present, labels, folds, seed, max_iterations, device)
-
-
-def fit_and_predict(
-    train: Features,
-    test: Features,
-    path: list[float],
-    present: np.ndarray,
-    labels: np.ndarray,
-    folds: int,
-    seed: int,
-    max_iterations: int,
-    device: torch.device | str,
-) -> Predictions:
-    """Choose the strength on held-out parts of `train`, fit on all of it, predict `test`."""
-    right, loss, judged = validate_strengths(train.values, labels, path, folds, seed, max_iterations, device)
-    if judged:
-        best = max(range(len(path)), key=lambda i: (right[i], -loss[i]))
-    else:
+        right, loss, judged = validate_strengths(train.values, labels, path, folds, seed, max_iterations, device)
         best = len(path) // 2  # one image a class, nothing to spare: the middle of the path
-    final = fit(train.values, labels, path[: best + 1], max_iterations, device)[-1]
-    probability = np.zeros((len(test), len(train.classes)), dtype=np.float32)
-    probability[:, present] = np.exp(final.log_probability(test.values))
+        if judged:
+            best = max(range(len(path)), key=lambda i: (right[i], -loss[i]))
+        final = fit(train.values, labels, path[: best + 1], max_iterations, device)[-1]
+        probability = np.zeros((len(test), len(train.classes)), dtype=np.float32)
+        probability[:, present] = np.exp(final.log_probability(test.values))
     chosen = {"strength": path[best], "converged": float(final.converged), "validation_images": float(judged)}
     if judged:
         chosen["validation_accuracy"] = float(right[best] / judged)
@@ -104,7 +89,7 @@ def validate_strengths(
     folds: int,
     seed: int,
     max_iterations: int,
-    device: torch.device | str = "cpu",
+    device: Device,
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """Right answers and summed log loss of each strength, (S,) each, over held-out images, and how many there were."""
     right, loss, judged = np.zeros(len(path)), np.zeros(len(path)), 0
@@ -133,11 +118,7 @@ def assign_folds(labels: np.ndarray, folds: int, seed: int) -> np.ndarray:
 
 
 def fit(
-    values: np.ndarray,
-    labels: np.ndarray,
-    path: Sequence[float],
-    max_iterations: int,
-    device: torch.device | str = "cpu",
+    values: np.ndarray, labels: np.ndarray, path: Sequence[float], max_iterations: int, device: Device = "cpu"
 ) -> list[FittedProbe]:
     """Fits of features (N, D) to labels (N,) in [0, C), one for each strength of the path, warm-started in turn.
 

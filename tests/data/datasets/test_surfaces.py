@@ -158,7 +158,7 @@ def responses(images: Images) -> Features:
 
 def accuracy(visible: float) -> float:
     train, test = (responses(surfaces(n=n, split=s, visible=visible)) for n, s in ((1200, "train"), (600, "test")))
-    return float((linear(train, test, strengths=[1.0, 0.3, 0.1]).predicted == test.labels).mean())
+    return float((linear(train, test, strengths=[1.0, 0.3, 0.1]).probability.argmax(axis=1) == test.labels).mean())
 
 
 def test_a_probe_falls_to_chance_with_the_dial():
