@@ -13,12 +13,12 @@ __all__ = ["estimate", "evaluate", "export", "landscape", "lottery", "pilot", "p
 
 
 def __getattr__(name: str) -> Any:
-    """The verbs, loaded when first asked for: importing `kogen.statistics` must not import torch."""
+    """A verb, loaded at its first use: importing `kogen.statistics` must not import torch."""
     if name in __all__:
         return getattr(importlib.import_module("kogen.api"), name)
     raise AttributeError(f"module 'kogen' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    """The verbs, so that completion finds them before they are loaded."""
+    """All names, with the verbs that are not loaded yet, for completion."""
     return sorted([*globals(), *__all__])

@@ -1,4 +1,4 @@
-"""The verbs, in Python: pilot, estimate, pretrain, evaluate, landscape, lottery, export, views, report."""
+"""The verbs in Python: pilot, estimate, pretrain, evaluate, landscape, lottery, export, views, report."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,16 +19,8 @@ from kogen.options.lottery import LotteryOptions
 from kogen.options.runs import EvaluateOptions, ExportOptions, PretrainOptions, ReportOptions, ViewsOptions
 from kogen.options.study import PilotOptions, StudyOptions
 from kogen.results.judge import judge_results
-from kogen.study.cost_estimate import Cost
-from kogen.study.pilot import (
-    console,
-    estimate_study_cost,
-    judge_runs,
-    open_study_splits,
-    print_parts,
-    run_pilot,
-    write_view_sheet,
-)
+from kogen.study import pilot as studies
+from kogen.study.cost_estimate import Cost, estimate_cost
 from kogen.study.plans import plans_of, with_data
 from kogen.study.predictions import names_of_runs
 from kogen.study.request import check_method_fits, read_question, refuse_output_inside_sources, study_from_request
@@ -42,12 +34,12 @@ from kogen.training.run import train_run
 
 @takes(PilotOptions)
 def pilot(source: str | Path, options: PilotOptions) -> dict[str, Any]:
-    """From a source of images (or a study.toml) to a verdict: train every method, judge it on every set, report.
+    """The verdict on a source of images (or a study.toml): train every method, judge it on every set, report.
 
-    Returns what verdict.json holds; the page is OUT/report.html. Done work is found and kept, interrupted work resumes.
-    Raises ValueError for anything that cannot be answered, before training where possible.
+    Returns the content of verdict.json; the page is OUT/report.html. Finished work is not done again, interrupted work
+    resumes. Raises ValueError for a question that cannot be answered, before training where possible.
     """
-    study = run_pilot(str(source), options)
+    study = studies.run_pilot(str(source), options)
     return report(options.out, lang=study.lang) if distributed.rank() == 0 else {}
 
 
@@ -55,8 +47,8 @@ def pilot(source: str | Path, options: PilotOptions) -> dict[str, Any]:
 def estimate(source: str | Path, options: StudyOptions) -> Cost:
     """Minutes, memory and disk of a whole pilot on this machine, from a few real steps of each method."""
     study = study_from_request(str(source), options)
-    sets = open_study_splits(study)
-    return estimate_study_cost(plans_of(study, sets), sets, study.probes)
+    sets = studies.open_study_splits(study)
+    return estimate_cost(plans_of(study, sets), sets, study.probes)
 
 
 @takes(PretrainOptions)
@@ -64,58 +56,54 @@ def pretrain(source: str | Path, options: PretrainOptions) -> dict[str, Any]:
     """Train one method on the images of `source` into the folder `out` and return its summary.
 
     Resumes where an earlier call stopped. Raises ValueError for unknown names (with the nearest right one), too few
-    images, too little memory, or NaN.
+    images, too little memory, and a loss that is NaN.
     """
     check_method(options.method)
     check_settings(options.method, options.settings)
     refuse_output_inside_sources(options.out, str(source))
-    asked = options.model_dump(include=set(PretrainOptions.model_fields) & set(Plan.model_fields))
-    auto = options.batch_size == "auto"
+    asked = options.model_dump(include=set(Plan.model_fields))
     wanted = validate(Plan, {name: value for name, value in asked.items() if value != "auto"}, "pretrain")
     check_method_fits(wanted, options.settings)
     fabric.start(wanted.precision)
-    how = {"store": storage_size(wanted.image_size), "max_bad": options.max_bad}
-    images = open_images(source, labels=options.labels, **how)
+    size = storage_size(wanted.image_size)
+    images = open_images(source, labels=options.labels, store=size, max_bad=options.max_bad)
     plan = with_data(wanted, images)
-    if auto:
+    if options.batch_size == "auto":
         plan = fit_batch(plan, images, options.out)
-        print_parts(plan)
+        studies.print_parts(plan)
     with training_bar(f"{plan.method} seed {plan.seed}") as bar:
         return train_run(plan, images, options.out, bar, keep=options.keep)
 
 
 @takes(EvaluateOptions)
 def evaluate(runs: Sequence[str | Path] | str | Path, options: EvaluateOptions) -> dict[str, Any]:
-    """Judge finished runs: probes learn on the labelled images of `train` and are judged on each of `tests`.
+    """The verdict on finished runs: probes learn on the labelled images of `train` and are judged on each of `tests`.
 
-    The first of `tests` is the reference, the others are shifts; `corrupt` makes more of them from the first. Rows go
-    to OUT/predictions.parquet, the verdict to OUT/verdict.json and OUT/report.html; what is already there is not
-    computed again. Returns the verdict.
+    The first of `tests` is the reference, the others are shifts; `corrupt` makes more shifts from the first. Rows go to
+    OUT/predictions.parquet and are not computed again, the verdict to OUT/verdict.json and OUT/report.html.
     """
-    judge_runs([runs] if isinstance(runs, (str, Path)) else list(runs), options)
+    studies.judge_runs([runs] if isinstance(runs, (str, Path)) else list(runs), options)
     return report(options.out, lang=options.lang)
 
 
 @takes(LandscapeOptions)
 def landscape(runs: Sequence[str | Path] | str | Path, options: LandscapeOptions) -> dict[str, Any]:
-    """Draw and measure the loss of finished runs around their weights; see OUT/landscape.html.
+    """Measure and draw the loss of finished runs around their weights, as OUT/landscape.html.
 
-    A study's folder among `runs` stands for its finished runs, RUN@STEP for a run at a checkpoint that it kept. Returns
-    what OUT/landscape.json holds; stored points are never computed again. Raises ValueError for what does not fit.
+    In `runs`, the folder of a study means its finished runs, and RUN@STEP a run at a checkpoint that it kept. Returns
+    the content of OUT/landscape.json; stored points are not computed again. ValueError for runs that do not fit.
     """
     from kogen.reporting.landscape import page
 
     given = [Path(runs)] if isinstance(runs, (str, Path)) else [Path(run) for run in runs]
     check_language(options.lang)
     refuse_output_inside_sources(options.out, options.data)
-    listed = find_runs(given, options.objective, console.print)
-    names = names_of_runs([split_step(run)[0] for run in listed])
-    names = [
-        f"{name}@{step}" if (step := split_step(run)[1]) else name for run, name in zip(listed, names, strict=True)
-    ]
+    listed = find_runs(given, options.objective, studies.console.print)
+    folders, steps = zip(*map(split_step, listed), strict=True)
+    names = [f"{name}@{step}" if step else name for name, step in zip(names_of_runs(folders), steps, strict=True)]
     size = max(read_record(run)[1].image_size for run in listed)
     opened = open_images(options.data, labels=options.labels, store=storage_size(size), max_bad=options.max_bad)
-    found = measure_landscape(listed, opened, options, models=names, notify=console.print)
+    found = measure_landscape(listed, opened, options, models=names, notify=studies.console.print)
     if distributed.rank() == 0 and found:
         page.write(options.out, lang=options.lang)
     return found
@@ -123,10 +111,10 @@ def landscape(runs: Sequence[str | Path] | str | Path, options: LandscapeOptions
 
 @takes(LotteryOptions)
 def lottery(table: str | Path, options: LotteryOptions) -> dict[str, Any]:
-    """Judge any table of results (a row an image, or scores alone) and write its tables, verdict.json and report.html.
+    """Judge any table of results (a row per image, or scores) and write its tables, verdict.json and report.html.
 
-    Returns the summary, with what the page says first under "words". ValueError for tables that cannot be read, or an
-    `out` that is a study's: its page shows its own lottery.
+    Returns the summary, with the first sentences of the page as "words". ValueError for a table that cannot be read,
+    and where `out` holds a study, whose page has its own lottery.
     """
     from kogen.reporting.lottery import page
 
@@ -139,10 +127,10 @@ def lottery(table: str | Path, options: LotteryOptions) -> dict[str, Any]:
 
 @takes(ExportOptions)
 def export(folder: str | Path, options: ExportOptions) -> str:
-    """Write a run's backbone to `out`; returns the line of Python that loads it without kogen (parity is checked).
+    """Write a run's backbone to `out`; returns the line of Python that loads it without kogen.
 
-    Of the folder of a landscape one plane is written instead, as the ending of `out` says (.h5, .npz, .vtp), and its
-    path returned. Raises ValueError for an unknown format or ending, an unfinished run, and a plane that is not there.
+    For the folder of a landscape, write one plane in the format of the ending of `out` (.h5, .npz, .vtp) and return its
+    path. Raises ValueError for an unknown format or ending, an unfinished run, and a plane that does not exist.
     """
     if (Path(folder) / "surface.parquet").exists():
         which = options.model_dump(include={"run", "objective", "direction", "plane"})
@@ -152,19 +140,19 @@ def export(folder: str | Path, options: ExportOptions) -> str:
 
 @takes(ViewsOptions)
 def views(source: str | Path, options: ViewsOptions) -> Path:
-    """Write a picture of an image and 16 of its views to `out`: look before you train."""
+    """Write a picture of an image and 16 of its augmented views to `out`; returns `out`."""
     asked = options.model_dump(include={"views", "image_size", "max_bad"})
     study = study_from_request(str(source), StudyOptions(**asked))
     refuse_output_inside_sources(options.out, str(source))
     images = open_images(source, store=storage_size(study.image_size), max_bad=study.max_bad)
-    write_view_sheet(images, study, options.out, options.seed)
+    studies.write_view_sheet(images, study, options.out, options.seed)
     return options.out
 
 
 @takes(ReportOptions)
 def report(study: str | Path, options: ReportOptions) -> dict[str, Any]:
-    """Judge a study from its tables alone and write verdict.json and report.html; returns the verdict."""
-    from kogen.reporting.study import page, verdict  # what only pages need is not loaded to train
+    """The verdict on a study, from its tables alone; writes verdict.json and report.html."""
+    from kogen.reporting.study import page, verdict  # training does not load what only pages need
 
     folder = Path(study)
     asked = read_question(folder)
@@ -174,15 +162,4 @@ def report(study: str | Path, options: ReportOptions) -> dict[str, Any]:
     return to_plain(judged)
 
 
-__all__ = [
-    "Stopped",
-    "estimate",
-    "evaluate",
-    "export",
-    "landscape",
-    "lottery",
-    "pilot",
-    "pretrain",
-    "report",
-    "views",
-]
+__all__ = ["Stopped", "estimate", "evaluate", "export", "landscape", "lottery", "pilot", "pretrain", "report", "views"]

@@ -1,1 +1,1 @@
-"""What each verb may be asked: the one place of every option, its type, default, help and group; no torch here."""
+"""The options of each verb, each written once: its type, default, help and group; no torch here."""

@@ -1,4 +1,4 @@
-"""What all options share: how one is written down, how given values are checked, and the Python face of a verb."""
+"""The base of all options: how one is declared, how values are checked, and how a verb takes them as keywords."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ from kogen.common.text import hint
 
 Value = bool | int | float | str
 Source = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, Path) else value)]
-"""A path, or a name of a data source; a Path is taken as its text."""
+"""A path, or a name of a data source; a Path becomes its text."""
 
 FirstArgument = TypeVar("FirstArgument")
 Keywords = ParamSpec("Keywords")
@@ -29,31 +29,27 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
 
-def option(
-    default: Any,
-    help: str,
-    group: str,
-    *,
-    flag: str = "",
-    form: str = "",
-    ge: float | None = None,
-    le: float | None = None,
-) -> Any:
-    """One option: its default, its help in one line, and the group it is listed in.
+Bound = float | None
 
-    `flag`: its name on the command line where that is not the field's. `form`: how a text becomes its value, see
-    forms.py. `ge` and `le`: the least and the largest number allowed.
+
+def option(
+    default: Any, help: str, group: str, *, flag: str = "", form: str = "", ge: Bound = None, le: Bound = None
+) -> Any:
+    """One option: its default, its help in one line, and the group that lists it.
+
+    `flag`: its name on the command line, if not the field's. `form`: how a text becomes its value, see forms.py. `ge`
+    and `le`: the least and the largest number allowed.
     """
     return Field(default, description=help, ge=ge, le=le, json_schema_extra=cli_metadata(group, flag, form))
 
 
 def cli_metadata(group: str, flag: str = "", form: str = "") -> dict[str, Any]:
-    """What the command line reads of an option that has no default."""
+    """What the command line must know of an option; alone, of one that has no default."""
     return {"group": group, "flag": flag, "form": form}
 
 
 def validate(kind: type[Model], given: Mapping[str, Any], where: str) -> Model:
-    """`kind(**given)`; ValueError says in one sentence what is wrong, with the right name nearest to an unknown one."""
+    """`kind(**given)`; ValueError names the wrong value, or the unknown name and the nearest right one."""
     try:
         return kind(**given)
     except ValidationError as error:
@@ -72,8 +68,7 @@ def takes(
 ) -> Callable[[Callable[[FirstArgument, AnyOptions], Result]], Callable[Concatenate[FirstArgument, Keywords], Result]]:
     """Let a verb be called with its options as keywords, which are checked before it starts.
 
-    `verb(subject, options)` becomes `verb(subject, *, labels=None, seeds=3, ...)`, for type checkers, for `help` and
-    for completion alike.
+    `verb(subject, options)` becomes `verb(subject, *, labels=None, seeds=3, ...)`, also for type checkers and `help`.
     """
 
     def decorate(
@@ -87,14 +82,12 @@ def takes(
             if first.name in given and not positional:
                 positional = (given.pop(first.name),)
             if len(positional) != 1:
-                want = f"{first.name}, and options by keyword"
-                raise TypeError(f"{verb.__name__} takes one positional argument, {want}; got {len(positional)}")
+                want = f"{verb.__name__} takes one positional argument, {first.name}, and options by keyword"
+                raise TypeError(f"{want}; got {len(positional)}")
             return verb(positional[0], validate(kind, given, verb.__name__))
 
-        signature = inspect.Signature(
-            [first, *keyword_parameters(kind)], return_annotation=verb.__annotations__["return"]
-        )
-        call.__signature__ = signature  # type: ignore[attr-defined]
+        parameters, result = [first, *keyword_parameters(kind)], verb.__annotations__["return"]
+        call.__signature__ = inspect.Signature(parameters, return_annotation=result)  # type: ignore[attr-defined]
         lines = [f"    {name}: {field.description}" for name, field in kind.model_fields.items()]
         call.__doc__ = "\n".join([inspect.cleandoc(verb.__doc__ or ""), "", "Args:", *lines])
         return call  # type: ignore[return-value]
@@ -104,19 +97,14 @@ def takes(
 
 def keyword_parameters(kind: type[Options]) -> list[inspect.Parameter]:
     """The fields of a model as keyword parameters."""
-    return [
-        inspect.Parameter(
-            name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=inspect.Parameter.empty if field.is_required() else field.get_default(call_default_factory=True),
-            annotation=plain_type(field.annotation),
-        )
-        for name, field in kind.model_fields.items()
-    ]
+    keyword, fields = inspect.Parameter.KEYWORD_ONLY, kind.model_fields.items()
+    defaults = {name: inspect.Parameter.empty if field.is_required() else field.default for name, field in fields}
+    types = {name: plain_type(field.annotation) for name, field in fields}
+    return [inspect.Parameter(name, keyword, default=defaults[name], annotation=types[name]) for name in types]
 
 
 def plain_type(annotation: Any) -> Any:
-    """A type as people read it, without what pydantic checks in it."""
+    """A type as people read it, without the checks of pydantic."""
     kind, inside = get_origin(annotation), get_args(annotation)
     if kind is Annotated:
         return plain_type(inside[0])

@@ -1,16 +1,15 @@
-"""Forms: how a text of the command line becomes the value of an option, by the name of its form."""
+"""The forms of options: how a text of the command line becomes a value, by the name of the form."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from kogen.common.text import parse_value
 
-Text = str
-Texts = Sequence[str]
+Texts = Sequence[str]  # of an option that may be repeated
 
 
-def parse_names(text: Text, flag: str) -> tuple[str, ...]:
-    """`a,b` to its parts. ValueError for a text that names nothing, but for the empty one."""
+def parse_names(text: str, flag: str) -> tuple[str, ...]:
+    """`a,b` to its parts; an empty text names nothing. ValueError for commas alone."""
     parts = tuple(part.strip() for part in text.split(",") if part.strip())
     if text.strip() and not parts:
         raise ValueError(f"--{flag} {text}: write one name or more, with commas between")
@@ -30,32 +29,12 @@ def parse_pairs(texts: Texts, flag: str) -> dict[str, str]:
     return found
 
 
-def parse_counts(texts: Texts, flag: str) -> dict[str, int]:
-    """Several `SET=NUMBER`, whole."""
-    return parse_numbers_as(texts, flag, int)
-
-
-def parse_numbers(texts: Texts, flag: str) -> dict[str, float]:
-    """Several `SET=NUMBER`."""
-    return parse_numbers_as(texts, flag, float)
-
-
-def parse_numbers_as(texts: Texts, flag: str, kind: Callable[[str], Any]) -> dict[str, Any]:
+def parse_numbers(texts: Texts, flag: str, kind: Callable[[str], Any] = float) -> dict[str, Any]:
     """Several `SET=NUMBER` of a kind."""
     try:
         return {name: kind(value) for name, value in parse_pairs(texts, flag).items()}
     except ValueError as error:
         raise ValueError(f"--{flag} {' '.join(texts)}: write SET=NUMBER, for instance val=50000") from error
-
-
-def parse_groups(texts: Texts, flag: str) -> tuple[tuple[str, ...], ...]:
-    """Several `SET,SET`."""
-    return tuple(parse_names(text, flag) for text in texts)
-
-
-def mark_lower_better(texts: Texts, flag: str) -> dict[str, bool]:
-    """Names of which lower is better."""
-    return dict.fromkeys(texts, False)
 
 
 def parse_settings(texts: Texts, flag: str) -> dict[str, Any]:
@@ -80,7 +59,7 @@ def parse_method_settings(texts: Texts, flag: str) -> dict[str, dict[str, Any]]:
     return found
 
 
-def parse_share(text: Text, flag: str) -> float:
+def parse_share(text: str, flag: str) -> float:
     """`5%` or `0.05` to 0.05."""
     try:
         return float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
@@ -88,30 +67,21 @@ def parse_share(text: Text, flag: str) -> float:
         raise ValueError(f"--{flag} {text}: write a share such as 5% or 0.05") from error
 
 
-def parse_batch_size(text: Text, flag: str) -> int | str:
+def parse_batch_size(text: str, flag: str) -> int | str:
     """`256` to 256, and `auto` as it is."""
     if text == "auto" or text.isdecimal():
         return text if text == "auto" else int(text)
     raise ValueError(f"--{flag} {text}: write a whole number such as 256, or auto")
 
 
-def collect_texts(texts: Texts, flag: str) -> tuple[str, ...]:
-    """The option as often as it was given."""
-    return tuple(texts)
-
-
-SINGLE_FORMS: dict[str, Callable[[str, str], Any]] = {
-    "names": parse_names,
-    "share": parse_share,
-    "batch": parse_batch_size,
-}
-REPEATABLE_FORMS: dict[str, Callable[[Sequence[str], str], Any]] = {
+SINGLE_FORMS = {"names": parse_names, "share": parse_share, "batch": parse_batch_size}
+REPEATABLE_FORMS: dict[str, Callable[[Texts, str], Any]] = {
     "pairs": parse_pairs,
-    "counts": parse_counts,
+    "counts": lambda texts, flag: parse_numbers(texts, flag, int),
     "numbers": parse_numbers,
-    "groups": parse_groups,
-    "lower": mark_lower_better,
+    "groups": lambda texts, flag: tuple(parse_names(text, flag) for text in texts),
+    "lower": lambda texts, flag: dict.fromkeys(texts, False),  # of these names lower is better
     "setting": parse_settings,
     "settings": parse_method_settings,
-    "each": collect_texts,
+    "each": lambda texts, flag: tuple(texts),
 }

@@ -11,27 +11,23 @@ PLANES, LOSS, CURVATURE = "Planes", "Loss", "Curvature"
 
 
 class LandscapeOptions(PageOptions, DataOptions):
-    """Draw and measure the loss around finished runs: wide, convex, sharp, with intervals over planes."""
+    """Draw and measure the loss around finished runs: how wide, convex and sharp it is, with intervals over planes."""
 
-    data: Source = Field(description="images the loss is computed on", json_schema_extra=cli_metadata(DATA))
-    images: int = option(2048, "images whose loss is shown, the same for every run", LOSS, ge=1)
-    few: int | None = option(
-        None, "of these on the finest grid, in whole batches; 64, or 8 batches, unless given", LOSS
-    )
-    batch_size: int = option(64, "images a batch, which some losses couple", LOSS, ge=1)
+    data: Source = Field(description="images that the loss is computed on", json_schema_extra=cli_metadata(DATA))
+    images: int = option(2048, "number of images in the loss, the same for every run", LOSS, ge=1)
+    few: int | None = option(None, "images on the finest grid, in whole batches; by default 64, or 8 batches", LOSS)
+    batch_size: int = option(64, "images per batch; some losses depend on it", LOSS, ge=1)
     objective: str = option("pretrain", "pretrain (the loss a run was trained with) or probe", LOSS)
-    terms: tuple[str, ...] = option(
-        (), "terms of the loss that count, comma-separated; all unless given", LOSS, form="names"
-    )
-    batch_norm: str = option("frozen", "statistics: frozen, batch or interpolated", LOSS)
-    moves: tuple[str, ...] = option(("",), "beginnings of the names of parameters that move", LOSS, form="python")
+    terms: tuple[str, ...] = option((), "terms of the loss, comma-separated; by default all", LOSS, form="names")
+    batch_norm: str = option("frozen", "statistics of batch norm: frozen, batch or interpolated", LOSS)
+    moves: tuple[str, ...] = option(("",), "parameters that move: how their names begin", LOSS, form="python")
     planes: int = option(8, "random planes, the same for every run; 8 or more to compare", PLANES, ge=1)
     directions: str = option("random", "random, sharpest, trajectory or between", PLANES)
-    normalise: str = option("filter", "filter, layer or adaptive", PLANES)
-    steps: int = option(9, "points a side of the coarse grid, an odd number", PLANES, ge=3)
-    levels: int = option(2, "1: that grid; each more halves it, from the third on where it pays", PLANES, ge=1)
+    normalise: str = option("filter", "scale of the directions: filter, layer or adaptive", PLANES)
+    steps: int = option(9, "points per side of the coarse grid, an odd number", PLANES, ge=3)
+    levels: int = option(2, "1: this grid; each more halves its spacing, from the third on where it pays", PLANES, ge=1)
     seed: int = option(0, "seed of every random draw", PLANES, ge=0)
-    sharp: int = option(256, "images the curvature is measured on; 0: leave it out", CURVATURE, ge=0)
-    map_steps: int = option(0, "points a side of a map of the curvature; 0: none", CURVATURE, flag="map", ge=0)
-    workers: int | None = option(None, "threads that compute points; one a core unless given", OUTPUT, ge=1)
+    sharp: int = option(256, "images that the curvature is measured on; 0: do not measure it", CURVATURE, ge=0)
+    map_steps: int = option(0, "points per side of a map of the curvature; 0: no map", CURVATURE, flag="map", ge=0)
+    workers: int | None = option(None, "threads that compute points; by default one per core", OUTPUT, ge=1)
     out: Path = option(Path("landscape"), "folder of the landscape", OUTPUT)

@@ -1,4 +1,4 @@
-"""Options of a lottery: any table of results, judged."""
+"""Options of a lottery, which judges any table of results."""
 
 from pathlib import Path
 
@@ -11,15 +11,13 @@ TABLE = "Table"
 class TableOptions(Options):
     """How a table of results is read."""
 
-    reference: str | None = option(None, "data set the choice is made on", TABLE)
-    sets: tuple[str, ...] | None = option(
-        None, "data sets to use, comma-separated; all unless given", TABLE, form="names"
-    )
-    protocol: str | None = option(None, "probe whose rows count, where there are several", TABLE)
+    reference: str | None = option(None, "data set that the choice is made on", TABLE)
+    sets: tuple[str, ...] | None = option(None, "data sets, comma-separated; by default all", TABLE, form="names")
+    protocol: str | None = option(None, "probe whose rows are used, if there are several", TABLE)
     cluster: str | None = option(None, "column that says which images belong together", TABLE)
     family: str | None = option(None, "column that says which models belong together", TABLE)
     n: dict[str, int] | None = option(None, "SET=NUMBER of images behind its scores; repeatable", TABLE, form="counts")
-    unit: str = option("auto", "of scores: auto, percent or fraction", TABLE)
+    unit: str = option("auto", "unit of the scores: auto, percent or fraction", TABLE)
     higher_is_better: bool | dict[str, bool] = option(
         True, "set or metric where lower is better; repeatable", TABLE, flag="lower", form="lower"
     )
@@ -36,10 +34,12 @@ class LotteryOptions(PageOptions, TableOptions):
         None, "SET,SET that share one vote; repeatable", JUDGING, flag="group", form="groups"
     )
     baseline: tuple[str, ...] | None = option(
-        None, "models the robustness line is drawn through, comma-separated", JUDGING, form="names"
+        None, "models that the robustness line is fitted to, comma-separated", JUDGING, form="names"
     )
-    counterpart: dict[str, str] = option({}, "SET=its class-matched clean set; repeatable", JUDGING, form="pairs")
+    counterpart: dict[str, str] = option(
+        {}, "SET=CLEAN, its class-matched clean set; repeatable", JUDGING, form="pairs"
+    )
     seed: int = option(0, "seed of every random draw", JUDGING, ge=0)
-    draws: int = option(5000, "bootstraps over images", JUDGING, ge=2)
+    draws: int = option(5000, "bootstrap draws over images", JUDGING, ge=2)
     csv: bool = option(False, "write the tables as csv too", OUTPUT)
     out: Path = option(Path("lottery"), "folder of the report", OUTPUT)

@@ -1,4 +1,4 @@
-"""Options of the verbs around single runs: pretrain, evaluate, export, views, report."""
+"""Options of the verbs that take runs, images or a finished study: pretrain, evaluate, export, views, report."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from kogen.options.shared import DATA, OUTPUT, TRAINING, DataOptions, JudgingOpt
 class PretrainOptions(TrainingOptions):
     """Train one method on images without labels (supervised: with)."""
 
-    method: str = option("byol", "see `kogen list methods`", TRAINING, form="argument")
+    method: str = option("byol", "method to train, see `kogen list methods`", TRAINING, form="argument")
     seed: int = option(0, "seed of every random draw", TRAINING, ge=0)
     settings: dict[str, Value] = option(
         {}, "NAME=VALUE, a hyperparameter or a number of the recipe; repeatable", TRAINING, flag="set", form="setting"
@@ -22,7 +22,9 @@ class PretrainOptions(TrainingOptions):
 class EvaluateOptions(PageOptions, JudgingOptions, DataOptions):
     """Judge finished runs on labelled sets."""
 
-    train: Source = Field(description="labelled images the probes learn from", json_schema_extra=cli_metadata(DATA))
+    train: Source = Field(
+        description="labelled images that the probes learn from", json_schema_extra=cli_metadata(DATA)
+    )
     tests: dict[str, Source] = Field(
         description="labelled set to judge on, NAME=SOURCE; the first is the reference; repeatable",
         json_schema_extra=cli_metadata(DATA, "test", "pairs"),
@@ -33,24 +35,24 @@ class EvaluateOptions(PageOptions, JudgingOptions, DataOptions):
 class ExportOptions(Options):
     """Write a run's backbone for use without kogen and print the line that loads it; or a plane of a landscape."""
 
-    out: Path = option(Path("weights.safetensors"), "file to write; of a landscape .h5, .npz or .vtp", OUTPUT)
-    format: str = option("timm", "of a run: timm", "Run")
-    run: str = option("", "id of a run or name of a model; the first unless given", "Landscape")
-    objective: str = option("", "pretrain or probe; the first unless given", "Landscape")
+    out: Path = option(Path("weights.safetensors"), "file to write; .h5, .npz or .vtp for a landscape", OUTPUT)
+    format: str = option("timm", "format of the weights of a run: timm", "Run")
+    run: str = option("", "id of a run or name of a model; by default the first", "Landscape")
+    objective: str = option("", "pretrain or probe; by default the first", "Landscape")
     direction: str = option("random", "random, sharpest, trajectory or between", "Landscape")
     plane: int = option(0, "number of the plane", "Landscape", ge=0)
 
 
 class ViewsOptions(DataOptions):
-    """Write a picture of an image and 16 of its views: look before you train."""
+    """Write a picture of an image and 16 of its augmented views, to look at before training."""
 
     views: str = option("natural", "set of augmentations: natural, inspection or gentle", TRAINING)
-    image_size: int = option(32, "pixels the network sees", TRAINING, ge=8, le=1024)
+    image_size: int = option(32, "height and width in pixels that the network sees", TRAINING, ge=8, le=1024)
     seed: int = option(0, "seed of every random draw", TRAINING, ge=0)
     out: Path = option(Path("views.png"), "picture to write", OUTPUT)
 
 
 class ReportOptions(Options):
-    """Judge a study again from its tables and draw its page; needs no network and no GPU."""
+    """Judge a study again from its tables and draw its page; needs no images and no GPU."""
 
-    lang: str | None = option(None, "language of the page, en or ja; the study's unless given", OUTPUT)
+    lang: str | None = option(None, "language of the page, en or ja; by default the study's", OUTPUT)

@@ -14,9 +14,9 @@ BatchSize = Annotated[int, Field(ge=2)] | Literal["auto"]
 class DataOptions(Options):
     """How images are read."""
 
-    labels: Source | None = option(None, "table path,label[,cluster,split] that labels some of the images", DATA)
+    labels: Source | None = option(None, "table (path,label[,cluster,split]) with labels of some or all images", DATA)
     max_bad: float = option(
-        0.05, "share of unusable files above which it stops: 5% or 0.05", DATA, form="share", ge=0, le=1
+        0.05, "share of unusable files above which kogen stops: 5% or 0.05", DATA, form="share", ge=0, le=1
     )
 
 
@@ -25,22 +25,22 @@ class TrainingOptions(DataOptions):
 
     epochs: int = option(50, "passes over the images", TRAINING, ge=0)
     batch_size: BatchSize = option(
-        256, "images a step, over all processes; auto: 256, in as few parts as fit into memory", TRAINING, form="batch"
+        256, "images per step, over all processes; auto: 256, in parts that fit into memory", TRAINING, form="batch"
     )
-    accumulate: int = option(1, "parts a batch is cut into to save memory", TRAINING, ge=1)
-    backbone: str = option("tiny", "tiny, or any network of timm: resnet18?layers=1,1,1,1", TRAINING)
-    image_size: int = option(32, "pixels the network sees", TRAINING, ge=8, le=1024)
+    accumulate: int = option(1, "parts that a batch is cut into, to save memory", TRAINING, ge=1)
+    backbone: str = option("tiny", "tiny, or any network of timm, such as resnet18?layers=1,1,1,1", TRAINING)
+    image_size: int = option(32, "height and width in pixels that the network sees", TRAINING, ge=8, le=1024)
     views: str = option("natural", "set of augmentations: natural, inspection or gentle", TRAINING)
     precision: str = option("auto", "auto, 32, tf32 or bf16", TRAINING)
-    keep: int = option(0, "checkpoints on the way that stay, for trajectories", TRAINING, ge=0)
+    keep: int = option(0, "checkpoints to keep on the way, for landscapes of the trajectory", TRAINING, ge=0)
 
 
 class JudgingOptions(Options):
     """How networks are judged."""
 
-    corrupt: str | None = option(None, "shifts made of the test set: all, all:1-5, blur:5,jpeg:2", JUDGING)
+    corrupt: str | None = option(None, "corruptions of the test set to judge on: all, all:1-5, blur:5,jpeg:2", JUDGING)
     probes: tuple[str, ...] = option(
-        ("linear", "knn"), "linear or knn; the first decides; repeatable", JUDGING, flag="probe", form="each"
+        ("linear", "knn"), "probe: linear or knn; the first decides; repeatable", JUDGING, flag="probe", form="each"
     )
     margin: float = option(1.0, "smallest difference that matters, in points of accuracy", JUDGING, ge=0, le=100)
 

@@ -15,7 +15,8 @@ from kogen.common import registry
 from kogen.common.devices import default_device
 from kogen.config.plan import Plan
 from kogen.data.images import Images
-from kogen.evaluation.features import Features, embed
+from kogen.evaluation.features import embed
+from kogen.study.splits import Splits
 from kogen.training.batch_fitting import explain_out_of_memory
 from kogen.training.build import build_method
 from kogen.training.loop import trial_steps
@@ -38,15 +39,22 @@ class Cost:
         return f"about {minutes}, {self.memory_gb:.1f} GB of memory, {self.disk_gb:.2f} GB of disk"
 
 
-def estimate_cost(plans: Sequence[Plan], pool: Images, judged: int, probes: Sequence[str]) -> Cost:
-    """Cost of training every plan on `pool`, embedding `judged` images and fitting every probe; times a method once."""
-    first = {plan.method: plan for plan in reversed(plans)}
-    steps = {method: seconds_of_a_step(plan, pool) for method, plan in first.items()}
-    embedding, probing = seconds_of_judging(plans[0], pool.labelled_subset(), probes)
-    seconds, disk = len(plans) * (embedding * judged + probing), sum(map(bytes_of_a_run, plans))
+def estimate_cost(plans: Sequence[Plan], sets: Splits, probes: Sequence[str]) -> Cost:
+    """Cost of training the plans, embedding the labelled sets and fitting the probes, from a step of each method."""
+    judged = len(sets.train) + sum(len(images) for images in sets.tests.values())
+    steps: dict[str, float] = {}
+    judging: dict[str, float] = {}  # of the network that the trained methods share, and of each candidate's own
+    seconds = 0.0
     for plan in plans:
-        trained = pool.labelled_subset() if plan.recipe.labels else pool
-        seconds += steps[plan.method] * (len(trained) // plan.batch_size * plan.epochs)
+        pool = sets.pool.with_channels(plan.channels)
+        seen = pool.labelled_subset() if plan.recipe.labels else pool
+        if plan.method not in steps:
+            steps[plan.method] = seconds_of_a_step(plan, pool)
+        if plan.name not in judging:
+            embedding, probing = seconds_of_judging(plan, pool.labelled_subset(), probes)
+            judging[plan.name] = embedding * judged + probing
+        seconds += steps[plan.method] * (len(seen) // plan.batch_size * plan.epochs) + judging[plan.name]
+    disk = sum(map(bytes_of_a_run, plans))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     if torch.cuda.is_available():
         peak = max(peak, torch.cuda.max_memory_allocated())
@@ -71,7 +79,7 @@ def seconds_of_judging(plan: Plan, labelled: Images, probes: Sequence[str]) -> t
     some, view = labelled.subset(spread), evaluation_view(plan.image_size, mean=plan.mean, std=plan.std)
     embed(backbone, some, view)
     began = clock()
-    features: Features = embed(backbone, some, view)
+    features = embed(backbone, some, view)
     embedded = clock()
     for probe in probes:
         registry.load("probes", probe)(features, features, device=default_device())

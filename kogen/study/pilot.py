@@ -22,7 +22,7 @@ from kogen.data.images import Images
 from kogen.data.open import open_images
 from kogen.options.runs import EvaluateOptions
 from kogen.options.study import PilotOptions
-from kogen.study.cost_estimate import Cost, estimate_cost
+from kogen.study.cost_estimate import estimate_cost
 from kogen.study.plans import plans_of, read_candidate
 from kogen.study.predictions import append_predictions, copy_record, names_of_runs, refuse_foreign_rows
 from kogen.study.request import refuse_output_inside_sources, same_question, study_from_request
@@ -62,7 +62,7 @@ def run_pilot(source: str, options: PilotOptions) -> Study:
     runs = [folder / "runs" / record_of(plan)["id"] for plan in plans]
     left = [plan for plan, run in zip(plans, runs, strict=True) if not (run / "summary.json").exists()]
     if left:
-        cost = estimate_study_cost(left, sets, study.probes)  # on every process: a step needs all of them
+        cost = estimate_cost(left, sets, study.probes)  # on every process: a step needs all of them
         if first:
             console.print(f"[bold]Estimate[/]: {cost}")
     for number, (plan, run) in enumerate(zip(plans, runs, strict=True), 1):
@@ -125,17 +125,6 @@ def open_study_splits(study: Study) -> Splits:
     return open_splits(study.model_copy(update={"image_size": max([study.image_size, *sizes])}))
 
 
-def estimate_study_cost(plans: list[Plan], sets: Splits, probes: Sequence[str]) -> Cost:
-    """The cost of these plans; each candidate is estimated by itself, as its network has its own image size."""
-    judged = len(sets.train) + sum(len(images) for images in sets.tests.values())
-    groups = [[plan for plan in plans if not plan.name], *([plan] for plan in plans if plan.name)]
-    pools = [(group, sets.pool.with_channels(group[0].channels)) for group in groups if group]
-    parts = [estimate_cost(group, pool, judged, probes) for group, pool in pools]
-    steps = {method: seconds for part in parts for method, seconds in part.seconds_per_step.items()}
-    memory = max(part.memory_gb for part in parts)
-    return Cost(sum(part.minutes for part in parts), memory, sum(part.disk_gb for part in parts), steps)
-
-
 def write_view_sheet(images: Images, study: Study, out: Path, seed: int = 0) -> None:
     """Write the contact sheet of the study's views to `out`."""
     write_sheet(images, view_set(study.views, study.image_size, channels=images.channels), out, seed=seed)
@@ -145,10 +134,8 @@ def print_parts(plan: Plan) -> None:
     """Print into how many parts a batch is cut, where they are more than one."""
     if plan.accumulate > 1:
         part = plan.batch_size // plan.accumulate
-        console.print(
-            f"[bold]{plan.method}[/]: a batch of {plan.batch_size} in {plan.accumulate} parts of {part}, as many as "
-            f"fit into memory; batch norm and negatives see {part} at a time"
-        )
+        cut = f"a batch of {plan.batch_size} in {plan.accumulate} parts of {part}, as many as fit into memory"
+        console.print(f"[bold]{plan.method}[/]: {cut}; batch norm and negatives see {part} at a time")
 
 
 def print_data(sets: Splits) -> None:

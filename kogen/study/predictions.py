@@ -54,7 +54,7 @@ def append_predictions(
     append_table(place, evaluate_backbone(backbone, view, train, tests, roles, probes, identity), "predictions")
 
 
-def names_of_runs(runs: list[Path]) -> list[str]:
+def names_of_runs(runs: Sequence[Path]) -> list[str]:
     """A name per run: its model's, or its folder's where runs of that model differ in more than the seed."""
     records = [read_json(run / "plan.json") for run in runs]
     variants: dict[str, set[str]] = {}

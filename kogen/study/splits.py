@@ -64,7 +64,7 @@ def sources_of_tests(study: Study) -> dict[str, str]:
     ValueError for a shift that has the name of another set, whose place it would take.
     """
     title, source = "reference", study.test
-    if source is not None and is_named(source):
+    if source and is_named(source):
         title, _, source = source.partition("=")
     for name in ("train", title):
         if name in study.shifts:

@@ -34,7 +34,7 @@ def fit_batch(plan: Plan, images: Images, earlier: Path | None = None) -> Plan:
         if (was.get("method"), was.get("batch_size")) == (plan.method, plan.batch_size):
             return plan.model_copy(update={"accumulate": was["accumulate"]})
     if distributed.world_size() > 1:
-        got = f"--batch-size auto is for one process and {distributed.world_size()} train together"
+        got = f"--batch-size auto is for one process, and {distributed.world_size()} train together"
         raise ValueError(f"{got}: give --batch-size, and --accumulate where it does not fit")
     for parts in part_counts(plan.batch_size, plan.accumulate):
         cut = plan.model_copy(update={"accumulate": parts})
@@ -63,11 +63,10 @@ def advice(plan: Plan, images: Images) -> str:
         cut = f"cut the batch with --accumulate {2 * plan.accumulate} (the batch stays {plan.batch_size})"
         return f"{cut}, or {SMALLER_HINT}"
     for parts in part_counts(plan.batch_size, plan.accumulate):
+        size = plan.batch_size // parts
         if parts > plan.accumulate and fits_in_memory(plan.model_copy(update={"accumulate": parts}), images):
-            return (
-                f"{plan.batch_size // parts} do. Use --accumulate {parts}, which keeps the batch of {plan.batch_size} "
-                f"(batch norm and negatives see {plan.batch_size // parts} images then), or --batch-size auto"
-            )
+            cut = f"{size} do. Use --accumulate {parts}, which keeps the batch of {plan.batch_size}"
+            return f"{cut} (batch norm and negatives see {size} images then), or --batch-size auto"
     return f"nor do two; {SMALLER_HINT}"
 
 

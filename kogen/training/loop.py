@@ -34,6 +34,8 @@ CHECK_DELAY = 16  # steps after which the terms of the loss are read from a GPU,
 SAVE_SECONDS = 120.0  # between checkpoints inside a long epoch
 RECORDS = 200  # epochs that are recorded, at least; with few labels an epoch is a step or two, and there are thousands
 
+Stop = Callable[[], bool]  # whether the training has to stop
+
 
 @dataclass
 class Epoch:
@@ -59,7 +61,7 @@ class TrainingState:
 
 
 class Stopped(Exception):
-    """The caller asked to stop; everything is saved and the same call goes on from there."""
+    """The caller asked to stop; everything is saved, and the same call resumes there."""
 
 
 class NonFiniteLoss(ValueError):
@@ -72,7 +74,7 @@ def pretrain(
     folder: Path,
     *,
     keep: int = 0,
-    stop: Callable[[], bool] = lambda: False,
+    stop: Stop | None = None,
     on_step: Callable | None = None,
 ) -> Iterator[Epoch]:
     """Train `plan.method` on `images` and yield each finished epoch; resumes from `folder`/checkpoint.
@@ -113,7 +115,9 @@ def pretrain(
             spent = state.seconds + time.perf_counter() - began
             done = state.step - state.history[-1]["epoch"] * per_epoch
             on_step(state.step, steps, guard.last, done * plan.batch_size / spent, state.history[-1]["rank_me"])
-        stopping = stop()  # asked once a step: a signal that arrives later must not raise Stopped without a save
+        stopping = (
+            stop is not None and stop()
+        )  # asked once a step: a signal that arrives later must not raise Stopped without a save
         ended = state.step % recorded == 0 or state.step == steps
         if ended or stopping or time.perf_counter() - saved > SAVE_SECONDS:
             guard.check_steps()  # waits for the device, whose time counts, and keeps NaN out of what is saved

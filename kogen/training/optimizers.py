@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 from kogen.modules.base import Recipe
 
+TRUST = 1e-3  # LARS's coefficient
+
 
 class LARS(torch.optim.Optimizer):
     """SGD with momentum, its rate scaled per tensor by |w| / |g + wd w| (You et al. 2017, arXiv 1708.03888, Alg. 1).
@@ -15,11 +17,8 @@ class LARS(torch.optim.Optimizer):
     Groups with `adapt=False` (biases, norms) are plain SGD, as in BYOL's appendix C.1.
     """
 
-    def __init__(
-        self, params: Iterable[Any], lr: float, momentum: float = 0.9, weight_decay: float = 0.0, trust: float = 1e-3
-    ) -> None:
-        defaults = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "trust": trust, "adapt": True}
-        super().__init__(params, defaults)
+    def __init__(self, params: Iterable[Any], lr: float, momentum: float = 0.9, weight_decay: float = 0.0) -> None:
+        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "adapt": True})
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:  # type: ignore[override]
@@ -32,7 +31,7 @@ class LARS(torch.optim.Optimizer):
                 direction = p.grad.add(p, alpha=group["weight_decay"])
                 if group["adapt"]:
                     weight, size = p.norm(), direction.norm()
-                    direction *= torch.where((weight > 0) & (size > 0), group["trust"] * weight / size, 1.0)
+                    direction *= torch.where((weight > 0) & (size > 0), TRUST * weight / size, 1.0)
                 state = self.state[p]
                 if "momentum_buffer" not in state:
                     state["momentum_buffer"] = torch.zeros_like(p)

@@ -16,7 +16,6 @@ import timm
 import torch
 
 from kogen.common import devices, distributed, version
-from kogen.common.alarms import Alarm
 from kogen.common.contracts import to_plain
 from kogen.common.files import read_json, write_json
 from kogen.common.tables import write_table
@@ -77,19 +76,13 @@ def train_run(
                 epochs.append(epoch)
                 if distributed.rank() == 0:
                     write_table(folder / "training.parquet", training_table(epochs), "training")
-    return finish(plan, folder, epochs)
-
-
-def finish(plan: Plan, folder: Path, epochs: list[Epoch]) -> dict[str, Any]:
-    """Write the backbone's weights, then the summary: where there is a summary, the run is complete."""
-    method = build_method(plan)
-    place = folder / "checkpoint" / "state.safetensors"
+    method, place = build_method(plan), folder / "checkpoint" / "state.safetensors"
     if place.exists():
         checkpoint.load(place, method)
     summary = summarise_run(plan, epochs, method.floor)
     if distributed.rank() == 0:
         save_weights(method.evaluation_backbone(), folder / "weights.safetensors")
-        write_json(folder / "summary.json", summary)
+        write_json(folder / "summary.json", summary)  # last: a run with a summary is complete
     return summary
 
 
@@ -98,6 +91,8 @@ def summarise_run(plan: Plan, epochs: list[Epoch], floor: float | None) -> dict[
     seconds, device = sum(e.seconds for e in epochs), devices.default_device()
     busy = distributed.world_size() * (torch.get_num_threads() if device == "cpu" else 1)
     seen = (epochs[-1].epoch if epochs else 0) * (plan.images // plan.batch_size) * plan.batch_size
+    columns = ([e.epoch for e in epochs], [e.rank_me for e in epochs], [e.feature_std for e in epochs])
+    alarms = monitor.find_alarms(*columns, [e.terms.get("loss", math.nan) for e in epochs], floor)
     return {
         "status": "done",
         "minutes": seconds / 60,
@@ -105,15 +100,9 @@ def summarise_run(plan: Plan, epochs: list[Epoch], floor: float | None) -> dict[
         "images_per_second": seen / seconds if seconds else None,
         "kwh": seconds / 3600 * WATTS[device] * busy / 1000,
         "kwh_assumes": f"{WATTS[device]:.0f} W x {busy} {'threads' if device == 'cpu' else 'GPUs'}",
-        "alarms": [to_plain(alarm) for alarm in alarms_of(epochs, floor)],
+        "alarms": [to_plain(alarm) for alarm in alarms],
         "machine": platform.processor() or platform.machine(),
     }
-
-
-def alarms_of(epochs: list[Epoch], floor: float | None) -> list[Alarm]:
-    """The alarms that the epochs of a run raise."""
-    columns = ([e.epoch for e in epochs], [e.rank_me for e in epochs], [e.feature_std for e in epochs])
-    return monitor.find_alarms(*columns, [e.terms.get("loss", math.nan) for e in epochs], floor) if epochs else []
 
 
 def training_table(epochs: list[Epoch]) -> pd.DataFrame:

@@ -20,7 +20,7 @@ from kogen.options.base import Options
 from kogen.options.study import StudyOptions
 
 
-def fields(command: Command, form: str | None = None) -> dict[str, Any]:
+def fields(command: Command) -> dict[str, Any]:
     """The options of a verb that the command line has."""
     found = command.options.model_fields.items()
     return {name: field for name, field in found if details(field)["form"] != "python"}

@@ -205,7 +205,7 @@ def test_a_folder_without_a_study(tmp_path):
         (["pretrain", "mae", "digits"], "mae hides patches of an image and needs a plain Vision Transformer"),
         (["pilot", "digits", "--methods", "rc_mae"], "rc_mae hides patches of an image and needs"),
         (["pilot", "digits", "--corrupt", "blr"], "no corruption 'blr': did you mean 'blur'"),
-        (["list", "method"], "there is no shelf 'method': did you mean 'methods'"),
+        (["list", "method"], "nothing to list is called 'method': did you mean 'methods'"),
     ],
 )
 def test_wrong_words_get_one_sentence(command, message, monkeypatch, tmp_path):
@@ -220,12 +220,11 @@ def test_wrong_words_get_one_sentence(command, message, monkeypatch, tmp_path):
 
 def test_words_of_the_command_line():
     given = {"methods": "byol, random", "settings": ["byol.momentum=0.9", "mae.optimiser=lars"], "max_bad": "5%"}
-    assert parse_options(PilotOptions, given | {"shifts": ["line 2=a=b"], "seeds": None}) == {
+    assert parse_options(PilotOptions, given | {"shifts": ["line 2=a=b"], "seeds": None, "probes": []}) == {
         "methods": ("byol", "random"),
         "settings": {"byol": {"momentum": 0.9}, "mae": {"optimiser": "lars"}},
         "max_bad": pytest.approx(0.05),
         "shifts": {"line 2": "a=b"},
-        "seeds": None,
     }
 
 

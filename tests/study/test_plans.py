@@ -217,7 +217,7 @@ def test_words_that_are_no_names_are_refused(said, message, tmp_path):
 def test_candidates_on_the_command_line():
     given = {"candidates": ["dino=a.pth?backbone=vit_base_patch16_224&image_size=96", "mae=b.pth"], "settings": None}
     told = {"dino": "a.pth?backbone=vit_base_patch16_224&image_size=96", "mae": "b.pth"}
-    assert parse_options(PilotOptions, given) == {"candidates": told, "settings": None}
+    assert parse_options(PilotOptions, given) == {"candidates": told}
 
 
 def test_images_with_other_channels_are_refused_before_training(tmp_path):

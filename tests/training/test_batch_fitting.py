@@ -18,6 +18,7 @@ from kogen.common import distributed
 from kogen.common.files import read_json
 from kogen.config.study import make_study
 from kogen.study.cost_estimate import estimate_cost
+from kogen.study.splits import Splits
 from kogen.training import loop
 from kogen.training.batch_fitting import fit_batch, part_counts
 from kogen.training.run import train_run
@@ -51,7 +52,7 @@ def test_a_batch_that_does_not_fit_says_which_size_does(room, tmp_path):
     with pytest.raises(ValueError, match=wanted):
         train_run(plan_for(images), images, tmp_path)
     with pytest.raises(ValueError, match=wanted):
-        estimate_cost([plan_for(images)], images, 10, ("knn",))
+        estimate_cost([plan_for(images)], Splits(images, images, {}, {}, ""), ("knn",))
     train_run(plan_for(images, accumulate=4, epochs=1), images, tmp_path / "cut")
 
 
@@ -117,7 +118,7 @@ def test_auto_is_for_one_process(monkeypatch):
     images = blobs(64)
     plan = plan_for(images)
     monkeypatch.setattr(distributed, "world_size", lambda: 2)
-    with pytest.raises(ValueError, match="--batch-size auto is for one process and 2 train together"):
+    with pytest.raises(ValueError, match="--batch-size auto is for one process, and 2 train together"):
         fit_batch(plan, images)
 
 
