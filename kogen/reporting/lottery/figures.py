@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from kogen.reporting.charts import Figure, annotation, axis, ink, label, layout, trace
+from kogen.reporting.charts import Figure, annotation, axis, axis_title, dots, ink, label, layout, stroke, trace
 from kogen.reporting.lottery.traffic_lights import GREEN_SHARE, MIN_PAIRS, format_edge
 from kogen.reporting.words import format_number, format_points, say
 
@@ -16,96 +16,80 @@ CLIP = 0.05  # points: logit axes end before 0 and 100
 
 
 def draw_gap_curve(rows: Any, own: float | None, target: str, lang: str) -> Figure | None:
-    """Share of leads that hold on one target by the size of the lead; `rows`, its bins; None with few pairs."""
+    """Share of leads that hold on one target by the size of the lead; `rows`, its bins; None with few pairs.
+
+    `own`: the leader's lead on the reference.
+    """
     bins = rows[rows["band"] == "bin"].reset_index(drop=True)
     if bins["pairs"].sum() < MIN_PAIRS:
         return None
-    ends = [0.0, *bins["gap"]]
-    seen = bins[bins["pairs"] > 0]
-    places = [place + 0.5 for place in seen.index]
-    told = [tip(row, lang) for row in seen.to_dict("records")]
-    shares, floor = shares_in_percent(seen["transfer"]), shares_in_percent(seen["noise_floor"])
-    dots = {"size": 8, "color": ink("accent")}
+    ends, seen = [0.0, *bins["gap"]], bins[bins["pairs"] > 0]
+    places, tips = [place + 0.5 for place in seen.index], [gap_tip(row, lang) for row in seen.to_dict("records")]
+    shares, floor, los, his = (
+        [None if value is None or value != value else 100 * float(value) for value in seen[name]]
+        for name in ("transfer", "noise_floor", "lo", "hi")
+    )
+    mode = "lines+markers"
     data = [
-        trace(places, floor, mode="lines+markers", line=soft_line("dot"), marker={"size": 5, "color": ink("soft")}),
-        bars(places, shares_in_percent(seen["lo"]), shares_in_percent(seen["hi"])),
-        trace(places, shares, line={"color": ink("accent"), "width": 2}, mode="lines+markers", marker=dots)
-        | {"hoverinfo": "text", "hovertext": told},
+        trace(places, floor, mode=mode, line=stroke("soft", 1.5, dash="dot"), marker=dots("soft", 5)),
+        bars(places, los, his),
+        trace(places, shares, tips, mode=mode, line=stroke("accent", 2), marker=dots("accent", 8)),
     ]
     right = int(seen.index.max()) + 1
-    low = min(value for value in [*shares, *floor, *shares_in_percent(seen["lo"]), 50.0] if value is not None)
-    ticks = {"tickvals": list(range(right + 1)), "ticktext": [format_edge(end) for end in ends[: right + 1]]}
-    shapes = [line(x0=0, x1=right, y0=100 * GREEN_SHARE, y1=100 * GREEN_SHARE, colour="soft", dash="dash")]
-    notes = [
-        annotation(
-            f"{100 * GREEN_SHARE:.0f} %", 0, 100 * GREEN_SHARE, yshift=8, font={"size": 11, "color": ink("soft")}
-        )
-    ]
+    low = min(value for value in [*shares, *floor, *los, 50.0] if value is not None)
+    green, small = 100 * GREEN_SHARE, {"size": 11}
+    shapes = [line(x0=0, x1=right, y0=green, y1=green, colour="soft", dash="dash")]
+    notes = [annotation(f"{green:.0f} %", 0, green, yshift=8, font=small | {"color": ink("soft")})]
     if own is not None:
         here = position(own, ends)
         shapes.append(line(x0=here, x1=here, y0=0, y1=1, yref="paper", colour="ink", dash="solid"))
+        side = {"xanchor": "left", "xshift": 5} if here < right / 2 else {"xanchor": "right", "xshift": -5}
         yours = say(lang, "your_gap", gap=format_points(own))
-        side = "left" if here < right / 2 else "right"
-        shift = 5 if side == "left" else -5
-        notes.append(annotation(yours, here, 0, yref="paper", xanchor=side, xshift=shift, yshift=9, font={"size": 11}))
-    name = {"text": say(lang, "gap_axis"), "font": {"size": 11}, "standoff": 4}
-    look = layout(
-        210,
-        shapes=shapes,
-        annotations=notes,
-        margin={"t": 6, "b": 38},
-        xaxis=axis(range=[0, right], title=name, showgrid=False, tickangle=0, **ticks),
-        yaxis=axis(range=[low - 6, 103], nticks=5, ticksuffix=" %"),
-    )
-    return {"data": data, "layout": look, "alt": say(lang, "a_gap", dataset=target) + " " + "; ".join(told)}
+        notes.append(annotation(yours, here, 0, yref="paper", yshift=9, font=small, **side))
+    ticks = {"tickvals": list(range(right + 1)), "ticktext": [format_edge(end) for end in ends[: right + 1]]}
+    ticks |= {"title": axis_title(say(lang, "gap_axis"), 11, 4), "showgrid": False, "tickangle": 0}
+    axes = {"xaxis": axis(range=[0, right], **ticks), "yaxis": axis(range=[low - 6, 103], nticks=5, ticksuffix=" %")}
+    look = layout(210, shapes=shapes, annotations=notes, margin={"t": 6, "b": 38}, **axes)
+    return {"data": data, "layout": look, "alt": say(lang, "a_gap", dataset=target) + " " + "; ".join(tips)}
 
 
-def tip(row: dict[str, Any], lang: str) -> str:
+def gap_tip(row: dict[str, Any], lang: str) -> str:
     """What a point of the gap curve says."""
-    ends = {"lo": format_edge(row["gap_lo"]), "hi": format_edge(row["gap"])}
-    values = {"share": 100 * row["transfer"], "pairs": int(row["pairs"]), "floor": format_percent(row["noise_floor"])}
-    return say(lang, "gap_tip", **ends, **values)
+    floor = row["noise_floor"]
+    values = {"lo": format_edge(row["gap_lo"]), "hi": format_edge(row["gap"]), "pairs": int(row["pairs"])}
+    values["floor"] = "–" if floor is None or floor != floor else format_number(100 * floor)
+    return say(lang, "gap_tip", share=100 * row["transfer"], **values)
 
 
 def draw_flips(rows: dict[str, dict[str, Any]], lang: str) -> Figure | None:
     """Pairs that turn on each target beside what noise alone would turn; `rows`, one of `transfer` a target."""
-    seen = {
-        name: row for name, row in rows.items() if row and row["pairs"] >= MIN_PAIRS and row["noise_floor"] is not None
-    }
+    enough = {name: row for name, row in rows.items() if row and row["pairs"] >= MIN_PAIRS}
+    seen = {name: row for name, row in enough.items() if row["noise_floor"] is not None}
     if not seen:
         return None
-    names, places = list(seen), [len(seen) - i for i in range(len(seen))]
-    observed = [100 * (1 - row["transfer"]) for row in seen.values()]
-    floor = [100 * (1 - row["noise_floor"]) for row in seen.values()]
-    los, his = ([None if row[e] is None else 100 * (1 - row[e]) for row in seen.values()] for e in ("hi", "lo"))
-    told = [
-        f"{label(name, 40)}: {say(lang, 'flip_tip', observed=one, floor=two)}"
-        for name, one, two in zip(names, observed, floor, strict=True)
-    ]
-    joins = [x for one, two in zip(observed, floor, strict=True) for x in (one, two, None)]
-    hollow = {"size": 10, "color": ink("paper"), "line": {"color": ink("soft"), "width": 2}}
-    data = [
-        trace(joins, [y for place in places for y in (place, place, None)], line={"color": ink("mid"), "width": 1}),
-        bars(places, los, his, flat=True),
-        trace(floor, places, mode="markers", marker=hollow, hoverinfo="text", hovertext=told),
-        trace(observed, places, mode="markers", marker={"size": 10, "color": ink("accent")})
-        | {"hoverinfo": "text", "hovertext": told},
-    ]
-    right = [f"{format_number(one)} / {format_number(two)}" for one, two in zip(observed, floor, strict=True)]
-    notes = [
-        annotation(words, 1, y, xref="paper", xanchor="right", xshift=78)
-        for words, y in zip(right, places, strict=True)
-    ]
-    ticks = {"tickvals": places, "ticktext": [label(name, 16) for name in names], "showgrid": False}
-    look = layout(
-        30 * len(seen) + 62,
-        annotations=notes,
-        margin={"r": 84, "b": 44},
-        xaxis=axis(rangemode="tozero", ticksuffix=" %", nticks=5, tickangle=0)
-        | {"title": {"text": say(lang, "flip_axis"), "font": {"size": 11}, "standoff": 6}},
-        yaxis=axis(range=[0.4, len(seen) + 0.6], ticklabelstandoff=6, **ticks),
+    places = [len(seen) - i for i in range(len(seen))]
+    observed, floor, los, his = (
+        [None if row[of] is None else 100 * (1 - row[of]) for row in seen.values()]
+        for of in ("transfer", "noise_floor", "hi", "lo")
     )
-    return {"data": data, "layout": look, "alt": say(lang, "a_flips") + " " + "; ".join(told)}
+    both = list(zip(observed, floor, strict=True))
+    turned = [say(lang, "flip_tip", observed=one, floor=two) for one, two in both]
+    tips = [f"{label(name, 40)}: {words}" for name, words in zip(seen, turned, strict=True)]
+    joins = [x for one, two in both for x in (one, two, None)]
+    data = [
+        trace(joins, [y for place in places for y in (place, place, None)], line=stroke("mid", 1)),
+        bars(places, los, his, flat=True),
+        trace(floor, places, tips, mode="markers", marker=dots("paper", 10, line=stroke("soft", 2))),
+        trace(observed, places, tips, mode="markers", marker=dots("accent", 10)),
+    ]
+    right = {y: " / ".join(map(format_number, pair)) for y, pair in zip(places, both, strict=True)}
+    notes = [annotation(words, 1, y, xref="paper", xanchor="right", xshift=78) for y, words in right.items()]
+    across = {"rangemode": "tozero", "ticksuffix": " %", "nticks": 5, "tickangle": 0}
+    up = {"tickvals": places, "ticktext": [label(name, 16) for name in seen], "showgrid": False, "ticklabelstandoff": 6}
+    axes = {"xaxis": axis(title=axis_title(say(lang, "flip_axis"), 11), **across)}
+    axes["yaxis"] = axis(range=[0.4, len(seen) + 0.6], **up)
+    look = layout(30 * len(seen) + 62, annotations=notes, margin={"r": 84, "b": 44}, **axes)
+    return {"data": data, "layout": look, "alt": say(lang, "a_flips") + " " + "; ".join(tips)}
 
 
 def draw_scatter(rows: Any, marked: list[str], lang: str) -> Figure | None:
@@ -117,41 +101,27 @@ def draw_scatter(rows: Any, marked: list[str], lang: str) -> Figure | None:
     if len(rows) < 3:
         return None
     source, target = rows["source"].iloc[0], rows["target"].iloc[0]
-    few = thin_out_models(rows, marked)
+    few, ends = thin_out_models(rows, marked), rows.sort_values("start").iloc[[0, -1]]
     own = few["model"].isin(marked)
-    ends = rows.sort_values("start").iloc[[0, -1]]
     data = [
-        trace(logits(ends["start"]), logits(ends["expected"]), line={"color": ink("ink"), "width": 1.5}),
-        *(
-            model_markers(few[mask], colour, size, lang)
-            for mask, colour, size in ((~own, "mid", 5), (own, "accent", 10))
-        ),
+        trace(logits(ends["start"]), logits(ends["expected"]), line=stroke("ink", 1.5)),
+        model_markers(few[~own], dots("mid", 5, opacity=0.6)),
+        model_markers(few[own], dots("accent", 10, opacity=1)),
     ]
-    titles = {"x": say(lang, "on_set", dataset=source), "y": say(lang, "on_set", dataset=target)}
-    look = layout(
-        280,
-        margin={"t": 22, "b": 40},
-        xaxis=axis(**logit_ticks(rows["start"], 6), tickangle=0)
-        | {"title": {"text": label(titles["x"], 40), "font": {"size": 11}, "standoff": 4}},
-        yaxis=axis(**logit_ticks(pd.concat([rows["observed"], rows["expected"]]), 7)),
-        annotations=[
-            annotation(label(titles["y"], 40), 0, 1, xref="paper", yref="paper", yanchor="bottom", yshift=4)
-            | {"font": {"size": 11}}
-        ],
-    )
+    across, up = (label(say(lang, "on_set", dataset=name), 40) for name in (source, target))
+    corner = {"xref": "paper", "yref": "paper", "yanchor": "bottom", "yshift": 4, "font": {"size": 11}}
+    axes = {"xaxis": axis(**logit_ticks(rows["start"], 6), tickangle=0, title=axis_title(across, 11, 4))}
+    axes["yaxis"] = axis(**logit_ticks(pd.concat([rows["observed"], rows["expected"]]), 7))
+    look = layout(280, margin={"t": 22, "b": 40}, annotations=[annotation(up, 0, 1, **corner)], **axes)
     alt = say(lang, "a_scatter", dataset=target, source=source, n=len(rows), spread=float(rows["effective"].std()))
     return {"data": data, "layout": look, "alt": alt}
 
 
-def model_markers(rows: Any, colour: str, size: int, lang: str) -> dict[str, Any]:
+def model_markers(rows: Any, marker: dict[str, Any]) -> dict[str, Any]:
     """Some models as points with what they say."""
-    told = [
-        f"{label(row.model, 60)}: {format_number(row.observed)} ({format_number(row.effective, sign=True)})"
-        for row in rows.itertuples(index=False)
-    ]
-    marker = {"size": size, "color": ink(colour), "opacity": 0.6 if colour == "mid" else 1}
-    points = trace(logits(rows["start"]), logits(rows["observed"]), mode="markers", marker=marker)
-    return points | {"hoverinfo": "text", "hovertext": told}
+    values = zip(rows["model"], rows["observed"], rows["effective"], strict=True)
+    tips = [f"{label(name, 60)}: {format_number(y)} ({format_number(off, sign=True)})" for name, y, off in values]
+    return trace(logits(rows["start"]), logits(rows["observed"]), tips, mode="markers", marker=marker)
 
 
 def thin_out_models(rows: Any, marked: list[str]) -> Any:
@@ -179,10 +149,10 @@ def logit_ticks(values: Any, most: int) -> dict[str, Any]:
     """Ticks in percent on a logit axis, about evenly spaced on it, and its range with some room."""
     low, high = logit(float(values.min())), logit(float(values.max()))
     room = 0.06 * (high - low) or 0.2
-    inside = [tick for tick in TICKS if low - room <= logit(tick) <= high + room]
     chosen: list[float] = []
-    for tick in inside:
-        if not chosen or logit(tick) - logit(chosen[-1]) >= (high - low) / most:
+    for tick in TICKS:
+        apart = not chosen or logit(tick) - logit(chosen[-1]) >= (high - low) / most
+        if apart and low - room <= logit(tick) <= high + room:
             chosen.append(tick)
     shown = {"tickvals": [logit(tick) for tick in chosen], "ticktext": [f"{tick:g}" for tick in chosen]}
     return {"range": [low - room, high + room], **shown}
@@ -201,24 +171,9 @@ def bars(places: list[Any], los: list[Any], his: list[Any], *, flat: bool = Fals
     across = [value for place in places for value in (place, place, None)]
     along = [value for lo, hi in zip(los, his, strict=True) for value in (lo, hi, None)]
     x, y = (along, across) if flat else (across, along)
-    return trace(x, y, line={"color": ink("accent"), "width": 2}, opacity=0.6)
+    return trace(x, y, line=stroke("accent", 2), opacity=0.6)
 
 
 def line(*, colour: str, dash: str, **ends: Any) -> dict[str, Any]:
     """A straight line behind the data."""
-    return {"type": "line", "layer": "below", "line": {"color": ink(colour), "width": 1.5, "dash": dash}, **ends}
-
-
-def soft_line(dash: str) -> dict[str, Any]:
-    """A line that steps back."""
-    return {"color": ink("soft"), "width": 1.5, "dash": dash}
-
-
-def shares_in_percent(values: pd.Series) -> list[float | None]:
-    """Shares as percent, None where there is none."""
-    return [None if value is None or value != value else 100 * float(value) for value in values]
-
-
-def format_percent(value: float | None) -> str:
-    """A share as percent in words."""
-    return "–" if value is None or value != value else format_number(100 * value)
+    return {"type": "line", "layer": "below", "line": stroke(colour, 1.5, dash=dash), **ends}
