@@ -64,9 +64,8 @@ def _open_npy(path: str, storage: CacheSettings) -> CachedPixels:
     with _explain_errors(path):
         mapped = np.load(path, mmap_mode="r", allow_pickle=False)
     pixels = to_nhwc(mapped, path)  # (N, H, W, C)
-    small = max(pixels.shape[1:3]) <= max(storage.stored_side, SMALL_SIDE)
     stack = PixelStack(os.path.basename(path), file_stamp(path), lambda: pixels, len(pixels))
-    if not small:
+    if max(pixels.shape[1:3]) > max(storage.stored_side, SMALL_SIDE):
         return load_or_build(stack, storage)
     return replace(load_or_build(stack, replace(storage, on_demand=True)), pixels=pixels.transpose(0, 3, 1, 2))
 
