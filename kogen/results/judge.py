@@ -1,4 +1,4 @@
-"""The lottery: any table of results in, all tables of statistics and their summary out; no torch on this road."""
+"""The judgement of a table of results: all tables of statistics and their summary; imports no torch."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial

@@ -26,7 +26,7 @@ def lottery_part(folder: Path, summary: LotterySummary, lang: str) -> tuple[dict
     `folder` holds the tables, `summary` is "lottery" of its verdict.json. ValueError names a table that is missing.
     """
     frames: dict[str, Any] = {name: read_table(folder / f"{name}.parquet") for name in TABLE_NAMES}
-    models, sets = tables.best_models(summary, frames), tables.shown_sets(summary, frames)
+    models, sets = tables.best_models(summary, frames), tables.shown_sets(summary)
     cells, curve = tables.cells_of(frames["accuracy"], models), frames["transfer"]
     panels, marked = shown_panels(summary), [*(row["model"] for row in summary.bet.picks), summary.lead.model]
     gap, rows = flip_rows(summary)
@@ -60,7 +60,7 @@ def lottery_part(folder: Path, summary: LotterySummary, lang: str) -> tuple[dict
         "combined": (summary.unified.combined or [])[:RIVALS],
         "agreement": [row for row in tables.agreement(summary) if row["dataset"] in sets],
         "subsets": [name for name in SUBSETS if (frames["agreement"]["subset"] == name).any()],
-        "alike": tables.correlations(summary, frames),
+        "alike": tables.correlations(summary),
         "residuals": tables.residuals(summary, frames, models),
         "thinned": len(frames["accuracy"]["model"].unique()) > MODELS_DRAWN,
         "pairs": tables.pairs(summary, frames["pairs"]),

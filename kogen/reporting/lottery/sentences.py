@@ -1,4 +1,4 @@
-"""Betting: a lottery's summary in; the bet, its price, what would decide it and what was refused, as sentences."""
+"""Sentences of a lottery: the bet, its price, what would decide it and what was refused."""
 
 from typing import Any
 
@@ -6,9 +6,8 @@ from kogen.reporting.study.sentences import REALISTIC, round_up
 from kogen.reporting.words import Sentence, format_points, sentence
 from kogen.results.lottery_summary import LotterySummary
 
-NEEDS_ITEMS_KEY = "why_items"
 REFUSAL_KEYS = {  # what may be refused, and why; tests over sets have two reasons
-    **dict.fromkeys(("pairs", "ranks", "combined"), NEEDS_ITEMS_KEY),
+    **dict.fromkeys(("pairs", "ranks", "combined"), "why_items"),
     **{"noise_floor": "why_n", "near_best": "why_near", "transfer": "why_one_set"},
     **dict.fromkeys(("friedman", "wilcoxon")),
 }
@@ -34,9 +33,9 @@ def bet_price_sentence(summary: LotterySummary) -> Sentence:
     sets = [summary.reference, *summary.targets]
     counted = sum((summary.weights or dict.fromkeys(sets, 1)).get(name, 0) > 0 for name in sets)
     if least["model"] != best["model"]:
-        values = {"first": best["model"], "second": least["model"], "price": format_points(least["price"])}
-        ends = {"regret": format_points(least["max_regret"]), "worst": format_points(best["max_regret"])}
-        return sentence("headline", "bet_differs", **values, **ends)
+        losses = {"regret": least["max_regret"], "worst": best["max_regret"], "price": least["price"]}
+        points = {name: format_points(loss) for name, loss in losses.items()}
+        return sentence("headline", "bet_differs", first=best["model"], second=least["model"], **points)
     values = {"model": best["model"], "regret": format_points(best["max_regret"]), "n": counted}
     if near and near["model"] != best["model"]:
         other = {"second": near["model"], "price": format_points(near["price"]), "chance": 100 * near["near_best"]}
@@ -60,66 +59,60 @@ def model_price_sentences(summary: LotterySummary, model: str, losses: dict[str,
         return []
     worst = max(losses, key=lambda name: losses[name])
     values = {"model": model, "n": len(losses), "regret": format_points(losses[worst]), "dataset": worst}
-    told = [sentence("headline", "price_of" if losses[worst] > 1e-9 else "price_none", **values)]
-    least = rows["regret"]
+    found, least = (
+        [sentence("headline", "price_of" if losses[worst] > 1e-9 else "price_none", **values)],
+        rows["regret"],
+    )
     if least["model"] != model and least["max_regret"] < losses[worst] - 1e-9:
-        told.append(
-            sentence("headline", "price_other", second=least["model"], regret=format_points(least["max_regret"]))
-        )
-    return told
+        values = {"second": least["model"], "regret": format_points(least["max_regret"])}
+        found.append(sentence("headline", "price_other", **values))
+    return found
 
 
 def decision_sentences(summary: LotterySummary) -> list[Sentence]:
     """How many images would decide what is open."""
-    told, open_ = summary.bet.decides, summary.real
-    if told is None:
+    decision, real = summary.bet.decides, summary.real
+    if decision is None:
         return []
-    names = {"first": told.first, "second": told.second, "dataset": summary.reference}
-    gap = {"difference": format_points(told.difference)}
-    if told.decided:
+    names = {"first": decision.first, "second": decision.second, "dataset": summary.reference}
+    if decision.decided:
         return [sentence("change", "decided", **names)]
-    if told.difference < 1e-9:
+    if decision.difference < 1e-9:
         return [sentence("change", "decide_tie", **names)]
-    needed = open_ and {open_["first"], open_["second"]} == {told.first, told.second} and open_["needed"]
-    if needed and needed["images"] is not None:  # it knows of all pairs and of the luck of training
-        return [images_sentence(names | gap, "decide_images", needed["images"])]
-    if told.images is None or needed:
-        return [sentence("change", "decide_seeds", **names, **gap)]
-    return [images_sentence(names | gap, "decide_scores" if open_ is None else "decide_images", told.images)]
-
-
-def images_sentence(names: dict[str, Any], key: str, count: float) -> Sentence:
-    """How many images in all would decide, or that no realistic number would."""
-    key = key if count <= REALISTIC else "decide_too_many"
-    return sentence("change", key, **names, images=min(round_up(count), REALISTIC))
+    names["difference"] = format_points(decision.difference)
+    needed = real and {real["first"], real["second"]} == {decision.first, decision.second} and real["needed"]
+    images = needed["images"] if needed else decision.images  # the former knows of all pairs, and of training's chance
+    if images is None:
+        return [sentence("change", "decide_seeds", **names)]
+    key = "decide_too_many" if images > REALISTIC else "decide_images" if real else "decide_scores"
+    return [sentence("change", key, **names, images=min(round_up(images), REALISTIC))]
 
 
 def refusals(summary: LotterySummary) -> list[dict[str, Any]]:
     """What was refused: {"what", "name", "key", "with", "text"}; the statistic's own text where there is no key."""
-    told, few = [], summary.models < 3
+    found = []
     for what, text in sorted(summary.refused.items()):
+        key, values = REFUSAL_KEYS.get(what), {}
         if what in ("friedman", "wilcoxon"):
-            key = "why_models" if few else "why_sets" if "there are" in text and "tests over" in text else None
+            few_sets = "there are" in text and "tests over" in text
+            key = "why_models" if summary.models < 3 else "why_sets" if few_sets else None
             values = {"n": 1 + len(summary.targets)}
-        else:
-            key = REFUSAL_KEYS.get(what)
-            values = {}
         known = f"what_{what}" if what in REFUSAL_KEYS else None
-        told.append({"what": known, "name": what, "key": key, "with": values, "text": text})
-    return told
+        found.append({"what": known, "name": what, "key": key, "with": values, "text": text})
+    return found
 
 
 def notes(summary: LotterySummary) -> list[Sentence]:
     """What a reader should know of the table: cells that are missing, columns that were not read, weights."""
-    told, missing = [], summary.missing
+    found, missing = [], summary.missing
     if missing.cells:
         counts = {"n": missing.cells, "models": missing.models, "names": missing.examples}
-        told.append(sentence("caution", "note_missing", **counts))
+        found.append(sentence("caution", "note_missing", **counts))
     if summary.ignored:
-        told.append(sentence("caution", "note_ignored", names=summary.ignored))
+        found.append(sentence("caution", "note_ignored", names=summary.ignored))
     if (summary.families or 0) > 1:
-        told.append(sentence("caution", "note_families", n=summary.families, models=summary.models))
+        found.append(sentence("caution", "note_families", n=summary.families, models=summary.models))
     if summary.weights:
         weights = [f"{name} {format_points(weight)}" for name, weight in summary.weights.items()]
-        told.append(sentence("caution", "note_weights", names=weights))
-    return told
+        found.append(sentence("caution", "note_weights", names=weights))
+    return found

@@ -1,4 +1,4 @@
-"""Lottery tables: what the page shows of a lottery's tables as rows of cells: the best models, the rest counted."""
+"""Tables of a lottery as the page shows them, in rows of cells: the best models, the rest counted."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -22,18 +22,22 @@ Heat = dict[str, Any]
 
 def best_models(summary: LotterySummary, tables: Tables) -> list[str]:
     """The models that the page shows, best first: the top by the primary rule, every pick and every set's leader."""
-    rules = tables["unified"]
+    rules, rows = tables["unified"], tables["accuracy"]
     order = rules[rules["metric"] == PRIMARY].dropna(subset=["rank"]).sort_values(["rank", "model"])["model"].tolist()
-    rows = tables["accuracy"]
     here = rows[rows["dataset"] == summary.reference].sort_values(["value", "model"], ascending=[False, True])
-    order += [model for model in here["model"] if model not in set(order)]
-    wanted = {row["model"] for row in summary.bet.picks} | {summary.lead.model}
-    wanted |= {summary.leaders[name] for name in shown_sets(summary, tables)}
+    order = list(dict.fromkeys([*order, *here["model"]]))
+    wanted = picked_models(summary) | {summary.lead.model}
+    wanted |= {summary.leaders[name] for name in shown_sets(summary)}
     wanted |= set(order[: max(MODELS_SHOWN - len(wanted - set(order[:MODELS_SHOWN])), 5)])
     return [model for model in order if model in wanted]
 
 
-def shown_sets(summary: LotterySummary, tables: Tables) -> list[str]:
+def picked_models(summary: LotterySummary) -> set[str]:
+    """The models to bet on, by each view."""
+    return {row["model"] for row in summary.bet.picks}
+
+
+def shown_sets(summary: LotterySummary) -> list[str]:
     """The reference and the other sets that count; of many, those on which the leader loses most."""
     targets = summary.targets
     if len(targets) < SETS_SHOWN:
@@ -51,10 +55,9 @@ def cells_of(table: Any, models: Iterable[str]) -> dict[tuple[str, str], dict[st
 
 def heat(values: pd.DataFrame, marked: set[str], scale: float, *, signed: bool = False) -> Heat:
     """A table of colours: values (models x sets); `scale`, the value at which the colour is full."""
-    rows = []
-    for model, line in zip(values.index, values.to_numpy(), strict=True):
-        cells = [cell(value, scale, signed) for value in line]
-        rows.append({"model": model, "own": model in marked, "cells": cells})
+    lines = [[cell(value, scale, signed) for value in line] for line in values.to_numpy()]
+    named = zip(values.index, lines, strict=True)
+    rows = [{"model": model, "own": model in marked, "cells": line} for model, line in named]
     return {"columns": list(values.columns), "rows": rows}
 
 
@@ -67,15 +70,13 @@ def cell(value: float, scale: float, signed: bool) -> dict[str, Any]:
 
 def colour_limit(values: pd.DataFrame) -> float:
     """The value that a tenth of the cells exceed; 0 where nothing is known."""
-    known = values.to_numpy(dtype=np.float64)
-    return float(np.quantile(known[~np.isnan(known)], 0.9)) if (~np.isnan(known)).any() else 0.0
+    return float(np.nanquantile(values.to_numpy(dtype=np.float64), 0.9)) if values.notna().any(axis=None) else 0.0
 
 
 def regret(summary: LotterySummary, tables: Tables, models: Sequence[str]) -> Heat:
     """Points behind the best of each set, of the shown models on the shown sets."""
-    values = points_behind_best(tables["accuracy"], shown_sets(summary, tables), models)
-    scale = max(colour_limit(values), summary.margin)
-    return heat(values, {row["model"] for row in summary.bet.picks}, scale)
+    values = points_behind_best(tables["accuracy"], shown_sets(summary), models)
+    return heat(values, picked_models(summary), max(colour_limit(values), summary.margin))
 
 
 def points_behind_best(accuracy: Any, sets: Sequence[str], models: Sequence[str]) -> pd.DataFrame:
@@ -92,17 +93,15 @@ def residuals(summary: LotterySummary, tables: Tables, models: Sequence[str]) ->
     rows = rows[rows["model"].isin(list(models)) & rows["effective"].notna()]
     if rows.empty:
         return None
-    sets = [name for name in shown_sets(summary, tables) if name in set(rows["target"])]
+    sets = [name for name in shown_sets(summary) if name in set(rows["target"])]
     values = rows.pivot(index="model", columns="target", values="effective").reindex(columns=sets)
     values = values.reindex([model for model in models if model in values.index])
-    marked = {row["model"] for row in summary.bet.picks}
-    return heat(values, marked, max(colour_limit(values.abs()), 1.0), signed=True)
+    return heat(values, picked_models(summary), max(colour_limit(values.abs()), 1.0), signed=True)
 
 
-def correlations(summary: LotterySummary, tables: Tables) -> Heat | None:
+def correlations(summary: LotterySummary) -> Heat | None:
     """How alike the sets are beyond the reference; None where too few models were measured."""
-    matrix, sets = summary.similarity.correlations, shown_sets(summary, tables)
-    names = [name for name in sets if name != summary.reference]
+    matrix, names = summary.similarity.correlations, shown_sets(summary)[1:]
     if summary.similarity.groups is None or len(names) < 2:
         return None
     values = pd.DataFrame([[matrix[one][two] for two in names] for one in names], names, names, dtype=float)
@@ -124,11 +123,9 @@ def rule_table(summary: LotterySummary, tables: Tables, models: Sequence[str]) -
 
 def agreement(summary: LotterySummary) -> list[dict[str, Any]]:
     """One row a set: tau-b of all models, of the top 50 and of the top 20."""
-    found = []
-    for name in summary.targets:
-        rows = summary.agreement.get(name, [])
-        found.append({"dataset": name} | {row["subset"]: row for row in rows if row["tau"] is not None})
-    return found
+    known = {name: summary.agreement.get(name, []) for name in summary.targets}
+    subsets = {name: {row["subset"]: row for row in rows if row["tau"] is not None} for name, rows in known.items()}
+    return [{"dataset": name, **found} for name, found in subsets.items()]
 
 
 def pairs(summary: LotterySummary, table: Any) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Lights: is the lead real, does it transfer, by every metric, is the bet safe; each a colour by a stated rule."""
+"""Traffic lights: is the lead real, does it transfer, by every metric, is the bet safe; colours by stated rules."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,8 +9,8 @@ from kogen.results.lottery_summary import LotterySummary
 Phrase = tuple[str, dict[str, Any]]
 """A key of words.toml and the values filled in."""
 
-SIGNS = {"green": "✓", "amber": "~", "red": "✕", "grey": "?"}  # so that nobody has to tell them by their colour
-MIN_PAIRS = 20  # pairs: of fewer, a share says less than what became of the leader itself
+SIGNS = {"green": "✓", "amber": "~", "red": "✕", "grey": "?"}  # for readers who do not see the colours
+MIN_PAIRS = 20  # pairs: of fewer, a share says less than the loss of the leader itself
 GREEN_SHARE, AMBER_SHARE = 0.9, 0.75  # share of leads that hold on another set
 PRIMARY = "weighted_difference"
 
@@ -60,7 +60,6 @@ def lead_light(summary: LotterySummary) -> Light:
     names |= {"first": row["first"], "second": row["second"]}
     number = ("num_points", {"points": format_points(row["difference"], sign=True)})
     ends = {"lo": format_points(row["family_lo"]), "hi": format_points(row["family_hi"]), "margin": summary.margin}
-    chance = {"chance": 100 * row["lottery"]}
     words = {"better": ("green", "real_yes"), "small": ("amber", "real_small"), "equivalent": ("amber", "real_same")}
     if row["verdict"] in words:
         colour, key = words[row["verdict"]]
@@ -68,14 +67,14 @@ def lead_light(summary: LotterySummary) -> Light:
     if row["lo"] > 0:
         alone = {"lo": format_points(row["lo"]), "hi": format_points(row["hi"])}
         return light("real", "amber", number, "real_alone", **names, **alone)
-    return light("real", "red", number, "real_no", **names, **ends, **chance)
+    return light("real", "red", number, "real_no", **names, **ends, chance=100 * row["lottery"])
 
 
 def transfer_light(summary: LotterySummary, curve: list[dict[str, Any]]) -> Light:
     """Of leads about as large as the leader's, how many hold on the set where fewest do.
 
-    Green: 90 % or more; amber: 75 % or more; red: fewer. With fewer than 20 such pairs on a set the leader itself is
-    looked at: green where it is within the margin of the best on every other set, amber on half of them or more.
+    Green: 90 % or more; amber: 75 % or more; red: fewer. With fewer than 20 such pairs on a set, the leader itself
+    decides: green where it is within the margin of the best on every other set, amber on half of them or more.
     """
     lead, there = summary.lead, summary.transfer
     kept = [row.leader_loses for row in there.values() if row.leader_loses is not None]
@@ -95,17 +94,16 @@ def transfer_light(summary: LotterySummary, curve: list[dict[str, Any]]) -> Ligh
 
 
 def leader_light(summary: LotterySummary) -> Light:
-    """What became of the leader itself on the other sets."""
-    loses = {name: row.leader_loses for name, row in summary.transfer.items()}
-    loses = {name: loss for name, loss in loses.items() if loss is not None}
+    """Green where the leader is within the margin of the best on every other set, amber on half of them; else red."""
+    there = summary.transfer.items()
+    loses = {name: row.leader_loses for name, row in there if row.leader_loses is not None}
     near = sum(loss <= summary.margin + 1e-9 for loss in loses.values())
     worst = max(loses, key=lambda name: loses[name])
     colour = "green" if near == len(loses) else "amber" if 2 * near >= len(loses) else "red"
     values = {"model": summary.lead.model, "margin": summary.margin, "n": near, "total": len(loses)}
     number = ("num_sets", {"n": near, "total": len(loses)})
-    return light(
-        "transfers", colour, number, "transfers_fate", **values, loss=format_points(loses[worst]), dataset=worst
-    )
+    values |= {"loss": format_points(loses[worst]), "dataset": worst}
+    return light("transfers", colour, number, "transfers_fate", **values)
 
 
 def metric_light(summary: LotterySummary) -> Light:

@@ -32,14 +32,14 @@ class Pair:
 
     @property
     def is_separated(self) -> bool:
-        """Whether the data tell the two apart."""
+        """Whether the data show which of the two is ahead."""
         return self.verdict in SEPARATED
 
     @property
     def mirror(self) -> "Pair":
         """The same comparison seen from the other model."""
-        turned = {"first": self.second, "second": self.first, "difference": -self.difference}
-        return replace(self, **turned, lo=-self.hi, hi=-self.lo)
+        ends = {"difference": -self.difference, "lo": -self.hi, "hi": -self.lo}
+        return replace(self, first=self.second, second=self.first, **ends)
 
 
 @dataclass(frozen=True)
@@ -119,8 +119,8 @@ class Evidence:
     def order(self, dataset: str) -> list[str]:
         """Models on a set, best first; among equals candidates before baselines, then by name."""
         rows = self.accuracy[self.accuracy.dataset == dataset]
-        values = zip(rows["value"], rows["model"], strict=True)
-        return [m for _, _, m in sorted((-value, self.is_baseline(model), model) for value, model in values)]
+        values = dict(zip(rows["model"], rows["value"], strict=True))
+        return sorted(values, key=lambda model: (-values[model], self.is_baseline(model), model))
 
     def score(self, model: str, dataset: str) -> dict[str, float | None]:
         """value, lo and hi of a model on a set, in points."""
@@ -129,13 +129,14 @@ class Evidence:
 
     def pair(self, first: str, second: str, dataset: str) -> Pair:
         """`first` against `second` on a set; ValueError when the table of pairs lacks them."""
-        for a, b in ((first, second), (second, first)):
-            table = self.pairs
-            rows = table[(table.dataset == dataset) & (table["first"] == a) & (table["second"] == b)]
-            if len(rows):
-                found = read_pair(rows.iloc[0].to_dict())
-                return found if a == first else found.mirror
-        raise ValueError(f"no comparison of {first!r} and {second!r} on {dataset!r}; every pair of models is needed")
+        rows = self.pairs[(self.pairs["dataset"] == dataset) & self.pairs["first"].isin((first, second))]
+        rows = rows[rows["second"].isin((first, second))]
+        if rows.empty:
+            raise ValueError(
+                f"no comparison of {first!r} and {second!r} on {dataset!r}: every pair of models is needed"
+            )
+        found = read_pair(rows.iloc[0].to_dict())
+        return found if found.first == first else found.mirror
 
     def against(self, model: str, dataset: str) -> list[Pair]:
         """The model against each other one on a set, best opponent first."""
@@ -148,25 +149,16 @@ class Evidence:
 
     def images_needed(self, pair: Pair, dataset: str) -> float | None:
         """How many more images would decide an undecided pair; None where no number would."""
-        rows, names = self.needed[self.needed["dataset"] == dataset], {pair.first, pair.second}
-        counts = zip(rows["first"], rows["second"], rows["more"], strict=True)
-        return next((float_or_none(more) for first, second, more in counts if {first, second} == names), None)
+        rows, names = self.needed[self.needed["dataset"] == dataset], (pair.first, pair.second)
+        more = rows["more"][rows["first"].isin(names) & rows["second"].isin(names)]
+        return float_or_none(more.iloc[0]) if len(more) else None
 
 
 def read_pair(row: dict[str, Any]) -> Pair:
     """One row of the table of pairs."""
-    return Pair(
-        first=row["first"],
-        second=row["second"],
-        n=int(row["n"]),
-        difference=float(row["difference"]),
-        lo=float(row["family_lo"]),
-        hi=float(row["family_hi"]),
-        verdict=row["verdict"],
-        lottery=float(row["lottery"]),
-        detectable=float(row["minimum_detectable"]),
-        turning_margin=max(abs(float(row["lo90"])), abs(float(row["hi90"]))),
-    )
+    same = {name: row[name] for name in ("first", "second", "n", "difference", "verdict", "lottery")}
+    ends = {"lo": row["family_lo"], "hi": row["family_hi"], "turning_margin": max(abs(row["lo90"]), abs(row["hi90"]))}
+    return Pair(**same, **ends, detectable=row["minimum_detectable"])
 
 
 def float_or_none(value: Any) -> float | None:

@@ -1,4 +1,4 @@
-"""Sentences: evidence in, the verdict out as a list of sentences that are data (a key of words.py and its values)."""
+"""Sentences of a verdict, from the evidence; each is data: a key of words.toml and its values."""
 
 from dataclasses import asdict
 from typing import Any
@@ -18,18 +18,13 @@ def verdict_sentences(evidence: Evidence) -> list[Sentence]:
     """
     bet = evidence.order(evidence.reference)[0]
     shifts = [survival_on_set(evidence, bet, dataset) for dataset in evidence.shifts]
-    return [
-        headline(evidence, bet),
-        *survival_sentences(shifts),
-        *alarms(evidence, bet),
-        *rivals(evidence, bet),
-        *baselines(evidence, bet),
-        *shifts,
-        *protocols(evidence, bet),
-        *cheaper_models(evidence, bet),
-        *cautions(evidence, bet),
-        *changes(evidence, bet),
-    ]
+    found = [headline(evidence, bet), *survival_sentences(shifts)]
+    for part in (alarms, rivals, baselines):
+        found += part(evidence, bet)
+    found += shifts
+    for part in (protocols, cheaper_models, cautions, changes):
+        found += part(evidence, bet)
+    return found
 
 
 def headline(evidence: Evidence, bet: str) -> Sentence:
@@ -59,10 +54,8 @@ def rivals(evidence: Evidence, bet: str) -> list[Sentence]:
     against = evidence.against(bet, evidence.reference)
     if not against:
         return []
-    found = []
     nearest = against[0]
-    if nearest.verdict in ("better", "small"):
-        found.append(sentence("evidence", "ahead", **pair_numbers(nearest)))
+    found = [sentence("evidence", "ahead", **pair_numbers(nearest))] if nearest.is_separated else []
     for verdict, key in (("undecided", "tied"), ("equivalent", "equivalent"), ("small", "small")):
         group = [pair for pair in against if pair.verdict == verdict]
         if group:
@@ -118,16 +111,11 @@ def survival_on_set(evidence: Evidence, bet: str, dataset: str) -> Sentence:
 
 def protocols(evidence: Evidence, bet: str) -> list[Sentence]:
     """Whether another way to judge would choose the same model."""
-    return [
-        sentence(
-            "evidence",
-            "protocol_agrees" if first == bet else "protocol_differs",
-            protocol=protocol,
-            main=evidence.protocol,
-            model=first,
-        )
-        for protocol, first in evidence.protocol_leaders.items()
-    ]
+    found = []
+    for protocol, first in evidence.protocol_leaders.items():
+        key = "protocol_agrees" if first == bet else "protocol_differs"
+        found.append(sentence("evidence", key, protocol=protocol, main=evidence.protocol, model=first))
+    return found
 
 
 def cheaper_models(evidence: Evidence, bet: str) -> list[Sentence]:
@@ -136,11 +124,9 @@ def cheaper_models(evidence: Evidence, bet: str) -> list[Sentence]:
     if bet not in minutes:
         return []
     same = [p.second for p in evidence.against(bet, evidence.reference) if p.verdict in ("equivalent", "small")]
-    choices = sorted((minutes[model], model) for model in same if minutes.get(model, minutes[bet]) < 0.9 * minutes[bet])
-    return [
-        sentence("evidence", "cheaper", model=model, minutes=time, other=minutes[bet], margin=evidence.margin)
-        for time, model in choices[:1]
-    ]
+    time, model = min(((minutes[model], model) for model in same if model in minutes), default=(minutes[bet], bet))
+    values = {"model": model, "minutes": time, "other": minutes[bet], "margin": evidence.margin}
+    return [sentence("evidence", "cheaper", **values)] if time < 0.9 * minutes[bet] else []
 
 
 ALARM_SENTENCES = {
@@ -207,14 +193,11 @@ def changes(evidence: Evidence, bet: str) -> list[Sentence]:
 def changes_of_pair(pair: Pair, evidence: Evidence) -> list[Sentence]:
     """What would change the verdict on one pair."""
     names = {"first": pair.first, "second": pair.second}
-    if pair.verdict == "equivalent":
-        return [sentence("change", "smaller_margin", **names, points=pair.turning_margin)]
-    if pair.verdict == "better":
-        return [sentence("change", "larger_margin", **names, points=pair.turning_margin)]
-    if pair.verdict == "small":
-        return []
+    if pair.verdict in ("equivalent", "better"):
+        key = "larger_margin" if pair.verdict == "better" else "smaller_margin"
+        return [sentence("change", key, **names, points=pair.turning_margin)]
     more = evidence.images_needed(pair, evidence.reference)
-    if more is None:
+    if pair.verdict == "small" or more is None:
         return []
     key = "more_images" if more <= REALISTIC else "too_many"
     return [sentence("change", key, **names, dataset=evidence.reference, more=min(round_up(more), REALISTIC))]

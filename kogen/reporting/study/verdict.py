@@ -1,4 +1,4 @@
-"""Verdict: a study's tables in, `verdict.json` out: what to bet on, how sure, on what grounds."""
+"""The verdict of a study, from its tables to verdict.json: what to bet on, how sure, on what grounds."""
 
 import hashlib
 from dataclasses import asdict, dataclass, replace
@@ -104,13 +104,11 @@ def build(study: Path, *, margin: float, protocol: str = "linear", lang: str = "
         raise ValueError(f"no predictions with the protocol {protocol!r}; there are {sorted(judged) or 'none'}")
     evidence = gather(study, predictions, judged, margin, protocol)
     verdict = compose(evidence, compare_protocols(judged, evidence), identify_study(study))
-    words = [sentence.in_words(lang) for sentence in verdict.sentences]
-    lottery = None
+    verdict = replace(verdict, lang=lang, words=[sentence.in_words(lang) for sentence in verdict.sentences])
     if len(evidence.methods) > 1:  # on the predictions alone; its tables are written beside them
         options = options.model_copy(update={"reference": evidence.reference})
         results = read_results(study / "predictions.parquet", options)
-        lottery = judge_tables(results, judged[protocol], options, study)
-    verdict = replace(verdict, lang=lang, words=words, lottery=lottery)
+        verdict = replace(verdict, lottery=judge_tables(results, judged[protocol], options, study))
     write_json(study / "verdict.json", to_plain(verdict))
     return read_verdict(study)
 
@@ -128,19 +126,17 @@ def rows_by_value(frame: pd.DataFrame, column: str) -> dict[str, pd.DataFrame]:
 def judge_protocol(predictions: pd.DataFrame, options: LotteryOptions) -> dict[str, pd.DataFrame]:
     """The tables of one protocol's predictions."""
     tables = tables_from_items(predictions, options)
-    optimism, tiers = load("statistics", "optimism")(predictions), load("statistics", "tiers")(tables["pairs"])
-    return tables | {"optimism": optimism, "groups": tiers}
+    tables["optimism"] = load("statistics", "optimism")(predictions)
+    return tables | {"groups": load("statistics", "tiers")(tables["pairs"])}
 
 
 def gather(
     study: Path, predictions: pd.DataFrame, judged: dict[str, dict[str, pd.DataFrame]], margin: float, protocol: str
 ) -> Evidence:
     """Everything the sentences need, from the tables and from what lies in the study's folder."""
-    mine = rows_by_value(predictions, "protocol")[protocol]
-    models = rows_by_value(mine, "model")
-    roles = roles_in_order(mine)
+    mine, runs = predictions[predictions["protocol"] == protocol], read_runs(study)
+    models, roles = rows_by_value(mine, "model"), roles_in_order(mine)
     reference = next(iter(roles))
-    runs = read_runs(study)
     sizes = {name: len(set(rows["item"])) for name, rows in rows_by_value(mine, "dataset").items()}
     others = {name: tables["accuracy"] for name, tables in judged.items() if name != protocol}
     return Evidence(
@@ -161,21 +157,16 @@ def gather(
 
 def compose(evidence: Evidence, protocols: list[ProtocolSummary], study: StudyIdentity) -> Verdict:
     """The verdict as data: the same for people (sentences) and machines (bet, tiers, tables)."""
-    sentences = verdict_sentences(evidence)
+    sentences, sets, reference = verdict_sentences(evidence), list(evidence.roles), evidence.reference
     headline = sentences[0]
-    model, sets = headline.values["model"], list(evidence.roles)
+    model = headline.values["model"]
     leaders = {name: evidence.order(name)[0] for name in sets}
     tables = {name: getattr(evidence, name) for name in ("accuracy", "pairs", "ranks", "needed", "optimism")}
     shared = ("margin", "protocol", "reference", "roles", "methods", "costs", "alarms", "twins")
     return Verdict(
         **{name: getattr(evidence, name) for name in shared},
         **{name: table.to_dict("records") for name, table in tables.items()},
-        bet=Bet(
-            model,
-            headline.key,
-            evidence.tiers(evidence.reference)[0],
-            **evidence.score(model, evidence.reference),
-        ),
+        bet=Bet(model, headline.key, evidence.tiers(reference)[0], **evidence.score(model, reference)),
         self_supervision=not evidence.is_baseline(model) and headline.key != "nobet_untrained",
         sentences=sentences,
         sets=sets,
