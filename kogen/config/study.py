@@ -22,23 +22,8 @@ class Study(StudyOptions):
 
 
 def make_study(asked: Mapping[str, Any], where: str) -> Study:
-    """A study of these options. ValueError for wrong values and unknown names, with the nearest right one."""
+    """A study of these options. ValueError for wrong values and wrong names, before any data is opened."""
     study = validate(Study, asked, where)
-    check_names(study)
-    return study
-
-
-def read_study(path: Path) -> Study:
-    """A study from its toml file. ValueError for a file that cannot be read, and as `make_study`."""
-    try:
-        asked = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ValueError(f"cannot read the study {path}: {error}") from error
-    return make_study(asked, str(path))
-
-
-def check_names(study: Study) -> None:
-    """ValueError for a name in the study that is unknown or stands twice; no data is opened."""
     check_language(study.lang)
     for method in study.methods:
         check_method(method)
@@ -56,6 +41,16 @@ def check_names(study: Study) -> None:
         raise ValueError(f"a candidate has the name of a method, {taken[0]!r}: call it something else")
     if len(set(study.methods)) < len(study.methods):
         raise ValueError(f"methods {', '.join(study.methods)}: one is named twice; name each once")
+    return study
+
+
+def read_study(path: Path) -> Study:
+    """A study from its toml file. ValueError for a file that cannot be read, and as `make_study`."""
+    try:
+        asked = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ValueError(f"cannot read the study {path}: {error}") from error
+    return make_study(asked, str(path))
 
 
 def study_to_toml(study: Study) -> str:

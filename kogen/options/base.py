@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from kogen.common.text import hint
 
 Value = bool | int | float | str
+Bound = float | None
 Source = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, Path) else value)]
 """A path, or a name of a data source; a Path becomes its text."""
 
@@ -27,9 +28,6 @@ class Options(BaseModel):
     """Options of a verb; frozen, unknown names are refused. The first line of a subclass is the verb's help."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
-
-
-Bound = float | None
 
 
 def option(

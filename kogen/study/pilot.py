@@ -17,6 +17,7 @@ from kogen.common.progress import training_bar
 from kogen.common.text import check_language
 from kogen.config.plan import Plan
 from kogen.config.study import Study, study_to_toml
+from kogen.data.cache_settings import CacheSettings
 from kogen.data.contact_sheet import write_sheet
 from kogen.data.images import Images
 from kogen.data.open import open_images
@@ -34,10 +35,7 @@ console = Console(stderr=True, highlight=False)
 
 
 def run_pilot(source: str, options: PilotOptions) -> Study:
-    """Train and judge every run of a study into its folder; returns the study.
-
-    Raises ValueError for a study that cannot be answered, before training where possible.
-    """
+    """The study, after each of its runs is trained and judged into its folder. ValueError where that cannot be done."""
     study, folder = study_from_request(source, options), options.out
     refuse_output_inside_sources(folder, study.source, *filter(None, [study.test]), *study.shifts.values())
     fabric.start(study.precision)  # joins the other processes, if there are any
@@ -72,7 +70,7 @@ def run_pilot(source: str, options: PilotOptions) -> Study:
         for alarm in summary["alarms"] if first else []:
             console.print(f"[yellow]alarm[/] {title}: {alarm['text']} (epoch {alarm['epoch']})")
         if first and summary["status"] == "done":
-            append_predictions(run, sets.train, sets.tests, sets.roles(), study.probes, folder)
+            append_predictions(run, sets, study.probes, folder)
     if first and not (folder / "predictions.parquet").exists():
         raise ValueError(f"every run of {folder} broke off: see the alarms above")
     return study
@@ -104,10 +102,10 @@ def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
     if place.exists() and "runs" not in tomllib.loads(place.read_text("utf-8")):
         raise ValueError(f"{folder} holds the study of a pilot, whose question stays as it is: choose another --out")
     size = storage_size(max(load_run(run)[1].image_size for run in runs))
-    how: dict[str, Any] = {"store": size, "max_bad": options.max_bad}
-    pool = open_images(options.train, labels=options.labels, name="train", **how)
+    storage = CacheSettings(size, max_bad=options.max_bad)
+    pool = open_images(options.train, storage, labels=options.labels, name="train")
     train = pool.labelled_subset()
-    opened = {name: open_test(name, source, train, how) for name, source in tests.items()}
+    opened = {name: open_test(name, source, train, storage) for name, source in tests.items()}
     sources = {"train": (options.train, pool)} | {name: (tests[name], images) for name, images in opened.items()}
     sets = Splits(pool, train, with_corruptions(opened, options.corrupt), sources, "")
     write_json(folder / "data.json", data_quality(sets))
@@ -115,7 +113,7 @@ def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
     question |= {"corrupt": options.corrupt} if options.corrupt else {}
     write_atomically(place, lambda p: p.write_text(tomli_w.dumps(question), encoding="utf-8"))
     for run, model in zip(runs, names_of_runs(runs), strict=True):
-        append_predictions(run, train, sets.tests, sets.roles(), options.probes, folder, model)
+        append_predictions(run, sets, options.probes, folder, model)
         copy_record(run, folder)
 
 

@@ -43,10 +43,7 @@ def candidate_plan(name: str, asked: str, study: Study, images: Images) -> Plan:
 
 
 def read_candidate(name: str, asked: str) -> Plan:
-    """`FILE?settings` as a plan without images: no seed, no training, and the network's own size and preprocessing.
-
-    Raises ValueError for a file that is no checkpoint, or does not fit its settings.
-    """
+    """`FILE?settings` as a plan without images. ValueError for a file that is no checkpoint or does not fit them."""
     file, settings = text.parse_spec(asked)
     facts = asdict(describe_checkpoint(file, name=name, **settings))
     plan = {"method": "stock", "name": name, "weights": facts.pop("file"), **facts}

@@ -1,7 +1,7 @@
 """The table of predictions of a study: the rows of each run, once and under the name of its model."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from kogen.augmentation.views import evaluation_view
@@ -9,8 +9,8 @@ from kogen.common import devices
 from kogen.common.files import read_json, write_atomically
 from kogen.common.tables import append_table, read_table
 from kogen.config.plan import Plan, json_digest
-from kogen.data.images import Images
 from kogen.evaluation.predict import evaluate_backbone
+from kogen.study.splits import Splits
 from kogen.training.run import load_run, record_of
 
 
@@ -27,31 +27,26 @@ def refuse_foreign_rows(folder: Path, plans: list[Plan]) -> None:
         raise ValueError(f"{got} {', '.join(odd)} {want}")
 
 
-def append_predictions(
-    run: Path,
-    train: Images,
-    tests: Mapping[str, Images],
-    roles: Mapping[str, str],
-    probes: Sequence[str],
-    folder: Path,
-    model: str = "",
-) -> None:
+def append_predictions(run: Path, sets: Splits, probes: Sequence[str], folder: Path, model: str = "") -> None:
     """Add a run's predictions to the study's table, under `model` or its method's name, unless they are there."""
     place = folder / "predictions.parquet"
     record, plan, backbone = load_run(run)
     if place.exists():
         rows = read_table(place)
         rows = rows[rows.run == record["id"]]
-        if {(name, probe) for name in tests for probe in probes} <= set(zip(rows.dataset, rows.protocol, strict=True)):
+        wanted = {(name, probe) for name in sets.tests for probe in probes}
+        if wanted <= set(zip(rows.dataset, rows.protocol, strict=True)):
             return
         if len(rows):
             raise ValueError(f"{place} holds other sets or probes of the run {record['id']}: choose another --out")
-    train, tests = train.with_channels(plan.channels), {n: t.with_channels(plan.channels) for n, t in tests.items()}
+    train = sets.train.with_channels(plan.channels)
+    tests = {name: images.with_channels(plan.channels) for name, images in sets.tests.items()}
     identity = {"run": record["id"], "model": model or record["model"], "seed": plan.seed}
     identity |= {"method": plan.framework or plan.method}
     view = evaluation_view(plan.image_size, mean=plan.mean, std=plan.std)
     backbone.to(devices.default_device())
-    append_table(place, evaluate_backbone(backbone, view, train, tests, roles, probes, identity), "predictions")
+    found = evaluate_backbone(backbone, view, train, tests, sets.roles(), probes, identity)
+    append_table(place, found, "predictions")
 
 
 def names_of_runs(runs: Sequence[Path]) -> list[str]:

@@ -13,14 +13,9 @@ from kogen.study.plans import read_candidate
 from kogen.study.splits import is_named
 from kogen.training.build import build_method
 
-SURFACES_DEFAULTS: dict[str, Any] = {  # of `kogen pilot surfaces`: minutes on two cores
-    "epochs": 5,
-    "image_size": 32,
-    "batch_size": 32,
-    "backbone": "tiny?stem=half",
-    "views": "inspection",
-    "settings": {"byol": {"momentum": 0.9, "rate": 0.5}, "simclr": {"rate": 0.5}, "supervised": {"rate": 1.0}},
-}
+# Defaults of `kogen pilot surfaces`, which takes minutes on two cores.
+SURFACES_OPTIONS = dict(epochs=5, image_size=32, batch_size=32, backbone="tiny?stem=half", views="inspection")
+SURFACES_SETTINGS = {"byol": {"momentum": 0.9, "rate": 0.5}, "simclr": {"rate": 0.5}, "supervised": {"rate": 1.0}}
 
 
 def study_from_request(source: str, options: StudyOptions) -> Study:
@@ -32,9 +27,9 @@ def study_from_request(source: str, options: StudyOptions) -> Study:
             raise ValueError(f"{source} says all that is asked; leave out {odd}, or change the file")
         return read_study(Path(source))
     if source.partition("?")[0].partition(":")[0] == "surfaces":
-        settings = SURFACES_DEFAULTS["settings"]
-        settings = {name: settings[name] for name in settings if name in asked.get("methods", settings)}
-        asked = SURFACES_DEFAULTS | {"settings": settings} | asked
+        methods = asked.get("methods", SURFACES_SETTINGS)
+        settings = {name: values for name, values in SURFACES_SETTINGS.items() if name in methods}
+        asked = SURFACES_OPTIONS | {"settings": settings} | asked
     study = make_study({"source": source, **asked}, "pilot")
     view_set(study.views, study.image_size)
     for method in {"random", *study.methods}:

@@ -8,6 +8,7 @@ import numpy as np
 
 from kogen.augmentation.corruptions import parse_corruptions
 from kogen.config.study import Study
+from kogen.data.cache_settings import CacheSettings
 from kogen.data.corrupted import corrupt_images
 from kogen.data.datasets.table import read_rows
 from kogen.data.images import Images, require_classes, twins
@@ -36,15 +37,15 @@ class Splits:
 def open_splits(study: Study) -> Splits:
     """Open every set of a study and check that they fit together.
 
-    Images of another split than `train` are never trained on. Raises ValueError, which says what to do, for sets that
-    cannot answer the question.
+    Images of another split than `train` are never trained on. ValueError for sets that cannot answer the question.
     """
-    how: dict[str, Any] = {"store": storage_size(study.image_size), "max_bad": study.max_bad}
+    storage = CacheSettings(storage_size(study.image_size), max_bad=study.max_bad)
     asked, tests, note = sources_of_tests(study), {}, ""
-    pool = open_images(study.source, labels=study.labels, name="train", **how)
+    pool = open_images(study.source, storage, labels=study.labels, name="train")
     names = table_splits(study)
-    splits = {name: open_images(study.source, labels=study.labels, split=name, **how) for name in names}
-    pool = exclude_sources(pool, list(splits.values()))
+    splits = {name: open_images(study.source, storage, labels=study.labels, split=name) for name in names}
+    if others := {str(source) for images in splits.values() for source in images.sources}:
+        pool = pool.subset(np.flatnonzero([str(source) not in others for source in pool.sources]))
     opened = {"train": (study.source, pool)}
     if study.test is None and "reference" not in asked:
         pool, reference, note = cut_reference(pool, splits.get("test"))
@@ -52,7 +53,7 @@ def open_splits(study: Study) -> Splits:
         opened["reference"] = (f"part of {study.labels or study.source}", reference)
     train = pool.labelled_subset()
     require_classes(train)
-    tests |= {name: open_test(name, source, train, how) for name, source in asked.items()}
+    tests |= {name: open_test(name, source, train, storage) for name, source in asked.items()}
     opened |= {name: (source, tests[name]) for name, source in asked.items()}
     return Splits(pool, train, with_corruptions(tests, study.corrupt), opened, note)
 
@@ -60,8 +61,8 @@ def open_splits(study: Study) -> Splits:
 def sources_of_tests(study: Study) -> dict[str, str]:
     """Name to source of the sets to judge on, the reference first: `study.test`, or a named data set's own test split.
 
-    Surfaces also bring two similar lines. No reference is among them where it has to be a part of the pool. Raises
-    ValueError for a shift that has the name of another set, whose place it would take.
+    Surfaces also bring two similar lines. There is no reference where it has to be a part of the pool. ValueError for a
+    shift that has the name of another set.
     """
     title, source = "reference", study.test
     if source and is_named(source):
@@ -95,10 +96,7 @@ def storage_size(image_size: int) -> int:
 
 
 def table_splits(study: Study) -> list[str]:
-    """The splits of the study's table but `train`; none without a table, or where the source asks for one split.
-
-    Raises ValueError for a table whose splits do not say what to train on.
-    """
+    """The splits of a study's table but `train`; none where it asks for one split. ValueError if none is `train`."""
     table = study.labels or study.source.partition("?")[0]
     if "split=" in study.source or not table.endswith((".csv", ".parquet")):
         return []
@@ -109,15 +107,9 @@ def table_splits(study: Study) -> list[str]:
     return [split for split in known if split != "train"]
 
 
-def exclude_sources(images: Images, others: list[Images]) -> Images:
-    """The images whose source is in none of `others`."""
-    out = {str(source) for other in others for source in other.sources}
-    return images.subset(np.flatnonzero([str(source) not in out for source in images.sources])) if out else images
-
-
-def open_test(title: str, source: str, train: Images, how: dict[str, Any]) -> Images:
+def open_test(title: str, source: str, train: Images, storage: CacheSettings) -> Images:
     """The labelled images of a set to judge on, with the classes and channels of `train`. ValueError for no labels."""
-    test = open_images(source, name=title, **how)
+    test = open_images(source, storage, name=title)
     if not (test.labels >= 0).any():
         got = f"the set {title!r} ({source}) has no labels"
         raise ValueError(f"{got}, so nothing can be judged on it: give class folders or a csv")
@@ -125,10 +117,7 @@ def open_test(title: str, source: str, train: Images, how: dict[str, Any]) -> Im
 
 
 def with_corruptions(tests: dict[str, Images], text: str | None) -> dict[str, Images]:
-    """The sets, and of the first one the corruptions that `text` names (corruptions.parse_corruptions), `val~jpeg3`.
-
-    Raises ValueError for names that are unknown or taken.
-    """
+    """The sets, and the corruptions `text` of the first, as `val~jpeg3`. ValueError for unknown and taken names."""
     found, first = dict(tests), next(iter(tests))
     for name, severity in parse_corruptions(text, tests[first].channels) if text else []:
         title = f"{first}~{name}{severity}"

@@ -25,8 +25,7 @@ def build_method(plan: Plan) -> Method:
 def build_backbone(plan: Plan) -> Backbone:
     """The plan's backbone, its weights from the global generator, or from the file `plan.weights` if there is one."""
     if plan.name:  # published weights, in any layout; a run's own are in timm's
-        size = {"in_chans": plan.channels, "image_size": plan.image_size}
-        return published(file=plan.weights, backbone=plan.backbone, **size)
+        return published(file=plan.weights, backbone=plan.backbone, in_chans=plan.channels, image_size=plan.image_size)
     backbone = make_backbone(plan.backbone, plan.channels, plan.image_size)
     if plan.weights:
         try:

@@ -13,10 +13,9 @@ FORMATS = ("timm",)
 
 
 def export_run(folder: Path, out: Path, kind: str = "timm") -> str:
-    """Write the backbone of a run to `out` and return the line of Python that loads it without kogen.
+    """Write the backbone of a run to `out` and return the line of Python that loads it without kogen, tried out.
 
-    The file is loaded in that way and its features compared with the run's. Raises ValueError for an unknown format, an
-    unfinished run, or (never seen) features that differ.
+    ValueError for an unknown format, an unfinished run, or (never seen) features that differ from the run's.
     """
     if kind not in FORMATS:
         raise ValueError(f"unknown format {kind!r}: {hint(kind, list(FORMATS))}")

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from kogen.common.alarms import Alarm, AlarmKind
 
-Values = Sequence[float]  # one an epoch
+Values = Sequence[float]  # one per epoch
 COLLAPSE_SHARE = 0.1  # RankMe or spread under this share of the untrained network's is called a collapse
 STUCK = 0.01  # relative distance to the known floor (ln K) within which a loss is called stuck
 

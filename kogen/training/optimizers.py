@@ -43,8 +43,7 @@ class LARS(torch.optim.Optimizer):
 def parameter_groups(module: nn.Module, weight_decay: float, constant: tuple[str, ...] = ()) -> list[dict[str, Any]]:
     """Two parameter groups: matrices and filters decay and adapt; biases, norms, positions and tokens do not.
 
-    Positions and tokens have three axes, so a rule `dim <= 1` would miss them: they are known by name. The parts of the
-    module that `constant` names, if any, make two more groups, which are marked `constant`.
+    Positions and tokens have three axes: they are known by name. Parts that `constant` names make two more groups.
     """
     found: dict[tuple[bool, bool], list[nn.Parameter]] = {(False, False): [], (False, True): []}
     for name, parameter in module.named_parameters():

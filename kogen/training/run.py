@@ -57,10 +57,7 @@ def digest_of(file: Path) -> str:
 def train_run(
     plan: Plan, images: Images, folder: Path, on_step: Callable | None = None, *, keep: int = 0
 ) -> dict[str, Any]:
-    """The summary of a plan, trained into `folder` or found done there; resumes after a stop at any instant.
-
-    `keep`: checkpoints on the way that stay, see loop.pretrain. ValueError where the folder holds another run.
-    """
+    """The summary of a plan, trained into `folder` as by `pretrain`. ValueError where that holds another run."""
     record = record_of(plan)
     if (folder / "plan.json").exists() and (was := read_json(folder / "plan.json"))["id"] != record["id"]:
         odd = ", ".join(key for key in record if was.get(key) != record[key] and key != "id")
