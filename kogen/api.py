@@ -9,7 +9,6 @@ from kogen.common.contracts import to_plain
 from kogen.common.progress import training_bar
 from kogen.common.text import check_language
 from kogen.config.plan import Plan, check_method, check_settings
-from kogen.data.cache_settings import CacheSettings
 from kogen.data.open import open_images
 from kogen.loss_landscape.export import export_surface
 from kogen.loss_landscape.pipeline import measure_landscape
@@ -25,7 +24,7 @@ from kogen.study.cost_estimate import Cost, estimate_cost
 from kogen.study.plans import plans_of, with_data
 from kogen.study.predictions import names_of_runs
 from kogen.study.request import check_method_fits, read_question, refuse_output_inside_sources, study_from_request
-from kogen.study.splits import storage_size
+from kogen.study.splits import storage_for
 from kogen.training import fabric
 from kogen.training.batch_fitting import fit_batch
 from kogen.training.export import export_run
@@ -66,8 +65,7 @@ def pretrain(source: str | Path, options: PretrainOptions) -> dict[str, Any]:
     wanted = validate(Plan, {name: value for name, value in asked.items() if value != "auto"}, "pretrain")
     check_method_fits(wanted, options.settings)
     fabric.start(wanted.precision)
-    size = storage_size(wanted.image_size)
-    images = open_images(source, CacheSettings(stored_side=size, max_bad=options.max_bad), labels=options.labels)
+    images = open_images(source, storage_for(wanted.image_size, options.max_bad), labels=options.labels)
     plan = with_data(wanted, images)
     if options.batch_size == "auto":
         plan = fit_batch(plan, images, options.out)
@@ -103,9 +101,7 @@ def landscape(runs: Sequence[str | Path] | str | Path, options: LandscapeOptions
     folders, steps = zip(*map(split_step, listed), strict=True)
     names = [f"{name}@{step}" if step else name for name, step in zip(names_of_runs(folders), steps, strict=True)]
     size = max(read_record(run)[1].image_size for run in listed)
-    opened = open_images(
-        options.data, CacheSettings(stored_side=storage_size(size), max_bad=options.max_bad), labels=options.labels
-    )
+    opened = open_images(options.data, storage_for(size, options.max_bad), labels=options.labels)
     found = measure_landscape(listed, opened, options, models=names, notify=studies.console.print)
     if distributed.rank() == 0 and found:
         page.write(options.out, lang=options.lang)
@@ -147,7 +143,7 @@ def views(source: str | Path, options: ViewsOptions) -> Path:
     asked = options.model_dump(include={"views", "image_size", "max_bad"})
     study = study_from_request(str(source), StudyOptions(**asked))
     refuse_output_inside_sources(options.out, str(source))
-    images = open_images(source, CacheSettings(stored_side=storage_size(study.image_size), max_bad=study.max_bad))
+    images = open_images(source, storage_for(study.image_size, study.max_bad))
     studies.write_view_sheet(images, study, options.out, options.seed)
     return options.out
 

@@ -13,27 +13,18 @@ from kogen.data.images import Images
 
 def open_images(
     source: str | Path,
+    storage: CacheSettings | None = None,
     *,
     labels: str | Path | None = None,
     split: str | None = None,
-    store: int = 256,
-    cache: str | Path | None = None,
-    max_bad: float = 0.05,
-    workers: int | None = None,
-    on_demand: bool | None = None,
-    progress: bool = True,
     name: str = "",
 ) -> Images:
     """The images of a source: a path (folder, table, array file), or a data source `NAME[:VARIANT][?KEY=VALUE&...]`.
 
     An existing path wins. `labels` is a table `path,label,cluster,split` (only path required) for a folder, `split` one
-    part of a source that has parts. Images of many sizes, or larger ones, are squeezed to a square of `store` pixels;
-    `cache` is where decoded pixels lie; more than the share `max_bad` of unusable images stops with their list;
-    `on_demand` decodes at every read instead of storing.
+    part of a source that has parts; `storage` is how decoded pixels are stored.
     Raises ValueError for a source, a setting or a label file that does not make sense.
     """
-    folder = None if cache is None else Path(cache)
-    storage = CacheSettings(store, folder, max_bad, workers, on_demand, progress)
     kind, what, settings = _parse_source(str(source))
     for key, value in (("labels", labels), ("split", split)):
         if value is not None and settings.setdefault(key, str(value)) != str(value):
@@ -45,7 +36,7 @@ def open_images(
         if key not in known:
             help = text.hint(key, known) if known else "it takes none"
             raise ValueError(f"the data source {kind!r} has no setting {key!r}: {help}")
-    shared = {"storage": storage} if "storage" in accepted else {}
+    shared = {"storage": storage or CacheSettings()} if "storage" in accepted else {}
     images = function(*([what] if what else []), **settings, **shared)
     if name or os.path.exists(what):
         path = Path(os.path.abspath(what))

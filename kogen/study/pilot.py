@@ -17,7 +17,6 @@ from kogen.common.progress import training_bar
 from kogen.common.text import check_language
 from kogen.config.plan import Plan
 from kogen.config.study import Study, study_to_toml
-from kogen.data.cache_settings import CacheSettings
 from kogen.data.contact_sheet import write_sheet
 from kogen.data.images import Images
 from kogen.data.open import open_images
@@ -27,7 +26,7 @@ from kogen.study.cost_estimate import estimate_cost
 from kogen.study.plans import plans_of, read_candidate
 from kogen.study.predictions import append_predictions, copy_record, names_of_runs, refuse_foreign_rows
 from kogen.study.request import refuse_output_inside_sources, same_question, study_from_request
-from kogen.study.splits import Splits, data_quality, open_splits, open_test, storage_size, with_corruptions
+from kogen.study.splits import Splits, data_quality, open_splits, open_test, storage_for, with_corruptions
 from kogen.training import fabric, loop
 from kogen.training.run import load_run, record_of, train_run
 
@@ -101,8 +100,7 @@ def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
     place = folder / "study.toml"
     if place.exists() and "runs" not in tomllib.loads(place.read_text("utf-8")):
         raise ValueError(f"{folder} holds the study of a pilot, whose question stays as it is: choose another --out")
-    size = storage_size(max(load_run(run)[1].image_size for run in runs))
-    storage = CacheSettings(size, max_bad=options.max_bad)
+    storage = storage_for(max(load_run(run)[1].image_size for run in runs), options.max_bad)
     pool = open_images(options.train, storage, labels=options.labels, name="train")
     train = pool.labelled_subset()
     opened = {name: open_test(name, source, train, storage) for name, source in tests.items()}

@@ -39,7 +39,7 @@ def open_splits(study: Study) -> Splits:
 
     Images of another split than `train` are never trained on. ValueError for sets that cannot answer the question.
     """
-    storage = CacheSettings(storage_size(study.image_size), max_bad=study.max_bad)
+    storage = storage_for(study.image_size, study.max_bad)
     asked, tests, note = sources_of_tests(study), {}, ""
     pool = open_images(study.source, storage, labels=study.labels, name="train")
     names = table_splits(study)
@@ -90,9 +90,9 @@ def cut_reference(pool: Images, test: Images | None) -> tuple[Images, Images, st
     return *hold_out(pool), note
 
 
-def storage_size(image_size: int) -> int:
-    """Pixels of the longer side of stored images: a network's 224 px are cut from 256."""
-    return max(128, round(image_size * 8 / 7))
+def storage_for(image_size: int, max_bad: float) -> CacheSettings:
+    """How pixels are stored for a network: its 224 px are cut from 256."""
+    return CacheSettings(max(128, round(image_size * 8 / 7)), max_bad=max_bad)
 
 
 def table_splits(study: Study) -> list[str]:

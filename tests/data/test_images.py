@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from small import SHARED
 
+from kogen.data.cache_settings import CacheSettings
 from kogen.data.images import BadFile, Images, duplicates, from_array, require_classes, sorted_class_names, twins
 from kogen.data.open import open_images
 
@@ -43,7 +44,7 @@ def test_a_folder_without_labels_at_any_depth(tmp_path: Path) -> None:
 
 def test_class_folders(tmp_path: Path) -> None:
     paint(*(tmp_path / "in" / label / f"{i}.png" for label in ("10", "9") for i in range(2)))
-    images = open_images(str(tmp_path / "in"), progress=False)
+    images = open_images(str(tmp_path / "in"), CacheSettings(progress=False))
     assert images.classes == ("9", "10")  # by value, not as text
     assert named(images) == {"10/0.png": "10", "10/1.png": "10", "9/0.png": "9", "9/1.png": "9"}
 
@@ -155,7 +156,7 @@ def test_npy_channels_first_and_npy_of_large_images(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", pixels)
     np.testing.assert_array_equal(open_images(tmp_path / "a.npy").read(np.arange(5)).numpy(), pixels)
     np.save(tmp_path / "b.npy", RNG.integers(0, 200, (2, 200, 300), dtype=np.uint8))
-    images = open_images(tmp_path / "b.npy", store=64)
+    images = open_images(tmp_path / "b.npy", CacheSettings(stored_side=64))
     assert images.pixels.shape == (2, 1, 64, 64)
     np.testing.assert_allclose(images.aspect, 1.5)
 
@@ -312,7 +313,7 @@ def test_a_folder_that_may_not_be_listed(tmp_path: Path, monkeypatch) -> None:
 def test_bad_files_are_listed_and_the_rest_stays_in_step(tmp_path: Path) -> None:
     paint(*(tmp_path / "in" / label / f"{i}.png" for label in "ab" for i in range(3)))
     (tmp_path / "in" / "a" / "1.png").write_bytes(b"")
-    images = open_images(tmp_path / "in", max_bad=0.2)
+    images = open_images(tmp_path / "in", CacheSettings(max_bad=0.2))
     assert images.bad == (BadFile("a/1.png", "empty (0 bytes)"),)
     assert named(images) == {"a/0.png": "a", "a/2.png": "a", "b/0.png": "b", "b/1.png": "b", "b/2.png": "b"}
     for row, source in enumerate(images.sources):
@@ -383,7 +384,10 @@ def test_duplicates_and_twins() -> None:
 def test_the_same_pixels_in_another_file_are_twins(tmp_path: Path) -> None:
     paint(tmp_path / "train" / "a.png", tmp_path / "train" / "b.png", tmp_path / "test" / "c.png", size=(300, 200))
     Image.open(tmp_path / "train" / "b.png").save(tmp_path / "test" / "renamed.bmp")
-    train, test = open_images(tmp_path / "train", store=64), open_images(tmp_path / "test", store=32)
+    train, test = (
+        open_images(tmp_path / "train", CacheSettings(stored_side=64)),
+        open_images(tmp_path / "test", CacheSettings(stored_side=32)),
+    )
     assert test.sources[twins(test, train)].tolist() == ["renamed.bmp"]
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from small import SHARED, blobs
 
 from kogen.common.tables import SCHEMAS, append_table, read_table, write_table
+from kogen.data.cache_settings import CacheSettings
 from kogen.data.images import Images, from_array
 from kogen.data.open import open_images
 from kogen.evaluation.features import Features
@@ -172,10 +173,12 @@ COUNTS = np.array([[9, 1, 0], [4, 4, 2], [5, 0, 5], [7, 2, 1]])
 @pytest.mark.parametrize("key", ["counts", "probs"])
 def test_choices_beside_an_array(tmp_path, key):
     values = COUNTS if key == "counts" else COUNTS / 10
-    images = open_images(files(tmp_path, {key: values, "test_labels": [0, 1, 2, 1]}), cache=tmp_path, progress=False)
+    images = open_images(
+        files(tmp_path, {key: values, "test_labels": [0, 1, 2, 1]}), CacheSettings(cache=tmp_path, progress=False)
+    )
     np.testing.assert_allclose(images.answers, COUNTS / 10, rtol=1e-6)
     assert images.labels.tolist() == [0, 1, 2, 0]  # ties keep the file's label, the last is what most chose
-    plain = open_images(tmp_path / "test.npz", cache=tmp_path, progress=False)
+    plain = open_images(tmp_path / "test.npz", CacheSettings(cache=tmp_path, progress=False))
     assert plain.answers is None
     np.testing.assert_array_equal(plain.ids, images.ids)
     assert plain.digest != images.digest
@@ -198,7 +201,7 @@ def test_choices_beside_an_array(tmp_path, key):
 )
 def test_choices_that_do_not_fit(tmp_path, humans, message):
     with pytest.raises(ValueError, match=message):
-        open_images(files(tmp_path, humans), cache=tmp_path, progress=False)
+        open_images(files(tmp_path, humans), CacheSettings(cache=tmp_path, progress=False))
 
 
 def test_choices_need_labels(tmp_path):
@@ -208,9 +211,9 @@ def test_choices_need_labels(tmp_path):
     np.savez(tmp_path / "bare.npz", images=pixels)
     for name in ("bare.npy", "bare.npz"):
         with pytest.raises(ValueError, match=r"has no labels to compare people's choices with"):
-            open_images(source.replace("test.npz", name), cache=tmp_path, progress=False)
+            open_images(source.replace("test.npz", name), CacheSettings(cache=tmp_path, progress=False))
     with pytest.raises(ValueError, match=r"cannot read what people chose from nowhere\.npz"):
-        open_images(f"{tmp_path / 'test.npz'}?humans=nowhere.npz", cache=tmp_path, progress=False)
+        open_images(f"{tmp_path / 'test.npz'}?humans=nowhere.npz", CacheSettings(cache=tmp_path, progress=False))
 
 
 def test_the_real_choices(tmp_path):
@@ -218,7 +221,7 @@ def test_the_real_choices(tmp_path):
     if not folder.exists():
         pytest.skip("the shared CIFAR-10 is absent")
     source = f"{folder / 'cifar10_jpeg_test.npz'}?humans={folder / 'cifar10h.npz'}"
-    images = open_images(source, cache=tmp_path, progress=False)
+    images = open_images(source, CacheSettings(cache=tmp_path, progress=False))
     assert images.answers is not None
     assert images.answers.shape == (10_000, 10)
     own = np.load(folder / "cifar10_jpeg_test.npz")["labels"]

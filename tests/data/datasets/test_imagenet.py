@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
+from kogen.data.cache_settings import CacheSettings
 from kogen.data.datasets._imagenet_labels import read_labels, wnids
 from kogen.data.images import Images
 from kogen.data.open import open_images
@@ -23,7 +24,7 @@ def draw(path: Path, value: int) -> None:
 
 
 def opened(root: Path, query: str = "") -> Images:
-    return open_images(f"imagenet:{root}{query}", cache=root.parent / "cache", progress=False)
+    return open_images(f"imagenet:{root}{query}", CacheSettings(cache=root.parent / "cache", progress=False))
 
 
 def truth(images: Images) -> dict[str, str]:
