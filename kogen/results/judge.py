@@ -12,27 +12,15 @@ from kogen.common.files import read_json, write_atomically, write_json
 from kogen.common.registry import load
 from kogen.common.text import join_names
 from kogen.options.lottery import LotteryOptions
+from kogen.results import summary
 from kogen.results.lottery_summary import LotterySummary
 from kogen.results.results import Results, Table, read_results
-from kogen.results.summary import (
-    best_model,
-    compare_rules,
-    describe_results,
-    describe_similarity,
-    group_names,
-    lead_test,
-    recommendation,
-    reference_lead,
-    tests_over_sets,
-    transfer_summary,
-)
 from kogen.statistics._score_noise import score_noise
 
 WRITTEN = ("accuracy", "pairs", "ranks", "transfer", "agreement", "unified", "robustness")
-PAIR_COLUMNS = [  # of a table of scores alone: empty, so that whoever reads the folder finds the file and no rows
-    *("dataset", "first", "second", "n", "b", "c", "difference", "lo", "hi", "p", "verdict", "lottery"),
-    "minimum_detectable",
-]
+# of a table of scores alone, without rows, so that readers of the folder find the file
+PAIR_COLUMNS = ["dataset", "first", "second", "n", "b", "c", "difference", "lo", "hi", "p", "verdict", "lottery"]
+PAIR_COLUMNS += ["minimum_detectable"]
 RANK_COLUMNS = ["dataset", "model", "p_best", "expected_rank", "rank_lo", "rank_hi", "top"]
 
 
@@ -56,10 +44,10 @@ def judge_tables(
 ) -> LotterySummary:
     """The same where the tables of each set (accuracy, pairs, ranks, needed) are there already."""
     tables = dict(tables)
-    summary = to_plain(judge_across_sets(results, tables, options))
+    plain = to_plain(judge_across_sets(results, tables, options))
     if out is not None:
-        write_tables(out, {name: frame for name, frame in tables.items() if name in WRITTEN}, summary, options.csv)
-    return from_plain(LotterySummary, summary, "the lottery")
+        write_tables(out, {name: frame for name, frame in tables.items() if name in WRITTEN}, plain, options.csv)
+    return from_plain(LotterySummary, plain, "the lottery")
 
 
 def judge_across_sets(results: Results, tables: dict[str, pd.DataFrame], options: LotteryOptions) -> LotterySummary:
@@ -71,40 +59,41 @@ def judge_across_sets(results: Results, tables: dict[str, pd.DataFrame], options
     targets = [name for name in results.datasets if name != source and name not in clean]
     voting = scores[scores["dataset"].isin([source, *targets])]  # a part of the reference is no set of its own
     across = partial(load, "statistics")
-    lead = reference_lead(scores, source)
+    lead = summary.reference_lead(scores, source)
     gaps = sorted({*(0.1, 0.3, 0.5, 1.0), *(gap for gap in (margin, lead.gap) if gap and gap <= 100)})
-    items = items_of(results, [source, *targets])
-    noise = None if results.predictions is None else score_noise(results.predictions, noise_draws, seed)
+    rows: Any = results.predictions
+    items = None if rows is None else rows[rows["dataset"].isin([source, *targets])]
+    noise = None if rows is None else score_noise(rows, noise_draws, seed)
     tables["transfer"] = across("transfer")(scores, source=source, targets=targets, gaps=gaps, noise=noise, seed=seed)
     tables["agreement"] = across("agreement")(scores, source=source, targets=targets, seed=seed)
     alike = across("similarity")(voting, source=source, targets=targets)
-    votes = options.groups or group_names(alike)
+    votes = options.groups or summary.group_names(alike)
     tables["unified"] = across("unified")(voting, weights=weights, groups=votes)
     line = {"baseline": options.baseline, "counterpart": options.counterpart}
     tables["robustness"] = across("robustness")(scores, source=source, targets=targets, **line)
     errors = None if items is None else score_noise(items, noise_draws, seed, training=True)
     picks = across("safe_bet")(voting, margin=margin, weights=weights, noise=errors, seed=seed)
-    over_sets, refused = tests_over_sets(voting)
+    over_sets, refused = summary.tests_over_sets(voting)
     if picks.empty or "near" not in set(picks["pick"]):
         refused["near_best"] = "wants one row an image, or the number of images of every set (n)"
     if not targets:
         refused["transfer"] = "wants a second data set: there is only the reference"
-    described = describe_results(results, scores)
+    described = summary.describe_results(results, scores)
     agreement = tables["agreement"].groupby("target", sort=False)
     return LotterySummary(
         **described | {"refused": described["refused"] | refused},
         targets=targets,
         margin=float(margin),
         weights=weights or None,
-        leaders={str(name): best_model(part) for name, part in scores.groupby("dataset", sort=True)},
+        leaders={str(name): summary.best_model(part) for name, part in scores.groupby("dataset", sort=True)},
         lead=lead,
-        real=lead_test(tables, lead, source),
-        transfer={name: transfer_summary(tables["transfer"], scores, lead, margin, name) for name in targets},
+        real=summary.lead_test(tables, lead, source),
+        transfer={name: summary.transfer_summary(tables["transfer"], scores, lead, margin, name) for name in targets},
         agreement={str(name): part.to_dict("records") for name, part in agreement},
-        unified=compare_rules(tables["unified"], items, weights, options.draws, seed),
-        similarity=describe_similarity(alike, votes),
+        unified=summary.compare_rules(tables["unified"], items, weights, options.draws, seed),
+        similarity=summary.describe_similarity(alike, votes),
         over_sets=over_sets,
-        bet=recommendation(picks, tables, scores, source),
+        bet=summary.recommendation(picks, tables, scores, source),
         baseline=list(options.baseline) if options.baseline else None,
         lang=options.lang,
     )
@@ -140,19 +129,11 @@ def refuse_bad_counterpart(counterpart: Mapping[str, str], datasets: Sequence[st
             raise ValueError(f"counterpart names {name!r}, which is no data set: there are {join_names(datasets)}")
     for name, clean in counterpart.items():
         if name in (source, clean):
-            raise ValueError(
-                f"{name!r} can have no counterpart {clean!r}: name a set that {name!r} is compared with "
-                f"in the place of the reference {source!r}"
-            )
+            other = f"name a set that {name!r} is compared with in the place of the reference {source!r}"
+            raise ValueError(f"{name!r} can have no counterpart {clean!r}: {other}")
 
 
-def items_of(results: Results, voting: list[str]) -> pd.DataFrame | None:
-    """The rows of images of the sets that count; None where there are none."""
-    rows: Any = results.predictions
-    return None if rows is None else rows[rows["dataset"].isin(voting)]
-
-
-def write_tables(folder: Path, tables: dict[str, pd.DataFrame], summary: dict[str, Any], csv: bool) -> None:
+def write_tables(folder: Path, tables: dict[str, pd.DataFrame], lottery: dict[str, Any], csv: bool) -> None:
     """Write every table and the lottery's part of verdict.json."""
     place = folder / "verdict.json"
     verdict = read_json(place) if place.exists() else {}
@@ -162,4 +143,4 @@ def write_tables(folder: Path, tables: dict[str, pd.DataFrame], summary: dict[st
         write_atomically(folder / f"{name}.parquet", partial(frame.to_parquet, index=False))
         if csv:
             write_atomically(folder / f"{name}.csv", partial(frame.to_csv, index=False))
-    write_json(place, verdict | {"lottery": summary})
+    write_json(place, verdict | {"lottery": lottery})

@@ -4,9 +4,6 @@ from dataclasses import dataclass, field
 
 from kogen.results.lottery_summary import Row
 
-Span = list[list[float]]
-"""First and last place of alpha and of beta."""
-
 
 @dataclass(frozen=True)
 class GridFacts:
@@ -25,26 +22,21 @@ class PlaneFacts:
     """One plane, as the `directions` describe it; None or empty where its kind has no such fact."""
 
     kind: str  # random | trajectory | sharpest | between
-    seed: int | None = None  # random, sharpest
-    # random
-    plane: int | None = None
+    seed: int | None = None  # random and sharpest
+    plane: int | None = None  # random: its number
     normalise: str | None = None
     cosine: float | None = None  # of the angle between the directions
-    # trajectory and between
-    positions: list[list[float]] = field(default_factory=list)  # (n, 2) of checkpoints, or of models
-    # trajectory
-    share: list[float] | None = None  # (2,) of the squared distances, that each direction shows
+    positions: list[list[float]] = field(default_factory=list)  # (n, 2) of checkpoints (trajectory), models (between)
+    share: list[float] | None = None  # trajectory: (2,) of the squared distances, that each direction shows
     residual: list[float] | None = None  # (n,) share of each checkpoint's distance outside the plane
     lengths: list[float] | None = None  # (2,) of the directions
-    # sharpest
-    length: float | None = None
+    length: float | None = None  # sharpest: of the directions, in lengths of the weights
     products: int | None = None  # with the Hessian
     converged: bool | None = None
     eigenvalues: list[float] | None = None  # (2,)
     residuals: list[float] | None = None  # (2,)
-    # between
-    batch_norm: str | None = None
-    span: Span | None = None
+    batch_norm: str | None = None  # between: of the objective
+    span: list[list[float]] | None = None  # first and last place of alpha and of beta
     distance: float | None = None
 
 

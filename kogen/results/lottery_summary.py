@@ -27,7 +27,7 @@ class Missing:
 
 @dataclass(frozen=True)
 class Transfer:
-    """What a lead on the reference is worth on one other set: rows of `transfer`, and what became of the leader."""
+    """What a lead on the reference is worth on one other set: rows of `transfer`, and whether the leader holds."""
 
     at_margin: Row | None
     at_lead: Row | None

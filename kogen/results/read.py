@@ -1,4 +1,4 @@
-"""Columns: which ones of a results table are read, and how, from csv, parquet or a frame."""
+"""Reading a table of results: the columns that are needed, from csv, parquet or a frame."""
 
 import difflib
 import os
@@ -13,39 +13,30 @@ import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
 from kogen.common.text import hint, join_names
+from kogen.options.lottery import TableOptions
 
 Table = str | os.PathLike | pd.DataFrame
 
 NAME_COLUMNS = ("model", "dataset", "item", "cluster", "family", "protocol", "role", "metric")
 NUMBER_COLUMNS = ("seed", "correct", "score", "n")
 ITEM_COLUMNS = ("model", "dataset", "item", "correct")  # a table that has these holds one row an image
-RESERVED_COLUMNS = (
-    *ITEM_COLUMNS,
-    "seed",
-    "score",
-    "n",
-    "metric",
-    "protocol",
-    "role",
-)  # columns that cannot be clusters or families too
+RESERVED_COLUMNS = (*ITEM_COLUMNS, "seed", "score", "n", "metric", "protocol", "role")  # no clusters, no families
 UNUSED_COLUMNS = ("run", "method", "label", "predicted")  # known, not needed
 
 
-def read_columns(
-    table: Table, cluster: str | None, family: str | None, sets: Sequence[str] | None
-) -> tuple[pd.DataFrame, tuple[str, ...]]:
+def read_columns(table: Table, options: TableOptions) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """The columns that are needed, and the names of the others; names are categories, so that a row takes few bytes."""
     heads = list(table.columns) if isinstance(table, pd.DataFrame) else header(Path(table))
     twice = sorted({str(name) for name in heads if heads.count(name) > 1})
     if twice:
         raise ValueError(f"the column {twice[0]!r} is there more than once: rename one of them")
-    extra = [name for name in (cluster, family) if name is not None]
+    extra = [name for name in (options.cluster, options.family) if name is not None]
     known = [*NAME_COLUMNS, *NUMBER_COLUMNS, *extra]
     if "model" not in heads:
-        raise ValueError(f"a table of results needs a column 'model', came {join_names(heads)}")
+        raise ValueError(f"a table of results needs a column 'model', got {join_names(heads)}")
     wide = not (set(ITEM_COLUMNS) <= set(heads) or {"dataset", "score"} <= set(heads))
     if wide:
-        needed = wide_datasets(heads, sets)
+        needed = wide_datasets(heads, options.sets)
         wanted = [name for name in heads if name in needed or name in ("model", "family", *extra)]
     else:
         wanted = [name for name in heads if name in known]

@@ -1,4 +1,4 @@
-"""Results: any table of results, one row an image or scores alone, in one checked form."""
+"""Any table of results, one row an image or scores alone, in one checked form."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,12 +39,9 @@ def read_results(table: Table, options: TableOptions) -> Results:
     Empty cells of scores are cells that were not measured.
     Raises ValueError for what cannot be read or would be read wrongly: see the messages.
     """
-    cluster, family, sets, n = options.cluster, options.family, options.sets, options.n
-    unit, higher_is_better = options.unit, options.higher_is_better
-    images: Any
-    scores: Any
-    frame, ignored = read_columns(table, cluster, family, sets)
-    frame = rename_columns(frame, cluster, family)
+    cluster, sets, images, scores = options.cluster, options.sets, None, None
+    frame, ignored = read_columns(table, options)
+    frame = rename_columns(frame, cluster, options.family)
     if not len(frame):
         raise ValueError("the table has no rows: give at least one model and one data set")
     rows = select_protocol(frame, options.protocol)
@@ -52,16 +49,17 @@ def read_results(table: Table, options: TableOptions) -> Results:
     if sets is not None and not len(sets):
         raise ValueError("sets= names no data set: name one or more, or leave it out")
     if set(ITEM_COLUMNS) <= set(frame):
-        of_scores = {"n": n, "unit": unit != "auto", "higher_is_better": higher_is_better is not True}
-        for wish in filter(of_scores.get, of_scores):
-            raise ValueError(f"{wish}= is for scores, and this table has one row an image: leave it out")
-        images, scores = item_rows(rows, sets), None
-        found = sorted(map(str, images["dataset"].unique()))
+        of_scores = {"n": options.n, "unit": options.unit != "auto"}
+        of_scores["higher_is_better"] = options.higher_is_better is not True
+        for name in filter(of_scores.get, of_scores):
+            raise ValueError(f"{name}= is for scores, and this table has one row an image: leave it out")
+        images = item_rows(rows, sets)
     else:
         if cluster is not None:
             raise ValueError(f"cluster={cluster!r} is for images, and this table holds scores alone: leave it out")
-        images, scores = None, long_scores(rows, sets, n, unit, higher_is_better)
-        found = sorted(map(str, scores["dataset"].unique()))
+        scores = long_scores(rows, options)
+    named: Any = scores if images is None else images
+    found = sorted(map(str, named["dataset"].unique()))
     reference = select_reference(rows, options.reference, found)
     return Results(images, scores, families(rows), reference, tuple(found), ignored)
 
@@ -84,9 +82,8 @@ def select_reference(frame: Any, reference: str | None, datasets: list[str]) -> 
         if reference not in datasets:
             raise ValueError(f"no data set {reference!r} to choose on: {hint(reference, datasets)}")
         return reference
-    told = frame.loc[frame["role"] == "reference", "dataset"].unique() if "role" in frame else []
-    known = [str(name) for name in told if str(name) in datasets]
-    known = known or (datasets if len(datasets) == 1 else [])
+    named = frame.loc[frame["role"] == "reference", "dataset"].unique() if "role" in frame else []
+    known = [str(name) for name in named if str(name) in datasets] or (datasets if len(datasets) == 1 else [])
     if len(known) != 1:
         raise ValueError(f"which data set is the choice made on? Name it with reference=: {join_names(datasets)}")
     return known[0]

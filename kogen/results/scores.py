@@ -1,39 +1,35 @@
-"""Points: scores of any form to points from 0 to 100 where more is better; what is not sure is refused."""
+"""Scores of any form as points from 0 to 100 where more is better; what is not sure is refused."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from kogen.common.text import hint
+from kogen.options.lottery import TableOptions
 from kogen.results.read import NAME_COLUMNS, refuse_nameless, to_numbers
 
 
-def long_scores(
-    frame: pd.DataFrame,
-    sets: Sequence[str] | None,
-    n: Mapping[str, int] | None,
-    unit: str,
-    higher_is_better: bool | Mapping[str, bool],
-) -> pd.DataFrame:
+def long_scores(frame: pd.DataFrame, options: TableOptions) -> pd.DataFrame:
     """Scores in long form (model, dataset, score, n, seed), in points, more is better; empty cells are left out."""
+    sets, counts = options.sets, options.n or {}
     long = convert_columns(frame if {"dataset", "score"} <= set(frame) else melt_table(frame, known=sets is not None))
-    more = higher_better_rows(long, higher_is_better)
+    more = higher_better_rows(long, options.higher_is_better)
     if long["metric"].nunique() > 1:
         refuse_nameless(long, "metric")
         long["dataset"] = long["dataset"] + " " + long["metric"]
     there = list(long["dataset"].unique())
-    for name in (*(sets or ()), *(n or {})):
+    for name in (*(sets or ()), *counts):
         if name not in there:
             raise ValueError(f"no scores of the data set {name!r}: {hint(name, there)}")
-    for name, items in (n or {}).items():
+    for name, items in counts.items():
         long.loc[long["dataset"] == name, "n"] = items
     refuse_bad_counts(long)
     if sets is not None:
         kept = long["dataset"].isin(list(sets)).to_numpy()
         long, more = long.loc[kept], more[kept]
-    score = to_points(long, unit)
+    score = to_points(long, options.unit)
     long = long.assign(score=np.where(more, score, 100 - score))
     refuse_repeated_scores(long)
     return long.dropna(subset=["score"]).drop(columns="metric").reset_index(drop=True)

@@ -1,4 +1,4 @@
-"""Summary: what the tables of a lottery come to, question by question."""
+"""The summary of a lottery, question by question, from its tables."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -92,7 +92,7 @@ def row_at_gap(within: Any, gap: float | None) -> Row | None:
 def gap_at_share(bins: Any, share: float = 0.9) -> float | None:
     """The lower end of the first bin from which on every bin with pairs transfers at least so often; None: no gap does.
 
-    It is read off the bins, so it is one of their ends.
+    It is one of the ends of the bins.
     """
     known = bins[bins["pairs"] > 0]
     falls = np.flatnonzero(known["transfer"].to_numpy(dtype=np.float64) < share)
@@ -102,7 +102,8 @@ def gap_at_share(bins: Any, share: float = 0.9) -> float | None:
 
 def describe_similarity(alike: Any, votes: Any) -> Similarity:
     """How alike the sets are, from the table of `similarity`; `votes`: the groups that share one."""
-    return Similarity(alike["n_eff"].iloc[0], votes, correlation_matrix(alike))
+    matrix = alike.set_index("dataset")[alike["dataset"].tolist()].to_dict("index")  # of the sets' residuals
+    return Similarity(alike["n_eff"].iloc[0], votes, matrix)
 
 
 def group_names(alike: Any) -> list[list[str]] | None:
@@ -110,12 +111,6 @@ def group_names(alike: Any) -> list[list[str]] | None:
     if alike["group"].isna().any():
         return None
     return [part["dataset"].tolist() for _, part in alike.groupby("group", sort=True)]
-
-
-def correlation_matrix(alike: Any) -> dict[str, dict[str, float | None]]:
-    """Correlations of the sets' residuals, set by set."""
-    names = alike["dataset"].tolist()
-    return {name: dict(zip(names, row, strict=True)) for name, row in zip(names, alike[names].to_numpy(), strict=True)}
 
 
 def compare_rules(table: Any, items: Any, weights: Mapping[str, float] | None, draws: int, seed: int) -> Rules:
@@ -147,27 +142,25 @@ def tests_over_sets(scores: Any) -> tuple[dict[str, Any], dict[str, str]]:
 def recommendation(picks: Any, tables: dict[str, Any], scores: Any, source: str) -> Recommendation:
     """The three picks, whether they are one model, what safety costs, and what would decide between them."""
     chosen = list(dict.fromkeys(picks["model"]))
-    agree = len(chosen) == 1
-    rival = None
-    if agree:
+    agree, two = len(chosen) == 1, chosen[:2]
+    if agree:  # the best of the others
         others = best_first(scores[(scores["dataset"] == source) & (scores["model"] != chosen[0])])
-        rival = str(others["model"].iloc[0]) if len(others) else None
-    two = (chosen[0], rival) if agree else tuple(chosen[:2])
+        two += [str(name) for name in others["model"].head(1)]
     return Recommendation(
         picks=picks.to_dict("records"),
         model=chosen[0] if agree else None,
         agree=agree if chosen else None,
         price=float(picks["price"].max()) if len(picks) else None,
-        decides=images_to_decide(tables, scores, two, source) if len(two) == 2 and two[1] else None,
+        decides=images_to_decide(tables, scores, two, source) if len(two) == 2 else None,
     )
 
 
-def images_to_decide(tables: dict[str, Any], scores: Any, two: tuple[Any, ...], source: str) -> Decision:
+def images_to_decide(tables: dict[str, Any], scores: Any, two: list[str], source: str) -> Decision:
     """Images of the reference that would show the difference of two models in 80 % of studies (2.80 sqrt(psi / n)).
 
     Without one row an image psi is that of independent models, the most there can be: fewer images may do.
     """
-    rows = scores[scores["dataset"] == source].set_index("model").loc[list(two)]
+    rows = scores[scores["dataset"] == source].set_index("model").loc[two]
     one, other = (rows["score"] / 100).tolist()
     pair = find_pair(tables["pairs"], two[0], two[1], source)
     if pair:

@@ -137,7 +137,7 @@ def test_hostile_names_are_names(tmp_path: Path, kind: str) -> None:
 
 
 BAD = {
-    "no model": (WIDE.drop(columns="model"), "needs a column 'model', came val, shift"),
+    "no model": (WIDE.drop(columns="model"), "needs a column 'model', got val, shift"),
     "no rows": (WIDE.head(0), "the table has no rows"),
     "no scores": (WIDE[["model"]], "the table has the columns model and no scores"),
     "a long table without its sets": (LONG.drop(columns="dataset"), "scores want model, dataset, score"),

@@ -107,18 +107,15 @@ def draw_contours(one: ModelLandscape, model: str, lang: str) -> Figure:
     filled = place | {"colorscale": SHADES, "contours": {"start": low, "end": low + 10 * step, "size": step}}
     filled |= {"line": stroke("paper", 0.5), "hovertemplate": "%{z:.4g}<extra></extra>"}
     rim = one.centre + RIM_SHARE * one.height
-    rims = [place | rim_contour(rim + one.error * side, side) for side in (-1, 0, 1)]
+    rims = []
+    for side in (-1, 0, 1):  # the rim itself, and how far it may be off
+        line = stroke("red", 1 if side else 2.5, dash="dot" if side else "solid")
+        rims.append(place | {"contours": only_level(rim + one.error * side), "line": line, "hoverinfo": "skip"})
     seen = one.points.drop_duplicates(["alpha", "beta"])
     places = round_values(seen["alpha"]), round_values(seen["beta"])
     data = [filled, *rims, trace(*places, mode="markers", marker=dots("ink", 2.5))]
     frame = map_layout(one.shown_plane.alpha, one.shown_plane.beta)
     return {"data": data, "layout": frame, "alt": say(lang, "l_a_contour", model=model)}
-
-
-def rim_contour(level: float, side: int) -> dict[str, Any]:
-    """One line of a level: the rim itself, or how far it may be off."""
-    line = stroke("red", 1 if side else 2.5, dash="dot" if side else "solid")
-    return {"contours": only_level(level), "line": line, "hoverinfo": "skip"}
 
 
 def only_level(level: float) -> dict[str, Any]:
@@ -144,8 +141,8 @@ def draw_curvature(points: pd.DataFrame, model: str, lang: str) -> Figure:
     tables = points.assign(down=downward_curvature(points)).pivot(index="beta", columns="alpha")
     down, *ends = (tables[name] for name in ("down", "lambda_min", "lambda_max"))  # (B, A) each
     places = down.columns.to_numpy(), down.index.to_numpy()
-    told = "α %{x:.2f}, β %{y:.2f}: λ %{customdata[0]:.3g} … %{customdata[1]:.3g}<extra></extra>"
-    shown = {"colorscale": DOWNWARD, "zmin": 0, "zmax": 1, "colorbar": load_look()["colorbar"], "hovertemplate": told}
+    tips = "α %{x:.2f}, β %{y:.2f}: λ %{customdata[0]:.3g} … %{customdata[1]:.3g}<extra></extra>"
+    shown = {"colorscale": DOWNWARD, "zmin": 0, "zmax": 1, "colorbar": load_look()["colorbar"], "hovertemplate": tips}
     data = [on_plane("heatmap", *places, down.T, **shown, customdata=round_values(np.dstack(ends)))]
     if min(down.shape) > 1:
         line = stroke("ink", 1.5, smoothing=0)

@@ -14,6 +14,7 @@ from kogen.reporting.charts import Figure
 from kogen.reporting.html import write_page
 from kogen.reporting.landscape import figures, planes
 from kogen.reporting.landscape.figures import ModelLandscape
+from kogen.reporting.landscape.planes import ChosenPlane
 from kogen.reporting.words import clean, say
 from kogen.results.landscape_facts import LandscapeFacts, RunFacts
 
@@ -65,15 +66,6 @@ def objective_rows(folder: Path, name: str, objective: str) -> pd.DataFrame:
     return pd.DataFrame(table[table["objective"] == objective]) if len(table) else table
 
 
-def maps_of_models(table: pd.DataFrame) -> dict[str, list[pd.DataFrame]]:
-    """The maps of the curvature over random planes of each model, one for each of its runs."""
-    found: dict[str, list[pd.DataFrame]] = {}
-    if len(table):
-        for key, points in table[table["direction"] == "random"].groupby(["model", "run"], sort=True):
-            found.setdefault(str(key[0]), []).append(pd.DataFrame(points))  # type: ignore[index]
-    return found
-
-
 def draw_objective(
     number: int, landscapes: dict[str, ModelLandscape], maps: dict[str, list[pd.DataFrame]], lang: str
 ) -> dict[str, Figure]:
@@ -102,7 +94,9 @@ def objective_part(folder: Path, surface: pd.DataFrame, objective: str, facts: L
     random = rows[rows["direction"] == "random"].groupby("model", sort=True)
     landscapes = {str(model): figures.landscape_from_rows(pd.DataFrame(one)) for model, one in random}
     numbers, eigenmap = (objective_rows(folder, name, objective) for name in ("geometry", "eigenmap"))
-    maps = {model: found for model, found in maps_of_models(eigenmap).items() if model in landscapes}
+    mapped = eigenmap[eigenmap["direction"] == "random"].groupby("model", sort=True) if len(eigenmap) else []
+    runs_of = {str(model): [pd.DataFrame(one) for _, one in found.groupby("run", sort=True)] for model, found in mapped}
+    maps = {model: found for model, found in runs_of.items() if model in landscapes}
     read = numbers.dropna(subset=["value"]) if len(numbers) else pd.DataFrame(columns=["model", "metric"])
     runs = [run for run in facts.runs if run.objective == objective]
     pairs = [row for row in facts.pairs if row["objective"] == objective and row["difference"] is not None]
@@ -136,26 +130,17 @@ def unique_runs(runs: list[RunFacts]) -> list[RunFacts]:
     return list(found.values())
 
 
-def plane_section(
-    number: int, kind: str, found: list[planes.ChosenPlane], left: Iterator[int], lang: str
-) -> dict[str, Any]:
+def plane_section(number: int, kind: str, found: list[ChosenPlane], left: Iterator[int], lang: str) -> dict[str, Any]:
     """What the template shows of one kind of chosen planes; a surface for each as long as scenes are `left`."""
     made = [planes.draw_plane(chart, chart.is_plane and next(left, None) is not None, lang) for chart in found]
     menu = [view for view in planes.MENU_KEYS if any(view in one for one in made)]
     names = [chart.name for chart in found]
-    return {
-        "kind": kind,
-        "models": names,
-        "notes": [planes.plane_note(chart, lang) for chart in found],
-        "named": found[0].names if len(found) == 1 else names,
-        "views": menu,
-        "figures": {
-            variant_id(f"{kind}-{number}-{place}", menu.index(view)): figure
-            for place, one in enumerate(made)
-            for view, figure in one.items()
-        },
-        "flat": {chart.is_plane for chart in found},
-    }
+    shown = {"kind": kind, "models": names, "views": menu, "flat": {chart.is_plane for chart in found}, "figures": {}}
+    for place, one in enumerate(made):
+        for view, figure in one.items():
+            shown["figures"][variant_id(f"{kind}-{number}-{place}", menu.index(view))] = figure
+    shown["notes"] = [planes.plane_note(chart, lang) for chart in found]
+    return shown | {"named": found[0].names if len(found) == 1 else names}
 
 
 def headline(shown: dict[str, Any], lang: str) -> list[str]:

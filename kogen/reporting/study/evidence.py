@@ -1,4 +1,4 @@
-"""Evidence: what a study measured, held so that a question about two models on one set is one call."""
+"""The evidence of a study: its tables, where a question about two models on one set is one call."""
 
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
@@ -7,6 +7,7 @@ import pandas as pd
 from pydantic import Field
 
 from kogen.common.alarms import AlarmKind
+from kogen.results.summary import find_pair
 
 BASELINES = ("random", "stock", "supervised")  # methods that are no self-supervision: what a candidate has to beat
 SEPARATED = ("better", "small")  # pair verdicts that say which of the two is ahead
@@ -129,13 +130,14 @@ class Evidence:
 
     def pair(self, first: str, second: str, dataset: str) -> Pair:
         """`first` against `second` on a set; ValueError when the table of pairs lacks them."""
-        rows = self.pairs[(self.pairs["dataset"] == dataset) & self.pairs["first"].isin((first, second))]
-        rows = rows[rows["second"].isin((first, second))]
-        if rows.empty:
+        row = find_pair(self.pairs, first, second, dataset)
+        if row is None:
             raise ValueError(
                 f"no comparison of {first!r} and {second!r} on {dataset!r}: every pair of models is needed"
             )
-        found = read_pair(rows.iloc[0].to_dict())
+        same = {name: row[name] for name in ("first", "second", "n", "difference", "verdict", "lottery")}
+        turning, ends = max(abs(row["lo90"]), abs(row["hi90"])), {"lo": row["family_lo"], "hi": row["family_hi"]}
+        found = Pair(**same, **ends, detectable=row["minimum_detectable"], turning_margin=turning)
         return found if found.first == first else found.mirror
 
     def against(self, model: str, dataset: str) -> list[Pair]:
@@ -149,16 +151,8 @@ class Evidence:
 
     def images_needed(self, pair: Pair, dataset: str) -> float | None:
         """How many more images would decide an undecided pair; None where no number would."""
-        rows, names = self.needed[self.needed["dataset"] == dataset], (pair.first, pair.second)
-        more = rows["more"][rows["first"].isin(names) & rows["second"].isin(names)]
-        return float_or_none(more.iloc[0]) if len(more) else None
-
-
-def read_pair(row: dict[str, Any]) -> Pair:
-    """One row of the table of pairs."""
-    same = {name: row[name] for name in ("first", "second", "n", "difference", "verdict", "lottery")}
-    ends = {"lo": row["family_lo"], "hi": row["family_hi"], "turning_margin": max(abs(row["lo90"]), abs(row["hi90"]))}
-    return Pair(**same, **ends, detectable=row["minimum_detectable"])
+        row = find_pair(self.needed, pair.first, pair.second, dataset)
+        return float_or_none(row["more"]) if row else None
 
 
 def float_or_none(value: Any) -> float | None:

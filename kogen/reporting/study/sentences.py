@@ -18,13 +18,18 @@ def verdict_sentences(evidence: Evidence) -> list[Sentence]:
     """
     bet = evidence.order(evidence.reference)[0]
     shifts = [survival_on_set(evidence, bet, dataset) for dataset in evidence.shifts]
-    found = [headline(evidence, bet), *survival_sentences(shifts)]
-    for part in (alarms, rivals, baselines):
-        found += part(evidence, bet)
-    found += shifts
-    for part in (protocols, cheaper_models, cautions, changes):
-        found += part(evidence, bet)
-    return found
+    return [
+        headline(evidence, bet),
+        *survival_sentences(shifts),
+        *alarms(evidence, bet),
+        *rivals(evidence, bet),
+        *baselines(evidence, bet),
+        *shifts,
+        *protocols(evidence, bet),
+        *cheaper_models(evidence, bet),
+        *cautions(evidence, bet),
+        *changes(evidence, bet),
+    ]
 
 
 def headline(evidence: Evidence, bet: str) -> Sentence:

@@ -103,7 +103,10 @@ def build(study: Path, *, margin: float, protocol: str = "linear", lang: str = "
     if protocol not in judged:
         raise ValueError(f"no predictions with the protocol {protocol!r}; there are {sorted(judged) or 'none'}")
     evidence = gather(study, predictions, judged, margin, protocol)
-    verdict = compose(evidence, compare_protocols(judged, evidence), identify_study(study))
+    question = study / "study.toml"
+    digest = hashlib.sha256(question.read_bytes()).hexdigest() if question.exists() else None
+    identity = StudyIdentity(study.resolve().name, digest)
+    verdict = compose(evidence, compare_protocols(judged, evidence), identity)
     verdict = replace(verdict, lang=lang, words=[sentence.in_words(lang) for sentence in verdict.sentences])
     if len(evidence.methods) > 1:  # on the predictions alone; its tables are written beside them
         options = options.model_copy(update={"reference": evidence.reference})
@@ -134,7 +137,7 @@ def gather(
     study: Path, predictions: pd.DataFrame, judged: dict[str, dict[str, pd.DataFrame]], margin: float, protocol: str
 ) -> Evidence:
     """Everything the sentences need, from the tables and from what lies in the study's folder."""
-    mine, runs = predictions[predictions["protocol"] == protocol], read_runs(study)
+    mine, runs = rows_by_value(predictions, "protocol")[protocol], read_runs(study)
     models, roles = rows_by_value(mine, "model"), roles_in_order(mine)
     reference = next(iter(roles))
     sizes = {name: len(set(rows["item"])) for name, rows in rows_by_value(mine, "dataset").items()}
@@ -244,10 +247,3 @@ def compare_protocols(judged: dict[str, dict[str, Any]], evidence: Evidence) -> 
         leaders = {dataset: leader_on(table, dataset) for dataset in evidence.roles if (table.dataset == dataset).any()}
         rows.append(ProtocolSummary(name, mine[1].to_dict(), leaders, tau))
     return rows
-
-
-def identify_study(study: Path) -> StudyIdentity:
-    """Name and hash of a study."""
-    path = study / "study.toml"
-    digest = hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
-    return StudyIdentity(study.resolve().name, digest)

@@ -30,7 +30,7 @@ THREE = replace(ENDS, positions=[*ENDS.positions, [0.5, 0.8]], span=[[-0.25, 1.2
 def write_facts(folder: Path, identity: dict[str, Any], run_seed: int, **known: Any) -> None:
     """The facts of a run on disk, as the landscape writes them."""
     facts = RunFacts(**identity, run_seed=run_seed, grid=GridFacts(few=64), **HOW | known)
-    tables.write_facts(folder, identity, to_plain(facts))
+    tables.write_facts(folder, facts)
 
 
 def make_landscape(
