@@ -464,7 +464,7 @@ def relative_gap(here: Objective, cpu: Objective, planes: list) -> float:
     walks = [ShiftedParameters(loss.at, plane.directions) for loss, plane in zip((here, cpu), planes, strict=True)]
     with torch.inference_mode(), exact_arithmetic():
         for place in [(a, b) for a in (-1.0, 0.0, 0.6) for b in (-0.7, 0.0, 1.0)]:
-            first, second = here(walks[0].shift_to(*place)), cpu(walks[1].shift_to(*place))
+            first, second = here(walks[0].shift_to(place)), cpu(walks[1].shift_to(place))
             gaps.append(abs(float(first.mean()) - float(second.mean())) / abs(float(second.mean())))
     return max(gaps)
 

@@ -9,6 +9,7 @@ import torch
 from kogen.loss_landscape.grid import evaluate_point
 from kogen.loss_landscape.hessian import Hessian
 from kogen.loss_landscape.objective import Objective
+from kogen.options.landscape import LandscapeOptions
 
 # Time in units of a product with the Hessian of all images:
 METRICS_PRODUCTS = 90  # all curvature metrics of a run (70 of them are products)
@@ -16,32 +17,27 @@ MAP_POINT_PRODUCTS = 12  # a point of a map, with the graph it begins with (meas
 
 
 def estimate_landscape(
-    loss: Objective,
-    few: int,
+    part: Objective,
+    images: int,
     curvature_loss: Objective | None,
-    grid: dict[str, Any],
-    *,
+    options: LandscapeOptions,
     planes: int,
     runs: int,
-    metrics: bool,
-    map_steps: int,
     processes: int,
 ) -> str:
     """A sentence: how long `planes` planes and the curvature of `runs` runs take.
 
-    `few` images are evaluated on the finest grid, all images (an assumption) on every other place of the coarsest. The
-    curvature of a run is its curvature `metrics`, if wanted, and a map of `map_steps` x `map_steps` points;
-    `curvature_loss` is None where no curvature is measured.
+    `part`, the loss of few images, is evaluated on the finest grid, all `images` (an assumption) on every other place
+    of the coarsest. The curvature of a run is its metrics and its map, where they are wanted; `curvature_loss` is None
+    where no curvature is measured.
     """
-    steps, levels, workers = grid["steps"], grid["levels"], grid["workers"]
-    finest = (2 ** (levels - 1) * (steps - 1) + 1) ** 2  # from the third level on at most
-    part, images = loss.take_first(few), loss.facts["images"]
-    first = part.facts["images"]  # in whole batches
-    passes = first * finest + images * (steps // 2 + 1) ** 2 * (first < images)
+    first, workers = part.facts["images"], options.workers or 1
+    finest = (2 ** (options.levels - 1) * (options.steps - 1) + 1) ** 2  # from the third level on at most
+    passes = first * finest + images * (options.steps // 2 + 1) ** 2 * (first < images)
     seconds = measure_seconds(lambda: evaluate_point(part, part.at)) / first * passes * planes / workers
     if curvature_loss is not None:
-        product = product_seconds(curvature_loss)
-        seconds += runs * product * (METRICS_PRODUCTS * metrics + MAP_POINT_PRODUCTS * map_steps**2 / workers)
+        products = METRICS_PRODUCTS * (options.sharp > 0) + MAP_POINT_PRODUCTS * options.map_steps**2 / workers
+        seconds += runs * product_seconds(curvature_loss) * products
     parts = [f"{planes} planes of about {passes:,} image passes each"]
     parts += [f"the curvature of {runs} runs"] * (curvature_loss is not None)
     return (

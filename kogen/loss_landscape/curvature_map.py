@@ -4,8 +4,8 @@ import copy
 import math
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import torch
@@ -19,7 +19,7 @@ from kogen.loss_landscape.grid import Params, ShiftedParameters
 from kogen.loss_landscape.hessian import Hessian, differentiable
 from kogen.loss_landscape.lanczos import NotFinite, lanczos
 from kogen.loss_landscape.objective import Objective
-from kogen.loss_landscape.point_log import Coordinates, PointLog
+from kogen.loss_landscape.point_log import Coordinates, PointLog, Sharing
 from kogen.surface_fit.interpolation import SQUARE, Span, axis
 
 TOLERANCE, LIMIT = 1e-2, 120  # of Lanczos at a point: exact enough for a ratio that is shown as a colour
@@ -28,35 +28,25 @@ Row = list[Coordinates]
 
 
 def eigenmap(
-    loss: Objective,
-    directions: Sequence[Params],
-    steps: int,
-    *,
-    folder: Path,
-    facts: dict[str, Any],
-    span: Span = SQUARE,
-    seed: int = 0,
-    workers: int = 1,
-    share: tuple[int, int] = (0, 1),
+    loss: Objective, directions: Sequence[Params], steps: int, sharing: Sharing, *, span: Span = SQUARE, seed: int = 0
 ) -> pd.DataFrame:
     """Smallest and largest eigenvalue of the Hessian of all moving parameters at `steps` x `steps` points.
 
     Columns: alpha, beta, lambda_min, lambda_max, ratio = |lambda_min / lambda_max|, residual_min, residual_max: an
     eigenvalue lies within its residual. nan where the loss, its gradient or a product is not finite. One direction
     gives a line. The search at the first point of a row starts from a random vector, at each further point (along beta)
-    from the eigenvectors of the point before; threads (`workers`) and processes (`share`) take whole rows. Every point
-    is written to `folder` when it is known and never computed again. The eigenvectors of each row's last point lie
-    beside it, so that a resumed map equals an undisturbed one bit for bit. ValueError for a folder of other facts.
+    from the eigenvectors of the point before; threads and processes take whole rows. The eigenvectors of each row's
+    last point lie in the folder (which has to be given), so that a resumed map equals an undisturbed one bit for bit.
     """
+    assert sharing.folder is not None
+    settings = {"steps": steps, "tolerance": TOLERANCE, "limit": LIMIT, "seed": seed}
+    folder, log = sharing.folder, PointLog(replace(sharing, facts=sharing.facts | settings))
     spans = span if len(directions) > 1 else (span[0], (0.0, 0.0))
     alphas, betas = axis(steps, spans[0]).tolist(), axis(steps if len(directions) > 1 else 1, spans[1]).tolist()
     rows: list[Row] = [[(alpha, beta) for beta in betas] for alpha in alphas]
-    log = PointLog(folder, {**facts, "steps": steps, "tolerance": TOLERANCE, "limit": LIMIT, "seed": seed}, share)
-    places, due = [place for row in rows for place in row], list(range(share[0], len(rows), share[1]))
-    lock = threading.Lock()
-    walkers = [
-        (ShiftedParameters(loss.at, directions), copy.deepcopy(loss) if number else loss) for number in range(workers)
-    ]
+    places, due = [place for row in rows for place in row], list(range(len(rows)))[log.number :: log.of]
+    lock, losses = threading.Lock(), [copy.deepcopy(loss) if number else loss for number in range(sharing.workers)]
+    walkers = [(ShiftedParameters(loss.at, directions), one) for one in losses]
 
     def work(walker: tuple[ShiftedParameters, Objective], mine: Iterator[int]) -> None:
         while True:
@@ -67,10 +57,10 @@ def eigenmap(
             mark = RowCheckpoint(folder / f"row-{number}.safetensors")
             resume_row(walker, rows[number], mark, log, lock, seed)
 
-    with serial_threads(workers) as pool, differentiable():  # the attention kernel is set for all threads or none
+    with serial_threads(len(walkers)) as pool, differentiable():  # the attention kernel is set for all threads or none
         while due:
             mine = iter(due)
-            list(pool.map(work, walkers, [mine] * workers))
+            list(pool.map(work, walkers, [mine] * len(walkers)))
             late = log.wait_for(places)
             due = [number for number, row in enumerate(rows) if late and late[0] in row]
     found = pd.DataFrame([{"alpha": a, "beta": b, **log.known[a, b]} for a, b in places])
@@ -123,7 +113,7 @@ def resume_row(
         number, start = -1, None
     for order, place in enumerate(row if known < len(row) else []):
         if order > number:
-            found, start = extreme_eigenpairs(loss, walk.shift_to(*place[: len(walk.steps)]), start, seed)
+            found, start = extreme_eigenpairs(loss, walk.shift_to(place), start, seed)
             checkpoint.save(order, found, start)
             with lock:
                 if place not in log.known:

@@ -18,30 +18,29 @@ PartValues = tuple[list[float], float]  # a value for each part of the images, a
 METRIC_PARTS = 4  # of the frozen batches; their differences make the error bars over images
 RHO, RHO_ADAPTIVE = 0.05, 0.5  # radii of SAM (Foret et al. 2021) and of adaptive SAM (Kwon et al. 2021)
 SIGMA = 0.1  # of the noise in each weight, in units of its size
+DRAWS, LIMIT = 16, 120  # for trace and noise; products of Lanczos
 
 
-def curvature_metrics(
-    objective: Objective, *, seed: int = 0, draws: int = 16, limit: int = 120
-) -> list[dict[str, Any]]:
+def curvature_metrics(objective: Objective, seed: int = 0) -> list[dict[str, Any]]:
     """Rows metric, values, error, images: how sharp an objective is at its own weights, over all moving parameters.
 
     `values`: one number for each part of the images. Their mean is the metric of all images, their spread shows, to
     first order, the effect of drawing images. `error`: the standard error over draws, or the residual of Lanczos.
     Metrics: lambda_max, lambda_min, lambda_ratio = |lambda_min / lambda_max|, trace, sam (rho .05), adaptive_sam
-    (rho .5), noise (mean rise under noise of a tenth of each weight). `draws` for trace and noise; `limit`: products of
-    Lanczos. A metric is nan where the loss is not finite near its weights.
+    (rho .5), noise (mean rise under noise of a tenth of each weight). A metric is nan where the loss is not finite near
+    its weights.
     """
     whole, at = objective.weighted_losses(), objective.at
     parts = [whole[number::METRIC_PARTS] for number in range(min(METRIC_PARTS, len(whole)))]
 
     def mean_trace(part: WeightedLosses) -> Estimate:
-        return trace(Hessian(part, at), make_generator(seed), least=draws, limit=draws)
+        return trace(Hessian(part, at), make_generator(seed), DRAWS)
 
     def mean_rise(part: WeightedLosses) -> Estimate:
-        return noise_sharpness(part, at, make_generator(seed), sigma=SIGMA, adaptive=True, draws=draws)
+        return noise_sharpness(part, at, make_generator(seed), sigma=SIGMA, draws=DRAWS)
 
     asked: dict[str, Callable[[], dict[str, PartValues]]] = {
-        "lambda": lambda: eigenvalues(whole, parts, at, seed, limit),
+        "lambda": lambda: eigenvalues(whole, parts, at, seed),
         "trace": lambda: {"trace": estimate_parts(parts, mean_trace)},
         "sam": lambda: {"sam": sam_by_part(parts, at, seed, RHO, False)},
         "adaptive_sam": lambda: {"adaptive_sam": sam_by_part(parts, at, seed, RHO_ADAPTIVE, True)},
@@ -78,11 +77,9 @@ def estimate_parts(parts: list[WeightedLosses], estimator: Callable[[WeightedLos
     return balance_parts(parts, [one.value for one in made]), float(np.mean([one.error for one in made]))
 
 
-def eigenvalues(
-    whole: WeightedLosses, parts: list[WeightedLosses], at: Params, seed: int, limit: int
-) -> dict[str, PartValues]:
+def eigenvalues(whole: WeightedLosses, parts: list[WeightedLosses], at: Params, seed: int) -> dict[str, PartValues]:
     """Both ends of the spectrum; a part's value is its v H v, the eigenvalue's derivative in the images."""
-    pairs = lanczos(Hessian(whole, at), make_generator(seed), tolerance=1e-2, limit=limit)
+    pairs = lanczos(Hessian(whole, at), make_generator(seed), tolerance=1e-2, limit=LIMIT)
     ends: dict[str, np.ndarray] = {}
     maps = (Hessian(part, at) for part in parts)  # one at a time in memory
     each = [[float(vector.double() @ of(vector).double()) for vector in pairs.vectors] for of in maps]

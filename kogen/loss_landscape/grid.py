@@ -4,7 +4,6 @@ import copy
 import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,13 +15,14 @@ from kogen.common.devices import exact_arithmetic
 from kogen.common.text import hint
 from kogen.common.threads import serial_threads
 from kogen.loss_landscape.parameters import Params
-from kogen.loss_landscape.point_log import Coordinates, PointLog
+from kogen.loss_landscape.point_log import ALONE, Coordinates, PointLog, Sharing
 from kogen.surface_fit.interpolation import SQUARE, Span, next_points
 
 Loss = Callable[[Params], Tensor]
 """Parameters to the losses of fixed units, (U,): images, or batches where a loss couples its images."""
 
 PARTS = 8  # of the units, each with its mean loss: error bars over images are made from them
+TOLERANCE = 0.01  # share of the range of the losses that a halving may change the spline by without another one
 
 
 class ShiftedParameters:
@@ -42,11 +42,11 @@ class ShiftedParameters:
         self.flat = self.origin.clone()  # (P,)
         self.params = {**at, **parameter_views(self.flat, names, at)}
 
-    def shift_to(self, *place: float) -> Params:
-        """The parameters at these coordinates, in the same memory as before."""
+    def shift_to(self, place: Coordinates) -> Params:
+        """The parameters at these coordinates, in the same memory as before; along a line beta is not read."""
         torch.add(self.origin, self.steps[0], alpha=place[0], out=self.flat)
-        for step, length in zip(self.steps[1:], place[1:], strict=True):
-            self.flat.add_(step, alpha=length)
+        for step in self.steps[1:]:
+            self.flat.add_(step, alpha=place[1])
         return self.params
 
 
@@ -98,25 +98,16 @@ def surface(
     *,
     levels: int = 3,
     span: Span = SQUARE,
-    tolerance: float = 0.01,
-    folder: Path | None = None,
-    facts: dict[str, Any] | None = None,
-    workers: int = 1,
-    share: tuple[int, int] = (0, 1),
-    on_progress: Callable[[int, int], None] = lambda done, of: None,
+    sharing: Sharing = ALONE,
 ) -> pd.DataFrame:
     """The loss on a grid around `at`: alpha, beta, level, loss, loss_se, units, parts; one row a point, in order.
 
     `loss` is called under inference mode with all of `at`, moved, and returns the losses of its units, (U,); where
     their mean is not finite, loss is nan. `steps` (odd): points along alpha and beta over `span` at level 0; level 1
-    halves the grid, each further level halves it where the level before changed the spline by more than `tolerance`
+    halves the grid, each further level halves it where the level before changed the spline by more than TOLERANCE
     times the range (9 -> 17 -> 33). One direction gives a profile. Nothing of a model, its gradients, its mode or any
-    random state changes. `parts` are the mean losses of eighths of the units, see statistics/geometry.
-
-    `folder`: every point is written when it is known and never computed again; `facts` say what the points belong to,
-    and a folder of other facts is refused (ValueError). `workers`: threads, each with a copy of the loss and one thread
-    of torch. `share` (number, of): processes that share the points through `folder`. The values are the same, bit for
-    bit, however the points are shared. `on_progress(done, of)` is called after each point of a level.
+    random state changes. `parts` are the mean losses of eighths of the units, see statistics/geometry. ValueError for
+    a folder of another surface, and for workers or processes that cannot share.
     """
     counts = (steps, steps) if isinstance(steps, int) else steps
     if len(directions) == 1:
@@ -126,49 +117,40 @@ def surface(
             f"got steps={steps}, levels={levels}: give an odd number of steps, 3 or more, so that the weights "
             "themselves are a point, and 1 level or more"
         )
-    if share[1] > 1 and folder is None:
+    if sharing.process[1] > 1 and sharing.folder is None:
         raise ValueError("several processes share points through a folder: give one that all of them see")
-    losses = [copy.deepcopy(loss) if number else loss for number in range(max(workers, 1))]
+    losses = [copy.deepcopy(loss) if number else loss for number in range(sharing.workers)]
     if any(twin is loss for twin in losses[1:]):
         raise ValueError(
-            f"got workers={workers} with a loss that cannot be copied, as a function cannot: the threads would "
+            f"got workers={sharing.workers} with a loss that cannot be copied, as a function cannot: the threads would "
             "share its network; give an Objective, or workers=1"
         )
-    log, rows = PointLog(folder, facts or {}, share), pd.DataFrame()
+    log, rows = PointLog(sharing), pd.DataFrame()
     walkers = [(ShiftedParameters(at, directions), one) for one in losses]
     for level in range(levels):
-        places = [(a, b) for a, b in next_points(rows, counts, level, span, tolerance).tolist()]
+        places = [(a, b) for a, b in next_points(rows, counts, level, span, TOLERANCE).tolist()]
         if not places:
             break
-        evaluate_points(walkers, places, len(directions), log, on_progress)
+        evaluate_points(walkers, places, log)
         table = [{"alpha": a, "beta": b, "level": level, **log.known[a, b]} for a, b in places]
         rows = pd.concat([rows, pd.DataFrame(table)], ignore_index=True)
     return rows
 
 
-def evaluate_points(
-    walkers: list[tuple[ShiftedParameters, Loss]],
-    places: list[Coordinates],
-    axes: int,
-    log: PointLog,
-    on_progress: Callable[[int, int], None],
-) -> None:
+def evaluate_points(walkers: list[tuple[ShiftedParameters, Loss]], places: list[Coordinates], log: PointLog) -> None:
     """Compute this process's share of the places, then those that other processes do not deliver in time."""
-    lock, done = threading.Lock(), sum(place in log.known for place in places)
+    lock = threading.Lock()
 
     def work(walker: tuple[ShiftedParameters, Loss], mine: Iterator[Coordinates]) -> None:
-        nonlocal done
         walk, loss = walker
         while True:
             with lock:
                 place = next(mine, None)
             if place is None:
                 return
-            found = evaluate_point(loss, walk.shift_to(*place[:axes]))
+            found = evaluate_point(loss, walk.shift_to(place))
             with lock:
                 log.add(place, found)
-                done += 1
-                on_progress(done, len(places))
 
     due = log.pending(places)
     while due:

@@ -5,7 +5,7 @@ The Hessian of a ReLU network is that of the smooth piece on which the point lie
 sharpness) see what kinks add to the shape; finite differences of gradients do not agree with the Hessian there.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 
@@ -25,37 +25,30 @@ NUDGE = 1e-2  # how far a point without a gradient is moved, to tell a constant 
 
 
 class FlatLoss:
-    """A loss as a function of one flat vector (P,): the parameters named by `over` (all by default), the rest constant.
+    """A loss as a function of one flat vector (P,), all of its parameters.
 
-    Names that hold the same tensor are one parameter, moved under each of them. The loss is called with the whole dict.
-    Raises ValueError for nothing to move, unknown names, integers, tensors that overlap in part, and wrong weights.
+    Names that hold the same tensor are one parameter, moved under each of them. Raises ValueError for nothing to move,
+    integers, tensors that overlap in part, and wrong weights.
     """
 
-    def __init__(self, loss: Losses, params: Params, over: Collection[str] | None = None) -> None:
+    def __init__(self, loss: Losses, params: Params) -> None:
         self.parts = _batch_shares(loss)
+        if whole := [name for name, tensor in params.items() if not tensor.is_floating_point()]:
+            raise ValueError(f"{whole[0]!r} holds {params[whole[0]].dtype}, which has no gradient: leave it out")
+        if not any(tensor.numel() for tensor in params.values()):
+            raise ValueError(f"got {len(params)} parameters without elements: give a dict of names and their tensors")
         self.tied = _tied_names(params)  # name -> the first name that holds its tensor
-        moving = {self.tied[name] for name in _moving_names(params, over)}
-        self.like = {name: params[name] for name in params if name in moving}  # in the order of the dict
-        self.origin = self.flatten(self.like)  # (P,)
-        if not len(self.origin):
-            raise ValueError(f"the parameters {', '.join(self.like)} are empty: give tensors with elements")
+        own = {name: params[name] for name, first in self.tied.items() if name == first}
         with torch.inference_mode(False), torch.no_grad():
-            self.fixed = {n: params[n].detach().clone() for n in params if self.tied[n] not in moving}
-            self.like = {name: torch.empty_like(tensor, device="meta") for name, tensor in self.like.items()}
+            flat = flatten(own, own)
+            self.origin = flat.to(torch.promote_types(flat.dtype, torch.float32))  # (P,)
+            self.like = {name: torch.empty_like(tensor, device="meta") for name, tensor in own.items()}
         self.size, self.dtype, self.device = len(self.origin), self.origin.dtype, self.origin.device
 
-    def flatten(self, named: Params) -> Tensor:
-        """The moving parameters of a dict, such as a direction, as one new vector (P,)."""
-        if missing := [name for name in self.like if name not in named]:
-            raise ValueError(f"{missing[0]!r} is missing: give a tensor for each of {', '.join(self.like)}")
-        with torch.inference_mode(False), torch.no_grad():
-            flat = flatten(named, self.like)
-            return flat.to(torch.promote_types(flat.dtype, torch.float32))
-
     def unflatten(self, flat: Tensor) -> Params:
-        """A vector (P,) as the dict of moving parameters, under each of their names; views of it."""
+        """A vector (P,) as the dict of parameters, under each of their names; views of it."""
         found = unflatten(flat, self.like)
-        return {name: found[first] for name, first in self.tied.items() if first in found}
+        return {name: found[first] for name, first in self.tied.items()}
 
     def batch_losses(self, flat: Tensor) -> Iterator[tuple[float, Tensor]]:
         """(share, loss) of each batch at a vector (P,), with the graph where gradients are on.
@@ -67,7 +60,7 @@ class FlatLoss:
 
     def _call(self, loss: Loss, flat: Tensor) -> Tensor:
         with exact_arithmetic():
-            value = loss({**self.fixed, **self.unflatten(flat)})
+            value = loss(self.unflatten(flat))
         if not isinstance(value, Tensor) or value.ndim:
             got = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
             raise ValueError(f"the loss gave {got}: a scalar tensor is wanted, such as the mean over a batch")
@@ -109,15 +102,13 @@ class FlatLoss:
 class Hessian:
     """The Hessian of a loss at a point, a symmetric map (P,) to (P,) for `lanczos`, `density` and `trace`.
 
-    Double backward through a graph that is made once and kept (`keep=False`: made anew for every product, with the
-    memory of one batch), under the attention kernel that can be differentiated twice. Not `jvp(jacrev(loss))`: that is
-    silently wrong for LayerNorm's weights (by 70 % in a net of three layers, torch 2.15); `jvp(grad(loss))` is right.
+    Double backward through a graph that is made once and kept, under the attention kernel that can be differentiated
+    twice. Not `jvp(jacrev(loss))`: that is silently wrong for LayerNorm's weights (by 70 % in a net of three layers,
+    torch 2.15); `jvp(grad(loss))` is right.
     """
 
-    def __init__(
-        self, loss: Losses, params: Params, over: Collection[str] | None = None, *, keep_graph: bool = True
-    ) -> None:
-        self.objective = FlatLoss(loss, params, over)
+    def __init__(self, loss: Losses, params: Params) -> None:
+        self.objective = FlatLoss(loss, params)
         self.size, self.dtype, self.device = self.objective.size, self.objective.dtype, self.objective.device
         self.kept: list[tuple[float, Tensor]] = []
         with differentiable():
@@ -127,9 +118,7 @@ class Hessian:
                 self.value += share * value.double().item()
                 if slope is not None:
                     self.gradient += share * slope.detach()
-                    if keep_graph:
-                        self.kept.append((share, slope))
-        self.keep = keep_graph
+                    self.kept.append((share, slope))
 
     def __call__(self, vector: Tensor) -> Tensor:
         """The product with a vector (P,)."""
@@ -137,16 +126,12 @@ class Hessian:
             raise ValueError(f"got a vector of shape {tuple(vector.shape)}, wanted ({self.size},)")
         with differentiable():
             total, vector = torch.zeros_like(self.gradient), vector.detach().clone()  # no tensor of inference mode
-            for share, slope in self.kept if self.keep else self._recompute_gradients():
+            for share, slope in self.kept:
                 if slope.requires_grad:
                     (image,) = torch.autograd.grad(slope, self.leaf, vector, retain_graph=True, allow_unused=True)
                     if image is not None:
                         total += share * image
         return total
-
-    def _recompute_gradients(self) -> Iterator[tuple[float, Tensor]]:
-        slopes = self.objective.batch_gradients(self.leaf, create_graph=True)
-        return ((share, slope) for share, _, slope in slopes if slope is not None)
 
     def unflatten(self, vector: Tensor) -> Params:
         """A vector (P,), such as an eigenvector, as a dict by the names of the parameters."""
@@ -170,17 +155,6 @@ def _batch_shares(loss: Losses) -> list[tuple[float, Loss]]:
         raise ValueError(f"the weights of the batches are {got}: each must be its number of images, more than 0")
     total = sum(weight for weight, _ in parts)
     return [(weight / total, each) for weight, each in parts]
-
-
-def _moving_names(params: Params, over: Collection[str] | None) -> list[str]:
-    names = list(params if over is None else over)
-    if not names:
-        raise ValueError("got no parameters: give a dict of at least one name and its tensor")
-    if unknown := sorted(set(names) - params.keys()):
-        raise ValueError(f"there is no parameter {unknown[0]!r}: choose from {', '.join(params)}")
-    if whole := [name for name in names if not params[name].is_floating_point()]:
-        raise ValueError(f"{whole[0]!r} holds {params[whole[0]].dtype}, which has no gradient: leave it out of `over`")
-    return names
 
 
 def _tied_names(params: Params) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from kogen.loss_landscape.directions._plane import Plane
 from kogen.loss_landscape.directions.random import NORMALISATIONS
 from kogen.loss_landscape.grid import surface
 from kogen.loss_landscape.objective import BATCH_NORM, Objective
+from kogen.loss_landscape.point_log import Sharing
 from kogen.loss_landscape.runs import (
     OBJECTIVES,
     LandscapeRun,
@@ -38,7 +40,7 @@ from kogen.loss_landscape.tables import (
     write_summary,
 )
 from kogen.options.landscape import LandscapeOptions
-from kogen.surface_fit.interpolation import SQUARE
+from kogen.results.landscape_facts import GridFacts, PlaneFacts, RunFacts
 from kogen.surface_fit.multilevel import choose_corrections
 from kogen.training.checkpoint import state_of
 
@@ -68,52 +70,49 @@ def measure_landscape(
     share the points, with `workers` threads each (one a core). Raises ValueError for options that do not fit.
     """
     check_options(runs, options)
-    out, directions, sharp, map_steps, seed = (
-        options.out, options.directions, options.sharp, options.map_steps, options.seed
-    )  # fmt: skip
     names = list(models or [read_record(run)[0]["model"] for run in runs])
-    how: dict[str, Any] = {"objective": options.objective, "count": options.images, "batch": options.batch_size}
-    how |= {"seed": seed, "batch_norm": options.batch_norm, "moves": options.moves, "terms": options.terms}
+    process, started = process_share(dict(os.environ)), time.perf_counter()
     workers = options.workers or (usable_cores() if torch_device().type == "cpu" else 1)
-    grid = {"steps": options.steps, "levels": options.levels, "workers": workers}
-    share, started = process_share(dict(os.environ)), time.perf_counter()
-    others: list[LandscapeRun] = []
-    if directions == "between":
-        others = [open_run(run, images, model=name, **how) for run, name in zip(runs[1:], names[1:], strict=True)]
-        runs, sharp = runs[:1], 0
+    options, others = options.model_copy(update={"workers": workers}), list[LandscapeRun]()
+    if options.directions == "between":
+        others = [open_run(run, images, options, name) for run, name in zip(runs[1:], names[1:], strict=True)]
+        runs, options = runs[:1], options.model_copy(update={"sharp": 0})
+    out, sharp, map_steps, first = options.out, options.sharp, options.map_steps, process[0] == 0
+
+    def save(one: LandscapeRun, table: str, plane: int, rows: pd.DataFrame, what: str) -> None:
+        if first:
+            upsert_rows(out, one.identity | {"direction": options.directions, "plane": plane}, rows, table)
+            minutes = (time.perf_counter() - started) / 60
+            notify(f"{one.model} seed {one.plan.seed}: {what}, {minutes:.1f} min")
+
     for number, run in enumerate(runs):
-        one = open_run(run, images, model=names[number], **how)  # one at a time: all need not fit into memory
+        one = open_run(run, images, options, names[number])  # one at a time: all need not fit into memory
         loss = one.make_objective(options.images)
         default_few = FEW if loss.facts["unit"] == "image" else 8 * options.batch_size  # 8 units for error bars
-        few = options.few or default_few
-        chance = {"seed": seed, "normalise": options.normalise}
-        wanted = make_planes(one, loss, others, directions, options.planes, chance)
-        if number == 0 and share[0] == 0:
+        few = loss.take_first(options.few or default_few)
+        planes = make_planes(one, loss, others, options)
+        if number == 0 and first:
             curved = one.make_objective(sharp or SHARP) if sharp or map_steps else None
-            asked = {"planes": len(wanted) * len(runs), "runs": len(runs), "metrics": sharp > 0, "map_steps": map_steps}
-            notify(estimate_landscape(loss, few, curved, grid, processes=share[1], **asked))
-        if sharp and number % share[1] == share[0]:
-            measure_curvature(one, out, sharp, seed)
-        for order, plane in enumerate(wanted):
-            rows = evaluate_plane(one, loss, few, plane, order, out, grid, share)
-            if share[0] == 0:
-                upsert_rows(out, one.identity | {"direction": directions, "plane": order}, rows)
-                minutes = (time.perf_counter() - started) / 60
-                notify(f"{one.model} seed {one.seed}: plane {order + 1} of {len(wanted)}, {minutes:.1f} min")
+            amounts = options, len(planes) * len(runs), len(runs), process[1]
+            notify(estimate_landscape(few, loss.facts["images"], curved, *amounts))
+        if sharp and number % process[1] == process[0]:
+            measure_curvature(one, options)
+        for order, plane in enumerate(planes):
+            rows = evaluate_plane(one, loss, few, plane, order, options, process)
+            save(one, "surface", order, rows, f"plane {order + 1} of {len(planes)}")
         if map_steps:
-            how_map = {"steps": map_steps, "seed": seed, "workers": workers, "share": share}
-            found = map_curvature(one, one.make_objective(sharp or SHARP), wanted[0], out, **how_map)
-            if share[0] == 0:
-                upsert_rows(out, one.identity | {"direction": directions, "plane": 0}, found, "eigenmap")
-                notify(f"{one.model} seed {one.seed}: map, {(time.perf_counter() - started) / 60:.1f} min")
-        if share[0] == 0:
+            curved = one.make_objective(sharp or SHARP)
+            sharing = plane_sharing(
+                one, curved, planes[0], f"0-{curved.facts['images']}-map{map_steps}", options, process
+            )
+            found = eigenmap(curved, planes[0].directions, map_steps, sharing, span=planes[0].span, seed=options.seed)
+            save(one, "eigenmap", 0, found, "map")
+        if first:
             if sharp:
-                measure_curvature(one, out, sharp, seed)  # where another process has not done it
-            how_grid = grid | {"few": loss.take_first(few).facts["images"], "seed": seed, "map": map_steps}
-            facts = run_facts(one, loss, wanted, how_grid)
-            through = [f"{other.model} {other.seed}" for other in (one, *others)] if others else []
-            write_facts(out, one.identity | {"direction": directions}, facts | {"through": through})
-    return write_summary(out) if share[0] == 0 else {}
+                measure_curvature(one, options)  # where another process has not done it
+            through = [f"{other.model} {other.plan.seed}" for other in (one, *others)] if others else []
+            write_facts(out, run_facts(one, loss, few, planes, options, through))
+    return write_summary(out) if first else {}
 
 
 def process_share(environment: dict[str, str]) -> tuple[int, int]:
@@ -122,15 +121,16 @@ def process_share(environment: dict[str, str]) -> tuple[int, int]:
 
 
 def make_planes(
-    one: LandscapeRun, loss: Objective, others: list[LandscapeRun], directions: str, planes: int, chance: dict[str, Any]
+    one: LandscapeRun, loss: Objective, others: list[LandscapeRun], options: LandscapeOptions
 ) -> list[Plane]:
     """The planes through a run's weights, in order. ValueError for a trajectory without checkpoints."""
-    make = registry.load("directions", directions)
-    if directions == "random":
-        return [make(loss.at, plane=number, **chance) for number in range(planes)]
-    if directions == "sharpest":
-        return [make(one.make_objective(SHARP).weighted_losses(), loss.at, seed=chance["seed"])]
-    if directions == "between":
+    make = registry.load("directions", options.directions)
+    if options.directions == "random":
+        chance = {"seed": options.seed, "normalise": options.normalise}
+        return [make(loss.at, plane=number, **chance) for number in range(options.planes)]
+    if options.directions == "sharpest":
+        return [make(one.make_objective(SHARP).weighted_losses(), loss.at, seed=options.seed)]
+    if options.directions == "between":
         return [make(loss.at, model_states(others, loss.at), batch_norm=loss.batch_norm)]
     files = [file for file in checkpoint_files(one.folder) if not one.step or int(file.stem) < int(one.step)]
     if len(files) < 2 or one.facts["objective"].startswith("probe"):
@@ -148,41 +148,35 @@ def make_planes(
 def evaluate_plane(
     one: LandscapeRun,
     loss: Objective,
-    few: int,
+    few: Objective,
     plane: Plane,
     order: int,
-    out: Path,
-    grid: dict[str, Any],
-    share: tuple[int, int],
+    options: LandscapeOptions,
+    process: tuple[int, int],
 ) -> pd.DataFrame:
-    """All points of a plane: of `few` images on the finest grid, then of more images on coarser ones."""
+    """All points of a plane: of the `few` images on the finest grid, then of more images on coarser ones."""
 
-    def evaluate_images(images: int, **grids: Any) -> pd.DataFrame:
-        part = loss.take_first(images)
-        how = {**plane_arguments(one, part, plane, out, str(order)), **grid, **grids}
-        return surface(part, part.at, plane.directions, share=share, **how).assign(images=part.facts["images"])
+    def evaluate(part: Objective, steps: int, levels: int) -> pd.DataFrame:
+        images = part.facts["images"]
+        sharing = plane_sharing(one, part, plane, f"{order}-{images}", options, process)
+        rows = surface(part, part.at, plane.directions, steps, levels=levels, span=plane.span, sharing=sharing)
+        return rows.assign(images=images)
 
-    tables = [evaluate_images(few)]
+    tables = [evaluate(few, options.steps, options.levels)]
     for images, stride in choose_corrections(tables[0], loss.facts["images"]):
-        tables.append(evaluate_images(images, steps=(grid["steps"] - 1) // stride + 1, levels=1))
+        tables.append(evaluate(loss.take_first(images), (options.steps - 1) // stride + 1, 1))
     common = min(len(table["parts"].iloc[0]) for table in tables)
     found = pd.concat(tables, ignore_index=True)
     return found.assign(parts=found["parts"].map(partial(merge_parts, common)))
 
 
-def map_curvature(one: LandscapeRun, loss: Objective, plane: Plane, out: Path, **how: Any) -> pd.DataFrame:
-    """The ends of the spectrum over a plane; `how` goes to `eigenmap`."""
-    return eigenmap(loss, plane.directions, **plane_arguments(one, loss, plane, out, "0", f"-map{how['steps']}"), **how)
-
-
-def plane_arguments(
-    one: LandscapeRun, loss: Objective, plane: Plane, out: Path, order: str, what: str = ""
-) -> dict[str, Any]:
-    """Keyword arguments of `surface` and `eigenmap`: span of the plane, folder on disk, and facts of the points."""
-    name = f"{plane.facts['kind']}-{order}-{loss.facts['images']}{what}"
-    folder = out / "landscape" / one.facts["objective"] / one.run_id / name
+def plane_sharing(
+    one: LandscapeRun, loss: Objective, plane: Plane, name: str, options: LandscapeOptions, process: tuple[int, int]
+) -> Sharing:
+    """Where the points of a plane are kept, and what they belong to."""
+    folder = options.out / "landscape" / one.facts["objective"] / one.run_id / f"{plane.facts['kind']}-{name}"
     facts = {"run": one.run_id, **one.facts, **loss.facts, "plane": short_facts(plane)}
-    return {"folder": folder, "facts": facts, "span": plane.facts.get("span") or SQUARE}
+    return Sharing(folder, facts, options.workers or 1, process)
 
 
 def merge_parts(count: int, parts: Sequence[float]) -> list[float]:
@@ -195,22 +189,38 @@ def short_facts(plane: Plane) -> dict[str, Any]:
     return {name: fact for name, fact in plane.facts.items() if name != "excluded"}
 
 
-def measure_curvature(one: LandscapeRun, out: Path, sharp: int, seed: int) -> None:
+def measure_curvature(one: LandscapeRun, options: LandscapeOptions) -> None:
     """Write the curvature metrics of a run to the study, unless they are there."""
-    loss = one.make_objective(sharp, METRIC_PARTS)
+    loss = one.make_objective(options.sharp, METRIC_PARTS)
     facts = {**one.facts, **loss.facts}
-    if not has_curvature_metrics(out, one.identity, facts):
-        write_curvature_metrics(out, one.identity, facts, curvature_metrics(loss, seed=seed))
+    if not has_curvature_metrics(options.out, one.identity, facts):
+        write_curvature_metrics(options.out, one.identity, facts, curvature_metrics(loss, options.seed))
 
 
-def run_facts(one: LandscapeRun, loss: Objective, wanted: list[Plane], grid: dict[str, Any]) -> dict[str, Any]:
+def run_facts(
+    one: LandscapeRun,
+    loss: Objective,
+    few: Objective,
+    planes: list[Plane],
+    options: LandscapeOptions,
+    through: list[str],
+) -> RunFacts:
     """How a run's landscape was measured, for landscape.json."""
-    excluded = wanted[0].facts["excluded"]
+    excluded, size = planes[0].facts["excluded"], sum(tensor.numel() for tensor in loss.at.values())
     still = sum(loss.at[name].numel() for name in excluded if name in loss.at)
-    reasons = {reason: sum(other == reason for other in excluded.values()) for reason in set(excluded.values())}
-    facts = {**one.facts, **loss.facts, "method": one.method, "run_seed": one.seed, "backbone": one.plan.backbone}
-    facts |= {"excluded": reasons, "excluded_share": still / sum(tensor.numel() for tensor in loss.at.values())}
-    return facts | {"grid": grid, "planes": [short_facts(plane) for plane in wanted]}
+    sides = options.steps, options.levels, options.workers, options.seed, options.map_steps
+    return RunFacts(
+        **one.identity | one.facts | loss.facts,
+        excluded_share=still / size,
+        grid=GridFacts(few.facts["images"], *sides),
+        run_seed=one.plan.seed,
+        direction=options.directions,
+        through=through,
+        planes=[PlaneFacts(**short_facts(plane)) for plane in planes],
+        excluded=dict(Counter(excluded.values())),
+        method=one.plan.method,
+        backbone=one.plan.backbone,
+    )
 
 
 def check_options(runs: Sequence[Path], options: LandscapeOptions) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,22 @@ TAKEOVER_SECONDS = 5.0  # seconds without a new point after which a process take
 Coordinates = tuple[float, float]
 
 
+@dataclass(frozen=True)
+class Sharing:
+    """Who computes the points of a plane, and where they are kept: each is written when it is known.
+
+    Processes share the points through the folder. The values are the same, bit for bit, however points are shared.
+    """
+
+    folder: Path | None = None
+    facts: dict[str, Any] = field(default_factory=dict)  # what the points belong to; a folder of others is refused
+    workers: int = 1  # threads, each with a copy of the loss and one thread of torch
+    process: tuple[int, int] = (0, 1)  # number of this process, and number of processes
+
+
+ALONE = Sharing()
+
+
 class PointLog:
     """The known points of one plane: in memory, and in a folder where one is given.
 
@@ -19,22 +36,18 @@ class PointLog:
     read: a kill costs one point and nothing else.
     """
 
-    def __init__(self, folder: Path | None, facts: dict[str, Any], share: tuple[int, int] = (0, 1)) -> None:
-        self.folder, self.number, self.of = folder, *share
-        self.known: dict[Coordinates, dict[str, Any]] = {}
+    def __init__(self, sharing: Sharing) -> None:
+        folder, (self.number, self.of) = sharing.folder, sharing.process
+        self.folder, self.known = folder, dict[Coordinates, dict[str, Any]]()
         if folder is None:
             return
         folder.mkdir(parents=True, exist_ok=True)
-        about = folder / "facts.json"
-        facts = json.loads(json.dumps(facts))
+        about, facts = folder / "facts.json", json.loads(json.dumps(sharing.facts))
         if not about.exists() and not any(folder.glob("points-*.jsonl")):
             write_json(about, facts)
-        was = read_json(about)
-        if was != facts:
-            odd = sorted(key for key in was.keys() | facts.keys() if was.get(key) != facts.get(key))
+        if odd := differing_keys(read_json(about), facts):
             raise ValueError(
-                f"{folder} holds points of another surface (it differs in {', '.join(odd)}): choose another folder, "
-                "or delete it"
+                f"{folder} holds points of another surface (it differs in {odd}): choose another folder, or delete it"
             )
         self.read()
         self.own = folder / f"points-{self.number}.jsonl"
@@ -75,3 +88,8 @@ class PointLog:
             else:
                 time.sleep(0.02)
         return []
+
+
+def differing_keys(was: dict[str, Any], facts: dict[str, Any]) -> str:
+    """The names of the facts that are not the same, with commas."""
+    return ", ".join(sorted(key for key in was.keys() | facts.keys() if was.get(key) != facts.get(key)))

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from kogen.augmentation.views import evaluation_view
 from kogen.common.devices import default_device
 from kogen.common.files import read_json
-from kogen.common.text import hint
 from kogen.config.plan import Plan
 from kogen.data.images import Images
 from kogen.evaluation.features import embed
@@ -22,6 +21,7 @@ from kogen.loss_landscape.objective import Objective
 from kogen.loss_landscape.probe import fit_probe
 from kogen.modules.base import Method, Views
 from kogen.options.base import validate
+from kogen.options.landscape import LandscapeOptions
 from kogen.training import checkpoint
 from kogen.training.batches import Batches
 from kogen.training.build import build_method
@@ -37,15 +37,13 @@ class LandscapeRun:
 
     run_id: str
     model: str
-    method: str
-    seed: int
     folder: Path
     plan: Plan
     module: nn.Module
     batches: list[Views]
     settings: dict[str, Any]  # of the objective: moves, batch_norm, terms
-    facts: dict[str, Any] = field(default_factory=dict)  # of the loss, for the record
-    step: str = ""  # of the checkpoint it was read from; empty: the end of the training
+    facts: dict[str, Any]  # of the loss, for the record
+    step: str  # of the checkpoint it was read from; empty: the end of the training
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -165,45 +163,30 @@ def load_method(folder: Path, plan: Plan, step: str = "") -> Method:
     return method
 
 
-def open_run(
-    run: Path,
-    images: Images,
-    *,
-    model: str = "",
-    objective: str = "pretrain",
-    count: int = 2048,
-    batch: int = 64,
-    seed: int = 0,
-    batch_norm: str = "frozen",
-    moves: Sequence[str] = ("",),
-    terms: Sequence[str] = (),
-) -> LandscapeRun:
-    """A run with its loss on `count` frozen images: the same images, views and masks for every run with this seed.
+def open_run(run: Path, images: Images, options: LandscapeOptions, model: str = "") -> LandscapeRun:
+    """A run with its loss on frozen images: the same images, views and masks for every run with these options.
 
     RUN@STEP is the run at a checkpoint that its training kept. `pretrain`: the loss it was trained with. `probe`:
     cross-entropy of a linear probe, fitted to up to FIT_IMAGES labelled images that are not frozen; images are then
-    uncropped and have the classes of the source. `terms`: names of the terms of the loss that count (another
-    objective), by default all. Raises ValueError as `read_record`, `load_method`, `frozen_batches` and `fit_probe` do,
-    and for images that do not fit.
+    uncropped and have the classes of the source. `model`: its name, where that is not the record's. ValueError as of
+    `read_record`, `load_method`, `frozen_batches` and `fit_probe`, and for images that do not fit.
     """
-    if objective not in OBJECTIVES:
-        raise ValueError(f"unknown objective {objective!r}: {hint(objective, list(OBJECTIVES))}")
     (folder, step), (record, plan) = split_step(run), read_record(run)
     images = images.with_channels(plan.channels)
-    how: dict[str, Any] = {"count": count, "batch": batch, "seed": seed, "device": torch_device()}
-    opened = open_probe if objective == "probe" else open_pretrain
+    how = {"count": options.images, "batch": options.batch_size, "seed": options.seed, "device": torch_device()}
+    opened = open_probe if options.objective == "probe" else open_pretrain
     module, batches = opened(folder, step, plan, images, how)
-    settings = {"batch_norm": batch_norm, "moves": tuple(moves), "terms": tuple(terms)}
-    facts = {"objective": "-".join([objective, *terms]), "data": images.digest, "seed": seed, "moves": list(moves)}
-    if objective == "probe":
-        facts["count"] = count  # decides which images are frozen, and so which the probe was fitted to
-    name = model or record["model"]
-    about = record["id"], name, plan.method, plan.seed, folder, plan
+    settings = {"batch_norm": options.batch_norm, "moves": options.moves, "terms": options.terms}
+    facts = {"objective": "-".join([options.objective, *options.terms]), "data": images.digest}
+    facts |= {"seed": options.seed, "moves": list(options.moves)}
+    if options.objective == "probe":
+        facts["count"] = options.images  # decides which images are frozen, and so which the probe was fitted to
+    about = record["id"], model or record["model"], folder, plan
     return LandscapeRun(*about, module.to(torch_device()), batches, settings, facts, step)
 
 
 def open_pretrain(
-    folder: Path, step: str, plan: Plan, images: Images, how: Mapping[str, Any]
+    folder: Path, step: str, plan: Plan, images: Images, how: dict[str, Any]
 ) -> tuple[nn.Module, list[Views]]:
     """The trained method, and frozen batches with the views of its training."""
     method = load_method(folder, plan, step)
@@ -219,7 +202,7 @@ def open_pretrain(
 
 
 def open_probe(
-    folder: Path, step: str, plan: Plan, images: Images, how: Mapping[str, Any]
+    folder: Path, step: str, plan: Plan, images: Images, how: dict[str, Any]
 ) -> tuple[nn.Module, list[Views]]:
     """The backbone under a fitted probe, and frozen batches of other, uncropped images."""
     images = images.labelled_subset()
@@ -243,8 +226,7 @@ def model_states(runs: Sequence[LandscapeRun], moving: Mapping[str, Tensor]) -> 
     """
     found = [checkpoint.state_of(one.module) for one in runs]
     for one, state in zip(runs, found, strict=True):
-        odd = [name for name in moving if name not in state or state[name].shape != moving[name].shape]
-        if odd:
+        if odd := [name for name in moving if name not in state or state[name].shape != moving[name].shape]:
             raise ValueError(
                 f"{one.folder} is of another architecture ({len(odd)} tensors differ, first {odd[0]!r}): give runs of "
                 "one method and one network for directions between them"

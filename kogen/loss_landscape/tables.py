@@ -7,9 +7,12 @@ from typing import Any
 
 import pandas as pd
 
+from kogen.common.contracts import from_plain, to_plain
 from kogen.common.files import read_json, write_json
 from kogen.common.registry import load
 from kogen.common.tables import read_table, write_table
+from kogen.loss_landscape.point_log import differing_keys
+from kogen.results.landscape_facts import LandscapeFacts, RunFacts
 from kogen.statistics import _curvature_metrics, _near_convex
 
 KEYS = ("run", "objective", "direction", "plane")
@@ -30,12 +33,8 @@ def has_curvature_metrics(out: Path, identity: dict[str, Any], facts: dict[str, 
     path = record_file(out, "readings", identity)
     if not path.exists():
         return False
-    was = read_json(path)["facts"]
-    if was != facts:
-        odd = sorted(key for key in was.keys() | facts.keys() if was.get(key) != facts.get(key))
-        raise ValueError(
-            f"{path} has curvature metrics that differ in {', '.join(odd)}: choose another --out, or delete it"
-        )
+    if odd := differing_keys(read_json(path)["facts"], facts):
+        raise ValueError(f"{path} has curvature metrics that differ in {odd}: choose another --out, or delete it")
     return True
 
 
@@ -43,16 +42,14 @@ def write_curvature_metrics(
     out: Path, identity: dict[str, Any], facts: dict[str, Any], rows: list[dict[str, Any]]
 ) -> None:
     """Write a run's curvature metrics."""
-    plain = [
-        {**row, "values": [json_number(value) for value in row["values"]], "error": json_number(row["error"])}
-        for row in rows
-    ]
+    plain = [row | {"values": [*map(json_number, row["values"])], "error": json_number(row["error"])} for row in rows]
     write_json(record_file(out, "readings", identity), {"facts": facts, "identity": identity, "rows": plain})
 
 
-def write_facts(out: Path, identity: dict[str, Any], facts: dict[str, Any]) -> None:
+def write_facts(out: Path, facts: RunFacts) -> None:
     """Write how a run was measured in one kind of direction."""
-    write_json(record_file(out, f"{identity['direction']}.facts", identity), {**identity, **facts})
+    plain = to_plain(facts)
+    write_json(record_file(out, f"{facts.direction}.facts", plain), plain)
 
 
 def record_file(out: Path, kind: str, identity: dict[str, Any]) -> Path:
@@ -66,10 +63,9 @@ def json_number(value: float) -> float | None:
 
 
 def write_summary(out: Path) -> dict[str, Any]:
-    """Write OUT/geometry.parquet and OUT/landscape.json from all that the folder holds; returns the latter.
+    """Write OUT/geometry.parquet and OUT/landscape.json (`LandscapeFacts`) from all that the folder holds.
 
-    landscape.json: runs (how each was measured), pairs (paired differences), flatness (rank correlations with the
-    study's scores, where it has any). Raises ValueError as the statistics do.
+    Returns the content of the latter. ValueError as of the statistics, and for facts that are not complete.
     """
     found = list(summary_tables(out))
     geometry, pairs = (stack_frames([one[number] for one in found]) for number in (0, 1))
@@ -77,8 +73,9 @@ def write_summary(out: Path) -> dict[str, Any]:
         write_table(out / "geometry.parquet", geometry, "geometry")
     scores = read_scores(out)
     flat = load("statistics", "flatness")(geometry, scores) if len(scores) and len(geometry) else pd.DataFrame()
-    about = [read_json(file) for file in sorted((out / "landscape").glob("*/*.facts.json"))]
-    summary = {"runs": about, "pairs": records(pairs), "flatness": records(flat)}
+    files = sorted((out / "landscape").glob("*/*.facts.json"))
+    runs = [from_plain(RunFacts, read_json(file), str(file)) for file in files]
+    summary = to_plain(LandscapeFacts(runs, records(pairs), records(flat)))
     write_json(out / "landscape.json", summary)
     return summary
 
@@ -91,10 +88,8 @@ def summary_tables(out: Path) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
     if (out / "eigenmap.parquet").exists():
         yield _near_convex.tables(read_table(out / "eigenmap.parquet"))
     if files := sorted((out / "landscape").glob("*/*.readings.json")):
-        read = [read_json(file) for file in files]
-        yield _curvature_metrics.tables(
-            pd.DataFrame([{**one["identity"], **row} for one in read for row in one["rows"]])
-        )
+        rows = [one["identity"] | row for one in map(read_json, files) for row in one["rows"]]
+        yield _curvature_metrics.tables(pd.DataFrame(rows))
 
 
 def stack_frames(frames: list[pd.DataFrame]) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from kogen.loss_landscape.frozen_batches import frozen_batches
 from kogen.loss_landscape.grid import ShiftedParameters
 from kogen.loss_landscape.hessian import FlatLoss
 from kogen.loss_landscape.objective import Objective
+from kogen.loss_landscape.point_log import Sharing
 from kogen.statistics import _near_convex
 from kogen.training.batches import Batches
 from kogen.training.build import build_method
@@ -38,8 +39,7 @@ def objective(method: str = "supervised", count: int = 8, **changes: Any) -> Obj
 
 
 def drawn(loss: Objective, folder: Path, steps: int = 3, **settings: Any) -> pd.DataFrame:
-    plane = random(loss.at)
-    return eigenmap(loss, plane.directions, steps, folder=folder, facts={"run": "one"}, **settings)
+    return eigenmap(loss, random(loss.at).directions, steps, Sharing(folder, {"run": "one"}, **settings))
 
 
 def dense(loss: Objective, params: dict[str, Tensor]) -> Tensor:
@@ -60,7 +60,7 @@ def test_the_map_holds_the_ends_of_dense_hessians(tmp_path: Path):
     assert found[["alpha", "beta"]].to_numpy().tolist() == [[a, b] for a in (-1, 0, 1) for b in (-1, 0, 1)]
     walk = ShiftedParameters(loss.at, random(loss.at).directions)
     for row in found.to_dict("records"):
-        values = dense(loss, walk.shift_to(row["alpha"], row["beta"]))
+        values = dense(loss, walk.shift_to((row["alpha"], row["beta"])))
         largest = values.abs().max().item()
         assert row["lambda_min"] == pytest.approx(values[0].item(), abs=1e-3 * largest)
         assert row["lambda_max"] == pytest.approx(values[-1].item(), abs=1e-3 * largest)
@@ -115,7 +115,7 @@ def test_threads_and_processes_give_the_same_map(tmp_path: Path, monkeypatch: py
         "kogen.loss_landscape.point_log.TAKEOVER_SECONDS", 0.0
     )  # the other process is not running: take its rows over
     for number in (1, 0):
-        pd.testing.assert_frame_equal(calm, drawn(loss, tmp_path / "shared", share=(number, 2)))
+        pd.testing.assert_frame_equal(calm, drawn(loss, tmp_path / "shared", process=(number, 2)))
     lost = tmp_path / "lost"  # a bookmark that is gone costs its row anew, and changes nothing
     lost.mkdir()
     for name in ("facts.json", "points-0.jsonl"):
@@ -127,10 +127,10 @@ def test_threads_and_processes_give_the_same_map(tmp_path: Path, monkeypatch: py
 def test_a_line_a_hole_and_a_folder_of_another_map(tmp_path: Path):
     loss = objective(moves=("classifier",))
     plane = random(loss.at)
-    line = eigenmap(loss, plane.directions[:1], 3, folder=tmp_path / "line", facts={})
+    line = eigenmap(loss, plane.directions[:1], 3, Sharing(tmp_path / "line"))
     assert line[["alpha", "beta"]].to_numpy().tolist() == [[-1, 0], [0, 0], [1, 0]]
     far = {name: tensor * math.inf for name, tensor in plane.first.items()}
-    holes = eigenmap(loss, (far, plane.second), 3, folder=tmp_path / "hole", facts={})
+    holes = eigenmap(loss, (far, plane.second), 3, Sharing(tmp_path / "hole"))
     assert holes["lambda_max"].isna().to_list() == [True] * 9  # inf * 0 is no number either
     with pytest.raises(ValueError, match=r"points of another surface .*steps"):
         drawn(loss, tmp_path / "hole", steps=5)

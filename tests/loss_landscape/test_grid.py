@@ -23,7 +23,7 @@ from kogen.loss_landscape.directions.random import random
 from kogen.loss_landscape.frozen_batches import frozen_batches
 from kogen.loss_landscape.grid import Params, surface
 from kogen.loss_landscape.objective import Objective
-from kogen.loss_landscape.point_log import PointLog
+from kogen.loss_landscape.point_log import PointLog, Sharing
 from kogen.surface_fit.interpolation import Spline2D, axis, fit_grid
 from kogen.surface_fit.metrics import surface_metrics
 from kogen.training.batches import Batches
@@ -96,7 +96,7 @@ def test_nothing_is_left_behind():
     directions = random(loss.at).directions
     before, luck = copy.deepcopy([module, loss.at, directions, loss.each]), torch.get_rng_state()
     threads = torch.get_num_threads()
-    surface(loss, loss.at, directions, 3, levels=1, workers=2)
+    surface(loss, loss.at, directions, 3, levels=1, sharing=Sharing(workers=2))
     assert torch.equal(torch.get_rng_state(), luck)
     assert torch.is_grad_enabled()
     assert not torch.is_inference_mode_enabled()
@@ -158,9 +158,11 @@ def test_what_is_not_finite_is_null_on_disk_and_around_it_nothing_is_told(tmp_pa
     def loss(params: Params) -> Tensor:
         return bowl(params) + torch.where(params["x"] > 0.6, torch.inf, 0.0).squeeze() * torch.tensor([1.0, -1.0])
 
-    found = surface(loss, AT, CROSS, 5, levels=2, folder=tmp_path / "points")
+    found = surface(loss, AT, CROSS, 5, levels=2, sharing=Sharing(tmp_path / "points"))
     assert found["loss"].isna().sum() == (found["alpha"] > 0.6).sum() > 0
-    again = surface(lambda params: pytest.fail("computed again"), AT, CROSS, 5, levels=2, folder=tmp_path / "points")
+    again = surface(
+        lambda params: pytest.fail("computed again"), AT, CROSS, 5, levels=2, sharing=Sharing(tmp_path / "points")
+    )
     pd.testing.assert_frame_equal(found, again)
     about = {"run": "r", "model": "m", "objective": "own", "direction": "random", "plane": 0, "images": 2}
     write_table(tmp_path / "surface.parquet", found.assign(**about), "surface")
@@ -195,7 +197,7 @@ def test_wishes_out_of_range_are_refused():
     with pytest.raises(ValueError, match="got steps=2, levels=1: give an odd number of steps, 3 or more"):
         surface(bowl, AT, CROSS, 2, levels=1)
     with pytest.raises(ValueError, match="several processes share points through a folder"):
-        surface(bowl, AT, CROSS, share=(0, 2))
+        surface(bowl, AT, CROSS, sharing=Sharing(process=(0, 2)))
 
 
 # Kept, resumed, shared.
@@ -204,7 +206,7 @@ def test_wishes_out_of_range_are_refused():
 def test_threads_give_the_same_bits():
     _, loss = objective("supervised")
     directions = random(loss.at).directions
-    one, two = (surface(loss, loss.at, directions, 3, levels=2, workers=workers) for workers in (1, 2))
+    one, two = (surface(loss, loss.at, directions, 3, levels=2, sharing=Sharing(workers=workers)) for workers in (1, 2))
     pd.testing.assert_frame_equal(one, two, check_exact=True)
 
 
@@ -218,26 +220,26 @@ def test_a_stored_point_is_never_computed_again(tmp_path):
         return bowl(params)
 
     with pytest.raises(KeyboardInterrupt):
-        surface(loss, AT, CROSS, 5, levels=2, folder=tmp_path)
-    found = surface(loss, AT, CROSS, 5, levels=2, folder=tmp_path)
+        surface(loss, AT, CROSS, 5, levels=2, sharing=Sharing(tmp_path))
+    found = surface(loss, AT, CROSS, 5, levels=2, sharing=Sharing(tmp_path))
     assert len(asked) == 81 + 1  # the one under way is computed twice
     pd.testing.assert_frame_equal(found, surface(bowl, AT, CROSS, 5, levels=2), check_exact=True)
 
 
 def test_points_of_another_surface_are_refused(tmp_path):
-    surface(bowl, AT, CROSS, 3, levels=1, folder=tmp_path, facts={"run": "a", "seed": 1})
+    surface(bowl, AT, CROSS, 3, levels=1, sharing=Sharing(tmp_path, {"run": "a", "seed": 1}))
     with pytest.raises(ValueError, match=r"holds points of another surface \(it differs in seed\): choose"):
-        surface(bowl, AT, CROSS, 3, levels=1, folder=tmp_path, facts={"run": "a", "seed": 2})
+        surface(bowl, AT, CROSS, 3, levels=1, sharing=Sharing(tmp_path, {"run": "a", "seed": 2}))
 
 
 def test_half_a_line_is_not_read_and_not_kept(tmp_path):
-    surface(bowl, AT, CROSS, 3, levels=1, folder=tmp_path)
+    surface(bowl, AT, CROSS, 3, levels=1, sharing=Sharing(tmp_path))
     path = tmp_path / "points-0.jsonl"
     whole = path.read_bytes()
     path.write_bytes(whole[:-20])
-    assert len(PointLog(tmp_path, {}).known) == 8
+    assert len(PointLog(Sharing(tmp_path)).known) == 8
     assert path.read_bytes() == whole[: whole[:-1].rindex(b"\n") + 1]
-    surface(bowl, AT, CROSS, 3, levels=1, folder=tmp_path)
+    surface(bowl, AT, CROSS, 3, levels=1, sharing=Sharing(tmp_path))
     assert path.read_bytes() == whole
 
 
@@ -248,7 +250,7 @@ def slow(params: Params) -> Tensor:
 
 def work(folder: str, share: tuple[int, int] = (0, 1)) -> None:
     torch.set_num_threads(1)
-    surface(slow, AT, CROSS, 9, levels=2, folder=Path(folder), share=share)
+    surface(slow, AT, CROSS, 9, levels=2, sharing=Sharing(Path(folder), process=share))
 
 
 def start(*args: Any):
@@ -279,7 +281,7 @@ def test_killed_at_any_instant_it_goes_on(tmp_path):
     assert kills >= 2
     records = [json.loads(line) for line in path.read_text().splitlines()]
     assert len(records) == len({(r["alpha"], r["beta"]) for r in records}) == 289  # none computed twice
-    found = surface(bowl, AT, CROSS, 9, levels=2, folder=folder)
+    found = surface(bowl, AT, CROSS, 9, levels=2, sharing=Sharing(folder))
     pd.testing.assert_frame_equal(found, surface(bowl, AT, CROSS, 9, levels=2), check_exact=True)
 
 
@@ -288,7 +290,7 @@ def test_two_processes_give_what_one_gives(tmp_path):
     for process in both:
         process.join()
         assert process.exitcode == 0
-    found = surface(bowl, AT, CROSS, 9, levels=2, folder=tmp_path)
+    found = surface(bowl, AT, CROSS, 9, levels=2, sharing=Sharing(tmp_path))
     pd.testing.assert_frame_equal(found, surface(bowl, AT, CROSS, 9, levels=2), check_exact=True)
     counts = [path.read_bytes().count(b"\n") for path in sorted(tmp_path.glob("points-*.jsonl"))]
     assert len(counts) == 2
@@ -297,7 +299,7 @@ def test_two_processes_give_what_one_gives(tmp_path):
 
 def test_points_that_nobody_brings_are_taken_over(tmp_path, monkeypatch):
     monkeypatch.setattr("kogen.loss_landscape.point_log.TAKEOVER_SECONDS", 0.05)
-    found = surface(bowl, AT, CROSS, 3, levels=1, folder=tmp_path, share=(1, 2))
+    found = surface(bowl, AT, CROSS, 3, levels=1, sharing=Sharing(tmp_path, process=(1, 2)))
     pd.testing.assert_frame_equal(found, surface(bowl, AT, CROSS, 3, levels=1))
 
 
@@ -342,7 +344,7 @@ def test_it_refines_where_the_surface_is_rough():
     def bump(x: float, y: float) -> float:
         return float(np.exp(-(((x - 0.5) ** 2 + (y - 0.5) ** 2) / 0.02)) + x * x)
 
-    points = table(bump, levels=3, tolerance=0.01)
+    points = table(bump, levels=3)
     fine = points[points["level"] == 2]
     assert 0 < len(fine) < 400  # of 800
     assert (fine["alpha"].min(), fine["beta"].min()) > (-0.3, -0.3)
@@ -424,7 +426,7 @@ def test_a_function_is_not_shared_by_threads_and_a_scalar_is_no_loss_of_units():
     at = {"w": torch.ones(3, 3)}
     directions = [{"w": torch.eye(3)}]
     with pytest.raises(ValueError, match="got workers=2 with a loss that cannot be copied"):
-        surface(lambda params: params["w"].sum(1), at, directions, 3, levels=1, workers=2)
+        surface(lambda params: params["w"].sum(1), at, directions, 3, levels=1, sharing=Sharing(workers=2))
     with pytest.raises(ValueError, match=r"the loss gave shape \(\), wanted the losses of its units"):
         surface(lambda params: params["w"].sum(), at, directions, 3, levels=1)
     with pytest.raises(ValueError, match="got steps=4, levels=1: give an odd number"):

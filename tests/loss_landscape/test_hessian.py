@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import t as student
 from timm.models.resnet import BasicBlock, ResNet
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
@@ -80,7 +81,7 @@ def loss_of(net: nn.Module, images: Tensor, labels: Tensor):
 
 def gradient(loss, objective: FlatLoss, flat: Tensor) -> Tensor:
     flat = flat.clone().requires_grad_()
-    return torch.autograd.grad(loss({**objective.fixed, **objective.unflatten(flat)}), flat)[0]
+    return torch.autograd.grad(loss(objective.unflatten(flat)), flat)[0]
 
 
 def dense_twin(loss, objective: FlatLoss) -> Tensor:
@@ -120,14 +121,13 @@ def test_eigenvalues_of_a_small_net_equal_a_dense_hessian():
         assert (hessian(vector) - value * vector).norm().item() == pytest.approx(residual.item(), abs=1e-12)
 
 
-@pytest.mark.parametrize("keep", [True, False])
 @pytest.mark.parametrize("size", [8, 3, 1])
-def test_nothing_depends_on_the_batch_size(size, keep):
+def test_nothing_depends_on_the_batch_size(size):
     net, images, labels = made("vit")
     params = dict(net.named_parameters())
     parts = zip(images.split(size), labels.split(size), strict=True)
     batches = [(len(x), loss_of(net, x, y)) for x, y in parts]
-    whole, divided = Hessian(loss_of(net, images, labels), params), Hessian(batches, params, keep_graph=keep)
+    whole, divided = Hessian(loss_of(net, images, labels), params), Hessian(batches, params)
     vector = torch.randn(whole.size, generator=luck(), dtype=torch.float64)
     torch.testing.assert_close(divided(vector), whole(vector))
     torch.testing.assert_close(divided.gradient, whole.gradient)
@@ -141,7 +141,7 @@ def test_the_model_and_the_caller_are_untouched():
     loss, params = loss_of(net, images, labels), dict(net.named_parameters())
     lanczos(Hessian(loss, params), luck(), limit=4)
     noise_sharpness(loss, params, luck(), sigma=0.01, draws=2)
-    sam_sharpness(loss, params, luck(), rho=0.05, steps=2)
+    sam_sharpness(loss, params, luck(), rho=0.05)
     assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
     assert all(p.grad is None for p in net.parameters())
     assert asks == [p.requires_grad for p in net.parameters()]
@@ -158,17 +158,6 @@ def test_the_caller_may_have_gradients_off(mode):
         rise = sam_sharpness(loss, params, luck(), rho=0.05)
     assert torch.equal(found.values, wanted.values)
     assert rise > 0
-
-
-def test_over_some_parameters_it_is_a_block_of_the_whole():
-    net, images, labels = made("mlp")
-    loss, params = loss_of(net, images, labels), dict(net.named_parameters())
-    whole, part = Hessian(loss, params), Hessian(loss, params, over=["3.weight", "0.weight"])
-    vector = torch.randn(part.size, generator=luck(), dtype=torch.float64)
-    wide = {name: torch.zeros_like(tensor) for name, tensor in params.items()} | part.unflatten(vector)
-    image = whole.unflatten(whole(whole.objective.flatten(wide)))
-    for name, tensor in part.unflatten(part(vector)).items():
-        torch.testing.assert_close(tensor, image[name])
 
 
 def test_tied_tensors_are_one_and_strides_do_not_matter():
@@ -264,36 +253,20 @@ def test_a_warm_start_finds_what_a_cold_one_does():
         start = found.vectors
 
 
-def test_the_interval_of_the_trace_holds_the_dense_trace():
+def test_the_error_of_the_trace_is_that_of_the_dense_trace():
     net, images, labels = made("mlp")
     loss, params = loss_of(net, images, labels), dict(net.named_parameters())
     hessian = Hessian(loss, params)
     wanted = dense_twin(loss, hessian.objective).trace().item()
-    found = trace(hessian, luck(), tolerance=0.8, limit=1024)
-    assert found.converged
-    assert found.lo <= wanted <= found.hi
-    assert found.hi - found.lo <= 1.6 * found.value * 1.001
-
-
-def test_the_trace_stops_honestly():
-    """The interval covers in 95 % of runs although the runs themselves choose when to stop."""
-    matrix = symmetric(60) / 8 + torch.eye(60).double()
-    hits = 0
+    found = trace(hessian, luck(), 256)
+    assert abs(found.value - wanted) < 2 * found.error
+    matrix, hits = symmetric(60) / 8 + torch.eye(60).double(), 0
     for seed in range(200):
-        found = trace(Dense(matrix), luck(seed), tolerance=0.05, limit=1024)
-        assert found.converged
-        hits += found.lo <= matrix.trace().item() <= found.hi
+        found = trace(Dense(matrix), luck(seed), 16)
+        hits += abs(found.value - matrix.trace().item()) < student.isf(0.025, 15) * found.error
     assert hits >= 185  # 190 wanted, or more: below 185 lies one fair rule in twenty
-
-
-def test_a_trace_that_is_nearly_zero_is_not_called_known():
-    matrix = symmetric(60)
-    matrix -= torch.eye(60) * matrix.trace() / 60
-    found = trace(Dense(matrix), luck(), limit=64)
-    assert (found.converged, found.draws) == (False, 64)
-    assert found.lo < 0 < found.hi
-    assert trace(Dense(torch.zeros(5, 5)), luck()).value == 0
-    assert trace(Dense(torch.arange(5.0).diag()), luck()).error == 0  # signs see a diagonal without error
+    assert trace(Dense(torch.zeros(5, 5)), luck(), 16).value == 0
+    assert trace(Dense(torch.arange(5.0).diag()), luck(), 16).error == 0  # signs see a diagonal without error
 
 
 def bowl(matrix: Tensor):
@@ -303,17 +276,15 @@ def bowl(matrix: Tensor):
 def test_sharpness_of_a_quadratic():
     matrix = torch.diag(torch.tensor([5.0, 3, 1, -2, -9])).double()
     zero, one = {"w": torch.zeros(5).double()}, {"w": torch.ones(5).double()}
-    top = sam_sharpness(bowl(matrix), zero, luck(), rho=0.1, steps=20)
-    assert top == pytest.approx(5 * 0.1**2 / 2, rel=1e-3)  # from a gradient of zero, towards the largest eigenvalue
+    top = sam_sharpness(bowl(matrix.abs()), zero, luck(), rho=0.1)
+    assert 0.1**2 / 2 < top < 9 * 0.1**2 / 2  # from a gradient of zero, along a random direction
     ascent = matrix.diag() / matrix.diag().norm() * 0.1
     wanted = ((1 + ascent) @ matrix @ (1 + ascent) - matrix.sum()) / 2
     assert sam_sharpness(bowl(matrix), one, luck(), rho=0.1) == pytest.approx(wanted.item(), rel=1e-12)
-    assert sam_sharpness(bowl(-matrix.abs()), zero, luck(), rho=0.1, steps=3) == 0  # a top: nothing rises
-    noise = noise_sharpness(bowl(matrix), one, luck(), sigma=0.1, draws=400)
-    assert noise.lo <= matrix.trace().item() * 0.1**2 / 2 <= noise.hi
-    assert noise.error < 0.01
-    adaptive = noise_sharpness(bowl(matrix), {"w": torch.arange(5.0).double()}, luck(), sigma=0.1, adaptive=True)
-    assert adaptive.lo <= (matrix.diag() * torch.arange(5.0) ** 2).sum().item() * 0.1**2 / 2 <= adaptive.hi
+    assert sam_sharpness(bowl(-matrix.abs()), zero, luck(), rho=0.1) == 0  # a top: nothing rises
+    noise = noise_sharpness(bowl(matrix), {"w": torch.arange(5.0).double()}, luck(), sigma=0.1, draws=400)
+    wanted = (matrix.diag() * torch.arange(5.0) ** 2).sum().item() * 0.1**2 / 2
+    assert abs(noise.value - wanted) < 2 * noise.error < 0.3 * abs(wanted)
 
 
 def test_adaptive_sharpness_does_not_see_a_rescaled_relu_network():
@@ -325,21 +296,10 @@ def test_adaptive_sharpness_does_not_see_a_rescaled_relu_network():
 
     plain, scaled = {"first": first, "second": second}, {"first": 10 * first, "second": second / 10}
     for adaptive in (True, False):
-        same = [
-            (
-                sam_sharpness(loss, at, luck(), rho=0.1, steps=3, adaptive=adaptive),
-                noise_sharpness(loss, at, luck(), sigma=0.1, adaptive=adaptive).value,
-            )
-            for at in (plain, scaled)
-        ]
-        assert (same[0] == pytest.approx(same[1], rel=1e-9)) == adaptive
-
-
-def test_more_steps_of_ascent_find_more():
-    net, images, labels = made("mlp")
-    loss, params = loss_of(net, images, labels), dict(net.named_parameters())
-    rises = [sam_sharpness(loss, params, luck(), rho=0.5, steps=steps) for steps in (1, 3, 10)]
-    assert 0 < rises[0] < rises[1] < rises[2]
+        one, other = (sam_sharpness(loss, at, luck(), rho=0.1, adaptive=adaptive) for at in (plain, scaled))
+        assert (one == pytest.approx(other, rel=1e-9)) == adaptive
+    one, other = (noise_sharpness(loss, at, luck(), sigma=0.1, draws=16).value for at in (plain, scaled))
+    assert one == pytest.approx(other, rel=1e-9)
 
 
 def test_negative_constant_and_linear_losses():
@@ -350,7 +310,7 @@ def test_negative_constant_and_linear_losses():
     for flat in (lambda p: torch.tensor(3.0), lambda p: p["w"].sum(), lambda p: p["w"].sum() * 0 - 1):
         hessian = Hessian(flat, params)
         assert lanczos(hessian, luck()).values.tolist() == [0, 0]
-        assert trace(hessian, luck()).value == 0
+        assert trace(hessian, luck(), 16).value == 0
     assert sam_sharpness(lambda p: torch.tensor(3.0), params, luck(), rho=0.1) == 0
 
 
@@ -380,31 +340,25 @@ def test_losses_that_have_no_curvature_are_refused():
 
 def test_parameters_that_cannot_move_are_refused():
     loss = lambda p: p["w"].sum()  # noqa: E731
-    params = {"w": torch.ones(3), "steps": torch.tensor(3)}
+    params = {"w": torch.ones(3)}
     for words, call in {
-        "got no parameters": lambda: Hessian(loss, {}),
-        "got no parameters: give a dict": lambda: Hessian(loss, params, over=[]),
-        "no parameter 'v': choose from w, steps": lambda: Hessian(loss, params, over=["v"]),
-        "'steps' holds torch.int64": lambda: Hessian(loss, params),
-        "the parameters w are empty": lambda: Hessian(loss, {"w": torch.ones(0)}),
-        r"weights of the batches are \[\]": lambda: Hessian([], params, over=["w"]),
-        r"weights of the batches are \[1.0, 0.0\]": lambda: Hessian([(1, loss), (0, loss)], params, over=["w"]),
-        r"shape \(2,\), wanted \(3,\)": lambda: Hessian(loss, params, over=["w"])(torch.ones(2)),
-        "'w' is missing": lambda: FlatLoss(loss, params, over=["w"]).flatten({}),
+        "got 0 parameters without elements": lambda: Hessian(loss, {}),
+        "'steps' holds torch.int64": lambda: Hessian(loss, params | {"steps": torch.tensor(3)}),
+        "got 1 parameters without elements": lambda: Hessian(loss, {"w": torch.ones(0)}),
+        r"weights of the batches are \[\]": lambda: Hessian([], params),
+        r"weights of the batches are \[1.0, 0.0\]": lambda: Hessian([(1, loss), (0, loss)], params),
+        r"shape \(2,\), wanted \(3,\)": lambda: Hessian(loss, params)(torch.ones(2)),
     }.items():
         with pytest.raises(ValueError, match=words):
             call()
 
 
 def test_settings_that_cannot_be_are_refused():
-    operator, params = Dense(torch.eye(9)), {"w": torch.ones(3)}
+    operator = Dense(torch.eye(9))
     for words, call in {
         "5 smallest and 5 largest eigenpairs of 9": lambda: lanczos(operator, luck(), smallest=5, largest=5),
         "memory=5 vectors are too few": lambda: lanczos(operator, luck(), memory=5),
         r"warm start of shape \(1, 3\)": lambda: lanczos(operator, luck(), start=torch.ones(1, 3)),
-        "least=1, limit=9": lambda: trace(operator, luck(), least=1, limit=9),
-        "rho=0, steps=1": lambda: sam_sharpness(bowl(torch.eye(3)), params, luck(), rho=0),
-        "draws=1, sigma=0.1": lambda: noise_sharpness(bowl(torch.eye(3)), params, luck(), sigma=0.1, draws=1),
     }.items():
         with pytest.raises(ValueError, match=words):
             call()

@@ -18,7 +18,7 @@ from kogen.loss_landscape.curvature_metrics import curvature_metrics
 from kogen.loss_landscape.hessian import Hessian
 from kogen.loss_landscape.objective import Objective
 from kogen.loss_landscape.pipeline import measure_landscape
-from kogen.loss_landscape.runs import checkpoint_files, find_runs, load_method, open_run
+from kogen.loss_landscape.runs import LandscapeRun, checkpoint_files, find_runs, load_method, open_run
 from kogen.loss_landscape.tables import read_scores
 from kogen.options.base import validate
 from kogen.options.landscape import LandscapeOptions
@@ -52,6 +52,15 @@ def quiet(_: str) -> None:
     pass
 
 
+def asked_for(**changes: Any) -> LandscapeOptions:
+    return validate(LandscapeOptions, {"data": "images of the test", **changes}, "landscape")
+
+
+def opened(run: Path, images: Images, **changes: Any) -> LandscapeRun:
+    """A run with 32 frozen images in batches of 16."""
+    return open_run(run, images, asked_for(**{"images": 32, "batch_size": 16} | changes))
+
+
 def draw(
     runs: list[Path],
     images: Images,
@@ -61,8 +70,7 @@ def draw(
     **asked: Any,
 ) -> dict[str, Any]:
     """The landscape of `runs` on `images` with these options."""
-    options = validate(LandscapeOptions, {"data": "images of the test", **asked}, "landscape")
-    return measure_landscape(runs, images, options, models=models, notify=tell)
+    return measure_landscape(runs, images, asked_for(**asked), models=models, notify=tell)
 
 
 def test_runs_become_tables_and_nothing_is_computed_twice(
@@ -156,7 +164,7 @@ def test_the_forecast_counts_what_the_curvature_takes(
     runs: dict[str, Path], images: Images, monkeypatch: pytest.MonkeyPatch
 ):
     """Its unit is a product with the Hessian: readings and points of a map take about as many as it says."""
-    one = open_run(runs["mae"], images, count=32, batch=16)
+    one = opened(runs["mae"], images)
     loss, count, product = one.make_objective(32), 0.0, Hessian.__call__
 
     def counted(hessian: Hessian, vector: torch.Tensor) -> torch.Tensor:
@@ -167,31 +175,20 @@ def test_the_forecast_counts_what_the_curvature_takes(
     monkeypatch.setattr(Hessian, "__call__", counted)
     curvature_metrics(loss)
     assert cost_estimate.METRICS_PRODUCTS / 4 < count < cost_estimate.METRICS_PRODUCTS
-    said = [
-        cost_estimate.estimate_landscape(
-            loss,
-            16,
-            loss,
-            {"steps": 3, "levels": 1, "workers": 1},
-            planes=1,
-            runs=runs,
-            metrics=True,
-            map_steps=0,
-            processes=1,
-        )
-        for runs in (1, 1000)
-    ]
+    options = asked_for(steps=3, levels=1, workers=1)
+    few = loss.take_first(16)
+    said = [cost_estimate.estimate_landscape(few, 32, loss, options, 1, many, 1) for many in (1, 1000)]
     minutes = [float(words.split()[1]) for words in said]
     assert minutes[1] > 100 * max(minutes[0], 0.01)
     assert "and the curvature of 1000 runs" in said[1]
 
 
 def test_views_and_images_are_the_same_for_every_run(runs: dict[str, Path], images: Images):
-    one, two = (open_run(runs[name], images, count=32, batch=16) for name in ("one", "two"))
+    one, two = (opened(runs[name], images) for name in ("one", "two"))
     for mine, theirs in zip(one.batches, two.batches, strict=True):
         assert torch.equal(mine.crops[0], theirs.crops[0])
         assert torch.equal(mine.index, theirs.index)
-    other = open_run(runs["one"], images, count=32, batch=16, seed=1)
+    other = opened(runs["one"], images, seed=1)
     assert not torch.equal(one.batches[0].crops[0], other.batches[0].crops[0])
 
 
@@ -204,7 +201,7 @@ def test_a_trajectory_goes_through_the_checkpoints_that_were_kept(images: Images
     assert len(facts["positions"]) == 3
     assert np.abs(facts["positions"]).max() == pytest.approx(1 / 1.1)
     table = pd.read_parquet(tmp_path / "surface.parquet").query("images == 32")
-    one = open_run(tmp_path / "run", images, count=32, batch=16).make_objective(32)
+    one = opened(tmp_path / "run", images).make_objective(32)
     with torch.inference_mode():
         end = float(one(one.at).mean())
     middle = table.loc[np.isclose(table["alpha"], 0) & np.isclose(table["beta"], 0), "loss"]
@@ -215,7 +212,7 @@ def test_the_way_between_two_runs_ends_at_the_second(runs: dict[str, Path], imag
     asked = SMALL | {"directions": "between", "batch_norm": "interpolated", "levels": 1, "few": 32, "steps": 9}
     draw([runs["one"], runs["two"]], images, out=tmp_path, **asked)
     table = pd.read_parquet(tmp_path / "surface.parquet")
-    two = open_run(runs["two"], images, count=32, batch=16, batch_norm="interpolated").make_objective(32)
+    two = opened(runs["two"], images, batch_norm="interpolated").make_objective(32)
     with torch.inference_mode():
         wanted = float(two(two.at).mean())
     assert table.loc[np.isclose(table["alpha"], 1), "loss"].to_list() == pytest.approx([wanted], rel=1e-5)
@@ -306,7 +303,7 @@ def test_a_checkpoint_on_the_way_is_a_subject_of_its_own(images: Images, tmp_pat
     module = build_method(plan)
     load(run / "checkpoint" / f"{steps[1]:09d}.safetensors", module)
     for objective in ("pretrain", "probe"):
-        one = open_run(Path(f"{run}@{steps[1]}"), images, objective=objective, count=32, batch=16)
+        one = opened(Path(f"{run}@{steps[1]}"), images, objective=objective)
         for name, tensor in module.backbone.state_dict().items():
             assert torch.equal(one.module.backbone.state_dict()[name], tensor)
     told = draw([Path(f"{run}@{steps[2]}")], images, out=tmp_path / "way", **asked | {"directions": "trajectory"})
@@ -326,27 +323,27 @@ def test_runs_without_a_loss_or_with_other_weights_are_refused(runs: dict[str, P
     plain = plan_for(images, "random", epochs=0, backbone="tiny?width=4")
     train_run(plain, images, tmp_path / "random", on_step=lambda *_: None)
     with pytest.raises(ValueError, match=r"has no loss of its own.*--objective probe"):
-        open_run(tmp_path / "random", images)
+        opened(tmp_path / "random", images)
     bare = tmp_path / "bare"
     bare.mkdir()
     for name in ("plan.json", "weights.safetensors"):
         (bare / name).write_bytes((runs["one"] / name).read_bytes())
     with pytest.raises(ValueError, match="has no checkpoint"):
-        open_run(bare, images)
+        opened(bare, images)
     record = json.loads((bare / "plan.json").read_text()) | {"backbone": "tiny?width=8"}
     (bare / "plan.json").write_text(json.dumps(record))
     (bare / "checkpoint").mkdir()
     state = (runs["one"] / "checkpoint" / "state.safetensors").read_bytes()
     (bare / "checkpoint" / "state.safetensors").write_bytes(state)
     with pytest.raises(ValueError, match="does not fit the network of its plan"):
-        open_run(bare, images)
+        opened(bare, images)
     (bare / "weights.safetensors").unlink()
     with pytest.raises(ValueError, match="not finished"):
-        open_run(bare, images)
+        opened(bare, images)
 
 
 def test_the_whole_method_comes_back(runs: dict[str, Path], images: Images):
-    one = open_run(runs["mae"], images, count=32, batch=16)
+    one = opened(runs["mae"], images)
     again = load_method(runs["mae"], one.plan)
     for name, tensor in again.state_dict().items():
         assert torch.equal(tensor, one.module.state_dict()[name])
@@ -409,10 +406,10 @@ def test_scores_are_those_of_the_folder(tmp_path: Path):
 
 def test_few_batches_are_cut_for_the_readings_where_images_are_apart(runs: dict[str, Path], images: Images):
     for name in ("one", "mae"):
-        one = open_run(runs[name], images, count=32, batch=32)
+        one = opened(runs[name], images, batch_size=32)
         whole, finer = one.make_objective(32), one.make_objective(32, 4)
         assert (len(whole), len(finer)) == (1, 4)
         with torch.inference_mode():  # masks and all other chance are an image's own
             torch.testing.assert_close(finer(finer.at), whole(whole.at), rtol=1e-5, atol=1e-6)
-    coupled = open_run(runs["one"], images, count=32, batch=32, batch_norm="batch")
+    coupled = opened(runs["one"], images, batch_size=32, batch_norm="batch")
     assert len(coupled.make_objective(32, 4)) == 1

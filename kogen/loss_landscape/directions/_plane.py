@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from kogen.loss_landscape.parameters import Params
+from kogen.surface_fit.interpolation import SQUARE, Span
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,11 @@ class Plane:
     def directions(self) -> tuple[Params, ...]:
         """The one or two directions, as `grid.surface` takes them."""
         return (self.first, self.second) if self.second else (self.first,)
+
+    @property
+    def span(self) -> Span:
+        """First and last place of alpha and of beta."""
+        return self.facts.get("span") or SQUARE
 
 
 def dot(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> float:

@@ -1,7 +1,5 @@
 """The sharpest directions: eigenvectors of the Hessian with the largest eigenvalues (Yao et al. 2020, 1912.07145)."""
 
-from collections.abc import Collection
-
 import torch
 
 from kogen.loss_landscape.directions._plane import Params, Plane, dot
@@ -12,26 +10,17 @@ __all__ = ["sharpest"]
 
 
 def sharpest(
-    loss: Losses,
-    at: Params,
-    *,
-    seed: int = 0,
-    length: float = 0.1,
-    over: Collection[str] | None = None,
-    tolerance: float = 1e-2,
-    limit: int = 300,
+    loss: Losses, at: Params, *, seed: int = 0, length: float = 0.1, tolerance: float = 1e-2, limit: int = 300
 ) -> Plane:
     """The two directions of largest curvature, each `length` times as long as the weights that move.
 
-    `loss` gives the mean loss, or is (weight, loss) of each frozen batch (`Objective.weighted_losses`). `over`
-    names what moves, by default all of `at`. Facts: `eigenvalues`, their `residuals`, and `converged`, False where
-    Lanczos stopped at `limit` products. An eigenvector has no sign: its largest entry is made positive.
+    `loss` gives the mean loss, or is (weight, loss) of each frozen batch (`Objective.weighted_losses`). Facts:
+    `eigenvalues`, their `residuals`, and `converged`, False where Lanczos stopped at `limit` products. An eigenvector
+    has no sign: its largest entry is made positive.
     Raises ValueError as Hessian and lanczos do.
     """
-    hessian = Hessian(loss, at, over)
-    pairs = lanczos(
-        hessian, torch.Generator().manual_seed(seed), smallest=0, largest=2, tolerance=tolerance, limit=limit
-    )
+    hessian, rng = Hessian(loss, at), torch.Generator().manual_seed(seed)
+    pairs = lanczos(hessian, rng, smallest=0, largest=2, tolerance=tolerance, limit=limit)
     moving = hessian.unflatten(hessian.objective.origin)
     reach = length * dot(moving, moving) ** 0.5
     made: list[Params] = []
@@ -39,7 +28,6 @@ def sharpest(
         sign = torch.sign(vector[vector.abs().argmax()])
         made.append(hessian.unflatten(vector * (sign * reach / vector.norm())))
     facts = {"kind": "sharpest", "seed": seed, "length": length, "products": pairs.products}
-    facts |= {"converged": pairs.converged}
-    facts |= {"excluded": dict.fromkeys(sorted(at.keys() - moving.keys()), "not asked for")}
+    facts |= {"converged": pairs.converged, "excluded": {}}
     facts |= {"eigenvalues": pairs.values.flip(0).tolist(), "residuals": pairs.residuals.flip(0).tolist()}
     return Plane(made[0], made[1], facts)
