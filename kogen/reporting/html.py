@@ -20,16 +20,13 @@ BAD_FILES_SHOWN = 8  # unusable files that are shown of a set
 
 
 def write_page(path: Path, template: str, lang: str, figures: dict[str, Figure], **shown: Any) -> None:
-    """Write a page from a template: the figures by the id of their place, and what else the template names."""
+    """Write a page from a template: the figures by the id of their place, and what else the template names.
+
+    Escaping is on, names that do not exist are refused, and the words of the language are a global and filters.
+    """
     palette = load_look()["palette"]
     shown |= {"figures": {place: figure["alt"] for place, figure in figures.items()}, "palette": palette}
     shown |= {"payload": embed_json({"figures": figures, "palette": palette}), "plotly": Markup(get_plotlyjs())}
-    page = environment(lang).get_template(template).render(lang=lang, **shown)
-    write_atomically(path, lambda place: place.write_text(page, encoding="utf-8"))
-
-
-def environment(lang: str) -> jinja2.Environment:
-    """Jinja with escaping on, names that do not exist refused, and the words of the language as filters."""
     env = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
@@ -40,7 +37,8 @@ def environment(lang: str) -> jinja2.Environment:
     env.globals |= {"say": partial(say, lang), "CLASSES": CLASSES_SHOWN, "BAD": BAD_FILES_SHOWN}
     env.filters |= {"clean": clean, "number": format_number, "fine": format_points}
     env.filters |= {"broken": add_line_breaks, "joined": partial(list_in_words, lang)}
-    return env
+    page = env.get_template(template).render(lang=lang, **shown)
+    write_atomically(path, lambda place: place.write_text(page, encoding="utf-8"))
 
 
 def add_line_breaks(words: str) -> Markup:

@@ -24,10 +24,6 @@ class Sentence:
     key: str
     values: Annotated[dict[str, Any], Field(alias="with")] = field(default_factory=dict)  # "with" in verdict.json
 
-    def in_words(self, lang: str) -> str:
-        """The sentence in a language."""
-        return say(lang, self.key, **self.values)
-
 
 def sentence(part: str, key: str, /, **values: Any) -> Sentence:
     """A sentence with these values."""

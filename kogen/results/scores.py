@@ -25,7 +25,11 @@ def long_scores(frame: pd.DataFrame, options: TableOptions) -> pd.DataFrame:
             raise ValueError(f"no scores of the data set {name!r}: {hint(name, there)}")
     for name, items in counts.items():
         long.loc[long["dataset"] == name, "n"] = items
-    refuse_bad_counts(long)
+    odd = long[(long["n"] < 1) | (long["n"] % 1 > 0)]
+    if len(odd):
+        name, items = odd["dataset"].iloc[0][:60], odd["n"].iloc[0]
+        wanted = "a score wants a whole number of 1 or more, or none at all"
+        raise ValueError(f"the number of items of {name!r} is {items:g}: {wanted}")
     if sets is not None:
         kept = long["dataset"].isin(list(sets)).to_numpy()
         long, more = long.loc[kept], more[kept]
@@ -39,27 +43,10 @@ def convert_columns(long: Any) -> Any:
     """The columns as names and numbers; without seeds there is one run, and n is unknown where it is not given."""
     refuse_nameless(long, "dataset")
     seed = long["seed"].astype(object) if "seed" in long else pd.Series(0, index=long.index)
-    return pd.DataFrame(
-        {
-            "model": long["model"].astype(str),
-            "dataset": long["dataset"].astype(str),
-            "score": to_numbers(long["score"], "score"),
-            "n": to_numbers(long["n"], "n") if "n" in long else np.nan,
-            "seed": seed.where(seed.notna(), 0),
-            "metric": long["metric"].astype(object).fillna("").astype(str) if "metric" in long else "",
-        }
-    )
-
-
-def refuse_bad_counts(long: Any) -> None:
-    """Refuse numbers of items that are none."""
-    n = long["n"]
-    odd = long[(n < 1) | (n % 1 > 0)]
-    if len(odd):
-        raise ValueError(
-            f"the number of items of {odd['dataset'].iloc[0][:60]!r} is {odd['n'].iloc[0]:g}: a score wants a whole "
-            "number of 1 or more, or none at all"
-        )
+    names, score = long[["model", "dataset"]].astype(str), to_numbers(long["score"], "score")
+    n = to_numbers(long["n"], "n") if "n" in long else np.nan
+    metric = long["metric"].astype(object).fillna("").astype(str) if "metric" in long else ""
+    return names.assign(score=score, n=n, seed=seed.where(seed.notna(), 0), metric=metric)
 
 
 def higher_better_rows(long: Any, higher_is_better: bool | Mapping[str, bool]) -> np.ndarray:
@@ -81,9 +68,8 @@ def melt_table(frame: Any, *, known: bool) -> Any:
     for name in sets:
         values = to_numbers(frame[name], str(name))
         if not known and len(values) > 2 and values[0] in (0, 1) and (np.diff(values) == 1).all():
-            raise ValueError(
-                f"the column {str(name)[:60]!r} counts the rows: leave it out, or name the data sets with sets="
-            )
+            column = str(name)[:60]
+            raise ValueError(f"the column {column!r} counts the rows: leave it out, or name the data sets with sets=")
     return frame.melt(id_vars=kept, value_vars=sets, var_name="dataset", value_name="score")
 
 

@@ -195,9 +195,9 @@ def test_a_message_stays_readable_however_long_a_name_is(tmp_path: Path, monkeyp
     table.iloc[:-1].to_csv(tmp_path / "t.csv", index=False)
     asked = ["kogen", "lottery", str(tmp_path / "t.csv"), "--reference", "val", "--out", str(tmp_path / "out")]
     monkeypatch.setattr(sys, "argv", asked)
-    with pytest.raises(SystemExit, match=r"^kogen: items do not match on 's+\.\.\.s+': 1 of 60 are missing") as told:
+    with pytest.raises(SystemExit, match=r"^kogen: items do not match on 's+\.\.\.s+': 1 of 60 are missing") as error:
         cli.main()
-    assert len(str(told.value)) < 400
+    assert len(str(error.value)) < 400
 
 
 def test_a_set_named_as_a_column_of_a_table_is_refused() -> None:

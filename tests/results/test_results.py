@@ -96,7 +96,7 @@ def test_items_of_sets_and_choice_of_sets() -> None:
     assert found[found["dataset"] == "shift"]["n"].isna().all()
 
 
-def test_the_reference_is_asked_or_told_by_roles_or_the_only_one() -> None:
+def test_the_reference_is_asked_for_or_named_by_roles_or_the_only_one() -> None:
     roles = IMAGES.assign(role=np.where(IMAGES["dataset"] == "val", "reference", "shift"))
     assert read(roles).reference == "val"
     assert read(roles, reference="shift").reference == "shift"

@@ -40,7 +40,7 @@ def write(folder: Path, *, lang: str = "en") -> Path:
         raise ValueError(f"{folder} has no finished plane: run the same `kogen landscape` again, what is there is kept")
     drawn: dict[str, Figure] = {}
     for number, one in enumerate(parts):
-        drawn |= draw_objective(number, one["landscapes"], one["maps"], lang) if one["landscapes"] else {}
+        drawn |= draw_objective(number, one, lang)
     left = iter(range(SCENES - sum(place.startswith("solid-") for place in drawn)))
     for number, one in enumerate(parts):
         one["sections"] = [plane_section(number, kind, found, left, lang) for kind, found in one["others"].items()]
@@ -66,18 +66,17 @@ def objective_rows(folder: Path, name: str, objective: str) -> pd.DataFrame:
     return pd.DataFrame(table[table["objective"] == objective]) if len(table) else table
 
 
-def draw_objective(
-    number: int, landscapes: dict[str, ModelLandscape], maps: dict[str, list[pd.DataFrame]], lang: str
-) -> dict[str, Figure]:
+def draw_objective(number: int, part: dict[str, Any], lang: str) -> dict[str, Figure]:
     """The figures of one objective by the id of their place; models in order, more planes and runs with a number."""
-    top, found = figures.cap(list(landscapes.values())), {}
+    landscapes: dict[str, ModelLandscape] = part["landscapes"]
+    top, found = figures.cap(list(landscapes.values())) if landscapes else 1.0, {}
     for place, (model, one) in enumerate(landscapes.items()):
         if place < SURFACES_SHOWN:
             found[f"solid-{number}-{place}"] = figures.draw_surface(one, model, top, lang)
         found[f"contour-{number}-{place}"] = figures.draw_contours(one, model, lang)
         for plane, spline in enumerate(one.splines[0]):
             found[variant_id(f"convex-{number}-{place}", plane)] = figures.draw_convexity(spline, model, plane, lang)
-        for run, points in enumerate(maps.get(model, [])):
+        for run, points in enumerate(part["maps"].get(model, [])):
             found[variant_id(f"map-{number}-{place}", run)] = figures.draw_curvature(points, model, lang)
         found[f"profile-{number}-{place}"] = figures.draw_profile(landscapes, model, top, lang)
     return found

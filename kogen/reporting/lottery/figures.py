@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from kogen.reporting.charts import Figure, annotation, axis, axis_title, dots, ink, label, layout, stroke, trace
-from kogen.reporting.lottery.traffic_lights import GREEN_SHARE, MIN_PAIRS, format_edge
+from kogen.reporting.lottery.traffic_lights import GREEN_SHARE, MIN_PAIRS
 from kogen.reporting.words import format_number, format_points, say
 
 MODELS_DRAWN = 300  # models that a scatter shows of many
@@ -46,7 +46,7 @@ def draw_gap_curve(rows: Any, own: float | None, target: str, lang: str) -> Figu
         side = {"xanchor": "left", "xshift": 5} if here < right / 2 else {"xanchor": "right", "xshift": -5}
         yours = say(lang, "your_gap", gap=format_points(own))
         notes.append(annotation(yours, here, 0, yref="paper", yshift=9, font=small, **side))
-    ticks = {"tickvals": list(range(right + 1)), "ticktext": [format_edge(end) for end in ends[: right + 1]]}
+    ticks = {"tickvals": list(range(right + 1)), "ticktext": [f"{end:g}" for end in ends[: right + 1]]}
     ticks |= {"title": axis_title(say(lang, "gap_axis"), 11, 4), "showgrid": False, "tickangle": 0}
     axes = {"xaxis": axis(range=[0, right], **ticks), "yaxis": axis(range=[low - 6, 103], nticks=5, ticksuffix=" %")}
     look = layout(210, shapes=shapes, annotations=notes, margin={"t": 6, "b": 38}, **axes)
@@ -56,7 +56,7 @@ def draw_gap_curve(rows: Any, own: float | None, target: str, lang: str) -> Figu
 def gap_tip(row: dict[str, Any], lang: str) -> str:
     """What a point of the gap curve says."""
     floor = row["noise_floor"]
-    values = {"lo": format_edge(row["gap_lo"]), "hi": format_edge(row["gap"]), "pairs": int(row["pairs"])}
+    values = {"lo": f"{row['gap_lo']:g}", "hi": f"{row['gap']:g}", "pairs": int(row["pairs"])}
     values["floor"] = "–" if floor is None or floor != floor else format_number(100 * floor)
     return say(lang, "gap_tip", share=100 * row["transfer"], **values)
 

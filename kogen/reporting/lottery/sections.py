@@ -11,7 +11,7 @@ from kogen.reporting.charts import Figure
 from kogen.reporting.lottery import sentences, tables
 from kogen.reporting.lottery.figures import MODELS_DRAWN, draw_flips, draw_gap_curve, draw_scatter
 from kogen.reporting.lottery.traffic_lights import lights
-from kogen.reporting.words import Sentence
+from kogen.reporting.words import Sentence, say
 from kogen.results.lottery_summary import LotterySummary
 
 TABLE_NAMES = ("accuracy", "pairs", "ranks", "transfer", "agreement", "unified", "robustness")
@@ -72,7 +72,7 @@ def lottery_part(folder: Path, summary: LotterySummary, lang: str) -> tuple[dict
 
 def sentence_texts(found: list[Sentence], lang: str) -> list[str]:
     """Sentences in words; a number and its unit stay on one line."""
-    return [sentence.in_words(lang).replace(" %", "\u00a0%") for sentence in found]
+    return [say(lang, one.key, **one.values).replace(" %", "\u00a0%") for one in found]
 
 
 def price_sentences(folder: Path, summary: LotterySummary, model: str) -> list[Sentence]:

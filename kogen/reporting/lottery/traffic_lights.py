@@ -87,7 +87,7 @@ def transfer_light(summary: LotterySummary, curve: list[dict[str, Any]]) -> Ligh
     share = worst["transfer"]
     colour = "green" if share >= GREEN_SHARE else "amber" if share >= AMBER_SHARE else "red"
     number = ("num_share", {"share": f"{100 * share:.0f}"})
-    values = {"lo": format_edge(worst["gap_lo"]), "hi": format_edge(worst["gap"]), "reference": summary.reference}
+    values = {"lo": f"{worst['gap_lo']:g}", "hi": f"{worst['gap']:g}", "reference": summary.reference}
     values |= {"dataset": worst["target"], "share": 100 * share, "best": 100 * best["transfer"]}
     firsts = sum(bool(row.leader_holds) for row in there.values())
     return light("transfers", colour, number, "transfers_pairs", **values, n=firsts, total=len(kept))
@@ -139,8 +139,3 @@ def safety_light(summary: LotterySummary) -> Light:
     if row["near_best"] is None:
         return light("safe", colour, number, "safe_only", **values)
     return light("safe", colour, number, "safe_near", **values, margin=summary.margin, chance=100 * row["near_best"])
-
-
-def format_edge(gap: float) -> str:
-    """The end of a bin of gaps, as short as it can be."""
-    return f"{gap:g}"

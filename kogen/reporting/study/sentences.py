@@ -147,16 +147,14 @@ def alarms(evidence: Evidence, bet: str) -> list[Sentence]:
     found: dict[tuple[str, str], list[ModelAlarm]] = {}
     for alarm in evidence.alarms:
         found.setdefault((alarm.model, ALARM_SENTENCES[alarm.kind]), []).append(alarm)
-    said = [sentence("alarm", key, **merge_alarms(group)) for (_, key), group in found.items()]
-    own = any(alarm.model == bet for alarm in evidence.alarms)
-    return said + ([sentence("alarm", "look_first", model=bet)] if own else [])
-
-
-def merge_alarms(group: list[ModelAlarm]) -> dict[str, Any]:
-    """The values of one sentence for alarms that it says at once: a run that has both kinds is counted once."""
-    runs = {run for alarm in group for run in alarm.run_ids}
-    epochs = [alarm.epoch for alarm in group if alarm.epoch is not None]
-    return {"model": group[0].model, "n": len(runs), "total": group[0].total, "epoch": min(epochs, default=None)}
+    sentences = []
+    for (model, key), group in found.items():
+        runs = {run for alarm in group for run in alarm.run_ids}  # one that has two kinds is counted once
+        epoch = min((alarm.epoch for alarm in group if alarm.epoch is not None), default=None)
+        sentences.append(sentence("alarm", key, model=model, n=len(runs), total=group[0].total, epoch=epoch))
+    if any(alarm.model == bet for alarm in evidence.alarms):
+        sentences.append(sentence("alarm", "look_first", model=bet))
+    return sentences
 
 
 def cautions(evidence: Evidence, bet: str) -> list[Sentence]:

@@ -8,7 +8,6 @@ from typing import Any
 import pandas as pd
 from scipy.stats import kendalltau
 
-from kogen.common.alarms import AlarmKind
 from kogen.common.contracts import from_plain, to_plain
 from kogen.common.files import read_json, write_json
 from kogen.common.registry import load
@@ -19,12 +18,13 @@ from kogen.options.lottery import LotteryOptions
 from kogen.reporting.study.evidence import Evidence, ModelAlarm, ModelCost, TwinCount
 from kogen.reporting.study.runs import RunRecord, read_runs
 from kogen.reporting.study.sentences import verdict_sentences
-from kogen.reporting.words import Sentence
+from kogen.reporting.words import Sentence, say
 from kogen.results.judge import judge_tables, tables_from_items
 from kogen.results.lottery_summary import LotterySummary, Row
 from kogen.results.results import read_results
 
 ROLES = ("reference", "shift", "transfer")
+Judged = dict[str, dict[str, pd.DataFrame]]  # protocol -> its tables
 MEANS = ("minutes", "images_seen", "images_per_second")
 
 
@@ -99,15 +99,16 @@ def build(study: Path, *, margin: float, protocol: str = "linear", lang: str = "
     check_language(lang)
     options = validate(LotteryOptions, {"margin": margin, "protocol": protocol, "lang": lang}, str(study))
     predictions = read_table(study / "predictions.parquet")
-    judged = {name: judge_protocol(rows, options) for name, rows in rows_by_value(predictions, "protocol").items()}
+    parts = rows_by_value(predictions, "protocol")
+    judged = {name: judge_protocol(rows, options) for name, rows in parts.items()}
     if protocol not in judged:
         raise ValueError(f"no predictions with the protocol {protocol!r}; there are {sorted(judged) or 'none'}")
-    evidence = gather(study, predictions, judged, margin, protocol)
+    evidence = gather(study, parts[protocol], judged, margin, protocol)
     question = study / "study.toml"
     digest = hashlib.sha256(question.read_bytes()).hexdigest() if question.exists() else None
     identity = StudyIdentity(study.resolve().name, digest)
     verdict = compose(evidence, compare_protocols(judged, evidence), identity)
-    verdict = replace(verdict, lang=lang, words=[sentence.in_words(lang) for sentence in verdict.sentences])
+    verdict = replace(verdict, lang=lang, words=[say(lang, said.key, **said.values) for said in verdict.sentences])
     if len(evidence.methods) > 1:  # on the predictions alone; its tables are written beside them
         options = options.model_copy(update={"reference": evidence.reference})
         results = read_results(study / "predictions.parquet", options)
@@ -133,11 +134,9 @@ def judge_protocol(predictions: pd.DataFrame, options: LotteryOptions) -> dict[s
     return tables | {"groups": load("statistics", "tiers")(tables["pairs"])}
 
 
-def gather(
-    study: Path, predictions: pd.DataFrame, judged: dict[str, dict[str, pd.DataFrame]], margin: float, protocol: str
-) -> Evidence:
-    """Everything the sentences need, from the tables and from what lies in the study's folder."""
-    mine, runs = rows_by_value(predictions, "protocol")[protocol], read_runs(study)
+def gather(study: Path, mine: pd.DataFrame, judged: Judged, margin: float, protocol: str) -> Evidence:
+    """Everything the sentences need: `mine`, predictions of the protocol, the tables, and the study's folder."""
+    runs = read_runs(study)
     models, roles = rows_by_value(mine, "model"), roles_in_order(mine)
     reference = next(iter(roles))
     sizes = {name: len(set(rows["item"])) for name, rows in rows_by_value(mine, "dataset").items()}
@@ -208,16 +207,15 @@ def model_costs(runs: list[RunRecord]) -> list[ModelCost]:
 
 def model_alarms(runs: list[RunRecord]) -> list[ModelAlarm]:
     """One row a model and kind of alarm."""
-    raised: dict[tuple[str, AlarmKind], list[tuple[str, int | None]]] = {}
-    for run in runs:
-        for alarm in run.summary.alarms:
-            raised.setdefault((run.model, alarm.kind), []).append((run.id, alarm.epoch))
     rows = []
-    for (model, kind), found in raised.items():
-        ids = tuple(dict.fromkeys(name for name, _ in found))
-        epochs = [epoch for _, epoch in found if epoch is not None]
-        total = sum(run.model == model for run in runs)
-        rows.append(ModelAlarm(model, kind, len(ids), total, min(epochs, default=None), ids))
+    for model, kind in dict.fromkeys((run.model, alarm.kind) for run in runs for alarm in run.summary.alarms):
+        mine = [run for run in runs if run.model == model]
+        raised = [(run.id, alarm.epoch) for run in mine for alarm in run.summary.alarms if alarm.kind == kind]
+        ids, epochs = (
+            tuple(dict.fromkeys(name for name, _ in raised)),
+            [epoch for _, epoch in raised if epoch is not None],
+        )
+        rows.append(ModelAlarm(model, kind, len(ids), len(mine), min(epochs, default=None), ids))
     return rows
 
 
@@ -235,7 +233,7 @@ def leader_on(accuracy: pd.DataFrame, dataset: str) -> str:
     return min(zip(-rows["value"], rows["model"], strict=True))[1]
 
 
-def compare_protocols(judged: dict[str, dict[str, Any]], evidence: Evidence) -> list[ProtocolSummary]:
+def compare_protocols(judged: Judged, evidence: Evidence) -> list[ProtocolSummary]:
     """One row a protocol, the main one first."""
     main = judged[evidence.protocol]["accuracy"]
     rows = []

@@ -178,9 +178,9 @@ def test_images_that_know_of_all_pairs_come_first() -> None:
 
 
 def test_the_price_of_a_model_chosen_elsewhere() -> None:
-    told = sentences.model_price_sentences(summary(), "b", {"val": 0.0, "other": 3.0})
-    assert [said.key for said in told] == ["price_of", "price_other"]
-    assert told[0].values["dataset"] == "other"
+    found = sentences.model_price_sentences(summary(), "b", {"val": 0.0, "other": 3.0})
+    assert [said.key for said in found] == ["price_of", "price_other"]
+    assert found[0].values["dataset"] == "other"
     assert [said.key for said in sentences.model_price_sentences(summary(), "a", {"val": 0.0})] == ["price_none"]
 
 
@@ -271,7 +271,7 @@ def test_many_models_are_cut_and_counted(tmp_path: Path) -> None:
     assert "8 of 29 sets" in text
 
 
-def test_refusals_are_told_with_their_reason(tmp_path: Path) -> None:
+def test_refusals_are_shown_with_their_reason(tmp_path: Path) -> None:
     text = drawn(scores(9, 3), tmp_path, reference="set0")
     assert say("en", "why_items") in text
     assert say("en", "why_n") in text
@@ -290,14 +290,14 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def told(folder: Path) -> LotterySummary:
+def summary_on_disk(folder: Path) -> LotterySummary:
     data = json.loads((folder / "verdict.json").read_text())["lottery"]
     return from_plain(LotterySummary, data, "verdict.json")
 
 
 def test_regret_is_points_behind_the_best_of_each_set(judged: Path) -> None:
     accuracy = pd.read_parquet(judged / "accuracy.parquet")
-    shown, _ = sections.lottery_part(judged, told(judged), "en")
+    shown, _ = sections.lottery_part(judged, summary_on_disk(judged), "en")
     wide = accuracy.pivot(index="model", columns="dataset", values="value")
     for line in shown["regret"]["rows"]:
         for name, cell in zip(shown["regret"]["columns"], line["cells"], strict=True):
@@ -305,18 +305,18 @@ def test_regret_is_points_behind_the_best_of_each_set(judged: Path) -> None:
 
 
 def test_the_bets_row_of_ranks_has_the_primary_rule_first(judged: Path) -> None:
-    shown, _ = sections.lottery_part(judged, told(judged), "en")
+    shown, _ = sections.lottery_part(judged, summary_on_disk(judged), "en")
     assert shown["rules"]["metrics"][0] == traffic_lights.PRIMARY
     assert shown["rules"]["tau"][0] is None
     assert shown["rules"]["rows"][0]["ranks"][0] == 1
 
 
 def test_pairs_are_shown_from_the_top_and_counted(judged: Path) -> None:
-    shown, _ = sections.lottery_part(judged, told(judged), "en")
+    shown, _ = sections.lottery_part(judged, summary_on_disk(judged), "en")
     assert shown["tested"] == 3 * 28
     assert len(shown["pairs"]) == tables.PAIRS_SHOWN
     assert shown["pairs"][0]["dataset"] == "reference"
-    assert shown["pairs"][0]["first"] == told(judged).lead.model
+    assert shown["pairs"][0]["first"] == summary_on_disk(judged).lead.model
     assert {"pairs.parquet", "pairs.csv"} <= set(shown["files"])
 
 

@@ -30,7 +30,7 @@ def evidence(
     more: dict[str, float | None] | None = None,
     **known: Any,
 ) -> Evidence:
-    """Evidence from set -> model -> accuracy; pairs are `better` unless told otherwise, in either order."""
+    """Evidence from set -> model -> accuracy; pairs are `better` unless `verdicts` says otherwise, in either order."""
     verdicts, more = verdicts or {}, more or {}
     accuracy, pairs, needed = [], [], []
     for dataset, values in scores.items():
@@ -70,8 +70,8 @@ def evidence(
     )
 
 
-def keys(told: list[dict[str, Any]]) -> list[str]:
-    return [said.key for said in told]
+def keys(found: list[dict[str, Any]]) -> list[str]:
+    return [said.key for said in found]
 
 
 CLEAR = {"reference": {"byol": 71.2, "simclr": 65.0, "random": 30.0}}
@@ -92,15 +92,17 @@ CLEAR = {"reference": {"byol": 71.2, "simclr": 65.0, "random": 30.0}}
     ],
 )
 def test_headline_follows_the_evidence(scores: dict, verdicts: dict, wanted: str) -> None:
-    told = verdict_sentences(evidence(scores, verdicts))
-    assert told[0].key == wanted
-    assert told[0].values["model"] == max(scores["reference"], key=scores["reference"].__getitem__)
+    found = verdict_sentences(evidence(scores, verdicts))
+    assert found[0].key == wanted
+    assert found[0].values["model"] == max(scores["reference"], key=scores["reference"].__getitem__)
 
 
 def test_equals_go_to_the_candidate_before_the_baseline() -> None:
-    told = verdict_sentences(evidence({"reference": {"random": 50.0, "byol": 50.0}}, {("random", "byol"): "undecided"}))
-    assert told[0].values["model"] == "byol"
-    assert told[0].key == "nobet_untrained"
+    found = verdict_sentences(
+        evidence({"reference": {"random": 50.0, "byol": 50.0}}, {("random", "byol"): "undecided"})
+    )
+    assert found[0].values["model"] == "byol"
+    assert found[0].key == "nobet_untrained"
 
 
 def test_a_baseline_that_leads_is_compared_with_the_best_candidate() -> None:
@@ -125,12 +127,12 @@ def test_a_baseline_that_leads_is_compared_with_the_best_candidate() -> None:
 )
 def test_shift_says_whether_the_lead_survives(there: dict, word: str, wanted: str, beside: str | None) -> None:
     loser = min(there, key=there.__getitem__)
-    told = verdict_sentences(evidence({**CLEAR, "line2": there}, {("line2", loser): word}))
-    (said,) = [said for said in told if said.part == "shift"]
+    found = verdict_sentences(evidence({**CLEAR, "line2": there}, {("line2", loser): word}))
+    (said,) = [said for said in found if said.part == "shift"]
     assert said.key == wanted
-    assert said.values.get("difference", 10.0) == pytest.approx(10.0)  # told as a positive number either way
-    assert keys([said for said in told if said.part == "headline"])[1:] == ([beside] if beside else [])
-    assert ("other_set" in keys(told)) == (wanted == "loses")
+    assert said.values.get("difference", 10.0) == pytest.approx(10.0)  # positive either way
+    assert keys([said for said in found if said.part == "headline"])[1:] == ([beside] if beside else [])
+    assert ("other_set" in keys(found)) == (wanted == "loses")
 
 
 def test_every_kind_of_alarm_has_its_sentence_and_the_bets_own_one_more() -> None:
@@ -148,14 +150,14 @@ def test_a_run_that_collapses_in_two_ways_is_counted_once() -> None:
     ]
     (said,) = [said for said in verdict_sentences(evidence(CLEAR, alarms=found)) if said.part == "alarm"]
     assert said.values == {"model": "simclr", "n": 2, "total": 3, "epoch": 7}
-    assert "collapsed in 2 of 3 runs" in said.in_words("en")
+    assert "collapsed in 2 of 3 runs" in say("en", said.key, **said.values)
 
 
 def test_random_and_supervised_are_named_with_their_distance() -> None:
     scores = {"reference": {"byol": 71.0, "supervised": 70.0, "random": 30.0}}
-    told = verdict_sentences(evidence(scores, {("byol", "supervised"): "undecided"}))
-    assert {"over_random", "not_over_supervised"} <= set(keys(told))
-    (said,) = [said for said in told if said.key == "over_random"]
+    found = verdict_sentences(evidence(scores, {("byol", "supervised"): "undecided"}))
+    assert {"over_random", "not_over_supervised"} <= set(keys(found))
+    (said,) = [said for said in found if said.key == "over_random"]
     assert said.values["difference"] == pytest.approx(41.0)
 
 
@@ -171,8 +173,8 @@ def test_the_cheaper_of_equals_is_named() -> None:
 def test_what_would_change_the_verdict() -> None:
     near = {"byol": 71.0, "simclr": 69.0}
     undecided = {("byol", "simclr"): "undecided"}
-    told = verdict_sentences(evidence({"reference": near}, undecided, more={"simclr": 1234}))
-    (said,) = [said for said in told if said.key == "more_images"]
+    found = verdict_sentences(evidence({"reference": near}, undecided, more={"simclr": 1234}))
+    (said,) = [said for said in found if said.key == "more_images"]
     assert said.values["more"] == 1300
     assert "too_many" in keys(verdict_sentences(evidence({"reference": near}, undecided, more={"simclr": 5e7})))
     assert "luck_decides" in keys(verdict_sentences(evidence({"reference": near}, undecided)))
@@ -190,10 +192,10 @@ def test_round_up_never_promises_too_few(images: float, wanted: int) -> None:
 
 def test_cautions() -> None:
     twins = [TwinCount("reference", n=4, share=1.0)]
-    told = verdict_sentences(
+    found = verdict_sentences(
         evidence(CLEAR, twins=twins, unfinished=1, runs=9, seeds={"byol": 1, "simclr": 1}, optimism=0.4)
     )
-    assert {"twins", "unfinished", "one_seed", "flattered", "more_seeds"} <= set(keys(told))
+    assert {"twins", "unfinished", "one_seed", "flattered", "more_seeds"} <= set(keys(found))
     assert not {"twins", "unfinished", "one_seed", "flattered"} & set(
         keys(verdict_sentences(evidence(CLEAR, seeds={"byol": 3})))
     )
@@ -229,8 +231,8 @@ def test_every_key_in_the_code_is_in_the_words_and_the_other_way_round() -> None
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_sentences_of_a_full_verdict_are_filled(lang: str) -> None:
     scores = {**CLEAR, "line2": {"byol": 40.0, "simclr": 50.0}}
-    told = verdict_sentences(evidence(scores, {("byol", "simclr"): "undecided"}, protocol_leaders={"knn": "simclr"}))
-    for said in told:
+    found = verdict_sentences(evidence(scores, {("byol", "simclr"): "undecided"}, protocol_leaders={"knn": "simclr"}))
+    for said in found:
         words = say(lang, said.key, **said.values)
         assert "{" not in words
         assert "None" not in words
