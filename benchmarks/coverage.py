@@ -66,7 +66,7 @@ def one(world: World, studies: int, rng: np.random.Generator) -> list[float]:
     for _ in range(studies):
         truth = rng.uniform(0.5, 0.97)
         sheet, runs = world.study(np.array([truth]), rng)
-        row = accuracy_rows(sheet, 0.95).iloc[0]
+        row = accuracy_rows(sheet).iloc[0]
         lo, hi = percentile(runs, world.size, rng)
         hits += (row["lo"] <= 100 * truth <= row["hi"], lo <= 100 * truth <= hi)
         width += row["hi"] - row["lo"]

@@ -382,7 +382,7 @@ def probes(table: Table) -> None:
         accuracy = float((here.probability.argmax(axis=1) == test.labels).mean())
         table.row(f"{name}: right", accuracy)
         part, few_asked = features(min(count, 2000), min(dim, 512), 0), features(asked, min(dim, 512), 1)
-        both = [probe(part, few_asked, device=place).predicted for place in (table.device, "cpu")]
+        both = [probe(part, few_asked, device=place).probability.argmax(axis=1) for place in (table.device, "cpu")]
         table.row(f"{name}: share predicted otherwise than by the CPU", float((both[0] != both[1]).mean()), most=1e-3)
     beside_sklearn(table, train, test)
 

@@ -179,7 +179,7 @@ def killed_at(folder: Path, out: Path, count: int, size: int, step: int) -> None
         "from gpu_table import noise; from kogen.training.loop import pretrain; from kogen.config.plan import Plan\n"
         f"plan = Plan.model_validate_json(Path({str(folder / 'plan.json')!r}).read_text())\n"
         "def tell(step, *_): step == int(sys.argv[1]) and os.kill(os.getpid(), signal.SIGKILL)\n"
-        f"list(pretrain(plan, noise({count}, {size}), Path({str(out)!r}), tell=tell))"
+        f"list(pretrain(plan, noise({count}, {size}), Path({str(out)!r}), on_step=tell))"
     )
     here = Path(__file__).parent
     done = subprocess.run(
@@ -275,7 +275,8 @@ def curve(table: Table, plan: Plan, train: Images, test: Images, method: str) ->
                 continue
             backbone = load_method(Path(folder), plan).evaluation_backbone().to(table.device)
             known, asked = embed(backbone, train, view, batch_size=2048), embed(backbone, test, view, batch_size=2048)
-            right = float((knn(known, asked, device=table.device).predicted == test.labels).mean())
+            chosen = knn(known, asked, device=table.device).probability.argmax(axis=1)
+            right = float((chosen == test.labels).mean())
             table.row(f"{method}, epoch {epoch.epoch} of {last}: k-NN", right, f"{epoch.images_per_second:.0f} img/s")
     table.say(f"{method}: published after 200 epochs {PUBLISHED[method]} on the originals, batch 128 (lightly)")
 

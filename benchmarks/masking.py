@@ -40,7 +40,7 @@ def main() -> None:
     for name, size, batch in [NETWORKS[n] for n in asked.network or range(len(NETWORKS))]:
         network = prepare_vit(timm(name, image_size=size).to(device).network, "mae")
         patches, rng = network.patch_embed.num_patches, StepRng(0, 0, batch)
-        images = rng.normal("images", 3, size, size).to(device)
+        images = torch.randn(batch, 3, size, size, generator=rng.generator("images")).to(device)
         every = torch.arange(patches, device=device).expand(batch, -1)  # (B, N)
         some = sample_visible(rng, patches, visible_count(patches, asked.masked)).to(device)  # (B, V)
         seconds(network, images, every), seconds(network, images, some)  # warm-up

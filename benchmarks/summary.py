@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from kogen.common.tables import read_table
+from kogen.options.lottery import LotteryOptions
 from kogen.reporting.study.verdict import judge_protocol
 
 
@@ -19,7 +20,8 @@ def main(study: Path, against: str = "") -> None:
     predictions = read_table(study / "predictions.parquet")
     print(f"### {study.name}\n")
     print("> " + "\n> ".join(verdict["words"]) + "\n")
-    tables = {protocol: judge_protocol(rows, verdict["margin"]) for protocol, rows in predictions.groupby("protocol")}
+    options = LotteryOptions(margin=verdict["margin"])
+    tables = {protocol: judge_protocol(rows, options) for protocol, rows in predictions.groupby("protocol")}
     print("| model | " + " | ".join(f"{s}, {p}" for s in verdict["sets"] for p in tables) + " |")
     print("|---|" + "---|" * (len(verdict["sets"]) * len(tables)))
     for model in verdict["order"][verdict["reference"]]:
@@ -28,7 +30,7 @@ def main(study: Path, against: str = "") -> None:
     first = verdict["protocol"]
     print(f"\nPairs, {first} probe, family-wise 95 % intervals in points:\n")
     print("| set | first | second | difference | verdict | detectable |\n|---|---|---|---|---|---|")
-    for row in tables[first]["paired"].to_dict("records"):
+    for row in tables[first]["pairs"].to_dict("records"):
         if against and against not in (row["first"], row["second"]):
             continue
         interval = f"{row['difference']:+.1f} ({row['family_lo']:+.1f} to {row['family_hi']:+.1f})"
