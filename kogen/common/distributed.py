@@ -1,5 +1,7 @@
 """What N processes share: their number, a rank, gathers and sums with gradient."""
 
+from typing import Any
+
 import torch
 import torch.distributed as dist
 from torch import Tensor
@@ -17,13 +19,13 @@ def rank() -> int:
 
 class _Gather(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, part: Tensor) -> Tensor:
+    def forward(ctx: Any, part: Tensor) -> Tensor:
         parts = [torch.empty_like(part) for _ in range(world_size())]
         dist.all_gather(parts, part.contiguous())
         return torch.cat(parts)
 
     @staticmethod
-    def backward(ctx, *grads: Tensor) -> Tensor:
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
         # Every process's loss depends on our part, so its gradient is the sum over processes.
         grad = grads[0].contiguous()
         dist.all_reduce(grad)
@@ -32,13 +34,13 @@ class _Gather(torch.autograd.Function):
 
 class _Sum(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, part: Tensor) -> Tensor:
+    def forward(ctx: Any, part: Tensor) -> Tensor:
         total = part.clone()
         dist.all_reduce(total)
         return total
 
     @staticmethod
-    def backward(ctx, *grads: Tensor) -> Tensor:
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
         grad = grads[0].clone()
         dist.all_reduce(grad)
         return grad

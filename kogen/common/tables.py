@@ -1,6 +1,7 @@
 """Tables on disk: their schemas, and writing that is atomic and, for predictions, append-only."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -86,7 +87,7 @@ def read_table(path: Path) -> pd.DataFrame:
         raise ValueError(f"cannot read the table {path}: {error}; run the verb that writes it first") from error
 
 
-def to_arrow(frame: pd.DataFrame, kind: str) -> pa.Table:
+def to_arrow(frame: pd.DataFrame, kind: str) -> Any:
     """The frame as an arrow table of the kind's schema, its columns in order."""
     wanted = SCHEMAS[kind].names
     missing, unknown = set(wanted) - set(frame.columns) - OPTIONAL_COLUMNS, set(frame.columns) - set(wanted)

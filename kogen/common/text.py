@@ -43,7 +43,7 @@ def parse_value(text: str) -> Any:
         return {"true": True, "false": False}.get(text, text)
 
 
-def join_names(names: Sequence, most: int = 8) -> str:
+def join_names(names: Sequence[Any], most: int = 8) -> str:
     """Names for a message: the first few, and how many more."""
     texts = [str(name) if len(str(name)) <= 60 else f"{str(name)[:57]}..." for name in names]
     return ", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")

@@ -130,7 +130,7 @@ def _fits_disk(pixel_format: PixelFormat | None, count: int, storage: CacheSetti
 def _read_headers(items: Listing, storage: CacheSettings, folder: Path) -> FactColumns:
     """What every header claims."""
 
-    def one(item: int) -> tuple:
+    def one(item: int) -> tuple[Any, ...]:
         try:
             return (*items.read_header(item, storage.max_pixels), "", "")
         except UnreadableImage as error:
@@ -153,7 +153,7 @@ def _decode_all(
     skipped = choose_format(facts, storage.stored_side)[1] != ""  # (N,)
     claims = list(zip(*(facts[name].tolist() for name in FACTS), strict=True))
 
-    def one(item: int) -> tuple:
+    def one(item: int) -> tuple[Any, ...]:
         if skipped[item]:
             return claims[item]
         try:
@@ -194,7 +194,7 @@ def _open_pixel_map(path: Path, count: int, pixel_format: PixelFormat) -> np.mem
 
 
 def _run_chunks(
-    work: Callable[[int], tuple],
+    work: Callable[[int], tuple[Any, ...]],
     count: int,
     size: int,
     folder: Path,

@@ -86,7 +86,8 @@ def assign_balanced(scores: Tensor, smoothing: float, iterations: int) -> Tensor
     """
     kernel = ((scores - scores.amax(1, keepdim=True)) / smoothing).exp()  # (N, K), a factor of a row changes nothing
     rows, each = kernel.new_ones(len(kernel)), len(kernel) / kernel.shape[1]  # (N,), images of a prototype
+    columns = kernel.new_ones(kernel.shape[1])  # (K,)
     for _ in range(iterations):
-        columns = each / (rows @ kernel).clamp_min(1e-30)  # (K,)
+        columns = each / (rows @ kernel).clamp_min(1e-30)
         rows = 1 / (kernel @ columns).clamp_min(1e-30)
     return (kernel * columns).argmax(dim=1)

@@ -34,7 +34,8 @@ def write_page(path: Path, template: str, lang: str, figures: dict[str, Figure],
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.globals |= {"say": partial(say, lang), "CLASSES": CLASSES_SHOWN, "BAD": BAD_FILES_SHOWN}
+    names: dict[str, Any] = {"say": partial(say, lang), "CLASSES": CLASSES_SHOWN, "BAD": BAD_FILES_SHOWN}
+    env.globals.update(names)
     env.filters |= {"clean": clean, "number": format_number, "fine": format_points}
     env.filters |= {"broken": add_line_breaks, "joined": partial(list_in_words, lang)}
     page = env.get_template(template).render(lang=lang, **shown)

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from kogen.common.text import hint, join_names
 from kogen.options.lottery import TableOptions
 
-Table = str | os.PathLike | pd.DataFrame
+Table = str | os.PathLike[str] | pd.DataFrame
 
 NAME_COLUMNS = ("model", "dataset", "item", "cluster", "family", "protocol", "role", "metric")
 NUMBER_COLUMNS = ("seed", "correct", "score", "n")

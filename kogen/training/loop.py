@@ -75,7 +75,7 @@ def pretrain(
     *,
     keep: int = 0,
     stop: Stop | None = None,
-    on_step: Callable | None = None,
+    on_step: Callable[..., None] | None = None,
 ) -> Iterator[Epoch]:
     """Train `plan.method` on `images` and yield each finished epoch; resumes from `folder`/checkpoint.
 

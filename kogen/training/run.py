@@ -55,7 +55,7 @@ def digest_of(file: Path) -> str:
 
 
 def train_run(
-    plan: Plan, images: Images, folder: Path, on_step: Callable | None = None, *, keep: int = 0
+    plan: Plan, images: Images, folder: Path, on_step: Callable[..., None] | None = None, *, keep: int = 0
 ) -> dict[str, Any]:
     """The summary of a plan, trained into `folder` as by `pretrain`. ValueError where that holds another run."""
     record = record_of(plan)

@@ -134,10 +134,12 @@ def plane_section(number: int, kind: str, found: list[ChosenPlane], left: Iterat
     made = [planes.draw_plane(chart, chart.is_plane and next(left, None) is not None, lang) for chart in found]
     menu = [view for view in planes.MENU_KEYS if any(view in one for one in made)]
     names = [chart.name for chart in found]
-    shown = {"kind": kind, "models": names, "views": menu, "flat": {chart.is_plane for chart in found}, "figures": {}}
-    for place, one in enumerate(made):
-        for view, figure in one.items():
-            shown["figures"][variant_id(f"{kind}-{number}-{place}", menu.index(view))] = figure
+    shown: dict[str, Any] = {"kind": kind, "models": names, "views": menu, "flat": {one.is_plane for one in found}}
+    shown["figures"] = {
+        variant_id(f"{kind}-{number}-{place}", menu.index(view)): figure
+        for place, one in enumerate(made)
+        for view, figure in one.items()
+    }
     shown["notes"] = [planes.plane_note(chart, lang) for chart in found]
     return shown | {"named": found[0].names if len(found) == 1 else names}
 

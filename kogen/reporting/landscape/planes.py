@@ -157,7 +157,11 @@ def draw_line_between(chart: ChosenPlane, lang: str) -> Figure:
     ends = splines[0](chart.marks[:, 0], zero)
     data = [figures.ribbon(alpha, curves[0], half), *barrier_traces(splines[0], ends)]
     data.append(trace(round_values(alpha), round_values(curves[0]), line=stroke("accent", 2.5)))
-    look = {"mode": "markers", "hoverinfo": None, "hovertemplate": "α %{x:.2f}: %{y:.4g}<extra></extra>"}
+    look: dict[str, Any] = {
+        "mode": "markers",
+        "hoverinfo": None,
+        "hovertemplate": "α %{x:.2f}: %{y:.4g}<extra></extra>",
+    }
     data.append(trace(round_values(seen), round_values(splines[0](seen, zero)), marker=dots("accent", 5), **look))
     look = {"mode": "markers", "marker": dots("ink", 10, line=stroke("paper", 1.5))}
     data.append(trace(places, round_values(ends), mark_tips(chart, lang), **look))

@@ -116,7 +116,7 @@ def draw_slope(verdict: Verdict, lang: str) -> Figure:
 
 def draw_losses(model: str, training: pd.DataFrame, bet: bool, lang: str) -> Figure:
     """Loss of one model over epochs, one line a seed; `training` has seed, epoch, term, value."""
-    look = {"line": stroke("accent" if bet else "mid", 1.5), "hoverinfo": "x+y"}
+    look: dict[str, Any] = {"line": stroke("accent" if bet else "mid", 1.5), "hoverinfo": "x+y"}
     runs = training[training["term"] == "loss"].groupby("seed")
     data = [trace(thin(run["epoch"].tolist()), thin(run["value"].tolist()), **look) for _, run in runs]
     frame = layout(120, margin={"l": 4, "r": 6, "t": 4, "b": 18}, xaxis=axis(nticks=4), yaxis=axis(nticks=4))
