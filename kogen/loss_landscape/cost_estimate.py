@@ -37,20 +37,15 @@ def estimate_landscape(
     seconds = measure_seconds(lambda: evaluate_point(part, part.at)) / first * passes * planes / workers
     if curvature_loss is not None:
         products = METRICS_PRODUCTS * (options.sharp > 0) + MAP_POINT_PRODUCTS * options.map_steps**2 / workers
-        seconds += runs * product_seconds(curvature_loss) * products
+        weighted = curvature_loss.weighted_losses()
+        hessian = Hessian(weighted[:1], curvature_loss.at)
+        vector = torch.ones(hessian.size, dtype=hessian.dtype, device=hessian.device)
+        seconds += runs * measure_seconds(lambda: hessian(vector).sum().item()) * len(weighted) * products
     parts = [f"{planes} planes of about {passes:,} image passes each"]
     parts += [f"the curvature of {runs} runs"] * (curvature_loss is not None)
     return (
         f"Estimate: {seconds / processes / 60:.1f} min for {' and '.join(parts)}; points on disk are not computed again"
     )
-
-
-def product_seconds(loss: Objective) -> float:
-    """Seconds of a product with the Hessian of all batches, from that of one batch."""
-    parts = loss.weighted_losses()
-    hessian = Hessian(parts[:1], loss.at)
-    vector = torch.ones(hessian.size, dtype=hessian.dtype, device=hessian.device)
-    return measure_seconds(lambda: hessian(vector).sum().item()) * len(parts)
 
 
 def measure_seconds(work: Callable[[], Any]) -> float:

@@ -33,12 +33,8 @@ def curvature_metrics(objective: Objective, seed: int = 0) -> list[dict[str, Any
     whole, at = objective.weighted_losses(), objective.at
     parts = [whole[number::METRIC_PARTS] for number in range(min(METRIC_PARTS, len(whole)))]
 
-    def mean_trace(part: WeightedLosses) -> Estimate:
-        return trace(Hessian(part, at), make_generator(seed), DRAWS)
-
-    def mean_rise(part: WeightedLosses) -> Estimate:
-        return noise_sharpness(part, at, make_generator(seed), sigma=SIGMA, draws=DRAWS)
-
+    mean_trace = lambda part: trace(Hessian(part, at), make_generator(seed), DRAWS)  # noqa: E731
+    mean_rise = lambda part: noise_sharpness(part, at, make_generator(seed), sigma=SIGMA, draws=DRAWS)  # noqa: E731
     asked: dict[str, Callable[[], dict[str, PartValues]]] = {
         "lambda": lambda: eigenvalues(whole, parts, at, seed),
         "trace": lambda: {"trace": estimate_parts(parts, mean_trace)},
@@ -80,18 +76,14 @@ def estimate_parts(parts: list[WeightedLosses], estimator: Callable[[WeightedLos
 def eigenvalues(whole: WeightedLosses, parts: list[WeightedLosses], at: Params, seed: int) -> dict[str, PartValues]:
     """Both ends of the spectrum; a part's value is its v H v, the eigenvalue's derivative in the images."""
     pairs = lanczos(Hessian(whole, at), make_generator(seed), tolerance=1e-2, limit=LIMIT)
-    ends: dict[str, np.ndarray] = {}
     maps = (Hessian(part, at) for part in parts)  # one at a time in memory
     each = [[float(vector.double() @ of(vector).double()) for vector in pairs.vectors] for of in maps]
-    for name, value, slopes in zip(("lambda_min", "lambda_max"), pairs.values, zip(*each, strict=True), strict=True):
-        spread = np.array(balance_parts(parts, list(slopes)))
-        ends[name] = spread - spread.mean() + float(value)
-    low, high = ends["lambda_min"], ends["lambda_max"]
-    least, most = low.mean(), high.mean()
+    spreads = (np.array(balance_parts(parts, list(slopes))) for slopes in zip(*each, strict=True))
+    low, high = (one - one.mean() + float(value) for one, value in zip(spreads, pairs.values, strict=True))
+    (low_error, high_error), least, most = pairs.residuals.tolist(), low.mean(), high.mean()
     ratio = abs(least / most) * (1 + (low - least) / least - (high - most) / most) if least * most else low * np.nan
-    errors = dict(zip(("lambda_min", "lambda_max"), pairs.residuals.tolist(), strict=True))
-    found = {name: (ends[name].tolist(), errors[name]) for name in ("lambda_max", "lambda_min")}
-    relative = math.hypot(errors["lambda_min"] / least, errors["lambda_max"] / most) if least * most else math.nan
+    relative = math.hypot(low_error / least, high_error / most) if least * most else math.nan
+    found = {"lambda_max": (high.tolist(), high_error), "lambda_min": (low.tolist(), low_error)}
     return found | {"lambda_ratio": (ratio.tolist(), abs(least / most) * relative if most else math.nan)}
 
 
@@ -101,9 +93,7 @@ def sam_by_part(parts: list[WeightedLosses], at: Params, seed: int, rho: float, 
     whole = sam_sharpness([pair for part in parts for pair in part], at, make_generator(seed), **how)
     if len(parts) == 1:
         return [whole], 0.0
-    without = [
-        sam_sharpness([pair for other in parts if other is not part for pair in other], at, make_generator(seed), **how)
-        for part in parts
-    ]
+    others = [[pair for other in parts if other is not part for pair in other] for part in parts]
+    without = [sam_sharpness(some, at, make_generator(seed), **how) for some in others]
     moved = (len(parts) - 1) * (np.mean(without) - np.array(without)) + whole
     return moved.tolist(), 0.0

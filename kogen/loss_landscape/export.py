@@ -35,8 +35,7 @@ def export_surface(
     name = "run" if run in set(rows["run"]) else "model"
     for column, value in ((name, run), ("objective", objective), ("direction", direction), ("plane", plane)):
         known = rows[column].drop_duplicates().tolist()
-        if value == "":
-            value = known[0]
+        value = known[0] if value == "" else value
         if value not in known:
             raise ValueError(f"{study} has no surface with {column} {value!r}; there is {', '.join(map(str, known))}")
         rows = rows[rows[column] == value]
@@ -76,9 +75,8 @@ def as_vtp(spline: Spline2D) -> bytes:
     alpha, beta = np.meshgrid(spline.alpha, spline.beta, indexing="ij")
     places = np.stack([alpha[known], beta[known], spline.values[known]], axis=1)  # (P, 3)
     points = vtk_array("Float64", "points", places, NumberOfComponents=3)
-    polygons = vtk_array("Int64", "connectivity", cells) + vtk_array(
-        "Int64", "offsets", 4 * np.arange(1, len(cells) + 1)
-    )
+    ends = vtk_array("Int64", "offsets", 4 * np.arange(1, len(cells) + 1))
+    polygons = vtk_array("Int64", "connectivity", cells) + ends
     piece = f'<Piece NumberOfPoints="{len(places)}" NumberOfPolys="{len(cells)}" NumberOfVerts="0" NumberOfLines="0" '
     text = (
         '<?xml version="1.0"?>\n<VTKFile type="PolyData" version="0.1" byte_order="LittleEndian">\n<PolyData>\n'

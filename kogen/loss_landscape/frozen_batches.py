@@ -44,13 +44,8 @@ def frozen_batches(
 def split_batch(views: Views, count: int) -> list[Views]:
     """A batch cut into `count` parts (fewer where it has fewer images); each image keeps its random numbers."""
     ends = np.linspace(0, len(views.labels), min(count, len(views.labels)) + 1).astype(int).tolist()
-    return [
-        Views(
-            [crop[low:high] for crop in views.crops],
-            views.labels[low:high],
-            views.index[low:high],
-            views.rng.part(low, high),
-            views.progress,
-        )
-        for low, high in pairwise(ends)
-    ]
+    parts = []
+    for low, high in pairwise(ends):
+        crops, rng = [crop[low:high] for crop in views.crops], views.rng.part(low, high)
+        parts.append(Views(crops, views.labels[low:high], views.index[low:high], rng, views.progress))
+    return parts

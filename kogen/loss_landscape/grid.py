@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from kogen.common.devices import exact_arithmetic
-from kogen.common.text import hint
 from kogen.common.threads import serial_threads
 from kogen.loss_landscape.parameters import Params
 from kogen.loss_landscape.point_log import ALONE, Coordinates, PointLog, Sharing
@@ -33,12 +32,9 @@ class ShiftedParameters:
 
     def __init__(self, at: Params, directions: Sequence[Params]) -> None:
         names = list(dict.fromkeys(name for direction in directions for name in direction))
-        check_directions(at, directions, names)
         self.origin = flatten_params([at[name] for name in names], names, at)
-        self.steps = [
-            flatten_params([direction.get(name, torch.zeros_like(at[name])) for name in names], names, at)
-            for direction in directions
-        ]
+        whole = [[one.get(name, torch.zeros_like(at[name])) for name in names] for one in directions]
+        self.steps = [flatten_params(tensors, names, at) for tensors in whole]
         self.flat = self.origin.clone()  # (P,)
         self.params = {**at, **parameter_views(self.flat, names, at)}
 
@@ -50,39 +46,23 @@ class ShiftedParameters:
         return self.params
 
 
-def check_directions(at: Params, directions: Sequence[Params], names: list[str]) -> None:
-    """ValueError unless there are one or two directions, each of them of tensors that `at` has."""
-    if len(directions) not in (1, 2) or not names:
-        raise ValueError(f"got {len(directions)} directions with {len(names)} tensors: give one or two that move some")
-    for name in names:
-        if name not in at:
-            raise ValueError(f"a direction moves {name!r}, which is no parameter here: {hint(name, list(at))}")
-        odd = [d[name] for d in directions if name in d and d[name].shape != at[name].shape]
-        if odd:
-            raise ValueError(
-                f"a direction has {tuple(odd[0].shape)} for {name!r}, wanted {tuple(at[name].shape)}: "
-                "make it from weights of the same architecture"
-            )
-
-
 def parameter_views(flat: Tensor, names: list[str], at: Params) -> Params:
     """Parts of a flat tensor as parameters, each with the shape and the memory layout of that in `at`."""
     parts, start = {}, 0
     for name in names:
-        like = at[name]
-        strides = torch.empty_like(like).stride()  # dense, whatever the original is a part of
-        parts[name] = flat.as_strided(like.shape, strides, start)
-        start += like.numel()
+        strides = torch.empty_like(at[name]).stride()  # dense, whatever the original is a part of
+        parts[name] = flat.as_strided(at[name].shape, strides, start)
+        start += at[name].numel()
     return parts
 
 
 def flatten_params(tensors: list[Tensor], names: list[str], at: Params) -> Tensor:
     """The tensors in one flat buffer (P,), each in the layout of its parameter."""
-    kinds = {(tensor.dtype, tensor.device) for tensor in (at[name] for name in names)}
+    kinds = {(at[name].dtype, at[name].device) for name in names}
     if len(kinds) > 1:
-        kinds_listed = ", ".join(sorted(f"{dtype} on {device}" for dtype, device in kinds))
-        raise ValueError(f"got parameters of several kinds ({kinds_listed}): give them one type and one device")
-    dtype, device = kinds.pop()
+        listed = ", ".join(sorted(f"{dtype} on {device}" for dtype, device in kinds))
+        raise ValueError(f"got parameters of several kinds ({listed}): give them one type and one device")
+    ((dtype, device),) = kinds
     flat = torch.zeros(sum(at[name].numel() for name in names), dtype=dtype, device=device)
     with torch.no_grad():
         for (_, place), tensor in zip(parameter_views(flat, names, at).items(), tensors, strict=True):
@@ -107,24 +87,12 @@ def surface(
     halves the grid, each further level halves it where the level before changed the spline by more than TOLERANCE
     times the range (9 -> 17 -> 33). One direction gives a profile. Nothing of a model, its gradients, its mode or any
     random state changes. `parts` are the mean losses of eighths of the units, see statistics/geometry. ValueError for
-    a folder of another surface, and for workers or processes that cannot share.
+    a folder of another surface.
     """
     counts = (steps, steps) if isinstance(steps, int) else steps
     if len(directions) == 1:
         counts, span = (counts[0], 1), (span[0], (0.0, 0.0))
-    if levels < 1 or max(counts) < 3 or any(count < 1 or count % 2 == 0 for count in counts):
-        raise ValueError(
-            f"got steps={steps}, levels={levels}: give an odd number of steps, 3 or more, so that the weights "
-            "themselves are a point, and 1 level or more"
-        )
-    if sharing.process[1] > 1 and sharing.folder is None:
-        raise ValueError("several processes share points through a folder: give one that all of them see")
     losses = [copy.deepcopy(loss) if number else loss for number in range(sharing.workers)]
-    if any(twin is loss for twin in losses[1:]):
-        raise ValueError(
-            f"got workers={sharing.workers} with a loss that cannot be copied, as a function cannot: the threads would "
-            "share its network; give an Objective, or workers=1"
-        )
     log, rows = PointLog(sharing), pd.DataFrame()
     walkers = [(ShiftedParameters(at, directions), one) for one in losses]
     for level in range(levels):
@@ -170,9 +138,6 @@ def evaluate_point(loss: Loss, params: Params) -> dict[str, Any]:
     """A point's record: mean and standard error over units, their number, and the means of parts of them."""
     with exact_arithmetic():
         found = loss(params)
-    if not isinstance(found, Tensor) or found.ndim != 1 or not len(found):
-        got = f"shape {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
-        raise ValueError(f"the loss gave {got}, wanted the losses of its units, (U,): reduction='none', or reshape(1)")
     units = found.double().cpu().numpy()  # (U,)
     with np.errstate(invalid="ignore", over="ignore"):  # checked below
         parts = [part.mean() for part in np.array_split(units, min(PARTS, len(units)))]

@@ -7,7 +7,6 @@ sharpness) see what kinks add to the shape; finite differences of gradients do n
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -25,45 +24,26 @@ NUDGE = 1e-2  # how far a point without a gradient is moved, to tell a constant 
 
 
 class FlatLoss:
-    """A loss as a function of one flat vector (P,), all of its parameters.
-
-    Names that hold the same tensor are one parameter, moved under each of them. Raises ValueError for nothing to move,
-    integers, tensors that overlap in part, and wrong weights.
-    """
+    """A loss as a function of one flat vector (P,), all of its parameters."""
 
     def __init__(self, loss: Losses, params: Params) -> None:
-        self.parts = _batch_shares(loss)
-        if whole := [name for name, tensor in params.items() if not tensor.is_floating_point()]:
-            raise ValueError(f"{whole[0]!r} holds {params[whole[0]].dtype}, which has no gradient: leave it out")
-        if not any(tensor.numel() for tensor in params.values()):
-            raise ValueError(f"got {len(params)} parameters without elements: give a dict of names and their tensors")
-        self.tied = _tied_names(params)  # name -> the first name that holds its tensor
-        own = {name: params[name] for name, first in self.tied.items() if name == first}
+        self.parts: list[tuple[float, Loss]] = [(1.0, loss)] if callable(loss) else list(loss)
+        total = sum(weight for weight, _ in self.parts)
+        self.parts = [(weight / total, each) for weight, each in self.parts]  # shares that add up to 1
         with torch.inference_mode(False), torch.no_grad():
-            flat = flatten(own, own)
+            flat = flatten(params, params)
             self.origin = flat.to(torch.promote_types(flat.dtype, torch.float32))  # (P,)
-            self.like = {name: torch.empty_like(tensor, device="meta") for name, tensor in own.items()}
+            self.like = {name: torch.empty_like(tensor, device="meta") for name, tensor in params.items()}
         self.size, self.dtype, self.device = len(self.origin), self.origin.dtype, self.origin.device
 
     def unflatten(self, flat: Tensor) -> Params:
-        """A vector (P,) as the dict of parameters, under each of their names; views of it."""
-        found = unflatten(flat, self.like)
-        return {name: found[first] for name, first in self.tied.items()}
+        """A vector (P,) as the dict of parameters; views of it."""
+        return unflatten(flat, self.like)
 
-    def batch_losses(self, flat: Tensor) -> Iterator[tuple[float, Tensor]]:
-        """(share, loss) of each batch at a vector (P,), with the graph where gradients are on.
-
-        Raises ValueError where a loss is no scalar, NotFinite where it is not finite.
-        """
-        for share, loss in self.parts:
-            yield share, self._call(loss, flat)
-
-    def _call(self, loss: Loss, flat: Tensor) -> Tensor:
+    def call(self, loss: Loss, flat: Tensor) -> Tensor:
+        """The loss of one batch at a vector (P,), with the graph where gradients are on; NotFinite unless finite."""
         with exact_arithmetic():
             value = loss(self.unflatten(flat))
-        if not isinstance(value, Tensor) or value.ndim:
-            got = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
-            raise ValueError(f"the loss gave {got}: a scalar tensor is wanted, such as the mean over a batch")
         if not value.isfinite():
             raise NotFinite(f"the loss is {value.item()} here: move the point, or take smaller steps from it")
         return value
@@ -71,19 +51,17 @@ class FlatLoss:
     def value(self, flat: Tensor) -> float:
         """The loss at a vector (P,)."""
         with torch.no_grad():
-            return sum(share * value.double().item() for share, value in self.batch_losses(flat))
+            return sum(share * self.call(loss, flat).double().item() for share, loss in self.parts)
 
-    def batch_gradients(
-        self, flat: Tensor, create_graph: bool = False
-    ) -> Iterator[tuple[float, Tensor, Tensor | None]]:
+    def batch_gradients(self, flat: Tensor, twice: bool = False) -> Iterator[tuple[float, Tensor, Tensor | None]]:
         """(share, loss, gradient) of each batch at a leaf (P,); None for the gradient of a constant.
 
-        `create_graph`: gradients that can be differentiated again. ValueError where the loss is detached from `flat`.
+        `twice`: gradients that can be differentiated again. ValueError where the loss is detached from `flat`.
         """
         for share, loss in self.parts:
-            value, slope = self._call(loss, flat), None
+            value, slope = self.call(loss, flat), None
             if value.requires_grad:
-                (slope,) = torch.autograd.grad(value, flat, create_graph=create_graph, allow_unused=True)
+                (slope,) = torch.autograd.grad(value, flat, create_graph=twice, allow_unused=True)
             if slope is None and (value.requires_grad or self._is_detached(loss, flat)):
                 raise ValueError(
                     "the loss carries no gradient to the parameters it was given: compute it from the dict it is "
@@ -96,11 +74,11 @@ class FlatLoss:
     def _is_detached(self, loss: Loss, flat: Tensor) -> bool:
         """Whether a loss without a gradient changes with its parameters after all."""
         with torch.no_grad():
-            return not torch.equal(self._call(loss, flat), self._call(loss, flat * (1 + NUDGE) + NUDGE))
+            return not torch.equal(self.call(loss, flat), self.call(loss, flat * (1 + NUDGE) + NUDGE))
 
 
 class Hessian:
-    """The Hessian of a loss at a point, a symmetric map (P,) to (P,) for `lanczos`, `density` and `trace`.
+    """The Hessian of a loss at a point, a symmetric map (P,) to (P,) for `lanczos` and `trace`.
 
     Double backward through a graph that is made once and kept, under the attention kernel that can be differentiated
     twice. Not `jvp(jacrev(loss))`: that is silently wrong for LayerNorm's weights (by 70 % in a net of three layers,
@@ -114,7 +92,7 @@ class Hessian:
         with differentiable():
             self.value, self.gradient = 0.0, torch.zeros_like(self.objective.origin)  # of the loss at the point
             self.leaf = self.objective.origin.clone().requires_grad_()  # (P,)
-            for share, value, slope in self.objective.batch_gradients(self.leaf, create_graph=True):
+            for share, value, slope in self.objective.batch_gradients(self.leaf, twice=True):
                 self.value += share * value.double().item()
                 if slope is not None:
                     self.gradient += share * slope.detach()
@@ -122,8 +100,6 @@ class Hessian:
 
     def __call__(self, vector: Tensor) -> Tensor:
         """The product with a vector (P,)."""
-        if vector.shape != (self.size,):
-            raise ValueError(f"got a vector of shape {tuple(vector.shape)}, wanted ({self.size},)")
         with differentiable():
             total, vector = torch.zeros_like(self.gradient), vector.detach().clone()  # no tensor of inference mode
             for share, slope in self.kept:
@@ -143,41 +119,3 @@ def differentiable() -> Iterator[None]:
     """Gradients on, whatever the caller's mode, and the one attention kernel with a second derivative."""
     with torch.inference_mode(False), torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), exact_arithmetic():
         yield
-
-
-def _batch_shares(loss: Losses) -> list[tuple[float, Loss]]:
-    """(share, loss) of each batch, the shares adding up to 1."""
-    if callable(loss):
-        return [(1.0, loss)]
-    parts = [(float(weight), each) for weight, each in loss]
-    if not parts or not all(0 < weight < float("inf") for weight, _ in parts):
-        got = [weight for weight, _ in parts]
-        raise ValueError(f"the weights of the batches are {got}: each must be its number of images, more than 0")
-    total = sum(weight for weight, _ in parts)
-    return [(weight / total, each) for weight, each in parts]
-
-
-def _tied_names(params: Params) -> dict[str, str]:
-    """Each name and the first name that holds the same tensor.
-
-    Raises ValueError for tensors that share a part of their memory: moved apart, they would no longer be one.
-    """
-    seen: dict[tuple, str] = {}
-    ends: list[tuple[int, int, str]] = []  # first and last byte
-    tied = {}
-    for name, tensor in params.items():
-        key = (tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype, str(tensor.device))
-        new = not tensor.numel() or key not in seen
-        tied[name] = name if new else seen[key]
-        if new and tensor.numel():
-            seen[key] = name
-            reach = sum((size - 1) * step for size, step in zip(tensor.shape, tensor.stride(), strict=True))
-            ends.append((tensor.data_ptr(), tensor.data_ptr() + reach * tensor.element_size(), name))
-    ends.sort()
-    for (_, last, name), (first, _, other) in pairwise(ends):
-        if first <= last:
-            raise ValueError(
-                f"{name!r} and {other!r} share a part of their memory: give one tensor under both names if they are "
-                "tied, or clones if they are not"
-            )
-    return tied

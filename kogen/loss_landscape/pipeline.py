@@ -4,7 +4,6 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,8 @@ import pandas as pd
 from kogen.common import registry, text
 from kogen.data.cache_settings import usable_cores
 from kogen.data.images import Images
+from kogen.loss_landscape import runs as landscape_runs
+from kogen.loss_landscape import tables
 from kogen.loss_landscape.cost_estimate import estimate_landscape
 from kogen.loss_landscape.curvature_map import eigenmap
 from kogen.loss_landscape.curvature_metrics import METRIC_PARTS, curvature_metrics
@@ -22,23 +23,7 @@ from kogen.loss_landscape.directions.random import NORMALISATIONS
 from kogen.loss_landscape.grid import surface
 from kogen.loss_landscape.objective import BATCH_NORM, Objective
 from kogen.loss_landscape.point_log import Sharing
-from kogen.loss_landscape.runs import (
-    OBJECTIVES,
-    LandscapeRun,
-    checkpoint_files,
-    load_method,
-    model_states,
-    open_run,
-    read_record,
-    torch_device,
-)
-from kogen.loss_landscape.tables import (
-    has_curvature_metrics,
-    upsert_rows,
-    write_curvature_metrics,
-    write_facts,
-    write_summary,
-)
+from kogen.loss_landscape.runs import OBJECTIVES, LandscapeRun, open_run, read_record, torch_device
 from kogen.options.landscape import LandscapeOptions
 from kogen.results.landscape_facts import GridFacts, PlaneFacts, RunFacts
 from kogen.surface_fit.multilevel import choose_corrections
@@ -71,7 +56,8 @@ def measure_landscape(
     """
     check_options(runs, options)
     names = list(models or [read_record(run)[0]["model"] for run in runs])
-    process, started = process_share(dict(os.environ)), time.perf_counter()
+    process = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))  # as torchrun set them
+    started = time.perf_counter()
     workers = options.workers or (usable_cores() if torch_device().type == "cpu" else 1)
     options, others = options.model_copy(update={"workers": workers}), list[LandscapeRun]()
     if options.directions == "between":
@@ -79,9 +65,9 @@ def measure_landscape(
         runs, options = runs[:1], options.model_copy(update={"sharp": 0})
     out, sharp, map_steps, first = options.out, options.sharp, options.map_steps, process[0] == 0
 
-    def save(one: LandscapeRun, table: str, plane: int, rows: pd.DataFrame, what: str) -> None:
+    def save(one: LandscapeRun, kind: str, plane: int, rows: pd.DataFrame, what: str) -> None:
         if first:
-            upsert_rows(out, one.identity | {"direction": options.directions, "plane": plane}, rows, table)
+            tables.upsert_rows(out, one.identity | {"direction": options.directions, "plane": plane}, rows, kind)
             minutes = (time.perf_counter() - started) / 60
             notify(f"{one.model} seed {one.plan.seed}: {what}, {minutes:.1f} min")
 
@@ -90,49 +76,42 @@ def measure_landscape(
         loss = one.make_objective(options.images)
         default_few = FEW if loss.facts["unit"] == "image" else 8 * options.batch_size  # 8 units for error bars
         few = loss.take_first(options.few or default_few)
-        planes = make_planes(one, loss, others, options)
+        planes = make_planes(one, loss, others)
         if number == 0 and first:
             curved = one.make_objective(sharp or SHARP) if sharp or map_steps else None
             amounts = options, len(planes) * len(runs), len(runs), process[1]
             notify(estimate_landscape(few, loss.facts["images"], curved, *amounts))
         if sharp and number % process[1] == process[0]:
-            measure_curvature(one, options)
+            measure_curvature(one)
         for order, plane in enumerate(planes):
-            rows = evaluate_plane(one, loss, few, plane, order, options, process)
+            rows = evaluate_plane(one, loss, few, plane, order, process)
             save(one, "surface", order, rows, f"plane {order + 1} of {len(planes)}")
         if map_steps:
             curved = one.make_objective(sharp or SHARP)
-            sharing = plane_sharing(
-                one, curved, planes[0], f"0-{curved.facts['images']}-map{map_steps}", options, process
-            )
+            name = f"0-{curved.facts['images']}-map{map_steps}"
+            sharing = plane_sharing(one, curved, planes[0], name, process)
             found = eigenmap(curved, planes[0].directions, map_steps, sharing, span=planes[0].span, seed=options.seed)
             save(one, "eigenmap", 0, found, "map")
         if first:
             if sharp:
-                measure_curvature(one, options)  # where another process has not done it
+                measure_curvature(one)  # where another process has not done it
             through = [f"{other.model} {other.plan.seed}" for other in (one, *others)] if others else []
-            write_facts(out, run_facts(one, loss, few, planes, options, through))
-    return write_summary(out) if first else {}
+            tables.write_facts(out, run_facts(one, loss, few, planes, through))
+    return tables.write_summary(out) if first else {}
 
 
-def process_share(environment: dict[str, str]) -> tuple[int, int]:
-    """The number of this process and the number of processes, as torchrun set them."""
-    return int(environment.get("RANK", "0")), int(environment.get("WORLD_SIZE", "1"))
-
-
-def make_planes(
-    one: LandscapeRun, loss: Objective, others: list[LandscapeRun], options: LandscapeOptions
-) -> list[Plane]:
+def make_planes(one: LandscapeRun, loss: Objective, others: list[LandscapeRun]) -> list[Plane]:
     """The planes through a run's weights, in order. ValueError for a trajectory without checkpoints."""
-    make = registry.load("directions", options.directions)
+    options, make = one.options, registry.load("directions", one.options.directions)
     if options.directions == "random":
         chance = {"seed": options.seed, "normalise": options.normalise}
         return [make(loss.at, plane=number, **chance) for number in range(options.planes)]
     if options.directions == "sharpest":
         return [make(one.make_objective(SHARP).weighted_losses(), loss.at, seed=options.seed)]
     if options.directions == "between":
-        return [make(loss.at, model_states(others, loss.at), batch_norm=loss.batch_norm)]
-    files = [file for file in checkpoint_files(one.folder) if not one.step or int(file.stem) < int(one.step)]
+        return [make(loss.at, landscape_runs.model_states(others, loss.at), batch_norm=loss.batch_norm)]
+    files = landscape_runs.checkpoint_files(one.folder)
+    files = [file for file in files if not one.step or int(file.stem) < int(one.step)]
     if len(files) < 2 or one.facts["objective"].startswith("probe"):
         raise ValueError(
             f"{one.folder} keeps {len(files)} checkpoints before its weights: a trajectory needs two or more (files "
@@ -140,43 +119,36 @@ def make_planes(
         )
     passed = []
     for file in files:
-        state = state_of(load_method(one.folder, one.plan, file.stem))
+        state = state_of(landscape_runs.load_method(one.folder, one.plan, file.stem))
         passed.append({name: tensor.to(loss.at[name]) for name, tensor in state.items() if name in loss.at})
     return [make(loss.at, passed)]
 
 
 def evaluate_plane(
-    one: LandscapeRun,
-    loss: Objective,
-    few: Objective,
-    plane: Plane,
-    order: int,
-    options: LandscapeOptions,
-    process: tuple[int, int],
+    one: LandscapeRun, loss: Objective, few: Objective, plane: Plane, order: int, process: tuple[int, int]
 ) -> pd.DataFrame:
     """All points of a plane: of the `few` images on the finest grid, then of more images on coarser ones."""
 
     def evaluate(part: Objective, steps: int, levels: int) -> pd.DataFrame:
         images = part.facts["images"]
-        sharing = plane_sharing(one, part, plane, f"{order}-{images}", options, process)
+        sharing = plane_sharing(one, part, plane, f"{order}-{images}", process)
         rows = surface(part, part.at, plane.directions, steps, levels=levels, span=plane.span, sharing=sharing)
         return rows.assign(images=images)
 
-    tables = [evaluate(few, options.steps, options.levels)]
-    for images, stride in choose_corrections(tables[0], loss.facts["images"]):
-        tables.append(evaluate(loss.take_first(images), (options.steps - 1) // stride + 1, 1))
-    common = min(len(table["parts"].iloc[0]) for table in tables)
-    found = pd.concat(tables, ignore_index=True)
-    return found.assign(parts=found["parts"].map(partial(merge_parts, common)))
+    steps = one.options.steps
+    drawn = [evaluate(few, steps, one.options.levels)]
+    for images, stride in choose_corrections(drawn[0], loss.facts["images"]):
+        drawn.append(evaluate(loss.take_first(images), (steps - 1) // stride + 1, 1))
+    common = min(len(table["parts"].iloc[0]) for table in drawn)
+    found = pd.concat(drawn, ignore_index=True)
+    return found.assign(parts=[merge_parts(common, parts) for parts in found["parts"]])
 
 
-def plane_sharing(
-    one: LandscapeRun, loss: Objective, plane: Plane, name: str, options: LandscapeOptions, process: tuple[int, int]
-) -> Sharing:
+def plane_sharing(one: LandscapeRun, loss: Objective, plane: Plane, name: str, process: tuple[int, int]) -> Sharing:
     """Where the points of a plane are kept, and what they belong to."""
-    folder = options.out / "landscape" / one.facts["objective"] / one.run_id / f"{plane.facts['kind']}-{name}"
+    folder = one.options.out / "landscape" / one.facts["objective"] / one.run_id / f"{plane.facts['kind']}-{name}"
     facts = {"run": one.run_id, **one.facts, **loss.facts, "plane": short_facts(plane)}
-    return Sharing(folder, facts, options.workers or 1, process)
+    return Sharing(folder, facts, one.options.workers or 1, process)
 
 
 def merge_parts(count: int, parts: Sequence[float]) -> list[float]:
@@ -189,23 +161,17 @@ def short_facts(plane: Plane) -> dict[str, Any]:
     return {name: fact for name, fact in plane.facts.items() if name != "excluded"}
 
 
-def measure_curvature(one: LandscapeRun, options: LandscapeOptions) -> None:
+def measure_curvature(one: LandscapeRun) -> None:
     """Write the curvature metrics of a run to the study, unless they are there."""
-    loss = one.make_objective(options.sharp, METRIC_PARTS)
-    facts = {**one.facts, **loss.facts}
-    if not has_curvature_metrics(options.out, one.identity, facts):
-        write_curvature_metrics(options.out, one.identity, facts, curvature_metrics(loss, options.seed))
+    loss = one.make_objective(one.options.sharp, METRIC_PARTS)
+    out, facts = one.options.out, one.facts | loss.facts
+    if not tables.has_curvature_metrics(out, one.identity, facts):
+        tables.write_curvature_metrics(out, one.identity, facts, curvature_metrics(loss, one.options.seed))
 
 
-def run_facts(
-    one: LandscapeRun,
-    loss: Objective,
-    few: Objective,
-    planes: list[Plane],
-    options: LandscapeOptions,
-    through: list[str],
-) -> RunFacts:
+def run_facts(one: LandscapeRun, loss: Objective, few: Objective, planes: list[Plane], through: list[str]) -> RunFacts:
     """How a run's landscape was measured, for landscape.json."""
+    options = one.options
     excluded, size = planes[0].facts["excluded"], sum(tensor.numel() for tensor in loss.at.values())
     still = sum(loss.at[name].numel() for name in excluded if name in loss.at)
     sides = options.steps, options.levels, options.workers, options.seed, options.map_steps

@@ -12,6 +12,8 @@ from kogen.evaluation.probes import linear as probe
 from kogen.modules.base import Backbone, Views
 from kogen.modules.losses import full_precision
 
+FOLDS, ITERATIONS = 5, 300  # as of the linear probe
+
 
 class Probe(nn.Module):
     """A backbone under a linear classifier, its loss the cross-entropy of each image; labels (B,) in [0, K).
@@ -41,7 +43,7 @@ class Probe(nn.Module):
         return {"cross_entropy": F.cross_entropy(logits, targets, reduction="none")}
 
 
-def fit_probe(backbone: Backbone, train: Features, *, folds: int = 5, seed: int = 0, iterations: int = 300) -> Probe:
+def fit_probe(backbone: Backbone, train: Features, seed: int = 0) -> Probe:
     """The backbone under the classifier that the linear probe fits to its features, of the strength it chooses.
 
     Raises ValueError where a class has no labelled image.
@@ -52,10 +54,10 @@ def fit_probe(backbone: Backbone, train: Features, *, folds: int = 5, seed: int 
             f"the probe got images of {len(present)} of {len(train.classes)} classes, wanted all of 2 or more and "
             "every label known: give labelled images of every class"
         )
-    path = sorted(probe.STRENGTHS, reverse=True)
+    path, (values, labels) = sorted(probe.STRENGTHS, reverse=True), (train.values, train.labels)
     device = next(backbone.parameters()).device
-    right, loss, judged = probe.validate_strengths(train.values, train.labels, path, folds, seed, iterations, device)
+    right, loss, judged = probe.validate_strengths(values, labels, path, FOLDS, seed, ITERATIONS, device)
     best = max(range(len(path)), key=lambda i: (right[i], -loss[i])) if judged else len(path) // 2
-    found = probe.fit(train.values, train.labels, path[: best + 1], iterations, device)[-1]
+    found = probe.fit(values, labels, path[: best + 1], ITERATIONS, device)[-1]
     weight = (found.coefficient * found.scale[:, None]).T  # (K, D)
     return Probe(backbone, weight, found.bias - weight @ found.mean)

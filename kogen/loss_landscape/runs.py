@@ -28,6 +28,7 @@ from kogen.training.build import build_method
 from kogen.training.run import load_run
 
 OBJECTIVES = ("pretrain", "probe")
+Opened = tuple[nn.Module, list[Views]]
 FIT_IMAGES = 4096  # images at most that a probe is fitted to, none of which the landscape uses
 
 
@@ -41,7 +42,7 @@ class LandscapeRun:
     plan: Plan
     module: nn.Module
     batches: list[Views]
-    settings: dict[str, Any]  # of the objective: moves, batch_norm, terms
+    options: LandscapeOptions
     facts: dict[str, Any]  # of the loss, for the record
     step: str  # of the checkpoint it was read from; empty: the end of the training
 
@@ -55,12 +56,13 @@ class LandscapeRun:
 
         Fewer batches than `parts` are cut into `parts` where no image's loss depends on the others of its batch.
         """
-        size = len(self.batches[0].labels)
-        whole = Objective(self.module, self.batches[: max(images // size, 1)], **self.settings)
+        options, size = self.options, len(self.batches[0].labels)
+        how: dict[str, Any] = {"batch_norm": options.batch_norm, "moves": options.moves, "terms": options.terms}
+        whole = Objective(self.module, self.batches[: max(images // size, 1)], **how)
         if len(whole) >= parts or whole.facts["unit"] == "batch":
             return whole
         finer = [piece for views in whole.batches for piece in split_batch(views, -(-parts // len(whole)))]
-        return Objective(self.module, finer, **self.settings)
+        return Objective(self.module, finer, **how)
 
 
 def torch_device() -> torch.device:
@@ -176,18 +178,15 @@ def open_run(run: Path, images: Images, options: LandscapeOptions, model: str = 
     how = {"count": options.images, "batch": options.batch_size, "seed": options.seed, "device": torch_device()}
     opened = open_probe if options.objective == "probe" else open_pretrain
     module, batches = opened(folder, step, plan, images, how)
-    settings = {"batch_norm": options.batch_norm, "moves": options.moves, "terms": options.terms}
     facts = {"objective": "-".join([options.objective, *options.terms]), "data": images.digest}
     facts |= {"seed": options.seed, "moves": list(options.moves)}
     if options.objective == "probe":
         facts["count"] = options.images  # decides which images are frozen, and so which the probe was fitted to
     about = record["id"], model or record["model"], folder, plan
-    return LandscapeRun(*about, module.to(torch_device()), batches, settings, facts, step)
+    return LandscapeRun(*about, module.to(torch_device()), batches, options, facts, step)
 
 
-def open_pretrain(
-    folder: Path, step: str, plan: Plan, images: Images, how: dict[str, Any]
-) -> tuple[nn.Module, list[Views]]:
+def open_pretrain(folder: Path, step: str, plan: Plan, images: Images, how: dict[str, Any]) -> Opened:
     """The trained method, and frozen batches with the views of its training."""
     method = load_method(folder, plan, step)
     if plan.recipe.labels:
@@ -201,9 +200,7 @@ def open_pretrain(
     return method, frozen_batches(images, Batches(small, images, torch_device()).views, **how)
 
 
-def open_probe(
-    folder: Path, step: str, plan: Plan, images: Images, how: dict[str, Any]
-) -> tuple[nn.Module, list[Views]]:
+def open_probe(folder: Path, step: str, plan: Plan, images: Images, how: dict[str, Any]) -> Opened:
     """The backbone under a fitted probe, and frozen batches of other, uncropped images."""
     images = images.labelled_subset()
     order = np.random.default_rng([how["seed"], 7]).permutation(len(images))
@@ -216,14 +213,11 @@ def open_probe(
     backbone = load_method(folder, plan, step).evaluation_backbone().eval() if step else load_run(folder)[2]
     backbone = backbone.to(torch_device())
     view = evaluation_view(plan.image_size, mean=plan.mean, std=plan.std)
-    return fit_probe(backbone, embed(backbone, rest, view), seed=how["seed"]), frozen_batches(shown, [view], **how)
+    return fit_probe(backbone, embed(backbone, rest, view), how["seed"]), frozen_batches(shown, [view], **how)
 
 
 def model_states(runs: Sequence[LandscapeRun], moving: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
-    """Parameters and buffers of each run, for directions between models.
-
-    Raises ValueError where they do not fit the first run's `moving` parameters.
-    """
+    """Parameters and buffers of each run; ValueError where they do not fit the first run's `moving` parameters."""
     found = [checkpoint.state_of(one.module) for one in runs]
     for one, state in zip(runs, found, strict=True):
         if odd := [name for name in moving if name not in state or state[name].shape != moving[name].shape]:

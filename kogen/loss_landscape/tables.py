@@ -30,8 +30,7 @@ def upsert_rows(out: Path, identity: dict[str, Any], rows: pd.DataFrame, kind: s
 
 def has_curvature_metrics(out: Path, identity: dict[str, Any], facts: dict[str, Any]) -> bool:
     """Whether a run's curvature metrics are on disk. ValueError where they were measured with other settings."""
-    path = record_file(out, "readings", identity)
-    if not path.exists():
+    if not (path := record_file(out, "readings", identity)).exists():
         return False
     if odd := differing_keys(read_json(path)["facts"], facts):
         raise ValueError(f"{path} has curvature metrics that differ in {odd}: choose another --out, or delete it")
@@ -68,7 +67,8 @@ def write_summary(out: Path) -> dict[str, Any]:
     Returns the content of the latter. ValueError as of the statistics, and for facts that are not complete.
     """
     found = list(summary_tables(out))
-    geometry, pairs = (stack_frames([one[number] for one in found]) for number in (0, 1))
+    filled = [[frame.astype(object) for frame in frames if len(frame)] for frames in zip(*found, strict=True)]
+    geometry, pairs = (pd.concat(some, ignore_index=True) if some else pd.DataFrame() for some in filled or [[], []])
     if len(geometry):
         write_table(out / "geometry.parquet", geometry, "geometry")
     scores = read_scores(out)
@@ -90,12 +90,6 @@ def summary_tables(out: Path) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
     if files := sorted((out / "landscape").glob("*/*.readings.json")):
         rows = [one["identity"] | row for one in map(read_json, files) for row in one["rows"]]
         yield _curvature_metrics.tables(pd.DataFrame(rows))
-
-
-def stack_frames(frames: list[pd.DataFrame]) -> pd.DataFrame:
-    """The frames that have rows, one under the other."""
-    filled = [frame.astype(object) for frame in frames if len(frame)]
-    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -27,11 +27,9 @@ def tables(metrics: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     for key, part in metrics.groupby(["objective", "metric"], sort=False):
         objective, metric = map(str, key)  # type: ignore[arg-type]
         models = {str(name): stack_runs(runs) for name, runs in part.groupby("model", sort=True)}
-        about = {"objective": objective, "metric": metric}
-        images = int(np.max(part["images"]))
+        about, images = {"objective": objective, "metric": metric}, int(np.max(part["images"]))
         for model, (values, errors) in models.items():
-            half = metric_half_width(values.mean(axis=0), [(values, errors)])
-            mean = float(values.mean())
+            half, mean = metric_half_width(values.mean(axis=0), [(values, errors)]), float(values.mean())
             low = max(mean - half, 0.0) if metric == "lambda_ratio" and half == half else mean - half  # never below 0
             row = {"model": model, **about, "value": mean, "lo": low, "hi": mean + half}
             rows.append(row | {"planes": None, "images": images})

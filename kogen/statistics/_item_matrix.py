@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -70,22 +71,19 @@ def item_matrices(predictions: pd.DataFrame) -> Iterator[ItemMatrix]:
 
 def check_predictions(predictions: pd.DataFrame) -> None:
     """ValueError for a table from which no statistic can be made."""
-    missing = [name for name in REQUIRED_COLUMNS if name not in predictions]
-    if missing:
+    if missing := [name for name in REQUIRED_COLUMNS if name not in predictions]:
         raise ValueError(f"predictions need the columns {', '.join(REQUIRED_COLUMNS)}; missing: {', '.join(missing)}")
     if not len(predictions):
         raise ValueError("the predictions have no rows: evaluate at least one model on at least one image first")
     for name in REQUIRED_COLUMNS:
         if empty := np.count_nonzero(predictions[name].isna()):
             raise ValueError(f"the column {name!r} is empty in {empty} rows: fill these cells or leave the rows out")
-    values = np.asarray(predictions["correct"])
-    odd = values[~np.isin(values, (0, 1))]
+    odd = np.asarray(predictions["correct"][~np.isin(predictions["correct"], (0, 1))])
     if len(odd):
         raise ValueError(f"'correct' must be 0 or 1, got {odd[0]} and {len(odd) - 1} more: map it to 0 and 1")
     protocols = sorted(map(str, np.unique(predictions["protocol"]))) if "protocol" in predictions else []
     if len(protocols) > 1:
-        found = ", ".join(protocols)
-        raise ValueError(f"predictions mix the protocols {found}: choose the rows of one protocol first")
+        raise ValueError(f"predictions mix the protocols {', '.join(protocols)}: choose the rows of one protocol first")
 
 
 def make_item_matrix(dataset: str, part: pd.DataFrame) -> ItemMatrix:
@@ -112,7 +110,7 @@ def matrix_from_runs(dataset: str, models: list[str], right: np.ndarray, cluster
     return ItemMatrix(dataset, names, values, cluster, sums, sizes, np.array(distinct), sd, noise, share)
 
 
-def check_complete(dataset: str, run: np.ndarray, runs: list, item: np.ndarray, items: np.ndarray) -> None:
+def check_complete(dataset: str, run: np.ndarray, runs: list[Any], item: np.ndarray, items: np.ndarray) -> None:
     """ValueError unless every run has every item once."""
     seen = np.bincount(run * len(items) + item, minlength=len(runs) * len(items)).reshape(len(runs), -1)
     if (seen > 1).any():

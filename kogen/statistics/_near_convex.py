@@ -9,15 +9,16 @@ from scipy.interpolate import RegularGridInterpolator
 from kogen.statistics._surface_metrics import half_width, pair_rows, variance_of_mean
 
 FINE = 201  # evaluations along an axis
+BELOW = 0.1  # downward curvature over the largest, below which a place is nearly convex
 REQUIRED_COLUMNS = ("run", "model", "objective", "direction", "plane", "alpha", "beta", "lambda_min", "lambda_max")
 
 
-def tables(eigenmap: pd.DataFrame, *, below: float = 0.1) -> tuple[pd.DataFrame, pd.DataFrame]:
+def tables(eigenmap: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """How much of a model's first random plane is nearly convex, in the form of `geometry` and `geometry_pairs`.
 
-    Definition: share of the plane where max(-lambda_min, 0) < `below` * lambda_max, the map being linear between its
+    Definition: share of the plane where max(-lambda_min, 0) < BELOW * lambda_max, the map being linear between its
     points; unknown places count as not convex. Where lambda_min is negative that is |lambda_min / lambda_max| under
-    `below` (Li et al. 2018, arXiv 1712.09913, section 6); where it is not, the loss is convex, whatever the ratio.
+    BELOW (Li et al. 2018, arXiv 1712.09913, section 6); where it is not, the loss is convex, whatever the ratio.
     Intervals (Student, Satterthwaite) are over runs: with one run lo and hi are nan. All runs have the same images and
     one plane, so intervals do not cover other images and planes. ValueError for missing columns.
     """
@@ -28,12 +29,9 @@ def tables(eigenmap: pd.DataFrame, *, below: float = 0.1) -> tuple[pd.DataFrame,
     random = pd.DataFrame(eigenmap[eigenmap["direction"] == "random"])
     for objective, part in random.groupby("objective", sort=True):
         about = {"objective": str(objective), "metric": "near_convex"}
-        shares = {
-            str(model): np.array(
-                [near_convex_share(pd.DataFrame(run), below) for _, run in runs.groupby("run", sort=True)]
-            )
-            for model, runs in part.groupby("model", sort=True)
-        }
+        shares: dict[str, np.ndarray] = {}
+        for model, runs in part.groupby("model", sort=True):
+            shares[str(model)] = np.array([near_convex_share(run) for _, run in runs.groupby("run", sort=True)])
         for model, values in shares.items():
             mean, half = float(values.mean()), share_half_width(values)
             lo, hi = np.clip([mean - half, mean + half], 0, 1).tolist()
@@ -51,15 +49,14 @@ def share_half_width(*models: np.ndarray) -> float:
     return half_width([variance_of_mean(values) for values in models]) if min(map(len, models)) > 1 else np.nan
 
 
-def near_convex_share(points: pd.DataFrame, below: float) -> float:
+def near_convex_share(points: pd.DataFrame) -> float:
     """The share of one map."""
     table = points.assign(down=downward_curvature(points)).pivot(index="alpha", columns="beta", values="down")
-    places = [axis.to_numpy(np.float64) for axis in (table.index, table.columns)]
-    values = table.to_numpy(np.float64)  # (A, B)
+    places, values = [axis.to_numpy(np.float64) for axis in table.axes], table.to_numpy(np.float64)  # values: (A, B)
     if values.shape[1] == 1:  # a line
         values, places[1] = np.repeat(values, 2, axis=1), np.array([0.0, 1.0])
     fine = np.meshgrid(*(np.linspace(axis[0], axis[-1], FINE) for axis in places), indexing="ij")
-    return float((RegularGridInterpolator(places, values)(np.stack(fine, axis=-1)) < below).mean())
+    return float((RegularGridInterpolator(places, values)(np.stack(fine, axis=-1)) < BELOW).mean())
 
 
 def downward_curvature(points: pd.DataFrame) -> np.ndarray:

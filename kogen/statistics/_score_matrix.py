@@ -61,8 +61,7 @@ def make_score_matrix(scores: pd.DataFrame) -> ScoreMatrix:
     Raises ValueError for missing columns, no rows, a model and set named twice, scores outside 0 to 100 points, a set
     of no items, a model in two families.
     """
-    missing = [name for name in REQUIRED_COLUMNS if name not in scores]
-    if missing:
+    if missing := [name for name in REQUIRED_COLUMNS if name not in scores]:
         raise ValueError(f"scores need the columns {', '.join(REQUIRED_COLUMNS)}; missing: {', '.join(missing)}")
     if not len(scores):
         raise ValueError("the scores have no rows: give at least one model and one data set")
@@ -75,9 +74,8 @@ def make_score_matrix(scores: pd.DataFrame) -> ScoreMatrix:
     check_scores(values, n, sets)
     columns = [-np.nan_to_num(values[:, place], nan=-1) for place in range(len(sets))]
     order = np.lexsort([np.arange(len(names)), *reversed(columns)])
-    family = family_codes(scores, model, names)
-    family = family if family is None else family[order]
-    return ScoreMatrix(tuple(map(str, names[order])), tuple(map(str, sets)), values[order], n[order], family)
+    family, title = family_codes(scores, model, names), (tuple(map(str, names[order])), tuple(map(str, sets)))
+    return ScoreMatrix(*title, values[order], n[order], None if family is None else family[order])
 
 
 def check_unique(scores: pd.DataFrame, cell: np.ndarray) -> None:

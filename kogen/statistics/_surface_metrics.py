@@ -37,8 +37,8 @@ class PlaneMetric:
         return PlaneMetric(self.values[:, np.isin(self.planes, planes)], planes, self.images)
 
 
-def measure_planes(surface: pd.DataFrame, **settings: float) -> dict[tuple[str, str], dict[str, PlaneMetric]]:
-    """(objective, metric) to model to its metric on random planes; `settings` go to `surface_metrics`.
+def measure_planes(surface: pd.DataFrame) -> dict[tuple[str, str], dict[str, PlaneMetric]]:
+    """(objective, metric) to model to its metric on random planes.
 
     Only planes that every run of a model has are used. Raises ValueError for missing columns, no random planes, and an
     unfinished plane.
@@ -55,7 +55,7 @@ def measure_planes(surface: pd.DataFrame, **settings: float) -> dict[tuple[str, 
         planes = sorted(set.intersection(*(set(run) for run in runs)))
         if not planes:
             raise ValueError(f"the runs of {model!r} have no plane in common: draw the same planes for each of them")
-        shapes = [[plane_metrics(run[plane], settings) for plane in planes] for run in runs]
+        shapes = [[plane_metrics(run[plane]) for plane in planes] for run in runs]
         for metric in METRICS:
             values = np.array([[one[metric] for one in run] for run in shapes])  # (R, P, 1 + G)
             made = PlaneMetric(values, np.array(planes), int(np.max(part["images"])))
@@ -68,12 +68,13 @@ def rows_where(table: pd.DataFrame, column: str, value: object) -> pd.DataFrame:
     return pd.DataFrame(table[table[column] == value])
 
 
-def plane_metrics(points: pd.DataFrame, settings: dict[str, Any]) -> dict[str, np.ndarray]:
+def plane_metrics(points: pd.DataFrame) -> dict[str, np.ndarray]:
     """The metrics of one plane, (1 + G,) each: of all images, then without each part of the units."""
-    made = [surface_metrics(one, **settings) for one in splines_without_parts(points)]
+    made = [surface_metrics(one) for one in splines_without_parts(points)]
     found = {metric: np.array([one[metric] for one in made]) for metric in METRICS if metric != "error"}
     height = loss_range(fit_grid(rows_where(points, "images", np.min(points["images"]))).spline)
-    return found | {"error": np.full(len(made), relative_error(multilevel_error(points), height))}
+    error = multilevel_error(points) / height if height > 0 else 0.0 if height == 0 else np.nan
+    return found | {"error": np.full(len(made), error)}
 
 
 def splines_without_parts(points: pd.DataFrame) -> list[Spline2D]:
@@ -81,21 +82,11 @@ def splines_without_parts(points: pd.DataFrame) -> list[Spline2D]:
     parts = np.stack([np.asarray(row, np.float64) for row in points["parts"]])  # (N, G)
     losses = [points["loss"].to_numpy(np.float64)]
     if (count := parts.shape[1]) > 1:
-        sizes = part_sizes(points, count)  # (N, G)
+        units = points["units"].to_numpy()[:, None]
+        sizes = units // count + (np.arange(count) < units % count)  # (N, G) as even as possible, the first the larger
         rest = (parts * sizes).sum(axis=1, keepdims=True) - parts * sizes
         losses += list((rest / (sizes.sum(axis=1, keepdims=True) - sizes)).T)
     return [multilevel_spline(points.assign(loss=loss)) for loss in losses]
-
-
-def part_sizes(points: pd.DataFrame, count: int) -> np.ndarray:
-    """How many units each part of each point has, (N, G): as even as possible, the first ones the larger."""
-    units = points["units"].to_numpy()[:, None]
-    return units // count + (np.arange(count) < units % count)
-
-
-def relative_error(error: float, height: float) -> float:
-    """An error as a share of the range of the loss."""
-    return error / height if height > 0 else 0.0 if height == 0 else np.nan
 
 
 def pair_rows(
@@ -120,11 +111,8 @@ def variance_components(one: PlaneMetric) -> list[tuple[float, int]]:
     Variance that runs and planes share is counted twice, which makes intervals too wide rather than too narrow.
     """
     values = one.values[:, :, 0]  # (R, P)
-    return [
-        variance_of_mean(values.mean(axis=1)),
-        variance_of_mean(values.mean(axis=0)),
-        jackknife_variance(one.values.mean(axis=(0, 1))),
-    ]
+    parts = [variance_of_mean(values.mean(axis=axis)) for axis in (1, 0)]
+    return [*parts, jackknife_variance(one.values.mean(axis=(0, 1)))]
 
 
 def variance_of_mean(values: np.ndarray) -> tuple[float, int]:
@@ -134,11 +122,8 @@ def variance_of_mean(values: np.ndarray) -> tuple[float, int]:
 
 def jackknife_variance(values: np.ndarray) -> tuple[float, int]:
     """Variance from a value with all parts and the values without each, (1 + G,) (Efron and Stein 1981, eq. 1.4)."""
-    without = values[1:]
-    count = len(without)
-    if count < 2:
-        return 0.0, 0
-    return (count - 1) / count * float(((without - without.mean()) ** 2).sum()), count - 1
+    without, count = values[1:], len(values) - 1
+    return ((count - 1) / count * float(((without - without.mean()) ** 2).sum()), count - 1) if count > 1 else (0.0, 0)
 
 
 def half_width(variances: list[tuple[float, int]]) -> float:

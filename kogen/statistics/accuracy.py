@@ -9,8 +9,10 @@ from kogen.statistics._item_matrix import ItemMatrix, item_matrices
 
 __all__ = ["accuracy"]
 
+LEVEL = 0.95  # of the interval
 
-def accuracy(predictions: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
+
+def accuracy(predictions: pd.DataFrame) -> pd.DataFrame:
     """Accuracy, mean over items of the mean over seeds, of every model on every data set.
 
     Input: predictions of one protocol (model, dataset, seed, item, correct[, cluster]).
@@ -24,27 +26,17 @@ def accuracy(predictions: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
     this trained network, not for the next training. Two runs hardly measure the variance of training; use 3 or more.
     Raises ValueError for tables that are incomplete or contradict themselves.
     """
-    return pd.concat([rows(matrix, level) for matrix in item_matrices(predictions)], ignore_index=True)
+    return pd.concat([rows(matrix) for matrix in item_matrices(predictions)], ignore_index=True)
 
 
-def rows(matrix: ItemMatrix, level: float) -> pd.DataFrame:
+def rows(matrix: ItemMatrix) -> pd.DataFrame:
     """The rows of one data set, best model first."""
-    share, n = matrix.accuracy, matrix.n
-    lo, hi = wilson(share, effective_items(matrix, level), level)
-    return pd.DataFrame(
-        {
-            "model": matrix.models,
-            "dataset": matrix.dataset,
-            "n": n,
-            "value": 100 * share,
-            "lo": 100 * lo,
-            "hi": 100 * hi,
-            "seed_sd": 100 * matrix.seed_sd,
-        }
-    )
+    lo, hi = wilson(matrix.accuracy, effective_items(matrix), LEVEL)
+    table = {"model": matrix.models, "dataset": matrix.dataset, "n": matrix.n, "value": 100 * matrix.accuracy}
+    return pd.DataFrame(table | {"lo": 100 * lo, "hi": 100 * hi, "seed_sd": 100 * matrix.seed_sd})
 
 
-def effective_items(matrix: ItemMatrix, level: float) -> np.ndarray:
+def effective_items(matrix: ItemMatrix) -> np.ndarray:
     """The number of independent items that would give each accuracy the same variance, (k,)."""
     share, n, groups = matrix.accuracy, matrix.n, matrix.cluster_count
     single = (matrix.runs == 1) & (groups == n)
@@ -52,8 +44,8 @@ def effective_items(matrix: ItemMatrix, level: float) -> np.ndarray:
         return np.full(len(share), float(n))
     apart = matrix.cluster_sums - share * matrix.cluster_sizes[:, None]  # (G, k)
     items = (apart**2).sum(axis=0) / n**2 * groups / max(groups - 1, 1)
-    half = total_half_width(items, matrix.training_variance, np.maximum(matrix.runs - 1, 1), matrix, (1 - level) / 2)
-    spread = share * (1 - share) * norm.isf((1 - level) / 2) ** 2
+    half = total_half_width(items, matrix.training_variance, np.maximum(matrix.runs - 1, 1), matrix, (1 - LEVEL) / 2)
+    spread = share * (1 - share) * norm.isf((1 - LEVEL) / 2) ** 2
     # all right or all wrong has no spread: each cluster then counts as one item
     count = np.divide(spread, half**2, out=np.full(len(share), float(groups)), where=(half > 1e-9) & (spread > 1e-12))
     return np.where(single, float(n), count)

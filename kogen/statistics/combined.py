@@ -78,10 +78,8 @@ def leader_rows(
     best, others = order[0], order[1:]
     apart = value[best] - value[others]
     items = (deviations[:, [best]] - deviations[:, others]).std(axis=0, ddof=1)
-    seeds = (
-        student.isf(0.025, df[best]) ** 2 * training_variance[best]
-        + student.isf(0.025, df[others]) ** 2 * training_variance[others]
-    )
+    parts = student.isf(0.025, df) ** 2 * training_variance
+    seeds = parts[best] + parts[others]
     half = np.sqrt(norm.isf(0.025) ** 2 * items**2 + seeds)
     error = np.sqrt(items**2 + training_variance[best] + training_variance[others])
     score = np.divide(apart, error, out=np.where(apart > 0, np.inf, 0.0), where=error > 1e-12)

@@ -8,9 +8,7 @@ from kogen.statistics._surface_metrics import BOUNDED, half_width, measure_plane
 __all__ = ["geometry"]
 
 
-def geometry(
-    surface: pd.DataFrame, *, share: float = 0.1, scale: float = 0.125, tolerance: float = 0.01
-) -> pd.DataFrame:
+def geometry(surface: pd.DataFrame) -> pd.DataFrame:
     """Each metric of each model's random planes: its mean and 95 % interval.
 
     Input: a surface table. Output (tables.SCHEMAS): model, objective, metric, value, lo, hi, planes, images. Metrics
@@ -22,7 +20,7 @@ def geometry(
     ValueError as `measure_planes`.
     """
     rows = []
-    for (objective, metric), models in measure_planes(surface, share=share, scale=scale, tolerance=tolerance).items():
+    for (objective, metric), models in measure_planes(surface).items():
         for model, one in models.items():
             half = half_width(variance_components(one)) if len(one.planes) > 1 else np.nan
             lo, hi = one.mean - half, one.mean + half

@@ -5,23 +5,15 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from kogen.statistics._surface_metrics import (
-    PlaneMetric,
-    half_width,
-    jackknife_variance,
-    measure_planes,
-    pair_rows,
-    variance_of_mean,
-)
+from kogen.statistics import _surface_metrics as metrics
+from kogen.statistics._surface_metrics import PlaneMetric
 
 __all__ = ["geometry_pairs"]
 
 COLUMNS = ["objective", "metric", "first", "second", "difference", "lo", "hi", "planes", "verdict"]
 
 
-def geometry_pairs(
-    surface: pd.DataFrame, *, share: float = 0.1, scale: float = 0.125, tolerance: float = 0.01
-) -> pd.DataFrame:
+def geometry_pairs(surface: pd.DataFrame) -> pd.DataFrame:
     """Every pair of models and every metric of their planes: first minus second, with its 95 % interval.
 
     Input: a surface table. Output: objective, metric, first, second (`first` has the larger value; equals: by name),
@@ -32,9 +24,11 @@ def geometry_pairs(
     `measure_planes`, and for two models without a plane in common.
     """
     rows = []
-    for (objective, metric), models in measure_planes(surface, share=share, scale=scale, tolerance=tolerance).items():
+    for (objective, metric), models in metrics.measure_planes(surface).items():
         about = {"objective": objective, "metric": metric}
-        rows += pair_rows(about, {name: model.mean for name, model in models.items()}, partial(compare_means, models))
+        rows += metrics.pair_rows(
+            about, {name: model.mean for name, model in models.items()}, partial(compare_means, models)
+        )
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -52,11 +46,10 @@ def difference_half_width(one: PlaneMetric, other: PlaneMetric) -> float:
     if len(one.planes) < 2:
         return np.nan
     apart = one.values[:, :, 0].mean(axis=0) - other.values[:, :, 0].mean(axis=0)  # (P,)
-    variances = [variance_of_mean(apart)] + [
-        variance_of_mean(each.values[:, :, 0].mean(axis=1)) for each in (one, other)
-    ]
+    variances = [metrics.variance_of_mean(apart)]
+    variances += [metrics.variance_of_mean(each.values[:, :, 0].mean(axis=1)) for each in (one, other)]
     if one.values.shape[2] == other.values.shape[2]:
-        variances.append(jackknife_variance(one.values.mean(axis=(0, 1)) - other.values.mean(axis=(0, 1))))
+        variances.append(metrics.jackknife_variance(one.values.mean(axis=(0, 1)) - other.values.mean(axis=(0, 1))))
     else:  # other parts: the images' error does not cancel
-        variances += [jackknife_variance(each.values.mean(axis=(0, 1))) for each in (one, other)]
-    return half_width(variances)
+        variances += [metrics.jackknife_variance(each.values.mean(axis=(0, 1))) for each in (one, other)]
+    return metrics.half_width(variances)

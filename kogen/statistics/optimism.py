@@ -20,14 +20,10 @@ def optimism(predictions: pd.DataFrame, *, draws: int = 5000, seed: int = 0) -> 
     return pd.DataFrame([row(matrix, draws, seed) for matrix in item_matrices(predictions)])
 
 
-def row(matrix: ItemMatrix, draws: int, seed: int) -> dict[str, object]:
+def row(matrix: ItemMatrix, draws: int, seed: int) -> dict[str, str | float]:
     """The row of one data set."""
     sample = bootstrap_accuracies(matrix, bootstrap_deviations(matrix, draws, seed), seed)  # (draws, k)
     picked = sample.argmax(axis=1)
     gain = float((sample[np.arange(draws), picked] - matrix.accuracy[picked]).mean())
-    return {
-        "dataset": matrix.dataset,
-        "model": matrix.models[0],
-        "value": 100 * float(matrix.accuracy[0]),
-        "optimism": 100 * gain,
-    }
+    picks = {"dataset": matrix.dataset, "model": matrix.models[0]}
+    return {**picks, "value": 100 * float(matrix.accuracy[0]), "optimism": 100 * gain}

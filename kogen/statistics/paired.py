@@ -1,17 +1,12 @@
 """Pairs of models on the same items: whether a difference is real, matters and would repeat."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from scipy.stats import binom, norm
 
-from kogen.statistics._bootstrap import (
-    beats,
-    bootstrap_accuracies,
-    bootstrap_deviations,
-    family_half_width,
-    max_t_criterion,
-    permutation_p,
-)
+from kogen.statistics import _bootstrap
 from kogen.statistics._intervals import pair_differences
 from kogen.statistics._item_matrix import ItemMatrix, item_matrices
 
@@ -55,34 +50,30 @@ def rows(matrix: ItemMatrix, margin: float | None, draws: int, seed: int) -> pd.
     pairs, n = pair_differences(matrix), matrix.n
     first, second = np.triu_indices(len(matrix.models), 1)
     upper = lambda square: square[first, second]  # noqa: E731  # (k, k) -> (pairs,)
-    moved = bootstrap_deviations(matrix, draws, seed)  # (draws, k)
-    criterion = max_t_criterion(pairs, moved, seed)
-    wins = np.concatenate([exclusive_wins(matrix, i) for i in range(len(matrix.models))])  # b
+    moved = _bootstrap.bootstrap_deviations(matrix, draws, seed)  # (draws, k)
+    criterion = _bootstrap.max_t_criterion(pairs, moved, seed)
+    exclusive = [np.maximum(row[:, None] - matrix.values[:, i + 1 :], 0) for i, row in enumerate(matrix.values.T)]
+    wins = np.concatenate([part.sum(axis=0) for part in exclusive])  # b
     losses = wins - upper(pairs.difference) * n
     if matrix.is_textbook:
         wins, losses = np.rint(wins), np.rint(losses)
         p, lottery = mid_p(wins, losses), lottery_probability(wins, losses, n)
     else:
-        sample = bootstrap_accuracies(matrix, moved, seed)
-        p = upper(permutation_p(matrix, draws, seed))
+        sample = _bootstrap.bootstrap_accuracies(matrix, moved, seed)
+        p = upper(_bootstrap.permutation_p(matrix, draws, seed))
         lottery = np.array([(sample[:, i] <= sample[:, j]).mean() for i, j in zip(first, second, strict=True)])
         lottery = np.where(upper(pairs.null_variance + pairs.training_variance) > 0, lottery, 0.5)
     names = np.array(matrix.models)
-    table = {"dataset": matrix.dataset, "first": names[first], "second": names[second]}
+    table: dict[str, Any] = {"dataset": matrix.dataset, "first": names[first], "second": names[second]}
     table |= {"n": n, "b": wins, "c": np.maximum(losses, 0), "difference": 100 * upper(pairs.difference), "p": p}
     halves = ("lo", "hi", pairs.half_width(0.025)), ("lo90", "hi90", pairs.half_width(0.05))
-    for lo, hi, half in (*halves, ("family_lo", "family_hi", family_half_width(pairs, criterion))):
+    for lo, hi, half in (*halves, ("family_lo", "family_hi", _bootstrap.family_half_width(pairs, criterion))):
         table |= {lo: 100 * upper(pairs.adjusted - half), hi: 100 * upper(pairs.adjusted + half)}
-    table["verdict"] = verdict(upper(beats(pairs, criterion)), table["lo90"], table["hi90"], margin)
+    table["verdict"] = verdict(upper(_bootstrap.beats(pairs, criterion)), table["lo90"], table["hi90"], margin)
     table["lottery"] = lottery
     table["minimum_detectable"] = 100 * POWER_FACTOR * upper(np.sqrt(pairs.null_variance + pairs.training_variance))
     table |= {"critical": criterion, "seed_error": 100 * np.sqrt(upper(pairs.training_variance))}
     return pd.DataFrame(table, columns=COLUMNS)
-
-
-def exclusive_wins(matrix: ItemMatrix, i: int) -> np.ndarray:
-    """How much model i has right and each model after it has not, summed over items, (k - 1 - i,)."""
-    return np.maximum(matrix.values[:, i : i + 1] - matrix.values[:, i + 1 :], 0).sum(axis=0)
 
 
 def mid_p(b: np.ndarray, c: np.ndarray) -> np.ndarray:

@@ -32,15 +32,8 @@ def rows(matrix: ItemMatrix, draws: int, seed: int) -> pd.DataFrame:
     sample = bootstrap_accuracies(matrix, moved, seed)  # (draws, k)
     over = beats(pairs, max_t_criterion(pairs, moved, seed))  # (k, k)
     best = sample == sample.max(axis=1, keepdims=True)
-    lowest = 1 + over.sum(axis=0)
-    return pd.DataFrame(
-        {
-            "dataset": matrix.dataset,
-            "model": matrix.models,
-            "p_best": (best / best.sum(axis=1, keepdims=True)).mean(axis=0),
-            "expected_rank": rankdata(-sample, axis=1).mean(axis=0),
-            "rank_lo": lowest,
-            "rank_hi": len(matrix.models) - over.sum(axis=1),
-            "top": np.equal(lowest, 1),
-        }
-    )
+    lowest, highest = 1 + over.sum(axis=0), len(matrix.models) - over.sum(axis=1)
+    best_share = (best / best.sum(axis=1, keepdims=True)).mean(axis=0)
+    table = {"dataset": matrix.dataset, "model": matrix.models, "p_best": best_share}
+    table |= {"expected_rank": rankdata(-sample, axis=1).mean(axis=0), "rank_lo": lowest, "rank_hi": highest}
+    return pd.DataFrame(table | {"top": np.equal(lowest, 1)})

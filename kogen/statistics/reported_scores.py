@@ -6,11 +6,12 @@ from scipy.stats import norm
 from scipy.stats import t as student
 
 from kogen.statistics._intervals import wilson
+from kogen.statistics.accuracy import LEVEL
 
 __all__ = ["reported_scores"]
 
 
-def reported_scores(scores: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
+def reported_scores(scores: pd.DataFrame) -> pd.DataFrame:
     """Mean score over seeds of every model on every set, and an interval where the number of items is known.
 
     Input: model, dataset, score in points[, n][, seed]. Output as `accuracy`: model, dataset, n, value, lo, hi,
@@ -33,7 +34,7 @@ def reported_scores(scores: pd.DataFrame, *, level: float = 0.95) -> pd.DataFram
     square = np.bincount(place, weights=part * (each["score"].to_numpy() - mean[place]) ** 2, minlength=len(found))
     variance = np.where(runs > 1, square * runs / np.maximum(runs - 1, 1), np.nan)
     variance_of_mean = np.nan_to_num(variance) / 1e4 * np.bincount(place, weights=part**2, minlength=len(found))
-    lo, hi = score_interval(mean / 100, found["n"].to_numpy(dtype=np.float64), variance_of_mean, runs, level)
+    lo, hi = score_interval(mean / 100, found["n"].to_numpy(dtype=np.float64), variance_of_mean, runs)
     found["n"] = found["n"].astype("Int64")
     found = found.assign(lo=100 * lo, hi=100 * hi, seed_sd=np.sqrt(variance))
     found = found.sort_values(["dataset", "value", "model"], ascending=[True, False, True], ignore_index=True)
@@ -41,11 +42,11 @@ def reported_scores(scores: pd.DataFrame, *, level: float = 0.95) -> pd.DataFram
 
 
 def score_interval(
-    share: np.ndarray, n: np.ndarray, training_variance: np.ndarray, runs: np.ndarray, level: float
+    share: np.ndarray, n: np.ndarray, training_variance: np.ndarray, runs: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Wilson's interval on the number of items that would have the variance of items and of training together."""
-    tail = (1 - level) / 2
+    tail = (1 - LEVEL) / 2
     spread = share * (1 - share) * norm.isf(tail) ** 2
     half2 = spread / n + student.isf(tail, np.maximum(runs - 1, 1)) ** 2 * training_variance
     effective = np.divide(spread, half2, where=half2 > 0, out=n.copy())
-    return wilson(share, np.where((training_variance > 0) & (spread > 1e-12), effective, n), level)
+    return wilson(share, np.where((training_variance > 0) & (spread > 1e-12), effective, n), LEVEL)

@@ -34,25 +34,19 @@ def required_images(pairs: pd.DataFrame, *, margin: float | None = None) -> pd.D
     fewest = np.fmax(np.fmin(better, same), n + 1)
     word = np.where(better <= np.nan_to_num(same, nan=np.inf), "better", "equivalent")
     size = pd.Series(fewest).where(~np.isnan(np.fmin(better, same))).astype("Int64")
-    return pd.DataFrame(
-        {name: table[name] for name in ("dataset", "first", "second", "n")}
-        | {"images": size, "more": size - table["n"], "decides": pd.Series(word, dtype="str").where(size.notna())}
-    )
+    decides = pd.Series(word, dtype="str").where(size.notna())
+    about = pd.DataFrame(table, columns=["dataset", "first", "second", "n"])
+    return about.assign(images=size, more=size - table["n"], decides=decides)
 
 
 def images_to_fit(
-    n: np.ndarray,
-    items: np.ndarray,
-    training_variance: np.ndarray,
-    room: np.ndarray,
-    quantile: np.ndarray,
-    half: np.ndarray,
+    n: np.ndarray, items: np.ndarray, training: np.ndarray, room: np.ndarray, quantile: np.ndarray, half: np.ndarray
 ) -> np.ndarray:
     """The number of images at which a half-width of `half` now, with 80 % power, fits in `room`; nan if there is none.
 
     half^2 = quantile^2 items + (the part of training, which stays); power widens both by (quantile + 0.84) / quantile.
     """
-    stays = np.where(training_variance > 0, np.maximum(half**2 - quantile**2 * items, 0), 0)
+    stays = np.where(training > 0, np.maximum(half**2 - quantile**2 * items, 0), 0)
     wide = ((quantile + POWER_QUANTILE) / quantile) ** 2
     left = np.where(room > 0, room, 0) ** 2 - wide * stays
     return np.ceil(np.divide(wide * quantile**2 * items * n, left, out=np.full(len(n), np.nan), where=left > 0))

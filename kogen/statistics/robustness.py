@@ -35,11 +35,8 @@ def robustness(
     Raises ValueError for unknown models and sets.
     """
     table, pairs = make_score_matrix(scores), dict(counterpart or {})
-    unknown = [model for model in baseline or () if model not in table.models]
-    if unknown:
-        raise ValueError(
-            f"the baseline names {unknown[0]!r}, which is no model of the table: give models that have scores"
-        )
+    if odd := [model for model in baseline or () if model not in table.models]:
+        raise ValueError(f"the baseline names {odd[0]!r}, which is no model of the table: give models that have scores")
     for name in (*pairs, *pairs.values()):
         table.column(name)
     chosen = table.choose_targets(source, targets)

@@ -7,15 +7,8 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from kogen.statistics import _pair_counts
 from kogen.statistics._noise_floor import noise_floor
-from kogen.statistics._pair_counts import (
-    PairCounts,
-    count_by_family,
-    count_pairs,
-    jackknife_interval,
-    ordered_pairs,
-    sample_models,
-)
 from kogen.statistics._score_matrix import ScoreMatrix, make_score_matrix
 from kogen.statistics._score_noise import Noise, dataset_noise
 
@@ -59,8 +52,8 @@ def transfer(
     jackknife: Arvesen (1969, Ann. Math. Stat. 40).
     Raises ValueError for incomplete scores, unknown sets, and gaps outside 0 to 100.
     """
-    table, bad = make_score_matrix(scores), [gap for gap in gaps if not 0 < gap <= 100]
-    if bad:
+    table = make_score_matrix(scores)
+    if bad := [gap for gap in gaps if not 0 < gap <= 100]:
         raise ValueError(f"a gap is a difference in points above 0 and up to 100, got {bad[0]}: try 0.5")
     ends = sorted({*gaps, 100.0})
     found = [rows(table, source, target, ends, noise, seed) for target in table.choose_targets(source, targets)]
@@ -72,17 +65,17 @@ def rows(
 ) -> list[dict[str, object]]:
     """The rows of one target: the cumulative gaps, then the bins of the gap curve."""
     some = table.common_models(source, target)
-    some = some[sample_models(len(some), seed)]
+    some = some[_pair_counts.sample_models(len(some), seed)]
     edges = np.array(sorted({*CURVE_EDGES, *ends}))
     one, two = (table.values[some, table.column(name)] for name in (source, target))
-    i, j, gap, other = ordered_pairs(one, two)
+    i, j, gap, other = _pair_counts.ordered_pairs(one, two)
     kept = gap > 0
     i, j, gap, other = i[kept], j[kept], gap[kept], other[kept]
     bins = np.searchsorted(edges, gap) - 1  # edges[b] < gap <= edges[b + 1]
     columns = [np.ones(len(gap)), other > 0.0, other == 0.0, np.maximum(-other, 0)]
-    counts = [count_pairs(i, j, len(some), bins, columns)] if len(gap) else []
+    counts = [_pair_counts.count_pairs(i, j, len(some), bins, columns)] if len(gap) else []
     if counts and table.families is not None:
-        counts.append(count_by_family(counts[0], table.families[some], i, j, bins, columns))
+        counts.append(_pair_counts.count_by_family(counts[0], table.families[some], i, j, bins, columns))
     floors = noise_floors(table, source, target, some, edges, noise, seed) if len(gap) else None
     found = []
     for band, lo, hi in [*(("within", 0.0, end) for end in ends), *(("bin", *ends) for ends in pairwise(CURVE_EDGES))]:
@@ -93,7 +86,7 @@ def rows(
 
 
 def band_metrics(
-    counts: list[PairCounts], part: slice, floors: tuple[np.ndarray, np.ndarray] | None
+    counts: list[_pair_counts.PairCounts], part: slice, floors: tuple[np.ndarray, np.ndarray] | None
 ) -> dict[str, float | int]:
     """Shares, intervals and the floor of one range of bins."""
     total = counts[0].total[part].sum(axis=0) if counts else np.zeros(4)
@@ -107,7 +100,7 @@ def band_metrics(
         without = each.leave_one_out(part)[1]
         with np.errstate(invalid="ignore", divide="ignore"):
             shares = (without[:, 1] + without[:, 2] / 2) / without[:, 0]
-        row[f"{name}lo"], row[f"{name}hi"] = jackknife_interval(held, shares, pairs)
+        row[f"{name}lo"], row[f"{name}hi"] = _pair_counts.jackknife_interval(held, shares, pairs)
     if floors is not None and floors[0][part].sum():
         row["noise_floor"] = floors[1][part].sum() / floors[0][part].sum()
         row["excess_flip"] = row["noise_floor"] - held

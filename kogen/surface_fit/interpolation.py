@@ -1,6 +1,6 @@
 """Losses on a plane: dyadic grids, a spline through their points, and how far it may be off."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -66,7 +66,7 @@ def fill_nearest(values: np.ndarray) -> np.ndarray:
     return values[tuple(nearest)]
 
 
-def make_spline(alpha: np.ndarray, beta: np.ndarray, values: np.ndarray):
+def make_spline(alpha: np.ndarray, beta: np.ndarray, values: np.ndarray) -> Any:
     """The interpolating spline: scipy's where both axes have 2 places or more, else a function (P,), (P,) to (P,)."""
     degrees = min(3, len(alpha) - 1), min(3, len(beta) - 1)
     if min(degrees) > 0:
@@ -94,11 +94,9 @@ class RefinedGrid:
     """The losses of a plane from all levels of its grid."""
 
     spline: Spline2D  # through all that is known, on the finest grid
-    surplus: list[np.ndarray] = field(
-        default_factory=list
-    )  # of each halving, on its grid; nan: not new; see `nested_surpluses`
-    unrefined_surplus: float = 0.0  # the largest surplus of an earlier level where the grid was not halved again
-    decay: float = 1.0  # factor of the surplus from one halving to the next; see `surplus_decay`
+    surplus: list[np.ndarray]  # of each halving, on its grid; nan: not new; see `nested_surpluses`
+    unrefined_surplus: float  # the largest surplus of an earlier level where the grid was not halved again
+    decay: float  # factor of the surplus from one halving to the next; see `surplus_decay`
 
     @property
     def error(self) -> float:
@@ -108,7 +106,7 @@ class RefinedGrid:
         not computed, would change that times the decay: the error of this grid. Where the grid was not halved again
         the surplus was small, in part by chance: there only the third root of the decay counts.
         """
-        if not self.surplus or not any_finite(self.surplus[-1]):
+        if not self.surplus or not np.isfinite(self.surplus[-1]).any():
             return np.nan
         last = float(np.nanmax(np.abs(self.surplus[-1])))
         return max(self.decay * last, self.decay ** (1 / 3) * self.unrefined_surplus)
@@ -130,13 +128,8 @@ def surplus_decay(surplus: list[np.ndarray]) -> float:
     has just resolved it. The largest and not the mean, since a surface may be rough in one place alone: where ReLUs
     crease it, the error only halves, long after it has vanished elsewhere.
     """
-    sizes = [float(np.nanmax(np.abs(one))) for one in surplus if any_finite(one)]
+    sizes = [float(np.nanmax(np.abs(one))) for one in surplus if np.isfinite(one).any()]
     return float(np.clip(sizes[-1] / sizes[-2], MIN_DECAY, 1)) if len(sizes) > 1 and sizes[-2] > 0 else 1.0
-
-
-def any_finite(values: np.ndarray) -> bool:
-    """Whether any of the values is a number."""
-    return bool(np.isfinite(values).any())
 
 
 def fit_grid(points: pd.DataFrame) -> RefinedGrid:

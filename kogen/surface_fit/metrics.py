@@ -11,17 +11,16 @@ FINE = 201  # evaluations along an axis when the basin is measured
 RAYS = 64  # directions in which a width is measured
 STRIDE = 0.005  # along a ray
 SCALE = 0.125  # of the second differences
+SHARE = 0.1  # of the range of the loss, by which it rises inside the basin
 
 
-def surface_metrics(
-    spline: Spline2D, *, share: float = 0.1, scale: float = SCALE, tolerance: float = 0.01, fine: int = FINE
-) -> dict[str, float]:
+def surface_metrics(spline: Spline2D, *, tolerance: float = 0.01) -> dict[str, float]:
     """Range, width, basin and convexity of a plane; nan where the loss at its centre is not known.
 
     range: largest minus smallest loss. width: mean distance from the centre, over all directions, at which the loss has
-    risen by `share` of the range, at most 1. basin: share of the plane whose loss lies at most that much above the
-    centre's. convex: share of the plane (`scale` inside its edges) where the 2x2 matrix of second differences over
-    `scale` has no eigenvalue below -`tolerance` times the range, so that small dents do not count. Where the loss is
+    risen by SHARE of the range, at most 1. basin: share of the plane whose loss lies at most that much above the
+    centre's. convex: share of the plane (SCALE inside its edges) where the 2x2 matrix of second differences over
+    SCALE has no eigenvalue below -`tolerance` times the range, so that small dents do not count. Where the loss is
     unknown, a place is neither basin nor convex.
     """
     origin = float(spline(np.zeros(1), np.zeros(1))[0])
@@ -29,13 +28,13 @@ def surface_metrics(
         return dict.fromkeys(("range", "width", "basin", "convex"), np.nan)
     height = loss_range(spline)
     noise = rounding_error(spline)  # a constant surface is flat, whatever it is rounded to
-    level = origin + share * height + noise
+    level = origin + SHARE * height + noise
     span = [(float(places[0]), float(places[-1])) for places in (spline.alpha, spline.beta)]
-    alpha, beta = (axis(fine if high > low else 1, (low, high)) for low, high in span)
+    alpha, beta = (axis(FINE if high > low else 1, (low, high)) for low, high in span)
     with np.errstate(invalid="ignore"):
         basin = float((spline.on_grid(alpha, beta) <= level).mean())
-        least = -tolerance * height - 4 * noise / scale**2  # a second difference has four roundings
-        convex = convex_share(spline, span, scale, least)
+        least = -tolerance * height - 4 * noise / SCALE**2  # a second difference has four roundings
+        convex = convex_share(spline, span, least)
     return {"range": height, "width": basin_width(spline, span, level), "basin": basin, "convex": convex}
 
 
@@ -58,20 +57,20 @@ def basin_width(spline: Spline2D, span: list[tuple[float, float]], level: float)
     return float((steps[last] + STRIDE * part).mean())
 
 
-def convex_share(spline: Spline2D, span: list[tuple[float, float]], scale: float, least: float) -> float:
-    """Share of the plane, `scale` inside its edges, where no second difference bends down by more than `least`."""
-    if any(0 < high - low < 2 * scale for low, high in span):
+def convex_share(spline: Spline2D, span: list[tuple[float, float]], least: float) -> float:
+    """Share of the plane, SCALE inside its edges, where no second difference bends down by more than `least`."""
+    if any(0 < high - low < 2 * SCALE for low, high in span):
         return np.nan
-    counts = [int((high - low) / scale * DENSE + 1e-9) + 1 for low, high in span]
-    x, y = (low + np.arange(count) * scale / DENSE for (low, _), count in zip(span, counts, strict=True))
-    losses = spline.on_grid(x, y)  # so dense that a step of `scale` is a whole number of places
+    counts = [int((high - low) / SCALE * DENSE + 1e-9) + 1 for low, high in span]
+    x, y = (low + np.arange(count) * SCALE / DENSE for (low, _), count in zip(span, counts, strict=True))
+    losses = spline.on_grid(x, y)  # so dense that a step of SCALE is a whole number of places
     if counts[0] == 1 or counts[1] == 1:  # a profile bends along its one axis
         line = losses.ravel()
         smallest = line[2 * DENSE :] - 2 * line[DENSE:-DENSE] + line[: -2 * DENSE]
-        return float((smallest / scale**2 >= least).mean())
-    part = {-1: slice(None, -2 * DENSE), 0: slice(DENSE, -DENSE), 1: slice(2 * DENSE, None)}
-    smallest = smaller_eigenvalue(lambda i, j: losses[part[i], part[j]])
-    return float((smallest / scale**2 >= least).mean())
+    else:
+        part = {-1: slice(None, -2 * DENSE), 0: slice(DENSE, -DENSE), 1: slice(2 * DENSE, None)}
+        smallest = smaller_eigenvalue(lambda i, j: losses[part[i], part[j]])
+    return float((smallest / SCALE**2 >= least).mean())
 
 
 def smallest_curvature(spline: Spline2D, alpha: np.ndarray, beta: np.ndarray, scale: float = SCALE) -> np.ndarray:

@@ -92,12 +92,10 @@ def choose_corrections(few: pd.DataFrame, count: int) -> list[Correction]:
     missed, drawn = image_deviations(few, strides)
     allowed = max(ERROR_SHARE * drawn / count**0.5, RANGE_SHARE * loss_range(fit_grid(few).spline))
 
-    def count_passes(chain: list[Correction]) -> int:
-        return sum(size * len(alpha[::stride]) * len(beta[::stride]) for size, stride in chain)
-
+    passes = lambda chain: sum(size * len(alpha[::s]) * len(beta[::s]) for size, s in chain)  # noqa: E731
     chains = correction_chains(images, count, strides)
     enough = [chain for chain in chains if grid_error(images, chain, missed) <= allowed]
-    return min(enough, key=count_passes, default=[(count, 1)])
+    return min(enough, key=passes, default=[(count, 1)])
 
 
 def possible_strides(*places: int) -> list[int]:
@@ -135,10 +133,8 @@ def image_deviations(few: pd.DataFrame, strides: list[int]) -> tuple[dict[int, f
     missed = {}
     for stride in strides:
         along, across = slice(None, None, stride * step), slice(None, None, stride * step if len(beta) > 1 else 1)
-        guess = [
-            Spline2D(alpha[along], beta[across], fill_nearest(one[along, across])).on_grid(alpha, beta) for one in apart
-        ]
-        missed[stride] = unit * root_mean_square(apart - np.stack(guess))
+        splines = (Spline2D(alpha[along], beta[across], fill_nearest(one[along, across])) for one in apart)
+        missed[stride] = unit * root_mean_square(apart - np.stack([one.on_grid(alpha, beta) for one in splines]))
     centre = apart[:, len(alpha) // 2, len(beta) // 2]
     return missed, unit * root_mean_square(apart - centre[:, None, None])
 

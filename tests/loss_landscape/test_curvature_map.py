@@ -47,7 +47,7 @@ def dense(loss: Objective, params: dict[str, Tensor]) -> Tensor:
     flat = FlatLoss(loss.weighted_losses(), params)
     leaf = flat.origin.clone().requires_grad_()
     (slope,) = torch.autograd.grad(
-        sum(share * value for share, value in flat.batch_losses(leaf)), leaf, create_graph=True
+        sum(share * flat.call(part, leaf) for share, part in flat.parts), leaf, create_graph=True
     )
     rows = [torch.autograd.grad(entry, leaf, retain_graph=True)[0] for entry in slope]
     return torch.linalg.eigvalsh(torch.stack(rows).double())
@@ -170,9 +170,7 @@ def test_several_runs_have_an_interval_and_models_a_difference():
     steep = {"a": (0.11, 0.12, 0.13), "b": (0.3, 0.4, 0.5)}
     maps = [as_map(m, f"{m}{k}", -s * places, 9) for m, values in steep.items() for k, s in enumerate(values)]
     geometry, pairs = _near_convex.tables(pd.concat(maps))
-    shares = {
-        m: np.array([_near_convex.near_convex_share(one, 0.1) for one in maps if one["model"][0] == m]) for m in steep
-    }
+    shares = {m: np.array([_near_convex.near_convex_share(one) for one in maps if one["model"][0] == m]) for m in steep}
     for row in geometry.to_dict("records"):
         values = shares[row["model"]]
         half = t.isf(0.025, 2) * values.std(ddof=1) / 3**0.5

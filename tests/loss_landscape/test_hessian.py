@@ -160,30 +160,6 @@ def test_the_caller_may_have_gradients_off(mode):
     assert rise > 0
 
 
-def test_tied_tensors_are_one_and_strides_do_not_matter():
-    weight = torch.randn(4, 3, generator=luck(), dtype=torch.float64)
-    x = torch.randn(7, 3, generator=luck(1), dtype=torch.float64)
-
-    def loss(params):
-        return ((x @ params["there"]).tanh() @ params["back"].T).square().mean()
-
-    tied = Hessian(loss, {"there": weight.T, "back": weight.T})
-    assert tied.size == 12
-    once = Hessian(lambda p: loss({"there": p["w"], "back": p["w"]}), {"w": weight.T.contiguous()})
-    vector = torch.randn(12, generator=luck(2), dtype=torch.float64)
-    torch.testing.assert_close(tied(vector), once(vector))
-    torch.testing.assert_close(once(vector), dense_twin(once.objective.parts[0][1], once.objective) @ vector)
-    assert tied.unflatten(vector).keys() == {"there", "back"}
-    buffer = torch.randn(12, generator=luck(), dtype=torch.float64)  # slices of one buffer are not tied
-    assert Hessian(lambda p: p["a"] @ p["b"], {"a": buffer[:6], "b": buffer[6:]}).size == 12
-
-
-def test_tensors_that_overlap_in_part_are_refused():
-    weight = torch.randn(4, 3, generator=luck())
-    with pytest.raises(ValueError, match="share a part of their memory"):
-        FlatLoss(lambda p: p["there"].sum(), {"there": weight.T, "back": weight})
-
-
 @given(size=st.integers(1, 40), seed=st.integers(0, 1000), smallest=st.integers(0, 3), largest=st.integers(0, 3))
 @settings(max_examples=40, deadline=None)
 def test_lanczos_finds_the_ends_of_any_matrix(size, seed, smallest, largest):
@@ -322,8 +298,6 @@ def test_losses_that_have_no_curvature_are_refused():
         "the loss is nan here": lambda p: p["w"].sum() * math.nan,
         "the loss is inf here": lambda p: (p["w"].sum() - 4).log().abs(),
         "gradient of the loss is not finite": lambda p: (p["w"] - 1).sum().sqrt(),
-        r"gave shape \(4,\): a scalar": lambda p: p["w"],
-        "gave float: a scalar": lambda p: 3.0,
         "carries no gradient to the parameters": lambda p: own(x).mean(),
     }
     for words, loss in refused.items():
@@ -338,27 +312,6 @@ def test_losses_that_have_no_curvature_are_refused():
         lanczos(cusp, luck())
 
 
-def test_parameters_that_cannot_move_are_refused():
-    loss = lambda p: p["w"].sum()  # noqa: E731
-    params = {"w": torch.ones(3)}
-    for words, call in {
-        "got 0 parameters without elements": lambda: Hessian(loss, {}),
-        "'steps' holds torch.int64": lambda: Hessian(loss, params | {"steps": torch.tensor(3)}),
-        "got 1 parameters without elements": lambda: Hessian(loss, {"w": torch.ones(0)}),
-        r"weights of the batches are \[\]": lambda: Hessian([], params),
-        r"weights of the batches are \[1.0, 0.0\]": lambda: Hessian([(1, loss), (0, loss)], params),
-        r"shape \(2,\), wanted \(3,\)": lambda: Hessian(loss, params)(torch.ones(2)),
-    }.items():
-        with pytest.raises(ValueError, match=words):
-            call()
-
-
-def test_settings_that_cannot_be_are_refused():
-    operator = Dense(torch.eye(9))
-    for words, call in {
-        "5 smallest and 5 largest eigenpairs of 9": lambda: lanczos(operator, luck(), smallest=5, largest=5),
-        "memory=5 vectors are too few": lambda: lanczos(operator, luck(), memory=5),
-        r"warm start of shape \(1, 3\)": lambda: lanczos(operator, luck(), start=torch.ones(1, 3)),
-    }.items():
-        with pytest.raises(ValueError, match=words):
-            call()
+def test_more_eigenpairs_than_dimensions_are_refused():
+    with pytest.raises(ValueError, match="10 eigenpairs of 9 dimensions do not exist"):
+        lanczos(Dense(torch.eye(9)), luck(), smallest=5, largest=5)

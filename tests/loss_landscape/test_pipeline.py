@@ -230,6 +230,8 @@ def test_what_does_not_fit_is_refused(runs: dict[str, Path], images: Images, tmp
     refused("got the run .* twice", [runs["one"], runs["one"]])
     refused("unknown objective 'prob'.*probe", objective="prob")
     refused("unknown directions 'randm'.*random", directions="randm")
+    refused("unknown normalise 'filtre': did you mean 'filter'", normalise="filtre")
+    refused("unknown batch_norm 'frosen': did you mean 'frozen'", batch_norm="frosen")
     refused("planes = 0: Input should be greater than or equal to 1", planes=0)
     refused("got map_steps=1: give 2 or more", map_steps=1)
     refused("got steps=4: give an odd number", steps=4)

@@ -45,8 +45,7 @@ def cosine(first: Params, second: Params) -> float:
 
 def check_shapes(at: Mapping[str, Tensor], other: Mapping[str, Tensor], what: str) -> None:
     """ValueError unless `other` has every tensor of `at`, in its shape."""
-    odd = [name for name in at if name not in other or other[name].shape != at[name].shape]
-    if odd:
+    if odd := [name for name in at if name not in other or other[name].shape != at[name].shape]:
         got = tuple(other[odd[0]].shape) if odd[0] in other else "nothing"
         raise ValueError(
             f"{what} does not fit: {len(odd)} of {len(at)} tensors differ, first {odd[0]!r}, wanted "

@@ -51,10 +51,6 @@ def between(at: Params, others: Sequence[Mapping[str, Tensor]], *, batch_norm: s
         positions.append((along, up))
     facts = {"kind": "between", "excluded": {}, "batch_norm": batch_norm, "positions": [list(p) for p in positions]}
     spare = 0.0 if batch_norm == "interpolated" and len(others) == 1 else 1 / 6
-    return Plane(first, second, facts | {"span": padded_span(positions, spare), "distance": square**0.5})
-
-
-def padded_span(positions: list[tuple[float, float]], spare: float) -> list[list[float]]:
-    """The span of alpha and of beta that holds the positions, with a margin on either side."""
-    axes = [(min(places), max(places)) for places in zip(*positions, strict=True)]
-    return [[low - (high - low) * spare, high + (high - low) * spare] for low, high in axes]
+    ends = [(min(places), max(places)) for places in zip(*positions, strict=True)]
+    span = [[low - (high - low) * spare, high + (high - low) * spare] for low, high in ends]
+    return Plane(first, second, facts | {"span": span, "distance": square**0.5})

@@ -4,7 +4,6 @@ import torch
 from torch import Tensor
 
 from kogen.common.rng import generator_from_text
-from kogen.common.text import hint
 from kogen.loss_landscape.directions._plane import Params, Plane, cosine
 
 __all__ = ["random"]
@@ -20,10 +19,8 @@ def random(at: Params, *, plane: int = 0, seed: int = 0, normalise: str = "filte
     So models of one architecture share the draws. `filter`: each output row gets the length of its
     weights; `layer`: each matrix does, of a fused q, k, v each third; `adaptive`: each number is multiplied by the
     size of its weight (Kwon et al. 2021, arXiv 2102.11600, section 3). Biases, norms, positions and tokens do not move.
-    Raises ValueError for another `normalise` and for a model without matrices.
+    Raises ValueError for a model without matrices.
     """
-    if normalise not in NORMALISATIONS:
-        raise ValueError(f"unknown normalise {normalise!r}: {hint(normalise, list(NORMALISATIONS))}")
     excluded = {name: reason for name, tensor in at.items() if (reason := exclusion_reason(name, tensor))}
     names = [name for name in at if name not in excluded]
     if not names:
@@ -31,13 +28,12 @@ def random(at: Params, *, plane: int = 0, seed: int = 0, normalise: str = "filte
             f"none of the {len(at)} parameters is a matrix or a filter, which a random direction is scaled to: give a "
             "model with linear or convolutional layers that train"
         )
-    first, second = (
-        {
-            name: scale_to_weight(draw_normal(at[name], f"{seed}/{plane}/{one}/{name}"), at[name], name, normalise)
-            for name in names
-        }
-        for one in ("alpha", "beta")
-    )
+    first, second = {}, {}
+    for axis, direction in (("alpha", first), ("beta", second)):
+        for name in names:
+            rng = generator_from_text(f"{seed}/{plane}/{axis}/{name}")
+            drawn = torch.randn(at[name].shape, generator=rng).to(at[name])  # the same on every device, in every layout
+            direction[name] = scale_to_weight(drawn, at[name], name, normalise)
     facts = {"kind": "random", "plane": plane, "seed": seed, "normalise": normalise, "excluded": excluded}
     return Plane(first, second, facts | {"cosine": cosine(first, second)})
 
@@ -54,20 +50,11 @@ def exclusion_reason(name: str, tensor: Tensor) -> str:
     return "" if tensor.is_floating_point() else "not a number that moves"
 
 
-def draw_normal(weight: Tensor, tag: str) -> Tensor:
-    """A standard normal tensor of the weight's shape, the same on every device and in every memory layout."""
-    return torch.randn(weight.shape, generator=generator_from_text(tag)).to(weight)
-
-
 def scale_to_weight(direction: Tensor, weight: Tensor, name: str, normalise: str) -> Tensor:
     """The direction rescaled to the weight, as `normalise` says."""
     if normalise == "adaptive":
         return direction * weight.abs()
-    groups = len(weight) if normalise == "filter" else 3 if is_fused_qkv(name, weight) else 1
+    fused = weight.ndim == 2 and len(weight) % 3 == 0 and name.endswith(("qkv.weight", "in_proj_weight"))
+    groups = len(weight) if normalise == "filter" else 3 if fused else 1  # timm's and torch's queries, keys, values
     rows, lengths = direction.reshape(groups, -1), weight.reshape(groups, -1).norm(dim=1, keepdim=True)
     return (rows * (lengths / rows.norm(dim=1, keepdim=True).clamp_min(1e-30))).reshape(weight.shape)
-
-
-def is_fused_qkv(name: str, weight: Tensor) -> bool:
-    """Whether a matrix stacks queries, keys and values (timm's qkv, torch's in_proj_weight)."""
-    return weight.ndim == 2 and len(weight) % 3 == 0 and name.endswith(("qkv.weight", "in_proj_weight"))

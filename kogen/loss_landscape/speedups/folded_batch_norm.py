@@ -24,8 +24,9 @@ class FoldedConv:
 
     def __init__(self, conv: str, norm: str, module: nn.Module) -> None:
         self.conv, self.norm = conv, norm
-        inside = [(f"{name}.{leaf}", t) for name in (conv, norm) for leaf, t in float_state(module.get_submodule(name))]
-        self.own = {name: tensor.detach() for name, tensor in inside}  # for names that the given parameters lack
+        state = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+        own = {name: tensor.detach() for name, tensor in state.items() if name.rpartition(".")[0] in (conv, norm)}
+        self.own = {name: tensor for name, tensor in own.items() if tensor.is_floating_point()}  # where none is given
         self.eps: Any = module.get_submodule(norm).eps
 
     def __call__(self, params: Params) -> None:
@@ -43,11 +44,6 @@ class FoldedConv:
             params.pop(name, None)
         weight = at[f"{self.conv}.weight"]
         params |= {f"{self.conv}.weight": weight * rate.view(-1, 1, 1, 1), f"{self.conv}.bias": bias}
-
-
-def float_state(part: nn.Module) -> list[tuple[str, Tensor]]:
-    """Parameters and statistics of a part, without integer counters."""
-    return [(name, t) for name, t in [*part.named_parameters(), *part.named_buffers()] if t.is_floating_point()]
 
 
 def fold_batch_norms(module: nn.Module, moving: Collection[str], run: Callable[[], Any]) -> list[FoldedConv]:
@@ -95,14 +91,9 @@ def foldable_pairs(module: nn.Module, run: Callable[[], Any]) -> list[tuple[nn.C
         hook.remove()
     calls = Counter(conv for conv, _ in outputs.values())
     shared = {conv for key, (conv, _) in outputs.items() if readers.count[key] != 1}
-    return [
-        (before[0], norm)  # type: ignore[misc]
-        for norm, before in reads.items()
-        if set(before) - {None}
-        and len(set(before)) == 1
-        and len(before) == calls[before[0]]
-        and before[0] not in shared
-    ]
+    alone = {norm: before[0] for norm, before in reads.items() if len(set(before)) == 1}
+    alone = {norm: conv for norm, conv in alone.items() if conv is not None and conv not in shared}
+    return [(conv, norm) for norm, conv in alone.items() if len(reads[norm]) == calls[conv]]  # type: ignore[misc]
 
 
 class ReadCounter(TorchFunctionMode):
@@ -115,11 +106,6 @@ class ReadCounter(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
         if isinstance(out, Tensor | tuple | list):  # calls such as `dim` read no values
-            inside = [one for arg in (*args, *(kwargs or {}).values()) for one in as_list(arg)]
-            self.count.update({id(one) for one in inside if isinstance(one, Tensor)})
+            given = [arg if isinstance(arg, tuple | list) else [arg] for arg in (*args, *(kwargs or {}).values())]
+            self.count.update({id(one) for listed in given for one in listed if isinstance(one, Tensor)})
         return out
-
-
-def as_list(arg: Any) -> list[Any]:
-    """The members of a list of arguments, or the argument."""
-    return list(arg) if isinstance(arg, tuple | list) else [arg]
