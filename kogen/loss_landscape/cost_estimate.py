@@ -41,11 +41,9 @@ def estimate_landscape(
         hessian = Hessian(weighted[:1], curvature_loss.at)
         vector = torch.ones(hessian.size, dtype=hessian.dtype, device=hessian.device)
         seconds += runs * measure_seconds(lambda: hessian(vector).sum().item()) * len(weighted) * products
-    parts = [f"{planes} planes of about {passes:,} image passes each"]
-    parts += [f"the curvature of {runs} runs"] * (curvature_loss is not None)
-    return (
-        f"Estimate: {seconds / processes / 60:.1f} min for {' and '.join(parts)}; points on disk are not computed again"
-    )
+    work = f"{planes} planes of about {passes:,} image passes each"
+    work += f" and the curvature of {runs} runs" * (curvature_loss is not None)
+    return f"Estimate: {seconds / processes / 60:.1f} min for {work}; points on disk are not computed again"
 
 
 def measure_seconds(work: Callable[[], Any]) -> float:

@@ -32,7 +32,6 @@ def curvature_metrics(objective: Objective, seed: int = 0) -> list[dict[str, Any
     """
     whole, at = objective.weighted_losses(), objective.at
     parts = [whole[number::METRIC_PARTS] for number in range(min(METRIC_PARTS, len(whole)))]
-
     mean_trace = lambda part: trace(Hessian(part, at), make_generator(seed), DRAWS)  # noqa: E731
     mean_rise = lambda part: noise_sharpness(part, at, make_generator(seed), sigma=SIGMA, draws=DRAWS)  # noqa: E731
     asked: dict[str, Callable[[], dict[str, PartValues]]] = {

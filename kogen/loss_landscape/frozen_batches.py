@@ -30,7 +30,7 @@ def frozen_batches(
     order = np.random.default_rng([seed, 5]).permutation(len(images))[:count]
     if len(order) < batch:
         raise ValueError(f"{len(order)} images are fewer than a batch of {batch}: give more images, or a smaller batch")
-    made, tags = [], [str(number) for number in range(len(views))]
+    made, tags = [], [*map(str, range(len(views)))]
     for step in range(len(order) // batch):
         index = order[step * batch :][:batch]
         rng = StepRng(seed, step, batch)

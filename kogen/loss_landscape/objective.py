@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from kogen.common import distributed
 from kogen.loss_landscape.parameters import Params
-from kogen.loss_landscape.speedups.cached_parts import CachedForward, cache_constant_parts
+from kogen.loss_landscape.speedups.cached_parts import CachedForward, Memory, cache_constant_parts
 from kogen.loss_landscape.speedups.class_token import skip_unread_tokens
 from kogen.loss_landscape.speedups.folded_batch_norm import FoldedConv, fold_batch_norms
 from kogen.modules.base import Views
@@ -59,7 +59,7 @@ class Objective:
         self.at |= batch_norm_statistics(self.each.module, batch_norm)
         norms = any(isinstance(part, _BatchNorm) for part in self.each.modules())
         self.coupled = batch_norm == "batch" and norms  # an image's loss then depends on the others of its batch
-        self.memory: dict[Any, tuple[tuple, Any]] = {}  # outputs of constant parts, shared with copies
+        self.memory: Memory = {}  # outputs of constant parts, shared with copies
         with torch.inference_mode(False), torch.no_grad():
             skip_unread_tokens(self.each)
             self.targets = [self.each.make_targets(views) for views in self.batches]
@@ -113,7 +113,7 @@ class Objective:
 
         return [(float(len(views.labels)), of(number)) for number, views in enumerate(self.batches)]
 
-    def __deepcopy__(self, memo: dict) -> "Objective":
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Objective":
         """A copy for another thread: the network is its own, batches and constants are shared."""
         twin = copy.copy(self)
         memo[id(self.memory)] = self.memory

@@ -41,7 +41,8 @@ def write_curvature_metrics(
     out: Path, identity: dict[str, Any], facts: dict[str, Any], rows: list[dict[str, Any]]
 ) -> None:
     """Write a run's curvature metrics."""
-    plain = [row | {"values": [*map(json_number, row["values"])], "error": json_number(row["error"])} for row in rows]
+    finite = lambda value: value if abs(value) < float("inf") else None  # noqa: E731  # null unless finite
+    plain = [row | {"values": [*map(finite, row["values"])], "error": finite(row["error"])} for row in rows]
     write_json(record_file(out, "readings", identity), {"facts": facts, "identity": identity, "rows": plain})
 
 
@@ -54,11 +55,6 @@ def write_facts(out: Path, facts: RunFacts) -> None:
 def record_file(out: Path, kind: str, identity: dict[str, Any]) -> Path:
     """The JSON file of one kind for a run."""
     return out / "landscape" / identity["objective"] / f"{identity['run']}.{kind}.json"
-
-
-def json_number(value: float) -> float | None:
-    """A number for JSON: null unless finite."""
-    return value if abs(value) < float("inf") else None
 
 
 def write_summary(out: Path) -> dict[str, Any]:

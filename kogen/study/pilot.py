@@ -75,7 +75,9 @@ def run_pilot(source: str, options: PilotOptions) -> Study:
     return study
 
 
-def train_or_record_failure(plan: Plan, images: Images, folder: Path, on_step: Callable[..., None], keep: int) -> dict[str, Any]:
+def train_or_record_failure(
+    plan: Plan, images: Images, folder: Path, on_step: Callable[..., None], keep: int
+) -> dict[str, Any]:
     """The summary of a run after its training; NaN is recorded as a failure, and the study goes on without the run."""
     try:
         return train_run(plan, images, folder, on_step, keep=keep)

@@ -6,11 +6,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+Memory = dict[Any, tuple[tuple[Any, ...], Any]]  # arguments and output of each call that was computed
+
 
 class CachedForward:
     """Replaces a module's forward and caches its outputs: the same input is computed once."""
 
-    def __init__(self, name: str, forward: Callable, memory: dict) -> None:
+    def __init__(self, name: str, forward: Callable[..., Any], memory: Memory) -> None:
         self.name, self.compute, self.memory = name, forward, memory
         self.batch, self.calls = 0, 0
 
@@ -38,7 +40,7 @@ def same_values(first: Any, second: Any) -> bool:
 
 
 def cache_constant_parts(
-    module: nn.Module, moving: Collection[str], run: Callable[[], Any], memory: dict
+    module: nn.Module, moving: Collection[str], run: Callable[[], Any], memory: Memory
 ) -> list[CachedForward]:
     """Put a CachedForward before every outermost part of a module that `run` calls with tensors and that does not move.
 
@@ -47,7 +49,7 @@ def cache_constant_parts(
     """
     inside, found, answers = [0], [], []
 
-    def enter(part: nn.Module, args: tuple, kwargs: dict) -> None:
+    def enter(part: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if not inside[0] and not kwargs and args and all(isinstance(arg, Tensor) for arg in args):
             found.append(part)
         inside[0] += 1

@@ -79,7 +79,7 @@ def foldable_pairs(module: nn.Module, run: Callable[[], Any]) -> list[tuple[nn.C
         outputs[id(out)] = (conv, out)
         readers.count[id(out)] = 0  # an earlier tensor of this id is gone
 
-    def enter(norm: nn.Module, args: tuple) -> None:
+    def enter(norm: nn.Module, args: tuple[Any, ...]) -> None:
         reads.setdefault(norm, []).append(outputs.get(id(args[0]), (None,))[0])
 
     parts = list(module.modules())  # exact types: subclasses may compute more
