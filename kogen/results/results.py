@@ -33,8 +33,8 @@ class Results:
 def read_results(table: Table, options: TableOptions) -> Results:
     """Read a csv or parquet file, or take a frame: per image, scores in long form, or in wide form.
 
-    Per image: model, dataset, item, correct[, seed][, cluster][, family][, protocol][, role]. Long: model, dataset,
-    score[, n][, seed][, family][, metric]. Wide: model[, family] and one column of scores a data set.
+    Per image: model, dataset, item, correct; seed, cluster, family, protocol, role where there are some. Long: model,
+    dataset, score; n, seed, family, metric. Wide: model, family, and one column of scores a data set.
     `higher_is_better` (all, or by data set or metric) is False for errors, which are turned into 100 - error.
     Empty cells of scores are cells that were not measured.
     Raises ValueError for what cannot be read or would be read wrongly: see the messages.
