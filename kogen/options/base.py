@@ -86,6 +86,7 @@ def takes(
 
         parameters, result = [first, *keyword_parameters(kind)], verb.__annotations__["return"]
         call.__signature__ = inspect.Signature(parameters, return_annotation=result)  # type: ignore[attr-defined]
+        del call.__wrapped__  # its face is this one: nobody should look through it
         lines = [f"    {name}: {field.description}" for name, field in kind.model_fields.items()]
         call.__doc__ = "\n".join([inspect.cleandoc(verb.__doc__ or ""), "", "Args:", *lines])
         return call  # type: ignore[return-value]
