@@ -48,8 +48,14 @@ def write_curvature_metrics(
 
 def write_facts(out: Path, facts: RunFacts) -> None:
     """Write how a run was measured in one kind of direction."""
-    plain = to_plain(facts)
+    plain = plain_run(facts)
     write_json(record_file(out, f"{facts.direction}.facts", plain), plain)
+
+
+def plain_run(facts: RunFacts) -> dict[str, Any]:
+    """What JSON holds of a run: of each plane the facts of its kind alone."""
+    planes = [{key: value for key, value in to_plain(plane).items() if value is not None} for plane in facts.planes]
+    return to_plain(facts) | {"planes": planes}
 
 
 def record_file(out: Path, kind: str, identity: dict[str, Any]) -> Path:
@@ -71,7 +77,7 @@ def write_summary(out: Path) -> dict[str, Any]:
     flat = load("statistics", "flatness")(geometry, scores) if len(scores) and len(geometry) else pd.DataFrame()
     files = sorted((out / "landscape").glob("*/*.facts.json"))
     runs = [from_plain(RunFacts, read_json(file), str(file)) for file in files]
-    summary = to_plain(LandscapeFacts(runs, records(pairs), records(flat)))
+    summary = to_plain(LandscapeFacts(runs, records(pairs), records(flat))) | {"runs": [plain_run(run) for run in runs]}
     write_json(out / "landscape.json", summary)
     return summary
 

@@ -26,7 +26,7 @@ class PlaneFacts:
     plane: int | None = None  # random: its number
     normalise: str | None = None
     cosine: float | None = None  # of the angle between the directions
-    positions: list[list[float]] = field(default_factory=list)  # (n, 2) of checkpoints (trajectory), models (between)
+    positions: list[list[float]] | None = None  # (n, 2) of checkpoints (trajectory), models (between)
     share: list[float] | None = None  # trajectory: (2,) of the squared distances, that each direction shows
     residual: list[float] | None = None  # (n,) share of each checkpoint's distance outside the plane
     lengths: list[float] | None = None  # (2,) of the directions

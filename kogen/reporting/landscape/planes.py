@@ -43,7 +43,7 @@ class ChosenPlane:
     @property
     def marks(self) -> np.ndarray:
         """The places of the models or of the training's steps, (n, 2), the trained weights last in a training."""
-        places = self.facts.positions
+        places = self.facts.positions or []
         return np.array([*places, [0.0, 0.0]] if self.facts.kind == "trajectory" else places).reshape(-1, 2)
 
 

@@ -151,7 +151,8 @@ def alarms(evidence: Evidence, bet: str) -> list[Sentence]:
     for (model, key), group in found.items():
         runs = {run for alarm in group for run in alarm.run_ids}  # one that has two kinds is counted once
         epoch = min((alarm.epoch for alarm in group if alarm.epoch is not None), default=None)
-        sentences.append(sentence("alarm", key, model=model, n=len(runs), total=group[0].total, epoch=epoch))
+        known = {"model": model, "kind": group[0].kind, "n": len(runs), "total": group[0].total, "epoch": epoch}
+        sentences.append(sentence("alarm", key, **known))
     if any(alarm.model == bet for alarm in evidence.alarms):
         sentences.append(sentence("alarm", "look_first", model=bet))
     return sentences

@@ -149,7 +149,7 @@ def test_a_run_that_collapses_in_two_ways_is_counted_once() -> None:
         ModelAlarm("simclr", AlarmKind.SPREAD, n=1, total=3, epoch=7, run_ids=("y",)),
     ]
     (said,) = [said for said in verdict_sentences(evidence(CLEAR, alarms=found)) if said.part == "alarm"]
-    assert said.values == {"model": "simclr", "n": 2, "total": 3, "epoch": 7}
+    assert said.values == {"model": "simclr", "kind": "rank", "n": 2, "total": 3, "epoch": 7}
     assert "collapsed in 2 of 3 runs" in say("en", said.key, **said.values)
 
 
