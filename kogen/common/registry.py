@@ -30,7 +30,7 @@ def load(shelf: str, name: str) -> Any:
     """
     file = UNLISTED.get((shelf, name), name)
     if file == name and name not in names(shelf):
-        raise ValueError(f"unknown name {name!r} on the shelf {shelf!r}: {hint(name, names(shelf))}")
+        raise ValueError(f"unknown name {name!r} among the {shelf}: {hint(name, names(shelf))}")
     module = importlib.import_module(f"kogen.{FOLDERS[shelf].replace('/', '.')}.{file}")
     (public,) = module.__all__
     return getattr(module, public)

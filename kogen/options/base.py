@@ -17,6 +17,8 @@ Bound = float | None
 Source = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, Path) else value)]
 """A path, or a name of a data source; a Path becomes its text."""
 
+BOUNDS = {"greater_than_equal": "wanted {ge:g} or more", "less_than_equal": "wanted {le:g} or less"}
+
 FirstArgument = TypeVar("FirstArgument")
 Keywords = ParamSpec("Keywords")
 AnyOptions = TypeVar("AnyOptions", bound="Options")
@@ -58,7 +60,9 @@ def validate(kind: type[Model], given: Mapping[str, Any], where: str) -> Model:
             raise ValueError(f"{where}: unknown key {name!r}: {hint(name, list(kind.model_fields))}") from error
         if first["type"] == "missing":
             raise ValueError(f"{where}: {name} is missing: {kind.model_fields[name].description}") from error
-        raise ValueError(f"{where}: {name} = {first['input']!r}: {first['msg']}") from error
+        bound = BOUNDS.get(first["type"])
+        wanted = bound.format(**first.get("ctx", {})) if bound else first["msg"]
+        raise ValueError(f"{where}: {name} = {first['input']!r}: {wanted}") from error
 
 
 def takes(

@@ -39,7 +39,7 @@ def test_an_unknown_key_is_refused_with_the_nearest(tmp_path):
 def test_a_wrong_value_is_refused_with_its_name(tmp_path):
     place = tmp_path / "study.toml"
     place.write_text('source = "imgs"\nseeds = 0\n')
-    with pytest.raises(ValueError, match=r"seeds = 0: Input should be greater than or equal to 1"):
+    with pytest.raises(ValueError, match=r"seeds = 0: wanted 1 or more"):
         read_study(place)
 
 
@@ -53,8 +53,8 @@ def test_a_file_that_is_no_toml(tmp_path):
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"methods": ("boyl",)}, "unknown name 'boyl' on the shelf 'methods': did you mean 'byol'"),
-        ({"probes": ("liner",)}, "unknown name 'liner' on the shelf 'probes': did you mean 'linear'"),
+        ({"methods": ("boyl",)}, "unknown name 'boyl' among the methods: did you mean 'byol'"),
+        ({"probes": ("liner",)}, "unknown name 'liner' among the probes: did you mean 'linear'"),
         ({"methods": ("byol", "byol")}, "one is named twice"),
         ({"methods": ()}, "no methods: name one or more"),
         ({"settings": {"byol": {"momentum": "high"}}}, "byol: momentum = 'high', wanted a number such as 0.99"),

@@ -174,7 +174,7 @@ def test_a_folder_without_a_study(tmp_path):
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        (["pretrain", "boyl", "digits"], "unknown name 'boyl' on the shelf 'methods': did you mean 'byol'"),
+        (["pretrain", "boyl", "digits"], "unknown name 'boyl' among the methods: did you mean 'byol'"),
         (
             ["pretrain", "byol", "digits", "--set", "momentun=1"],
             "byol has no setting 'momentun': did you mean 'momentum'",

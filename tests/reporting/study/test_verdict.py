@@ -334,7 +334,7 @@ def test_payload_cannot_leave_its_element() -> None:
 
 
 def test_errors_say_what_to_do(study: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="margin = -1: Input should be greater than or equal to 0"):
+    with pytest.raises(ValueError, match="margin = -1: wanted 0 or more"):
         verdict.build(study, margin=-1)
     with pytest.raises(ValueError, match="no predictions with the protocol 'linaer'; there are"):
         verdict.build(study, margin=1.0, protocol="linaer")
