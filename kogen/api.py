@@ -13,9 +13,9 @@ from kogen.data.open import open_images
 from kogen.loss_landscape.export import export_surface
 from kogen.loss_landscape.pipeline import measure_landscape
 from kogen.loss_landscape.runs import find_runs, read_record, split_step
-from kogen.options.base import takes, validate
 from kogen.options.landscape import LandscapeOptions
 from kogen.options.lottery import LotteryOptions
+from kogen.options.model import takes, validate
 from kogen.options.runs import EvaluateOptions, ExportOptions, PretrainOptions, ReportOptions, ViewsOptions
 from kogen.options.study import PilotOptions, StudyOptions
 from kogen.results.judge import judge_results

@@ -17,9 +17,9 @@ from kogen.common.registry import FOLDERS, load, names
 from kogen.common.text import hint
 from kogen.common.version import VERSION
 from kogen.options import forms
-from kogen.options.base import Options, plain_type
 from kogen.options.landscape import LandscapeOptions
 from kogen.options.lottery import LotteryOptions
+from kogen.options.model import Options, plain_type
 from kogen.options.runs import EvaluateOptions, ExportOptions, PretrainOptions, ReportOptions, ViewsOptions
 from kogen.options.study import PilotOptions, StudyOptions
 

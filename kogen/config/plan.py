@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kogen.common import registry, text
 from kogen.modules.base import Recipe
-from kogen.options.base import Value
+from kogen.options.model import Value
 
 RECIPE_NUMBERS = ("optimiser", "rate", "weight_decay", "warmup")  # of a recipe, which a user may set
 TYPE_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a name"}

@@ -11,7 +11,7 @@ from kogen.augmentation import corruptions
 from kogen.common import registry
 from kogen.common.text import check_language
 from kogen.config.plan import check_method, check_settings
-from kogen.options.base import Source, validate
+from kogen.options.model import Source, validate
 from kogen.options.study import StudyOptions
 
 

@@ -20,8 +20,8 @@ from kogen.loss_landscape.frozen_batches import frozen_batches, split_batch
 from kogen.loss_landscape.objective import Objective
 from kogen.loss_landscape.probe import fit_probe
 from kogen.modules.base import Method, Views
-from kogen.options.base import validate
 from kogen.options.landscape import LandscapeOptions
+from kogen.options.model import validate
 from kogen.training import checkpoint
 from kogen.training.batches import Batches
 from kogen.training.build import build_method

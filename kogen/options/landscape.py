@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from kogen.options.base import Source, cli_metadata, option
+from kogen.options.model import Source, cli_metadata, option
 from kogen.options.shared import DATA, OUTPUT, DataOptions, PageOptions
 
 PLANES, LOSS, CURVATURE = "Planes", "Loss", "Curvature"

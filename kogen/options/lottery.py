@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kogen.options.base import Options, option
+from kogen.options.model import Options, option
 from kogen.options.shared import JUDGING, OUTPUT, PageOptions
 
 TABLE = "Table"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from kogen.options.base import Options, Source, Value, cli_metadata, option
+from kogen.options.model import Options, Source, Value, cli_metadata, option
 from kogen.options.shared import DATA, OUTPUT, TRAINING, DataOptions, JudgingOptions, PageOptions, TrainingOptions
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kogen.options.base import Source, Value, option
+from kogen.options.model import Source, Value, option
 from kogen.options.shared import DATA, OUTPUT, TRAINING, JudgingOptions, PageOptions, TrainingOptions
 
 METHODS = ("byol", "simclr", "supervised", "random")

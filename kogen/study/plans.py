@@ -9,7 +9,7 @@ from kogen.common import text
 from kogen.config.plan import Plan
 from kogen.config.study import Study
 from kogen.data.images import Images
-from kogen.options.base import validate
+from kogen.options.model import validate
 from kogen.study.splits import Splits, normalisation
 from kogen.training.batch_fitting import fit_batch
 

@@ -22,7 +22,7 @@ from kogen.common.tables import write_table
 from kogen.config.plan import Plan, json_digest
 from kogen.data.images import Images
 from kogen.modules.base import DESCRIPTIVE_FIELDS, Backbone
-from kogen.options.base import validate
+from kogen.options.model import validate
 from kogen.training import checkpoint, loop, monitor
 from kogen.training.batch_fitting import explain_out_of_memory
 from kogen.training.build import build_method, save_weights

@@ -196,7 +196,6 @@ def test_each_test_file_is_named_after_what_it_tests():
 SPANNING = {"methods/losses", "methods/clustering", "methods/masked", "methods/parity"}
 SHELVES = ("methods", "backbones", "data/datasets")  # whose keywords are what users set, one by one
 SAME_WORD = {  # names that several files have, because they are the same thing of another part
-    "base": "what everything beside it is made from",
     "cost_estimate": "what a verb will take",
     "export": "a result in the format of other programs",
     "figures": "the figures of a page",

@@ -20,8 +20,8 @@ from kogen.loss_landscape.objective import Objective
 from kogen.loss_landscape.pipeline import measure_landscape
 from kogen.loss_landscape.runs import LandscapeRun, checkpoint_files, find_runs, load_method, open_run
 from kogen.loss_landscape.tables import read_scores
-from kogen.options.base import validate
 from kogen.options.landscape import LandscapeOptions
+from kogen.options.model import validate
 from kogen.statistics._curvature_metrics import tables
 from kogen.statistics.flatness import flatness
 from kogen.training.build import build_method

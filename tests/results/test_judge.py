@@ -17,8 +17,8 @@ from small import SHARED
 from kogen import cli
 from kogen.common.contracts import to_plain
 from kogen.options import forms
-from kogen.options.base import validate
 from kogen.options.lottery import LotteryOptions
+from kogen.options.model import validate
 from kogen.results.judge import judge_results, judge_tables, tables_from_items
 from kogen.results.results import read_results
 

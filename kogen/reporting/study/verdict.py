@@ -13,8 +13,8 @@ from kogen.common.files import read_json, write_json
 from kogen.common.registry import load
 from kogen.common.tables import read_table
 from kogen.common.text import check_language
-from kogen.options.base import validate
 from kogen.options.lottery import LotteryOptions
+from kogen.options.model import validate
 from kogen.reporting.study.evidence import Evidence, ModelAlarm, ModelCost, TwinCount
 from kogen.reporting.study.runs import RunRecord, read_runs
 from kogen.reporting.study.sentences import verdict_sentences

@@ -16,7 +16,7 @@ import kogen
 from kogen import api
 from kogen.cli import COMMANDS, Command, details, make_app
 from kogen.config.study import Study, study_to_toml
-from kogen.options.base import Options
+from kogen.options.model import Options
 from kogen.options.study import StudyOptions
 
 
