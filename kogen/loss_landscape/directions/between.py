@@ -34,7 +34,7 @@ def between(at: Params, others: Sequence[Mapping[str, Tensor]], *, batch_norm: s
         if odd and batch_norm != "batch":
             raise ValueError(
                 f"model {number + 2} has statistics of batch norm ({len(odd)}, first {odd[0]!r}) that would stay those "
-                "of the first model: use batch_norm='batch' or 'interpolated', in the objective and here"
+                "of the first model: give --batch-norm batch or interpolated (batch_norm, of the objective too)"
             )
     ways = [{name: end[name].to(tensor) - tensor for name, tensor in at.items()} for end in others]
     first, second, positions = ways[0], {}, [(0.0, 0.0), (1.0, 0.0)]
