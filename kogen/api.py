@@ -59,11 +59,13 @@ def pretrain(source: str | Path, options: PretrainOptions) -> dict[str, Any]:
     images, too little memory, and a loss that is NaN.
     """
     check_method(options.method)
-    check_settings(options.method, options.settings)
+    settings = {name.removeprefix(f"{options.method}."): value for name, value in options.settings.items()}
+    check_settings(options.method, settings)
     refuse_output_inside_sources(options.out, str(source))
     asked = options.model_dump(include=set(Plan.model_fields))
+    asked |= {"settings": settings}
     wanted = validate(Plan, {name: value for name, value in asked.items() if value != "auto"}, "pretrain")
-    check_method_fits(wanted, options.settings)
+    check_method_fits(wanted, settings)
     fabric.start(wanted.precision)
     images = open_images(source, storage_for(wanted.image_size, options.max_bad), labels=options.labels)
     plan = with_data(wanted, images)

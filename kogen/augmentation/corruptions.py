@@ -207,9 +207,15 @@ class Corruption:
     Severities share their random numbers: the same image gets the same noise or rectangle, only more of it.
     """
 
-    name: str  # of CORRUPTIONS
-    severity: int  # 1 to 5; `parse_corruptions` refuses what is neither
+    name: str
+    severity: int
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.name not in CORRUPTIONS:
+            raise ValueError(f"no corruption {self.name!r}: {hint(self.name, list(CORRUPTIONS))}")
+        if self.severity not in range(1, 6):
+            raise ValueError(f"the severity of {self.name} is {self.severity!r}, wanted a whole number from 1 to 5")
 
     def __call__(self, pixels: Tensor, ids: np.ndarray) -> Tensor:
         """Corrupt pixels (B, C, H, W), uint8 or uint16, with content ids (B,), on their device."""

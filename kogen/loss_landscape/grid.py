@@ -12,7 +12,9 @@ import torch
 from torch import Tensor
 
 from kogen.common.devices import exact_arithmetic
+from kogen.common.text import hint
 from kogen.common.threads import serial_threads
+from kogen.loss_landscape.directions._plane import check_shapes
 from kogen.loss_landscape.parameters import Params
 from kogen.loss_landscape.point_log import ALONE, Coordinates, PointLog, Sharing
 from kogen.surface_fit.interpolation import SQUARE, Span, next_points
@@ -32,6 +34,7 @@ class ShiftedParameters:
 
     def __init__(self, at: Params, directions: Sequence[Params]) -> None:
         names = list(dict.fromkeys(name for direction in directions for name in direction))
+        check_directions(at, directions, names)
         self.origin = flatten_params([at[name] for name in names], names, at)
         whole = [[one.get(name, torch.zeros_like(at[name])) for name in names] for one in directions]
         self.steps = [flatten_params(tensors, names, at) for tensors in whole]
@@ -44,6 +47,17 @@ class ShiftedParameters:
         for step in self.steps[1:]:
             self.flat.add_(step, alpha=place[1])
         return self.params
+
+
+def check_directions(at: Params, directions: Sequence[Params], names: list[str]) -> None:
+    """ValueError unless there are one or two directions, each of tensors that `at` has, in their shapes."""
+    if len(directions) not in (1, 2) or not names:
+        raise ValueError(f"got {len(directions)} directions with {len(names)} tensors: give one or two that move some")
+    for name in names:
+        if name not in at:
+            raise ValueError(f"a direction moves {name!r}, which is no parameter here: {hint(name, list(at))}")
+    for direction in directions:
+        check_shapes({name: at[name] for name in direction}, direction, "a direction")
 
 
 def parameter_views(flat: Tensor, names: list[str], at: Params) -> Params:
@@ -87,12 +101,24 @@ def surface(
     halves the grid, each further level halves it where the level before changed the spline by more than TOLERANCE
     times the range (9 -> 17 -> 33). One direction gives a profile. Nothing of a model, its gradients, its mode or any
     random state changes. `parts` are the mean losses of eighths of the units, see statistics/geometry. ValueError for
-    a folder of another surface.
+    a folder of another surface, directions that do not fit, and a loss that is not of units.
     """
     counts = (steps, steps) if isinstance(steps, int) else steps
     if len(directions) == 1:
         counts, span = (counts[0], 1), (span[0], (0.0, 0.0))
+    if levels < 1 or max(counts) < 3 or any(count < 1 or count % 2 == 0 for count in counts):
+        raise ValueError(
+            f"got steps={steps}, levels={levels}: give an odd number of steps, 3 or more, so that the weights "
+            "themselves are a point, and 1 level or more"
+        )
+    if sharing.process[1] > 1 and sharing.folder is None:
+        raise ValueError("several processes share points through a folder: give one that all of them see")
     losses = [copy.deepcopy(loss) if number else loss for number in range(sharing.workers)]
+    if any(twin is loss for twin in losses[1:]):
+        raise ValueError(
+            f"got workers={sharing.workers} and a loss that cannot be copied, as a function cannot: the threads would "
+            "share its network; give an Objective, or workers=1"
+        )
     log, rows = PointLog(sharing), pd.DataFrame()
     walkers = [(ShiftedParameters(at, directions), one) for one in losses]
     for level in range(levels):
@@ -137,7 +163,10 @@ def evaluate_points(walkers: list[tuple[ShiftedParameters, Loss]], places: list[
 def evaluate_point(loss: Loss, params: Params) -> dict[str, Any]:
     """A point's record: mean and standard error over units, their number, and the means of parts of them."""
     with exact_arithmetic():
-        found = loss(params)
+        found: Any = loss(params)
+    if not isinstance(found, Tensor) or found.ndim != 1 or not len(found):
+        got = f"shape {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
+        raise ValueError(f"the loss gave {got}, wanted the losses of its units, (U,): reduction='none', or reshape(1)")
     units = found.double().cpu().numpy()  # (U,)
     with np.errstate(invalid="ignore", over="ignore"):  # checked below
         parts = [part.mean() for part in np.array_split(units, min(PARTS, len(units)))]

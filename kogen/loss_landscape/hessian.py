@@ -7,6 +7,7 @@ sharpness) see what kinks add to the shape; finite differences of gradients do n
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -24,12 +25,16 @@ NUDGE = 1e-2  # how far a point without a gradient is moved, to tell a constant 
 
 
 class FlatLoss:
-    """A loss as a function of one flat vector (P,), all of its parameters."""
+    """A loss as a function of one flat vector (P,), all of its parameters, each with memory of its own."""
 
     def __init__(self, loss: Losses, params: Params) -> None:
         self.parts: list[tuple[float, Loss]] = [(1.0, loss)] if callable(loss) else list(loss)
+        if not self.parts or not all(0 < weight < float("inf") for weight, _ in self.parts):
+            got = [weight for weight, _ in self.parts]
+            raise ValueError(f"the weights of the batches are {got}: each must be its number of images, more than 0")
         total = sum(weight for weight, _ in self.parts)
         self.parts = [(weight / total, each) for weight, each in self.parts]  # shares that add up to 1
+        refuse_shared_memory(params)
         with torch.inference_mode(False), torch.no_grad():
             flat = flatten(params, params)
             self.origin = flat.to(torch.promote_types(flat.dtype, torch.float32))  # (P,)
@@ -77,6 +82,18 @@ class FlatLoss:
             return not torch.equal(self.call(loss, flat), self.call(loss, flat * (1 + NUDGE) + NUDGE))
 
 
+def refuse_shared_memory(params: Params) -> None:
+    """ValueError for tensors that share memory: as parts of a vector they would move apart."""
+    spans = []  # first and last byte
+    for name, tensor in params.items():
+        if tensor.numel():
+            reach = sum((size - 1) * step for size, step in zip(tensor.shape, tensor.stride(), strict=True))
+            spans.append((tensor.data_ptr(), tensor.data_ptr() + reach * tensor.element_size(), name))
+    for (_, last, name), (first, _, other) in pairwise(sorted(spans)):
+        if first <= last:
+            raise ValueError(f"{name!r} and {other!r} share memory: give tied tensors once, and clones of others")
+
+
 class Hessian:
     """The Hessian of a loss at a point, a symmetric map (P,) to (P,) for `lanczos` and `trace`.
 
@@ -100,6 +117,8 @@ class Hessian:
 
     def __call__(self, vector: Tensor) -> Tensor:
         """The product with a vector (P,)."""
+        if vector.shape != (self.size,):
+            raise ValueError(f"got a vector of shape {tuple(vector.shape)}: ({self.size},) is wanted")
         with differentiable():
             total, vector = torch.zeros_like(self.gradient), vector.detach().clone()  # no tensor of inference mode
             for share, slope in self.kept:

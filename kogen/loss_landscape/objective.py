@@ -10,6 +10,7 @@ from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from kogen.common import distributed
+from kogen.common.text import hint
 from kogen.loss_landscape.parameters import Params
 from kogen.loss_landscape.speedups.cached_parts import CachedForward, Memory, cache_constant_parts
 from kogen.loss_landscape.speedups.class_token import skip_unread_tokens
@@ -32,8 +33,8 @@ class Objective:
 
     `moves`: beginnings of the names that move. `batch_norm`: `frozen` uses the statistics of training; `batch` those of
     each frozen batch; `interpolated` lets them move as if they were parameters (between models). `terms`: names of the
-    terms of the loss that count, by default all. Raises ValueError for nothing that moves, a term that the loss does
-    not have, and inside a torch.distributed group.
+    terms of the loss that count, by default all. Raises ValueError for no batches, nothing that moves, a term that the
+    loss does not have, and inside a torch.distributed group.
     """
 
     def __init__(
@@ -45,6 +46,10 @@ class Objective:
         batch_norm: str = "frozen",
         terms: Sequence[str] = (),
     ) -> None:
+        if batch_norm not in BATCH_NORM:
+            raise ValueError(f"unknown batch_norm {batch_norm!r}: {hint(batch_norm, list(BATCH_NORM))}")
+        if not batches:
+            raise ValueError("an objective needs one frozen batch or more, got none: see frozen_batches")
         if distributed.world_size() > 1:  # a method would gather over points that are not of one batch
             raise ValueError("an objective works without a process group: share points through a folder instead")
         self.batches, self.batch_norm = list(batches), batch_norm

@@ -93,8 +93,8 @@ def measure_landscape(
             found = eigenmap(curved, planes[0].directions, map_steps, sharing, span=planes[0].span, seed=options.seed)
             save(one, "eigenmap", 0, found, "map")
         if first:
-            if sharp:
-                measure_curvature(one)  # where another process has not done it
+            if sharp and number % process[1]:
+                measure_curvature(one)  # another process was to do it, and may have stopped
             through = [f"{other.model} {other.plan.seed}" for other in (one, *others)] if others else []
             tables.write_facts(out, run_facts(one, loss, few, planes, through))
     return tables.write_summary(out) if first else {}

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import timm
@@ -71,10 +72,17 @@ def check_timm_settings(name: str, settings: Mapping[str, Any]) -> None:
     """
     if set(settings) <= set(KOGEN_SETTINGS):
         return
-    with torch.device("meta"):  # the class alone is wanted: no memory, no random draw
-        made = type(timm.create_model(name, pretrained=False))
-    named = [key for key, value in inspect.signature(made).parameters.items() if value.kind is not value.VAR_KEYWORD]
-    known = [key for key in named if key not in ("device", "dtype")]
+    known = class_parameters(name)
     for setting in settings:
         if setting not in (*known, *KOGEN_SETTINGS):
             raise ValueError(f"backbone {name!r} has no setting {setting!r}: {hint(setting, known)}")
+
+
+@cache
+def class_parameters(name: str) -> list[str]:
+    """The parameters of the class of a timm network; kept, because a study builds the same network many times."""
+    with torch.device("meta"):  # the class alone is wanted: no memory, no random draw
+        made = inspect.signature(type(timm.create_model(name, pretrained=False))).parameters
+    return [
+        key for key, value in made.items() if value.kind is not value.VAR_KEYWORD and key not in ("device", "dtype")
+    ]

@@ -44,7 +44,9 @@ def parse_settings(texts: Texts, flag: str) -> dict[str, Any]:
         name, equals, value = text.partition("=")
         if not equals or not name:
             raise ValueError(f"--{flag} {text}: write --{flag} NAME=VALUE")
-        found[name.rpartition(".")[2]] = parse_value(value)
+        if name in found:
+            raise ValueError(f"--{flag} {name} was given twice, the second time as {value}: give it once")
+        found[name] = parse_value(value)
     return found
 
 
@@ -52,10 +54,11 @@ def parse_method_settings(texts: Texts, flag: str) -> dict[str, dict[str, Any]]:
     """Several `METHOD.NAME=VALUE`, by method."""
     found: dict[str, dict[str, Any]] = {}
     for text in texts:
-        method, _, _ = text.partition("=")[0].rpartition(".")
-        if not method or "=" not in text:
+        if "." not in text.partition("=")[0] or "=" not in text:
             raise ValueError(f"--{flag} {text}: several methods train, so write --{flag} METHOD.NAME=VALUE")
-        found.setdefault(method, {}).update(parse_settings([text], flag))
+    for key, value in parse_settings(texts, flag).items():
+        method, _, name = key.rpartition(".")
+        found.setdefault(method, {})[name] = value
     return found
 
 

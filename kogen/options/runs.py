@@ -5,7 +5,16 @@ from pathlib import Path
 from pydantic import Field
 
 from kogen.options.model import Options, Source, Value, cli_metadata, option
-from kogen.options.shared import DATA, OUTPUT, TRAINING, DataOptions, JudgingOptions, PageOptions, TrainingOptions
+from kogen.options.shared import (
+    DATA,
+    OUTPUT,
+    TRAINING,
+    DataOptions,
+    JudgingOptions,
+    PageOptions,
+    TrainingOptions,
+    AugmentationOptions,
+)
 
 
 class PretrainOptions(TrainingOptions):
@@ -43,11 +52,9 @@ class ExportOptions(Options):
     plane: int = option(0, "number of the plane", "Landscape", ge=0)
 
 
-class ViewsOptions(DataOptions):
+class ViewsOptions(AugmentationOptions):
     """Write a picture of an image and 16 of its augmented views, to look at before training."""
 
-    views: str = option("natural", "set of augmentations: natural, inspection or gentle", TRAINING)
-    image_size: int = option(32, "height and width in pixels that the network sees", TRAINING, ge=8, le=1024)
     seed: int = option(0, "seed of every random draw", TRAINING, ge=0)
     out: Path = option(Path("views.png"), "picture to write", OUTPUT)
 

@@ -20,7 +20,14 @@ class DataOptions(Options):
     )
 
 
-class TrainingOptions(DataOptions):
+class AugmentationOptions(DataOptions):
+    """How images are augmented, and how large they are."""
+
+    image_size: int = option(32, "height and width in pixels that the network sees", TRAINING, ge=8, le=1024)
+    views: str = option("natural", "set of augmentations: natural, inspection or gentle", TRAINING)
+
+
+class TrainingOptions(AugmentationOptions):
     """How a network is trained."""
 
     epochs: int = option(50, "passes over the images", TRAINING, ge=0)
@@ -29,8 +36,6 @@ class TrainingOptions(DataOptions):
     )
     accumulate: int = option(1, "parts that a batch is cut into, to save memory", TRAINING, ge=1)
     backbone: str = option("tiny", "tiny, or any network of timm, such as resnet18?layers=1,1,1,1", TRAINING)
-    image_size: int = option(32, "height and width in pixels that the network sees", TRAINING, ge=8, le=1024)
-    views: str = option("natural", "set of augmentations: natural, inspection or gentle", TRAINING)
     precision: str = option("auto", "auto, 32, tf32 or bf16", TRAINING)
     keep: int = option(0, "checkpoints to keep on the way, for landscapes of the trajectory", TRAINING, ge=0)
 

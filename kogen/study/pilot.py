@@ -48,9 +48,10 @@ def run_pilot(source: str, options: PilotOptions) -> Study:
         text = Path(source).read_text("utf-8") if str(source).endswith(".toml") else study_to_toml(study)
         write_atomically(place, lambda p: p.write_text(text, encoding="utf-8"))
     if first:
-        write_json(folder / "data.json", data_quality(sets))
+        quality = data_quality(sets)
+        write_json(folder / "data.json", quality)
         write_view_sheet(sets.pool, study, folder / "views.png")
-        print_data(sets)
+        print_data(quality)
         for plan in {plan.method: plan for plan in plans if study.batch_size == "auto"}.values():
             print_parts(plan)
         for plan in [plan for plan in plans if plan.name]:
@@ -136,11 +137,11 @@ def print_parts(plan: Plan) -> None:
         console.print(f"[bold]{plan.method}[/]: {cut}; batch norm and negatives see {part} at a time")
 
 
-def print_data(sets: Splits) -> None:
+def print_data(quality: dict[str, Any]) -> None:
     """Print what was opened, what was skipped and how many test images have a twin in train."""
-    for row in data_quality(sets)["sets"]:
+    for row in quality["sets"]:
         twins = f", {row['twins_in_train']} with a twin in train" if row["twins_in_train"] else ""
         bad = f", {row['bad_count']} skipped" if row["bad_count"] else ""
         console.print(f"[bold]{row['name']}[/]: {row['images']} images, {row['labelled']} labelled{bad}{twins}")
-    if sets.note:
-        console.print(sets.note)
+    if quality["note"]:
+        console.print(quality["note"])

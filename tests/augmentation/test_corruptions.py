@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy import ndimage, stats
 
-from kogen.augmentation.corruptions import CORRUPTIONS, disc_kernel, line_kernel, parse_corruptions
+from kogen.augmentation.corruptions import CORRUPTIONS, Corruption, disc_kernel, line_kernel, parse_corruptions
 from kogen.augmentation.pixel_rng import item_rng, normal, uniform
 from kogen.data.corrupted import corrupt_images
 from kogen.data.images import Images, from_array
@@ -333,6 +333,11 @@ def test_what_cannot_be_asked(text, message):
 def test_messages():
     with pytest.raises(ValueError, match="a colour cast needs colour, and these images are gray"):
         parse_corruptions("cast", channels=1)
+    with pytest.raises(ValueError, match="no corruption 'fog': choose one of"):
+        Corruption("fog", 3)
+    for severity in (9, 0, -1):
+        with pytest.raises(ValueError, match=f"the severity of jpeg is {severity}, wanted a whole number from 1 to 5"):
+            Corruption("jpeg", severity)
     images = pictures(2, 8, 8)
     with pytest.raises(ValueError, match="clean~jpeg3 is corrupted already: derive from the clean set"):
         corrupt_images(corrupt_images(images, "jpeg"), "dark")

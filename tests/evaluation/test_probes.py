@@ -280,3 +280,11 @@ def test_bad_features_are_refused(probe):
         probe(train, replace(test, values=test.values[:, 1:]))
     with pytest.raises(ValueError, match=r"training features have shape \(0, 16\), wanted \(N, D\)"):
         probe(features(np.zeros((0, 16)), np.zeros(0, int)), test)
+    with pytest.raises(ValueError, match="a training label is 3, but there are 2 classes"):
+        probe(replace(train, classes=("a", "b")), test)
+    with pytest.raises(ValueError, match="39 labels for 40 training features"):
+        probe(replace(train, labels=train.labels[1:]), test)
+    broken = test.values.copy()
+    broken[4, 2], broken[9, 0] = np.nan, np.inf
+    with pytest.raises(ValueError, match=r"test features hold NaN or infinity in 2 of 20 rows \(first: 4\)"):
+        probe(train, replace(test, values=broken))

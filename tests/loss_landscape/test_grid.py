@@ -175,6 +175,36 @@ def test_what_is_not_finite_is_null_on_disk_and_around_it_nothing_is_told(tmp_pa
     assert 0 < surface_metrics(sheet)["basin"] < 0.5
 
 
+@pytest.mark.parametrize(
+    ("directions", "words"),
+    [
+        (({"z": torch.ones(1, 1)},), "moves 'z', which is no parameter here: choose one of x, y"),
+        (({"x": torch.ones(2, 1)},), r"\(2, 1\)"),
+        (({"x": torch.ones(1)},), "a direction"),  # it would be broadcast
+        ((), "got 0 directions with 0 tensors: give one or two"),
+    ],
+)
+def test_directions_that_do_not_fit_are_refused(directions: tuple[Params, ...], words: str):
+    with pytest.raises(ValueError, match=words):
+        surface(bowl, AT, directions)
+
+
+def test_grids_that_cannot_be_are_refused():
+    with pytest.raises(ValueError, match="got steps=2, levels=1: give an odd number of steps, 3 or more"):
+        surface(bowl, AT, CROSS, 2, levels=1)
+    with pytest.raises(ValueError, match="several processes share points through a folder"):
+        surface(bowl, AT, CROSS, sharing=Sharing(process=(0, 2)))
+
+
+def test_a_function_is_not_shared_by_threads_and_a_scalar_is_no_loss_of_units():
+    at, directions = {"w": torch.ones(3, 3)}, [{"w": torch.eye(3)}]
+    with pytest.raises(ValueError, match="got workers=2 and a loss that cannot be copied"):
+        surface(lambda params: params["w"].sum(1), at, directions, 3, levels=1, sharing=Sharing(workers=2))
+    with pytest.raises(ValueError, match=r"the loss gave shape \(\), wanted the losses of its units"):
+        surface(lambda params: params["w"].sum(), at, directions, 3, levels=1)
+    assert len(surface(lambda params: params["w"].sum(1), at, directions, 3, levels=1)) == 3
+
+
 def test_parameters_of_several_kinds_are_refused():
     with pytest.raises(ValueError, match=r"parameters of several kinds .torch.float32 on cpu, torch.float64 on cpu"):
         surface(bowl, AT | {"y": torch.zeros(1, 1).double()}, CROSS)

@@ -315,3 +315,23 @@ def test_losses_that_have_no_curvature_are_refused():
 def test_more_eigenpairs_than_dimensions_are_refused():
     with pytest.raises(ValueError, match="10 eigenpairs of 9 dimensions do not exist"):
         lanczos(Dense(torch.eye(9)), luck(), smallest=5, largest=5)
+
+
+def test_what_has_no_hessian_is_refused():
+    params = {"w": torch.ones(3)}
+
+    def loss(p):
+        return (p["w"] ** 2).sum()
+
+    for weights in ([], [(1, loss), (0, loss)]):
+        with pytest.raises(
+            ValueError, match=r"the weights of the batches are \[.*\]: each must be its number of images"
+        ):
+            Hessian(weights, params)
+    with pytest.raises(ValueError, match=r"got a vector of shape \(2,\): \(3,\) is wanted"):
+        Hessian(loss, params)(torch.ones(2))
+    weight = torch.randn(4, 3)
+    with pytest.raises(ValueError, match=r"'(there|back)' and '(there|back)' share memory"):
+        FlatLoss(lambda p: p["there"].sum(), {"there": weight.T, "back": weight})
+    parts = torch.randn(6)
+    FlatLoss(lambda p: p["a"].sum(), {"a": parts[:3], "b": parts[3:]})  # beside each other, and no byte in common

@@ -274,6 +274,10 @@ def test_what_cannot_be_shown_is_refused():
     module, batches = made("supervised")
     with pytest.raises(ValueError, match="20 images are fewer than a batch of 64"):
         frozen_batches(blobs(20), [evaluation_view(16)])
+    with pytest.raises(ValueError, match="needs one frozen batch or more, got none"):
+        Objective(module, [])
+    with pytest.raises(ValueError, match="unknown batch_norm 'frosen': did you mean 'frozen'"):
+        Objective(module, batches, batch_norm="frosen")
     with pytest.raises(ValueError, match="no parameter that trains begins with 'projector': nothing would move"):
         Objective(module, batches, moves=("projector",))
 

@@ -113,8 +113,9 @@ def build(study: Path, *, margin: float, protocol: str = "linear", lang: str = "
         options = options.model_copy(update={"reference": evidence.reference})
         results = read_results(study / "predictions.parquet", options)
         verdict = replace(verdict, lottery=judge_tables(results, judged[protocol], options, study))
-    write_json(study / "verdict.json", to_plain(verdict))
-    return read_verdict(study)
+    plain = to_plain(verdict)
+    write_json(study / "verdict.json", plain)
+    return from_plain(Verdict, plain, "the verdict")
 
 
 def read_verdict(study: Path) -> Verdict:
@@ -211,11 +212,9 @@ def model_alarms(runs: list[RunRecord]) -> list[ModelAlarm]:
     for model, kind in dict.fromkeys((run.model, alarm.kind) for run in runs for alarm in run.summary.alarms):
         mine = [run for run in runs if run.model == model]
         raised = [(run.id, alarm.epoch) for run in mine for alarm in run.summary.alarms if alarm.kind == kind]
-        ids, epochs = (
-            tuple(dict.fromkeys(name for name, _ in raised)),
-            [epoch for _, epoch in raised if epoch is not None],
-        )
-        rows.append(ModelAlarm(model, kind, len(ids), len(mine), min(epochs, default=None), ids))
+        ids = tuple(dict.fromkeys(name for name, _ in raised))
+        epoch = min((epoch for _, epoch in raised if epoch is not None), default=None)
+        rows.append(ModelAlarm(model, kind, len(ids), len(mine), epoch, ids))
     return rows
 
 
