@@ -9,11 +9,11 @@ from kogen.options.shared import (
     DATA,
     OUTPUT,
     TRAINING,
+    AugmentationOptions,
     DataOptions,
     JudgingOptions,
     PageOptions,
     TrainingOptions,
-    AugmentationOptions,
 )
 
 
