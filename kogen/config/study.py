@@ -1,7 +1,7 @@
 """The Study: the whole question, as `kogen pilot` takes it and study.toml holds it."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,7 @@ def make_study(asked: Mapping[str, Any], where: str) -> Study:
     check_language(study.lang)
     for method in study.methods:
         check_method(method)
-    for probe in study.probes:
-        registry.load("probes", probe)
+    check_probes(study.probes)
     if study.corrupt:
         corruptions.parse_corruptions(study.corrupt)
     for method, settings in study.settings.items():
@@ -42,6 +41,14 @@ def make_study(asked: Mapping[str, Any], where: str) -> Study:
     if len(set(study.methods)) < len(study.methods):
         raise ValueError(f"methods {', '.join(study.methods)}: one is named twice; name each once")
     return study
+
+
+def check_probes(probes: Sequence[str]) -> None:
+    """ValueError for a probe that does not exist or is named twice: each of its answers would count twice."""
+    for probe in probes:
+        registry.load("probes", probe)
+    if len(set(probes)) < len(probes):
+        raise ValueError(f"probes {', '.join(probes)}: one is named twice; name each once")
 
 
 def read_study(path: Path) -> Study:

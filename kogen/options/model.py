@@ -50,6 +50,9 @@ def cli_metadata(group: str, flag: str = "", form: str = "") -> dict[str, Any]:
 
 def validate(kind: type[Model], given: Mapping[str, Any], where: str) -> Model:
     """`kind(**given)`; ValueError names the wrong value, or the unknown name and the nearest right one."""
+    for name, value in given.items():
+        if isinstance(value, bool) and name in kind.model_fields and kind.model_fields[name].annotation in (int, float):
+            raise ValueError(f"{where}: {name} = {value!r}: wanted a number")  # pydantic takes True as 1
     try:
         return kind(**given)
     except ValidationError as error:

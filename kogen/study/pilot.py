@@ -9,14 +9,14 @@ import tomli_w
 from rich.console import Console
 
 from kogen.augmentation.views import view_set
-from kogen.common import distributed, registry
+from kogen.common import distributed
 from kogen.common.alarms import Alarm, AlarmKind
 from kogen.common.contracts import to_plain
 from kogen.common.files import write_atomically, write_json
 from kogen.common.progress import training_bar
 from kogen.common.text import check_language
 from kogen.config.plan import Plan
-from kogen.config.study import Study, study_to_toml
+from kogen.config.study import Study, check_probes, study_to_toml
 from kogen.data.contact_sheet import write_sheet
 from kogen.data.images import Images
 from kogen.data.open import open_images
@@ -94,8 +94,7 @@ def train_or_record_failure(
 def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
     """Judge finished runs on other sets; the predictions and all that the report reads go to the folder."""
     folder, tests, runs = options.out, options.tests, [Path(run) for run in listed]
-    for probe in options.probes:
-        registry.load("probes", probe)
+    check_probes(options.probes)
     check_language(options.lang)
     if not runs or not tests:
         raise ValueError(f"{len(runs)} runs and {len(tests)} test sets: give one run or more, one test set or more")

@@ -57,6 +57,8 @@ def test_a_file_that_is_no_toml(tmp_path):
         ({"probes": ("liner",)}, "unknown name 'liner' among the probes: did you mean 'linear'"),
         ({"methods": ("byol", "byol")}, "one is named twice"),
         ({"methods": ()}, "no methods: name one or more"),
+        ({"probes": ("linear", "linear")}, "probes linear, linear: one is named twice"),
+        ({"seeds": True}, "pilot: seeds = True: wanted a number"),
         ({"settings": {"byol": {"momentum": "high"}}}, "byol: momentum = 'high', wanted a number such as 0.99"),
         ({"settings": {"byol": {"hidden": 1.5}}}, "byol: hidden = 1.5, wanted a whole number such as"),
         ({"settings": {"simclr": {"rate": "fast"}}}, "simclr: rate = 'fast', wanted a number such as"),

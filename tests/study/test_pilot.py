@@ -201,6 +201,12 @@ def test_a_folder_without_a_study(tmp_path):
         (["pretrain", "stock", "digits"], "'stock' is published weights, nothing to train"),
         (["pretrain", "byol", "digits", "--set", "momentum=high"], "momentum = 'high', wanted a number"),
         (["pilot", "digits", "--backbone", "swin_tiny_patch4_window7_224"], "cannot take images of 32 pixels"),
+        (["evaluate", "r", "--train", "a", "--test", "b=c", "--probe", "knn", "--probe", "knn"], "one is named twice"),
+        (
+            ["pretrain", "byol", "digits", "--set", "simclr.rate=1"],
+            "byol has no setting 'simclr.rate': did you mean 'rate'",
+        ),
+        (["pretrain", "byol", "digits", "--set", "rate=1", "--set", "rate=2"], "--set rate was given twice"),
         (["export", "nowhere"], "cannot read nowhere/plan.json"),
         (["pretrain", "mae", "digits"], "mae hides patches of an image and needs a plain Vision Transformer"),
         (["pilot", "digits", "--methods", "rc_mae"], "rc_mae hides patches of an image and needs"),
