@@ -115,9 +115,8 @@ def pretrain(
             spent = state.seconds + time.perf_counter() - began
             done = state.step - state.history[-1]["epoch"] * per_epoch
             on_step(state.step, steps, guard.last, done * plan.batch_size / spent, state.history[-1]["rank_me"])
-        stopping = (
-            stop is not None and stop()
-        )  # asked once a step: a signal that arrives later must not raise Stopped without a save
+        # Asked once a step: a signal that arrives later must not raise Stopped without a save.
+        stopping = stop is not None and stop()
         ended = state.step % recorded == 0 or state.step == steps
         if ended or stopping or time.perf_counter() - saved > SAVE_SECONDS:
             guard.check_steps()  # waits for the device, whose time counts, and keeps NaN out of what is saved
