@@ -1,6 +1,21 @@
-"""`python -m kogen` is the command line."""
+"""`kogen` and `python -m kogen`: a signal at any moment, also while libraries load, ends in exit code 75."""
 
-from kogen.cli import main
+import signal
+import sys
+
+
+def main() -> None:
+    """Run the command line. Ctrl-C and SIGTERM mean: what is done is saved, run me again."""
+    try:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
+        from kogen import cli
+
+        cli.main()
+    except KeyboardInterrupt:
+        sys.stderr.write("kogen: stopped; what was finished is saved, and the same command goes on there\n")
+        sys.stderr.flush()
+        sys.exit(75)
+
 
 if __name__ == "__main__":
     main()

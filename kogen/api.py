@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from kogen.common import distributed
+from kogen.common.console import say
 from kogen.common.contracts import to_plain
+from kogen.common.locks import hold_lock
+from kogen.common.outputs import claim_file, claim_folder
 from kogen.common.progress import training_bar
 from kogen.common.text import check_language
 from kogen.config.plan import Plan, check_method, check_settings
-from kogen.data.open import open_images
+from kogen.data.open import open_images, source_paths
 from kogen.loss_landscape.export import export_surface
 from kogen.loss_landscape.pipeline import measure_landscape
 from kogen.loss_landscape.runs import find_runs, read_record, split_step
@@ -18,18 +21,19 @@ from kogen.options.lottery import LotteryOptions
 from kogen.options.model import takes, validate
 from kogen.options.runs import EvaluateOptions, ExportOptions, PretrainOptions, ReportOptions, ViewsOptions
 from kogen.options.study import PilotOptions, StudyOptions
+from kogen.results.gather import gather_predictions
 from kogen.results.judge import judge_results
 from kogen.study import pilot as studies
 from kogen.study.cost_estimate import Cost, estimate_cost
 from kogen.study.plans import plans_of, with_data
 from kogen.study.predictions import names_of_runs
-from kogen.study.request import check_method_fits, read_question, refuse_output_inside_sources, study_from_request
+from kogen.study.request import check_method_fits, read_question, study_from_request
 from kogen.study.splits import storage_for
 from kogen.training import fabric
 from kogen.training.batch_fitting import fit_batch
 from kogen.training.export import export_run
 from kogen.training.loop import Stopped
-from kogen.training.run import train_run
+from kogen.training.run import runs_as_free, train_run
 
 
 @takes(PilotOptions)
@@ -61,19 +65,24 @@ def pretrain(source: str | Path, options: PretrainOptions) -> dict[str, Any]:
     check_method(options.method)
     settings = {name.removeprefix(f"{options.method}."): value for name, value in options.settings.items()}
     check_settings(options.method, settings)
-    refuse_output_inside_sources(options.out, str(source))
     asked = options.model_dump(include=set(Plan.model_fields))
     asked |= {"settings": settings}
     wanted = validate(Plan, {name: value for name, value in asked.items() if value != "auto"}, "pretrain")
     check_method_fits(wanted, settings)
+    claim_folder(
+        options.out, [path for text in filter(None, [str(source), options.labels]) for path in source_paths(text)]
+    )
     fabric.start(wanted.precision)
     images = open_images(source, storage_for(wanted.image_size, options.max_bad), labels=options.labels)
     plan = with_data(wanted, images)
     if options.batch_size == "auto":
         plan = fit_batch(plan, images, options.out)
         studies.print_parts(plan)
-    with training_bar(f"{plan.method} seed {plan.seed}") as bar:
-        return train_run(plan, images, options.out, bar, keep=options.keep)
+    summary: dict[str, Any] = {}
+    for _ in runs_as_free([options.out]):
+        with training_bar(f"{plan.method} seed {plan.seed}") as bar:
+            summary = train_run(plan, images, options.out, bar, keep=options.keep)
+    return summary
 
 
 @takes(EvaluateOptions)
@@ -98,13 +107,14 @@ def landscape(runs: Sequence[str | Path] | str | Path, options: LandscapeOptions
 
     given = [Path(runs)] if isinstance(runs, (str, Path)) else [Path(run) for run in runs]
     check_language(options.lang)
-    refuse_output_inside_sources(options.out, options.data)
-    listed = find_runs(given, options.objective, studies.console.print)
+    listed = find_runs(given, options.objective, say)
     folders, steps = zip(*map(split_step, listed), strict=True)
     names = [f"{name}@{step}" if step else name for name, step in zip(names_of_runs(folders), steps, strict=True)]
     size = max(read_record(run)[1].image_size for run in listed)
+    asked = filter(None, [options.data, options.labels])
+    claim_folder(options.out, [path for text in asked for path in source_paths(text)])
     opened = open_images(options.data, storage_for(size, options.max_bad), labels=options.labels)
-    found = measure_landscape(listed, opened, options, models=names, notify=studies.console.print)
+    found = measure_landscape(listed, opened, options, models=names, notify=say)
     if distributed.rank() == 0 and found:
         page.write(options.out, lang=options.lang)
     return found
@@ -122,8 +132,10 @@ def lottery(table: str | Path, options: LotteryOptions) -> dict[str, Any]:
     check_language(options.lang)
     if (options.out / "study.toml").exists():
         raise ValueError(f"{options.out} is a study, whose report shows its own lottery: choose another --out")
-    summary = judge_results(table, options, options.out)
-    return to_plain(summary) | {"words": page.write(options.out, lang=options.lang)}
+    claim_folder(options.out, [Path(table)] if isinstance(table, (str, Path)) else [])
+    with hold_lock(options.out / ".lock", busy=f"another process writes {options.out}; waiting for it"):
+        summary = judge_results(table, options, options.out)
+        return to_plain(summary) | {"words": page.write(options.out, lang=options.lang)}
 
 
 @takes(ExportOptions)
@@ -133,6 +145,7 @@ def export(folder: str | Path, options: ExportOptions) -> str:
     For the folder of a landscape, write one plane in the format of the ending of `out` (.h5, .npz, .vtp) and return its
     path. Raises ValueError for an unknown format or ending, an unfinished run, and a plane that does not exist.
     """
+    claim_file(options.out, [Path(folder)], force=options.force)
     if (Path(folder) / "surface.parquet").exists():
         which = options.model_dump(include={"run", "objective", "direction", "plane"})
         return str(export_surface(Path(folder), options.out, **which))
@@ -144,7 +157,7 @@ def views(source: str | Path, options: ViewsOptions) -> Path:
     """Write a picture of an image and 16 of its augmented views to `out`; returns `out`."""
     asked = options.model_dump(include={"views", "image_size", "max_bad"})
     study = study_from_request(str(source), StudyOptions(**asked))
-    refuse_output_inside_sources(options.out, str(source))
+    claim_file(options.out, source_paths(str(source)), force=options.force)
     images = open_images(source, storage_for(study.image_size, study.max_bad))
     studies.write_view_sheet(images, study, options.out, options.seed)
     return options.out
@@ -158,8 +171,11 @@ def report(study: str | Path, options: ReportOptions) -> dict[str, Any]:
     folder = Path(study)
     asked = read_question(folder)
     lang = options.lang or asked["lang"]
-    judged = verdict.build(folder, margin=asked["margin"], protocol=asked["probes"][0], lang=lang)
-    page.write(folder, lang=lang)
+    claim_folder(folder, expected=["study.toml"])
+    with studies.lock_study(folder):
+        gather_predictions(folder)
+        judged = verdict.build(folder, margin=asked["margin"], protocol=asked["probes"][0], lang=lang)
+        page.write(folder, lang=lang)
     return to_plain(judged)
 
 

@@ -1,8 +1,10 @@
 """The command line: argv to one verb; every option is declared in kogen/options."""
 
 import inspect
-import json
+import io
+import os
 import re
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,56 +12,61 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
+from kogen.common.console import say, write_line
+from kogen.common.progress import task_of
 from kogen.common.registry import FOLDERS, load, names
 from kogen.common.text import hint
 from kogen.common.version import VERSION
 from kogen.options import forms
 from kogen.options.landscape import LandscapeOptions
 from kogen.options.lottery import LotteryOptions
-from kogen.options.model import Options, plain_type
+from kogen.options.model import Options, plain_type, validate
 from kogen.options.runs import EvaluateOptions, ExportOptions, PretrainOptions, ReportOptions, ViewsOptions
 from kogen.options.study import PilotOptions, StudyOptions
 
-console = Console(highlight=False, soft_wrap=True)
-
 SOURCE = "folder, .csv, .parquet, .npy, .npz, or a name such as surfaces, digits"
 KEYWORD = inspect.Parameter.KEYWORD_ONLY
+DEBUG = "--debug"
+ERROR, USAGE, INTERRUPTED = 1, 2, 75  # exit codes
 
 
 def show_verdict(verdict: dict[str, Any], written: Path) -> None:
     """Print the verdict in words and the path of the page; nothing where another process prints them."""
     for sentence in verdict.get("words", []):
-        console.print(sentence, markup=False)
+        write_line(sentence)
     if verdict:
-        console.print(f"\n{(written / 'report.html').resolve()}", markup=False)
+        write_line(f"\n{(written / 'report.html').resolve()}")
 
 
 def show_cost(cost: Any, written: Path) -> None:
     """Print the seconds per step of each method, and the cost of the whole study."""
     for method, seconds in cost.seconds_per_step.items():
-        console.print(f"{method}: {seconds:.3f} s per step")
-    console.print(f"the whole study: {cost}")
+        write_line(f"{method}: {seconds:.3f} s per step")
+    write_line(f"the whole study: {cost}")
 
 
 def show_training(summary: dict[str, Any], written: Path) -> None:
     """Print the alarms of a run and the path of its weights."""
     for alarm in summary["alarms"]:
-        console.print(f"alarm: {alarm['text']} (epoch {alarm['epoch']})")
+        write_line(f"alarm: {alarm['text']} (epoch {alarm['epoch']})")
     weights = written / "weights.safetensors"
-    console.print(f"{weights} after {summary['minutes']:.1f} min, {summary['images_seen']} images")
+    write_line(f"{weights} after {summary['minutes']:.1f} min, {summary['images_seen']} images")
 
 
 def show_landscape(found: dict[str, Any], written: Path) -> None:
     """Print the path of the page."""
-    console.print(str((written / "landscape.html").resolve()), markup=False)
+    write_line((written / "landscape.html").resolve())
 
 
 def show_line(line: Any, written: Path) -> None:
     """Print a path, or a line of Python."""
-    console.print(str(line), markup=False)
+    write_line(line)
+
+
+class UsageError(ValueError):
+    """The command line is wrong."""
 
 
 @dataclass(frozen=True)
@@ -109,14 +116,15 @@ def make_app() -> typer.Typer:
 def print_version(wanted: bool) -> None:
     """Print the version and stop, if it is wanted."""
     if wanted:
-        console.print(f"kogen {VERSION}")
+        write_line(f"kogen {VERSION}")
         raise typer.Exit
 
 
 VersionFlag = typer.Option("--version", callback=print_version, is_eager=True, help="Print the version and stop.")
+DebugFlag = typer.Option(DEBUG, help="Show the traceback of an error; may stand anywhere.")
 
 
-def describe_program(version: Annotated[bool, VersionFlag] = False) -> None:
+def describe_program(version: Annotated[bool, VersionFlag] = False, debug: Annotated[bool, DebugFlag] = False) -> None:
     """Which self-supervised vision model to bet on, and whether its lead survives outside the benchmark it won."""
 
 
@@ -124,12 +132,16 @@ def make_command(name: str, command: Command) -> Callable[..., None]:
     """A function with the signature that typer reads, made from the options of a verb."""
 
     def run(**given: Any) -> None:
-        from kogen import api
-
         subject = given.pop(command.subject)
-        asked = parse_options(command.options, given)
+        try:
+            asked = parse_options(command.options, given)
+            validate(command.options, asked, name)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
         written = command.options.model_fields.get("out")
         folder = asked.get("out", written.default if written else subject)
+        from kogen import api  # loads torch: after what can be refused without it
+
         command.show(getattr(api, name)(subject, **asked), folder)
 
     argument = typer.Argument(help=escape(command.about), show_default=False)
@@ -190,31 +202,67 @@ def list_names(
         raise ValueError(f"nothing to list is called {what!r}: {hint(what, list(FOLDERS))}")
     for name in names(what):
         if what != "methods":
-            console.print(name)
+            write_line(name)
             continue
         recipe = load("methods", name).recipe
         views = f"{recipe.views} view{'s' if recipe.views != 1 else ''}"
         times = "not measured" if recipe.cost is None else f"{recipe.cost:.1f} times supervised"
         cost = f"training cost: {times if recipe.trains else 'none'}, inference cost: none"
-        console.print(f"{name}  ({recipe.family}, {views}, {cost})", markup=False)
-        console.print(f"    {recipe.headline}\n    source: {recipe.source}", markup=False)
+        write_line(f"{name}  ({recipe.family}, {views}, {cost})")
+        write_line(f"    {recipe.headline}\n    source: {recipe.source}")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one verb; an error that a user can mend is one sentence, not a traceback."""
-    try:
-        make_app()(arguments)
-    except ValueError as error:  # words of 400 letters or more would hide the rest of the message
-        sys.exit("kogen: " + re.sub(r"\S{400,}", lambda word: f"{word[0][:57]}...{word[0][-20:]}", str(error)))
-    except OSError as error:  # no permission, no space, a file where a folder is wanted
-        where = f"{error.filename}: " if error.filename else ""
-        sys.exit(f"kogen: {where}{error.strerror or error}; choose a place that can be read and written (--out)")
-    except Exception as error:
-        from kogen.api import Stopped
+    """Run one verb. What goes wrong is one sentence on stderr, and a traceback with --debug.
 
-        if not isinstance(error, Stopped):
+    Exit codes: 0 done, 1 an error, 2 a wrong command line, 75 (EX_TEMPFAIL) stopped by Ctrl-C or SIGTERM: all is saved,
+    and the same command goes on.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    asked = [argument for argument in given if argument != DEBUG]
+    for stream in (sys.stdout, sys.stderr):  # a terminal that is not UTF-8 gets escapes instead of an error at the end
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        make_app()(asked)
+    except Exception as error:
+        if DEBUG in given:
             raise
-        sys.exit(f"{error}. Go on with the same command:\n  kogen {' '.join(map(json.dumps, sys.argv[1:]))}")
+        code, sentence = explain_error(error, asked)
+        if sentence:
+            say(sentence, title="kogen", style="")
+        sys.exit(code)
+
+
+def explain_error(error: Exception, asked: Sequence[str]) -> tuple[int, str]:
+    """Exit code and sentence of an error."""
+    if isinstance(error, UsageError):
+        return USAGE, shorten_words(str(error))
+    if isinstance(error, ValueError):
+        return ERROR, shorten_words(str(error))
+    if isinstance(error, BrokenPipeError):  # `kogen list methods | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ERROR, ""
+    if type(error).__name__ == "Stopped":  # of kogen.training.loop, which need not be loaded for this
+        return INTERRUPTED, f"{error}. {resume_hint(asked)}"
+    during = f" while at {task_of(error)}" if task_of(error) else ""
+    if isinstance(error, OSError):  # no permission, no space, a file where a folder is wanted
+        where = f"{error.filename}: " if error.filename else ""
+        return ERROR, f"{where}{error.strerror or error}{during}; choose a place that can be read and written (--out)"
+    if isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error) or "start new thread" in str(error):
+        return ERROR, f"too little memory, or too few threads,{during}: {shorten_words(str(error).splitlines()[0])}"
+    what = shorten_words((str(error).splitlines() or [""])[0])
+    return ERROR, f"broke off{during}: {type(error).__name__}: {what}. Please report it, with what {DEBUG} prints"
+
+
+def resume_hint(asked: Sequence[str]) -> str:
+    """The words after an interruption."""
+    return f"Go on with the same command:\n  kogen {' '.join(map(shlex.quote, asked))}"
+
+
+def shorten_words(text: str) -> str:
+    """The text with words of 400 letters or more cut: they would hide the rest of the message."""
+    return re.sub(r"\S{400,}", lambda word: f"{word[0][:57]}...{word[0][-20:]}", text)
 
 
 if __name__ == "__main__":

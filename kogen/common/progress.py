@@ -1,5 +1,6 @@
 """What a person sees while a long job runs: a bar on a terminal, a line now and then elsewhere."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -8,8 +9,27 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from kogen.common import distributed
+from kogen.common.console import make_console, printable, say
 
+NOTE = "while: "  # begins the note of an error
 QUIET_SECONDS = 30.0  # between lines where there is no terminal
+
+
+@contextmanager
+def name_task(title: str) -> Iterator[None]:
+    """While inside, an error gets a note that says what was being done, for the command line."""
+    try:
+        yield
+    except Exception as error:
+        if not task_of(error):
+            error.add_note(f"{NOTE}{title}")
+        raise
+
+
+def task_of(error: BaseException) -> str:
+    """What was being done when an error happened, "" where it is not known."""
+    notes = [note.removeprefix(NOTE) for note in getattr(error, "__notes__", []) if note.startswith(NOTE)]
+    return notes[0] if notes else ""
 
 
 @contextmanager
@@ -18,27 +38,34 @@ def progress_bar(title: str, *, show: bool = True, transient: bool = False) -> I
 
     `transient`: the bar goes when the job ends, and no line says that it has ended.
     """
-    console = Console(stderr=True, highlight=False)
+    console = make_console(sys.stderr)
+    with name_task(title), _show_progress(title, console, show, transient) as report:
+        yield report
+
+
+@contextmanager
+def _show_progress(title: str, console: Console, show: bool, transient: bool) -> Iterator[Callable[..., None]]:
+    """The `report` of a bar, of lines, or of nothing."""
     if not show:
         yield lambda *_: None
     elif console.is_terminal:
-        columns = [TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f}%")]
-        columns += [TimeRemainingColumn(), TextColumn("{task.fields[note]}")]
+        columns = [TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.percentage:.0f}%")]
+        columns += [TimeRemainingColumn(), TextColumn("{task.fields[note]}", markup=False)]
         with Progress(*columns, console=console, transient=transient) as bar:
-            task = bar.add_task(title, total=None, note="")
-            yield lambda step, steps, note="": bar.update(task, completed=step, total=steps, note=note)
+            task = bar.add_task(printable(title), total=None, note="")
+            yield lambda step, steps, note="": bar.update(task, completed=step, total=steps, note=printable(note))
     else:
-        yield line_reporter(title, console, last_line=not transient)
+        yield line_reporter(title, last_line=not transient)
 
 
-def line_reporter(title: str, console: Console, last_line: bool) -> Callable[..., None]:
+def line_reporter(title: str, last_line: bool) -> Callable[..., None]:
     """A `report` that prints a line every QUIET_SECONDS, and at the end if `last_line`."""
     last = [time.perf_counter()]
 
     def report(step: int, steps: int, note: str = "") -> None:
         if (last_line and step == steps) or time.perf_counter() - last[0] > QUIET_SECONDS:
             last[0] = time.perf_counter()
-            console.print(f"{title}: {step} of {steps}" + (f", {note}" if note else ""))
+            say(f"{title}: {step} of {steps}" + (f", {note}" if note else ""))
 
     return report
 

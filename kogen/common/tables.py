@@ -1,4 +1,4 @@
-"""Tables on disk: their schemas, and writing that is atomic and, for predictions, append-only."""
+"""Tables on disk: their schemas, writing that is atomic, reading that notices damage."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from kogen.common.files import write_atomically
+from kogen.common.files import REMAKE, check_regular_file, describe, write_atomically
 
 TEXT, WHOLE, NUMBER = pa.string(), pa.int64(), pa.float64()
 PLACE = {  # where a loss or a curvature was computed
@@ -64,27 +64,48 @@ COLUMNS = {
     },
 }
 SCHEMAS = {kind: pa.schema(list(columns.items())) for kind, columns in COLUMNS.items()}
+ROWS = b"rows"  # key of a file's metadata: the number of rows it was written with
 OPTIONAL_COLUMNS = {"soft"}  # columns a frame may leave out; tables written before they existed are read with null
 
 
 def write_table(path: Path, frame: pd.DataFrame, kind: str) -> None:
     """Write a table of a known kind, atomically. ValueError names columns that are missing or unknown."""
-    write_atomically(path, lambda place: pq.write_table(to_arrow(frame, kind), place))
+    write_arrow(path, to_arrow(frame, kind))
 
 
-def append_table(path: Path, frame: pd.DataFrame, kind: str) -> None:
-    """Add rows to a table of a known kind (made if absent); what was there is never changed."""
-    new = to_arrow(frame, kind)
-    old = [pq.read_table(path, schema=SCHEMAS[kind])] if path.exists() else []
-    write_atomically(path, lambda place: pq.write_table(pa.concat_tables([*old, new]), place))
+def write_arrow(path: Path, table: Any) -> None:
+    """Write an arrow table with what `read_arrow` checks: a sum of every page, and the number of rows."""
+    counted = table.replace_schema_metadata({ROWS: str(table.num_rows)})
+    write_atomically(path, lambda place: pq.write_table(counted, place, write_page_checksum=True))
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """Read a parquet table. ValueError says so when the file is absent or is not parquet."""
+def read_table(path: Path, cure: str = REMAKE) -> pd.DataFrame:
+    """Read a parquet table as a frame, see `read_arrow`."""
+    return read_arrow(path, cure).to_pandas()
+
+
+def read_arrow(path: Path, cure: str = REMAKE, *, kind: str = "", columns: list[str] | None = None) -> Any:
+    """Read a parquet table. ValueError, with the `cure`, for one that is absent, damaged or not of the `kind`.
+
+    What `write_arrow` wrote and one bit of which was changed is refused or read as it was.
+    """
+    check_regular_file(path)
     try:
-        return pq.read_table(path).to_pandas()
-    except (FileNotFoundError, pa.ArrowInvalid) as error:
-        raise ValueError(f"cannot read the table {path}: {error}; run the verb that writes it first") from error
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            stored, written = file.schema_arrow, (file.schema_arrow.metadata or {}).get(ROWS)
+            table = file.read(columns)
+    except Exception as error:  # arrow raises many kinds on mangled bytes, some of Python's own
+        raise ValueError(f"cannot read the table {path}: {describe(error)[:300]}; {cure}") from error
+    if written is not None and written != str(table.num_rows).encode():
+        raise ValueError(f"{path} is damaged: it has {table.num_rows} rows of {written.decode()}; {cure}")
+    if kind:
+        for field in SCHEMAS[kind]:
+            if field.name in stored.names and stored.field(field.name).type == field.type:
+                continue
+            if field.name not in OPTIONAL_COLUMNS or field.name in stored.names:
+                got = stored.field(field.name).type if field.name in stored.names else "none"
+                raise ValueError(f"{path} has {got} in the column {field.name!r}, wanted {field.type}; {cure}")
+    return table
 
 
 def to_arrow(frame: pd.DataFrame, kind: str) -> Any:

@@ -6,11 +6,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from kogen.augmentation.crop import to_unit_range
 from kogen.augmentation.views import View, render
 from kogen.common.files import write_atomically
+from kogen.common.outputs import STAMP
 from kogen.common.rng import StepRng
 from kogen.data.images import Images
 
@@ -77,5 +79,7 @@ def encode_png(sheet: Image.Image) -> bytes:
     """The sheet as a PNG with a palette of 256 colours, a third of the size and hardly to be told apart."""
     buffer = io.BytesIO()
     small = sheet.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG)
-    small.save(buffer, "PNG", optimize=True)
+    remark = PngInfo()
+    remark.add_text("Software", STAMP)
+    small.save(buffer, "PNG", optimize=True, pnginfo=remark)
     return buffer.getvalue()

@@ -8,6 +8,7 @@ from typing import Any
 
 from kogen.common import registry, text
 from kogen.data.cache_settings import CacheSettings
+from kogen.data.datasets.table import read_rows
 from kogen.data.images import Images
 
 
@@ -59,6 +60,23 @@ def _parse_source(source: str) -> tuple[str, str, dict[str, Any]]:
             "(a folder, .csv, .parquet, .npy, .npz, or a name of `kogen list datasets`)"
         )
     return kind, variant, settings
+
+
+def source_paths(source: str) -> list[Path]:
+    """What a source (SOURCE or NAME=SOURCE) reads on this disk: its path, paths in its settings, a table's folders."""
+    paths: list[Path] = []
+    for spec in (source, "" if os.path.exists(source) else source.partition("=")[2]):
+        base, _, query = (spec, "", "") if os.path.exists(spec) else spec.partition("?")
+        settings = [part.partition("=")[2] for part in query.split("&")]
+        paths += [Path(path) for path in (base, base.partition(":")[2], *settings) if path and os.path.exists(path)]
+    for table in [path for path in paths if path.suffix.lower() in (".csv", ".parquet") and path.is_file()]:
+        try:
+            rows = read_rows(str(table)).paths
+        except ValueError:
+            continue  # whoever reads it says so
+        folders = {os.path.dirname(os.path.join(table.parent, row)) for row in rows}
+        paths += [Path(folder) for folder in sorted(folders) if os.path.isdir(folder)]
+    return paths
 
 
 def _source_kind(path: str) -> str:

@@ -9,11 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from kogen.common.files import write_atomically
+from kogen.common.tensors import load_tensors, save_tensors
 from kogen.common.threads import serial_threads
 from kogen.loss_landscape.grid import Params, ShiftedParameters
 from kogen.loss_landscape.hessian import Hessian, differentiable
@@ -80,16 +78,14 @@ class RowCheckpoint:
         """Write the result at point `number` of the row; `vectors` (2, P), None where the loss has no curvature."""
         stored = torch.zeros(0) if vectors is None else vectors.cpu().contiguous()
         facts = {"number": str(number)} | {name: value.hex() for name, value in found.items()}
-        write_atomically(self.path, lambda place: save_file({"vectors": stored}, place, facts))
+        save_tensors(self.path, {"vectors": stored}, facts)
 
     def load(self) -> tuple[int, dict[str, float], Tensor | None]:
         """The number of the row's last point (-1 before the first), the result there, and its eigenvectors."""
-        try:
-            with safe_open(self.path, framework="pt") as file:
-                facts, vectors = dict(file.metadata()), file.get_tensor("vectors")
-        except FileNotFoundError:
+        if not self.path.exists():
             return -1, {}, None
-        number = int(facts.pop("number"))
+        tensors, facts = load_tensors(self.path, "delete it, the row is computed again")
+        vectors, number = tensors["vectors"], int(facts.pop("number"))
         return number, {name: float.fromhex(value) for name, value in facts.items()}, vectors if len(vectors) else None
 
 

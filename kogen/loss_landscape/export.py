@@ -6,11 +6,13 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
+from zipfile import ZipFile
 
 import numpy as np
 import pandas as pd
 
 from kogen.common.files import write_atomically
+from kogen.common.outputs import STAMP
 from kogen.common.tables import read_table
 from kogen.common.text import hint
 from kogen.surface_fit.interpolation import Spline2D
@@ -49,6 +51,8 @@ def as_npz(spline: Spline2D) -> bytes:
     """The arrays of a plane in numpy's own format, no pickle in it."""
     file = BytesIO()
     np.savez_compressed(file, alpha=spline.alpha, beta=spline.beta, loss=spline.values)
+    with ZipFile(file, "a") as archive:
+        archive.comment = STAMP.encode()
     return file.getvalue()
 
 
@@ -62,6 +66,7 @@ def as_h5(spline: Spline2D) -> bytes:
     with h5py.File(file, "w") as content:
         content["xcoordinates"], content["ycoordinates"] = spline.alpha, spline.beta
         content["train_loss"] = spline.values.T  # (B, A)
+        content.attrs["writer"] = STAMP
     return file.getvalue()
 
 
@@ -79,7 +84,8 @@ def as_vtp(spline: Spline2D) -> bytes:
     polygons = vtk_array("Int64", "connectivity", cells) + ends
     piece = f'<Piece NumberOfPoints="{len(places)}" NumberOfPolys="{len(cells)}" NumberOfVerts="0" NumberOfLines="0" '
     text = (
-        '<?xml version="1.0"?>\n<VTKFile type="PolyData" version="0.1" byte_order="LittleEndian">\n<PolyData>\n'
+        f'<?xml version="1.0"?>\n<!-- {STAMP} -->\n'
+        '<VTKFile type="PolyData" version="0.1" byte_order="LittleEndian">\n<PolyData>\n'
         f'{piece}NumberOfStrips="0">\n<PointData Scalars="loss">\n{vtk_array("Float64", "loss", places[:, 2])}'
         "</PointData>\n"
         f"<Points>\n{points}</Points>\n<Polys>\n{polygons}</Polys>\n</Piece>\n</PolyData>\n</VTKFile>\n"

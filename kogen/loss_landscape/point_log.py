@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from kogen.common.files import read_json, write_json
 
@@ -62,13 +63,13 @@ class PointLog:
         if self.folder is not None:
             line = json.dumps({"alpha": place[0], "beta": place[1], **record})  # floats as repr: every bit comes back
             with open(self.own, "ab", buffering=0) as file:
-                file.write(line.encode() + b"\n")
+                file.write(line.encode() + f" {crc32(line.encode()):08x}\n".encode())
 
     def read(self) -> None:
         """Read the points that all processes have written so far."""
         for path in sorted(self.folder.glob("points-*.jsonl")) if self.folder else []:
-            for line in path.read_bytes().rpartition(b"\n")[0].splitlines():
-                record = json.loads(line)
+            for number, line in enumerate(path.read_bytes().rpartition(b"\n")[0].splitlines(), 1):
+                record = read_point(line, f"{path}, line {number}")
                 self.known.setdefault((record.pop("alpha"), record.pop("beta")), record)
 
     def pending(self, places: list[Coordinates]) -> list[Coordinates]:
@@ -88,6 +89,19 @@ class PointLog:
             else:
                 time.sleep(0.02)
         return []
+
+
+def read_point(line: bytes, where: str) -> dict[str, Any]:
+    """The record of a line, which ends with its sum (older versions wrote none). ValueError where it was changed."""
+    text, _, checksum = line.rpartition(b"}")
+    text += b"}"
+    try:
+        record = json.loads(text)
+        if checksum and int(checksum, 16) != crc32(text):
+            raise ValueError("its checksum does not fit")
+        return {name: record[name] for name in ("alpha", "beta")} | record
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"{where} is damaged: {error}; delete the file, its points are computed again") from error
 
 
 def differing_keys(was: dict[str, Any], facts: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from kogen.augmentation.views import evaluation_view
 from kogen.common.devices import default_device
-from kogen.common.files import read_json
+from kogen.common.records import read_plan_record
 from kogen.config.plan import Plan
 from kogen.data.images import Images
 from kogen.evaluation.features import embed
@@ -84,14 +84,9 @@ def read_record(run: Path) -> tuple[dict[str, Any], Plan]:
     ValueError where the folder holds no run, one that is not finished, or no checkpoint of that step.
     """
     folder, step = split_step(run)
-    if not (folder / "plan.json").exists():
-        raise ValueError(
-            f"{folder} holds no run (no plan.json): give folders that `kogen pretrain` or `pilot` "
-            "wrote, or RUN@STEP with the number of a step"
-        )
+    record = read_plan_record(folder)
     if not (folder / "weights.safetensors").exists():
         raise ValueError(f"{folder} has no weights yet: its training is not finished; finish it first")
-    record = read_json(folder / "plan.json")
     plan = validate(Plan, {k: v for k, v in record.items() if k in Plan.model_fields}, f"{folder}/plan.json")
     if not step:
         return record, plan

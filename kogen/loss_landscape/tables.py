@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from kogen.common.contracts import from_plain, to_plain
-from kogen.common.files import read_json, write_json
+from kogen.common.files import read_sealed_json, write_json, write_sealed_json
 from kogen.common.registry import load
 from kogen.common.tables import read_table, write_table
 from kogen.loss_landscape.point_log import differing_keys
@@ -32,7 +32,7 @@ def has_curvature_metrics(out: Path, identity: dict[str, Any], facts: dict[str, 
     """Whether a run's curvature metrics are on disk. ValueError where they were measured with other settings."""
     if not (path := record_file(out, "readings", identity)).exists():
         return False
-    if odd := differing_keys(read_json(path)["facts"], facts):
+    if odd := differing_keys(read_sealed_json(path)["facts"], facts):
         raise ValueError(f"{path} has curvature metrics that differ in {odd}: choose another --out, or delete it")
     return True
 
@@ -43,13 +43,13 @@ def write_curvature_metrics(
     """Write a run's curvature metrics."""
     finite = lambda value: value if abs(value) < float("inf") else None  # noqa: E731  # null unless finite
     plain = [row | {"values": [*map(finite, row["values"])], "error": finite(row["error"])} for row in rows]
-    write_json(record_file(out, "readings", identity), {"facts": facts, "identity": identity, "rows": plain})
+    write_sealed_json(record_file(out, "readings", identity), {"facts": facts, "identity": identity, "rows": plain})
 
 
 def write_facts(out: Path, facts: RunFacts) -> None:
     """Write how a run was measured in one kind of direction."""
     plain = plain_run(facts)
-    write_json(record_file(out, f"{facts.direction}.facts", plain), plain)
+    write_sealed_json(record_file(out, f"{facts.direction}.facts", plain), plain)
 
 
 def plain_run(facts: RunFacts) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def write_summary(out: Path) -> dict[str, Any]:
     scores = read_scores(out)
     flat = load("statistics", "flatness")(geometry, scores) if len(scores) and len(geometry) else pd.DataFrame()
     files = sorted((out / "landscape").glob("*/*.facts.json"))
-    runs = [from_plain(RunFacts, read_json(file), str(file)) for file in files]
+    runs = [from_plain(RunFacts, read_sealed_json(file), str(file)) for file in files]
     summary = to_plain(LandscapeFacts(runs, records(pairs), records(flat))) | {"runs": [plain_run(run) for run in runs]}
     write_json(out / "landscape.json", summary)
     return summary
@@ -90,7 +90,7 @@ def summary_tables(out: Path) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
     if (out / "eigenmap.parquet").exists():
         yield _near_convex.tables(read_table(out / "eigenmap.parquet"))
     if files := sorted((out / "landscape").glob("*/*.readings.json")):
-        rows = [one["identity"] | row for one in map(read_json, files) for row in one["rows"]]
+        rows = [one["identity"] | row for one in map(read_sealed_json, files) for row in one["rows"]]
         yield _curvature_metrics.tables(pd.DataFrame(rows))
 
 

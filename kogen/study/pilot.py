@@ -1,79 +1,103 @@
 """The pilot: trains and judges the runs of a study; and judges finished runs on other sets."""
 
-import tomllib
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import tomli_w
-from rich.console import Console
 
 from kogen.augmentation.views import view_set
 from kogen.common import distributed
 from kogen.common.alarms import Alarm, AlarmKind
+from kogen.common.console import say
 from kogen.common.contracts import to_plain
-from kogen.common.files import write_atomically, write_json
+from kogen.common.files import read_toml, sweep_temporary, write_atomically, write_sealed_json
+from kogen.common.locks import hold_lock
+from kogen.common.outputs import claim_folder
 from kogen.common.progress import training_bar
+from kogen.common.records import read_plan_record
 from kogen.common.text import check_language
 from kogen.config.plan import Plan
 from kogen.config.study import Study, check_probes, study_to_toml
 from kogen.data.contact_sheet import write_sheet
 from kogen.data.images import Images
-from kogen.data.open import open_images
+from kogen.data.open import open_images, source_paths
 from kogen.options.runs import EvaluateOptions
 from kogen.options.study import PilotOptions
+from kogen.results.gather import TABLE, split_older_table
 from kogen.study.cost_estimate import estimate_cost
 from kogen.study.plans import plans_of, read_candidate
-from kogen.study.predictions import append_predictions, copy_record, names_of_runs, refuse_foreign_rows
-from kogen.study.request import refuse_output_inside_sources, same_question, study_from_request
+from kogen.study.predictions import copy_record, judge_run, names_of_runs, refuse_foreign_rows
+from kogen.study.request import same_question, study_from_request
 from kogen.study.splits import Splits, data_quality, open_splits, open_test, storage_for, with_corruptions
 from kogen.training import fabric, loop
-from kogen.training.run import load_run, record_of, train_run
-
-console = Console(stderr=True, highlight=False)
+from kogen.training.run import load_run, record_of, runs_as_free, train_run
 
 
 def run_pilot(source: str, options: PilotOptions) -> Study:
-    """The study, after each of its runs is trained and judged into its folder. ValueError where that cannot be done."""
+    """The study, after each of its runs is trained and judged into its folder. ValueError where that cannot be done.
+
+    Several jobs may be given the same study at once: they share its runs, and all end with the whole of it.
+    """
     study, folder = study_from_request(source, options), options.out
-    refuse_output_inside_sources(folder, study.source, *filter(None, [study.test]), *study.shifts.values())
     fabric.start(study.precision)  # joins the other processes, if there are any
-    first, place = distributed.rank() == 0, folder / "study.toml"
-    if place.exists() and not same_question(place, study):
-        raise ValueError(f"{place} asks another question than this command: choose another --out, or delete {folder}")
+    if first := distributed.rank() == 0:
+        claim_study(folder, study)
+        with lock_study(folder):
+            write_question(folder, study, source)
     sets = open_study_splits(study)
     plans = plans_of(study, sets, folder)
-    refuse_foreign_rows(folder, plans)
-    if first and not place.exists():  # a pre-registered study is copied byte for byte
-        text = Path(source).read_text("utf-8") if str(source).endswith(".toml") else study_to_toml(study)
-        write_atomically(place, lambda p: p.write_text(text, encoding="utf-8"))
-    if first:
-        quality = data_quality(sets)
-        write_json(folder / "data.json", quality)
-        write_view_sheet(sets.pool, study, folder / "views.png")
-        print_data(quality)
-        for plan in {plan.method: plan for plan in plans if study.batch_size == "auto"}.values():
-            print_parts(plan)
-        for plan in [plan for plan in plans if plan.name]:
-            facts = f"{plan.framework}, {plan.backbone}, {plan.image_size} px, mean {plan.mean}, std {plan.std}"
-            console.print(f"[bold]{plan.name}[/]: {facts}")
     runs = [folder / "runs" / record_of(plan)["id"] for plan in plans]
+    if first:
+        with lock_study(folder):
+            refuse_foreign_rows(folder, plans)
+            quality = data_quality(sets)
+            write_sealed_json(folder / "data.json", quality)
+            write_view_sheet(sets.pool, study, folder / "views.png")
+        print_data(quality)
+        print_plans(study, plans)
     left = [plan for plan, run in zip(plans, runs, strict=True) if not (run / "summary.json").exists()]
     if left:
         cost = estimate_cost(left, sets, study.probes)  # on every process: a step needs all of them
         if first:
-            console.print(f"[bold]Estimate[/]: {cost}")
-    for number, (plan, run) in enumerate(zip(plans, runs, strict=True), 1):
-        title = f"{number}/{len(plans)} {plan.name or plan.method} seed {plan.seed}"
+            say(cost, title="Estimate")
+    for number in runs_as_free(runs):
+        plan, run = plans[number], runs[number]
+        title = f"{number + 1}/{len(plans)} {plan.name or plan.method} seed {plan.seed}"
         with training_bar(title) as on_step:
             summary = train_or_record_failure(plan, sets.pool, run, on_step, study.keep)
         for alarm in summary["alarms"] if first else []:
-            console.print(f"[yellow]alarm[/] {title}: {alarm['text']} (epoch {alarm['epoch']})")
+            say(f"{title}: {alarm['text']} (epoch {alarm['epoch']})", title="alarm", style="yellow")
         if first and summary["status"] == "done":
-            append_predictions(run, sets, study.probes, folder)
-    if first and not (folder / "predictions.parquet").exists():
+            judge_run(run, sets, study.probes, run)
+    if first and not any((run / TABLE).exists() for run in runs):
         raise ValueError(f"every run of {folder} broke off: see the alarms above")
     return study
+
+
+def claim_study(folder: Path, study: Study) -> None:
+    """Make the folder one that kogen writes; ValueError where that could hurt what the study reads, or other files."""
+    asked = [study.source, *filter(None, [study.test, study.labels]), *study.shifts.values()]
+    sources = [path for text in [*asked, *study.candidates.values()] for path in source_paths(text)]
+    claim_folder(folder, sources, expected=["study.toml"])
+
+
+def lock_study(folder: Path) -> AbstractContextManager[bool]:
+    """Held while what all runs of a study share is written."""
+    return hold_lock(folder / ".lock", busy=f"another process writes {folder}; waiting for it")
+
+
+def write_question(folder: Path, study: Study, source: str) -> None:
+    """Write study.toml. ValueError where there is one that asks something else."""
+    place = folder / "study.toml"
+    if place.exists() and not same_question(place, study):
+        raise ValueError(f"{place} asks another question than this command: choose another --out, or delete {folder}")
+    sweep_temporary(folder)
+    split_older_table(folder)
+    if not place.exists():  # a pre-registered study is copied byte for byte
+        text = Path(source).read_text("utf-8") if source.endswith(".toml") else study_to_toml(study)
+        write_atomically(place, lambda p: p.write_text(text, encoding="utf-8"))
 
 
 def train_or_record_failure(
@@ -87,7 +111,7 @@ def train_or_record_failure(
         summary: dict[str, Any] = {"status": "failed", "alarms": [alarm], "minutes": 0.0, "kwh": 0.0}
         summary |= {"images_seen": 0, "images_per_second": None}
         if distributed.rank() == 0:
-            write_json(folder / "summary.json", summary)
+            write_sealed_json(folder / "summary.json", summary)
         return summary
 
 
@@ -98,23 +122,30 @@ def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
     check_language(options.lang)
     if not runs or not tests:
         raise ValueError(f"{len(runs)} runs and {len(tests)} test sets: give one run or more, one test set or more")
-    refuse_output_inside_sources(folder, options.train, *tests.values())
     place = folder / "study.toml"
-    if place.exists() and "runs" not in tomllib.loads(place.read_text("utf-8")):
+    if place.exists() and "runs" not in read_toml(place):
         raise ValueError(f"{folder} holds the study of a pilot, whose question stays as it is: choose another --out")
+    asked = [options.train, *filter(None, [options.labels]), *tests.values()]
+    claim_folder(folder, [*runs, *(path for text in asked for path in source_paths(text))])
+    with lock_study(folder):
+        split_older_table(folder)
+    names = dict(zip(runs, names_of_runs(runs), strict=True))
     storage = storage_for(max(load_run(run)[1].image_size for run in runs), options.max_bad)
     pool = open_images(options.train, storage, labels=options.labels, name="train")
     train = pool.labelled_subset()
     opened = {name: open_test(name, source, train, storage) for name, source in tests.items()}
     sources = {"train": (options.train, pool)} | {name: (tests[name], images) for name, images in opened.items()}
     sets = Splits(pool, train, with_corruptions(opened, options.corrupt), sources, "")
-    write_json(folder / "data.json", data_quality(sets))
     question = {"runs": [str(run) for run in listed]} | options.model_dump(include={"margin", "probes", "lang"})
     question |= {"corrupt": options.corrupt} if options.corrupt else {}
-    write_atomically(place, lambda p: p.write_text(tomli_w.dumps(question), encoding="utf-8"))
-    for run, model in zip(runs, names_of_runs(runs), strict=True):
-        append_predictions(run, sets, options.probes, folder, model)
-        copy_record(run, folder)
+    with lock_study(folder):
+        write_sealed_json(folder / "data.json", data_quality(sets))
+        write_atomically(place, lambda p: p.write_text(tomli_w.dumps(question), encoding="utf-8"))
+    targets = [folder / "runs" / read_plan_record(run)["id"] for run in runs]
+    for number in runs_as_free(targets):
+        run = runs[number]
+        judge_run(run, sets, options.probes, targets[number], names[run])
+        copy_record(run, targets[number])
 
 
 def open_study_splits(study: Study) -> Splits:
@@ -128,12 +159,21 @@ def write_view_sheet(images: Images, study: Study, out: Path, seed: int = 0) -> 
     write_sheet(images, view_set(study.views, study.image_size, channels=images.channels), out, seed=seed)
 
 
+def print_plans(study: Study, plans: Sequence[Plan]) -> None:
+    """Print what the plans of a study say that its question does not: parts of a batch, facts of candidates."""
+    for plan in {plan.method: plan for plan in plans if study.batch_size == "auto"}.values():
+        print_parts(plan)
+    for plan in [plan for plan in plans if plan.name]:
+        facts = f"{plan.framework}, {plan.backbone}, {plan.image_size} px, mean {plan.mean}, std {plan.std}"
+        say(facts, title=plan.name)
+
+
 def print_parts(plan: Plan) -> None:
     """Print into how many parts a batch is cut, where they are more than one."""
     if plan.accumulate > 1:
         part = plan.batch_size // plan.accumulate
         cut = f"a batch of {plan.batch_size} in {plan.accumulate} parts of {part}, as many as fit into memory"
-        console.print(f"[bold]{plan.method}[/]: {cut}; batch norm and negatives see {part} at a time")
+        say(f"{cut}; batch norm and negatives see {part} at a time", title=plan.method)
 
 
 def print_data(quality: dict[str, Any]) -> None:
@@ -141,6 +181,6 @@ def print_data(quality: dict[str, Any]) -> None:
     for row in quality["sets"]:
         twins = f", {row['twins_in_train']} with a twin in train" if row["twins_in_train"] else ""
         bad = f", {row['bad_count']} skipped" if row["bad_count"] else ""
-        console.print(f"[bold]{row['name']}[/]: {row['images']} images, {row['labelled']} labelled{bad}{twins}")
+        say(f"{row['images']} images, {row['labelled']} labelled{bad}{twins}", title=row["name"])
     if quality["note"]:
-        console.print(quality["note"])
+        say(quality["note"])

@@ -1,4 +1,4 @@
-"""The table of predictions of a study: the rows of each run, once and under the name of its model."""
+"""The predictions of a study's runs: each run is judged once, into a table of its own."""
 
 import shutil
 from collections.abc import Sequence
@@ -6,20 +6,28 @@ from pathlib import Path
 
 from kogen.augmentation.views import evaluation_view
 from kogen.common import devices
-from kogen.common.files import read_json, write_atomically
-from kogen.common.tables import append_table, read_table
-from kogen.config.plan import Plan, json_digest
+from kogen.common.files import json_digest, write_atomically
+from kogen.common.records import read_plan_record
+from kogen.common.tables import read_arrow, write_table
+from kogen.config.plan import Plan
 from kogen.evaluation.predict import evaluate_backbone
+from kogen.results.gather import REJUDGE, TABLE, runs_in
 from kogen.study.splits import Splits
 from kogen.training.run import load_run, record_of
 
 
 def refuse_foreign_rows(folder: Path, plans: list[Plan]) -> None:
     """ValueError where a study already holds rows of runs with other images, versions, device or options."""
-    place = folder / "predictions.parquet"
+    place = folder / TABLE
     records = {record["id"]: record for record in map(record_of, plans)}
-    for run in sorted(set(read_table(place).run) - set(records)) if place.exists() else []:
-        was = read_json(folder / "runs" / run / "plan.json")
+    there = {file.parent.name for file in folder.glob(f"runs/*/{TABLE}")} | (
+        runs_in(place) if place.exists() else set()
+    )
+    for run in sorted(there - set(records)):
+        if not (folder / "runs" / run / "plan.json").exists():
+            got = f"{folder} holds predictions of a run {run} that has no folder there"
+            raise ValueError(f"{got} and is none of those asked for: choose another --out, or delete {place}")
+        was = read_plan_record(folder / "runs" / run)
         alike = [r for r in records.values() if (r["model"], r["seed"]) == (was["model"], was["seed"])]
         odd = [key for key in alike[0] if key != "id" and alike[0][key] != was.get(key)] if alike else ["method"]
         got = f"{folder} holds predictions of a run of {was['model']} (seed {was['seed']}) that differs in"
@@ -27,31 +35,31 @@ def refuse_foreign_rows(folder: Path, plans: list[Plan]) -> None:
         raise ValueError(f"{got} {', '.join(odd)} {want}")
 
 
-def append_predictions(run: Path, sets: Splits, probes: Sequence[str], folder: Path, model: str = "") -> None:
-    """Add a run's predictions to the study's table, under `model` or its method's name, unless they are there."""
-    place = folder / "predictions.parquet"
+def judge_run(run: Path, sets: Splits, probes: Sequence[str], target: Path, model: str = "") -> None:
+    """Write TARGET/predictions.parquet of a finished run, under `model` or its method's name, unless it is there.
+
+    ValueError where that table is of other sets or probes, or damaged.
+    """
+    place = target / TABLE
     record, plan, backbone = load_run(run)
     if place.exists():
-        rows = read_table(place)
-        rows = rows[rows.run == record["id"]]
+        rows = read_arrow(place, REJUDGE, kind="predictions", columns=["dataset", "protocol"]).to_pandas()
         wanted = {(name, probe) for name in sets.tests for probe in probes}
         if wanted <= set(zip(rows.dataset, rows.protocol, strict=True)):
             return
-        if len(rows):
-            raise ValueError(f"{place} holds other sets or probes of the run {record['id']}: choose another --out")
+        raise ValueError(f"{place} holds other sets or probes of the run {record['id']}: choose another --out")
     train = sets.train.with_channels(plan.channels)
     tests = {name: images.with_channels(plan.channels) for name, images in sets.tests.items()}
     identity = {"run": record["id"], "model": model or record["model"], "seed": plan.seed}
     identity |= {"method": plan.framework or plan.method}
     view = evaluation_view(plan.image_size, mean=plan.mean, std=plan.std)
     backbone.to(devices.default_device())
-    found = evaluate_backbone(backbone, view, train, tests, sets.roles(), probes, identity)
-    append_table(place, found, "predictions")
+    write_table(place, evaluate_backbone(backbone, view, train, tests, sets.roles(), probes, identity), "predictions")
 
 
 def names_of_runs(runs: Sequence[Path]) -> list[str]:
     """A name per run: its model's, or its folder's where runs of that model differ in more than the seed."""
-    records = [read_json(run / "plan.json") for run in runs]
+    records = [read_plan_record(run) for run in runs]
     variants: dict[str, set[str]] = {}
     for record in records:
         rest = {key: value for key, value in record.items() if key not in ("id", "seed")}
@@ -59,9 +67,8 @@ def names_of_runs(runs: Sequence[Path]) -> list[str]:
     return [r["model"] if len(variants[r["model"]]) == 1 else run.name for r, run in zip(records, runs, strict=True)]
 
 
-def copy_record(run: Path, folder: Path) -> None:
+def copy_record(run: Path, target: Path) -> None:
     """Copy a run's plan, training and summary into the study, whose report is drawn from them."""
-    target = folder / "runs" / read_json(run / "plan.json")["id"]
     for name in ("plan.json", "summary.json", "training.parquet"):
         if (run / name).exists():
             write_atomically(target / name, lambda place, name=name: shutil.copyfile(run / name, place))

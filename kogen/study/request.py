@@ -10,7 +10,6 @@ from kogen.config.plan import Plan
 from kogen.config.study import Study, make_study, read_study
 from kogen.options.study import StudyOptions
 from kogen.study.plans import read_candidate
-from kogen.study.splits import is_named
 from kogen.training.build import build_method
 
 # Defaults of `kogen pilot surfaces`, which takes minutes on two cores.
@@ -51,14 +50,6 @@ def same_question(place: Path, study: Study) -> bool:
         return read_study(place) == study
     except ValueError:
         return False
-
-
-def refuse_output_inside_sources(out: Path, *sources: str) -> None:
-    """ValueError where `out` lies in a folder of images: nothing is written there, nor read as an image later."""
-    for source in sources:
-        folder = Path(source.partition("=")[2] if is_named(source) else source.partition("?")[0]).resolve()
-        if folder.is_dir() and out.resolve().is_relative_to(folder):
-            raise ValueError(f"{out} lies inside the images {folder}, which stay as they are: choose another --out")
 
 
 def read_question(folder: Path) -> dict[str, Any]:

@@ -3,13 +3,12 @@
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 
 from kogen.backbones import make_backbone
 from kogen.backbones.published import load_weights, published
 from kogen.common import registry
-from kogen.common.files import write_atomically
+from kogen.common.records import RETRAIN
+from kogen.common.tensors import load_tensors, save_tensors
 from kogen.config.plan import Plan
 from kogen.modules.base import Backbone, Method
 
@@ -28,15 +27,11 @@ def build_backbone(plan: Plan) -> Backbone:
         return published(file=plan.weights, backbone=plan.backbone, in_chans=plan.channels, image_size=plan.image_size)
     backbone = make_backbone(plan.backbone, plan.channels, plan.image_size)
     if plan.weights:
-        try:
-            tensors = load_file(plan.weights)
-        except (OSError, SafetensorError) as error:
-            raise ValueError(f"cannot read weights from {plan.weights}: {error}; give a .safetensors file") from error
-        load_weights(backbone, tensors, Path(plan.weights))
+        load_weights(backbone, load_tensors(Path(plan.weights), RETRAIN)[0], Path(plan.weights))
     return backbone
 
 
-def save_weights(backbone: Backbone, path: Path) -> None:
-    """Write a backbone's plain network to a safetensors file, atomically."""
+def save_weights(backbone: Backbone, path: Path, facts: dict[str, str] | None = None) -> None:
+    """Write a backbone's plain network, and facts, to a safetensors file, atomically."""
     tensors = {key: value.contiguous() for key, value in backbone.network.state_dict().items()}
-    write_atomically(path, lambda place: save_file(tensors, place))
+    save_tensors(path, tensors, facts)

@@ -5,11 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from kogen.common.files import write_atomically
+from kogen.common.tensors import load_tensors, save_tensors
 
 
 def save(path: Path, method: nn.Module, optimiser: torch.optim.Optimizer | None, facts: dict[str, Any]) -> None:
@@ -21,17 +19,16 @@ def save(path: Path, method: nn.Module, optimiser: torch.optim.Optimizer | None,
             tensors[f"optimiser.{names[parameter]}.{key}"] = torch.as_tensor(value)
     # A 0-d or strided tensor is kept by value; its layout is the parameter's again when it is loaded.
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    write_atomically(path, lambda place: save_file(tensors, place, metadata={"facts": json.dumps(facts)}))
+    save_tensors(path, tensors, {"facts": json.dumps(facts)})
 
 
 def load(path: Path, method: nn.Module, optimiser: torch.optim.Optimizer | None = None) -> dict[str, Any]:
     """Load what `save` wrote and return its facts. ValueError for a file that is unreadable or of another model."""
+    tensors, said = load_tensors(path, "delete it to start over")
     try:
-        with safe_open(path, framework="pt") as file:
-            facts = json.loads(file.metadata()["facts"])
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, KeyError, TypeError, json.JSONDecodeError) as error:
-        raise ValueError(f"cannot read the checkpoint {path}: {error}; delete it to start over") from error
+        facts = json.loads(said["facts"])
+    except (KeyError, ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is no checkpoint of kogen ({error}); delete it to start over") from error
     mine = state_of(method)
     theirs = {key.removeprefix("method.") for key in tensors if key.startswith("method.")}
     if odd := sorted(theirs ^ set(mine))[:3]:

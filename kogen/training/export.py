@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
+from kogen.common.outputs import STAMP
 from kogen.common.text import hint
 from kogen.training.build import save_weights
 from kogen.training.run import load_run
@@ -20,7 +21,7 @@ def export_run(folder: Path, out: Path, kind: str = "timm") -> str:
     if kind not in FORMATS:
         raise ValueError(f"unknown format {kind!r}: {hint(kind, list(FORMATS))}")
     _, plan, backbone = load_run(folder)
-    save_weights(backbone, out)
+    save_weights(backbone, out, {"writer": STAMP})
     theirs = backbone.blueprint.build()
     theirs.load_state_dict(load_file(out))
     theirs.eval()

@@ -5,7 +5,8 @@ import json
 import math
 import platform
 import signal
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -16,10 +17,13 @@ import timm
 import torch
 
 from kogen.common import devices, distributed, version
+from kogen.common.console import say
 from kogen.common.contracts import to_plain
-from kogen.common.files import read_json, write_json
+from kogen.common.files import read_sealed_json, sweep_temporary, write_json, write_sealed_json
+from kogen.common.locks import hold_lock
+from kogen.common.records import RETRAIN, read_plan_record, record_id
 from kogen.common.tables import write_table
-from kogen.config.plan import Plan, json_digest
+from kogen.config.plan import Plan
 from kogen.data.images import Images
 from kogen.modules.base import DESCRIPTIVE_FIELDS, Backbone
 from kogen.options.model import validate
@@ -28,6 +32,7 @@ from kogen.training.batch_fitting import explain_out_of_memory
 from kogen.training.build import build_method, save_weights
 from kogen.training.loop import Epoch
 
+BUSY_SECONDS = 1.0  # between two looks at runs that other jobs are at work on
 WATTS = {"cpu": 10.0, "cuda": 400.0}  # assumed: of a busy CPU thread, of a GPU with its share of the machine
 
 
@@ -42,7 +47,7 @@ def record_of(plan: Plan) -> dict[str, Any]:
     # Only candidates have these two; runs without them keep the ids that they had before there were candidates.
     record = {key: value for key, value in record.items() if key not in ("name", "framework") or value}
     record = json.loads(json.dumps(record))  # as it will be read back: tuples are lists
-    return {"id": json_digest(record)[:12], "model": plan.name or plan.method, **record}
+    return {"id": record_id(record), "model": plan.name or plan.method, **record}
 
 
 def digest_of(file: Path) -> str:
@@ -59,11 +64,11 @@ def train_run(
 ) -> dict[str, Any]:
     """The summary of a plan, trained into `folder` as by `pretrain`. ValueError where that holds another run."""
     record = record_of(plan)
-    if (folder / "plan.json").exists() and (was := read_json(folder / "plan.json"))["id"] != record["id"]:
+    if (folder / "plan.json").exists() and (was := read_plan_record(folder))["id"] != record["id"]:
         odd = ", ".join(key for key in record if was.get(key) != record[key] and key != "id")
         raise ValueError(f"{folder} holds another run (it differs in {odd}): choose another --out, or delete it")
     if (folder / "summary.json").exists():
-        return read_json(folder / "summary.json")
+        return read_sealed_json(folder / "summary.json", RETRAIN)
     if distributed.rank() == 0:
         write_json(folder / "plan.json", record)
     epochs = []
@@ -79,8 +84,43 @@ def train_run(
     summary = summarise_run(plan, epochs, method.floor)
     if distributed.rank() == 0:
         save_weights(method.evaluation_backbone(), folder / "weights.safetensors")
-        write_json(folder / "summary.json", summary)  # last: a run with a summary is complete
+        write_sealed_json(folder / "summary.json", summary)  # last: a run with a summary is complete
     return summary
+
+
+def runs_as_free(runs: Sequence[Path]) -> Iterator[int]:
+    """Number of each run, once, while its lock is this job's: those that nobody is at work on first.
+
+    A run that another job has is waited for; it is done then, or this job goes on where that one was killed.
+    """
+    left, told = list(range(len(runs))), False
+    while left:
+        busy = []
+        for number in left:
+            with take_run(runs[number]) as mine:
+                if mine:
+                    yield number
+                else:
+                    busy.append(number)
+        if busy and not told and distributed.rank() == 0:
+            say(f"another process is at work on {runs[busy[0]]}; this one goes on when it is done")
+            told = True
+        if busy == left:
+            time.sleep(BUSY_SECONDS)
+        left = busy
+
+
+@contextmanager
+def take_run(run: Path) -> Iterator[bool]:
+    """Whether the run is this job's, for all processes of the job, while inside."""
+    if distributed.rank() != 0:
+        yield distributed.from_first(False)
+        return
+    with hold_lock(run / ".lock", wait=False) as mine:
+        if mine:
+            sweep_temporary(run)
+            sweep_temporary(run / "checkpoint")
+        yield distributed.from_first(mine)
 
 
 def summarise_run(plan: Plan, epochs: list[Epoch], floor: float | None) -> dict[str, Any]:
@@ -113,7 +153,7 @@ def training_table(epochs: list[Epoch]) -> pd.DataFrame:
 
 def load_run(folder: Path) -> tuple[dict[str, Any], Plan, Backbone]:
     """A finished run: its record, its plan and its backbone with the trained weights, in eval mode."""
-    record = read_json(folder / "plan.json")
+    record = read_plan_record(folder)
     plan = validate(Plan, {k: v for k, v in record.items() if k in Plan.model_fields}, str(folder / "plan.json"))
     if not (folder / "weights.safetensors").exists():
         raise ValueError(f"{folder} has no weights yet: its training is not finished; run the same command again")

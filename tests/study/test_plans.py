@@ -14,7 +14,8 @@ from small import blobs
 
 import kogen
 from kogen.cli import main, parse_options
-from kogen.config.plan import Plan, json_digest
+from kogen.common.files import json_digest
+from kogen.config.plan import Plan
 from kogen.config.study import Study, make_study, read_study, study_to_toml
 from kogen.options.study import PilotOptions
 from kogen.study.plans import plans_of, read_candidate

@@ -6,7 +6,8 @@ from typing import Any
 
 from kogen.common.alarms import Alarm
 from kogen.common.contracts import from_plain
-from kogen.common.files import read_json
+from kogen.common.files import read_sealed_json
+from kogen.common.records import RETRAIN, read_plan_record
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,9 @@ def read_runs(study: Path) -> list[RunRecord]:
     """Every run of a study, sorted by model and seed."""
     runs = []
     for path in (study / "runs").glob("*/plan.json"):
-        plan, place = read_json(path), path.parent / "summary.json"
-        summary = from_plain(RunSummary, read_json(place), str(place)) if place.exists() else RunSummary()
+        plan, place = read_plan_record(path.parent), path.parent / "summary.json"
+        known = read_sealed_json(place, RETRAIN) if place.exists() else {}
+        summary = from_plain(RunSummary, known, str(place))
         names = {key: plan.get(key) for key in ("id", "model", "method", "seed")}
         record = {**names, "folder": path.parent, "plan": plan, "summary": summary}
         runs.append(from_plain(RunRecord, record, str(path)))

@@ -1,0 +1,74 @@
+"""What operating systems do differently: locks, links, syncing, space on disk, cores, peak memory."""
+
+import os
+import sys
+from pathlib import Path
+
+import portalocker
+
+NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)  # Windows has neither: links are looked for first
+NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # a pipe without a writer is opened, and refused, instead of waited for
+
+
+def try_lock(descriptor: int, *, wait: bool) -> bool:
+    """Lock an open file for this process alone; False where another holds it and `wait` is not asked for.
+
+    The system frees it however the process ends. OSError where the file system has no locks.
+    """
+    flags = portalocker.LockFlags.EXCLUSIVE
+    try:
+        portalocker.lock(descriptor, flags if wait else flags | portalocker.LockFlags.NON_BLOCKING)
+    except portalocker.exceptions.AlreadyLocked:
+        return False
+    except portalocker.exceptions.LockException as error:
+        raise OSError(f"no locks here: {error}") from error
+    return True
+
+
+def sync_file(path: Path) -> None:
+    """Wait until the content of a file is on the disk."""
+    with open(path, "rb+") as file:  # Windows syncs only what is open for writing
+        os.fsync(file.fileno())
+
+
+def sync_folder(path: Path) -> None:
+    """Wait until the names in a folder are on the disk; nothing where folders cannot be opened (Windows)."""
+    if os.name == "nt":
+        return
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    except OSError:  # some network file systems sync files alone
+        pass
+    finally:
+        os.close(folder)
+
+
+def reserve_space(path: Path, size: int) -> None:
+    """Give a file its space on the disk: a full disk is an error here, and a crash while a mapped file is written."""
+    with open(path, "r+b") as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+        except (AttributeError, OSError) as error:  # macOS and Windows, file systems without it
+            if isinstance(error, OSError) and error.errno not in (22, 38, 45, 95, 102):  # EINVAL, ENOSYS, ENOTSUP
+                raise
+            block = bytes(1 << 20)
+            for start in range(0, size, len(block)):
+                file.write(block[: size - start])
+            file.flush()
+
+
+def usable_cores() -> int:
+    """Cores this process may use (systems without affinity: all there are)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def peak_memory() -> int:
+    """Bytes of memory that this process has had at most."""
+    if sys.platform == "win32":
+        import psutil
+
+        return psutil.Process().memory_info().peak_wset
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

@@ -1,0 +1,51 @@
+"""Tensors on disk: safetensors with a sum over everything in it, so that damage is noticed when it is read."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from kogen.common.files import check_regular_file, write_atomically
+
+SUM = "sha256"  # key of a file's metadata
+
+
+def save_tensors(path: Path, tensors: dict[str, Tensor], facts: Mapping[str, str] | None = None) -> None:
+    """Write tensors and facts (texts) to a safetensors file, atomically. OSError where the disk is full."""
+    texts = dict(facts or {})
+    try:
+        write_atomically(path, lambda place: save_file(tensors, place, {**texts, SUM: tensor_sum(tensors, texts)}))
+    except SafetensorError as error:  # its way to say that nothing can be written
+        raise OSError(f"cannot write {path}: {error}") from error
+
+
+def load_tensors(path: Path, cure: str) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and facts of a file. ValueError, with the `cure`, where it is unreadable or was changed since.
+
+    Files of others and of older versions have no sum.
+    """
+    check_regular_file(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            facts = dict(file.metadata() or {})
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, OverflowError, RuntimeError) as error:
+        raise ValueError(f"cannot read {path}: {error}; {cure}") from error
+    wanted = facts.pop(SUM, None)
+    if wanted is not None and wanted != tensor_sum(tensors, facts):
+        raise ValueError(f"{path} is damaged (its content does not fit its checksum); {cure}")
+    return tensors, facts
+
+
+def tensor_sum(tensors: Mapping[str, Tensor], facts: Mapping[str, str]) -> str:
+    """SHA-256 of names, types, shapes and bytes of tensors, and of the facts, hex."""
+    digest = hashlib.sha256(repr(sorted(facts.items())).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

@@ -1,0 +1,102 @@
+"""Gathering: the predictions of a study, one table, from those that each run wrote once."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute
+import pyarrow.parquet as pq
+
+from kogen.common.console import say
+from kogen.common.files import write_atomically
+from kogen.common.tables import ROWS, SCHEMAS, read_arrow, write_arrow
+
+pc: Any = pyarrow.compute  # its functions are made at run time: type checkers do not know them
+
+TABLE = "predictions.parquet"  # of a run, and of the study
+KEY = ["dataset", "protocol", "item"]  # of a row among those of its run
+REJUDGE = "delete it and run `kogen pilot` again: the run keeps its weights and is judged anew"
+REGATHER = f"delete it: it is gathered anew from runs/*/{TABLE}, or from a pilot that is run again"
+
+
+def gather_predictions(study: Path) -> None:
+    """Write STUDY/predictions.parquet from those of its runs; rows of runs whose folder is gone stay.
+
+    What an older version appended to the one table is given to its runs first, see `split_older_table`. ValueError for
+    a table that is damaged, with what to do.
+    """
+    split_older_table(study)
+    files, place = sorted(study.glob(f"runs/*/{TABLE}")), study / TABLE
+    known = [file.parent.name for file in files]
+    lost = _rows_of_others(place, known) if place.exists() and not _is_gathered(place, known) else None
+    if not files:
+        return
+    more = [lost] if lost else []
+    rows = sum(len(read_arrow(file, REJUDGE, columns=["correct"])) for file in files) + sum(map(len, more))
+    schema = SCHEMAS["predictions"].with_metadata({ROWS: str(rows)})
+
+    def write(target: Path) -> None:
+        with pq.ParquetWriter(target, schema, write_page_checksum=True) as writer:
+            for table in more:
+                writer.write_table(table.replace_schema_metadata(schema.metadata))
+            for file in files:  # one at a time: all need not fit into memory
+                table = to_schema(read_arrow(file, REJUDGE, kind="predictions"))
+                writer.write_table(table.replace_schema_metadata(schema.metadata))
+
+    write_atomically(place, write)
+
+
+def split_older_table(study: Path) -> None:
+    """Give the rows of an older STUDY/predictions.parquet to the runs they are of, each row once.
+
+    Older versions appended to this one table, and two processes at once could write a run's rows twice: those are
+    taken once, and it is said. ValueError where a run has two answers for one image.
+    """
+    place = study / TABLE
+    if not place.exists() or not (study / "runs").is_dir():
+        return
+    runs = [path.name for path in (study / "runs").iterdir() if path.is_dir() and not (path / TABLE).exists()]
+    if not runs:
+        return
+    table = to_schema(read_arrow(place, REGATHER, kind="predictions"))
+    for run in sorted(set(pc.unique(table["run"]).to_pylist()) & set(runs)):
+        mine = table.filter(pc.equal(table["run"], run))
+        rows = mine.to_pandas()
+        once = rows.drop_duplicates()
+        if once.duplicated(KEY).any():
+            raise ValueError(f"{place} has two answers of the run {run} for one image; {REGATHER}")
+        if len(once) < len(rows):
+            say(f"{place}: {len(rows) - len(once)} rows of the run {run} stood twice, and are taken once")
+        write_arrow(
+            study / "runs" / run / TABLE, pa.Table.from_pandas(once, SCHEMAS["predictions"], preserve_index=False)
+        )
+
+
+def to_schema(table: Any) -> Any:
+    """An arrow table with the columns of predictions in order; null in those that older versions did not write."""
+    absent = [field for field in SCHEMAS["predictions"] if field.name not in table.column_names]
+    for field in absent:
+        table = table.append_column(field, pa.nulls(len(table), field.type))
+    return table.select(SCHEMAS["predictions"].names)
+
+
+def runs_in(table: Path) -> set[str]:
+    """The runs whose rows a table of predictions has."""
+    return set(pc.unique(read_arrow(table, REGATHER, columns=["run"])["run"]).to_pylist())
+
+
+def _is_gathered(place: Path, known: list[str]) -> bool:
+    """Whether a table has rows of these runs only; a damaged one has, as long as there are runs to gather it from."""
+    try:
+        return runs_in(place) <= set(known)
+    except ValueError:
+        if not known:
+            raise
+        say(f"{place} is damaged; it is gathered anew from the runs")
+        return True
+
+
+def _rows_of_others(place: Path, known: list[str]) -> Any:
+    """The rows of runs that are not `known`."""
+    table = to_schema(read_arrow(place, REGATHER, kind="predictions"))
+    return table.filter(pc.invert(pc.is_in(table["run"], pa.array(known, pa.string()))))
