@@ -15,6 +15,7 @@ from kogen.options.lottery import LotteryOptions
 from kogen.results import summary
 from kogen.results.lottery_summary import LotterySummary
 from kogen.results.results import Results, Table, read_results
+from kogen.statistics._item_matrix import Items, item_matrices
 from kogen.statistics._score_noise import score_noise
 
 WRITTEN = ("accuracy", "pairs", "ranks", "transfer", "agreement", "unified", "robustness")
@@ -34,8 +35,8 @@ def judge_results(table: Table, options: LotteryOptions, out: Path | None = None
     Raises ValueError for what cannot be read, and for options that do not fit the table.
     """
     results = read_results(table, options)
-    rows: Any = results.predictions
-    tables = tables_from_scores(results) if rows is None else tables_from_items(rows, options)
+    items = results.matrices
+    tables = tables_from_scores(results) if items is None else tables_from_items(items, options)
     return judge_tables(results, tables, options, out)
 
 
@@ -61,9 +62,9 @@ def judge_across_sets(results: Results, tables: dict[str, pd.DataFrame], options
     across = partial(load, "statistics")
     lead = summary.reference_lead(scores, source)
     gaps = sorted({*(0.1, 0.3, 0.5, 1.0), *(gap for gap in (margin, lead.gap) if gap and gap <= 100)})
-    rows: Any = results.predictions
-    items = None if rows is None else rows[rows["dataset"].isin([source, *targets])]
-    noise = None if rows is None else score_noise(rows, noise_draws, seed)
+    every = results.matrices
+    items = None if every is None else [matrix for matrix in every if matrix.dataset in (source, *targets)]
+    noise = None if every is None else score_noise(every, noise_draws, seed)
     tables["transfer"] = across("transfer")(scores, source=source, targets=targets, gaps=gaps, noise=noise, seed=seed)
     tables["agreement"] = across("agreement")(scores, source=source, targets=targets, seed=seed)
     alike = across("similarity")(voting, source=source, targets=targets)
@@ -99,12 +100,12 @@ def judge_across_sets(results: Results, tables: dict[str, pd.DataFrame], options
     )
 
 
-def tables_from_items(rows: pd.DataFrame, options: LotteryOptions) -> dict[str, pd.DataFrame]:
+def tables_from_items(rows: Items, options: LotteryOptions) -> dict[str, pd.DataFrame]:
     """The tables of each set from one row an image."""
-    margin, chance = options.margin, {"draws": options.draws, "seed": options.seed}
-    tables = {"accuracy": load("statistics", "accuracy")(rows)}
-    tables["pairs"] = load("statistics", "paired")(rows, margin=margin, **chance)
-    tables["ranks"] = load("statistics", "ranks")(rows, **chance)
+    items, margin, chance = list(item_matrices(rows)), options.margin, {"draws": options.draws, "seed": options.seed}
+    tables = {"accuracy": load("statistics", "accuracy")(items)}
+    tables["pairs"] = load("statistics", "paired")(items, margin=margin, **chance)
+    tables["ranks"] = load("statistics", "ranks")(items, **chance)
     return tables | {"needed": load("statistics", "required_images")(tables["pairs"], margin=margin)}
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from kogen.common.text import hint, join_names
 from kogen.options.lottery import TableOptions
 from kogen.results.read import ITEM_COLUMNS, Table, read_columns, refuse_nameless, rename_columns, to_numbers
 from kogen.results.scores import long_scores
+from kogen.statistics._item_matrix import ItemMatrix, item_matrices
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,11 @@ class Results:
     reference: str
     datasets: tuple[str, ...]
     ignored: tuple[str, ...]  # columns that were not read
+
+    @cached_property
+    def matrices(self) -> list[ItemMatrix] | None:
+        """The item matrix of each set, made once; None for scores alone."""
+        return None if self.predictions is None else list(item_matrices(self.predictions))
 
     @property
     def kind(self) -> str:

@@ -1,7 +1,7 @@
 """The checked predictions of one data set as a matrix of items by models, seeds averaged within the item."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ class ItemMatrix:
     seed_sd: np.ndarray  # (k,) sd of accuracy over runs, 0-1; nan for one run
     item_variance: np.ndarray  # (k,) the variance of accuracy over runs that the finite items explain; 0 for one run
     mean_factor: np.ndarray  # (k,) variance of the mean over runs / variance over runs: 1 / runs; 0 for one run
+    run_means: Mapping[str, Mapping[Any, float]] = field(default_factory=dict)  # model -> seed -> accuracy, 0-1
 
     @property
     def n(self) -> int:
@@ -58,12 +59,19 @@ class ItemMatrix:
         return self.cluster_count == self.n and bool((self.runs == 1).all())
 
 
-def item_matrices(predictions: pd.DataFrame) -> Iterator[ItemMatrix]:
-    """One item matrix per data set, sorted by name.
+Items = pd.DataFrame | Sequence[ItemMatrix]
+"""Predictions of one protocol: a table of one row an image, or the item matrices that were made of it."""
+
+
+def item_matrices(predictions: Items) -> Iterator[ItemMatrix]:
+    """One item matrix per data set, sorted by name; making them is most of the work, so they may be made once.
 
     Raises ValueError for missing columns, no rows, empty cells, values other than 0 and 1, several protocols, repeated
     (model, dataset, seed, item) rows, items that some runs lack, an item in two clusters, a single cluster.
     """
+    if not isinstance(predictions, pd.DataFrame):
+        yield from predictions
+        return
     check_predictions(predictions)
     for dataset, part in predictions.groupby("dataset", sort=True, observed=True):
         yield make_item_matrix(str(dataset), part)
@@ -88,14 +96,33 @@ def check_predictions(predictions: pd.DataFrame) -> None:
 
 def make_item_matrix(dataset: str, part: pd.DataFrame) -> ItemMatrix:
     """The item matrix of one data set from its rows."""
-    run, runs = pd.factorize(pd.MultiIndex.from_arrays([part["model"], part["seed"]]), sort=True)
-    item, labels = pd.factorize(part["item"], sort=True)
-    items = np.asarray(labels)  # (n,)
-    check_complete(dataset, run, list(runs), item, items)
+    (model, models), (seed, seeds), (item, items) = (code_names(part[name]) for name in ("model", "seed", "item"))
+    models, rank = np.unique([str(name) for name in models], return_inverse=True)
+    pair, run = np.unique(rank[model] * len(seeds) + seed, return_inverse=True)  # runs by model, then by seed
+    runs = [(str(models[each // len(seeds)]), seeds[each % len(seeds)]) for each in pair]
+    check_complete(dataset, run, runs, item, items)
     right = np.zeros((len(runs), len(items)))
     right[run, item] = part["correct"].to_numpy(dtype=np.float64)  # (runs, n)
-    models = [str(model) for model, _ in runs]
-    return matrix_from_runs(dataset, models, right, cluster_codes(dataset, part, item, items))
+    matrix = matrix_from_runs(dataset, [name for name, _ in runs], right, cluster_codes(dataset, part, item, items))
+    means: dict[str, dict[Any, float]] = {name: {} for name in matrix.models}
+    for (name, number), mean in zip(runs, right.mean(axis=1), strict=True):
+        means[name][number] = float(mean)
+    return replace(matrix, run_means=means)
+
+
+def code_names(column: Any) -> tuple[np.ndarray, np.ndarray]:
+    """A column without gaps as codes 0 .. D-1 (rows,), and what they stand for (D,), sorted; categories in their order.
+
+    The same as pandas' sorted `factorize`, without sorting categories that are known already.
+    """
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        code, labels = pd.factorize(column, sort=True)
+        return code, np.asarray(labels, dtype=object)
+    code = column.cat.codes.to_numpy()
+    used = np.flatnonzero(np.bincount(code, minlength=len(column.cat.categories)))
+    place = np.zeros(len(column.cat.categories), dtype=np.int64)
+    place[used] = np.arange(len(used))
+    return place[code], np.asarray(column.cat.categories[used], dtype=object)
 
 
 def matrix_from_runs(dataset: str, models: list[str], right: np.ndarray, cluster: np.ndarray) -> ItemMatrix:
@@ -134,8 +161,7 @@ def cluster_codes(dataset: str, part: pd.DataFrame, item: np.ndarray, items: np.
     """The cluster of each item as a code, (n,) int; an item without one is a cluster of its own."""
     if "cluster" not in part:
         return np.arange(len(items))
-    names = part["cluster"].astype(object).where(part["cluster"].notna(), part["item"].astype(object))
-    code, labels = pd.factorize(names, sort=True)
+    code, labels = code_clusters(part["cluster"], part["item"])
     cluster = np.zeros(len(items), dtype=np.int64)
     cluster[item] = code
     torn = np.unique(item[cluster[item] != code])
@@ -149,6 +175,14 @@ def cluster_codes(dataset: str, part: pd.DataFrame, item: np.ndarray, items: np.
             "differ; give at least 2, or leave the column 'cluster' out"
         )
     return cluster
+
+
+def code_clusters(cluster: Any, item: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Codes (rows,) of clusters in the order of their names, the item's own name where there is none, and the names."""
+    known = cluster.notna()
+    code, labels = code_names(cluster if known.all() else cluster.astype(object).where(known, item.astype(object)))
+    rank, names = pd.factorize(labels, sort=True)
+    return rank[code], np.asarray(names)
 
 
 def average_runs(

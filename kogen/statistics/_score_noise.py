@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from kogen.statistics._bootstrap import bootstrap_accuracies, bootstrap_deviations
-from kogen.statistics._item_matrix import item_matrices
+from kogen.statistics._item_matrix import Items, item_matrices
 from kogen.statistics._score_matrix import ScoreMatrix
 
 DRAWS = 1000
@@ -14,7 +14,7 @@ Noise = Mapping[str, pd.DataFrame]  # data set -> draws by models, points
 
 
 def score_noise(
-    predictions: pd.DataFrame, draws: int = 1000, seed: int = 0, *, training: bool = False
+    predictions: Items, draws: int = 1000, seed: int = 0, *, training: bool = False
 ) -> dict[str, pd.DataFrame]:
     """Errors (draws, models) of every set from its items, in points: models share the images, clusters stay whole.
 

@@ -5,14 +5,14 @@ import pandas as pd
 from scipy.stats import norm
 
 from kogen.statistics._intervals import total_half_width, wilson
-from kogen.statistics._item_matrix import ItemMatrix, item_matrices
+from kogen.statistics._item_matrix import ItemMatrix, Items, item_matrices
 
 __all__ = ["accuracy"]
 
 LEVEL = 0.95  # of the interval
 
 
-def accuracy(predictions: pd.DataFrame) -> pd.DataFrame:
+def accuracy(predictions: Items) -> pd.DataFrame:
     """Accuracy, mean over items of the mean over seeds, of every model on every data set.
 
     Input: predictions of one protocol (model, dataset, seed, item, correct[, cluster]).

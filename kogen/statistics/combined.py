@@ -9,7 +9,7 @@ from scipy.stats import norm
 from scipy.stats import t as student
 
 from kogen.statistics._bootstrap import bootstrap_deviations
-from kogen.statistics._item_matrix import ItemMatrix, item_matrices
+from kogen.statistics._item_matrix import ItemMatrix, Items, item_matrices
 from kogen.statistics.unified import normalise_weights
 
 __all__ = ["combined"]
@@ -18,7 +18,7 @@ COLUMNS = ["first", "second", "difference", "lo", "hi", "lottery"]
 
 
 def combined(
-    predictions: pd.DataFrame, *, weights: Mapping[str, float] | None = None, draws: int = 2000, seed: int = 0
+    predictions: Items, *, weights: Mapping[str, float] | None = None, draws: int = 2000, seed: int = 0
 ) -> pd.DataFrame:
     """The model with the best weighted mean accuracy against each other one, over all sets together.
 
@@ -44,25 +44,24 @@ def combined(
         places = [matrix.models.index(model) for model in models]
         value += share * matrix.accuracy[places]
         deviations += share * bootstrap_deviations(matrix, draws, seed)[:, places]
-    variance, df = weighted_training_variance(predictions, pairs, models)
+    variance, df = weighted_training_variance(pairs, models)
     return leader_rows(models, value, deviations, variance, df)
 
 
 def weighted_training_variance(
-    predictions: pd.DataFrame, pairs: list[tuple[float, ItemMatrix]], models: list[str]
+    pairs: list[tuple[float, ItemMatrix]], models: list[str]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Variance (m,) of each model's weighted mean from training, and its degrees of freedom; 0 for one run."""
-    keys = ["model", "seed", "dataset"]
-    weight = {matrix.dataset: share for share, matrix in pairs}
-    means: Any = predictions.groupby(keys, observed=True, sort=True, as_index=False)["correct"].mean()
-    means["part"] = means["correct"] * np.array([weight.get(str(name), np.nan) for name in means["dataset"]])
-    total = {str(model): part.groupby("seed")["part"].sum() for model, part in means.groupby("model", observed=True)}
     variance, df = np.zeros(len(models)), np.ones(len(models))
     for place, model in enumerate(models):
         parts = [(share, matrix, matrix.models.index(model)) for share, matrix in pairs]
         runs = min(int(matrix.runs[i]) for _, matrix, i in parts)
         if runs > 1:
-            each = np.unique(np.round(np.asarray(total[model]), 12))  # a copied run is the same training
+            total: dict[Any, float] = {}  # seed -> weighted sum of the accuracies of that run
+            for share, matrix, _ in parts:
+                for seed, mean in matrix.run_means[model].items():
+                    total[seed] = total.get(seed, 0.0) + share * mean
+            each = np.unique(np.round(list(total.values()), 12))  # a copied run is the same training
             noise = sum(share**2 * matrix.item_variance[i] for share, matrix, i in parts)
             own = each.var(ddof=1) if len(each) > 1 else 0.0
             factor = max(matrix.mean_factor[i] for _, matrix, i in parts)

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 
 from kogen.statistics._bootstrap import bootstrap_accuracies, bootstrap_deviations
-from kogen.statistics._item_matrix import ItemMatrix, item_matrices
+from kogen.statistics._item_matrix import ItemMatrix, Items, item_matrices
 
 __all__ = ["optimism"]
 
 
-def optimism(predictions: pd.DataFrame, *, draws: int = 5000, seed: int = 0) -> pd.DataFrame:
+def optimism(predictions: Items, *, draws: int = 5000, seed: int = 0) -> pd.DataFrame:
     """The optimism of the best model's accuracy on each data set, because it was picked for it.
 
     Input: predictions of one protocol. Output: dataset, model (the one picked), value, optimism; points.

@@ -8,7 +8,7 @@ from scipy.stats import binom, norm
 
 from kogen.statistics import _bootstrap
 from kogen.statistics._intervals import pair_differences
-from kogen.statistics._item_matrix import ItemMatrix, item_matrices
+from kogen.statistics._item_matrix import ItemMatrix, Items, item_matrices
 
 __all__ = ["paired"]
 
@@ -19,7 +19,7 @@ COLUMNS = [
 ]
 
 
-def paired(predictions: pd.DataFrame, *, margin: float | None = None, draws: int = 5000, seed: int = 0) -> pd.DataFrame:
+def paired(predictions: Items, *, margin: float | None = None, draws: int = 5000, seed: int = 0) -> pd.DataFrame:
     """Every pair of models on every data set; `first` is the more accurate one (equals: by name).
 
     Input: predictions of one protocol; `margin`, the smallest difference worth money, in points.

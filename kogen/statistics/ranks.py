@@ -6,12 +6,12 @@ from scipy.stats import rankdata
 
 from kogen.statistics._bootstrap import beats, bootstrap_accuracies, bootstrap_deviations, max_t_criterion
 from kogen.statistics._intervals import pair_differences
-from kogen.statistics._item_matrix import ItemMatrix, item_matrices
+from kogen.statistics._item_matrix import ItemMatrix, Items, item_matrices
 
 __all__ = ["ranks"]
 
 
-def ranks(predictions: pd.DataFrame, *, draws: int = 5000, seed: int = 0) -> pd.DataFrame:
+def ranks(predictions: Items, *, draws: int = 5000, seed: int = 0) -> pd.DataFrame:
     """The possible ranks of each model on each data set, best model first.
 
     Input: predictions of one protocol.
