@@ -1,7 +1,5 @@
 """The cost estimate of a study: minutes, memory and disk, from a few real steps before anything is trained."""
 
-import resource
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,8 +9,9 @@ import numpy as np
 import torch
 
 from kogen.augmentation.views import evaluation_view
-from kogen.common import registry
+from kogen.common import distributed, registry
 from kogen.common.devices import default_device
+from kogen.common.system import peak_memory
 from kogen.config.plan import Plan
 from kogen.data.images import Images
 from kogen.evaluation.features import embed
@@ -55,7 +54,7 @@ def estimate_cost(plans: Sequence[Plan], sets: Splits, probes: Sequence[str]) ->
             judging[plan.name] = embedding * judged + probing
         seconds += steps[plan.method] * (len(seen) // plan.batch_size * plan.epochs) + judging[plan.name]
     disk = sum(map(bytes_of_a_run, plans))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    peak = peak_memory()
     if torch.cuda.is_available():
         peak = max(peak, torch.cuda.max_memory_allocated())
     return Cost(seconds / 60, peak / 1e9, disk / 1e9, steps)
@@ -65,7 +64,7 @@ def seconds_of_a_step(plan: Plan, pool: Images) -> float:
     """Seconds of a training step, the mean of a few real ones; 0 for a method that is not trained."""
     if not plan.recipe.trains:
         return 0.0
-    with explain_out_of_memory(plan, pool):
+    with distributed.explain_lost_peer(), explain_out_of_memory(plan, pool):
         ends = [time.perf_counter() for _ in islice(trial_steps(plan, pool), TIMED_STEPS + 1)]
     return (ends[-1] - ends[0]) / TIMED_STEPS
 

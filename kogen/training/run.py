@@ -33,7 +33,8 @@ from kogen.training.build import build_method, save_weights
 from kogen.training.loop import Epoch
 
 BUSY_SECONDS = 1.0  # between two looks at runs that other jobs are at work on
-WATTS = {"cpu": 10.0, "cuda": 400.0}  # assumed: of a busy CPU thread, of a GPU with its share of the machine
+# Assumed: of a busy CPU thread, of a GPU with its share of the machine, of a whole machine by Apple.
+WATTS = {"cpu": 10.0, "cuda": 400.0, "mps": 40.0}
 
 
 def record_of(plan: Plan) -> dict[str, Any]:
@@ -67,13 +68,15 @@ def train_run(
     if (folder / "plan.json").exists() and (was := read_plan_record(folder))["id"] != record["id"]:
         odd = ", ".join(key for key in record if was.get(key) != record[key] and key != "id")
         raise ValueError(f"{folder} holds another run (it differs in {odd}): choose another --out, or delete it")
-    if (folder / "summary.json").exists():
+    finished = (folder / "summary.json").exists()
+    distributed.check_agreement(record | {"finished": finished}, f"the run in {folder}")
+    if finished:
         return read_sealed_json(folder / "summary.json", RETRAIN)
     if distributed.rank() == 0:
         write_json(folder / "plan.json", record)
     epochs = []
     if plan.recipe.trains:
-        with interruptible() as stop, explain_out_of_memory(plan, images):
+        with interruptible() as stop, distributed.explain_lost_peer(), explain_out_of_memory(plan, images):
             for epoch in loop.pretrain(plan, images, folder, keep=keep, stop=stop, on_step=on_step):
                 epochs.append(epoch)
                 if distributed.rank() == 0:
