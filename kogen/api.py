@@ -20,7 +20,7 @@ from kogen.options.landscape import LandscapeOptions
 from kogen.options.lottery import LotteryOptions
 from kogen.options.model import takes, validate
 from kogen.options.runs import EvaluateOptions, ExportOptions, PretrainOptions, ReportOptions, ViewsOptions
-from kogen.options.study import PilotOptions, StudyOptions
+from kogen.options.study import EstimateOptions, PilotOptions, StudyOptions
 from kogen.results.gather import gather_predictions
 from kogen.results.judge import judge_results
 from kogen.study import pilot as studies
@@ -47,10 +47,11 @@ def pilot(source: str | Path, options: PilotOptions) -> dict[str, Any]:
     return report(options.out, lang=study.lang) if distributed.rank() == 0 else {}
 
 
-@takes(StudyOptions)
-def estimate(source: str | Path, options: StudyOptions) -> Cost:
+@takes(EstimateOptions)
+def estimate(source: str | Path, options: EstimateOptions) -> Cost:
     """Minutes, memory and disk of a whole pilot on this machine, from a few real steps of each method."""
     study = study_from_request(str(source), options)
+    distributed.join_processes(options.processes)
     sets = studies.open_study_splits(study)
     return estimate_cost(plans_of(study, sets), sets, study.probes)
 
@@ -72,6 +73,7 @@ def pretrain(source: str | Path, options: PretrainOptions) -> dict[str, Any]:
     claim_folder(
         options.out, [path for text in filter(None, [str(source), options.labels]) for path in source_paths(text)]
     )
+    distributed.join_processes(options.processes)
     fabric.start(wanted.precision)
     images = open_images(source, storage_for(wanted.image_size, options.max_bad), labels=options.labels)
     plan = with_data(wanted, images)
@@ -92,6 +94,7 @@ def evaluate(runs: Sequence[str | Path] | str | Path, options: EvaluateOptions) 
     The first of `tests` is the reference, the others are shifts; `corrupt` makes more shifts from the first. Rows go to
     OUT/predictions.parquet and are not computed again, the verdict to OUT/verdict.json and OUT/report.html.
     """
+    distributed.refuse_processes(options.processes, "evaluate")
     studies.judge_runs([runs] if isinstance(runs, (str, Path)) else list(runs), options)
     return report(options.out, lang=options.lang)
 
@@ -107,6 +110,7 @@ def landscape(runs: Sequence[str | Path] | str | Path, options: LandscapeOptions
 
     given = [Path(runs)] if isinstance(runs, (str, Path)) else [Path(run) for run in runs]
     check_language(options.lang)
+    distributed.find_processes(options.processes)
     listed = find_runs(given, options.objective, say)
     folders, steps = zip(*map(split_step, listed), strict=True)
     names = [f"{name}@{step}" if step else name for name, step in zip(names_of_runs(folders), steps, strict=True)]

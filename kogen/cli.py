@@ -24,7 +24,7 @@ from kogen.options.landscape import LandscapeOptions
 from kogen.options.lottery import LotteryOptions
 from kogen.options.model import Options, plain_type, validate
 from kogen.options.runs import EvaluateOptions, ExportOptions, PretrainOptions, ReportOptions, ViewsOptions
-from kogen.options.study import PilotOptions, StudyOptions
+from kogen.options.study import EstimateOptions, PilotOptions
 
 SOURCE = "folder, .csv, .parquet, .npy, .npz, or a name such as surfaces, digits"
 KEYWORD = inspect.Parameter.KEYWORD_ONLY
@@ -69,6 +69,17 @@ class UsageError(ValueError):
     """The command line is wrong."""
 
 
+class Ended(SystemExit):
+    """The end of the program with an exit code; its text is the sentence that was printed."""
+
+    def __init__(self, code: int, sentence: str) -> None:
+        super().__init__(code)
+        self.sentence = sentence
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
 @dataclass(frozen=True)
 class Command:
     """A verb of the command line."""
@@ -84,7 +95,7 @@ class Command:
 COMMANDS = {
     "pilot": Command(PilotOptions, show_verdict, "source", f"images ({SOURCE}), or a study.toml",
         "kogen pilot imgs/ --labels train.csv --test val/ --shift line2=line2/ --seeds 3 --out study"),
-    "estimate": Command(StudyOptions, show_cost, "source", f"images ({SOURCE}), or a study.toml",
+    "estimate": Command(EstimateOptions, show_cost, "source", f"images ({SOURCE}), or a study.toml",
         "kogen estimate imgs/ --labels train.csv"),
     "pretrain": Command(PretrainOptions, show_training, "source", f"images ({SOURCE})",
         "kogen pretrain byol imgs/ --backbone resnet18 --set momentum=0.99 --out run"),
@@ -231,7 +242,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code, sentence = explain_error(error, asked)
         if sentence:
             say(sentence, title="kogen", style="")
-        sys.exit(code)
+        raise Ended(code, sentence) from None
 
 
 def explain_error(error: Exception, asked: Sequence[str]) -> tuple[int, str]:

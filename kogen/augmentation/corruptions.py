@@ -21,7 +21,7 @@ from PIL import Image
 from torch import Tensor
 
 from kogen.augmentation.pixel_rng import ItemRng, item_rng, normal, uniform
-from kogen.common.devices import to_device
+from kogen.common.devices import float64_device, to_device
 from kogen.common.text import hint
 
 REFERENCE_SIDE = 224  # pixels; strengths are those of an image with this shorter side
@@ -74,7 +74,8 @@ def gradient(x: Tensor, strength: float, rng: ItemRng) -> Tensor:
 
 def contrast(x: Tensor, factor: float, rng: ItemRng) -> Tensor:
     """The difference of each channel from its mean, times `factor`: haze, a dirty lens."""
-    mean = x.double().mean((2, 3), keepdim=True).float()  # a sum of doubles is exact here, in whatever order
+    exact = x.to(float64_device(x.device)).double()  # a sum of doubles is exact here, in whatever order
+    mean = exact.mean((2, 3), keepdim=True).float().to(x.device)
     return (x - mean) * factor + mean
 
 

@@ -1,4 +1,8 @@
-"""Devices: which one computes, how exactly, and copies to it and back that nobody waits for."""
+"""Devices: which one computes, how exactly, and copies to it and back that nobody waits for.
+
+Apple's GPU (`mps`) is written by its documentation and was never tried: it computes float32 unless asked otherwise,
+promises no bits twice, and what needs float64 (the linear probe, landscapes) stays on the CPU.
+"""
 
 import os
 from collections.abc import Iterator
@@ -14,8 +18,16 @@ PRECISIONS = ("auto", "32", "tf32", "bf16")
 
 
 def default_device() -> str:
-    """Where this machine computes: `cuda` or `cpu`."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    """Where this machine computes: `cuda`, `mps` (Apple's GPU, untried) or `cpu`."""
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def float64_device(device: torch.device | str) -> torch.device:
+    """The device itself, or the CPU in the place of Apple's GPU, which does not know float64."""
+    wanted = torch.device(device)
+    return torch.device("cpu") if wanted.type == "mps" else wanted
 
 
 def resolve_precision(precision: str) -> str:
@@ -25,12 +37,14 @@ def resolve_precision(precision: str) -> str:
     """
     if precision not in PRECISIONS:
         raise ValueError(f"unknown precision {precision!r}: {hint(precision, list(PRECISIONS))}")
-    if precision == "tf32" and default_device() == "cpu":
-        raise ValueError("precision 'tf32' is known to GPUs only, and this machine has none: use 32, bf16 or auto")
+    device = default_device()
+    if precision == "tf32" and device != "cuda":
+        kind = "GPUs" if device == "cpu" else "CUDA GPUs"
+        raise ValueError(f"precision 'tf32' is known to {kind} only, and this machine has none: use 32, bf16 or auto")
     if precision != "auto":
         return precision
     checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # torch has no public name for it yet
-    fast = default_device() == "cuda" or any(getattr(torch.cpu, name, bool)() for name in checks)
+    fast = device == "cuda" or (device == "cpu" and any(getattr(torch.cpu, name, bool)() for name in checks))
     return "bf16" if fast else "32"
 
 
@@ -72,7 +86,8 @@ class PendingTensor:
     """Values on their way to the CPU; `wait` waits for this copy and for no later work of the GPU."""
 
     def __init__(self, values: Tensor) -> None:
-        self.values = values.detach().to("cpu", non_blocking=True)  # torch pins the memory by itself
+        # Torch pins the memory by itself on CUDA; elsewhere nothing would say when the copy is there.
+        self.values = values.detach().to("cpu", non_blocking=values.device.type == "cuda")
         self.event = torch.cuda.Event() if values.device.type == "cuda" else None
         if self.event:
             self.event.record()
@@ -88,4 +103,23 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that a device (or the CPU, under a limit) has too little memory."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)  # torch has no class for it
+    # Torch has no class for these two.
+    return isinstance(error, RuntimeError) and any(
+        words in str(error) for words in ("DefaultCPUAllocator", "MPS backend out of memory")
+    )
+
+
+def wait_for_device(device: torch.device) -> None:
+    """Wait until a GPU has done all its work."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
+def free_cached_memory() -> None:
+    """Give back the memory of a GPU that torch keeps for later."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    elif default_device() == "mps":
+        torch.mps.empty_cache()

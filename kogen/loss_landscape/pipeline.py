@@ -1,6 +1,5 @@
 """The verb `landscape`: from runs to surface, eigenmap and geometry (parquet) and landscape.json."""
 
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kogen.common import registry, text
+from kogen.common import distributed, registry, text
 from kogen.data.cache_settings import usable_cores
 from kogen.data.images import Images
 from kogen.loss_landscape import runs as landscape_runs
@@ -56,7 +55,7 @@ def measure_landscape(
     """
     check_options(runs, options)
     names = list(models or [read_record(run)[0]["model"] for run in runs])
-    process = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))  # as torchrun set them
+    process = share_points(runs, images, options)
     started = time.perf_counter()
     workers = options.workers or (usable_cores() if torch_device().type == "cpu" else 1)
     options, others = options.model_copy(update={"workers": workers}), list[LandscapeRun]()
@@ -98,6 +97,19 @@ def measure_landscape(
             through = [f"{other.model} {other.plan.seed}" for other in (one, *others)] if others else []
             tables.write_facts(out, run_facts(one, loss, few, planes, through))
     return tables.write_summary(out) if first else {}
+
+
+def share_points(runs: Sequence[Path], images: Images, options: LandscapeOptions) -> tuple[int, int]:
+    """Number of this process and number of processes that share the points. ValueError where they do not agree.
+
+    From then on a process that is lost does not stop the others: they compute its points.
+    """
+    launch = distributed.find_processes(options.processes)
+    facts = options.model_dump(mode="json", exclude={"out", "workers", "data", "labels", "processes"})
+    facts |= {"images": images.digest, "runs": [read_record(run)[0]["id"] for run in runs]}
+    distributed.check_agreement(facts, "the landscape")
+    distributed.stop_watching()
+    return launch.rank, launch.size
 
 
 def make_planes(one: LandscapeRun, loss: Objective, others: list[LandscapeRun]) -> list[Plane]:

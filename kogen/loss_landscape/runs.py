@@ -1,6 +1,5 @@
 """Finished runs opened for a landscape, each with its own pre-training loss or that of a probe on it."""
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from kogen.augmentation.views import evaluation_view
-from kogen.common.devices import default_device
+from kogen.common import distributed
+from kogen.common.devices import default_device, float64_device
 from kogen.common.records import read_plan_record
 from kogen.config.plan import Plan
 from kogen.data.images import Images
@@ -66,9 +66,9 @@ class LandscapeRun:
 
 
 def torch_device() -> torch.device:
-    """The device of this process: its own GPU under torchrun, otherwise the first GPU or the CPU."""
-    gpu = default_device() == "cuda"
-    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if gpu else torch.device("cpu")
+    """The device of this process: its own GPU where several share the points, otherwise the first GPU or the CPU."""
+    device = float64_device(default_device())
+    return torch.device("cuda", distributed.gpu_index()) if device.type == "cuda" else device
 
 
 def split_step(run: Path) -> tuple[Path, str]:

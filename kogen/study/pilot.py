@@ -41,7 +41,8 @@ def run_pilot(source: str, options: PilotOptions) -> Study:
     Several jobs may be given the same study at once: they share its runs, and all end with the whole of it.
     """
     study, folder = study_from_request(source, options), options.out
-    fabric.start(study.precision)  # joins the other processes, if there are any
+    distributed.join_processes(options.processes)
+    fabric.start(study.precision)  # says what is wrong with the precision
     if first := distributed.rank() == 0:
         claim_study(folder, study)
         with lock_study(folder):
@@ -57,9 +58,12 @@ def run_pilot(source: str, options: PilotOptions) -> Study:
             write_view_sheet(sets.pool, study, folder / "views.png")
         print_data(quality)
         print_plans(study, plans)
-    left = [plan for plan, run in zip(plans, runs, strict=True) if not (run / "summary.json").exists()]
+    distributed.check_agreement(record_of(plans[0]) | {"runs": [run.name for run in runs]}, "the study")
+    # As the first process sees them: another job may finish one at this moment.
+    left = distributed.from_first([number for number, run in enumerate(runs) if not (run / "summary.json").exists()])
     if left:
-        cost = estimate_cost(left, sets, study.probes)  # on every process: a step needs all of them
+        # On every process: a step needs all of them.
+        cost = estimate_cost([plans[number] for number in left], sets, study.probes)
         if first:
             say(cost, title="Estimate")
     for number in runs_as_free(runs):
@@ -69,8 +73,9 @@ def run_pilot(source: str, options: PilotOptions) -> Study:
             summary = train_or_record_failure(plan, sets.pool, run, on_step, study.keep)
         for alarm in summary["alarms"] if first else []:
             say(f"{title}: {alarm['text']} (epoch {alarm['epoch']})", title="alarm", style="yellow")
-        if first and summary["status"] == "done":
-            judge_run(run, sets, study.probes, run)
+        with distributed.first_process_only() as mine:
+            if mine and summary["status"] == "done":
+                judge_run(run, sets, study.probes, run)
     if first and not any((run / TABLE).exists() for run in runs):
         raise ValueError(f"every run of {folder} broke off: see the alarms above")
     return study

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from kogen.common import distributed
-from kogen.common.devices import default_device, is_out_of_memory
+from kogen.common.devices import default_device, free_cached_memory, is_out_of_memory
 from kogen.common.files import read_json
 from kogen.config.plan import Plan
 from kogen.data.images import Images
@@ -101,13 +101,12 @@ def release(error: BaseException) -> None:
     """Free what the frames of an error hold, and the memory that torch caches."""
     traceback.clear_frames(error.__traceback__)
     gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    free_cached_memory()
 
 
 def describe_memory() -> str:
     """The memory of this machine, in words."""
-    if default_device() == "cpu":
+    if default_device() != "cuda":
         return "the memory this process may have"
     free, total = torch.cuda.mem_get_info()
     return f"the {total / 2**30:.1f} GiB of the {torch.cuda.get_device_name()} ({free / 2**30:.1f} GiB are free)"

@@ -1,35 +1,46 @@
-"""Fabric started for the machine: one CPU, one GPU, or the processes that torchrun or SLURM started."""
+"""Fabric started for the machine: one CPU, one GPU, or the processes that this one has joined."""
 
 import logging
-import os
-from datetime import timedelta
 
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import LightningEnvironment
 from lightning_fabric.strategies import DDPStrategy
 
+from kogen.common import distributed
 from kogen.common.devices import default_device, resolve_precision
-
-TIMEOUT = timedelta(hours=6)  # how long processes wait for one another: the first judges a run, the others wait
 
 
 def start(precision: str) -> Fabric:
-    """The launched Fabric. ValueError for an unknown precision."""
+    """The launched Fabric, over the processes of `distributed.join_processes`. ValueError for an unknown precision."""
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it logs the precision at every start otherwise
-    here, everywhere = processes()
+    size, device = distributed.world_size(), default_device()
     # Buffers are equal on every process by construction: nothing has to be broadcast.
-    strategy = DDPStrategy(broadcast_buffers=False, timeout=TIMEOUT) if everywhere > 1 else "auto"
+    strategy = DDPStrategy(broadcast_buffers=False) if size > 1 else "auto"
     mode = "bf16-mixed" if resolve_precision(precision) == "bf16" else "32-true"
-    nodes = everywhere // here
-    fabric = Fabric(accelerator=default_device(), devices=here, num_nodes=nodes, strategy=strategy, precision=mode)
+    fabric = Fabric(
+        accelerator=device,
+        devices=[distributed.gpu_index()] if size > 1 and device == "cuda" else 1,
+        num_nodes=size,
+        strategy=strategy,
+        precision=mode,
+        plugins=JoinedProcesses(),
+    )
     fabric.launch()
     return fabric
 
 
-def processes() -> tuple[int, int]:
-    """Processes on this machine and in all, as torchrun or SLURM started them; 1 and 1 without either."""
-    env = os.environ
-    if "LOCAL_WORLD_SIZE" in env:
-        return int(env["LOCAL_WORLD_SIZE"]), int(env["WORLD_SIZE"])
-    if int(env.get("SLURM_NTASKS", "1")) > 1 and env.get("SLURM_JOB_NAME") not in ("bash", "interactive"):
-        return int(env["SLURM_NTASKS"]) // int(env["SLURM_NNODES"]), int(env["SLURM_NTASKS"])
-    return 1, 1
+class JoinedProcesses(LightningEnvironment):
+    """Tells Fabric of the joined processes, each as a machine with one device, whatever variables are set."""
+
+    @property
+    def creates_processes_externally(self) -> bool:
+        """Whether Fabric has no processes to start."""
+        return True
+
+    def node_rank(self) -> int:
+        """Number of the machine."""
+        return distributed.rank()
+
+    def local_rank(self) -> int:
+        """Number on the machine."""
+        return 0

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from kogen.augmentation.views import evaluation_view
 from kogen.common import distributed
-from kogen.common.devices import PendingTensor, exact_arithmetic
+from kogen.common.devices import PendingTensor, exact_arithmetic, wait_for_device
 from kogen.config.plan import Plan
 from kogen.data.images import Images
 from kogen.evaluation.features import embed
@@ -91,6 +91,7 @@ def pretrain(
     state, place = TrainingState(), folder / "checkpoint" / "state.safetensors"
     if place.exists():
         state = TrainingState(**checkpoint.load(place, method, optimiser))
+    distributed.check_agreement({"step": state.step}, f"how far {folder} is trained")
     if not state.history:
         state.history.append(vars(Epoch(0, {}, 0.0, math.nan, 0.0, *measure_features(method, loader))))
     yield from (Epoch(**record) for record in state.history)
@@ -115,18 +116,20 @@ def pretrain(
             spent = state.seconds + time.perf_counter() - began
             done = state.step - state.history[-1]["epoch"] * per_epoch
             on_step(state.step, steps, guard.last, done * plan.batch_size / spent, state.history[-1]["rank_me"])
-        # Asked once a step: a signal that arrives later must not raise Stopped without a save.
-        stopping = stop is not None and stop()
+        # Asked once a step, and of all processes: a signal that arrives later must not raise Stopped without a save.
+        late = time.perf_counter() - saved > SAVE_SECONDS
+        stopping, late = distributed.any_process(stop is not None and stop(), late)
         ended = state.step % recorded == 0 or state.step == steps
-        if ended or stopping or time.perf_counter() - saved > SAVE_SECONDS:
+        if ended or stopping or late:
             guard.check_steps()  # waits for the device, whose time counts, and keeps NaN out of what is saved
             state.seconds += time.perf_counter() - began
             if ended:
                 record = epoch_record(state, per_epoch, plan.batch_size, rate, measure_features(method, loader))
                 state.history.append(vars(record))
                 state.sums, state.seconds = {}, 0.0
-            if fabric.is_global_zero:
-                checkpoint.save(place, method, optimiser, vars(state))
+            with distributed.first_process_only() as mine:
+                if mine:
+                    checkpoint.save(place, method, optimiser, vars(state))
             if ended:
                 yield Epoch(**state.history[-1])
             began = saved = time.perf_counter()
@@ -155,8 +158,7 @@ def trial_steps(plan: Plan, images: Images) -> Iterator[int]:
         with exact_arithmetic(plan.precision):
             train_step(fabric, wrapped, optimiser, loader, step % loader.steps, plan.accumulate)
             method.update(min((step + 1) / loader.steps, 1.0))
-        if fabric.device.type == "cuda":
-            torch.cuda.synchronize()
+        wait_for_device(fabric.device)
         yield step
 
 
@@ -187,7 +189,9 @@ class LossGuard:
 
     def add_step(self, step: int, terms: dict[str, Tensor], sums: dict[str, float]) -> None:
         """Take the terms of a step; they are added to `sums` when they are read."""
-        pending = PendingTensor(torch.stack([value.float() for value in terms.values()]))
+        # Over all processes, so that all of them stop at NaN together.
+        found = distributed.mean_over_processes(torch.stack([value.float() for value in terms.values()]))
+        pending = PendingTensor(found)
         self.waiting.append((step, list(terms), pending, sums))
         self.check_steps(self.delay)
 

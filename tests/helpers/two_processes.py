@@ -16,6 +16,7 @@ from kogen.training.loop import prepare, pretrain, train_step
 
 def main(out: Path) -> None:
     torch.set_num_threads(1)
+    distributed.join_processes()
     images = blobs(64)
     for method in registry.names("methods"):
         # A low rate: what rounding adds grows with every step, and would hide what is to be seen.

@@ -10,7 +10,7 @@ from scipy.special import log_softmax
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from kogen.common.devices import exact_arithmetic, to_device
+from kogen.common.devices import exact_arithmetic, float64_device, to_device
 from kogen.evaluation.features import Features, Predictions
 from kogen.evaluation.probes._check import check
 
@@ -54,7 +54,7 @@ def linear(
     stratified parts of `train` is held out in turn until 500 images have been judged: a large set is split once (20 %),
     of few labels every one counts. The strength with the most right wins, the smaller log loss among equals. `test` is
     only predicted, its labels are never read. Features (N, D) and (M, D) give probabilities (M, K); a class that
-    `train` never shows gets 0. `device` is where it is computed, in float64.
+    `train` never shows gets 0. `device` is where it is computed, in float64 (on the CPU for Apple's GPU).
 
     Raises ValueError as `check` does, and for strengths that are not positive or fewer than 2 folds.
     Source: Kornblith et al. 2019 (arXiv 1805.08974), A.3, and BYOL (arXiv 2006.07733), appendix E, which search 45
@@ -65,6 +65,7 @@ def linear(
     if folds < 2:
         raise ValueError(f"folds is {folds}, wanted 2 or more parts of the training set")
     check(train, test)
+    device = float64_device(device)
     path = sorted(map(float, strengths), reverse=True)  # strong to weak: each fit starts where the last one ended
     present, labels = np.unique(train.labels, return_inverse=True)  # classes that can be learnt, (N,) into them
     small = train.values.size < SMALL_FEATURES
