@@ -5,12 +5,12 @@ from pathlib import Path
 from pydantic import Field
 
 from kogen.options.model import Source, cli_metadata, option
-from kogen.options.shared import DATA, OUTPUT, DataOptions, PageOptions
+from kogen.options.shared import DATA, OUTPUT, DataOptions, PageOptions, ProcessOptions
 
 PLANES, LOSS, CURVATURE = "Planes", "Loss", "Curvature"
 
 
-class LandscapeOptions(PageOptions, DataOptions):
+class LandscapeOptions(ProcessOptions, PageOptions, DataOptions):
     """Draw and measure the loss around finished runs: how wide, convex and sharp it is, with intervals over planes."""
 
     data: Source = Field(description="images that the loss is computed on", json_schema_extra=cli_metadata(DATA))

@@ -13,11 +13,12 @@ from kogen.options.shared import (
     DataOptions,
     JudgingOptions,
     PageOptions,
+    ProcessOptions,
     TrainingOptions,
 )
 
 
-class PretrainOptions(TrainingOptions):
+class PretrainOptions(ProcessOptions, TrainingOptions):
     """Train one method on images without labels (supervised: with)."""
 
     method: str = option("byol", "method to train, see `kogen list methods`", TRAINING, form="argument")
@@ -28,7 +29,7 @@ class PretrainOptions(TrainingOptions):
     out: Path = option(Path("run"), "folder of the run", OUTPUT)
 
 
-class EvaluateOptions(PageOptions, JudgingOptions, DataOptions):
+class EvaluateOptions(ProcessOptions, PageOptions, JudgingOptions, DataOptions):
     """Judge finished runs on labelled sets."""
 
     train: Source = Field(

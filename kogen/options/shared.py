@@ -50,6 +50,14 @@ class JudgingOptions(Options):
     margin: float = option(1.0, "smallest difference that matters, in points of accuracy", JUDGING, ge=0, le=100)
 
 
+class ProcessOptions(Options):
+    """How many processes work together."""
+
+    processes: int | None = option(
+        None, "processes at work together; by default as torchrun or srun started them; 1: alone", OUTPUT, ge=1, le=65536
+    )
+
+
 class PageOptions(Options):
     """How a page is written."""
 

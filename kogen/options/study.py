@@ -3,14 +3,14 @@
 from pathlib import Path
 
 from kogen.options.model import Source, Value, option
-from kogen.options.shared import DATA, OUTPUT, TRAINING, JudgingOptions, PageOptions, TrainingOptions
+from kogen.options.shared import DATA, OUTPUT, TRAINING, JudgingOptions, PageOptions, ProcessOptions, TrainingOptions
 
 METHODS = ("byol", "simclr", "supervised", "random")
 SETTING = "METHOD.NAME=VALUE, a hyperparameter or a number of the recipe; repeatable"
 
 
 class StudyOptions(PageOptions, JudgingOptions, TrainingOptions):
-    """Estimate minutes, memory and disk of a whole pilot with these options, from a few real steps."""
+    """The question of a study; study.toml holds it."""
 
     test: Source | None = option(None, "labelled set the choice is made on: SOURCE or NAME=SOURCE", DATA)
     shifts: dict[str, Source] = option(
@@ -27,7 +27,11 @@ class StudyOptions(PageOptions, JudgingOptions, TrainingOptions):
     settings: dict[str, dict[str, Value]] = option({}, SETTING, TRAINING, flag="set", form="settings")
 
 
-class PilotOptions(StudyOptions):
+class EstimateOptions(ProcessOptions, StudyOptions):
+    """Estimate minutes, memory and disk of a whole pilot with these options, from a few real steps."""
+
+
+class PilotOptions(ProcessOptions, StudyOptions):
     """From images to a verdict: train every method, judge it on every set, report."""
 
     out: Path = option(Path("study"), "folder of the study", OUTPUT)
