@@ -2,18 +2,18 @@
 
 import difflib
 import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.csv as csv
-import pyarrow.parquet as pq
 
 from kogen.common.text import hint, join_names
 from kogen.options.lottery import TableOptions
+from kogen.results.bounds import check_column_count, check_table_size
+from kogen.results.table_file import read_file, read_header
 
 Table = str | os.PathLike[str] | pd.DataFrame
 
@@ -26,8 +26,9 @@ UNUSED_COLUMNS = ("run", "method", "label", "predicted")  # known, not needed
 
 def read_columns(table: Table, options: TableOptions) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """The columns that are needed, and the names of the others; names are categories, so that a row takes few bytes."""
-    heads = list(table.columns) if isinstance(table, pd.DataFrame) else header(Path(table))
-    twice = sorted({str(name) for name in heads if heads.count(name) > 1})
+    heads = list(table.columns) if isinstance(table, pd.DataFrame) else read_header(Path(table))
+    check_column_count(len(heads))
+    twice = sorted(str(name) for name, count in Counter(heads).items() if count > 1)
     if twice:
         raise ValueError(f"the column {twice[0]!r} is there more than once: rename one of them")
     extra = [name for name in (options.cluster, options.family) if name is not None]
@@ -37,14 +38,16 @@ def read_columns(table: Table, options: TableOptions) -> tuple[pd.DataFrame, tup
     wide = not (set(ITEM_COLUMNS) <= set(heads) or {"dataset", "score"} <= set(heads))
     if wide:
         needed = wide_datasets(heads, options.sets)
-        wanted = [name for name in heads if name in needed or name in ("model", "family", *extra)]
+        wanted = [name for name in heads if name in {*needed, "model", "family", *extra}]
     else:
         wanted = [name for name in heads if name in known]
         refuse_misspelt(set(heads) - set(known) - set(UNUSED_COLUMNS))
     ignored = tuple(str(name) for name in heads if name not in wanted)
+    if set(ITEM_COLUMNS) <= set(heads):  # scores of single images are known, not needed
+        wanted = [name for name in wanted if name not in ("score", "n", "metric") or name in extra]
     if isinstance(table, pd.DataFrame):
         return table.reindex(columns=wanted).reset_index(drop=True), ignored
-    return read(Path(table), wanted, {*NAME_COLUMNS, *extra}), ignored
+    return read_file(Path(table), wanted, {*NAME_COLUMNS, *extra}), ignored
 
 
 def wide_datasets(heads: list[str], sets: Sequence[str] | None) -> list[str]:
@@ -62,7 +65,9 @@ def wide_datasets(heads: list[str], sets: Sequence[str] | None) -> list[str]:
         raise ValueError(f"no column for the data set {lost[0]!r}: {hint(lost[0], [str(name) for name in named])}")
     if not named:
         raise ValueError(f"the table has the columns {join_names(heads)} and no scores: give one column a data set")
-    return [name for name in named if sets is None or name in sets] + [name for name in heads if name == "seed"]
+    chosen = named if sets is None else [name for name in named if name in set(sets)]
+    check_table_size(1, len(chosen), images=False)
+    return chosen + [name for name in heads if name == "seed"]
 
 
 def refuse_misspelt(unknown: set[str]) -> None:
@@ -71,34 +76,6 @@ def refuse_misspelt(unknown: set[str]) -> None:
         near = difflib.get_close_matches(name.lower(), [*NAME_COLUMNS, *NUMBER_COLUMNS], n=1, cutoff=0.75)
         if near:
             raise ValueError(f"unknown column {name!r}: did you mean {near[0]!r}? Rename it, or leave it out")
-
-
-def header(path: Path) -> list[str]:
-    """The names of a file's columns."""
-    try:
-        if path.suffix.lower() in (".parquet", ".pq"):
-            return pq.read_schema(path).names
-        with csv.open_csv(path) as reader:
-            return reader.schema.names
-    except (OSError, pa.ArrowInvalid) as error:
-        raise ValueError(f"cannot read the table {path}: {error}; give a csv or parquet file") from error
-
-
-def read(path: Path, wanted: list[str], names: set[str]) -> pd.DataFrame:
-    """Some columns of a file, names as categories."""
-    texts = [name for name in wanted if name in names]
-    try:
-        if path.suffix.lower() in (".parquet", ".pq"):
-            table = pq.read_table(path, columns=wanted, read_dictionary=texts)
-        else:
-            kinds = {name: pa.dictionary(pa.int32(), pa.string()) for name in texts}
-            kinds |= {name: pa.float64() for name in wanted if name in ("score", "n")}
-            options = csv.ConvertOptions(include_columns=wanted, column_types=kinds)
-            quoted = csv.ParseOptions(newlines_in_values=True)  # a name may hold one
-            table = csv.read_csv(path, convert_options=options, parse_options=quoted)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise ValueError(f"cannot read the table {path}: {error}; mend that row, or leave the column out") from error
-    return table.unify_dictionaries().to_pandas(split_blocks=True, self_destruct=True)
 
 
 def rename_columns(frame: pd.DataFrame, cluster: str | None, family: str | None) -> pd.DataFrame:
@@ -123,6 +100,8 @@ def refuse_nameless(frame: pd.DataFrame, column: str) -> None:
 
 def to_numbers(column: Any, name: str) -> np.ndarray:
     """The column as numbers, nan where empty. ValueError shows the first text."""
+    if column.dtype.kind in "mM":
+        raise ValueError(f"the column {name!r} holds times: write plain numbers, or choose the columns with sets=")
     numbers: Any = pd.to_numeric(column.astype(object) if column.dtype == "category" else column, errors="coerce")
     values = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
     wrong = np.flatnonzero(np.isnan(values) & column.notna().to_numpy())

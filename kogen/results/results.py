@@ -10,6 +10,7 @@ import pandas as pd
 
 from kogen.common.text import hint, join_names
 from kogen.options.lottery import TableOptions
+from kogen.results.bounds import check_table_size
 from kogen.results.read import ITEM_COLUMNS, Table, read_columns, refuse_nameless, rename_columns, to_numbers
 from kogen.results.scores import long_scores
 from kogen.statistics._item_matrix import ItemMatrix, item_matrices
@@ -67,6 +68,7 @@ def read_results(table: Table, options: TableOptions) -> Results:
         scores = long_scores(rows, options)
     named: Any = scores if images is None else images
     found = sorted(map(str, named["dataset"].unique()))
+    check_table_size(named["model"].nunique(), len(found), images=images is not None)
     reference = select_reference(rows, options.reference, found)
     return Results(images, scores, families(rows), reference, tuple(found), ignored)
 

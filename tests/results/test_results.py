@@ -188,7 +188,7 @@ def test_bad_tables_are_refused_with_the_reason(name: str) -> None:
         ({"family": "famly"}, "no column 'famly' for the family"),
         ({"higher_is_better": {"vall": False}}, "higher_is_better names 'vall': did you mean 'val'"),
         ({"sets": []}, "sets= names no data set"),
-        ({"n": {"val": -3}}, "the number of items of 'val' is -3: a score wants a whole number"),
+        ({"n": {"val": -3}}, "greater than or equal to 1"),
         ({"family": "model"}, "the column 'model' cannot be the family too"),
         ({"cluster": "shift"}, "cluster='shift' is for images, and this table holds scores alone"),
     ],
