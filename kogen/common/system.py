@@ -63,6 +63,22 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def machine_memory() -> int:
+    """Bytes of memory that this process may use at most: the machine's, its container's or the shell's limit."""
+    if sys.platform == "win32":
+        import psutil
+
+        return psutil.virtual_memory().total
+    import resource
+
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), resource.getrlimit(resource.RLIMIT_AS)[0]]
+    try:
+        limits.append(int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
+    except (OSError, ValueError):  # no container, or "max"
+        pass
+    return min(limit for limit in limits if limit > 0)  # RLIM_INFINITY is -1
+
+
 def peak_memory() -> int:
     """Bytes of memory that this process has had at most."""
     if sys.platform == "win32":
