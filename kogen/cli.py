@@ -241,8 +241,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         code, sentence = explain_error(error, asked)
         if sentence:
-            say(sentence, title="kogen", style="")
-        raise Ended(code, sentence) from None
+            say(f"kogen: {sentence}")
+        raise Ended(code, f"kogen: {sentence}") from None
 
 
 def explain_error(error: Exception, asked: Sequence[str]) -> tuple[int, str]:

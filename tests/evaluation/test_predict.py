@@ -4,14 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from small import SHARED, blobs
 
-from kogen.common.tables import SCHEMAS, append_table, read_table, write_table
+from kogen.common.tables import SCHEMAS, write_table
 from kogen.data.cache_settings import CacheSettings
 from kogen.data.images import Images, from_array
 from kogen.data.open import open_images
@@ -139,21 +137,13 @@ def test_evaluation_judges_each_set_its_own_way():
     assert set(parts["two"].predicted) <= {"a", "b"}
 
 
-def test_tables_of_before_are_read_and_added_to(tmp_path):
-    place = tmp_path / "predictions.parquet"
-    texts = {
-        name: ["x"] for name in ("run", "model", "method", "dataset", "role", "protocol", "item", "cluster", "label")
-    }
-    frame = pd.DataFrame({**texts, "predicted": ["x"], "seed": [0], "correct": [1], "score": [0.5]})
-    old = pa.schema([column for column in SCHEMAS["predictions"] if column.name != "soft"])
-    pq.write_table(pa.Table.from_pandas(frame[old.names], schema=old, preserve_index=False), place)
-    append_table(place, frame.assign(soft=0.25), "predictions")
-    append_table(place, frame, "predictions")
-    table = read_table(place)
-    assert table.soft.isna().tolist() == [True, False, True]
-    assert table.soft[1] == 0.25
+def test_a_table_has_the_columns_of_its_kind(tmp_path):
     with pytest.raises(ValueError, match=r"missing \['score'\], unknown \['scor'\]"):
-        write_table(place, frame.rename(columns={"score": "scor"}), "predictions")
+        write_table(
+            tmp_path / "a.parquet",
+            pd.DataFrame(columns=[*SCHEMAS["predictions"].names]).rename(columns={"score": "scor"}),
+            "predictions",
+        )
 
 
 # --- people's choices beside an array file -----------------------------------------------------------------------

@@ -7,10 +7,12 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from kogen.common.files import write_json
+from kogen.common.files import write_json, write_sealed_json
+from kogen.common.outputs import claim_folder
 from kogen.common.tables import write_table
 from kogen.config.plan import Plan
 from kogen.data.images import BadFile, from_array
+from kogen.results.gather import gather_predictions
 from kogen.study.splits import Splits, data_quality
 from kogen.training.loop import Epoch
 from kogen.training.run import record_of, summarise_run, training_table
@@ -70,19 +72,23 @@ def make_study(
     """
     rng = np.random.default_rng(7)
     models, sets = models or MODELS, sets or SETS
-    write_table(folder / "predictions.parquet", predictions(models, sets, n, seeds, protocols, rng), "predictions")
+    rows = predictions(models, sets, n, seeds, protocols, rng)
+    claim_folder(folder)
     (folder / "study.toml").write_text('# what was asked\nmargin = 1.0\nmethods = ["byol", "simclr"]\n')
     for model in models:
         for seed in range(seeds):
-            write_run(folder / "runs", model, seed, epochs, rng, collapsed == model and seed == 0)
-    write_json(folder / "data.json", data_quality(splits(sets, n)))
+            run = write_run(folder / "runs", model, seed, epochs, rng, collapsed == model and seed == 0)
+            mine = rows[(rows.model == model) & (rows.seed == seed)]
+            write_table(run / "predictions.parquet", mine.assign(run=run.name), "predictions")
+    gather_predictions(folder)
+    write_sealed_json(folder / "data.json", data_quality(splits(sets, n)))
     picture = rng.integers(0, 255, (120, 900, 3), dtype=np.uint8)
     Image.fromarray(picture).save(folder / "views.png")
     return folder
 
 
-def write_run(runs: Path, model: str, seed: int, epochs: int, rng: np.random.Generator, collapsed: bool) -> None:
-    """Plan, summary and training table of one run; the untrained baseline has no training."""
+def write_run(runs: Path, model: str, seed: int, epochs: int, rng: np.random.Generator, collapsed: bool) -> Path:
+    """Plan, summary and training table of one run; the untrained baseline has no training. Returns its folder."""
     method = model if model in BASELINES else "byol"
     plan = Plan(
         method=method, name="" if model == method else model, seed=seed, epochs=epochs, backbone="resnet18",
@@ -94,7 +100,8 @@ def write_run(runs: Path, model: str, seed: int, epochs: int, rng: np.random.Gen
     passes = [] if model == "random" else training(epochs, seed, rng, collapsed)
     if passes:
         write_table(folder / "training.parquet", training_table(passes), "training")
-    write_json(folder / "summary.json", summarise_run(plan, passes, None))
+    write_sealed_json(folder / "summary.json", summarise_run(plan, passes, None))
+    return folder
 
 
 def training(epochs: int, seed: int, rng: np.random.Generator, collapsed: bool) -> list[Epoch]:
