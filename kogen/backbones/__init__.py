@@ -5,11 +5,20 @@ from kogen.modules.base import Backbone
 
 
 def make_backbone(backbone: str, channels: int, image_size: int) -> Backbone:
-    """The network that `--backbone` names, untrained. ValueError for unknown names and settings."""
+    """The network that `--backbone` names, untrained. ValueError for unknown names and settings, and values that fail.
+
+    Files of weights are no backbones: a run's record would not know their content.
+    """
     name, settings = text.parse_spec(backbone)
-    if name not in registry.names("backbones") or name == "timm":
-        name, settings = "timm", {"name": name, **settings}
+    if name == "published":
+        raise ValueError(f"backbone {backbone!r}: published weights are judged with --candidates NAME=FILE")
+    own = name in registry.names("backbones") and name != "timm"
+    named = () if own else (name,)
     try:
-        return registry.load("backbones", name)(in_chans=channels, image_size=image_size, **settings)
-    except TypeError as error:
-        raise ValueError(f"backbone {backbone!r}: {error}") from error
+        return registry.load("backbones", name if own else "timm")(
+            *named, in_chans=channels, image_size=image_size, **settings
+        )
+    except ValueError:
+        raise
+    except Exception as error:  # a value of another type than the signature says: whatever it leads to
+        raise ValueError(f"backbone {backbone!r}: {error or type(error).__name__}; choose other values") from error

@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +10,13 @@ from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
+from kogen.common.files import check_regular_file
+
+MAX_ENTRIES, MAX_DEPTH = 100_000, 20  # of a checkpoint; the largest networks have some 3,000 tensors
 IMAGENET_MEAN_STD = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and std that all but SimCLR were trained with
 UNIT_MEAN_STD = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))  # SimCLR's code feeds [0, 1] as it is
 FRAMEWORKS = (
@@ -51,12 +55,19 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     and numbers; argparse.Namespace is let through and thrown away (DINO and MAE keep their options in one; making it
     sets attributes on an empty object and no more). ValueError says what a file holds that may not be loaded.
     """
+    check_regular_file(path)
     try:
         with path.open("rb") as file:
             start = file.read(2)
         if start == b"PK" or start[:1] == b"\x80":
+            if start == b"PK":
+                check_archive(path)
             with torch.serialization.safe_globals([argparse.Namespace]):
                 return flatten_tensors(torch.load(path, map_location="cpu", weights_only=True))
+        with safe_open(path, framework="pt") as file:
+            count = len(file.keys())
+        if count > MAX_ENTRIES:
+            raise ValueError(f"{count:,} tensors, at most {MAX_ENTRIES:,} are read")
         return load_file(path)
     except UnpicklingError as error:
         named = re.search(r"GLOBAL ([\w.]+)", str(error))
@@ -65,24 +76,49 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             f"{path} is a pickle that wants to load {wants}, which could run code: refused. If you trust where it "
             f'comes from, keep its tensors only: python -c "{CONVERT_COMMAND}" {path}'
         ) from error
-    except (OSError, EOFError, RuntimeError, SafetensorError, ValueError, KeyError, IndexError, TypeError) as error:
-        reason = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
+    except Exception as error:  # bytes of anyone: the readers of torch and safetensors raise what they meet
+        reason = str(error).partition("\n")[0][:200] or type(error).__name__
         wanted = "wanted safetensors or a file of torch.save, whole and not empty"
-        raise ValueError(f"{path} is no checkpoint that can be read: {wanted}{reason}") from error
+        raise ValueError(f"{path} is no checkpoint that can be read: {wanted} ({reason})") from error
 
 
-def flatten_tensors(data: Any, path: str = "") -> dict[str, Tensor]:
-    """Tensors of nested dicts by their path, names of nested dicts joined by `/`; everything else is left out."""
-    if isinstance(data, Tensor):
-        return {path: data}
-    if not isinstance(data, Mapping):
-        return {}
-    found = {}
-    for key, value in data.items():
-        found |= flatten_tensors(value, f"{path}/{key}" if path else str(key))
-    if "pytorch-lightning_version" in data:  # which framework's `encoder.` it is depends on this
-        found["lightning"] = torch.zeros(0)
+def check_archive(path: Path) -> None:
+    """ValueError for a zip file that unpacks to more than it is, or holds more parts than a network has tensors."""
+    with zipfile.ZipFile(path) as archive:
+        parts = archive.infolist()
+    if len(parts) > MAX_ENTRIES or sum(part.file_size for part in parts) > path.stat().st_size:
+        raise ValueError(f"{len(parts):,} parts that unpack to more than the file: nothing that torch writes")
+
+
+def flatten_tensors(data: Any) -> dict[str, Tensor]:
+    """Tensors of nested dicts by their path, names of nested dicts joined by `/`; everything else is left out.
+
+    ValueError for more entries or levels than a checkpoint has: a dict may hold itself, or another one many times.
+    """
+    found: dict[str, Tensor] = {}
+    waiting: list[tuple[str, Any, int]] = [("", data, 0)]
+    for path, value, depth in waiting:  # it grows while it is read
+        if isinstance(value, Tensor):
+            found[path] = value
+        elif isinstance(value, Mapping):
+            if depth == MAX_DEPTH or len(waiting) + len(value) > MAX_ENTRIES:
+                raise ValueError(f"more than {MAX_ENTRIES:,} entries, or more than {MAX_DEPTH} levels of them")
+            waiting += [(f"{path}/{key}" if path else str(key), inner, depth + 1) for key, inner in value.items()]
+            if "pytorch-lightning_version" in value:  # which framework's `encoder.` it is depends on this
+                found["lightning"] = torch.zeros(0)
     return found
+
+
+def check_tensor(key: str, tensor: Tensor, path: Path) -> None:
+    """ValueError for a tensor without plain values in memory, or one that claims to be larger than its file."""
+    odd = "quantised" if tensor.is_quantized else "nested" if tensor.is_nested else ""
+    odd = odd or ("a meta tensor" if tensor.is_meta else "sparse" if tensor.layout != torch.strided else "")
+    if odd:
+        raise ValueError(f"{path}: {key} is {odd}, wanted plain tensors with their values: save them as such")
+    if tensor.numel() * tensor.element_size() > path.stat().st_size:
+        raise ValueError(
+            f"{path}: {key} has the shape {tuple(tensor.shape)}, which is larger than the file: give it whole"
+        )
 
 
 def find_network(tensors: Mapping[str, Tensor], path: Path, marker: str) -> NetworkTensors:
@@ -108,6 +144,8 @@ def find_network(tensors: Mapping[str, Tensor], path: Path, marker: str) -> Netw
     part = kept[0]
     mine = {key[len(part) :]: value for key, value in tensors.items() if key.startswith(part)}
     own = [key for key in mine if "/" not in key and key != "lightning"]
+    for key in own:
+        check_tensor(key, mine[key], path)
     mine = {torchvision_name(key, parts[part]): mine[key] for key in own}
     return NetworkTensors(guess_frameworks(part, tensors), mine, part)
 

@@ -1,6 +1,5 @@
 """A published checkpoint as a backbone: its framework, network and preprocessing, and its weights loaded."""
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,14 +12,17 @@ from torch import Tensor, zeros
 from kogen.backbones import _checkpoint_formats as formats
 from kogen.backbones import make_backbone
 from kogen.backbones._checkpoint_formats import FRAMEWORKS, NetworkTensors
+from kogen.common.files import read_json
 from kogen.common.text import hint
 from kogen.modules.base import Backbone
+from kogen.modules.blueprint import network_names
 
 __all__ = ["published"]
 
 # Width of a ViT to timm's word for it and its depth. Heads leave no trace in the shapes: the name stands for them.
 VIT_SIZES = {192: ("tiny", 12), 384: ("small", 12), 768: ("base", 12), 1024: ("large", 24), 1280: ("huge", 32)}
 VIT_SIZES |= {1536: ("giant", 40)}  # DINOv2 only
+MAX_SIZE = 1024  # pixels of an image
 KNOWN_SETTINGS = ("backbone", "framework", "image_size")  # what may follow FILE?
 
 
@@ -62,7 +64,7 @@ def describe_checkpoint(file: str, *, name: str = "", **said: Any) -> PublishedC
 
 def read_checkpoint(file: str, name: str, said: Mapping[str, Any]) -> tuple[PublishedCheckpoint, NetworkTensors]:
     """A checkpoint and its tensors, read once."""
-    said = {key: value if key == "image_size" else str(value) for key, value in said.items()}
+    file, said = str(file), {key: value if key == "image_size" else str(value) for key, value in said.items()}
     if odd := sorted(set(said) - set(KNOWN_SETTINGS)):
         raise ValueError(f"{file}: unknown setting {odd[0]!r}: {hint(odd[0], list(KNOWN_SETTINGS))}")
     if said.get("framework", "published") not in FRAMEWORKS:
@@ -70,6 +72,8 @@ def read_checkpoint(file: str, name: str, said: Mapping[str, Any]) -> tuple[Publ
     place, config = fetch_checkpoint(file)
     backbone = said.get("backbone") or config.get("architecture", "")
     size = said.get("image_size", 0)
+    if size != 0:
+        check_size(f"{file}: image_size", size)
     marker = marker_key(make_backbone(backbone, 3, size or 224)) if backbone else ""
     found = formats.find_network(formats.read_tensors(place), place, marker)
     try:
@@ -77,35 +81,64 @@ def read_checkpoint(file: str, name: str, said: Mapping[str, Any]) -> tuple[Publ
     except ValueError:
         if not backbone:
             raise
-        guess, native, channels = backbone, config.get("pretrained_cfg", {}).get("input_size", [224])[-1], 3
+        guess, native, channels = backbone, config.get("input_size", (3, 224, 224))[-1], 3
+    if not size:
+        check_size(f"{file}: the image size that its tensors fit", native)
     patch = found.tensors.get("patch_embed.proj.weight")
-    if backbone.startswith("vit_") and "patch_size" not in backbone and patch is not None:
+    if backbone.startswith("vit_") and "patch_size" not in backbone and patch is not None and patch.ndim == 4:
         backbone += f"{'&' if '?' in backbone else '?'}patch_size={patch.shape[-1]}"
     called = name in FRAMEWORKS and (not found.frameworks or name in found.frameworks)
     framework = said.get("framework") or (name if called else [*found.frameworks, "published"][0])
     mean, std = formats.UNIT_MEAN_STD if framework == "simclr" else formats.IMAGENET_MEAN_STD
-    pretrained = config.get("pretrained_cfg", {})
-    mean, std = tuple(pretrained.get("mean", mean)), tuple(pretrained.get("std", std))
+    mean, std = config.get("mean", mean), config.get("std", std)
     if channels != 3:  # nobody publishes those: the data's own mean and std are put in
         mean, std = (), ()
     return PublishedCheckpoint(str(place), framework, backbone or guess, size or native, channels, mean, std), found
 
 
+def check_size(title: str, size: Any) -> None:
+    """ValueError for an image size that no network here is fed."""
+    if type(size) is not int or not 8 <= size <= MAX_SIZE:
+        raise ValueError(f"{title} = {size!r}: wanted a whole number from 8 to {MAX_SIZE}")
+
+
 def fetch_checkpoint(file: str) -> tuple[Path, dict[str, Any]]:
-    """Where a file lies on this machine, and timm's description of it; `hf-hub:` is downloaded."""
+    """Where a file lies on this machine, and the facts of timm's description of it; `hf-hub:` is downloaded."""
     if not file.startswith("hf-hub:"):
         return Path(file), {}
     from huggingface_hub import hf_hub_download
 
     owner = file.removeprefix("hf-hub:")
     try:
-        weights, config = (hf_hub_download(owner, part) for part in ("model.safetensors", "config.json"))
-        return Path(weights), json.loads(Path(config).read_text(encoding="utf-8"))
+        weights, config = (Path(hf_hub_download(owner, part)) for part in ("model.safetensors", "config.json"))
     except (OSError, ValueError) as error:  # huggingface_hub's own errors are OSErrors and ValueErrors
         raise ValueError(
-            f"cannot fetch {file}: {str(error).splitlines()[0]}; wanted a repository with model.safetensors and timm's "
-            "config.json, and a network; or download it yourself and give the file"
+            f"cannot fetch {file}: {str(error).partition(chr(10))[0]}; wanted a repository with model.safetensors and "
+            "timm's config.json, and a network; or download it yourself and give the file"
         ) from error
+    return weights, check_hub_config(read_json(config), file)
+
+
+def check_hub_config(config: Any, file: str) -> dict[str, Any]:
+    """Architecture, mean, std and input size that a repository of the hub says; ValueError where they are none."""
+    said = config.get("pretrained_cfg", {}) if isinstance(config, dict) else None
+    if not isinstance(said, dict):
+        raise ValueError(f"{file}: its config.json is none of timm: wanted names and values, with a pretrained_cfg")
+    name = config.get("architecture", "")
+    if name != "" and (not isinstance(name, str) or name not in network_names()):
+        near = hint(str(name), network_names())
+        raise ValueError(f"{file}: its architecture is {name!r}, wanted the plain name of a network of timm: {near}")
+    found: dict[str, Any] = {"architecture": name}
+    for key in ("mean", "std", "input_size"):
+        if key not in said:
+            continue
+        numbers = said[key]
+        most = MAX_SIZE if key == "input_size" else 1000
+        wrong = not isinstance(numbers, list) or len(numbers) != 3 or any(type(x) not in (int, float) for x in numbers)
+        if wrong or not all(abs(x) <= most for x in numbers) or (key != "mean" and min(numbers) <= 0):
+            raise ValueError(f"{file}: its {key} is {str(numbers)[:100]}, wanted three numbers, such as 0.5")
+        found[key] = tuple(numbers)
+    return found
 
 
 def marker_key(backbone: Backbone) -> str:
@@ -125,7 +158,7 @@ def infer_network(tensors: Mapping[str, Tensor], frameworks: tuple[str, ...], pl
         raise ValueError(
             f"{place}: its network is nearly a ResNet or ViT of timm, but lacks {error}: name it, FILE?backbone=NAME"
         ) from error
-    except (ValueError, IndexError, ZeroDivisionError) as error:
+    except (ValueError, IndexError, ZeroDivisionError, RuntimeError, OverflowError) as error:
         raise ValueError(
             f"{place}: its tensors have names of a ResNet or ViT and shapes of none ({error}): name it, "
             "FILE?backbone=NAME"
@@ -199,7 +232,13 @@ def format_spec(name: str, settings: Mapping[str, Any]) -> str:
 def load_weights(backbone: Backbone, tensors: Mapping[str, Tensor], place: Path) -> None:
     """Put a checkpoint's tensors into the network; ValueError names what is missing, left over or misshapen."""
     mine = backbone.network.state_dict()
-    given = to_timm_names(dict(tensors), backbone)
+    try:
+        given = to_timm_names(dict(tensors), backbone)
+    except (KeyError, IndexError, RuntimeError, ValueError, TypeError) as error:
+        raise ValueError(
+            f"{place} does not fit the backbone: its position embedding cannot be resampled ({error}); name the right "
+            "network, FILE?backbone=NAME"
+        ) from error
     given = {key: value for key, value in given.items() if key in mine or not formats.HEAD_NAMES.match(key)}
     counts = {key for key in mine if key.endswith("num_batches_tracked")}  # files made from other libraries have none
     given = {key: zeros((), dtype=mine[key].dtype) for key in counts} | given
@@ -217,7 +256,8 @@ def load_weights(backbone: Backbone, tensors: Mapping[str, Tensor], place: Path)
         shapes = f"{tuple(given[odd[0]].shape)}, wanted {tuple(mine[odd[0]].shape)}"
         raise ValueError(f"{place} does not fit the backbone: {odd[0]} has the shape {shapes}; name the right network")
     for key, value in given.items():
-        if mine[key].is_floating_point() and not (value.is_floating_point() and value.isfinite().all()):
+        real = value.is_floating_point() or not mine[key].is_floating_point()
+        if not real or value.is_complex() or not value.to(mine[key].dtype).isfinite().all():
             raise ValueError(f"{place}: {key} holds values that are no finite numbers ({value.dtype}): give it whole")
     backbone.network.load_state_dict(given)
 

@@ -3,17 +3,17 @@
 from dataclasses import replace
 from typing import Any
 
-import timm as library
 import torch
 from timm.models.resnet import ResNet
 from torch import Tensor, nn
 
 from kogen.common.text import hint
 from kogen.modules.base import Backbone
-from kogen.modules.blueprint import Blueprint, Layer, put_parts
+from kogen.modules.blueprint import Blueprint, Layer, check_timm_name, put_parts
 
 __all__ = ["timm"]
 
+MAX_PATCHES = 128 * 128  # of an image; attention takes the square of it
 STEMS = ("auto", "original", "half", "full")
 
 
@@ -45,14 +45,14 @@ def timm(name: str, *, in_chans: int = 3, image_size: int = 32, stem: str = "aut
     max-pool, as SimCLR's section B.9 for CIFAR); `auto` chooses full up to 40 px, half up to 112 px. `settings` go to
     `timm.create_model`. Raises ValueError for a name timm does not know, with the nearest one.
     """
-    if name not in library.list_models():
-        raise ValueError(f"unknown backbone {name!r}: {hint(name, library.list_models())}")
+    check_timm_name(name)
     if stem not in STEMS:
-        raise ValueError(f"unknown stem {stem!r}: {hint(stem, list(STEMS))}")
+        raise ValueError(f"unknown stem {stem!r}: {hint(str(stem), list(STEMS))}")
     arguments = {"num_classes": 0, "in_chans": in_chans, **settings}
     if name.startswith(("vit_", "deit", "eva", "beit", "cait")):  # built for one image size
         arguments["img_size"] = image_size
         arguments.setdefault("patch_size", max(image_size // 8, 1) if image_size < 128 else 16)
+        check_patches(arguments["patch_size"], image_size)
     blueprint = Blueprint(name, arguments)
     network = blueprint.build()
     if isinstance(network, ResNet) and (parts := replace_stem(network, in_chans, stem, image_size)):
@@ -63,13 +63,22 @@ def timm(name: str, *, in_chans: int = 3, image_size: int = 32, stem: str = "aut
     return TimmBackbone(network, blueprint, in_chans, image_size)
 
 
+def check_patches(patch: Any, image_size: int) -> None:
+    """ValueError for patches so small that the attention between them would take hours."""
+    least = min(patch) if isinstance(patch, tuple) and patch else patch
+    if isinstance(least, int) and least > 0 and (image_size // least) ** 2 > MAX_PATCHES:
+        count = (image_size // least) ** 2
+        got = f"patch_size = {patch!r} cuts {image_size} pixels into {count:,} patches"
+        raise ValueError(f"{got}, at most {MAX_PATCHES:,} are wanted: give a larger one")
+
+
 def feature_dim(network: nn.Module, channels: int, image_size: int) -> int:
     """Length D of the features, by trying; ValueError for a network that cannot take such images."""
     was = network.training
     try:
         with torch.no_grad():
             features = network.eval()(torch.zeros(1, channels, image_size, image_size))  # (1, D)
-    except (AssertionError, RuntimeError, ValueError) as error:
+    except Exception as error:  # the code of timm meets an image that its settings do not fit
         raise ValueError(
             f"this backbone cannot take images of {image_size} pixels and {channels} channels ({error}): "
             "choose another --image-size or --backbone"

@@ -1,37 +1,45 @@
 """The Plan of a run: fully resolved, validated and frozen; and the settings that a method takes."""
 
-import hashlib
 import inspect
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from kogen.common import registry, text
-from kogen.modules.base import Recipe
-from kogen.options.model import Value
+from kogen.modules.base import OPTIMISERS, Recipe
+from kogen.options.model import MAX_SEED, Value, shorten
+from kogen.options.shared import MAX_BATCH, MAX_EPOCHS, MAX_PARTS, MAX_SIZE
 
 RECIPE_NUMBERS = ("optimiser", "rate", "weight_decay", "warmup")  # of a recipe, which a user may set
+# Ranges of settings, by name or METHOD.NAME; any other number has the widest range of its type.
+SHARES = {"momentum", "memory", "centring", "masked", "warmup", "warming", "frozen", "queue_from"}  # in [0, 1]
+SHARES |= {"pcl.warm", "supervised.smoothing"}
+ABOVE_ZERO = {"rate", "temperature", "student_temperature", "cold", "sharpness"}  # what is divided by
+ABOVE_ZERO |= {"dino.warm", "swav.smoothing", "sela_v2.smoothing"}
+LARGEST_COUNTS = {"local_crops": 100, "clusterings": 100, "scales": 100, "depth": 1000, "iterations": 10_000}
+LARGEST_COUNTS |= {"knots": 10_000, "queue": 10_000_000}
+MAY_BE_ZERO = {"swav.queue", "depth", "iterations"}  # counts whose default is not 0
+LARGEST = 1_000_000  # of any other number
 TYPE_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a name"}
 
 
 class Plan(BaseModel):
     """One run, fully resolved: it holds all that changes the weights, so equal ids mean equal runs."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
 
     method: str
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, le=MAX_SEED)
     backbone: str = "tiny"
-    image_size: int = Field(default=32, ge=8, le=1024)
-    channels: int = 3
+    image_size: int = Field(default=32, ge=8, le=MAX_SIZE)
+    channels: int = Field(default=3, ge=1, le=1000)
     classes: tuple[str, ...] = ()
     views: str = "natural"
-    epochs: int = Field(default=50, ge=0)
-    batch_size: int = Field(default=256, ge=2)
-    accumulate: int = Field(default=1, ge=1)
+    epochs: int = Field(default=50, ge=0, le=MAX_EPOCHS * MAX_BATCH)  # supervised: more where few have labels
+    batch_size: int = Field(default=256, ge=2, le=MAX_BATCH)
+    accumulate: int = Field(default=1, ge=1, le=MAX_PARTS)
     precision: str = "auto"
     mean: tuple[float, ...] = (0.5,)
     std: tuple[float, ...] = (0.25,)
@@ -39,8 +47,18 @@ class Plan(BaseModel):
     weights: str = ""  # file of published weights; in a run's record, a digest of its content
     name: str = ""  # of a published candidate
     framework: str = ""  # that a published candidate was trained with
-    images: int = 0
+    images: int = Field(default=0, ge=0, le=10**12)
     data: str = ""  # digest of the training images
+
+    @field_validator("mean", "std")
+    @classmethod
+    def check_channels(cls, values: tuple[float, ...], info: ValidationInfo) -> tuple[float, ...]:
+        """One value, or one a channel; a std is above 0."""
+        if len(values) not in (0, 1, info.data.get("channels")):
+            raise ValueError(f"{len(values)} values for {info.data.get('channels')} channels")
+        if info.field_name == "std" and min(values, default=1) <= 0:
+            raise ValueError("wanted numbers above 0")
+        return values
 
     @property
     def hyperparameters(self) -> dict[str, Any]:
@@ -64,7 +82,7 @@ def check_method(method: str) -> None:
 
 
 def check_settings(method: str, settings: Mapping[str, Value]) -> None:
-    """ValueError for a setting that neither the method nor its recipe has, or whose value has another type."""
+    """ValueError for a setting that neither the method nor its recipe has, of another type, or out of its range."""
     recipe = registry.load("methods", method).recipe
     known = {name: getattr(recipe, name) for name in RECIPE_NUMBERS} | hyperparameters(method)
     for name, value in settings.items():
@@ -72,7 +90,26 @@ def check_settings(method: str, settings: Mapping[str, Value]) -> None:
             raise ValueError(f"{method} has no setting {name!r}: {text.hint(name, list(known))}")
         kind = type(known[name])
         if kind in TYPE_WORDS and type(value) is not kind and not (kind is float and type(value) is int):
-            raise ValueError(f"{method}: {name} = {value!r}, wanted {TYPE_WORDS[kind]} such as {known[name]!r}")
+            got = shorten(value)
+            raise ValueError(f"{method}: {name} = {got}, wanted {TYPE_WORDS[kind]} such as {known[name]!r}")
+        if name == "optimiser" and value not in OPTIMISERS:
+            raise ValueError(f"unknown optimiser {value!r}: {text.hint(str(value), list(OPTIMISERS))}")
+        if kind in (int, float):
+            check_range(method, name, value, known[name])
+
+
+def check_range(method: str, name: str, value: Any, default: float) -> None:
+    """ValueError for a number out of the range of a setting with this default; NaN is in none."""
+    names = {name, f"{method}.{name}"}
+    if isinstance(default, int):
+        least = 0 if default == 0 or names & MAY_BE_ZERO else 1
+        largest = LARGEST_COUNTS.get(name, LARGEST)
+    else:
+        least, largest = 0, 1 if names & SHARES else LARGEST
+    open_end = bool(names & ABOVE_ZERO)
+    if not least <= value <= largest or (open_end and value == 0):
+        low = "above 0" if open_end else f"from {least}"
+        raise ValueError(f"{method}: {name} = {shorten(value)}, wanted a number {low} to {largest:,}")
 
 
 def hyperparameters(method: str) -> dict[str, Any]:
@@ -80,8 +117,3 @@ def hyperparameters(method: str) -> dict[str, Any]:
     signature = inspect.signature(registry.load("methods", method).__init__)
     own = [p for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY]
     return {p.name: p.default for p in own if p.name not in ("classes", "images")}  # these two are set by the training
-
-
-def json_digest(data: Any) -> str:
-    """blake2b of the canonical JSON of `data`, hex."""
-    return hashlib.blake2b(json.dumps(data, sort_keys=True).encode(), digest_size=16).hexdigest()

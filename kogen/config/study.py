@@ -1,6 +1,5 @@
 """The Study: the whole question, as `kogen pilot` takes it and study.toml holds it."""
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import tomli_w
 
 from kogen.augmentation import corruptions
 from kogen.common import registry
+from kogen.common.files import read_toml
 from kogen.common.text import check_language
 from kogen.config.plan import check_method, check_settings
 from kogen.options.model import Source, validate
@@ -44,7 +44,9 @@ def make_study(asked: Mapping[str, Any], where: str) -> Study:
 
 
 def check_probes(probes: Sequence[str]) -> None:
-    """ValueError for a probe that does not exist or is named twice: each of its answers would count twice."""
+    """ValueError for no probe, one that does not exist or is named twice: each of its answers would count twice."""
+    if not probes:
+        raise ValueError("no probes: name one or more, for instance --probe linear")
     for probe in probes:
         registry.load("probes", probe)
     if len(set(probes)) < len(probes):
@@ -53,11 +55,7 @@ def check_probes(probes: Sequence[str]) -> None:
 
 def read_study(path: Path) -> Study:
     """A study from its toml file. ValueError for a file that cannot be read, and as `make_study`."""
-    try:
-        asked = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ValueError(f"cannot read the study {path}: {error}") from error
-    return make_study(asked, str(path))
+    return make_study(read_toml(path), str(path))
 
 
 def study_to_toml(study: Study) -> str:

@@ -4,12 +4,14 @@ import inspect
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from kogen.common import registry, text
 from kogen.data.cache_settings import CacheSettings
 from kogen.data.datasets.table import read_rows
 from kogen.data.images import Images
+
+TYPE_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 
 
 def open_images(
@@ -37,12 +39,23 @@ def open_images(
         if key not in known:
             help = text.hint(key, known) if known else "it takes none"
             raise ValueError(f"the data source {kind!r} has no setting {key!r}: {help}")
+        check_type(f"{key} of {str(source)!r}", settings, key, accepted[key].annotation)
     shared = {"storage": storage or CacheSettings()} if "storage" in accepted else {}
     images = function(*([what] if what else []), **settings, **shared)
     if name or os.path.exists(what):
         path = Path(os.path.abspath(what))
         images = replace(images, name=name or (path.name if path.is_dir() else path.stem))
     return images
+
+
+def check_type(title: str, settings: dict[str, Any], key: str, annotation: Any) -> None:
+    """ValueError for a setting of another type than its data source takes; a number that is a name becomes text."""
+    value, kinds = settings[key], get_args(annotation) or (annotation,)
+    if str in kinds and type(value) in (int, float) and type(value) not in kinds:
+        settings[key] = str(value)  # a split or a folder may be called 2012
+    elif not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        names = " or ".join(TYPE_WORDS[kind] for kind in kinds if kind in TYPE_WORDS)
+        raise ValueError(f"{title} is {value!r}, wanted {names}")
 
 
 def _parse_source(source: str) -> tuple[str, str, dict[str, Any]]:

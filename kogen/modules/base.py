@@ -34,7 +34,7 @@ class Recipe:
     headline: str  # the number the paper is known for
     family: str  # contrastive, distillation, clustering, information, masked, baseline
     views: int = 2  # how many views of an image a step takes
-    optimiser: str = "sgd"  # a name in training/optimizers.py: sgd, lars or adamw
+    optimiser: str = "sgd"  # one of OPTIMISERS, which training/optimizers.py makes
     rate: float = 0.06  # learning rate for a batch of 256; scaled linearly with the batch
     weight_decay: float = 5e-4  # lightly's CIFAR-10 benchmark
     momentum: float = 0.9  # sgd and lars
@@ -47,6 +47,7 @@ class Recipe:
     cost: float | None = None  # seconds a training image, as a multiple of supervised (benchmarks/methods.py, 2 cores)
 
 
+OPTIMISERS = ("sgd", "lars", "adamw")
 DESCRIPTIVE_FIELDS = ("source", "headline", "family", "cost")  # of a recipe: they change no weight
 
 

@@ -4,9 +4,10 @@ from pathlib import Path
 
 from pydantic import Field
 
-from kogen.options.model import Source, cli_metadata, option
-from kogen.options.shared import DATA, OUTPUT, DataOptions, PageOptions, ProcessOptions
+from kogen.options.model import MAX_SEED, Source, cli_metadata, option
+from kogen.options.shared import DATA, MAX_BATCH, OUTPUT, DataOptions, PageOptions, ProcessOptions
 
+MAX_IMAGES, MAX_PLANES = 10_000_000, 1000
 PLANES, LOSS, CURVATURE = "Planes", "Loss", "Curvature"
 
 
@@ -14,20 +15,28 @@ class LandscapeOptions(ProcessOptions, PageOptions, DataOptions):
     """Draw and measure the loss around finished runs: how wide, convex and sharp it is, with intervals over planes."""
 
     data: Source = Field(description="images that the loss is computed on", json_schema_extra=cli_metadata(DATA))
-    images: int = option(2048, "number of images in the loss, the same for every run", LOSS, ge=1)
-    few: int | None = option(None, "images on the finest grid, in whole batches; by default 64, or 8 batches", LOSS)
-    batch_size: int = option(64, "images per batch; some losses depend on it", LOSS, ge=1)
+    images: int = option(2048, "number of images in the loss, the same for every run", LOSS, ge=1, le=MAX_IMAGES)
+    few: int | None = option(
+        None, "images on the finest grid, in whole batches; by default 64, or 8 batches", LOSS, ge=1, le=MAX_IMAGES
+    )
+    batch_size: int = option(64, "images per batch; some losses depend on it", LOSS, ge=1, le=MAX_BATCH)
     objective: str = option("pretrain", "pretrain (the loss a run was trained with) or probe", LOSS)
     terms: tuple[str, ...] = option((), "terms of the loss, comma-separated; by default all", LOSS, form="names")
     batch_norm: str = option("frozen", "statistics of batch norm: frozen, batch or interpolated", LOSS)
     moves: tuple[str, ...] = option(("",), "parameters that move: how their names begin", LOSS, form="python")
-    planes: int = option(8, "random planes, the same for every run; 8 or more to compare", PLANES, ge=1)
+    planes: int = option(8, "random planes, the same for every run; 8 or more to compare", PLANES, ge=1, le=MAX_PLANES)
     directions: str = option("random", "random, sharpest, trajectory or between", PLANES)
     normalise: str = option("filter", "scale of the directions: filter, layer or adaptive", PLANES)
-    steps: int = option(9, "points per side of the coarse grid, an odd number", PLANES, ge=3)
-    levels: int = option(2, "1: this grid; each more halves its spacing, from the third on where it pays", PLANES, ge=1)
-    seed: int = option(0, "seed of every random draw", PLANES, ge=0)
-    sharp: int = option(256, "images that the curvature is measured on; 0: do not measure it", CURVATURE, ge=0)
-    map_steps: int = option(0, "points per side of a map of the curvature; 0: no map", CURVATURE, flag="map", ge=0)
-    workers: int | None = option(None, "threads that compute points; by default one per core", OUTPUT, ge=1)
+    steps: int = option(9, "points per side of the coarse grid, an odd number", PLANES, ge=3, le=513)
+    levels: int = option(
+        2, "1: this grid; each more halves its spacing, from the third on where it pays", PLANES, ge=1, le=8
+    )
+    seed: int = option(0, "seed of every random draw", PLANES, ge=0, le=MAX_SEED)
+    sharp: int = option(
+        256, "images that the curvature is measured on; 0: do not measure it", CURVATURE, ge=0, le=MAX_IMAGES
+    )
+    map_steps: int = option(
+        0, "points per side of a map of the curvature; 0: no map", CURVATURE, flag="map", ge=0, le=257
+    )
+    workers: int | None = option(None, "threads that compute points; by default one per core", OUTPUT, ge=1, le=1024)
     out: Path = option(Path("landscape"), "folder of the landscape", OUTPUT)

@@ -1,11 +1,16 @@
 """Options of a lottery, which judges any table of results."""
 
 from pathlib import Path
+from typing import Annotated
 
-from kogen.options.model import Options, option
+from pydantic import Field
+
+from kogen.options.model import MAX_SEED, Options, option
 from kogen.options.shared import JUDGING, OUTPUT, PageOptions
 
 TABLE = "Table"
+Count = Annotated[int, Field(ge=1, le=10**12)]
+Weight = Annotated[float, Field(ge=0, le=1_000_000)]
 
 
 class TableOptions(Options):
@@ -16,7 +21,9 @@ class TableOptions(Options):
     protocol: str | None = option(None, "probe whose rows are used, if there are several", TABLE)
     cluster: str | None = option(None, "column that says which images belong together", TABLE)
     family: str | None = option(None, "column that says which models belong together", TABLE)
-    n: dict[str, int] | None = option(None, "SET=NUMBER of images behind its scores; repeatable", TABLE, form="counts")
+    n: dict[str, Count] | None = option(
+        None, "SET=NUMBER of images behind its scores; repeatable", TABLE, form="counts"
+    )
     unit: str = option("auto", "unit of the scores: auto, percent or fraction", TABLE)
     higher_is_better: bool | dict[str, bool] = option(
         True, "set or metric where lower is better; repeatable", TABLE, flag="lower", form="lower"
@@ -27,7 +34,7 @@ class LotteryOptions(PageOptions, TableOptions):
     """Judge any table of results: is the lead real, does it transfer, what is the safe bet."""
 
     margin: float = option(0.5, "smallest difference that matters, in points", JUDGING, ge=0, le=100)
-    weights: dict[str, float] | None = option(
+    weights: dict[str, Weight] | None = option(
         None, "SET=WEIGHT in the mean over sets; repeatable", JUDGING, flag="weight", form="numbers"
     )
     groups: tuple[tuple[str, ...], ...] | None = option(
@@ -39,7 +46,7 @@ class LotteryOptions(PageOptions, TableOptions):
     counterpart: dict[str, str] = option(
         {}, "SET=CLEAN, its class-matched clean set; repeatable", JUDGING, form="pairs"
     )
-    seed: int = option(0, "seed of every random draw", JUDGING, ge=0)
-    draws: int = option(5000, "bootstrap draws over images", JUDGING, ge=2)
+    seed: int = option(0, "seed of every random draw", JUDGING, ge=0, le=MAX_SEED)
+    draws: int = option(5000, "bootstrap draws over images", JUDGING, ge=2, le=1_000_000)
     csv: bool = option(False, "write the tables as csv too", OUTPUT)
     out: Path = option(Path("lottery"), "folder of the report", OUTPUT)

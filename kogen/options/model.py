@@ -14,10 +14,21 @@ from kogen.common.text import hint
 
 Value = bool | int | float | str
 Bound = float | None
-Source = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, Path) else value)]
-"""A path, or a name of a data source; a Path becomes its text."""
+MAX_SEED = 2**63 - 1  # what every generator takes, and a column of a table holds
 
-BOUNDS = {"greater_than_equal": "wanted {ge:g} or more", "less_than_equal": "wanted {le:g} or less"}
+BOUNDS = {"greater_than_equal": ("ge", "or more"), "less_than_equal": ("le", "or less")}  # pydantic's error to ours
+
+
+def source_text(value: Any) -> Any:
+    """A Path as its text; ValueError for a text that no file's name can be."""
+    value = str(value) if isinstance(value, Path) else value
+    if isinstance(value, str) and "\0" in value:
+        raise ValueError("no name of a file has a NUL in it: wanted a path, or a name of a data source")
+    return value
+
+
+Source = Annotated[str, BeforeValidator(source_text)]
+"""A path, or a name of a data source; a Path becomes its text."""
 
 FirstArgument = TypeVar("FirstArgument")
 Keywords = ParamSpec("Keywords")
@@ -29,7 +40,7 @@ Model = TypeVar("Model", bound=BaseModel)
 class Options(BaseModel):
     """Options of a verb; frozen, unknown names are refused. The first line of a subclass is the verb's help."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
 
 
 def option(
@@ -50,8 +61,10 @@ def cli_metadata(group: str, flag: str = "", form: str = "") -> dict[str, Any]:
 
 def validate(kind: type[Model], given: Mapping[str, Any], where: str) -> Model:
     """`kind(**given)`; ValueError names the wrong value, or the unknown name and the nearest right one."""
-    for name, value in given.items():
-        if isinstance(value, bool) and name in kind.model_fields and kind.model_fields[name].annotation in (int, float):
+    for name, field in kind.model_fields.items():
+        value, types = given.get(name), types_in(field.annotation)
+        parts = value.values() if isinstance(value, dict) else [value]
+        if types & {int, float} and bool not in types and any(isinstance(part, bool) for part in parts):
             raise ValueError(f"{where}: {name} = {value!r}: wanted a number")  # pydantic takes True as 1
     try:
         return kind(**given)
@@ -63,9 +76,29 @@ def validate(kind: type[Model], given: Mapping[str, Any], where: str) -> Model:
             raise ValueError(f"{where}: unknown key {name!r}: {hint(name, list(kind.model_fields))}") from error
         if first["type"] == "missing":
             raise ValueError(f"{where}: {name} is missing: {kind.model_fields[name].description}") from error
-        bound = BOUNDS.get(first["type"])
-        wanted = bound.format(**first.get("ctx", {})) if bound else first["msg"]
-        raise ValueError(f"{where}: {name} = {first['input']!r}: {wanted}") from error
+        key, words = BOUNDS.get(first["type"], ("", ""))
+        bound = first.get("ctx", {}).get(key)
+        wanted = f"wanted {number_text(bound)} {words}" if key else first["msg"].removeprefix("Value error, ")
+        raise ValueError(f"{where}: {name} = {shorten(first['input'])}: {wanted}") from error
+
+
+def types_in(annotation: Any) -> set[Any]:
+    """The plain types that an annotation is made of."""
+    inside = get_args(annotation)
+    return set().union(*map(types_in, inside)) if inside else {annotation} if isinstance(annotation, type) else set()
+
+
+def number_text(number: float) -> str:
+    """A number as messages write it, `1,000,000`."""
+    return f"{number:,}" if isinstance(number, int) else f"{number:,.15g}"
+
+
+def shorten(value: Any) -> str:
+    """A wrong value as Python writes it, cut where it is long."""
+    if isinstance(value, int) and value.bit_length() > 256:
+        return "a number of over 70 digits"  # Python refuses to write out one of thousands
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:197]}..."
 
 
 def takes(

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from pydantic import Field
 
-from kogen.options.model import Options, Source, Value, cli_metadata, option
+from kogen.options.landscape import MAX_PLANES
+from kogen.options.model import MAX_SEED, Options, Source, Value, cli_metadata, option
 from kogen.options.shared import (
     DATA,
     OUTPUT,
@@ -22,7 +23,7 @@ class PretrainOptions(ProcessOptions, TrainingOptions):
     """Train one method on images without labels (supervised: with)."""
 
     method: str = option("byol", "method to train, see `kogen list methods`", TRAINING, form="argument")
-    seed: int = option(0, "seed of every random draw", TRAINING, ge=0)
+    seed: int = option(0, "seed of every random draw", TRAINING, ge=0, le=MAX_SEED)
     settings: dict[str, Value] = option(
         {}, "NAME=VALUE, a hyperparameter or a number of the recipe; repeatable", TRAINING, flag="set", form="setting"
     )
@@ -46,18 +47,20 @@ class ExportOptions(Options):
     """Write a run's backbone for use without kogen and print the line that loads it; or a plane of a landscape."""
 
     out: Path = option(Path("weights.safetensors"), "file to write; .h5, .npz or .vtp for a landscape", OUTPUT)
+    force: bool = option(False, "replace a file that kogen did not write", OUTPUT)
     format: str = option("timm", "format of the weights of a run: timm", "Run")
     run: str = option("", "id of a run or name of a model; by default the first", "Landscape")
     objective: str = option("", "pretrain or probe; by default the first", "Landscape")
     direction: str = option("random", "random, sharpest, trajectory or between", "Landscape")
-    plane: int = option(0, "number of the plane", "Landscape", ge=0)
+    plane: int = option(0, "number of the plane", "Landscape", ge=0, le=MAX_PLANES)
 
 
 class ViewsOptions(AugmentationOptions):
     """Write a picture of an image and 16 of its augmented views, to look at before training."""
 
-    seed: int = option(0, "seed of every random draw", TRAINING, ge=0)
+    seed: int = option(0, "seed of every random draw", TRAINING, ge=0, le=MAX_SEED)
     out: Path = option(Path("views.png"), "picture to write", OUTPUT)
+    force: bool = option(False, "replace a file that kogen did not write", OUTPUT)
 
 
 class ReportOptions(Options):

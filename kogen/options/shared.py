@@ -8,7 +8,8 @@ from kogen.options.model import Options, Source, option
 
 DATA, TRAINING, JUDGING, OUTPUT = "Data", "Training", "Judging", "Output"  # groups of --help
 
-BatchSize = Annotated[int, Field(ge=2)] | Literal["auto"]
+MAX_EPOCHS, MAX_BATCH, MAX_PARTS, MAX_SIZE = 1_000_000, 1_000_000, 100_000, 1024
+BatchSize = Annotated[int, Field(ge=2, le=MAX_BATCH)] | Literal["auto"]
 
 
 class DataOptions(Options):
@@ -23,21 +24,21 @@ class DataOptions(Options):
 class AugmentationOptions(DataOptions):
     """How images are augmented, and how large they are."""
 
-    image_size: int = option(32, "height and width in pixels that the network sees", TRAINING, ge=8, le=1024)
+    image_size: int = option(32, "height and width in pixels that the network sees", TRAINING, ge=8, le=MAX_SIZE)
     views: str = option("natural", "set of augmentations: natural, inspection or gentle", TRAINING)
 
 
 class TrainingOptions(AugmentationOptions):
     """How a network is trained."""
 
-    epochs: int = option(50, "passes over the images", TRAINING, ge=0)
+    epochs: int = option(50, "passes over the images", TRAINING, ge=0, le=MAX_EPOCHS)
     batch_size: BatchSize = option(
         256, "images per step, over all processes; auto: 256, in parts that fit into memory", TRAINING, form="batch"
     )
-    accumulate: int = option(1, "parts that a batch is cut into, to save memory", TRAINING, ge=1)
+    accumulate: int = option(1, "parts that a batch is cut into, to save memory", TRAINING, ge=1, le=MAX_PARTS)
     backbone: str = option("tiny", "tiny, or any network of timm, such as resnet18?layers=1,1,1,1", TRAINING)
     precision: str = option("auto", "auto, 32, tf32 or bf16", TRAINING)
-    keep: int = option(0, "checkpoints to keep on the way, for landscapes of the trajectory", TRAINING, ge=0)
+    keep: int = option(0, "checkpoints to keep on the way, for landscapes of the trajectory", TRAINING, ge=0, le=1000)
 
 
 class JudgingOptions(Options):
@@ -54,7 +55,11 @@ class ProcessOptions(Options):
     """How many processes work together."""
 
     processes: int | None = option(
-        None, "processes at work together; by default as torchrun or srun started them; 1: alone", OUTPUT, ge=1, le=65536
+        None,
+        "processes at work together; by default as torchrun or srun started them; 1: alone",
+        OUTPUT,
+        ge=1,
+        le=65536,
     )
 
 

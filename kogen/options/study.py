@@ -3,7 +3,16 @@
 from pathlib import Path
 
 from kogen.options.model import Source, Value, option
-from kogen.options.shared import DATA, OUTPUT, TRAINING, JudgingOptions, PageOptions, ProcessOptions, TrainingOptions
+from kogen.options.shared import (
+    DATA,
+    MAX_EPOCHS,
+    OUTPUT,
+    TRAINING,
+    JudgingOptions,
+    PageOptions,
+    ProcessOptions,
+    TrainingOptions,
+)
 
 METHODS = ("byol", "simclr", "supervised", "random")
 SETTING = "METHOD.NAME=VALUE, a hyperparameter or a number of the recipe; repeatable"
@@ -23,7 +32,7 @@ class StudyOptions(PageOptions, JudgingOptions, TrainingOptions):
         {}, "published weights to compare, NAME=FILE[?backbone=...&image_size=...]; repeatable", TRAINING, form="pairs"
     )
     seeds: int = option(3, "runs of every method, each with its own seed", TRAINING, ge=1, le=100)
-    epochs: int = option(50, "passes over the images", TRAINING, ge=1)
+    epochs: int = option(50, "passes over the images", TRAINING, ge=1, le=MAX_EPOCHS)
     settings: dict[str, dict[str, Value]] = option({}, SETTING, TRAINING, flag="set", form="settings")
 
 

@@ -1,13 +1,17 @@
 """The request: a source and options made into a study, checked before anything is opened or written."""
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, Field
+
 from kogen.augmentation.views import view_set
+from kogen.common.files import read_toml
+from kogen.common.text import check_language
 from kogen.config.plan import Plan
-from kogen.config.study import Study, make_study, read_study
+from kogen.config.study import Study, check_probes, make_study, read_study
+from kogen.options.model import validate
 from kogen.options.study import StudyOptions
 from kogen.study.plans import read_candidate
 from kogen.training.build import build_method
@@ -17,6 +21,16 @@ SURFACES_OPTIONS = dict(epochs=5, image_size=32, batch_size=32, backbone="tiny?s
 SURFACES_SETTINGS = {"byol": {"momentum": 0.9, "rate": 0.5}, "simclr": {"rate": 0.5}, "supervised": {"rate": 1.0}}
 
 
+class Question(BaseModel):
+    """What the report reads of a study.toml, which says more."""
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+    margin: float = Field(default=1.0, ge=0, le=100)
+    probes: tuple[str, ...] = ("linear",)
+    lang: str = "en"
+
+
 def study_from_request(source: str, options: StudyOptions) -> Study:
     """The study of a toml file, or of a source and options; ValueError for names and networks that do not fit."""
     asked = {name: getattr(options, name) for name in options.model_fields_set if name in StudyOptions.model_fields}
@@ -24,12 +38,9 @@ def study_from_request(source: str, options: StudyOptions) -> Study:
         if asked:
             odd = ", ".join(sorted(asked))
             raise ValueError(f"{source} says all that is asked; leave out {odd}, or change the file")
-        return read_study(Path(source))
-    if source.partition("?")[0].partition(":")[0] == "surfaces":
-        methods = asked.get("methods", SURFACES_SETTINGS)
-        settings = {name: values for name, values in SURFACES_SETTINGS.items() if name in methods}
-        asked = SURFACES_OPTIONS | {"settings": settings} | asked
-    study = make_study({"source": source, **asked}, "pilot")
+        study = read_study(Path(source))
+    else:
+        study = make_study({"source": source, **with_surfaces_defaults(source, asked)}, "pilot")
     view_set(study.views, study.image_size)
     for method in {"random", *study.methods}:
         plan = Plan(method=method, backbone=study.backbone, image_size=study.image_size)
@@ -37,6 +48,15 @@ def study_from_request(source: str, options: StudyOptions) -> Study:
     for name, file in study.candidates.items():
         build_method(read_candidate(name, file))  # ValueError for weights that the network has no place for
     return study
+
+
+def with_surfaces_defaults(source: str, asked: dict[str, Any]) -> dict[str, Any]:
+    """The options asked for, over those that suit a pilot of the drawn surfaces, if the source is these."""
+    if source.partition("?")[0].partition(":")[0] != "surfaces":
+        return asked
+    methods = asked.get("methods", SURFACES_SETTINGS)
+    settings = {name: values for name, values in SURFACES_SETTINGS.items() if name in methods}
+    return SURFACES_OPTIONS | {"settings": settings} | asked
 
 
 def check_method_fits(plan: Plan, settings: Mapping[str, Any]) -> None:
@@ -53,8 +73,11 @@ def same_question(place: Path, study: Study) -> bool:
 
 
 def read_question(folder: Path) -> dict[str, Any]:
-    """Margin, probes and language of the study in a folder. ValueError for a folder without a study."""
+    """Margin, probes and language of the study in a folder. ValueError for none, and for one that cannot be asked."""
     place = folder / "study.toml"
     if not place.exists():
         raise ValueError(f"{folder} holds no study (no study.toml): run `kogen pilot ... --out {folder}` first")
-    return {"margin": 1.0, "probes": ["linear"], "lang": "en"} | tomllib.loads(place.read_text())
+    question = validate(Question, read_toml(place), str(place))
+    check_probes(question.probes)
+    check_language(question.lang)
+    return question.model_dump()

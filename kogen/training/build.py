@@ -9,16 +9,26 @@ from kogen.backbones.published import load_weights, published
 from kogen.common import registry
 from kogen.common.records import RETRAIN
 from kogen.common.tensors import load_tensors, save_tensors
-from kogen.config.plan import Plan
+from kogen.config.plan import Plan, check_settings
+from kogen.modules.allocation import AllocationLimit
 from kogen.modules.base import Backbone, Method
 
 
 def build_method(plan: Plan) -> Method:
-    """The plan's method around its backbone; its weights depend on the plan's seed and on nothing else."""
+    """The plan's method around its backbone; its weights depend on the plan's seed and on nothing else.
+
+    ValueError for settings that are not the method's, that it cannot be built with, or that need too much memory.
+    """
+    check_settings(plan.method, plan.settings)  # of a plan.json too, which anybody may have written
+    title = f"{plan.method} with {plan.settings or 'its own settings'} on {plan.backbone}"
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)  # libraries draw weights from the global generator; it is put back afterwards
         backbone, make = build_backbone(plan), registry.load("methods", plan.method)
-        return make(backbone, classes=len(plan.classes), images=plan.images, **plan.hyperparameters)
+        try:
+            with AllocationLimit(title, 3 if plan.recipe.trains else 1):
+                return make(backbone, classes=len(plan.classes), images=plan.images, **plan.hyperparameters)
+        except (RuntimeError, ZeroDivisionError, AssertionError, TypeError) as error:  # sizes that fit nothing
+            raise ValueError(f"{title} cannot be built ({error}): choose other values") from error
 
 
 def build_backbone(plan: Plan) -> Backbone:

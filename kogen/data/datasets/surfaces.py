@@ -1,9 +1,10 @@
 """Surfaces: drawn inspection images, printed textures that are clean, scratched, pitted, stained or lack some print."""
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
+from kogen.common.system import machine_memory
 from kogen.data.datasets import _surface_drawing as drawing
 from kogen.data.datasets._surface_drawing import ProductionLine
 from kogen.data.images import Images, from_array
@@ -17,6 +18,7 @@ PRODUCTION_LINES = {
 }
 SPLIT_SIZES = {"train": 2000, "test": 600}  # images of each split where `n` is not given
 CHUNK = 250  # images drawn at once
+BYTES_BESIDE_PIXELS = 1000  # of an image: its names, about
 LIMITS = dict(light=(0.01, 1), slope=(0, 1), direction=(-360, 360), grain=(0.25, 8), blur=(0, 8), noise=(0, 0.5))
 Knob = float | str | None
 Number = TypeVar("Number", int, float)
@@ -62,6 +64,7 @@ def surfaces(
     places = list(SPLIT_SIZES).index(split), list(PRODUCTION_LINES).index(variant)
     seeds = (parse_number(int, "seed", seed, 0, 0, 2**63 - 1), *places)
     strength = parse_number(float, "visible", visible, 1, 0, 4)
+    check_fits_in_memory(count, side)
     labels, pixels = np.empty(count, np.int64), np.empty((count, 1, side, side), np.uint8)
     for start in range(0, count, CHUNK):
         index = np.arange(start, min(start + CHUNK, count))
@@ -83,17 +86,28 @@ def parse_number(kind: type[Number], name: str, value: Knob, default: float, lea
     try:
         meant = kind(default if value is None else value)
         wrong = meant != (default if value is None else float(value)) or not least <= meant <= most
-    except ValueError:
+    except (ValueError, TypeError, OverflowError):  # a tuple, a text, a number beyond all numbers
         meant, wrong = kind(0), True
+    wrong = wrong or isinstance(value, bool)
     if wrong:
         wanted = f"a number from {least:g} to {most:g}" if kind is float else f"a whole number from {least} to {most}"
-        raise ValueError(f"{name} of the surfaces is {value!r}, wanted {wanted}")
+        raise ValueError(f"{name} of the surfaces is {str(value)[:100]!r}, wanted {wanted}")
     return meant
 
 
-def parse_materials(wanted: str) -> str:
+def check_fits_in_memory(count: int, side: int) -> None:
+    """ValueError for more pixels than this machine can hold: every image is drawn before any is used."""
+    needs, has = count * (side * side + BYTES_BESIDE_PIXELS), machine_memory()
+    if needs > has:
+        raise ValueError(
+            f"{count:,} surfaces of {side} pixels need {needs / 1e9:,.1f} GB of memory, this machine has "
+            f"{has / 1e9:,.1f}: ask for a smaller n or size"
+        )
+
+
+def parse_materials(wanted: Any) -> str:
     """The names in a list with commas, tidied. ValueError for a material that cannot be drawn."""
-    names = [name.strip() for name in wanted.split(",")]
+    names = [name.strip() for name in str(wanted).split(",")]
     if unknown := [name for name in names if name not in drawing.MATERIALS]:
         raise ValueError(f"surfaces have no material {unknown[0]!r}; choose from {', '.join(drawing.MATERIALS)}")
     return ",".join(names)

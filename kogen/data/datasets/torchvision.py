@@ -17,6 +17,23 @@ from kogen.data.pixel_cache import load_or_build
 
 __all__ = ["torchvision"]
 
+# Sets of images with a class each. Others read video, boxes or pairs; LSUN unpickles a file that anybody may have put
+# beside the script, which runs code. CIFAR's pickles are opened after their sums are checked.
+SETS = [
+    "CIFAR10",
+    "CIFAR100",
+    "CLEVRClassification",
+    "Caltech101",
+    "Caltech256",
+    "Country211",
+    "DTD",
+    "EMNIST",
+    "EuroSAT",
+]
+SETS += ["FER2013", "FGVCAircraft", "FashionMNIST", "Flowers102", "Food101", "GTSRB", "INaturalist", "ImageFolder"]
+SETS += ["ImageNet", "Imagenette", "KMNIST", "LFWPeople", "MNIST", "Omniglot", "OxfordIIITPet", "PCAM", "Places365"]
+SETS += ["QMNIST", "RenderedSST2", "SEMEION", "STL10", "SUN397", "SVHN", "StanfordCars", "USPS"]
+
 
 def torchvision(
     which: str = "",
@@ -34,8 +51,10 @@ def torchvision(
     """
     import torchvision.datasets as sets  # slow to import, and only needed here
 
-    if which not in sets.__all__:
-        raise ValueError(f"torchvision has no set {which!r}: {hint(which, list(sets.__all__))}")
+    if which not in SETS or which not in sets.__all__:
+        known = [name for name in SETS if name in sets.__all__]
+        there = "reads none of these as images with a class each" if which in sets.__all__ else "has no set"
+        raise ValueError(f"torchvision {there} {which!r}: {hint(which, known)}")
     if not root:
         raise ValueError(f"torchvision needs a folder: write torchvision:{which}?root=FOLDER")
     maker = getattr(sets, which)
@@ -45,7 +64,7 @@ def torchvision(
         settings |= _split_setting(which, accepted, split)
     try:
         data = maker(**settings)
-    except (RuntimeError, OSError, TypeError, ValueError) as error:
+    except Exception as error:  # its readers raise whatever a damaged file leads them to
         raise ValueError(
             f"torchvision cannot open {which} under {root}: {error}; check the folder, or add &download=true"
         ) from error
