@@ -15,6 +15,8 @@ from kogen.common.files import jsonable, write_atomically
 from kogen.reporting.charts import Figure, load_look
 from kogen.reporting.words import clean, format_number, format_points, list_in_words, say
 
+PNG_HEAD, PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
+MAX_PICTURE_BYTES = 32 << 20
 CLASSES_SHOWN = 12  # class counts that are shown of a set
 BAD_FILES_SHOWN = 8  # unusable files that are shown of a set
 
@@ -54,10 +56,10 @@ def embed_json(data: Any) -> Markup:
 
 
 def png_data_url(path: Path) -> str | None:
-    """A PNG as a data address; None where there is none. ValueError when the file is no PNG."""
-    if not path.exists():
+    """A PNG as a data address; None where there is none that is whole: a page does not wait for its picture."""
+    if not path.is_file() or path.stat().st_size > MAX_PICTURE_BYTES:
         return None
     content = path.read_bytes()
-    if not content.startswith(b"\x89PNG\r\n\x1a\n"):
-        raise ValueError(f"{path} is not a PNG picture; delete it, or write it again with `kogen views`")
+    if not (content.startswith(PNG_HEAD) and content.endswith(PNG_END)):
+        return None
     return f"data:image/png;base64,{base64.b64encode(content).decode()}"

@@ -8,11 +8,12 @@ from typing import Any
 import pandas as pd
 
 from kogen.common.contracts import from_plain, to_plain
-from kogen.common.files import read_json, write_atomically, write_json
+from kogen.common.files import write_atomically, write_json
 from kogen.common.registry import load
 from kogen.common.text import join_names
 from kogen.options.lottery import LotteryOptions
 from kogen.results import summary
+from kogen.results.csv_file import write_csv
 from kogen.results.lottery_summary import LotterySummary
 from kogen.results.results import Results, Table, read_results
 from kogen.statistics._item_matrix import Items, item_matrices
@@ -31,23 +32,26 @@ def judge_results(table: Table, options: LotteryOptions, out: Path | None = None
     `table`: csv, parquet or a frame, as `results.read_results` describes (one row an image, or scores alone);
     `groups` of sets that have one vote each are found by `similarity` unless given. With `out`:
     OUT/{accuracy,pairs,ranks,transfer,agreement,unified,robustness}.parquet (csv too with `csv`), and the summary under
-    "lottery" in OUT/verdict.json, whose other parts are kept.
+    "lottery" in OUT/verdict.json; what was there is replaced.
     Raises ValueError for what cannot be read, and for options that do not fit the table.
     """
     results = read_results(table, options)
     items = results.matrices
     tables = tables_from_scores(results) if items is None else tables_from_items(items, options)
-    return judge_tables(results, tables, options, out)
+    summary = judge_tables(results, tables, options, out)
+    if out is not None:
+        write_json(out / "verdict.json", {"lottery": to_plain(summary)})
+    return summary
 
 
 def judge_tables(
     results: Results, tables: dict[str, pd.DataFrame], options: LotteryOptions, out: Path | None = None
 ) -> LotterySummary:
-    """The same where the tables of each set (accuracy, pairs, ranks, needed) are there already."""
+    """The same where the tables of each set (accuracy, pairs, ranks, needed) are there; writes no verdict.json."""
     tables = dict(tables)
     plain = to_plain(judge_across_sets(results, tables, options))
     if out is not None:
-        write_tables(out, {name: frame for name, frame in tables.items() if name in WRITTEN}, plain, options.csv)
+        write_tables(out, {name: frame for name, frame in tables.items() if name in WRITTEN}, options.csv)
     return from_plain(LotterySummary, plain, "the lottery")
 
 
@@ -134,14 +138,9 @@ def refuse_bad_counterpart(counterpart: Mapping[str, str], datasets: Sequence[st
             raise ValueError(f"{name!r} can have no counterpart {clean!r}: {other}")
 
 
-def write_tables(folder: Path, tables: dict[str, pd.DataFrame], lottery: dict[str, Any], csv: bool) -> None:
-    """Write every table and the lottery's part of verdict.json."""
-    place = folder / "verdict.json"
-    verdict = read_json(place) if place.exists() else {}
-    if not isinstance(verdict, dict):
-        raise ValueError(f"{place} is no verdict, and is not written over: choose another --out, or delete it")
+def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame], csv: bool) -> None:
+    """Write every table, with `csv` for spreadsheets too."""
     for name, frame in tables.items():
         write_atomically(folder / f"{name}.parquet", partial(frame.to_parquet, index=False))
         if csv:
-            write_atomically(folder / f"{name}.csv", partial(frame.to_csv, index=False))
-    write_json(place, verdict | {"lottery": lottery})
+            write_csv(folder / f"{name}.csv", frame)

@@ -104,19 +104,11 @@ def test_tables_that_are_ready_are_not_made_again(monkeypatch: pytest.MonkeyPatc
     assert set(made) == {"accuracy", "pairs", "ranks", "needed"}  # the caller's tables stay as they were
 
 
-def test_a_verdict_that_is_none_is_not_written_over(tmp_path: Path) -> None:
-    (tmp_path / "verdict.json").write_text("[]")
-    with pytest.raises(ValueError, match="is no verdict, and is not written over"):
-        lottery(published(), reference="val", out=tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["verdict.json"]
-
-
-def test_other_parts_of_a_verdict_are_kept(tmp_path: Path) -> None:
-    (tmp_path / "verdict.json").write_text('{"bet": "byol"}')
-    lottery(published(), reference="val", out=tmp_path)
-    verdict = json.loads((tmp_path / "verdict.json").read_text())
-    assert verdict["bet"] == "byol"
-    assert set(verdict) == {"bet", "lottery"}
+@pytest.mark.parametrize("old", ["[]", "{", '{"bet": "byol"}', "\0\0\0"])
+def test_an_old_verdict_never_blocks_and_is_written_anew(tmp_path: Path, old: str) -> None:
+    (tmp_path / "verdict.json").write_text(old)
+    found = lottery(published(), reference="val", out=tmp_path)
+    assert json.loads((tmp_path / "verdict.json").read_text()) == {"lottery": found}
 
 
 def test_one_model_and_one_set_are_judged_as_far_as_they_go() -> None:

@@ -18,12 +18,13 @@ def write(folder: Path, *, lang: str = "en") -> list[str]:
     """
     check_language(lang)
     place = folder / "verdict.json"
-    summary = read_json(place).get("lottery")
+    known = read_json(place)
+    summary = known.get("lottery") if isinstance(known, dict) else None
     if summary is None:
         raise ValueError(f"{place} holds no lottery: run `kogen lottery TABLE --out {folder}` first")
     shown, figures = lottery_part(folder, from_plain(LotterySummary, summary, str(place)), lang)
     texts = {key: sentence_texts(shown[key], lang) for key in ("headline", "decides", "notes")}
     many = len(shown["models"]) > 8 or len(shown["sets"]) > 4
-    known = {"name": folder.resolve().name, "lottery": shown, "many": many, **texts}
-    write_page(folder / "report.html", "lottery.html.j2", lang, figures, **known)
+    about = {"name": folder.resolve().name, "lottery": shown, "many": many, **texts}
+    write_page(folder / "report.html", "lottery.html.j2", lang, figures, **about)
     return texts["headline"] + texts["decides"] + texts["notes"]

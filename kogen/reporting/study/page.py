@@ -24,7 +24,7 @@ def write(study: Path, *, lang: str = "en") -> Path:
     judged yet, or for an unknown language.
     """
     verdict, runs, quality = read_verdict(study), read_runs(study), study / "data.json"
-    training = read_training(runs)
+    training, plan = read_training(runs), runs[0].plan if runs else {}
     figures, lottery, price = draw_figures(verdict, training, lang), None, []
     if verdict.lottery:
         lottery, more = lottery_part(study, verdict.lottery, lang)
@@ -44,8 +44,8 @@ def write(study: Path, *, lang: str = "en") -> Path:
         "data": read_json(quality) if quality.exists() else {"sets": []},
         "views": png_data_url(study / "views.png"),
         "asked": study_text(study / "study.toml"),
-        "versions": runs[0].plan.get("versions", {}) if runs else {},
-        "plan": runs[0].plan if runs else {},
+        "versions": plan.get("versions", {}),
+        "plan": {name: plan.get(name) for name in ("backbone", "image_size", "device")},
     }
     write_page(study / "report.html", "page.html.j2", lang, figures, **shown)
     return study / "report.html"
@@ -75,7 +75,7 @@ def read_training(runs: list[RunRecord]) -> dict[str, pd.DataFrame]:
 
 def study_text(path: Path) -> str | None:
     """The text of the study file, cut when it is very long; None where the study has none."""
-    if not path.exists():
+    if not path.is_file():
         return None
     text = path.read_text(encoding="utf-8", errors="replace")
     return text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + "\n…"

@@ -11,7 +11,6 @@ from scipy.stats import kendalltau
 from kogen.common.contracts import from_plain, to_plain
 from kogen.common.files import read_json, write_json
 from kogen.common.registry import load
-from kogen.common.tables import read_table
 from kogen.common.text import check_language
 from kogen.options.lottery import LotteryOptions
 from kogen.options.model import validate
@@ -21,10 +20,15 @@ from kogen.reporting.study.sentences import verdict_sentences
 from kogen.reporting.words import Sentence, say
 from kogen.results.judge import judge_tables, tables_from_items
 from kogen.results.lottery_summary import LotterySummary, Row
+from kogen.results.read import NAME_COLUMNS, NUMBER_COLUMNS
 from kogen.results.results import read_results
+from kogen.results.table_file import read_file, read_header
+from kogen.statistics._item_matrix import item_matrices
 
 ROLES = ("reference", "shift", "transfer")
 Judged = dict[str, dict[str, pd.DataFrame]]  # protocol -> its tables
+NAMES = ("model", "method", "dataset", "role", "protocol", "item", "cluster")  # columns of predictions that are read
+NUMBERS = ("seed", "correct")
 MEANS = ("minutes", "images_seen", "images_per_second")
 
 
@@ -98,8 +102,9 @@ def build(study: Path, *, margin: float, protocol: str = "linear", lang: str = "
     """
     check_language(lang)
     options = validate(LotteryOptions, {"margin": margin, "protocol": protocol, "lang": lang}, str(study))
-    predictions = read_table(study / "predictions.parquet")
-    parts = rows_by_value(predictions, "protocol")
+    place = study / "predictions.parquet"
+    predictions = read_file(place, [*NAMES, *NUMBERS], NAMES)
+    parts = rows_by_protocol(sort_names(predictions))
     judged = {name: judge_protocol(rows, options) for name, rows in parts.items()}
     if protocol not in judged:
         raise ValueError(f"no predictions with the protocol {protocol!r}; there are {sorted(judged) or 'none'}")
@@ -111,7 +116,8 @@ def build(study: Path, *, margin: float, protocol: str = "linear", lang: str = "
     verdict = replace(verdict, lang=lang, words=[say(lang, said.key, **said.values) for said in verdict.sentences])
     if len(evidence.methods) > 1:  # on the predictions alone; its tables are written beside them
         options = options.model_copy(update={"reference": evidence.reference})
-        results = read_results(study / "predictions.parquet", options)
+        unread = tuple(name for name in read_header(place) if name not in (*NAME_COLUMNS, *NUMBER_COLUMNS))
+        results = replace(read_results(predictions, options), ignored=unread)
         verdict = replace(verdict, lottery=judge_tables(results, judged[protocol], options, study))
     plain = to_plain(verdict)
     write_json(study / "verdict.json", plain)
@@ -123,36 +129,45 @@ def read_verdict(study: Path) -> Verdict:
     return from_plain(Verdict, read_json(study / "verdict.json"), str(study / "verdict.json"))
 
 
-def rows_by_value(frame: pd.DataFrame, column: str) -> dict[str, pd.DataFrame]:
-    """The rows of each value of a column, sorted by value."""
-    return {str(value): rows for value, rows in frame.groupby(column)}
+def sort_names(predictions: Any) -> pd.DataFrame:
+    """The predictions with the categories of each column in the order of their names, whatever run came first."""
+    return predictions.assign(
+        **{name: predictions[name].cat.reorder_categories(sorted(predictions[name].cat.categories)) for name in NAMES}
+    )
+
+
+def rows_by_protocol(predictions: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The rows of each protocol, sorted by its name."""
+    return {str(name): rows for name, rows in predictions.groupby("protocol", observed=True)}
 
 
 def judge_protocol(predictions: pd.DataFrame, options: LotteryOptions) -> dict[str, pd.DataFrame]:
     """The tables of one protocol's predictions."""
-    tables = tables_from_items(predictions, options)
-    tables["optimism"] = load("statistics", "optimism")(predictions)
+    items = list(item_matrices(predictions))
+    tables = tables_from_items(items, options)
+    tables["optimism"] = load("statistics", "optimism")(items)
     return tables | {"groups": load("statistics", "tiers")(tables["pairs"])}
 
 
-def gather(study: Path, mine: pd.DataFrame, judged: Judged, margin: float, protocol: str) -> Evidence:
+def gather(study: Path, mine: Any, judged: Judged, margin: float, protocol: str) -> Evidence:
     """Everything the sentences need: `mine`, predictions of the protocol, the tables, and the study's folder."""
     runs = read_runs(study)
-    models, roles = rows_by_value(mine, "model"), roles_in_order(mine)
+    roles, accuracy = roles_in_order(mine), judged[protocol]["accuracy"]
     reference = next(iter(roles))
-    sizes = {name: len(set(rows["item"])) for name, rows in rows_by_value(mine, "dataset").items()}
+    first: Any = mine.drop_duplicates("model").sort_values("model")
+    seeds: Any = mine.drop_duplicates(["model", "seed"]).groupby("model", observed=True).size()
     others = {name: tables["accuracy"] for name, tables in judged.items() if name != protocol}
     return Evidence(
         **judged[protocol],
         roles=roles,
-        methods={model: rows["method"].iloc[0] for model, rows in models.items()},
+        methods=dict(zip(first["model"], first["method"], strict=True)),
         margin=float(margin),
         protocol=protocol,
         costs=model_costs(runs),
         alarms=model_alarms(runs),
-        seeds={model: len(set(rows["seed"])) for model, rows in models.items()},
-        protocol_leaders={name: leader_on(accuracy, reference) for name, accuracy in others.items()},
-        twins=twin_counts(study, sizes),
+        seeds=seeds.to_dict(),
+        protocol_leaders={name: leader_on(table, reference) for name, table in others.items()},
+        twins=twin_counts(study, dict(zip(accuracy["dataset"], accuracy["n"], strict=True))),
         unfinished=sum(run.summary.status != "done" for run in runs),
         runs=len(runs),
     )

@@ -343,9 +343,15 @@ def test_errors_say_what_to_do(study: Path, tmp_path: Path) -> None:
     frame = pd.DataFrame({"dataset": ["a", "b"], "role": ["shift", "shift"]})
     with pytest.raises(ValueError, match="one set with the role 'reference' is needed"):
         verdict.roles_in_order(frame)
-    (tmp_path / "views.png").write_text("no picture")
-    with pytest.raises(ValueError, match="is not a PNG picture"):
-        html.png_data_url(tmp_path / "views.png")
+
+
+@pytest.mark.parametrize("content", [b"no picture", b"", html.PNG_HEAD + b"torn"])
+def test_a_picture_that_is_none_is_left_out_of_the_page(study: Path, tmp_path: Path, content: bytes) -> None:
+    assert html.png_data_url(study / "views.png").startswith("data:image/png;base64,")
+    assert html.png_data_url(tmp_path / "absent.png") is None
+    assert html.png_data_url(tmp_path) is None
+    (tmp_path / "views.png").write_bytes(content)
+    assert html.png_data_url(tmp_path / "views.png") is None
 
 
 def test_report_imports_no_torch() -> None:
