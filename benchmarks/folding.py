@@ -58,7 +58,7 @@ def make(method: str, network: str, fold: bool) -> objective.Objective:
         images=IMAGES,
     )
     module, rng = build_method(plan), StepRng(0, 0, IMAGES)
-    pixels = torch.from_numpy(np.asarray(images.pixels)).float() / 255
+    pixels = torch.from_numpy(np.asarray(images.pixels[:])).float() / 255
     crops = [pixels, pixels.flip(-1)][: module.recipe.views]
     batch = Views(crops, torch.from_numpy(images.labels), torch.arange(IMAGES), rng, 0.0)
     if fold:

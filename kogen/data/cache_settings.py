@@ -1,13 +1,18 @@
 """What a pixel cache is made from: a listing of items, and the settings that every source shares."""
 
+import hashlib
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
+from kogen.common.system import usable_cores
 from kogen.data.decode import MAX_PIXELS, ImageFacts
+
+CACHE_VERSION = 2  # of what a cache holds; another number makes every older cache unknown
 
 
 class Listing(Protocol):
@@ -40,9 +45,13 @@ class CacheSettings:
 
     @property
     def cache_folder(self) -> Path:
-        """The folder of all pixel caches."""
-        chosen = self.cache or os.environ.get("KOGEN_CACHE")
-        return Path(chosen or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kogen")
+        """The folder of all pixel caches. ValueError where none is given and there is no home."""
+        if chosen := self.cache or os.environ.get("KOGEN_CACHE"):
+            return Path(chosen)
+        try:
+            return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kogen"
+        except RuntimeError as error:  # a container's user without a name
+            raise ValueError("no home folder is known for the pixel cache: set KOGEN_CACHE to a folder") from error
 
     @property
     def thread_count(self) -> int:
@@ -50,6 +59,25 @@ class CacheSettings:
         return max(1, self.workers or usable_cores())
 
 
-def usable_cores() -> int:
-    """Cores this process may use (systems without affinity: all there are)."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+@dataclass(frozen=True)
+class CacheRequest:
+    """A listing, how its pixels are to be stored, and where."""
+
+    items: Listing
+    settings: CacheSettings
+
+    @cached_property
+    def key(self) -> str:
+        """Names everything that the pixels depend on."""
+        chosen = f"{CACHE_VERSION} {self.settings.stored_side} {self.settings.max_pixels} {self.items.key()}"
+        return hashlib.blake2b(chosen.encode(), digest_size=12).hexdigest()
+
+    def place(self, ending: str = "") -> Path:
+        """A folder or file of this request."""
+        return self.settings.cache_folder / f"{self.key}{ending}"
+
+    @property
+    def places(self) -> list[Path]:
+        """Where a finished cache may be, the better one first."""
+        stored, demanded = self.place(), self.place("-on-demand")
+        return {True: [demanded], False: [stored], None: [stored, demanded]}[self.settings.on_demand]

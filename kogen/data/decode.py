@@ -12,6 +12,10 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 from PIL import Image, ImageFile
 
+from kogen.common.system import NO_WAIT
+from kogen.data import array_files
+from kogen.data.array_files import ArrayHeader
+
 MAX_PIXELS = 178_956_970  # where Pillow itself refuses to go on
 # What is tried; nothing that starts another program (EPS) or takes any bytes for an image (TGA).
 FORMATS = "PNG JPEG MPO TIFF GIF BMP WEBP AVIF JPEG2000 PPM PCX SGI".split()  # noqa: SIM905
@@ -53,7 +57,8 @@ def read_header(source: str | bytes, max_pixels: int = MAX_PIXELS) -> ImageFacts
     """What the header of an image (a path, or its bytes) claims, without decoding; raises UnreadableImage."""
     with as_unreadable(), _open_source(source) as file:
         if _is_array(file):
-            return image_facts(_read_array(file, source, max_pixels), "npy")
+            shape, dtype = _read_array_header(file, max_pixels)
+            return ImageFacts(shape[1], shape[0], (*shape, 1)[2], dtype.itemsize * 8, "npy")
         image = _open_image(file, max_pixels)
         width, height = image.size if _orientation(image) < 5 else image.size[::-1]
         channels = 1 if image.mode in GRAY_MODES or _has_gray_palette(image) else 3
@@ -69,7 +74,8 @@ def decode(source: str | bytes, max_pixels: int = MAX_PIXELS) -> tuple[np.ndarra
     """
     with as_unreadable(), _open_source(source) as file:
         if _is_array(file):
-            return np.ascontiguousarray(_read_array(file, source, max_pixels)), "npy"
+            _read_array_header(file, max_pixels)
+            return np.ascontiguousarray(to_hwc(np.lib.format.read_array(file, allow_pickle=False))), "npy"
         image = _open_image(file, max_pixels)
         mode = image.mode
         image.load()
@@ -97,11 +103,16 @@ def image_facts(pixels: np.ndarray, mode: str) -> ImageFacts:
 
 def to_hwc(pixels: np.ndarray) -> np.ndarray:
     """An array (H, W) or (H, W, C) as (H, W, C); UnreadableImage unless it is uint8 or uint16 and not empty."""
-    if pixels.dtype not in (np.uint8, np.uint16):
-        raise UnreadableImage(f"pixels are {pixels.dtype}, wanted uint8 or uint16")
-    if pixels.ndim not in (2, 3) or 0 in pixels.shape:
-        raise UnreadableImage(f"an array of shape {pixels.shape}, wanted (H, W) or (H, W, C)")
+    _check_array(pixels.shape, pixels.dtype)
     return pixels[:, :, None] if pixels.ndim == 2 else pixels
+
+
+def _check_array(shape: tuple[int, ...], dtype: np.dtype) -> None:
+    """UnreadableImage unless an array like this is an image."""
+    if dtype not in (np.uint8, np.uint16):
+        raise UnreadableImage(f"pixels are {dtype}, wanted uint8 or uint16")
+    if len(shape) not in (2, 3) or 0 in shape:
+        raise UnreadableImage(f"an array of shape {shape}, wanted (H, W) or (H, W, C)")
 
 
 @contextmanager
@@ -124,7 +135,7 @@ def _open_source(source: str | bytes) -> Iterator[BinaryIO]:
             raise UnreadableImage("empty (0 bytes)")
         yield io.BytesIO(source)
         return
-    with open(source, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)) as file:
+    with open(source, "rb", opener=lambda path, flags: os.open(path, flags | NO_WAIT)) as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise UnreadableImage("not a regular file")
@@ -139,12 +150,15 @@ def _is_array(file: BinaryIO) -> bool:
     return magic == b"\x93NUMPY"
 
 
-def _read_array(file: BinaryIO, source: str | bytes, max_pixels: int) -> np.ndarray:
-    """The array of an .npy file (mapped, so that its size is known before it is read) as (H, W, C)."""
-    place, mode = (file, None) if isinstance(source, bytes) else (source, "r")
-    pixels = to_hwc(np.load(place, mmap_mode=mode, allow_pickle=False))
-    _check_size(pixels.shape[1], pixels.shape[0], max_pixels)
-    return pixels
+def _read_array_header(file: BinaryIO, max_pixels: int) -> ArrayHeader:
+    """The head of an .npy file of pixels, found true and acceptable before anything is allocated."""
+    held = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    header = array_files.read_header(file, held)
+    file.seek(0)
+    _check_array(*header)
+    _check_size(header.shape[1], header.shape[0], max_pixels)
+    return header
 
 
 @functools.cache

@@ -86,9 +86,9 @@ class Images:
     def from_cache(
         cls,
         cached: CachedPixels,
-        labels: Sequence[str] | None = None,
+        labels: Sequence[str] | np.ndarray | None = None,
         classes: tuple[str, ...] | None = None,
-        clusters: Sequence[str] | None = None,
+        clusters: Sequence[str] | np.ndarray | None = None,
         name: str = "",
     ) -> "Images":
         """The images of a cache with what is known of each item (N,): label and cluster as text, "" where unknown.

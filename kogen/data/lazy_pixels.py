@@ -6,15 +6,18 @@ from typing import Any
 import numpy as np
 
 from kogen.data.cache_settings import CacheSettings, Listing
-from kogen.data.decode import UnreadableImage
+from kogen.data.decode import UnreadableImage, content_id
+from kogen.data.decode_pool import map_items
 from kogen.data.pixel_format import PixelFormat, to_format
 
 
 class LazyPixels:
-    """Pixels that are decoded by worker threads whenever they are asked for."""
+    """Pixels that are decoded by worker threads whenever they are asked for, and are those that were once found."""
 
-    def __init__(self, items: Listing, pixel_format: PixelFormat, cache_settings: CacheSettings) -> None:
-        self.items, self.pixel_format, self.settings = items, pixel_format, cache_settings
+    def __init__(
+        self, items: Listing, pixel_format: PixelFormat, cache_settings: CacheSettings, ids: np.ndarray
+    ) -> None:
+        self.items, self.pixel_format, self.settings, self.ids = items, pixel_format, cache_settings, ids
         self.shape, self.dtype = (len(items), *pixel_format[:3]), pixel_format.dtype
         self.pool: ThreadPoolExecutor | None = None
 
@@ -24,18 +27,20 @@ class LazyPixels:
             return self._decode_one(int(rows))
         self.pool = self.pool or ThreadPoolExecutor(self.settings.thread_count)
         out = np.empty((len(rows), *self.shape[1:]), self.dtype)
-        for place, pixels in enumerate(self.pool.map(self._decode_one, rows.tolist())):
+        for place, pixels in enumerate(map_items(self.pool, self._decode_one, rows.tolist())):
             out[place] = pixels
         return out
 
     def _decode_one(self, item: int) -> np.ndarray:
+        """An image as it is stored. ValueError where its source is gone or has become another image."""
         try:
-            pixels = to_format(self.items.decode(item, self.settings.max_pixels)[0], self.pixel_format)
+            pixels = self.items.decode(item, self.settings.max_pixels)[0]
         except UnreadableImage as error:
             raise ValueError(
                 f"{self.items.source(item)} can no longer be read ({error}) though it could when the set was opened: "
                 "put it back, or open the set again"
             ) from error
-        if pixels is None:
+        stored = to_format(pixels, self.pixel_format)
+        if stored is None or content_id(pixels) != self.ids[item]:
             raise ValueError(f"{self.items.source(item)} changed since the set was opened: open the set again")
-        return pixels
+        return stored

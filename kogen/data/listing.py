@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from kogen.common.progress import progress_bar
+from kogen.common.text import LARGEST_WHOLE, join_names
 from kogen.data.decode import ImageFacts, UnreadableImage, as_unreadable, decode, image_facts, read_header, to_hwc
 
 # Files that are plainly something else are not listed; anything unknown is, so that a lost image is at least named.
@@ -19,15 +21,24 @@ _OTHER = (
 )
 OTHER_ENDINGS = frozenset(_OTHER.split())
 SYSTEM_FILES = frozenset(["thumbs.db", "desktop.ini"])
+MAX_NAME_LETTERS = 250  # of a class, cluster or split
+REPORTED_FILES = 10_000  # looked at between two reports of progress
 IMAGE_ENDINGS = frozenset("png jpg jpeg jpe tif tiff gif bmp webp avif jp2 ppm pgm pbm pnm pcx sgi npy".split())  # noqa: SIM905
 
 
+Stamp = tuple[int, int, int, int]  # of a file: see stamp_of
+UNKNOWN: Stamp = (-1, 0, 0, 0)  # the stamp of what cannot be looked at
+
+
 class FileList(NamedTuple):
-    """The files found under a folder, sorted by path."""
+    """The files found under a folder, sorted by path, or in the order of a table."""
 
     names: list[str]  # relative to the folder
-    sizes: np.ndarray  # (N,) int64 bytes, -1 where it is unknown
-    times: np.ndarray  # (N,) int64 modification time, ns
+    stamps: np.ndarray  # (N, 4) int64, what changes when a file does
+
+    def take(self, rows: list[int]) -> "FileList":
+        """Some of the files."""
+        return FileList([self.names[row] for row in rows], self.stamps[rows])
 
 
 @dataclass(frozen=True)
@@ -38,13 +49,13 @@ class ImageFiles:
     files: FileList
 
     def key(self) -> str:
-        return hash_parts(os.path.realpath(self.root), *self.files.names, self.files.sizes.data, self.files.times.data)
+        return hash_parts(os.path.realpath(self.root), *self.files.names, self.files.stamps.data)
 
     def __len__(self) -> int:
         return len(self.files.names)
 
     def source(self, item: int) -> str:
-        return self.files.names[item].encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        return escape_surrogates(self.files.names[item])
 
     def read_header(self, item: int, max_pixels: int) -> ImageFacts:
         return read_header(os.path.join(self.root, self.files.names[item]), max_pixels)
@@ -72,7 +83,7 @@ class PackedImages:
         return self.count
 
     def source(self, item: int) -> str:
-        return f"{os.path.basename(self.path)}[{item}]"
+        return f"{escape_surrogates(os.path.basename(self.path))}[{item}]"
 
     def _bytes(self, item: int) -> bytes:
         data, offsets = self._data
@@ -108,7 +119,7 @@ class PixelStack:
         return self.count
 
     def source(self, item: int) -> str:
-        return f"{self.title}[{item}]"
+        return f"{escape_surrogates(self.title)}[{item}]"
 
     def read_header(self, item: int, max_pixels: int) -> ImageFacts:
         return image_facts(self.decode(item, max_pixels)[0], "array")
@@ -124,7 +135,7 @@ def scan_folder(root: str) -> FileList:
     Hidden files and folders, and files that plainly are something else, are left out. A folder that is named like an
     image or cannot be entered is listed like a file, so that the manifest says what is wrong with it.
     """
-    rows: list[tuple[str, int, int]] = []
+    rows: list[tuple[str, Stamp]] = []
     seen: set[tuple[int, int]] = set()
     waiting = [""]
     while waiting:
@@ -136,17 +147,16 @@ def scan_folder(root: str) -> FileList:
             seen.add((status.st_dev, status.st_ino))
             entries = os.scandir(os.path.join(root, prefix))
         except OSError:
-            rows.append((prefix.rstrip("/"), -1, 0))
+            rows.append((prefix.rstrip("/"), UNKNOWN))
             continue
         with entries:
             for entry in entries:
                 _collect_entry(entry, prefix, rows, waiting)
     rows.sort()
-    table = np.array([row[1:] for row in rows], np.int64).reshape(-1, 2)
-    return FileList([row[0] for row in rows], table[:, 0].copy(), table[:, 1].copy())
+    return FileList([row[0] for row in rows], np.array([row[1] for row in rows], np.int64).reshape(-1, 4))
 
 
-def _collect_entry(entry: os.DirEntry[str], prefix: str, rows: list[tuple[str, int, int]], waiting: list[str]) -> None:
+def _collect_entry(entry: os.DirEntry[str], prefix: str, rows: list[tuple[str, Stamp]], waiting: list[str]) -> None:
     """Put an entry of a folder on the list of files or of folders, unless it is left out."""
     name = entry.name
     ending = name.rpartition(".")[2].lower() if "." in name else ""
@@ -156,42 +166,55 @@ def _collect_entry(entry: os.DirEntry[str], prefix: str, rows: list[tuple[str, i
         if entry.is_dir() and ending not in IMAGE_ENDINGS:
             waiting.append(f"{prefix}{name}/")
             return
-        status = entry.stat()
-        rows.append((prefix + name, status.st_size, status.st_mtime_ns))
+        rows.append((prefix + name, stamp_of(entry.stat())))
     except OSError:  # a dangling link
-        rows.append((prefix + name, -1, 0))
+        rows.append((prefix + name, UNKNOWN))
 
 
 def stat_files(root: str, names: list[str]) -> FileList:
-    """The files a table names, in its order, with size and time. ValueError where some are absent, with examples."""
-    sizes, times = np.full(len(names), -1, np.int64), np.zeros(len(names), np.int64)
-    absent = []
-    for place, name in enumerate(names):
-        try:
-            status = os.stat(os.path.join(root, name))
-            sizes[place], times[place] = status.st_size, status.st_mtime_ns
-        except OSError:
-            if not os.path.lexists(os.path.join(root, name)):
-                absent.append(name)
+    """The files a table names, in its order, with their stamps. ValueError where some are absent, with examples."""
+    stamps, absent = np.tile(np.array(UNKNOWN, np.int64), (len(names), 1)), []
+    with progress_bar("looking for the files of the table", transient=True) as report:
+        for place, name in enumerate(names):
+            path = os.path.join(root, name)
+            try:
+                stamps[place] = stamp_of(os.stat(path))
+            except (OSError, ValueError):  # ValueError: a name that no file can have
+                if not os.path.lexists(path):
+                    absent.append(name)
+            if place % REPORTED_FILES == 0:
+                report(place, len(names))
     if absent:
         raise ValueError(
             f"{len(absent)} of {len(names)} paths in the table do not exist below {root}, for example "
-            f"{', '.join(absent[:3])}: paths are relative to the table's own folder"
+            f"{join_names(absent, 3)}: paths are relative to the table's own folder"
         )
-    return FileList(names, sizes, times)
+    return FileList(names, stamps)
 
 
-def file_stamp(path: str) -> tuple[str, str, str]:
-    """Path, size and time of a file, as text: what changes when it does."""
-    status = os.stat(path)
-    return os.path.realpath(path), str(status.st_size), str(status.st_mtime_ns)
+def stamp_of(status: os.stat_result) -> Stamp:
+    """Size, times of content and of the entry (ns), and number of a file.
+
+    Size and time of the content alone stay when archives and builds put another file in its place.
+    """
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino & LARGEST_WHOLE
+
+
+def file_stamp(path: str) -> tuple[str, ...]:
+    """Path and stamp of a file, as text: what changes when it does."""
+    return os.path.realpath(path), *map(str, stamp_of(os.stat(path)))
+
+
+def escape_surrogates(name: str) -> str:
+    """A name with the bytes in it that are not UTF-8 as escapes (`\\udce9`): every file and encoding takes it."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def hash_parts(*parts: str | memoryview) -> str:
     """Hash of parts, each with its length, so that different lists of parts differ."""
     digest = hashlib.blake2b(digest_size=12)
     for part in parts:
-        data = part.encode("utf-8", "surrogateescape") if isinstance(part, str) else bytes(part)
+        data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else bytes(part)
         digest.update(len(data).to_bytes(8, "little"))
         digest.update(data)
     return digest.hexdigest()

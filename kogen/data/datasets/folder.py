@@ -2,10 +2,11 @@
 
 import os
 
+from kogen.common.text import join_names
 from kogen.data.cache_settings import CacheSettings
 from kogen.data.datasets.table import TableRows, read_rows, select_split
 from kogen.data.images import Images
-from kogen.data.listing import FileList, ImageFiles, scan_folder
+from kogen.data.listing import ImageFiles, escape_surrogates, scan_folder
 from kogen.data.pixel_cache import load_or_build
 
 __all__ = ["folder"]
@@ -48,7 +49,7 @@ def folder(
         text[place], clusters[place] = rows.labels[row], rows.clusters[row]
     if split is not None:
         taken = sorted({places[row] for row in chosen})
-        found = FileList([found.names[i] for i in taken], found.sizes[taken], found.times[taken])
+        found = found.take(taken)
         text, clusters = [text[i] for i in taken], [clusters[i] for i in taken]
     cached = load_or_build(ImageFiles(path, found), storage or CacheSettings())
     return Images.from_cache(cached, text, None, clusters, name)
@@ -58,7 +59,7 @@ def folder_labels(names: list[str]) -> list[str] | None:
     """The class folder of each path, None unless every path is `class/file` and there are two classes or more."""
     if any(name.count("/") != 1 for name in names):
         return None
-    classes = [name.partition("/")[0] for name in names]
+    classes = [escape_surrogates(name.partition("/")[0]) for name in names]
     return classes if len(set(classes)) > 1 else None
 
 
@@ -77,6 +78,6 @@ def match_rows(root: str, names: list[str], table: str, rows: TableRows) -> list
     if absent:
         raise ValueError(
             f"{len(absent)} of {len(rows.paths)} paths in {table} are not among the {len(names)} images below {root}, "
-            f"for example {', '.join(absent[:3])}: write them relative to the folder or to the table"
+            f"for example {join_names(absent, 3)}: write them relative to the folder or to the table"
         )
     return places

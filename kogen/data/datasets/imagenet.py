@@ -8,7 +8,7 @@ import numpy as np
 from kogen.data.cache_settings import CacheSettings
 from kogen.data.datasets._imagenet_labels import WNID, apply_real_labels, read_labels, validation_number, wnids
 from kogen.data.images import Images
-from kogen.data.listing import FileList, ImageFiles, scan_folder
+from kogen.data.listing import ImageFiles, scan_folder
 from kogen.data.pixel_cache import load_or_build
 
 __all__ = ["imagenet"]
@@ -48,7 +48,7 @@ def imagenet(
         chosen = [place for place, label in enumerate(text) if label in wanted]
         if missing := sorted(wanted - {text[place] for place in chosen}):
             raise ValueError(f"{path} has no images of {len(missing)} classes of {like}, for example {missing[0]}")
-        found = FileList([found.names[i] for i in chosen], found.sizes[chosen], found.times[chosen])
+        found = found.take(chosen)
         text = [text[i] for i in chosen]
     images = Images.from_cache(load_or_build(ImageFiles(path, found), storage or CacheSettings()), text, name=name)
     if real is not None:
