@@ -14,7 +14,7 @@ from kogen.common.text import join_names
 from kogen.options.lottery import LotteryOptions
 from kogen.results import summary
 from kogen.results.csv_file import write_csv
-from kogen.results.lottery_summary import LotterySummary
+from kogen.results.lottery_summary import LotterySummary, Row
 from kogen.results.results import Results, Table, read_results
 from kogen.statistics._item_matrix import Items, item_matrices
 from kogen.statistics._score_noise import score_noise
@@ -84,17 +84,19 @@ def judge_across_sets(results: Results, tables: dict[str, pd.DataFrame], options
     if not targets:
         refused["transfer"] = "wants a second data set: there is only the reference"
     described = summary.describe_results(results, scores)
-    agreement = tables["agreement"].groupby("target", sort=False)
+    agreement: dict[str, list[Row]] = {}
+    for row in tables["agreement"].to_dict("records"):
+        agreement.setdefault(row["target"], []).append(row)
     return LotterySummary(
         **described | {"refused": described["refused"] | refused},
         targets=targets,
         margin=float(margin),
         weights=weights or None,
-        leaders={str(name): summary.best_model(part) for name, part in scores.groupby("dataset", sort=True)},
+        leaders=summary.best_models(scores),
         lead=lead,
         real=summary.lead_test(tables, lead, source),
-        transfer={name: summary.transfer_summary(tables["transfer"], scores, lead, margin, name) for name in targets},
-        agreement={str(name): part.to_dict("records") for name, part in agreement},
+        transfer=summary.transfer_summaries(tables["transfer"], scores, lead, margin, targets),
+        agreement=agreement,
         unified=summary.compare_rules(tables["unified"], items, weights, options.draws, seed),
         similarity=summary.describe_similarity(alike, votes),
         over_sets=over_sets,

@@ -49,7 +49,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class Similarity:
-    """How many independent sets there are in effect, which sets share a vote, and correlations set by set."""
+    """How many independent sets there are in effect, which sets share a vote, and correlations (none of many sets)."""
 
     n_eff: float | None
     groups: list[list[str]] | None

@@ -1,5 +1,6 @@
 """The summary of a lottery, question by question, from its tables."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ from kogen.common.registry import load
 from kogen.results.lottery_summary import Decision, Lead, Missing, Recommendation, Row, Rules, Similarity, Transfer
 from kogen.results.results import Results
 
+MATRIX_SETS = 200  # sets of which each correlation is kept
 NEEDS_ITEMS = "wants one row an image (model, dataset, item, correct): scores do not say which images two models share"
 
 
@@ -40,9 +42,10 @@ def best_first(part: Any) -> Any:
     return part.assign(score=part["score"].round(9)).sort_values(["score", "model"], ascending=[False, True])
 
 
-def best_model(part: Any) -> str:
-    """The best model of one set."""
-    return str(best_first(part)["model"].iloc[0])
+def best_models(scores: Any) -> dict[str, str]:
+    """The best model of each set."""
+    first = best_first(scores).drop_duplicates("dataset").sort_values("dataset")
+    return {str(name): str(model) for name, model in zip(first["dataset"], first["model"], strict=True)}
 
 
 def reference_lead(scores: Any, source: str) -> Lead:
@@ -67,41 +70,55 @@ def find_pair(pairs: Any, one: str, two: str | None, dataset: str) -> Row | None
     return rows.iloc[0].to_dict() if len(rows) else None
 
 
-def transfer_summary(table: Any, scores: Any, lead: Lead, margin: float, target: str) -> Transfer:
-    """What a lead on the reference is worth on one target."""
-    rows = table[table["target"] == target]
-    within = rows[rows["band"] == "within"]
-    there = scores[scores["dataset"] == target].set_index("model")["score"]
-    mine = there.get(lead.model)
+def transfer_summaries(table: Any, scores: Any, lead: Lead, margin: float, targets: list[str]) -> dict[str, Transfer]:
+    """What a lead on the reference is worth on each target."""
+    rows: dict[str, list[Row]] = {name: [] for name in targets}
+    for row in table.to_dict("records"):
+        rows[row["target"]].append(row)
+    best = scores.groupby("dataset", observed=True)["score"].max()
+    mine = scores[scores["model"] == lead.model].set_index("dataset")["score"]
+    loses = {str(name): loss for name, loss in (best[mine.index] - mine).items()}
+    return {name: transfer_summary(rows[name], loses.get(name), lead, margin) for name in targets}
+
+
+def transfer_summary(rows: list[Row], loses: float | None, lead: Lead, margin: float) -> Transfer:
+    """The same of one target, from its rows and what the leader loses there, None where it was not measured."""
+    within, bins = ([row for row in rows if row["band"] == band] for band in ("within", "bin"))
     return Transfer(
         at_margin=row_at_gap(within, margin),
         at_lead=row_at_gap(within, lead.gap),
         all=row_at_gap(within, 100.0),
-        leader_holds=None if mine is None else bool(mine >= there.max() - 1e-9),
-        leader_loses=None if mine is None else there.max() - mine,
-        gap_for_90=gap_at_share(rows[rows["band"] == "bin"]),
+        leader_holds=None if loses is None else bool(loses <= 1e-9),
+        leader_loses=loses,
+        gap_for_90=gap_at_share(bins),
     )
 
 
-def row_at_gap(within: Any, gap: float | None) -> Row | None:
+def row_at_gap(within: list[Row], gap: float | None) -> Row | None:
     """The cumulative row of one gap."""
-    rows = within[np.isclose(within["gap"], gap)] if gap else within.head(0)
-    return rows.iloc[0].to_dict() if len(rows) else None
+    return next((row for row in within if gap and math.isclose(row["gap"], gap, rel_tol=1e-5, abs_tol=1e-8)), None)
 
 
-def gap_at_share(bins: Any, share: float = 0.9) -> float | None:
+def gap_at_share(bins: list[Row], share: float = 0.9) -> float | None:
     """The lower end of the first bin from which on every bin with pairs transfers at least so often; None: no gap does.
 
     It is one of the ends of the bins.
     """
-    known = bins[bins["pairs"] > 0]
-    falls = np.flatnonzero(known["transfer"].to_numpy(dtype=np.float64) < share)
-    after = known.iloc[falls[-1] + 1 :] if len(falls) else known
-    return float(after["gap_lo"].iloc[0]) if len(after) else None
+    lower = None
+    for row in reversed([row for row in bins if row["pairs"] > 0]):
+        if row["transfer"] < share:
+            break
+        lower = float(row["gap_lo"])
+    return lower
 
 
 def describe_similarity(alike: Any, votes: Any) -> Similarity:
-    """How alike the sets are, from the table of `similarity`; `votes`: the groups that share one."""
+    """How alike the sets are, from the table of `similarity`; `votes`: the groups that share one.
+
+    Of more than MATRIX_SETS sets the correlations, which are as many as the square, are left out.
+    """
+    if len(alike) > MATRIX_SETS:
+        return Similarity(alike["n_eff"].iloc[0], votes, {})
     matrix = alike.set_index("dataset")[alike["dataset"].tolist()].to_dict("index")  # of the sets' residuals
     return Similarity(alike["n_eff"].iloc[0], votes, matrix)
 

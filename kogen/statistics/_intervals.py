@@ -1,6 +1,7 @@
 """Intervals: Wilson's, and Bonett and Price's, extended to clusters and seeds by their variance components."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from scipy.stats import norm
@@ -9,9 +10,21 @@ from scipy.stats import t as student
 from kogen.statistics._item_matrix import ItemMatrix
 
 
+@cache
+def normal_quantile(tail: float) -> float:
+    """The normal quantile that leaves `tail` above it."""
+    return float(norm.isf(tail))
+
+
+@cache
+def student_quantile(tail: float, df: int) -> float:
+    """Student's quantile that leaves `tail` above it."""
+    return float(student.isf(tail, df))
+
+
 def wilson(share: np.ndarray, n: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
     """Wilson's score interval of shares (k,) in 0-1 of n (k,) trials, fractions of a trial allowed (Wilson 1927)."""
-    z2 = norm.isf((1 - level) / 2) ** 2
+    z2 = normal_quantile((1 - level) / 2) ** 2
     middle = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = np.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n**2))) / (1 + z2 / n)
     return np.where(share < 1e-12, 0.0, middle - half), np.where(share > 1 - 1e-12, 1.0, middle + half)

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 PAIRS, SIMULATIONS, MODELS = 1_000_000, 1_000, 300  # the work of one floor: pairs in all, repetitions, models in each
+ALL_PAIRS = 300_000_000  # of all floors of a table: more than 300 sets share them
 
 
 def noise_floor(
@@ -14,10 +15,12 @@ def noise_floor(
     steps: tuple[float, float],
     edges: np.ndarray,
     rng: np.random.Generator,
+    floors: int = 1,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Simulated pairs (bins,) and transfers among them (bins,; ties count half) by the observed gap on the source.
 
-    source, target (k,) in points; noise: draws (R, k) of each set's error; steps: the grid of scores, 0 if none.
+    source, target (k,) in points; noise: draws (R, k) of each set's error; steps: the grid of scores, 0 if none;
+    floors: how many are made for the same table.
     The true scores of each set are the observed ones, shrunk to the spread without noise (Louis 1984, JASA 79); those
     of the target are assigned in the order of the source's; then each set gets noise of its own.
     """
@@ -29,7 +32,7 @@ def noise_floor(
     size = min(k, MODELS)
     i, j = np.triu_indices(size, 1)
     count, won = np.zeros((2, len(edges) - 1))
-    for _ in range(min(SIMULATIONS, math.ceil(PAIRS / len(i)))):
+    for _ in range(min(SIMULATIONS, math.ceil(min(PAIRS, ALL_PAIRS // floors) / len(i)))):
         some = rng.choice(k, size, replace=False) if size < k else np.arange(k)
         first = draw_scores(mine, noise[0], steps[0], some, rng)
         second = draw_scores(same, noise[1], steps[1], some, rng)

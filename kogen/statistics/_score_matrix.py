@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -25,11 +26,16 @@ class ScoreMatrix:
     n: np.ndarray  # (k, D) items behind each score, nan where unknown
     families: np.ndarray | None  # (k,) int, 0 .. F-1; a model without a family has its own
 
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """The index of each data set."""
+        return {name: place for place, name in enumerate(self.datasets)}
+
     def column(self, dataset: str) -> int:
         """The index of a data set; ValueError names the known ones."""
-        if dataset not in self.datasets:
+        if dataset not in self.places:
             raise ValueError(f"no data set {dataset!r}: there are {join_names(self.datasets)}")
-        return self.datasets.index(dataset)
+        return self.places[dataset]
 
     def common_models(self, *datasets: str) -> np.ndarray:
         """Indices of the models that were measured on all of these sets, (m,)."""

@@ -31,8 +31,8 @@ def score_noise(
 
 def dataset_noise(
     table: ScoreMatrix, dataset: str, some: np.ndarray, given: Noise | None, rng: np.random.Generator
-) -> np.ndarray:
-    """Errors (R, m) of some models on a set, in points; nan where neither items nor their number are known.
+) -> np.ndarray | None:
+    """Errors (R, m) of some models on a set, in points; None where neither items nor their number are known.
 
     From a number of items alone: binomial, each model on items of its own. Models with the same images share errors,
     which cancel in a difference: the true noise of a pair is at most this.
@@ -41,5 +41,7 @@ def dataset_noise(
         return given[dataset][[table.models[place] for place in some]].to_numpy()
     column = table.column(dataset)
     share, n = table.values[some, column] / 100, table.n[some, column]
+    if np.isnan(n).any():
+        return None
     share = (share * n + 1) / (n + 2)  # no score is so sure that it has no error
     return 100 * np.sqrt(share * (1 - share) / n) * rng.standard_normal((DRAWS, len(some)))

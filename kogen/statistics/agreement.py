@@ -1,12 +1,20 @@
 """Agreement: whether a set puts the models in the same order as another, among all and among the best."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 from scipy.stats import kendalltau
 
-from kogen.statistics._pair_counts import count_by_family, count_pairs, jackknife_interval, ordered_pairs, sample_models
+from kogen.statistics._pair_counts import (
+    SourcePairs,
+    count_by_family,
+    count_pairs,
+    jackknife_interval,
+    sample_models,
+    source_pairs,
+)
 from kogen.statistics._score_matrix import ScoreMatrix, make_score_matrix
 
 __all__ = ["agreement"]
@@ -16,13 +24,18 @@ COLUMNS = ["source", "target", "subset", "n", "tau", "lo", "hi", "family_lo", "f
 
 
 def agreement(
-    scores: pd.DataFrame, *, source: str, targets: Sequence[str] | None = None, seed: int = 0
+    scores: pd.DataFrame,
+    *,
+    source: str,
+    targets: Sequence[str] | None = None,
+    seed: int = 0,
+    on_step: Callable[[], None] = lambda: None,
 ) -> pd.DataFrame:
     """Kendall's tau-b between the source and each target, for all models and for the source's top 50 and top 20.
 
-    Input: scores (model, dataset, score[, family]). Output: source, target, subset (all, top50, top20; only where there
-    are more models than that), n (models measured on both), tau (-1 to 1), lo, hi (95 %, over models), family_lo,
-    family_hi (over families); null where every model ties.
+    Input: scores (model, dataset, score[, family]); `on_step`, called after each target.
+    Output: source, target, subset (all, top50, top20; only where there are more models than that), n (models measured
+    on both), tau (-1 to 1), lo, hi (95 %, over models), family_lo, family_hi (over families); null where all tie.
     Definition: tau-b = sum of sign * sign / sqrt(pairs untied on the source * pairs untied on the target). Interval:
     jackknife over models or families, as of `transfer`, on (1 + tau) / 2, the share of pairs that agree. Of more than
     1,600 models tau is of all, its interval of a random 1,000.
@@ -31,12 +44,22 @@ def agreement(
     Raises ValueError for scores that are incomplete and for unknown sets.
     """
     table = make_score_matrix(scores)
-    found = [row for target in table.choose_targets(source, targets) for row in rows(table, source, target, seed)]
+    found: list[dict[str, object]] = []
+
+    @lru_cache(maxsize=len(SUBSETS))  # most tables have the same models on every target
+    def pairs_among(models: bytes) -> SourcePairs:
+        return source_pairs(table.values[np.frombuffer(models, dtype=np.intp), table.column(source)])
+
+    for target in table.choose_targets(source, targets):
+        found += rows(table, source, target, seed, pairs_among)
+        on_step()
     return pd.DataFrame(found, columns=COLUMNS)
 
 
-def rows(table: ScoreMatrix, source: str, target: str, seed: int) -> list[dict[str, object]]:
-    """The rows of one target."""
+def rows(
+    table: ScoreMatrix, source: str, target: str, seed: int, pairs_among: Callable[[bytes], SourcePairs]
+) -> list[dict[str, object]]:
+    """The rows of one target; `pairs_among`: the pairs of these models (their indices as bytes) on the source."""
     some = table.common_models(source, target)
     found = []
     for subset, most in SUBSETS.items():
@@ -47,21 +70,21 @@ def rows(table: ScoreMatrix, source: str, target: str, seed: int) -> list[dict[s
         one, two = (table.values[chosen, table.column(name)] for name in (source, target))
         tau = np.asarray(kendalltau(np.round(one, 9), np.round(two, 9)))[0] if len(chosen) > 1 else np.nan
         row = {"source": source, "target": target, "subset": subset, "n": len(chosen), "tau": tau}
-        found.append(row | tau_intervals(table, chosen[sample_models(len(chosen), seed)], source, target))
+        drawn = chosen[sample_models(len(chosen), seed)]
+        found.append(row | tau_intervals(table, drawn, pairs_among(drawn.tobytes()), target))
     return found
 
 
-def tau_intervals(table: ScoreMatrix, chosen: np.ndarray, source: str, target: str) -> dict[str, float]:
+def tau_intervals(table: ScoreMatrix, chosen: np.ndarray, pairs: SourcePairs, target: str) -> dict[str, float]:
     """Intervals of tau-b over models and, where they are known, over families."""
-    one, two = (table.values[chosen, table.column(name)] for name in (source, target))
-    i, j, gap, other = ordered_pairs(one, two)
+    gap, other = pairs.gap, pairs.gap_on(table.values[chosen, table.column(target)])
     if not len(gap):
         return {}
     columns = [np.ones(len(gap)), np.sign(other) * (gap > 0), gap > 0, other != 0]
     bins = np.zeros(len(gap), dtype=int)
-    counts = {"": count_pairs(i, j, len(chosen), bins, columns)}
+    counts = {"": count_pairs(pairs, bins, columns)}
     if table.families is not None:
-        counts["family_"] = count_by_family(counts[""], table.families[chosen], i, j, bins, columns)
+        counts["family_"] = count_by_family(counts[""], table.families[chosen], pairs, bins, columns)
     row = {}
     for name, each in counts.items():
         total, without = each.leave_one_out(slice(None))

@@ -11,6 +11,7 @@ from kogen.statistics._score_matrix import ScoreMatrix, make_score_matrix
 __all__ = ["robustness"]
 
 COLUMNS = ["model", "source", "target", "expected", "observed", "effective"]
+TEXT_COLUMNS = ("source", "target")  # the same in all rows of a target
 MIN_MODELS = 3  # models that a line is fitted to
 
 
@@ -44,20 +45,27 @@ def robustness(
     place = {model: i for i, model in enumerate(table.models)}
     base = np.array([place[model] for model in baseline]) if baseline is not None else np.arange(len(place))
     logits = table.logits()
-    found = [rows(table, logits, pairs.get(target, source), target, base) for target in chosen]
-    return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=COLUMNS)
+    found = [columns_of(table, logits, pairs.get(target, source), target, base) for target in chosen]
+    if not found:
+        return pd.DataFrame(columns=COLUMNS)
+    sizes = [len(each["model"]) for each in found]
+    texts = {name: np.repeat(np.array([each[name] for each in found], dtype=object), sizes) for name in TEXT_COLUMNS}
+    whole = {name: np.concatenate([each[name] for each in found]) for name in COLUMNS if name not in TEXT_COLUMNS}
+    return pd.DataFrame(texts | whole, columns=COLUMNS)
 
 
-def rows(table: ScoreMatrix, logits: np.ndarray, source: str, target: str, base: np.ndarray) -> pd.DataFrame:
-    """The rows of one target."""
+def columns_of(
+    table: ScoreMatrix, logits: np.ndarray, source: str, target: str, base: np.ndarray
+) -> dict[str, str | np.ndarray]:
+    """The columns of one target; a frame of each would take most of the time of many targets."""
     both = table.common_models(source, target)
     one, two = logits[:, table.column(source)], logits[:, table.column(target)]
     fitted = fit_line(one, two, base[np.isin(base, both)])
     observed = table.values[both, table.column(target)]
     expected = 100 * expit(fitted[0] + fitted[1] * one[both])
     names = np.array(table.models, dtype=object)[both]
-    columns = {"model": names, "source": source, "target": target, "expected": expected, "observed": observed}
-    return pd.DataFrame(columns | {"effective": observed - expected}, columns=COLUMNS)
+    values = {"expected": expected, "observed": observed, "effective": observed - expected}
+    return {"model": names, "source": source, "target": target} | values
 
 
 def fit_line(x: np.ndarray, y: np.ndarray, base: np.ndarray) -> tuple[float, float]:

@@ -72,7 +72,7 @@ def near_best_probability(
     for place in used:
         some = contenders(table, whole, place, margin, noise)
         error = dataset_noise(table, table.datasets[place], whole[some], noise, rng)
-        if np.isnan(error).any():
+        if error is None:
             return None
         draws = len(error) if draws is None else min(draws, len(error))
         score = table.values[whole[some], place] + error

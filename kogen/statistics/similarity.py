@@ -45,8 +45,8 @@ def similarity(
     group = pd.array(group_sets(matrix, alike) if known else [None] * len(names), dtype="Int64")
     frame = pd.DataFrame({"dataset": names, "group": group})
     frame = pd.concat([frame, pd.DataFrame(matrix, columns=names)], axis=1)
-    values = np.linalg.eigvalsh(matrix) if known else np.array([np.nan])
-    return frame.assign(n_eff=float(values.sum() ** 2 / (values**2).sum()))
+    # the sums of the eigenvalues and of their squares: the trace, and the sum of all squares
+    return frame.assign(n_eff=float(len(names) ** 2 / (matrix**2).sum()))
 
 
 def correlations(table: ScoreMatrix, names: list[str]) -> np.ndarray:

@@ -1,14 +1,24 @@
 """Transfer: how often the better of two models on one set is also better on another."""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
-from kogen.statistics import _pair_counts
 from kogen.statistics._noise_floor import noise_floor
+from kogen.statistics._pair_counts import (
+    PairCounts,
+    SourcePairs,
+    count_by_family,
+    count_pairs,
+    jackknife_interval,
+    sample_models,
+    source_pairs,
+)
 from kogen.statistics._score_matrix import ScoreMatrix, make_score_matrix
 from kogen.statistics._score_noise import Noise, dataset_noise
 
@@ -30,11 +40,12 @@ def transfer(
     gaps: Sequence[float] = GAPS,
     noise: Noise | None = None,
     seed: int = 0,
+    on_step: Callable[[], None] = lambda: None,
 ) -> pd.DataFrame:
     """How often a lead on the source is a lead on each target, by the size of the lead.
 
     Input: scores (model, dataset, score[, n][, family]) in points; `gaps` in points; `noise`, draws of the error of the
-    scores where the items are known.
+    scores where the items are known; `on_step`, called after each target.
     Output: source, target, band, gap_lo, gap, pairs, win, tie, flip, transfer, lo, hi, family_lo, family_hi,
     noise_floor, excess_flip, mean_regret. `band` is `within` (all pairs with 0 < gap on the source <= `gap`; the last
     one is all pairs, 100) or `bin` (gap_lo < gap <= `gap`: the gap curve). pairs is a number, mean_regret points, the
@@ -56,28 +67,47 @@ def transfer(
     if bad := [gap for gap in gaps if not 0 < gap <= 100]:
         raise ValueError(f"a gap is a difference in points above 0 and up to 100, got {bad[0]}: try 0.5")
     ends = sorted({*gaps, 100.0})
-    found = [rows(table, source, target, ends, noise, seed) for target in table.choose_targets(source, targets)]
-    return pd.DataFrame([row for part in found for row in part], columns=COLUMNS)
+    names, edges = table.choose_targets(source, targets), np.array(sorted({*CURVE_EDGES, *ends}))
+    floors, found = Floors(table, source, edges, noise, seed, len(names)), []
+
+    @lru_cache(maxsize=1)  # most tables have the same models on every target
+    def pairs_among(models: bytes) -> tuple[SourcePairs, np.ndarray]:
+        pairs = source_pairs(table.values[np.frombuffer(models, dtype=np.intp), table.column(source)])
+        pairs = pairs.part(pairs.gap > 0)
+        return pairs, np.searchsorted(edges, pairs.gap) - 1  # edges[b] < gap <= edges[b + 1]
+
+    for target in names:
+        some = table.common_models(source, target)
+        some = some[sample_models(len(some), seed)]
+        counts = count_outcomes(table, target, some, *pairs_among(some.tobytes()))
+        found += rows(counts, floors.simulate(target, some) if counts else None, edges, ends, (source, target))
+        on_step()
+    return pd.DataFrame(found, columns=COLUMNS)
+
+
+def count_outcomes(
+    table: ScoreMatrix, target: str, some: np.ndarray, pairs: SourcePairs, bins: np.ndarray
+) -> list[PairCounts]:
+    """Pairs, wins, ties and regrets of some models on a target, by model and, where they are known, by family."""
+    if not len(bins):
+        return []
+    other = pairs.gap_on(table.values[some, table.column(target)])
+    columns = [np.ones(len(bins)), other > 0.0, other == 0.0, np.maximum(-other, 0)]
+    counts = [count_pairs(pairs, bins, columns)]
+    if table.families is not None:
+        counts.append(count_by_family(counts[0], table.families[some], pairs, bins, columns))
+    return counts
 
 
 def rows(
-    table: ScoreMatrix, source: str, target: str, ends: list[float], noise: Noise | None, seed: int
+    counts: list[PairCounts],
+    floors: tuple[np.ndarray, np.ndarray] | None,
+    edges: np.ndarray,
+    ends: list[float],
+    sets: tuple[str, str],
 ) -> list[dict[str, object]]:
-    """The rows of one target: the cumulative gaps, then the bins of the gap curve."""
-    some = table.common_models(source, target)
-    some = some[_pair_counts.sample_models(len(some), seed)]
-    edges = np.array(sorted({*CURVE_EDGES, *ends}))
-    one, two = (table.values[some, table.column(name)] for name in (source, target))
-    i, j, gap, other = _pair_counts.ordered_pairs(one, two)
-    kept = gap > 0
-    i, j, gap, other = i[kept], j[kept], gap[kept], other[kept]
-    bins = np.searchsorted(edges, gap) - 1  # edges[b] < gap <= edges[b + 1]
-    columns = [np.ones(len(gap)), other > 0.0, other == 0.0, np.maximum(-other, 0)]
-    counts = [_pair_counts.count_pairs(i, j, len(some), bins, columns)] if len(gap) else []
-    if counts and table.families is not None:
-        counts.append(_pair_counts.count_by_family(counts[0], table.families[some], i, j, bins, columns))
-    floors = noise_floors(table, source, target, some, edges, noise, seed) if len(gap) else None
-    found = []
+    """The rows of one target: the cumulative gaps, then the bins of the gap curve; `sets`: source and target."""
+    (source, target), found = sets, []
     for band, lo, hi in [*(("within", 0.0, end) for end in ends), *(("bin", *ends) for ends in pairwise(CURVE_EDGES))]:
         part = slice(*np.searchsorted(edges, (lo, hi)))
         row = {"source": source, "target": target, "band": band, "gap_lo": lo, "gap": hi}
@@ -86,7 +116,7 @@ def rows(
 
 
 def band_metrics(
-    counts: list[_pair_counts.PairCounts], part: slice, floors: tuple[np.ndarray, np.ndarray] | None
+    counts: list[PairCounts], part: slice, floors: tuple[np.ndarray, np.ndarray] | None
 ) -> dict[str, float | int]:
     """Shares, intervals and the floor of one range of bins."""
     total = counts[0].total[part].sum(axis=0) if counts else np.zeros(4)
@@ -100,24 +130,34 @@ def band_metrics(
         without = each.leave_one_out(part)[1]
         with np.errstate(invalid="ignore", divide="ignore"):
             shares = (without[:, 1] + without[:, 2] / 2) / without[:, 0]
-        row[f"{name}lo"], row[f"{name}hi"] = _pair_counts.jackknife_interval(held, shares, pairs)
+        row[f"{name}lo"], row[f"{name}hi"] = jackknife_interval(held, shares, pairs)
     if floors is not None and floors[0][part].sum():
         row["noise_floor"] = floors[1][part].sum() / floors[0][part].sum()
         row["excess_flip"] = row["noise_floor"] - held
     return row
 
 
-def noise_floors(
-    table: ScoreMatrix, source: str, target: str, some: np.ndarray, edges: np.ndarray, noise: Noise | None, seed: int
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """Simulated pairs and transfers in each bin; None where the size of a set is unknown."""
-    rng = np.random.default_rng([seed, zlib.crc32(source.encode()), zlib.crc32(target.encode())])
-    errors = dataset_noise(table, source, some, noise, rng), dataset_noise(table, target, some, noise, rng)
-    if np.isnan(errors[0]).any() or np.isnan(errors[1]).any():
-        return None
-    one, two = (table.values[some, table.column(name)] for name in (source, target))
-    steps = score_step(table, source, some), score_step(table, target, some)
-    return noise_floor(one, two, errors, steps, edges, rng)
+@dataclass(frozen=True)
+class Floors:
+    """How the noise floors of all targets are simulated."""
+
+    table: ScoreMatrix
+    source: str
+    edges: np.ndarray  # of the bins of the gap
+    noise: Noise | None
+    seed: int
+    count: int
+
+    def simulate(self, target: str, some: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        """Simulated pairs and transfers in each bin, of some models; None where the size of a set is unknown."""
+        rng = np.random.default_rng([self.seed, *(zlib.crc32(name.encode()) for name in (self.source, target))])
+        sets = (self.source, target)
+        one, two = (dataset_noise(self.table, name, some, self.noise, rng) for name in sets)
+        if one is None or two is None:
+            return None
+        source, other = (self.table.values[some, self.table.column(name)] for name in sets)
+        steps = score_step(self.table, self.source, some), score_step(self.table, target, some)
+        return noise_floor(source, other, (one, two), steps, self.edges, rng, self.count)
 
 
 def score_step(table: ScoreMatrix, dataset: str, some: np.ndarray) -> float:

@@ -1,6 +1,8 @@
 """One number a model over several sets, by each common rule: whether the winner depends on the rule."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -56,7 +58,8 @@ def rule_values(
     if not len(whole):
         return dict.fromkeys(METRICS, np.empty(0))
     ranks = pd.DataFrame(values).round(9).rank(ascending=False).to_numpy()
-    votes = [[list(used).index(place) for place in group if place in used] for group in groups]
+    at = {place: i for i, place in enumerate(used)}
+    votes = [[at[place] for place in group if place in at] for group in groups]
     return {
         "weighted_difference": (values - values.mean(axis=0)) @ weight,
         "mean_accuracy": values.mean(axis=1),
@@ -92,11 +95,11 @@ def normalise_weights(datasets: Sequence[str], weights: Mapping[str, float] | No
 
 def group_indices(datasets: Sequence[str], groups: Sequence[Sequence[str]] | None) -> list[list[int]]:
     """Indices of the sets of each group; a set in no group is one of its own."""
-    named = [name for group in groups or () for name in group]
-    for name in named:
-        if name not in datasets:
+    at, named = {name: place for place, name in enumerate(datasets)}, Counter(chain.from_iterable(groups or ()))
+    for name, count in named.items():
+        if name not in at:
             raise ValueError(f"groups name {name!r}, which is no data set: there are {join_names(datasets)}")
-        if named.count(name) > 1:
+        if count > 1:
             raise ValueError(f"the data set {name!r} is in two groups: give each one")
-    places = [[datasets.index(name) for name in group] for group in groups or () if len(group)]
-    return places + [[place] for place, name in enumerate(datasets) if name not in named]
+    places = [[at[name] for name in group] for group in groups or () if len(group)]
+    return places + [[place] for name, place in at.items() if name not in named]

@@ -100,9 +100,9 @@ def residuals(summary: LotterySummary, tables: Tables, models: Sequence[str]) ->
 
 
 def correlations(summary: LotterySummary) -> Heat | None:
-    """How alike the sets are beyond the reference; None where too few models were measured."""
+    """How alike the sets are beyond the reference; None where too few models were measured, or too many sets."""
     matrix, names = summary.similarity.correlations, shown_sets(summary)[1:]
-    if summary.similarity.groups is None or len(names) < 2:
+    if summary.similarity.groups is None or len(names) < 2 or not matrix:
         return None
     values = pd.DataFrame([[matrix[one][two] for two in names] for one in names], names, names, dtype=float)
     return heat(values, set(), 1.0, signed=True)
