@@ -338,7 +338,7 @@ def _(folder: Path) -> Command:
     return ["export", run, "--out", run / "weights.safetensors", "--force"]
 
 
-@case("B", "export again onto one's own export", codes=DONE)
+@case("B", "export again onto one's own export", codes=DONE)  # the same bytes again
 def _(folder: Path) -> Command:
     run = trained_run(folder)
     command = ["export", str(run), "--out", str(folder / "w.safetensors")]

@@ -1,6 +1,7 @@
 """Tensors on disk: safetensors with a sum over everything in it, so that damage is noticed when it is read."""
 
 import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,14 +12,15 @@ from torch import Tensor
 
 from kogen.common.files import check_regular_file, write_atomically
 
-SUM = "sha256"  # key of a file's metadata
+ABOUT, SUM = "kogen", "sha256"  # the one key of a file's metadata, as several come in any order; and its key of the sum
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], facts: Mapping[str, str] | None = None) -> None:
     """Write tensors and facts (texts) to a safetensors file, atomically. OSError where the disk is full."""
     texts = dict(facts or {})
     try:
-        write_atomically(path, lambda place: save_file(tensors, place, {**texts, SUM: tensor_sum(tensors, texts)}))
+        about = json.dumps({**texts, SUM: tensor_sum(tensors, texts)}, sort_keys=True)
+        write_atomically(path, lambda place: save_file(tensors, place, {ABOUT: about}))
     except SafetensorError as error:  # its way to say that nothing can be written
         raise OSError(f"cannot write {path}: {error}") from error
 
@@ -32,8 +34,18 @@ def load_tensors(path: Path, cure: str) -> tuple[dict[str, Tensor], dict[str, st
     try:
         with safe_open(path, framework="pt") as file:
             facts = dict(file.metadata() or {})
+            facts = dict(json.loads(facts[ABOUT]).items()) if ABOUT in facts else facts
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError, OverflowError, RuntimeError) as error:
+    except (
+        SafetensorError,
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+        RuntimeError,
+    ) as error:
         raise ValueError(f"cannot read {path}: {error}; {cure}") from error
     wanted = facts.pop(SUM, None)
     if wanted is not None and wanted != tensor_sum(tensors, facts):

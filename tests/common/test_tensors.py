@@ -22,6 +22,10 @@ def some() -> dict[str, torch.Tensor]:
 
 def test_tensors_and_facts_come_back_and_plain_readers_read_them(tmp_path: Path):
     save_tensors(tmp_path / "a.safetensors", some(), {"facts": "{}"})
+    first = (tmp_path / "a.safetensors").read_bytes()
+    save_tensors(tmp_path / "a.safetensors", some(), {"facts": "{}", "more": "1"})
+    save_tensors(tmp_path / "a.safetensors", some(), {"facts": "{}"})
+    assert (tmp_path / "a.safetensors").read_bytes() == first
     tensors, facts = load_tensors(tmp_path / "a.safetensors", "")
     plain = load_file(tmp_path / "a.safetensors")
     assert facts == {"facts": "{}"}
