@@ -1,6 +1,7 @@
 """Features: what a frozen backbone says of each image, and what a probe predicts from it."""
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -31,10 +32,16 @@ class Features:
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a probe says of each test image."""
+    """What a probe says of each test image; computed when asked for, since many classes by many images are large."""
 
-    probability: np.ndarray  # (N, K) float32, rows sum to 1
+    count: int  # N test images
+    predict: Callable[[slice], np.ndarray]  # some of them to probabilities (n, K) float32, rows sum to 1
     chosen: dict[str, float] = field(default_factory=dict)  # what the probe chose by itself, for the record
+
+    @property
+    def probability(self) -> np.ndarray:
+        """Probabilities of all test images at once, (N, K) float32."""
+        return self.predict(slice(0, self.count))
 
 
 def embed(backbone: Backbone, images: Images, view: View, *, batch_size: int = 256) -> Features:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,17 @@ from kogen.common import registry
 from kogen.data.images import Images
 from kogen.evaluation.features import Features, Predictions, embed
 from kogen.modules.base import Backbone
+
+MAX_PROBABILITIES = 2**25  # held at once, 128 MiB in float32
+
+
+class Answers(NamedTuple):
+    """What a probe answered, (M,) each, and how it is judged."""
+
+    predicted: np.ndarray  # int64 into the classes
+    correct: np.ndarray  # int8
+    score: np.ndarray  # float32, probability of what is right
+    soft: np.ndarray  # float32, share of people who chose the prediction; NaN where nobody was asked
 
 
 def evaluate_backbone(
@@ -32,11 +44,8 @@ def evaluate_backbone(
     tables, device = [], next(backbone.parameters()).device
     for probe in probes:
         predictions: Predictions = registry.load("probes", probe)(known, everything, device=device)
-        start = 0
-        for name, features in judged.items():
-            part = predictions.probability[start : start + len(features)]  # (M, K)
-            start += len(features)
-            table = prediction_rows(features, part, tests[name])
+        for name, answers in judge_predictions(predictions, judged, tests).items():
+            table = prediction_table(judged[name], answers)
             tables.append(table.assign(dataset=name, role=roles[name], protocol=probe, **identity))
     return pd.concat(tables, ignore_index=True)
 
@@ -47,35 +56,61 @@ def join_features(parts: list[Features]) -> Features:
     return replace(parts[0], **{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
 
-def prediction_rows(features: Features, probability: np.ndarray, images: Images) -> pd.DataFrame:
-    """What the table says of each image: label, prediction, whether it is right, probability of what is right.
+def judge_predictions(
+    predictions: Predictions, judged: Mapping[str, Features], tests: Mapping[str, Images]
+) -> dict[str, Answers]:
+    """The answers to each test set; `predictions` are of all sets in order, and few of them are held at once."""
+    found: dict[str, list[Answers]] = {name: [] for name in judged}
+    classes = len(next(iter(judged.values())).classes)
+    size = max(1, MAX_PROBABILITIES // classes)
+    for start in range(0, predictions.count, size):
+        stop, first = min(start + size, predictions.count), 0
+        probability = predictions.predict(slice(start, stop))  # (n, K)
+        for name, features in judged.items():
+            begin, end = max(first, start), min(first + len(features), stop)  # of this set among these predictions
+            if begin < end:
+                rows = slice(begin - first, end - first)
+                found[name].append(judge_rows(features, probability[begin - start : end - start], tests[name], rows))
+            first += len(features)
+    return {name: Answers(*map(np.concatenate, zip(*parts, strict=True))) for name, parts in found.items()}
 
-    `probability` is (M, K); `images` says how they are judged. Among some classes only (ImageNet-A and -R): the
-    prediction is the likeliest of these, as if the other logits were left out. Several right classes (ReaL, Beyer et
-    al. 2020, arXiv 2006.07159): right is any of them, the score their sum. People's shares h (CIFAR-10H, Peterson et
-    al. 2019, arXiv 1908.07086): right is what most people chose (agreement); `soft` is the share who chose the
-    predicted class, its mean the soft accuracy: how often a person drawn at random agrees; the score is
-    exp(sum h log p), so that minus the mean logarithm of the scores is the cross-entropy, here as with one label.
+
+def judge_rows(features: Features, probability: np.ndarray, images: Images, rows: slice) -> Answers:
+    """What the table says of some images, whose probabilities (m, K) these are.
+
+    `images` says how they are judged. Among some classes only (ImageNet-A and -R): the prediction is the likeliest of
+    these, as if the other logits were left out. Several right classes (ReaL, Beyer et al. 2020, arXiv 2006.07159):
+    right is any of them, the score their sum. People's shares h (CIFAR-10H, Peterson et al. 2019, arXiv 1908.07086):
+    right is what most people chose (agreement); `soft` is the share who chose the predicted class, its mean the soft
+    accuracy: how often a person drawn at random agrees; the score is exp(sum h log p), so that minus the mean logarithm
+    of the scores is the cross-entropy, here as with one label.
     """
     probability = restrict_classes(probability, features.classes, images.allowed_classes)
-    every, predicted = np.arange(len(probability)), probability.argmax(axis=1)  # (M,)
-    answers, right = images.answers, predicted == features.labels
-    score, soft = probability[every, features.labels], np.full(len(every), np.nan)
-    if answers is not None and answers.dtype == bool:
-        right, score = answers[every, predicted], (probability * answers).sum(axis=1)
-    elif answers is not None:
-        score = np.prod(np.where(answers > 0, probability, 1) ** answers, axis=1)  # exp(sum h log p), and 0^0 is 1
-        soft = answers[every, predicted]
+    every, predicted = np.arange(len(probability)), probability.argmax(axis=1)  # (m,)
+    labels, right = features.labels[rows], predicted == features.labels[rows]
+    score, soft = probability[every, labels], np.full(len(every), np.nan)
+    if images.answers is not None:
+        answers = images.answers[rows]
+        if answers.dtype == bool:
+            right, score = answers[every, predicted], (probability * answers).sum(axis=1)
+        else:
+            score = np.prod(np.where(answers > 0, probability, 1) ** answers, axis=1)  # exp(sum h log p); 0^0 is 1
+            soft = answers[every, predicted]
+    return Answers(predicted, right.astype(np.int8), score.astype(np.float32), soft.astype(np.float32))
+
+
+def prediction_table(features: Features, answers: Answers) -> pd.DataFrame:
+    """One row for each image: its label, the prediction, whether it is right, the probability of what is right."""
     names = np.array(features.classes, dtype=object)
     return pd.DataFrame(
         {
             "item": unique_item_ids(features.ids),
             "cluster": features.clusters,
             "label": names[features.labels],
-            "predicted": names[predicted],
-            "correct": right.astype(np.int8),
-            "score": score.astype(np.float32),
-            "soft": soft.astype(np.float32),
+            "predicted": names[answers.predicted],
+            "correct": answers.correct,
+            "score": answers.score,
+            "soft": answers.soft,
         }
     )
 

@@ -13,15 +13,21 @@ from kogen.common.tables import SCHEMAS, write_table
 from kogen.data.cache_settings import CacheSettings
 from kogen.data.images import Images, from_array
 from kogen.data.open import open_images
-from kogen.evaluation.features import Features
-from kogen.evaluation.predict import evaluate_backbone, prediction_rows, restrict_classes
+from kogen.evaluation.features import Features, Predictions
+from kogen.evaluation.predict import (
+    evaluate_backbone,
+    judge_predictions,
+    judge_rows,
+    prediction_table,
+    restrict_classes,
+)
 
 CLASSES = ("a", "b", "c", "d")
 
 
 def judged(images: Images, probability: np.ndarray) -> pd.DataFrame:
     features = Features(np.zeros((len(images), 1)), images.labels, images.classes, images.ids, images.clusters)
-    return prediction_rows(features, probability, images)
+    return prediction_table(features, judge_rows(features, probability, images, slice(None)))
 
 
 def chances(count: int, seed: int = 0) -> np.ndarray:
@@ -223,3 +229,23 @@ def test_the_real_choices(tmp_path):
 def test_from_array_is_unchanged_by_the_new_fields():
     images = from_array(np.zeros((1, 1, 2, 2), np.uint8))
     assert (images.transform, images.answers, images.allowed_classes) == (None, None, ())
+
+
+def test_few_probabilities_at_once_are_the_same_answers(monkeypatch):
+    sets = {
+        "one": blobs(30),
+        "two": replace(blobs(17), answers=np.eye(4, dtype=bool)[blobs(17).labels]),
+        "six": blobs(6),
+    }
+    judged = {
+        name: Features(np.zeros((len(images), 1)), images.labels, images.classes, images.ids, images.clusters)
+        for name, images in sets.items()
+    }
+    predictions = Predictions(53, lambda rows: chances(53)[rows])
+    whole = judge_predictions(predictions, judged, sets)
+    monkeypatch.setattr("kogen.evaluation.predict.MAX_PROBABILITIES", 4 * 7)  # 7 images, across the borders of sets
+    parts = judge_predictions(predictions, judged, sets)
+    for name, images in sets.items():
+        assert len(parts[name].predicted) == len(images)
+        for one, other in zip(whole[name], parts[name], strict=True):
+            np.testing.assert_array_equal(one, other)

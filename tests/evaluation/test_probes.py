@@ -114,6 +114,21 @@ def test_linear_is_logistic_regression(strength, n, d, classes):
     assert found.chosen["converged"] == 1
 
 
+def test_few_probabilities_at_once_are_the_same_fit(monkeypatch):
+    train, test = sample(400), sample(50, seed=1)
+    whole = linear(train, test)
+    monkeypatch.setattr(linear_file, "MAX_PROBABILITIES", 4 * 33)
+    parts = linear(train, test)
+    np.testing.assert_allclose(parts.probability, whole.probability, atol=1e-6)
+    assert parts.chosen == whole.chosen
+
+
+@BOTH
+def test_some_predictions_are_those_of_all(probe):
+    found = probe(sample(100), sample(20, seed=1))
+    np.testing.assert_allclose(found.predict(slice(7, 12)), found.probability[7:12], atol=1e-6)
+
+
 def test_the_path_ends_where_a_cold_start_does():
     train, test = sample(400), sample(200, seed=1)
     labels = train.labels

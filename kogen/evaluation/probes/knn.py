@@ -37,17 +37,21 @@ def knn(
     device = torch.device(device)
     bank = unit_rows(train.values, device)  # (N, D)
     labels = to_device(torch.tensor(train.labels, dtype=torch.long), device)  # (N,)
-    tally, most = [], MAX_SIMILARITIES if device.type == "cpu" else MAX_SIMILARITIES_GPU
-    with exact_arithmetic():
-        for part in unit_rows(test.values, device).split(max(1, most // len(train))):  # (m, D)
-            similarity = part @ bank.T  # (m, N)
-            index = nearest(similarity, k)  # (m, k)
-            near = similarity.gather(1, index)  # (m, k)
-            weight = ((near - near.amax(dim=1, keepdim=True)) / temperature).exp()  # the nearest weighs 1: no overflow
-            tally.append(weight.new_zeros(len(part), len(train.classes)).scatter_add_(1, labels[index], weight))
-    votes = torch.cat(tally)  # (M, K)
-    probability = votes / votes.sum(dim=1, keepdim=True)
-    return Predictions(probability.cpu().numpy(), {"k": float(k), "temperature": float(temperature)})
+    most = MAX_SIMILARITIES if device.type == "cpu" else MAX_SIMILARITIES_GPU
+
+    def predict(rows: slice) -> np.ndarray:
+        tally = []
+        with exact_arithmetic():
+            for part in unit_rows(test.values[rows], device).split(max(1, most // len(train))):  # (m, D)
+                similarity = part @ bank.T  # (m, N)
+                index = nearest(similarity, k)  # (m, k)
+                near = similarity.gather(1, index)  # (m, k)
+                weight = ((near - near.amax(dim=1, keepdim=True)) / temperature).exp()  # the nearest weighs 1
+                votes = weight.new_zeros(len(part), len(train.classes)).scatter_add_(1, labels[index], weight)
+                tally.append((votes / votes.sum(dim=1, keepdim=True)).cpu().numpy())
+        return np.concatenate(tally)  # (n, K)
+
+    return Predictions(len(test), predict, {"k": float(k), "temperature": float(temperature)})
 
 
 def nearest(similarity: Tensor, k: int) -> Tensor:

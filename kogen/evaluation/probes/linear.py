@@ -1,6 +1,6 @@
 """Linear probe: multinomial logistic regression, its L2 penalty chosen on held-out parts of the training set."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ __all__ = ["linear"]
 Device = torch.device | str
 STRENGTHS = tuple(float(s) for s in np.logspace(1, -5, 13))
 SMALL_FEATURES = 4_000_000  # values of the features below which more threads cost more than they save
+MAX_PROBABILITIES = 2**25  # held at once, 256 MiB in float64
 ENOUGH_IMAGES = 500  # validated images after which no further fold is fitted
 
 
@@ -75,12 +76,18 @@ def linear(
         if judged:
             best = max(range(len(path)), key=lambda i: (right[i], -loss[i]))
         final = fit(train.values, labels, path[: best + 1], max_iterations, device)[-1]
-        probability = np.zeros((len(test), len(train.classes)), dtype=np.float32)
-        probability[:, present] = np.exp(final.log_probability(test.values))
+
+    def predict(rows: slice) -> np.ndarray:
+        values = test.values[rows]
+        probability = np.zeros((len(values), len(train.classes)), dtype=np.float32)
+        with threadpool_limits(1, None if small else "blas"):
+            probability[:, present] = np.exp(final.log_probability(values))
+        return probability
+
     chosen = {"strength": path[best], "converged": float(final.converged), "validation_images": float(judged)}
     if judged:
         chosen["validation_accuracy"] = float(right[best] / judged)
-    return Predictions(probability, chosen)
+    return Predictions(len(test), predict, chosen)
 
 
 def validate_strengths(
@@ -101,11 +108,18 @@ def validate_strengths(
             continue
         answers = labels[held]
         for i, fitted in enumerate(fit(values[~held], labels[~held], path, max_iterations, device)):
-            guess = fitted.log_probability(values[held])  # (n, C)
-            right[i] += (guess.argmax(axis=1) == answers).sum()
-            loss[i] -= guess[np.arange(len(answers)), answers].sum()
+            for rows in split_rows(len(answers), len(fitted.bias)):
+                guess, wanted = fitted.log_probability(values[held][rows]), answers[rows]  # (n, C), (n,)
+                right[i] += (guess.argmax(axis=1) == wanted).sum()
+                loss[i] -= guess[np.arange(len(wanted)), wanted].sum()
         judged += len(answers)
     return right, loss, judged
+
+
+def split_rows(count: int, classes: int) -> Iterator[slice]:
+    """Parts of `count` images for which probabilities of all classes can be held at once."""
+    size = max(1, MAX_PROBABILITIES // classes)
+    return (slice(start, min(start + size, count)) for start in range(0, count, size))
 
 
 def assign_folds(labels: np.ndarray, folds: int, seed: int) -> np.ndarray:
@@ -162,10 +176,13 @@ def minimise_loss(
     def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
         w, b = flat[: weights.size].reshape(shape) * step, flat[weights.size :]
         here = to_device(torch.from_numpy(np.vstack([w, b])), x.device)  # (R + 1, C)
-        log_p = torch.addmm(here[-1:].T, here[:-1].T, x).log_softmax(dim=0)  # (C, N)
-        loss = -log_p.gather(0, labels).sum()
-        error = log_p.exp_().scatter_add_(0, labels, minus)  # (C, N)
-        found = torch.cat([x @ error.T, error.sum(dim=1)[None], loss.expand(1, shape[1])]).cpu().numpy() / count
+        total = here.new_zeros(len(here) + 1, shape[1])
+        for rows in split_rows(count, shape[1]):
+            log_p = torch.addmm(here[-1:].T, here[:-1].T, x[:, rows]).log_softmax(dim=0)  # (C, n)
+            loss = -log_p.gather(0, labels[:, rows]).sum()
+            error = log_p.exp_().scatter_add_(0, labels[:, rows], minus[:, rows])  # (C, n)
+            total += torch.cat([x[:, rows] @ error.T, error.sum(dim=1)[None], loss.expand(1, shape[1])])
+        found = total.cpu().numpy() / count
         slope = (found[:-2] + strength * w) * step  # (R, C)
         return found[-1, 0] + strength / 2 * (w * w).sum(), np.concatenate([slope.ravel(), found[-2]])
 
