@@ -21,6 +21,7 @@ _OTHER = (
 )
 OTHER_ENDINGS = frozenset(_OTHER.split())
 SYSTEM_FILES = frozenset(["thumbs.db", "desktop.ini"])
+MAX_CLASSES = 1_000_000
 MAX_NAME_LETTERS = 250  # of a class, cluster or split
 REPORTED_FILES = 10_000  # looked at between two reports of progress
 IMAGE_ENDINGS = frozenset("png jpg jpeg jpe tif tiff gif bmp webp avif jp2 ppm pgm pbm pnm pcx sgi npy".split())  # noqa: SIM905

@@ -1,15 +1,17 @@
 """What the files beside ImageNet say: the 1000 classes, the labels of the flat validation images, ReaL's label sets."""
 
-import json
 import os
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
+from kogen.common.files import check_regular_file, describe, read_json
 from kogen.data.images import BadFile, Images
 
 VALIDATION_NAME = re.compile(r"ILSVRC2012_val_(\d{8})")  # the validation images are numbered from 1
+MAX_LABEL_BYTES, MAX_META_BYTES, MAX_REAL_BYTES = 1 << 28, 1 << 22, 1 << 26  # hundreds of times what they have
 WNID = re.compile(r"n\d{8}")
 
 
@@ -43,11 +45,12 @@ def read_labels(path: str, classes: tuple[str, ...]) -> dict[int, str]:
     for place, row in enumerate(_read_rows(path)):
         image = VALIDATION_NAME.match(os.path.basename(row[0]))
         value = (row[1] if len(row) > 1 else "") if image else row[0]
-        if not image and value.isascii() and value.isdigit():
+        number = int(value) if value.isascii() and value.isdigit() and len(value) < 10 else -1
+        if not image and number >= 0:
             kit = _read_devkit_ids(path) if kit is None else kit
-            label = kit.get(int(value), "")
-        elif value.isascii() and value.isdigit():
-            label = classes[int(value)] if int(value) < len(classes) else ""
+            label = kit.get(number, "")
+        elif number >= 0:
+            label = classes[number] if number < len(classes) else ""
         else:
             label = value if value in classes else ""
         if not label:
@@ -61,6 +64,7 @@ def read_labels(path: str, classes: tuple[str, ...]) -> dict[int, str]:
 
 def _read_rows(path: str) -> list[list[str]]:
     """The words of each line that has any, without a header."""
+    check_regular_file(path, MAX_LABEL_BYTES)
     try:
         with open(path, encoding="utf-8-sig") as file:
             rows = [re.split(r"[,\s]+", line.strip()) for line in file if line.strip()]
@@ -75,12 +79,14 @@ def _read_devkit_ids(path: str) -> dict[int, str]:
 
     beside = os.path.join(os.path.dirname(path), "meta.mat")
     try:
+        check_regular_file(beside, MAX_META_BYTES)
         table = loadmat(beside, squeeze_me=True, variable_names=["synsets"])["synsets"]
         return {int(row["ILSVRC2012_ID"]): str(row["WNID"]) for row in np.atleast_1d(table)}
-    except (OSError, ValueError, KeyError, TypeError, IndexError, NotImplementedError) as error:
+    except Exception as error:  # mangled bytes raise errors of many kinds
         raise ValueError(
             f"{path} holds the development kit's own numbers, which are not in the order of the wnids; {beside} would "
-            f"say which is which, and it cannot be read ({error}): put the kit's meta.mat there, or give wnids"
+            f"say which is which, and it cannot be read ({describe(error)[:300]}): put the kit's meta.mat there, or "
+            "give wnids"
         ) from error
 
 
@@ -112,11 +118,8 @@ def apply_real_labels(images: Images, path: str, classes: tuple[str, ...]) -> Im
 
 def _read_real_labels(path: str, classes: int) -> list[list[int]]:
     """ReaL's list of label sets. ValueError where it is not one."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            sets = json.load(file)
-    except (OSError, ValueError) as error:
-        raise ValueError(f"cannot read ReaL's labels {path}: {error}") from error
+    check_regular_file(path, MAX_REAL_BYTES)
+    sets = read_json(Path(path), "give ReaL's real.json")
     if not isinstance(sets, list) or not sets:
         raise ValueError(f"{path} is not a list of label sets: give ReaL's real.json")
     for place, one in enumerate(sets):

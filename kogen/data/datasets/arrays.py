@@ -11,13 +11,19 @@ from kogen.data.array_files import ArrayHeader, NpzFile, open_npy
 from kogen.data.cache_settings import CacheSettings, Listing
 from kogen.data.datasets._human_labels import read_label_shares, relabel_by_majority
 from kogen.data.images import Images, sorted_class_names
-from kogen.data.listing import MAX_NAME_LETTERS, PackedImages, PixelStack, escape_surrogates, file_stamp
+from kogen.data.listing import (
+    MAX_CLASSES,
+    MAX_NAME_LETTERS,
+    PackedImages,
+    PixelStack,
+    escape_surrogates,
+    file_stamp,
+)
 from kogen.data.pixel_cache import CachedPixels, load_or_build
 from kogen.data.pixel_format import SMALL_SIDE
 
 __all__ = ["arrays"]
 
-MAX_CLASSES = 1_000_000
 PIXEL_KEYS = ("images", "x")  # the names an array of pixels may have in an .npz
 
 

@@ -2,17 +2,19 @@
 
 import inspect
 import os
-from collections.abc import Mapping
+import stat
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from kogen.common.files import describe
 from kogen.common.text import hint
 from kogen.data.cache_settings import CacheSettings
 from kogen.data.decode import to_pixels
 from kogen.data.images import Images
-from kogen.data.listing import PixelStack
+from kogen.data.listing import MAX_CLASSES, PixelStack, escape_surrogates, hash_parts, stamp_of
 from kogen.data.pixel_cache import load_or_build
 
 __all__ = ["torchvision"]
@@ -62,14 +64,18 @@ def torchvision(
     settings: dict[str, Any] = {"root": root, "download": download} if "download" in accepted else {"root": root}
     if split is not None:
         settings |= _split_setting(which, accepted, split)
+    _refuse_pipes(root)
     try:
         data = maker(**settings)
+        numbers, names = _read_labels(data)
+        count = len(data)
     except Exception as error:  # its readers raise whatever a damaged file leads them to
         raise ValueError(
-            f"torchvision cannot open {which} under {root}: {error}; check the folder, or add &download=true"
+            f"torchvision cannot open {which} under {root}: {describe(error)[:500]}; check the folder, or add "
+            "&download=true"
         ) from error
-    labels, classes = _read_labels(which, data)
-    items = PixelStack(which, (which, str(split), *_folder_stamp(root)), lambda: _Pictures(data), len(data))
+    labels, classes = _name_labels(which, numbers, names)
+    items = PixelStack(which, (which, str(split), *_folder_stamp(root)), lambda: _Pictures(data), count)
     storage = replace(storage or CacheSettings(), workers=1)  # threads may not share every set of torchvision
     return Images.from_cache(load_or_build(items, storage), labels, classes, name=name)
 
@@ -94,22 +100,46 @@ def _split_setting(which: str, accepted: Mapping[str, Any], split: str) -> dict[
     raise ValueError(f"torchvision's {which} has {known}, not {split!r}")
 
 
-def _read_labels(which: str, data: Any) -> tuple[list[str], tuple[str, ...]]:
-    """The label of each image as text, and the classes."""
+def _read_labels(data: Any) -> tuple[np.ndarray, list[str]]:
+    """The label of each image as a torchvision set has it, and the names of the classes."""
     numbers = next((getattr(data, key) for key in ("targets", "labels", "_labels") if hasattr(data, key)), None)
     if numbers is None:
         numbers = [data[item][1] for item in range(len(data))]
-    numbers = np.asarray(numbers)
+    names = [name if isinstance(name, str) else "/".join(name) for name in getattr(data, "classes", [])]
+    return np.asarray(numbers), [escape_surrogates(name) for name in names]
+
+
+def _name_labels(which: str, numbers: np.ndarray, names: list[str]) -> tuple[list[str], tuple[str, ...]]:
+    """The label of each image as text, and the classes. ValueError where images have no one class."""
     if numbers.ndim != 1 or numbers.dtype.kind not in "iu":
         raise ValueError(f"torchvision's {which} does not give each image one class: take its files as a folder")
-    names = [str(name if isinstance(name, str) else "/".join(name)) for name in getattr(data, "classes", [])]
-    if len(names) <= numbers.max(initial=-1) or len(set(names)) < len(names):
-        names = [str(number) for number in range(int(numbers.max(initial=-1)) + 1)]
+    largest = int(numbers.max(initial=-1))
+    if largest >= MAX_CLASSES:
+        raise ValueError(f"torchvision's {which} has a label {largest}, at most {MAX_CLASSES:,} classes are read")
+    if len(names) <= largest or len(set(names)) < len(names):
+        names = [str(number) for number in range(largest + 1)]
     return ["" if number < 0 else names[number] for number in numbers], tuple(names)
 
 
+def _walk(root: str) -> Iterator[tuple[str, os.stat_result]]:
+    """Every file below a folder, in order, and what is known of it; links are followed to files."""
+    for folder, below, files in os.walk(root):
+        below.sort()
+        for path in (os.path.join(folder, name) for name in sorted(files)):
+            try:
+                yield path, os.stat(path)
+            except OSError:  # a dangling link
+                yield path, os.lstat(path)
+
+
+def _refuse_pipes(root: str) -> None:
+    """ValueError where a pipe or a device lies among the files: torchvision would wait for it."""
+    for path, status in _walk(root):
+        if stat.S_ISFIFO(status.st_mode) or stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode):
+            raise ValueError(f"{path} is a pipe or a device, wanted files: remove it")
+
+
 def _folder_stamp(root: str) -> list[str]:
-    """Where a set lies, and what changes when its files do: their number, sizes and newest time."""
-    files = [os.stat(os.path.join(folder, name)) for folder, _, names in os.walk(root) for name in names]
-    sizes, newest = sum(file.st_size for file in files), max((file.st_mtime_ns for file in files), default=0)
-    return [os.path.realpath(root), str(len(files)), str(sizes), str(newest)]
+    """Where a set lies, and a hash of its files' names and stamps, which changes when they do."""
+    parts = [f"{path} {stamp_of(status)}" for path, status in _walk(root)]
+    return [os.path.realpath(root), hash_parts(*parts)]
