@@ -1,14 +1,16 @@
 """Bounds of a table of results: what is larger would take more than minutes, and is refused before the work starts."""
 
+from kogen.statistics._pair_counts import count_sampled
+
 MAX_CSV_BYTES = 8 << 30
 MAX_ROWS = 50_000_000  # of a file
-MAX_NAME_LENGTH = 20_000  # letters of a model, set, item ...
 MAX_COLUMNS = 10_000
-MAX_MODELS = 200_000  # of scores
-MAX_SETS = 5_000
+MAX_NAME_LENGTH = 20_000  # letters of a model, set, item ...
+MAX_MODELS, MAX_SETS = 200_000, 5_000  # of scores
 MAX_CELLS = 2_000_000  # models x sets, of scores
-MAX_IMAGE_MODELS = 2_000  # where all pairs of models are tested on the images
-MAX_IMAGE_CELLS = 20_000  # models x sets, of images
+MAX_PAIRS = 300_000_000  # of models x sets, of scores
+MAX_IMAGE_MODELS, MAX_IMAGE_SETS = 1_500, 1_000  # with one row an image
+MAX_IMAGE_PAIRS = 1_200_000  # of models x sets, each of which is tested on the images
 
 
 def check_row_count(rows: int, where: str) -> None:
@@ -27,16 +29,19 @@ def check_column_count(columns: int) -> None:
 
 
 def check_table_size(models: int, sets: int, *, images: bool) -> None:
-    """ValueError for more models, data sets or models x sets than are judged; `images`: with one row an image."""
-    most_models, most_cells = (MAX_IMAGE_MODELS, MAX_IMAGE_CELLS) if images else (MAX_MODELS, MAX_CELLS)
-    kind = "with one row an image" if images else "of scores"
-    cure = "leave models out, or choose data sets with sets="
-    if models > most_models:
-        raise ValueError(f"the table has {models:,} models, at most {most_models:,} are judged {kind}: {cure}")
-    if sets > MAX_SETS:
-        raise ValueError(f"the table has {sets:,} data sets, at most {MAX_SETS:,} are judged: {cure}")
-    if models * sets > most_cells:
-        raise ValueError(
-            f"the table has {models:,} models x {sets:,} data sets, at most {most_cells:,} (models x sets) are judged "
-            f"{kind}: {cure}"
-        )
+    """ValueError for more models, data sets or pairs on them than are judged; `images`: with one row an image."""
+    compared = models if images else count_sampled(models)
+    pairs = compared * (compared - 1) // 2 * sets
+    found = {
+        "models": (models, MAX_IMAGE_MODELS if images else MAX_MODELS),
+        "data sets": (sets, MAX_IMAGE_SETS if images else MAX_SETS),
+        "models x data sets": (models * sets, MAX_CELLS),
+        "pairs of models x data sets": (pairs, MAX_IMAGE_PAIRS if images else MAX_PAIRS),
+    }
+    for what, (count, most) in found.items():
+        if count > most:
+            kind = "with one row an image" if images else "of scores"
+            raise ValueError(
+                f"the table has {count:,} {what}, at most {most:,} are judged {kind}: leave models out, or choose data "
+                "sets with sets="
+            )

@@ -1,7 +1,8 @@
 """The judgement of a table of results: all tables of statistics and their summary; imports no torch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -26,36 +27,62 @@ PAIR_COLUMNS += ["minimum_detectable"]
 RANK_COLUMNS = ["dataset", "model", "p_best", "expected_rank", "rank_lo", "rank_hi", "top"]
 
 
-def judge_results(table: Table, options: LotteryOptions, out: Path | None = None) -> LotterySummary:
+Step = Callable[[], None]
+"""Called when a data set is done in one of the parts of the work."""
+
+
+def judge_results(
+    table: Table,
+    options: LotteryOptions,
+    out: Path | None = None,
+    on_step: Callable[[int, int], object] = lambda step, steps: None,
+) -> LotterySummary:
     """Judge any table of results: is the lead real, does it transfer, does it depend on the metric, what is safe.
 
     `table`: csv, parquet or a frame, as `results.read_results` describes (one row an image, or scores alone);
     `groups` of sets that have one vote each are found by `similarity` unless given. With `out`:
     OUT/{accuracy,pairs,ranks,transfer,agreement,unified,robustness}.parquet (csv too with `csv`), and the summary under
-    "lottery" in OUT/verdict.json; what was there is replaced.
-    Raises ValueError for what cannot be read, and for options that do not fit the table.
+    "lottery" in OUT/verdict.json; what was there is replaced. `on_step`: called with the progress.
+    Raises ValueError for what cannot be read, for more than is judged, and for options that do not fit the table.
     """
     results = read_results(table, options)
     items = results.matrices
-    tables = tables_from_scores(results) if items is None else tables_from_items(items, options)
-    summary = judge_tables(results, tables, options, out)
+    step = count_steps(on_step, (2 if items is None else 3) * len(results.datasets))
+    tables = tables_from_scores(results) if items is None else tables_from_items(items, options, step)
+    summary = judge_tables(results, tables, options, out, step)
     if out is not None:
         write_json(out / "verdict.json", {"lottery": to_plain(summary)})
     return summary
 
 
+def count_steps(on_step: Callable[[int, int], object], steps: int) -> Step:
+    """A `Step` that tells `on_step` how many there were, of how many."""
+    done = count(1)
+
+    def step() -> None:
+        on_step(next(done), steps)
+
+    return step
+
+
 def judge_tables(
-    results: Results, tables: dict[str, pd.DataFrame], options: LotteryOptions, out: Path | None = None
+    results: Results,
+    tables: dict[str, pd.DataFrame],
+    options: LotteryOptions,
+    out: Path | None = None,
+    step: Step = lambda: None,
 ) -> LotterySummary:
     """The same where the tables of each set (accuracy, pairs, ranks, needed) are there; writes no verdict.json."""
     tables = dict(tables)
-    plain = to_plain(judge_across_sets(results, tables, options))
+    plain = to_plain(judge_across_sets(results, tables, options, step))
     if out is not None:
         write_tables(out, {name: frame for name, frame in tables.items() if name in WRITTEN}, options.csv)
     return from_plain(LotterySummary, plain, "the lottery")
 
 
-def judge_across_sets(results: Results, tables: dict[str, pd.DataFrame], options: LotteryOptions) -> LotterySummary:
+def judge_across_sets(
+    results: Results, tables: dict[str, pd.DataFrame], options: LotteryOptions, step: Step
+) -> LotterySummary:
     """Put the tables over several sets beside those of each set; returns the summary of all."""
     margin, weights, seed, noise_draws = options.margin, options.weights, options.seed, min(options.draws, 1000)
     scores: Any = accuracy_as_scores(tables["accuracy"], results.families)
@@ -69,8 +96,9 @@ def judge_across_sets(results: Results, tables: dict[str, pd.DataFrame], options
     every = results.matrices
     items = None if every is None else [matrix for matrix in every if matrix.dataset in (source, *targets)]
     noise = None if every is None else score_noise(every, noise_draws, seed)
-    tables["transfer"] = across("transfer")(scores, source=source, targets=targets, gaps=gaps, noise=noise, seed=seed)
-    tables["agreement"] = across("agreement")(scores, source=source, targets=targets, seed=seed)
+    same = {"source": source, "targets": targets, "seed": seed, "on_step": step}
+    tables["transfer"] = across("transfer")(scores, gaps=gaps, noise=noise, **same)
+    tables["agreement"] = across("agreement")(scores, **same)
     alike = across("similarity")(voting, source=source, targets=targets)
     votes = options.groups or summary.group_names(alike)
     tables["unified"] = across("unified")(voting, weights=weights, groups=votes)
@@ -106,12 +134,20 @@ def judge_across_sets(results: Results, tables: dict[str, pd.DataFrame], options
     )
 
 
-def tables_from_items(rows: Items, options: LotteryOptions) -> dict[str, pd.DataFrame]:
+def tables_from_items(rows: Items, options: LotteryOptions, step: Step = lambda: None) -> dict[str, pd.DataFrame]:
     """The tables of each set from one row an image."""
-    items, margin, chance = list(item_matrices(rows)), options.margin, {"draws": options.draws, "seed": options.seed}
-    tables = {"accuracy": load("statistics", "accuracy")(items)}
-    tables["pairs"] = load("statistics", "paired")(items, margin=margin, **chance)
-    tables["ranks"] = load("statistics", "ranks")(items, **chance)
+    margin, chance = options.margin, {"draws": options.draws, "seed": options.seed}
+    found: dict[str, list[pd.DataFrame]] = {"accuracy": [], "pairs": [], "ranks": []}
+    for matrix in item_matrices(rows):
+        found["accuracy"].append(load("statistics", "accuracy")([matrix]))
+        found["pairs"].append(load("statistics", "paired")([matrix], margin=margin, **chance))
+        found["ranks"].append(load("statistics", "ranks")([matrix], **chance))
+        step()
+    # a set with one model has no pairs: its table without rows would change the types of the others' columns
+    tables = {
+        name: pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+        for name, parts in found.items()
+    }
     return tables | {"needed": load("statistics", "required_images")(tables["pairs"], margin=margin)}
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 REQUIRED_COLUMNS = ("model", "dataset", "seed", "item", "correct")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ItemMatrix:
     """The input of every statistic of one data set; models in order of accuracy, best first.
 

@@ -22,6 +22,11 @@ class PairCounts:
         return total, total - own[own[:, 0] > 0]
 
 
+def count_sampled(models: int) -> int:
+    """How many of so many models are compared."""
+    return models if models <= MAX_MODELS else SAMPLE
+
+
 def sample_models(count: int, seed: int) -> np.ndarray:
     """Indices of the models whose pairs are counted: all, or of more than MAX_MODELS a random SAMPLE, in order."""
     if count <= MAX_MODELS:

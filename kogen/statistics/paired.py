@@ -7,7 +7,6 @@ import pandas as pd
 from scipy.stats import binom, norm
 
 from kogen.statistics import _bootstrap
-from kogen.statistics._intervals import pair_differences
 from kogen.statistics._item_matrix import ItemMatrix, Items, item_matrices
 
 __all__ = ["paired"]
@@ -47,13 +46,11 @@ def paired(predictions: Items, *, margin: float | None = None, draws: int = 5000
 
 def rows(matrix: ItemMatrix, margin: float | None, draws: int, seed: int) -> pd.DataFrame:
     """The pairs of one data set, in the order of the models."""
-    pairs, n = pair_differences(matrix), matrix.n
+    (pairs, moved, criterion), n = _bootstrap.bootstrap_pairs(matrix, draws, seed), matrix.n
     first, second = np.triu_indices(len(matrix.models), 1)
     upper = lambda square: square[first, second]  # noqa: E731  # (k, k) -> (pairs,)
-    moved = _bootstrap.bootstrap_deviations(matrix, draws, seed)  # (draws, k)
-    criterion = _bootstrap.max_t_criterion(pairs, moved, seed)
-    exclusive = [np.maximum(row[:, None] - matrix.values[:, i + 1 :], 0) for i, row in enumerate(matrix.values.T)]
-    wins = np.concatenate([part.sum(axis=0) for part in exclusive])  # b
+    only_first = (np.maximum(row[:, None] - matrix.values[:, i + 1 :], 0) for i, row in enumerate(matrix.values.T))
+    wins = np.concatenate([part.sum(axis=0) for part in only_first])  # b
     losses = wins - upper(pairs.difference) * n
     if matrix.is_textbook:
         wins, losses = np.rint(wins), np.rint(losses)
@@ -61,7 +58,8 @@ def rows(matrix: ItemMatrix, margin: float | None, draws: int, seed: int) -> pd.
     else:
         sample = _bootstrap.bootstrap_accuracies(matrix, moved, seed)
         p = upper(_bootstrap.permutation_p(matrix, draws, seed))
-        lottery = np.array([(sample[:, i] <= sample[:, j]).mean() for i, j in zip(first, second, strict=True)])
+        lost = [(sample[:, i : i + 1] <= sample[:, i + 1 :]).mean(axis=0) for i in range(len(matrix.models) - 1)]
+        lottery = np.concatenate(lost)
         lottery = np.where(upper(pairs.null_variance + pairs.training_variance) > 0, lottery, 0.5)
     names = np.array(matrix.models)
     table: dict[str, Any] = {"dataset": matrix.dataset, "first": names[first], "second": names[second]}

@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from kogen.statistics._bootstrap import beats, bootstrap_accuracies, bootstrap_deviations, max_t_criterion
-from kogen.statistics._intervals import pair_differences
+from kogen.statistics._bootstrap import beats, bootstrap_accuracies, bootstrap_pairs
 from kogen.statistics._item_matrix import ItemMatrix, Items, item_matrices
 
 __all__ = ["ranks"]
@@ -28,9 +27,9 @@ def ranks(predictions: Items, *, draws: int = 5000, seed: int = 0) -> pd.DataFra
 
 def rows(matrix: ItemMatrix, draws: int, seed: int) -> pd.DataFrame:
     """The rows of one data set."""
-    moved, pairs = bootstrap_deviations(matrix, draws, seed), pair_differences(matrix)
+    pairs, moved, criterion = bootstrap_pairs(matrix, draws, seed)
     sample = bootstrap_accuracies(matrix, moved, seed)  # (draws, k)
-    over = beats(pairs, max_t_criterion(pairs, moved, seed))  # (k, k)
+    over = beats(pairs, criterion)  # (k, k)
     best = sample == sample.max(axis=1, keepdims=True)
     lowest, highest = 1 + over.sum(axis=0), len(matrix.models) - over.sum(axis=1)
     best_share = (best / best.sum(axis=1, keepdims=True)).mean(axis=0)
