@@ -1,9 +1,9 @@
-# make pilot | test | slow | lint | docs: each sets up what it needs first, once.
+# make pilot | test | slow | lowest | lint | docs: each sets up what it needs first, once.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup pilot test slow lint docs browser clean
+.PHONY: setup pilot test slow lowest lint docs browser clean
 
 setup: $(VENV)/.installed
 
@@ -27,6 +27,13 @@ test: setup browser
 slow: setup browser
 	$(BIN)/python -m pytest -m slow
 	$(BIN)/python -m pytest -m hypothesis --hypothesis-profile explore
+
+# The lowest timm that pyproject.toml allows, laid before the installed one: names and settings are refused there too.
+lowest: setup
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target work/lowest \
+	  "$$(sed -n 's/.*"timm>=\([0-9.]*\)".*/timm==\1/p' pyproject.toml)"
+	PYTHONPATH=work/lowest $(BIN)/python -c "import timm; print('timm', timm.__version__)"
+	PYTHONPATH=work/lowest $(BIN)/python -m pytest -m "not slow" tests/modules tests/backbones tests/loss_landscape/speedups
 
 lint: setup
 	$(BIN)/ruff check .

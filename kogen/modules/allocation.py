@@ -9,7 +9,7 @@ from torch.overrides import TorchFunctionMode
 
 from kogen.common.system import machine_memory
 
-MAX_TENSORS = 10_000  # that a network is made of; timm's largest has 3,108
+MAX_TENSORS = 6_000  # that a network is made of; timm's largest has 3,108
 # What makes tensors of a size that is asked for; everything else is as large as what it gets.
 FACTORIES: set[Any] = {torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn, torch.arange}
 FACTORIES |= {torch.linspace, torch.eye}

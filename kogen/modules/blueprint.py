@@ -128,8 +128,12 @@ def network_names() -> list[str]:
 @cache
 def class_parameters(name: str) -> list[str]:
     """The parameters of the class of a timm network; kept, because a study builds the same network many times."""
-    with torch.device("meta"):  # the class alone is wanted: no memory, no random draw
-        made = type(timm.create_model(name, pretrained=False))
+    try:
+        with torch.device("meta"):  # the class alone is wanted: no memory, no random draw
+            made = type(timm.create_model(name, pretrained=False))
+    except (RuntimeError, NotImplementedError):  # older timm computes with values while it builds some networks
+        with torch.random.fork_rng(devices=[]), AllocationLimit(f"backbone {name!r}"):
+            made = type(timm.create_model(name, pretrained=False))
     found: dict[str, None] = {}
     for kind in made.__mro__:  # a class that hands its keywords on has those of its base too
         if kind is nn.Module or "__init__" not in vars(kind):

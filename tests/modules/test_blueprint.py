@@ -114,7 +114,7 @@ TINY_VIT = "vit_tiny_patch16_224"
     ("backbone", "message"),
     [
         ("resnet18?layers=9999999999,1,1,1", r"layers = \(9999999999, 1, 1, 1\): wanted numbers from -1,000,000 to"),
-        ("resnet18?layers=999999,1,1,1", "has more than 10,000 tensors, the most allowed: use fewer layers"),
+        ("resnet18?layers=999999,1,1,1", "has more than 6,000 tensors, the most allowed: use fewer layers"),
         ("resnet18?layers=1,1", "has no attribute 'layer3'"),
         ("resnet18?layers=((1,2),3)", r"layers=\(\(1, 2\), 3\) cannot be built \(TypeError"),
         ("resnet18?act_layer=foo", r"act_layer='foo' cannot be built \(KeyError: 'foo'\): choose other values"),
@@ -139,7 +139,7 @@ def test_odd_values_are_refused_at_once_and_named(backbone: str, message: str):
     start = time.perf_counter()
     with pytest.raises(ValueError, match=message):
         make_backbone(backbone, 3, 32)
-    assert time.perf_counter() - start < 10
+    assert time.perf_counter() - start < 30  # a busy machine; 2 s alone
 
 
 def test_patches_that_would_take_hours_are_refused():

@@ -44,5 +44,5 @@ def skip_unread_tokens(module: nn.Module) -> None:
         if type(part) is not VisionTransformer or part.global_pool != "token" or part.attn_pool is not None:
             continue
         last = part.blocks[-1]
-        if type(last) is Block and type(last.attn) is Attention and last.attn.gate is None:
+        if type(last) is Block and type(last.attn) is Attention and getattr(last.attn, "gate", None) is None:
             part.forward = ClassTokenOnly(part)  # type: ignore[method-assign]
