@@ -60,6 +60,7 @@ def join_processes(processes: int | None = None) -> None:
         if not dist.is_initialized():  # a caller may have done so
             dist.init_process_group("nccl" if device == "cuda" else "gloo", **how)
         Job.control = cast(dist.ProcessGroup, dist.new_group(backend="gloo", timeout=COLLECTIVE))
+    Job.peers.meet_all()
     if device == "cuda":
         atexit.register(leave_group, Job.peers)
 
@@ -143,7 +144,7 @@ def explain_lost_peer() -> Iterator[None]:
         known = Job.peers.lost if Job.peers else ""
         if Job.peers:
             Job.peers.leave()
-        words = str(error).partition("\n")[0]
+        words = str(error).partition("\n")[0].partition(". ")[0]  # gloo goes on with advice of its own
         raise ValueError(known or loss_sentence(words.partition("] ")[2] or words)) from error
 
 

@@ -92,9 +92,9 @@ def read_srun(env: Mapping[str, str]) -> Launch | None:
     size = read_number(env, "srun", "SLURM_STEP_NUM_TASKS", 1, MAX_PROCESSES)
     if size == 1:
         return None
-    where = () if "MASTER_ADDR" in env else (next((name for name in NODES if name in env), NODES[0]),)
+    address_from = next((name for name in ("MASTER_ADDR", *NODES) if name in env), NODES[0])
     port_from = "MASTER_PORT" if "MASTER_PORT" in env else "SLURM_JOB_ID"
-    names = (*SRUN, *(where or ("MASTER_ADDR",)), port_from)
+    names = (*SRUN, address_from, port_from)
     check_present(env, "srun", names)
     rank = read_number(env, "srun", "SLURM_PROCID", 0, size - 1)
     local_rank = read_number(env, "srun", "SLURM_LOCALID", 0, size - 1)
@@ -103,7 +103,7 @@ def read_srun(env: Mapping[str, str]) -> Launch | None:
     else:  # one that all processes of the step know without asking, and another step of the job does not take
         step = int(env["SLURM_STEP_ID"]) if is_whole(env.get("SLURM_STEP_ID", "")) else 0
         port = 15000 + (read_number(env, "srun", port_from, 0, 10**9) + 97 * step) % 10000
-    address = first_host(env[where[0]]) if where else read_address(env, "srun")
+    address = read_address(env, "srun") if address_from == "MASTER_ADDR" else first_host(env[address_from])
     return Launch("srun", rank, size, local_rank, address, port, assignments(env, names))
 
 

@@ -16,9 +16,11 @@ from kogen.common.files import json_digest
 from kogen.common.launch import Launch
 
 RENDEZVOUS = 120.0  # seconds in which all processes must have come
+PATIENCE = 10.0  # seconds more, in which torch itself says what is wrong
 SILENCE = 120.0  # seconds without a heartbeat after which a process is lost
 BEAT = 5.0  # seconds between heartbeats
 QUICK_BEAT = 0.02  # the same while somebody has just begun to wait
+LAST_WORDS = 6.0  # seconds in which process 0 waits at its end for others to read how far it came
 GRACE = 10.0  # seconds in which this process may end by itself after another one was lost
 NAMED = 8  # lost processes that a message names
 
@@ -34,6 +36,7 @@ class Peers:
         self.launch, self.store = launch, dist.PrefixStore("kogen", meet(launch))
         self.stage, self.ended, self.pause, self.lost = 0, False, BEAT, ""
         self.stages, self.gone = [0] * launch.size, [False] * launch.size
+        self.answers = [0] * launch.size  # the stage of process 0 that each has read of
         self.texts, self.heard = [""] * launch.size, [time.monotonic()] * launch.size
         self.watched = True  # whether the loss of another process ends this one
         self.wake = threading.Event()
@@ -45,13 +48,14 @@ class Peers:
     def beat(self) -> None:
         """Write this process's heartbeat and read those of the others, until this one ends."""
         store, number = self.store.clone(), 0  # a connection that nobody else waits on
-        names = [f"beat/{other}" for other in range(self.launch.size)]
+        names, ending = [f"beat/{other}" for other in range(self.launch.size)], 0.0
         with suppress(RuntimeError):
             while True:
                 number, ended = number + 1, self.ended
-                store.set(names[self.launch.rank], f"{number} {self.stage} {int(ended)}")
-                if ended:
+                store.set(names[self.launch.rank], f"{number} {self.stage} {int(ended)} {self.stages[0]}")
+                if ended and (self.launch.rank or self.is_heard() or ending > LAST_WORDS):
                     return
+                ending += self.pause if ended else 0.0
                 for other, text in enumerate(store.multi_get(names)):
                     self.hear(other, text.decode())
                 self.wake.wait(self.pause)
@@ -63,8 +67,8 @@ class Peers:
         """Take what the heartbeat of a process says."""
         if text != self.texts[other]:
             self.texts[other], self.heard[other] = text, time.monotonic()
-            _, stage, ended = map(int, text.split())
-            self.stages[other], self.gone[other] = stage, bool(ended)
+            _, self.stages[other], ended, self.answers[other] = map(int, text.split())
+            self.gone[other] = bool(ended)
 
     def watch(self) -> None:
         """End this process when another one is lost: the main thread may wait for that one inside a library."""
@@ -82,6 +86,10 @@ class Peers:
                     sys.stderr.write(f"kogen: {self.lost}\n")
                     sys.stderr.flush()
                     os._exit(1)  # a thread that waits inside a library cannot be woken
+
+    def is_heard(self) -> bool:
+        """Whether all that have not ended know how far this process, number 0, has come; the store may end with it."""
+        return all(gone or answer >= self.stage for gone, answer in zip(self.gone[1:], self.answers[1:], strict=True))
 
     def is_silent(self, other: int) -> bool:
         """Whether another process that has not ended was not heard for too long."""
@@ -103,6 +111,11 @@ class Peers:
                 raise ValueError(self.lost or self.explain_loss(gone, "it has ended"))
             time.sleep(0.01)
 
+    def meet_all(self) -> None:
+        """Wait until all processes have come to this place."""
+        self.advance()
+        self.wait_for(list(range(self.launch.size)))
+
     def advance(self) -> None:
         """Say that this process is one stage further."""
         self.stage += 1
@@ -115,19 +128,18 @@ class Peers:
 
     def compare(self, facts: dict[str, Any]) -> str:
         """What differs between the processes, in words; empty where all have the same facts. All must call it."""
-        everyone, name = list(range(self.launch.size)), f"facts/{self.stage}"
-        self.store.set(f"{name}/{self.launch.rank}", json.dumps({key: json_digest(facts[key]) for key in facts}))
-        self.advance()
-        self.wait_for(everyone)
-        found = [json.loads(text) for text in self.store.multi_get([f"{name}/{other}" for other in everyone])]
+        names = [f"facts/{self.stage}/{other}" for other in range(self.launch.size)]
+        self.store.set(names[self.launch.rank], json.dumps({key: json_digest(facts[key]) for key in facts}))
+        self.meet_all()
+        found = [json.loads(text) for text in self.store.multi_get(names)]
         odd = [[key for key in found[0] | one if found[0].get(key) != one.get(key)] for one in found]
-        words = [
-            f"process {other} has other {', '.join(keys)} than process 0" for other, keys in enumerate(odd) if keys
-        ]
-        self.advance()
-        with suppress(ValueError):  # nobody ends before all have read
-            self.wait_for(everyone)
-        return "; ".join(words[:NAMED])
+        words = [f"process {other} has other {', '.join(keys)}" for other, keys in enumerate(odd) if keys]
+        try:
+            self.meet_all()  # nobody ends before all have read
+        except ValueError:
+            if not words:
+                raise
+        return "; ".join(words[:NAMED]) + " than process 0" if words else ""
 
     def share(self, value: Any) -> Any:
         """The value that the first process has, as JSON brings it; all must call it."""
@@ -141,8 +153,8 @@ class Peers:
     def leave(self) -> None:
         """Say that this process has ended, so that nobody waits for it."""
         self.ended = True
-        self.wake.set()
-        self.beating.join(1.0)
+        self.call_for_news()
+        self.beating.join(1.0 if self.launch.rank else LAST_WORDS + 1)
 
 
 def meet(launch: Launch) -> dist.Store:
@@ -158,7 +170,7 @@ def meet(launch: Launch) -> dist.Store:
             ours = dist.PrefixStore("kogen", store)
             if ours.add(f"came/{launch.rank}", 1) > 1:
                 raise RuntimeError(f"another process has come as number {launch.rank}")
-            ours.set(f"beat/{launch.rank}", "0 0 0")
+            ours.set(f"beat/{launch.rank}", "0 0 0 0")
             ours.wait([f"beat/{other}" for other in range(launch.size)], limit)
             found.append(store)
         except (RuntimeError, AssertionError) as error:
@@ -166,12 +178,12 @@ def meet(launch: Launch) -> dist.Store:
 
     opening = threading.Thread(target=open_store, daemon=True)  # torch waits without limit for a server that is silent
     opening.start()
-    opening.join(RENDEZVOUS * 1.05 + 5)
+    opening.join(RENDEZVOUS + PATIENCE)
     if found:
         return found[0]
     why = errors[0] if errors else "what listens there does not answer"
     missed = f"not all {launch.size} processes of this job have come within {RENDEZVOUS:.0f} seconds"
-    raise ValueError(f"{missed}: this one has {launch.origin}. {launch.cure.capitalize()} ({why})")
+    raise ValueError(f"{missed} ({why}): this one has {launch.origin}; {launch.cure}")
 
 
 def loss_sentence(who: str) -> str:

@@ -10,6 +10,8 @@ from small import blobs
 
 from kogen.common import devices
 from kogen.common.devices import PendingTensor, exact_arithmetic, is_out_of_memory, resolve_precision, to_device
+from kogen.loss_landscape.runs import torch_device
+from kogen.training.batch_fitting import describe_memory
 from kogen.training.batches import DevicePixels
 from kogen.training.loop import LossGuard, NonFiniteLoss
 
@@ -104,3 +106,43 @@ print({{"plotly", "jinja2", "sklearn", "lightly", "matplotlib"}} & set(sys.modul
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stdout.strip()) == (0, "set()"), done.stderr
+
+
+def test_apples_gpu_is_chosen_after_cuda_and_what_needs_float64_stays_on_the_cpu(monkeypatch):
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert devices.default_device() == "mps"
+    assert resolve_precision("auto") == "32"
+    assert resolve_precision("bf16") == "bf16"
+    with pytest.raises(ValueError, match="precision 'tf32' is known to CUDA GPUs only, and this machine has none"):
+        resolve_precision("tf32")
+    assert devices.float64_device("mps") == torch_device() == torch.device("cpu")
+    assert devices.float64_device("cuda:1") == torch.device("cuda:1")
+    assert is_out_of_memory(RuntimeError("MPS backend out of memory (MPS allocated: 9.00 GB)"))
+    assert describe_memory() == "the memory this process may have"
+    asked = []
+    monkeypatch.setattr(torch.mps, "synchronize", lambda: asked.append("wait"))
+    monkeypatch.setattr(torch.mps, "empty_cache", lambda: asked.append("free"))
+    devices.wait_for_device(torch.device("mps"))
+    devices.free_cached_memory()
+    devices.wait_for_device(torch.device("cpu"))
+    assert asked == ["wait", "free"]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert devices.default_device() == "cuda"
+
+
+def test_values_of_another_device_are_there_when_the_copy_returns(monkeypatch):
+    """Without an event nothing says when a copy in the background has ended."""
+    asked = []
+
+    class Elsewhere:
+        device = torch.device("mps")
+
+        def detach(self):
+            return self
+
+        def to(self, target, *, non_blocking):
+            asked.append((target, non_blocking))
+            return torch.ones(1)
+
+    assert PendingTensor(Elsewhere()).wait().item() == 1
+    assert asked == [("cpu", False)]

@@ -12,6 +12,7 @@ import pytest
 import torch
 from small import NARROW, blobs, plan_for
 
+from kogen.common.launch import Launch
 from kogen.data.images import Images
 from kogen.loss_landscape import cost_estimate, pipeline
 from kogen.loss_landscape.curvature_metrics import curvature_metrics
@@ -108,11 +109,11 @@ def test_two_processes_make_the_table_that_one_makes(
     monkeypatch.setattr(
         "kogen.loss_landscape.point_log.TAKEOVER_SECONDS", 0.0
     )  # the other process is not running: take its points over
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    monkeypatch.setenv("RANK", "1")
+    place = [Launch("torchrun", rank=1, size=2)]
+    monkeypatch.setattr(pipeline.distributed, "find_processes", lambda _: place[0])
     assert draw([runs["one"]], images, out=tmp_path / "both", **SMALL) == {}
     assert not (tmp_path / "both" / "surface.parquet").exists()
-    monkeypatch.setenv("RANK", "0")
+    place[0] = Launch("torchrun", rank=0, size=2)
     draw([runs["one"]], images, out=tmp_path / "both", **SMALL)
     one, two = (pd.read_parquet(tmp_path / name / "surface.parquet") for name in ("alone", "both"))
     pd.testing.assert_frame_equal(one, two)

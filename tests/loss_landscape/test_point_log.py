@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from jobs import free_port
 from small import NARROW, blobs, plan_for
 
 from kogen.training.run import train_run
@@ -21,10 +22,12 @@ KILLS = 6
 ASKED = "--planes 2 --images 16 --few 8 --batch-size 8 --steps 3 --levels 2 --sharp 8 --map 3 --workers 2"
 
 
-def work(run: str, data: str, out: str, share: tuple[int, int]) -> None:
+def work(run: str, data: str, out: str, share: tuple[int, int], port: int) -> None:
     """`kogen landscape`, as a shell or torchrun starts it."""
     torch.set_num_threads(1)
-    os.environ |= {"RANK": str(share[0]), "WORLD_SIZE": str(share[1])}
+    place = {"RANK": share[0], "WORLD_SIZE": share[1], "LOCAL_RANK": share[0], "LOCAL_WORLD_SIZE": share[1]}
+    os.environ |= {name: str(value) for name, value in place.items()}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     from kogen import cli
 
     sys.argv = ["kogen", "landscape", run, "--data", data, "--out", out, *ASKED.split()]
@@ -43,8 +46,10 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., multiproces
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["small", "kogen.cli", "kogen.api", "plotly.offline"])
 
+    port = free_port()
+
     def start(out: Path, share: tuple[int, int] = (0, 1)) -> multiprocessing.Process:
-        process = context.Process(target=work, args=(str(home / "run"), str(data), str(out), share))
+        process = context.Process(target=work, args=(str(home / "run"), str(data), str(out), share, port))
         process.start()
         return process  # type: ignore[return-value]
 
