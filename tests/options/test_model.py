@@ -16,8 +16,10 @@ import kogen
 from kogen import api
 from kogen.cli import COMMANDS, Command, details, make_app
 from kogen.config.study import Study, study_to_toml
-from kogen.options.model import Options
-from kogen.options.study import StudyOptions
+from kogen.options.landscape import LandscapeOptions
+from kogen.options.lottery import LotteryOptions
+from kogen.options.model import Options, types_in, validate
+from kogen.options.study import PilotOptions, StudyOptions
 
 
 def fields(command: Command) -> dict[str, Any]:
@@ -122,3 +124,47 @@ def test_options_are_frozen_and_refuse_unknown_names():
         Some().a = 2  # type: ignore[misc]
     with pytest.raises(ValueError, match="Extra inputs are not permitted"):
         Some(b=2)  # type: ignore[call-arg]
+
+
+NUMBERS = [
+    (command.options, name)
+    for command in COMMANDS.values()
+    for name, field in command.options.model_fields.items()
+    if types_in(field.annotation) & {int, float} and name != "settings"  # config/plan.py bounds those
+]
+
+
+@pytest.mark.parametrize(("options", "name"), NUMBERS, ids=[f"{options.__name__}-{name}" for options, name in NUMBERS])
+def test_every_number_has_a_bound_on_both_sides(options: type[Options], name: str):
+    needed = {key: {"a": "b"} if "dict" in str(field.annotation) else "x"
+              for key, field in options.model_fields.items() if field.is_required()}  # fmt: skip
+    keyed = "dict" in str(options.model_fields[name].annotation)
+    for value in (2**63, -(2**63), 10**400, float("nan"), float("inf"), True):
+        if isinstance(value, bool) and bool in types_in(options.model_fields[name].annotation):
+            continue
+        with pytest.raises(ValueError, match=f"verb: {name}.* = "):
+            validate(options, needed | {name: {"a": value} if keyed else value}, "verb")
+
+
+@pytest.mark.parametrize(
+    ("options", "given", "message"),
+    [
+        (PilotOptions, {"keep": 2**60}, "keep = 1152921504606846976: wanted 1,000 or less"),
+        (PilotOptions, {"epochs": 10**7}, "epochs = 10000000: wanted 1,000,000 or less"),
+        (PilotOptions, {"margin": float("nan")}, "margin = nan: Input should be a finite number"),
+        (PilotOptions, {"batch_size": True}, "batch_size = True: wanted a number"),
+        (PilotOptions, {"probes": 3}, "probes = 3: Input should be a valid tuple"),
+        (PilotOptions, {"settings": [1]}, r"settings = \[1\]: Input should be a valid dictionary"),
+        (PilotOptions, {"test": "a\0b"}, "no name of a file has a NUL in it: wanted a path"),
+        (PilotOptions, {"lang": "x" * 1000, "seeds": 0}, "seeds = 0: wanted 1 or more"),
+        (LandscapeOptions, {"data": "x", "few": 0}, "few = 0: wanted 1 or more"),
+        (LandscapeOptions, {"data": "x", "few": True}, "few = True: wanted a number"),
+        (LandscapeOptions, {"data": "x", "steps": 515}, "steps = 515: wanted 513 or less"),
+        (LotteryOptions, {"n": {"val": 0}}, "n.val = 0: wanted 1 or more"),
+        (LotteryOptions, {"weights": {"val": float("inf")}}, "weights.val = inf: Input should be a finite number"),
+        (LotteryOptions, {"draws": 10**5000}, "draws = a number of over 70 digits"),
+    ],
+)
+def test_the_bound_stands_in_the_message(options: type[Options], given: dict[str, Any], message: str):
+    with pytest.raises(ValueError, match=message):
+        validate(options, given, "verb")
