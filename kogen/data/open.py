@@ -10,6 +10,7 @@ from kogen.common import registry, text
 from kogen.data.cache_settings import CacheSettings
 from kogen.data.datasets.table import read_rows
 from kogen.data.images import Images
+from kogen.data.listing import escape_surrogates
 
 TYPE_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 
@@ -44,7 +45,7 @@ def open_images(
     images = function(*([what] if what else []), **settings, **shared)
     if name or os.path.exists(what):
         path = Path(os.path.abspath(what))
-        images = replace(images, name=name or (path.name if path.is_dir() else path.stem))
+        images = replace(images, name=name or escape_surrogates(path.name if path.is_dir() else path.stem))
     return images
 
 

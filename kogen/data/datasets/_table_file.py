@@ -39,10 +39,16 @@ def _read_csv(path: str, wanted: list[str]) -> tuple[list[str], dict[str, Any]]:
     """The names of a csv's columns, and those that are wanted as arrow arrays."""
     _check_lines(path)
     # Text stays as written: 007 is not 7, and NA is a name.
-    frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True)
+    as_text: dict[str, Any] = {
+        "dtype": str,
+        "keep_default_na": False,
+        "encoding": "utf-8-sig",
+        "skipinitialspace": True,
+    }
+    names = [name.strip() for name in pd.read_csv(path, header=None, nrows=1, **as_text).iloc[0]]
+    frame = pd.read_csv(path, **as_text)
     if not isinstance(frame.index, pd.RangeIndex):  # pandas takes the first cell for the row's name
         raise ValueError("its rows have more cells than its first line names")
-    names = [str(name).strip() for name in frame.columns]
     _check_rows(len(frame))
     found = {name: frame.iloc[:, place] for place, name in enumerate(names) if name in wanted}
     return names, {name: pa.chunked_array([pa.array(column, pa.large_string())]) for name, column in found.items()}

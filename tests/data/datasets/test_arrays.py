@@ -1,0 +1,106 @@
+"""Array sources that lie about themselves: offsets, labels, names of classes, fuzzed bytes."""
+
+import os
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kogen.data.open import open_images
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("KOGEN_CACHE", str(tmp_path / "cache"))
+
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), dtype=np.uint8)
+TWO = np.zeros((2, 4, 4), np.uint8)
+BYTES = np.zeros(100, np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"offsets": [0, 60, 40, 100]}, "put image 1 from 60 to 40, wanted rising numbers from 0 to 100"),
+        ({"offsets": [0, 60, 101]}, "put image 1 from 60 to 101"),
+        ({"offsets": [-5, 60, 100]}, "put image 0 from -5 to 60"),
+        ({"offsets": np.array([0, 2**64 - 1], np.uint64)}, "put image 0 from 0 to 18446744073709551615"),
+        ({"offsets": [0.0, 50.0]}, "offsets in .* are float64 of shape .* wanted whole numbers"),
+        ({"offsets": [[0, 50]]}, r"offsets in .* are int64 of shape \(1, 2\)"),
+        ({"offsets": [0]}, r"offsets in .* are int64 of shape \(1,\)"),
+        ({"offsets": 3}, r"offsets in .* are int64 of shape \(\)"),
+        (
+            {"offsets": [0, 50], "jpeg": BYTES.astype(np.uint16)},
+            r"jpeg in .* is uint16 of shape \(100,\), wanted uint8",
+        ),
+    ],
+)
+def test_offsets_that_do_not_fit(tmp_path: Path, arrays: dict, message: str) -> None:
+    np.savez(tmp_path / "a.npz", **{"jpeg": BYTES, **arrays})
+    with pytest.raises(ValueError, match=message):
+        open_images(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"labels": [0, 2**62], "class_names": ["a", "b"]}, "has the label 4611686018427387904 and only 2 class_names"),
+        (
+            {"labels": np.array([0, 2**64 - 1], np.uint64), "class_names": ["a", "b"]},
+            "has the label 18446744073709551615 and only 2",
+        ),
+        (
+            {"labels": [0.0, 1.0]},
+            r"labels in .* are float64 of shape \(2,\), wanted whole numbers, or text of at most 250",
+        ),
+        ({"labels": ["x" * 251, "y"]}, r"labels in .* are <U251 of shape"),
+        ({"labels": np.array([b"a", b"b"])}, r"labels in .* are \|S1 of shape"),
+        ({"labels": [[0], [1]]}, r"labels of shape \(2, 1\), wanted \(2,\)"),
+        ({"labels": [0, 1], "class_names": np.zeros(1_000_001, np.uint8)}, "wanted a list of at most 1,000,000 names"),
+        ({"labels": [0, 1], "class_names": "ab"}, r"class_names in .* are <U2 of shape \(\)"),
+        ({"labels": [0, 1], "class_names": ["a", "x" * 251]}, r"class_names in .* are <U251 of shape"),
+    ],
+)
+def test_labels_that_do_not_fit(tmp_path: Path, arrays: dict, message: str) -> None:
+    np.savez_compressed(tmp_path / "a.npz", x=TWO, **arrays)
+    with pytest.raises(ValueError, match=message):
+        open_images(tmp_path / "a.npz")
+
+
+def test_names_that_are_no_utf8_are_escaped(tmp_path: Path) -> None:
+    np.savez(tmp_path / "caf\udce9.npz", x=PIXELS, labels=[0, 1, 0, 1], class_names=["a\udce9", "b\x1b[2J\n"])
+    images = open_images(tmp_path / "caf\udce9.npz")
+    assert images.classes == ("a\\udce9", "b\x1b[2J\n")
+    assert (images.name, images.sources[1]) == ("caf\\udce9", "caf\\udce9.npz[1]")
+
+
+@pytest.mark.parametrize("name", ["a.npz", "a.npy"])
+def test_a_pipe_is_refused(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(ValueError, match="is a pipe or a device, wanted a file"):
+        open_images(tmp_path / name)
+    np.savez(tmp_path / "b.npz", x=PIXELS, labels=[0, 1, 0, 1])
+    with pytest.raises(ValueError, match="is a pipe or a device, wanted a file"):
+        open_images(f"{tmp_path}/b.npz?humans={tmp_path / name}")
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz"])
+def test_fuzzed_files_are_read_or_refused(tmp_path: Path, kind: str) -> None:
+    whole = tmp_path / f"whole.{kind}"
+    np.save(whole, PIXELS) if kind == "npy" else np.savez_compressed(whole, x=PIXELS, labels=[0, 1, 0, 1])
+    data, read, refused = whole.read_bytes(), 0, 0
+    for seed in range(60):
+        chance, fuzzed = random.Random(seed), bytearray(data)
+        for _ in range(chance.choice([1, 3, 20])):
+            fuzzed[chance.randrange(len(fuzzed))] = chance.randrange(256)
+        place = tmp_path / f"{seed}.{kind}"
+        place.write_bytes(fuzzed[: chance.choice([len(fuzzed), chance.randrange(len(fuzzed))])])
+        try:
+            open_images(place)
+            read += 1
+        except ValueError as error:
+            refused += place.name in str(error)
+    assert read + refused == 60
+    assert refused > 15
