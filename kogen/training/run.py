@@ -69,7 +69,8 @@ def train_run(
         odd = ", ".join(key for key in record if was.get(key) != record[key] and key != "id")
         raise ValueError(f"{folder} holds another run (it differs in {odd}): choose another --out, or delete it")
     finished = (folder / "summary.json").exists()
-    distributed.check_agreement(record | {"finished": finished}, f"the run in {folder}")
+    facts = {name: value for name, value in record.items() if name != "id"} | {"finished": finished}
+    distributed.check_agreement(facts, f"the run in {folder}")
     if finished:
         return read_sealed_json(folder / "summary.json", RETRAIN)
     if distributed.rank() == 0:
