@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import json
 import os
 import pickle
 import sys
@@ -470,3 +471,59 @@ def test_odd_words_get_a_sentence(tmp_path):
         published(file=place, backbone="resnet18")
     with pytest.raises(ValueError, match=r"No such file or directory"):
         describe_checkpoint(str(tmp_path / "nowhere.pth"))
+
+
+HUB = {"architecture": "resnet18", "pretrained_cfg": {"mean": [0.5] * 3, "std": [0.2] * 3, "input_size": [3, 64, 64]}}
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ([], "its config.json is none of timm"),
+        ({"pretrained_cfg": 3}, "its config.json is none of timm"),
+        (HUB | {"architecture": "resnet19"}, "its architecture is 'resnet19', wanted the plain name .*: did you mean"),
+        (HUB | {"architecture": "resnet18?checkpoint_path=evil.pth"}, "wanted the plain name of a network of timm"),
+        (HUB | {"architecture": 'resnet18?a=1&**(__import__("os").system("x"))'}, "wanted the plain name of a network"),
+        (HUB | {"architecture": "hf-hub:a/b"}, "wanted the plain name of a network of timm"),
+        (HUB | {"architecture": "local-dir:/tmp"}, "wanted the plain name of a network of timm"),
+        (HUB | {"architecture": ["resnet18"]}, r"its architecture is \['resnet18'\], wanted the plain name"),
+        (HUB | {"architecture": "tiny"}, "wanted the plain name of a network of timm"),
+        (HUB | {"pretrained_cfg": {"mean": "0.5"}}, "its mean is 0.5, wanted three numbers"),
+        (HUB | {"pretrained_cfg": {"mean": [0.5, 0.5]}}, r"its mean is \[0.5, 0.5\], wanted three numbers"),
+        (HUB | {"pretrained_cfg": {"mean": [True, 0, 0]}}, "its mean is .*, wanted three numbers"),
+        (HUB | {"pretrained_cfg": {"std": [0.2, 0.2, 0]}}, "its std is .*, wanted three numbers"),
+        (HUB | {"pretrained_cfg": {"std": [0.2, 0.2, float("nan")]}}, "its std is .*, wanted three numbers"),
+        (HUB | {"pretrained_cfg": {"input_size": [3, 10**9, 10**9]}}, "its input_size is .*, wanted three numbers"),
+        (HUB | {"pretrained_cfg": {"input_size": 224}}, "its input_size is 224, wanted three numbers"),
+    ],
+)
+def test_a_description_of_the_hub_is_plain_names_and_numbers(config, message, tmp_path, monkeypatch):
+    save_file(at("", R), tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda owner, name: tmp_path / name)
+    with pytest.raises(ValueError, match=f"hf-hub:a/b: {message}|{message}"):
+        describe_checkpoint("hf-hub:a/b")
+
+
+def test_a_deep_description_of_the_hub_is_refused(tmp_path, monkeypatch):
+    save_file(at("", R), tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text("[" * 10**6)
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda owner, name: tmp_path / name)
+    with pytest.raises(ValueError, match=r"cannot read .*config.json: nested too deep"):
+        describe_checkpoint("hf-hub:a/b")
+
+
+@pytest.mark.parametrize("size", [10**9, 4, -1, "big", True, (1, 2), 2.5])
+def test_an_image_size_is_a_whole_number_that_fits(size, tmp_path):
+    torch.save(at("", R), tmp_path / "weights.pth")
+    with pytest.raises(ValueError, match=r"image_size = .*: wanted a whole number from 8 to 1024"):
+        describe_checkpoint(str(tmp_path / "weights.pth"), image_size=size)
+
+
+def test_positions_for_images_beyond_all_sizes_are_refused(tmp_path):
+    torch.save(at("", V) | {"pos_embed": torch.zeros(1, 200**2 + 1, 64)}, tmp_path / "weights.pth")
+    with pytest.raises(ValueError, match="the image size that its tensors fit = 1600: wanted a whole number from 8"):
+        describe_checkpoint(str(tmp_path / "weights.pth"))
+    torch.save(at("", V) | {"pos_embed": torch.zeros(1, 7, 64)}, tmp_path / "weights.pth")
+    with pytest.raises(ValueError, match=r"its position embedding cannot be resampled|does not fit the backbone"):
+        published(file=str(tmp_path / "weights.pth"), image_size=32)
