@@ -15,8 +15,8 @@ import typer
 from rich.markup import escape
 
 from kogen.common.console import say, write_line
-from kogen.common.progress import task_of
 from kogen.common.registry import FOLDERS, load, names
+from kogen.common.tasks import task_of
 from kogen.common.text import hint
 from kogen.common.version import VERSION
 from kogen.options import forms
@@ -30,6 +30,7 @@ SOURCE = "folder, .csv, .parquet, .npy, .npz, or a name such as surfaces, digits
 KEYWORD = inspect.Parameter.KEYWORD_ONLY
 DEBUG = "--debug"
 ERROR, USAGE, INTERRUPTED = 1, 2, 75  # exit codes
+OUT_OF_MEMORY = ("DefaultCPUAllocator", "start new thread", "failed to map segment", "Cannot allocate memory")
 
 
 def show_verdict(verdict: dict[str, Any], written: Path) -> None:
@@ -260,7 +261,7 @@ def explain_error(error: Exception, asked: Sequence[str]) -> tuple[int, str]:
     if isinstance(error, OSError):  # no permission, no space, a file where a folder is wanted
         where = f"{error.filename}: " if error.filename else ""
         return ERROR, f"{where}{error.strerror or error}{during}; choose a place that can be read and written (--out)"
-    if isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error) or "start new thread" in str(error):
+    if isinstance(error, MemoryError) or any(words in str(error) for words in OUT_OF_MEMORY):
         return ERROR, f"too little memory, or too few threads,{during}: {shorten_words(str(error).splitlines()[0])}"
     what = shorten_words((str(error).splitlines() or [""])[0])
     return ERROR, f"broke off{during}: {type(error).__name__}: {what}. Please report it, with what {DEBUG} prints"

@@ -10,26 +10,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from kogen.common import distributed
 from kogen.common.console import make_console, printable, say
+from kogen.common.tasks import name_task
 
-NOTE = "while: "  # begins the note of an error
 QUIET_SECONDS = 30.0  # between lines where there is no terminal
-
-
-@contextmanager
-def name_task(title: str) -> Iterator[None]:
-    """While inside, an error gets a note that says what was being done, for the command line."""
-    try:
-        yield
-    except Exception as error:
-        if not task_of(error):
-            error.add_note(f"{NOTE}{title}")
-        raise
-
-
-def task_of(error: BaseException) -> str:
-    """What was being done when an error happened, "" where it is not known."""
-    notes = [note.removeprefix(NOTE) for note in getattr(error, "__notes__", []) if note.startswith(NOTE)]
-    return notes[0] if notes else ""
 
 
 @contextmanager
