@@ -42,8 +42,7 @@ def read_file(path: Path, wanted: list[str], names: Iterable[str]) -> pd.DataFra
     with refuse_unreadable(path, "mend that row, or leave the column out"):
         table = read_parquet(path, wanted, texts) if is_parquet(path) else read_csv(path, wanted, texts)
         table.validate(full=True)
-    check_column_types(path, table.schema, texts)
-    with refuse_unreadable(path, "leave that column out"):
+        check_column_types(table.schema, texts)
         for place, field in enumerate(table.schema):
             if pa.types.is_decimal(field.type):
                 table = table.set_column(place, field.name, table[field.name].cast(pa.float64()))
@@ -51,7 +50,7 @@ def read_file(path: Path, wanted: list[str], names: Iterable[str]) -> pd.DataFra
         frame = table.to_pandas(split_blocks=True, self_destruct=True)
         del table
         pa.default_memory_pool().release_unused()
-    refuse_long_names(path, frame, texts)
+        refuse_long_names(frame, texts)
     return frame
 
 
@@ -71,9 +70,10 @@ def refuse_unreadable(path: Path, cure: str) -> Iterator[None]:
 
 def read_parquet(path: Path, wanted: list[str], texts: list[str]) -> Any:
     """Columns of a parquet file as an arrow table; its sums of pages and its number of rows are checked."""
+    schema: Any = pq.read_schema(path)
+    check_column_types([schema.field(name) for name in wanted], texts)
+    written = (schema.metadata or {}).get(ROWS)
     with pq.ParquetFile(path, read_dictionary=texts, page_checksum_verification=True) as file:
-        written = (file.schema_arrow.metadata or {}).get(ROWS)
-        check_column_types(path, pa.schema([file.schema_arrow.field(name) for name in wanted]), texts)
         table = file.read(wanted).select(wanted)  # `read` takes a.b for a part of a, too
     if written is not None and written != str(table.num_rows).encode():
         raise ValueError(f"it has {table.num_rows} rows of {written.decode()}")
@@ -92,26 +92,21 @@ def read_csv(path: Path, wanted: list[str], texts: list[str]) -> Any:
     )
 
 
-def check_column_types(path: Path, schema: Any, texts: list[str]) -> None:
+def check_column_types(fields: Iterable[Any], texts: list[str]) -> None:
     """ValueError for a column of names or of numbers that holds neither: lists, structs, bytes, times ..."""
-    for field in schema:
+    for field in fields:
         kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
         known = NAME_TESTS if field.name in texts else (*NUMBER_TESTS, *TEXT_TESTS, "is_decimal")
         if not any(getattr(pa.types, test)(kind) for test in known):
             wanted = "text or whole numbers" if field.name in texts else "numbers"
-            raise ValueError(
-                f"the column {field.name[:60]!r} of {path} is of the type {str(field.type)[:60]}: write {wanted}, "
-                "or leave it out"
-            )
+            raise ValueError(f"the column {field.name[:60]!r} is of the type {str(field.type)[:60]}: write {wanted}")
 
 
-def refuse_long_names(path: Path, frame: pd.DataFrame, texts: list[str]) -> None:
+def refuse_long_names(frame: pd.DataFrame, texts: list[str]) -> None:
     """Refuse names that no page could show."""
     for name in texts:
         column: Any = frame[name]
         labels = column.cat.categories if isinstance(column.dtype, pd.CategoricalDtype) else column.unique()
         longest = max((len(label) for label in labels if isinstance(label, str)), default=0)
         if longest > MAX_NAME_LENGTH:
-            raise ValueError(
-                f"the column {name[:60]!r} of {path} has a name of {longest:,} letters: at most {MAX_NAME_LENGTH:,}"
-            )
+            raise ValueError(f"the column {name[:60]!r} has a name of {longest:,} letters, at most {MAX_NAME_LENGTH:,}")
