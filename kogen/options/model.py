@@ -1,7 +1,7 @@
 """The base of all options: how one is declared, how values are checked, and how a verb takes them as keywords."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce, wraps
 from operator import or_
 from pathlib import Path
@@ -69,17 +69,24 @@ def validate(kind: type[Model], given: Mapping[str, Any], where: str) -> Model:
     try:
         return kind(**given)
     except ValidationError as error:
-        first = error.errors()[0]
-        name, *inside = map(str, first["loc"])
-        name = f"{name}.{inside[0]}" if isinstance(given.get(name), dict) and inside else name
+        # Of a value that may be of several types there is an error for each: one about its size says most.
+        first = min(error.errors(), key=lambda each: each["type"] not in (*BOUNDS, "finite_number"))
+        name = path_of(first["loc"], given)
         if first["type"] == "extra_forbidden":
             raise ValueError(f"{where}: unknown key {name!r}: {hint(name, list(kind.model_fields))}") from error
         if first["type"] == "missing":
             raise ValueError(f"{where}: {name} is missing: {kind.model_fields[name].description}") from error
         key, words = BOUNDS.get(first["type"], ("", ""))
-        bound = first.get("ctx", {}).get(key)
+        bound: Any = first.get("ctx", {}).get(key)
         wanted = f"wanted {number_text(bound)} {words}" if key else first["msg"].removeprefix("Value error, ")
         raise ValueError(f"{where}: {name} = {shorten(first['input'])}: {wanted}") from error
+
+
+def path_of(place: Sequence[int | str], given: Any) -> str:
+    """Where a wrong value stands in what was given, `settings.byol.rate`."""
+    first, *rest = place
+    name, inside = str(first), given.get(first)
+    return f"{name}.{path_of(rest, inside)}" if isinstance(inside, Mapping) and rest else name
 
 
 def types_in(annotation: Any) -> set[Any]:

@@ -24,3 +24,16 @@ def test_weights_of_a_file_replace_those_of_the_seed(tmp_path: Path):
     place.write_bytes(b"nothing")
     with pytest.raises(ValueError, match=r"cannot read .*weights.safetensors"):
         build_method(filled)
+
+
+@pytest.mark.parametrize(
+    ("method", "settings", "message"),
+    [
+        ("dino", {"hidden": 1_000_000}, r"dino with .* needs [\d,.]+ GB of memory or more, this machine has [\d,.]+"),
+        ("vicreg", {"dim": 1_000_000}, r"vicreg with .* needs [\d,.]+ GB of memory or more"),
+        ("obow", {"scales": 100}, r"obow with .* cannot be built \(.*\): choose other values"),
+    ],
+)
+def test_a_method_that_cannot_be_built_is_refused_before_it_takes_memory(method: str, settings: dict, message: str):
+    with pytest.raises(ValueError, match=message):
+        build_method(plan_for(blobs(), method, settings=settings))

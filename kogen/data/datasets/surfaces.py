@@ -91,7 +91,7 @@ def parse_number(kind: type[Number], name: str, value: Knob, default: float, lea
     wrong = wrong or isinstance(value, bool)
     if wrong:
         wanted = f"a number from {least:g} to {most:g}" if kind is float else f"a whole number from {least} to {most}"
-        raise ValueError(f"{name} of the surfaces is {str(value)[:100]!r}, wanted {wanted}")
+        raise ValueError(f"{name} of the surfaces is {repr(value)[:100]}, wanted {wanted}")
     return meant
 
 

@@ -166,3 +166,26 @@ def test_a_probe_falls_to_chance_with_the_dial():
     clear, gone = accuracy(1), accuracy(0)
     assert 0.35 < clear < 0.7  # an untrained network sees something, and leaves room for trained ones
     assert abs(gone - 0.2) < 0.05
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("n=1,2", r"n of 'surfaces\?n=1,2' is \(1, 2\), wanted a whole number or a text"),
+        ("n=true", "n of .* is True, wanted a whole number or a text"),
+        ("n=abc", "n of the surfaces is 'abc', wanted a whole number from 1 to"),
+        ("n=1e999", "n of the surfaces is '1e999', wanted a whole number"),
+        (f"n={'9' * 5000}", r"n of the surfaces is '9+, wanted a whole number"),
+        ("seed=-1", "seed of the surfaces is -1, wanted a whole number from 0"),
+        ("visible=nan", "visible of the surfaces is 'nan', wanted a number from 0 to 4"),
+        ("material=5", "surfaces have no material '5'"),
+        ("material=('cast',1)", "material of .* is .*, wanted a text"),
+        ("split=1,2", "split of .* wanted a text"),
+        ("n=10000000&size=1024", r"10,000,000 surfaces of 1024 pixels need [\d,.]+ GB of memory, this machine has"),
+    ],
+)
+def test_settings_of_another_type_or_beyond_the_memory(query: str, message: str):
+    start = time.perf_counter()
+    with pytest.raises(ValueError, match=message):
+        open_images(f"surfaces?{query}")
+    assert time.perf_counter() - start < 5
