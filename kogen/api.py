@@ -1,13 +1,14 @@
 """The verbs in Python: pilot, estimate, pretrain, evaluate, landscape, lottery, export, views, report."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from kogen.common import distributed
 from kogen.common.console import say
 from kogen.common.contracts import to_plain
-from kogen.common.locks import hold_lock
+from kogen.common.locks import lock_output
 from kogen.common.outputs import claim_file, claim_folder
 from kogen.common.progress import training_bar
 from kogen.common.text import check_language
@@ -110,7 +111,7 @@ def landscape(runs: Sequence[str | Path] | str | Path, options: LandscapeOptions
 
     given = [Path(runs)] if isinstance(runs, (str, Path)) else [Path(run) for run in runs]
     check_language(options.lang)
-    distributed.find_processes(options.processes)
+    first = distributed.find_processes(options.processes).rank == 0
     listed = find_runs(given, options.objective, say)
     folders, steps = zip(*map(split_step, listed), strict=True)
     names = [f"{name}@{step}" if step else name for name, step in zip(names_of_runs(folders), steps, strict=True)]
@@ -118,9 +119,11 @@ def landscape(runs: Sequence[str | Path] | str | Path, options: LandscapeOptions
     asked = filter(None, [options.data, options.labels])
     claim_folder(options.out, [path for text in asked for path in source_paths(text)])
     opened = open_images(options.data, storage_for(size, options.max_bad), labels=options.labels)
-    found = measure_landscape(listed, opened, options, models=names, notify=say)
-    if distributed.rank() == 0 and found:
-        page.write(options.out, lang=options.lang)
+    # The first process of a job holds the lock, and the others wait until it agrees with them on what is measured.
+    with lock_output(options.out) if first else nullcontext():
+        found = measure_landscape(listed, opened, options, models=names, notify=say)
+        if found:
+            page.write(options.out, lang=options.lang)
     return found
 
 
@@ -137,7 +140,7 @@ def lottery(table: str | Path, options: LotteryOptions) -> dict[str, Any]:
     if (options.out / "study.toml").exists():
         raise ValueError(f"{options.out} is a study, whose report shows its own lottery: choose another --out")
     claim_folder(options.out, [Path(table)] if isinstance(table, (str, Path)) else [])
-    with hold_lock(options.out / ".lock", busy=f"another process writes {options.out}; waiting for it"):
+    with lock_output(options.out):
         summary = judge_results(table, options, options.out)
         return to_plain(summary) | {"words": page.write(options.out, lang=options.lang)}
 
@@ -176,7 +179,7 @@ def report(study: str | Path, options: ReportOptions) -> dict[str, Any]:
     asked = read_question(folder)
     lang = options.lang or asked["lang"]
     claim_folder(folder, expected=["study.toml"])
-    with studies.lock_study(folder):
+    with lock_output(folder):
         gather_predictions(folder)
         judged = verdict.build(folder, margin=asked["margin"], protocol=asked["probes"][0], lang=lang)
         page.write(folder, lang=lang)

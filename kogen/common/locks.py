@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kogen.common.console import say
-from kogen.common.files import refuse_link
+from kogen.common.files import refuse_link, sweep_temporary
 from kogen.common.system import NO_LINK, NO_WAIT, try_lock
 
 
@@ -27,6 +27,14 @@ def hold_lock(path: Path, *, wait: bool = True, busy: str = "") -> Iterator[bool
         yield _take_lock(descriptor, path, wait, busy)
     finally:
         os.close(descriptor)  # which frees the lock
+
+
+@contextmanager
+def lock_output(folder: Path) -> Iterator[None]:
+    """Held while what a whole folder of results shares is written; what killed processes left there is swept."""
+    with hold_lock(folder / ".lock", busy=f"another process writes {folder}; waiting for it"):
+        sweep_temporary(folder)
+        yield
 
 
 def _take_lock(descriptor: int, path: Path, wait: bool, busy: str) -> bool:

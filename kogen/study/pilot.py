@@ -1,7 +1,6 @@
 """The pilot: trains and judges the runs of a study; and judges finished runs on other sets."""
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,8 @@ from kogen.common import distributed
 from kogen.common.alarms import Alarm, AlarmKind
 from kogen.common.console import say
 from kogen.common.contracts import to_plain
-from kogen.common.files import read_toml, sweep_temporary, write_atomically, write_sealed_json
-from kogen.common.locks import hold_lock
+from kogen.common.files import read_toml, write_atomically, write_sealed_json
+from kogen.common.locks import lock_output
 from kogen.common.outputs import claim_folder
 from kogen.common.progress import training_bar
 from kogen.common.records import read_plan_record
@@ -45,13 +44,13 @@ def run_pilot(source: str, options: PilotOptions) -> Study:
     fabric.start(study.precision)  # says what is wrong with the precision
     if first := distributed.rank() == 0:
         claim_study(folder, study)
-        with lock_study(folder):
+        with lock_output(folder):
             write_question(folder, study, source)
     sets = open_study_splits(study)
     plans = plans_of(study, sets, folder)
     runs = [folder / "runs" / record_of(plan)["id"] for plan in plans]
     if first:
-        with lock_study(folder):
+        with lock_output(folder):
             refuse_foreign_rows(folder, plans)
             quality = data_quality(sets)
             write_sealed_json(folder / "data.json", quality)
@@ -88,17 +87,11 @@ def claim_study(folder: Path, study: Study) -> None:
     claim_folder(folder, sources, expected=["study.toml"])
 
 
-def lock_study(folder: Path) -> AbstractContextManager[bool]:
-    """Held while what all runs of a study share is written."""
-    return hold_lock(folder / ".lock", busy=f"another process writes {folder}; waiting for it")
-
-
 def write_question(folder: Path, study: Study, source: str) -> None:
     """Write study.toml. ValueError where there is one that asks something else."""
     place = folder / "study.toml"
     if place.exists() and not same_question(place, study):
         raise ValueError(f"{place} asks another question than this command: choose another --out, or delete {folder}")
-    sweep_temporary(folder)
     split_older_table(folder)
     if not place.exists():  # a pre-registered study is copied byte for byte
         text = Path(source).read_text("utf-8") if source.endswith(".toml") else study_to_toml(study)
@@ -132,7 +125,7 @@ def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
         raise ValueError(f"{folder} holds the study of a pilot, whose question stays as it is: choose another --out")
     asked = [options.train, *filter(None, [options.labels]), *tests.values()]
     claim_folder(folder, [*runs, *(path for text in asked for path in source_paths(text))])
-    with lock_study(folder):
+    with lock_output(folder):
         split_older_table(folder)
     names = dict(zip(runs, names_of_runs(runs), strict=True))
     storage = storage_for(max(load_run(run)[1].image_size for run in runs), options.max_bad)
@@ -143,7 +136,7 @@ def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
     sets = Splits(pool, train, with_corruptions(opened, options.corrupt), sources, "")
     question = {"runs": [str(run) for run in listed]} | options.model_dump(include={"margin", "probes", "lang"})
     question |= {"corrupt": options.corrupt} if options.corrupt else {}
-    with lock_study(folder):
+    with lock_output(folder):
         write_sealed_json(folder / "data.json", data_quality(sets))
         write_atomically(place, lambda p: p.write_text(tomli_w.dumps(question), encoding="utf-8"))
     targets = [folder / "runs" / read_plan_record(run)["id"] for run in runs]
