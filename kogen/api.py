@@ -120,7 +120,7 @@ def landscape(runs: Sequence[str | Path] | str | Path, options: LandscapeOptions
     claim_folder(options.out, [path for text in asked for path in source_paths(text)])
     opened = open_images(options.data, storage_for(size, options.max_bad), labels=options.labels)
     # The first process of a job holds the lock, and the others wait until it agrees with them on what is measured.
-    with lock_output(options.out) if first else nullcontext():
+    with lock_output(options.out, "landscape") if first else nullcontext():
         found = measure_landscape(listed, opened, options, models=names, notify=say)
         if found:
             page.write(options.out, lang=options.lang)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import platform
 import secrets
 import stat
 import tomllib
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kogen.common.system import NO_LINK, sync_file, sync_folder
+from kogen.common.system import NO_LINK, process_lives, sync_file, sync_folder
 
 TEMPORARY = ".tmp"  # ending of a file that is being written
 MAX_JSON, MAX_TOML = 1 << 30, 1 << 20  # bytes of a file that is read whole
@@ -27,7 +28,8 @@ def write_atomically(path: Path, write: Callable[[Path], Any], *, lasting: bool 
     """
     refuse_link(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(6)}{TEMPORARY}")
+    writer = f"{platform.node()}-{os.getpid()}-{secrets.token_hex(4)}"
+    temporary = path.with_name(f".{path.name[:100]}.{writer}{TEMPORARY}")
     try:
         # Made here, so that nothing else can stand at its place and the user's umask decides who may read it.
         os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_LINK, 0o666))
@@ -42,9 +44,11 @@ def write_atomically(path: Path, write: Callable[[Path], Any], *, lasting: bool 
 
 
 def sweep_temporary(folder: Path) -> None:
-    """Delete what killed processes left half written in a folder; only while its lock is held."""
+    """Delete what processes of this machine that are gone left half written in a folder."""
     for left in folder.glob(f".*{TEMPORARY}"):
-        left.unlink(missing_ok=True)
+        writer, _, number = left.name.removesuffix(TEMPORARY).rpartition("-")[0].rpartition("-")
+        if writer.endswith(f".{platform.node()}") and number.isdecimal() and not process_lives(int(number)):
+            left.unlink(missing_ok=True)
 
 
 def refuse_link(path: Path) -> None:

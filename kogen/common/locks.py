@@ -30,9 +30,12 @@ def hold_lock(path: Path, *, wait: bool = True, busy: str = "") -> Iterator[bool
 
 
 @contextmanager
-def lock_output(folder: Path) -> Iterator[None]:
-    """Held while what a whole folder of results shares is written; what killed processes left there is swept."""
-    with hold_lock(folder / ".lock", busy=f"another process writes {folder}; waiting for it"):
+def lock_output(folder: Path, name: str = "") -> Iterator[None]:
+    """Held while what a whole folder of results shares is written; what killed processes left there is swept.
+
+    With a `name` only those who give the same one wait for each other.
+    """
+    with hold_lock(folder / f".{name}{'.' if name else ''}lock", busy=f"another process writes {folder}; waiting for it"):
         sweep_temporary(folder)
         yield
 

@@ -58,6 +58,21 @@ def reserve_space(path: Path, size: int) -> None:
             file.flush()
 
 
+def process_lives(number: int) -> bool:
+    """Whether a process of this machine is there."""
+    if sys.platform == "win32":
+        import psutil
+
+        return psutil.pid_exists(number)
+    try:
+        os.kill(number, 0)  # no signal, the question alone
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def usable_cores() -> int:
     """Cores this process may use (systems without affinity: all there are)."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

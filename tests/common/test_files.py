@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 from pathlib import Path
 
 import pytest
@@ -59,10 +60,13 @@ def test_nothing_is_written_through_a_link(tmp_path: Path):
 
 
 def test_what_a_killed_process_left_half_written_is_swept_and_nothing_else(tmp_path: Path):
-    for name in (".a.json.0123.tmp", "b.tmp", ".hidden"):
+    host, gone = platform.node(), 2**22 + 1  # more than Linux has
+    killed = f".a.json.{host}-{gone}-0123abcd.tmp"
+    others = [f".a.json.{host}-{os.getpid()}-0123abcd.tmp", f".a.json.{host}x-{gone}-0123abcd.tmp", ".a.tmp", "b.tmp"]
+    for name in (killed, *others, ".hidden"):
         (tmp_path / name).touch()
     sweep_temporary(tmp_path)
-    assert sorted(os.listdir(tmp_path)) == [".hidden", "b.tmp"]
+    assert sorted(os.listdir(tmp_path)) == sorted([*others, ".hidden"])
 
 
 @given(data=st.dictionaries(st.text(max_size=5).filter(lambda name: name != "checksum"), JSON, max_size=4))
