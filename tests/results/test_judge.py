@@ -20,6 +20,7 @@ from kogen.common.contracts import to_plain
 from kogen.options import forms
 from kogen.options.lottery import LotteryOptions
 from kogen.options.model import validate
+from kogen.reporting.lottery import page
 from kogen.results.judge import judge_results, judge_tables, tables_from_items
 from kogen.results.results import read_results
 
@@ -238,3 +239,29 @@ def test_timms_published_tables_are_a_lottery() -> None:
     assert 0.6 < row["lo"] < row["transfer"] < row["hi"] < 0.8
     assert abs(row["excess_flip"]) < 0.05  # V2 flips small leads about as often as its 10,000 images explain
     assert found["agreement"]["v2"][0]["tau"] > 0.9
+
+
+@pytest.mark.parametrize(("table", "parts"), [(published(), 2), (images(), 3)], ids=["scores", "images"])
+def test_the_progress_is_told_set_by_set(table: pd.DataFrame, parts: int) -> None:
+    told: list[tuple[int, int]] = []
+    judge_results(table, LotteryOptions(reference="val", draws=50), on_step=lambda *step: told.append(step))
+    sets = 3 if parts == 2 else 2
+    assert told == [(done, parts * sets) for done in range(1, parts * sets - 1)]  # the reference is no target
+
+
+def test_of_very_many_sets_the_square_of_correlations_is_left_out(tmp_path: Path) -> None:
+    few, many = (lottery(published(8, sets), reference="val", out=tmp_path / str(sets)) for sets in (20, 230))
+    assert len(few["similarity"]["correlations"]) == 20
+    assert many["similarity"]["correlations"] == {}
+    assert many["similarity"]["n_eff"] > 1
+    page.write(tmp_path / "230")
+    assert (tmp_path / "230" / "report.html").stat().st_size < 8_000_000
+
+
+def test_a_set_with_one_model_leaves_the_columns_of_pairs_as_they_are() -> None:
+    table, options = images(3), LotteryOptions(draws=50)
+    alone = images(1, ("alone",))
+    one, two = (tables_from_items(rows, options) for rows in (table, pd.concat([alone, table])))
+    assert set(two["accuracy"]["dataset"]) == {"alone", "shift", "val"}
+    pd.testing.assert_frame_equal(one["pairs"], two["pairs"])
+    assert list(tables_from_items(alone, options)["pairs"]) == list(one["pairs"])

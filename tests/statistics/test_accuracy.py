@@ -13,6 +13,7 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
 from kogen.common import registry
+from kogen.statistics import _bootstrap
 from kogen.statistics._bootstrap import (
     beats,
     bootstrap_accuracies,
@@ -24,6 +25,7 @@ from kogen.statistics._bootstrap import (
 from kogen.statistics._intervals import pair_differences
 from kogen.statistics._item_matrix import item_matrices
 from kogen.statistics.accuracy import accuracy
+from kogen.statistics.combined import combined
 from kogen.statistics.optimism import optimism
 from kogen.statistics.paired import mid_p, paired
 from kogen.statistics.ranks import ranks
@@ -447,3 +449,32 @@ def test_beats_is_one_sided() -> None:
     over = beats(pairs, max_t_criterion(pairs, bootstrap_deviations(sheet, 200, 0), 0))
     assert over.any()
     assert not (over & over.T).any()
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_matrices_that_were_made_once_and_categories_give_the_same(seeds: int) -> None:
+    frame = drawn([0.5, 0.7, 0.9], n=60, seeds=seeds, size=2, luck=0.2)
+    made = list(item_matrices(frame))
+    names = frame.astype({name: "category" for name in ("model", "dataset", "item", "cluster")})
+    for statistic in (accuracy, paired, ranks, optimism, combined):
+        wanted = statistic(frame)
+        pd.testing.assert_frame_equal(statistic(made), wanted)
+        pd.testing.assert_frame_equal(statistic(names), wanted)
+    unsorted = names.assign(item=names["item"].cat.reorder_categories(names["item"].cat.categories[::-1]))
+    pd.testing.assert_frame_equal(accuracy(unsorted), accuracy(frame))
+
+
+def test_an_item_without_a_cluster_is_one_of_its_own_in_categories_too() -> None:
+    frame = drawn([0.5, 0.7], n=60, size=2)
+    frame["cluster"] = frame["cluster"].where(frame["item"] > "i00009")
+    (plain,), (coded,) = item_matrices(frame), item_matrices(frame.astype({"cluster": "category", "item": "category"}))
+    assert plain.cluster_count == coded.cluster_count == 10 + 25
+    assert np.array_equal(plain.cluster_codes, coded.cluster_codes)
+
+
+def test_the_criterion_is_the_same_in_parts_of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    (sheet,) = item_matrices(drawn([0.5, 0.7, 0.6, 0.9], n=80, seeds=2))
+    moved, pairs = bootstrap_deviations(sheet, 501, 0), pair_differences(sheet)
+    whole = max_t_criterion(pairs, moved, 0)
+    monkeypatch.setattr(_bootstrap, "CACHED_CELLS", 12)
+    assert max_t_criterion(pairs, moved, 0) == whole

@@ -312,3 +312,25 @@ def test_wishes_out_of_range_are_refused() -> None:
         robustness(ONE, source="s0", baseline=["m9"])
     with pytest.raises(ValueError, match="alike is a correlation above 0 and up to 1, got 2"):
         similarity(ONE, source="s0", alike=2)
+
+
+def test_floors_of_very_many_sets_share_their_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = scores(drawn(40, sets=4), n=500)
+    whole = within(transfer(table, source="s0"), 100)["noise_floor"]
+    monkeypatch.setattr(_noise_floor, "ALL_PAIRS", 3_000_000)
+    assert within(transfer(table, source="s0"), 100)["noise_floor"] == whole  # three floors: as many as they want
+    monkeypatch.setattr(_noise_floor, "ALL_PAIRS", 300_000)
+    assert within(transfer(table, source="s0"), 100)["noise_floor"] == pytest.approx(whole, abs=0.01)
+
+
+def test_every_target_is_told_when_it_is_done() -> None:
+    table, done = scores(drawn(6, sets=4)), []
+    for statistic in (transfer, agreement):
+        statistic(table, source="s0", on_step=lambda: done.append(1))
+    assert len(done) == 6
+
+
+def test_the_effective_number_of_sets_is_that_of_the_eigenvalues() -> None:
+    found = similarity(scores(drawn(30, sets=5)), source="s0")
+    values = np.linalg.eigvalsh(found[found["dataset"].tolist()].to_numpy())
+    assert found["n_eff"].tolist() == pytest.approx([values.sum() ** 2 / (values**2).sum()] * 5, rel=1e-12)

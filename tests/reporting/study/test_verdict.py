@@ -1,6 +1,7 @@
 """The verdict: honest sentences from tables, the same in both languages, and JSON that a machine can read."""
 
 import json
+import shutil
 import string
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from studies import MODELS, make_study
 
 from kogen.common.alarms import AlarmKind
 from kogen.common.contracts import to_plain
+from kogen.common.tables import write_table
 from kogen.common.text import LANGUAGES
 from kogen.reporting import charts, html
 from kogen.reporting.study import figures, page, verdict
@@ -357,3 +359,25 @@ def test_a_picture_that_is_none_is_left_out_of_the_page(study: Path, tmp_path: P
 def test_report_imports_no_torch() -> None:
     code = "import sys, kogen.reporting.study.page, kogen.reporting.study.verdict; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_study_is_judged_from_its_tables_alone(study: Path, tmp_path: Path) -> None:
+    for name in ("predictions.parquet", "study.toml"):
+        shutil.copy(study / name, tmp_path / name)
+    for content in (None, "{", "[]"):  # an old verdict, damaged or not, does not matter
+        if content:
+            (tmp_path / "verdict.json").write_text(content)
+        found = verdict.build(tmp_path, margin=1.0)
+        assert page.write(tmp_path).stat().st_size > 100_000
+    whole = verdict.build(study, margin=1.0)
+    assert found.pairs == whole.pairs
+    assert found.lottery == whole.lottery
+    assert found.order == whole.order
+
+
+def test_the_order_of_the_runs_in_the_table_does_not_move_the_tables(study: Path, tmp_path: Path) -> None:
+    rows = pd.read_parquet(study / "predictions.parquet")
+    write_table(tmp_path / "predictions.parquet", rows.iloc[::-1], "predictions")
+    back, whole = verdict.build(tmp_path, margin=1.0), verdict.build(study, margin=1.0)
+    assert (back.accuracy, back.pairs, back.ranks) == (whole.accuracy, whole.pairs, whole.ranks)
+    assert back.methods == whole.methods
