@@ -35,7 +35,8 @@ def lock_output(folder: Path, name: str = "") -> Iterator[None]:
 
     With a `name` only those who give the same one wait for each other.
     """
-    with hold_lock(folder / f".{name}{'.' if name else ''}lock", busy=f"another process writes {folder}; waiting for it"):
+    place = folder / (f".{name}.lock" if name else ".lock")
+    with hold_lock(place, busy=f"another process writes {folder}; waiting for it"):
         sweep_temporary(folder)
         yield
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import portalocker
@@ -36,12 +37,9 @@ def sync_folder(path: Path) -> None:
     if os.name == "nt":
         return
     folder = os.open(path, os.O_RDONLY)
-    try:
+    with suppress(OSError):  # some network file systems sync files alone
         os.fsync(folder)
-    except OSError:  # some network file systems sync files alone
-        pass
-    finally:
-        os.close(folder)
+    os.close(folder)
 
 
 def reserve_space(path: Path, size: int) -> None:
@@ -87,10 +85,8 @@ def machine_memory() -> int:
     import resource
 
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), resource.getrlimit(resource.RLIMIT_AS)[0]]
-    try:
+    with suppress(OSError, ValueError):  # no container, or "max"
         limits.append(int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
-    except (OSError, ValueError):  # no container, or "max"
-        pass
     return min(limit for limit in limits if limit > 0)  # RLIM_INFINITY is -1
 
 

@@ -2,7 +2,10 @@
 
 import multiprocessing
 import os
+import platform
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -13,7 +16,7 @@ import torch
 from safetensors.torch import load_file
 from small import blobs, plan_for
 
-from kogen.training.run import train_run
+from kogen.training.run import runs_as_free, train_run
 
 KILLS = 20
 EPOCHS = 10
@@ -64,6 +67,33 @@ def test_killed_at_random_instants(tmp_path, start):
         runs += 1
 
 
+HOLDER = """
+import sys, time
+from pathlib import Path
+from kogen.training.run import take_run
+with take_run(Path(sys.argv[1])) as mine:
+    print(mine, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_runs_that_another_process_is_at_work_on_come_last(tmp_path, capsys):
+    runs = [tmp_path / name for name in "abc"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", HOLDER, str(runs[1])], text=True, **pipes) as other:
+        assert other.stdout.readline() == "True\n"
+        left = runs[1] / f".weights.safetensors.{platform.node()}-{2**22 + 1}-00000000.tmp"
+        left.touch()
+        order = []
+        for number in runs_as_free(runs):
+            order.append(number)
+            if number == 2:
+                other.stdin.close()  # ends the other process
+        assert order == [0, 2, 1]
+        assert not left.exists()
+    assert "another process is at work on" in capsys.readouterr().err
+
+
 def assert_same(calm: Path, killed: Path) -> None:
     """Two finished runs are equal, bit by bit, in everything but their speed."""
     for name in ("weights.safetensors", "checkpoint/state.safetensors"):
@@ -76,9 +106,6 @@ def assert_same(calm: Path, killed: Path) -> None:
 
 
 def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path):
-    import subprocess
-    import sys
-
     command = [sys.executable, "-m", "kogen", "pretrain", "byol", "digits", "--epochs", "400", "--image-size", "8"]
     command += ["--backbone", "tiny?width=8", "--batch-size", "64", "--out", str(tmp_path / "run")]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
