@@ -184,3 +184,5 @@ def interruptible() -> Iterator[Callable[[], bool]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    if received:  # after the last time that anybody asked
+        raise KeyboardInterrupt
