@@ -23,7 +23,7 @@ from kogen.data.listing import ImageFiles, scan_folder
 from kogen.data.pixel_cache import CachedPixels, load_or_build
 
 COUNT = 40
-SEEDS = int(os.environ.get("SEEDS", "25"))  # more of them: SEEDS=1000 pytest tests/data/test_cache_damage.py
+SEEDS = int(os.environ.get("SEEDS", "25"))  # more of them: SEEDS=1000 pytest tests/data/test_cache_files.py
 
 
 @pytest.fixture(autouse=True)
