@@ -30,6 +30,7 @@ SOURCE = "folder, .csv, .parquet, .npy, .npz, or a name such as surfaces, digits
 KEYWORD = inspect.Parameter.KEYWORD_ONLY
 DEBUG = "--debug"
 ERROR, USAGE, INTERRUPTED = 1, 2, 75  # exit codes
+CTRL_C = 130  # what typer makes of a KeyboardInterrupt
 OUT_OF_MEMORY = ("DefaultCPUAllocator", "start new thread", "failed to map segment", "Cannot allocate memory")
 
 
@@ -237,6 +238,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             stream.reconfigure(errors="backslashreplace")
     try:
         make_app()(asked)
+    except SystemExit as end:
+        if end.code == CTRL_C:
+            raise KeyboardInterrupt from end
+        raise
     except Exception as error:
         if DEBUG in given:
             raise

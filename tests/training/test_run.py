@@ -118,3 +118,29 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path):
     assert process.returncode == 75
     assert "saved. Go on with the same command:" in told
     assert "kogen pretrain byol digits" in told
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("moment", ["importing", "reading images"])
+def test_a_signal_outside_a_training_ends_in_75_too(tmp_path, signum, moment):
+    waits = {"importing": "kogen.api", "reading images": "kogen.data.datasets.digits"}[moment]
+    program = f"""
+import sys, time
+class Slow:
+    def find_spec(self, name, *rest):
+        if name == {waits!r}:
+            print("here", flush=True)
+            time.sleep(60)
+sys.meta_path.insert(0, Slow())
+from kogen.__main__ import main
+sys.argv = ["kogen", "views", "digits", "--out", {str(tmp_path / "v.png")!r}]
+main()
+"""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", program], text=True, **pipes) as process:
+        assert process.stdout.readline() == "here\n"
+        process.send_signal(signum)
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 75
+    assert told.endswith("kogen: stopped; what was finished is saved, and the same command goes on there\n")
+    assert "Traceback" not in told
