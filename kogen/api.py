@@ -10,7 +10,7 @@ from kogen.common.console import say
 from kogen.common.contracts import to_plain
 from kogen.common.locks import lock_output
 from kogen.common.outputs import claim_file, claim_folder
-from kogen.common.progress import training_bar
+from kogen.common.progress import progress_bar, training_bar
 from kogen.common.text import check_language
 from kogen.config.plan import Plan, check_method, check_settings
 from kogen.data.open import open_images, source_paths
@@ -141,7 +141,8 @@ def lottery(table: str | Path, options: LotteryOptions) -> dict[str, Any]:
         raise ValueError(f"{options.out} is a study, whose report shows its own lottery: choose another --out")
     claim_folder(options.out, [Path(table)] if isinstance(table, (str, Path)) else [])
     with lock_output(options.out):
-        summary = judge_results(table, options, options.out)
+        with progress_bar("judging the table", transient=True) as report:
+            summary = judge_results(table, options, options.out, report)
         return to_plain(summary) | {"words": page.write(options.out, lang=options.lang)}
 
 
