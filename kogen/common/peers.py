@@ -168,7 +168,7 @@ def meet(launch: Launch) -> dist.Store:
         try:
             store, _, _ = next(dist.rendezvous(url, launch.rank, launch.size, timeout=limit))
             ours = dist.PrefixStore("kogen", store)
-            if ours.add(f"came/{launch.rank}", 1) > 1:
+            if ours.add(f"number/{launch.rank}", 1) > 1:
                 raise RuntimeError(f"another process has come as number {launch.rank}")
             ours.set(f"beat/{launch.rank}", "0 0 0 0")
             ours.wait([f"beat/{other}" for other in range(launch.size)], limit)
