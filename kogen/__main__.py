@@ -15,6 +15,9 @@ def main() -> None:
         sys.stderr.write("kogen: stopped; what was finished is saved, and the same command goes on there\n")
         sys.stderr.flush()
         sys.exit(75)
+    finally:  # all is done: a signal that comes while Python ends changes nothing
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
 
 
 if __name__ == "__main__":
