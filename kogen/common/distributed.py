@@ -24,6 +24,7 @@ class Job:
 
     launch: Launch = ALONE
     peers: Peers | None = None
+    warned: bool = False  # that tasks of SLURM are ignored
     control: dist.ProcessGroup | None = None  # sums of numbers that lie on the CPU
 
 
@@ -34,8 +35,9 @@ def find_processes(processes: int | None = None) -> Launch:
     """
     if Job.peers is None:
         launch = read_launch(processes)
-        if processes is None and (ignored := ignored_tasks()) and Job.launch is ALONE:
+        if processes is None and not Job.warned and (ignored := ignored_tasks()):
             say(ignored)
+            Job.warned = True
         Job.launch = launch
         Job.peers = Peers(launch) if launch.size > 1 else None
     elif processes not in (None, Job.launch.size):
