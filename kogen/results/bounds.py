@@ -9,7 +9,7 @@ MAX_NAME_LENGTH = 20_000  # letters of a model, set, item ...
 MAX_MODELS, MAX_SETS = 200_000, 5_000  # of scores
 MAX_CELLS = 2_000_000  # models x sets, of scores
 MAX_PAIRS = 300_000_000  # of models x sets, of scores
-MAX_IMAGE_MODELS, MAX_IMAGE_SETS = 1_500, 1_000  # with one row an image
+MAX_IMAGE_MODELS, MAX_IMAGE_SETS = 1_500, 500  # with one row an image
 MAX_IMAGE_PAIRS = 1_200_000  # of models x sets, each of which is tested on the images
 
 

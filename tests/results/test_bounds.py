@@ -19,7 +19,7 @@ from kogen.results.results import read_results
         (200_000, 11, False, "has 2,200,000 models x data sets, at most 2,000,000"),
         (1_600, 300, False, "has 383,760,000 pairs of models x data sets, at most 300,000,000"),
         (1_501, 1, True, "has 1,501 models, at most 1,500 are judged with one row an image"),
-        (2, 1_001, True, "has 1,001 data sets, at most 1,000 are judged with one row an image"),
+        (2, 501, True, "has 501 data sets, at most 500 are judged with one row an image"),
         (200, 100, True, "has 1,990,000 pairs of models x data sets, at most 1,200,000"),
     ],
 )
