@@ -51,18 +51,28 @@ def embed(backbone: Backbone, images: Images, view: View, *, batch_size: int = 2
     not finite, with the number of these images.
     """
     device = next(backbone.parameters()).device
-    was, parts, pending = backbone.training, [], deque[PendingTensor]()
+    was, values, pending = backbone.training, np.empty((0, 0), np.float32), deque[tuple[int, PendingTensor]]()
+
+    def store_first() -> None:
+        nonlocal values
+        start, features = pending.popleft()
+        part = features.wait().numpy()  # (B, D)
+        if not start:
+            values = np.empty((len(images), part.shape[1]), np.float32)  # (N, D)
+        values[start : start + len(part)] = part
+
     backbone.eval()
     for start in range(0, len(images), batch_size):
         index = np.arange(start, min(start + batch_size, len(images)))
         rng, aspect = StepRng(0, 0, len(index)), torch.from_numpy(images.aspect[index])
         batch = render(images.read(index, device), view, rng, tag="plain", aspect=aspect)
         with torch.inference_mode(), exact_arithmetic():
-            pending.append(PendingTensor(backbone(batch).float()))
+            pending.append((start, PendingTensor(backbone(batch).float())))
         if len(pending) > MAX_BATCHES_PENDING:
-            parts.append(pending.popleft().wait().numpy())
+            store_first()
     backbone.train(was)
-    values = np.concatenate([*parts, *(each.wait().numpy() for each in pending)])  # (N, D)
+    while pending:
+        store_first()
     broken = int((~np.isfinite(values)).any(axis=1).sum())
     if broken:
         raise ValueError(f"the features of {broken} of {len(values)} images are not finite: the weights are broken")

@@ -13,7 +13,7 @@ from kogen.data.images import Images
 from kogen.evaluation.features import Features, Predictions, embed
 from kogen.modules.base import Backbone
 
-MAX_PROBABILITIES = 2**25  # held at once, 128 MiB in float32
+MAX_PROBABILITIES = 2**24  # held at once, 64 MiB in float32
 
 
 class Answers(NamedTuple):
@@ -53,6 +53,8 @@ def evaluate_backbone(
 def join_features(parts: list[Features]) -> Features:
     """Several sets as one, in order."""
     names = ("values", "labels", "ids", "clusters")
+    if len(parts) == 1:
+        return parts[0]
     return replace(parts[0], **{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
 
@@ -65,6 +67,7 @@ def judge_predictions(
     size = max(1, MAX_PROBABILITIES // classes)
     for start in range(0, predictions.count, size):
         stop, first = min(start + size, predictions.count), 0
+        probability = None  # frees the last ones first
         probability = predictions.predict(slice(start, stop))  # (n, K)
         for name, features in judged.items():
             begin, end = max(first, start), min(first + len(features), stop)  # of this set among these predictions

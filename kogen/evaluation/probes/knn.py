@@ -40,16 +40,18 @@ def knn(
     most = MAX_SIMILARITIES if device.type == "cpu" else MAX_SIMILARITIES_GPU
 
     def predict(rows: slice) -> np.ndarray:
-        tally = []
+        asked = unit_rows(test.values[rows], device)  # (n, D)
+        probability, start = np.empty((len(asked), len(train.classes)), np.float32), 0
         with exact_arithmetic():
-            for part in unit_rows(test.values[rows], device).split(max(1, most // len(train))):  # (m, D)
+            for part in asked.split(max(1, most // len(train))):  # (m, D)
                 similarity = part @ bank.T  # (m, N)
                 index = nearest(similarity, k)  # (m, k)
                 near = similarity.gather(1, index)  # (m, k)
                 weight = ((near - near.amax(dim=1, keepdim=True)) / temperature).exp()  # the nearest weighs 1
                 votes = weight.new_zeros(len(part), len(train.classes)).scatter_add_(1, labels[index], weight)
-                tally.append((votes / votes.sum(dim=1, keepdim=True)).cpu().numpy())
-        return np.concatenate(tally)  # (n, K)
+                probability[start : start + len(part)] = (votes / votes.sum(dim=1, keepdim=True)).cpu().numpy()
+                start += len(part)
+        return probability  # (n, K)
 
     return Predictions(len(test), predict, {"k": float(k), "temperature": float(temperature)})
 
@@ -70,4 +72,5 @@ def nearest(similarity: Tensor, k: int) -> Tensor:
 
 def unit_rows(values: np.ndarray, device: torch.device) -> Tensor:
     """Rows of (N, D) scaled to length 1, float32; a row of zeros stays and is equally near to everything."""
-    return F.normalize(to_device(torch.tensor(values, dtype=torch.float32), device), dim=1)
+    rows = np.ascontiguousarray(values, np.float32)
+    return F.normalize(to_device(torch.from_numpy(rows if rows.flags.writeable else rows.copy()), device), dim=1)
