@@ -20,7 +20,7 @@ PATIENCE = 10.0  # seconds more, in which torch itself says what is wrong
 SILENCE = 120.0  # seconds without a heartbeat after which a process is lost
 BEAT = 5.0  # seconds between heartbeats
 QUICK_BEAT = 0.02  # the same while somebody has just begun to wait
-LAST_WORDS = 6.0  # seconds in which process 0 waits at its end for others to read how far it came
+LAST_WORDS = 6.0  # seconds in which process 0 waits at its end for others to read how far it got
 GRACE = 10.0  # seconds in which this process may end by itself after another one was lost
 NAMED = 8  # lost processes that a message names
 

@@ -42,13 +42,18 @@ def _show_progress(title: str, console: Console, show: bool, transient: bool) ->
 
 
 def line_reporter(title: str, last_line: bool) -> Callable[..., None]:
-    """A `report` that prints a line every QUIET_SECONDS, and at the end if `last_line`."""
-    last = [time.perf_counter()]
+    """A `report` that prints a line with a forecast every QUIET_SECONDS, and one at the end if `last_line`."""
+    began = last = time.perf_counter()
+    first = -1  # what was done before, by an earlier call that was interrupted
 
     def report(step: int, steps: int, note: str = "") -> None:
-        if (last_line and step == steps) or time.perf_counter() - last[0] > QUIET_SECONDS:
-            last[0] = time.perf_counter()
-            say(f"{title}: {step} of {steps}" + (f", {note}" if note else ""))
+        nonlocal last, first
+        now, first = time.perf_counter(), step if first < 0 else first
+        if (last_line and step == steps) or now - last > QUIET_SECONDS:
+            last = now
+            left = (now - began) / (step - first) * (steps - step) if step > first else 0.0
+            forecast = f", about {max(left / 60, 0.1):.1f} min left" if step < steps and left else ""
+            say(f"{title}: {step} of {steps}{forecast}" + (f", {note}" if note else ""))
 
     return report
 

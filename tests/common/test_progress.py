@@ -21,3 +21,14 @@ def test_only_a_training_prints_its_last_line(capsys) -> None:
         report_progress(1, 2, {"loss": 1.0}, 9.6, 0.5)
         report_progress(2, 2, {"loss": 1.0}, 9.6, 0.5)
     assert capsys.readouterr().err == "byol seed 0: 2 of 2, 10 images/s, RankMe 0.50, loss 1.000\n"
+
+
+def test_a_line_says_how_long_it_will_take(capsys, monkeypatch) -> None:
+    monkeypatch.setattr(progress, "QUIET_SECONDS", -1.0)
+    clock = iter([0.0, 0.0, 60.0, 90.0])
+    monkeypatch.setattr(progress.time, "perf_counter", lambda: next(clock))
+    with progress.progress_bar("decoding", transient=True) as report:
+        for step in (10, 20, 25):  # 10 were done by an earlier call
+            report(step, 30)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[1:] == ["decoding: 20 of 30, about 1.0 min left", "decoding: 25 of 30, about 0.5 min left"]

@@ -67,7 +67,7 @@ def test_rows_that_two_processes_wrote_twice_are_taken_once_by_the_report(
 def test_two_answers_for_one_image_are_refused(study: Path):
     rows = read_rows(study)
     make_older(study, pd.concat([rows, rows.iloc[[0]].assign(correct=1 - rows.correct.iloc[0])]))
-    with pytest.raises(ValueError, match="has two answers of the run .* for one image; delete it"):
+    with pytest.raises(ValueError, match=r"has two answers of the run .* for one image; delete it"):
         kogen.report(study)
 
 

@@ -130,7 +130,7 @@ def read_verdict(study: Path) -> Verdict:
 
 
 def sort_names(predictions: Any) -> pd.DataFrame:
-    """The predictions with the categories of each column in the order of their names, whatever run came first."""
+    """The predictions with the categories of each column in the order of their names, whichever run is first."""
     return predictions.assign(
         **{name: predictions[name].cat.reorder_categories(sorted(predictions[name].cat.categories)) for name in NAMES}
     )
