@@ -197,6 +197,8 @@ from kogen.data.listing import PixelStack
 from kogen.data.pixel_cache import load_or_build
 import numpy as np
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run in the background
+
 class Slow:
     def __getitem__(self, item):
         if item == 20:
