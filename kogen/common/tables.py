@@ -89,6 +89,8 @@ def read_arrow(path: Path, cure: str = REMAKE, *, kind: str = "", columns: list[
 
     What `write_arrow` wrote and one bit of which was changed is refused or read as it was.
     """
+    if not path.exists():
+        raise ValueError(f"there is no table {path}: run the verb that writes it first")
     check_regular_file(path)
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:

@@ -30,6 +30,10 @@ class Features:
         return len(self.values)
 
 
+class NonFiniteFeatures(ValueError):
+    """Features are NaN or inf."""
+
+
 @dataclass(frozen=True)
 class Predictions:
     """What a probe says of each test image; computed when asked for, since many classes by many images are large."""
@@ -47,8 +51,8 @@ class Predictions:
 def embed(backbone: Backbone, images: Images, view: View, *, batch_size: int = 256) -> Features:
     """Features of every image under a view without chance (`evaluation_view`), in eval mode; the mode is restored.
 
-    The backbone stays on its device; the features come back as float32 on the CPU. Raises ValueError where features are
-    not finite, with the number of these images.
+    The backbone stays on its device; the features come back as float32 on the CPU. Raises NonFiniteFeatures where some
+    are not finite, with the number of these images.
     """
     device = next(backbone.parameters()).device
     was, values, pending = backbone.training, np.empty((0, 0), np.float32), deque[tuple[int, PendingTensor]]()
@@ -75,5 +79,6 @@ def embed(backbone: Backbone, images: Images, view: View, *, batch_size: int = 2
         store_first()
     broken = int((~np.isfinite(values)).any(axis=1).sum())
     if broken:
-        raise ValueError(f"the features of {broken} of {len(values)} images are not finite: the weights are broken")
+        got = f"the features of {broken} of {len(values)} images are not finite"
+        raise NonFiniteFeatures(f"{got}: the weights are broken")
     return Features(values, images.labels, images.classes, images.ids, images.clusters)

@@ -61,9 +61,10 @@ class PointLog:
         """Add a point; it is on disk before this returns."""
         self.known[place] = record
         if self.folder is not None:
-            line = json.dumps({"alpha": place[0], "beta": place[1], **record})  # floats as repr: every bit comes back
+            point = {"alpha": place[0], "beta": place[1], **record}
+            line = json.dumps(point | {"crc": point_sum(point)})  # floats as repr: every bit comes back
             with open(self.own, "ab", buffering=0) as file:
-                file.write(line.encode() + f" {crc32(line.encode()):08x}\n".encode())
+                file.write(line.encode() + b"\n")
 
     def read(self) -> None:
         """Read the points that all processes have written so far."""
@@ -92,16 +93,20 @@ class PointLog:
 
 
 def read_point(line: bytes, where: str) -> dict[str, Any]:
-    """The record of a line, which ends with its sum (older versions wrote none). ValueError where it was changed."""
-    text, _, checksum = line.rpartition(b"}")
-    text += b"}"
+    """The record of a line, which has its sum (older versions wrote none). ValueError where it was changed."""
     try:
-        record = json.loads(text)
-        if checksum and int(checksum, 16) != crc32(text):
+        record = json.loads(line)
+        checksum = record.pop("crc", None)
+        if checksum is not None and checksum != point_sum(record):
             raise ValueError("its checksum does not fit")
         return {name: record[name] for name in ("alpha", "beta")} | record
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"{where} is damaged: {error}; delete the file, its points are computed again") from error
+
+
+def point_sum(point: dict[str, Any]) -> str:
+    """CRC-32 of a point's record, hex."""
+    return f"{crc32(json.dumps(point).encode()):08x}"
 
 
 def differing_keys(was: dict[str, Any], facts: dict[str, Any]) -> str:

@@ -19,7 +19,7 @@ from kogen.common import distributed
 from kogen.common.devices import PendingTensor, exact_arithmetic, wait_for_device
 from kogen.config.plan import Plan
 from kogen.data.images import Images
-from kogen.evaluation.features import embed
+from kogen.evaluation.features import NonFiniteFeatures, embed
 from kogen.modules import batch_norm
 from kogen.modules.base import Method
 from kogen.modules.schedules import learning_rate
@@ -33,6 +33,11 @@ MONITORED_IMAGES = 512  # images on which RankMe and the spread of features are 
 CHECK_DELAY = 16  # steps after which the terms of the loss are read from a GPU, so that it never waits for it
 SAVE_SECONDS = 120.0  # between checkpoints inside a long epoch
 RECORDS = 200  # epochs that are recorded, at least; with few labels an epoch is a step or two, and there are thousands
+
+SMALLER_STEPS = (  # what to try where numbers overflow
+    "Try a lower rate (--set rate=...), a longer warm-up (--set warmup=0.2) or --precision 32; the last checkpoint is "
+    "from before"
+)
 
 Stop = Callable[[], bool]  # whether the training has to stop
 
@@ -202,20 +207,23 @@ class LossGuard:
             self.last = dict(zip(names, pending.wait().tolist(), strict=True))
             for name, value in self.last.items():
                 if not math.isfinite(value):
-                    raise NonFiniteLoss(
-                        f"step {step}: the term {name!r} of the loss is {value}. Try a lower rate (--set rate=...), "
-                        "a longer warm-up (--set warmup=0.2) or --precision 32; the last checkpoint is from before"
-                    )
+                    raise NonFiniteLoss(f"step {step}: the term {name!r} of the loss is {value}. {SMALLER_STEPS}")
                 sums[name] = sums.get(name, 0.0) + value
 
 
 def measure_features(method: Method, loader: Batches) -> tuple[float, float]:
-    """RankMe and spread of the features that would be evaluated, on images spread evenly over the set."""
+    """RankMe and spread of the features that would be evaluated, on images spread evenly over the set.
+
+    NonFiniteLoss where they overflow, which they may do before the loss does.
+    """
     images, plan = loader.images, loader.plan
     some = images.subset(np.linspace(0, len(images) - 1, min(MONITORED_IMAGES, len(images))).astype(np.int64))
     view = evaluation_view(plan.image_size, mean=plan.mean, std=plan.std)
     # As many images at a time as a training step has: they fit into memory.
-    features = embed(method.evaluation_backbone(), some, view, batch_size=min(128, loader.part))
+    try:
+        features = embed(method.evaluation_backbone(), some, view, batch_size=min(128, loader.part))
+    except NonFiniteFeatures as error:
+        raise NonFiniteLoss(f"{error}. {SMALLER_STEPS}") from error
     values = torch.from_numpy(features.values)
     return monitor.rank_me(values), monitor.feature_std(values)
 

@@ -91,12 +91,13 @@ def test_what_cannot_be_exported_says_so(study: Path, monkeypatch: pytest.Monkey
 
 
 def test_the_verb_export_writes_a_plane_of_a_landscape(study: Path, monkeypatch: pytest.MonkeyPatch):
-    asked = ["kogen", "export", str(study), "--out", str(study / "plane.npz"), "--plane", "1", "--run"]
+    out = study.with_name("plane.npz")
+    asked = ["kogen", "export", str(study), "--out", str(out), "--plane", "1", "--run"]
     monkeypatch.setattr(sys, "argv", [*asked, "two"])
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert not ended.value.code
-    assert np.isnan(np.load(study / "plane.npz", allow_pickle=False)["loss"]).sum() == 3
+    assert np.isnan(np.load(out, allow_pickle=False)["loss"]).sum() == 3
     monkeypatch.setattr(sys, "argv", [*asked, "three"])
     with pytest.raises(SystemExit, match="no surface with model 'three'; there is"):
         cli.main()

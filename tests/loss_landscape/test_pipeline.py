@@ -13,6 +13,7 @@ import torch
 from small import NARROW, blobs, plan_for
 
 from kogen.common.launch import Launch
+from kogen.common.records import record_id
 from kogen.data.images import Images
 from kogen.loss_landscape import cost_estimate, pipeline
 from kogen.loss_landscape.curvature_metrics import curvature_metrics
@@ -334,7 +335,8 @@ def test_runs_without_a_loss_or_with_other_weights_are_refused(runs: dict[str, P
     with pytest.raises(ValueError, match="has no checkpoint"):
         opened(bare, images)
     record = json.loads((bare / "plan.json").read_text()) | {"backbone": "tiny?width=8"}
-    (bare / "plan.json").write_text(json.dumps(record))
+    found = record_id({name: value for name, value in record.items() if name not in ("id", "model")})
+    (bare / "plan.json").write_text(json.dumps(record | {"id": found}))
     (bare / "checkpoint").mkdir()
     state = (runs["one"] / "checkpoint" / "state.safetensors").read_bytes()
     (bare / "checkpoint" / "state.safetensors").write_bytes(state)

@@ -125,7 +125,8 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path):
 def test_a_signal_outside_a_training_ends_in_75_too(tmp_path, signum, moment):
     waits = {"importing": "kogen.api", "reading images": "kogen.data.datasets.digits"}[moment]
     program = f"""
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run in the background
 class Slow:
     def find_spec(self, name, *rest):
         if name == {waits!r}:
