@@ -165,8 +165,9 @@ def views(source: str | Path, options: ViewsOptions) -> Path:
     """Write a picture of an image and 16 of its augmented views to `out`; returns `out`."""
     asked = options.model_dump(include={"views", "image_size", "max_bad"})
     study = study_from_request(str(source), StudyOptions(**asked))
-    claim_file(options.out, source_paths(str(source)), force=options.force)
-    images = open_images(source, storage_for(study.image_size, study.max_bad))
+    read = filter(None, [str(source), options.labels])
+    claim_file(options.out, [path for text in read for path in source_paths(text)], force=options.force)
+    images = open_images(source, storage_for(study.image_size, study.max_bad), labels=options.labels)
     studies.write_view_sheet(images, study, options.out, options.seed)
     return options.out
 
