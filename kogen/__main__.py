@@ -1,5 +1,6 @@
 """`kogen` and `python -m kogen`: a signal at any moment, also while libraries load, ends in exit code 75."""
 
+import os
 import signal
 import sys
 
@@ -13,8 +14,9 @@ def main() -> None:
         cli.main()
     except KeyboardInterrupt:
         sys.stderr.write("kogen: stopped; what was finished is saved, and the same command goes on there\n")
-        sys.stderr.flush()
-        sys.exit(75)
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(75)  # Python itself would end with 130 where the signal met an import
     finally:  # all is done: a signal that comes while Python ends changes nothing
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)

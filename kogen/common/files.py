@@ -33,7 +33,9 @@ def write_atomically(path: Path, write: Callable[[Path], Any], *, lasting: bool 
     try:
         # Made here, so that nothing else can stand at its place and the user's umask decides who may read it.
         os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_LINK, 0o666))
+        mode = temporary.stat().st_mode
         write(temporary)
+        os.chmod(temporary, mode)  # safetensors puts a file of its own there
         if lasting:
             sync_file(temporary)
         os.replace(temporary, path)

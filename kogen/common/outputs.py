@@ -51,12 +51,19 @@ def claim_file(out: Path, sources: Iterable[Path], *, force: bool = False) -> No
 
 
 def has_stamp(file: Path) -> bool:
-    """Whether kogen wrote a file, by its head or its tail."""
+    """Whether kogen wrote a file: it is of a format that `views` and `export` write, with the STAMP in its remarks."""
     check_regular_file(file)
     with file.open("rb") as content:
         head = content.read(HEAD_BYTES)
         content.seek(max(0, file.stat().st_size - HEAD_BYTES))
-        return STAMP.encode() in head + content.read()
+        tail = content.read()
+    if head[8:24] == b'{"__metadata__":':  # safetensors
+        return STAMP.encode() in head
+    if head.startswith(b"PK"):  # npz: a remark of the archive
+        return tail.endswith(STAMP.encode())
+    if head.startswith(b"<?xml"):  # vtp
+        return f"<!-- {STAMP} -->".encode() in head[:100]
+    return head.startswith((b"\x89PNG\r\n\x1a\n", b"\x89HDF")) and STAMP.encode() in head
 
 
 def refuse_sources(out: Path, sources: Iterable[Path]) -> None:

@@ -1,5 +1,6 @@
 """Tables on disk: their schemas, writing that is atomic, reading that notices damage."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -68,14 +69,14 @@ ROWS = b"rows"  # key of a file's metadata: the number of rows it was written wi
 OPTIONAL_COLUMNS = {"soft"}  # columns a frame may leave out; tables written before they existed are read with null
 
 
-def write_table(path: Path, frame: pd.DataFrame, kind: str) -> None:
-    """Write a table of a known kind, atomically. ValueError names columns that are missing or unknown."""
-    write_arrow(path, to_arrow(frame, kind))
+def write_table(path: Path, frame: pd.DataFrame, kind: str, facts: Mapping[str, str] | None = None) -> None:
+    """Write a table of a known kind, and facts, atomically. ValueError names columns that are missing or unknown."""
+    write_arrow(path, to_arrow(frame, kind), facts)
 
 
-def write_arrow(path: Path, table: Any) -> None:
+def write_arrow(path: Path, table: Any, facts: Mapping[str, str] | None = None) -> None:
     """Write an arrow table with what `read_arrow` checks: a sum of every page, and the number of rows."""
-    counted = table.replace_schema_metadata({ROWS: str(table.num_rows)})
+    counted = table.replace_schema_metadata({**(facts or {}), ROWS: str(table.num_rows)})
     write_atomically(path, lambda place: pq.write_table(counted, place, write_page_checksum=True))
 
 

@@ -2,6 +2,7 @@
 
 import inspect
 import os
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -13,6 +14,8 @@ from kogen.data.images import Images
 from kogen.data.listing import escape_surrogates
 
 TYPE_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+
+TABLE_ENDINGS = (".csv", ".parquet")
 
 
 def open_images(
@@ -77,20 +80,63 @@ def _parse_source(source: str) -> tuple[str, str, dict[str, Any]]:
 
 
 def source_paths(source: str) -> list[Path]:
-    """What a source (SOURCE or NAME=SOURCE) reads on this disk: its path, paths in its settings, a table's folders."""
+    """What a source (SOURCE or NAME=SOURCE) reads on this disk, links followed.
+
+    Its path, settings that are paths, the folders of a table's images, and what links below a folder point to.
+    """
     paths: list[Path] = []
-    for spec in (source, "" if os.path.exists(source) else source.partition("=")[2]):
-        base, _, query = (spec, "", "") if os.path.exists(spec) else spec.partition("?")
-        settings = [part.partition("=")[2] for part in query.split("&")]
-        paths += [Path(path) for path in (base, base.partition(":")[2], *settings) if path and os.path.exists(path)]
-    for table in [path for path in paths if path.suffix.lower() in (".csv", ".parquet") and path.is_file()]:
+    for spec in (source, "" if _exists(source) else source.partition("=")[2]):
+        base = spec if _exists(spec) else spec.partition("?")[0]
         try:
-            rows = read_rows(str(table)).paths
-        except ValueError:
-            continue  # whoever reads it says so
-        folders = {os.path.dirname(os.path.join(table.parent, row)) for row in rows}
-        paths += [Path(folder) for folder in sorted(folders) if os.path.isdir(folder)]
+            kind, what, settings = _parse_source(spec)
+        except ValueError:  # a file of weights; or nothing, and whoever opens it says so
+            kind, what, settings = "", base, {}
+        there = [Path(str(part)) for part in (base, what, *settings.values()) if part and _exists(str(part))]
+        tables = [Path(what)] if kind == "table" and what else []
+        tables += [path for path in there if path.suffix.lower() in TABLE_ENDINGS and path not in tables]
+        paths += there + [place for table in tables if table.is_file() for place in _image_places(table)]
+        paths += [target for folder in there if folder.is_dir() for target in _link_targets(folder)]
     return paths
+
+
+def _exists(path: str) -> bool:
+    """Whether a path exists; one that no system takes does not."""
+    try:
+        return os.path.exists(path)
+    except ValueError:
+        return False
+
+
+def _image_places(table: Path) -> set[Path]:
+    """The folders of a table's images, and of what they are links to."""
+    try:
+        rows = read_rows(str(table)).paths
+    except ValueError:
+        return set()  # whoever reads it says so
+    images = [os.path.join(table.parent, row) for row in rows]
+    folders = {os.path.dirname(image) for image in images}
+    folders |= {os.path.dirname(os.path.realpath(image)) for image in images if os.path.islink(image)}
+    return {Path(folder) for folder in folders if os.path.isdir(folder)}
+
+
+def _link_targets(folder: Path) -> set[Path]:
+    """What links below a folder point to: folders, and the folders of files; hidden names apart, as when it is read."""
+    found, waiting, seen = set[Path](), [os.path.realpath(folder)], set[str]()
+    while waiting:
+        place = waiting.pop()
+        if place in seen:
+            continue
+        seen.add(place)
+        with suppress(OSError), os.scandir(place) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                target = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
+                if entry.is_symlink():
+                    found.add(Path(target if os.path.isdir(target) else os.path.dirname(target)))
+                if entry.is_dir():
+                    waiting.append(target)
+    return found
 
 
 def _source_kind(path: str) -> str:

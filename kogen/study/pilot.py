@@ -27,7 +27,7 @@ from kogen.options.study import PilotOptions
 from kogen.results.gather import TABLE, split_older_table
 from kogen.study.cost_estimate import estimate_cost
 from kogen.study.plans import plans_of, read_candidate
-from kogen.study.predictions import copy_record, judge_run, names_of_runs, refuse_foreign_rows
+from kogen.study.predictions import copy_record, is_judged, judge_run, names_of_runs, refuse_foreign_rows
 from kogen.study.request import same_question, study_from_request
 from kogen.study.splits import Splits, data_quality, open_splits, open_test, storage_for, with_corruptions
 from kogen.training import fabric, loop
@@ -52,6 +52,8 @@ def run_pilot(source: str, options: PilotOptions) -> Study:
     if first:
         with lock_output(folder):
             refuse_foreign_rows(folder, plans)
+            for run in runs:
+                is_judged(run / TABLE, sets, study.probes)
             quality = data_quality(sets)
             write_sealed_json(folder / "data.json", quality)
             write_view_sheet(sets.pool, study, folder / "views.png")
@@ -134,16 +136,19 @@ def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
     opened = {name: open_test(name, source, train, storage) for name, source in tests.items()}
     sources = {"train": (options.train, pool)} | {name: (tests[name], images) for name, images in opened.items()}
     sets = Splits(pool, train, with_corruptions(opened, options.corrupt), sources, "")
-    question = {"runs": [str(run) for run in listed]} | options.model_dump(include={"margin", "probes", "lang"})
-    question |= {"corrupt": options.corrupt} if options.corrupt else {}
-    with lock_output(folder):
+    with lock_output(folder, "evaluate"):  # whoever asks for other sets must see what was judged
+        for file in folder.glob(f"runs/*/{TABLE}"):
+            is_judged(file, sets, options.probes)
+        known = read_toml(place)["runs"] if place.exists() else []
+        question = {"runs": list(dict.fromkeys([*known, *map(str, listed)]))}
+        question |= options.model_dump(include={"margin", "probes", "lang"})
+        question |= {"corrupt": options.corrupt} if options.corrupt else {}
         write_sealed_json(folder / "data.json", data_quality(sets))
         write_atomically(place, lambda p: p.write_text(tomli_w.dumps(question), encoding="utf-8"))
-    targets = [folder / "runs" / read_plan_record(run)["id"] for run in runs]
-    for number in runs_as_free(targets):
-        run = runs[number]
-        judge_run(run, sets, options.probes, targets[number], names[run])
-        copy_record(run, targets[number])
+        for run in runs:
+            target = folder / "runs" / read_plan_record(run)["id"]
+            judge_run(run, sets, options.probes, target, names[run])
+            copy_record(run, target)
 
 
 def open_study_splits(study: Study) -> Splits:

@@ -1,5 +1,6 @@
 """The predictions of a study's runs: each run is judged once, into a table of its own."""
 
+import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,8 @@ from kogen.evaluation.predict import evaluate_backbone
 from kogen.results.gather import REJUDGE, TABLE, runs_in
 from kogen.study.splits import Splits
 from kogen.training.run import load_run, record_of
+
+JUDGED = "judged"  # key of a table's facts: a digest of every set
 
 
 def refuse_foreign_rows(folder: Path, plans: list[Plan]) -> None:
@@ -38,23 +41,41 @@ def refuse_foreign_rows(folder: Path, plans: list[Plan]) -> None:
 def judge_run(run: Path, sets: Splits, probes: Sequence[str], target: Path, model: str = "") -> None:
     """Write TARGET/predictions.parquet of a finished run, under `model` or its method's name, unless it is there.
 
-    ValueError where that table is of other sets or probes, or damaged.
+    ValueError as `is_judged`.
     """
     place = target / TABLE
     record, plan, backbone = load_run(run)
-    if place.exists():
-        rows = read_arrow(place, REJUDGE, kind="predictions", columns=["dataset", "protocol"]).to_pandas()
-        wanted = {(name, probe) for name in sets.tests for probe in probes}
-        if wanted <= set(zip(rows.dataset, rows.protocol, strict=True)):
-            return
-        raise ValueError(f"{place} holds other sets or probes of the run {record['id']}: choose another --out")
+    if is_judged(place, sets, probes):
+        return
     train = sets.train.with_channels(plan.channels)
     tests = {name: images.with_channels(plan.channels) for name, images in sets.tests.items()}
     identity = {"run": record["id"], "model": model or record["model"], "seed": plan.seed}
     identity |= {"method": plan.framework or plan.method}
     view = evaluation_view(plan.image_size, mean=plan.mean, std=plan.std)
     backbone.to(devices.default_device())
-    write_table(place, evaluate_backbone(backbone, view, train, tests, sets.roles(), probes, identity), "predictions")
+    found = evaluate_backbone(backbone, view, train, tests, sets.roles(), probes, identity)
+    write_table(place, found, "predictions", {JUDGED: json.dumps(digests_of(sets))})
+
+
+def is_judged(place: Path, sets: Splits, probes: Sequence[str]) -> bool:
+    """Whether a run's predictions are there. ValueError where they are of other sets, images, labels or probes."""
+    if not place.exists():
+        return False
+    table = read_arrow(place, REJUDGE, kind="predictions", columns=["dataset", "protocol"])
+    was, now = json.loads((table.schema.metadata or {}).get(JUDGED.encode(), b"null")), digests_of(sets)
+    rows = table.to_pandas()
+    wanted = {(name, probe) for name in sets.tests for probe in probes}
+    if not wanted <= set(zip(rows.dataset, rows.protocol, strict=True)):
+        raise ValueError(f"{place} holds other sets or probes of this run: choose another --out")
+    if was and (odd := sorted(name for name in now if was.get(name) != now[name])):  # older versions wrote none
+        got = f"{place} was judged on other images or labels of {', '.join(odd)} than are there now"
+        raise ValueError(f"{got}: choose another --out, or delete the file to judge the run again")
+    return True
+
+
+def digests_of(sets: Splits) -> dict[str, str]:
+    """What predictions depend on beside the run: a digest of the images and labels of each set."""
+    return {"train": sets.train.digest} | {name: images.digest for name, images in sets.tests.items()}
 
 
 def names_of_runs(runs: Sequence[Path]) -> list[str]:

@@ -68,7 +68,7 @@ def train_run(
     if (folder / "plan.json").exists() and (was := read_plan_record(folder))["id"] != record["id"]:
         odd = ", ".join(key for key in record if was.get(key) != record[key] and key != "id")
         raise ValueError(f"{folder} holds another run (it differs in {odd}): choose another --out, or delete it")
-    finished = (folder / "summary.json").exists()
+    finished = (folder / "summary.json").exists() and (folder / "plan.json").exists()
     facts = {name: value for name, value in record.items() if name != "id"} | {"finished": finished}
     distributed.check_agreement(facts, f"the run in {folder}")
     if finished:
@@ -88,6 +88,7 @@ def train_run(
     summary = summarise_run(plan, epochs, method.floor)
     if distributed.rank() == 0:
         save_weights(method.evaluation_backbone(), folder / "weights.safetensors")
+        write_json(folder / "plan.json", record)  # again: who deleted it meanwhile must not leave a run without it
         write_sealed_json(folder / "summary.json", summary)  # last: a run with a summary is complete
     return summary
 

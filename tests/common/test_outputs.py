@@ -103,7 +103,7 @@ def test_a_file_of_others_is_replaced_by_force_alone_and_what_is_read_never(tmp_
     images.mkdir()
     (images / "1.png").write_text("image")
     photo.write_text("photo")
-    own.write_bytes(b"\x89PNG" + STAMP.encode())
+    own.write_bytes(b"\x89PNG\r\n\x1a\n" + STAMP.encode())
     claim_file(own, [images])
     claim_file(tmp_path / "new.png", [images])
     with pytest.raises(ValueError, match=r"photo\.png was not written by kogen: choose another --out, or .* --force"):

@@ -259,3 +259,46 @@ def test_evaluate_leaves_a_pilots_question_alone(study):
     run = next((root / "study" / "runs").glob("*"))
     with pytest.raises(ValueError, match="holds the study of a pilot, whose question stays as it is"):
         kogen.evaluate(run, train=root / "a", tests={"reference": root / "b"}, out=root / "study")
+
+
+def swap_labels(folder):
+    """Exchange the two classes of class folders."""
+    (folder / "ok").rename(folder / "x")
+    (folder / "bad").rename(folder / "ok")
+    (folder / "x").rename(folder / "bad")
+
+
+def test_predictions_are_of_the_images_and_labels_that_are_there(study, tmp_path):
+    root, _ = study
+    for name in ("a", "b"):
+        shutil.copytree(root / name, tmp_path / name)
+    run = next(plan.parent for plan in (root / "study").glob("runs/*/plan.json") if '"random"' in plan.read_text())
+    asked = {"train": tmp_path / "a", "tests": {"val": tmp_path / "b"}, "max_bad": 0.1, "probes": ("knn",)}
+    kogen.evaluate(run, out=tmp_path / "e", **asked)
+    before = {file.name: file.read_bytes() for file in (tmp_path / "e").iterdir() if file.is_file()}
+    for changed, what in (("b", "val"), ("a", "train")):
+        swap_labels(tmp_path / changed)
+        with pytest.raises(ValueError, match=rf"was judged on other images or labels of .*{what}.* than are there now"):
+            kogen.evaluate(run, out=tmp_path / "e", **asked)
+        swap_labels(tmp_path / changed)
+    with pytest.raises(ValueError, match="holds other sets or probes of this run"):
+        kogen.evaluate(run, out=tmp_path / "e", **(asked | {"tests": {"other": tmp_path / "b"}}))
+    assert {file.name: file.read_bytes() for file in (tmp_path / "e").iterdir() if file.is_file()} == before
+
+
+def test_a_pilot_asked_again_after_its_test_set_changed_is_refused(study, tmp_path):
+    root, _ = study
+    shutil.copytree(root / "b", tmp_path / "b")
+    asked = {"test": str(tmp_path / "b"), "methods": ("random",), "max_bad": 0.1, **(QUICK | {"seeds": 1})}
+    kogen.pilot(root / "a", out=tmp_path / "study", **asked)
+    swap_labels(tmp_path / "b")
+    with pytest.raises(ValueError, match="was judged on other images or labels of reference than are there now"):
+        kogen.pilot(root / "a", out=tmp_path / "study", **asked)
+
+
+def test_a_run_whose_plan_is_gone_is_done_again(study, tmp_path):
+    root, _ = study
+    asked = {"test": str(root / "b"), "methods": ("random",), "max_bad": 0.1, **(QUICK | {"seeds": 1})}
+    kogen.pilot(root / "a", out=tmp_path / "study", **asked)
+    next((tmp_path / "study").glob("runs/*/plan.json")).unlink()
+    assert kogen.pilot(root / "a", out=tmp_path / "study", **asked)["bet"]["model"] == "random"
