@@ -36,6 +36,8 @@ def open_images(
     for key, value in (("labels", labels), ("split", split)):
         if value is not None and settings.setdefault(key, str(value)) != str(value):
             raise ValueError(f"{key} is given twice, as {settings[key]!r} in {str(source)!r} and as {str(value)!r}")
+    if what and os.path.isdir(what):
+        refuse_cache_among_images(what, storage or CacheSettings())
     function = registry.load("datasets", kind)
     accepted = inspect.signature(function).parameters
     known = [p.name for p in accepted.values() if p.kind is p.KEYWORD_ONLY and p.name not in ("storage", "name")]
@@ -60,6 +62,13 @@ def check_type(title: str, settings: dict[str, Any], key: str, annotation: Any) 
     elif not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
         names = " or ".join(TYPE_WORDS[kind] for kind in kinds if kind in TYPE_WORDS)
         raise ValueError(f"{title} is {value!r}, wanted {names}")
+
+
+def refuse_cache_among_images(folder: str, storage: CacheSettings) -> None:
+    """ValueError where the cache of pixels lies in a folder of images and would be listed with them."""
+    cache, root = storage.cache_folder.resolve(), Path(folder).resolve()
+    if cache.is_relative_to(root) and not any(part.startswith(".") for part in cache.relative_to(root).parts):
+        raise ValueError(f"the cache {cache} lies among the images {folder}: set KOGEN_CACHE to another folder")
 
 
 def _parse_source(source: str) -> tuple[str, str, dict[str, Any]]:

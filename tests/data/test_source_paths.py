@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from kogen.data.open import source_paths
+from kogen.data.cache_settings import CacheSettings
+from kogen.data.open import open_images, source_paths
 
 
 @pytest.fixture
@@ -47,3 +48,10 @@ def test_links_to_folders_below_a_folder_and_circles(root: Path):
     (root / "deep" / "more").symlink_to(root / "imgs")
     (root / "deep" / "circle").symlink_to(root / "deep")
     assert {root / "imgs", root / "real"} <= {path.resolve() for path in source_paths("deep")}
+
+
+@pytest.mark.parametrize("place", ["imgs", "imgs/cache", "imgs/a/b"])
+def test_a_cache_among_the_images_is_refused(root: Path, place: str):
+    with pytest.raises(ValueError, match="lies among the images imgs: set KOGEN_CACHE to another folder"):
+        open_images("imgs", CacheSettings(cache=root / place))
+    assert not (root / "imgs" / "cache").exists()
