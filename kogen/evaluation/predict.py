@@ -13,7 +13,7 @@ from kogen.data.images import Images
 from kogen.evaluation.features import Features, Predictions, embed
 from kogen.modules.base import Backbone
 
-MAX_PROBABILITIES = 2**24  # held at once, 64 MiB in float32
+MAX_PROBABILITIES = 2**22  # held at once, 16 MiB in float32, beside copies of it
 
 
 class Answers(NamedTuple):
