@@ -305,9 +305,10 @@ def test_an_empty_folder(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_may_not_be_listed(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "in").mkdir()
     monkeypatch.setattr("os.access", lambda *_: False)
     with pytest.raises(ValueError, match="no permission to list the folder"):
-        open_images(tmp_path)
+        open_images(tmp_path / "in")
 
 
 def test_bad_files_are_listed_and_the_rest_stays_in_step(tmp_path: Path) -> None:
