@@ -1,4 +1,4 @@
-"""Sources: settings of another type are refused by name, no set runs code that lies beside it, what is read is known."""
+"""Sources: settings of another type are refused by name, no set runs code beside it, what is read is known."""
 
 import os
 import pickle
