@@ -20,14 +20,19 @@ from kogen.results.judge import judge_results
 PART = 40  # models of the plain loop, from which the rest is extrapolated: pairs * bootstraps
 
 
-def published(models: int, sets: int) -> pd.DataFrame:
-    """Scores alone, in long form, of models that mostly agree."""
+def wide_scores(models: int, sets: int) -> pd.DataFrame:
+    """Scores of models that mostly agree, one column a set."""
     rng = np.random.default_rng([models, sets])
     level = rng.normal(75, 5, (models, 1))
     values = np.clip(level + rng.normal(0, 1.5, (models, sets)) - rng.uniform(0, 30, sets), 0, 100)
-    frame = pd.DataFrame(np.round(values, 3), columns=[f"s{place:03d}" for place in range(sets)])
-    frame.insert(0, "model", [f"model{place:05d}" for place in range(models)])
-    return frame.melt("model", var_name="dataset", value_name="score").assign(n=10_000)
+    frame = pd.DataFrame(np.round(values, 3), columns=[f"s{place:05d}" for place in range(sets)])
+    frame.insert(0, "model", [f"model{place:06d}" for place in range(models)])
+    return frame
+
+
+def published(models: int, sets: int) -> pd.DataFrame:
+    """The same in long form."""
+    return wide_scores(models, sets).melt("model", var_name="dataset", value_name="score").assign(n=10_000)
 
 
 def images(models: int, seeds: int, items: int) -> pd.DataFrame:
@@ -70,7 +75,7 @@ def apart(work: Callable[[], object]) -> tuple[float, float, float]:
 
 
 def many_models() -> object:
-    return judge_results(published(1265, 6), LotteryOptions(reference="s000", draws=2000))
+    return judge_results(published(1265, 6), LotteryOptions(reference="s00000", draws=2000))
 
 
 def many_images() -> object:
@@ -82,7 +87,7 @@ def many_seeds() -> object:
 
 
 def many_sets() -> object:
-    return judge_results(published(10_000, 100), LotteryOptions(reference="s000"))
+    return judge_results(published(10_000, 100), LotteryOptions(reference="s00000"))
 
 
 def plain_models(draws: int = 20) -> float:
@@ -93,7 +98,7 @@ def plain_models(draws: int = 20) -> float:
     for target in wide.columns[1:]:
         for _ in range(draws):
             drawn = wide.iloc[rng.integers(0, PART, PART)]
-            one, two = drawn["s000"].to_numpy(), drawn[target].to_numpy()
+            one, two = drawn["s00000"].to_numpy(), drawn[target].to_numpy()
             kendalltau(one, two)
             wins = [(one[i] - one[j]) * (two[i] - two[j]) > 0 for i, j in combinations(range(PART), 2)]
             np.mean(wins)

@@ -30,6 +30,13 @@ sets = open_splits(Study(source=sys.argv[1], labels=sys.argv[2] or None, methods
 quality = data_quality(sets)
 assert quality["sets"][0]["images"] == int(sys.argv[3]), quality["sets"][0]["images"]
 """
+WHOLE = """
+import shutil, sys
+import kogen
+out = sys.argv[5]
+shutil.rmtree(out, ignore_errors=True)
+kogen.pilot(sys.argv[1], methods=("random",), seeds=1, backbone="tiny?width=8", image_size=16, probes=("knn",), out=out)
+"""
 CASES = {  # title: program, with a table of labels, with a new cache
     "imports alone": ("import sys, kogen.study.splits", False, False),
     "first open (decodes)": (OPEN, False, True),
@@ -37,6 +44,7 @@ CASES = {  # title: program, with a table of labels, with a new cache
     "open with a labels csv": (OPEN, True, False),
     "what a pilot does before it trains": (PILOT, False, False),
     "the same with a labels csv": (PILOT, True, False),
+    "a whole pilot: random, k-NN, features of 64": (WHOLE, False, False),
 }
 
 
@@ -80,7 +88,7 @@ def main() -> None:
         if anew:
             shutil.rmtree(WORK / "cache", ignore_errors=True)
         table = str(folder.with_suffix(".csv")) if labelled else ""
-        arguments = [str(folder), table, str(asked.files), str(asked.classes)]
+        arguments = [str(folder), table, str(asked.files), str(asked.classes), str(WORK / "study")]
         seconds, memory = run_apart([sys.executable, "-c", program, *arguments])
         print(f"| {title} | {seconds:.1f} | {memory:.2f} |", flush=True)
 

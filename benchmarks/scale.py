@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from lottery import wide_scores
 
 from kogen.common.tables import SCHEMAS
 
@@ -68,26 +69,16 @@ def write_predictions(place: Path, models: int, seeds: int) -> None:
             writer.write_table(pa.Table.from_pandas(frame, schema=SCHEMAS["predictions"], preserve_index=False))
 
 
-def scores(models: int, sets: int) -> pd.DataFrame:
-    """Scores of models that mostly agree, one column a set."""
-    rng = np.random.default_rng([models, sets])
-    level = rng.normal(75, 5, (models, 1))
-    values = np.clip(level + rng.normal(0, 1.5, (models, sets)) - rng.uniform(0, 30, sets), 0, 100)
-    frame = pd.DataFrame(np.round(values, 3), columns=[f"s{place:05d}" for place in range(sets)])
-    frame.insert(0, "model", [f"model{place:06d}" for place in range(models)])
-    return frame
-
-
 def write_wide(models: int, sets: int) -> Callable[[Path], None]:
     """A maker of a wide table of scores."""
-    return lambda place: scores(models, sets).to_csv(place, index=False)
+    return lambda place: wide_scores(models, sets).to_csv(place, index=False)
 
 
 def write_long(models: int, sets: int) -> Callable[[Path], None]:
     """A maker of the same in long form, with the number of images."""
 
     def write(place: Path) -> None:
-        long = scores(models, sets).melt("model", var_name="dataset", value_name="score")
+        long = wide_scores(models, sets).melt("model", var_name="dataset", value_name="score")
         long.assign(n=10_000).to_csv(place, index=False)
 
     return write

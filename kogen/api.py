@@ -11,6 +11,7 @@ from kogen.common.contracts import to_plain
 from kogen.common.locks import lock_output
 from kogen.common.outputs import claim_file, claim_folder
 from kogen.common.progress import progress_bar, training_bar
+from kogen.common.tasks import Stopped
 from kogen.common.text import check_language
 from kogen.config.plan import Plan, check_method, check_settings
 from kogen.data.open import open_images, source_paths
@@ -33,7 +34,6 @@ from kogen.study.splits import storage_for
 from kogen.training import fabric
 from kogen.training.batch_fitting import fit_batch
 from kogen.training.export import export_run
-from kogen.training.loop import Stopped
 from kogen.training.run import runs_as_free, train_run
 
 
@@ -71,9 +71,7 @@ def pretrain(source: str | Path, options: PretrainOptions) -> dict[str, Any]:
     asked |= {"settings": settings}
     wanted = validate(Plan, {name: value for name, value in asked.items() if value != "auto"}, "pretrain")
     check_method_fits(wanted, settings)
-    claim_folder(
-        options.out, [path for text in filter(None, [str(source), options.labels]) for path in source_paths(text)]
-    )
+    claim_folder(options.out, source_paths(source, options.labels))
     distributed.join_processes(options.processes)
     fabric.start(wanted.precision)
     images = open_images(source, storage_for(wanted.image_size, options.max_bad), labels=options.labels)
@@ -116,8 +114,7 @@ def landscape(runs: Sequence[str | Path] | str | Path, options: LandscapeOptions
     folders, steps = zip(*map(split_step, listed), strict=True)
     names = [f"{name}@{step}" if step else name for name, step in zip(names_of_runs(folders), steps, strict=True)]
     size = max(read_record(run)[1].image_size for run in listed)
-    asked = filter(None, [options.data, options.labels])
-    claim_folder(options.out, [path for text in asked for path in source_paths(text)])
+    claim_folder(options.out, source_paths(options.data, options.labels))
     opened = open_images(options.data, storage_for(size, options.max_bad), labels=options.labels)
     # The first process of a job holds the lock, and the others wait until it agrees with them on what is measured.
     with lock_output(options.out, "landscape") if first else nullcontext():
@@ -165,8 +162,7 @@ def views(source: str | Path, options: ViewsOptions) -> Path:
     """Write a picture of an image and 16 of its augmented views to `out`; returns `out`."""
     asked = options.model_dump(include={"views", "image_size", "max_bad"})
     study = study_from_request(str(source), StudyOptions(**asked))
-    read = filter(None, [str(source), options.labels])
-    claim_file(options.out, [path for text in read for path in source_paths(text)], force=options.force)
+    claim_file(options.out, source_paths(source, options.labels), force=options.force)
     images = open_images(source, storage_for(study.image_size, study.max_bad), labels=options.labels)
     studies.write_view_sheet(images, study, options.out, options.seed)
     return options.out

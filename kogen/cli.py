@@ -16,7 +16,7 @@ from rich.markup import escape
 
 from kogen.common.console import say, write_line
 from kogen.common.registry import FOLDERS, load, names
-from kogen.common.tasks import task_of
+from kogen.common.tasks import Stopped, task_of
 from kogen.common.text import hint
 from kogen.common.version import VERSION
 from kogen.options import forms
@@ -260,7 +260,7 @@ def explain_error(error: Exception, asked: Sequence[str]) -> tuple[int, str]:
     if isinstance(error, BrokenPipeError):  # `kogen list methods | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ERROR, ""
-    if type(error).__name__ == "Stopped":  # of kogen.training.loop, which need not be loaded for this
+    if isinstance(error, Stopped):
         return INTERRUPTED, f"{error}. {resume_hint(asked)}"
     during = f" while at {task_of(error)}" if task_of(error) else ""
     if isinstance(error, OSError):  # no permission, no space, a file where a folder is wanted

@@ -7,7 +7,8 @@ import platform
 import secrets
 import stat
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,15 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"cannot read {path}: {describe(error)}") from error
+
+
+@contextmanager
+def explain_unreadable(title: str, cure: str) -> Iterator[None]:
+    """Whatever goes wrong inside is a ValueError about a file, `title`: mangled bytes raise errors of any kind."""
+    try:
+        yield
+    except Exception as error:
+        raise ValueError(f"cannot read {title}: {describe(error)[:500]}; {cure}") from error
 
 
 def describe(error: BaseException) -> str:

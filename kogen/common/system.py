@@ -1,5 +1,6 @@
 """What operating systems do differently: locks, links, syncing, space on disk, cores, peak memory."""
 
+import errno
 import os
 import sys
 from contextlib import suppress
@@ -8,6 +9,7 @@ from pathlib import Path
 import portalocker
 
 NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)  # Windows has neither: links are looked for first
+NOT_SUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)  # what file systems say of a call
 NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # a pipe without a writer is opened, and refused, instead of waited for
 
 
@@ -48,7 +50,7 @@ def reserve_space(path: Path, size: int) -> None:
         try:
             os.posix_fallocate(file.fileno(), 0, size)
         except (AttributeError, OSError) as error:  # macOS and Windows, file systems without it
-            if isinstance(error, OSError) and error.errno not in (22, 38, 45, 95, 102):  # EINVAL, ENOSYS, ENOTSUP
+            if isinstance(error, OSError) and error.errno not in NOT_SUPPORTED:
                 raise
             block = bytes(1 << 20)
             for start in range(0, size, len(block)):

@@ -1,6 +1,6 @@
 """Tables on disk: their schemas, writing that is atomic, reading that notices damage."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from kogen.common.files import REMAKE, check_regular_file, describe, write_atomically
+from kogen.common.files import REMAKE, check_regular_file, explain_unreadable, write_atomically
 
 TEXT, WHOLE, NUMBER = pa.string(), pa.int64(), pa.float64()
 PLACE = {  # where a loss or a curvature was computed
@@ -74,10 +74,10 @@ def write_table(path: Path, frame: pd.DataFrame, kind: str, facts: Mapping[str, 
     write_arrow(path, to_arrow(frame, kind), facts)
 
 
-def write_arrow(path: Path, table: Any, facts: Mapping[str, str] | None = None) -> None:
+def write_arrow(path: Path, table: Any, facts: Mapping[str, str] | None = None, *, lasting: bool = True) -> None:
     """Write an arrow table with what `read_arrow` checks: a sum of every page, and the number of rows."""
     counted = table.replace_schema_metadata({**(facts or {}), ROWS: str(table.num_rows)})
-    write_atomically(path, lambda place: pq.write_table(counted, place, write_page_checksum=True))
+    write_atomically(path, lambda place: pq.write_table(counted, place, write_page_checksum=True), lasting=lasting)
 
 
 def read_table(path: Path, cure: str = REMAKE) -> pd.DataFrame:
@@ -93,14 +93,10 @@ def read_arrow(path: Path, cure: str = REMAKE, *, kind: str = "", columns: list[
     if not path.exists():
         raise ValueError(f"there is no table {path}: run the verb that writes it first")
     check_regular_file(path)
-    try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            stored, written = file.schema_arrow, (file.schema_arrow.metadata or {}).get(ROWS)
-            table = file.read(columns)
-    except Exception as error:  # arrow raises many kinds on mangled bytes, some of Python's own
-        raise ValueError(f"cannot read the table {path}: {describe(error)[:300]}; {cure}") from error
-    if written is not None and written != str(table.num_rows).encode():
-        raise ValueError(f"{path} is damaged: it has {table.num_rows} rows of {written.decode()}; {cure}")
+    with explain_unreadable(f"the table {path}", cure):
+        stored, table = pq.read_schema(path), _read_pages(path, columns)
+    if lost := _lost_rows(table):
+        raise ValueError(f"{path} is damaged: {lost}; {cure}")
     if kind:
         for field in SCHEMAS[kind]:
             if field.name in stored.names and stored.field(field.name).type == field.type:
@@ -109,6 +105,29 @@ def read_arrow(path: Path, cure: str = REMAKE, *, kind: str = "", columns: list[
                 got = stored.field(field.name).type if field.name in stored.names else "none"
                 raise ValueError(f"{path} has {got} in the column {field.name!r}, wanted {field.type}; {cure}")
     return table
+
+
+def read_checked(path: str | Path, columns: list[str] | None = None, texts: Sequence[str] = ()) -> Any:
+    """Columns of a parquet file, those of `texts` as codes; the sums of its pages and its number of rows are checked.
+
+    What is not parquet raises errors of many kinds, see `explain_unreadable`.
+    """
+    table = _read_pages(path, columns, texts)
+    if lost := _lost_rows(table):
+        raise ValueError(lost)
+    return table
+
+
+def _read_pages(path: str | Path, columns: list[str] | None, texts: Sequence[str] = ()) -> Any:
+    """Columns of a parquet file, whose pages have the sums they were written with."""
+    with pq.ParquetFile(path, read_dictionary=list(texts), page_checksum_verification=True) as file:
+        return file.read(columns)
+
+
+def _lost_rows(table: Any) -> str:
+    """How many rows a table has lost since it was written, in words; "" for none, and where nothing says."""
+    written = (table.schema.metadata or {}).get(ROWS, str(table.num_rows).encode())
+    return "" if written == str(table.num_rows).encode() else f"it has {table.num_rows} rows of {written.decode()}"
 
 
 def to_arrow(frame: pd.DataFrame, kind: str) -> Any:

@@ -1,9 +1,13 @@
-"""Tasks: an error carries the name of what was being done, for the sentence that the command line prints."""
+"""Tasks: how one ends early, and what was being done, for the sentence that the command line prints."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 NOTE = "while: "  # begins the note of an error
+
+
+class Stopped(Exception):
+    """The caller asked to stop; everything is saved, and the same call resumes there."""
 
 
 @contextmanager

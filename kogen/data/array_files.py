@@ -9,10 +9,11 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from kogen.common.files import check_regular_file, describe
+from kogen.common.files import check_regular_file, explain_unreadable
 from kogen.common.system import machine_memory
 
 DEFLATE_RATIO = 1032  # what one byte can become at most (zlib's technical notes)
+PLAIN = "save numbers and text, not Python objects"  # what to do about a file that cannot be read
 HEADER_BYTES = 1 << 16  # of a small member, which the ratio says little about
 
 
@@ -31,16 +32,6 @@ class ArrayHeader(NamedTuple):
         return f"{self.dtype} of shape {self.shape}"
 
 
-@contextmanager
-def explain_errors(path: str) -> Iterator[None]:
-    """Whatever goes wrong inside is a ValueError with the file's name: mangled bytes raise errors of many kinds."""
-    try:
-        yield
-    except Exception as error:
-        hint = "save numbers and text, not Python objects"
-        raise ValueError(f"cannot read the arrays of {path}: {describe(error)[:500]}; {hint}") from error
-
-
 def read_header(file: BinaryIO, held: int) -> ArrayHeader:
     """The head of an array in a file of `held` bytes. ValueError for one that claims more than the file holds."""
     if (version := np.lib.format.read_magic(file)) != (1, 0):  # newer ones may be 4 GB long
@@ -57,7 +48,7 @@ def read_header(file: BinaryIO, held: int) -> ArrayHeader:
 def open_npy(path: str) -> np.ndarray:
     """The array of an .npy file, mapped. ValueError for another file."""
     check_regular_file(path)
-    with explain_errors(path):
+    with explain_unreadable(f"the arrays of {path}", PLAIN):
         with open(path, "rb") as file:
             header = read_header(file, os.fstat(file.fileno()).st_size)
         if not header.nbytes:  # there is nothing to map
@@ -71,7 +62,7 @@ class NpzFile:
     def __init__(self, path: str) -> None:
         check_regular_file(path)
         self.path = path
-        with explain_errors(path), zipfile.ZipFile(path) as archive:
+        with explain_unreadable(f"the arrays of {path}", PLAIN), zipfile.ZipFile(path) as archive:
             found = [name for name in archive.namelist() if name.endswith(".npy")]
             self.keys = [name.removesuffix(".npy") for name in found]
 
@@ -93,7 +84,7 @@ class NpzFile:
     @contextmanager
     def _open_member(self, key: str) -> Iterator[tuple[BinaryIO, int]]:
         """A member as a file, and its bytes. ValueError for a zip bomb and for what does not fit into memory."""
-        with explain_errors(self.path), zipfile.ZipFile(self.path) as archive:
+        with explain_unreadable(f"the arrays of {self.path}", PLAIN), zipfile.ZipFile(self.path) as archive:
             member = archive.getinfo(f"{key}.npy")
             if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 raise ValueError(f"{key!r} is packed in a way that numpy does not write")

@@ -11,12 +11,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from kogen.common.files import check_regular_file, write_atomically
 from kogen.common.locks import hold_lock
 from kogen.common.system import reserve_space
-from kogen.common.tables import read_arrow
+from kogen.common.tables import read_arrow, write_arrow
 from kogen.data.pixel_format import PixelFormat
 
 TEXTS = ("source", "mode", "id", "reason")  # columns of records that hold text; the others are whole numbers
@@ -35,7 +34,7 @@ def write_record(path: Path, columns: Mapping[str, np.ndarray], identity: str) -
         remove_path(path)
     seal = np.full(len(next(iter(columns.values()))), seal_columns(columns, identity), object)
     table = pa.table({**columns, "seal": seal}, schema=record_schema(columns))
-    write_atomically(path, lambda place: pq.write_table(table, place, write_page_checksum=True), lasting=False)
+    write_arrow(path, table, lasting=False)
 
 
 def read_record(path: Path, names: list[str], rows: int, identity: str) -> Columns:

@@ -88,13 +88,14 @@ def _parse_source(source: str) -> tuple[str, str, dict[str, Any]]:
     return kind, variant, settings
 
 
-def source_paths(source: str) -> list[Path]:
-    """What a source (SOURCE or NAME=SOURCE) reads on this disk, links followed.
+def source_paths(*sources: str | Path | None) -> list[Path]:
+    """What sources (SOURCE, NAME=SOURCE, or None) read on this disk, links followed.
 
-    Its path, settings that are paths, the folders of a table's images, and what links below a folder point to.
+    Their paths, settings that are paths, the folders of a table's images, and what links below a folder point to.
     """
     paths: list[Path] = []
-    for spec in (source, "" if _exists(source) else source.partition("=")[2]):
+    given = [str(source) for source in sources if source is not None]
+    for spec in [*given, *(source.partition("=")[2] for source in given if not _exists(source))]:
         base = spec if _exists(spec) else spec.partition("?")[0]
         try:
             kind, what, settings = _parse_source(spec)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from kogen.common import distributed, registry, text
-from kogen.data.cache_settings import usable_cores
+from kogen.common.system import usable_cores
 from kogen.data.images import Images
 from kogen.loss_landscape import runs as landscape_runs
 from kogen.loss_landscape import tables

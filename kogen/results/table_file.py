@@ -1,7 +1,6 @@
 """A table of results on disk, csv or parquet: header and columns; of whatever bytes, rows or a ValueError."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,8 @@ import pyarrow as pa
 import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
-from kogen.common.files import check_regular_file, describe
-from kogen.common.tables import ROWS
+from kogen.common.files import check_regular_file, explain_unreadable
+from kogen.common.tables import read_checked
 from kogen.results.bounds import MAX_CSV_BYTES, MAX_NAME_LENGTH, check_row_count
 
 CSV_ROW_BYTES = 1 << 20  # longest row of a csv; its parser wants a bound
@@ -22,7 +21,7 @@ NAME_TESTS = (*NUMBER_TESTS, *TEXT_TESTS, "is_date", "is_timestamp")  # of model
 
 def read_header(path: Path) -> list[str]:
     """The names of a file's columns. ValueError for what is no file, no table, or too large."""
-    with refuse_unreadable(path, "give a csv or parquet file"):
+    with explain_unreadable(f"the table {path}", "give a csv or parquet file"):
         check_regular_file(path, None if is_parquet(path) else MAX_CSV_BYTES)
         if not is_parquet(path):
             with csv.open_csv(path, read_options=csv.ReadOptions(block_size=CSV_ROW_BYTES)) as reader:
@@ -39,7 +38,7 @@ def read_file(path: Path, wanted: list[str], names: Iterable[str]) -> pd.DataFra
     ValueError, with the file's name, for damaged and truncated files and for columns that hold no names or numbers.
     """
     texts = [name for name in wanted if name in set(names)]
-    with refuse_unreadable(path, "mend that row, or leave the column out"):
+    with explain_unreadable(f"the table {path}", "mend that row, or leave the column out"):
         table = read_parquet(path, wanted, texts) if is_parquet(path) else read_csv(path, wanted, texts)
         table.validate(full=True)
         check_column_types(table.schema, texts)
@@ -59,25 +58,11 @@ def is_parquet(path: Path) -> bool:
     return path.suffix.lower() in (".parquet", ".pq")
 
 
-@contextmanager
-def refuse_unreadable(path: Path, cure: str) -> Iterator[None]:
-    """Whatever goes wrong inside is a ValueError about the file: mangled bytes raise errors of many kinds."""
-    try:
-        yield
-    except Exception as error:
-        raise ValueError(f"cannot read the table {path}: {describe(error)[:300]}; {cure}") from error
-
-
 def read_parquet(path: Path, wanted: list[str], texts: list[str]) -> Any:
-    """Columns of a parquet file as an arrow table; its sums of pages and its number of rows are checked."""
+    """Columns of a parquet file as an arrow table."""
     schema: Any = pq.read_schema(path)
     check_column_types([schema.field(name) for name in wanted], texts)
-    written = (schema.metadata or {}).get(ROWS)
-    with pq.ParquetFile(path, read_dictionary=texts, page_checksum_verification=True) as file:
-        table = file.read(wanted).select(wanted)  # `read` takes a.b for a part of a, too
-    if written is not None and written != str(table.num_rows).encode():
-        raise ValueError(f"it has {table.num_rows} rows of {written.decode()}")
-    return table
+    return read_checked(path, wanted, texts).select(wanted)  # arrow takes a.b for a part of a, too
 
 
 def read_csv(path: Path, wanted: list[str], texts: list[str]) -> Any:

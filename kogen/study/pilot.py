@@ -84,9 +84,8 @@ def run_pilot(source: str, options: PilotOptions) -> Study:
 
 def claim_study(folder: Path, study: Study) -> None:
     """Make the folder one that kogen writes; ValueError where that could hurt what the study reads, or other files."""
-    asked = [study.source, *filter(None, [study.test, study.labels]), *study.shifts.values()]
-    sources = [path for text in [*asked, *study.candidates.values()] for path in source_paths(text)]
-    claim_folder(folder, sources, expected=["study.toml"])
+    asked = study.source, study.labels, study.test, *study.shifts.values(), *study.candidates.values()
+    claim_folder(folder, source_paths(*asked), expected=["study.toml"])
 
 
 def write_question(folder: Path, study: Study, source: str) -> None:
@@ -125,8 +124,7 @@ def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
     place = folder / "study.toml"
     if place.exists() and "runs" not in read_toml(place):
         raise ValueError(f"{folder} holds the study of a pilot, whose question stays as it is: choose another --out")
-    asked = [options.train, *filter(None, [options.labels]), *tests.values()]
-    claim_folder(folder, [*runs, *(path for text in asked for path in source_paths(text))])
+    claim_folder(folder, [*runs, *source_paths(options.train, options.labels, *tests.values())])
     with lock_output(folder):
         split_older_table(folder)
     names = dict(zip(runs, names_of_runs(runs), strict=True))

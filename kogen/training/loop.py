@@ -17,6 +17,7 @@ from torch import Tensor
 from kogen.augmentation.views import evaluation_view
 from kogen.common import distributed
 from kogen.common.devices import PendingTensor, exact_arithmetic, wait_for_device
+from kogen.common.tasks import Stopped
 from kogen.config.plan import Plan
 from kogen.data.images import Images
 from kogen.evaluation.features import NonFiniteFeatures, embed
@@ -63,10 +64,6 @@ class TrainingState:
     history: list[dict[str, Any]] = field(default_factory=list)  # finished epochs, as Epoch
     sums: dict[str, float] = field(default_factory=dict)  # terms of the epoch that is under way
     seconds: float = 0.0  # of the epoch that is under way
-
-
-class Stopped(Exception):
-    """The caller asked to stop; everything is saved, and the same call resumes there."""
 
 
 class NonFiniteLoss(ValueError):

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from kogen.common.files import check_regular_file, describe
+from kogen.common.files import check_regular_file, explain_unreadable
+from kogen.common.tables import read_checked
 from kogen.common.text import join_names
 from kogen.data.listing import MAX_NAME_LETTERS
 
@@ -25,13 +26,10 @@ def read_text_columns(path: str, wanted: list[str]) -> tuple[list[str], dict[str
     Raises ValueError for what is no table, is damaged, or is too large.
     """
     check_regular_file(path, MAX_BYTES)
-    try:
+    with explain_unreadable(f"the table {path}", "save it as csv in UTF-8 with one line a row, or as parquet"):
         read = _read_parquet if path.lower().endswith(".parquet") else _read_csv
         names, table = read(path, wanted)
         columns = {name: _to_texts(table[name], name) for name in wanted if name in table}
-    except Exception as error:  # arrow and pandas raise many kinds on mangled bytes
-        cure = "save it as csv in UTF-8 with one line a row, or as parquet"
-        raise ValueError(f"cannot read the table {path}: {describe(error)[:500]}; {cure}") from error
     return names, columns
 
 
@@ -87,8 +85,7 @@ def _read_parquet(path: str, wanted: list[str]) -> tuple[list[str], dict[str, An
         if size > MAX_BYTES:
             raise ValueError(f"its {join_names(list(found))} take {size:,} bytes, at most {MAX_BYTES:,} are read")
     texts = list(found.values())
-    with pq.ParquetFile(path, read_dictionary=texts, page_checksum_verification=True) as file:
-        table = file.read(texts)
+    table = read_checked(path, texts, texts)
     table.validate(full=True)
     return names, {name: table[column] for name, column in found.items()}
 

@@ -2,15 +2,17 @@
 
 import os
 from collections import Counter
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
+from kogen.common.files import check_regular_file
 from kogen.common.text import hint, join_names
 from kogen.data.cache_settings import CacheSettings
 from kogen.data.datasets._table_file import read_text_columns
 from kogen.data.images import Images
-from kogen.data.listing import ImageFiles, stat_files
+from kogen.data.listing import ImageFiles, file_stamp, stat_files
 from kogen.data.pixel_cache import load_or_build
 
 __all__ = ["table"]
@@ -46,6 +48,13 @@ def table(path: str, *, split: str | None = None, storage: CacheSettings | None 
 
 def read_rows(path: str) -> TableRows:
     """A table of images as text. ValueError where it cannot be read or has no rows or no column `path`."""
+    check_regular_file(path)
+    return _read_rows(path, file_stamp(path))
+
+
+@lru_cache(maxsize=2)  # a study asks for the same table for its pool, its splits and its output: minutes of parsing
+def _read_rows(path: str, stamp: tuple[str, ...]) -> TableRows:
+    """The rows of a table whose file has this stamp; nobody changes them."""
     names, columns = read_text_columns(path, COLUMNS)
     if any(names.count(column) != (column in columns) for column in COLUMNS) or "path" not in columns:
         raise ValueError(f"{path} has the columns {join_names(names)}; wanted path, once (and label, cluster, split)")
