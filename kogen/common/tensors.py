@@ -2,15 +2,17 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from kogen.common.files import check_regular_file, write_atomically
+from kogen.common.files import check_regular_file, explain_unreadable, write_atomically
 
 ABOUT, SUM = "kogen", "sha256"  # the one key of a file's metadata, as several come in any order; and its key of the sum
 
@@ -30,27 +32,33 @@ def load_tensors(path: Path, cure: str) -> tuple[dict[str, Tensor], dict[str, st
 
     Files of others and of older versions have no sum.
     """
-    check_regular_file(path)
-    try:
-        with safe_open(path, framework="pt") as file:
-            facts = dict(file.metadata() or {})
-            facts = dict(json.loads(facts[ABOUT]).items()) if ABOUT in facts else facts
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except (
-        SafetensorError,
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        OverflowError,
-        RuntimeError,
-    ) as error:
-        raise ValueError(f"cannot read {path}: {error}; {cure}") from error
+    with _open_file(path, cure) as file:
+        facts = _facts_of(file)
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     wanted = facts.pop(SUM, None)
     if wanted is not None and wanted != tensor_sum(tensors, facts):
         raise ValueError(f"{path} is damaged (its content does not fit its checksum); {cure}")
     return tensors, facts
+
+
+def read_facts(path: Path, cure: str) -> dict[str, str]:
+    """The facts of a file alone, whose sum is not checked. ValueError, with the `cure`, where it is unreadable."""
+    with _open_file(path, cure) as file:
+        return _facts_of(file)
+
+
+@contextmanager
+def _open_file(path: Path, cure: str) -> Iterator[Any]:
+    """An open file of tensors; ValueError for whatever goes wrong with it."""
+    check_regular_file(path)
+    with explain_unreadable(str(path), cure), safe_open(path, framework="pt") as file:
+        yield file
+
+
+def _facts_of(file: Any) -> dict[str, str]:
+    """What a file's metadata says."""
+    facts = dict(file.metadata() or {})
+    return dict(json.loads(facts[ABOUT]).items()) if ABOUT in facts else facts
 
 
 def tensor_sum(tensors: Mapping[str, Tensor], facts: Mapping[str, str]) -> str:

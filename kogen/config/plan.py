@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from kogen.common import registry, text
+from kogen.common.files import json_digest
 from kogen.modules.base import OPTIMISERS, Recipe
 from kogen.options.model import MAX_SEED, Value, shorten
 from kogen.options.shared import MAX_BATCH, MAX_EPOCHS, MAX_PARTS, MAX_SIZE
@@ -65,6 +66,11 @@ class Plan(BaseModel):
         """Every hyperparameter of the method, as chosen or by default."""
         own = hyperparameters(self.method)
         return own | {name: value for name, value in self.settings.items() if name in own}
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the run, the same before its precision and its file of weights are resolved and afterwards."""
+        return json_digest(self.model_dump(mode="json", exclude={"precision", "weights"}))
 
     @property
     def recipe(self) -> Recipe:

@@ -151,7 +151,7 @@ def load_method(folder: Path, plan: Plan, step: str = "") -> Method:
     method = build_method(plan.model_copy(update={"weights": ""}))
     shapes = {name: tensor.shape for name, tensor in checkpoint.state_of(method).items()}
     try:
-        checkpoint.load(path, method)
+        checkpoint.load(path, plan.fingerprint, method)
     except (RuntimeError, KeyError) as error:
         raise ValueError(
             f"the checkpoint {path} does not fit the network of its plan ({len(shapes)} tensors): {error}; give the "

@@ -32,7 +32,7 @@ def gather_predictions(study: Path) -> None:
     if not files:
         return
     more = [lost] if lost else []
-    rows = sum(len(read_arrow(file, REJUDGE, columns=["correct"])) for file in files) + sum(map(len, more))
+    rows = sum(map(_count_own_rows, files)) + sum(map(len, more))
     schema = SCHEMAS["predictions"].with_metadata({ROWS: str(rows)})
 
     def write(target: Path) -> None:
@@ -83,6 +83,16 @@ def to_schema(table: Any) -> Any:
 def runs_in(table: Path) -> set[str]:
     """The runs whose rows a table of predictions has."""
     return set(pc.unique(read_arrow(table, REGATHER, columns=["run"])["run"]).to_pylist())
+
+
+def _count_own_rows(file: Path) -> int:
+    """The number of a run's rows. ValueError where they are of another run than the one in whose folder they lie."""
+    runs = read_arrow(file, REJUDGE, columns=["run"])["run"]
+    if others := set(pc.unique(runs).to_pylist()) - {file.parent.name}:
+        raise ValueError(
+            f"{file} has the predictions of the run {sorted(others)[0]}, not those of its folder; {REJUDGE}"
+        )
+    return len(runs)
 
 
 def _is_gathered(place: Path, known: list[str]) -> bool:

@@ -10,8 +10,13 @@ from torch import Tensor, nn
 from kogen.common.tensors import load_tensors, save_tensors
 
 
-def save(path: Path, method: nn.Module, optimiser: torch.optim.Optimizer | None, facts: dict[str, Any]) -> None:
-    """Write parameters, buffers, optimiser state (if one is given) and `facts` (JSON) to `path`, atomically."""
+def save(
+    path: Path, owner: str, method: nn.Module, optimiser: torch.optim.Optimizer | None, facts: dict[str, Any]
+) -> None:
+    """Write parameters, buffers, optimiser state (if one is given) and `facts` (JSON) to `path`, atomically.
+
+    `owner` is the fingerprint of the plan.
+    """
     tensors = {f"method.{name}": tensor for name, tensor in state_of(method).items()}
     names: dict[Tensor, str] = {parameter: name for name, parameter in method.named_parameters()}
     for parameter, state in (optimiser.state if optimiser else {}).items():
@@ -19,11 +24,11 @@ def save(path: Path, method: nn.Module, optimiser: torch.optim.Optimizer | None,
             tensors[f"optimiser.{names[parameter]}.{key}"] = torch.as_tensor(value)
     # A 0-d or strided tensor is kept by value; its layout is the parameter's again when it is loaded.
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    save_tensors(path, tensors, {"facts": json.dumps(facts)})
+    save_tensors(path, tensors, {"facts": json.dumps(facts), "owner": owner})
 
 
-def load(path: Path, method: nn.Module, optimiser: torch.optim.Optimizer | None = None) -> dict[str, Any]:
-    """Load what `save` wrote and return its facts. ValueError for a file that is unreadable or of another model."""
+def load(path: Path, owner: str, method: nn.Module, optimiser: torch.optim.Optimizer | None = None) -> dict[str, Any]:
+    """Load what `save` wrote and return its facts. ValueError for a file that is unreadable or of another run."""
     tensors, said = load_tensors(path, "delete it to start over")
     try:
         facts = json.loads(said["facts"])
@@ -36,6 +41,8 @@ def load(path: Path, method: nn.Module, optimiser: torch.optim.Optimizer | None 
     with torch.no_grad():
         for name, tensor in mine.items():
             tensor.copy_(tensors[f"method.{name}"])
+    if said.get("owner", owner) != owner:  # of the same network, so nothing else tells; older versions wrote none
+        raise ValueError(f"{path} is the checkpoint of another run; put the run's own back, or delete it to start over")
     if optimiser is not None:
         parameters = dict(method.named_parameters())
         for key, value in tensors.items():

@@ -92,7 +92,7 @@ def pretrain(
     loader = Batches(plan, images, fabric.device)
     state, place = TrainingState(), folder / "checkpoint" / "state.safetensors"
     if place.exists():
-        state = TrainingState(**checkpoint.load(place, method, optimiser))
+        state = TrainingState(**checkpoint.load(place, plan.fingerprint, method, optimiser))
     distributed.check_agreement({"step": state.step}, f"how far {folder} is trained")
     if not state.history:
         state.history.append(vars(Epoch(0, {}, 0.0, math.nan, 0.0, *measure_features(method, loader))))
@@ -105,7 +105,8 @@ def pretrain(
     began = saved = time.perf_counter()
     while state.step < steps:
         if state.step in marks and fabric.is_global_zero:
-            checkpoint.save(folder / "checkpoint" / f"{state.step:09d}.safetensors", method, None, {"step": state.step})
+            kept = folder / "checkpoint" / f"{state.step:09d}.safetensors"
+            checkpoint.save(kept, plan.fingerprint, method, None, {"step": state.step})
         rate = learning_rate((state.step + 0.5) / steps, peak, recipe.warmup)
         for group in optimiser.param_groups:
             group["lr"] = peak if group["constant"] else rate
@@ -131,7 +132,7 @@ def pretrain(
                 state.sums, state.seconds = {}, 0.0
             with distributed.first_process_only() as mine:
                 if mine:
-                    checkpoint.save(place, method, optimiser, vars(state))
+                    checkpoint.save(place, plan.fingerprint, method, optimiser, vars(state))
             if ended:
                 yield Epoch(**state.history[-1])
             began = saved = time.perf_counter()

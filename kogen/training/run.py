@@ -23,6 +23,7 @@ from kogen.common.files import read_sealed_json, sweep_temporary, write_json, wr
 from kogen.common.locks import hold_lock
 from kogen.common.records import RETRAIN, read_plan_record, record_id
 from kogen.common.tables import write_table
+from kogen.common.tensors import read_facts
 from kogen.config.plan import Plan
 from kogen.data.images import Images
 from kogen.modules.base import DESCRIPTIVE_FIELDS, Backbone
@@ -84,10 +85,10 @@ def train_run(
                     write_table(folder / "training.parquet", training_table(epochs), "training")
     method, place = build_method(plan), folder / "checkpoint" / "state.safetensors"
     if place.exists():
-        checkpoint.load(place, method)
+        checkpoint.load(place, plan.fingerprint, method)
     summary = summarise_run(plan, epochs, method.floor)
     if distributed.rank() == 0:
-        save_weights(method.evaluation_backbone(), folder / "weights.safetensors")
+        save_weights(method.evaluation_backbone(), folder / "weights.safetensors", {"run": record["id"]})
         write_json(folder / "plan.json", record)  # again: who deleted it meanwhile must not leave a run without it
         write_sealed_json(folder / "summary.json", summary)  # last: a run with a summary is complete
     return summary
@@ -162,6 +163,10 @@ def load_run(folder: Path) -> tuple[dict[str, Any], Plan, Backbone]:
     plan = validate(Plan, {k: v for k, v in record.items() if k in Plan.model_fields}, str(folder / "plan.json"))
     if not (folder / "weights.safetensors").exists():
         raise ValueError(f"{folder} has no weights yet: its training is not finished; run the same command again")
+    owner = read_facts(folder / "weights.safetensors", RETRAIN).get("run", record["id"])  # older versions wrote none
+    if owner != record["id"]:
+        got = f"{folder / 'weights.safetensors'} is of the run {owner}, and lies in the folder of {record['id']}"
+        raise ValueError(f"{got}: put its own back; {RETRAIN}")
     trained = plan.model_copy(update={"weights": str(folder / "weights.safetensors")})  # not those it began with
     return record, plan, build_method(trained).evaluation_backbone().eval()
 

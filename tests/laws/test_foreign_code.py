@@ -55,7 +55,7 @@ ARGUED = {
     ("common/devices.py", "resolve_precision", "getattr"): "constant names",
     ("common/registry.py", "load", "importlib.import_module"): "a file that lies on the shelf, by its exact name",
     ("common/registry.py", "load", "getattr"): "the one name in __all__ of that file",
-    ("common/tensors.py", "load_tensors", "safetensors.safe_open"): "a format without code",
+    ("common/tensors.py", "_open_file", "safetensors.safe_open"): "a format without code",
     ("common/text.py", "parse_value", "ast.literal_eval"): "literals alone, of 1,000 letters at most",
     ("data/array_files.py", "open_npy", "numpy.load"): "allow_pickle=False",
     ("data/array_files.py", "read", "numpy.lib.format.read_array"): "allow_pickle=False",

@@ -305,7 +305,7 @@ def test_a_checkpoint_on_the_way_is_a_subject_of_its_own(images: Images, tmp_pat
     centre = table[(table["alpha"] == 0) & (table["beta"] == 0)].set_index("model")["loss"]
     assert centre["supervised"] < centre[f"supervised@{steps[0]}"]  # it has learnt
     module = build_method(plan)
-    load(run / "checkpoint" / f"{steps[1]:09d}.safetensors", module)
+    load(run / "checkpoint" / f"{steps[1]:09d}.safetensors", plan.fingerprint, module)
     for objective in ("pretrain", "probe"):
         one = opened(Path(f"{run}@{steps[1]}"), images, objective=objective)
         for name, tensor in module.backbone.state_dict().items():

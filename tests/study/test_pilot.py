@@ -302,3 +302,31 @@ def test_a_run_whose_plan_is_gone_is_done_again(study, tmp_path):
     kogen.pilot(root / "a", out=tmp_path / "study", **asked)
     next((tmp_path / "study").glob("runs/*/plan.json")).unlink()
     assert kogen.pilot(root / "a", out=tmp_path / "study", **asked)["bet"]["model"] == "random"
+
+
+@pytest.mark.parametrize(
+    ("name", "match"),
+    [
+        ("predictions.parquet", r"predictions\.parquet has .* of the run .*, not .* of its folder.*; delete it"),
+        ("weights.safetensors", r"weights\.safetensors is of the run .*, and lies in the folder of .*put its own back"),
+        (
+            "checkpoint/state.safetensors",
+            r"state\.safetensors is the checkpoint of another run; put the run's own back",
+        ),
+    ],
+)
+def test_files_that_changed_places_between_runs_are_noticed(study, tmp_path, name, match):
+    root, _ = study
+    shutil.copytree(root / "study", tmp_path / "study")
+    plans = (tmp_path / "study").glob("runs/*/plan.json")
+    one, two = (plan.parent for plan in plans if '"method": "simclr"' in plan.read_text())  # two seeds
+    (one / name).rename(tmp_path / "kept")
+    (two / name).rename(one / name)
+    (tmp_path / "kept").rename(two / name)
+    verbs = {
+        "predictions.parquet": lambda: kogen.report(tmp_path / "study"),
+        "weights.safetensors": lambda: kogen.export(one, out=tmp_path / "w.safetensors"),
+        "checkpoint/state.safetensors": lambda: kogen.landscape(one, data=root / "b", images=16, out=tmp_path / "l"),
+    }
+    with pytest.raises(ValueError, match=match):
+        verbs[name]()

@@ -176,7 +176,7 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path):
     list(pretrain(plan_for(images, epochs=1), images, tmp_path))
     other = build_method(plan_for(images, "simclr"))
     with pytest.raises(ValueError, match=r"is of another model \(differs in .*\); delete it to start over"):
-        checkpoint.load(tmp_path / "checkpoint" / "state.safetensors", other)
+        checkpoint.load(tmp_path / "checkpoint" / "state.safetensors", plan_for(images, epochs=1).fingerprint, other)
 
 
 def test_a_broken_checkpoint_says_what_to_do(tmp_path):
