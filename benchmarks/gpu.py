@@ -35,7 +35,7 @@ WHEELS = (
     "lightning-fabric",
     "lightning-utilities",
 )
-WHEELS += ("threadpoolctl", "jinja2", "plotly", "narwhals", "tomli-w", "lightly")
+WHEELS += ("threadpoolctl", "jinja2", "plotly", "narwhals", "tomli-w", "portalocker", "lightly")
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64", "any")
 ORDER, MORE = "abcdeghf", "p"
 
