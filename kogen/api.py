@@ -14,7 +14,7 @@ from kogen.common.progress import progress_bar, training_bar
 from kogen.common.tasks import Stopped
 from kogen.common.text import check_language
 from kogen.config.plan import Plan, check_method, check_settings
-from kogen.data.open import open_images, source_paths
+from kogen.data.split_names import one_part, training_part
 from kogen.loss_landscape.export import export_surface
 from kogen.loss_landscape.pipeline import measure_landscape
 from kogen.loss_landscape.runs import find_runs, read_record, split_step
@@ -30,7 +30,7 @@ from kogen.study.cost_estimate import Cost, estimate_cost
 from kogen.study.plans import plans_of, with_data
 from kogen.study.predictions import names_of_runs
 from kogen.study.request import check_method_fits, read_question, study_from_request
-from kogen.study.splits import storage_for
+from kogen.study.splits import open_source, paths_read, storage_for
 from kogen.training import fabric
 from kogen.training.batch_fitting import fit_batch
 from kogen.training.export import export_run
@@ -71,10 +71,12 @@ def pretrain(source: str | Path, options: PretrainOptions) -> dict[str, Any]:
     asked |= {"settings": settings}
     wanted = validate(Plan, {name: value for name, value in asked.items() if value != "auto"}, "pretrain")
     check_method_fits(wanted, settings)
-    claim_folder(options.out, source_paths(source, options.labels))
+    claim_folder(options.out, paths_read(options, source))
     distributed.join_processes(options.processes)
     fabric.start(wanted.precision)
-    images = open_images(source, storage_for(wanted.image_size, options.max_bad), labels=options.labels)
+    images = training_part(open_source(str(source), storage_for(wanted.image_size, options.max_bad), options, "train"))
+    if distributed.rank() == 0:
+        studies.print_notes("train", images.notes)
     plan = with_data(wanted, images)
     if options.batch_size == "auto":
         plan = fit_batch(plan, images, options.out)
@@ -114,8 +116,10 @@ def landscape(runs: Sequence[str | Path] | str | Path, options: LandscapeOptions
     folders, steps = zip(*map(split_step, listed), strict=True)
     names = [f"{name}@{step}" if step else name for name, step in zip(names_of_runs(folders), steps, strict=True)]
     size = max(read_record(run)[1].image_size for run in listed)
-    claim_folder(options.out, source_paths(options.data, options.labels))
-    opened = open_images(options.data, storage_for(size, options.max_bad), labels=options.labels)
+    claim_folder(options.out, paths_read(options, options.data))
+    opened = one_part(open_source(options.data, storage_for(size, options.max_bad), options), options.data)
+    if first:
+        studies.print_notes(opened.name, opened.notes)
     # The first process of a job holds the lock, and the others wait until it agrees with them on what is measured.
     with lock_output(options.out, "landscape") if first else nullcontext():
         found = measure_landscape(listed, opened, options, models=names, notify=say)
@@ -162,8 +166,9 @@ def views(source: str | Path, options: ViewsOptions) -> Path:
     """Write a picture of an image and 16 of its augmented views to `out`; returns `out`."""
     asked = options.model_dump(include={"views", "image_size", "max_bad"})
     study = study_from_request(str(source), StudyOptions(**asked))
-    claim_file(options.out, source_paths(source, options.labels), force=options.force)
-    images = open_images(source, storage_for(study.image_size, study.max_bad), labels=options.labels)
+    claim_file(options.out, paths_read(options, source), force=options.force)
+    images = training_part(open_source(str(source), storage_for(study.image_size, study.max_bad), options))
+    studies.print_notes(images.name, images.notes)
     studies.write_view_sheet(images, study, options.out, options.seed)
     return options.out
 

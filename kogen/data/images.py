@@ -75,6 +75,8 @@ class Images:
     transform: Transform | None = None  # of pixels and their ids, when they are read, on their device
     answers: np.ndarray | None = None  # (N, K) bool: every right class; float32: the share of people who chose each
     allowed_classes: tuple[str, ...] = ()  # the only classes a prediction is chosen from; (): all
+    splits: np.ndarray | None = None  # (N,) object, the split that the source puts each image in, "" where it says none
+    notes: tuple[str, ...] = ()  # what a reader must know of how the source was read, a sentence each
 
     def __post_init__(self) -> None:
         counts = {len(self.ids), *(len(x) for x in (self.sources, self.labels, self.clusters, self.aspect))}
@@ -90,8 +92,10 @@ class Images:
         classes: tuple[str, ...] | None = None,
         clusters: Sequence[str] | np.ndarray | None = None,
         name: str = "",
+        splits: Sequence[str] | np.ndarray | None = None,
+        notes: Sequence[str] = (),
     ) -> "Images":
-        """The images of a cache with what is known of each item (N,): label and cluster as text, "" where unknown.
+        """The images of a cache with what is known of each item (N,): label, cluster, split as text, "" where unknown.
 
         Without `classes` these are the labels of the usable images, whole numbers by value, else alphabetically.
         """
@@ -114,6 +118,8 @@ class Images:
             aspect=(width / height).astype(np.float32),
             name=name,
             bad=tuple(BadFile(source, reason) for source, reason in zip(bad["source"], bad["reason"], strict=True)),
+            splits=None if splits is None else np.array(splits, object)[good],
+            notes=tuple(notes),
         )
 
     def __len__(self) -> int:
@@ -135,7 +141,7 @@ class Images:
         nested = isinstance(self.pixels, PixelSubset)
         pixels = PixelSubset(self.pixels.pixels, self.pixels.rows[index]) if nested else PixelSubset(self.pixels, index)  # type: ignore[attr-defined]
         rows = {key: getattr(self, key)[index] for key in ("ids", "sources", "labels", "clusters", "aspect")}
-        rows["answers"] = None if self.answers is None else self.answers[index]
+        rows |= {key: None if (of := getattr(self, key)) is None else of[index] for key in ("answers", "splits")}
         return replace(self, pixels=pixels, digest="", **rows)
 
     def labelled_subset(self) -> "Images":
@@ -180,6 +186,7 @@ class Images:
             "bad": [{"source": bad.source, "reason": bad.reason} for bad in self.bad[:50]],
             "bad_count": len(self.bad),
             "duplicates_inside": sum(len(group) - 1 for group in duplicates(self)),
+            "notes": list(self.notes),
         }
 
 
@@ -190,19 +197,15 @@ def duplicates(images: Images) -> list[np.ndarray]:
     return sorted((group for group in np.split(order, starts[1:]) if len(group) > 1), key=lambda group: group[0])
 
 
-def twins(images: Images, others: Images) -> np.ndarray:
-    """Positions (T,) in `images` of those that are also, pixel for pixel, in `others`."""
-    return np.flatnonzero(np.isin(images.ids, others.ids))
-
-
 def require_classes(images: Images) -> None:
     """ValueError unless the labelled images are of two classes or more."""
     present = [images.classes[label] for label in np.unique(images.labels[images.labels >= 0])]
     if len(present) < 2:
         got = f"only the class {present[0]!r}" if present else "no labels"
+        said = "".join(f"; {note}" for note in images.notes)
         raise ValueError(
             f"{images.name or 'the set'} has {got}, at least 2 classes are wanted: give labels with --labels "
-            "TABLE.csv (columns path,label), or put the images into one sub-folder per class"
+            f"TABLE.csv (columns path,label), or put the images into one sub-folder per class{said}"
         )
 
 

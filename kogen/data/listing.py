@@ -2,7 +2,9 @@
 
 import hashlib
 import os
-from collections.abc import Callable
+import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -21,6 +23,7 @@ _OTHER = (
 )
 OTHER_ENDINGS = frozenset(_OTHER.split())
 SYSTEM_FILES = frozenset(["thumbs.db", "desktop.ini"])
+SYSTEM_FOLDERS = frozenset(["@eadir", "__macosx", "$recycle.bin"])  # @eaDir: small copies of the images (Synology)
 MAX_CLASSES = 1_000_000
 MAX_NAME_LETTERS = 250  # of a class, cluster or split
 REPORTED_FILES = 10_000  # looked at between two reports of progress
@@ -133,8 +136,8 @@ class PixelStack:
 def scan_folder(root: str) -> FileList:
     """Every file below `root`, at any depth, that may be an image, with its size and time; links are followed, once.
 
-    Hidden files and folders, and files that plainly are something else, are left out. A folder that is named like an
-    image or cannot be entered is listed like a file, so that the manifest says what is wrong with it.
+    Hidden files and folders, and files that plainly are something else, are left out; the ending of a folder's name
+    says nothing. A folder that cannot be entered is listed like a file, and the manifest says what is wrong with it.
     """
     rows: list[tuple[str, Stamp]] = []
     seen: set[tuple[int, int]] = set()
@@ -161,36 +164,59 @@ def _collect_entry(entry: os.DirEntry[str], prefix: str, rows: list[tuple[str, S
     """Put an entry of a folder on the list of files or of folders, unless it is left out."""
     name = entry.name
     ending = name.rpartition(".")[2].lower() if "." in name else ""
-    if name.startswith(".") or ending in OTHER_ENDINGS or name.lower() in SYSTEM_FILES:
+    if name.startswith("."):
         return
     try:
-        if entry.is_dir() and ending not in IMAGE_ENDINGS:
-            waiting.append(f"{prefix}{name}/")
-            return
-        rows.append((prefix + name, stamp_of(entry.stat())))
+        if entry.is_dir():
+            waiting += [] if name.lower() in SYSTEM_FOLDERS else [f"{prefix}{name}/"]
+        elif ending not in OTHER_ENDINGS and name.lower() not in SYSTEM_FILES:
+            rows.append((prefix + name, stamp_of(entry.stat())))
     except OSError:  # a dangling link
         rows.append((prefix + name, UNKNOWN))
 
 
-def stat_files(root: str, names: list[str]) -> FileList:
-    """The files a table names, in its order, with their stamps. ValueError where some are absent, with examples."""
-    stamps, absent = np.tile(np.array(UNKNOWN, np.int64), (len(names), 1)), []
+def stat_files(root: str, names: list[str]) -> tuple[FileList, list[str]]:
+    """The files a table names, in its order, with their stamps, and a sentence where names were read another way.
+
+    ValueError where some are absent, with examples.
+    """
+    stamps, absent, found, other = np.tile(np.array(UNKNOWN, np.int64), (len(names), 1)), [], [], 0
     with progress_bar("looking for the files of the table", transient=True) as report:
         for place, name in enumerate(names):
-            path = os.path.join(root, name)
-            try:
-                stamps[place] = stamp_of(os.stat(path))
-            except (OSError, ValueError):  # ValueError: a name that no file can have
-                if not os.path.lexists(path):
-                    absent.append(name)
+            there = next((form for form in spellings(name) if _exists(os.path.join(root, form))), None)
+            if there is None:
+                absent.append(name)
+            else:
+                other += there != os.path.normpath(name)
+                with suppress(OSError):  # a dangling link
+                    stamps[place] = stamp_of(os.stat(os.path.join(root, there)))
+                found.append(there)
             if place % REPORTED_FILES == 0:
                 report(place, len(names))
     if absent:
+        ending = next((ending for ending in sorted(IMAGE_ENDINGS) if _exists(f"{root}/{absent[0]}.{ending}")), None)
         raise ValueError(
             f"{len(absent)} of {len(names)} paths in the table do not exist below {root}, for example "
             f"{join_names(absent, 3)}: paths are relative to the table's own folder"
+            f"{f' and end in .{ending}' if ending else '; for another folder, give it and the table by --labels'}"
         )
-    return FileList(names, stamps)
+    notes = [f"{other} paths are written with \\ or in another Unicode form than the files"] if other else []
+    return FileList(found, stamps), notes
+
+
+def spellings(name: str) -> Iterator[str]:
+    """A path as it is written, then with / for \\, then in other Unicode forms: files of Windows and of macOS."""
+    for path in dict.fromkeys((name, name.replace("\\", "/"))):
+        for form in dict.fromkeys((path, unicodedata.normalize("NFC", path), unicodedata.normalize("NFD", path))):
+            yield os.path.normpath(form)
+
+
+def _exists(path: str) -> bool:
+    """Whether a file or a link is there; a name that no file can have is not."""
+    try:
+        return os.path.lexists(path)
+    except ValueError:
+        return False
 
 
 def stamp_of(status: os.stat_result) -> Stamp:

@@ -10,12 +10,15 @@ from typing import Any, get_args
 from kogen.common import registry, text
 from kogen.data.cache_settings import CacheSettings
 from kogen.data.datasets.table import read_rows
+from kogen.data.datasets.torchvision import torchvision_parts
 from kogen.data.images import Images
 from kogen.data.listing import escape_surrogates
 
+KINDS: dict[str, str] = {ending: "table" for ending in (".csv", ".tsv", ".txt", ".parquet")} | {".npy": "arrays", ".npz": "arrays"}
+FOLDER = "give the folder it lies in"
+PACKED: dict[str, str] = dict.fromkeys((".zip", ".tar", ".gz", ".tgz", ".7z", ".rar"), "unpack it, and give the folder")
+PACKED |= dict.fromkeys((".xls", ".xlsx", ".ods"), "save it as csv")
 TYPE_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
-
-TABLE_ENDINGS = (".csv", ".parquet")
 
 
 def open_images(
@@ -24,16 +27,20 @@ def open_images(
     *,
     labels: str | Path | None = None,
     split: str | None = None,
+    columns: str | None = None,
+    encoding: str | None = None,
     name: str = "",
 ) -> Images:
     """The images of a source: a path (folder, table, array file), or a data source `NAME[:VARIANT][?KEY=VALUE&...]`.
 
-    An existing path wins. `labels` is a table `path,label,cluster,split` (only path required) for a folder, `split` one
-    part of a source that has parts; `storage` is how decoded pixels are stored.
+    An existing path wins. `labels` is a table `path,label,cluster,split` (only path required) for a folder, `columns`
+    and `encoding` how a table is read, `split` one part of a source that has parts (None: all, each image with its
+    split, see `training_part`); `storage` is how decoded pixels are stored.
     Raises ValueError for a source, a setting or a label file that does not make sense.
     """
     kind, what, settings = _parse_source(str(source))
-    for key, value in (("labels", labels), ("split", split)):
+    given = {"labels": labels, "split": split, "columns": columns, "encoding": encoding}
+    for key, value in given.items():
         if value is not None and settings.setdefault(key, str(value)) != str(value):
             raise ValueError(f"{key} is given twice, as {settings[key]!r} in {str(source)!r} and as {str(value)!r}")
     if what and os.path.isdir(what):
@@ -88,8 +95,8 @@ def _parse_source(source: str) -> tuple[str, str, dict[str, Any]]:
     return kind, variant, settings
 
 
-def source_paths(*sources: str | Path | None) -> list[Path]:
-    """What sources (SOURCE, NAME=SOURCE, or None) read on this disk, links followed.
+def source_paths(*sources: str | Path | None, **reading: str | None) -> list[Path]:
+    """What sources (SOURCE, NAME=SOURCE, or None) read on this disk, links followed; `reading` as for `open_images`.
 
     Their paths, settings that are paths, the folders of a table's images, and what links below a folder point to.
     """
@@ -98,13 +105,13 @@ def source_paths(*sources: str | Path | None) -> list[Path]:
     for spec in [*given, *(source.partition("=")[2] for source in given if not _exists(source))]:
         base = spec if _exists(spec) else spec.partition("?")[0]
         try:
-            kind, what, settings = _parse_source(spec)
+            _, what, settings = _parse_source(spec)
         except ValueError:  # a file of weights; or nothing, and whoever opens it says so
-            kind, what, settings = "", base, {}
+            what, settings = base, {}
         there = [Path(str(part)) for part in (base, what, *settings.values()) if part and _exists(str(part))]
-        tables = [Path(what)] if kind == "table" and what else []
-        tables += [path for path in there if path.suffix.lower() in TABLE_ENDINGS and path not in tables]
-        paths += there + [place for table in tables if table.is_file() for place in _image_places(table)]
+        tables = [path for path in there if path.is_file() and KINDS.get(path.suffix.lower()) == "table"]
+        how = {key: str(value) for key, value in settings.items() if key in ("columns", "encoding")}
+        paths += there + [place for table in tables for place in _image_places(table, **(reading | how))]
         paths += [target for folder in there if folder.is_dir() for target in _link_targets(folder)]
     return paths
 
@@ -117,13 +124,13 @@ def _exists(path: str) -> bool:
         return False
 
 
-def _image_places(table: Path) -> set[Path]:
+def _image_places(table: Path, columns: str | None = None, encoding: str | None = None) -> set[Path]:
     """The folders of a table's images, and of what they are links to."""
     try:
-        rows = read_rows(str(table)).paths
+        rows = read_rows(str(table), columns, encoding).paths
     except ValueError:
         return set()  # whoever reads it says so
-    images = [os.path.join(table.parent, row) for row in rows]
+    images = [os.path.join(table.parent, row.replace("\\", "/")) for row in rows]
     folders = {os.path.dirname(image) for image in images}
     folders |= {os.path.dirname(os.path.realpath(image)) for image in images if os.path.islink(image)}
     return {Path(folder) for folder in folders if os.path.isdir(folder)}
@@ -154,7 +161,19 @@ def _source_kind(path: str) -> str:
     if os.path.isdir(path):
         return "folder"
     ending = os.path.splitext(path)[1].lower()
-    kinds = {".csv": "table", ".parquet": "table", ".npy": "arrays", ".npz": "arrays"}
-    if ending not in kinds:
-        raise ValueError(f"{path} is neither a folder nor one of {', '.join(kinds)}: give the folder it lies in")
-    return kinds[ending]
+    if ending not in KINDS:
+        raise ValueError(f"{path} is neither a folder nor one of {', '.join(KINDS)}: {PACKED.get(ending, FOLDER)}")
+    return KINDS[ending]
+
+
+def test_part_of(source: str) -> str | None:
+    """The source of the test part of a named data set whose parts are opened apart, None for any other source."""
+    kind, what, settings = _parse_source(source)
+    if kind == "surfaces" and settings.get("split") != "test":
+        split = "test"
+    elif kind == "torchvision" and "split" not in settings:
+        split = torchvision_parts(what)[1]
+    else:
+        return None
+    base, _, query = source.partition("?")
+    return None if split is None else f"{base}?{query}&split={split}" if query else f"{base}?split={split}"

@@ -12,10 +12,17 @@ MAX_EPOCHS, MAX_BATCH, MAX_PARTS, MAX_SIZE = 1_000_000, 1_000_000, 100_000, 1024
 BatchSize = Annotated[int, Field(ge=2, le=MAX_BATCH)] | Literal["auto"]
 
 
-class DataOptions(Options):
-    """How images are read."""
+class TableOptions(Options):
+    """How a table of images is read."""
 
     labels: Source | None = option(None, "table (path,label[,cluster,split]) with labels of some or all images", DATA)
+    columns: str | None = option(None, "columns of the table: path=NAME,label=NAME; by number without a header", DATA)
+    encoding: str | None = option(None, "encoding of the table: utf-8 unless it says another, cp932, cp1252", DATA)
+
+
+class DataOptions(TableOptions):
+    """How images are read."""
+
     max_bad: float = option(
         0.05, "share of unusable files above which kogen stops: 5% or 0.05", DATA, form="share", ge=0, le=1
     )
@@ -47,6 +54,11 @@ class JudgingOptions(Options):
     corrupt: str | None = option(None, "corruptions of the test set to judge on: all, all:1-5, blur:5,jpeg:2", JUDGING)
     probes: tuple[str, ...] = option(
         ("linear", "knn"), "probe: linear or knn; the first decides; repeatable", JUDGING, flag="probe", form="each"
+    )
+    twins: Literal["together", "drop", "keep"] = option(
+        "together",
+        "near copies: on one side of what is held out; left out of train (drop); not looked for (keep)",
+        JUDGING,
     )
     margin: float = option(1.0, "smallest difference that matters, in points of accuracy", JUDGING, ge=0, le=100)
 

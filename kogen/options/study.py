@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kogen.options.model import Source, Value, option
+from kogen.options.model import MAX_SEED, Source, Value, option
 from kogen.options.shared import (
     DATA,
     MAX_EPOCHS,
@@ -24,6 +24,9 @@ class StudyOptions(PageOptions, JudgingOptions, TrainingOptions):
     test: Source | None = option(None, "labelled set the choice is made on: SOURCE or NAME=SOURCE", DATA)
     shifts: dict[str, Source] = option(
         {}, "similar labelled set to judge on too, NAME=SOURCE; repeatable", DATA, flag="shift", form="pairs"
+    )
+    hold_out_seed: int = option(
+        0, "seed of the draw of held-out images, where there is no test set", DATA, ge=0, le=MAX_SEED
     )
     methods: tuple[str, ...] = option(
         METHODS, "methods to compare, comma-separated; see `kogen list methods`", TRAINING, form="names"

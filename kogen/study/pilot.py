@@ -20,8 +20,9 @@ from kogen.common.text import check_language
 from kogen.config.plan import Plan
 from kogen.config.study import Study, check_probes, study_to_toml
 from kogen.data.contact_sheet import write_sheet
-from kogen.data.images import Images
-from kogen.data.open import open_images, source_paths
+from kogen.data.images import Images, require_classes
+from kogen.data.near_copies import find_copies, with_copy_clusters
+from kogen.data.split_names import training_part
 from kogen.options.runs import EvaluateOptions
 from kogen.options.study import PilotOptions
 from kogen.results.gather import TABLE, split_older_table
@@ -29,7 +30,17 @@ from kogen.study.cost_estimate import estimate_cost
 from kogen.study.plans import plans_of, read_candidate
 from kogen.study.predictions import copy_record, is_judged, judge_run, names_of_runs, refuse_foreign_rows
 from kogen.study.request import same_question, study_from_request
-from kogen.study.splits import Splits, data_quality, open_splits, open_test, storage_for, with_corruptions
+from kogen.study.splits import (
+    Splits,
+    data_quality,
+    open_source,
+    open_splits,
+    open_test,
+    paths_read,
+    storage_for,
+    with_corruptions,
+    without_twins,
+)
 from kogen.training import fabric, loop
 from kogen.training.run import load_run, record_of, runs_as_free, train_run
 
@@ -84,8 +95,8 @@ def run_pilot(source: str, options: PilotOptions) -> Study:
 
 def claim_study(folder: Path, study: Study) -> None:
     """Make the folder one that kogen writes; ValueError where that could hurt what the study reads, or other files."""
-    asked = study.source, study.labels, study.test, *study.shifts.values(), *study.candidates.values()
-    claim_folder(folder, source_paths(*asked), expected=["study.toml"])
+    read = paths_read(study, study.source, study.test, *study.shifts.values(), *study.candidates.values())
+    claim_folder(folder, read, expected=["study.toml"])
 
 
 def write_question(folder: Path, study: Study, source: str) -> None:
@@ -124,16 +135,20 @@ def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
     place = folder / "study.toml"
     if place.exists() and "runs" not in read_toml(place):
         raise ValueError(f"{folder} holds the study of a pilot, whose question stays as it is: choose another --out")
-    claim_folder(folder, [*runs, *source_paths(options.train, options.labels, *tests.values())])
+    claim_folder(folder, [*runs, *paths_read(options, options.train, *tests.values())])
     with lock_output(folder):
         split_older_table(folder)
     names = dict(zip(runs, names_of_runs(runs), strict=True))
     storage = storage_for(max(load_run(run)[1].image_size for run in runs), options.max_bad)
-    pool = open_images(options.train, storage, labels=options.labels, name="train")
-    train = pool.labelled_subset()
-    opened = {name: open_test(name, source, train, storage) for name, source in tests.items()}
+    pool = training_part(open_source(options.train, storage, options, "train"))
+    require_classes(pool.labelled_subset())
+    opened = {name: open_test(name, source, pool, storage) for name, source in tests.items()}
+    copies = {} if options.twins == "keep" else find_copies([pool, *opened.values()])
+    opened = {name: with_copy_clusters(images, copies) for name, images in opened.items()}
+    pool, notes = without_twins(pool, opened, copies, options.twins)
+    require_classes(train := pool.labelled_subset())
     sources = {"train": (options.train, pool)} | {name: (tests[name], images) for name, images in opened.items()}
-    sets = Splits(pool, train, with_corruptions(opened, options.corrupt), sources, "")
+    sets = Splits(pool, train, with_corruptions(opened, options.corrupt), sources, "; ".join(notes), copies)
     with lock_output(folder, "evaluate"):  # whoever asks for other sets must see what was judged
         for file in folder.glob(f"runs/*/{TABLE}"):
             is_judged(file, sets, options.probes)
@@ -180,8 +195,16 @@ def print_parts(plan: Plan) -> None:
 def print_data(quality: dict[str, Any]) -> None:
     """Print what was opened, what was skipped and how many test images have a twin in train."""
     for row in quality["sets"]:
+        near = f", {row['near_copies_inside']} near copies of others" if row["near_copies_inside"] else ""
         twins = f", {row['twins_in_train']} with a twin in train" if row["twins_in_train"] else ""
         bad = f", {row['bad_count']} skipped" if row["bad_count"] else ""
-        say(f"{row['images']} images, {row['labelled']} labelled{bad}{twins}", title=row["name"])
+        say(f"{row['images']} images, {row['labelled']} labelled{bad}{near}{twins}", title=row["name"])
+        print_notes(row["name"], row["notes"])
     if quality["note"]:
         say(quality["note"])
+
+
+def print_notes(name: str, notes: Sequence[str]) -> None:
+    """Print what a reader must know of how a set was read, a line each."""
+    for note in notes:
+        say(note, title=name)

@@ -1,6 +1,6 @@
 """The splits of a study, opened and checked together: the pool to train on, its labelled part, the sets to judge on."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,14 @@ from kogen.augmentation.corruptions import parse_corruptions
 from kogen.config.study import Study
 from kogen.data.cache_settings import CacheSettings
 from kogen.data.corrupted import corrupt_images
-from kogen.data.datasets.table import read_rows
-from kogen.data.images import Images, require_classes, twins
-from kogen.data.open import open_images
+from kogen.data.images import Images, require_classes
+from kogen.data.near_copies import count_copies, find_copies, merged_ids, twins, with_copy_clusters
+from kogen.data.open import open_images, source_paths, test_part_of
+from kogen.data.split_names import TEST, VAL, judging_part, split_names, training_part
+from kogen.options.shared import TableOptions
+from kogen.study.hold_out import HELD_OUT, hold_out
 
-WITH_TEST_SPLIT = ("surfaces", "digits", "torchvision")  # named data sets that have a test split
-HELD_OUT = 0.2  # share of the labelled images that is held out for judging where no test set is given
+MOSTLY = 0.5  # of a test set in train: nothing that was not trained on would be judged
 SAMPLED = 2048  # images on which mean and std of the channels are computed
 
 
@@ -28,6 +30,7 @@ class Splits:
     tests: dict[str, Images]  # by name, the reference first; labels counted in the classes of `train`
     sources: dict[str, tuple[str, Images]]  # by name: source as given and the set as opened, for the data-quality box
     note: str  # what a reader must know of how the sets were made, or ""
+    copies: dict[str, str] = field(default_factory=dict)  # content id to the one that stands for it and its near copies
 
     def roles(self) -> dict[str, str]:
         """Name of each test set to `reference` or `shift`."""
@@ -37,29 +40,43 @@ class Splits:
 def open_splits(study: Study) -> Splits:
     """Open every set of a study and check that they fit together.
 
-    Images of another split than `train` are never trained on. ValueError for sets that cannot answer the question.
+    Images of another split than `train` are never trained on, nor are copies of those that are held out. ValueError for
+    sets that cannot answer the question.
     """
     storage = storage_for(study.image_size, study.max_bad)
-    asked, tests, note = sources_of_tests(study), {}, ""
-    pool = open_images(study.source, storage, labels=study.labels, name="train")
-    names = table_splits(study)
-    splits = {name: open_images(study.source, storage, labels=study.labels, split=name) for name in names}
-    if others := {str(source) for images in splits.values() for source in images.sources}:
-        pool = pool.subset(np.flatnonzero([str(source) not in others for source in pool.sources]))
-    opened = {"train": (study.source, pool)}
-    if study.test is None and "reference" not in asked:
-        pool, reference, note = cut_reference(pool, splits.get("test"))
-        tests["reference"] = reference
-        opened["reference"] = (f"part of {study.labels or study.source}", reference)
+    whole = open_source(study.source, storage, study, "train")
+    pool, asked = training_part(whole), sources_of_tests(study)
+    require_classes(pool.labelled_subset())
+    tests = {name: open_test(name, source, pool, storage) for name, source in asked.items()}
+    opened, own = dict(asked), study.labels or study.source
+    if study.test is None and "reference" not in asked and (part := own_test(whole, pool)) is not None:
+        tests, opened = {"reference": part, **tests}, {"reference": f"part of {own}", **opened}
+    copies = {} if study.twins == "keep" else find_copies([pool, *tests.values()])
+    pool, notes = without_twins(pool, tests, copies, study.twins)
+    if study.test is None and "reference" not in tests:
+        pool, held_out, said = hold_out(pool, study.hold_out_seed, copies)
+        tests, opened = {"reference": held_out, **tests}, {"reference": f"part of {own}", **opened}
+        given = f"no test set was given: {HELD_OUT:.0%} of the labelled images were held out and never trained on"
+        notes += [f"{given} (seed {study.hold_out_seed})", *said]
     train = pool.labelled_subset()
     require_classes(train)
-    tests |= {name: open_test(name, source, train, storage) for name, source in asked.items()}
-    opened |= {name: (source, tests[name]) for name, source in asked.items()}
-    return Splits(pool, train, with_corruptions(tests, study.corrupt), opened, note)
+    tests = {name: with_copy_clusters(images, copies) for name, images in tests.items()}
+    sources = {"train": (study.source, pool)} | {name: (opened[name], images) for name, images in tests.items()}
+    return Splits(pool, train, with_corruptions(tests, study.corrupt), sources, "; ".join(notes), copies)
+
+
+def open_source(source: str, storage: CacheSettings, how: TableOptions, name: str = "") -> Images:
+    """The images of a source with its table of labels, as the options of a verb say how that is read."""
+    return open_images(source, storage, labels=how.labels, columns=how.columns, encoding=how.encoding, name=name)
+
+
+def paths_read(how: TableOptions, *sources: str | Path | None) -> list[Path]:
+    """What sources and the table of labels read on this disk."""
+    return source_paths(*sources, how.labels, columns=how.columns, encoding=how.encoding)
 
 
 def sources_of_tests(study: Study) -> dict[str, str]:
-    """Name to source of the sets to judge on, the reference first: `study.test`, or a named data set's own test split.
+    """Name to source of the sets to judge on, the reference first: `study.test`, or a named data set's own test part.
 
     Surfaces also bring two similar lines. There is no reference where it has to be a part of the pool. ValueError for a
     shift that has the name of another set.
@@ -73,21 +90,22 @@ def sources_of_tests(study: Study) -> dict[str, str]:
             raise ValueError(f"{got}: the name {name!r} is taken by another set; choose another")
     if source is not None:
         return {title: source, **study.shifts}
-    name, _, query = study.source.partition("?")
-    if name.partition(":")[0] not in WITH_TEST_SPLIT or Path(study.source).exists():
+    own = test_part_of(study.source)
+    if own is None:
         return study.shifts
-    end = f"?{query}&split=test" if query else "?split=test"
-    similar = {"line 2": "surfaces:line2" + end, "night shift": "surfaces:night" + end} if name == "surfaces" else {}
-    return {title: name + end, **(study.shifts or similar)}
+    name, _, query = own.partition("?")
+    similar = {"line 2": f"surfaces:line2?{query}", "night shift": f"surfaces:night?{query}"}
+    return {title: own, **(study.shifts or (similar if name == "surfaces" else {}))}
 
 
-def cut_reference(pool: Images, test: Images | None) -> tuple[Images, Images, str]:
-    """The pool, the reference and a note: the reference is the table's split `test`, or labelled images held out."""
-    require_classes(pool.labelled_subset())
-    if test is not None:
-        return pool, test.labelled_subset().with_classes(pool.classes), ""
-    note = f"no test set was given: {HELD_OUT:.0%} of the labelled images were held out and never trained on"
-    return *hold_out(pool), note
+def own_test(whole: Images, pool: Images) -> Images | None:
+    """The labelled images of a source's own split `test` or `val`; None where it has neither, or no labels there."""
+    if whole.splits is None or not {TEST, VAL} & set(split_names(whole.splits)):
+        return None
+    part = judging_part(whole)
+    if not (part.labels >= 0).any():
+        return None
+    return replace(part.labelled_subset().with_classes(pool.classes), name="reference")
 
 
 def storage_for(image_size: int, max_bad: float) -> CacheSettings:
@@ -95,25 +113,40 @@ def storage_for(image_size: int, max_bad: float) -> CacheSettings:
     return CacheSettings(max(128, round(image_size * 8 / 7)), max_bad=max_bad)
 
 
-def table_splits(study: Study) -> list[str]:
-    """The splits of a study's table but `train`; none where it asks for one split. ValueError if none is `train`."""
-    table = study.labels or study.source.partition("?")[0]
-    if "split=" in study.source or not table.endswith((".csv", ".parquet")):
-        return []
-    known = sorted(set(read_rows(table).splits) - {""})
-    if known and "train" not in known:
-        got = f"{table} has the splits {', '.join(known)}"
-        raise ValueError(f"{got}, none is 'train': name the one to train on 'train'")
-    return [split for split in known if split != "train"]
-
-
 def open_test(title: str, source: str, train: Images, storage: CacheSettings) -> Images:
     """The labelled images of a set to judge on, with the classes and channels of `train`. ValueError for no labels."""
-    test = open_images(source, storage, name=title)
+    test = judging_part(open_images(source, storage, name=title))
     if not (test.labels >= 0).any():
         got = f"the set {title!r} ({source}) has no labels"
-        raise ValueError(f"{got}, so nothing can be judged on it: give class folders or a csv")
+        raise ValueError(
+            f"{'; '.join([got, *test.notes])}, so nothing can be judged on it: give class folders or a csv"
+        )
     return test.labelled_subset().with_classes(train.classes).with_channels(train.channels)
+
+
+def without_twins(
+    pool: Images, tests: dict[str, Images], copies: dict[str, str], choice: str
+) -> tuple[Images, list[str]]:
+    """The pool, for `drop` without the images that have a copy in a test set, and a sentence on these.
+
+    ValueError where most of a test set is in the pool, but for the choice `keep`.
+    """
+    if choice == "drop":
+        judged = np.concatenate([merged_ids(images, copies) for images in tests.values()] or [np.array([], str)])
+        out = np.isin(merged_ids(pool, copies), judged)
+        if out.all():
+            raise ValueError("every image to train on has a copy in a test set: give other images to train or judge on")
+        said = f"{out.sum()} images to train on have a copy in a test set and are left out (--twins drop)"
+        return pool.subset(~out), [said] if out.any() else []
+    for name, images in tests.items() if choice != "keep" else ():
+        found = len(twins(images, pool, copies))
+        if found > MOSTLY * len(images):
+            raise ValueError(
+                f"{found} of {len(images)} images of the set {name!r} are also in train, or nearly the same as one "
+                "there: it would judge what was learnt by heart; give other images, leave these out of train (--twins "
+                "drop), or judge on them all the same (--twins keep)"
+            )
+    return pool, []
 
 
 def with_corruptions(tests: dict[str, Images], text: str | None) -> dict[str, Images]:
@@ -133,40 +166,6 @@ def is_named(source: str) -> bool:
     return bool(equals and path) and not Path(source).exists() and "?" not in name and "/" not in name
 
 
-def hold_out(images: Images, seed: int = 0) -> tuple[Images, Images]:
-    """The images and the HELD_OUT labelled ones, about; a cluster and the copies of an image stay on one side."""
-    labelled = np.flatnonzero(images.labels >= 0)
-    copy, cluster = (np.unique(of, return_inverse=True)[1] for of in (images.ids, images.clusters))
-    group = connected_groups(copy, cluster)  # (N,)
-    order = np.random.default_rng(seed).permutation(np.unique(group[labelled]))
-    sizes = np.bincount(group[labelled])[order]
-    chosen, total = [], 0
-    for number, size in zip(order, sizes, strict=True):
-        if total + size <= HELD_OUT * len(labelled):
-            chosen.append(number)
-            total += size
-    if not chosen and sizes.min() <= len(labelled) / 2:
-        chosen = [order[sizes.argmin()]]  # every group is too large: the smallest is nearest to the share
-    if not chosen:
-        raise ValueError(f"{len(order)} groups of labelled images (clusters, copies) cannot be cut in two: give --test")
-    out = np.isin(group, chosen)
-    pool, test = np.flatnonzero(~out), np.flatnonzero(out & (images.labels >= 0))
-    if lost := sorted(set(images.labels[test]) - set(images.labels[pool])):
-        names = ", ".join(images.classes[number] for number in lost)
-        raise ValueError(f"holding out {HELD_OUT:.0%} leaves no labelled image of {names} to train on: give --test")
-    return images.subset(pool), images.subset(test)
-
-
-def connected_groups(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """The group of each item, (N,): items that share a value of `first` or of `second`, (N,) each, are in one group."""
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
-    edges = (np.ones(len(first)), (first, second + first.max() + 1))
-    size = int(first.max() + second.max() + 2)
-    return connected_components(coo_matrix(edges, shape=(size, size)), directed=False)[1][first]
-
-
 def normalisation(images: Images) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and std of each channel, in [0, 1], over images spread evenly through the set, rounded to 4 digits."""
     index = np.unique(np.linspace(0, len(images) - 1, min(SAMPLED, len(images))).astype(np.int64))
@@ -180,6 +179,7 @@ def data_quality(sets: Splits) -> dict[str, Any]:
     roles = {"train": "train", **sets.roles()}
     rows = []
     for name, (source, images) in sets.sources.items():
-        found = len(twins(sets.tests[name], sets.pool)) if name in sets.tests else None
-        rows.append({"name": name, "source": source, "role": roles[name], "twins_in_train": found, **images.quality()})
+        found = len(twins(sets.tests[name], sets.pool, sets.copies)) if name in sets.tests else None
+        row = {"name": name, "source": source, "role": roles[name], "twins_in_train": found, **images.quality()}
+        rows.append(row | {"near_copies_inside": count_copies(images, sets.copies)})
     return {"sets": rows, "note": sets.note}

@@ -10,7 +10,8 @@ from PIL import Image
 from small import SHARED
 
 from kogen.data.cache_settings import CacheSettings
-from kogen.data.images import BadFile, Images, duplicates, from_array, require_classes, sorted_class_names, twins
+from kogen.data.images import BadFile, Images, duplicates, from_array, require_classes, sorted_class_names
+from kogen.data.near_copies import twins
 from kogen.data.open import open_images
 
 RNG = np.random.default_rng(0)
@@ -105,7 +106,7 @@ def test_a_parquet_of_numbers(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("file,label\na.png,x\n", "has the columns file, label; wanted path, once"),
+        ("what,label\na.png,x\n", r"has the columns what, label; wanted path .* with --columns path=NAME,label=NAME"),
         ("path,label\n", "has no rows"),
         ("", "cannot read the table"),
         ("path,label\n,x\n", "has a row without a path, number 1"),
@@ -127,7 +128,7 @@ def test_splits_that_are_not_there(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("path\nin/a.png\n")
     with pytest.raises(ValueError, match="has no column split"):
         open_images(tmp_path / "t.csv", split="train")
-    with pytest.raises(ValueError, match="a folder has no splits: give a table"):
+    with pytest.raises(ValueError, match="in has no splits: give a table"):
         open_images(tmp_path / "in", split="train")
 
 
@@ -227,7 +228,7 @@ def test_digits() -> None:
     assert both.pixels.shape == (1797, 1, 8, 8)
     assert both.classes == tuple("0123456789")
     assert both.pixels[:].max() == 255
-    assert (both.name, len(twins(test, train))) == ("digits", 0)
+    assert (both.name, len(twins(test, train, {}))) == ("digits", 0)
     with pytest.raises(ValueError, match="digits has no split 'val': train, test"):
         open_images("digits?split=val")
 
@@ -378,7 +379,7 @@ def test_digest_knows_order_content_and_label_names() -> None:
 def test_duplicates_and_twins() -> None:
     images = tiny([0, 1, 0, 1, 0], pixels=[7, 3, 7, 3, 5])
     assert [group.tolist() for group in duplicates(images)] == [[0, 2], [1, 3]]
-    assert twins(images, tiny([0, 0], pixels=[3, 9])).tolist() == [1, 3]
+    assert twins(images, tiny([0, 0], pixels=[3, 9]), {}).tolist() == [1, 3]
     assert duplicates(images.subset(np.array([], int))) == []
 
 
@@ -389,7 +390,7 @@ def test_the_same_pixels_in_another_file_are_twins(tmp_path: Path) -> None:
         open_images(tmp_path / "train", CacheSettings(stored_side=64)),
         open_images(tmp_path / "test", CacheSettings(stored_side=32)),
     )
-    assert test.sources[twins(test, train)].tolist() == ["renamed.bmp"]
+    assert test.sources[twins(test, train, {})].tolist() == ["renamed.bmp"]
 
 
 def test_quality() -> None:
@@ -401,6 +402,7 @@ def test_quality() -> None:
         "bad": [],
         "bad_count": 0,
         "duplicates_inside": 2,
+        "notes": [],
     }
 
 

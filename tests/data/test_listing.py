@@ -120,10 +120,10 @@ def test_the_stamps_of_a_folder(tmp_path: Path) -> None:
     status = (tmp_path / "a.bmp").stat()
     wanted = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
     assert scan_folder(str(tmp_path)).stamps.tolist() == [wanted]
-    assert stat_files(str(tmp_path), ["a.bmp"]).stamps.tolist() == [wanted]
+    assert stat_files(str(tmp_path), ["a.bmp"])[0].stamps.tolist() == [wanted]
     assert (
         ImageFiles(str(tmp_path), scan_folder(str(tmp_path))).key()
-        != ImageFiles(str(tmp_path), stat_files(str(tmp_path), [])).key()
+        != ImageFiles(str(tmp_path), stat_files(str(tmp_path), [])[0]).key()
     )
 
 

@@ -265,13 +265,14 @@ def test_scan_leaves_out_what_is_no_image_and_follows_links_once(tmp_path: Path)
     (tmp_path / "in" / ".hidden").mkdir()
     (tmp_path / "in" / ".hidden" / "a.png").write_text("x")
     (tmp_path / "in" / "no-ending").write_text("x")
-    (tmp_path / "in" / "folder.jpg").mkdir()
+    paint(tmp_path / "in" / "folder.avi", [(4, 4)])  # endings are for files
+    paint(tmp_path / "in" / "@eaDir", [(4, 4)])
     (tmp_path / "in" / "dangling.jpg").symlink_to("nowhere")
     (tmp_path / "in" / "deep" / "loop").symlink_to(tmp_path / "in")
     (tmp_path / "in" / os.fsdecode(b"caf\xe9.png")).write_text("x")  # not UTF-8
     found = scan_folder(str(tmp_path / "in"))
     names = sorted(os.fsencode(name) for name in found.names)
-    assert names == [b"caf\xe9.png", b"dangling.jpg", b"deep/er/0000.png", b"folder.jpg", b"no-ending"]
+    assert names == [b"caf\xe9.png", b"dangling.jpg", b"deep/er/0000.png", b"folder.avi/0000.png", b"no-ending"]
     assert found.stamps[found.names.index("dangling.jpg")].tolist() == [-1, 0, 0, 0]
 
 

@@ -1,16 +1,15 @@
-"""The sets of a study: held-out images, roles, normalisation, and the errors of sets that cannot answer."""
+"""The sets of a study: what is trained on and judged on, roles, normalisation, and sets that cannot answer."""
 
-from dataclasses import replace
+import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 from small import blobs
 
 from kogen.config.study import Study
-from kogen.study.splits import connected_groups, data_quality, hold_out, is_named, normalisation, open_splits
+from kogen.study.splits import data_quality, is_named, normalisation, open_splits
 
 
 def write_folder(root, per_class: dict[str, int], seed: int = 0, size: int = 16) -> str:
@@ -20,42 +19,6 @@ def write_folder(root, per_class: dict[str, int], seed: int = 0, size: int = 16)
         for i in range(count):
             Image.fromarray(rng.integers(0, 255, (size, size, 3)).astype(np.uint8)).save(root / name / f"{i}.png")
     return str(root)
-
-
-@given(seed=st.integers(0, 50), clusters=st.integers(5, 30))
-def test_hold_out_keeps_clusters_and_copies_on_one_side(seed, clusters):
-    images = blobs(60)
-    rng = np.random.default_rng(seed)
-    ids = images.ids.copy()
-    ids[7] = ids[23]  # a copy in what may be another cluster
-    images = replace(images, ids=ids, clusters=rng.integers(0, clusters, 60).astype(str))
-    pool, test = hold_out(images, seed=seed)
-    assert len(pool) + len(test) == 60
-    assert not set(pool.ids) & set(test.ids)
-    assert not set(pool.clusters) & set(test.clusters)
-    assert 0 < len(test) <= 30
-
-
-def test_unlabelled_images_of_a_held_out_cluster_leave_the_pool_too():
-    images = blobs(40)
-    labels = images.labels.copy()
-    labels[::2] = -1
-    images = replace(images, labels=labels, clusters=np.repeat(np.arange(20), 2).astype(str))
-    pool, test = hold_out(images)
-    assert (test.labels >= 0).all()
-    assert not set(pool.clusters) & set(test.clusters)
-
-
-def test_one_cluster_cannot_be_cut():
-    images = replace(blobs(20), clusters=np.zeros(20, dtype=str))
-    with pytest.raises(ValueError, match=r"1 groups of labelled images .* cannot be cut in two: give --test"):
-        hold_out(images)
-
-
-def test_joined_groups_are_connected():
-    first, second = np.array([0, 0, 1, 2]), np.array([0, 1, 1, 2])
-    group = connected_groups(first, second)
-    assert group[0] == group[1] == group[2] != group[3]
 
 
 def test_normalisation_is_that_of_the_pixels():
@@ -98,9 +61,94 @@ def test_a_named_reference(tmp_path):
 
 def test_twins_in_train_are_counted(tmp_path):
     train = write_folder(tmp_path / "train", {"ok": 8, "bad": 8})
-    val = write_folder(tmp_path / "val", {"ok": 3, "bad": 3}, seed=0)
+    val = write_folder(tmp_path / "val", {"ok": 4, "bad": 4}, seed=1)
+    shutil.copy(tmp_path / "train" / "ok" / "0.png", tmp_path / "val" / "ok" / "again.png")
     box = data_quality(open_splits(Study(source=train, test=val)))
-    assert box["sets"][1]["twins_in_train"] >= 3
+    assert (box["sets"][0]["images"], box["sets"][1]["twins_in_train"]) == (16, 1)
+    dropped = open_splits(Study(source=train, test=val, twins="drop"))
+    assert (len(dropped.pool), data_quality(dropped)["sets"][1]["twins_in_train"]) == (15, 0)
+    assert dropped.note == "1 images to train on have a copy in a test set and are left out (--twins drop)"
+
+
+def test_a_test_set_that_is_in_train_is_refused(tmp_path):
+    train = write_folder(tmp_path / "train", {"ok": 8, "bad": 8})
+    with pytest.raises(
+        ValueError, match=r"16 of 16 images of the set 'reference' are also in train, or nearly the same"
+    ):
+        open_splits(Study(source=train, test=train))
+    with pytest.raises(ValueError, match="every image to train on has a copy in a test set"):
+        open_splits(Study(source=train, test=train, twins="drop"))
+    kept = open_splits(Study(source=train, test=train, twins="keep"))
+    assert data_quality(kept)["sets"][1]["twins_in_train"] == 16
+
+
+def test_digits_are_judged_on_their_own_test_part():
+    sets = open_splits(Study(source="digits"))
+    assert (len(sets.pool), len(sets.tests["reference"]), sets.note) == (1437, 360, "")
+    assert "never trained on: 360 of test" in sets.pool.notes
+
+
+def test_the_page_and_the_plan_count_the_same_images(tmp_path):
+    sets = open_splits(Study(source=write_folder(tmp_path / "imgs", {"ok": 20, "bad": 20})))
+    assert data_quality(sets)["sets"][0]["images"] == len(sets.pool) == 32
+    assert data_quality(sets)["sets"][1]["images"] == 8
+
+
+@pytest.mark.parametrize("name", ["T.CSV", "t.csv", "T.Parquet"])
+@pytest.mark.parametrize("as_labels", [True, False])
+def test_rows_of_test_are_held_apart_whatever_the_file_is_called(tmp_path, name, as_labels):
+    write_folder(tmp_path / "imgs", {"ok": 20, "bad": 20})
+    rows = [(f"{c}/{i}.png", c, "Train" if i < 15 else "TEST") for c in ("ok", "bad") for i in range(20)]
+    frame = pd.DataFrame(rows, columns=["path", "label", "split"])
+    table = tmp_path / "imgs" / name
+    frame.to_parquet(table) if name.endswith("Parquet") else frame.to_csv(table, index=False)
+    asked = {"source": str(tmp_path / "imgs"), "labels": str(table)} if as_labels else {"source": str(table)}
+    sets = open_splits(Study(**asked))
+    assert (len(sets.pool), len(sets.tests["reference"])) == (30, 10)
+    assert "never trained on: 10 of TEST" in sets.pool.notes
+
+
+def test_rows_without_a_split_are_left_out_and_said(tmp_path):
+    write_folder(tmp_path / "imgs", {"ok": 20, "bad": 20})
+    rows = [
+        f"{c}/{i}.png,{c},{'train' if i < 10 else '' if i < 15 else 'val'}" for c in ("ok", "bad") for i in range(20)
+    ]
+    (tmp_path / "imgs" / "t.csv").write_text("\n".join(["path,label,split", *rows]))
+    sets = open_splits(Study(source=str(tmp_path / "imgs" / "t.csv")))
+    assert (len(sets.pool), len(sets.tests["reference"])) == (20, 10)  # val where there is no test
+    assert "never trained on: 10 without a split, 10 of val" in sets.pool.notes
+
+
+@pytest.mark.parametrize(
+    "names", [("train", "val", "test"), ("Training", "validation", "TEST"), ("train2017", "x", "test1")]
+)
+@pytest.mark.parametrize("classes", [True, False])
+def test_split_folders(tmp_path, names, classes):
+    for number, name in enumerate(names):
+        write_folder(tmp_path / "imgs" / name, {"ok": 6, "bad": 6} if classes else {"": 12}, seed=number)
+    if classes:
+        sets = open_splits(Study(source=str(tmp_path / "imgs")))
+        assert (len(sets.pool), len(sets.tests["reference"])) == (12, 12)
+        assert {source.split("/")[0] for source in sets.pool.sources} == {names[0]}
+        assert {source.split("/")[0] for source in sets.tests["reference"].sources} == {names[2]}
+    else:
+        with pytest.raises(
+            ValueError, match=r"has no labels, at least 2 classes are wanted.*folders are taken as splits"
+        ):
+            open_splits(Study(source=str(tmp_path / "imgs")))
+
+
+def test_a_table_of_train_rows_judged_on_the_test_rows_of_another(tmp_path):
+    write_folder(tmp_path / "imgs", {"ok": 20, "bad": 20})
+    rows = [f"{c}/{i}.png,{c},{'train' if i < 12 else 'test'}" for c in ("ok", "bad") for i in range(20)]
+    (tmp_path / "imgs" / "t.csv").write_text("\n".join(["path,label,split", *rows]))
+    table = str(tmp_path / "imgs" / "t.csv")
+    sets = open_splits(Study(source=table, test=f"line 1={table}", shifts={"line 2": table}))
+    assert [len(images) for images in (sets.pool, *sets.tests.values())] == [24, 16, 16]
+    assert "not judged on: 24 of train" in sets.tests["line 1"].notes
+    (tmp_path / "imgs" / "u.csv").write_text("path,label,split\nok/1.png,ok,fit\nbad/1.png,bad,fit")
+    with pytest.raises(ValueError, match=r"the splits fit, none is 'test' or 'val': choose the one .* \?split=NAME"):
+        open_splits(Study(source=table, test=str(tmp_path / "imgs" / "u.csv")))
 
 
 def test_classes_that_train_lacks(tmp_path):
@@ -151,22 +199,5 @@ def test_splits_without_train(tmp_path):
     write_folder(tmp_path / "imgs", {"ok": 2, "bad": 2})
     table = tmp_path / "imgs" / "table.csv"
     table.write_text("path,label,split\nok/0.png,ok,fit\nbad/0.png,bad,judge")
-    with pytest.raises(ValueError, match="has the splits fit, judge, none is 'train'"):
+    with pytest.raises(ValueError, match="has the splits fit, judge, none is 'train': name the one to train on"):
         open_splits(Study(source=str(table)))
-
-
-def test_a_class_that_only_the_held_out_part_has():
-    images = blobs(24)
-    labels = np.zeros(24, dtype=np.int64)
-    labels[:2] = 1
-    images = replace(images, labels=labels, clusters=np.array(["one"] * 2 + [str(i) for i in range(22)]))
-    outcomes = set()
-    for seed in range(30):
-        try:
-            _, test = hold_out(images, seed=seed)
-            outcomes.add("fine")
-            assert 1 not in test.labels
-        except ValueError as error:
-            outcomes.add("error")
-            assert "leaves no labelled image of b to train on: give --test" in str(error)  # noqa: PT017
-    assert outcomes == {"fine", "error"}

@@ -1,5 +1,8 @@
 """A table of images on disk, csv or parquet, as columns of text; bounded, and refused where it is damaged."""
 
+import codecs
+import re
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,76 +21,202 @@ MAX_ROWS = 20_000_000
 MAX_PATH_LETTERS = 4096  # what systems allow
 LINE_BYTES = 1 << 20  # longest line of a csv
 TYPES = ("string", "large_string", "string_view", "integer", "floating", "boolean", "null", "decimal", "temporal")
+CURE = "save it as csv in UTF-8 with one line a row, or as parquet"
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+SPACES = r"\s+"
+MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+OTHER_FORMATS = {
+    b"\x1f\x8b": "packed by gzip",
+    b"PK\x03\x04": "a zip archive or an Excel file",
+    b"\xd0\xcf\x11\xe0": "an old Excel file",
+}
+EXCEL_LINE = re.compile(r"sep=(.)\r?\n?$", re.IGNORECASE)  # a first line that Excel reads, and no row
 
 
-def read_text_columns(path: str, wanted: list[str]) -> tuple[list[str], dict[str, np.ndarray]]:
-    """The names of a table's columns, and those that are wanted as text, (N,) object, "" where nothing is written.
+@dataclass(frozen=True)
+class TableFile:
+    """A table that is open: the names in its first line, and how it is written."""
 
-    Raises ValueError for what is no table, is damaged, or is too large.
-    """
+    path: str
+    names: list[str]
+    is_parquet: bool = False
+    encoding: str = "utf-8-sig"
+    separator: str = ","
+    skipped: int = 0  # lines before the first one
+    notes: list[str] = field(default_factory=list)
+
+    def read(self, places: list[int], *, header: bool = True) -> list[np.ndarray]:
+        """The columns at these places as text, (N,) object each, "" where nothing is written.
+
+        `header`: the first line holds names. Raises ValueError for what is damaged or too large.
+        """
+        with explain_unreadable(f"the table {self.path}", CURE):
+            columns = _read_parquet(self, places) if self.is_parquet else _read_csv(self, places, header)
+            shown = self.names if header else [str(place + 1) for place in range(len(self.names))]
+            # The first place is that of the paths, which may be long.
+            most = [MAX_PATH_LETTERS, *[MAX_NAME_LETTERS] * len(places)]
+            return [_to_texts(columns[k], shown[place], most[k]) for k, place in enumerate(places)]
+
+    def short_texts(self) -> dict[str, set[str]]:
+        """Name to the distinct cells of each column of text that has few: what may hold splits."""
+        with explain_unreadable(f"the table {self.path}", CURE):
+            return _few_texts_parquet(self) if self.is_parquet else _few_texts_csv(self)
+
+
+FEW = 8  # distinct cells of a column that may hold splits
+
+
+def open_table(path: str, encoding: str | None = None) -> TableFile:
+    """A table's names and how it is written; what its name ends in says nothing. ValueError for what is no table."""
     check_regular_file(path, MAX_BYTES)
-    with explain_unreadable(f"the table {path}", "save it as csv in UTF-8 with one line a row, or as parquet"):
-        read = _read_parquet if path.lower().endswith(".parquet") else _read_csv
-        names, table = read(path, wanted)
-        columns = {name: _to_texts(table[name], name) for name in wanted if name in table}
-    return names, columns
+    with open(path, "rb") as file:
+        head = file.read(16)
+    if head[:4] == b"PAR1":
+        with explain_unreadable(f"the table {path}", CURE), pq.ParquetFile(path) as parquet:
+            return TableFile(path, [name.strip() for name in parquet.schema_arrow.names], is_parquet=True)
+    for mark, what in OTHER_FORMATS.items():
+        if head.startswith(mark):
+            raise ValueError(f"cannot read the table {path}: it is {what}; {CURE}")
+    encoding = next((name for mark, name in MARKS if head.startswith(mark)), encoding)
+    wide = (encoding or "").lower().replace("_", "-").startswith("utf-16")
+    with explain_unreadable(f"the table {path}", CURE):
+        _check_lines(path, wide=wide)
+    encoding = _check_encoding(path, encoding)
+    with explain_unreadable(f"the table {path}", CURE):
+        with open(path, encoding=encoding, newline="") as file:
+            first = file.readline(LINE_BYTES)
+            asked = EXCEL_LINE.match(first)
+            second = file.readline(LINE_BYTES) if asked else first
+        separator = asked[1] if asked else _find_separator(first)
+        names = _split_line(second, separator)
+    said = [] if encoding.startswith("utf-8") else [f"the table {path} is read as {encoding}"]
+    if separator != ",":
+        said.append(f"the columns of {path} are parted by {SEPARATORS.get(separator, 'spaces')}")
+    return TableFile(path, names, False, encoding, separator, int(bool(asked)), said)
 
 
-def _read_csv(path: str, wanted: list[str]) -> tuple[list[str], dict[str, Any]]:
-    """The names of a csv's columns, and those that are wanted as arrow arrays."""
-    _check_lines(path)
-    # Text stays as written: 007 is not 7, and NA is a name.
-    as_text: dict[str, Any] = {
-        "dtype": str,
-        "keep_default_na": False,
-        "encoding": "utf-8-sig",
-        "skipinitialspace": True,
-    }
-    names = [name.strip() for name in pd.read_csv(path, header=None, nrows=1, **as_text).iloc[0]]
-    frame = pd.read_csv(path, **as_text)
+def _check_encoding(path: str, encoding: str | None) -> str:
+    """The encoding of a table without a mark: as asked, or UTF-8. ValueError where its bytes are of another one."""
+    wanted = encoding or "utf-8-sig"
+    try:
+        decode = codecs.getincrementaldecoder(wanted)()
+    except LookupError:
+        raise ValueError(f"--encoding {encoding}: there is no such encoding; utf-8, cp932, cp1252, utf-16-le") from None
+    lines = 0  # in the blocks before
+    with open(path, "rb") as file:
+        while block := file.read(LINE_BYTES):
+            try:
+                decode.decode(block)
+            except UnicodeDecodeError as error:  # its positions may count bytes that were left of the block before
+                start = min(error.start, len(error.object) - 1)
+                row = lines + error.object[:start].count(b"\n") + 1
+                got = f"line {row} has bytes that are not {wanted.removesuffix('-sig')}"
+                raise ValueError(
+                    f"cannot read the table {path}: {got} ({error.object[start : start + 4]!r}): say its encoding, for "
+                    "instance --encoding cp932 (Excel in Japan) or cp1252 (Excel in the West), or save it as UTF-8"
+                ) from None
+            lines += block.count(b"\n")
+    return wanted
+
+
+def _find_separator(first: str) -> str:
+    """What parts the columns, from the first line: the most frequent of SEPARATORS, else spaces, else a comma."""
+    line = re.sub(r'"[^"]*"', "", first)
+    found = max(SEPARATORS, key=line.count)
+    if line.count(found):
+        return found
+    return SPACES if len(line.split()) > 1 else ","
+
+
+def _split_line(line: str, separator: str) -> list[str]:
+    """The cells of a line."""
+    from io import StringIO
+
+    if not line.strip():
+        raise ValueError("it is empty")
+    frame = pd.read_csv(StringIO(line), header=None, dtype=str, keep_default_na=False, sep=separator, nrows=1)
+    return [str(name).strip() for name in frame.iloc[0]]
+
+
+def _read_frame(file: TableFile, *, header: bool) -> pd.DataFrame:
+    """All cells of a csv as text: 007 is not 7, and NA is a name."""
+    frame: pd.DataFrame = pd.read_csv(
+        file.path,
+        dtype=str,
+        keep_default_na=False,
+        encoding=file.encoding,
+        sep=file.separator,
+        skipinitialspace=True,
+        skiprows=file.skipped,
+        header=0 if header else None,
+    )
     if not isinstance(frame.index, pd.RangeIndex):  # pandas takes the first cell for the row's name
         raise ValueError("its rows have more cells than its first line names")
     _check_rows(len(frame))
-    found = {name: frame.iloc[:, place] for place, name in enumerate(names) if name in wanted}
-    return names, {name: pa.chunked_array([pa.array(column, pa.large_string())]) for name, column in found.items()}
+    return frame
 
 
-def _check_lines(path: str) -> None:
-    """ValueError where a csv has bytes that no text has, or a line that is too long."""
+def _read_csv(file: TableFile, places: list[int], header: bool) -> list[Any]:
+    """The columns of a csv at these places as arrow arrays."""
+    frame = _read_frame(file, header=header)
+    return [pa.chunked_array([pa.array(frame.iloc[:, place], pa.large_string())]) for place in places]
+
+
+def _few_texts_csv(file: TableFile) -> dict[str, set[str]]:
+    frame = _read_frame(file, header=True)
+    cells = {name: frame.iloc[:, place].unique() for place, name in enumerate(file.names)}
+    return {name: {str(cell).strip() for cell in found} for name, found in cells.items() if len(found) <= FEW}
+
+
+def _check_lines(path: str, *, wide: bool) -> None:
+    """ValueError where a csv has bytes that no text has (but in UTF-16), or a line that is too long."""
     open_line = 0  # bytes of the line that the block before ended in
     with open(path, "rb") as file:
         while block := file.read(LINE_BYTES):
             lines = block.splitlines(keepends=True)
             longest = max(open_line + len(lines[0]), *map(len, lines))
-            if b"\0" in block:
-                raise ValueError("it has NUL bytes: it is no text, or of another encoding (UTF-16)")
+            if b"\0" in block and not wide:
+                raise ValueError("it has NUL bytes: it is no text, or UTF-16 without a mark (--encoding utf-16-le)")
             if longest > LINE_BYTES:
                 raise ValueError(f"it has a line of over {LINE_BYTES:,} bytes")
             ended = lines[-1].endswith((b"\n", b"\r"))
             open_line = 0 if ended else len(lines[-1]) + (open_line if len(lines) == 1 else 0)
 
 
-def _read_parquet(path: str, wanted: list[str]) -> tuple[list[str], dict[str, Any]]:
-    """The names of a parquet file's columns, and those that are wanted as arrow arrays."""
-    with pq.ParquetFile(path) as file:
+def _read_parquet(table: TableFile, places: list[int]) -> list[Any]:
+    """The columns of a parquet file at these places as arrow arrays."""
+    with pq.ParquetFile(table.path) as file:
         schema, about = file.schema_arrow, file.metadata
-        names = [name.strip() for name in schema.names]
         _check_rows(about.num_rows)
-        found = {name.strip(): name for name in schema.names if name.strip() in wanted}
-        for name in found.values():
+        found = [schema.names[place] for place in places]
+        for name in found:
             kind = schema.field(name).type
             kind = kind.value_type if pa.types.is_dictionary(kind) else kind
             if not any(getattr(pa.types, f"is_{each}")(kind) for each in TYPES):
                 raise ValueError(f"the column {name!r} is of the type {str(kind)[:60]}, wanted text or numbers")
         groups = [about.row_group(group) for group in range(about.num_row_groups)]
         chunks = [group.column(place) for group in groups for place in range(group.num_columns)]
-        size = sum(chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema in found.values())
+        size = sum(chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema in found)
         if size > MAX_BYTES:
-            raise ValueError(f"its {join_names(list(found))} take {size:,} bytes, at most {MAX_BYTES:,} are read")
-    texts = list(found.values())
-    table = read_checked(path, texts, texts)
-    table.validate(full=True)
-    return names, {name: table[column] for name, column in found.items()}
+            raise ValueError(f"its {join_names(found)} take {size:,} bytes, at most {MAX_BYTES:,} are read")
+    read = read_checked(table.path, found, found)
+    read.validate(full=True)
+    return [read[name] for name in found]
+
+
+def _few_texts_parquet(table: TableFile) -> dict[str, set[str]]:
+    with pq.ParquetFile(table.path) as file:
+        schema = file.schema_arrow
+    kinds = [schema.field(name).type for name in schema.names]
+    plain = [kind.value_type if pa.types.is_dictionary(kind) else kind for kind in kinds]
+    texts = [place for place, kind in enumerate(plain) if pa.types.is_string(kind) or pa.types.is_large_string(kind)]
+    found = {}
+    for place in texts:
+        cells = pc.call_function("unique", [_read_parquet(table, [place])[0]])
+        cells = cells.dictionary if isinstance(cells, pa.DictionaryArray) else cells
+        if len(cells) <= FEW:
+            found[table.names[place]] = {_cell_text(cell) for cell in cells.to_pylist()}
+    return found
 
 
 def _check_rows(rows: int) -> None:
@@ -95,12 +224,12 @@ def _check_rows(rows: int) -> None:
         raise ValueError(f"it has {rows:,} rows, at most {MAX_ROWS:,} are read")
 
 
-def _to_texts(column: Any, name: str) -> np.ndarray:
+def _to_texts(column: Any, name: str, most: int) -> np.ndarray:
     """A column (N,) as text; equal cells share one object, so that millions of rows need few."""
     column = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
     coded = column.unify_dictionaries().combine_chunks()
     coded = coded.chunk(0) if isinstance(coded, pa.ChunkedArray) else coded
-    values, most = coded.dictionary, MAX_PATH_LETTERS if name == "path" else MAX_NAME_LETTERS
+    values = coded.dictionary
     codes = coded.indices.fill_null(len(values)).to_numpy(zero_copy_only=False)
     if any(getattr(pa.types, f"is_{each}")(values.type) for each in TYPES[:3]):
         lengths = pc.call_function("utf8_length", [values]).fill_null(0).to_numpy(zero_copy_only=False)

@@ -1,5 +1,7 @@
 """Data source `digits`: scikit-learn's 1,797 handwritten digits of 8 x 8 pixels, in memory, for a first try."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from kogen.data.images import Images, from_array
@@ -17,9 +19,10 @@ def digits(*, split: str | None = None, name: str = "digits") -> Images:
     """
     from sklearn.datasets import load_digits  # slow to import, and only needed here
 
-    parts = {None: slice(None), "train": slice(TRAIN_COUNT), "test": slice(TRAIN_COUNT, None)}
-    if split not in parts:
+    if split not in (None, "train", "test"):
         raise ValueError(f"digits has no split {split!r}: train, test, or none for all")
     values, labels = load_digits(return_X_y=True)
-    pixels = np.rint(np.asarray(values) * (255 / 16)).astype(np.uint8).reshape(-1, 1, 8, 8)[parts[split]]
-    return from_array(pixels, np.asarray(labels)[parts[split]], tuple("0123456789"), name=name)
+    pixels = np.rint(np.asarray(values) * (255 / 16)).astype(np.uint8).reshape(-1, 1, 8, 8)
+    images = from_array(pixels, np.asarray(labels), tuple("0123456789"), name=name)
+    splits = np.where(np.arange(len(images)) < TRAIN_COUNT, "train", "test").astype(object)
+    return replace(images, splits=splits) if split is None else images.subset(splits == split)

@@ -1,13 +1,19 @@
 """Data source `folder`: images at any depth, labelled by their class folders or by a table, or not at all."""
 
 import os
+import unicodedata
+
+import numpy as np
 
 from kogen.common.text import join_names
 from kogen.data.cache_settings import CacheSettings
-from kogen.data.datasets.table import TableRows, read_rows, select_split
+from kogen.data.datasets.table import TableRows, read_rows
 from kogen.data.images import Images
-from kogen.data.listing import ImageFiles, escape_surrogates, scan_folder
+from kogen.data.labels import clean_labels
+from kogen.data.layout import Layout, read_layout
+from kogen.data.listing import FileList, ImageFiles, scan_folder, spellings
 from kogen.data.pixel_cache import load_or_build
+from kogen.data.split_names import UNLABELLED, find_split
 
 __all__ = ["folder"]
 
@@ -17,67 +23,97 @@ def folder(
     *,
     labels: str | None = None,
     split: str | None = None,
+    columns: str | None = None,
+    encoding: str | None = None,
     storage: CacheSettings | None = None,
     name: str = "",
 ) -> Images:
-    """Every image below a folder.
+    """Every image below a folder, but for masks of other images.
 
-    With `labels`, a table `path,label,cluster,split` whose paths are relative to the folder or to the table, images it
-    does not list stay unlabelled; with `split` only those of that split are taken. Without, the names of the
-    sub-folders are the labels if there are at least two and every image lies directly in one.
+    Folders `train`, `test`, `val` are splits, the names of the other sub-folders the labels, see `read_layout`. With
+    `labels`, a table `path,label,cluster,split` whose paths are relative to the folder or to the table, these come from
+    there, and images that it does not list stay unlabelled; `columns` and `encoding` say how it is read. With `split`
+    only the images of one are taken.
     Raises ValueError for an empty folder and for a table that does not fit it.
     """
     if not os.access(path, os.R_OK | os.X_OK):
         raise ValueError(f"no permission to list the folder {path}")
-    found = scan_folder(path)
+    if labels is None and (columns or encoding):
+        raise ValueError("columns and encoding say how a table is read: give one with --labels")
+    storage, found = storage or CacheSettings(), scan_folder(path)
     if not found.names:
         raise ValueError(f"no images below {path}: it is empty, or holds only hidden files and files of other kinds")
-    if labels is None:
-        if split is not None:
-            raise ValueError(f"a folder has no splits: give a table with a split column by labels=, or {path}/{split}")
-        cached = load_or_build(ImageFiles(path, found), storage or CacheSettings())
-        return Images.from_cache(cached, folder_labels(found.names), name=name)
-    rows = read_rows(labels)
-    places = match_rows(path, found.names, labels, rows)  # row -> position in the listing
-    text, clusters = [""] * len(found.names), [""] * len(found.names)
-    chosen = select_split(rows, split, labels)
-    for row in chosen:
-        place = places[row]
-        if text[place] and text[place] != rows.labels[row]:
-            both = f"{text[place]!r} and {rows.labels[row]!r}"
-            raise ValueError(f"{labels} gives {rows.paths[row]} two labels, {both}: keep one")
-        text[place], clusters[place] = rows.labels[row], rows.clusters[row]
+    layout = read_layout(path, found.names, storage.max_pixels)
+    clusters = None
+    if labels is not None:
+        layout, clusters = label_by_table(path, found, layout, read_rows(labels, columns, encoding), labels)
+    text, notes = clean_labels(np.array(layout.labels or [""] * len(layout.names), object), labels or path)
+    place = {name: number for number, name in enumerate(found.names)}
+    rows, splits = np.arange(len(layout.names)), None if layout.splits is None else np.array(layout.splits, object)
     if split is not None:
-        taken = sorted({places[row] for row in chosen})
-        found = found.take(taken)
-        text, clusters = [text[i] for i in taken], [clusters[i] for i in taken]
-    cached = load_or_build(ImageFiles(path, found), storage or CacheSettings())
-    return Images.from_cache(cached, text, None, clusters, name)
+        if splits is None:
+            what = labels or path
+            raise ValueError(f"{what} has no splits: give a table with a split column by labels=, or {path}/{split}")
+        rows, splits = find_split(split, splits, labels or path), None
+    found = found.take([place[layout.names[row]] for row in rows])
+    cached = load_or_build(ImageFiles(path, found), storage)
+    groups = None if clusters is None else [clusters[row] for row in rows]
+    return Images.from_cache(cached, text[rows], None, groups, name, splits=splits, notes=(*layout.notes, *notes))
 
 
-def folder_labels(names: list[str]) -> list[str] | None:
-    """The class folder of each path, None unless every path is `class/file` and there are two classes or more."""
-    if any(name.count("/") != 1 for name in names):
-        return None
-    classes = [escape_surrogates(name.partition("/")[0]) for name in names]
-    return classes if len(set(classes)) > 1 else None
+def label_by_table(path: str, found: FileList, layout: Layout, rows: TableRows, table: str) -> tuple[Layout, list[str]]:
+    """The layout with the labels and splits of a table, and the cluster of each image.
+
+    Files that the table names are images, whatever they look like. Where the table has splits, an image that it does
+    not list is trained on without a label. ValueError for a row without a file, and for two rows that disagree.
+    """
+    places = match_rows(path, found.names, table, rows)  # row -> position in the listing
+    listed = set(places)
+    kept = set(layout.names)
+    names = [name for number, name in enumerate(found.names) if name in kept or number in listed]
+    by_folders = dict(zip(layout.names, layout.splits or [""] * len(layout.names), strict=True))
+    has_splits = bool((rows.splits != "").any())
+    cells: dict[str, dict[str, str]] = {"labels": {}, "clusters": {}, "splits": {}}
+    for row, position in enumerate(places):
+        name = found.names[position]
+        for what, column in (("labels", rows.labels), ("clusters", rows.clusters), ("splits", rows.splits)):
+            said = cells[what].setdefault(name, column[row])
+            if said != column[row]:
+                both = f"{said!r} and {column[row]!r}"
+                raise ValueError(f"{table} gives {rows.paths[row]} two {what}, {both}: keep one")
+    splits = None
+    if has_splits:
+        splits = [cells["splits"].get(name, by_folders.get(name) or UNLABELLED) for name in names]
+    elif layout.splits is not None:
+        splits = [by_folders.get(name, "") for name in names]
+    notes = [note for note in layout.notes if "as classes" not in note] + list(rows.notes)
+    if unlisted := len(names) - len(listed):
+        notes.append(f"{unlisted} of {len(names)} images are not in {table} and have no label")
+    labels = [cells["labels"].get(name, "") for name in names]
+    return Layout(names, labels, splits, notes), [cells["clusters"].get(name, "") for name in names]
 
 
 def match_rows(root: str, names: list[str], table: str, rows: TableRows) -> list[int]:
     """For each row of a table its position among the files found; ValueError with examples where some have none."""
-    place = {name: number for number, name in enumerate(names)}
+    place = {unicodedata.normalize("NFC", name): number for number, name in enumerate(names)}
+    place |= {name: number for number, name in enumerate(names)}  # a file of just that name is meant first
     root, beside = os.path.abspath(root), os.path.dirname(os.path.abspath(table))
     places, absent = [], []
     for path in rows.paths:
-        found = place.get(os.path.normpath(path), -1)
-        if found < 0:  # beside the table, or absolute
-            found = place.get(os.path.relpath(os.path.join(beside, path), root), -1)
+        found = -1
+        for form in spellings(path):
+            found = place.get(form, -1)
+            if found < 0:  # beside the table, or absolute
+                near = os.path.relpath(os.path.join(beside, form), root)
+                found = place.get(near, place.get(unicodedata.normalize("NFC", near), -1))
+            if found >= 0:
+                break
         places.append(found)
         if found < 0:
             absent.append(path)
     if absent:
         raise ValueError(
             f"{len(absent)} of {len(rows.paths)} paths in {table} are not among the {len(names)} images below {root}, "
-            f"for example {join_names(absent, 3)}: write them relative to the folder or to the table"
+            f"for example {join_names(absent, 3)}: write them relative to the folder or to the table, as in {names[0]}"
         )
     return places

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from kogen.common.files import describe
-from kogen.common.text import hint
+from kogen.common.text import hint, join_names
 from kogen.data.cache_settings import CacheSettings
 from kogen.data.decode import to_pixels
 from kogen.data.images import Images
 from kogen.data.listing import MAX_CLASSES, PixelStack, escape_surrogates, hash_parts, stamp_of
 from kogen.data.pixel_cache import load_or_build
+from kogen.data.split_names import WORDS, split_name
 
 __all__ = ["torchvision"]
 
@@ -36,6 +37,22 @@ SETS += ["Imagenette", "KMNIST", "LFWPeople", "MNIST", "Omniglot", "OxfordIIITPe
 SETS += ["QMNIST", "RenderedSST2", "SEMEION", "STL10", "SUN397", "SVHN", "StanfordCars", "USPS"]
 
 
+# What the part to train on and the part to judge on are called, where not train and test; None: there is none.
+PARTS: dict[str, tuple[str | None, str | None]] = {
+    "CLEVRClassification": ("train", "val"),
+    "FGVCAircraft": ("trainval", "test"),
+    "Imagenette": ("train", "val"),
+    "OxfordIIITPet": ("trainval", "test"),
+    "Places365": ("train-standard", "val"),
+}
+PARTS |= dict.fromkeys(("EMNIST", "EuroSAT", "ImageFolder", "Omniglot", "SEMEION", "SUN397"), (None, None))
+
+
+def torchvision_parts(which: str) -> tuple[str | None, str | None]:
+    """The names of the parts of a set to train and to judge on; None where it is one set, or the user has to say."""
+    return PARTS.get(which, ("train", "test"))
+
+
 def torchvision(
     which: str = "",
     *,
@@ -47,6 +64,7 @@ def torchvision(
 ) -> Images:
     """A torchvision set that lies under `root`; `split` as the set names it (train and test also where it says train=).
 
+    Without `split` it is the part to train on.
     Nothing is downloaded unless `download=true` says so. Torchvision reads the files itself and checks their sums.
     Raises ValueError for an unknown set or split, for a set that is not there, and for one without class labels.
     """
@@ -61,6 +79,7 @@ def torchvision(
     maker = getattr(sets, which)
     accepted = inspect.signature(maker).parameters
     settings: dict[str, Any] = {"root": root, "download": download} if "download" in accepted else {"root": root}
+    split = torchvision_parts(which)[0] if split is None else split
     if split is not None:
         settings |= _split_setting(which, accepted, split)
     _refuse_pipes(root)
@@ -74,6 +93,9 @@ def torchvision(
             "&download=true"
         ) from error
     labels, classes = _name_labels(which, numbers, names)
+    if which == "ImageFolder" and len({split_name(word) for word in classes} & set(WORDS)) > 1:
+        got = f"the folders of {root} are splits ({join_names(classes)}) and no classes"
+        raise ValueError(f"{got}: give the folder itself, which kogen reads as such, or one of them")
     items = PixelStack(which, (which, str(split), *_folder_stamp(root)), lambda: _Pictures(data), count)
     storage = replace(storage or CacheSettings(), workers=1)  # threads may not share every set of torchvision
     return Images.from_cache(load_or_build(items, storage), labels, classes, name=name)

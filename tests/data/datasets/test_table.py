@@ -31,15 +31,20 @@ def paint(*paths: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"path,label\na.png,\0\n", "it has NUL bytes: it is no text, or of another encoding"),
-        ("path,label\na.png,x\n".encode("utf-16"), "it has NUL bytes"),
-        (b"path,label\na.png,caf\xe9\n", "cannot read the table .*utf-8.*save it as csv in UTF-8"),
+        (
+            b"path,label\na.png,\0\n",
+            r"it has NUL bytes: it is no text, or UTF-16 without a mark \(--encoding utf-16-le",
+        ),
+        (
+            b"path,label\na.png,caf\xe9\n",
+            r"line 2 has bytes that are not utf-8 \(b'\\xe9\\n'\): say its encoding, .*cp932",
+        ),
         (b"path,label\na.png,x,y\n", "its rows have more cells than its first line names"),
         (b"path,label\na.png,x\nb.png,x,y\n", "cannot read the table .*Expected 2 fields"),
         (b"path,label\na.png," + b"x" * 251, "row 1 has 251 letters in the column 'label', at most 250 are read"),
         (b"path\na.png\n" + b"x" * 4097, "row 2 has 4,097 letters in the column 'path', at most 4,096"),
         (b"path\n" + b"x" * (2 << 20), "it has a line of over 1,048,576 bytes"),
-        (b"path,label,label\na.png,x,y\n", "has the columns path, label, label; wanted path, once"),
+        (b"path,label,label\na.png,x,y\n", "has the columns label, label: rename one of them"),
         (b'path,label\n"a.png,x\n', "cannot read the table"),
     ],
 )
@@ -115,7 +120,7 @@ def test_parquet_cells_as_text(tmp_path: Path) -> None:
     }
     pq.write_table(pa.table(table), tmp_path / "t.parquet", row_group_size=2)
     rows = read_rows(str(tmp_path / "t.parquet"))
-    assert [column.tolist() for column in rows] == [
+    assert [column.tolist() for column in rows[:4]] == [
         ["a", "b", "c", "d"],
         ["1", "", "", "2.5"],
         ["True", "False", "", "True"],

@@ -1,0 +1,79 @@
+"""Labels as they are written: what means none, what is no class, and classes that are likely one."""
+
+import math
+import unicodedata
+from collections import Counter, defaultdict
+
+import numpy as np
+
+from kogen.common.text import join_names
+
+FEW_IMAGES = 10  # with fewer labels than this, each may be of its own class
+OWN_CLASS_SHARE = 0.9  # of labelled images with a label that no other has: an id or a measurement, not a class
+PLACEHOLDERS = frozenset(("na", "n/a", "none", "null", "?", "-", "unknown", "unlabeled", "unlabelled", "undefined"))
+
+
+def clean_labels(labels: np.ndarray, where: str) -> tuple[np.ndarray, list[str]]:
+    """Labels (N,) as text with "" for unlabelled, and sentences on what a reader must know of them.
+
+    NaN, -1 and empty cells mean no label. One name in several Unicode forms is one class. ValueError for a number of
+    its own at nearly every image.
+    """
+    counts = Counter(labels.tolist())
+    meant = {label: "" if is_none(label) else unicodedata.normalize("NFC", label) for label in counts}
+    cleaned = np.array([meant[label] for label in labels.tolist()], object)
+    notes = []
+    if nothing := {label: n for label, n in counts.items() if label and not meant[label]}:
+        said = join_names([f"{label} ({n} images)" for label, n in nothing.items()])
+        notes.append(f"labels of {where} that mean no label: {said}")
+    present = Counter({meant[label]: 0 for label in counts if meant[label]})
+    for label, n in counts.items():
+        present[meant[label]] += n
+    del present[""]
+    refuse_own_classes(present, where)
+    if odd := [label for label in present if label.casefold() in PLACEHOLDERS]:
+        said = join_names([f"{label!r} ({present[label]} images)" for label in odd])
+        notes.append(f"{where} has the class {said}: if it means no label, leave these labels empty")
+    notes += [
+        f"{where} has classes that differ in case or spaces alone: {join_names(sorted(alike))}"
+        for alike in alike_names(list(present))
+    ]
+    return cleaned, notes
+
+
+def is_none(label: str) -> bool:
+    """Whether a label means that there is none: empty, NaN or -1."""
+    if label in ("", "-1"):
+        return True
+    try:
+        number = float(label)
+    except ValueError:
+        return False
+    return math.isnan(number) or number == -1
+
+
+def refuse_own_classes(counts: Counter[str], where: str) -> None:
+    """ValueError where the labels are numbers, nearly each of which stands at one image alone."""
+    total, single = sum(counts.values()), [label for label, n in counts.items() if n == 1]
+    if total >= FEW_IMAGES and len(single) >= OWN_CLASS_SHARE * total and all(map(_is_number, single)):
+        got = f"{len(single)} of {total} labels of {where} are numbers that stand at one image alone"
+        raise ValueError(
+            f"{got}, for example {join_names(single, 3)}: measurements or ids, no classes; choose another column "
+            "(--columns path=NAME,label=NAME), or none (--columns path=NAME)"
+        )
+
+
+def alike_names(names: list[str]) -> list[list[str]]:
+    """Groups of names that differ in case, spaces or width alone."""
+    groups = defaultdict(list)
+    for name in names:
+        groups["".join(unicodedata.normalize("NFKC", name).casefold().split())].append(name)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

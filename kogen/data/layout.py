@@ -1,0 +1,143 @@
+"""Layout: what the folders that images lie in say of them, split and class, and which files are masks of others."""
+
+import itertools
+import os
+import re
+from collections import Counter
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from kogen.common.text import join_names
+from kogen.data.decode import UnreadableImage, decode
+from kogen.data.listing import escape_surrogates
+from kogen.data.split_names import TEST, TRAIN, VAL, WORDS, names_splits, split_name
+
+MASK_FOLDERS = frozenset(("mask", "masks", "groundtruth", "gt", "annotation", "annotations", "label", "labels"))
+MASK_FOLDERS |= {"segmentation", "segmentations", "segmentationclass", "segmentationobject"}
+MASK_TAIL = re.compile(r"[_-](mask|gt|seg|segmentation|label|ground_?truth)[_-]?\d*$", re.IGNORECASE)  # x_mask.png
+DRAWN_ENDINGS = (".png", ".bmp", ".gif", ".tif", ".tiff")
+MASK_VALUES = 16  # different values of a pixel that a drawn mask has at most
+LOOKED_AT = 5  # files whose pixels are looked at before a group of files is taken for masks
+STRAY_SHARE = 0.1  # of the images, that may lie outside the class folders
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The files of a folder that are images, each with its split and its class, "" where the folders say none."""
+
+    names: list[str]
+    labels: list[str] | None = None
+    splits: list[str] | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def read_layout(root: str, names: list[str], max_pixels: int) -> Layout:
+    """What the paths of the files below `root` say.
+
+    Masks are left out. Folders `train` and `test` or `val` (split_names) are splits, above or below the class folders;
+    a folder `test` or `val` beside others parts them from the rest. A class is the one folder that is left, where there
+    are two classes or more and nine of ten images lie in one.
+    """
+    masks = find_masks(root, names, max_pixels)
+    layout = Layout([name for name in names if name not in masks])
+    notes = [f"{len(masks)} files are masks of others and left out, for example {min(masks)}"] if masks else []
+    folders = without_shared([name.split("/")[:-1] for name in layout.names])
+    if found := find_splits(folders):
+        splits, folders = found
+        notes.append(f"folders are taken as splits: {count_words(splits)}")
+        layout = replace(layout, splits=[escape_surrogates(word) for word in splits])
+        folders = without_shared(folders)
+    labels, said = find_classes(layout.names, folders, layout.splits or [""] * len(folders))
+    return replace(layout, labels=labels, notes=[*notes, *said])
+
+
+def without_shared(folders: list[list[str]]) -> list[list[str]]:
+    """The folders of each file without those that all share, but for a few files that lie in none."""
+    deep = [of for of in folders if of]
+    if not deep or len(deep) < (1 - STRAY_SHARE) * len(folders):
+        return folders
+    parts = zip(*deep, strict=False)  # the first folders of all, the second ones, as deep as the flattest file lies
+    shared = sum(1 for _ in itertools.takewhile(lambda part: len(set(part)) == 1, parts))
+    return [of[shared:] for of in folders]
+
+
+def find_splits(folders: list[list[str]]) -> tuple[list[str], list[list[str]]] | None:
+    """The split of each file and the folders that are left of its path; None where no level of folders names splits."""
+    first = {of[0] if of else "" for of in folders}
+    second = {of[1] if len(of) > 1 else "" for of in folders}
+    named = len(first) > 1 and {split_name(word) for word in first} <= set(WORDS)
+    if named or names_splits(first):
+        return [of[0] if of else "" for of in folders], [of[1:] for of in folders]
+    if names_splits(second) and "" not in second:
+        return [of[1] for of in folders], [of[:1] + of[2:] for of in folders]
+    apart = {word for word in first if split_name(word) in (TEST, VAL)}
+    if not apart or first == apart:
+        return None
+    words = [of[0] if of and of[0] in apart else TRAIN for of in folders]  # classes beside a folder of test images
+    return words, [of[1:] if of and of[0] in apart else of for of in folders]
+
+
+def find_classes(names: list[str], folders: list[list[str]], splits: list[str]) -> tuple[list[str] | None, list[str]]:
+    """The class of each file, its one folder, or None where folders say no classes; and sentences on what was found.
+
+    A split none of whose files lies in a folder of its own has no labels, and says nothing of the others.
+    """
+    labels = [escape_surrogates(of[0]) if len(of) == 1 else "" for of in folders]
+    labelled = {split for split, label in zip(splits, labels, strict=True) if label}
+    rows = [row for row, split in enumerate(splits) if split in labelled]
+    strays = [names[row] for row in rows if not labels[row]]
+    if len(set(labels) - {""}) < 2 or len(strays) > STRAY_SHARE * len(rows):
+        deep, kinds = sum(len(of) > 1 for of in folders), len({tuple(of) for of in folders})
+        loose = sum(not of for of in folders)
+        got = f"of {len(names)} images {deep} lie deeper than one folder, {loose} in none"
+        said = f"the {kinds} folders are not taken as classes ({got}): a table gives labels (--labels)"
+        return None, [said] if kinds > 1 else []
+    said = f"{len(strays)} images lie in no class folder and stay without a label: {join_names(strays, 3)}"
+    return labels, [said] if strays else []
+
+
+def find_masks(root: str, names: list[str], max_pixels: int) -> set[str]:
+    """The files that are masks of other files.
+
+    Those of a folder called `masks`, `ground_truth` ..., and those called as another file but for the ending or a tail
+    `_mask`, if some of their pixels, looked at, have few values, as drawn ones have and photographs do not.
+    """
+    groups: dict[str, list[str]] = {}
+    stems = {os.path.splitext(name)[0] for name in names}
+    lossy = {os.path.splitext(name)[0] for name in names if name.lower().endswith((".jpg", ".jpeg"))}
+    for name in names:
+        stem, ending = os.path.splitext(name)
+        above = next((part for part in name.split("/")[:-1] if _plain(part) in MASK_FOLDERS), None)
+        if above is not None:
+            groups.setdefault(f"folder {name[: name.index(above)]}{above}", []).append(name)
+            continue
+        tail = MASK_TAIL.search(stem)
+        if tail and stem[: tail.start()] in stems:
+            groups.setdefault(f"tail {tail[1].lower()}", []).append(name)
+        elif stem in lossy and ending.lower() in DRAWN_ENDINGS:
+            groups.setdefault(f"{ending} beside jpg", []).append(name)
+    found = {name for group in groups.values() if _are_drawn(root, group, max_pixels) for name in group}
+    return found if len(found) < len(names) else set()
+
+
+def _are_drawn(root: str, names: list[str], max_pixels: int) -> bool:
+    """Whether the pixels of some of the files, spread over the list, have few values."""
+    for place in np.unique(np.linspace(0, len(names) - 1, min(LOOKED_AT, len(names))).astype(int)):
+        try:
+            pixels = decode(os.path.join(root, names[place]), max_pixels)[0]
+        except UnreadableImage:
+            continue
+        if len(np.unique(pixels.reshape(-1, pixels.shape[-1]), axis=0)) > MASK_VALUES:
+            return False
+    return True
+
+
+def count_words(words: list[str]) -> str:
+    """How often each word stands there, the most frequent first: `train 100, test 20`."""
+    return join_names([f"{word or 'none'} {count}" for word, count in Counter(words).most_common()])
+
+
+def _plain(word: str) -> str:
+    """A word without case and without what stands between its parts."""
+    return word.lower().replace("_", "").replace("-", "").replace(" ", "")

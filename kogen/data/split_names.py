@@ -1,0 +1,106 @@
+"""Split names: what train, validation, test and unlabelled are called, and which images may be trained or judged on."""
+
+import re
+import unicodedata
+from dataclasses import replace
+
+import numpy as np
+
+from kogen.common.text import hint, join_names
+from kogen.data.images import Images
+
+TRAIN, VAL, TEST, UNLABELLED = "train", "val", "test", "unlabelled"
+WORDS = {
+    TRAIN: ("train", "training", "trainset", "trainingset", "trainval", "学習", "訓練"),
+    VAL: ("val", "valid", "validation", "validate", "dev", "eval", "evaluation", "valset", "validationset", "検証"),
+    TEST: ("test", "testing", "testset", "holdout", "heldout", "評価", "テスト"),
+    UNLABELLED: ("unlabelled", "unlabeled", "unsup", "unsupervised"),
+}
+_MEANINGS = {word: name for name, words in WORDS.items() for word in words}
+_TAIL = re.compile(r"[\W_]*\d{0,4}$")  # train2017, test_1
+
+
+def split_name(word: str) -> str:
+    """The split that a word names: `train`, `val`, `test` or `unlabelled` in any case; any other word as it is."""
+    plain = unicodedata.normalize("NFKC", word).strip().casefold()
+    plain = re.sub(r"[\W_]", "", _TAIL.sub("", plain))
+    return _MEANINGS.get(plain, word)
+
+
+def split_names(words: np.ndarray) -> np.ndarray:
+    """`split_name` of each word (N,), looked up once a distinct word."""
+    meant = {word: split_name(word) for word in set(words.tolist())}
+    return np.array([meant[word] for word in words.tolist()], object)
+
+
+def find_split(wanted: str, splits: np.ndarray, where: str) -> np.ndarray:
+    """Positions of the images of a split, as it is written or as it is meant. ValueError for one that is not there."""
+    known = sorted({str(split) for split in splits} - {""})
+    rows = np.flatnonzero(splits == wanted)
+    if not len(rows):
+        rows = np.flatnonzero(split_names(splits) == split_name(wanted))
+    if not len(rows):
+        raise ValueError(f"{where} has no split {wanted!r}: {hint(wanted, known)}")
+    return rows
+
+
+def names_splits(words: set[str]) -> bool:
+    """Whether words name splits and no classes: train with another one beside it (trains are a class, too)."""
+    meant = {split_name(word) for word in words}
+    return TRAIN in meant and bool(meant & {VAL, TEST})
+
+
+def training_part(images: Images) -> Images:
+    """The images of a set that may be trained on; its notes say which were left out.
+
+    A set without splits is all of it. Else these are the images of `train`, and those of `unlabelled` without labels.
+    ValueError where there are splits and none is `train`.
+    """
+    if images.splits is None:
+        return images
+    meant = split_names(images.splits)
+    if TRAIN not in meant:
+        known = sorted({str(split) for split in images.splits} - {""})
+        got = f"{images.name} has the splits {join_names(known)}, none is 'train'"
+        raise ValueError(f"{got}: name the one to train on 'train', or choose one with ?split=NAME")
+    kept = np.isin(meant, (TRAIN, UNLABELLED))
+    part = replace(images, labels=np.where(meant == UNLABELLED, -1, images.labels), digest="").subset(kept)
+    there = np.unique(part.labels[part.labels >= 0])  # a class of other splits only is none that can be learnt
+    part = part.with_classes(tuple(images.classes[number] for number in there))
+    notes = [*images.notes, *_left_out(images.splits, ~kept, "never trained on")]
+    if (extra := int((meant == UNLABELLED).sum())) > 0:
+        notes.append(f"{extra} images are trained on without labels: their split says so, or no table lists them")
+    return replace(part, splits=None, notes=tuple(notes))
+
+
+def judging_part(images: Images) -> Images:
+    """The images of a set that may be judged on: of `test`, else of `val`, all where it has no splits.
+
+    ValueError where there are splits and none of these two.
+    """
+    if images.splits is None:
+        return images
+    meant = split_names(images.splits)
+    found = next((name for name in (TEST, VAL) if name in meant), None)
+    if found is None:
+        known = sorted({str(split) for split in images.splits} - {""})
+        got = f"{images.name} has the splits {join_names(known)}, none is 'test' or 'val'"
+        raise ValueError(f"{got}: choose the one to judge on with ?split=NAME")
+    kept = meant == found
+    notes = (*images.notes, *_left_out(images.splits, ~kept, "not judged on"))
+    return replace(images.subset(kept), splits=None, notes=notes)
+
+
+def one_part(images: Images, source: str) -> Images:
+    """The images of a source that has one part, or whose part was chosen. ValueError for several."""
+    if images.splits is None:
+        return images
+    known = sorted({str(split) for split in images.splits} - {""})
+    raise ValueError(f"{source} has the splits {join_names(known)}: choose one, {source}?split={known[0]}")
+
+
+def _left_out(splits: np.ndarray, out: np.ndarray, what: str) -> list[str]:
+    """A sentence on the images that are left out, counted by split; none where there are none."""
+    names, counts = np.unique(splits[out].astype(str), return_counts=True)
+    parts = [f"{n} of {name}" if name else f"{n} without a split" for name, n in zip(names, counts, strict=True)]
+    return [f"{what}: {join_names(parts)}"] if parts else []
