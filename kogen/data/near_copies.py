@@ -200,7 +200,7 @@ def _cosines() -> tuple[np.ndarray, np.ndarray]:
     """Waves of the two-dimensional cosine transform (SIDE^2, SIDE^2), and which of them are compared (SIDE^2,)."""
     from scipy.fft import dct
 
-    one: np.ndarray = dct(np.eye(SIDE), axis=1, norm="ortho")  # (place, frequency)
+    one = np.asarray(dct(np.eye(SIDE), axis=1, norm="ortho"))  # (place, frequency)
     return np.kron(one, one).astype(np.float32), np.add.outer(np.arange(SIDE), np.arange(SIDE)).ravel() > LOWEST
 
 

@@ -14,7 +14,8 @@ from kogen.data.datasets.torchvision import torchvision_parts
 from kogen.data.images import Images
 from kogen.data.listing import escape_surrogates
 
-KINDS: dict[str, str] = {ending: "table" for ending in (".csv", ".tsv", ".txt", ".parquet")} | {".npy": "arrays", ".npz": "arrays"}
+KINDS: dict[str, str] = dict.fromkeys((".csv", ".tsv", ".txt", ".parquet"), "table")
+KINDS |= dict.fromkeys((".npy", ".npz"), "arrays")
 FOLDER = "give the folder it lies in"
 PACKED: dict[str, str] = dict.fromkeys((".zip", ".tar", ".gz", ".tgz", ".7z", ".rar"), "unpack it, and give the folder")
 PACKED |= dict.fromkeys((".xls", ".xlsx", ".ods"), "save it as csv")

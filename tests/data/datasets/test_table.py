@@ -170,3 +170,160 @@ def test_a_path_that_stands_twice_among_many_is_found_at_once(tmp_path: Path) ->
     pd.DataFrame({"path": [*names, names[-1]]}).to_csv(tmp_path / "t.csv", index=False)
     with pytest.raises(ValueError, match=r"names 49999\.png twice: keep one row for each image"):
         open_images(tmp_path / "t.csv")
+
+
+def image_table(
+    root: Path, text: str | bytes, names: tuple[str, ...] = ("a.png", "b.png"), name: str = "t.csv"
+) -> Path:
+    paint(*(root / each for each in names))
+    place = root / name
+    place.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return place
+
+
+def cells(images) -> dict[str, str | None]:
+    pairs = zip(images.sources, images.labels, strict=True)
+    return {source: images.classes[label] if label >= 0 else None for source, label in pairs}
+
+
+AS_MEANT = {"a.png": "x", "b.png": "y"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("path,label\na.png,x\nb.png,y\n", []),
+        ("Path,Label\na.png,x\nb.png,y\n", ["path from 'Path', label from 'Label'"]),
+        ("filename,class\na.png,x\nb.png,y\n", ["path from 'filename', label from 'class'"]),
+        ("id,Image Path,category\n1,a.png,x\n2,b.png,y\n", ["path from 'Image Path', label from 'category'"]),
+        ("path;label\na.png;x\nb.png;y\n", ["parted by semicolons"]),
+        ("path\tlabel\na.png\tx\nb.png\ty\n", ["parted by tabs"]),
+        ("path   label\na.png  x\nb.png    y\n", ["parted by spaces"]),
+        ("sep=;\r\npath;label\r\na.png;x\r\nb.png;y\r\n", ["parted by semicolons"]),
+        ("path,label\na.png,x\nb.png,y\n".encode("utf-16"), ["is read as utf-16"]),
+        ("path\tlabel\na.png\tx\nb.png\ty\n".encode("utf-16"), ["is read as utf-16", "parted by tabs"]),
+        ("\ufeffpath,label\na.png,x\nb.png,y\n", []),
+        ('path,label\n"a.png","x"\n"b.png","y"\n', []),
+    ],
+)
+def test_tables_as_they_come(tmp_path: Path, text: str | bytes, said: list[str]) -> None:
+    images = open_images(image_table(tmp_path, text))
+    assert cells(images) == AS_MEANT
+    assert len(images.notes) == len(said), images.notes
+    assert all(any(part in note for note in images.notes) for part in said), images.notes
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ("a.png,x\nb.png,y\n", "path=1,label=2"),
+        ("x a.png\ny b.png\n", "path=2,label=1"),
+        ("a.png  1.0  x\nb.png  0.0  y\n", "path=1,label=3"),
+        ("what,kind\na.png,x\nb.png,y\n", "path=what,label=kind"),
+        ("path,a_label,b_label\na.png,x,1\nb.png,y,1\n", "label=a_label"),
+        ("path,label,class_name\na.png,0,x\nb.png,1,y\n", "path=path,label=class_name"),
+        ("path,label,is_valid\na.png,x,1\nb.png,y,0\n", "path=path,label=label"),
+    ],
+)
+def test_columns_that_are_chosen(tmp_path: Path, text: str, columns: str) -> None:
+    place = image_table(tmp_path, text)
+    assert cells(open_images(place, columns=columns)) == AS_MEANT
+    assert cells(open_images(f"{place}?columns={columns}")) == AS_MEANT
+
+
+@pytest.mark.parametrize("encoding", ["cp932", "cp1252"])
+def test_another_encoding_is_asked_for_and_read(tmp_path: Path, encoding: str) -> None:
+    label = "\u50b7" if encoding == "cp932" else "caf\u00e9"
+    place = image_table(tmp_path, f"path,label\na.png,x\nb.png,{label}\n".encode(encoding))
+    with pytest.raises(
+        ValueError, match=r"line 3 has bytes that are not utf-8 .*: say its encoding, .*--encoding cp932"
+    ):
+        open_images(place)
+    assert cells(open_images(place, encoding=encoding)) == {"a.png": "x", "b.png": label}
+    assert open_images(place, encoding=encoding).notes == (f"the table {place} is read as {encoding}",)
+    with pytest.raises(ValueError, match="--encoding klingon: there is no such encoding"):
+        open_images(place, encoding="klingon")
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "message"),
+    [
+        ("a.png,x\nb.png,y\n", None, r"names an image, a.png, and no columns: .*--columns path=1,label=2"),
+        ("x a.png\ny b.png\n", None, r"names an image, a.png, and no columns: .*--columns path=2,label=1"),
+        ("file,image\na.png,x\n", None, r"has the columns file, image: say which is the path with --columns path=NAME"),
+        ("path,class,target\na.png,x,y\n", None, "has the columns class, target: say which is the label"),
+        (
+            "path,label,phase\na.png,x,train\nb.png,y,test\n",
+            None,
+            "a column 'phase' that seems to say which images are",
+        ),
+        (
+            "path,label,is_valid\na.png,x,1\nb.png,y,0\n",
+            None,
+            "a column 'is_valid' that seems to say which images are held",
+        ),
+        ("path,label\na.png,x\n", "label=lable", "--columns label=lable: .* has no 'lable'; did you mean 'label'"),
+        ("path,label\na.png,x\n", "name=path", r"'name=path' is wrong; write ROLE=NAME with the roles path, label"),
+        ("path,label\na.png,x\n", "path=1,label=9", "has 2 columns, no number 9"),
+        ("path,label\na.png,x\n", "path=path,path=label", "path is given twice"),
+        ("a.png,x\n", "label=2", "say which column holds the paths, path=NAME"),
+        ("path,label\na.png,x\n", "path=path,label=2", "give all columns by number .* or all by name"),
+    ],
+)
+def test_tables_that_do_not_say_what_they_mean(tmp_path: Path, text: str, columns: str | None, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        open_images(image_table(tmp_path, text), columns=columns)
+
+
+def test_a_column_of_splits_in_a_parquet_file_is_not_overlooked(tmp_path: Path) -> None:
+    paint(tmp_path / "a.png", tmp_path / "b.png")
+    frame = pd.DataFrame({"path": ["a.png", "b.png"], "fold": ["Train", "Val"], "score": [0.5, 0.1]})
+    frame.to_parquet(tmp_path / "t.parquet")
+    with pytest.raises(ValueError, match="has a column 'fold' that seems to say which images are held out"):
+        open_images(tmp_path / "t.parquet")
+
+
+def test_paths_of_windows_and_names_in_other_unicode_forms(tmp_path: Path) -> None:
+    composed, apart = "caf\u00e9.png", "cafe\u0301.png"
+    place = image_table(tmp_path / "in", f"path,label\nsub\\a.png,x\n{composed},y\n", ("sub/a.png", apart))
+    images = open_images(place)
+    assert cells(images) == {"sub/a.png": "x", apart: "y"}
+    assert images.notes == ("2 paths are written with \\ or in another Unicode form than the files",)
+    assert cells(open_images(tmp_path / "in", labels=place)) == {"sub/a.png": "x", apart: "y"}
+
+
+@pytest.mark.parametrize(
+    ("first", "message"),
+    [
+        (b"\x1f\x8b\x08", "it is packed by gzip"),
+        (b"PK\x03\x04", "it is a zip archive or an Excel file"),
+        (b"\xd0\xcf\x11\xe0", "it is an old Excel file"),
+    ],
+)
+def test_files_that_are_no_tables_but_are_called_so(tmp_path: Path, first: bytes, message: str) -> None:
+    with pytest.raises(ValueError, match=f"cannot read the table .*: {message}; save it as csv in UTF-8"):
+        open_images(image_table(tmp_path, first + b"\0" * 40))
+
+
+def test_what_a_table_is_called_does_not_matter(tmp_path: Path) -> None:
+    place = image_table(tmp_path, "path,label\na.png,x\nb.png,y\n", name="t.TXT")
+    assert cells(open_images(place)) == AS_MEANT
+    pd.DataFrame({"path": ["a.png", "b.png"], "label": ["x", "y"]}).to_parquet(tmp_path / "u.csv")
+    assert cells(open_images(tmp_path / "u.csv")) == AS_MEANT
+
+
+@pytest.mark.parametrize("second", ["./a.png", "sub/../a.png"])
+def test_one_image_under_two_spellings_is_one_image(tmp_path: Path, second: str) -> None:
+    (tmp_path / "in" / "sub").mkdir(parents=True)
+    place = image_table(tmp_path / "in", f"path,label,split\na.png,x,train\n{second},x,test\n")
+    with pytest.raises(ValueError, match=r"names a\.png twice: keep one row for each image"):
+        open_images(place)
+    with pytest.raises(ValueError, match="two splits, 'train' and 'test': keep one"):
+        open_images(tmp_path / "in", labels=place)
+
+
+def test_endings_that_were_left_out_and_columns_without_labels(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"do not exist below .*, for example a, b: .* and end in \.png"):
+        open_images(image_table(tmp_path, "path,label\na,x\nb,y\n"))
+    images = open_images(image_table(tmp_path, "path,defect\na.png,x\nb.png,y\n"))
+    assert images.notes == (f"{tmp_path}/t.csv has no column of labels (it has defect: --columns label=NAME)",)
