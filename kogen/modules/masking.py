@@ -52,14 +52,20 @@ def patchify(images: Tensor, patch: tuple[int, int]) -> Tensor:
 
 
 def standardise_patches(patches: Tensor) -> Tensor:
-    """Each patch with mean 0 and std 1 over its values, (B, N, K) to the same (MAE, section 3, last paragraph)."""
-    centred = patches - patches.mean(dim=2, keepdim=True)
-    return centred / (centred.square().mean(dim=2, keepdim=True) + 1e-6).sqrt()
+    """Each patch with mean 0 and std 1 over its values, (B, N, K) to the same (MAE, section 3, last paragraph).
+
+    The variance is the unbiased one, over K - 1, as in facebookresearch/mae, models_mae.py `forward_loss`.
+    """
+    variance, mean = torch.var_mean(patches, dim=2, keepdim=True)  # (B, N, 1) each
+    return (patches - mean) / (variance + 1e-6).sqrt()
 
 
 def visible_count(patches: int, masked: float) -> int:
-    """How many of an image's patches stay visible; ValueError unless some do and some do not."""
-    shown = patches - round(patches * masked)
+    """How many of an image's patches stay visible; ValueError unless some do and some do not.
+
+    The part is cut off, as in facebookresearch/mae, models_mae.py `random_masking`: of 49 with .6 masked, 19.
+    """
+    shown = int(patches * (1 - masked))
     if not 0 < shown < patches:
         raise ValueError(
             f"masked={masked} leaves {shown} of {patches} patches visible, wanted some but not all: "

@@ -7,13 +7,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kogen.augmentation.views import StepRng, View, only_geometry, render_all, view_set
+from kogen.augmentation.views import StepRng, View, only_geometry, render_all, show_at_least, view_set
 from kogen.common import distributed
 from kogen.common.devices import to_device
 from kogen.config.plan import Plan
 from kogen.data.images import Images
 from kogen.modules.base import Views
+from kogen.modules.multicrop import local_size
 
+LOCAL_AREA = (0.05, 0.14)  # share of an image that a local crop shows (SwAV, section 4.1)
 RESIDENT = 0.25  # share of a GPU's free memory that the pixels of a set may take, to be read from disk only once
 
 
@@ -35,9 +37,11 @@ class Batches:
         self.per_epoch = len(self.images) // plan.batch_size
         self.steps = self.per_epoch * plan.epochs
         every = view_set(plan.views, plan.image_size, channels=plan.channels, mean=plan.mean, std=plan.std)
-        views = [view if recipe.colour else only_geometry(view) for view in every[: recipe.views]]
+        views = [show_at_least(view, recipe.least_area) for view in every[: recipe.views]]
+        views = views if recipe.colour else [only_geometry(view) for view in views]
         local_crops = int(plan.hyperparameters.get("local_crops") or 0)
-        self.views: tuple[View, ...] = (*views, *[local_view(views[0])] * local_crops)
+        local = replace(views[0], size=local_size(plan.image_size), crop=LOCAL_AREA)
+        self.views: tuple[View, ...] = (*views, *[local] * local_crops)
         self.order: tuple[int, np.ndarray] = (-1, np.empty(0, dtype=np.int64))
         self.resident = DevicePixels(self.images, device) if fits_on_device(self.images, device) else None
 
@@ -83,12 +87,3 @@ def fits_on_device(images: Images, device: torch.device) -> bool:
     if device.type != "cuda" or images.transform is not None or images.pixels.dtype != np.uint8:
         return False
     return math.prod(images.pixels.shape) <= RESIDENT * torch.cuda.mem_get_info(device)[0]
-
-
-def local_view(view: View) -> View:
-    """A small crop of a small part, for methods with `local_crops` (SwAV, section 4.1: 96 of 224 px, 5 to 14 %).
-
-    Its size is a multiple of the patches a ViT cuts the whole image into, see backbones/timm.py.
-    """
-    patch = max(view.size // 8, 1) if view.size < 128 else 16
-    return replace(view, size=patch * round(view.size * 96 / 224 / patch), crop=(0.05, 0.14))

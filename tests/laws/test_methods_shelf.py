@@ -39,7 +39,7 @@ def pool() -> Images:
 
 def plan(method: str, network: str, epochs: int = EPOCHS):
     # Rates are for a batch of 256; so small a batch learns more from each step of a few with a higher one.
-    rate = {"barlow_twins": 0.02, "mae": 0.005, "rc_mae": 0.005, "swav": 0.03}.get(method, 0.5)
+    rate = {"barlow_twins": 0.02, "lejepa": 0.1, "mae": 0.005, "rc_mae": 0.005, "swav": 0.03}.get(method, 0.5)
     settings = {**NARROW.get(method, {}), "rate": rate}
     small = {"backbone": network, "image_size": 32, "epochs": epochs, "batch_size": BATCH}
     return plan_for(pool(), method, views="inspection", settings=settings, **small)
