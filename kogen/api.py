@@ -14,6 +14,8 @@ from kogen.common.progress import progress_bar, training_bar
 from kogen.common.tasks import Stopped
 from kogen.common.text import check_language
 from kogen.config.plan import Plan, check_method, check_settings
+from kogen.config.recipes import method_lines as method_lines
+from kogen.config.recipes import recipe_lines as recipe_lines
 from kogen.data.open import open_images, source_paths
 from kogen.loss_landscape.export import export_surface
 from kogen.loss_landscape.pipeline import measure_landscape

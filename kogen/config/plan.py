@@ -14,10 +14,10 @@ from kogen.modules.blueprint import class_parameters
 from kogen.options.model import MAX_SEED, Value, shorten
 from kogen.options.shared import MAX_BATCH, MAX_EPOCHS, MAX_PARTS, MAX_SIZE
 
-RECIPE_NUMBERS = ("optimiser", "rate", "weight_decay", "warmup")  # of a recipe, which a user may set
+RECIPE_NUMBERS = ("optimiser", "rate", "weight_decay", "warmup", "least_area")  # of a recipe, which a user may set
 # Ranges of settings, by name or METHOD.NAME; any other number has the widest range of its type.
 SHARES = {"momentum", "memory", "centring", "masked", "warmup", "warming", "frozen", "queue_from"}  # in [0, 1]
-SHARES |= {"pcl.warm", "supervised.smoothing"}
+SHARES |= {"pcl.warm", "supervised.smoothing", "least_area"}
 ABOVE_ZERO = {"rate", "temperature", "student_temperature", "cold", "sharpness"}  # what is divided by
 ABOVE_ZERO |= {"dino.warm", "swav.smoothing", "sela_v2.smoothing"}
 LARGEST_COUNTS = {"local_crops": 100, "clusterings": 100, "scales": 100, "depth": 1000, "iterations": 10_000}
