@@ -34,7 +34,7 @@ from kogen.study.predictions import names_of_runs
 from kogen.study.request import check_method_fits, read_question, study_from_request
 from kogen.study.splits import storage_for
 from kogen.training import fabric
-from kogen.training.batch_fitting import fit_batch
+from kogen.training.batch_fitting import choose_batch, fit_batch
 from kogen.training.export import export_run
 from kogen.training.run import runs_as_free, train_run
 
@@ -71,13 +71,14 @@ def pretrain(source: str | Path, options: PretrainOptions) -> dict[str, Any]:
     check_settings(options.method, settings)
     asked = options.model_dump(include=set(Plan.model_fields))
     asked |= {"settings": settings}
-    wanted = validate(Plan, {name: value for name, value in asked.items() if value != "auto"}, "pretrain")
+    wanted = validate(Plan, {name: value for name, value in asked.items() if value not in ("auto", None)}, "pretrain")
     check_method_fits(wanted, settings)
     claim_folder(options.out, source_paths(source, options.labels))
     distributed.join_processes(options.processes)
     fabric.start(wanted.precision)
     images = open_images(source, storage_for(wanted.image_size, options.max_bad), labels=options.labels)
-    plan = with_data(wanted, images)
+    batch = choose_batch(options.batch_size, len(images))
+    plan = with_data(wanted.model_copy(update={"batch_size": batch}), images)
     if options.batch_size == "auto":
         plan = fit_batch(plan, images, options.out)
         studies.print_parts(plan)

@@ -25,6 +25,7 @@ class BarlowTwins(Method):
             "weight_decay": (1e-6, "main.py; appendix A has 1.5e-6"),
             "warmup": (0.01, "10 of 1000 epochs"),
             "dim": (8192, "section 2.2, for ResNet-50"),
+            "redundancy": (5.1e-3, "main.py"),
             "batch_size": (2048, "section 2.2"),
         },
         cost=3.7,

@@ -25,6 +25,7 @@ class DINO(PerImageMethod):
         headline="ImageNet linear 75.3, k-NN 67.5 (ResNet-50); 77.0, 74.5 (ViT-S/16), multi-crop, 800 epochs",
         family="distillation",
         rate=0.12,
+        least_area=0.14,  # without local crops (facebookresearch/dino, main_dino.py, help of --global_crops_scale)
         revision=2,
         authors={
             "optimiser": ("adamw", "ViTs; facebookresearch/dino, main_dino.py"),

@@ -32,7 +32,7 @@ class RCMAE(PerImageMethod):
         weight_decay=0.05,
         betas=(0.9, 0.95),
         colour=False,
-        least_area=0.2,  # youngwanLEE/rc-mae, main_pretrain.py
+        least_area=0.2,  # youngwanLEE/rc-mae, run_pretrain.py
         revision=2,
         authors={
             "width": (512, "section 4.1, for ViT-L of 1024"),

@@ -20,7 +20,7 @@ from kogen.common.text import check_language
 from kogen.config.plan import Plan
 from kogen.config.study import Study, check_probes, study_to_toml
 from kogen.data.contact_sheet import write_sheet
-from kogen.data.images import Images
+from kogen.data.images import Images, require_classes
 from kogen.data.open import open_images, source_paths
 from kogen.options.runs import EvaluateOptions
 from kogen.options.study import PilotOptions
@@ -131,6 +131,7 @@ def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
     storage = storage_for(max(load_run(run)[1].image_size for run in runs), options.max_bad)
     pool = open_images(options.train, storage, labels=options.labels, name="train")
     train = pool.labelled_subset()
+    require_classes(train)
     opened = {name: open_test(name, source, train, storage) for name, source in tests.items()}
     sources = {"train": (options.train, pool)} | {name: (tests[name], images) for name, images in opened.items()}
     sets = Splits(pool, train, with_corruptions(opened, options.corrupt), sources, "")

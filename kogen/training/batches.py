@@ -25,14 +25,8 @@ class Batches:
     def __init__(self, plan: Plan, images: Images, device: torch.device) -> None:
         recipe = plan.recipe
         self.images = images.labelled_subset() if recipe.labels else images
-        if len(self.images) < plan.batch_size:
-            got = f"{len(self.images)} {'labelled ' if recipe.labels else ''}images"
-            smaller = f"use --batch-size {max(len(self.images) // 2, 2)} or give more images"
-            raise ValueError(f"{got} are fewer than a batch of {plan.batch_size}: {smaller}")
+        check_batch(plan, len(self.images))
         parts = distributed.world_size() * plan.accumulate
-        if plan.batch_size % parts:
-            got = f"a batch of {plan.batch_size} does not divide into {parts} equal parts"
-            raise ValueError(f"{got} (processes x accumulate): use a --batch-size that does")
         self.plan, self.device, self.part = plan, device, plan.batch_size // parts
         self.per_epoch = len(self.images) // plan.batch_size
         self.steps = self.per_epoch * plan.epochs
@@ -64,6 +58,24 @@ class Batches:
         tags = [str(number) for number in range(len(self.views))]
         crops = render_all(pixels, self.views, rng, tags=tags, aspect=aspect)
         return Views(crops, labels, index, rng, step / self.steps)
+
+
+def check_batch(plan: Plan, images: int) -> None:
+    """ValueError for fewer images than a batch, and for a batch that does not divide into parts of two or more."""
+    batch, parts = plan.batch_size, distributed.world_size() * plan.accumulate
+    if images < batch:
+        some = f"{'labelled ' if plan.recipe.labels else ''}{'image is' if images == 1 else 'images are'}"
+        got = f"{images} {some} fewer than a batch of {batch}"
+        smaller = f"use --batch-size {max(images // 2, 2)} or give more images" if images > 1 else "give more images"
+        raise ValueError(f"{got}: {smaller}")
+    if batch % parts:
+        got = f"a batch of {batch} does not divide into {parts} equal parts"
+        raise ValueError(f"{got} (processes x accumulate): use a --batch-size that does")
+    if batch // plan.accumulate < 2:
+        got = f"a batch of {batch} in {plan.accumulate} parts (--accumulate) has one image a part"
+        wanted = "batch norm, and losses that compare images, want two or more"
+        fewer = next(n for n in range(batch // 2, 0, -1) if batch % n == 0)
+        raise ValueError(f"{got}, and {wanted}: use --accumulate {fewer} or fewer, or a larger --batch-size")
 
 
 class DevicePixels:

@@ -28,7 +28,7 @@ def test_what_authors_have_is_a_setting_with_another_value_and_a_source(method):
 
 def test_a_recipe_in_lines():
     lines = {line.split()[0]: line for line in recipe_lines("mae")}
-    assert lines["width"].split()[1:] == ["128", "512:", *"section 4.1, for ViT-L of 1024".split()]
+    assert lines["width"].split()[1:] == ["128", "512:", "section", "4.1,", "for", "ViT-L", "of", "1024"]
     assert lines["masked"].split() == ["masked", "0.75"]
     assert recipe_lines("random") == ["random has no settings: there is nothing to train"]
     lejepa = {line.split()[0]: line for line in recipe_lines("lejepa")}

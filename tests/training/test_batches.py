@@ -19,6 +19,7 @@ VIT = NETWORKS["vit"]
         ("moco_v3", "tiny?width=8", 96, "natural", 0.2),  # facebookresearch/moco-v3, CONFIG.md
         ("moco_v3", VIT, 96, "natural", 0.08),
         ("simsiam", "tiny?width=8", 96, "natural", 0.2),  # facebookresearch/simsiam
+        ("dino", "tiny?width=8", 96, "natural", 0.14),  # facebookresearch/dino, without multi-crop
         ("pcl", "tiny?width=8", 96, "natural", 0.2),  # salesforce/PCL
         ("mae", VIT, 32, "natural", 0.2),  # of the view set itself
         ("mae", VIT, 96, "inspection", 0.6),  # a set that shows more stays as it is
