@@ -60,6 +60,8 @@ class OBoW(PerImageMethod):
         local_crops: int = 0,  # small images have no small parts to show
     ) -> None:
         super().__init__()
+        if words < 2:
+            raise ValueError(f"obow predicts which of several words an image has, got words={words}: use 2 or more")
         take_local_crops(backbone, local_crops, "obow")
         self.backbone = backbone
         self.target = ema_copy(backbone)

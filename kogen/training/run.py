@@ -134,9 +134,10 @@ def summarise_run(plan: Plan, epochs: list[Epoch], floor: float | None) -> dict[
     """What summary.json holds of a finished run; `floor` is the loss at which its method is known to be stuck."""
     seconds, device = sum(e.seconds for e in epochs), devices.default_device()
     busy = distributed.world_size() * (torch.get_num_threads() if device == "cpu" else 1)
-    seen = (epochs[-1].epoch if epochs else 0) * (plan.images // plan.batch_size) * plan.batch_size
+    per_epoch = plan.images // plan.batch_size  # steps
+    seen = (epochs[-1].epoch if epochs else 0) * per_epoch * plan.batch_size
     columns = ([e.epoch for e in epochs], [e.rank_me for e in epochs], [e.feature_std for e in epochs])
-    alarms = monitor.find_alarms(*columns, [e.terms.get("loss", math.nan) for e in epochs], floor)
+    alarms = monitor.find_alarms(*columns, [e.terms.get("loss", math.nan) for e in epochs], floor, per_epoch)
     return {
         "status": "done",
         "minutes": seconds / 60,

@@ -54,7 +54,7 @@ def test_it_learns_and_stays_alive(method, family, tmp_path):
         assert min(losses[-3:]) < losses[1], losses
     first, last = epochs[0], epochs[-1]  # on the way a ViT's features may draw together and part again
     ranks, spreads = [first.rank_me, last.rank_me], [first.feature_std, last.feature_std]
-    found = find_alarms([0, last.epoch], ranks, spreads, [np.nan, losses[-1]], None)
+    found = find_alarms([0, last.epoch], ranks, spreads, [np.nan, losses[-1]], None, len(pool()) // BATCH)
     assert not found, found
 
 

@@ -315,6 +315,11 @@ def test_obow_leaves_no_trace_when_it_looks_at_the_shapes():
     assert all(torch.equal(value, before[key]) for key, value in backbone.state_dict().items())
 
 
+def test_obow_needs_words_to_choose_from():
+    with pytest.raises(ValueError, match="which of several words an image has, got words=1: use 2 or more"):
+        made("obow", words=1)
+
+
 def test_obow_refuses_a_network_without_maps():
     backbone = build_backbone(plan_for(blobs(), "byol"))
     backbone.inner = nn.Sequential(nn.Flatten())

@@ -37,3 +37,25 @@ def test_what_a_crop_shows_can_be_set():
     plan = plan_for(images, "byol", image_size=96, settings={"least_area": 0.5})
     loader = Batches(plan, images, torch.device("cpu"))
     assert {view.crop for view in loader.views} == {(0.5, 1.0)}
+
+
+@pytest.mark.parametrize(
+    ("batch", "parts", "wanted"),
+    [
+        (8, 8, "a batch of 8 in 8 parts .--accumulate. has one image a part, .*: use --accumulate 4 or fewer"),
+        (9, 9, "use --accumulate 3 or fewer, or a larger --batch-size"),
+        (7, 7, "use --accumulate 1 or fewer"),
+        (8, 3, "a batch of 8 does not divide into 3 equal parts"),
+    ],
+)
+def test_a_part_has_two_images_or_more(batch, parts, wanted):
+    images = blobs(32)
+    with pytest.raises(ValueError, match=wanted):
+        Batches(plan_for(images, batch_size=batch, accumulate=parts), images, torch.device("cpu"))
+    Batches(plan_for(images, batch_size=8, accumulate=4), images, torch.device("cpu"))
+
+
+def test_one_image_is_too_few_whatever_the_batch():
+    images = blobs(1)
+    with pytest.raises(ValueError, match="1 image is fewer than a batch of 2: give more images"):
+        Batches(plan_for(images, batch_size=2), images, torch.device("cpu"))
