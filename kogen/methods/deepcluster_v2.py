@@ -19,7 +19,8 @@ class DeepClusterV2(Method):
     """Appendix D.1: centroids of spherical k-means are the classifier, and only the network is trained.
 
     The paper fills its memory by a pass over the images before training. Here the first epoch is that pass: its loss
-    is 0, and a training of one epoch learns nothing.
+    is 0, and a training of one epoch learns nothing. A cluster that loses its images starts again from one that fits
+    badly; the authors' keeps its centroid (facebookresearch/swav, main_deepclusterv2.py).
     """
 
     recipe = Recipe(

@@ -18,7 +18,10 @@ __all__ = ["DINO"]
 
 
 class DINO(PerImageMethod):
-    """Section 3.1, eq. 1 to 4, algorithm 1; the teacher's weights are evaluated (section 5.1)."""
+    """Section 3.1, eq. 1 to 4, algorithm 1; the teacher's weights are evaluated (section 5.1).
+
+    The authors also clip gradients at a norm of 3, and for ViTs weight decay rises; here neither (main_dino.py).
+    """
 
     recipe = Recipe(
         source="section 3 (loss, centre, temperatures); head, rate, weight decay: lightly's CIFAR-10 benchmark",

@@ -9,6 +9,7 @@ from kogen.modules.base import Backbone, Method, Recipe, Terms, Views
 from kogen.modules.ema import ema_copy, ema_update
 from kogen.modules.heads import mlp
 from kogen.modules.losses import full_precision
+from kogen.modules.masking import fix_positions
 from kogen.modules.schedules import cosine_schedule
 
 __all__ = ["MoCoV3"]
@@ -18,7 +19,8 @@ class MoCoV3(Method):
     """Section 3 and algorithm 1: no queue, a predictor, both orders of the views; keys are those of all processes.
 
     On a ResNet the authors have a projector of two layers, no norm at the predictor's output, a temperature of 1 and
-    crops of a fifth of the image or more (facebookresearch/moco-v3, moco/builder.py and CONFIG.md), and so have we.
+    crops of a fifth of the image or more (facebookresearch/moco-v3, moco/builder.py and CONFIG.md), and so have we. On
+    a ViT positions are fixed (vits.py). Their ViT-S has 12 heads: `--backbone "vit_small_patch16_224?num_heads=12"`.
     """
 
     recipe = Recipe(
@@ -53,12 +55,15 @@ class MoCoV3(Method):
         temperature: float = 0.2,  # for a ViT (CONFIG.md)
         momentum: float = 0.99,  # section 4.3, with a cosine to 1
         freeze_patches: bool = True,  # a ViT's patch embedding stays random (section 4.2)
+        fixed_positions: bool = True,  # of a ViT, sines and cosines (section 5)
     ) -> None:
         super().__init__()
         self.backbone = backbone
         patches = getattr(backbone.network, "patch_embed", None)
         if freeze_patches and isinstance(patches, nn.Module):
             patches.requires_grad_(False)
+        if fixed_positions:
+            fix_positions(backbone.network)
         self.projector = mlp(backbone.dim, *[hidden] * (layers - 1), dim, last_norm=True)
         self.predictor = mlp(dim, hidden, dim, last_norm=predictor_norm, last_bias=False)
         self.target = ema_copy(nn.Sequential(self.backbone, self.projector))

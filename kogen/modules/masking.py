@@ -25,10 +25,18 @@ def prepare_vit(network: nn.Module, method: str) -> VisionTransformer:
             f"{method} hides patches of an image and needs a plain Vision Transformer of timm, got "
             f"{type(network).__name__}{with_patches}: use --backbone vit_tiny_patch16_224 or another vit_ of timm"
         )
-    fixed = sincos_positions(patches.grid_size, network.embed_dim)  # (N, D)
-    place.requires_grad_(False).zero_()  # not trained, but saved and exported; tokens of no patch have position 0
-    place[0, -len(fixed) :] = fixed
+    fix_positions(network)
     return network
+
+
+@torch.no_grad()
+def fix_positions(network: nn.Module) -> None:
+    """Give a ViT of timm fixed positions; a network without positions stays as it is."""
+    place, patches = getattr(network, "pos_embed", None), getattr(network, "patch_embed", None)
+    if isinstance(network, VisionTransformer) and isinstance(place, nn.Parameter) and isinstance(patches, PatchEmbed):
+        fixed = sincos_positions(patches.grid_size, network.embed_dim)  # (N, D)
+        place.requires_grad_(False).zero_()  # not trained, but saved and exported; tokens of no patch have position 0
+        place[0, -len(fixed) :] = fixed
 
 
 def sincos_positions(grid: tuple[int, int], dim: int) -> Tensor:

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from small import NETWORKS, blobs, plan_for
 from torch import Tensor, nn
 
+from kogen.modules.masking import sincos_positions
 from kogen.training.batches import Batches
 from kogen.training.build import build_method
 
@@ -74,3 +75,13 @@ def test_what_the_network_decides_can_be_set():
     assert method.temperature == 0.2
     assert len([m for m in method.projector if isinstance(m, nn.Linear)]) == 3
     assert isinstance(method.predictor[-1], nn.BatchNorm1d)
+
+
+def test_a_vit_has_fixed_positions_unless_asked_otherwise():
+    settings = {"hidden": 24, "dim": 8}
+    for fixed in (True, False):
+        plan = plan_for(blobs(), "moco_v3", backbone=NETWORKS["vit"], settings={**settings, "fixed_positions": fixed})
+        place = build_method(plan).backbone.network.pos_embed
+        assert place.requires_grad != fixed
+        assert torch.equal(place[0, 1:], sincos_positions((8, 8), 48)) == fixed
+        assert bool((place[0, 0] == 0).all()) == fixed
