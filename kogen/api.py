@@ -34,7 +34,7 @@ from kogen.study.predictions import names_of_runs
 from kogen.study.request import check_method_fits, read_question, study_from_request
 from kogen.study.splits import storage_for
 from kogen.training import fabric
-from kogen.training.batch_fitting import choose_batch, fit_batch
+from kogen.training.batch_fitting import choose_batch, fit_batch, say_if_smaller
 from kogen.training.export import export_run
 from kogen.training.run import runs_as_free, train_run
 
@@ -79,6 +79,7 @@ def pretrain(source: str | Path, options: PretrainOptions) -> dict[str, Any]:
     images = open_images(source, storage_for(wanted.image_size, options.max_bad), labels=options.labels)
     batch = choose_batch(options.batch_size, len(images))
     plan = with_data(wanted.model_copy(update={"batch_size": batch}), images)
+    say_if_smaller(plan, batch)
     if options.batch_size == "auto":
         plan = fit_batch(plan, images, options.out)
         studies.print_parts(plan)

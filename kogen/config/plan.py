@@ -22,7 +22,7 @@ ABOVE_ZERO = {"rate", "temperature", "student_temperature", "cold", "sharpness"}
 ABOVE_ZERO |= {"dino.warm", "swav.smoothing", "sela_v2.smoothing"}
 LARGEST_COUNTS = {"local_crops": 100, "clusterings": 100, "scales": 100, "depth": 1000, "iterations": 10_000}
 LARGEST_COUNTS |= {"knots": 10_000, "queue": 10_000_000}
-MAY_BE_ZERO = {"swav.queue", "depth", "iterations"}  # counts whose default is not 0
+MAY_BE_ZERO = {"swav.queue", "depth", "iterations", "obow.border"}  # counts whose default is not 0
 LARGEST = 1_000_000  # of any other number
 TYPE_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a name"}
 

@@ -33,6 +33,12 @@ def choose_batch(asked: int | str | None, images: int) -> int:
     return chosen
 
 
+def say_if_smaller(plan: Plan, batch: int) -> None:
+    """Say that a plan which trains on labelled images has a smaller batch than `batch`, where they do not fill it."""
+    if plan.recipe.trains and plan.batch_size < batch and distributed.rank() == 0:
+        say(f"batch of {plan.batch_size}, because {plan.images} images have labels", title=plan.method)
+
+
 def fit_batch(plan: Plan, images: Images, earlier: Path | None = None) -> Plan:
     """The plan with its batch cut into as few equal parts as fit into memory, tried by real steps.
 

@@ -68,14 +68,14 @@ def check_batch(plan: Plan, images: int) -> None:
         got = f"{images} {some} fewer than a batch of {batch}"
         smaller = f"use --batch-size {max(images // 2, 2)} or give more images" if images > 1 else "give more images"
         raise ValueError(f"{got}: {smaller}")
-    if batch % parts:
-        got = f"a batch of {batch} does not divide into {parts} equal parts"
-        raise ValueError(f"{got} (processes x accumulate): use a --batch-size that does")
-    if batch // plan.accumulate < 2:
-        got = f"a batch of {batch} in {plan.accumulate} parts (--accumulate) has one image a part"
+    if batch < 2 * plan.accumulate:
+        got = f"{plan.method}: a batch of {batch} in {plan.accumulate} parts (--accumulate) has under two images a part"
         wanted = "batch norm, and losses that compare images, want two or more"
         fewer = next(n for n in range(batch // 2, 0, -1) if batch % n == 0)
         raise ValueError(f"{got}, and {wanted}: use --accumulate {fewer} or fewer, or a larger --batch-size")
+    if batch % parts:
+        got = f"a batch of {batch} does not divide into {parts} equal parts"
+        raise ValueError(f"{got} (processes x accumulate): use a --batch-size that does")
 
 
 class DevicePixels:

@@ -147,6 +147,16 @@ def test_sixty_images_train_and_a_study_of_them_says_its_batch_once(tmp_path, ca
     assert capsys.readouterr().err.count("because there are 40 images") == 1
 
 
+def test_a_batch_that_labels_do_not_fill_is_told_once_for_each_method(tmp_path, capsys):
+    pool = blobs(64)
+    pool.labels[20:] = -1
+    quick = {"image_size": 16, "backbone": "tiny?width=8", "epochs": 1, "batch_size": 32}
+    study = make_study({"source": "x", "methods": ("supervised", "simclr"), "seeds": 2, **quick}, "pilot")
+    plans = plans_of(study, Splits(pool, pool, {}, {}, ""))
+    assert [plan.batch_size for plan in plans] == [20, 32, 20, 32]
+    assert capsys.readouterr().err == "supervised: batch of 20, because 20 images have labels\n"
+
+
 def test_a_wrong_batch_size_is_refused_with_what_it_may_be():
     with pytest.raises(ValueError, match="batch_size = 'all'"):
         make_study({"source": "x", "batch_size": "all"}, "pilot")

@@ -42,8 +42,9 @@ def test_what_a_crop_shows_can_be_set():
 @pytest.mark.parametrize(
     ("batch", "parts", "wanted"),
     [
-        (8, 8, "a batch of 8 in 8 parts .--accumulate. has one image a part, .*: use --accumulate 4 or fewer"),
+        (8, 8, "a batch of 8 in 8 parts .--accumulate. has under two images a part, .*: use --accumulate 4 or fewer"),
         (9, 9, "use --accumulate 3 or fewer, or a larger --batch-size"),
+        (5, 4, "use --accumulate 1 or fewer"),
         (7, 7, "use --accumulate 1 or fewer"),
         (8, 3, "a batch of 8 does not divide into 3 equal parts"),
     ],
