@@ -14,6 +14,8 @@ from kogen.common.progress import progress_bar, training_bar
 from kogen.common.tasks import Stopped
 from kogen.common.text import check_language
 from kogen.config.plan import Plan, check_method, check_settings
+from kogen.config.recipes import method_lines as method_lines
+from kogen.config.recipes import recipe_lines as recipe_lines
 from kogen.data.split_names import one_part, training_part
 from kogen.loss_landscape.export import export_surface
 from kogen.loss_landscape.pipeline import measure_landscape
@@ -32,7 +34,7 @@ from kogen.study.predictions import names_of_runs
 from kogen.study.request import check_method_fits, read_question, study_from_request
 from kogen.study.splits import open_source, paths_read, storage_for
 from kogen.training import fabric
-from kogen.training.batch_fitting import fit_batch
+from kogen.training.batch_fitting import choose_batch, fit_batch, say_if_smaller
 from kogen.training.export import export_run
 from kogen.training.run import runs_as_free, train_run
 
@@ -69,7 +71,7 @@ def pretrain(source: str | Path, options: PretrainOptions) -> dict[str, Any]:
     check_settings(options.method, settings)
     asked = options.model_dump(include=set(Plan.model_fields))
     asked |= {"settings": settings}
-    wanted = validate(Plan, {name: value for name, value in asked.items() if value != "auto"}, "pretrain")
+    wanted = validate(Plan, {name: value for name, value in asked.items() if value not in ("auto", None)}, "pretrain")
     check_method_fits(wanted, settings)
     claim_folder(options.out, paths_read(options, source))
     distributed.join_processes(options.processes)
@@ -77,7 +79,9 @@ def pretrain(source: str | Path, options: PretrainOptions) -> dict[str, Any]:
     images = training_part(open_source(str(source), storage_for(wanted.image_size, options.max_bad), options, "train"))
     if distributed.rank() == 0:
         studies.print_notes("train", images.notes)
-    plan = with_data(wanted, images)
+    batch = choose_batch(options.batch_size, len(images))
+    plan = with_data(wanted.model_copy(update={"batch_size": batch}), images)
+    say_if_smaller(plan, batch)
     if options.batch_size == "auto":
         plan = fit_batch(plan, images, options.out)
         studies.print_parts(plan)

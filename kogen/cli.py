@@ -15,7 +15,7 @@ import typer
 from rich.markup import escape
 
 from kogen.common.console import say, write_line
-from kogen.common.registry import FOLDERS, load, names
+from kogen.common.registry import FOLDERS, names
 from kogen.common.tasks import Stopped, task_of
 from kogen.common.text import hint
 from kogen.common.version import VERSION
@@ -27,6 +27,7 @@ from kogen.options.runs import EvaluateOptions, ExportOptions, PretrainOptions, 
 from kogen.options.study import EstimateOptions, PilotOptions
 
 SOURCE = "folder, .csv, .parquet, .npy, .npz, or a name such as surfaces, digits"
+RECIPE_HELP = "method whose settings are listed, beside its authors' where they differ"
 KEYWORD = inspect.Parameter.KEYWORD_ONLY
 DEBUG = "--debug"
 ERROR, USAGE, INTERRUPTED = 1, 2, 75  # exit codes
@@ -209,20 +210,19 @@ def parse_options(options: type[Options], given: dict[str, Any]) -> dict[str, An
 
 def list_names(
     what: Annotated[str, typer.Argument(help=", ".join(FOLDERS), autocompletion=lambda: list(FOLDERS))],
+    recipe: Annotated[str, typer.Option(help=RECIPE_HELP, autocompletion=lambda: names("methods"))] = "",
 ) -> None:
     """List the names of methods, datasets, probes, backbones, directions or statistics."""
     if what not in FOLDERS:
         raise ValueError(f"nothing to list is called {what!r}: {hint(what, list(FOLDERS))}")
-    for name in names(what):
-        if what != "methods":
-            write_line(name)
-            continue
-        recipe = load("methods", name).recipe
-        views = f"{recipe.views} view{'s' if recipe.views != 1 else ''}"
-        times = "not measured" if recipe.cost is None else f"{recipe.cost:.1f} times supervised"
-        cost = f"training cost: {times if recipe.trains else 'none'}, inference cost: none"
-        write_line(f"{name}  ({recipe.family}, {views}, {cost})")
-        write_line(f"    {recipe.headline}\n    source: {recipe.source}")
+    if recipe and what != "methods":
+        raise UsageError(f"{what} have no recipes: write kogen list methods --recipe {recipe}")
+    from kogen import api
+
+    for name in [recipe] if recipe else names(what):
+        write_line("\n".join(api.method_lines(name) if what == "methods" else [name]))
+    if recipe:
+        write_line("\n".join(["", *api.recipe_lines(recipe)]))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -236,6 +236,13 @@ def only_geometry(view: View) -> View:
     return replace(view, light=0.0, jitter=0.0, gray=0.0, blur=0.0, solarize=0.0, noise=0.0)
 
 
+def show_at_least(view: View, area: float) -> View:
+    """The view whose crop is never under this share of the image; a view that shows more stays as it is."""
+    if view.crop is None or view.crop[0] >= area:
+        return view
+    return replace(view, crop=(area, max(area, view.crop[1])))
+
+
 def evaluation_view(size: int, *, mean: PerChannel = None, std: PerChannel = None) -> View:
     """The view for evaluation: the whole image, nothing by chance."""
     return View(size=size, mean=mean, std=std)

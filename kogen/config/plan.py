@@ -10,18 +10,19 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from kogen.common import registry, text
 from kogen.common.files import json_digest
 from kogen.modules.base import OPTIMISERS, Recipe
+from kogen.modules.blueprint import class_parameters
 from kogen.options.model import MAX_SEED, Value, shorten
 from kogen.options.shared import MAX_BATCH, MAX_EPOCHS, MAX_PARTS, MAX_SIZE
 
-RECIPE_NUMBERS = ("optimiser", "rate", "weight_decay", "warmup")  # of a recipe, which a user may set
+RECIPE_NUMBERS = ("optimiser", "rate", "weight_decay", "warmup", "least_area")  # of a recipe, which a user may set
 # Ranges of settings, by name or METHOD.NAME; any other number has the widest range of its type.
 SHARES = {"momentum", "memory", "centring", "masked", "warmup", "warming", "frozen", "queue_from"}  # in [0, 1]
-SHARES |= {"pcl.warm", "supervised.smoothing"}
+SHARES |= {"pcl.warm", "supervised.smoothing", "least_area"}
 ABOVE_ZERO = {"rate", "temperature", "student_temperature", "cold", "sharpness"}  # what is divided by
 ABOVE_ZERO |= {"dino.warm", "swav.smoothing", "sela_v2.smoothing"}
 LARGEST_COUNTS = {"local_crops": 100, "clusterings": 100, "scales": 100, "depth": 1000, "iterations": 10_000}
 LARGEST_COUNTS |= {"knots": 10_000, "queue": 10_000_000}
-MAY_BE_ZERO = {"swav.queue", "depth", "iterations"}  # counts whose default is not 0
+MAY_BE_ZERO = {"swav.queue", "depth", "iterations", "obow.border"}  # counts whose default is not 0
 LARGEST = 1_000_000  # of any other number
 TYPE_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a name"}
 
@@ -63,9 +64,10 @@ class Plan(BaseModel):
 
     @property
     def hyperparameters(self) -> dict[str, Any]:
-        """Every hyperparameter of the method, as chosen or by default."""
+        """Every hyperparameter of the method, as chosen, or by default for this network."""
         own = hyperparameters(self.method)
-        return own | {name: value for name, value in self.settings.items() if name in own}
+        chosen = settings_for(self.method, self.backbone) | self.settings
+        return own | {name: value for name, value in chosen.items() if name in own}
 
     @property
     def fingerprint(self) -> str:
@@ -74,10 +76,23 @@ class Plan(BaseModel):
 
     @property
     def recipe(self) -> Recipe:
-        """The method's recipe with the numbers that were chosen."""
+        """The method's recipe for this network, with the numbers that were chosen."""
         own = hyperparameters(self.method)
-        chosen: dict[str, Any] = {name: value for name, value in self.settings.items() if name not in own}
+        chosen: dict[str, Any] = settings_for(self.method, self.backbone) | self.settings
+        chosen = {name: value for name, value in chosen.items() if name not in own}
         return replace(registry.load("methods", self.method).recipe, **chosen)
+
+
+def settings_for(method: str, backbone: str) -> dict[str, Any]:
+    """The settings that a method has on this network instead of its defaults, see `Recipe.without_attention`."""
+    settings = registry.load("methods", method).recipe.without_attention
+    return dict(settings) if settings and not has_attention(backbone) else {}
+
+
+def has_attention(backbone: str) -> bool:
+    """Whether a network is a Transformer: its class in timm takes a number of heads. Those of the shelf are ResNets."""
+    name = text.parse_spec(backbone)[0]
+    return name not in registry.names("backbones") and "num_heads" in class_parameters(name)
 
 
 def check_method(method: str) -> None:

@@ -36,8 +36,9 @@ def evaluate_backbone(
 ) -> pd.DataFrame:
     """A predictions table (tables.SCHEMAS) of one backbone: each probe learns on `train`, is judged on every test set.
 
-    `identity` fills the columns run, model, method and seed.
+    `identity` fills the columns run, model, method and seed. ValueError as of `check_sets`.
     """
+    check_sets(train, tests, probes)
     known = embed(backbone, train, view)
     judged = {name: embed(backbone, images, view) for name, images in tests.items()}
     everything = join_features(list(judged.values()))
@@ -48,6 +49,26 @@ def evaluate_backbone(
             table = prediction_table(judged[name], answers)
             tables.append(table.assign(dataset=name, role=roles[name], protocol=probe, **identity))
     return pd.concat(tables, ignore_index=True)
+
+
+def check_sets(train: Images, tests: Mapping[str, Images], probes: Sequence[str]) -> None:
+    """ValueError for no test set, no probe, images without a label, and labels that are counted in other classes."""
+    if not tests or not probes:
+        got = f"{len(tests)} test sets and {len(probes)} probes"
+        raise ValueError(f"{got}: name one or more of each (--test NAME=SOURCE, --probe linear)")
+    for name, images in {train.name or "the training set": train, **tests}.items():
+        unknown = np.flatnonzero(images.labels < 0)
+        if len(unknown) or not len(images):
+            first = images.sources[unknown[0]] if len(unknown) else ""
+            got = f"{len(unknown)} of {len(images)} images have no label, the first is {first}"
+            raise ValueError(
+                f"{name}: {got if len(images) else 'no image has a label'}. Probes learn from labels and are judged on "
+                "them: give labels (--labels TABLE.csv with columns path,label, or one sub-folder per class), or leave "
+                "these images out (labelled_subset)"
+            )
+        if images.classes != train.classes:
+            got = f"{name} counts its labels in {images.classes[:5]}, the training images theirs in {train.classes[:5]}"
+            raise ValueError(f"{got}: count them alike (with_classes)")
 
 
 def join_features(parts: list[Features]) -> Features:

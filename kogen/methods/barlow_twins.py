@@ -19,6 +19,15 @@ class BarlowTwins(Method):
         headline="ImageNet linear 73.2 (ResNet-50, 1000 epochs); 1 % labels 55.0, 10 % labels 69.7",
         family="information",
         rate=0.12,
+        authors={
+            "optimiser": ("lars", "appendix A; facebookresearch/barlowtwins, main.py"),
+            "rate": (0.2, "of weights, .0048 of biases and norms (main.py)"),
+            "weight_decay": (1e-6, "main.py; appendix A has 1.5e-6"),
+            "warmup": (0.01, "10 of 1000 epochs"),
+            "dim": (8192, "section 2.2, for ResNet-50"),
+            "redundancy": (5.1e-3, "main.py"),
+            "batch_size": (2048, "section 2.2"),
+        },
         cost=3.7,
     )
 
@@ -28,12 +37,12 @@ class BarlowTwins(Method):
         *,
         classes: int = 0,
         images: int = 0,
-        dim: int = 2048,  # three layers of 8192 in the paper (section 2.2), for ResNet-50
+        dim: int = 2048,  # of each of the three layers
         redundancy: float = 5e-3,  # lambda, section 2.2
     ) -> None:
         super().__init__()
         self.backbone = backbone
-        self.projector = mlp(backbone.dim, dim, dim, dim)
+        self.projector = mlp(backbone.dim, dim, dim, dim, last_bias=False)
         self.redundancy = redundancy
 
     def forward(self, views: Views) -> Terms:

@@ -21,6 +21,15 @@ class BYOL(PerImageMethod):
         headline="ImageNet linear 74.3 (ResNet-50, 1000 epochs); 1 % labels 53.2, 10 % labels 68.8",
         family="distillation",
         rate=0.12,
+        authors={
+            "optimiser": ("lars", "section 3.3"),
+            "rate": (0.2, "section 3.3"),
+            "weight_decay": (1.5e-6, "section 3.3"),
+            "warmup": (0.01, "10 of 1000 epochs"),
+            "hidden": (4096, "section 3.3, for ResNet-50"),
+            "momentum": (0.996, "for 1000 epochs; .99 for 300, .97 for 40 (appendix, tables 16 and 5)"),
+            "batch_size": (4096, "section 3.3"),
+        },
         cost=2.3,
     )
 
@@ -30,9 +39,9 @@ class BYOL(PerImageMethod):
         *,
         classes: int = 0,
         images: int = 0,
-        hidden: int = 1024,  # 4096 in the paper (section 3.3), for ResNet-50
+        hidden: int = 1024,
         dim: int = 256,  # section 3.3
-        momentum: float = 0.99,  # tau_base: .996 for 1000 epochs, .99 for 300, .97 for 40 (appendix, table 16 and 5)
+        momentum: float = 0.99,  # tau_base
     ) -> None:
         super().__init__()
         self.backbone = backbone

@@ -10,6 +10,7 @@ from kogen.modules.base import Backbone, Method, Recipe, Terms, Views
 from kogen.modules.clustering import MemoryBank, centroid_cross_entropy, cluster_count, kmeans
 from kogen.modules.heads import mlp
 from kogen.modules.losses import full_precision
+from kogen.modules.multicrop import embed_views, take_local_crops
 
 __all__ = ["DeepClusterV2"]
 
@@ -18,7 +19,8 @@ class DeepClusterV2(Method):
     """Appendix D.1: centroids of spherical k-means are the classifier, and only the network is trained.
 
     The paper fills its memory by a pass over the images before training. Here the first epoch is that pass: its loss
-    is 0, and a training of one epoch learns nothing.
+    is 0, and a training of one epoch learns nothing. A cluster that loses its images starts again from one that fits
+    badly; the authors' keeps its centroid (facebookresearch/swav, main_deepclusterv2.py).
     """
 
     recipe = Recipe(
@@ -28,6 +30,16 @@ class DeepClusterV2(Method):
         optimiser="adamw",
         rate=2e-3,
         weight_decay=1e-6,
+        revision=2,
+        authors={
+            "optimiser": ("lars", "facebookresearch/swav, main_deepclusterv2.py"),
+            "rate": (0.3, "4.8 for 4096 images (scripts/)"),
+            "warmup": (0.0125, "10 of 800 epochs"),
+            "hidden": (2048, "2006.09882, appendix A, for ResNet-50"),
+            "prototypes": (3000, "for 1000 classes (scripts/deepclusterv2_800ep_pretrain.sh)"),
+            "local_crops": (6, "of 96 px beside two of 224, which then show 14 % or more (scripts/)"),
+            "batch_size": (4096, "scripts/"),
+        },
         cost=2.1,
     )
 
@@ -37,13 +49,14 @@ class DeepClusterV2(Method):
         *,
         classes: int = 0,
         images: int = 0,
-        hidden: int = 512,  # 2048 in the paper (appendix A), for ResNet-50
+        hidden: int = 512,
         dim: int = 128,  # appendix A
-        prototypes: int = 512,  # 3000 in the paper, for 1000 classes; at most one for four images
+        prototypes: int = 512,  # at most one for four images
         clusterings: int = 3,  # of the same size, from other starts, of the first and the second view in turn
         temperature: float = 0.1,  # appendix A
         iterations: int = 10,  # of k-means
-        local_crops: int = 0,  # 6 of 96 px beside two of 224 in the paper; small images have no small parts to show
+        together: bool = True,  # views pass as one batch, and batch norm sees all (src/resnet50.py)
+        local_crops: int = 0,  # small images have no small parts to show
     ) -> None:
         super().__init__()
         self.backbone = backbone
@@ -55,10 +68,12 @@ class DeepClusterV2(Method):
         self.centroids: Tensor
         self.labels: Tensor
         self.floor = math.log(count)
-        self.temperature, self.iterations = temperature, iterations
+        self.temperature, self.iterations, self.together = temperature, iterations, together
+        take_local_crops(backbone, local_crops, "deepcluster_v2")
 
     def forward(self, views: Views) -> Terms:
-        features = [F.normalize(full_precision(self.projector(self.backbone(x))), dim=1) for x in views.crops]  # (B, D)
+        embedded = embed_views(self.backbone, self.projector, views.crops, self.together)
+        features = [F.normalize(full_precision(x), dim=1) for x in embedded]  # (B, D) each
         self.bank.buffer_features(views.rng, views.index, features[:2])
         labels = self.labels[:, self.bank.row_indices(views.index)]  # (M, B)
         terms: Terms = {}

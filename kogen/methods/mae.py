@@ -17,7 +17,6 @@ class MAE(PerImageMethod):
     """
 
     needs = "vit"
-    floor = 1.0  # of a mean gray patch, once patches are standardised
     recipe = Recipe(
         source="section 4 (masked, decoder), appendix A.1, table 8 (all else; warm-up 40 of 800 epochs)",
         headline="ImageNet fine-tuned 83.6, linear 68.0 (ViT-B, 1600 epochs)",
@@ -28,6 +27,13 @@ class MAE(PerImageMethod):
         weight_decay=0.05,
         betas=(0.9, 0.95),
         colour=False,
+        least_area=0.2,  # facebookresearch/mae, main_pretrain.py
+        revision=2,
+        authors={
+            "width": (512, "section 4.1, for ViT-L of 1024"),
+            "depth": (8, "section 4.1, where ViT-L has 24"),
+            "batch_size": (4096, "appendix A.1, table 8"),
+        },
         cost=1.5,
     )
 
@@ -38,13 +44,15 @@ class MAE(PerImageMethod):
         classes: int = 0,
         images: int = 0,
         masked: float = 0.75,  # share of the patches that are hidden, figure 5
-        width: int = 128,  # of the decoder; 512 in the paper (section 4.1), for ViT-L of 1024
-        depth: int = 4,  # blocks of the decoder; 8 in the paper, where ViT-L has 24
+        width: int = 128,  # of the decoder
+        depth: int = 4,  # blocks of the decoder
     ) -> None:
         super().__init__()
         self.backbone = backbone
         self.decoder = Decoder(masking.prepare_vit(backbone.network, "mae"), width, depth)
         self.shown = masking.visible_count(self.decoder.patches, masked)
+        values = self.decoder.values.out_features  # K
+        self.floor = 1 - 1 / values  # of a mean gray patch: the mean of K values that are standardised over K - 1
 
     def losses(self, views: Views) -> Terms:
         images = views.crops[0]  # (B, C, S, S)

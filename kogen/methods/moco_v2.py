@@ -26,6 +26,17 @@ class MoCoV2(PerImageMethod):
         headline="ImageNet linear 71.1 (ResNet-50, 800 epochs), 67.5 (200 epochs)",
         family="contrastive",
         rate=0.12,
+        least_area=0.2,  # facebookresearch/moco, main_moco.py
+        revision=2,
+        authors={
+            "rate": (0.03, "1911.05722, section 3.3; facebookresearch/moco, main_moco.py"),
+            "weight_decay": (1e-4, "1911.05722, section 3.3"),
+            "warmup": (0.0, "main_moco.py"),
+            "hidden": (2048, "2003.04297, section 3: as wide as the features of ResNet-50"),
+            "queue": (65536, "1911.05722, section 4.1"),
+            "momentum": (0.999, "1911.05722, section 4.1, for 1.28 million images"),
+            "symmetric": (False, "1911.05722, algorithm 1"),
+        },
         cost=2.5,
     )
 
@@ -35,12 +46,12 @@ class MoCoV2(PerImageMethod):
         *,
         classes: int = 0,
         images: int = 0,
-        hidden: int = 512,  # 2048 in 2003.04297 (section 3), as wide as the features
+        hidden: int = 512,
         dim: int = 128,  # 1911.05722, section 3.3
-        queue: int = 4096,  # 65536 (1911.05722, section 4.1); never more than there are images
+        queue: int = 4096,  # never more than there are images
         temperature: float = 0.2,  # 2003.04297, table 2
-        momentum: float = 0.99,  # .999 for 1.28 million images (1911.05722, section 4.1)
-        symmetric: bool = True,  # each view is the query once, as in CIFAR benchmarks; in the papers one view is
+        momentum: float = 0.99,
+        symmetric: bool = True,  # each view is the query once, as in CIFAR benchmarks, not only the first
     ) -> None:
         super().__init__()
         self.backbone = backbone

@@ -9,19 +9,36 @@ from kogen.modules.base import Backbone, Method, Recipe, Terms, Views
 from kogen.modules.ema import ema_copy, ema_update
 from kogen.modules.heads import mlp
 from kogen.modules.losses import full_precision
+from kogen.modules.masking import fix_positions
 from kogen.modules.schedules import cosine_schedule
 
 __all__ = ["MoCoV3"]
 
 
 class MoCoV3(Method):
-    """Section 3 and algorithm 1: no queue, a predictor, both orders of the views; keys are those of all processes."""
+    """Section 3 and algorithm 1: no queue, a predictor, both orders of the views; keys are those of all processes.
+
+    On a ResNet the authors have a projector of two layers, no norm at the predictor's output, a temperature of 1 and
+    crops of a fifth of the image or more (facebookresearch/moco-v3, moco/builder.py and CONFIG.md), and so have we. On
+    a ViT positions are fixed (vits.py). Their ViT-S has 12 heads: `--backbone "vit_small_patch16_224?num_heads=12"`.
+    """
 
     recipe = Recipe(
         source="section 3 (loss, heads), 4 (frozen patches of a ViT); rate, weight decay: lightly's CIFAR-10 benchmark",
         headline="ImageNet linear 74.6 (ResNet-50, 1000 epochs), 76.7 (ViT-B, 300 epochs)",
         family="contrastive",
         rate=0.12,
+        revision=2,
+        without_attention={"layers": 2, "predictor_norm": False, "temperature": 1.0, "least_area": 0.2},
+        authors={
+            "optimiser": ("lars", "ResNet-50, adamw for ViTs; facebookresearch/moco-v3, CONFIG.md"),
+            "rate": (0.3, "ResNet-50 in 1000 epochs, 1.5e-4 for ViTs (CONFIG.md)"),
+            "weight_decay": (1.5e-6, "ResNet-50 in 1000 epochs, .1 for ViTs (CONFIG.md)"),
+            "warmup": (0.01, "10 of 1000 epochs for ResNet-50, 40 of 300 for ViTs (CONFIG.md)"),
+            "hidden": (4096, "appendix A, for ResNet-50 and ViT-B"),
+            "momentum": (0.996, "ResNet-50 in 1000 epochs, .99 otherwise (CONFIG.md)"),
+            "batch_size": (4096, "CONFIG.md"),
+        },
         cost=2.5,
     )
 
@@ -31,19 +48,24 @@ class MoCoV3(Method):
         *,
         classes: int = 0,
         images: int = 0,
-        hidden: int = 1024,  # 4096 in the paper (appendix A), for ResNet-50 and ViT-B
+        hidden: int = 1024,
         dim: int = 256,  # appendix A
-        temperature: float = 0.2,  # algorithm 1
+        layers: int = 3,  # of the projector, for a ViT (moco/builder.py)
+        predictor_norm: bool = True,  # a batch norm at the predictor's output, for a ViT (moco/builder.py)
+        temperature: float = 0.2,  # for a ViT (CONFIG.md)
         momentum: float = 0.99,  # section 4.3, with a cosine to 1
         freeze_patches: bool = True,  # a ViT's patch embedding stays random (section 4.2)
+        fixed_positions: bool = True,  # of a ViT, sines and cosines (section 5)
     ) -> None:
         super().__init__()
         self.backbone = backbone
         patches = getattr(backbone.network, "patch_embed", None)
         if freeze_patches and isinstance(patches, nn.Module):
             patches.requires_grad_(False)
-        self.projector = mlp(backbone.dim, hidden, hidden, dim, last_norm=True)
-        self.predictor = mlp(dim, hidden, dim, last_norm=True)
+        if fixed_positions:
+            fix_positions(backbone.network)
+        self.projector = mlp(backbone.dim, *[hidden] * (layers - 1), dim, last_norm=True)
+        self.predictor = mlp(dim, hidden, dim, last_norm=predictor_norm, last_bias=False)
         self.target = ema_copy(nn.Sequential(self.backbone, self.projector))
         self.temperature, self.momentum = temperature, momentum
 

@@ -19,7 +19,8 @@ class PCL(Method):
     """ProtoNCE, eq. 11 and 12, with the head and temperature of MoCo v2 ("PCL v2", appendix).
 
     The paper embeds all images afresh before each clustering. Here the newest keys of the teacher, from this epoch,
-    stand for each image. Every other prototype is a negative, where the paper draws some of them.
+    stand for each image. Every other prototype is a negative, where the paper draws some of them. k-means is spherical
+    and runs once; the authors' is Euclidean and the best of five (salesforce/PCL, main_pcl.py).
     """
 
     recipe = Recipe(
@@ -27,6 +28,18 @@ class PCL(Method):
         headline="ImageNet linear 67.6 (ResNet-50, 200 epochs)",
         family="contrastive",
         rate=0.12,
+        least_area=0.2,  # salesforce/PCL, main_pcl.py
+        revision=2,
+        authors={
+            "rate": (0.03, "section 4.1; salesforce/PCL, main_pcl.py"),
+            "weight_decay": (1e-4, "section 4.1"),
+            "warmup": (0.0, "main_pcl.py"),
+            "hidden": (2048, "MoCo v2: as wide as the features of ResNet-50"),
+            "queue": (16384, "negatives, section 4.1"),
+            "prototypes": (25000, "50000 and 100000, section 4.1"),
+            "momentum": (0.999, "section 4.1, for 1.28 million images"),
+            "symmetric": (False, "algorithm 1"),
+        },
         cost=2.7,
     )
 
@@ -36,17 +49,17 @@ class PCL(Method):
         *,
         classes: int = 0,
         images: int = 0,
-        hidden: int = 512,  # 2048 in MoCo v2, as wide as the features
+        hidden: int = 512,
         dim: int = 128,  # section 4.1
-        queue: int = 4096,  # 16384 negatives in the paper (section 4.1); never more than there are images
-        prototypes: int = 128,  # of the coarsest clustering, each further one has twice as many; 25000 in the paper
+        queue: int = 4096,  # negatives; never more than there are images
+        prototypes: int = 128,  # of the coarsest clustering, each further one has twice as many
         clusterings: int = 3,  # section 4.1; at most one prototype for four images
         temperature: float = 0.2,  # of PCL v2, also the mean of the concentrations
         smooth: float = 10.0,  # alpha of eq. 12: clusters of few images do not look concentrated (section 4.1)
         warm: float = 0.1,  # share of the training without prototypes (section 4.1: 20 of 200 epochs)
-        iterations: int = 10,  # of k-means
-        momentum: float = 0.99,  # .999 for 1.28 million images (section 4.1)
-        symmetric: bool = True,  # each view is the query once, as for MoCo here; in the paper one view is
+        iterations: int = 20,  # of k-means (main_pcl.py)
+        momentum: float = 0.99,
+        symmetric: bool = True,  # each view is the query once, as for MoCo here
     ) -> None:
         super().__init__()
         self.backbone = backbone
@@ -105,13 +118,15 @@ class PCL(Method):
 def concentrations(rows: Tensor, centroids: Tensor, labels: Tensor, smooth: float, mean: float) -> Tensor:
     """Phi of each cluster (K,): its rows' mean distance to the centroid over log(size + smooth), scaled to `mean`.
 
-    Rows (N, D), centroids (K, D), labels (N,) (eq. 12). What the paper leaves open: a cluster of one image, which has
-    no spread, counts as the widest, and the outermost tenths are clamped to keep the temperatures sane.
+    Rows (N, D), centroids (K, D), labels (N,) (eq. 12). What the paper leaves open is as in salesforce/PCL, main_pcl.py
+    `run_kmeans`: a cluster of one image or none, which has no spread, counts as the widest of the others, and the
+    outermost tenths are clamped to keep the temperatures sane. Without spread anywhere all are `mean`.
     """
     distance = (rows - centroids[labels]).norm(dim=1, keepdim=True)  # (N, 1)
     sums, sizes = cluster_sums(distance, labels, len(centroids))  # (K, 1), (K,)
-    phi = sums[:, 0] / (sizes.clamp_min(1) * (sizes + smooth).log())
+    phi = sums[:, 0] / (sizes.clamp_min(1) * (sizes.to(rows.dtype) + smooth).log())
+    phi = torch.where(sizes > 1, phi, 0.0)
     phi = torch.where(sizes > 1, phi, phi.max()).clamp_min(1e-6)
-    low, high = phi.quantile(torch.tensor([0.1, 0.9], device=phi.device))
+    low, high = phi.quantile(phi.new_tensor([0.1, 0.9]))
     phi = phi.clamp(low, high)
     return phi * (mean / phi.mean())

@@ -32,6 +32,13 @@ class RCMAE(PerImageMethod):
         weight_decay=0.05,
         betas=(0.9, 0.95),
         colour=False,
+        least_area=0.2,  # youngwanLEE/rc-mae, run_pretrain.py
+        revision=2,
+        authors={
+            "width": (512, "section 4.1, for ViT-L of 1024"),
+            "depth": (8, "section 4.1, where ViT-L has 24"),
+            "batch_size": (4096, "appendix A.1, table 8"),
+        },
         cost=1.6,
     )
 
@@ -42,8 +49,8 @@ class RCMAE(PerImageMethod):
         classes: int = 0,
         images: int = 0,
         masked: float = 0.75,  # share of the patches that are hidden, as MAE
-        width: int = 128,  # of the decoder; 512 in the paper, as MAE
-        depth: int = 4,  # blocks of the decoder; 8 in the paper, as MAE
+        width: int = 128,  # of the decoder
+        depth: int = 4,  # blocks of the decoder
         consistency: float = 1.0,  # weight of the teacher's term
         momentum: float = 0.996,  # of the teacher, with a cosine to 1
     ) -> None:

@@ -10,6 +10,7 @@ from kogen.modules.base import Backbone, Method, Recipe, Terms, Views
 from kogen.modules.clustering import MemoryBank, cluster_count, masked_cross_entropy
 from kogen.modules.heads import Prototypes, mlp
 from kogen.modules.losses import full_precision
+from kogen.modules.multicrop import embed_views, take_local_crops
 
 __all__ = ["SeLaV2"]
 
@@ -29,6 +30,17 @@ class SeLaV2(Method):
         optimiser="adamw",
         rate=2e-3,
         weight_decay=1e-6,
+        revision=2,
+        authors={
+            "optimiser": ("lars", "as SwAV; the authors publish no script"),
+            "rate": (0.3, "as SwAV"),
+            "warmup": (0.025, "10 of 400 epochs"),
+            "hidden": (2048, "2006.09882, appendix A, for ResNet-50"),
+            "prototypes": (3000, "1911.05371, section 4, for 1000 classes"),
+            "clusterings": (10, "heads of prototypes, 1911.05371, section 4"),
+            "local_crops": (4, "of 96 px beside two of 160 (facebookresearch/swav, README.md)"),
+            "batch_size": (4096, "facebookresearch/swav, README.md"),
+        },
         cost=2.0,
     )
 
@@ -38,14 +50,15 @@ class SeLaV2(Method):
         *,
         classes: int = 0,
         images: int = 0,
-        hidden: int = 512,  # 2048 in 2006.09882 (appendix A), for ResNet-50
+        hidden: int = 512,
         dim: int = 128,  # 2006.09882, appendix A
-        prototypes: int = 512,  # 3000 in 1911.05371 (section 4), for 1000 classes; at most one for four images
-        clusterings: int = 3,  # heads of prototypes; 10 in 1911.05371 (section 4)
+        prototypes: int = 512,  # at most one for four images
+        clusterings: int = 3,  # heads of prototypes
         temperature: float = 0.1,  # 2006.09882, appendix A
         smoothing: float = 0.05,  # 1 / lambda of 1911.05371, eq. 4, there 1/25 of a log-probability; here of a cosine
         iterations: int = 20,  # of Sinkhorn-Knopp
-        local_crops: int = 0,  # of 96 px beside two of 224 in 2006.09882; small images have no small parts to show
+        together: bool = True,  # views pass as one batch, and batch norm sees all (src/resnet50.py)
+        local_crops: int = 0,  # small images have no small parts to show
     ) -> None:
         super().__init__()
         self.backbone = backbone
@@ -57,9 +70,12 @@ class SeLaV2(Method):
         self.labels: Tensor
         self.floor = math.log(count)
         self.temperature, self.smoothing, self.iterations = temperature, smoothing, iterations
+        self.together = together
+        take_local_crops(backbone, local_crops, "sela_v2")
 
     def forward(self, views: Views) -> Terms:
-        features = [F.normalize(full_precision(self.projector(self.backbone(x))), dim=1) for x in views.crops]  # (B, D)
+        embedded = embed_views(self.backbone, self.projector, views.crops, self.together)
+        features = [F.normalize(full_precision(x), dim=1) for x in embedded]  # (B, D) each
         self.bank.buffer_features(views.rng, views.index, features[:2])
         labels = self.labels[:, self.bank.row_indices(views.index)]  # (M, B)
         terms: Terms = {}

@@ -8,18 +8,33 @@ from kogen.common.distributed import gather, rank
 from kogen.modules.base import Backbone, Method, Recipe, Terms, Views
 from kogen.modules.heads import mlp
 from kogen.modules.losses import full_precision
+from kogen.modules.multicrop import embed_views
 
 __all__ = ["SimCLR"]
 
 
 class SimCLR(Method):
-    """Section 2.1, eq. 1 (NT-Xent); negatives are those of all processes, with gradient."""
+    """Section 2.1, eq. 1 (NT-Xent); negatives are those of all processes, with gradient.
+
+    The paper's loss is the mean over both orders of the views, as here. The authors' code sums the two means, twice the
+    gradient, and puts a batch norm on the head's output (google-research/simclr, tf2/objective.py and tf2/model.py).
+    """
 
     recipe = Recipe(
         source="sections 2 and B.9 (CIFAR-10: temperature 0.5); rate, weight decay: lightly's CIFAR-10 benchmark",
         headline="ImageNet linear 69.3 (ResNet-50, 1000 epochs); 1 % labels 48.3, 10 % labels 65.6",
         family="contrastive",
         rate=0.12,
+        revision=2,
+        authors={
+            "optimiser": ("lars", "section 2.2"),
+            "rate": (0.3, "section 2.2"),
+            "weight_decay": (1e-6, "section 2.2"),
+            "warmup": (0.01, "10 of 1000 epochs"),
+            "hidden": (2048, "section 4.2: as wide as the features of ResNet-50"),
+            "temperature": (0.1, "ImageNet (google-research/simclr, README.md)"),
+            "batch_size": (4096, "section 2.2"),
+        },
         cost=1.9,
     )
 
@@ -29,17 +44,18 @@ class SimCLR(Method):
         *,
         classes: int = 0,
         images: int = 0,
-        hidden: int = 512,  # as wide as the features (section 4.2)
+        hidden: int = 512,
         dim: int = 128,  # section 4.2
         temperature: float = 0.5,  # section B.9
+        together: bool = True,  # both views pass as one batch, and batch norm sees both (tf2/model.py)
     ) -> None:
         super().__init__()
         self.backbone = backbone
         self.projector = mlp(backbone.dim, hidden, dim)
-        self.temperature = temperature
+        self.temperature, self.together = temperature, together
 
     def forward(self, views: Views) -> Terms:
-        first, second = [self.projector(self.backbone(x)) for x in views.crops]  # (B, D) each
+        first, second = embed_views(self.backbone, self.projector, views.crops, self.together)  # (B, D) each
         return {"contrast": nt_xent(first, second, self.temperature)}
 
 

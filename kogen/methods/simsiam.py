@@ -11,7 +11,10 @@ __all__ = ["SimSiam"]
 
 
 class SimSiam(PerImageMethod):
-    """Section 3, eq. 1 to 4: the stopped gradient keeps it from collapsing. The loss is NEGATIVE, down to -1."""
+    """Section 3, eq. 1 to 4: the stopped gradient keeps it from collapsing. The loss is NEGATIVE, down to -1.
+
+    On ImageNet the authors' projector has three layers (section 3), on CIFAR-10 two (appendix D), as here.
+    """
 
     recipe = Recipe(
         source="appendix D (CIFAR-10): SGD, rate 0.03, no warm-up, weight decay 5e-4, projector of two layers",
@@ -20,6 +23,13 @@ class SimSiam(PerImageMethod):
         rate=0.03,
         warmup=0.0,
         constant=("predictor",),  # section 4.2 and table 1: the predictor's rate is not decayed
+        least_area=0.2,  # facebookresearch/simsiam, main_simsiam.py
+        revision=2,
+        authors={
+            "rate": (0.05, "section 3, ImageNet; facebookresearch/simsiam, main_simsiam.py"),
+            "weight_decay": (1e-4, "section 3, ImageNet"),
+            "batch_size": (512, "section 3, ImageNet"),
+        },
         cost=2.7,
     )
 

@@ -20,6 +20,14 @@ class VICReg(Method):
         headline="ImageNet linear 73.2 (ResNet-50, 1000 epochs); 1 % labels 54.8, 10 % labels 69.5",
         family="information",
         rate=0.12,
+        authors={
+            "optimiser": ("lars", "section 4.2; facebookresearch/vicreg, main_vicreg.py"),
+            "rate": (0.2, "section 4.2"),
+            "weight_decay": (1e-6, "section 4.2"),
+            "warmup": (0.01, "10 of 1000 epochs"),
+            "dim": (8192, "section 4.2, for ResNet-50"),
+            "batch_size": (2048, "section 4.2"),
+        },
         cost=4.5,
     )
 
@@ -29,14 +37,14 @@ class VICReg(Method):
         *,
         classes: int = 0,
         images: int = 0,
-        dim: int = 2048,  # three layers of 8192 in the paper (section 4.2), for ResNet-50
+        dim: int = 2048,  # of each of the three layers
         invariance: float = 25.0,  # lambda, section 4.2
         variance: float = 25.0,  # mu
         covariance: float = 1.0,  # nu
     ) -> None:
         super().__init__()
         self.backbone = backbone
-        self.projector = mlp(backbone.dim, dim, dim, dim)
+        self.projector = mlp(backbone.dim, dim, dim, dim, last_bias=False)
         self.weights = {"invariance": invariance, "variance": variance, "covariance": covariance}
 
     def forward(self, views: Views) -> Terms:

@@ -1,7 +1,9 @@
 """The interfaces: Backbone (images to features), Method (views to named loss terms), Views, Terms, Recipe."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -44,11 +46,22 @@ class Recipe:
     labels: bool = False  # the method reads labels: it trains on the labelled images only
     trains: bool = True  # False: there is nothing to train (random, published)
     colour: bool = True  # False: views are only cropped, flipped and turned (MAE, appendix A.1)
+    least_area: float = 0.0  # share of an image that a whole view shows at least, where the view set would show less
+    revision: int = 1  # counts up where the same settings train other weights than before, so that ids of runs differ
+    without_attention: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # settings that ResNets and their like have instead
+    authors: Mapping[str, "TheirValue"] = field(default_factory=dict)  # the authors' settings where ours differ
     cost: float | None = None  # seconds a training image, as a multiple of supervised (benchmarks/methods.py, 2 cores)
 
 
+TheirValue = tuple[Any, str]
+"""A setting as the authors have it, and where they say so."""
+
 OPTIMISERS = ("sgd", "lars", "adamw")
-DESCRIPTIVE_FIELDS = ("source", "headline", "family", "cost")  # of a recipe: they change no weight
+# Of a recipe: they change no weight, or are merged into the other fields where a network is known.
+DESCRIPTIVE_FIELDS = ("source", "headline", "family", "cost", "authors", "without_attention")
+LATER_FIELDS = {"least_area": 0.0, "revision": 1}  # left out of a record at these values, as before they existed
 
 
 class Backbone(nn.Module, ABC):

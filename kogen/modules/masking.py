@@ -25,10 +25,18 @@ def prepare_vit(network: nn.Module, method: str) -> VisionTransformer:
             f"{method} hides patches of an image and needs a plain Vision Transformer of timm, got "
             f"{type(network).__name__}{with_patches}: use --backbone vit_tiny_patch16_224 or another vit_ of timm"
         )
-    fixed = sincos_positions(patches.grid_size, network.embed_dim)  # (N, D)
-    place.requires_grad_(False).zero_()  # not trained, but saved and exported; tokens of no patch have position 0
-    place[0, -len(fixed) :] = fixed
+    fix_positions(network)
     return network
+
+
+@torch.no_grad()
+def fix_positions(network: nn.Module) -> None:
+    """Give a ViT of timm fixed positions; a network without positions stays as it is."""
+    place, patches = getattr(network, "pos_embed", None), getattr(network, "patch_embed", None)
+    if isinstance(network, VisionTransformer) and isinstance(place, nn.Parameter) and isinstance(patches, PatchEmbed):
+        fixed = sincos_positions(patches.grid_size, network.embed_dim)  # (N, D)
+        place.requires_grad_(False).zero_()  # not trained, but saved and exported; tokens of no patch have position 0
+        place[0, -len(fixed) :] = fixed
 
 
 def sincos_positions(grid: tuple[int, int], dim: int) -> Tensor:
@@ -52,14 +60,20 @@ def patchify(images: Tensor, patch: tuple[int, int]) -> Tensor:
 
 
 def standardise_patches(patches: Tensor) -> Tensor:
-    """Each patch with mean 0 and std 1 over its values, (B, N, K) to the same (MAE, section 3, last paragraph)."""
-    centred = patches - patches.mean(dim=2, keepdim=True)
-    return centred / (centred.square().mean(dim=2, keepdim=True) + 1e-6).sqrt()
+    """Each patch with mean 0 and std 1 over its values, (B, N, K) to the same (MAE, section 3, last paragraph).
+
+    The variance is the unbiased one, over K - 1, as in facebookresearch/mae, models_mae.py `forward_loss`.
+    """
+    variance, mean = torch.var_mean(patches, dim=2, keepdim=True)  # (B, N, 1) each
+    return (patches - mean) / (variance + 1e-6).sqrt()
 
 
 def visible_count(patches: int, masked: float) -> int:
-    """How many of an image's patches stay visible; ValueError unless some do and some do not."""
-    shown = patches - round(patches * masked)
+    """How many of an image's patches stay visible; ValueError unless some do and some do not.
+
+    The part is cut off, as in facebookresearch/mae, models_mae.py `random_masking`: of 49 with .6 masked, 19.
+    """
+    shown = int(patches * (1 - masked))
     if not 0 < shown < patches:
         raise ValueError(
             f"masked={masked} leaves {shown} of {patches} patches visible, wanted some but not all: "

@@ -11,6 +11,11 @@ DATA, TRAINING, JUDGING, OUTPUT = "Data", "Training", "Judging", "Output"  # gro
 MAX_EPOCHS, MAX_BATCH, MAX_PARTS, MAX_SIZE = 1_000_000, 1_000_000, 100_000, 1024
 BatchSize = Annotated[int, Field(ge=2, le=MAX_BATCH)] | Literal["auto"]
 
+BATCH_HELP = (
+    "images per step, over all processes; by default 256, or the largest power of two that fewer images fill; auto: as "
+    "by default, in parts that fit into memory"
+)
+
 
 class TableOptions(Options):
     """How a table of images is read."""
@@ -39,9 +44,7 @@ class TrainingOptions(AugmentationOptions):
     """How a network is trained."""
 
     epochs: int = option(50, "passes over the images", TRAINING, ge=0, le=MAX_EPOCHS)
-    batch_size: BatchSize = option(
-        256, "images per step, over all processes; auto: 256, in parts that fit into memory", TRAINING, form="batch"
-    )
+    batch_size: BatchSize | None = option(None, BATCH_HELP, TRAINING, form="batch")
     accumulate: int = option(1, "parts that a batch is cut into, to save memory", TRAINING, ge=1, le=MAX_PARTS)
     backbone: str = option("tiny", "tiny, or any network of timm, such as resnet18?layers=1,1,1,1", TRAINING)
     precision: str = option("auto", "auto, 32, tf32 or bf16", TRAINING)

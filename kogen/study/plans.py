@@ -11,7 +11,7 @@ from kogen.config.study import Study
 from kogen.data.images import Images
 from kogen.options.model import validate
 from kogen.study.splits import Splits, normalisation
-from kogen.training.batch_fitting import fit_batch
+from kogen.training.batch_fitting import choose_batch, fit_batch, say_if_smaller
 
 
 def plans_of(study: Study, sets: Splits, folder: Path | None = None) -> list[Plan]:
@@ -21,14 +21,16 @@ def plans_of(study: Study, sets: Splits, folder: Path | None = None) -> list[Pla
     """
     fields = ("backbone", "image_size", "views", "epochs", "batch_size", "accumulate", "precision")
     common = {field: getattr(study, field) for field in fields}
-    if auto := study.batch_size == "auto":
-        common["batch_size"] = Plan.model_fields["batch_size"].default
+    auto = study.batch_size == "auto"
+    common["batch_size"] = choose_batch(study.batch_size, len(sets.pool))
     parts: dict[str, int] = {}
     plans = []
     for seed in range(study.seeds):
         for method in study.methods:
             wanted = Plan(method=method, seed=seed, settings=study.settings.get(method, {}), **common)
             plan = with_data(wanted, sets.pool)
+            if seed == 0:
+                say_if_smaller(plan, common["batch_size"])
             if auto and method not in parts:
                 parts[method] = fit_batch(plan, sets.pool, folder).accumulate
             plans.append(plan.model_copy(update={"accumulate": parts.get(method, plan.accumulate)}))

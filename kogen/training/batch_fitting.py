@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from kogen.common import distributed
+from kogen.common.console import say
 from kogen.common.devices import default_device, free_cached_memory, is_out_of_memory
 from kogen.common.files import read_json
 from kogen.config.plan import Plan
@@ -19,6 +20,23 @@ from kogen.training.loop import trial_steps
 SPARE = 2**29  # bytes of a GPU that must stay free: later its memory is fragmented
 TRIAL_STEPS = 2  # the second has the optimiser's state beside everything else
 SMALLER_HINT = "use a smaller --image-size or --backbone"
+
+
+def choose_batch(asked: int | str | None, images: int) -> int:
+    """Images per step: as asked, else the default, or the largest power of two that fewer images fill, and says so."""
+    if isinstance(asked, int):
+        return asked
+    usual: int = Plan.model_fields["batch_size"].default
+    chosen = min(usual, 2 ** max(images.bit_length() - 1, 1))
+    if 1 < images < usual and distributed.rank() == 0:
+        say(f"batch of {chosen}, because there are {images} images; --batch-size chooses")
+    return chosen
+
+
+def say_if_smaller(plan: Plan, batch: int) -> None:
+    """Say that a plan which trains on labelled images has a smaller batch than `batch`, where they do not fill it."""
+    if plan.recipe.trains and plan.batch_size < batch and distributed.rank() == 0:
+        say(f"batch of {plan.batch_size}, because {plan.images} images have labels", title=plan.method)
 
 
 def fit_batch(plan: Plan, images: Images, earlier: Path | None = None) -> Plan:

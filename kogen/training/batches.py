@@ -7,13 +7,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kogen.augmentation.views import StepRng, View, only_geometry, render_all, view_set
+from kogen.augmentation.views import StepRng, View, only_geometry, render_all, show_at_least, view_set
 from kogen.common import distributed
 from kogen.common.devices import to_device
 from kogen.config.plan import Plan
 from kogen.data.images import Images
 from kogen.modules.base import Views
+from kogen.modules.multicrop import local_size
 
+LOCAL_AREA = (0.05, 0.14)  # share of an image that a local crop shows (SwAV, section 4.1)
 RESIDENT = 0.25  # share of a GPU's free memory that the pixels of a set may take, to be read from disk only once
 
 
@@ -23,21 +25,17 @@ class Batches:
     def __init__(self, plan: Plan, images: Images, device: torch.device) -> None:
         recipe = plan.recipe
         self.images = images.labelled_subset() if recipe.labels else images
-        if len(self.images) < plan.batch_size:
-            got = f"{len(self.images)} {'labelled ' if recipe.labels else ''}images"
-            smaller = f"use --batch-size {max(len(self.images) // 2, 2)} or give more images"
-            raise ValueError(f"{got} are fewer than a batch of {plan.batch_size}: {smaller}")
+        check_batch(plan, len(self.images))
         parts = distributed.world_size() * plan.accumulate
-        if plan.batch_size % parts:
-            got = f"a batch of {plan.batch_size} does not divide into {parts} equal parts"
-            raise ValueError(f"{got} (processes x accumulate): use a --batch-size that does")
         self.plan, self.device, self.part = plan, device, plan.batch_size // parts
         self.per_epoch = len(self.images) // plan.batch_size
         self.steps = self.per_epoch * plan.epochs
         every = view_set(plan.views, plan.image_size, channels=plan.channels, mean=plan.mean, std=plan.std)
-        views = [view if recipe.colour else only_geometry(view) for view in every[: recipe.views]]
+        views = [show_at_least(view, recipe.least_area) for view in every[: recipe.views]]
+        views = views if recipe.colour else [only_geometry(view) for view in views]
         local_crops = int(plan.hyperparameters.get("local_crops") or 0)
-        self.views: tuple[View, ...] = (*views, *[local_view(views[0])] * local_crops)
+        local = replace(views[0], size=local_size(plan.image_size), crop=LOCAL_AREA)
+        self.views: tuple[View, ...] = (*views, *[local] * local_crops)
         self.order: tuple[int, np.ndarray] = (-1, np.empty(0, dtype=np.int64))
         self.resident = DevicePixels(self.images, device) if fits_on_device(self.images, device) else None
 
@@ -62,6 +60,24 @@ class Batches:
         return Views(crops, labels, index, rng, step / self.steps)
 
 
+def check_batch(plan: Plan, images: int) -> None:
+    """ValueError for fewer images than a batch, and for a batch that does not divide into parts of two or more."""
+    batch, parts = plan.batch_size, distributed.world_size() * plan.accumulate
+    if images < batch:
+        some = f"{'labelled ' if plan.recipe.labels else ''}{'image is' if images == 1 else 'images are'}"
+        got = f"{images} {some} fewer than a batch of {batch}"
+        smaller = f"use --batch-size {max(images // 2, 2)} or give more images" if images > 1 else "give more images"
+        raise ValueError(f"{got}: {smaller}")
+    if batch < 2 * plan.accumulate:
+        got = f"{plan.method}: a batch of {batch} in {plan.accumulate} parts (--accumulate) has under two images a part"
+        wanted = "batch norm, and losses that compare images, want two or more"
+        fewer = next(n for n in range(batch // 2, 0, -1) if batch % n == 0)
+        raise ValueError(f"{got}, and {wanted}: use --accumulate {fewer} or fewer, or a larger --batch-size")
+    if batch % parts:
+        got = f"a batch of {batch} does not divide into {parts} equal parts"
+        raise ValueError(f"{got} (processes x accumulate): use a --batch-size that does")
+
+
 class DevicePixels:
     """The pixels of a set on the device; each image is copied there when it is first read."""
 
@@ -83,12 +99,3 @@ def fits_on_device(images: Images, device: torch.device) -> bool:
     if device.type != "cuda" or images.transform is not None or images.pixels.dtype != np.uint8:
         return False
     return math.prod(images.pixels.shape) <= RESIDENT * torch.cuda.mem_get_info(device)[0]
-
-
-def local_view(view: View) -> View:
-    """A small crop of a small part, for methods with `local_crops` (SwAV, section 4.1: 96 of 224 px, 5 to 14 %).
-
-    Its size is a multiple of the patches a ViT cuts the whole image into, see backbones/timm.py.
-    """
-    patch = max(view.size // 8, 1) if view.size < 128 else 16
-    return replace(view, size=patch * round(view.size * 96 / 224 / patch), crop=(0.05, 0.14))

@@ -10,6 +10,7 @@ from kogen.common.alarms import Alarm, AlarmKind
 
 Values = Sequence[float]  # one per epoch
 COLLAPSE_SHARE = 0.1  # RankMe or spread under this share of the untrained network's is called a collapse
+SETTLED = 20  # steps before which nothing is judged: of its first values batch norm then remembers .9^20, an eighth
 STUCK = 0.01  # relative distance to the known floor (ln K) within which a loss is called stuck
 
 
@@ -30,9 +31,12 @@ def feature_std(features: Tensor) -> float:
 
 
 def find_alarms(
-    epochs: Sequence[int], ranks: Values, spreads: Values, losses: Values, floor: float | None
+    epochs: Sequence[int], ranks: Values, spreads: Values, losses: Values, floor: float | None, per_epoch: int
 ) -> list[Alarm]:
     """Alarms of a whole run, one of each kind at most, at the first epoch that raises it.
+
+    `per_epoch`: steps in an epoch. In the first SETTLED steps nothing tells a collapse: batch norm still
+    remembers how it began, and the loss of a classifier begins at its floor.
 
     `ranks` and `spreads` begin with the untrained network; `losses` has no value there (nan). `floor` is the value at
     which the loss is known to be stuck (ln of the outputs), or None.
@@ -40,12 +44,14 @@ def find_alarms(
     found: dict[AlarmKind, Alarm] = {}
     measures = ((AlarmKind.RANK, "RankMe", ranks), (AlarmKind.SPREAD, "the spread of features", spreads))
     for position, (epoch, loss) in enumerate(zip(epochs, losses, strict=True)):
+        if epoch * per_epoch < SETTLED:
+            continue
         for kind, name, values in measures:
             first, now = values[0], values[position]
             if now < COLLAPSE_SHARE * first:
                 text = f"{name} fell from {first:.3f} to {now:.3f}, under {COLLAPSE_SHARE:.0%} of its start"
                 found.setdefault(kind, Alarm(kind, epoch, text))
-        if floor is not None and epoch > 0 and abs(loss - floor) < STUCK * abs(floor):
+        if floor is not None and abs(loss - floor) < STUCK * abs(floor):
             text = f"the loss is stuck at {loss:.4f}, the value of a collapse"
             found.setdefault(AlarmKind.STUCK, Alarm(AlarmKind.STUCK, epoch, text))
         elif floor is not None:

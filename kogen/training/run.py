@@ -26,7 +26,7 @@ from kogen.common.tables import write_table
 from kogen.common.tensors import read_facts
 from kogen.config.plan import Plan
 from kogen.data.images import Images
-from kogen.modules.base import DESCRIPTIVE_FIELDS, Backbone
+from kogen.modules.base import DESCRIPTIVE_FIELDS, LATER_FIELDS, Backbone
 from kogen.options.model import validate
 from kogen.training import checkpoint, loop, monitor
 from kogen.training.batch_fitting import explain_out_of_memory
@@ -42,6 +42,7 @@ def record_of(plan: Plan) -> dict[str, Any]:
     """The plan as plan.json holds it, with all that changes the weights; the id is a hash of it."""
     versions = {"kogen": version.VERSION, "torch": torch.__version__, "timm": timm.__version__}
     recipe = {name: value for name, value in asdict(plan.recipe).items() if name not in DESCRIPTIVE_FIELDS}
+    recipe = {name: value for name, value in recipe.items() if LATER_FIELDS.get(name) != value}
     record = plan.model_dump(mode="json") | {"recipe": recipe, "device": devices.default_device(), "versions": versions}
     record["precision"] = devices.resolve_precision(plan.precision)
     if plan.weights:  # a moved file is the same run, other weights at the same path are another
@@ -133,9 +134,10 @@ def summarise_run(plan: Plan, epochs: list[Epoch], floor: float | None) -> dict[
     """What summary.json holds of a finished run; `floor` is the loss at which its method is known to be stuck."""
     seconds, device = sum(e.seconds for e in epochs), devices.default_device()
     busy = distributed.world_size() * (torch.get_num_threads() if device == "cpu" else 1)
-    seen = (epochs[-1].epoch if epochs else 0) * (plan.images // plan.batch_size) * plan.batch_size
+    per_epoch = plan.images // plan.batch_size  # steps
+    seen = (epochs[-1].epoch if epochs else 0) * per_epoch * plan.batch_size
     columns = ([e.epoch for e in epochs], [e.rank_me for e in epochs], [e.feature_std for e in epochs])
-    alarms = monitor.find_alarms(*columns, [e.terms.get("loss", math.nan) for e in epochs], floor)
+    alarms = monitor.find_alarms(*columns, [e.terms.get("loss", math.nan) for e in epochs], floor, per_epoch)
     return {
         "status": "done",
         "minutes": seconds / 60,

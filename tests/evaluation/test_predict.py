@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small import SHARED, blobs
+from small import SHARED, blobs, plan_for
 
+import kogen
+from kogen.augmentation.views import evaluation_view
 from kogen.common.tables import SCHEMAS, write_table
 from kogen.data.cache_settings import CacheSettings
 from kogen.data.images import Images, from_array
@@ -21,6 +23,7 @@ from kogen.evaluation.predict import (
     prediction_table,
     restrict_classes,
 )
+from kogen.training.build import build_backbone, build_method
 
 CLASSES = ("a", "b", "c", "d")
 
@@ -123,9 +126,7 @@ def test_answers_follow_rows_and_classes():
 
 
 def test_evaluation_judges_each_set_its_own_way():
-    from kogen.augmentation.views import evaluation_view
     from kogen.config.plan import Plan
-    from kogen.training.build import build_backbone
 
     train, test = blobs(64), blobs(24, seed=1)
     shares = (np.eye(4)[test.labels] * 0.5 + 0.125).astype(np.float32)
@@ -141,6 +142,56 @@ def test_evaluation_judges_each_set_its_own_way():
     assert parts["people"].soft.between(0.125, 0.625).all()
     assert (parts["people"].correct == parts["plain"].correct).all()
     assert set(parts["two"].predicted) <= {"a", "b"}
+
+
+def without_labels(count: int) -> Images:
+    images = blobs(40)
+    images.labels[:count] = -1
+    return images
+
+
+@pytest.mark.parametrize(
+    ("train", "tests", "probes", "message"),
+    [
+        (
+            blobs(40, labels=False),
+            {"x": blobs()},
+            ("knn",),
+            r"blobs0: 40 of 40 images have no label, the first is blob",
+        ),
+        (
+            without_labels(3),
+            {"x": blobs()},
+            ("knn",),
+            r"blobs0: 3 of 40 images .*--labels TABLE.csv .*labelled_subset",
+        ),
+        (without_labels(40).labelled_subset(), {"x": blobs()}, ("linear",), "blobs0: no image has a label. Probes"),
+        (blobs(), {"x": blobs(), "y": without_labels(1)}, ("knn",), "y: 1 of 40 images have no label, the first is"),
+        (blobs(), {"x": blobs(), "y": blobs().subset([])}, ("knn",), "y: no image has a label"),
+        (blobs(), {}, ("knn",), "0 test sets and 1 probes: name one or more of each"),
+        (blobs(), {"x": blobs()}, (), "1 test sets and 0 probes: name one or more of each"),
+        (
+            blobs(),
+            {"x": replace(blobs(), classes=("b", "a", "c", "d"))},
+            ("knn",),
+            r"x counts its labels in \('b', 'a'",
+        ),
+    ],
+)
+def test_sets_that_cannot_be_judged_are_refused_by_name(train, tests, probes, message):
+    backbone = build_method(plan_for(blobs())).backbone
+    with pytest.raises(ValueError, match=message):
+        evaluate_backbone(backbone, evaluation_view(16), train, tests, dict.fromkeys(tests, "shift"), probes, {})
+
+
+def test_a_run_is_not_judged_by_images_without_labels(tmp_path):
+    kogen.pretrain("surfaces?n=40", method="random", image_size=16, backbone="tiny?width=8", out=tmp_path / "run")
+    np.save(tmp_path / "x.npy", np.zeros((4, 16, 16, 3), np.uint8))
+    tests = {"reference": "surfaces?n=40&split=test"}
+    with pytest.raises(
+        ValueError, match="train has no labels, at least 2 classes are wanted: give labels with --labels"
+    ):
+        kogen.evaluate(tmp_path / "run", train=tmp_path / "x.npy", tests=tests, out=tmp_path / "study")
 
 
 def test_a_table_has_the_columns_of_its_kind(tmp_path):

@@ -291,6 +291,10 @@ def test_bad_features_are_refused(probe):
         probe(replace(train, labels=np.ones(40, int)), test)
     with pytest.raises(ValueError, match=r"3 of 40 training images have no label \(-1\)"):
         probe(replace(train, labels=np.where(np.arange(40) < 3, -1, train.labels)), test)
+    with pytest.raises(ValueError, match=r"training labels are None, wanted an array \(N,\): a probe learns from"):
+        probe(replace(train, labels=None), test)
+    with pytest.raises(ValueError, match=r"test features are None, wanted an array \(N, D\)"):
+        probe(train, replace(test, values=None))
     with pytest.raises(ValueError, match="16 dimensions, test features 15; embed both sets with the same backbone"):
         probe(train, replace(test, values=test.values[:, 1:]))
     with pytest.raises(ValueError, match=r"training features have shape \(0, 16\), wanted \(N, D\)"):

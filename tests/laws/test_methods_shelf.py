@@ -39,7 +39,7 @@ def pool() -> Images:
 
 def plan(method: str, network: str, epochs: int = EPOCHS):
     # Rates are for a batch of 256; so small a batch learns more from each step of a few with a higher one.
-    rate = {"barlow_twins": 0.02, "mae": 0.005, "rc_mae": 0.005, "swav": 0.03}.get(method, 0.5)
+    rate = {"barlow_twins": 0.02, "lejepa": 0.1, "mae": 0.005, "rc_mae": 0.005, "swav": 0.03}.get(method, 0.5)
     settings = {**NARROW.get(method, {}), "rate": rate}
     small = {"backbone": network, "image_size": 32, "epochs": epochs, "batch_size": BATCH}
     return plan_for(pool(), method, views="inspection", settings=settings, **small)
@@ -54,7 +54,7 @@ def test_it_learns_and_stays_alive(method, family, tmp_path):
         assert min(losses[-3:]) < losses[1], losses
     first, last = epochs[0], epochs[-1]  # on the way a ViT's features may draw together and part again
     ranks, spreads = [first.rank_me, last.rank_me], [first.feature_std, last.feature_std]
-    found = find_alarms([0, last.epoch], ranks, spreads, [np.nan, losses[-1]], None)
+    found = find_alarms([0, last.epoch], ranks, spreads, [np.nan, losses[-1]], None, len(pool()) // BATCH)
     assert not found, found
 
 

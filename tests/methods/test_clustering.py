@@ -15,7 +15,15 @@ from small import NARROW, NETWORKS, blobs, plan_for
 from torch import Tensor, nn
 
 from kogen.common.rng import StepRng
-from kogen.methods.obow import OBoW, bag_of_words, feature_maps, predict_words, sample_feature, word_distances
+from kogen.methods.obow import (
+    OBoW,
+    bag_of_words,
+    drop_border,
+    feature_maps,
+    predict_words,
+    sample_feature,
+    word_distances,
+)
 from kogen.methods.pcl import concentrations
 from kogen.methods.sela_v2 import assign_balanced
 from kogen.modules import clustering
@@ -206,6 +214,23 @@ def test_concentrations_by_hand():
     assert alike == pytest.approx(0.2, rel=1e-6)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_concentrations_are_their_slow_twin(seed):
+    """As salesforce/PCL describes them: lone rows, here far from their centroids, do not say how wide a cluster is."""
+    rows, centroids = units(60, 4, seed=seed).double(), units(12, 4, seed=seed + 50).double()
+    labels = torch.cat([torch.arange(6), torch.arange(54) % 5 + 7])  # clusters 0 to 5 have one row, 6 none
+    distance = [(rows[i] - centroids[labels[i]]).norm().item() for i in range(60)]
+    raw = np.zeros(12)
+    for cluster in range(12):
+        mine = [d for d, label in zip(distance, labels.tolist(), strict=True) if label == cluster]
+        raw[cluster] = np.mean(mine) / np.log(len(mine) + 10) if len(mine) > 1 else 0
+    raw[:7] = raw.max()
+    raw = raw.clip(np.percentile(raw, 10), np.percentile(raw, 90))
+    found = concentrations(rows, centroids, labels, 10.0, 0.2)
+    assert found.dtype == torch.float64
+    assert found.numpy() == pytest.approx(0.2 * raw / raw.mean(), rel=1e-12)
+
+
 @pytest.mark.parametrize("size", [6, 60, 6000])
 def test_labels_shared_out_are_lightlys_shares(size):
     scores = draw(size, 6).tanh()
@@ -241,10 +266,30 @@ def test_obows_loss_by_its_equations(size):
 
 def test_sampled_smooths_and_picks_the_place():
     local = torch.arange(2 * 9).float().reshape(2, 1, 3, 3)
-    corner, last = (0 + 1 + 3 + 4) / 4, 9 + (4 + 5 + 7 + 8) / 4
-    assert sample_feature(local, torch.tensor([[0.0], [0.9999]])[:, 0])[:, 0].tolist() == [corner, last]
-    middle = sample_feature(local, torch.tensor([0.5, 0.5]))[:, 0]
-    assert middle.tolist() == [4.0, 13.0]
+    for where in (0.0, 0.5, 0.9999):  # 3 x 3 cells have one window
+        assert sample_feature(local, torch.tensor([where, where]))[:, 0].tolist() == [4.0, 13.0]
+    small = torch.arange(4).float().reshape(1, 1, 2, 2)  # fewer cells than the window: their mean
+    assert sample_feature(small, torch.tensor([0.9])).tolist() == [[1.5]]
+    large = torch.arange(30).float().reshape(1, 1, 5, 6)
+    windows = [large[0, 0, y : y + 3, x : x + 3].mean().item() for y in range(3) for x in range(4)]
+    places = [sample_feature(large, torch.tensor([place / 12])).item() for place in range(12)]
+    assert places == windows
+
+
+def test_the_border_of_a_map_gives_no_word():
+    local = draw(2, 3, 4, 5)
+    inner = torch.stack([local[:, :, y, x] for y in (1, 2) for x in (1, 2, 3)], dim=2).reshape(2, 3, 2, 3)
+    assert torch.equal(drop_border(local, 1), inner)
+    assert drop_border(local, 0) is local
+    assert drop_border(local, 2) is local  # nothing would be left
+    assert drop_border(local[:, :, :2], 1).shape == (2, 3, 2, 5)
+
+
+def test_obows_generator_is_as_wide_as_twice_its_output():
+    method, _ = made("obow")
+    shapes = [tuple(p.shape for p in generate.parameters()) for generate in method.generators]
+    dim = method.backbone.dim  # 64; the maps have 32 and 64 channels
+    assert shapes == [((2 * dim, c), (2 * dim,), (2 * dim,), (dim, 2 * dim), (dim,)) for c in (32, 64)]
 
 
 @pytest.mark.parametrize("family", NETWORKS)
@@ -270,6 +315,11 @@ def test_obow_leaves_no_trace_when_it_looks_at_the_shapes():
     assert all(torch.equal(value, before[key]) for key, value in backbone.state_dict().items())
 
 
+def test_obow_needs_words_to_choose_from():
+    with pytest.raises(ValueError, match="which of several words an image has, got words=1: use 2 or more"):
+        made("obow", words=1)
+
+
 def test_obow_refuses_a_network_without_maps():
     backbone = build_backbone(plan_for(blobs(), "byol"))
     backbone.inner = nn.Sequential(nn.Flatten())
@@ -287,9 +337,10 @@ def test_obows_words_and_distance_over_five_steps():
             seen = [feature_maps(method.target, x, 2) for x in views.crops]
         now = []
         for level, table in enumerate(tables):
-            places = torch.cat([v[level].permute(0, 2, 3, 1).flatten(0, 2) for v in seen])
+            inner = [v[level] if level else v[level][:, :, 1:3, 1:3] for v in seen]  # of 4 x 4; 2 x 2 have no middle
+            places = torch.cat([v.permute(0, 2, 3, 1).flatten(0, 2) for v in inner])
             now.append(torch.cdist(places, table).square().amin(1).mean())
-            fresh = sample_feature(seen[0][level], views.rng.uniform(f"word{level}"))
+            fresh = inner[0].mean((2, 3))
             for place, row in enumerate(fresh, start=32 * step):
                 table[place % 48] = row
         distance = torch.stack(now) if distance is None else 0.9 * distance + 0.1 * torch.stack(now)
@@ -322,9 +373,35 @@ def test_obow_predicts_the_bag_of_the_other_view():
         assert terms[name].item() == pytest.approx(-(bag * found).sum(1).mean().item() / 2, rel=1e-5)
 
 
+def test_obow_assigns_with_the_distance_of_this_step():
+    """Step by step, from the authors' equations: the running mean takes this step in before it is used."""
+    method, loader = made("obow", scales=1, memory=0.5)
+    running = None
+    for step in range(3):
+        views = loader.render_views(step, 0)
+        (queue,), (generate,) = method.words, method.generators
+        with torch.no_grad():
+            seen = [feature_maps(method.target, x, 1)[0].flatten(2).mT for x in views.crops]  # (B, HW, C)
+            squared = [torch.cdist(v, queue.rows.expand(len(v), -1, -1)).square() for v in seen]  # (B, HW, K)
+            now = torch.stack([d.amin(2).mean() for d in squared]).mean()
+            running = now if running is None else 0.5 * running + 0.5 * now
+            shares = [F.softmax(-d / (0.1 * running), dim=2).amax(1) for d in squared]
+            bags = [s / s.sum(1, keepdim=True) for s in shares]
+            weights = 5 * F.normalize(generate(F.normalize(queue.rows)), dim=1)
+            guesses = [(method.backbone(x) @ weights.T).log_softmax(1) for x in views.crops]
+        terms = method(views)
+        assert terms["first"].item() == pytest.approx(-(bags[0] * guesses[1]).sum(1).mean().item() / 2, rel=1e-4)
+        assert terms["second"].item() == pytest.approx(-(bags[1] * guesses[0]).sum(1).mean().item() / 2, rel=1e-4)
+        method.update(0.1 * step)
+    method.eval()
+    assert method.distance.item() == pytest.approx(running.item(), rel=1e-4)
+
+
 def features_of(method, views) -> list[Tensor]:
+    """Both views pass as one batch."""
     with torch.no_grad():
-        return [F.normalize(method.projector(method.backbone(x)), dim=1) for x in views.crops]
+        both = method.projector(method.backbone(torch.cat(views.crops)))
+        return [*F.normalize(both, dim=1).chunk(2)]
 
 
 def test_deepclusters_memory_centroids_and_labels_over_five_steps():
@@ -402,7 +479,7 @@ def test_pcls_queue_memory_and_prototypes_over_five_steps():
             continue
         for number, count in enumerate((4, 8)):
             generator = StepRng(0, 3, 32).generator(f"clustering{number}")
-            centroids, labels = twin_kmeans(method.bank.rows[0], count, generator, 10)
+            centroids, labels = twin_kmeans(method.bank.rows[0], count, generator, 20)
             assert torch.allclose(method.get_buffer(f"centroids{number}").double(), centroids, atol=1e-5)
             assert method.labels[number].tolist() == labels
             phi = concentrations(table, centroids.float(), torch.tensor(labels), 10.0, 0.2)

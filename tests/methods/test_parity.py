@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from lightly.loss.swav_loss import sinkhorn as lightlys_sinkhorn
-from small import NARROW, blobs, plan_for
+from small import NARROW, NETWORKS, blobs, plan_for
 
 from kogen.common.rng import StepRng
 from kogen.methods.barlow_twins import barlow_twins_terms
@@ -17,6 +17,7 @@ from kogen.methods.swav import sinkhorn
 from kogen.methods.vicreg import vicreg_terms
 from kogen.modules.heads import Prototypes
 from kogen.modules.losses import info_nce
+from kogen.modules.multicrop import take_local_crops
 from kogen.modules.queue import Queue, StepBuffer
 from kogen.training.batches import Batches
 from kogen.training.build import build_method
@@ -129,7 +130,7 @@ def test_swav_is_lightlys_with_and_without_queue():
     theirs = lightly.loss.SwaVLoss()
     for step in range(3):
         views = loader.render_views(step, 0)
-        features = [method.projector(method.backbone(x)) for x in views.crops]
+        features = [*method.projector(method.backbone(torch.cat(views.crops))).chunk(2)]
         old = [method.prototypes(queue.rows) for queue in method.queues] if step else None
         assert all(queue.full == bool(step) for queue in method.queues)
         wanted = theirs([method.prototypes(z) for z in features], [], old)
@@ -194,7 +195,7 @@ def test_dinos_centre_and_temperature_by_hand():
     for step in range(5):
         views = loader.render_views(step, 0)
         with torch.no_grad():
-            batch = torch.cat([method.target(x) for x in views.crops]).mean(0)
+            batch = method.target(torch.cat(views.crops)).mean(0)
         method(views)
         assert torch.allclose(method.centre, centre, atol=1e-6)  # not before the step
         method.update(0.2)
@@ -234,6 +235,41 @@ def test_local_crops_are_small_and_only_guessed_from(name):
     assert [tuple(x.shape[-2:]) for x in views.crops] == [(16, 16)] * 2 + [(6, 6)] * 3
     assert not torch.equal(views.crops[2], views.crops[3])
     assert set(method(views)) == {"first", "second"}
+
+
+@pytest.mark.parametrize("name", ["deepcluster_v2", "dino", "lejepa", "obow", "sela_v2", "swav"])
+@pytest.mark.parametrize("size", [16, 32])
+def test_a_vit_takes_local_crops(name, size):
+    images = blobs(64, size=size)
+    settings = {**NARROW[name], "local_crops": 2}
+    plan = plan_for(images, name, backbone=NETWORKS["vit"], image_size=size, settings=settings)
+    method, loader = build_method(plan), Batches(plan, images, torch.device("cpu"))
+    views = loader.render_views(0, 0)
+    assert [x.shape[-1] for x in views.crops] == [size] * 2 + [6 if size == 16 else 12] * 2
+    sum(method(views).values()).backward()
+    assert method.backbone.network.pos_embed.grad is not None
+
+
+def test_whole_views_are_the_same_to_a_vit_that_takes_local_crops():
+    plan = plan_for(blobs(), "byol", backbone=NETWORKS["vit"])
+    backbone, images = build_method(plan).backbone.eval(), draw(3, 3, 16, 16)
+    before = backbone(images)
+    take_local_crops(backbone, 2, "dino")
+    assert torch.equal(backbone(images), before)
+    assert not backbone.training
+
+
+@pytest.mark.parametrize(
+    ("backbone", "size", "got"),
+    [
+        ("swin_tiny_patch4_window7_224?depths=(1,1)&num_heads=(2,2)&embed_dim=16", 224, "SwinTransformer"),
+        (NETWORKS["vit"] + "&patch_size=8", 32, "VisionTransformer was built for 32 .*divisible by patch size"),
+    ],
+)
+def test_a_network_of_one_size_refuses_local_crops(backbone, size, got):
+    plan = plan_for(blobs(8), "swav", backbone=backbone, image_size=size, settings={"local_crops": 1})
+    with pytest.raises(ValueError, match=rf"swav: local_crops=1 are .* pixels, and {got}.*leave local_crops at 0"):
+        build_method(plan)
 
 
 def test_simsiams_predictor_keeps_its_rate():

@@ -18,9 +18,10 @@ from kogen.common import distributed
 from kogen.common.files import read_json
 from kogen.config.study import make_study
 from kogen.study.cost_estimate import estimate_cost
+from kogen.study.plans import plans_of
 from kogen.study.splits import Splits
 from kogen.training import loop
-from kogen.training.batch_fitting import fit_batch, part_counts
+from kogen.training.batch_fitting import choose_batch, fit_batch, part_counts
 from kogen.training.run import train_run
 
 BATCH = 32
@@ -120,6 +121,40 @@ def test_auto_is_for_one_process(monkeypatch):
     monkeypatch.setattr(distributed, "world_size", lambda: 2)
     with pytest.raises(ValueError, match="--batch-size auto is for one process, and 2 train together"):
         fit_batch(plan, images)
+
+
+@pytest.mark.parametrize(
+    ("images", "batch"), [(1, 2), (2, 2), (3, 2), (4, 4), (60, 32), (64, 64), (255, 128), (256, 256), (10**6, 256)]
+)
+def test_few_images_get_a_smaller_batch_and_are_told(images, batch, capsys):
+    for asked in (None, "auto"):
+        assert choose_batch(asked, images) == batch
+        said = f"batch of {batch}, because there are {images} images; --batch-size chooses\n"
+        assert capsys.readouterr().err == (said if 1 < images < 256 else "")
+    assert choose_batch(17, images) == 17
+    assert capsys.readouterr().err == ""
+
+
+def test_sixty_images_train_and_a_study_of_them_says_its_batch_once(tmp_path, capsys):
+    quick = {"image_size": 16, "backbone": "tiny?width=8", "epochs": 1}
+    api.pretrain("surfaces?n=60", method="simclr", out=tmp_path / "run", **quick)
+    assert json.loads((tmp_path / "run" / "plan.json").read_text())["batch_size"] == 32
+    assert "batch of 32, because there are 60 images; --batch-size chooses" in capsys.readouterr().err
+    study = make_study({"source": "x", "methods": ("simclr", "random"), "seeds": 2, **quick}, "pilot")
+    pool = blobs(40)
+    plans = plans_of(study, Splits(pool, pool, {}, {}, ""))
+    assert {plan.batch_size for plan in plans} == {32}
+    assert capsys.readouterr().err.count("because there are 40 images") == 1
+
+
+def test_a_batch_that_labels_do_not_fill_is_told_once_for_each_method(tmp_path, capsys):
+    pool = blobs(64)
+    pool.labels[20:] = -1
+    quick = {"image_size": 16, "backbone": "tiny?width=8", "epochs": 1, "batch_size": 32}
+    study = make_study({"source": "x", "methods": ("supervised", "simclr"), "seeds": 2, **quick}, "pilot")
+    plans = plans_of(study, Splits(pool, pool, {}, {}, ""))
+    assert [plan.batch_size for plan in plans] == [20, 32, 20, 32]
+    assert capsys.readouterr().err == "supervised: batch of 20, because 20 images have labels\n"
 
 
 def test_a_wrong_batch_size_is_refused_with_what_it_may_be():

@@ -8,10 +8,14 @@ from kogen.evaluation.features import Features
 def check(train: Features, test: Features) -> None:
     """Refuse features that no probe can learn from; reads no label of `test`.
 
-    Raises ValueError for features that are not (N, D), empty, of different D, or not finite, for training images
+    Raises ValueError for features that are no array (N, D), empty, of different D, or not finite, for training images
     without a label, for labels outside `classes`, and for training labels of one class only.
     """
+    if not isinstance(train.labels, np.ndarray):
+        raise ValueError(f"training labels are {train.labels!r}, wanted an array (N,): a probe learns from labels")
     for name, features in (("training", train), ("test", test)):
+        if not isinstance(features.values, np.ndarray):
+            raise ValueError(f"{name} features are {features.values!r}, wanted an array (N, D)")
         if features.values.ndim != 2 or 0 in features.values.shape:
             raise ValueError(f"{name} features have shape {features.values.shape}, wanted (N, D), neither of them 0")
         wrong = np.flatnonzero(~np.isfinite(features.values).all(axis=1))
