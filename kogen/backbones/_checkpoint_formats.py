@@ -2,6 +2,7 @@
 
 import re
 import zipfile
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,9 +21,11 @@ MAX_KINDS = 200  # kinds of objects beside tensors; a pickled ViT has some 20
 # of it is made: an InertObject stands in its place, whatever the pickle asks for.
 HARMLESS = re.compile(
     r"numpy\.(_?core\.multiarray\.(scalar|_reconstruct)|dtype|ndarray|dtypes\.\w+)"
-    r"|pathlib\.(_local\.)?(Pure)?(Posix|Windows)?Path|argparse\.Namespace|functools\.partial|enum\.\w+"
-    r"|(torch\.nn|torch\._C\._nn|torchvision\.(models|ops)|timm\.(models|layers))\.[\w.]+"
+    r"|pathlib\.(_local\.)?(Pure)?(Posix|Windows)?Path|argparse\.Namespace|functools\.partial"
+    r"|(torch\.nn|torch\._C\._nn|torchvision\.(models|ops)|timm\.(models|layers)|omegaconf|typing)\.[\w.]+"
+    r"|builtins\.(bool|bytes|dict|float|int|list|object|str|tuple)"  # as types: of options
 )
+DICTS = re.compile(r"[\w.]+\.(AttributeDict|CfgNode|EasyDict)")  # dicts of options: a plain one stands for them
 ATTRIBUTES = ("num_heads", "stride", "padding")  # of a pickled network: what the shapes of its tensors do not show
 CONVERT_COMMAND = (  # run by people where they trust the file, never by us
     "import sys, torch; from safetensors.torch import save_file; d = torch.load(sys.argv[1], map_location='cpu', "
@@ -98,22 +101,30 @@ def check_archive(path: Path) -> None:
 
 def load_inert(path: Path) -> Any:
     """A file of torch.save; UnpicklingError names what is neither a tensor, nor a plain value, nor HARMLESS."""
-    inert: set[str] = set()
+    stand_ins: dict[str, Any] = {}
     while True:
         try:
-            with torch.serialization.safe_globals([(InertObject, name) for name in inert]):
+            with torch.serialization.safe_globals([(made, name) for name, made in stand_ins.items()]):
                 return torch.load(path, map_location="cpu", weights_only=True)
         except UnpicklingError as error:
             name = unknown_global(error)
-            if not HARMLESS.fullmatch(name) or name in inert or len(inert) == MAX_KINDS:
+            made = InertObject if HARMLESS.fullmatch(name) else OrderedDict if DICTS.fullmatch(name) else None
+            made = make_dict if name == "collections.defaultdict" else made
+            if made is None or name in stand_ins or len(stand_ins) == MAX_KINDS:
                 raise
-            inert.add(name)
+            stand_ins[name] = made
+
+
+def make_dict(*_: Any) -> OrderedDict[Any, Any]:
+    """An empty dict, whatever it is asked to be made with."""
+    return OrderedDict()
 
 
 def unknown_global(error: UnpicklingError) -> str:
     """The name that a refused pickle wants to load, empty where the message has none."""
     found = re.search(r"GLOBAL ([\w.]+)", str(error))
-    return found[1] if found else ""
+    name = found[1] if found else ""
+    return name if "." in name or not name else f"builtins.{name}"  # torch leaves that out
 
 
 def flatten_content(data: Any) -> CheckpointContent:

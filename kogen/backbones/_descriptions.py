@@ -54,6 +54,15 @@ def three_numbers(numbers: Any, key: str, title: str) -> tuple[float, ...]:
     return tuple(numbers)
 
 
+def read_names(place: Path) -> dict[str, Any]:
+    """A description that transformers wrote. ValueError for a file that is no names and values."""
+    cure = "put the file there that transformers wrote, or none"
+    said = read_json(place, cure)
+    if not isinstance(said, dict):
+        raise ValueError(f"{place} holds a {type(said).__name__}, wanted names and values; {cure}")
+    return said
+
+
 def read_transformers_config(place: Path, tensors: dict[str, Tensor]) -> dict[str, Any]:
     """What the config.json that transformers writes beside a ViT says of it: settings, and mean and std where known.
 
@@ -62,7 +71,7 @@ def read_transformers_config(place: Path, tensors: dict[str, Tensor]) -> dict[st
     found: dict[str, Any] = {}
     config = place.with_name("config.json")
     if config.exists():
-        said = read_json(config, "give the file that transformers wrote")
+        said = read_names(config)
         width, heads, eps = (said.get(key) for key in ("hidden_size", "num_attention_heads", "layer_norm_eps"))
         if width != tensors["norm.weight"].shape[0] or type(heads) is not int:
             raise ValueError(
@@ -71,10 +80,10 @@ def read_transformers_config(place: Path, tensors: dict[str, Tensor]) -> dict[st
             )
         if said.get("hidden_act", "gelu") != "gelu":
             raise ValueError(f"{config}: hidden_act is {said['hidden_act']!r}, and a ViT of timm has 'gelu'")
-        found = {"num_heads": heads} | ({"norm_eps": eps} if type(eps) is float and eps != 1e-6 else {})
+        found = {"num_heads": heads} | ({"norm_eps": eps} if type(eps) is float else {})
     images = place.with_name("preprocessor_config.json")
     if images.exists():
-        said = read_json(images, "give the file that transformers wrote")
+        said = read_names(images)
         pairs = (("mean", "image_mean"), ("std", "image_std"))
         found |= {key: three_numbers(said[word], key, str(images)) for key, word in pairs if word in said}
     return found

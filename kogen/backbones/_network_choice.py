@@ -1,5 +1,6 @@
 """Which network a file holds: the one that the user names, or the one that the tensors show."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from kogen.backbones._architectures import (
     settle_stem,
 )
 from kogen.backbones._networks_in_files import NetworkTensors
-from kogen.backbones._tensor_names import MARKERS
+from kogen.backbones._tensor_names import MARKERS, TRANSFORMERS
 from kogen.backbones.timm import STEMS, VIT_NAMES
 from kogen.common.text import hint, join_names, parse_spec
 from kogen.modules.base import Backbone
@@ -48,7 +49,21 @@ def infer_unnamed(found: NetworkTensors, framework: str, settings: dict[str, Any
             f"{place}: its tensors have names of a ResNet or ViT and shapes of none ({error}): name it, "
             "FILE?backbone=NAME"
         ) from error
-    return replace(seen, settings=seen.settings | settings)
+    return replace(seen, settings=seen.settings | usual_settings(found) | settings)
+
+
+def usual_settings(found: NetworkTensors) -> dict[str, Any]:
+    """What a layout leaves open and its published networks have in common: said in the output, and may be overruled."""
+    scaled = "blocks.0.ls1.gamma" in found.tensors  # Dinov2, whose class has this epsilon; the others' have 1e-12
+    return {"norm_eps": 1e-6} if found.marker in TRANSFORMERS and not scaled else {}
+
+
+def join_settings(told: dict[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+    """What a file tells of a network and what the user says. OpenQuestion where they contradict each other."""
+    if odd := [key for key in said if key in told and told[key] != said[key]]:
+        got = f"{odd[0]} is {said[odd[0]]!r}"
+        raise OpenQuestion(f"it says that {odd[0]} is {told[odd[0]]!r}, and the option says that {got}: leave it out")
+    return told | dict(said)
 
 
 def complete_named(
@@ -58,8 +73,8 @@ def complete_named(
 
     Raises OpenQuestion where a 3x3 stem leaves several networks of this name.
     """
-    name, said = parse_spec(backbone)
-    said |= settings
+    name, named_settings = parse_spec(backbone)
+    said = usual_settings(found) | join_settings(settings, named_settings)
     tensors, network = found.tensors, named.network
     first, patch = tensors.get("conv1.weight"), tensors.get("patch_embed.proj.weight")
     stems = isinstance(network, ResNet) and name != "wide"
@@ -79,16 +94,27 @@ def complete_named(
 
 
 def attribute_settings(found: NetworkTensors) -> dict[str, Any]:
-    """What a pickled network says of itself beyond its tensors: the heads of a ViT, the stem of a ResNet."""
+    """What a pickled network says of itself beyond its tensors: the heads of a ViT, the stem of a ResNet.
+
+    OpenQuestion for a stem that kogen has not.
+    """
     heads = {value for key, value in found.attributes.items() if key.endswith(".num_heads")}
     settings: dict[str, Any] = {"num_heads": heads.pop()} if len(heads) == 1 else {}
-    first = found.tensors.get("conv1.weight")
-    kernel = first.shape[2] if first is not None and first.ndim == 4 else 0
+    first, pools = found.tensors.get("conv1.weight"), {"maxpool.stride", "3.stride"} & set(found.attributes)
+    stems: dict[Any, str] = {(size, (step, step), (pad, pad)): stem for stem, (size, step, pad) in STEMS.items()}
+    stems = {(7, (2, 2), (3, 3)): "original"} if pools else stems
     for conv in ("conv1", "0", "_feature_blocks.0.Conv"):  # the names of torchvision's, a Sequential's, OBoW's
         stride, padding = (found.attributes.get(f"{conv}.{name}") for name in ("stride", "padding"))
-        for stem, (size, step, pad) in STEMS.items():
-            if (size, (step, step), (pad, pad)) == (kernel, stride, padding):
-                settings["stem"] = stem
+        if stride is None or first is None or first.ndim != 4:
+            continue
+        sizes = (first.shape[3], stride, padding)
+        if sizes not in stems:
+            raise OpenQuestion(
+                f"its first convolution has the kernel {sizes[0]}, the stride {stride} and the padding {padding}, "
+                f"{'with' if pools else 'without'} a max-pool: a ResNet of kogen begins as {join_names([*STEMS])} or "
+                "original, see backbones/timm.py; train or choose another file"
+            )
+        settings["stem"] = stems[sizes]
     return settings
 
 

@@ -26,6 +26,7 @@ from kogen.backbones._network_choice import (
     explain_absence,
     explain_names,
     infer_unnamed,
+    join_settings,
     marker_key,
 )
 from kogen.backbones._network_facts import NetworkFacts, read_network_facts
@@ -96,8 +97,8 @@ def read_checkpoint(file: str, name: str, said: Mapping[str, Any]) -> tuple[Publ
     framework = options.framework or (name if called else [*found.frameworks, "published"][0])
     beside = read_transformers_config(place, found.tensors) if found.marker in TRANSFORMERS else {}
     config |= {key: beside.pop(key) for key in ("mean", "std") if key in beside}
-    settings = attribute_settings(found) | beside | dict(options.settings)
     try:
+        settings = join_settings(attribute_settings(found) | beside, options.settings)
         if named is None:
             architecture = infer_unnamed(found, framework, settings, place)
         else:

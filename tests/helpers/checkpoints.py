@@ -45,6 +45,20 @@ def dinov2(network: nn.Module) -> dict[str, torch.Tensor]:
     return state
 
 
+def original_names(network: nn.Module) -> list[str]:
+    """The names of an EfficientNet in lukemelas/EfficientNet-PyTorch, in the order of its tensors, which is timm's."""
+    counts = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+    found = ["_conv_stem.weight", *(f"_bn0.{name}" for name in counts)]
+    for number, block in enumerate(block for stage in network.blocks for block in stage):
+        parts = ["_expand_conv", "_bn0"] if hasattr(block, "conv_pwl") else []
+        parts += ["_depthwise_conv", "_bn1"]
+        parts += ["_se_reduce", "_se_expand"] if hasattr(block.se, "conv_reduce") else []
+        for part in (*parts, "_project_conv", "_bn2"):
+            names = counts if "_bn" in part else ("weight", "bias") if "_se" in part else ("weight",)
+            found += [f"_blocks.{number}.{part}.{name}" for name in names]
+    return [*found, "_conv_head.weight", *(f"_bn1.{name}" for name in counts)]
+
+
 def same(ours: nn.Module, theirs: nn.Module, size: int, channels: int = 3, within: float = 1e-6) -> None:
     """Both give the same features, and not all zeros or the same for every image."""
     images = torch.rand(2, channels, size, size, generator=torch.Generator().manual_seed(0))
