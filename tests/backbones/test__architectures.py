@@ -6,7 +6,8 @@ import pytest
 import timm
 import torch
 import torchvision
-from checkpoints import at, drawn, resnet, same, vit
+from checkpoints import at, drawn, original_names, resnet, same, vit
+from timm.models import efficientnet
 from torch import nn
 
 from kogen.backbones import _architectures as home
@@ -44,9 +45,7 @@ def test_the_table_of_efficientnets_is_timms():
 
 
 def test_an_efficientnet_of_another_size_is_asked_about(tmp_path: Path):
-    from test__tensor_names import original_names
-
-    network = timm.create_model("tf_efficientnet_lite0", channel_multiplier=0.5, num_classes=0)
+    network = efficientnet._gen_efficientnet_lite("tf_efficientnet_lite0", 0.5, num_classes=0, pad_type="same")
     state = dict(zip(original_names(network), network.state_dict().values(), strict=True))
     torch.save(state, tmp_path / "weights.pth")
     with pytest.raises(
@@ -103,8 +102,7 @@ def test_a_small_stem_is_the_frameworks_or_what_is_said(said: dict[str, object],
 def test_a_small_stem_that_nobody_says_is_asked_for(said: dict[str, object], message: str, tmp_path: Path):
     place, _ = save_small_stem("full", tmp_path)
     with pytest.raises(ValueError, match=message):
-        checkpoint = describe_checkpoint(place, **said)
-        published(file=place, backbone=checkpoint.backbone, image_size=checkpoint.image_size)
+        published(file=place, image_size=32, backbone=describe_checkpoint(place, **said).backbone)
 
 
 def test_a_large_stem_stays_whatever_the_size_of_the_images(tmp_path: Path):

@@ -18,9 +18,7 @@ from kogen.backbones.published import describe_checkpoint, published
 
 R, OTHER, V, W = resnet(), resnet(seed=1), vit(), vit(seed=1)
 DECODER = ("mask_token", "decoder_embed.weight", "decoder_blocks.0.attn.qkv.weight")
-OPTIONS = argparse.Namespace(
-    arch="resnet18", lr=np.float32(0.1), output_dir=pathlib.PosixPath("/out"), best=np.arange(3)
-)
+OPTIONS = argparse.Namespace(lr=np.float32(0.1), output_dir=pathlib.PosixPath("/out"), best=np.arange(3))
 FILES: dict[str, tuple[str, nn.Module, Any]] = {
     "rc_mae": (
         "rc_mae",
@@ -76,7 +74,8 @@ def test_the_network_that_is_evaluated_is_taken(kind: str, tmp_path: Path):
 def test_options_of_configuration_libraries_are_held_inert(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Dicts and objects of libraries that need not be installed; the class itself is not even looked for."""
     kinds = types.ModuleType("omegaconf.dictconfig"), types.ModuleType("pytorch_lightning.utilities.parsing")
-    for module in kinds:
+    parents = map(types.ModuleType, ("omegaconf", "pytorch_lightning", "pytorch_lightning.utilities"))
+    for module in (*parents, *kinds):
         monkeypatch.setitem(sys.modules, module.__name__, module)
     config = type("DictConfig", (), {"__module__": kinds[0].__name__})
     words = type("AttributeDict", (dict,), {"__module__": kinds[1].__name__})
