@@ -78,6 +78,6 @@ def check_agreement(options: CheckpointOptions, facts: NetworkFacts, place: Path
     if odd := [key for key, (got, wanted) in said.items() if got != wanted]:
         got, wanted = said[odd[0]]
         raise ValueError(
-            f"{place} says of itself that its {odd[0]} is {wanted!r}, and the option says {got!r}: leave out {odd[0]}, "
-            "or give the file that it is true of"
+            f"{place} says of itself that its {odd[0]} is {wanted!r} ({facts.architecture}), and the option says "
+            f"{got!r}: leave out {odd[0]}, or give the file that it is true of"
         )
