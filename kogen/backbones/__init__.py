@@ -2,6 +2,7 @@
 
 from kogen.common import registry, text
 from kogen.modules.base import Backbone
+from kogen.modules.blueprint import KOGEN_SETTINGS
 
 
 def make_backbone(backbone: str, channels: int, image_size: int) -> Backbone:
@@ -12,6 +13,9 @@ def make_backbone(backbone: str, channels: int, image_size: int) -> Backbone:
     name, settings = text.parse_spec(backbone)
     if name == "published":
         raise ValueError(f"backbone {backbone!r}: published weights are judged with --candidates NAME=FILE")
+    if odd := [setting for setting in KOGEN_SETTINGS if setting in settings]:
+        size = "; the size of the images is --image-size, image_size" if "img_size" in odd else ""
+        raise ValueError(f"backbone {backbone!r}: {odd[0]} is set by kogen: leave it out{size}")
     own = name in registry.names("backbones") and name != "timm"
     named = () if own else (name,)
     try:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kogen.backbones.timm import TimmBackbone
+from kogen.backbones.timm import TimmBackbone, format_spec
 from kogen.modules.base import Backbone
 from kogen.modules.blueprint import Blueprint, Layer
 
@@ -30,4 +30,5 @@ def wide(
         "layer1.0.downsample": Layer("Sequential", shortcut),
     }
     blueprint = Blueprint(name, arguments, parts)
-    return TimmBackbone(blueprint.build(), blueprint, in_chans, image_size)
+    spec = format_spec("wide", {"name": name, "width": width, **settings})
+    return TimmBackbone(blueprint.build(), blueprint, spec, in_chans, image_size)

@@ -71,6 +71,7 @@ class Backbone(nn.Module, ABC):
     channels: int  # C, of the images it takes
     image_size: int  # S, height and width of these images in pixels
     blueprint: Blueprint  # how the same network is made without kogen, untrained
+    spec: str  # the name that makes it at any image size, with every setting, as `--backbone` takes it
 
     @abstractmethod
     def forward(self, images: Tensor) -> Tensor:

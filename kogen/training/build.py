@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 
 from kogen.backbones import make_backbone
+from kogen.backbones._network_facts import NetworkFacts
 from kogen.backbones.published import load_weights, published
 from kogen.common import registry
 from kogen.common.records import RETRAIN
@@ -39,6 +40,20 @@ def build_backbone(plan: Plan) -> Backbone:
     if plan.weights:
         load_weights(backbone, load_tensors(Path(plan.weights), RETRAIN)[0], Path(plan.weights))
     return backbone
+
+
+def network_facts(plan: Plan, backbone: Backbone) -> dict[str, str]:
+    """What a file of a run's weights says of its network, so that reading it as a candidate takes no option."""
+    facts = NetworkFacts(
+        architecture=backbone.spec,
+        input_size=plan.image_size,
+        channels=plan.channels,
+        mean=plan.mean,
+        std=plan.std,
+        framework=plan.framework or plan.method,
+        classes=plan.classes,
+    )
+    return facts.to_metadata()
 
 
 def save_weights(backbone: Backbone, path: Path, facts: dict[str, str] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Export of a run: its backbone as a safetensors file that a plain timm network loads, checked after writing."""
+"""Export of a run: its backbone as a safetensors file that says what it is and that a plain timm network loads."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from safetensors.torch import load_file
 
 from kogen.common.outputs import STAMP
 from kogen.common.text import hint
-from kogen.training.build import save_weights
+from kogen.training.build import network_facts, save_weights
 from kogen.training.run import load_run
 
 FORMATS = ("timm",)
@@ -21,7 +21,7 @@ def export_run(folder: Path, out: Path, kind: str = "timm") -> str:
     if kind not in FORMATS:
         raise ValueError(f"unknown format {kind!r}: {hint(kind, list(FORMATS))}")
     _, plan, backbone = load_run(folder)
-    save_weights(backbone, out, {"writer": STAMP})
+    save_weights(backbone, out, {"writer": STAMP} | network_facts(plan, backbone))
     theirs = backbone.blueprint.build()
     theirs.load_state_dict(load_file(out))
     theirs.eval()

@@ -30,7 +30,7 @@ from kogen.modules.base import DESCRIPTIVE_FIELDS, LATER_FIELDS, Backbone
 from kogen.options.model import validate
 from kogen.training import checkpoint, loop, monitor
 from kogen.training.batch_fitting import explain_out_of_memory
-from kogen.training.build import build_method, save_weights
+from kogen.training.build import build_method, network_facts, save_weights
 from kogen.training.loop import Epoch
 
 BUSY_SECONDS = 1.0  # between two looks at runs that other jobs are at work on
@@ -89,7 +89,9 @@ def train_run(
         checkpoint.load(place, plan.fingerprint, method)
     summary = summarise_run(plan, epochs, method.floor)
     if distributed.rank() == 0:
-        save_weights(method.evaluation_backbone(), folder / "weights.safetensors", {"run": record["id"]})
+        backbone = method.evaluation_backbone()
+        facts = {"run": record["id"]} | network_facts(plan, backbone)
+        save_weights(backbone, folder / "weights.safetensors", facts)
         write_json(folder / "plan.json", record)  # again: who deleted it meanwhile must not leave a run without it
         write_sealed_json(folder / "summary.json", summary)  # last: a run with a summary is complete
     return summary

@@ -187,4 +187,4 @@ def test_no_pickle_runs(way: str, tmp_path: Path):
 
 def test_as_many_tensors_as_networks_have_are_read(tmp_path: Path):
     save_file(NETWORK, tmp_path / "weights.safetensors")
-    assert len(formats.read_tensors(tmp_path / "weights.safetensors")) == len(NETWORK)
+    assert len(formats.read_content(tmp_path / "weights.safetensors").tensors) == len(NETWORK)

@@ -33,21 +33,17 @@ METHODS = {"query", "from_string", "load_module", "exec_module"}  # of whatever 
 # File, function, call: why nothing of a stranger's runs there.
 ARGUED = {
     ("__init__.py", "__getattr__", "importlib.import_module"): "a constant name",
-    ("backbones/_checkpoint_formats.py", "read_tensors", "pickle.UnpicklingError"): "an exception",
+    ("backbones/_checkpoint_formats.py", "load_inert", "pickle.UnpicklingError"): "an exception",
+    ("backbones/_checkpoint_formats.py", "load_inert", "torch.load"): "weights_only=True: tensors and plain containers",
     (
         "backbones/_checkpoint_formats.py",
-        "read_tensors",
-        "torch.load",
-    ): "weights_only=True: tensors and plain containers",
-    (
-        "backbones/_checkpoint_formats.py",
-        "read_tensors",
+        "load_inert",
         "torch.serialization.safe_globals",
-    ): "lets an empty object through",
-    ("backbones/_checkpoint_formats.py", "read_tensors", "safetensors.torch.load_file"): "a format without code",
-    ("backbones/_checkpoint_formats.py", "read_tensors", "safetensors.safe_open"): "a format without code",
+    ): "puts an InertObject, which does nothing, in the place of whatever is named",
+    ("backbones/_checkpoint_formats.py", "read_content", "pickle.UnpicklingError"): "an exception",
+    ("backbones/_checkpoint_formats.py", "unknown_global", "pickle.UnpicklingError"): "an exception",
     (
-        "backbones/published.py",
+        "backbones/_descriptions.py",
         "fetch_checkpoint",
         "huggingface_hub.hf_hub_download",
     ): "two files, where a user asks for it",

@@ -32,7 +32,7 @@ def networks(root) -> dict[str, str]:
     torch.manual_seed(0)
     resnet = timm.create_model("resnet18", num_classes=0, layers=(1, 1, 1, 1), channels=(8, 16, 32, 64))
     vit = timm.create_model(
-        "vit_tiny_patch16_224", img_size=32, patch_size=8, embed_dim=64, depth=1, num_heads=1, num_classes=0
+        "vit_tiny_patch16_224", img_size=32, patch_size=8, embed_dim=192, depth=1, num_heads=3, num_classes=0
     )
     swav = {"module." + key: value for key, value in resnet.state_dict().items()}
     torch.save(swav | {"module.prototypes.weight": torch.zeros(3, 3)}, root / "swav.pth.tar")
