@@ -7,6 +7,7 @@ from kogen.common.alarms import AlarmKind
 from kogen.reporting.study.evidence import Evidence, ModelAlarm, Pair
 from kogen.reporting.words import Sentence, sentence
 
+MOSTLY = 50.0  # percent of a test set that was trained on: nothing else is to be read before that
 REALISTIC = 1_000_000  # more test images than this are not worth proposing
 
 
@@ -18,8 +19,11 @@ def verdict_sentences(evidence: Evidence) -> list[Sentence]:
     """
     bet = evidence.order(evidence.reference)[0]
     shifts = [survival_on_set(evidence, bet, dataset) for dataset in evidence.shifts]
+    seen = seen_in_training(evidence)
+    mostly = bool(evidence.twins) and max(twin.share for twin in evidence.twins) > MOSTLY
+    first = [*seen, headline(evidence, bet)] if mostly else [headline(evidence, bet), *seen]
     return [
-        headline(evidence, bet),
+        *first,
         *survival_sentences(shifts),
         *alarms(evidence, bet),
         *rivals(evidence, bet),
@@ -45,6 +49,15 @@ def headline(evidence: Evidence, bet: str) -> Sentence:
     else:
         key = "bet_alone" if all(pair.is_separated for pair in against) else "bet_shared"
     return sentence("headline", key, model=bet, dataset=reference, **evidence.score(bet, reference))
+
+
+def seen_in_training(evidence: Evidence) -> list[Sentence]:
+    """How many test images are in train, too: it belongs beside the headline, whose numbers can be memory."""
+    if not evidence.twins:
+        return []
+    worst = max(evidence.twins, key=lambda twin: twin.share)
+    sets, total = [twin.dataset for twin in evidence.twins], sum(twin.n for twin in evidence.twins)
+    return [sentence("headline", "twins", **asdict(worst), sets=sets, all=total)]
 
 
 def survival_sentences(shifts: list[Sentence]) -> list[Sentence]:
@@ -164,10 +177,6 @@ def cautions(evidence: Evidence, bet: str) -> list[Sentence]:
     flattery = {row["dataset"]: row["optimism"] for row in evidence.optimism.to_dict("records")}
     if flattery.get(evidence.reference, 0.0) >= 0.05:  # below, it would be shown as 0.0
         found.append(sentence("caution", "flattered", points=flattery[evidence.reference], model=bet))
-    if evidence.twins:
-        worst = max(evidence.twins, key=lambda twin: twin.share)
-        sets, total = [twin.dataset for twin in evidence.twins], sum(twin.n for twin in evidence.twins)
-        found.append(sentence("caution", "twins", **asdict(worst), sets=sets, all=total))
     if evidence.unfinished:
         found.append(sentence("caution", "unfinished", n=evidence.unfinished, total=evidence.runs))
     if evidence.seeds and max(evidence.seeds.values()) == 1:

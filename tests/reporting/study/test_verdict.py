@@ -203,6 +203,12 @@ def test_cautions() -> None:
     )
 
 
+def test_images_that_were_trained_on_are_said_beside_the_headline_or_before_it() -> None:
+    for share, place in ((1.0, 1), (90.0, 0)):
+        found = verdict_sentences(evidence(CLEAR, twins=[TwinCount("reference", n=4, share=share)]))
+        assert (found[place].key, found[place].part) == ("twins", "headline")
+
+
 def test_a_missing_pair_is_an_error() -> None:
     with pytest.raises(ValueError, match="no comparison of 'byol' and 'stock'"):
         evidence(CLEAR).pair("byol", "stock", "reference")
