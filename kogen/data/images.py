@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from kogen.common.devices import to_device
-from kogen.data.decode import content_id
+from kogen.data.image_facts import content_id
 from kogen.data.pixel_cache import CachedPixels
 
 Transform = Callable[[torch.Tensor, np.ndarray], torch.Tensor]  # its repr names everything that it depends on
