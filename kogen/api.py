@@ -30,7 +30,7 @@ from kogen.study.cost_estimate import Cost, estimate_cost
 from kogen.study.plans import plans_of, with_data
 from kogen.study.predictions import names_of_runs
 from kogen.study.request import check_method_fits, read_question, study_from_request
-from kogen.study.splits import storage_for
+from kogen.study.splits import depth_of_runs, storage_for
 from kogen.training import fabric
 from kogen.training.batch_fitting import fit_batch
 from kogen.training.export import export_run
@@ -67,14 +67,14 @@ def pretrain(source: str | Path, options: PretrainOptions) -> dict[str, Any]:
     check_method(options.method)
     settings = {name.removeprefix(f"{options.method}."): value for name, value in options.settings.items()}
     check_settings(options.method, settings)
-    asked = options.model_dump(include=set(Plan.model_fields))
+    asked = options.model_dump(include=set(Plan.model_fields) - {"depth"})  # what is found in the images
     asked |= {"settings": settings}
     wanted = validate(Plan, {name: value for name, value in asked.items() if value != "auto"}, "pretrain")
     check_method_fits(wanted, settings)
     claim_folder(options.out, source_paths(source, options.labels))
     distributed.join_processes(options.processes)
     fabric.start(wanted.precision)
-    images = open_images(source, storage_for(wanted.image_size, options.max_bad), labels=options.labels)
+    images = open_images(source, storage_for(wanted.image_size, options.max_bad, options.depth), labels=options.labels)
     plan = with_data(wanted, images)
     if options.batch_size == "auto":
         plan = fit_batch(plan, images, options.out)
@@ -113,9 +113,10 @@ def landscape(runs: Sequence[str | Path] | str | Path, options: LandscapeOptions
     listed = find_runs(given, options.objective, say)
     folders, steps = zip(*map(split_step, listed), strict=True)
     names = [f"{name}@{step}" if step else name for name, step in zip(names_of_runs(folders), steps, strict=True)]
-    size = max(read_record(run)[1].image_size for run in listed)
+    plans = [read_record(run)[1] for run in listed]
+    size, depth = max(plan.image_size for plan in plans), depth_of_runs(plans, options.depth)
     claim_folder(options.out, source_paths(options.data, options.labels))
-    opened = open_images(options.data, storage_for(size, options.max_bad), labels=options.labels)
+    opened = open_images(options.data, storage_for(size, options.max_bad, depth), labels=options.labels)
     # The first process of a job holds the lock, and the others wait until it agrees with them on what is measured.
     with lock_output(options.out, "landscape") if first else nullcontext():
         found = measure_landscape(listed, opened, options, models=names, notify=say)
@@ -163,7 +164,7 @@ def views(source: str | Path, options: ViewsOptions) -> Path:
     asked = options.model_dump(include={"views", "image_size", "max_bad"})
     study = study_from_request(str(source), StudyOptions(**asked))
     claim_file(options.out, source_paths(source, options.labels), force=options.force)
-    images = open_images(source, storage_for(study.image_size, study.max_bad), labels=options.labels)
+    images = open_images(source, storage_for(study.image_size, study.max_bad, options.depth), labels=options.labels)
     studies.write_view_sheet(images, study, options.out, options.seed)
     return options.out
 

@@ -49,9 +49,7 @@ def _read_facts(data: Any) -> tuple[ImageFacts, tuple[float, float] | None]:
     if colours not in {1: GRAYS, 3: COLOURS}.get(samples, ()):
         raise UnreadableImage(f"colours are {colours} with {samples} samples: save it as gray or RGB")
     if "ModalityLUTSequence" in data:
-        raise UnreadableImage(
-            "its numbers mean something by a lookup table (modality LUT): apply it first"
-        )
+        raise UnreadableImage("its numbers mean something by a lookup table (modality LUT): apply it first")
     slope, intercept = float(data.get("RescaleSlope") or 1), float(data.get("RescaleIntercept") or 0)
     signed = int(data.get("PixelRepresentation", 0)) == 1
     rescale = (slope, intercept) if samples == 1 and ((slope, intercept) != (1, 0) or signed) else None

@@ -62,9 +62,7 @@ def check_size(width: int, height: int, max_pixels: int, channels: int = 1) -> N
         raise UnreadableImage(f"absurdly large: {width} x {height} pixels, at most {max_pixels} are decoded")
     if channels > MAX_CHANNELS or width * height * channels > 4 * max_pixels:
         got = f"{channels} channels of {width} x {height} pixels"
-        raise UnreadableImage(
-            f"absurdly large: {got}, at most {MAX_CHANNELS} and {4 * max_pixels} values are read"
-        )
+        raise UnreadableImage(f"absurdly large: {got}, at most {MAX_CHANNELS} and {4 * max_pixels} values are read")
 
 
 def content_id(pixels: np.ndarray) -> str:

@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
-from kogen.common import registry, text
+from kogen.common import distributed, registry, text
+from kogen.common.console import say
 from kogen.data.cache_settings import CacheSettings
 from kogen.data.datasets.table import read_rows
 from kogen.data.images import Images
@@ -51,6 +52,8 @@ def open_images(
     if name or os.path.exists(what):
         path = Path(os.path.abspath(what))
         images = replace(images, name=name or escape_surrogates(path.name if path.is_dir() else path.stem))
+    for note in images.notes if distributed.rank() == 0 else ():
+        say(note, title=images.name)
     return images
 
 

@@ -29,7 +29,16 @@ from kogen.study.cost_estimate import estimate_cost
 from kogen.study.plans import plans_of, read_candidate
 from kogen.study.predictions import copy_record, is_judged, judge_run, names_of_runs, refuse_foreign_rows
 from kogen.study.request import same_question, study_from_request
-from kogen.study.splits import Splits, data_quality, open_splits, open_test, storage_for, with_corruptions
+from kogen.study.splits import (
+    Splits,
+    data_quality,
+    depth_of_runs,
+    open_splits,
+    open_tests,
+    same_levels,
+    storage_for,
+    with_corruptions,
+)
 from kogen.training import fabric, loop
 from kogen.training.run import load_run, record_of, runs_as_free, train_run
 
@@ -128,10 +137,12 @@ def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
     with lock_output(folder):
         split_older_table(folder)
     names = dict(zip(runs, names_of_runs(runs), strict=True))
-    storage = storage_for(max(load_run(run)[1].image_size for run in runs), options.max_bad)
+    plans = [load_run(run)[1] for run in runs]
+    depth = depth_of_runs(plans, options.depth)
+    storage = storage_for(max(plan.image_size for plan in plans), options.max_bad, depth)
     pool = open_images(options.train, storage, labels=options.labels, name="train")
     train = pool.labelled_subset()
-    opened = {name: open_test(name, source, train, storage) for name, source in tests.items()}
+    opened = open_tests(tests, train, same_levels(storage, pool))
     sources = {"train": (options.train, pool)} | {name: (tests[name], images) for name, images in opened.items()}
     sets = Splits(pool, train, with_corruptions(opened, options.corrupt), sources, "")
     with lock_output(folder, "evaluate"):  # whoever asks for other sets must see what was judged

@@ -1,5 +1,6 @@
 """The splits of a study, opened and checked together: the pool to train on, its labelled part, the sets to judge on."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -7,11 +8,13 @@ from typing import Any
 import numpy as np
 
 from kogen.augmentation.corruptions import parse_corruptions
+from kogen.config.plan import Plan
 from kogen.config.study import Study
 from kogen.data.cache_settings import CacheSettings
 from kogen.data.corrupted import corrupt_images
 from kogen.data.datasets.table import read_rows
 from kogen.data.images import Images, require_classes, twins
+from kogen.data.levels import parse_levels
 from kogen.data.open import open_images
 
 WITH_TEST_SPLIT = ("surfaces", "digits", "torchvision")  # named data sets that have a test split
@@ -39,11 +42,12 @@ def open_splits(study: Study) -> Splits:
 
     Images of another split than `train` are never trained on. ValueError for sets that cannot answer the question.
     """
-    storage = storage_for(study.image_size, study.max_bad)
+    storage = storage_for(study.image_size, study.max_bad, study.depth)
     asked, tests, note = sources_of_tests(study), {}, ""
     pool = open_images(study.source, storage, labels=study.labels, name="train")
     names = table_splits(study)
-    splits = {name: open_images(study.source, storage, labels=study.labels, split=name) for name in names}
+    like_pool = same_levels(storage, pool)
+    splits = {name: open_images(study.source, like_pool, labels=study.labels, split=name) for name in names}
     if others := {str(source) for images in splits.values() for source in images.sources}:
         pool = pool.subset(np.flatnonzero([str(source) not in others for source in pool.sources]))
     opened = {"train": (study.source, pool)}
@@ -53,7 +57,7 @@ def open_splits(study: Study) -> Splits:
         opened["reference"] = (f"part of {study.labels or study.source}", reference)
     train = pool.labelled_subset()
     require_classes(train)
-    tests |= {name: open_test(name, source, train, storage) for name, source in asked.items()}
+    tests |= open_tests(asked, train, like_pool)
     opened |= {name: (source, tests[name]) for name, source in asked.items()}
     return Splits(pool, train, with_corruptions(tests, study.corrupt), opened, note)
 
@@ -90,9 +94,25 @@ def cut_reference(pool: Images, test: Images | None) -> tuple[Images, Images, st
     return *hold_out(pool), note
 
 
-def storage_for(image_size: int, max_bad: float) -> CacheSettings:
-    """How pixels are stored for a network: its 224 px are cut from 256."""
-    return CacheSettings(max(128, round(image_size * 8 / 7)), max_bad=max_bad)
+def storage_for(image_size: int, max_bad: float, depth: str | None = None) -> CacheSettings:
+    """How pixels are stored for a network (its 224 px are cut from 256), and read: `depth` as --depth takes it."""
+    levels = None if depth is None else parse_levels(depth)
+    return CacheSettings(max(128, round(image_size * 8 / 7)), max_bad=max_bad, levels=levels)
+
+
+def same_levels(storage: CacheSettings, images: Images) -> CacheSettings:
+    """How the other sets of a study are read: what is white in `images` is white in all."""
+    return storage if images.levels is None else replace(storage, levels=images.levels)
+
+
+def depth_of_runs(plans: Sequence[Plan], given: str | None) -> str | None:
+    """The depth at which images are read for runs: that of their training. ValueError where there are several."""
+    asked = {str(parse_levels(given))} if given else set[str]()
+    depths = sorted({plan.depth for plan in plans if plan.depth} | asked)
+    if len(depths) > 1:
+        got = f"--depth {given} is asked for, and" if given else "runs"
+        raise ValueError(f"{got} trained at depth {' and '.join(depths)}: what is white must be the same for all")
+    return depths[0] if depths else None
 
 
 def table_splits(study: Study) -> list[str]:
@@ -105,6 +125,15 @@ def table_splits(study: Study) -> list[str]:
         got = f"{table} has the splits {', '.join(known)}"
         raise ValueError(f"{got}, none is 'train': name the one to train on 'train'")
     return [split for split in known if split != "train"]
+
+
+def open_tests(asked: Mapping[str, str], train: Images, storage: CacheSettings) -> dict[str, Images]:
+    """The sets to judge on, name to source, opened as `open_test` does; what is white in one is white in the next."""
+    tests: dict[str, Images] = {}
+    for name, source in asked.items():
+        tests[name] = open_test(name, source, train, storage)
+        storage = same_levels(storage, tests[name])
+    return tests
 
 
 def open_test(title: str, source: str, train: Images, storage: CacheSettings) -> Images:
@@ -182,4 +211,5 @@ def data_quality(sets: Splits) -> dict[str, Any]:
     for name, (source, images) in sets.sources.items():
         found = len(twins(sets.tests[name], sets.pool)) if name in sets.tests else None
         rows.append({"name": name, "source": source, "role": roles[name], "twins_in_train": found, **images.quality()})
+        rows[-1]["notes"] = list(images.notes)
     return {"sets": rows, "note": sets.note}

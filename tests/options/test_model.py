@@ -70,7 +70,9 @@ def test_help_has_groups_defaults_and_an_example(verb: str):
 
 def test_a_study_is_the_options_and_a_source():
     assert set(Study.model_fields) == {"source", *StudyOptions.model_fields}
-    everything = Study(source="a", labels="b", test="c", shifts={"d": "e"}, corrupt="blur:3", candidates={"f": "g"})
+    everything = Study(
+        source="a", labels="b", test="c", shifts={"d": "e"}, corrupt="blur:3", candidates={"f": "g"}, depth=12
+    )
     assert set(tomllib.loads(study_to_toml(everything))) == set(Study.model_fields)
 
 

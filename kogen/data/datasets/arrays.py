@@ -59,7 +59,7 @@ def arrays(path: str, *, humans: str | None = None, storage: CacheSettings | Non
 
 
 def _open_npy(path: str, storage: CacheSettings) -> CachedPixels:
-    """An .npy file: only the content ids are kept beside it, unless its images must be squeezed or brought to levels."""
+    """An .npy file: only content ids are kept beside it, unless its images are squeezed or brought to levels."""
     stored = open_npy(path)
     check_stack(ArrayHeader(stored.shape, stored.dtype), path, images=None)
     pixels = to_nhwc(stored)  # (N, H, W, C)
