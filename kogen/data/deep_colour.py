@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Callable
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
-import torch
-from PIL import ImageFile
+from PIL import Image, ImageFile
 
 from kogen.data.extra_formats import import_extra
 from kogen.data.image_facts import UnreadableImage, lay_on_white, to_hwc, widen
@@ -55,16 +54,25 @@ def gray_depth(image: ImageFile.ImageFile) -> int:
 
 
 def _read_png(file: BinaryIO) -> np.ndarray:
-    """Colours of a 16-bit PNG."""
-    from torchvision.io import ImageReadMode, decode_png
+    """Colours of a 16-bit PNG.
+
+    Pillow keeps one byte of two, the first in each pair of big-endian numbers and the second of little-endian ones:
+    decoded as both, they are the whole. Gray with alpha are four bytes a pixel, as RGBA of 8 bits is.
+    """
+
+    def decode_as(raw: str) -> np.ndarray:
+        file.seek(0)
+        image: Any = Image.open(file, formats=["PNG"])
+        image.tile = [tile._replace(args=raw) for tile in image.tile]
+        image.load()
+        return np.asarray(image).astype(np.uint16)
 
     file.seek(0)
-    data = torch.frombuffer(bytearray(file.read()), dtype=torch.uint8)
-    try:
-        pixels = to_hwc(decode_png(data, ImageReadMode.UNCHANGED).permute(1, 2, 0).numpy())
-    except RuntimeError as error:
-        raise UnreadableImage("cannot be decoded: a damaged or truncated PNG of 16 bits") from error
-    return lay_on_white(pixels)
+    raw = str(Image.open(file, formats=["PNG"]).tile[0].args)  # type: ignore[attr-defined]
+    if raw == "LA;16B":
+        pixels = decode_as("RGBA")
+        return lay_on_white(pixels[..., ::2] << 8 | pixels[..., 1::2])
+    return lay_on_white(decode_as(raw) << 8 | decode_as(raw.replace("16B", "16L")))
 
 
 def _pnm_depth(image: ImageFile.ImageFile) -> int:

@@ -24,7 +24,8 @@ def open_dicom(file: BinaryIO, max_pixels: int) -> OpenImage:
     """The DICOM image, its data set read without its pixels.
 
     The modality's slope and intercept are applied (then, and for signed numbers, pixels are floats), MONOCHROME1 is
-    inverted, YBR becomes RGB, BitsStored is the depth. Window centre and width are the choice of a viewer and differ
+    inverted, YBR becomes RGB, BitsStored is the depth; padding becomes the least
+    value of the image. Window centre and width are the choice of a viewer and differ
     from file to file: they are not applied. UnreadableImage for several frames, palettes and lookup tables.
     """
     library = import_extra("pydicom", "DICOM")
@@ -45,7 +46,7 @@ def _read_facts(data: Any) -> tuple[ImageFacts, tuple[float, float] | None]:
     colours, samples = str(data.PhotometricInterpretation), int(data.get("SamplesPerPixel", 1))
     allocated, stored = int(data.BitsAllocated), int(data.BitsStored)
     if allocated not in (8, 16) or not 0 < stored <= allocated:
-        raise UnreadableImage(f"{stored} of {allocated} bits a value, wanted at most 16")
+        raise UnreadableImage(f"DICOM with {stored} of {allocated} bits a value, wanted at most 16, of 8 or 16")
     if colours not in {1: GRAYS, 3: COLOURS}.get(samples, ()):
         raise UnreadableImage(f"colours are {colours} with {samples} samples: save it as gray or RGB")
     if "ModalityLUTSequence" in data:
@@ -53,7 +54,7 @@ def _read_facts(data: Any) -> tuple[ImageFacts, tuple[float, float] | None]:
     slope, intercept = float(data.get("RescaleSlope") or 1), float(data.get("RescaleIntercept") or 0)
     signed = int(data.get("PixelRepresentation", 0)) == 1
     rescale = (slope, intercept) if samples == 1 and ((slope, intercept) != (1, 0) or signed) else None
-    depth = 32 if rescale else 8 if allocated == 8 else max(stored, 9)
+    depth = 32 if rescale else max(stored, 8)
     return ImageFacts(int(data.Columns), int(data.Rows), samples, depth, f"DICOM {colours}"), rescale
 
 
@@ -65,12 +66,25 @@ def _read_pixels(library: Any, content: bytes, facts: ImageFacts, rescale: tuple
     stored = np.asarray(library.pixels.pixel_array(data))
     if stored.shape[:2] != (facts.height, facts.width):
         raise UnreadableImage(f"cannot be decoded: pixels of shape {stored.shape}")
-    bits, signed = int(data.BitsStored), stored.dtype.kind == "i"
+    bits, padding = int(data.BitsStored), _find_padding(data, stored)
     if str(data.PhotometricInterpretation) == "MONOCHROME1":  # the least number is white
-        stored = (-1 if signed else (1 << bits) - 1) - stored
+        stored = (-1 if stored.dtype.kind == "i" else (1 << bits) - 1) - stored
+    if padding.any() and not padding.all():
+        stored = np.where(padding, stored[~padding].min(), stored)
     if rescale:
-        return to_hwc(stored.astype(np.float64) * rescale[0] + rescale[1]).astype(np.float32)
+        return to_hwc(stored.astype(np.float64) * rescale[0] + rescale[1])
     pixels = to_hwc(stored)
-    if bits < 8:
-        return to_hwc((pixels.astype(np.uint16) * 255 // ((1 << bits) - 1)).astype(np.uint8))
-    return widen(pixels, facts.depth) if pixels.dtype == np.uint16 else pixels
+    if bits > 8:
+        return widen(pixels, bits)
+    top = (1 << bits) - 1
+    return (np.minimum(pixels, top).astype(np.uint16) * np.uint16(255) // np.uint16(top)).astype(np.uint8)
+
+
+def _find_padding(data: Any, stored: np.ndarray) -> np.ndarray:
+    """Which stored numbers, (H, W) or (H, W, 3) bool, are padding and no part of the image (PS3.3, C.7.5.1.1.2)."""
+    value = data.get("PixelPaddingValue")
+    if value is None or not isinstance(value, int):
+        return np.zeros(stored.shape, bool)
+    limit = data.get("PixelPaddingRangeLimit")
+    low, high = sorted((value, limit if isinstance(limit, int) else value))
+    return (stored >= low) & (stored <= high)

@@ -34,10 +34,15 @@ def import_extra(name: str, what: str) -> Any:
     except ImportError as error:
         raise UnreadableImage(f"{what} needs {name}: pip install 'kogen[formats]'") from error
     warnings.filterwarnings("ignore", module=name)
+    quiet_log(name)
+    return library
+
+
+def quiet_log(name: str) -> None:
+    """Keep what a library logs of a damaged file from the screen, unless somebody listens: it is said once, by us."""
     log = logging.getLogger(name)
     if not log.handlers:
-        log.addHandler(logging.NullHandler())  # what they say of a damaged file is said once, by us
-    return library
+        log.addHandler(logging.NullHandler())
 
 
 def is_heic(head: bytes) -> bool:

@@ -53,7 +53,7 @@ def as_unreadable() -> Iterator[None]:
         raise
     except Exception as error:
         known = next((reason for kind, reason in REASONS.items() if isinstance(error, kind)), "cannot be decoded: {}")
-        raise UnreadableImage(known.format(str(error) or type(error).__name__)) from error
+        raise UnreadableImage(known.format(" ".join(str(error).split()) or type(error).__name__)) from error
 
 
 def check_size(width: int, height: int, max_pixels: int, channels: int = 1) -> None:
@@ -168,10 +168,10 @@ def turn_upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
     return np.ascontiguousarray(pixels)
 
 
-def lay_on_white(pixels: np.ndarray) -> np.ndarray:
+def lay_on_white(pixels: np.ndarray, *, premultiplied: bool = False) -> np.ndarray:
     """Pixels (H, W, C) uint8 or uint16, laid on white where the last of 2 or 4 channels is alpha.
 
-    An alpha of 0 everywhere says nothing, and the colours stay.
+    An alpha of 0 everywhere says nothing, and the colours stay. `premultiplied`: they are multiplied by alpha already.
     """
     if pixels.shape[2] not in (2, 4):
         return pixels
@@ -179,4 +179,5 @@ def lay_on_white(pixels: np.ndarray) -> np.ndarray:
     colours, alpha = pixels[..., :-1], pixels[..., -1:].astype(np.float64) / white
     if not alpha.any() or alpha.min() == 1:
         return np.ascontiguousarray(colours)
-    return np.rint(colours * alpha + white * (1 - alpha)).astype(pixels.dtype)
+    seen = colours if premultiplied else colours * alpha
+    return np.rint(np.minimum(seen + white * (1 - alpha), white)).astype(pixels.dtype)
