@@ -54,7 +54,7 @@ def decode(source: str | bytes, max_pixels: int = MAX_PIXELS) -> tuple[np.ndarra
         pixels = load()
         height, width, channels = pixels.shape
         depth = facts.depth if 8 < facts.depth < 16 else pixels.dtype.itemsize * 8
-        return pixels, facts._replace(width=width, height=height, channels=channels, depth=depth)
+        return pixels, ImageFacts(width, height, channels, depth, facts.mode, facts.inverted)
 
 
 def to_pixels(image: Image.Image) -> np.ndarray:
@@ -138,7 +138,7 @@ def _open_pillow(file: BinaryIO, max_pixels: int) -> OpenImage:
         found = without_texts(opened.load)
         return found.load() if isinstance(found, OpenImage) else found
 
-    return opened._replace(load=load)
+    return OpenImage(opened.facts, load)
 
 
 def _accept_pillow(file: BinaryIO, max_pixels: int) -> OpenImage:

@@ -11,6 +11,7 @@ from kogen.data.extra_formats import import_extra
 from kogen.data.image_facts import UnreadableImage, lay_on_white, to_hwc, widen
 
 PNM_HEAD = re.compile(rb"P6(?:\s+|#[^\r\n]*[\r\n])+(\d+)(?:\s+|#[^\r\n]*[\r\n])+(\d+)(?:\s+|#[^\r\n]*[\r\n])+(\d+)\s")
+EIGHT_BITS = ("JPEG", "MPO", "GIF", "WEBP", "BMP", "TIFF")  # what Pillow decodes of these has no more; TIFF: tiff_files
 LOOKED_AT = 1 << 16  # bytes in which a file states its depth
 CODESTREAM = b"\xff\x4f\xff\x51"  # how the pixels of JPEG 2000 begin: SOC and SIZ (ISO 15444-1, A.5.1)
 
@@ -28,19 +29,19 @@ def find_loader(image: ImageFile.ImageFile, file: BinaryIO) -> DeepLoader | None
 
     UnreadableImage where nothing decodes it whole.
     """
-    if image.format == "JPEG2000" and image.mode not in ("I;16", "L"):
+    if image.format in EIGHT_BITS or image.mode.startswith("I"):
+        return None
+    if image.format == "JPEG2000" and image.mode != "L":
         return _jpeg2000_loader(image, file)
     if image.format == "AVIF":
         return _avif_loader(image, file)
     raw = str(image.tile[0].args) if image.tile else ""
     if image.format == "PPM" and image.mode == "RGB" and (depth := _pnm_depth(image)) > 8:
         return DeepLoader(3, depth, lambda: _read_ppm(file, image.size))
-    if image.mode.startswith("I") or "16" not in f"{raw} {image.tile[0].codec_name if image.tile else ''}":
+    if "16" not in f"{raw} {image.tile[0].codec_name if image.tile else ''}":
         return None
     if image.format == "PNG":
         return DeepLoader(1 if raw.startswith("LA") else 3, 16, lambda: _read_png(file))
-    if image.format == "TIFF" or image.format == "BMP":  # looked at by tiff_files; 16 bits a pixel
-        return None
     raise UnreadableImage(f"{image.format} with 16 bits a channel, of which 8 would be lost: save it as PNG or TIFF")
 
 

@@ -82,7 +82,7 @@ def _check_pages(kinds: Iterator[int]) -> None:
     for page, kind in enumerate(kinds):
         if page == 0 and kind & 1:
             raise UnreadableImage("its first page is a preview (a raw photograph?): develop it to TIFF or PNG")
-        if page and not kind & 1 or page == MAX_PAGES:
+        if (page and not kind & 1) or page == MAX_PAGES:
             raise UnreadableImage(f"has several pages, which may be images, depth, time or bands: {MANY}")
 
 

@@ -185,7 +185,7 @@ def bad_files(folder: str) -> dict[str, tuple[str, str]]:
         "gif": (packed(frames[0], "GIF", save_all=True, append_images=frames[1:]), "several frames"),
         "apng": (packed(frames[0], "PNG", save_all=True, append_images=frames[1:]), "several frames"),
         "webp": (packed(frames[0], "WEBP", save_all=True, append_images=frames[1:]), "several frames"),
-        "pages": (packed(frames[0], "TIFF", save_all=True, append_images=frames[1:]), "has several pages, which may be"),
+        "pages": (packed(frames[0], "TIFF", save_all=True, append_images=frames[1:]), "has several pages"),
         "floats": (
             packed(Image.fromarray(np.full((9, 9), np.inf, np.float32)), "TIFF"),
             "81 of its 81 values are",
