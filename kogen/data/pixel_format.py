@@ -62,12 +62,13 @@ def choose_format(
         names = "1 or 3 channels" if chosen == 1 else f"{chosen} channels"
         reason[(reason == "") & (family == other)] = f"wrong channel count: not {names}, as most of this set have"
     good = reason == ""
-    levels = find_levels(facts, good)
-    levels = levels if levels is None or given is None else given
-    if levels is not None and not levels.window:
+    found = find_levels(facts, good)
+    levels = found if found is None or given is None else given
+    if found and levels and not levels.window:
+        both = Levels(min(found.black, levels.black), max(found.white, levels.white))
         for row in np.flatnonzero(good & outside_levels(facts, levels)):
             held = f"values from {facts['low'][row]:.6g} to {facts['high'][row]:.6g}"
-            reason[row] = f"{held}, wanted {levels.black:.6g} to {levels.white:.6g}: give other levels with --depth"
+            reason[row] = f"{held}, wanted {levels.black:.6g} to {levels.white:.6g}: give --depth {both} for all sets"
     if not (reason == "").any():
         return None, reason
     width, height, depth = (np.asarray(facts[name], np.int64)[good] for name in ("width", "height", "depth"))
