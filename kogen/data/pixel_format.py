@@ -51,24 +51,13 @@ def choose_format(
     if not (reason == "").any():
         return None, reason
     channels = np.asarray(facts["channels"], np.int64)
-    floats = np.asarray(facts["depth"], np.int64) == 32
-    kind, odd = _commonest(floats, reason == "")
-    for other in odd:
-        names = ("floats", "whole numbers") if kind else ("whole numbers", "floats")
-        reason[(reason == "") & (floats == other)] = f"pixels are {names[1]}, and most of this set are {names[0]}"
-    family = np.where(channels == 3, 1, channels)  # what can be stored together
-    chosen, odd = _commonest(family, reason == "")
-    for other in odd:
-        names = "1 or 3 channels" if chosen == 1 else f"{chosen} channels"
-        reason[(reason == "") & (family == other)] = f"wrong channel count: not {names}, as most of this set have"
+    _leave_out_minority(facts, reason)
     good = reason == ""
     found = find_levels(facts, good)
     levels = found if found is None or given is None else given
-    if found and levels and not levels.window:
+    if found is not None and levels is not None and not levels.window:
         both = Levels(min(found.black, levels.black), max(found.white, levels.white))
-        for row in np.flatnonzero(good & outside_levels(facts, levels)):
-            held = f"values from {facts['low'][row]:.6g} to {facts['high'][row]:.6g}"
-            reason[row] = f"{held}, wanted {levels.black:.6g} to {levels.white:.6g}: give --depth {both} for all sets"
+        _leave_out_outside(facts, good, levels, both, reason)
     if not (reason == "").any():
         return None, reason
     width, height, depth = (np.asarray(facts[name], np.int64)[good] for name in ("width", "height", "depth"))
@@ -78,6 +67,30 @@ def choose_format(
     as_they_are = one_size and largest <= max(stored_side, SMALL_SIDE)
     high, wide = (int(height[0]), int(width[0])) if as_they_are else (side, side)
     return PixelFormat(int(channels[good].max()), high, wide, 8 if depth.max() == 8 else 16, levels), reason
+
+
+def _leave_out_minority(facts: Mapping[str, np.ndarray], reason: np.ndarray) -> None:
+    """Give what cannot be stored with most of the set a reason: floats or whole numbers, and other channels."""
+    floats = np.asarray(facts["depth"], np.int64) == 32
+    kind, odd = _commonest(floats, reason == "")
+    for other in odd:
+        names = ("floats", "whole numbers") if kind else ("whole numbers", "floats")
+        reason[(reason == "") & (floats == other)] = f"pixels are {names[1]}, and most of this set are {names[0]}"
+    channels = np.asarray(facts["channels"], np.int64)
+    family = np.where(channels == 3, 1, channels)  # what can be stored together
+    chosen, odd = _commonest(family, reason == "")
+    for other in odd:
+        names = "1 or 3 channels" if chosen == 1 else f"{chosen} channels"
+        reason[(reason == "") & (family == other)] = f"wrong channel count: not {names}, as most of this set have"
+
+
+def _leave_out_outside(
+    facts: Mapping[str, np.ndarray], good: np.ndarray, levels: Levels, both: Levels, reason: np.ndarray
+) -> None:
+    """Give the good images with values outside the levels a reason; `both`: levels that would hold them."""
+    for row in np.flatnonzero(good & outside_levels(facts, levels)):
+        held = f"values from {facts['low'][row]:.6g} to {facts['high'][row]:.6g}"
+        reason[row] = f"{held}, wanted {levels.black:.6g} to {levels.white:.6g}: give --depth {both} for all sets"
 
 
 def _commonest(values: np.ndarray, good: np.ndarray) -> tuple[int, list[int]]:

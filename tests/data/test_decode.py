@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pictures import dicom, heic, png16, tiff
 from PIL import Image, ImageFile
 
 from kogen.data.decode import decode, read_header
@@ -257,6 +258,9 @@ WHOLE = [
     packed(Image.fromarray(RNG.integers(0, 256, (24, 24, 3), dtype=np.uint8)), kind)
     for kind in ("PNG", "JPEG", "TIFF", "GIF", "BMP", "WEBP")
 ] + [packed(Image.fromarray(DEEP), kind) for kind in ("PNG", "TIFF")]
+SMOOTH = np.linspace(0, 65535, 64 * 48 * 3).astype(np.uint16).reshape(64, 48, 3)
+WHOLE += [png16(SMOOTH), tiff(SMOOTH, photometric="rgb", compression="zlib"), tiff(SMOOTH[..., 0] / np.float32(9))]
+WHOLE += [heic("RGB;16", SMOOTH), dicom(SMOOTH[..., 0].copy()), dicom(SMOOTH[..., 0].copy(), RescaleSlope="2")]
 WHOLE.append(
     b"\x93NUMPY\x01\x00v\x00{'descr': '|u1', 'fortran_order': False, 'shape': (6, 9), }".ljust(127) + b"\n" + b"7" * 54
 )
@@ -304,7 +308,21 @@ def test_mangled_bytes_give_pixels_or_a_reason(data: st.DataObject) -> None:
 @settings(max_examples=100, deadline=None)
 @given(
     st.binary(max_size=200),
-    st.sampled_from([b"", b"\x93NUMPY", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"II*\0", b"BM"]),
+    st.sampled_from(
+        [
+            b"",
+            b"\x93NUMPY",
+            b"\xff\xd8\xff",
+            b"\x89PNG\r\n\x1a\n",
+            b"GIF89a",
+            b"II*\0",
+            b"II+\0",
+            b"\0\0\0\x18ftypheic",
+            bytes(128) + b"DICM",
+            b"P6 9 9 999\n",
+            b"BM",
+        ]
+    ),
 )
 @pytest.mark.filterwarnings("ignore")
 def test_random_bytes_give_pixels_or_a_reason(tail: bytes, head: bytes) -> None:

@@ -1,46 +1,19 @@
 """DICOM: what its numbers mean, what it does not say, what is refused."""
 
-import io
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pydicom
 import pytest
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
+from pictures import dicom
+from pydicom.dataset import Dataset
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from kogen.data.decode import decode, read_header
 from kogen.data.image_facts import UnreadableImage, widen
 
 STORED = np.random.default_rng(0).integers(0, 4096, (6, 8), dtype=np.uint16)
 SAMPLES = Path(pydicom.__file__).parent / "data" / "test_files"
-
-
-def dicom(pixels: np.ndarray = STORED, syntax: Any = ExplicitVRLittleEndian, **tags: Any) -> bytes:
-    """A DICOM file of one image; `tags` are put in, or left out where None."""
-    data = Dataset()
-    data.file_meta = FileMetaDataset()
-    data.file_meta.TransferSyntaxUID = syntax
-    data.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.7"
-    data.file_meta.MediaStorageSOPInstanceUID = "1.2.3"
-    data.Rows, data.Columns = pixels.shape[:2]
-    data.SamplesPerPixel = 3 if pixels.ndim == 3 else 1
-    data.BitsAllocated = pixels.dtype.itemsize * 8
-    data.BitsStored = 12 if pixels.dtype == np.uint16 else data.BitsAllocated
-    data.HighBit, data.PixelRepresentation = data.BitsStored - 1, int(pixels.dtype.kind == "i")
-    data.PhotometricInterpretation = "RGB" if pixels.ndim == 3 else "MONOCHROME2"
-    if pixels.ndim == 3:
-        data.PlanarConfiguration = 0
-    data.PixelData = pixels.tobytes()
-    for name, value in tags.items():
-        if value is None:
-            delattr(data, name)
-        else:
-            setattr(data, name, value)
-    file = io.BytesIO()
-    data.save_as(file, enforce_file_format=True)
-    return file.getvalue()
 
 
 def agree(data: bytes) -> np.ndarray:
@@ -50,8 +23,8 @@ def agree(data: bytes) -> np.ndarray:
 
 
 def test_whole_numbers_have_the_depth_that_is_stored() -> None:
-    np.testing.assert_array_equal(agree(dicom())[..., 0], widen(STORED, 12))
-    assert read_header(dicom()).depth == 12
+    np.testing.assert_array_equal(agree(dicom(STORED))[..., 0], widen(STORED, 12))
+    assert read_header(dicom(STORED)).depth == 12
     full = agree(dicom(STORED, BitsStored=16, HighBit=15))
     np.testing.assert_array_equal(full[..., 0], STORED)
     eight = agree(dicom(STORED >> 4, BitsStored=8, HighBit=7))  # 8 of 16 bits
@@ -61,17 +34,17 @@ def test_whole_numbers_have_the_depth_that_is_stored() -> None:
 
 def test_the_least_number_is_white_in_monochrome1() -> None:
     np.testing.assert_array_equal(
-        agree(dicom(PhotometricInterpretation="MONOCHROME1"))[..., 0], widen(4095 - STORED, 12)
+        agree(dicom(STORED, PhotometricInterpretation="MONOCHROME1"))[..., 0], widen(4095 - STORED, 12)
     )
 
 
 def test_slope_and_intercept_are_applied_and_windows_are_not() -> None:
     window = {"WindowCenter": "40", "WindowWidth": "400"}
-    got = agree(dicom(RescaleSlope="2", RescaleIntercept="-1024", **window))
+    got = agree(dicom(STORED, RescaleSlope="2", RescaleIntercept="-1024", **window))
     assert got.dtype == np.float32
     np.testing.assert_array_equal(got[..., 0], STORED * 2.0 - 1024)
-    np.testing.assert_array_equal(agree(dicom(**window)), agree(dicom()))
-    assert agree(dicom(RescaleSlope="1", RescaleIntercept="0")).dtype == np.uint16  # changes nothing
+    np.testing.assert_array_equal(agree(dicom(STORED, **window)), agree(dicom(STORED)))
+    assert agree(dicom(STORED, RescaleSlope="1", RescaleIntercept="0")).dtype == np.uint16  # changes nothing
 
 
 def test_signed_numbers_are_floats() -> None:
@@ -111,15 +84,24 @@ def test_real_files_are_what_pydicom_makes_of_them(name: str) -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (dicom(NumberOfFrames=2), "has 2 frames, which may be depth or time: save each image as a file of its own"),
-        (dicom(PhotometricInterpretation="PALETTE COLOR"), "colours are PALETTE COLOR with 1 samples: save it as gray"),
-        (dicom(BitsAllocated=32, BitsStored=32), "DICOM with 32 of 32 bits a value, wanted at most 16, of 8 or 16"),
-        (dicom(Rows=None), r"DICOM without an image \(no Rows\)"),
-        (dicom(PixelData=None), "DICOM without pixels"),
-        (dicom(ModalityLUTSequence=[Dataset()]), r"a lookup table \(modality LUT\): apply it first"),
-        (dicom(syntax=DeflatedExplicitVRLittleEndian), "a deflated DICOM file, whose size is not known before"),
-        (dicom(Rows=60000, Columns=60000), "absurdly large: 60000 x 60000 pixels"),
-        (dicom()[:-20], "cannot be decoded: .*less than expected"),
+        (
+            dicom(STORED, NumberOfFrames=2),
+            "has 2 frames, which may be depth or time: save each image as a file of its own",
+        ),
+        (
+            dicom(STORED, PhotometricInterpretation="PALETTE COLOR"),
+            "colours are PALETTE COLOR with 1 samples: save it as gray",
+        ),
+        (
+            dicom(STORED, BitsAllocated=32, BitsStored=32),
+            "DICOM with 32 of 32 bits a value, wanted at most 16, of 8 or 16",
+        ),
+        (dicom(STORED, Rows=None), r"DICOM without an image \(no Rows\)"),
+        (dicom(STORED, PixelData=None), "DICOM without pixels"),
+        (dicom(STORED, ModalityLUTSequence=[Dataset()]), r"a lookup table \(modality LUT\): apply it first"),
+        (dicom(STORED, syntax=DeflatedExplicitVRLittleEndian), "a deflated DICOM file, whose size is not known before"),
+        (dicom(STORED, Rows=60000, Columns=60000), "absurdly large: 60000 x 60000 pixels"),
+        (dicom(STORED)[:-20], "cannot be decoded: .*less than expected"),
         (bytes(128) + b"DICM", "DICOM without an image|cannot be decoded"),
     ],
 )

@@ -1,13 +1,11 @@
 """The extra `formats`: HEIC, and what is said where a library is not installed."""
 
 import builtins
-import io
 from pathlib import Path
 
 import numpy as np
-import pillow_heif
 import pytest
-from pictures import tiff, write_all
+from pictures import heic, tiff, write_all
 
 from kogen.data import extra_formats
 from kogen.data.cache_settings import CacheRequest, CacheSettings
@@ -19,17 +17,6 @@ from kogen.data.open import open_images
 COLOUR = np.random.default_rng(0).integers(0, 65536, (64, 48, 3), dtype=np.uint16)
 SMOOTH = np.ascontiguousarray(np.linspace(0, 65535, 64 * 48 * 3).astype(np.uint16).reshape(64, 48, 3))
 EIGHT = (SMOOTH >> 8).astype(np.uint8)
-
-
-def heic(mode: str, *images: np.ndarray) -> bytes:
-    """A HEIC file of one image or more."""
-    height, width = images[0].shape[:2]
-    made = pillow_heif.from_bytes(mode, (width, height), images[0].tobytes())
-    for image in images[1:]:
-        made.add_frombytes(mode, (width, height), image.tobytes())
-    file = io.BytesIO()
-    made.save(file, quality=-1)
-    return file.getvalue()
 
 
 def test_heic_of_8_and_10_bits() -> None:

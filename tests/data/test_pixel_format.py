@@ -145,5 +145,7 @@ def test_transparent_everywhere_keeps_the_colours(tmp_path: Path) -> None:
 
 def test_floats_beyond_those_of_train_say_what_holds_both(tmp_path: Path) -> None:
     folder = write_all(tmp_path / "in", [tiff(np.array([[0.25, 2]], np.float32))] * 2, "tif")
-    with pytest.raises(ValueError, match="values from 0.25 to 2, wanted 0.5 to 1.5: give --depth 0.25:2 for all sets"):
+    with pytest.raises(
+        ValueError, match=r"values from 0\.25 to 2, wanted 0\.5 to 1\.5: give --depth 0\.25:2 for all sets"
+    ):
         open_images(folder, CacheSettings(levels=Levels(0.5, 1.5)))

@@ -4,10 +4,14 @@ import io
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pillow_heif
 import tifffile
 from PIL import Image
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
 
 
 def png(pixels: np.ndarray, **options: object) -> bytes:
@@ -31,6 +35,43 @@ def tiff(pixels: np.ndarray, **options: object) -> bytes:
     """A TIFF as tifffile writes it."""
     file = io.BytesIO()
     tifffile.imwrite(file, pixels, **options)  # type: ignore[arg-type]
+    return file.getvalue()
+
+
+def dicom(pixels: np.ndarray, syntax: Any = ExplicitVRLittleEndian, **tags: Any) -> bytes:
+    """A DICOM file of one image; `tags` are put in, or left out where None."""
+    data = Dataset()
+    data.file_meta = FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = syntax
+    data.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.7"
+    data.file_meta.MediaStorageSOPInstanceUID = "1.2.3"
+    data.Rows, data.Columns = pixels.shape[:2]
+    data.SamplesPerPixel = 3 if pixels.ndim == 3 else 1
+    data.BitsAllocated = pixels.dtype.itemsize * 8
+    data.BitsStored = 12 if pixels.dtype == np.uint16 else data.BitsAllocated
+    data.HighBit, data.PixelRepresentation = data.BitsStored - 1, int(pixels.dtype.kind == "i")
+    data.PhotometricInterpretation = "RGB" if pixels.ndim == 3 else "MONOCHROME2"
+    if pixels.ndim == 3:
+        data.PlanarConfiguration = 0
+    data.PixelData = pixels.tobytes()
+    for name, value in tags.items():
+        if value is None:
+            delattr(data, name)
+        else:
+            setattr(data, name, value)
+    file = io.BytesIO()
+    data.save_as(file, enforce_file_format=True)
+    return file.getvalue()
+
+
+def heic(mode: str, *images: np.ndarray) -> bytes:
+    """A HEIC file of one image or more."""
+    height, width = images[0].shape[:2]
+    made = pillow_heif.from_bytes(mode, (width, height), images[0].tobytes())
+    for image in images[1:]:
+        made.add_frombytes(mode, (width, height), image.tobytes())
+    file = io.BytesIO()
+    made.save(file, quality=-1)
     return file.getvalue()
 
 
