@@ -107,12 +107,12 @@ def same_levels(storage: CacheSettings, images: Images) -> CacheSettings:
 
 def depth_of_runs(plans: Sequence[Plan], given: str | None) -> str | None:
     """The depth at which images are read for runs: that of their training. ValueError where there are several."""
-    asked = {str(parse_levels(given))} if given else set[str]()
-    depths = sorted({plan.depth for plan in plans if plan.depth} | asked)
-    if len(depths) > 1:
-        got = f"--depth {given} is asked for, and" if given else "runs"
+    depths = sorted({plan.depth for plan in plans if plan.depth})
+    asked = str(parse_levels(given)) if given else depths[0] if depths else None
+    if set(depths) - {asked}:
+        got = f"--depth {given} is asked for, and the runs were" if given else "the runs were"
         raise ValueError(f"{got} trained at depth {' and '.join(depths)}: what is white must be the same for all")
-    return depths[0] if depths else None
+    return asked
 
 
 def table_splits(study: Study) -> list[str]:

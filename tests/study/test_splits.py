@@ -219,7 +219,9 @@ def test_runs_are_judged_at_the_depth_they_were_trained_at():
     assert depth_of_runs([plain], None) is None
     assert depth_of_runs([deep, plain], None) == depth_of_runs([deep], "12") == "12"
     assert depth_of_runs([plain], "0:1") == "0:1"
-    with pytest.raises(ValueError, match="runs trained at depth 12 and 14: what is white must be the same for all"):
+    with pytest.raises(
+        ValueError, match="the runs were trained at depth 12 and 14: what is white must be the same for all"
+    ):
         depth_of_runs([deep, other], None)
-    with pytest.raises(ValueError, match="--depth 14 is asked for, and trained at depth 12 and 14"):
+    with pytest.raises(ValueError, match="--depth 14 is asked for, and the runs were trained at depth 12: what"):
         depth_of_runs([deep], "14")
