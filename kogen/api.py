@@ -32,7 +32,7 @@ from kogen.study.cost_estimate import Cost, estimate_cost
 from kogen.study.plans import plans_of, with_data
 from kogen.study.predictions import names_of_runs
 from kogen.study.request import check_method_fits, read_question, study_from_request
-from kogen.study.splits import open_source, paths_read, storage_for
+from kogen.study.splits import depth_of_runs, open_source, paths_read, storage_for
 from kogen.training import fabric
 from kogen.training.batch_fitting import choose_batch, fit_batch, say_if_smaller
 from kogen.training.export import export_run
@@ -69,14 +69,15 @@ def pretrain(source: str | Path, options: PretrainOptions) -> dict[str, Any]:
     check_method(options.method)
     settings = {name.removeprefix(f"{options.method}."): value for name, value in options.settings.items()}
     check_settings(options.method, settings)
-    asked = options.model_dump(include=set(Plan.model_fields))
+    asked = options.model_dump(include=set(Plan.model_fields) - {"depth"})  # what is found in the images
     asked |= {"settings": settings}
     wanted = validate(Plan, {name: value for name, value in asked.items() if value not in ("auto", None)}, "pretrain")
     check_method_fits(wanted, settings)
     claim_folder(options.out, paths_read(options, source))
     distributed.join_processes(options.processes)
     fabric.start(wanted.precision)
-    images = training_part(open_source(str(source), storage_for(wanted.image_size, options.max_bad), options, "train"))
+    storage = storage_for(wanted.image_size, options.max_bad, options.depth)
+    images = training_part(open_source(str(source), storage, options, "train"))
     if distributed.rank() == 0:
         studies.print_notes("train", images.notes)
     batch = choose_batch(options.batch_size, len(images))
@@ -119,9 +120,10 @@ def landscape(runs: Sequence[str | Path] | str | Path, options: LandscapeOptions
     listed = find_runs(given, options.objective, say)
     folders, steps = zip(*map(split_step, listed), strict=True)
     names = [f"{name}@{step}" if step else name for name, step in zip(names_of_runs(folders), steps, strict=True)]
-    size = max(read_record(run)[1].image_size for run in listed)
+    plans = [read_record(run)[1] for run in listed]
+    size, depth = max(plan.image_size for plan in plans), depth_of_runs(plans, options.depth)
     claim_folder(options.out, paths_read(options, options.data))
-    opened = one_part(open_source(options.data, storage_for(size, options.max_bad), options), options.data)
+    opened = one_part(open_source(options.data, storage_for(size, options.max_bad, depth), options), options.data)
     if first:
         studies.print_notes(opened.name, opened.notes)
     # The first process of a job holds the lock, and the others wait until it agrees with them on what is measured.
@@ -171,7 +173,8 @@ def views(source: str | Path, options: ViewsOptions) -> Path:
     asked = options.model_dump(include={"views", "image_size", "max_bad"})
     study = study_from_request(str(source), StudyOptions(**asked))
     claim_file(options.out, paths_read(options, source), force=options.force)
-    images = training_part(open_source(str(source), storage_for(study.image_size, study.max_bad), options))
+    storage = storage_for(study.image_size, study.max_bad, options.depth)
+    images = training_part(open_source(str(source), storage, options))
     studies.print_notes(images.name, images.notes)
     studies.write_view_sheet(images, study, options.out, options.seed)
     return options.out

@@ -51,6 +51,7 @@ class Plan(BaseModel):
     framework: str = ""  # that a published candidate was trained with
     images: int = Field(default=0, ge=0, le=10**12)
     data: str = ""  # digest of the training images
+    depth: str = ""  # of 16-bit or float training images, as --depth takes it: what is white in all sets of the run
 
     @field_validator("mean", "std")
     @classmethod
@@ -72,7 +73,8 @@ class Plan(BaseModel):
     @property
     def fingerprint(self) -> str:
         """Hash of the run, the same before its precision and its file of weights are resolved and afterwards."""
-        return json_digest(self.model_dump(mode="json", exclude={"precision", "weights"}))
+        without = {"precision", "weights"} | (set() if self.depth else {"depth"})  # others keep what they had before it
+        return json_digest(self.model_dump(mode="json", exclude=without))
 
     @property
     def recipe(self) -> Recipe:

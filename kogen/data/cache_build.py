@@ -1,5 +1,6 @@
 """Building a pixel cache: headers, a format, then decoding in chunks that are recorded, so that a kill costs one."""
 
+import math
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -14,8 +15,9 @@ from kogen.data import cache_files
 from kogen.data.cache_files import Columns, DamagedCache, remove_path
 from kogen.data.cache_settings import CacheRequest
 from kogen.data.checked_pixels import row_checksum
-from kogen.data.decode import UnreadableImage, content_id, image_facts
 from kogen.data.decode_pool import map_items, open_pool
+from kogen.data.image_facts import UnreadableImage, content_id
+from kogen.data.levels import value_range
 from kogen.data.listing import escape_surrogates
 from kogen.data.pixel_format import FACTS, PixelFormat, choose_format, to_format
 
@@ -37,13 +39,13 @@ def build_cache(request: CacheRequest) -> Path:
     sweep_temporary(partial)
     facts = _read_headers(request, partial)
     while True:
-        pixel_format, _ = choose_format(facts, settings.stored_side)
+        pixel_format, _ = choose_format(facts, settings.stored_side, settings.levels)
         on_demand = settings.on_demand or not _fits_disk(pixel_format, request)
         work = partial / f"{pixel_format}{'-on-demand' if on_demand else ''}"
         cache_files.make_folder(work)
         sweep_temporary(work)
         facts = _decode_all(request, work, facts, pixel_format, on_demand)
-        found, reasons = choose_format(facts, settings.stored_side)
+        found, reasons = choose_format(facts, settings.stored_side, settings.levels)
         if found == pixel_format:
             break
         cache_files.write_record(partial / "facts.parquet", facts, f"{request.key} facts")
@@ -87,9 +89,9 @@ def _read_headers(request: CacheRequest, folder: Path) -> Columns:
 
     def one(item: int) -> tuple[Any, ...]:
         try:
-            return (*items.read_header(item, request.settings.max_pixels), "", "", -1)
+            return (*items.read_header(item, request.settings.max_pixels), math.nan, math.nan, "", "", -1)
         except UnreadableImage as error:
-            return (0, 0, 0, 0, "", "", escape_surrogates(str(error)), -1)
+            return (0, 0, 0, 8, "", 0, math.nan, math.nan, "", escape_surrogates(str(error)), -1)
 
     chunks = [facts for _, facts in _run_chunks(request, one, CHUNK_IMAGES, folder, "reading headers")]
     facts = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in RECORD}
@@ -106,30 +108,32 @@ def _decode_all(
     if wanted is None:
         return facts
     items, max_pixels = request.items, request.settings.max_pixels
-    pixels = None if on_demand else _open_begun_store(work / "pixels.npy", len(items), wanted)
+    chosen = request.settings.stored_side, request.settings.levels
+    measured = wanted.levels is None or wanted.levels.known  # else this pass finds the levels, and stores nothing
+    pixels = None if on_demand or not measured else _open_begun_store(work / "pixels.npy", len(items), wanted)
     rows = None if pixels is None else np.asarray(pixels)  # a memmap takes its time for a row
-    skipped = choose_format(facts, request.settings.stored_side)[1] != ""  # (N,)
+    skipped = choose_format(facts, *chosen)[1] != ""  # (N,)
     claims = list(zip(*(facts[name].tolist() for name in FACTS), strict=True))
 
     def one(item: int) -> tuple[Any, ...]:
         if skipped[item]:
             return (*claims[item], -1)
         try:
-            array, mode = items.decode(item, max_pixels)
+            array, found = items.decode(item, max_pixels)
         except UnreadableImage as error:
             return (*claims[item][:-2], "", escape_surrogates(str(error)), -1)
         checksum = -1
-        if rows is not None and (row := to_format(array, wanted)) is not None:
+        if rows is not None and (row := to_format(array, found, wanted)) is not None:
             rows[item] = row
             checksum = row_checksum(np.ascontiguousarray(row))
-        return (*image_facts(array, mode), content_id(array), "", checksum)
+        return (*found, *value_range(array, found.inverted), content_id(array), "", checksum)
 
     size = max(16, min(CHUNK_IMAGES, CHUNK_BYTES // wanted.bytes_per_image))
     facts = {name: column.copy() for name, column in facts.items()}
     for start, chunk in _run_chunks(request, one, size, work, "decoding images", pixels):
         for name, column in chunk.items():
             facts[name][start : start + len(column)] = column
-        if choose_format(facts, request.settings.stored_side)[0] != wanted:
+        if choose_format(facts, *chosen)[0] != wanted:
             break
     return facts
 
@@ -188,6 +192,4 @@ def _read_chunk(record: Path, items: range, identity: str, pixels: np.memmap | N
 def _to_columns(rows: list[tuple[Any, ...]]) -> Columns:
     """Rows of RECORD as columns."""
     columns = dict(zip(RECORD, zip(*rows, strict=True), strict=True))
-    return {
-        name: np.array(column, object if name in cache_files.TEXTS else np.int64) for name, column in columns.items()
-    }
+    return {name: np.array(column, cache_files.column_type(name)) for name, column in columns.items()}

@@ -18,10 +18,11 @@ from kogen.common.system import reserve_space
 from kogen.common.tables import read_arrow, write_arrow
 from kogen.data.pixel_format import PixelFormat
 
-TEXTS = ("source", "mode", "id", "reason")  # columns of records that hold text; the others are whole numbers
+TEXTS = ("source", "mode", "id", "reason")  # columns of records that hold text
+FLOATS = ("low", "high")  # columns of records that hold floats; the others are whole numbers
 PARTIAL = re.compile(r"[0-9a-f]{24}\.partial")  # name of a folder in which a cache is built
 WEEK = 7 * 24 * 3600.0  # seconds after which one that nobody is at work on is given up
-Columns = dict[str, np.ndarray]  # one column, (N,), by name: int64, or object for text
+Columns = dict[str, np.ndarray]  # one column, (N,), by name: int64, float64, or object for text
 
 
 class DamagedCache(Exception):
@@ -47,10 +48,9 @@ def read_record(path: Path, names: list[str], rows: int, identity: str) -> Colum
         raise DamagedCache(str(error)) from error
     if not table.schema.equals(record_schema(names)) or table.num_rows != rows:
         raise DamagedCache(f"{path.name} has other columns or rows than were written")
-    kinds = {name: object if name in TEXTS else np.int64 for name in names}
     if any(column.null_count for column in table.columns):
         raise DamagedCache(f"{path.name} has empty cells")
-    columns = {name: table[name].to_numpy().astype(kind) for name, kind in kinds.items()}
+    columns = {name: table[name].to_numpy().astype(column_type(name)) for name in names}
     if set(table["seal"].unique().to_pylist()) - {seal_columns(columns, identity)}:
         raise DamagedCache(f"{path.name} is not what was written")
     return columns
@@ -58,14 +58,21 @@ def read_record(path: Path, names: list[str], rows: int, identity: str) -> Colum
 
 def record_schema(names: Iterable[str]) -> Any:
     """The columns of a record, and their seal."""
-    return pa.schema([(name, pa.string() if name in (*TEXTS, "seal") else pa.int64()) for name in [*names, "seal"]])
+    kinds = {object: pa.string(), np.int64: pa.int64(), np.float64: pa.float64()}
+    return pa.schema([*((name, kinds[column_type(name)]) for name in names), ("seal", pa.string())])
+
+
+def column_type(name: str) -> type:
+    """What a column of a record holds: object (text), np.float64 or np.int64."""
+    return object if name in TEXTS else np.float64 if name in FLOATS else np.int64
 
 
 def seal_columns(columns: Mapping[str, np.ndarray], identity: str) -> str:
     """Hash of columns and of what they are of."""
     digest = hashlib.blake2b(identity.encode(), digest_size=12)
     for name, column in columns.items():
-        data = "\0".join(column).encode() if name in TEXTS else column.astype("<i8").tobytes()
+        numbers = "<f8" if name in FLOATS else "<i8"
+        data = "\0".join(column).encode() if name in TEXTS else column.astype(numbers).tobytes()
         digest.update(f"{name} {len(data)} ".encode())
         digest.update(data)
     return digest.hexdigest()

@@ -10,9 +10,11 @@ from typing import Protocol
 import numpy as np
 
 from kogen.common.system import usable_cores
-from kogen.data.decode import MAX_PIXELS, ImageFacts
+from kogen.data.extra_formats import installed_extras
+from kogen.data.image_facts import MAX_PIXELS, ImageFacts
+from kogen.data.levels import Levels
 
-CACHE_VERSION = 2  # of what a cache holds; another number makes every older cache unknown
+CACHE_VERSION = 3  # of what a cache holds; another number makes every older cache unknown
 
 
 class Listing(Protocol):
@@ -28,7 +30,7 @@ class Listing(Protocol):
 
     def read_header(self, item: int, max_pixels: int) -> ImageFacts: ...
 
-    def decode(self, item: int, max_pixels: int) -> tuple[np.ndarray, str]: ...
+    def decode(self, item: int, max_pixels: int) -> tuple[np.ndarray, ImageFacts]: ...
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class CacheSettings:
     workers: int | None = None  # decoding threads; as many as there are cores
     on_demand: bool | None = None  # True: no cache, decode at every read; None: only where the disk is too small
     progress: bool = True
+    levels: Levels | None = None  # of 16-bit and float images; None: found over the set
     max_pixels: int = MAX_PIXELS  # an image with more is a decompression bomb
 
     @property
@@ -69,7 +72,9 @@ class CacheRequest:
     @cached_property
     def key(self) -> str:
         """Names everything that the pixels depend on."""
-        chosen = f"{CACHE_VERSION} {self.settings.stored_side} {self.settings.max_pixels} {self.items.key()}"
+        levels = "" if self.settings.levels is None else repr(tuple(self.settings.levels))
+        chosen = f"{CACHE_VERSION} {self.settings.stored_side} {self.settings.max_pixels} {self.items.key()} {levels}"
+        chosen += f" {installed_extras()}"  # what cannot be read today can be once its library is installed
         return hashlib.blake2b(chosen.encode(), digest_size=12).hexdigest()
 
     def place(self, ending: str = "") -> Path:

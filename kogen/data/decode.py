@@ -1,130 +1,67 @@
 """One image file or its bytes to pixels, or the reason why not: strict, never a crash, never a bomb."""
 
 import functools
-import hashlib
 import io
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 from PIL import Image, ImageFile
 
 from kogen.common.system import NO_WAIT
-from kogen.data import array_files
-from kogen.data.array_files import ArrayHeader
+from kogen.data import array_files, deep_colour, dicom_files, extra_formats, tiff_files
+from kogen.data.image_facts import (
+    MAX_PIXELS,
+    ImageFacts,
+    OpenImage,
+    UnreadableImage,
+    as_unreadable,
+    channels_last,
+    check_image_shape,
+    check_size,
+    pixel_dtype,
+    to_hwc,
+    turn_upright,
+)
+from kogen.data.png_chunks import drop_texts
 
-MAX_PIXELS = 178_956_970  # where Pillow itself refuses to go on
+Result = TypeVar("Result")
 # What is tried; nothing that starts another program (EPS) or takes any bytes for an image (TGA).
 FORMATS = "PNG JPEG MPO TIFF GIF BMP WEBP AVIF JPEG2000 PPM PCX SGI".split()  # noqa: SIM905
 GRAY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")
-EXIF_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}  # EXIF orientation (2.32, tag 0x0112) to what undoes it
-
-REASONS = {  # why an image cannot be used, by the error that says so
-    FileNotFoundError: "no such file (a dangling link, or gone since it was listed)",
-    PermissionError: "no permission to read it",
-    IsADirectoryError: "a directory, not a file",
-    Image.UnidentifiedImageError: "not an image of a known format",
-    Image.DecompressionBombError: "absurdly large: {}",
-}
-
-
-class UnreadableImage(ValueError):
-    """An image that cannot be used; the message is the reason, fit to be shown in a list."""
-
-
-class ImageFacts(NamedTuple):
-    """What is known of an image before (a claim of its header) or after (true) decoding."""
-
-    width: int
-    height: int
-    channels: int  # 1 gray, 3 colour, or as many as an array has
-    depth: int  # bits per channel: 8 or 16
-    mode: str  # how the file stores it, for people
+HEAD_BYTES = 132  # by which formats are told apart: the mark of DICOM comes last
 
 
 def read_header(source: str | bytes, max_pixels: int = MAX_PIXELS) -> ImageFacts:
     """What the header of an image (a path, or its bytes) claims, without decoding; raises UnreadableImage."""
     with as_unreadable(), _open_source(source) as file:
-        if _is_array(file):
-            shape, dtype = _read_array_header(file, max_pixels)
-            return ImageFacts(shape[1], shape[0], (*shape, 1)[2], dtype.itemsize * 8, "npy")
-        image = _open_image(file, max_pixels)
-        width, height = image.size if _orientation(image) < 5 else image.size[::-1]
-        channels = 1 if image.mode in GRAY_MODES or _has_gray_palette(image) else 3
-        return ImageFacts(width, height, channels, 16 if image.mode.startswith("I") else 8, image.mode)
+        return _open_image(file, max_pixels).facts
 
 
-def decode(source: str | bytes, max_pixels: int = MAX_PIXELS) -> tuple[np.ndarray, str]:
-    """Pixels (H, W, C), uint8 or uint16, of an image (a path, or its bytes), and the mode it was stored in.
+def decode(source: str | bytes, max_pixels: int = MAX_PIXELS) -> tuple[np.ndarray, ImageFacts]:
+    """Pixels (H, W, C), uint8, uint16 or float32, of an image (a path, or its bytes), and their facts.
 
-    Gray stays one channel, anything coloured becomes RGB; transparency is laid on white; the EXIF orientation is
-    applied; 16-bit gray stays 16-bit (Pillow brings 16-bit colour down to 8; an .npy file keeps it).
-    Raises UnreadableImage with the reason for whatever cannot be decoded whole.
+    Gray stays one channel, colour becomes RGB, other bands stay as they are; transparency is laid on white; the
+    orientation is applied. Depths of 9 to 15 bits that the file states are brought to 16; 16 bits and floats stay as
+    they are, because only a whole set shows what is white. Raises UnreadableImage with the reason for whatever cannot
+    be decoded whole.
     """
     with as_unreadable(), _open_source(source) as file:
-        if _is_array(file):
-            _read_array_header(file, max_pixels)
-            return np.ascontiguousarray(to_hwc(np.lib.format.read_array(file, allow_pickle=False))), "npy"
-        image = _open_image(file, max_pixels)
-        mode = image.mode
-        image.load()
-        return to_pixels(image), mode
+        facts, load = _open_image(file, max_pixels)
+        pixels = load()
+        height, width, channels = pixels.shape
+        depth = facts.depth if 8 < facts.depth < 16 else pixels.dtype.itemsize * 8
+        return pixels, ImageFacts(width, height, channels, depth, facts.mode, facts.inverted)
 
 
 def to_pixels(image: Image.Image) -> np.ndarray:
     """Pixels (H, W, C), uint8 or uint16, of an image that is loaded, by the rules of `decode`."""
-    turn = EXIF_TURNS.get(_orientation(image))
-    plain = _convert_mode(image)
-    return _as_array(plain if turn is None else plain.transpose(turn))
-
-
-def content_id(pixels: np.ndarray) -> str:
-    """Content id, 16 hex digits, of pixels (H, W, C): equal exactly when shape, depth and pixels are equal."""
-    digest = hashlib.blake2b(f"{pixels.shape} {pixels.dtype.name} ".encode(), digest_size=8)
-    digest.update(np.ascontiguousarray(pixels).data)
-    return digest.hexdigest()
-
-
-def image_facts(pixels: np.ndarray, mode: str) -> ImageFacts:
-    """The facts of pixels (H, W, C)."""
-    return ImageFacts(pixels.shape[1], pixels.shape[0], pixels.shape[2], pixels.dtype.itemsize * 8, mode)
-
-
-def to_hwc(pixels: np.ndarray) -> np.ndarray:
-    """An array (H, W) or (H, W, C) as (H, W, C); UnreadableImage unless it is uint8 or uint16 and not empty."""
-    _check_array(pixels.shape, pixels.dtype)
-    return pixels[:, :, None] if pixels.ndim == 2 else pixels
-
-
-def _check_array(shape: tuple[int, ...], dtype: np.dtype) -> None:
-    """UnreadableImage unless an array like this is an image."""
-    if dtype not in (np.uint8, np.uint16):
-        raise UnreadableImage(f"pixels are {dtype}, wanted uint8 or uint16")
-    if len(shape) not in (2, 3) or 0 in shape:
-        raise UnreadableImage(f"an array of shape {shape}, wanted (H, W) or (H, W, C)")
-
-
-@contextmanager
-def as_unreadable() -> Iterator[None]:
-    """Whatever goes wrong inside becomes UnreadableImage: the codecs raise many kinds of error on mangled bytes."""
-    try:
-        yield
-    except UnreadableImage:
-        raise
-    except Exception as error:
-        known = next((reason for kind, reason in REASONS.items() if isinstance(error, kind)), "cannot be decoded: {}")
-        raise UnreadableImage(known.format(str(error) or type(error).__name__)) from error
+    orientation = _orientation(image)
+    pixels = to_hwc(np.asarray(_convert_mode(image)))
+    return pixels if orientation == 1 else turn_upright(pixels, orientation)
 
 
 @contextmanager
@@ -144,21 +81,36 @@ def _open_source(source: str | bytes) -> Iterator[BinaryIO]:
         yield file
 
 
-def _is_array(file: BinaryIO) -> bool:
-    magic = file.read(6)
+def _open_image(file: BinaryIO, max_pixels: int) -> OpenImage:
+    """The image, its header read by whoever reads its format, its pixels not yet decoded."""
+    head = file.read(HEAD_BYTES)
     file.seek(0)
-    return magic == b"\x93NUMPY"
+    if head.startswith(b"\x93NUMPY"):
+        return _open_array(file, max_pixels)
+    if dicom_files.is_dicom(head):
+        return dicom_files.open_dicom(file, max_pixels)
+    if extra_formats.is_heic(head):
+        return extra_formats.open_heic(file, max_pixels)
+    if tiff_files.is_tiff(head) and not tiff_files.pillow_reads(file, max_pixels):
+        return tiff_files.open_tiff(file, max_pixels)
+    return _open_pillow(file, max_pixels)
 
 
-def _read_array_header(file: BinaryIO, max_pixels: int) -> ArrayHeader:
-    """The head of an .npy file of pixels, found true and acceptable before anything is allocated."""
+def _open_array(file: BinaryIO, max_pixels: int) -> OpenImage:
+    """The .npy file, its head found true and acceptable before anything is allocated."""
     held = file.seek(0, os.SEEK_END)
     file.seek(0)
-    header = array_files.read_header(file, held)
-    file.seek(0)
-    _check_array(*header)
-    _check_size(header.shape[1], header.shape[0], max_pixels)
-    return header
+    shape, dtype = array_files.read_header(file, held)
+    height, width, channels = check_image_shape(shape)
+    if (kind := pixel_dtype(dtype)) is None:
+        raise UnreadableImage(f"pixels are {dtype}, wanted whole numbers or floats")
+    check_size(width, height, max_pixels, channels)
+
+    def load() -> np.ndarray:
+        file.seek(0)
+        return to_hwc(channels_last(np.lib.format.read_array(file, allow_pickle=False)))
+
+    return OpenImage(ImageFacts(width, height, channels, kind.itemsize * 8, "npy"), load)
 
 
 @functools.cache
@@ -167,22 +119,55 @@ def _supported_formats() -> tuple[str, ...]:
     return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
-def _open_image(file: BinaryIO, max_pixels: int) -> Image.Image:
-    """The image, its header read and found acceptable, its pixels not yet decoded."""
+def _open_pillow(file: BinaryIO, max_pixels: int) -> OpenImage:
+    """The image as Pillow reads it; a sound PNG whose texts are too long for Pillow is read without them."""
+
+    def without_texts(step: Callable[[], Result]) -> OpenImage | Result:
+        try:
+            return step()
+        except UnreadableImage:
+            raise
+        except ValueError:
+            if (short := drop_texts(file)) is None:
+                raise
+            return _accept_pillow(short, max_pixels)
+
+    opened = without_texts(lambda: _accept_pillow(file, max_pixels))
+
+    def load() -> np.ndarray:  # texts may also stand behind the pixels
+        found = without_texts(opened.load)
+        return found.load() if isinstance(found, OpenImage) else found
+
+    return OpenImage(opened.facts, load)
+
+
+def _accept_pillow(file: BinaryIO, max_pixels: int) -> OpenImage:
+    """The image, its header read by Pillow and found acceptable."""
     if ImageFile.LOAD_TRUNCATED_IMAGES:
         raise RuntimeError("Pillow is set to accept truncated images: set ImageFile.LOAD_TRUNCATED_IMAGES = False")
-    image = Image.open(file, formats=_supported_formats())
-    _check_size(*image.size, max_pixels)
-    if image.format != "MPO" and getattr(image, "is_animated", False):  # an MPO's later frames are previews
-        raise UnreadableImage("has several frames (animated, or several pages)")
-    if image.mode == "F":
-        raise UnreadableImage("pixels are 32-bit floats, wanted 8- or 16-bit integers")
-    return image
+    file.seek(0)
+    image: Any = Image.open(file, formats=_supported_formats())
+    check_size(image.size[0], image.size[1], max_pixels)
+    # The later frames of an MPO are previews; those of a TIFF were looked at by tiff_files.
+    if image.format not in ("MPO", "TIFF") and getattr(image, "is_animated", False):
+        raise UnreadableImage("has several frames (it is animated): save the one that is meant as a file of its own")
+    orientation = _orientation(image)
+    width, height = image.size if orientation < 5 else image.size[::-1]
+    if (deep := deep_colour.find_loader(image, file)) is not None:
+        channels, depth, load_deep = deep
+        facts = ImageFacts(width, height, channels, depth, f"{image.mode} of {depth} bits")
+        return OpenImage(facts, lambda: turn_upright(load_deep(), orientation))
+    gray = image.mode in GRAY_MODES or _has_gray_palette(image)
+    depth = deep_colour.gray_depth(image)
+    white_is_zero = depth == 16 and image.format == "TIFF" and tiff_files.is_white_zero(image)
+    facts = ImageFacts(width, height, 1 if gray else 3, depth, image.mode, int(white_is_zero))
 
+    def load() -> np.ndarray:
+        image.load()
+        pixels = to_pixels(image)
+        return ~pixels if white_is_zero else pixels
 
-def _check_size(width: int, height: int, max_pixels: int) -> None:
-    if width * height > max_pixels:
-        raise UnreadableImage(f"absurdly large: {width} x {height} pixels, at most {max_pixels} are decoded")
+    return OpenImage(facts, load)
 
 
 def _orientation(image: Image.Image) -> int:
@@ -207,13 +192,13 @@ def _has_gray_palette(image: Image.Image) -> bool:
 
 
 def _convert_mode(image: Image.Image) -> Image.Image:
-    """The loaded image as L, RGB or 16-bit gray, transparency laid on white."""
+    """The loaded image as L, RGB or 16-bit gray, transparency laid on white; an alpha of 0 everywhere says nothing."""
     if image.mode.startswith("I"):
         return image
     gray = image.mode in GRAY_MODES or _has_gray_palette(image)
     if image.has_transparency_data:
         coloured = image.convert("RGBA")
-        if coloured.getextrema()[3] != (255, 255):  # type: ignore[index]
+        if coloured.getextrema()[3] not in ((255, 255), (0, 0)):  # type: ignore[index]
             coloured = Image.alpha_composite(Image.new("RGBA", image.size, "white"), coloured)
         image = coloured.convert("RGB")
     elif image.mode == "P":
@@ -223,12 +208,3 @@ def _convert_mode(image: Image.Image) -> Image.Image:
     if image.mode == "RGB":
         return image.getchannel(0)
     return image if image.mode == "L" else image.convert("L")
-
-
-def _as_array(image: Image.Image) -> np.ndarray:
-    pixels = np.asarray(image)
-    if image.mode == "I" and (pixels.min() < 0 or pixels.max() > 65535):
-        raise UnreadableImage(f"32-bit pixels from {pixels.min()} to {pixels.max()}, wanted 0 to 65535")
-    if image.mode.startswith("I"):
-        pixels = pixels.astype(np.uint16)  # in this machine's byte order
-    return np.ascontiguousarray(to_hwc(pixels))

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from kogen.common.devices import to_device
-from kogen.data.decode import content_id
+from kogen.data.image_facts import content_id
+from kogen.data.levels import Levels
 from kogen.data.pixel_cache import CachedPixels
 
 Transform = Callable[[torch.Tensor, np.ndarray], torch.Tensor]  # its repr names everything that it depends on
@@ -75,8 +76,9 @@ class Images:
     transform: Transform | None = None  # of pixels and their ids, when they are read, on their device
     answers: np.ndarray | None = None  # (N, K) bool: every right class; float32: the share of people who chose each
     allowed_classes: tuple[str, ...] = ()  # the only classes a prediction is chosen from; (): all
+    levels: Levels | None = None  # of 16-bit and float files: the values that are black and white in `pixels`
     splits: np.ndarray | None = None  # (N,) object, the split that the source puts each image in, "" where it says none
-    notes: tuple[str, ...] = ()  # what a reader must know of how the source was read, a sentence each
+    notes: tuple[str, ...] = ()  # what a person must know of how the source was read, a sentence each
 
     def __post_init__(self) -> None:
         counts = {len(self.ids), *(len(x) for x in (self.sources, self.labels, self.clusters, self.aspect))}
@@ -118,8 +120,9 @@ class Images:
             aspect=(width / height).astype(np.float32),
             name=name,
             bad=tuple(BadFile(source, reason) for source, reason in zip(bad["source"], bad["reason"], strict=True)),
+            levels=cached.levels,
             splits=None if splits is None else np.array(splits, object)[good],
-            notes=tuple(notes),
+            notes=(*cached.notes, *notes),
         )
 
     def __len__(self) -> int:
@@ -233,13 +236,15 @@ def from_array(
 
 
 def _image_digest(images: Images) -> str:
-    """Hash of content ids and of the names (not the numbers) of the labels, in order, and of transform and answers."""
+    """Hash of content ids and names (not numbers) of the labels, in order, and of transform, levels and answers."""
     names = [hashlib.blake2b(name.encode(), digest_size=8).digest() for name in images.classes]
     codes = np.frombuffer(b"".join([*names, bytes(8)]), np.uint64)  # (K + 1,), the last for labels of -1
     digest = hashlib.blake2b(images.ids.astype("S16").tobytes(), digest_size=16)
     digest.update(codes[images.labels].tobytes())
     if images.transform is not None or images.allowed_classes:
         digest.update(repr((images.transform, images.allowed_classes)).encode())
+    if images.levels is not None:
+        digest.update(str(images.levels).encode())
     if images.answers is not None:
         digest.update(np.ascontiguousarray(images.answers).tobytes())
     return digest.hexdigest()

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from kogen.data.cache_settings import CacheSettings, Listing
-from kogen.data.decode import UnreadableImage, content_id
 from kogen.data.decode_pool import map_items
+from kogen.data.image_facts import UnreadableImage, content_id
 from kogen.data.pixel_format import PixelFormat, to_format
 
 
@@ -34,13 +34,13 @@ class LazyPixels:
     def _decode_one(self, item: int) -> np.ndarray:
         """An image as it is stored. ValueError where its source is gone or has become another image."""
         try:
-            pixels = self.items.decode(item, self.settings.max_pixels)[0]
+            pixels, facts = self.items.decode(item, self.settings.max_pixels)
         except UnreadableImage as error:
             raise ValueError(
                 f"{self.items.source(item)} can no longer be read ({error}) though it could when the set was opened: "
                 "put it back, or open the set again"
             ) from error
-        stored = to_format(pixels, self.pixel_format)
+        stored = to_format(pixels, facts, self.pixel_format)
         if stored is None or content_id(pixels) != self.ids[item]:
             raise ValueError(f"{self.items.source(item)} changed since the set was opened: open the set again")
         return stored

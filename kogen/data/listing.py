@@ -13,7 +13,8 @@ import numpy as np
 
 from kogen.common.progress import progress_bar
 from kogen.common.text import LARGEST_WHOLE, join_names
-from kogen.data.decode import ImageFacts, UnreadableImage, as_unreadable, decode, image_facts, read_header, to_hwc
+from kogen.data.decode import decode, read_header
+from kogen.data.image_facts import ImageFacts, UnreadableImage, as_unreadable, image_facts, to_hwc
 
 # Files that are plainly something else are not listed; anything unknown is, so that a lost image is at least named.
 _OTHER = (
@@ -64,7 +65,7 @@ class ImageFiles:
     def read_header(self, item: int, max_pixels: int) -> ImageFacts:
         return read_header(os.path.join(self.root, self.files.names[item]), max_pixels)
 
-    def decode(self, item: int, max_pixels: int) -> tuple[np.ndarray, str]:
+    def decode(self, item: int, max_pixels: int) -> tuple[np.ndarray, ImageFacts]:
         return decode(os.path.join(self.root, self.files.names[item]), max_pixels)
 
 
@@ -99,7 +100,7 @@ class PackedImages:
     def read_header(self, item: int, max_pixels: int) -> ImageFacts:
         return read_header(self._bytes(item), max_pixels)
 
-    def decode(self, item: int, max_pixels: int) -> tuple[np.ndarray, str]:
+    def decode(self, item: int, max_pixels: int) -> tuple[np.ndarray, ImageFacts]:
         return decode(self._bytes(item), max_pixels)
 
 
@@ -126,11 +127,12 @@ class PixelStack:
         return f"{escape_surrogates(self.title)}[{item}]"
 
     def read_header(self, item: int, max_pixels: int) -> ImageFacts:
-        return image_facts(self.decode(item, max_pixels)[0], "array")
+        return self.decode(item, max_pixels)[1]
 
-    def decode(self, item: int, max_pixels: int) -> tuple[np.ndarray, str]:
+    def decode(self, item: int, max_pixels: int) -> tuple[np.ndarray, ImageFacts]:
         with as_unreadable():
-            return to_hwc(np.asarray(self._rows[item])), "array"
+            pixels = to_hwc(np.asarray(self._rows[item]))
+            return pixels, image_facts(pixels, "array")
 
 
 def scan_folder(root: str) -> FileList:

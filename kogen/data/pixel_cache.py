@@ -19,7 +19,9 @@ from kogen.data.cache_files import Columns, DamagedCache, remove_path
 from kogen.data.cache_settings import CacheRequest, CacheSettings, Listing
 from kogen.data.checked_pixels import CheckedPixels
 from kogen.data.lazy_pixels import LazyPixels
+from kogen.data.levels import Levels
 from kogen.data.pixel_format import PixelFormat, choose_format
+from kogen.data.set_notes import set_notes
 
 MARK = "damaged"  # file in a cache one of whose rows was found damaged: the next start builds it anew
 
@@ -31,7 +33,9 @@ class CachedPixels:
     pixels: Any  # (N, C, H, W) uint8 or uint16; rows of unusable items hold nothing
     manifest: (
         pd.DataFrame
-    )  # source, id, width, height, channels, depth, mode, position (-1: unusable), reason, checksum
+    )  # source, id, ImageFacts, low, high (least and greatest value), position (-1: unusable), reason, checksum
+    levels: Levels | None  # of 16-bit and float images: the values that are 0 and 65535 in `pixels`
+    notes: tuple[str, ...]  # what a person must know of how they were read
 
 
 def load_or_build(items: Listing, cache_settings: CacheSettings) -> CachedPixels:
@@ -84,9 +88,10 @@ def _open_cache(place: Path, request: CacheRequest) -> CachedPixels:
     columns = cache_files.read_record(place / "manifest.parquet", MANIFEST, len(items), request.key)
     pixel_format = _check_bad_share(columns, settings)
     lazy = LazyPixels(items, pixel_format, settings, columns["id"])
-    manifest = pd.DataFrame(columns)
+    manifest, levels = pd.DataFrame(columns), pixel_format.levels
+    notes = set_notes(columns, levels, given=settings.levels is not None)
     if place != request.place():
-        return CachedPixels(lazy, manifest)
+        return CachedPixels(lazy, manifest, levels, notes)
     stored = np.asarray(cache_files.open_store(place / "pixels.npy", len(items), pixel_format, "r"))
 
     def mark_damage(row: int) -> None:
@@ -95,13 +100,13 @@ def _open_cache(place: Path, request: CacheRequest) -> CachedPixels:
         with suppress(OSError, ValueError):  # it cannot be written to: the next start finds the damage itself
             write_atomically(place / MARK, lambda path: path.touch(), lasting=False)
 
-    return CachedPixels(CheckedPixels(stored, columns["checksum"], lazy, mark_damage), manifest)
+    return CachedPixels(CheckedPixels(stored, columns["checksum"], lazy, mark_damage), manifest, levels, notes)
 
 
 def _check_bad_share(facts: Columns, settings: CacheSettings) -> PixelFormat:
     """The pixel format of a finished cache; ValueError where too much of it is unusable."""
     bad, count = np.flatnonzero(facts["reason"] != ""), len(facts["reason"])
-    pixel_format, _ = choose_format(facts, settings.stored_side)
+    pixel_format, _ = choose_format(facts, settings.stored_side, settings.levels)
     if len(bad) > settings.max_bad * count or pixel_format is None:
         shown = "".join(f"\n  {facts['source'][row]}: {facts['reason'][row]}" for row in bad[:10])
         more = f"\n  ... and {len(bad) - 10} more" if len(bad) > 10 else ""

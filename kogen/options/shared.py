@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from kogen.options.model import Options, Source, option
 
@@ -30,6 +30,9 @@ class DataOptions(TableOptions):
 
     max_bad: float = option(
         0.05, "share of unusable files above which kogen stops: 5% or 0.05", DATA, form="share", ge=0, le=1
+    )
+    depth: Annotated[str, BeforeValidator(str)] | None = option(
+        None, "bits of 16-bit images, such as 12, or LOW:HIGH, black and white of floats; by default found", DATA
     )
 
 

@@ -33,10 +33,12 @@ from kogen.study.request import same_question, study_from_request
 from kogen.study.splits import (
     Splits,
     data_quality,
+    depth_of_runs,
     open_source,
     open_splits,
-    open_test,
+    open_tests,
     paths_read,
+    same_levels,
     storage_for,
     with_corruptions,
     without_twins,
@@ -139,10 +141,12 @@ def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
     with lock_output(folder):
         split_older_table(folder)
     names = dict(zip(runs, names_of_runs(runs), strict=True))
-    storage = storage_for(max(load_run(run)[1].image_size for run in runs), options.max_bad)
+    plans = [load_run(run)[1] for run in runs]
+    depth = depth_of_runs(plans, options.depth)
+    storage = storage_for(max(plan.image_size for plan in plans), options.max_bad, depth)
     pool = training_part(open_source(options.train, storage, options, "train"))
     require_classes(pool.labelled_subset())
-    opened = {name: open_test(name, source, pool, storage) for name, source in tests.items()}
+    opened = open_tests(tests, pool, same_levels(storage, pool))
     copies = {} if options.twins == "keep" else find_copies([pool, *opened.values()])
     opened = {name: with_copy_clusters(images, copies) for name, images in opened.items()}
     pool, notes = without_twins(pool, opened, copies, options.twins)

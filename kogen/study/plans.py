@@ -59,6 +59,7 @@ def with_data(plan: Plan, images: Images) -> Plan:
     seen = images.labelled_subset() if recipe.labels else images
     update: dict[str, Any] = {"mean": mean, "std": std, "channels": images.channels, "classes": images.classes}
     update |= {"images": len(seen), "data": images.digest}
+    update |= {"depth": "" if images.levels is None else str(images.levels)}
     if not recipe.trains:
         update |= {"epochs": 0}
     elif recipe.labels:

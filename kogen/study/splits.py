@@ -1,5 +1,6 @@
 """The splits of a study, opened and checked together: the pool to train on, its labelled part, the sets to judge on."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -7,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from kogen.augmentation.corruptions import parse_corruptions
+from kogen.config.plan import Plan
 from kogen.config.study import Study
 from kogen.data.cache_settings import CacheSettings
 from kogen.data.corrupted import corrupt_images
 from kogen.data.images import Images, require_classes
+from kogen.data.levels import parse_levels
 from kogen.data.near_copies import count_copies, find_copies, merged_ids, twins, with_copy_clusters
 from kogen.data.open import open_images, source_paths, test_part_of
 from kogen.data.split_names import TEST, VAL, judging_part, split_names, training_part
@@ -43,11 +46,11 @@ def open_splits(study: Study) -> Splits:
     Images of another split than `train` are never trained on, nor are copies of those that are held out. ValueError for
     sets that cannot answer the question.
     """
-    storage = storage_for(study.image_size, study.max_bad)
+    storage = storage_for(study.image_size, study.max_bad, study.depth)
     whole = open_source(study.source, storage, study, "train")
     pool, asked = training_part(whole), sources_of_tests(study)
     require_classes(pool.labelled_subset())
-    tests = {name: open_test(name, source, pool, storage) for name, source in asked.items()}
+    tests = open_tests(asked, pool, same_levels(storage, pool))
     opened, own = dict(asked), study.labels or study.source
     if study.test is None and "reference" not in asked and (part := own_test(whole, pool)) is not None:
         tests, opened = {"reference": part, **tests}, {"reference": f"part of {own}", **opened}
@@ -55,6 +58,7 @@ def open_splits(study: Study) -> Splits:
     pool, notes = without_twins(pool, tests, copies, study.twins)
     if study.test is None and "reference" not in tests:
         pool, held_out, said = hold_out(pool, study.hold_out_seed, copies)
+        held_out = replace(held_out, name="reference", notes=())  # those of the pool say how its files were read
         tests, opened = {"reference": held_out, **tests}, {"reference": f"part of {own}", **opened}
         given = f"no test set was given: {HELD_OUT:.0%} of the labelled images were held out and never trained on"
         notes += [f"{given} (seed {study.hold_out_seed})", *said]
@@ -105,12 +109,37 @@ def own_test(whole: Images, pool: Images) -> Images | None:
     part = judging_part(whole)
     if not (part.labels >= 0).any():
         return None
-    return replace(part.labelled_subset().with_classes(pool.classes), name="reference")
+    return replace(part.labelled_subset().with_classes(pool.classes), name="reference", notes=())
 
 
-def storage_for(image_size: int, max_bad: float) -> CacheSettings:
-    """How pixels are stored for a network: its 224 px are cut from 256."""
-    return CacheSettings(max(128, round(image_size * 8 / 7)), max_bad=max_bad)
+def storage_for(image_size: int, max_bad: float, depth: str | None = None) -> CacheSettings:
+    """How pixels are stored for a network (its 224 px are cut from 256), and read: `depth` as --depth takes it."""
+    levels = None if depth is None else parse_levels(depth)
+    return CacheSettings(max(128, round(image_size * 8 / 7)), max_bad=max_bad, levels=levels)
+
+
+def same_levels(storage: CacheSettings, images: Images) -> CacheSettings:
+    """How the other sets of a study are read: what is white in `images` is white in all."""
+    return storage if images.levels is None else replace(storage, levels=images.levels)
+
+
+def depth_of_runs(plans: Sequence[Plan], given: str | None) -> str | None:
+    """The depth at which images are read for runs: that of their training. ValueError where there are several."""
+    depths = sorted({plan.depth for plan in plans if plan.depth})
+    asked = str(parse_levels(given)) if given else depths[0] if depths else None
+    if set(depths) - {asked}:
+        got = f"--depth {given} is asked for, and the runs were" if given else "the runs were"
+        raise ValueError(f"{got} trained at depth {' and '.join(depths)}: what is white must be the same for all")
+    return asked
+
+
+def open_tests(asked: Mapping[str, str], train: Images, storage: CacheSettings) -> dict[str, Images]:
+    """The sets to judge on, name to source, opened as `open_test` does; what is white in one is white in the next."""
+    tests: dict[str, Images] = {}
+    for name, source in asked.items():
+        tests[name] = open_test(name, source, train, storage)
+        storage = same_levels(storage, tests[name])
+    return tests
 
 
 def open_test(title: str, source: str, train: Images, storage: CacheSettings) -> Images:

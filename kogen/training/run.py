@@ -47,8 +47,8 @@ def record_of(plan: Plan) -> dict[str, Any]:
     record["precision"] = devices.resolve_precision(plan.precision)
     if plan.weights:  # a moved file is the same run, other weights at the same path are another
         record["weights"] = digest_of(Path(plan.weights))
-    # Only candidates have these two; runs without them keep the ids that they had before there were candidates.
-    record = {key: value for key, value in record.items() if key not in ("name", "framework") or value}
+    # Only candidates, and runs on 16-bit images, have these; runs without them keep the ids that they had before.
+    record = {key: value for key, value in record.items() if key not in ("name", "framework", "depth") or value}
     record = json.loads(json.dumps(record))  # as it will be read back: tuples are lists
     return {"id": record_id(record), "model": plan.name or plan.method, **record}
 

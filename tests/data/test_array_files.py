@@ -12,7 +12,8 @@ import pytest
 
 from kogen.data import array_files
 from kogen.data.array_files import NpzFile, open_npy
-from kogen.data.decode import UnreadableImage, decode, read_header
+from kogen.data.decode import decode, read_header
+from kogen.data.image_facts import UnreadableImage
 
 
 def npy(array: np.ndarray) -> bytes:

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pictures import dicom, heic, png16, tiff
 from PIL import Image, ImageFile
 
-from kogen.data.decode import ImageFacts, UnreadableImage, content_id, decode, image_facts, read_header
+from kogen.data.decode import decode, read_header
+from kogen.data.image_facts import ImageFacts, UnreadableImage, content_id
 
 RNG = np.random.default_rng(0)
 COLOUR = RNG.integers(0, 256, (6, 9, 3), dtype=np.uint8)
@@ -28,8 +30,9 @@ def packed(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
 
 def agree(data: bytes) -> np.ndarray:
     """The pixels, after checking that the header claimed what decoding found."""
-    pixels, mode = decode(data)
-    assert read_header(data) == image_facts(pixels, mode)
+    pixels, facts = decode(data)
+    assert read_header(data) == facts
+    assert (facts.height, facts.width, facts.channels) == pixels.shape
     return pixels
 
 
@@ -112,19 +115,18 @@ def test_exif_orientation_is_applied(kind: str, orientation: int) -> None:
     upright[:8, :16] = (250, 10, 10)  # red top left
     upright[8:, 16:] = (10, 10, 250)  # blue bottom right
     undo = {2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 7, 8: 6}  # how a camera would have stored it: the inverse turn
-    from kogen.data.decode import EXIF_TURNS
-
+    turns = [None, None, "FLIP_LEFT_RIGHT", "ROTATE_180", "FLIP_TOP_BOTTOM", "TRANSPOSE", "ROTATE_270", "TRANSVERSE"]
     image = Image.fromarray(upright)
     if orientation in undo:
-        image = image.transpose(EXIF_TURNS[undo[orientation]])
+        image = image.transpose(Image.Transpose[[*turns, "ROTATE_90"][undo[orientation]]])
     exif = Image.Exif()
     exif[0x0112] = orientation
     data = packed(image, kind, exif=exif.tobytes(), **({"lossless": True} if kind == "WEBP" else {}))
-    pixels, mode = decode(data)
+    pixels, facts = decode(data)
     assert pixels.shape == (16, 32, 3)
     assert np.abs(pixels.astype(int) - upright).mean() < 6
     if kind != "TIFF":
-        assert read_header(data) == image_facts(pixels, mode)
+        assert read_header(data) == facts
 
 
 def test_broken_exif_says_nothing_against_the_pixels() -> None:
@@ -133,21 +135,21 @@ def test_broken_exif_says_nothing_against_the_pixels() -> None:
 
 
 def test_npy(tmp_path) -> None:
-    for number, pixels in enumerate([GRAY, COLOUR, DEEP, RNG.integers(0, 9, (4, 5, 7), dtype=np.uint16)]):
+    for number, pixels in enumerate([GRAY, COLOUR, DEEP, RNG.integers(0, 9, (8, 9, 7), dtype=np.uint16)]):
         path = str(tmp_path / f"{number}.npy")
         np.save(path, pixels)
         with open(path, "rb") as file:
             data = file.read()
         for source in (path, data):
-            got, mode = decode(source)
+            got, facts = decode(source)
             np.testing.assert_array_equal(got, pixels.reshape(*pixels.shape[:2], -1))
-            assert read_header(source) == image_facts(got, mode)
+            assert read_header(source) == facts
 
 
 @pytest.mark.parametrize(
     ("pixels", "reason"),
     [
-        (np.zeros((2, 2), np.float32), "pixels are float32, wanted uint8 or uint16"),
+        (np.zeros((2, 2), np.complex64), "pixels are complex64, wanted whole numbers or floats"),
         (np.zeros((0, 2), np.uint8), re.escape("shape (0, 2), wanted (H, W) or (H, W, C)")),
         (np.zeros((1, 2, 3, 4), np.uint8), re.escape("shape (1, 2, 3, 4)")),
         (np.array([{}]), "Python objects"),
@@ -158,6 +160,12 @@ def test_npy_that_is_no_image(tmp_path, pixels: np.ndarray, reason: str) -> None
     for step in (read_header, decode):
         with pytest.raises(UnreadableImage, match=reason):
             step(str(tmp_path / "a.npy"))
+
+
+def test_floats_must_be_numbers(tmp_path) -> None:
+    np.save(tmp_path / "a.npy", np.array([[0.5, np.nan], [np.inf, 1]], np.float64))
+    with pytest.raises(UnreadableImage, match="2 of its 4 values are NaN or infinite: fill them, or leave it out"):
+        decode(str(tmp_path / "a.npy"))
 
 
 def bomb(side: int) -> bytes:
@@ -178,8 +186,11 @@ def bad_files(folder: str) -> dict[str, tuple[str, str]]:
         "gif": (packed(frames[0], "GIF", save_all=True, append_images=frames[1:]), "several frames"),
         "apng": (packed(frames[0], "PNG", save_all=True, append_images=frames[1:]), "several frames"),
         "webp": (packed(frames[0], "WEBP", save_all=True, append_images=frames[1:]), "several frames"),
-        "pages": (packed(frames[0], "TIFF", save_all=True, append_images=frames[1:]), "several frames"),
-        "floats": (packed(Image.fromarray(GRAY.astype(np.float32)), "TIFF"), "32-bit floats"),
+        "pages": (packed(frames[0], "TIFF", save_all=True, append_images=frames[1:]), "has several pages"),
+        "floats": (
+            packed(Image.fromarray(np.full((9, 9), np.inf, np.float32)), "TIFF"),
+            "81 of its 81 values are",
+        ),
         "eps": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not an image of a known format"),
         "bomb": (bomb(40_000), "absurdly large"),
     }
@@ -247,6 +258,9 @@ WHOLE = [
     packed(Image.fromarray(RNG.integers(0, 256, (24, 24, 3), dtype=np.uint8)), kind)
     for kind in ("PNG", "JPEG", "TIFF", "GIF", "BMP", "WEBP")
 ] + [packed(Image.fromarray(DEEP), kind) for kind in ("PNG", "TIFF")]
+SMOOTH = np.linspace(0, 65535, 64 * 48 * 3).astype(np.uint16).reshape(64, 48, 3)
+WHOLE += [png16(SMOOTH), tiff(SMOOTH, photometric="rgb", compression="zlib"), tiff(SMOOTH[..., 0] / np.float32(9))]
+WHOLE += [heic("RGB;16", SMOOTH), dicom(SMOOTH[..., 0].copy()), dicom(SMOOTH[..., 0].copy(), RescaleSlope="2")]
 WHOLE.append(
     b"\x93NUMPY\x01\x00v\x00{'descr': '|u1', 'fortran_order': False, 'shape': (6, 9), }".ljust(127) + b"\n" + b"7" * 54
 )
@@ -262,7 +276,7 @@ def outcome(data: bytes) -> None:
         if isinstance(result, str | ImageFacts):
             assert result
             continue
-        assert result.dtype in (np.uint8, np.uint16)
+        assert result.dtype in (np.uint8, np.uint16, np.float32)
         assert result.ndim == 3
         assert result.size
 
@@ -294,7 +308,21 @@ def test_mangled_bytes_give_pixels_or_a_reason(data: st.DataObject) -> None:
 @settings(max_examples=100, deadline=None)
 @given(
     st.binary(max_size=200),
-    st.sampled_from([b"", b"\x93NUMPY", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"II*\0", b"BM"]),
+    st.sampled_from(
+        [
+            b"",
+            b"\x93NUMPY",
+            b"\xff\xd8\xff",
+            b"\x89PNG\r\n\x1a\n",
+            b"GIF89a",
+            b"II*\0",
+            b"II+\0",
+            b"\0\0\0\x18ftypheic",
+            bytes(128) + b"DICM",
+            b"P6 9 9 999\n",
+            b"BM",
+        ]
+    ),
 )
 @pytest.mark.filterwarnings("ignore")
 def test_random_bytes_give_pixels_or_a_reason(tail: bytes, head: bytes) -> None:

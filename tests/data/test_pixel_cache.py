@@ -18,8 +18,10 @@ import kogen.data.cache_build
 from kogen.common.locks import hold_lock
 from kogen.data.cache_settings import CacheRequest, CacheSettings
 from kogen.data.checked_pixels import CheckedPixels
-from kogen.data.decode import UnreadableImage, content_id, decode
+from kogen.data.decode import decode
+from kogen.data.image_facts import ImageFacts, UnreadableImage, content_id, image_facts
 from kogen.data.lazy_pixels import LazyPixels
+from kogen.data.levels import whole_levels
 from kogen.data.listing import ImageFiles, PackedImages, scan_folder
 from kogen.data.pixel_cache import load_or_build
 from kogen.data.pixel_format import FACTS, PixelFormat, choose_format, to_format
@@ -44,7 +46,9 @@ def quiet(tmp_path: Path) -> CacheSettings:
 
 
 def table(*rows: tuple) -> dict[str, np.ndarray]:
-    frame = pd.DataFrame([(*row, "RGB", "", "") for row in rows], columns=FACTS)
+    top = [float((1 << row[3]) - 1) for row in rows]
+    facts = [(*row, "RGB", 0, 0.0, high, "", "") for row, high in zip(rows, top, strict=True)]
+    frame = pd.DataFrame(facts, columns=FACTS)
     return {name: frame[name].to_numpy() for name in FACTS}
 
 
@@ -57,7 +61,7 @@ def table(*rows: tuple) -> dict[str, np.ndarray]:
         ([(300, 200, 3, 8), (500, 400, 3, 8)], 256, PixelFormat(3, 256, 256, 8)),
         ([(30, 20, 3, 8), (50, 40, 3, 8)], 256, PixelFormat(3, 50, 50, 8)),  # never blown up beyond the largest side
         ([(8, 8, 1, 8), (8, 8, 3, 8)], 256, PixelFormat(3, 8, 8, 8)),  # gray joins colour
-        ([(8, 8, 1, 16), (8, 8, 1, 8)], 256, PixelFormat(1, 8, 8, 16)),  # 8 bits join 16
+        ([(8, 8, 1, 16), (8, 8, 1, 8)], 256, PixelFormat(1, 8, 8, 16, whole_levels(16))),  # 8 bits join 16
     ],
 )
 def test_plan(rows: list, store: int, layout: PixelFormat) -> None:
@@ -74,12 +78,17 @@ def test_plan_the_commonest_channel_count_wins() -> None:
     assert reasons.tolist() == ["wrong channel count: not 1 or 3 channels, as most of this set have", "", ""]
 
 
+def fit(pixels: np.ndarray, pixel_format: PixelFormat) -> np.ndarray | None:
+    """An image of which only its array is known, as it is stored."""
+    return to_format(pixels, image_facts(pixels, "array"), pixel_format)
+
+
 def test_fit_joins_depth_and_channels() -> None:
     gray = np.array([[[0], [255]]], np.uint8)
-    got = to_format(gray, PixelFormat(3, 1, 2, 16))
+    got = fit(gray, PixelFormat(3, 1, 2, 16))
     assert got is not None
     assert got[:, 0].tolist() == [[0, 65535]] * 3
-    assert to_format(np.zeros((2, 2, 4), np.uint8), PixelFormat(3, 2, 2, 8)) is None
+    assert fit(np.zeros((2, 2, 4), np.uint8), PixelFormat(3, 2, 2, 8)) is None
 
 
 @pytest.mark.parametrize("channels", [1, 3, 5])
@@ -88,7 +97,8 @@ def test_fit_squeezes_without_aliasing(channels: int, dtype: type) -> None:
     top = np.iinfo(dtype).max
     stripes = np.zeros((300, 200, channels), dtype)
     stripes[:, ::2] = top  # the finest stripes there are must become an even gray
-    got = to_format(stripes, PixelFormat(channels, 20, 20, np.dtype(dtype).itemsize * 8))
+    levels = whole_levels(16) if dtype == np.uint16 else None
+    got = fit(stripes, PixelFormat(channels, 20, 20, np.dtype(dtype).itemsize * 8, levels))
     assert got is not None
     assert got.shape == (channels, 20, 20)
     assert np.abs(got[:, 2:-2, 2:-2] / top - 0.5).max() < 0.03
@@ -179,9 +189,11 @@ def test_headers_that_lie_about_the_size_lead_to_another_plan(
     paint(tmp_path / "in", [(9, 6)] * 40)
     honest = ImageFiles.decode
 
-    def turned(self: ImageFiles, item: int, limit: int) -> tuple[np.ndarray, str]:
-        pixels, mode = honest(self, item, limit)
-        return (pixels.transpose(1, 0, 2) if item == 30 else pixels), mode
+    def turned(self: ImageFiles, item: int, limit: int) -> tuple[np.ndarray, ImageFacts]:
+        pixels, facts = honest(self, item, limit)
+        if item != 30:
+            return pixels, facts
+        return pixels.transpose(1, 0, 2), facts._replace(width=facts.height, height=facts.width)
 
     monkeypatch.setattr(ImageFiles, "decode", turned)
     kept = load_or_build(files(tmp_path / "in"), quiet)

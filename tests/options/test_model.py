@@ -80,6 +80,7 @@ def test_a_study_is_the_options_and_a_source():
         columns="path=a",
         encoding="cp932",
         batch_size=8,
+        depth=12,
     )
     assert set(tomllib.loads(study_to_toml(everything))) == set(Study.model_fields)
 

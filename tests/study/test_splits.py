@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 from small import blobs
 
+from kogen.config.plan import Plan
 from kogen.config.study import Study
-from kogen.study.splits import data_quality, is_named, normalisation, open_splits
+from kogen.study.splits import data_quality, depth_of_runs, is_named, normalisation, open_splits
 
 
 def write_folder(root, per_class: dict[str, int], seed: int = 0, size: int = 16) -> str:
@@ -201,3 +202,49 @@ def test_splits_without_train(tmp_path):
     table.write_text("path,label,split\nok/0.png,ok,fit\nbad/0.png,bad,judge")
     with pytest.raises(ValueError, match="has the splits fit, judge, none is 'train': name the one to train on"):
         open_splits(Study(source=str(table)))
+
+
+def write_deep(root, tops: dict[str, int]) -> str:
+    """A folder of 16-bit images per class, the brightest value of each class given."""
+    for seed, (name, top) in enumerate(tops.items()):
+        (root / name).mkdir(parents=True)
+        for number in range(6):
+            pixels = np.random.default_rng(10 * seed + number).integers(0, top + 1, (16, 16)).astype(np.uint16)
+            pixels[0, 0] = top
+            Image.fromarray(pixels).save(root / name / f"{number}.png")
+    return str(root)
+
+
+def test_what_is_white_in_train_is_white_in_every_set(tmp_path):
+    train = write_deep(tmp_path / "train", {"ok": 4095, "bad": 3000})
+    dark = write_deep(tmp_path / "dark", {"ok": 1000, "bad": 900})  # alone it would be read as 10 bits
+    sets = open_splits(Study(source=train, test=dark))
+    assert sets.tests["reference"].levels == sets.pool.levels
+    assert int(sets.tests["reference"].pixels[:].max()) == round(1000 / 4095 * 65535)
+    box = data_quality(sets)
+    assert "read as 12 bits" in box["sets"][0]["notes"][0]
+    assert box["sets"][1]["notes"] == ["16-bit or float images: black is 0 and white 4,095, as given"]
+
+
+def test_a_set_that_is_brighter_than_train_is_refused(tmp_path):
+    train = write_deep(tmp_path / "train", {"ok": 1000, "bad": 900})
+    bright = write_deep(tmp_path / "bright", {"ok": 4095, "bad": 3000})
+    with pytest.raises(ValueError, match=r"values from \d+ to 4095, wanted 0 to 1023: give --depth 12 for all sets"):
+        open_splits(Study(source=train, test=bright))
+    sets = open_splits(Study(source=train, test=bright, depth="12"))
+    assert int(sets.pool.pixels[:].max()) == round(1000 / 4095 * 65535)
+    with pytest.raises(ValueError, match="depth = '20': wanted the bits of 16-bit images, 8 to 16, or LOW:HIGH"):
+        open_splits(Study(source=train, test=bright, depth="20"))
+
+
+def test_runs_are_judged_at_the_depth_they_were_trained_at():
+    deep, other, plain = (Plan(method="random", depth=depth) for depth in ("12", "14", ""))
+    assert depth_of_runs([plain], None) is None
+    assert depth_of_runs([deep, plain], None) == depth_of_runs([deep], "12") == "12"
+    assert depth_of_runs([plain], "0:1") == "0:1"
+    with pytest.raises(
+        ValueError, match="the runs were trained at depth 12 and 14: what is white must be the same for all"
+    ):
+        depth_of_runs([deep, other], None)
+    with pytest.raises(ValueError, match="--depth 14 is asked for, and the runs were trained at depth 12: what"):
+        depth_of_runs([deep], "14")

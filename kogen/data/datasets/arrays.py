@@ -10,7 +10,9 @@ from kogen.common.text import join_names
 from kogen.data.array_files import ArrayHeader, NpzFile, open_npy
 from kogen.data.cache_settings import CacheSettings, Listing
 from kogen.data.datasets._human_labels import read_label_shares, relabel_by_majority
+from kogen.data.image_facts import channel_axis, pixel_dtype
 from kogen.data.images import Images, sorted_class_names
+from kogen.data.levels import whole_levels
 from kogen.data.listing import (
     MAX_CLASSES,
     MAX_NAME_LETTERS,
@@ -25,10 +27,11 @@ from kogen.data.pixel_format import SMALL_SIDE
 __all__ = ["arrays"]
 
 PIXEL_KEYS = ("images", "x")  # the names an array of pixels may have in an .npz
+ONE_IMAGE = {0: (3, 4), 2: (2, 3, 4)}  # channels that may also be a number of gray images, or a side
 
 
 def arrays(path: str, *, humans: str | None = None, storage: CacheSettings | None = None, name: str = "") -> Images:
-    """The images of an array file: uint8 or uint16, (N, H, W) or (N, H, W, C); channels first is recognised and turned.
+    """The images of an array file: whole numbers or floats, (N, H, W), (N, H, W, C) or, where clear, (N, C, H, W).
 
     An .npy file is read in place, mapped. An .npz holds `images` (or `x`), or `jpeg` (all bytes) with `offsets`
     (N + 1,), and may hold `labels` (N,), whole numbers into `class_names` where there are any, negative for unknown.
@@ -56,12 +59,17 @@ def arrays(path: str, *, humans: str | None = None, storage: CacheSettings | Non
 
 
 def _open_npy(path: str, storage: CacheSettings) -> CachedPixels:
-    """An .npy file: only the content ids are kept beside it, unless its images are so large that they are squeezed."""
-    pixels = to_nhwc(open_npy(path), path)  # (N, H, W, C)
+    """An .npy file: only content ids are kept beside it, unless its images are squeezed or brought to levels."""
+    stored = open_npy(path)
+    check_stack(ArrayHeader(stored.shape, stored.dtype), path, images=None)
+    pixels = to_nhwc(stored)  # (N, H, W, C)
     stack = PixelStack(os.path.basename(path), file_stamp(path), lambda: pixels, len(pixels))
-    if max(pixels.shape[1:3]) > max(storage.stored_side, SMALL_SIDE):
-        return load_or_build(stack, storage)
-    return replace(load_or_build(stack, replace(storage, on_demand=True)), pixels=pixels.transpose(0, 3, 1, 2))
+    as_they_are = max(pixels.shape[1:3]) <= max(storage.stored_side, SMALL_SIDE)
+    if as_they_are and pixels.dtype in (np.uint8, np.uint16):  # in this machine's byte order
+        found = load_or_build(stack, replace(storage, on_demand=True))
+        if found.levels in (None, whole_levels(16)):
+            return replace(found, pixels=pixels.transpose(0, 3, 1, 2))
+    return load_or_build(stack, storage)
 
 
 def _npz_listing(file: NpzFile) -> Listing:
@@ -78,8 +86,9 @@ def _npz_listing(file: NpzFile) -> Listing:
     header = file.header(key)
     if not header.shape:
         raise ValueError(f"{key!r} in {path} is a single number, wanted an array")
-    check_pixel_array(header, path)
-    return PixelStack(os.path.basename(path), file_stamp(path), lambda: to_nhwc(file.read(key), path), header.shape[0])
+    labelled = file.header("labels").shape if "labels" in file else ()
+    check_stack(header, path, images=labelled[0] if labelled else None)
+    return PixelStack(os.path.basename(path), file_stamp(path), lambda: to_nhwc(file.read(key)), header.shape[0])
 
 
 def _read_offsets(file: NpzFile) -> np.ndarray:
@@ -100,21 +109,32 @@ def _read_offsets(file: NpzFile) -> np.ndarray:
     return offsets.astype(np.int64)
 
 
-def to_nhwc(pixels: np.ndarray, path: str) -> np.ndarray:
-    """An array of images as (N, H, W, C). ValueError for another dtype or shape."""
-    check_pixel_array(ArrayHeader(pixels.shape, pixels.dtype), path)
+def to_nhwc(pixels: np.ndarray) -> np.ndarray:
+    """An array of images that `check_stack` found clear as (N, H, W, C)."""
     if pixels.ndim == 3:
-        pixels = pixels[..., None]
-    first = pixels.shape[1] <= 16 < pixels.shape[3]  # (N, 3, 32, 32) can only mean channels first
-    return pixels.transpose(0, 2, 3, 1) if first else pixels
+        return pixels[..., None]
+    return pixels.transpose(0, 2, 3, 1) if channel_axis(pixels.shape[1:]) == 0 else pixels
 
 
-def check_pixel_array(header: ArrayHeader, path: str) -> None:
-    """ValueError unless an array holds images."""
-    if header.dtype not in (np.uint8, np.uint16):
-        raise ValueError(f"{path} holds {header.dtype}, wanted uint8 or uint16: scale it to 0..255 and convert")
-    if len(header.shape) not in (3, 4) or 0 in header.shape:
-        raise ValueError(f"{path} has the shape {header.shape}, wanted (N, H, W) or (N, H, W, C), none of them 0")
+def check_stack(header: ArrayHeader, path: str, images: int | None) -> None:
+    """ValueError unless an array clearly holds images; `images`: how many there are labels for."""
+    shape = header.shape
+    if pixel_dtype(header.dtype) is None:
+        raise ValueError(f"{path} holds {header.dtype}, wanted whole numbers (uint8, uint16) or floats")
+    if len(shape) not in (3, 4) or 0 in shape:
+        raise ValueError(f"{path} has the shape {shape}, wanted (N, H, W) or (N, H, W, C), none of them 0")
+    if len(shape) == 4:
+        if channel_axis(shape[1:]) is None:
+            got = f"{path} has the shape {shape}, which is not clearly (N, H, W, C) or (N, C, H, W)"
+            raise ValueError(f"{got}: fewer channels than pixels on a side are wanted; save it as (N, H, W, C)")
+        return
+    axis = channel_axis(shape)
+    if axis is not None and shape[axis] in ONE_IMAGE[axis] and images != shape[0]:
+        one = shape if axis == 2 else (*shape[1:], shape[0])
+        raise ValueError(
+            f"{path} has the shape {shape}: one image, {one} as (H, W, C), or {shape[0]} gray ones, {shape[1:]} as "
+            f"(H, W)? Save it as (N, H, W, C), {(1, *one)} or {(*shape, 1)}"
+        )
 
 
 def _read_labels(file: NpzFile, count: int) -> tuple[list[str] | None, tuple[str, ...] | None]:

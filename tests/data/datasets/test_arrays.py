@@ -104,3 +104,59 @@ def test_fuzzed_files_are_read_or_refused(tmp_path: Path, kind: str) -> None:
             refused += place.name in str(error)
     assert read + refused == 60
     assert refused > 15
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((64, 48, 3), r"one image, \(64, 48, 3\) as \(H, W, C\), or 64 gray ones, \(48, 3\) as \(H, W\)\? Save it as"),
+        (
+            (3, 64, 48),
+            r"one image, \(64, 48, 3\) as \(H, W, C\), or 3 gray ones, .* \(1, 64, 48, 3\) or \(3, 64, 48, 1\)",
+        ),
+        ((5, 64, 64, 64), r"not clearly \(N, H, W, C\) or \(N, C, H, W\): fewer channels than pixels on a side"),
+        ((5, 3, 64, 3), "not clearly"),
+    ],
+)
+def test_shapes_of_two_readings_are_refused(tmp_path: Path, shape: tuple[int, ...], message: str) -> None:
+    np.save(tmp_path / "a.npy", np.zeros(shape, np.uint8))
+    np.savez(tmp_path / "a.npz", x=np.zeros(shape, np.uint8))
+    for name in ("a.npy", "a.npz"):
+        with pytest.raises(ValueError, match=message):
+            open_images(tmp_path / name)
+
+
+def test_labels_say_how_many_images_there_are(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x=PIXELS[:3, :, :, 0], labels=[0, 1, 1])
+    assert open_images(tmp_path / "a.npz").pixels.shape == (3, 1, 8, 8)
+
+
+@pytest.mark.parametrize("side", [8, 40])
+def test_channels_in_front_are_turned(tmp_path: Path, side: int) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (4, side, side, 3), dtype=np.uint8)
+    np.save(tmp_path / "a.npy", pixels.transpose(0, 3, 1, 2))
+    (tmp_path / "in").mkdir()
+    for number, image in enumerate(pixels):
+        np.save(tmp_path / "in" / f"{number}.npy", image.transpose(2, 0, 1))
+    for source in ("a.npy", "in"):
+        found = open_images(tmp_path / source)
+        np.testing.assert_array_equal(found.read(np.arange(4)).numpy(), pixels.transpose(0, 3, 1, 2))
+
+
+@pytest.mark.parametrize("ending", ["npy", "npz"])
+@pytest.mark.parametrize("dtype", [">u2", "<u2", "i8", "f4", "f8"])
+def test_numbers_of_every_kind(tmp_path: Path, ending: str, dtype: str) -> None:
+    """12 bits, whatever they are stored as: read as 12 bits, floats from the least to the largest."""
+    stored = np.random.default_rng(0).integers(0, 4096, (5, 8, 7)).astype(dtype)
+    stored[0, 0, :2] = 0, 4095
+    place = tmp_path / f"a.{ending}"
+    np.save(place, stored) if ending == "npy" else np.savez(place, x=stored)
+    found = open_images(place)
+    assert found.pixels.dtype == np.uint16
+    np.testing.assert_allclose(found.read(np.arange(5)).numpy()[:, 0], stored / 4095 * 65535, atol=0.51)
+
+
+def test_full_16_bits_of_the_other_byte_order(tmp_path: Path) -> None:
+    stored = np.random.default_rng(0).integers(0, 65536, (5, 8, 7), dtype=np.uint16)
+    np.save(tmp_path / "a.npy", stored.astype(">u2"))
+    np.testing.assert_array_equal(open_images(tmp_path / "a.npy").read(np.arange(5)).numpy()[:, 0], stored)
