@@ -44,6 +44,15 @@ def find_split(wanted: str, splits: np.ndarray, where: str) -> np.ndarray:
     return rows
 
 
+def choose_split(images: Images, split: str | None, where: str) -> Images:
+    """The images of one split, all where none is asked for. ValueError for one that is not there."""
+    if split is None:
+        return images
+    if images.splits is None:
+        raise ValueError(f"{where} has no splits, so no {split!r}")
+    return replace(images.subset(find_split(split, images.splits, where)), splits=None)
+
+
 def names_splits(words: set[str]) -> bool:
     """Whether words name splits and no classes: train with another one beside it (trains are a class, too)."""
     meant = {split_name(word) for word in words}

@@ -28,14 +28,14 @@ def unit(images: Images) -> np.ndarray:
 
 @pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
 @pytest.mark.parametrize("on_demand", [None, True])
-def test_the_depth_is_found_over_the_whole_set(tmp_path: Path, capsys, bits: int, on_demand: bool | None) -> None:
+def test_the_depth_is_found_over_the_whole_set(tmp_path: Path, bits: int, on_demand: bool | None) -> None:
     pixels = scenes(6, 24, bits)
     pixels[1:] //= 3  # one bright image among dark ones decides for all
     folder = write_all(tmp_path / "in", [png(x) for x in pixels], "png")
     images = open_images(folder, CacheSettings(on_demand=on_demand))
     assert images.levels == whole_levels(bits)
     np.testing.assert_allclose(unit(images)[:, 0], pixels / ((1 << bits) - 1), atol=1e-5)
-    assert f"read as {bits} bits; or give --depth" in " ".join(capsys.readouterr().err.split())
+    assert f"read as {bits} bits; or give --depth" in " ".join(images.notes)
 
 
 def test_corruptions_do_to_12_bits_what_they_do_to_8(tmp_path: Path) -> None:
@@ -69,12 +69,12 @@ def test_colours_of_12_bits_in_16(tmp_path: Path) -> None:
         np.testing.assert_allclose(unit(images).transpose(0, 2, 3, 1), pixels / 4095, atol=1e-5)
 
 
-def test_a_depth_that_is_asked_for(tmp_path: Path, capsys) -> None:
+def test_a_depth_that_is_asked_for(tmp_path: Path) -> None:
     pixels = scenes(20, 16, 10)
     folder = write_all(tmp_path / "in", [png(x) for x in pixels], "png")
     images = open_images(folder, CacheSettings(levels=parse_levels("12")))
     np.testing.assert_allclose(unit(images)[:, 0], pixels / 4095, atol=1e-5)
-    assert "black is 0 and white 4,095, as given" in " ".join(capsys.readouterr().err.split())
+    assert "black is 0 and white 4,095, as given" in " ".join(images.notes)
     assert images.digest != open_images(folder).digest
     with pytest.raises(
         ValueError, match=r"000\.png: values from 0 to 1023, wanted 0 to 255: give --depth 10 for all sets"
@@ -82,20 +82,18 @@ def test_a_depth_that_is_asked_for(tmp_path: Path, capsys) -> None:
         open_images(folder, CacheSettings(levels=parse_levels("8")))
 
 
-def test_a_window_cuts_off_and_says_so(tmp_path: Path, capsys) -> None:
+def test_a_window_cuts_off_and_says_so(tmp_path: Path) -> None:
     values = np.linspace(-1000, 3000, 64, dtype=np.float32).reshape(8, 8)
     images = open_images(
         write_all(tmp_path / "in", [tiff(values)] * 2, "tif"), CacheSettings(levels=parse_levels("-160:240"))
     )
     np.testing.assert_allclose(unit(images)[0, 0], np.clip((values + 160) / 400, 0, 1), atol=1e-4)
-    said = " ".join(capsys.readouterr().err.split())
+    said = " ".join(images.notes)
     assert "black is -160 and white 240, as given; 2 of 2 images hold values outside, which are cut off" in said
 
 
 @pytest.mark.parametrize("on_demand", [None, True])
-def test_floats_run_from_the_least_to_the_largest_value_of_the_set(
-    tmp_path: Path, capsys, on_demand: bool | None
-) -> None:
+def test_floats_run_from_the_least_to_the_largest_value_of_the_set(tmp_path: Path, on_demand: bool | None) -> None:
     values = np.random.default_rng(0).normal(0, 1, (5, 9, 12)).astype(np.float32)
     images = open_images(
         write_all(tmp_path / "in", [tiff(x) for x in values], "tif"), CacheSettings(on_demand=on_demand)
@@ -103,7 +101,7 @@ def test_floats_run_from_the_least_to_the_largest_value_of_the_set(
     low, high = float(values.min()), float(values.max())
     assert images.levels == Levels(low, high)
     np.testing.assert_allclose(unit(images)[:, 0], (values - low) / (high - low), atol=1e-5)
-    assert "float images do not say what is white: black is" in " ".join(capsys.readouterr().err.split())
+    assert "float images do not say what is white: black is" in " ".join(images.notes)
 
 
 def test_squeezed_floats_and_bands(tmp_path: Path) -> None:

@@ -53,9 +53,7 @@ def test_eight_bits_need_no_word() -> None:
 
 
 @pytest.mark.parametrize(("constant", "said"), [(1, False), (2, True)])
-def test_more_than_a_tenth_of_one_value_is_said_first(
-    tmp_path: Path, monkeypatch, capsys, constant: int, said: bool
-) -> None:
+def test_more_than_a_tenth_of_one_value_is_said_first(tmp_path: Path, monkeypatch, constant: int, said: bool) -> None:
     monkeypatch.setenv("KOGEN_CACHE", str(tmp_path / "cache"))
     rng = np.random.default_rng(0)
     images = [
@@ -66,7 +64,6 @@ def test_more_than_a_tenth_of_one_value_is_said_first(
     assert bool(notes) == said
     if said:
         assert notes[0] == "look at the images before you trust a result: 2 of 11 have one value throughout"
-        assert notes[0] in " ".join(capsys.readouterr().err.split())
 
 
 def test_copies_are_said() -> None:

@@ -206,7 +206,7 @@ def test_splits_without_train(tmp_path):
 
 def write_deep(root, tops: dict[str, int]) -> str:
     """A folder of 16-bit images per class, the brightest value of each class given."""
-    for seed, (name, top) in enumerate(tops.items()):
+    for seed, (name, top) in enumerate(tops.items(), sum(tops.values())):
         (root / name).mkdir(parents=True)
         for number in range(6):
             pixels = np.random.default_rng(10 * seed + number).integers(0, top + 1, (16, 16)).astype(np.uint16)

@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from dataclasses import replace
+from unicodedata import normalize
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from kogen.data.cache_settings import CacheSettings, Listing
 from kogen.data.datasets._human_labels import read_label_shares, relabel_by_majority
 from kogen.data.image_facts import channel_axis, pixel_dtype
 from kogen.data.images import Images, sorted_class_names
+from kogen.data.labels import clean_labels
 from kogen.data.levels import whole_levels
 from kogen.data.listing import (
     MAX_CLASSES,
@@ -23,39 +25,54 @@ from kogen.data.listing import (
 )
 from kogen.data.pixel_cache import CachedPixels, load_or_build
 from kogen.data.pixel_format import SMALL_SIDE
+from kogen.data.split_names import choose_split
 
 __all__ = ["arrays"]
 
 PIXEL_KEYS = ("images", "x")  # the names an array of pixels may have in an .npz
+LABEL_KEYS = ("labels", "y", "label", "targets")
+SPLIT_KEYS = ("splits", "split")
 ONE_IMAGE = {0: (3, 4), 2: (2, 3, 4)}  # channels that may also be a number of gray images, or a side
 
 
-def arrays(path: str, *, humans: str | None = None, storage: CacheSettings | None = None, name: str = "") -> Images:
+def arrays(
+    path: str,
+    *,
+    humans: str | None = None,
+    split: str | None = None,
+    storage: CacheSettings | None = None,
+    name: str = "",
+) -> Images:
     """The images of an array file: whole numbers or floats, (N, H, W), (N, H, W, C) or, where clear, (N, C, H, W).
 
     An .npy file is read in place, mapped. An .npz holds `images` (or `x`), or `jpeg` (all bytes) with `offsets`
-    (N + 1,), and may hold `labels` (N,), whole numbers into `class_names` where there are any, negative for unknown.
+    (N + 1,), and may hold `labels` (or `y`) (N,), whole numbers into `class_names` where there are any, -1 for unknown,
+    and `splits` (N,) as text, of which `split` chooses one.
     `humans` is an .npz of what people chose for the same images in the same order (CIFAR-10H): `counts` or `probs`
     (N, K); the label of an image is then what most people chose, among equals the file's own.
     Raises ValueError for another dtype or shape, a missing array, and labels or choices that do not fit.
     """
     storage = storage or CacheSettings()
     if path.lower().endswith(".npy"):
+        if split is not None:
+            raise ValueError(f"{path} has no splits, so no {split!r}: use an .npz with an array splits (N,)")
         if humans is not None:
             raise ValueError(f"{path} has no labels to compare people's choices with: use an .npz with labels")
         return Images.from_cache(_open_npy(path, storage), name=name)
     file = NpzFile(path)
     items = _npz_listing(file)
-    labels, classes = _read_labels(file, len(items))
+    labels, classes, notes = _read_labels(file, len(items))
+    splits = _read_splits(file, len(items))
+    kept = load_or_build(items, storage)
+    images = Images.from_cache(kept, labels, classes, name=name, splits=splits, notes=notes)
     if humans is None:
-        return Images.from_cache(load_or_build(items, storage), labels, classes, name=name)
+        return choose_split(images, split, path)
     if labels is None or classes is None:
         raise ValueError(f"{path} has no labels to compare people's choices with: add an array labels (N,)")
-    kept = load_or_build(items, storage)
     good = kept.manifest["position"].to_numpy() >= 0
     own = np.array([classes.index(label) if label else -1 for label in labels])  # (N,)
     shares = read_label_shares(humans, own, len(classes))[good]
-    return relabel_by_majority(Images.from_cache(kept, labels, classes, name=name), shares)
+    return choose_split(relabel_by_majority(images, shares), split, path)
 
 
 def _open_npy(path: str, storage: CacheSettings) -> CachedPixels:
@@ -137,34 +154,67 @@ def check_stack(header: ArrayHeader, path: str, images: int | None) -> None:
         )
 
 
-def _read_labels(file: NpzFile, count: int) -> tuple[list[str] | None, tuple[str, ...] | None]:
-    """Labels as text, and the names of the classes in the file's order where it has any."""
-    if "labels" not in file:
-        return None, None
-    header = file.header("labels")
-    if header.shape != (count,):
-        raise ValueError(f"{file.path} has {count} images and labels of shape {header.shape}, wanted ({count},)")
-    labels = _read_names(file, "labels")
-    if "class_names" not in file or labels.dtype.kind not in "iu":
-        text = ["" if labels.dtype.kind == "i" and label < 0 else escape_surrogates(str(label)) for label in labels]
-        return text, sorted_class_names(text)
+def _read_labels(file: NpzFile, count: int) -> tuple[np.ndarray | None, tuple[str, ...] | None, list[str]]:
+    """Labels as text, the names of the classes in the file's order where it has any, and what is to be said."""
+    known = {*PIXEL_KEYS, *LABEL_KEYS, *SPLIT_KEYS, "jpeg", "offsets", "class_names"}
+    rest = [key for key in file.keys if key not in known]
+    notes = [f"arrays in {file.path} that are not read: {join_names(rest)}"] if rest else []
+    found = [key for key in LABEL_KEYS if key in file]
+    if len(found) > 1:
+        raise ValueError(f"{file.path} has the arrays {join_names(found)}: keep one of them as labels")
+    if not found:
+        return None, None, notes
+    labels = _read_column(file, found[0], count)
+    if labels.dtype.kind in "if" and (odd := labels[(labels < 0) & (labels != -1)]).size:
+        raise ValueError(f"{file.path} has the label {odd[0]}: wanted -1 where there is none, else 0 or more")
+    if "class_names" not in file or labels.dtype.kind == "U":
+        text = np.array([escape_surrogates(_label_text(label)) for label in labels.tolist()], object)
+        text, said = clean_labels(text, file.path)
+        return text, sorted_class_names(text), notes + said
     header = file.header("class_names")
     if len(header.shape) != 1 or header.shape[0] > MAX_CLASSES:
         raise ValueError(f"class_names in {file.path} are {header}, wanted a list of at most {MAX_CLASSES:,} names")
-    names = tuple(escape_surrogates(str(name)) for name in _read_names(file, "class_names"))
-    if labels.max(initial=0) >= len(names):
-        raise ValueError(f"{file.path} has the label {labels.max()} and only {len(names)} class_names")
+    names = tuple(normalize("NFC", escape_surrogates(str(name))) for name in _read_names(file, "class_names"))
+    if (largest := labels[~np.isnan(labels)].max(initial=0)) >= len(names):
+        raise ValueError(f"{file.path} has the label {largest} and only {len(names)} class_names")
+    places = np.where(np.isnan(labels), -1, labels).astype(np.int64)
+    if (places != np.where(np.isnan(labels), -1, labels)).any():
+        raise ValueError(f"labels in {file.path} are no whole numbers: they count class_names, from 0")
     if len(set(names)) < len(names):
         twice = Counter(names).most_common(1)[0][0]
         raise ValueError(f"class_names in {file.path} are not distinct: {twice} stands twice")
-    return ["" if label < 0 else names[label] for label in labels.astype(np.int64)], names
+    return np.array([*names, ""], object)[places], names, notes
+
+
+def _read_splits(file: NpzFile, count: int) -> np.ndarray | None:
+    """The split of each image as text, None where the file has none."""
+    found = next((key for key in SPLIT_KEYS if key in file), None)
+    if found is None:
+        return None
+    names = _read_column(file, found, count)
+    if names.dtype.kind != "U":
+        raise ValueError(f"{found} in {file.path} are {file.header(found)}, wanted the names of splits as text")
+    return np.array([escape_surrogates(str(name)) for name in names], object)
+
+
+def _read_column(file: NpzFile, key: str, count: int) -> np.ndarray:
+    """An array with a value for each image. ValueError for another shape."""
+    header = file.header(key)
+    if header.shape != (count,):
+        raise ValueError(f"{file.path} has {count} images and {key} of shape {header.shape}, wanted ({count},)")
+    return _read_names(file, key)
+
+
+def _label_text(label: object) -> str:
+    """A label as text; a whole number that is held as a float loses its point, as in tables."""
+    return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
 
 
 def _read_names(file: NpzFile, key: str) -> np.ndarray:
-    """An array of whole numbers or text. ValueError for another one, and for long text."""
+    """An array of numbers or text. ValueError for another one, and for long text."""
     header = file.header(key)
     letters = header.dtype.itemsize // 4 if header.dtype.kind == "U" else 0
-    if header.dtype.kind not in "biuU" or letters > MAX_NAME_LETTERS:
-        wanted = f"whole numbers, or text of at most {MAX_NAME_LETTERS} letters"
+    if header.dtype.kind not in "biufU" or letters > MAX_NAME_LETTERS:
+        wanted = f"numbers, or text of at most {MAX_NAME_LETTERS} letters"
         raise ValueError(f"{key} in {file.path} are {header}, wanted {wanted}")
     return file.read(key)

@@ -52,8 +52,8 @@ def test_offsets_that_do_not_fit(tmp_path: Path, arrays: dict, message: str) -> 
             "has the label 18446744073709551615 and only 2",
         ),
         (
-            {"labels": [0.0, 1.0]},
-            r"labels in .* are float64 of shape \(2,\), wanted whole numbers, or text of at most 250",
+            {"labels": np.array([0, 1], complex)},
+            r"labels in .* are complex128 of shape \(2,\), wanted numbers, or text of at most 250",
         ),
         ({"labels": ["x" * 251, "y"]}, r"labels in .* are <U251 of shape"),
         ({"labels": np.array([b"a", b"b"])}, r"labels in .* are \|S1 of shape"),
@@ -160,3 +160,45 @@ def test_full_16_bits_of_the_other_byte_order(tmp_path: Path) -> None:
     stored = np.random.default_rng(0).integers(0, 65536, (5, 8, 7), dtype=np.uint16)
     np.save(tmp_path / "a.npy", stored.astype(">u2"))
     np.testing.assert_array_equal(open_images(tmp_path / "a.npy").read(np.arange(5)).numpy()[:, 0], stored)
+
+
+def test_labels_and_splits_of_an_npz_under_the_names_they_have(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), dtype=np.uint8)
+    np.savez(
+        tmp_path / "a.npz", x=pixels, y=[1, 0, -1, 1], splits=["Train", "train", "test", "test"], angle=[0, 1, 2, 3]
+    )
+    images = open_images(tmp_path / "a.npz")
+    assert (images.classes, images.labels.tolist()) == (("0", "1"), [1, 0, -1, 1])
+    assert images.notes == (
+        f"arrays in {tmp_path}/a.npz that are not read: angle",
+        f"labels of {tmp_path}/a.npz that mean no label: -1 (1 images)",
+    )
+    assert images.splits is not None
+    assert images.splits.tolist() == ["Train", "train", "test", "test"]
+    assert open_images(f"{tmp_path}/a.npz?split=test").labels.tolist() == [-1, 1]
+    np.savez(tmp_path / "b.npz", x=pixels, labels=[1.0, 0.0, np.nan, -1.0], class_names=["ok", "bad"])
+    assert open_images(tmp_path / "b.npz").labels.tolist() == [1, 0, -1, -1]
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"labels": [0, -2, 1, 0]}, "has the label -2: wanted -1 where there is none, else 0 or more"),
+        ({"labels": [0, 0.5, 1, 0], "class_names": ["a", "b"]}, "are no whole numbers: they count class_names, from 0"),
+        ({"labels": [0, 1, 1, 0], "y": [0, 1, 1, 0]}, "has the arrays labels, y: keep one of them as labels"),
+        ({"splits": [0, 1, 1, 0]}, "splits in .* are int64 .*, wanted the names of splits as text"),
+        ({"splits": ["train"]}, r"has 4 images and splits of shape \(1,\), wanted \(4,\)"),
+    ],
+)
+def test_arrays_that_do_not_say_what_they_mean(tmp_path: Path, arrays: dict, message: str) -> None:
+    np.savez(tmp_path / "a.npz", x=np.zeros((4, 8, 8, 3), np.uint8), **arrays)
+    with pytest.raises(ValueError, match=message):
+        open_images(tmp_path / "a.npz")
+
+
+def test_a_split_that_an_array_file_does_not_have(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x=np.zeros((4, 8, 8, 3), np.uint8))
+    np.save(tmp_path / "a.npy", np.zeros((4, 8, 8, 3), np.uint8))
+    for name in ("a.npz", "a.npy"):
+        with pytest.raises(ValueError, match="has no splits, so no 'test'"):
+            open_images(f"{tmp_path}/{name}?split=test")
