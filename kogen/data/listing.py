@@ -23,7 +23,7 @@ _OTHER = (
     "safetensors pickle h5 hdf5 db sqlite lnk lock sha256 md5 mp4 avi mov mkv webm wav mp3"
 )
 OTHER_ENDINGS = frozenset(_OTHER.split())
-SYSTEM_FILES = frozenset(["thumbs.db", "desktop.ini"])
+SYSTEM_FILES = frozenset(["thumbs.db", "desktop.ini", "license", "licence", "readme", "copying", "notice", "makefile"])
 SYSTEM_FOLDERS = frozenset(["@eadir", "__macosx", "$recycle.bin"])  # @eaDir: small copies of the images (Synology)
 MAX_CLASSES = 1_000_000
 MAX_NAME_LETTERS = 250  # of a class, cluster or split

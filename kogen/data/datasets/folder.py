@@ -17,6 +17,9 @@ from kogen.data.split_names import UNLABELLED, find_split
 
 __all__ = ["folder"]
 
+TABLES = (".csv", ".tsv", ".parquet")
+BOXES = ("annotations", "labels")  # of COCO and VOC, of YOLO
+
 
 def folder(
     path: str,
@@ -44,6 +47,8 @@ def folder(
     if not found.names:
         raise ValueError(f"no images below {path}: it is empty, or holds only hidden files and files of other kinds")
     layout = read_layout(path, found.names, storage.max_pixels)
+    if labels is None:
+        layout.notes.extend(unread_labels(path, layout))
     clusters = None
     if labels is not None:
         layout, clusters = label_by_table(path, found, layout, read_rows(labels, columns, encoding), labels)
@@ -59,6 +64,17 @@ def folder(
     cached = load_or_build(ImageFiles(path, found), storage)
     groups = None if clusters is None else [clusters[row] for row in rows]
     return Images.from_cache(cached, text[rows], None, groups, name, splits=splits, notes=(*layout.notes, *notes))
+
+
+def unread_labels(path: str, layout: Layout) -> list[str]:
+    """Sentences on tables that lie in a folder whose images have no labels, and on boxes, which are none."""
+    if layout.labels is not None:
+        return []
+    there = sorted(entry.name for entry in os.scandir(path) if not entry.name.startswith("."))
+    tables = [name for name in there if name.lower().endswith(TABLES) and not name.lower().startswith("readme")]
+    boxes = [name for name in there if name.lower() in BOXES and os.path.isdir(os.path.join(path, name))]
+    said = [f"a table lies there: --labels {path.rstrip('/')}/{tables[0]}"] if tables else []
+    return said + [f"{name}/ is not read: boxes are no labels of images" for name in boxes]
 
 
 def label_by_table(path: str, found: FileList, layout: Layout, rows: TableRows, table: str) -> tuple[Layout, list[str]]:
