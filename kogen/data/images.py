@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from kogen.common.devices import to_device
+from kogen.common.text import join_names
 from kogen.data.image_facts import content_id
 from kogen.data.levels import Levels
 from kogen.data.pixel_cache import CachedPixels
@@ -181,15 +182,15 @@ class Images:
 
     def quality(self) -> dict[str, Any]:
         """What the report says of the data: counts of images, labels, classes, bad files, duplicates; plain types."""
-        known = Counter(self.labels[self.labels >= 0].tolist())
+        known, twice = Counter(self.labels[self.labels >= 0].tolist()), duplicates(self)
         return {
             "images": len(self),
             "labelled": sum(known.values()),
             "classes": {name: known[number] for number, name in enumerate(self.classes)},
             "bad": [{"source": bad.source, "reason": bad.reason} for bad in self.bad[:50]],
             "bad_count": len(self.bad),
-            "duplicates_inside": sum(len(group) - 1 for group in duplicates(self)),
-            "notes": list(self.notes),
+            "duplicates_inside": sum(len(group) - 1 for group in twice),
+            "notes": [*self.notes, *contradictions(self, twice)],
         }
 
 
@@ -198,6 +199,15 @@ def duplicates(images: Images) -> list[np.ndarray]:
     order = np.argsort(images.ids, kind="stable")
     starts = np.flatnonzero(np.r_[True, images.ids[order][1:] != images.ids[order][:-1]]) if len(images) else []
     return sorted((group for group in np.split(order, starts[1:]) if len(group) > 1), key=lambda group: group[0])
+
+
+def contradictions(images: Images, twice: list[np.ndarray]) -> list[str]:
+    """A sentence on images that are in groups of the same pixels (`duplicates`) and have different labels."""
+    odd = [group for group in twice if len(np.unique(images.labels[group][images.labels[group] >= 0])) > 1]
+    if not odd:
+        return []
+    shown = join_names([images.sources[place] for place in odd[0]], 3)
+    return [f"{len(odd)} images stand there more than once with different labels, for example {shown}"]
 
 
 def require_classes(images: Images) -> None:

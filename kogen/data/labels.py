@@ -34,6 +34,9 @@ def clean_labels(labels: np.ndarray, where: str) -> tuple[np.ndarray, list[str]]
     if odd := [label for label in present if label.casefold() in PLACEHOLDERS]:
         said = join_names([f"{label!r} ({present[label]} images)" for label in odd])
         notes.append(f"{where} has the class {said}: if it means no label, leave these labels empty")
+    if joined := joined_names(set(present)):
+        said = join_names([repr(label) for label in joined], 3)
+        notes.append(f"{where} has several labels in one, each combination is a class of its own: {said}")
     notes += [
         f"{where} has classes that differ in case or spaces alone: {join_names(sorted(alike))}"
         for alike in alike_names(list(present))
@@ -61,6 +64,18 @@ def refuse_own_classes(counts: Counter[str], where: str) -> None:
             f"{got}, for example {join_names(single, 3)}: measurements or ids, no classes; choose another column "
             "(--columns path=NAME,label=NAME), or none (--columns path=NAME)"
         )
+
+
+def joined_names(names: set[str]) -> list[str]:
+    """Names that are put together from others, as `cat|dog` is where there are `cat` and `dog`."""
+    found = []
+    for name in sorted(names):
+        for mark in ("|", ";", ",", "+", "/", " "):
+            parts = [part.strip() for part in name.split(mark)]
+            if len(parts) > 1 and all(part in names for part in parts):
+                found.append(name)
+                break
+    return found
 
 
 def alike_names(names: list[str]) -> list[list[str]]:

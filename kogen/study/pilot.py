@@ -21,7 +21,7 @@ from kogen.config.plan import Plan
 from kogen.config.study import Study, check_probes, study_to_toml
 from kogen.data.contact_sheet import write_sheet
 from kogen.data.images import Images, require_classes
-from kogen.data.near_copies import find_copies, with_copy_clusters
+from kogen.data.near_copies import with_copy_clusters
 from kogen.data.split_names import training_part
 from kogen.options.runs import EvaluateOptions
 from kogen.options.study import PilotOptions
@@ -32,6 +32,7 @@ from kogen.study.predictions import copy_record, is_judged, judge_run, names_of_
 from kogen.study.request import same_question, study_from_request
 from kogen.study.splits import (
     Splits,
+    copies_among,
     data_quality,
     depth_of_runs,
     open_source,
@@ -147,7 +148,7 @@ def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
     pool = training_part(open_source(options.train, storage, options, "train"))
     require_classes(pool.labelled_subset())
     opened = open_tests(tests, pool, same_levels(storage, pool))
-    copies = {} if options.twins == "keep" else find_copies([pool, *opened.values()])
+    copies = copies_among([pool, *opened.values()], options.twins)
     opened = {name: with_copy_clusters(images, copies) for name, images in opened.items()}
     pool, notes = without_twins(pool, opened, copies, options.twins)
     require_classes(train := pool.labelled_subset())

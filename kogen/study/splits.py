@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from kogen.augmentation.corruptions import parse_corruptions
+from kogen.common import distributed
 from kogen.config.plan import Plan
 from kogen.config.study import Study
 from kogen.data.cache_settings import CacheSettings
@@ -54,7 +55,7 @@ def open_splits(study: Study) -> Splits:
     opened, own = dict(asked), study.labels or study.source
     if study.test is None and "reference" not in asked and (part := own_test(whole, pool)) is not None:
         tests, opened = {"reference": part, **tests}, {"reference": f"part of {own}", **opened}
-    copies = {} if study.twins == "keep" else find_copies([pool, *tests.values()])
+    copies = copies_among([pool, *tests.values()], study.twins)
     pool, notes = without_twins(pool, tests, copies, study.twins)
     if study.test is None and "reference" not in tests:
         pool, held_out, said = hold_out(pool, study.hold_out_seed, copies)
@@ -67,6 +68,13 @@ def open_splits(study: Study) -> Splits:
     tests = {name: with_copy_clusters(images, copies) for name, images in tests.items()}
     sources = {"train": (study.source, pool)} | {name: (opened[name], images) for name, images in tests.items()}
     return Splits(pool, train, with_corruptions(tests, study.corrupt), sources, "; ".join(notes), copies)
+
+
+def copies_among(sets: Sequence[Images], choice: str) -> dict[str, str]:
+    """Near copies, see `find_copies`; none are looked for with the choice `keep`. The first process looks for all."""
+    if choice == "keep":
+        return {}
+    return distributed.from_first(find_copies(sets) if distributed.rank() == 0 else {})
 
 
 def open_source(source: str, storage: CacheSettings, how: TableOptions, name: str = "") -> Images:

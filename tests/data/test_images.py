@@ -404,6 +404,9 @@ def test_quality() -> None:
         "duplicates_inside": 2,
         "notes": [],
     }
+    assert (
+        tiny([0, 1, 0], pixels=[7, 7, 3]).quality()["notes"][0].startswith("1 images stand there more than once with")
+    )
 
 
 def test_require_classes() -> None:

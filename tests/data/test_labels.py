@@ -57,9 +57,12 @@ def test_few_classes_of_one_image_each_are_classes() -> None:
 
 
 def test_names_that_are_likely_one_or_none_are_said() -> None:
-    found, notes = clean_labels(np.array(["OK", "ok", "NG", "NA", "NA", "caf\u00e9", "cafe\u0301"], object), "t.csv")
-    assert found[5] == found[6] == "caf\u00e9"
+    found, notes = clean_labels(
+        np.array(["OK", "ok", "NG", "OK|NG", "NA", "NA", "caf\u00e9", "cafe\u0301"], object), "t.csv"
+    )
+    assert found[6] == found[7] == "caf\u00e9"
     assert notes == [
         "t.csv has the class 'NA' (2 images): if it means no label, leave these labels empty",
+        "t.csv has several labels in one, each combination is a class of its own: 'OK|NG'",
         "t.csv has classes that differ in case or spaces alone: OK, ok",
     ]

@@ -154,7 +154,7 @@ def test_split_folders_and_a_table_of_labels(tmp_path: Path) -> None:
 
 def test_tables_and_boxes_that_lie_beside_images_without_labels_are_said(tmp_path: Path) -> None:
     photo(*(tmp_path / "in" / "images" / f"{i}.png" for i in range(3)))
-    for name in ("labels.csv", "LICENSE", "readme.csv", "Annotations/1.xml"):
+    for name in ("labels.csv", "LICENSE", "readme.csv", "Annotations/1.xml", "ImageSets/test.txt"):
         (tmp_path / "in" / name).parent.mkdir(exist_ok=True)
         (tmp_path / "in" / name).write_text("x")
     images = open_images(tmp_path / "in")
@@ -162,4 +162,5 @@ def test_tables_and_boxes_that_lie_beside_images_without_labels_are_said(tmp_pat
     assert images.notes == (
         f"a table lies there: --labels {tmp_path}/in/labels.csv",
         "Annotations/ is not read: boxes are no labels of images",
+        "ImageSets/ is not read: all images are trained on, unless a table says path,split (--labels)",
     )

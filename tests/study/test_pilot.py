@@ -330,3 +330,21 @@ def test_files_that_changed_places_between_runs_are_noticed(study, tmp_path, nam
     }
     with pytest.raises(ValueError, match=match):
         verbs[name]()
+
+
+def test_pretrain_and_evaluate_train_on_the_rows_of_train_only(tmp_path, capsys):
+    write_set(tmp_path / "imgs", 30, seed=5)
+    names = sorted(path.relative_to(tmp_path) for path in (tmp_path / "imgs").rglob("*.png"))
+    rows = [f"{name},{name.parent.name},{'train' if place % 3 else 'test'}" for place, name in enumerate(names)]
+    (tmp_path / "T.CSV").write_text("\n".join(["path,label,split", *rows]))
+    held = sum(row.endswith("test") for row in rows)
+    asked = {"epochs": 1, "image_size": 16, "backbone": "tiny?width=8", "out": tmp_path / "run"}
+    kogen.pretrain(tmp_path / "T.CSV", method="supervised", **asked)
+    assert json.loads((tmp_path / "run" / "plan.json").read_text())["images"] == len(rows) - held
+    assert f"train: never trained on: {held} of test" in capsys.readouterr().err
+    table = str(tmp_path / "T.CSV")
+    kogen.evaluate(tmp_path / "run", train=table, tests={"reference": table}, probes=("knn",), out=tmp_path / "study")
+    sets = json.loads((tmp_path / "study" / "data.json").read_text())["sets"]
+    assert [(one["images"], one["twins_in_train"]) for one in sets] == [(len(rows) - held, None), (held, 0)]
+    with pytest.raises(ValueError, match=r"T\.CSV has the splits test, train: choose one, .*T\.CSV\?split=test"):
+        kogen.landscape(tmp_path / "run", data=table, out=tmp_path / "land")

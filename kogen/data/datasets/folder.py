@@ -67,14 +67,16 @@ def folder(
 
 
 def unread_labels(path: str, layout: Layout) -> list[str]:
-    """Sentences on tables that lie in a folder whose images have no labels, and on boxes, which are none."""
+    """Sentences on what lies in a folder whose images have no labels: tables, boxes, and lists of splits as of VOC."""
     if layout.labels is not None:
         return []
     there = sorted(entry.name for entry in os.scandir(path) if not entry.name.startswith("."))
     tables = [name for name in there if name.lower().endswith(TABLES) and not name.lower().startswith("readme")]
     boxes = [name for name in there if name.lower() in BOXES and os.path.isdir(os.path.join(path, name))]
     said = [f"a table lies there: --labels {path.rstrip('/')}/{tables[0]}"] if tables else []
-    return said + [f"{name}/ is not read: boxes are no labels of images" for name in boxes]
+    said += [f"{name}/ is not read: boxes are no labels of images" for name in boxes]
+    lists = "ImageSets/ is not read: all images are trained on, unless a table says path,split (--labels)"
+    return [*said, lists] if "ImageSets" in there else said
 
 
 def label_by_table(path: str, found: FileList, layout: Layout, rows: TableRows, table: str) -> tuple[Layout, list[str]]:
