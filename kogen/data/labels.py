@@ -1,6 +1,7 @@
 """Labels as they are written: what means none, what is no class, and classes that are likely one."""
 
 import math
+import re
 import unicodedata
 from collections import Counter, defaultdict
 
@@ -10,6 +11,7 @@ from kogen.common.text import join_names
 
 FEW_IMAGES = 10  # with fewer labels than this, each may be of its own class
 OWN_CLASS_SHARE = 0.9  # of labelled images with a label that no other has: an id or a measurement, not a class
+FAR_OFF = frozenset(("255", "65535", "99", "999", "9999", "-99", "-999", "-9999"))
 PLACEHOLDERS = frozenset(("na", "n/a", "none", "null", "?", "-", "unknown", "unlabeled", "unlabelled", "undefined"))
 
 
@@ -31,15 +33,14 @@ def clean_labels(labels: np.ndarray, where: str) -> tuple[np.ndarray, list[str]]
         present[meant[label]] += n
     del present[""]
     refuse_own_classes(present, where)
-    if odd := [label for label in present if label.casefold() in PLACEHOLDERS]:
+    if odd := [label for label in present if label.casefold() in PLACEHOLDERS or is_far_off(label, list(present))]:
         said = join_names([f"{label!r} ({present[label]} images)" for label in odd])
         notes.append(f"{where} has the class {said}: if it means no label, leave these labels empty")
     if joined := joined_names(set(present)):
         said = join_names([repr(label) for label in joined], 3)
         notes.append(f"{where} has several labels in one, each combination is a class of its own: {said}")
     notes += [
-        f"{where} has classes that differ in case or spaces alone: {join_names(sorted(alike))}"
-        for alike in alike_names(list(present))
+        f"{where} has classes that may be one: {join_names(sorted(alike))}" for alike in alike_names(list(present))
     ]
     return cleaned, notes
 
@@ -53,6 +54,13 @@ def is_none(label: str) -> bool:
     except ValueError:
         return False
     return math.isnan(number) or number == -1
+
+
+def is_far_off(label: str, labels: list[str]) -> bool:
+    """Whether a label is a number such as 255, -999 or 9999 far beyond all others, as `none` is written in files."""
+    if label not in FAR_OFF or not all(map(_is_number, labels)):
+        return False
+    return all(abs(float(other)) < abs(float(label)) / 2 for other in labels if other != label)
 
 
 def refuse_own_classes(counts: Counter[str], where: str) -> None:
@@ -79,10 +87,12 @@ def joined_names(names: set[str]) -> list[str]:
 
 
 def alike_names(names: list[str]) -> list[list[str]]:
-    """Groups of names that differ in case, spaces or width alone."""
+    """Groups of names that differ in case, spaces, width, or order of their parts alone, or are one number."""
     groups = defaultdict(list)
     for name in names:
-        groups["".join(unicodedata.normalize("NFKC", name).casefold().split())].append(name)
+        plain = "".join(unicodedata.normalize("NFKC", name).casefold().split())
+        plain = {"true": "1", "false": "0"}.get(plain, plain)
+        groups[str(float(plain)) if _is_number(plain) else "|".join(sorted(re.split(r"[|;,+]", plain)))].append(name)
     return [group for group in groups.values() if len(group) > 1]
 
 

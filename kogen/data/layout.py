@@ -11,13 +11,14 @@ import numpy as np
 from kogen.common.text import join_names
 from kogen.data.decode import UnreadableImage, decode
 from kogen.data.listing import escape_surrogates
-from kogen.data.split_names import TEST, TRAIN, VAL, WORDS, names_splits, split_name
+from kogen.data.split_names import TEST, TRAIN, VAL, WORDS, names_splits, says_splits, split_name
 
-MASK_FOLDERS = frozenset(("mask", "masks", "groundtruth", "gt", "annotation", "annotations", "label", "labels"))
-MASK_FOLDERS |= {"segmentation", "segmentations", "segmentationclass", "segmentationobject"}
+MASK_WORDS = frozenset(("mask", "masks", "groundtruth", "gt", "annotation", "annotations", "annotated", "label"))
+MASK_WORDS |= {"labels", "segmentation", "segmentations", "segmentationclass", "segmentationobject"}
 MASK_TAIL = re.compile(r"[_-](mask|gt|seg|segmentation|label|ground_?truth)[_-]?\d*$", re.IGNORECASE)  # x_mask.png
 DRAWN_ENDINGS = (".png", ".bmp", ".gif", ".tif", ".tiff")
 MASK_VALUES = 16  # different values of a pixel that a drawn mask has at most
+BLACK_OR_WHITE = 0.97  # share of the pixels of a mask that was saved as a JPEG
 LOOKED_AT = 5  # files whose pixels are looked at before a group of files is taken for masks
 STRAY_SHARE = 0.1  # of the images, that may lie outside the class folders
 
@@ -59,7 +60,9 @@ def without_shared(folders: list[list[str]]) -> list[list[str]]:
         return folders
     parts = zip(*deep, strict=False)  # the first folders of all, the second ones, as deep as the flattest file lies
     shared = sum(1 for _ in itertools.takewhile(lambda part: len(set(part)) == 1, parts))
-    return [of[shared:] for of in folders]
+    left = [of[shared:] for of in folders]
+    last = {of[-1] if len(of) > 1 else "" for of in left if of}
+    return [of[:-1] for of in left] if len(last) == 1 and "" not in last else left  # cat/images/1.png, dog/images/1.png
 
 
 def find_splits(folders: list[list[str]]) -> tuple[list[str], list[list[str]]] | None:
@@ -71,7 +74,7 @@ def find_splits(folders: list[list[str]]) -> tuple[list[str], list[list[str]]] |
         return [of[0] if of else "" for of in folders], [of[1:] for of in folders]
     if names_splits(second) and "" not in second:
         return [of[1] for of in folders], [of[:1] + of[2:] for of in folders]
-    apart = {word for word in first if split_name(word) in (TEST, VAL)}
+    apart = {word for word in first if split_name(word) in (TEST, VAL) and word.lower() != "valid"}  # or a class
     if not apart or first == apart:
         return None
     words = [of[0] if of and of[0] in apart else TRAIN for of in folders]  # classes beside a folder of test images
@@ -93,8 +96,12 @@ def find_classes(names: list[str], folders: list[list[str]], splits: list[str]) 
         got = f"of {len(names)} images {deep} lie deeper than one folder, {loose} in none"
         said = f"the {kinds} folders are not taken as classes ({got}): a table gives labels (--labels)"
         return None, [said] if kinds > 1 else []
-    said = f"{len(strays)} images lie in no class folder and stay without a label: {join_names(strays, 3)}"
-    return labels, [said] if strays else []
+    if says_splits(set(labels) - {""}):
+        got = f"the folders {join_names(sorted(set(labels) - {''}), 4)} seem to hold a split and a class in one name"
+        raise ValueError(f"{got}: name them train/CLASS and test/CLASS, or give a table path,label,split by --labels")
+    found = [f"folders are taken as classes: {count_words([label for label in labels if label])}"]
+    lost = f"{len(strays)} images lie in no class folder and stay without a label: {join_names(strays, 3)}"
+    return labels, [*found, lost] if strays else found
 
 
 def find_masks(root: str, names: list[str], max_pixels: int) -> set[str]:
@@ -108,7 +115,7 @@ def find_masks(root: str, names: list[str], max_pixels: int) -> set[str]:
     lossy = {os.path.splitext(name)[0] for name in names if name.lower().endswith((".jpg", ".jpeg"))}
     for name in names:
         stem, ending = os.path.splitext(name)
-        above = next((part for part in name.split("/")[:-1] if _plain(part) in MASK_FOLDERS), None)
+        above = next((part for part in name.split("/")[:-1] if says_mask(part)), None)
         if above is not None:
             groups.setdefault(f"folder {name[: name.index(above)]}{above}", []).append(name)
             continue
@@ -128,7 +135,10 @@ def _are_drawn(root: str, names: list[str], max_pixels: int) -> bool:
             pixels = decode(os.path.join(root, names[place]), max_pixels)[0]
         except UnreadableImage:
             continue
-        if len(np.unique(pixels.reshape(-1, pixels.shape[-1]), axis=0)) > MASK_VALUES:
+        if len(np.unique(pixels.reshape(-1, pixels.shape[-1]), axis=0)) <= MASK_VALUES:
+            continue
+        low, high = float(pixels.min()), float(pixels.max())
+        if (np.minimum(pixels - low, high - pixels) <= (high - low) / 8).mean() < BLACK_OR_WHITE:
             return False
     return True
 
@@ -138,6 +148,7 @@ def count_words(words: list[str]) -> str:
     return join_names([f"{word or 'none'} {count}" for word, count in Counter(words).most_common()])
 
 
-def _plain(word: str) -> str:
-    """A word without case and without what stands between its parts."""
-    return word.lower().replace("_", "").replace("-", "").replace(" ", "")
+def says_mask(folder: str) -> bool:
+    """Whether a folder is called after masks, alone or beside another word: `masks`, `ground_truth`, `defect_mask`."""
+    parts = re.split(r"[\W_]+", folder.lower())
+    return "".join(parts) in MASK_WORDS or (len(parts) == 2 and bool(MASK_WORDS & set(parts)))

@@ -11,20 +11,39 @@ from kogen.data.images import Images
 
 TRAIN, VAL, TEST, UNLABELLED = "train", "val", "test", "unlabelled"
 WORDS = {
-    TRAIN: ("train", "training", "trainset", "trainingset", "trainval", "学習", "訓練"),
-    VAL: ("val", "valid", "validation", "validate", "dev", "eval", "evaluation", "valset", "validationset", "検証"),
-    TEST: ("test", "testing", "testset", "holdout", "heldout", "評価", "テスト"),
+    TRAIN: ("train", "training", "trainval", "trn", "labeled", "labelled", "学習", "訓練"),
+    VAL: ("val", "valid", "validation", "validate", "dev", "eval", "evaluation", "検証"),
+    TEST: ("test", "testing", "tst", "holdout", "heldout", "prüfung", "評価", "テスト"),
     UNLABELLED: ("unlabelled", "unlabeled", "unsup", "unsupervised"),
 }
+SHORT = {"tr": TRAIN, "ts": TEST, "te": TEST, "va": VAL}  # only beside a word of NEUTRAL, as in imagesTr
+# Words beside that of a split that say nothing: train_images, PublicTest, seg_test, is_training_image, 学習データ.
+NEUTRAL = frozenset(("image", "images", "img", "imgs", "data", "dataset", "set", "folder", "photo", "photos"))
+NEUTRAL |= {"picture", "pictures", "seg", "public", "private", "is", "in", "for", "sample", "split", "part", "x"}
+_NEUTRAL_INSIDE = re.compile("データ|画像|セット|用")  # Japanese has no spaces
 _MEANINGS = {word: name for name, words in WORDS.items() for word in words}
-_TAIL = re.compile(r"[\W_]*\d{0,4}$")  # train2017, test_1
+_PARTS = re.compile(r"[A-Z]?[a-zà-ÿ]+|[A-Z]+(?![a-z])|[^\W\d_A-Za-zÀ-ÿ]+")
 
 
 def split_name(word: str) -> str:
-    """The split that a word names: `train`, `val`, `test` or `unlabelled` in any case; any other word as it is."""
-    plain = unicodedata.normalize("NFKC", word).strip().casefold()
-    plain = re.sub(r"[\W_]", "", _TAIL.sub("", plain))
-    return _MEANINGS.get(plain, word)
+    """The split that a word names: `train`, `val`, `test` or `unlabelled` in any case, beside words that say nothing;
+    any other word as it is.
+    """
+    plain = _NEUTRAL_INSIDE.sub("", unicodedata.normalize("NFKC", word))
+    parts = [part.casefold() for part in _PARTS.findall(plain)]
+    telling = [part for part in parts if part not in NEUTRAL]
+    if "".join(telling) in _MEANINGS:  # held_out, too
+        return _MEANINGS["".join(telling)]
+    if len(parts) > len(telling) == 1:
+        return SHORT.get(telling[0], word)
+    return word
+
+
+def says_splits(words: set[str]) -> bool:
+    """Whether words hold those of splits beside others: `train_ok` and `test_ok`, `7_train` and `8_val`."""
+    parts = [{part.casefold() for part in _PARTS.findall(unicodedata.normalize("NFKC", word))} for word in words]
+    meant = {_MEANINGS[part] for found in parts for part in found if part in _MEANINGS}
+    return TRAIN in meant and bool(meant & {VAL, TEST}) and all(found & _MEANINGS.keys() for found in parts)
 
 
 def split_names(words: np.ndarray) -> np.ndarray:
@@ -90,12 +109,13 @@ def judging_part(images: Images) -> Images:
     if images.splits is None:
         return images
     meant = split_names(images.splits)
-    found = next((name for name in (TEST, VAL) if name in meant), None)
-    if found is None:
+    there = [name for name in (TEST, VAL) if name in meant]
+    if not there:
         known = sorted({str(split) for split in images.splits} - {""})
         got = f"{images.name} has the splits {join_names(known)}, none is 'test' or 'val'"
         raise ValueError(f"{got}: choose the one to judge on with ?split=NAME")
-    kept = meant == found
+    # A split without labels cannot be judged on: what is uploaded somewhere to be scored is called test, too.
+    kept = meant == next((name for name in there if (images.labels[meant == name] >= 0).any()), there[0])
     notes = (*images.notes, *_left_out(images.splits, ~kept, "not judged on"))
     return replace(images.subset(kept), splits=None, notes=notes)
 

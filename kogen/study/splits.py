@@ -117,7 +117,7 @@ def own_test(whole: Images, pool: Images) -> Images | None:
     part = judging_part(whole)
     if not (part.labels >= 0).any():
         return None
-    return replace(part.labelled_subset().with_classes(pool.classes), name="reference", notes=())
+    return replace(part.labelled_subset(), name="reference", notes=()).with_classes(pool.classes)
 
 
 def storage_for(image_size: int, max_bad: float, depth: str | None = None) -> CacheSettings:

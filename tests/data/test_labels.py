@@ -64,5 +64,23 @@ def test_names_that_are_likely_one_or_none_are_said() -> None:
     assert notes == [
         "t.csv has the class 'NA' (2 images): if it means no label, leave these labels empty",
         "t.csv has several labels in one, each combination is a class of its own: 'OK|NG'",
-        "t.csv has classes that differ in case or spaces alone: OK, ok",
+        "t.csv has classes that may be one: OK, ok",
     ]
+
+
+@pytest.mark.parametrize(
+    "names", [["007", "7"], ["1", "1.0"], ["TRUE", "1"], ["A|B", "B|A"], ["a b", "ab"], ["\uff2f\uff2b", "OK"]]
+)
+def test_names_that_mean_one_class(names: list[str]) -> None:
+    notes = clean_labels(np.array([*names, "other"], object), "t")[1]
+    assert f"t has classes that may be one: {', '.join(sorted(names))}" in notes
+
+
+@pytest.mark.parametrize(
+    ("labels", "odd"), [("0 1 2 255", "255"), ("1 2 -999", "-999"), ("0 200 255", None), ("a 255", None)]
+)
+def test_numbers_far_beyond_the_others_are_said(labels: str, odd: str | None) -> None:
+    notes = clean_labels(np.array(labels.split(), object), "t")[1]
+    assert [note for note in notes if "if it means no label" in note] == (
+        [] if odd is None else [f"t has the class '{odd}' (1 images): if it means no label, leave these labels empty"]
+    )

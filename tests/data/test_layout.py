@@ -54,7 +54,10 @@ def test_a_stray_image_beside_class_folders_is_named(tmp_path: Path) -> None:
     images = open_images(tmp_path / "in")
     assert named(images)["cat/1.png"] == "cat"
     assert named(images)["map.png"] is None
-    assert images.notes == ("1 images lie in no class folder and stay without a label: map.png",)
+    assert images.notes == (
+        "folders are taken as classes: cat 10, dog 10",
+        "1 images lie in no class folder and stay without a label: map.png",
+    )
 
 
 def test_folders_that_are_no_classes_are_said_to_be_none() -> None:
@@ -81,6 +84,11 @@ def test_a_folder_around_the_class_folders() -> None:
         (["train", "test", "extra"], ["train", "test", "extra"], ["", "", ""]),
         (["bus", "car", "train"], None, None),  # a train is a class, too
         (["cat", "dog"], None, None),
+        (["valid", "invalid"], None, None),
+        (["train_images", "test_images"], ["train_images", "test_images"], ["", ""]),
+        (["imagesTr", "imagesTs"], ["imagesTr", "imagesTs"], ["", ""]),
+        (["labeled/ok", "unlabeled"], ["labeled", "unlabeled"], ["ok", ""]),
+        (["\u5b66\u7fd2\u7528", "\u8a55\u4fa1\u7528"], ["\u5b66\u7fd2\u7528", "\u8a55\u4fa1\u7528"], ["", ""]),
     ],
 )
 def test_levels_of_folders_that_name_splits(folders: list[str], splits: list[str] | None, rest: list[str]) -> None:
@@ -164,3 +172,22 @@ def test_tables_and_boxes_that_lie_beside_images_without_labels_are_said(tmp_pat
         "Annotations/ is not read: boxes are no labels of images",
         "ImageSets/ is not read: all images are trained on, unless a table says path,split (--labels)",
     )
+
+
+def test_a_folder_that_all_class_folders_share() -> None:
+    assert layout_of("n01/images/1.png", "n02/images/2.png").labels == ["n01", "n02"]
+
+
+def test_a_split_and_a_class_in_one_name_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"the folders test_ng, train_ok seem to hold a split and a class in one name"):
+        layout_of("train_ok/1.png", "test_ng/2.png")
+
+
+def test_masks_that_were_saved_as_jpeg(tmp_path: Path) -> None:
+    photo(*(tmp_path / "in" / "images" / f"{i}.jpg" for i in range(4)))
+    (tmp_path / "in" / "defect_masks").mkdir()
+    for i in range(4):
+        mask = np.zeros((64, 64), np.uint8)
+        mask[10 : 40 + i, 20:50] = 255
+        Image.fromarray(mask).save(tmp_path / "in" / "defect_masks" / f"{i}.jpg")
+    assert sorted(open_images(tmp_path / "in").sources) == [f"images/{i}.jpg" for i in range(4)]

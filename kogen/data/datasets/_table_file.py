@@ -58,7 +58,7 @@ class TableFile:
             return [_to_texts(columns[k], shown[place], most[k]) for k, place in enumerate(places)]
 
     def short_texts(self) -> dict[str, set[str]]:
-        """Name to the distinct cells of each column of text that has few: what may hold splits."""
+        """Name to the distinct cells of each column that has few: what may hold splits."""
         with explain_unreadable(f"the table {self.path}", CURE):
             return _few_texts_parquet(self) if self.is_parquet else _few_texts_csv(self)
 
@@ -209,7 +209,8 @@ def _few_texts_parquet(table: TableFile) -> dict[str, set[str]]:
         schema = file.schema_arrow
     kinds = [schema.field(name).type for name in schema.names]
     plain = [kind.value_type if pa.types.is_dictionary(kind) else kind for kind in kinds]
-    texts = [place for place, kind in enumerate(plain) if pa.types.is_string(kind) or pa.types.is_large_string(kind)]
+    tested = (pa.types.is_string, pa.types.is_large_string, pa.types.is_boolean, pa.types.is_integer)
+    texts = [place for place, kind in enumerate(plain) if any(test(kind) for test in tested)]
     found = {}
     for place in texts:
         cells = pc.call_function("unique", [_read_parquet(table, [place])[0]])

@@ -176,7 +176,7 @@ def gather(study: Path, mine: Any, judged: Judged, margin: float, protocol: str)
 def compose(evidence: Evidence, protocols: list[ProtocolSummary], study: StudyIdentity) -> Verdict:
     """The verdict as data: the same for people (sentences) and machines (bet, tiers, tables)."""
     sentences, sets, reference = verdict_sentences(evidence), list(evidence.roles), evidence.reference
-    headline = sentences[0]
+    headline = next(said for said in sentences if "model" in said.values)  # images seen in training may stand before it
     model = headline.values["model"]
     leaders = {name: evidence.order(name)[0] for name in sets}
     tables = {name: getattr(evidence, name) for name in ("accuracy", "pairs", "ranks", "needed", "optimism")}

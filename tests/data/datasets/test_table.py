@@ -195,7 +195,10 @@ AS_MEANT = {"a.png": "x", "b.png": "y"}
         ("path,label\na.png,x\nb.png,y\n", []),
         ("Path,Label\na.png,x\nb.png,y\n", ["path from 'Path', label from 'Label'"]),
         ("filename,class\na.png,x\nb.png,y\n", ["path from 'filename', label from 'class'"]),
-        ("id,Image Path,category\n1,a.png,x\n2,b.png,y\n", ["path from 'Image Path', label from 'category'"]),
+        (
+            "id,Image Path,category\n1,a.png,x\n2,b.png,y\n",
+            ["path from 'Image Path', label", "not read: id"],
+        ),
         ("path;label\na.png;x\nb.png;y\n", ["parted by semicolons"]),
         ("path\tlabel\na.png\tx\nb.png\ty\n", ["parted by tabs"]),
         ("path   label\na.png  x\nb.png    y\n", ["parted by spaces"]),
@@ -252,21 +255,18 @@ def test_another_encoding_is_asked_for_and_read(tmp_path: Path, encoding: str) -
         ("x a.png\ny b.png\n", None, r"names an image, a.png, and no columns: .*--columns path=2,label=1"),
         ("file,image\na.png,x\n", None, r"has the columns file, image: say which is the path with --columns path=NAME"),
         ("path,class,target\na.png,x,y\n", None, "has the columns class, target: say which is the label"),
+        ("path,label,phase\na.png,x,train_a\nb.png,y,test_b\n", None, "a column 'phase' that seems to say which"),
         (
-            "path,label,phase\na.png,x,train\nb.png,y,test\n",
+            "path,label,is_train,is_test\na.png,x,1,0\nb.png,y,0,1\n",
             None,
-            "a column 'phase' that seems to say which images are",
+            "column 'is_train' that seems to say",
         ),
-        (
-            "path,label,is_valid\na.png,x,1\nb.png,y,0\n",
-            None,
-            "a column 'is_valid' that seems to say which images are held",
-        ),
+        ("path,label,a,b\na.png,x,train,test\nb.png,y,val,train\n", None, r"a column '[ab]' that seems .*split=none"),
         ("path,label\na.png,x\n", "label=lable", "--columns label=lable: .* has no 'lable'; did you mean 'label'"),
         ("path,label\na.png,x\n", "name=path", r"'name=path' is wrong; write ROLE=NAME with the roles path, label"),
         ("path,label\na.png,x\n", "path=1,label=9", "has 2 columns, no number 9"),
         ("path,label\na.png,x\n", "path=path,path=label", "path is given twice"),
-        ("a.png,x\n", "label=2", "say which column holds the paths, path=NAME"),
+        ("a.png,x\n", "label=2", "say which column holds the paths, path=NUMBER"),
         ("path,label\na.png,x\n", "path=path,label=2", "give all columns by number .* or all by name"),
     ],
 )
@@ -275,12 +275,49 @@ def test_tables_that_do_not_say_what_they_mean(tmp_path: Path, text: str, column
         open_images(image_table(tmp_path, text), columns=columns)
 
 
-def test_a_column_of_splits_in_a_parquet_file_is_not_overlooked(tmp_path: Path) -> None:
-    paint(tmp_path / "a.png", tmp_path / "b.png")
-    frame = pd.DataFrame({"path": ["a.png", "b.png"], "fold": ["Train", "Val"], "score": [0.5, 0.1]})
-    frame.to_parquet(tmp_path / "t.parquet")
-    with pytest.raises(ValueError, match="has a column 'fold' that seems to say which images are held out"):
-        open_images(tmp_path / "t.parquet")
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+@pytest.mark.parametrize(
+    ("column", "values", "splits"),
+    [
+        ("phase", ["Train", "Val", "Train"], ["Train", "Val", "Train"]),
+        ("Usage", ["Training", "PublicTest", "PrivateTest"], ["Training", "PublicTest", "PrivateTest"]),
+        ("is_valid", [False, True, False], ["train", "val", "train"]),
+        ("is_training_image", [1, 0, 1], ["train", "test", "train"]),
+        ("holdout", ["no", "yes", "no"], ["train", "test", "train"]),
+        ("\u533a\u5206", ["\u5b66\u7fd2\u7528", "\u8a55\u4fa1\u7528", "\u5b66\u7fd2\u7528"], None),
+    ],
+)
+def test_a_column_that_says_who_is_held_out_is_read_as_the_split(
+    tmp_path: Path, kind: str, column: str, values: list, splits: list[str] | None
+) -> None:
+    paint(*(tmp_path / f"{i}.png" for i in range(3)))
+    frame = pd.DataFrame({"path": [f"{i}.png" for i in range(3)], "label": ["x", "y", "x"], column: values})
+    frame.to_parquet(tmp_path / "t.parquet") if kind == "parquet" else frame.to_csv(tmp_path / "t.csv", index=False)
+    images = open_images(tmp_path / f"t.{kind}")
+    assert images.splits is not None
+    assert images.splits.tolist() == (splits or values)
+    assert images.notes == (f"read of {tmp_path}/t.{kind}: split from {column!r}",)
+    assert open_images(tmp_path / f"t.{kind}", columns="split=none").splits is None
+
+
+def test_columns_that_are_not_chosen_are_read_as_they_are_called(tmp_path: Path) -> None:
+    place = image_table(tmp_path, "path,defect,split,lot_id\na.png,x,train,1\nb.png,y,test,2\n")
+    images = open_images(place, columns="label=defect")
+    assert cells(images) == AS_MEANT
+    assert images.splits is not None
+    assert (images.splits.tolist(), images.clusters.tolist()) == (["train", "test"], ["1", "2"])
+    images = open_images(place, columns="label=defect,split=none,cluster=none")
+    assert images.splits is None
+    assert f"columns of {place} that are not read: split, lot_id" in images.notes
+
+
+def test_paths_that_lie_in_split_folders(tmp_path: Path) -> None:
+    names = [f"{part}/{name}/1.png" for part in ("train", "test") for name in "xy"]
+    place = image_table(tmp_path, "path,label\n" + "".join(f"{n},{n.split('/')[1]}\n" for n in names), tuple(names))
+    images = open_images(place)
+    assert images.splits is not None
+    assert images.splits.tolist() == ["train", "train", "test", "test"]
+    assert images.notes == ("folders of the paths are taken as splits: train 2, test 2",)
 
 
 def test_paths_of_windows_and_names_in_other_unicode_forms(tmp_path: Path) -> None:
@@ -326,4 +363,7 @@ def test_endings_that_were_left_out_and_columns_without_labels(tmp_path: Path) -
     with pytest.raises(ValueError, match=r"do not exist below .*, for example a, b: .* and end in \.png"):
         open_images(image_table(tmp_path, "path,label\na,x\nb,y\n"))
     images = open_images(image_table(tmp_path, "path,defect\na.png,x\nb.png,y\n"))
-    assert images.notes == (f"{tmp_path}/t.csv has no column of labels (it has defect: --columns label=NAME)",)
+    assert images.notes == (
+        f"columns of {tmp_path}/t.csv that are not read: defect",
+        f"{tmp_path}/t.csv has no column of labels: say which with --columns label=NAME",
+    )
