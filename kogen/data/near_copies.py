@@ -1,4 +1,4 @@
-"""Near copies: images of one thing under other light, exposure or compression, or mirrored.
+"""Near copies: images of one thing under other light, exposure or compression, mirrored or turned by 90 degrees.
 
 Two different pictures of a texture look alike, too. So what all images of a set share is taken out of each (the mean,
 and the directions in which they differ anyway are scaled down), and two images are copies where they are alike then,
@@ -28,6 +28,7 @@ FLOOR = 0.3  # of the mean variance, added to each: what varies by chance alone 
 LEAST_CONTRAST = 2 / 255  # standard deviation below which an image shows nothing to compare
 LEAST_SIDE = 12  # of images that are compared: smaller ones of one kind are all alike
 COLOUR = 0.06  # largest difference of the shares of red and green in copies
+GRAY = 0.004  # largest difference of the shares of an image without colour
 CHUNK = 2048  # images read or compared at once
 SAMPLED = 20_000  # images that say what the set has in common
 COMPARED_WITH_ALL = 5000  # images; of more, each is compared with those of the cells around it
@@ -35,7 +36,7 @@ CELLS_AROUND = 5
 CELL_FLOOR = 3.0  # as FLOOR, for the cells: alike images have to lie near each other, whatever differs in detail
 LLOYD = 2  # times that the centres of cells are moved
 MIRRORED = 0.5  # share of the distance that is left to mirrored images: parts are often alike if turned over
-FLIPS = ((1, 1), (1, -1), (-1, 1), (-1, -1))  # of rows and columns
+TURNS = [(up, right, turned) for turned in (False, True) for up in (1, -1) for right in (1, -1)]  # of a square
 
 
 class Looks(NamedTuple):
@@ -111,13 +112,13 @@ def find_pairs(waves: np.ndarray, colour: np.ndarray) -> np.ndarray:
     mean, scale = _whitening(waves, FLOOR)
     _, blunt = _whitening(waves, CELL_FLOOR)
     plain = _unit((waves - mean) @ scale)  # (N, D)
-    places = _unit((waves - mean) @ blunt)
-    cells = Cells.of(places)
-    limits = _largest_distance(plain, cells.blocks(places))
+    around = _unit((waves - mean) @ blunt)
+    cells = Cells.of(around)
+    limits = _largest_distance(plain, cells.blocks(around))
     pairs = [np.empty((0, 2), np.int64)]
-    for flip, signs in zip(FLIPS, _flip_signs(), strict=True):
-        share = 1 if flip == (1, 1) else MIRRORED
-        centred = waves * signs - mean
+    for number, (places, signs) in enumerate(_turns()):
+        share = MIRRORED if number else 1
+        centred = waves[:, places] * signs - mean
         turned = _unit(centred @ scale)
         for rows, near in cells.blocks(_unit(centred @ blunt)):
             alike = turned[rows] @ plain[near].T
@@ -127,6 +128,8 @@ def find_pairs(waves: np.ndarray, colour: np.ndarray) -> np.ndarray:
     found = np.concatenate(pairs)
     found = found[found[:, 0] != found[:, 1]]  # a mirrored image may be like itself
     same = np.abs(colour[found[:, 0]] - colour[found[:, 1]]).max(1) <= COLOUR
+    gray = (np.abs(colour - 1 / 3) < GRAY).all(1) | ~colour.any(1)  # a gray copy of a colour image
+    same |= gray[found].any(1)
     return np.unique(np.sort(found[same], axis=1), axis=0)
 
 
@@ -204,13 +207,17 @@ def _cosines() -> tuple[np.ndarray, np.ndarray]:
     return np.kron(one, one).astype(np.float32), np.add.outer(np.arange(SIDE), np.arange(SIDE)).ravel() > LOWEST
 
 
-def _flip_signs() -> list[np.ndarray]:
-    """What the compared coefficients (D,) are multiplied by where an image is turned over, for each of FLIPS."""
-    odd = (-1.0) ** np.arange(SIDE)
-    kept = _cosines()[1]
-    ones = np.ones(SIDE)
-    signs = [np.outer(ones if up > 0 else odd, ones if right > 0 else odd).ravel()[kept] for up, right in FLIPS]
-    return [sign.astype(np.float32) for sign in signs]
+def _turns() -> list[tuple[np.ndarray, np.ndarray]]:
+    """For each of TURNS the places (D,) that the coefficients of a turned image come from, and their signs (D,)."""
+    kept, ones, odd = _cosines()[1], np.ones(SIDE), (-1.0) ** np.arange(SIDE)
+    number = np.cumsum(kept) - 1  # of a kept wave among those that are kept
+    found = []
+    for up, right, turned in TURNS:
+        waves = np.arange(SIDE * SIDE).reshape(SIDE, SIDE)
+        places = number[(waves.T if turned else waves).ravel()[kept]]
+        signs = np.outer(ones if up > 0 else odd, ones if right > 0 else odd).ravel()[kept]
+        found.append((places, signs.astype(np.float32)))
+    return found
 
 
 def _nearest(points: np.ndarray, centres: np.ndarray) -> np.ndarray:

@@ -39,6 +39,7 @@ from kogen.study.splits import (
     open_splits,
     open_tests,
     paths_read,
+    refuse_seen,
     same_levels,
     storage_for,
     with_corruptions,
@@ -46,6 +47,7 @@ from kogen.study.splits import (
 )
 from kogen.training import fabric, loop
 from kogen.training.run import load_run, record_of, runs_as_free, train_run
+from kogen.training.seen_images import seen_among
 
 
 def run_pilot(source: str, options: PilotOptions) -> Study:
@@ -153,7 +155,11 @@ def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
     pool, notes = without_twins(pool, opened, copies, options.twins)
     require_classes(train := pool.labelled_subset())
     sources = {"train": (options.train, pool)} | {name: (tests[name], images) for name, images in opened.items()}
-    sets = Splits(pool, train, with_corruptions(opened, options.corrupt), sources, "; ".join(notes), copies)
+    seen = {name: seen_among(images, runs) for name, images in opened.items()}
+    refuse_seen(seen, opened, options.twins)
+    sets = Splits(pool, train, with_corruptions(opened, options.corrupt), sources, "; ".join(notes), copies, seen)
+    quality = data_quality(sets)
+    print_data(quality)
     with lock_output(folder, "evaluate"):  # whoever asks for other sets must see what was judged
         for file in folder.glob(f"runs/*/{TABLE}"):
             is_judged(file, sets, options.probes)
@@ -161,7 +167,7 @@ def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
         question = {"runs": list(dict.fromkeys([*known, *map(str, listed)]))}
         question |= options.model_dump(include={"margin", "probes", "lang"})
         question |= {"corrupt": options.corrupt} if options.corrupt else {}
-        write_sealed_json(folder / "data.json", data_quality(sets))
+        write_sealed_json(folder / "data.json", quality)
         write_atomically(place, lambda p: p.write_text(tomli_w.dumps(question), encoding="utf-8"))
         for run in runs:
             target = folder / "runs" / read_plan_record(run)["id"]

@@ -35,6 +35,7 @@ class Splits:
     sources: dict[str, tuple[str, Images]]  # by name: source as given and the set as opened, for the data-quality box
     note: str  # what a reader must know of how the sets were made, or ""
     copies: dict[str, str] = field(default_factory=dict)  # content id to the one that stands for it and its near copies
+    seen: dict[str, np.ndarray] = field(default_factory=dict)  # by test: positions of images that runs were trained on
 
     def roles(self) -> dict[str, str]:
         """Name of each test set to `reference` or `shift`."""
@@ -211,12 +212,28 @@ def normalisation(images: Images) -> tuple[tuple[float, ...], tuple[float, ...]]
     return tuple(round(float(m), 4) for m in mean), tuple(round(max(float(s), 1e-3), 4) for s in std)
 
 
+def trained_on(sets: Splits, name: str) -> np.ndarray:
+    """Positions (T,) of the images of a test set that are in the pool, or that runs were trained on before."""
+    found = twins(sets.tests[name], sets.pool, sets.copies)
+    return np.union1d(found, sets.seen[name]) if name in sets.seen else found
+
+
+def refuse_seen(seen: dict[str, np.ndarray], tests: dict[str, Images], choice: str) -> None:
+    """ValueError where runs were trained on most of a test set, but for the choice `keep`."""
+    for name, places in seen.items() if choice != "keep" else ():
+        if len(places) > MOSTLY * len(tests[name]):
+            raise ValueError(
+                f"the runs were trained on {len(places)} of {len(tests[name])} images of the set {name!r}: it would "
+                "judge what was learnt by heart; give other images, or judge on them all the same (--twins keep)"
+            )
+
+
 def data_quality(sets: Splits) -> dict[str, Any]:
     """The data-quality box: of each set what was read, skipped and found twice, and its images with a twin in train."""
     roles = {"train": "train", **sets.roles()}
     rows = []
     for name, (source, images) in sets.sources.items():
-        found = len(twins(sets.tests[name], sets.pool, sets.copies)) if name in sets.tests else None
+        found = len(trained_on(sets, name)) if name in sets.tests else None
         row = {"name": name, "source": source, "role": roles[name], "twins_in_train": found, **images.quality()}
         rows.append(row | {"near_copies_inside": count_copies(images, sets.copies)})
     return {"sets": rows, "note": sets.note}

@@ -32,6 +32,7 @@ from kogen.training import checkpoint, loop, monitor
 from kogen.training.batch_fitting import explain_out_of_memory
 from kogen.training.build import build_method, network_facts, save_weights
 from kogen.training.loop import Epoch
+from kogen.training.seen_images import write_seen
 
 BUSY_SECONDS = 1.0  # between two looks at runs that other jobs are at work on
 # Assumed: of a busy CPU thread, of a GPU with its share of the machine, of a whole machine by Apple.
@@ -77,6 +78,8 @@ def train_run(
         return read_sealed_json(folder / "summary.json", RETRAIN)
     if distributed.rank() == 0:
         write_json(folder / "plan.json", record)
+        if plan.recipe.trains:
+            write_seen(folder, images.labelled_subset() if plan.recipe.labels else images)
     epochs = []
     if plan.recipe.trains:
         with interruptible() as stop, distributed.explain_lost_peer(), explain_out_of_memory(plan, images):

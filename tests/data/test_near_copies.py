@@ -37,6 +37,8 @@ CHANGES = {
     "noise": lambda x: x + np.random.default_rng(1).normal(0, 4, x.shape),
     "left and right": lambda x: x[:, :, ::-1],
     "turned by 180 degrees": lambda x: x[:, ::-1, ::-1],
+    "turned by 90 degrees": lambda x: x.transpose(0, 2, 1)[:, ::-1],
+    "mirrored along the diagonal": lambda x: x.transpose(0, 2, 1),
     "larger": lambda x: x.repeat(2, 1).repeat(2, 2),
 }
 
@@ -75,6 +77,13 @@ def test_plain_and_small_images_are_not_compared() -> None:
     assert find_copies([plain]) == {}
     assert find_copies([open_images("digits")]) == {}
     assert find_copies([]) == {}
+
+
+def test_gray_copies_of_colour_images() -> None:
+    colour = np.random.default_rng(0).uniform(0.3, 1, (50, 3, 1, 1))
+    first = (drawn(50)[:, None] * colour).astype(np.uint8)
+    images, others = from_array(first), from_array(first.mean(1, keepdims=True).repeat(3, 1).astype(np.uint8))
+    assert len(twins(others, images, find_copies([images, others]))) == 50
 
 
 def test_one_pattern_in_two_colours_is_two_images() -> None:

@@ -348,3 +348,26 @@ def test_pretrain_and_evaluate_train_on_the_rows_of_train_only(tmp_path, capsys)
     assert [(one["images"], one["twins_in_train"]) for one in sets] == [(len(rows) - held, None), (held, 0)]
     with pytest.raises(ValueError, match=r"T\.CSV has the splits test, train: choose one, .*T\.CSV\?split=test"):
         kogen.landscape(tmp_path / "run", data=table, out=tmp_path / "land")
+
+
+def test_evaluate_knows_what_its_runs_were_trained_on(tmp_path):
+    for number, name in enumerate("abc"):
+        write_set(tmp_path / name, 12, seed=20 + number)
+    kogen.pretrain(tmp_path / "b", method="byol", out=tmp_path / "run", **SMALL)
+    asked = {"train": str(tmp_path / "a"), "probes": ("knn",)}
+    with pytest.raises(
+        ValueError, match="the runs were trained on 24 of 24 images of the set 'reference': it would judge"
+    ):
+        kogen.evaluate(tmp_path / "run", tests={"reference": str(tmp_path / "b")}, out=tmp_path / "e", **asked)
+    shutil.copy(tmp_path / "b" / "ok" / "0.png", tmp_path / "c" / "ok" / "again.png")
+    told = kogen.evaluate(tmp_path / "run", tests={"reference": str(tmp_path / "c")}, out=tmp_path / "f", **asked)
+    assert json.loads((tmp_path / "f" / "data.json").read_text())["sets"][1]["twins_in_train"] == 1
+    assert told["words"][1].startswith("Test images that are also in the training set, equal or nearly so: 1")
+
+
+def test_a_test_set_in_train_is_judged_if_asked_and_the_page_says_so_first(tmp_path):
+    write_set(tmp_path / "a", 12, seed=30)
+    asked = {"methods": ("random",), "probes": ("knn",), **(QUICK | {"seeds": 1})}
+    told = kogen.pilot(tmp_path / "a", test=str(tmp_path / "a"), twins="keep", out=tmp_path / "study", **asked)
+    assert told["words"][0].startswith("Test images that are also in the training set, equal or nearly so: 24")
+    assert told["bet"]["model"] == "random"

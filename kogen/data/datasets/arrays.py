@@ -25,7 +25,7 @@ from kogen.data.listing import (
 )
 from kogen.data.pixel_cache import CachedPixels, load_or_build
 from kogen.data.pixel_format import SMALL_SIDE
-from kogen.data.split_names import choose_split
+from kogen.data.split_names import WORDS, choose_split, split_name
 
 __all__ = ["arrays"]
 
@@ -97,9 +97,11 @@ def _npz_listing(file: NpzFile) -> Listing:
         return PackedImages(path, lambda: (file.read("jpeg"), offsets), len(offsets) - 1)
     key = next((key for key in PIXEL_KEYS if key in file), None)
     if key is None:
-        raise ValueError(
-            f"{path} holds {join_names(file.keys) or 'nothing'}; wanted images (or x), or jpeg and offsets"
-        )
+        part = next((name for name in file.keys if split_name(name.split("_")[0]) in WORDS), None)  # of MedMNIST
+        part = part or next((name for name in file.keys if split_name(name.split("_")[-1]) in WORDS), None)  # of Keras
+        cure = f"; save one part as images and labels, np.savez('one.npz', images=file[{part!r}], ...)" if part else ""
+        got = join_names(file.keys) or "nothing"
+        raise ValueError(f"{path} holds {got}; wanted images (or x), or jpeg and offsets{cure}")
     header = file.header(key)
     if not header.shape:
         raise ValueError(f"{key!r} in {path} is a single number, wanted an array")
@@ -145,6 +147,10 @@ def check_stack(header: ArrayHeader, path: str, images: int | None) -> None:
             got = f"{path} has the shape {shape}, which is not clearly (N, H, W, C) or (N, C, H, W)"
             raise ValueError(f"{got}: fewer channels than pixels on a side are wanted; save it as (N, H, W, C)")
         return
+    if shape[0] == shape[1] != shape[2] and images != shape[0]:
+        one = (shape[2], *shape[:2])
+        got = f"one image of {shape[2]} channels, {shape[2]} images along the last axis, or {shape[0]} of {shape[1:]}"
+        raise ValueError(f"{path} has the shape {shape}: {got}? Save it as (N, H, W), {one}, or as (N, H, W, C)")
     axis = channel_axis(shape)
     if axis is not None and shape[axis] in ONE_IMAGE[axis] and images != shape[0]:
         one = shape if axis == 2 else (*shape[1:], shape[0])
@@ -200,9 +206,9 @@ def _read_splits(file: NpzFile, count: int) -> np.ndarray | None:
 def _read_column(file: NpzFile, key: str, count: int) -> np.ndarray:
     """An array with a value for each image. ValueError for another shape."""
     header = file.header(key)
-    if header.shape != (count,):
+    if header.shape not in ((count,), (count, 1)):  # (N, 1) as Keras and MedMNIST write labels
         raise ValueError(f"{file.path} has {count} images and {key} of shape {header.shape}, wanted ({count},)")
-    return _read_names(file, key)
+    return _read_names(file, key).reshape(count)
 
 
 def _label_text(label: object) -> str:

@@ -57,7 +57,7 @@ def test_offsets_that_do_not_fit(tmp_path: Path, arrays: dict, message: str) -> 
         ),
         ({"labels": ["x" * 251, "y"]}, r"labels in .* are <U251 of shape"),
         ({"labels": np.array([b"a", b"b"])}, r"labels in .* are \|S1 of shape"),
-        ({"labels": [[0], [1]]}, r"labels of shape \(2, 1\), wanted \(2,\)"),
+        ({"labels": [[0, 1], [1, 0]]}, r"labels of shape \(2, 2\), wanted \(2,\)"),
         ({"labels": [0, 1], "class_names": np.zeros(1_000_001, np.uint8)}, "wanted a list of at most 1,000,000 names"),
         ({"labels": [0, 1], "class_names": "ab"}, r"class_names in .* are <U2 of shape \(\)"),
         ({"labels": [0, 1], "class_names": ["a", "x" * 251]}, r"class_names in .* are <U251 of shape"),
@@ -202,3 +202,21 @@ def test_a_split_that_an_array_file_does_not_have(tmp_path: Path) -> None:
     for name in ("a.npz", "a.npy"):
         with pytest.raises(ValueError, match="has no splits, so no 'test'"):
             open_images(f"{tmp_path}/{name}?split=test")
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 40), (60, 60, 5), (16, 16, 200)])
+def test_gray_images_along_the_last_axis_are_asked_about(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    np.save(tmp_path / "a.npy", np.zeros(shape, np.uint8))
+    with pytest.raises(
+        ValueError, match=rf"{shape[2]} images along the last axis, or {shape[0]} of .*Save it as \(N, H, W\)"
+    ):
+        open_images(tmp_path / "a.npy")
+
+
+@pytest.mark.parametrize(
+    ("keys", "part"), [(("train_images", "test_images"), "train_images"), (("x_train", "x_test"), "x_train")]
+)
+def test_array_files_of_several_parts_have_a_cure(tmp_path: Path, keys: tuple[str, str], part: str) -> None:
+    np.savez(tmp_path / "a.npz", **{key: np.zeros((2, 8, 8), np.uint8) for key in keys})
+    with pytest.raises(ValueError, match=rf"save one part as images and labels, .*images=file\['{part}'\]"):
+        open_images(tmp_path / "a.npz")

@@ -1,0 +1,36 @@
+"""The images that a run was trained on, by content id: whoever judges it on other sets has to know them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from kogen.common.files import write_atomically
+from kogen.data.array_files import open_npy
+from kogen.data.images import Images
+
+NAME = "images.npy"  # of the file in a run's folder: content ids as whole numbers of 64 bits, rising
+
+
+def write_seen(folder: Path, images: Images) -> None:
+    """Write the content ids of the images that a run is trained on."""
+    ids = np.unique(np.array([int(name, 16) for name in images.ids.tolist()], np.uint64))
+
+    def write(path: Path) -> None:
+        with path.open("wb") as file:
+            np.save(file, ids)
+
+    write_atomically(folder / NAME, write)
+
+
+def seen_among(images: Images, runs: Sequence[Path]) -> np.ndarray:
+    """Positions (T,) of the images that one of the runs was trained on, pixel for pixel; near copies are not known.
+
+    Runs without such a file were trained on nothing, or by an earlier version. ValueError for a damaged file.
+    """
+    numbers = np.array([int(name, 16) for name in images.ids.tolist()], np.uint64)
+    seen = np.zeros(len(images), bool)
+    for run in runs:
+        if (run / NAME).exists():
+            seen |= np.isin(numbers, np.asarray(open_npy(str(run / NAME))))
+    return np.flatnonzero(seen)
