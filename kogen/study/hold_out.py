@@ -27,6 +27,9 @@ def hold_out(
     counts = count_classes(group_of, images.labels[labelled], len(images.classes))
     chosen = choose_groups(counts, np.bincount(images.labels[labelled], minlength=len(images.classes)), seed)
     if not chosen:
+        if len(labelled) == len(set(images.labels[labelled])):
+            got = f"each of the {len(labelled)} labels of {images.name or 'the set'} stands at one image alone"
+            raise ValueError(f"{got}: are they names or ids? Choose the column of classes (--columns label=NAME)")
         got = f"{len(numbers)} groups of labelled images (clusters, copies)"
         raise ValueError(f"{got} cannot be cut in two: give --test")
     out = np.isin(group, numbers[chosen])

@@ -99,3 +99,11 @@ def test_joined_groups_are_connected():
     first, second = np.array([0, 0, 1, 2]), np.array([0, 1, 1, 2])
     group = connected_groups(first, second)
     assert group[0] == group[1] == group[2] != group[3]
+
+
+def test_labels_that_are_names_of_images():
+    images = of_classes(*[1] * 4)
+    with pytest.raises(
+        ValueError, match=r"each of the 4 labels of blobs0 stands at one image alone: are they names or ids"
+    ):
+        hold_out(images)

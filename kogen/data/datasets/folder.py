@@ -132,6 +132,7 @@ def match_rows(root: str, names: list[str], table: str, rows: TableRows) -> list
     if absent:
         raise ValueError(
             f"{len(absent)} of {len(rows.paths)} paths in {table} are not among the {len(names)} images below {root}, "
-            f"for example {join_names(absent, 3)}: write them relative to the folder or to the table, as in {names[0]}"
+            f"for example {join_names(absent, 3)}: write them relative to the folder or to the table, with their "
+            f"ending, as in {names[0]}"
         )
     return places

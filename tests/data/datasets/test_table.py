@@ -367,3 +367,10 @@ def test_endings_that_were_left_out_and_columns_without_labels(tmp_path: Path) -
         f"columns of {tmp_path}/t.csv that are not read: defect",
         f"{tmp_path}/t.csv has no column of labels: say which with --columns label=NAME",
     )
+
+
+def test_a_column_for_each_class_is_said(tmp_path: Path) -> None:
+    place = image_table(tmp_path, "filename,cat,dog,size\na.png,1,0,7\nb.png,0,1,9\n")
+    said = f"cat, dog of {place} hold 0 and 1 alone: if each is a class, write one column of labels"
+    assert said in open_images(place).notes
+    assert said in open_images(place, columns="label=cat").notes
