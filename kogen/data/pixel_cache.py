@@ -52,6 +52,10 @@ def load_or_build(items: Listing, cache_settings: CacheSettings) -> CachedPixels
             with hold_lock(request.place(".lock"), busy=busy):
                 found = _open_finished(request, remove_damaged=True)
                 found = found or _open_cache(build_cache(request), request)
+        elif request.place(".partial").exists():  # who built it was killed before it could tidy up
+            with hold_lock(request.place(".lock"), wait=False) as mine:
+                if mine:
+                    remove_path(request.place(".partial"))
     return found
 
 
