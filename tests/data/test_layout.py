@@ -168,7 +168,7 @@ def test_tables_and_boxes_that_lie_beside_images_without_labels_are_said(tmp_pat
     images = open_images(tmp_path / "in")
     assert len(images) == 3
     assert images.notes == (
-        f"a table lies there: --labels {tmp_path}/in/labels.csv",
+        f"a table lies there and is not read: --labels {tmp_path}/in/labels.csv",
         "Annotations/ is not read: boxes are no labels of images",
         "ImageSets/ is not read: all images are trained on, unless a table says path,split (--labels)",
     )

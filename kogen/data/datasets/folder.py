@@ -67,13 +67,13 @@ def folder(
 
 
 def unread_labels(path: str, layout: Layout) -> list[str]:
-    """Sentences on what lies in a folder whose images have no labels: tables, boxes, and lists of splits as of VOC."""
-    if layout.labels is not None:
-        return []
+    """Sentences on what lies in a folder and is not read: tables; boxes and lists of splits of images without labels."""
     there = sorted(entry.name for entry in os.scandir(path) if not entry.name.startswith("."))
     tables = [name for name in there if name.lower().endswith(TABLES) and not name.lower().startswith("readme")]
     boxes = [name for name in there if name.lower() in BOXES and os.path.isdir(os.path.join(path, name))]
-    said = [f"a table lies there: --labels {path.rstrip('/')}/{tables[0]}"] if tables else []
+    said = [f"a table lies there and is not read: --labels {path.rstrip('/')}/{tables[0]}"] if tables else []
+    if layout.labels is not None:
+        return said
     said += [f"{name}/ is not read: boxes are no labels of images" for name in boxes]
     lists = "ImageSets/ is not read: all images are trained on, unless a table says path,split (--labels)"
     return [*said, lists] if "ImageSets" in there else said
