@@ -122,9 +122,10 @@ def find_pairs(waves: np.ndarray, colour: np.ndarray) -> np.ndarray:
         turned = _unit(centred @ scale)
         for rows, near in cells.blocks(_unit(centred @ blunt)):
             alike = turned[rows] @ plain[near].T
-            nearest = 1 - share * np.minimum(limits[rows][:, None], limits[near][None])
-            first, second = np.nonzero((alike >= ALIKE) & (alike >= nearest))
-            pairs.append(np.stack([rows[first], near[second]], 1))
+            first, second = np.nonzero(alike >= ALIKE)  # few; the rest is decided for these alone
+            ones, others = rows[first], near[second]
+            close = 1 - alike[first, second] <= share * np.minimum(limits[ones], limits[others])
+            pairs.append(np.stack([ones[close], others[close]], 1))
     found = np.concatenate(pairs)
     found = found[found[:, 0] != found[:, 1]]  # a mirrored image may be like itself
     same = np.abs(colour[found[:, 0]] - colour[found[:, 1]]).max(1) <= COLOUR
