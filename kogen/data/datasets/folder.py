@@ -67,7 +67,7 @@ def folder(
 
 
 def unread_labels(path: str, layout: Layout) -> list[str]:
-    """Sentences on what lies in a folder and is not read: tables; beside unlabelled images boxes and lists of splits."""
+    """Sentences on what lies in a folder and is not read: tables; beside unlabelled images boxes and split lists."""
     there = sorted(entry.name for entry in os.scandir(path) if not entry.name.startswith("."))
     tables = [name for name in there if name.lower().endswith(TABLES) and not name.lower().startswith("readme")]
     boxes = [name for name in there if name.lower() in BOXES and os.path.isdir(os.path.join(path, name))]
