@@ -63,7 +63,7 @@ def test_without_a_config_the_epsilon_is_said_and_may_be_another(tmp_path: Path)
     assert describe_checkpoint(place).backbone.endswith("norm_eps=1e-06")
     checkpoint = describe_checkpoint(place, norm_eps=1e-12)
     assert checkpoint.backbone.endswith("norm_eps=1e-12")
-    assert describe_checkpoint(place, backbone=checkpoint.backbone) == checkpoint
+    assert describe_checkpoint(place, backbone=checkpoint.backbone).backbone == checkpoint.backbone
 
 
 @pytest.mark.parametrize(
