@@ -14,13 +14,14 @@ from kogen.backbones._tensor_names import TIMM_RESNET
 from kogen.common.text import join_names
 from kogen.modules.base import Backbone
 
+WINDOW = ("kernel_size", "stride", "padding", "dilation", "groups")  # of a convolution; a pool has the first three
 ALIASES = {"Swish": "SiLU", "HardSwish": "Hardswish"}  # one function under two names
-ACTIVATIONS = {
+ACTIVATIONS = {  # the names that torch and timm have; a home also imports names of others
     name
     for home in (nn.modules.activation, timm_activations)
     for name, made in vars(home).items()
-    if isinstance(made, type) and issubclass(made, nn.Module)
-} - {"Module", "MultiheadAttention"}
+    if isinstance(made, type) and made.__module__ == home.__name__
+} - {"MultiheadAttention"}
 TIMM_WORDS = {"ReLU": "relu", "GELU": "gelu", "SiLU": "silu", "QuickGELU": "quick_gelu", "GELUTanh": "gelu_tanh"}
 TIMM_WORDS |= {"ReLU6": "relu6", "LeakyReLU": "leaky_relu", "ELU": "elu", "Mish": "mish", "Hardswish": "hard_swish"}
 
@@ -86,9 +87,9 @@ def network_traits(layers: Mapping[str, Mapping[str, Any]]) -> dict[str, Counter
     for path, layer in layers.items():
         word = str(layer.get(KIND, ""))
         kind = ALIASES.get(word, word)
-        numbers = tuple(pair(layer.get(name)) for name in ("kernel_size", "stride", "padding", "dilation", "groups"))
+        numbers = tuple(one_number(layer.get(name)) for name in WINDOW)
         if "groups" in layer and "kernel_size" in layer:
-            convolutions[("kernel, stride, padding, dilation, groups", *numbers)] += 1
+            convolutions["kernel {} stride {} padding {} dilation {} groups {}".format(*numbers)] += 1
         elif "Pool2d" in kind and "Adaptive" not in kind:
             pools.add((kind, *numbers[:3], layer.get("filt_size")))
         elif isinstance(layer.get("eps"), int | float):
@@ -103,6 +104,6 @@ def network_traits(layers: Mapping[str, Mapping[str, Any]]) -> dict[str, Counter
     return found | {"pools": Counter(pools), "pooling of features": Counter(pooled), "blocks": Counter(blocks)}
 
 
-def pair(value: Any) -> Any:
-    """A number for both sides as two."""
-    return (value, value) if type(value) is int else value
+def one_number(value: Any) -> Any:
+    """Two equal numbers as one."""
+    return value[0] if isinstance(value, tuple) and len({*value}) == 1 else value
