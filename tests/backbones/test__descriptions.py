@@ -123,7 +123,7 @@ def test_the_config_of_timm_beside_a_file_or_on_the_hub_is_read_whole(
         ({"model_args": [1]}, r"config\.json: its model_args are none of timm: wanted settings of its architecture"),
         ({"model_args": {"checkpoint_path": "evil"}}, "has no setting 'checkpoint_path'"),
         ({"pretrained_cfg": {"input_size": [3, 32, 64]}}, r"its input_size is \(3, 32, 64\), and kogen feeds square"),
-        ({"architecture": "resnet18", "model_args": {}}, "does not hold resnet18: it lacks"),
+        ({"architecture": "resnet18", "model_args": {}}, "does not fit the backbone resnet18|does not hold resnet18"),
     ],
 )
 def test_a_config_of_timm_that_fits_nothing_is_refused(change: dict[str, Any], message: str, tmp_path: Path):
