@@ -132,12 +132,13 @@ def infer_vit(tensors: Mapping[str, Tensor], framework: str, said: Mapping[str, 
     if hidden != int(width * (GATED_RATIO if gated else 4)):
         ratio = hidden / width
         settings["mlp_ratio"] = ratio if int(width * ratio) == hidden else (hidden + 0.5) / width
-    settings |= infer_tokens(tensors, scaled)
-    native = 224 if dinov2 else infer_grid(tensors) * patch
+    grid, without_class = infer_grid(tensors, scaled and registers, said)
+    settings |= infer_tokens(tensors, scaled, said) | ({"no_embed_class": True} if without_class else {})
+    native = 224 if dinov2 else grid * patch
     return Architecture(f"vit_{size}_{kind}", settings, native, channels)
 
 
-def infer_tokens(tensors: Mapping[str, Tensor], scaled: bool) -> dict[str, Any]:
+def infer_tokens(tensors: Mapping[str, Tensor], scaled: bool, said: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of a ViT's tokens and layers; `scaled`: its name already says that it has DINOv2's."""
     settings: dict[str, Any] = {}
     if "blocks.0.attn.qkv.bias" not in tensors:
@@ -145,25 +146,38 @@ def infer_tokens(tensors: Mapping[str, Tensor], scaled: bool) -> dict[str, Any]:
     if "fc_norm.weight" in tensors or "cls_token" not in tensors:
         settings["global_pool"] = "avg"
     if "cls_token" not in tensors:
-        settings |= {"class_token": False, "fc_norm": "fc_norm.weight" in tensors}
+        settings["class_token"] = False
+    if "cls_token" not in tensors or "global_pool" in said:  # timm would conclude it from the pooling
+        settings["fc_norm"] = "fc_norm.weight" in tensors
     registers = tensors["reg_token"].shape[1] if "reg_token" in tensors else 0
     if registers != (4 if scaled and registers else 0):
         settings["reg_tokens"] = registers
-    places, grid = tensors["pos_embed"].shape[1], infer_grid(tensors)
-    if places == grid**2 and "cls_token" in tensors and not (scaled and registers):
-        settings["no_embed_class"] = True
     if "blocks.0.ls1.gamma" in tensors and not scaled:
         settings["init_values"] = 1e-5
     return settings
 
 
-def infer_grid(tensors: Mapping[str, Tensor]) -> int:
-    """Rows of patches, as many as columns. OpenQuestion for positions that make no square."""
-    places = tensors["pos_embed"].shape[1]
-    registers = tensors["reg_token"].shape[1] if "reg_token" in tensors else 0
-    for tokens in (0, int("cls_token" in tensors), int("cls_token" in tensors) + registers):
-        if places > tokens and math.isqrt(places - tokens) ** 2 == places - tokens:
-            return math.isqrt(places - tokens)
+def infer_grid(tensors: Mapping[str, Tensor], named: bool, said: Mapping[str, Any]) -> tuple[int, bool]:
+    """Rows of patches, as many as columns, and whether the setting no_embed_class says that only these have positions.
+
+    `named`: its name says so already. OpenQuestion for positions that make no square, or one in two ways.
+    """
+    places, tokens = tensors["pos_embed"].shape[1], int("cls_token" in tensors)
+    tokens += tensors["reg_token"].shape[1] if "reg_token" in tensors else 0
+    if "dist_token" in tensors:
+        raise OpenQuestion("it is a distilled DeiT: name it, FILE?backbone=deit_tiny_distilled_patch16_224 or another")
+    readings = {count == 0: math.isqrt(max(places - count, 0)) for count in ((0,) if named else (tokens, 0))}
+    readings = {bare: grid for bare, grid in readings.items() if grid and grid**2 + (not bare) * tokens == places}
+    if isinstance(said.get("no_embed_class"), bool) and tokens:
+        readings = {bare: grid for bare, grid in readings.items() if bare == said["no_embed_class"]}
+    if len(readings) == 2:
+        raise OpenQuestion(
+            f"its position embedding has {places:,} places, which are {readings[True]} x {readings[True]} patches, or "
+            f"{readings[False]} x {readings[False]} and its {tokens} class and register tokens: add "
+            "?no_embed_class=true (patches alone have positions) or ?no_embed_class=false"
+        )
+    for bare, grid in readings.items():
+        return grid, bare and tokens > 0 and not named
     raise OpenQuestion(
         f"its position embedding has {places:,} places, which are those of no square image: kogen feeds square images "
         "alone; resample the positions to a square, or choose another file"

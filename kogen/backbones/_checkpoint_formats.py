@@ -26,7 +26,10 @@ HARMLESS = re.compile(
     r"|builtins\.(bool|bytes|dict|float|int|list|object|str|tuple)"  # as types: of options
 )
 DICTS = re.compile(r"[\w.]+\.(AttributeDict|CfgNode|EasyDict)")  # dicts of options: a plain one stands for them
-ATTRIBUTES = ("num_heads", "stride", "padding")  # of a pickled network: what the shapes of its tensors do not show
+KIND = "kind"  # beside the attributes of a pickled layer: the name of its class
+# Of a pickled network's layers: what the shapes of its tensors do not show.
+ATTRIBUTES = ("num_heads", "kernel_size", "stride", "padding", "dilation", "groups", "eps", "approximate", "filt_size")
+ATTRIBUTES += ("pool_type", "global_pool", "no_embed_class")
 CONVERT_COMMAND = (  # run by people where they trust the file, never by us
     "import sys, torch; from safetensors.torch import save_file; d = torch.load(sys.argv[1], map_location='cpu', "
     "weights_only=False); d = next((d[k] for k in ('state_dict', 'model', 'network', 'teacher') if k in d), d) "
@@ -40,7 +43,7 @@ class CheckpointContent:
     """What a file holds."""
 
     tensors: dict[str, Tensor]  # by their path: names of nested dicts are joined by `/`
-    attributes: dict[str, Any] = field(default_factory=dict)  # numbers that a pickled network keeps, by their path
+    attributes: dict[str, Any] = field(default_factory=dict)  # that a pickled network keeps, by their path
     facts: dict[str, str] = field(default_factory=dict)  # of a safetensors file's metadata
     lightning: bool = False  # written by PyTorch Lightning
 
@@ -49,6 +52,7 @@ class InertObject:
     """Stands for any object of a pickle but tensors and plain values: takes what that is given, and does nothing."""
 
     state: Any = None
+    kind: str = ""  # name of the class that it stands for, without its module
 
     def __new__(cls, *_: Any, **__: Any) -> "InertObject":
         """An object whatever the arguments, which are thrown away."""
@@ -70,9 +74,9 @@ def read_content(path: Path) -> CheckpointContent:
     check_regular_file(path)
     try:
         with path.open("rb") as file:
-            start = file.read(2)
-        if start == b"PK" or start[:1] == b"\x80":
-            if start == b"PK":
+            start = file.read(9)
+        if not begins_as_safetensors(start, path) and (start[:2] == b"PK" or start[:1] == b"\x80"):
+            if start[:2] == b"PK":
                 check_archive(path)
             return flatten_content(load_inert(path))
         tensors, facts = load_tensors(path, "get it again")
@@ -91,10 +95,20 @@ def read_content(path: Path) -> CheckpointContent:
         raise ValueError(f"{path} is no checkpoint that can be read: {wanted} ({reason})") from error
 
 
+def begins_as_safetensors(start: bytes, path: Path) -> bool:
+    """Whether the first 9 bytes are the length of a header within the file, and its `{`.
+
+    Asked before anything else: the length may begin with the bytes of a pickle (0x80) or of a zip file (PK).
+    """
+    return start[8:] == b"{" and 8 + int.from_bytes(start[:8], "little") <= path.stat().st_size
+
+
 def check_archive(path: Path) -> None:
-    """ValueError for a zip file that unpacks to more than it is, or holds more parts than a network has tensors."""
+    """ValueError for TorchScript, and for a zip file that unpacks to more than it is or holds too many parts."""
     with zipfile.ZipFile(path) as archive:
         parts = archive.infolist()
+    if any(part.filename.endswith("/constants.pkl") for part in parts):
+        raise ValueError("TorchScript, which is code: save its state_dict() by torch.save")
     if len(parts) > MAX_ENTRIES or sum(part.file_size for part in parts) > path.stat().st_size:
         raise ValueError(f"{len(parts):,} parts that unpack to more than the file: nothing that torch writes")
 
@@ -108,7 +122,9 @@ def load_inert(path: Path) -> Any:
                 return torch.load(path, map_location="cpu", weights_only=True)
         except UnpicklingError as error:
             name = unknown_global(error)
-            made = InertObject if HARMLESS.fullmatch(name) else OrderedDict if DICTS.fullmatch(name) else None
+            made: Any = OrderedDict if DICTS.fullmatch(name) else None
+            if HARMLESS.fullmatch(name):
+                made = type("InertObject", (InertObject,), {"kind": name.rpartition(".")[2]})
             made = make_dict if name == "collections.defaultdict" else made
             if made is None or name in stand_ins or len(stand_ins) == MAX_KINDS:
                 raise
@@ -151,7 +167,7 @@ def flatten_content(data: Any) -> CheckpointContent:
 
 
 def flatten_module(module: InertObject) -> dict[str, Any]:
-    """Tensors of a pickled network under the names of its state dict, and those of its ATTRIBUTES that are numbers."""
+    """Tensors of a pickled network under the names of its state dict, and its ATTRIBUTES that are plain values."""
     found: dict[str, Any] = {}
     waiting: list[tuple[str, InertObject, int]] = [("", module, 0)]
     for prefix, each, depth in waiting:  # it grows while it is read
@@ -163,7 +179,8 @@ def flatten_module(module: InertObject) -> dict[str, Any]:
         for name, value in [*entries(state, "_parameters"), *entries(state, "_buffers")]:
             if isinstance(value, Tensor) and name not in passing:
                 found[f"{prefix}{name}"] = value.detach() if isinstance(value, nn.Parameter) else value
-        found |= {f"{prefix}{name}": state[name] for name in ATTRIBUTES if isinstance(state.get(name), int | tuple)}
+        plain = {name: state[name] for name in ATTRIBUTES if isinstance(state.get(name), int | float | str | tuple)}
+        found |= {f"{prefix}{name}": value for name, value in (plain | {KIND: each.kind}).items()}
     return found
 
 

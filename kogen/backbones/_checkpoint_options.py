@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from kogen.backbones import make_backbone
-from kogen.backbones._descriptions import MAX_SIZE
+from kogen.backbones._descriptions import MAX_EPS, MAX_SIZE
 from kogen.backbones._network_facts import NetworkFacts, usable_numbers
 from kogen.backbones._networks_in_files import FRAMEWORKS
 from kogen.common.text import hint, parse_spec
 from kogen.modules.blueprint import KOGEN_SETTINGS, class_parameters, network_names
 
+MAX_HEADS = 1000
 KNOWN = ("backbone", "framework", "image_size", "mean", "std")
 SIZES = ("size", "img_size", "input_size")  # words of others for image_size
 OWN_SETTINGS = ("stem", "norm_eps", "width", "name")  # of kogen's own backbones, beside those of timm
@@ -45,7 +46,15 @@ def check_options(file: str, said: Mapping[str, Any]) -> CheckpointOptions:
                 raise ValueError(f"{file}: {key} = {said[key]!r}: wanted numbers such as 0.5,0.5,0.5{above}")
     if len(numbers) == 1:
         raise ValueError(f"{file}: mean and std are said together, got {next(iter(numbers))} alone: add the other")
+    if numbers and (min(numbers["mean"]) < 0 or max(*numbers["mean"], *numbers["std"]) > 1):
+        got = f"mean = {said['mean']!r} and std = {said['std']!r}"
+        raise ValueError(f"{file}: {got}: wanted those of pixels from 0 to 1; of 0 to 255, divide by 255")
     rest = {key: value for key, value in said.items() if key not in KNOWN}
+    eps, heads = rest.get("norm_eps", MAX_EPS), rest.get("num_heads", 1)
+    if type(eps) not in (int, float) or not 0 < eps <= MAX_EPS:
+        raise ValueError(f"{file}: norm_eps = {eps!r}: wanted a number above 0, at most {MAX_EPS}, such as 1e-6")
+    if type(heads) is not int or not 1 <= heads <= MAX_HEADS:
+        raise ValueError(f"{file}: num_heads = {heads!r}: wanted a whole number from 1 to {MAX_HEADS}")
     return CheckpointOptions(**words, image_size=said.get("image_size", 0), **numbers, settings=rest)
 
 

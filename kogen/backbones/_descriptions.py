@@ -5,17 +5,19 @@ from typing import Any
 
 from torch import Tensor
 
+from kogen.backbones.timm import format_spec
 from kogen.common.files import read_json
 from kogen.common.text import hint
-from kogen.modules.blueprint import network_names
+from kogen.modules.blueprint import KOGEN_SETTINGS, network_names
 
 MAX_SIZE = 1024  # pixels of an image
+MAX_EPS = 0.1  # epsilon of a LayerNorm
 
 
 def fetch_checkpoint(file: str) -> tuple[Path, dict[str, Any]]:
     """Where a file lies on this machine, and the facts of timm's description of it; `hf-hub:` is downloaded."""
     if not file.startswith("hf-hub:"):
-        return Path(file), {}
+        return Path(file), read_timm_config(Path(file).with_name("config.json"))
     from huggingface_hub import hf_hub_download
 
     owner = file.removeprefix("hf-hub:")
@@ -29,6 +31,16 @@ def fetch_checkpoint(file: str) -> tuple[Path, dict[str, Any]]:
     return weights, check_timm_config(read_json(config), file)
 
 
+def read_timm_config(config: Path) -> dict[str, Any]:
+    """What the config.json that timm writes beside a file says; empty where there is none of timm's."""
+    if not config.is_file():
+        return {}
+    said = read_json(config, "put the file there that timm wrote, or none")
+    if not isinstance(said, dict) or not {"architecture", "pretrained_cfg"} <= said.keys():
+        return {}  # of another library
+    return check_timm_config(said, str(config)) | {"remark": "network, size and pixels by config.json beside it"}
+
+
 def check_timm_config(config: Any, file: str) -> dict[str, Any]:
     """Architecture, mean, std and input size that a repository of the hub says; ValueError where they are none."""
     said = config.get("pretrained_cfg", {}) if isinstance(config, dict) else None
@@ -38,10 +50,16 @@ def check_timm_config(config: Any, file: str) -> dict[str, Any]:
     if name != "" and (not isinstance(name, str) or name not in network_names()):
         near = hint(str(name), network_names())
         raise ValueError(f"{file}: its architecture is {name!r}, wanted the plain name of a network of timm: {near}")
-    found: dict[str, Any] = {"architecture": name}
+    arguments = config.get("model_args") or {}
+    if not isinstance(arguments, dict) or (arguments and not name):
+        raise ValueError(f"{file}: its model_args are none of timm: wanted settings of its architecture")
+    own = {key: tuple(v) if isinstance(v, list) else v for key, v in arguments.items() if key not in KOGEN_SETTINGS}
+    found: dict[str, Any] = {"architecture": format_spec(name, own)}
     for key in ("mean", "std", "input_size"):
         if key in said:
             found[key] = three_numbers(said[key], key, file)
+    if len({*found.get("input_size", (3, 0))[1:]}) > 1:
+        raise ValueError(f"{file}: its input_size is {found['input_size']}, and kogen feeds square images alone")
     return found
 
 
@@ -80,7 +98,9 @@ def read_transformers_config(place: Path, tensors: dict[str, Tensor]) -> dict[st
             )
         if said.get("hidden_act", "gelu") != "gelu":
             raise ValueError(f"{config}: hidden_act is {said['hidden_act']!r}, and a ViT of timm has 'gelu'")
-        found = {"num_heads": heads} | ({"norm_eps": eps} if type(eps) is float else {})
+        if eps is not None and not (type(eps) in (int, float) and 0 < eps <= MAX_EPS):
+            raise ValueError(f"{config}: layer_norm_eps is {str(eps)[:60]}, wanted a number above 0, at most {MAX_EPS}")
+        found = {"num_heads": heads} | ({"norm_eps": eps} if eps is not None else {})
     images = place.with_name("preprocessor_config.json")
     if images.exists():
         said = read_names(images)

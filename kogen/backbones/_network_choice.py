@@ -16,6 +16,7 @@ from kogen.backbones._architectures import (
     settle_stem,
 )
 from kogen.backbones._networks_in_files import NetworkTensors
+from kogen.backbones._pickled_networks import pickled_settings
 from kogen.backbones._tensor_names import MARKERS, TRANSFORMERS
 from kogen.backbones.timm import STEMS, VIT_NAMES
 from kogen.common.text import hint, join_names, parse_spec
@@ -85,22 +86,22 @@ def complete_named(
         said["patch_size"] = patch.shape[3]
     if framework == "moco_v3" and patch is not None and patch.shape[0] == 384:
         said.setdefault("num_heads", settle_heads(384, framework))
+    usual: Any = getattr(network, "pretrained_cfg", {})  # as timm publishes a network of this name
+    mean, std = tuple(usual.get("mean", ())), tuple(usual.get("std", ()))
     try:
         seen = infer_architecture(found, framework, {"num_heads": 1} | said)
-        return Architecture(name, said, seen.image_size, seen.channels)
+        return Architecture(name, said, seen.image_size, seen.channels, mean, std)
     except (KeyError, StopIteration, *ODD_SHAPES):  # no ResNet, ViT or EfficientNet of a known layout
-        usual: Any = getattr(network, "pretrained_cfg", {})  # as timm publishes a network of this name
-        size = usual.get("input_size", (3, 224, 224))[-1]
-        return Architecture(name, said, size, 3, tuple(usual.get("mean", ())), tuple(usual.get("std", ())))
+        return Architecture(name, said, usual.get("input_size", (3, 224, 224))[-1], 3, mean, std)
 
 
 def attribute_settings(found: NetworkTensors) -> dict[str, Any]:
-    """What a pickled network says of itself beyond its tensors: the heads of a ViT, the stem of a ResNet.
+    """What a pickled network says of itself beyond its tensors: heads, activation, pooling, the stem of a ResNet.
 
     OpenQuestion for a stem that kogen has not.
     """
     heads = {value for key, value in found.attributes.items() if key.endswith(".num_heads")}
-    settings: dict[str, Any] = {"num_heads": heads.pop()} if len(heads) == 1 else {}
+    settings = pickled_settings(found) | ({"num_heads": heads.pop()} if len(heads) == 1 else {})
     first, pools = found.tensors.get("conv1.weight"), {"maxpool.stride", "3.stride"} & set(found.attributes)
     stems: dict[Any, str] = {(size, (step, step), (pad, pad)): stem for stem, (size, step, pad) in STEMS.items()}
     stems = {(7, (2, 2), (3, 3)): "original"} if pools else stems

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from kogen.backbones._checkpoint_formats import CheckpointContent
 from kogen.backbones._tensor_names import CHILDREN, MARKERS, to_timm_names
+from kogen.common.text import join_names
 
 FRAMEWORKS = (
     *("barlow_twins", "byol", "deepcluster_v2", "dino", "dinov2", "lejepa", "lightly", "mae", "moco_v2", "moco_v3"),
@@ -18,8 +19,10 @@ FRAMEWORKS = (
     *("swav", "vicreg"),
 )
 # Of several networks in a file these are not the one the paper evaluates: targets and keys; DINO's student.
-NOT_EVALUATED = re.compile(r"encoder_k|momentum|target|feature_extractor_teacher|student|decoder")
-TEACHERS = re.compile(r"teacher|ema")  # of what is left, DINO and RC-MAE evaluate the teacher
+# Whole words, as `semantic` is no `ema`.
+NOT_EVALUATED = re.compile(r"(?<![a-z])(encoder_k|momentum|target|feature_extractor_teacher|student|decoder)(?![a-z])")
+TEACHERS = re.compile(r"(?<![a-z])(teacher|ema)(?![a-z])")  # of what is left, DINO and RC-MAE evaluate the teacher
+TARGET = "target_encoder/"  # beside an `encoder`: I-JEPA (arXiv 2301.08243, section 4) and MSN evaluate this one
 HEAD_NAMES = re.compile(
     r"(fc|heads?|classifier|projection_head|prototypes|projector|predictor|projection|prediction|linear_classifier"
     r"|decoder|decoder_\w+|mask_token|queue\w*|bow_\w+|padding|head_dist|pooler)(\.|$)"
@@ -34,6 +37,7 @@ class NetworkTensors:
     tensors: dict[str, Tensor]
     marker: str  # of MARKERS, or a name of another network, that it was found by
     attributes: Mapping[str, Any]  # that a pickled network keeps, by its names
+    chosen: str = ""  # of which networks this one was taken; empty where there is one
 
 
 def find_network(content: CheckpointContent, path: Path, marker: str = "") -> NetworkTensors | None:
@@ -50,7 +54,9 @@ def find_network(content: CheckpointContent, path: Path, marker: str = "") -> Ne
         parts = {part: end for part, end in parts.items() if end != CHILDREN or not part.endswith("_feature_blocks.")}
     if not parts:
         return None
-    part = choose_part(list(parts), tensors, path)
+    part = choose_part(sorted(parts), tensors, path)
+    names = {each: each or "(without prefix)" for each in sorted(parts)}
+    chosen = f"network {names[part]} of {join_names([*names.values()])}" if len(parts) > 1 else ""
     mine = cut_prefix(tensors, part)
     for key, value in mine.items():
         check_tensor(key, value, path)
@@ -58,12 +64,14 @@ def find_network(content: CheckpointContent, path: Path, marker: str = "") -> Ne
         named = to_timm_names(mine, parts[part])
     except (ValueError, IndexError, RuntimeError) as error:
         raise ValueError(f"{path}: its network has names of a known layout, but not whole ({error})") from error
-    return NetworkTensors(guess_frameworks(part, content), named, parts[part], cut_prefix(content.attributes, part))
+    attributes = cut_prefix(content.attributes, part)
+    return NetworkTensors(guess_frameworks(part, content), named, parts[part], attributes, chosen)
 
 
 def choose_part(parts: list[str], tensors: Mapping[str, Tensor], path: Path) -> str:
     """The prefix of the network that is evaluated, among several. ValueError where nothing says which."""
-    kept = [part for part in parts if not NOT_EVALUATED.search(part)] or parts
+    jepa = [part for part in parts if part.startswith(TARGET) and part.removeprefix("target_") in parts]
+    kept = jepa or [part for part in parts if not NOT_EVALUATED.search(part)] or parts
     if len(kept) > 1:
         kept = [part for part in kept if TEACHERS.search(part)] or kept
     first = cut_prefix(tensors, kept[0])
@@ -109,10 +117,13 @@ def guess_frameworks(part: str, content: CheckpointContent) -> tuple[str, ...]:
     def has(pattern: str) -> bool:
         return any(re.search(pattern, key) for key in content.tensors)
 
+    # spijkervet/SimCLR: two linear layers without biases. VICReg and others have a projector beside their encoder too.
+    simclr = has(r"(^|/|module\.)projector\.0\.weight") and has(r"(^|/|module\.)projector\.2\.weight")
+    simclr = simclr and not has(r"(^|/|module\.)projector\.(1\.|\d+\.bias)")
     rules: list[tuple[bool, tuple[str, ...]]] = [
         (has(r"_feature_blocks\.1\.0\."), ("obow",)),
         ("base_encoder." in part, ("moco_v3",)),
-        ("encoder_q." in part, ("moco_v2", "pcl") if has(r"encoder_q\.fc\.2\.") else ("pcl", "moco_v2")),
+        ("encoder_q." in part, ("moco_v2", "pcl") if has(r"encoder_q\.(fc|1\.mlp)\.2\.") else ("pcl", "moco_v2")),
         (has(r"prototypes\.prototypes\d"), ("deepcluster_v2", "sela_v2")),
         (has(r"(^|/|module\.)prototypes\.weight"), ("swav",)),
         ("online_" in part, ("byol",)),
@@ -123,7 +134,7 @@ def guess_frameworks(part: str, content: CheckpointContent) -> tuple[str, ...]:
         (bool(re.search(r"(teacher|student)/", part)) and has(r"head\.last_layer"), ("dino",)),
         (part.endswith("encoder.") and has(r"(^|/|module\.)predictor\."), ("simsiam",)),
         (part.endswith("convnet."), ("simclr",)),
-        (part.endswith("encoder.") and has(r"proj") and not content.lightning, ("simclr",)),
+        (part.endswith("encoder.") and simclr and not content.lightning, ("simclr",)),
         (part.endswith("module.backbone.") and has(r"module\.bn\.running_mean"), ("barlow_twins",)),
         (part.endswith("module.backbone.") and has(r"module\.projector\."), ("vicreg",)),
         (content.lightning and has(r"(^|/)projection_head\.layers\."), ("lightly",)),

@@ -78,12 +78,19 @@ def to_timm_names(tensors: Mapping[str, Tensor], marker: str) -> dict[str, Tenso
 
 
 def rename(tensors: Mapping[str, Tensor], rules: tuple[tuple[str, str], ...]) -> dict[str, Tensor]:
-    """The tensors with every rule, a pattern and its replacement, applied to each name in turn."""
+    """The tensors with every rule, a pattern and its replacement, applied to each name in turn.
+
+    ValueError where two tensors come to the same name: one of them would be lost.
+    """
+    before: dict[str, str] = {}
     renamed: dict[str, Tensor] = {}
-    for key, value in tensors.items():
+    for old, value in tensors.items():
+        key = old
         for pattern, replacement in rules:
             key = re.sub(pattern, replacement, key)
-        renamed[key] = value
+        if key in renamed:
+            raise ValueError(f"{before[key]} and {old} are both {key} of the network: number its blocks through")
+        renamed[key], before[key] = value, old
     return renamed
 
 

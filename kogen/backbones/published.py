@@ -11,6 +11,7 @@ from torch import Tensor, zeros
 
 from kogen.backbones import make_backbone
 from kogen.backbones._architectures import Architecture, OpenQuestion
+from kogen.backbones._assumptions import ask_dilation, tell_assumptions
 from kogen.backbones._checkpoint_formats import read_content
 from kogen.backbones._checkpoint_options import (
     CheckpointOptions,
@@ -30,7 +31,8 @@ from kogen.backbones._network_choice import (
     marker_key,
 )
 from kogen.backbones._network_facts import NetworkFacts, read_network_facts
-from kogen.backbones._networks_in_files import FRAMEWORKS, HEAD_NAMES, find_network
+from kogen.backbones._networks_in_files import FRAMEWORKS, HEAD_NAMES, NetworkTensors, find_network
+from kogen.backbones._pickled_networks import check_pickled_network
 from kogen.backbones._tensor_names import TRANSFORMERS
 from kogen.backbones.timm import format_spec
 from kogen.modules.base import Backbone
@@ -52,6 +54,7 @@ class PublishedCheckpoint:
     channels: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    remarks: str = ""  # which network of several, and what is assumed; nothing of it changes the network
 
 
 def published(*, file: str, in_chans: int = 0, image_size: int = 0, backbone: str = "") -> Backbone:
@@ -100,19 +103,31 @@ def read_checkpoint(file: str, name: str, said: Mapping[str, Any]) -> tuple[Publ
     try:
         settings = join_settings(attribute_settings(found) | beside, options.settings)
         if named is None:
+            ask_dilation(content, found, settings)
             architecture = infer_unnamed(found, framework, settings, place)
         else:
             architecture = complete_named(backbone, named, found, framework, settings)
         check_settings(options.settings, architecture.name, file)
-        size = options.image_size or architecture.image_size
-        if not size:
-            raise OpenQuestion("its tensors do not show the size of its images: add ?image_size=64 or another")
+        size = options.image_size or choose_size(config, found, architecture)
+        check_size(f"{file}: the image size that its tensors fit", size)
+        mean, std = choose_mean_std(options, config, framework, architecture)
+        spec = format_spec(architecture.name, architecture.settings)
+        if found.attributes:
+            check_pickled_network(found, make_backbone(spec, architecture.channels, size))
     except OpenQuestion as question:
         raise ValueError(f"{place}: {question}") from question
-    check_size(f"{file}: the image size that its tensors fit", size)
-    mean, std = choose_mean_std(options, config, framework, architecture)
-    spec = format_spec(architecture.name, architecture.settings)
-    return PublishedCheckpoint(str(place), framework, spec, size, architecture.channels, mean, std), found.tensors
+    assumed = "" if named else tell_assumptions(found, architecture, settings)
+    remarks = "; ".join(filter(None, (found.chosen, assumed, config.get("remark", ""))))
+    told = (str(place), framework, spec, size, architecture.channels, mean, std, remarks)
+    return PublishedCheckpoint(*told), found.tensors
+
+
+def choose_size(config: Mapping[str, Any], found: NetworkTensors, architecture: Architecture) -> int:
+    """Pixels of a side that the description or the tensors say. OpenQuestion where neither does."""
+    size = 0 if "dinov2" in found.frameworks else int(config.get("input_size", (0,))[-1])
+    if not (size or architecture.image_size):
+        raise OpenQuestion("its tensors do not show the size of its images: add ?image_size=64 or another")
+    return size or architecture.image_size
 
 
 def describe_exported(facts: NetworkFacts, image_size: int, place: Path) -> PublishedCheckpoint:
@@ -126,11 +141,14 @@ def choose_mean_std(
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and std of the pixels it is fed: what is said, described, known of the framework or of the network."""
     if options.mean:
+        if not {len(options.mean), len(options.std)} <= {1, architecture.channels}:
+            got = f"{len(options.mean)} and {len(options.std)} numbers"
+            raise OpenQuestion(f"mean and std are {got}: give one, or one for each of {architecture.channels} channels")
         return options.mean, options.std
     if architecture.channels != 3:  # nobody publishes those: the data's own mean and std are put in
         return (), ()
     mean, std = UNIT_MEAN_STD if framework == "simclr" else IMAGENET_MEAN_STD
-    if framework == "published" and architecture.mean:
+    if framework == "published" and architecture.mean and architecture.std:
         mean, std = architecture.mean, architecture.std
     return config.get("mean", mean), config.get("std", std)
 

@@ -30,15 +30,17 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], facts: Mapping[str, str
 def load_tensors(path: Path, cure: str) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Tensors and facts of a file. ValueError, with the `cure`, where it is unreadable or was changed since.
 
-    Files of others and of older versions have no sum.
+    Files of others and of older versions have no sum; what others say in their metadata are no facts of kogen.
     """
     with _open_file(path, cure) as file:
-        facts = _facts_of(file)
+        facts, ours = _facts_of(file), ABOUT in (file.metadata() or {})
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     wanted = facts.pop(SUM, None)
+    if wanted is None and ours:
+        raise ValueError(f"{path} was edited: its metadata of kogen has lost its checksum; {cure}")
     if wanted is not None and wanted != tensor_sum(tensors, facts):
         raise ValueError(f"{path} is damaged (its content does not fit its checksum); {cure}")
-    return tensors, facts
+    return tensors, facts if wanted is not None else {}
 
 
 def read_facts(path: Path, cure: str) -> dict[str, str]:

@@ -27,7 +27,7 @@ def hint(name: str, known: list[str]) -> str:
 def parse_spec(text: str) -> tuple[str, dict[str, Any]]:
     """`name?key=value&key=value` to the name and its settings; numbers, booleans and `1,2,3` become Python's.
 
-    Raises ValueError for a setting without `=`, and for one whose key is no plain word.
+    Raises ValueError for a setting without `=`, for one that is said twice, and for one whose key is no plain word.
     """
     name, _, query = text.partition("?")
     settings = {}
@@ -37,6 +37,8 @@ def parse_spec(text: str) -> tuple[str, dict[str, Any]]:
             raise ValueError(f"{text!r}: {part!r} is not key=value; write name?key=value&key=value")
         if not key.isidentifier() or key.startswith("__"):
             raise ValueError(f"{text!r}: there is no setting {key!r}: wanted a plain word, as in name?key=value")
+        if key in settings:
+            raise ValueError(f"{text!r}: {key} is said twice: leave one of them out")
         settings[key] = parse_value(value)
     return name, settings
 

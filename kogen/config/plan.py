@@ -49,6 +49,7 @@ class Plan(BaseModel):
     weights: str = ""  # file of published weights; in a run's record, a digest of its content
     name: str = ""  # of a published candidate
     framework: str = ""  # that a published candidate was trained with
+    remarks: str = Field(default="", exclude=True)  # on a published candidate, for the screen: no part of the run
     images: int = Field(default=0, ge=0, le=10**12)
     data: str = ""  # digest of the training images
     depth: str = ""  # of 16-bit or float training images, as --depth takes it: what is white in all sets of the run

@@ -192,7 +192,7 @@ def print_plans(study: Study, plans: Sequence[Plan]) -> None:
         print_parts(plan)
     for plan in [plan for plan in plans if plan.name]:
         facts = f"{plan.framework}, {plan.backbone}, {plan.image_size} px, mean {plan.mean}, std {plan.std}"
-        say(facts, title=plan.name)
+        say(facts + (f"; {plan.remarks}" if plan.remarks else ""), title=plan.name)
 
 
 def print_parts(plan: Plan) -> None:

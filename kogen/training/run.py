@@ -6,7 +6,7 @@ import math
 import platform
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -170,12 +170,25 @@ def load_run(folder: Path) -> tuple[dict[str, Any], Plan, Backbone]:
     plan = validate(Plan, {k: v for k, v in record.items() if k in Plan.model_fields}, str(folder / "plan.json"))
     if not (folder / "weights.safetensors").exists():
         raise ValueError(f"{folder} has no weights yet: its training is not finished; run the same command again")
-    owner = read_facts(folder / "weights.safetensors", RETRAIN).get("run", record["id"])  # older versions wrote none
-    if owner != record["id"]:
-        got = f"{folder / 'weights.safetensors'} is of the run {owner}, and lies in the folder of {record['id']}"
-        raise ValueError(f"{got}: put its own back; {RETRAIN}")
+    check_owner(folder / "weights.safetensors", record)
     trained = plan.model_copy(update={"weights": str(folder / "weights.safetensors")})  # not those it began with
     return record, plan, build_method(trained).evaluation_backbone().eval()
+
+
+def check_owner(weights: Path, record: Mapping[str, Any]) -> None:
+    """ValueError for weights of another run, or of none where this version wrote the run; older ones are said."""
+    owner, wrote = read_facts(weights, RETRAIN).get("run"), record.get("versions", {}).get("kogen")
+    if owner is None and wrote == version.VERSION:
+        raise ValueError(
+            f"{weights} does not say of which run it is, as kogen {wrote}, which made {record['id']}, writes: "
+            f"put its own back; {RETRAIN}"
+        )
+    if owner is None:
+        say(f"{weights} was written by another version of kogen: whose weights these are is not checked")
+    elif owner != record["id"]:
+        raise ValueError(
+            f"{weights} is of the run {owner}, and lies in the folder of {record['id']}: put its own back; {RETRAIN}"
+        )
 
 
 @contextmanager

@@ -188,3 +188,9 @@ def test_no_pickle_runs(way: str, tmp_path: Path):
 def test_as_many_tensors_as_networks_have_are_read(tmp_path: Path):
     save_file(NETWORK, tmp_path / "weights.safetensors")
     assert len(formats.read_content(tmp_path / "weights.safetensors").tensors) == len(NETWORK)
+
+
+def test_torchscript_is_named(tmp_path: Path):
+    network = torch.nn.Conv2d(3, 4, 3)
+    torch.jit.trace(network, torch.zeros(1, 3, 8, 8)).save(str(tmp_path / "weights.pt"))
+    check_refused(tmp_path / "weights.pt", r"TorchScript, which is code: save its state_dict\(\) by torch.save")

@@ -24,7 +24,17 @@ from kogen.training.build import build_method
         ({"mean": 0.5}, r"mean and std are said together, got mean alone: add the other"),
         ({"mean": "0.5,a,0.5", "std": 0.5}, r"mean = '0.5,a,0.5': wanted numbers such as 0.5,0.5,0.5$"),
         ({"mean": 0.5, "std": 0}, r"std = 0: wanted numbers such as 0.5,0.5,0.5, above 0"),
-        ({"mean": (0.5, 0.5), "std": (0.5, 0.5)}, r"2 values for 3 channels"),
+        (
+            {"mean": (0.5, 0.5), "std": (0.5, 0.5)},
+            r"mean and std are 2 and 2 numbers: give one, or one for each of 3 channels",
+        ),
+        ({"mean": (123.6,) * 3, "std": (58.4,) * 3}, r"wanted those of pixels from 0 to 1; of 0 to 255, divide by 255"),
+        ({"mean": -0.5, "std": 0.5}, r"wanted those of pixels from 0 to 1"),
+        ({"norm_eps": 0}, r"norm_eps = 0: wanted a number above 0, at most 0.1, such as 1e-6"),
+        ({"norm_eps": -1}, r"norm_eps = -1: wanted a number above 0"),
+        ({"norm_eps": 5.0}, r"norm_eps = 5.0: wanted a number above 0"),
+        ({"num_heads": True}, r"num_heads = True: wanted a whole number from 1 to 1000"),
+        ({"num_heads": 0}, r"num_heads = 0: wanted a whole number"),
         ({"stem": "full"}, r"stem = 'full': this network has no stem to choose"),
     ],
 )

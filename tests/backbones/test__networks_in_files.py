@@ -58,6 +58,11 @@ FILES: dict[str, tuple[str, nn.Module, Any]] = {
     "a network for several GPUs": ("published", R, {"state_dict": nn.DataParallel(R)}),
     "a network of timm": ("published", V, {"model": V}),
     "compiled": ("published", R, at("_orig_mod.", R)),
+    "i-jepa": ("published", V, {"encoder": at("module.", W), "target_encoder": at("module.", V)}),
+    "distilled": ("published", R, at("student.", OTHER) | at("teacher.", R)),
+    "vicreg's own": ("published", R, at("encoder.", R, "projector.0.weight", "projector.1.weight")),
+    "a ViT of an encoder": ("published", V, at("encoder.", V)),
+    "mmselfsup": ("moco_v2", R, at("encoder_q.0.", R, "encoder_q.1.mlp.2.weight") | at("encoder_k.0.", OTHER)),
     "counts of words": ("published", R, {"model": at("", R), "seen": defaultdict(list, a=[1])}),
 }
 
@@ -86,6 +91,20 @@ def test_options_of_configuration_libraries_are_held_inert(tmp_path: Path, monke
     torch.save(data, tmp_path / "weights.pth")
     monkeypatch.undo()
     same(published(file=str(tmp_path / "weights.pth")), R, 32)
+
+
+def test_which_of_several_networks_was_taken_is_said(tmp_path: Path):
+    torch.save(at("student.", OTHER) | at("teacher.", R), tmp_path / "weights.pth")
+    told = describe_checkpoint(str(tmp_path / "weights.pth")).remarks
+    assert told.startswith("network teacher. of student., teacher.; assumed: ReLU")
+    torch.save(at("", R), tmp_path / "weights.pth")
+    assert describe_checkpoint(str(tmp_path / "weights.pth")).remarks.startswith("assumed")
+
+
+def test_a_part_of_a_word_is_no_teacher(tmp_path: Path):
+    torch.save(at("semantic.", OTHER) | at("image.", R), tmp_path / "weights.pth")
+    with pytest.raises(ValueError, match=r"holds 2 networks, image\., semantic\.: keep one of them"):
+        describe_checkpoint(str(tmp_path / "weights.pth"))
 
 
 def test_two_teachers_that_differ_are_not_chosen_between(tmp_path: Path):

@@ -167,3 +167,16 @@ def test_a_layout_that_lacks_a_part_is_refused(layout: str, key: str, tmp_path: 
     lacks = r"blocks.1.(key.weight|value.bias)"
     with pytest.raises(ValueError, match=rf"has names of a known layout, but not whole \(it lacks '{lacks}'\)"):
         describe_checkpoint(str(tmp_path / "weights.pth"))
+
+
+def test_names_that_collide_are_refused(tmp_path: Path):
+    """Blocks of chunks that are numbered from 0 in each: the later ones would take the place of the first."""
+    state = at("", vit(depth=4))
+    chunks = {
+        re.sub(r"^blocks\.(\d)", lambda m: f"blocks.{int(m[1]) // 2}.{int(m[1]) % 2}", k): v for k, v in state.items()
+    }
+    torch.save(chunks, tmp_path / "weights.pth")
+    with pytest.raises(
+        ValueError, match=r"blocks\.0\.0\.\S+ and blocks\.1\.0\.\S+ are both blocks\.0\.\S+ of the network: number its"
+    ):
+        describe_checkpoint(str(tmp_path / "weights.pth"))

@@ -66,7 +66,7 @@ RESNETS = {
         },
     ),
     "simclr, convnet": ("simclr", {"state_dict": at("convnet.", R, "projection.model.0.weight")}),
-    "simclr, encoder": ("simclr", at("encoder.", R, "projector.0.weight")),
+    "simclr, encoder": ("simclr", at("encoder.", R, "projector.0.weight", "projector.2.weight")),
     "simclr, converted": ("published", {"state_dict": at("", R, "fc.weight", "fc.bias")}),
     "simsiam": (
         "simsiam",

@@ -58,7 +58,15 @@ def test_no_changed_bit_is_read_as_something_else(tmp_path: Path):
 def test_a_file_without_a_sum_is_read_and_a_full_disk_is_an_oserror(tmp_path: Path):
     save_file({"a": torch.ones(2)}, tmp_path / "a.safetensors")
     assert load_tensors(tmp_path / "a.safetensors", "")[0].keys() == {"a"}
+    save_file({"a": torch.ones(2)}, tmp_path / "a.safetensors", {"network": "of another program"})
+    assert load_tensors(tmp_path / "a.safetensors", "")[1] == {}
     full = Path("/dev/full")
     if full.exists():
         with pytest.raises(OSError):
             save_tensors(tmp_path / "absent" / ("x" * 300), some())
+
+
+def test_metadata_that_has_lost_its_sum_is_refused(tmp_path: Path):
+    save_file({"a": torch.ones(2)}, tmp_path / "a.safetensors", {"kogen": '{"network": "{}"}'})
+    with pytest.raises(ValueError, match=r"was edited: its metadata of kogen has lost its checksum; get it again"):
+        load_tensors(tmp_path / "a.safetensors", "get it again")

@@ -39,3 +39,8 @@ def test_a_hint_is_short_whatever_was_typed():
     names = [f"network{number}" for number in range(2000)]
     assert hint("x" * 10**6, names).endswith("and 1940 more")
     assert hint("netwrk7", names).startswith("did you mean 'network")
+
+
+def test_a_setting_is_said_once():
+    with pytest.raises(ValueError, match=r"'vit\?num_heads=3&num_heads=6': num_heads is said twice: leave one of them"):
+        parse_spec("vit?num_heads=3&num_heads=6")

@@ -12,11 +12,12 @@ from safetensors.torch import load_file, save_file
 from small import blobs, plan_for
 
 from kogen.backbones.published import describe_checkpoint, published
+from kogen.common.tensors import load_tensors, save_tensors
 from kogen.modules.base import Backbone
 from kogen.study.plans import read_candidate
 from kogen.training.build import build_method
 from kogen.training.export import export_run
-from kogen.training.run import load_run, train_run
+from kogen.training.run import check_owner, load_run, train_run
 
 NETWORKS = {
     "tiny?width=8": 64,  # stem half, by itself
@@ -139,3 +140,38 @@ def test_a_candidates_own_run_is_read_back(tmp_path: Path):
     assert (told.framework, told.mean, told.image_size) == ("dino", (0.5,), 32)
     ours = load_run(tmp_path / "again")[2]
     np.testing.assert_allclose(features(ours, 32), features(network, 32), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("start", [b"\x80", b"PK"])
+def test_a_header_whose_length_begins_as_a_pickle_or_a_zip_file_loses_nothing(start: bytes, tmp_path: Path):
+    """Headers are padded to 8 bytes: the length of one in 32 begins with 0x80."""
+    run, _ = trained("vit_tiny_patch16_224?num_heads=3&embed_dim=96&depth=1&act_layer=relu", 32, tmp_path)
+    tensors, facts = load_tensors(run / "weights.safetensors", "")
+    place = tmp_path / "out.safetensors"
+    for filling in range(0, 20_000, 8):
+        if start == b"PK" and 0 < filling < 12_000:  # PK is 19,280 bytes
+            continue
+        save_tensors(place, tensors, facts | {"filling": "x" * filling})
+        if place.read_bytes().startswith(start):
+            break
+    assert place.read_bytes().startswith(start)
+    told = describe_checkpoint(str(place))
+    assert (told.framework, told.mean, told.image_size) == ("random", (0.4,), 32)
+    assert "act_layer=relu" in told.backbone
+    content = bytearray(place.read_bytes())
+    content[-5] ^= 1
+    place.write_bytes(content)
+    with pytest.raises(ValueError, match="is damaged"):
+        describe_checkpoint(str(place))
+
+
+def test_weights_that_do_not_say_whose_they_are_are_refused_or_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    run, _ = trained("tiny?width=8", 32, tmp_path)
+    save_file(load_file(run / "weights.safetensors"), run / "weights.safetensors")
+    with pytest.raises(ValueError, match=r"does not say of which run it is, as kogen .* writes: put its own back"):
+        load_run(run)
+    with pytest.raises(ValueError, match="does not say of which run it is"):
+        export_run(run, tmp_path / "out.safetensors")
+    check_owner(run / "weights.safetensors", {"id": "1", "versions": {"kogen": "0.0.1"}})
+    told = "".join(capsys.readouterr())
+    assert "was written by another version of kogen: whose weights these are is not" in " ".join(told.split())
