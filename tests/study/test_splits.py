@@ -223,7 +223,7 @@ def test_what_is_white_in_train_is_white_in_every_set(tmp_path):
     assert int(sets.tests["reference"].pixels[:].max()) == round(1000 / 4095 * 65535)
     box = data_quality(sets)
     assert "read as 12 bits" in box["sets"][0]["notes"][0]
-    assert box["sets"][1]["notes"] == ["16-bit or float images: black is 0 and white 4,095, as given"]
+    assert box["sets"][1]["notes"][0] == "16-bit or float images: black is 0 and white 4,095, as given"
 
 
 def test_a_set_that_is_brighter_than_train_is_refused(tmp_path):
