@@ -129,7 +129,7 @@ def find_pairs(waves: np.ndarray, colour: np.ndarray) -> np.ndarray:
     found = np.concatenate(pairs)
     found = found[found[:, 0] != found[:, 1]]  # a mirrored image may be like itself
     same = np.abs(colour[found[:, 0]] - colour[found[:, 1]]).max(1) <= COLOUR
-    gray = (np.abs(colour - 1 / 3) < GRAY).all(1) | ~colour.any(1)  # a gray copy of a colour image
+    gray = np.asarray((np.abs(colour - 1 / 3) < GRAY).all(1) | ~colour.any(1))  # a gray copy of a colour image
     same |= gray[found].any(1)
     return np.unique(np.sort(found[same], axis=1), axis=0)
 
