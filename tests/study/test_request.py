@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
 
 from kogen.common.files import write_json
 from kogen.common.records import record_id
+from kogen.common.tensors import save_tensors
 from kogen.config.plan import Plan
 from kogen.options.study import StudyOptions
 from kogen.study.plans import read_candidate
@@ -57,7 +57,7 @@ def by_plan(backbone: str, folder: Path) -> None:
     record = record_of(Plan(method="random")) | {"backbone": backbone}
     record["id"] = record_id({key: value for key, value in record.items() if key not in ("id", "model")})
     write_json(folder / "run" / "plan.json", record)
-    save_file({"conv1.weight": torch.zeros(1)}, folder / "run" / "weights.safetensors")
+    save_tensors(folder / "run" / "weights.safetensors", {"conv1.weight": torch.zeros(1)}, {"run": record["id"]})
     export_run(folder / "run", folder / "out.safetensors")
 
 
