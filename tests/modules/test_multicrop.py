@@ -47,7 +47,7 @@ def test_views_pass_together_unless_asked_otherwise(name):
                 loss = torch.stack([*method(loader.render_views(step, 0)).values()]).sum()
                 method.update(0.1 * step)
             found.append(loss.item())
-        assert (found[0] == pytest.approx(found[1], rel=1e-4)) == alike
+        assert (found[0] == pytest.approx(found[1], rel=2e-5)) == alike  # float32 rounds at 1e-6
         assert build_method(plan_for(images, name, settings=NARROW.get(name, {}))).together
 
 
