@@ -109,8 +109,7 @@ def look_at(images: Images) -> Looks:
 
 def find_pairs(waves: np.ndarray, colour: np.ndarray) -> np.ndarray:
     """Pairs (P, 2) of near copies among images, from their cosine coefficients (N, D) and colours (N, 2)."""
-    mean, scale = _whitening(waves, FLOOR)
-    _, blunt = _whitening(waves, CELL_FLOOR)
+    mean, (scale, blunt) = _whitenings(waves, (FLOOR, CELL_FLOOR))
     plain = _unit((waves - mean) @ scale)  # (N, D)
     around = _unit((waves - mean) @ blunt)
     cells = Cells.of(around)
@@ -136,13 +135,18 @@ def find_pairs(waves: np.ndarray, colour: np.ndarray) -> np.ndarray:
 
 def group_pairs(ids: np.ndarray, pairs: np.ndarray) -> dict[str, str]:
     """Id of each image that is in a pair to the first id of its group, from ids (N,) and pairs (P, 2) of positions."""
+    group = connected_parts(pairs[:, 0], pairs[:, 1], len(ids))
+    _, first = np.unique(group, return_index=True)
+    return {str(ids[place]): str(ids[first[group[place]]]) for place in np.unique(pairs).tolist()}
+
+
+def connected_parts(first: np.ndarray, second: np.ndarray, count: int) -> np.ndarray:
+    """The connected part (count,) of each point, where edges (E,) join the points first[i] and second[i]."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
-    edges = coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(ids), len(ids)))
-    group = connected_components(edges, directed=False)[1]
-    _, first = np.unique(group, return_index=True)
-    return {str(ids[place]): str(ids[first[group[place]]]) for place in np.unique(pairs).tolist()}
+    edges = coo_matrix((np.ones(len(first)), (first, second)), shape=(count, count))
+    return connected_components(edges, directed=False)[1]
 
 
 @dataclass(frozen=True)
@@ -191,13 +195,13 @@ def _largest_distance(points: np.ndarray, blocks: Iterable[tuple[np.ndarray, np.
     return limits
 
 
-def _whitening(waves: np.ndarray, floor: float) -> tuple[np.ndarray, np.ndarray]:
-    """Mean (D,) and matrix (D, D) that take out of cosine coefficients (N, D) what the images share."""
+def _whitenings(waves: np.ndarray, floors: Sequence[float]) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Mean (D,), and for each floor a matrix (D, D), that take out of coefficients (N, D) what the images share."""
     some = waves[np.unique(np.linspace(0, len(waves) - 1, SAMPLED).astype(int))]
     mean = some.mean(0)
     spread, axes = np.linalg.eigh(np.cov((some - mean).T))
-    least = floor * (1 + waves.shape[1] / len(some)) * spread.mean()
-    return mean, (axes / np.sqrt(np.maximum(spread, 0) + least)).astype(np.float32)
+    least = (1 + waves.shape[1] / len(some)) * spread.mean()
+    return mean, [(axes / np.sqrt(np.maximum(spread, 0) + floor * least)).astype(np.float32) for floor in floors]
 
 
 def _cosines() -> tuple[np.ndarray, np.ndarray]:

@@ -54,12 +54,11 @@ def split_names(words: np.ndarray) -> np.ndarray:
 
 def find_split(wanted: str, splits: np.ndarray, where: str) -> np.ndarray:
     """Positions of the images of a split, as it is written or as it is meant. ValueError for one that is not there."""
-    known = sorted({str(split) for split in splits} - {""})
     rows = np.flatnonzero(splits == wanted)
     if not len(rows):
         rows = np.flatnonzero(split_names(splits) == split_name(wanted))
     if not len(rows):
-        raise ValueError(f"{where} has no split {wanted!r}: {hint(wanted, known)}")
+        raise ValueError(f"{where} has no split {wanted!r}: {hint(wanted, _written(splits))}")
     return rows
 
 
@@ -88,8 +87,7 @@ def training_part(images: Images) -> Images:
         return images
     meant = split_names(images.splits)
     if TRAIN not in meant:
-        known = sorted({str(split) for split in images.splits} - {""})
-        got = f"{images.name} has the splits {join_names(known)}, none is 'train'"
+        got = f"{images.name} has the splits {join_names(_written(images.splits))}, none is 'train'"
         raise ValueError(f"{got}: name the one to train on 'train', or choose one with ?split=NAME")
     kept = np.isin(meant, (TRAIN, UNLABELLED))
     part = replace(images, labels=np.where(meant == UNLABELLED, -1, images.labels), digest="").subset(kept)
@@ -111,8 +109,7 @@ def judging_part(images: Images) -> Images:
     meant = split_names(images.splits)
     there = [name for name in (TEST, VAL) if name in meant]
     if not there:
-        known = sorted({str(split) for split in images.splits} - {""})
-        got = f"{images.name} has the splits {join_names(known)}, none is 'test' or 'val'"
+        got = f"{images.name} has the splits {join_names(_written(images.splits))}, none is 'test' or 'val'"
         raise ValueError(f"{got}: choose the one to judge on with ?split=NAME")
     # A split without labels cannot be judged on: what is uploaded somewhere to be scored is called test, too.
     kept = meant == next((name for name in there if (images.labels[meant == name] >= 0).any()), there[0])
@@ -124,8 +121,13 @@ def one_part(images: Images, source: str) -> Images:
     """The images of a source that has one part, or whose part was chosen. ValueError for several."""
     if images.splits is None:
         return images
-    known = sorted({str(split) for split in images.splits} - {""})
+    known = _written(images.splits)
     raise ValueError(f"{source} has the splits {join_names(known)}: choose one, {source}?split={known[0]}")
+
+
+def _written(splits: np.ndarray) -> list[str]:
+    """The splits (N,) as they are written, each once, without the empty one."""
+    return sorted({str(split) for split in splits} - {""})
 
 
 def _left_out(splits: np.ndarray, out: np.ndarray, what: str) -> list[str]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from kogen.common.text import join_names
 from kogen.data.images import Images
-from kogen.data.near_copies import merged_ids
+from kogen.data.near_copies import connected_parts, merged_ids
 
 HELD_OUT = 0.2  # share of the labelled images of each class
 
@@ -42,12 +42,8 @@ def hold_out(
 
 def connected_groups(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """The group of each item, (N,): items that share a value of `first` or of `second`, (N,) each, are in one group."""
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
-    edges = (np.ones(len(first)), (first, second + first.max() + 1))
-    size = int(first.max() + second.max() + 2)
-    return connected_components(coo_matrix(edges, shape=(size, size)), directed=False)[1][first]
+    others = second + first.max() + 1
+    return connected_parts(first, others, int(others.max()) + 1)[first]
 
 
 def count_classes(groups: np.ndarray, labels: np.ndarray, classes: int) -> list[dict[int, int]]:

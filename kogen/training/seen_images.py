@@ -14,7 +14,7 @@ NAME = "images.npy"  # of the file in a run's folder: content ids as whole numbe
 
 def write_seen(folder: Path, images: Images) -> None:
     """Write the content ids of the images that a run is trained on."""
-    ids = np.unique(np.array([int(name, 16) for name in images.ids.tolist()], np.uint64))
+    ids = np.unique(_numbers(images))
 
     def write(path: Path) -> None:
         with path.open("wb") as file:
@@ -28,9 +28,14 @@ def seen_among(images: Images, runs: Sequence[Path]) -> np.ndarray:
 
     Runs without such a file were trained on nothing, or by an earlier version. ValueError for a damaged file.
     """
-    numbers = np.array([int(name, 16) for name in images.ids.tolist()], np.uint64)
+    numbers = _numbers(images)
     seen = np.zeros(len(images), bool)
     for run in runs:
         if (run / NAME).exists():
             seen |= np.isin(numbers, np.asarray(open_npy(str(run / NAME))))
     return np.flatnonzero(seen)
+
+
+def _numbers(images: Images) -> np.ndarray:
+    """The content ids (N,) as whole numbers."""
+    return np.array([int(name, 16) for name in images.ids.tolist()], np.uint64)

@@ -20,18 +20,8 @@ COLUMNS = {
     "label": ("label", "labels", "class", "class_name", "classname", "category", "target", "ラベル", "クラス"),
     "cluster": (
         *("cluster", "cluster_id", "group", "group_id", "lot", "lot_id", "lot_no", "lot_number", "batch", "batch_id"),
-        *(
-            "wafer",
-            "wafer_id",
-            "board",
-            "board_id",
-            "patient",
-            "patient_id",
-            "subject",
-            "subject_id",
-            "video",
-            "video_id",
-        ),
+        *("wafer", "wafer_id", "board", "board_id", "patient", "patient_id", "subject", "subject_id"),
+        *("video", "video_id"),
         *("ロット", "ロット番号", "患者"),
     ),
     "split": ("split", "subset", "partition", "分割"),
@@ -40,7 +30,22 @@ NOTHING = "none"  # what --columns says of a role that no column has
 YES, NO = frozenset(("1", "1.0", "true", "yes")), frozenset(("0", "0.0", "false", "no"))  # of a column is_valid
 
 
-def known_columns(file: TableFile, asked: Collection[str] = ()) -> dict[str, int]:
+def choose_columns(file: TableFile, asked: str | None) -> tuple[dict[str, int], bool]:
+    """Role to place of the columns that are read, and whether the first line holds names.
+
+    As `asked` (`path=NAME,label=NAME`, or by number where the first line is a row); roles that are not asked for keep
+    the column that is called so, or the split that which says who is held out. ValueError where that is not clear.
+    """
+    places, given, by_number = asked_columns(file, asked) if asked else ({}, set(), False)
+    if not by_number:
+        known = known_columns(file, given)
+        places |= {role: place for role, place in known.items() if place not in places.values()}
+        if "split" not in {*places, *given}:
+            places |= unread_split(file, places)
+    return {role: places[role] for role in COLUMNS if role in places}, not by_number
+
+
+def known_columns(file: TableFile, asked: Collection[str]) -> dict[str, int]:
     """Role to place of the columns, by their names, but for the roles that are `asked` by the user.
 
     ValueError where the column of paths is missing, or two could be meant.
@@ -70,13 +75,13 @@ def known_columns(file: TableFile, asked: Collection[str] = ()) -> dict[str, int
     raise ValueError(f"{got}: say which they are with --columns path=NAME,label=NAME")
 
 
-def asked_columns(file: TableFile, asked: str) -> tuple[dict[str, int], bool]:
-    """Role to place of the columns as `asked`, by name or by number, and whether the first line holds names.
+def asked_columns(file: TableFile, asked: str) -> tuple[dict[str, int], set[str], bool]:
+    """Role to place of the columns as `asked`, the roles that it names, and whether it does so by number.
 
-    Roles that are not asked for keep the column that is called so, if the first line holds names.
+    ValueError for a role or a column that does not exist, and for numbers among names.
     """
     places: dict[str, int] = {}
-    numbers, given = set(), set()
+    numbers, given = set[str](), set[str]()
     for part in asked.split(","):
         role, equals, name = (word.strip() for word in part.partition("="))
         if not equals or role not in COLUMNS or not name:
@@ -100,12 +105,9 @@ def asked_columns(file: TableFile, asked: str) -> tuple[dict[str, int], bool]:
         places[role] = same[0]
     if "path" not in places and numbers:
         raise ValueError(f"--columns {asked}: say which column holds the paths, path=NUMBER")
-    if not numbers:
-        free = {role: place for role, place in known_columns(file, given).items() if place not in places.values()}
-        places |= free
     if numbers and len(numbers) < len(places):
         raise ValueError(f"--columns {asked}: give all columns by number (a table without names), or all by name")
-    return {role: places[role] for role in COLUMNS if role in places}, not numbers
+    return places, given, bool(numbers)
 
 
 def unread_split(file: TableFile, places: dict[str, int]) -> dict[str, int]:
@@ -116,7 +118,7 @@ def unread_split(file: TableFile, places: dict[str, int]) -> dict[str, int]:
     rest = {name: place for place, name in enumerate(file.names) if place not in places.values()}
     if not rest:
         return {}
-    cells = {name: found for name, found in file.short_texts().items() if name in rest}
+    cells = {name: found for name, found in file.short_texts.items() if name in rest}
     named = [name for name in rest if split_name(name) in WORDS]
     flags = [name for name in named if {cell.casefold() for cell in cells.get(name, {""})} <= YES | NO]
     said = [name for name, found in cells.items() if names_splits(found)]
@@ -134,7 +136,7 @@ def unread_split(file: TableFile, places: dict[str, int]) -> dict[str, int]:
 
 def one_hot(file: TableFile, names: list[str]) -> list[str]:
     """A sentence on columns (of these names) of 0 and 1 alone, which may be a class each."""
-    cells = file.short_texts() if len(names) > 1 else {}
+    cells = file.short_texts if len(names) > 1 else {}
     found = [name for name in file.names if name in names and cells.get(name, {""}) == {"0", "1"}]
     said = "if each is a class, write one column of labels"
     return [f"{join_names(found)} of {file.path} hold 0 and 1 alone: {said}"] if len(found) > 1 else []

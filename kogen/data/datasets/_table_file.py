@@ -3,6 +3,7 @@
 import codecs
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,12 @@ class TableFile:
             most = [MAX_PATH_LETTERS, *[MAX_NAME_LETTERS] * len(places)]
             return [_to_texts(columns[k], shown[place], most[k]) for k, place in enumerate(places)]
 
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """All cells of a csv whose first line holds names."""
+        return _read_frame(self, header=True)
+
+    @cached_property
     def short_texts(self) -> dict[str, set[str]]:
         """Name to the distinct cells of each column that has few: what may hold splits."""
         with explain_unreadable(f"the table {self.path}", CURE):
@@ -158,13 +165,12 @@ def _read_frame(file: TableFile, *, header: bool) -> pd.DataFrame:
 
 def _read_csv(file: TableFile, places: list[int], header: bool) -> list[Any]:
     """The columns of a csv at these places as arrow arrays."""
-    frame = _read_frame(file, header=header)
+    frame = file.frame if header else _read_frame(file, header=False)
     return [pa.chunked_array([pa.array(frame.iloc[:, place], pa.large_string())]) for place in places]
 
 
 def _few_texts_csv(file: TableFile) -> dict[str, set[str]]:
-    frame = _read_frame(file, header=True)
-    cells = {name: frame.iloc[:, place].unique() for place, name in enumerate(file.names)}
+    cells = {name: file.frame.iloc[:, place].unique() for place, name in enumerate(file.names)}
     return {name: {str(cell).strip() for cell in found} for name, found in cells.items() if len(found) <= FEW}
 
 

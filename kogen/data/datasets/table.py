@@ -1,7 +1,6 @@
 """Data source `table`: a csv or parquet file of `path,label,cluster,split`, paths relative to the file."""
 
 import os
-import re
 from collections import Counter
 from functools import lru_cache
 from typing import NamedTuple
@@ -11,14 +10,7 @@ import numpy as np
 from kogen.common.files import check_regular_file
 from kogen.common.text import join_names
 from kogen.data.cache_settings import CacheSettings
-from kogen.data.datasets._table_columns import (
-    COLUMNS,
-    asked_columns,
-    flags_to_splits,
-    known_columns,
-    one_hot,
-    unread_split,
-)
+from kogen.data.datasets._table_columns import COLUMNS, choose_columns, flags_to_splits, one_hot
 from kogen.data.datasets._table_file import open_table
 from kogen.data.images import Images
 from kogen.data.labels import clean_labels
@@ -98,9 +90,7 @@ def read_rows(path: str, columns: str | None = None, encoding: str | None = None
 def _read_rows(path: str, columns: str | None, encoding: str | None, stamp: tuple[str, ...]) -> TableRows:
     """The rows of a table whose file has this stamp; nobody changes them."""
     file = open_table(path, encoding)
-    places, header = asked_columns(file, columns) if columns else (known_columns(file), True)
-    if header and "split" not in places and not re.search(r"\bsplit\s*=", columns or ""):
-        places |= unread_split(file, places)
+    places, header = choose_columns(file, columns)
     read = dict(zip(places, file.read(list(places.values()), header=header), strict=True))
     count = len(read["path"])
     if not count:
