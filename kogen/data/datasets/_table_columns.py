@@ -40,6 +40,8 @@ def choose_columns(file: TableFile, asked: str | None) -> tuple[dict[str, int], 
     if not by_number:
         known = known_columns(file, given)
         places |= {role: place for role, place in known.items() if place not in places.values()}
+        if "split" in {*places} - given and file.short_texts.get(file.names[places["split"]]) == {""}:
+            del places["split"]  # an empty column says nothing, and must not hide one that does
         if "split" not in {*places, *given}:
             places |= unread_split(file, places)
     return {role: places[role] for role in COLUMNS if role in places}, not by_number

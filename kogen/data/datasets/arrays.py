@@ -164,6 +164,9 @@ def _read_labels(file: NpzFile, count: int) -> tuple[np.ndarray | None, tuple[st
     """Labels as text, the names of the classes in the file's order where it has any, and what is to be said."""
     known = {*PIXEL_KEYS, *LABEL_KEYS, *SPLIT_KEYS, "jpeg", "offsets", "class_names"}
     rest = [key for key in file.keys if key not in known]
+    if not any(key in file for key in SPLIT_KEYS) and (odd := [key for key in rest if split_name(key) in WORDS]):
+        got = f"{file.path} has an array {odd[0]!r} that seems to say which images are held out"
+        raise ValueError(f"{got}: save it as splits (N,), text such as train and test, or leave it out")
     notes = [f"arrays in {file.path} that are not read: {join_names(rest)}"] if rest else []
     found = [key for key in LABEL_KEYS if key in file]
     if len(found) > 1:

@@ -220,3 +220,14 @@ def test_array_files_of_several_parts_have_a_cure(tmp_path: Path, keys: tuple[st
     np.savez(tmp_path / "a.npz", **{key: np.zeros((2, 8, 8), np.uint8) for key in keys})
     with pytest.raises(ValueError, match=rf"save one part as images and labels, .*images=file\['{part}'\]"):
         open_images(tmp_path / "a.npz")
+
+
+def test_an_array_that_says_who_is_held_out_is_not_overlooked(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), dtype=np.uint8)
+    np.savez(tmp_path / "a.npz", images=pixels, is_test=[0, 0, 1, 1])
+    with pytest.raises(
+        ValueError, match=r"has an array 'is_test' that seems to say which .*: save it as splits \(N,\)"
+    ):
+        open_images(tmp_path / "a.npz")
+    np.savez(tmp_path / "b.npz", images=pixels, is_test=[0, 0, 1, 1], splits=["train", "train", "test", "test"])
+    assert open_images(tmp_path / "b.npz").notes == (f"arrays in {tmp_path}/b.npz that are not read: is_test",)

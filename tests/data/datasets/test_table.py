@@ -374,3 +374,9 @@ def test_a_column_for_each_class_is_said(tmp_path: Path) -> None:
     said = f"cat, dog of {place} hold 0 and 1 alone: if each is a class, write one column of labels"
     assert said in open_images(place).notes
     assert said in open_images(place, columns="label=cat").notes
+
+
+def test_an_empty_column_of_splits_hides_no_other(tmp_path: Path) -> None:
+    images = open_images(image_table(tmp_path, "path,label,split,train\na.png,x,,1\nb.png,y,,0\n"))
+    assert images.splits is not None
+    assert images.splits.tolist() == ["train", "test"]
