@@ -1,10 +1,11 @@
 """Near copies: how many are found, how many pictures that only look alike are taken for copies, and how long it takes.
 
-Run: python benchmarks/near_copies.py [--shared ../shared/data] [--images 100000]
+Run: python benchmarks/near_copies.py [--shared ../shared/data] [--images 100000] [--look pairs.png]
 
 Found: 300 drawn surfaces and 300 test images of CIFAR-10 are changed in one way each and joined to 2,000 others; and
 of the published near duplicates of CIFAR-10's test images in its training images the pairs that are in one group.
-False alarms: images of sets without any copy. ELPV has copies that nobody has listed, so its count is no error rate.
+False alarms: images of sets without any copy. ELPV has copies that nobody has listed, so its count is no error rate:
+--look writes a picture of 24 of its pairs, drawn by chance, to be judged by eye.
 Time: drawn noise of 32 x 32 pixels, every tenth image a copy. Each process may use all cores.
 """
 
@@ -78,6 +79,16 @@ def alarms(images: Images) -> str:
     return f"{flagged} of {len(images):,}"
 
 
+def write_pairs(images: Images, path: Path) -> None:
+    """Write a picture of 24 pairs of gray images that are taken for copies, six pairs a row, drawn by chance."""
+    copies = find_copies([images])
+    place = {name: number for number, name in enumerate(images.ids.tolist())}
+    pairs = [(place[name], place[other]) for name, other in copies.items() if name != other]
+    drawn = np.random.default_rng(SEED).permutation(len(pairs))[:24]
+    shown = [np.hstack([images.pixels[end][0] for end in pairs[number]]) for number in drawn]
+    Image.fromarray(np.vstack([np.hstack(shown[row : row + 6]) for row in range(0, 24, 6)])).save(path)
+
+
 def timed(count: int) -> str:
     """Seconds for images of noise, of which every tenth is a brighter copy of the one before."""
     pixels = np.random.default_rng(SEED).integers(0, 160, (count, 1, 32, 32), dtype=np.uint8)
@@ -98,6 +109,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shared", type=Path, default=Path("../shared/data"))
     parser.add_argument("--images", type=int, default=100_000)
+    parser.add_argument("--look", type=Path)
     asked = parser.parse_args()
     drawn = surfaces(n=2000).pixels[:][:, 0].astype(np.float32)
     cifar = asked.shared / "cifar10" / "cifar10_jpeg_test.npz"
@@ -120,6 +132,8 @@ def main() -> None:
             names = sorted(name for name in file.namelist() if name.endswith(".jpg"))
             cells = np.stack([np.asarray(Image.open(io.BytesIO(file.read(name))).convert("L")) for name in names])
         row("ELPV", alarms(gray(cells)))
+        if asked.look:
+            write_pairs(gray(cells), asked.look)
     if test is not None:
         train = open_images(asked.shared / "cifar10" / "cifar10_jpeg_train.npz")
         copies = find_copies([train, test])
