@@ -33,8 +33,8 @@ class Layout:
     notes: list[str] = field(default_factory=list)
 
 
-def read_layout(root: str, names: list[str], max_pixels: int) -> Layout:
-    """What the paths of the files below `root` say.
+def read_layout(root: str, names: list[str], max_pixels: int, *, classes: bool = True) -> Layout:
+    """What the paths of the files below `root` say; without `classes` nothing of classes, which a table gives then.
 
     Masks are left out. Folders `train` and `test` or `val` (split_names) are splits, above or below the class folders;
     a folder `test` or `val` beside others parts them from the rest. A class is the one folder that is left, where there
@@ -49,7 +49,8 @@ def read_layout(root: str, names: list[str], max_pixels: int) -> Layout:
         notes.append(f"folders are taken as splits: {count_words(splits)}")
         layout = replace(layout, splits=[escape_surrogates(word) for word in splits])
         folders = without_shared(folders)
-    labels, said = find_classes(layout.names, folders, layout.splits or [""] * len(folders))
+    splits = layout.splits or [""] * len(folders)
+    labels, said = find_classes(layout.names, folders, splits) if classes else (None, [])
     return replace(layout, labels=labels, notes=[*notes, *said])
 
 

@@ -191,3 +191,17 @@ def test_masks_that_were_saved_as_jpeg(tmp_path: Path) -> None:
         mask[10 : 40 + i, 20:50] = 255
         Image.fromarray(mask).save(tmp_path / "in" / "defect_masks" / f"{i}.jpg")
     assert sorted(open_images(tmp_path / "in").sources) == [f"images/{i}.jpg" for i in range(4)]
+
+
+def test_a_table_of_labels_helps_where_folders_hold_a_split_and_a_class(tmp_path: Path) -> None:
+    photo(*(tmp_path / "in" / folder / f"{i}.png" for folder in ("train_ok", "test_ng") for i in range(2)))
+    with pytest.raises(ValueError, match="give a table path,label,split by --labels"):
+        open_images(tmp_path / "in")
+    (tmp_path / "t.csv").write_text("path,label,split\ntrain_ok/0.png,ok,train\ntest_ng/0.png,ng,test\n")
+    images = open_images(tmp_path / "in", labels=tmp_path / "t.csv")
+    assert named(images) == {
+        "test_ng/0.png": "ng",
+        "test_ng/1.png": None,
+        "train_ok/0.png": "ok",
+        "train_ok/1.png": None,
+    }

@@ -46,7 +46,7 @@ def folder(
     storage, found = storage or CacheSettings(), scan_folder(path)
     if not found.names:
         raise ValueError(f"no images below {path}: it is empty, or holds only hidden files and files of other kinds")
-    layout = read_layout(path, found.names, storage.max_pixels)
+    layout = read_layout(path, found.names, storage.max_pixels, classes=labels is None)
     if labels is None:
         layout.notes.extend(unread_labels(path, layout))
     clusters = None
@@ -104,7 +104,7 @@ def label_by_table(path: str, found: FileList, layout: Layout, rows: TableRows, 
         splits = [cells["splits"].get(name, by_folders.get(name) or UNLABELLED) for name in names]
     elif layout.splits is not None:
         splits = [by_folders.get(name, "") for name in names]
-    notes = [note for note in layout.notes if "as classes" not in note] + list(rows.notes)
+    notes = [*layout.notes, *rows.notes]
     if unlisted := len(names) - len(listed):
         notes.append(f"{unlisted} of {len(names)} images are not in {table} and have no label")
     labels = [cells["labels"].get(name, "") for name in names]
