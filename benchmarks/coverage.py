@@ -10,7 +10,7 @@ from scipy.stats import norm
 from kogen.statistics._bootstrap import beats, bootstrap_deviations, max_t_criterion
 from kogen.statistics._intervals import pair_differences
 from kogen.statistics._item_matrix import ItemMatrix, matrix_from_runs
-from kogen.statistics.accuracy import rows as accuracy_rows
+from kogen.statistics.values import rows as value_rows
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def one(world: World, studies: int, rng: np.random.Generator) -> list[float]:
     for _ in range(studies):
         truth = rng.uniform(0.5, 0.97)
         sheet, runs = world.study(np.array([truth]), rng)
-        row = accuracy_rows(sheet).iloc[0]
+        row = value_rows(sheet).iloc[0]
         lo, hi = percentile(runs, sheet.cluster_codes, rng)
         hits += (row["lo"] <= 100 * truth <= row["hi"], lo <= 100 * truth <= hi)
         width += row["hi"] - row["lo"]

@@ -20,7 +20,7 @@ from kogen.results.results import Results, Table, read_results
 from kogen.statistics._item_matrix import Items, item_matrices
 from kogen.statistics._score_noise import score_noise
 
-WRITTEN = ("accuracy", "pairs", "ranks", "transfer", "agreement", "unified", "robustness")
+WRITTEN = ("values", "pairs", "ranks", "transfer", "agreement", "unified", "robustness")
 # of a table of scores alone, without rows, so that readers of the folder find the file
 PAIR_COLUMNS = ["dataset", "first", "second", "n", "b", "c", "difference", "lo", "hi", "p", "verdict", "lottery"]
 PAIR_COLUMNS += ["minimum_detectable"]
@@ -41,7 +41,7 @@ def judge_results(
 
     `table`: csv, parquet or a frame, as `results.read_results` describes (one row an image, or scores alone);
     `groups` of sets that have one vote each are found by `similarity` unless given. With `out`:
-    OUT/{accuracy,pairs,ranks,transfer,agreement,unified,robustness}.parquet (csv too with `csv`), and the summary under
+    OUT/{values,pairs,ranks,transfer,agreement,unified,robustness}.parquet (csv too with `csv`), and the summary under
     "lottery" in OUT/verdict.json; what was there is replaced. `on_step`: called with the progress.
     Raises ValueError for what cannot be read, for more than is judged, and for options that do not fit the table.
     """
@@ -72,7 +72,7 @@ def judge_tables(
     out: Path | None = None,
     step: Step = lambda: None,
 ) -> LotterySummary:
-    """The same where the tables of each set (accuracy, pairs, ranks, needed) are there; writes no verdict.json."""
+    """The same where the tables of each set (values, pairs, ranks, needed) are there; writes no verdict.json."""
     tables = dict(tables)
     plain = to_plain(judge_across_sets(results, tables, options, step))
     if out is not None:
@@ -85,7 +85,7 @@ def judge_across_sets(
 ) -> LotterySummary:
     """Put the tables over several sets beside those of each set; returns the summary of all."""
     margin, weights, seed, noise_draws = options.margin, options.weights, options.seed, min(options.draws, 1000)
-    scores: Any = accuracy_as_scores(tables["accuracy"], results.families)
+    scores: Any = values_as_scores(tables["values"], results.families)
     source, clean = results.reference, set(options.counterpart.values())
     refuse_bad_counterpart(options.counterpart, results.datasets, source)
     targets = [name for name in results.datasets if name != source and name not in clean]
@@ -137,9 +137,9 @@ def judge_across_sets(
 def tables_from_items(rows: Items, options: LotteryOptions, step: Step = lambda: None) -> dict[str, pd.DataFrame]:
     """The tables of each set from one row an image."""
     margin, chance = options.margin, {"draws": options.draws, "seed": options.seed}
-    found: dict[str, list[pd.DataFrame]] = {"accuracy": [], "pairs": [], "ranks": []}
+    found: dict[str, list[pd.DataFrame]] = {"values": [], "pairs": [], "ranks": []}
     for matrix in item_matrices(rows):
-        found["accuracy"].append(load("statistics", "accuracy")([matrix]))
+        found["values"].append(load("statistics", "values")([matrix]))
         found["pairs"].append(load("statistics", "paired")([matrix], margin=margin, **chance))
         found["ranks"].append(load("statistics", "ranks")([matrix], **chance))
         step()
@@ -152,15 +152,15 @@ def tables_from_items(rows: Items, options: LotteryOptions, step: Step = lambda:
 
 
 def tables_from_scores(results: Results) -> dict[str, pd.DataFrame]:
-    """The same from scores alone: accuracies, and pairs and ranks without rows."""
-    accuracy = load("statistics", "reported_scores")(results.scores)
+    """The same from scores alone: values, and pairs and ranks without rows."""
+    values = load("statistics", "reported_scores")(results.scores)
     empty = {"pairs": pd.DataFrame(columns=PAIR_COLUMNS), "ranks": pd.DataFrame(columns=RANK_COLUMNS)}
-    return {"accuracy": accuracy} | empty
+    return {"values": values} | empty
 
 
-def accuracy_as_scores(accuracy: Any, families: Mapping[str, str] | None) -> Any:
-    """The table of accuracies as one of scores: model, dataset, score, n, family."""
-    scores = accuracy.rename(columns={"value": "score"})[["model", "dataset", "score", "n"]]
+def values_as_scores(values: Any, families: Mapping[str, str] | None) -> Any:
+    """The table of values as one of scores: model, dataset, score, n, family."""
+    scores = values.rename(columns={"value": "score"})[["model", "dataset", "score", "n"]]
     scores = scores.assign(model=scores["model"].astype("category"), dataset=scores["dataset"].astype("category"))
     return scores if families is None else scores.assign(family=scores["model"].map(dict(families)))
 

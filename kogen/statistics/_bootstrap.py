@@ -58,7 +58,7 @@ def bootstrap_deviations(matrix: ItemMatrix, draws: int, seed: int) -> np.ndarra
             weight = np.bincount(picks.ravel(), minlength=rows * len(count)).reshape(rows, -1)
         total = (weight.astype(np.float32) @ table).astype(np.float64)  # (rows, k + 1)
         found.append(total[:, :-1] / total[:, -1:])
-    moved = np.concatenate(found) - matrix.accuracy
+    moved = np.concatenate(found) - matrix.means
     return moved * np.sqrt(groups / (groups - 1)) if groups < matrix.n else moved
 
 
@@ -68,7 +68,7 @@ def wild_deviations(matrix: ItemMatrix, draws: int, rng: np.random.Generator) ->
     A wild cluster bootstrap (Cameron, Gelbach and Miller 2008, Rev. Econ. Stat. 90) of the linearised mean: drawing
     whole clusters would leave the largest out of a third of the draws. The scale is that of the unbiased variance.
     """
-    apart = matrix.cluster_sums - matrix.accuracy * matrix.cluster_sizes[:, None]  # (G, k)
+    apart = matrix.cluster_sums - matrix.means * matrix.cluster_sizes[:, None]  # (G, k)
     groups, bias = matrix.cluster_count, cluster_distribution(matrix).bias(cluster_shares(matrix).pooled)
     apart = apart * np.sqrt(bias * groups / (groups - 1)) / matrix.n
     return np.concatenate([rng.standard_normal((rows, groups)) @ apart for rows in chunk_sizes(draws, groups)])
@@ -81,7 +81,7 @@ def bootstrap_accuracies(matrix: ItemMatrix, deviations: np.ndarray, seed: int) 
     2 to 5 runs with replacement would give (S - 1) / S of it and count the residual's noise three times (Owen 2007,
     Ann. Appl. Stat. 1).
     """
-    sample = matrix.accuracy + deviations
+    sample = matrix.means + deviations
     if matrix.training_variance.any():
         normal = make_generator(seed, matrix, "seeds").standard_normal(sample.shape)
         sample = sample + np.sqrt(matrix.training_variance) * normal

@@ -77,7 +77,7 @@ def simulate_largest(pairs: PairDifferences, draws: int, training: np.ndarray, r
 def model_factor(matrix: ItemMatrix, share: float) -> np.ndarray:
     """A matrix (r, k) whose product with its transpose is how the clusters' contributions go together over models."""
     sizes = matrix.cluster_sizes.astype(np.float64)
-    apart = matrix.cluster_sums - matrix.accuracy * sizes[:, None]
+    apart = matrix.cluster_sums - matrix.means * sizes[:, None]
     apart = apart / np.sqrt(sum_variances(sizes, sizes**2, np.array([share])))
     value, vector = np.linalg.eigh(apart.T @ apart / len(apart))
     kept = value > 1e-10 * max(value[-1], 1e-300)

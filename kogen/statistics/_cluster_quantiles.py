@@ -192,7 +192,7 @@ def item_quantile(matrix: ItemMatrix, tail: float, *, pairs: bool = False) -> fl
 def moment_df(matrix: ItemMatrix, pairs: bool) -> np.ndarray:
     """Satterthwaite's degrees of freedom from fourth moments of the clusters' contributions: (k,) or (k, k)."""
     groups = matrix.cluster_count
-    apart = matrix.cluster_sums - matrix.accuracy * matrix.cluster_sizes[:, None]
+    apart = matrix.cluster_sums - matrix.means * matrix.cluster_sizes[:, None]
     return 1 / (1 / max(groups - 1, 1) + excess_kurtosis(apart, pairs=pairs) / (2 * groups))
 
 

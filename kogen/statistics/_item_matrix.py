@@ -40,9 +40,14 @@ class ItemMatrix:
         return len(self.cluster_sizes)
 
     @property
-    def accuracy(self) -> np.ndarray:
-        """Share of items right, (k,), 0-1."""
+    def means(self) -> np.ndarray:
+        """The value of each model, the mean of its contributions, (k,); accuracy: the share of items right, 0-1."""
         return self.values.mean(axis=0)
+
+    @property
+    def accuracy(self) -> np.ndarray:
+        """`means`, under its older name."""
+        return self.means
 
     @property
     def seed_variance(self) -> np.ndarray:

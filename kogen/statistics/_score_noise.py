@@ -24,7 +24,7 @@ def score_noise(
     found = {}
     for matrix in item_matrices(predictions):
         moved = bootstrap_deviations(matrix, draws, seed)
-        error = bootstrap_accuracies(matrix, moved, seed) - matrix.accuracy if training else moved
+        error = bootstrap_accuracies(matrix, moved, seed) - matrix.means if training else moved
         found[matrix.dataset] = pd.DataFrame(100 * error, columns=list(matrix.models))
     return found
 

@@ -6,7 +6,7 @@ from scipy.stats import norm
 from scipy.stats import t as student
 
 from kogen.statistics._intervals import wilson
-from kogen.statistics.accuracy import LEVEL
+from kogen.statistics.values import LEVEL
 
 __all__ = ["reported_scores"]
 
@@ -16,10 +16,10 @@ TAIL = (1 - LEVEL) / 2
 def reported_scores(scores: pd.DataFrame) -> pd.DataFrame:
     """Mean score over seeds of every model on every set, and an interval where the number of items is known.
 
-    Input: model, dataset, score in points[, n][, seed]. Output as `accuracy`: model, dataset, n, value, lo, hi,
+    Input: model, dataset, score in points[, n][, seed]. Output as `values`: model, dataset, n, value, lo, hi,
     seed_sd; points; lo, hi null without n, seed_sd null for one run (equal scores count as one run written twice).
     Definition: Wilson's interval (1927) on n items; with several runs on the effective number of items that also leaves
-    the variance between runs (quantiles of their own degrees of freedom, as `accuracy`).
+    the variance between runs (quantiles of their own degrees of freedom, as `values`).
     Assumes independent items and a score that is a share of right answers. The error of single items is part
     of the spread between runs and cannot be subtracted without the items: with several runs the interval is too wide.
     """

@@ -22,8 +22,8 @@ def required_images(pairs: pd.DataFrame, *, margin: float | None = None) -> pd.D
     difference is 0 or within the error of training, for which more seeds (not images) are needed.
     Definition: the minimum detectable difference falls with the root of the number of images, its part from seeds does
     not. `better` requires the family's half-width, with 80 % power, within the difference; `equivalent` requires the
-    same of the 90 % interval within the margin less the difference. More images are also more clusters, so that quantiles
-    that have `df` degrees of freedom now become normal ones.
+    same of the 90 % interval within the margin less the difference. More images are also more clusters, so that
+    quantiles that have `df` degrees of freedom now become normal ones.
     """
     table = pairs[pairs["verdict"] == "undecided"].reset_index(drop=True)
     column = {name: np.asarray(table[name], dtype=np.float64) for name in table if name not in TEXT_COLUMNS}

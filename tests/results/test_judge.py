@@ -24,9 +24,9 @@ from kogen.reporting.lottery import page
 from kogen.results.judge import judge_results, judge_tables, tables_from_items
 from kogen.results.results import read_results
 
-TABLES = ("accuracy", "pairs", "ranks", "transfer", "agreement", "unified", "robustness")
+TABLES = ("values", "pairs", "ranks", "transfer", "agreement", "unified", "robustness")
 WANTED = {
-    "accuracy": "model dataset n value lo hi seed_sd",
+    "values": "model dataset n value lo hi seed_sd",
     "pairs": "dataset first second n b c difference lo hi p verdict lottery minimum_detectable",
     "ranks": "dataset model p_best expected_rank rank_lo rank_hi top",
     "transfer": "source target gap pairs win tie flip transfer lo hi noise_floor excess_flip mean_regret",
@@ -102,7 +102,7 @@ def test_tables_that_are_ready_are_not_made_again(monkeypatch: pytest.MonkeyPatc
     whole = judge_results(table, options)
     monkeypatch.setattr(sys.modules["kogen.results.judge"], "tables_from_items", lambda *_: pytest.fail("made again"))
     assert judge_tables(results, made, options) == whole
-    assert set(made) == {"accuracy", "pairs", "ranks", "needed"}  # the caller's tables stay as they were
+    assert set(made) == {"values", "pairs", "ranks", "needed"}  # the caller's tables stay as they were
 
 
 @pytest.mark.parametrize("old", ["[]", "{", '{"bet": "byol"}', "\0\0\0"])
@@ -151,7 +151,7 @@ def test_hostile_names_reach_no_path_and_stay_names(tmp_path: Path) -> None:
     assert found["lead"]["model"] in names
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
     assert len(list((tmp_path / "out").iterdir())) == 2 * len(TABLES) + 1
-    assert set(pd.read_parquet(tmp_path / "out" / "accuracy.parquet")["model"]) == set(names)
+    assert set(pd.read_parquet(tmp_path / "out" / "values.parquet")["model"]) == set(names)
 
 
 def test_a_counterpart_is_no_set_of_its_own() -> None:
@@ -262,6 +262,6 @@ def test_a_set_with_one_model_leaves_the_columns_of_pairs_as_they_are() -> None:
     table, options = images(3), LotteryOptions(draws=50)
     alone = images(1, ("alone",))
     one, two = (tables_from_items(rows, options) for rows in (table, pd.concat([alone, table])))
-    assert set(two["accuracy"]["dataset"]) == {"alone", "shift", "val"}
+    assert set(two["values"]["dataset"]) == {"alone", "shift", "val"}
     pd.testing.assert_frame_equal(one["pairs"], two["pairs"])
     assert list(tables_from_items(alone, options)["pairs"]) == list(one["pairs"])

@@ -14,7 +14,7 @@ from kogen.reporting.lottery.traffic_lights import lights
 from kogen.reporting.words import Sentence, say
 from kogen.results.lottery_summary import LotterySummary
 
-TABLE_NAMES = ("accuracy", "pairs", "ranks", "transfer", "agreement", "unified", "robustness")
+TABLE_NAMES = ("values", "pairs", "ranks", "transfer", "agreement", "unified", "robustness")
 SUBSETS = ("all", "top50", "top20")
 RIVALS = 8  # models that are shown against the leader over all sets
 PANELS = 8  # sets that have a panel of their own
@@ -27,7 +27,7 @@ def lottery_part(folder: Path, summary: LotterySummary, lang: str) -> tuple[dict
     """
     frames: dict[str, Any] = {name: read_table(folder / f"{name}.parquet") for name in TABLE_NAMES}
     models, sets = tables.best_models(summary, frames), tables.shown_sets(summary)
-    cells, curve = tables.cells_of(frames["accuracy"], models), frames["transfer"]
+    cells, curve = tables.cells_of(frames["values"], models), frames["transfer"]
     panels, marked = shown_panels(summary), [*(row["model"] for row in summary.bet.picks), summary.lead.model]
     gap, rows = flip_rows(summary)
     found = {"flips": draw_flips({name: rows[name] for name in sets[1:]}, lang)}
@@ -62,7 +62,7 @@ def lottery_part(folder: Path, summary: LotterySummary, lang: str) -> tuple[dict
         "subsets": [name for name in SUBSETS if (frames["agreement"]["subset"] == name).any()],
         "alike": tables.correlations(summary),
         "residuals": tables.residuals(summary, frames, models),
-        "thinned": len(frames["accuracy"]["model"].unique()) > MODELS_DRAWN,
+        "thinned": len(frames["values"]["model"].unique()) > MODELS_DRAWN,
         "pairs": tables.pairs(summary, frames["pairs"]),
         "tested": len(frames["pairs"]),
         "files": [name for name in files if (folder / name).exists()],
@@ -78,7 +78,7 @@ def sentence_texts(found: list[Sentence], lang: str) -> list[str]:
 def price_sentences(folder: Path, summary: LotterySummary, model: str) -> list[Sentence]:
     """Sentences on what betting on a model that was chosen elsewhere may cost; none where it lacks a set."""
     sets = [summary.reference, *summary.targets]
-    loss = tables.points_behind_best(read_table(folder / "accuracy.parquet"), sets, [model]).loc[model]
+    loss = tables.points_behind_best(read_table(folder / "values.parquet"), sets, [model]).loc[model]
     return [] if loss.isna().any() else sentences.model_price_sentences(summary, model, loss.to_dict())
 
 
@@ -110,7 +110,7 @@ def robustness_rows(frames: dict[str, Any], target: str) -> pd.DataFrame:
     rows = target_rows(frames["robustness"], target)
     if rows.empty:
         return rows.assign(start=[])
-    start = frames["accuracy"][frames["accuracy"]["dataset"] == rows["source"].iloc[0]]
+    start = frames["values"][frames["values"]["dataset"] == rows["source"].iloc[0]]
     return rows.assign(start=rows["model"].map(start.set_index("model")["value"]))
 
 

@@ -14,7 +14,7 @@ REFUSAL_KEYS = {  # what may be refused, and why; tests over sets have two reaso
 
 
 def headline(summary: LotterySummary, cells: dict[tuple[str, str], dict[str, Any]]) -> list[Sentence]:
-    """The bet with its price, and beside it whether it is a proven winner; `cells` holds rows of `accuracy`."""
+    """The bet with its price, and beside it whether it is a proven winner; `cells` holds rows of `values`."""
     bet, lead, reference = summary.bet, summary.lead, summary.reference
     mine = {"model": lead.model, "dataset": reference, "value": cells[lead.model, reference]["value"]}
     if lead.runner_up is None:

@@ -85,7 +85,7 @@ class Evidence:
     100), probabilities in [0, 1], missing values null.
     """
 
-    accuracy: pd.DataFrame
+    values: pd.DataFrame
     pairs: pd.DataFrame
     ranks: pd.DataFrame
     groups: pd.DataFrame  # what `tiers` gives
@@ -119,13 +119,13 @@ class Evidence:
 
     def order(self, dataset: str) -> list[str]:
         """Models on a set, best first; among equals candidates before baselines, then by name."""
-        rows = self.accuracy[self.accuracy.dataset == dataset]
+        rows = self.values[self.values.dataset == dataset]
         values = dict(zip(rows["model"], rows["value"], strict=True))
         return sorted(values, key=lambda model: (-values[model], self.is_baseline(model), model))
 
     def score(self, model: str, dataset: str) -> dict[str, float | None]:
         """value, lo and hi of a model on a set, in points."""
-        row = self.accuracy[(self.accuracy.model == model) & (self.accuracy.dataset == dataset)].iloc[0]
+        row = self.values[(self.values.model == model) & (self.values.dataset == dataset)].iloc[0]
         return {name: float_or_none(row[name]) for name in ("value", "lo", "hi")}
 
     def pair(self, first: str, second: str, dataset: str) -> Pair:

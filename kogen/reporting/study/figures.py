@@ -100,7 +100,7 @@ def axis_range(verdict: Verdict) -> tuple[float, float]:
 def draw_slope(verdict: Verdict, lang: str) -> Figure:
     """Accuracy of each model from the reference set to the others, one line a model."""
     sets, bet = verdict.sets, verdict.bet.model
-    cells = {(row["model"], row["dataset"]): row for row in verdict.accuracy}
+    cells = {(row["model"], row["dataset"]): row for row in verdict.values}
     lines = {m: [cells.get((m, name), {}).get("value") for name in sets] for m in verdict.order[sets[0]]}
     ticks = {"tickvals": list(range(len(sets))), "ticktext": [label(name, 14) for name in sets]}
     figure = draw_curves(list(range(len(sets))), lines, bet, verdict.methods, say(lang, "accuracy"), ticks)

@@ -37,7 +37,7 @@ def write(study: Path, *, lang: str = "en") -> Path:
         "lottery": lottery,
         "notes": [],  # the study's own table: nothing in it is unknown or unread
         "price": price,
-        "cells": {(row["model"], row["dataset"]): row for row in verdict.accuracy},
+        "cells": {(row["model"], row["dataset"]): row for row in verdict.values},
         "places": {(row["model"], row["dataset"]): row for row in verdict.ranks},
         "tier": {(m, s): i + 1 for s, tiers in verdict.tiers.items() for i, tier in enumerate(tiers) for m in tier},
         "trained": list(training),

@@ -79,7 +79,7 @@ class Verdict:
     lead_survives: dict[str, bool]
     order: dict[str, list[str]]  # models of each set, best first
     tiers: dict[str, list[list[str]]]
-    accuracy: list[Row]
+    values: list[Row]
     pairs: list[Row]
     ranks: list[Row]
     needed: list[Row]
@@ -152,11 +152,11 @@ def judge_protocol(predictions: pd.DataFrame, options: LotteryOptions) -> dict[s
 def gather(study: Path, mine: Any, judged: Judged, margin: float, protocol: str) -> Evidence:
     """Everything the sentences need: `mine`, predictions of the protocol, the tables, and the study's folder."""
     runs = read_runs(study)
-    roles, accuracy = roles_in_order(mine), judged[protocol]["accuracy"]
+    roles, values = roles_in_order(mine), judged[protocol]["values"]
     reference = next(iter(roles))
     first: Any = mine.drop_duplicates("model").sort_values("model")
     seeds: Any = mine.drop_duplicates(["model", "seed"]).groupby("model", observed=True).size()
-    others = {name: tables["accuracy"] for name, tables in judged.items() if name != protocol}
+    others = {name: tables["values"] for name, tables in judged.items() if name != protocol}
     return Evidence(
         **judged[protocol],
         roles=roles,
@@ -167,7 +167,7 @@ def gather(study: Path, mine: Any, judged: Judged, margin: float, protocol: str)
         alarms=model_alarms(runs),
         seeds=seeds.to_dict(),
         protocol_leaders={name: leader_on(table, reference) for name, table in others.items()},
-        twins=twin_counts(study, dict(zip(accuracy["dataset"], accuracy["n"], strict=True))),
+        twins=twin_counts(study, dict(zip(values["dataset"], values["n"], strict=True))),
         unfinished=sum(run.summary.status != "done" for run in runs),
         runs=len(runs),
     )
@@ -179,7 +179,7 @@ def compose(evidence: Evidence, protocols: list[ProtocolSummary], study: StudyId
     headline = next(said for said in sentences if "model" in said.values)  # images seen in training may stand before it
     model = headline.values["model"]
     leaders = {name: evidence.order(name)[0] for name in sets}
-    tables = {name: getattr(evidence, name) for name in ("accuracy", "pairs", "ranks", "needed", "optimism")}
+    tables = {name: getattr(evidence, name) for name in ("values", "pairs", "ranks", "needed", "optimism")}
     shared = ("margin", "protocol", "reference", "roles", "methods", "costs", "alarms", "twins")
     return Verdict(
         **{name: getattr(evidence, name) for name in shared},
@@ -241,18 +241,18 @@ def twin_counts(study: Path, sizes: dict[str, int]) -> list[TwinCount]:
     return [TwinCount(name, n, 100 * n / sizes[name]) for name, n in rows if n and name in sizes]
 
 
-def leader_on(accuracy: pd.DataFrame, dataset: str) -> str:
-    """The model with the highest accuracy on a set; the first by name among equals."""
-    rows = accuracy[accuracy.dataset == dataset]
+def leader_on(values: pd.DataFrame, dataset: str) -> str:
+    """The model with the highest value on a set; the first by name among equals."""
+    rows = values[values.dataset == dataset]
     return min(zip(-rows["value"], rows["model"], strict=True))[1]
 
 
 def compare_protocols(judged: Judged, evidence: Evidence) -> list[ProtocolSummary]:
     """One row a protocol, the main one first."""
-    main = judged[evidence.protocol]["accuracy"]
+    main = judged[evidence.protocol]["values"]
     rows = []
     for name in sorted(judged, key=lambda name: (name != evidence.protocol, name)):
-        table = judged[name]["accuracy"]
+        table = judged[name]["values"]
         mine = [t[t.dataset == evidence.reference].set_index("model").value for t in (main, table)]
         shared = mine[0].index.intersection(mine[1].index)
         tau: Any = kendalltau(mine[0][shared], mine[1][shared])[0] if len(shared) > 1 else None

@@ -1,4 +1,4 @@
-"""Accuracy of each model on each set, with an interval for the images and for training."""
+"""The value of each model on each set, with an interval for the images and for training."""
 
 import numpy as np
 import pandas as pd
@@ -8,12 +8,12 @@ from kogen.statistics._cluster_quantiles import effective_clusters, effective_co
 from kogen.statistics._intervals import total_half_width, wilson
 from kogen.statistics._item_matrix import ItemMatrix, Items, item_matrices
 
-__all__ = ["accuracy"]
+__all__ = ["values"]
 
 LEVEL = 0.95  # of the interval
 
 
-def accuracy(predictions: Items) -> pd.DataFrame:
+def values(predictions: Items) -> pd.DataFrame:
     """Accuracy, mean over items of the mean over seeds, of every model on every data set.
 
     Input: predictions of one protocol (model, dataset, seed, item, correct[, cluster]).
@@ -35,15 +35,15 @@ def accuracy(predictions: Items) -> pd.DataFrame:
 
 def rows(matrix: ItemMatrix) -> pd.DataFrame:
     """The rows of one data set, best model first."""
-    lo, hi = wilson(matrix.accuracy, effective_items(matrix), LEVEL)
-    table = {"model": matrix.models, "dataset": matrix.dataset, "n": matrix.n, "value": 100 * matrix.accuracy}
+    lo, hi = wilson(matrix.means, effective_items(matrix), LEVEL)
+    table = {"model": matrix.models, "dataset": matrix.dataset, "n": matrix.n, "value": 100 * matrix.means}
     table |= {"lo": 100 * lo, "hi": 100 * hi, "seed_sd": 100 * matrix.seed_sd}
     return pd.DataFrame(table | {"clusters_effective": effective_clusters(matrix), "df": equivalent_df(matrix)})
 
 
 def effective_items(matrix: ItemMatrix) -> np.ndarray:
     """The number of independent items that would give each accuracy the same variance, (k,)."""
-    share, n, groups = matrix.accuracy, matrix.n, matrix.cluster_count
+    share, n, groups = matrix.means, matrix.n, matrix.cluster_count
     single = (matrix.runs == 1) & (groups == n) & matrix.is_share
     if single.all():
         return np.full(len(share), float(n))
