@@ -76,7 +76,7 @@ def pair_differences(matrix: ItemMatrix) -> PairDifferences:
     steady the difference, so the interval errs wide.
     """
     n, sums, sizes = matrix.n, matrix.cluster_sums, matrix.cluster_sizes.astype(float)
-    difference = np.subtract.outer(matrix.accuracy, matrix.accuracy)
+    difference = np.subtract.outer(matrix.means, matrix.means)
     gram = sums.T @ sums  # (k, k)
     square = np.maximum(np.diag(gram)[:, None] + np.diag(gram)[None, :] - 2 * gram, 0)  # sum of squared cluster sums
     middle = difference * n / (n + 2)

@@ -28,7 +28,7 @@ def paired(predictions: Items, *, margin: float | None = None, draws: int = 5000
     the positive and of the negative parts of the seed-averaged differences, so difference = (b - c) / n always);
     difference, lo, hi (95 %), lo90, hi90, family_lo, family_hi (95 % for all pairs of the set at once),
     minimum_detectable (80 % power), seed_error (standard error from training) in points; p and lottery in 0-1;
-    clusters_effective and df as in `accuracy`, null where items are independent.
+    clusters_effective and df as in `values`, null where items are independent.
     Definitions: one run and independent items: mid-p McNemar (Fagerland, Lydersen, Laake 2013), Bonett and Price's
     interval (2012), lottery = Phi(-|b-c| / sqrt(b+c - (b-c)^2/n)), minimum_detectable = 2.80 sqrt(psi / n).
     Clusters or several runs: seeds averaged within the item, Bonett and Price's interval on cluster sums plus variance
