@@ -18,7 +18,7 @@ from kogen.results.csv_file import write_csv
 from kogen.results.lottery_summary import LotterySummary, Row
 from kogen.results.results import Results, Table, read_results
 from kogen.statistics._item_matrix import Items, item_matrices
-from kogen.statistics._score_noise import score_noise
+from kogen.statistics.scores_of_sets.score_noise import score_noise
 
 WRITTEN = ("values", "pairs", "ranks", "transfer", "agreement", "unified", "robustness", "left_out", "cochran")
 # of a table of scores alone, without rows, so that readers of the folder find the file

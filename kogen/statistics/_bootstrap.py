@@ -7,10 +7,10 @@ from functools import lru_cache
 import numpy as np
 from scipy.stats import norm
 
-from kogen.statistics._cluster_family import common_df, is_simulated, simulate_largest
-from kogen.statistics._cluster_quantiles import cluster_distribution, cluster_shares, has_equal_clusters
 from kogen.statistics._intervals import PairDifferences, pair_differences
 from kogen.statistics._item_matrix import ItemMatrix
+from kogen.statistics.clusters.cluster_family import common_df, is_simulated, simulate_largest
+from kogen.statistics.clusters.cluster_quantiles import cluster_distribution, cluster_shares, has_equal_clusters
 
 MAX_CELLS = 4_000_000  # how many weights are held at once: 32 MB of counts, 16 MB as floats
 CACHED_CELLS = 32_768  # of float64 that a processor keeps near: work on them is several times as fast

@@ -7,8 +7,8 @@ import numpy as np
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from kogen.statistics._cluster_quantiles import item_quantile
 from kogen.statistics._item_matrix import ItemMatrix
+from kogen.statistics.clusters.cluster_quantiles import item_quantile
 
 
 @cache

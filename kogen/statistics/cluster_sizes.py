@@ -4,8 +4,8 @@ from typing import Any
 
 import pandas as pd
 
-from kogen.statistics._cluster_quantiles import effective_count
 from kogen.statistics._item_matrix import Items, item_matrices
+from kogen.statistics.clusters.cluster_quantiles import effective_count
 
 __all__ = ["cluster_sizes"]
 

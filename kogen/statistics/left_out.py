@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from kogen.statistics._score_matrix import ScoreMatrix, make_score_matrix
-from kogen.statistics._score_noise import Noise
 from kogen.statistics.safe_bet import near_best_draws
+from kogen.statistics.scores_of_sets.score_matrix import ScoreMatrix, make_score_matrix
+from kogen.statistics.scores_of_sets.score_noise import Noise
 from kogen.statistics.unified import (
     LOWER_IS_BETTER,
     METRICS,

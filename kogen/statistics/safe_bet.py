@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pandas as pd
 
-from kogen.statistics._score_matrix import ScoreMatrix, make_score_matrix
-from kogen.statistics._score_noise import Noise, dataset_noise
+from kogen.statistics.scores_of_sets.score_matrix import ScoreMatrix, make_score_matrix
+from kogen.statistics.scores_of_sets.score_noise import Noise, dataset_noise
 from kogen.statistics.unified import normalise_weights
 
 __all__ = ["safe_bet"]

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.stats import rankdata, trim_mean
 
 from kogen.common.text import join_names
-from kogen.statistics._score_matrix import ScoreMatrix, make_score_matrix, score_logits
+from kogen.statistics.scores_of_sets.score_matrix import ScoreMatrix, make_score_matrix, score_logits
 
 __all__ = ["unified"]
 

@@ -73,7 +73,8 @@ def test_rows_of_images_give_every_table(tmp_path: Path) -> None:
         assert len(table) == len(pd.read_csv(tmp_path / f"{name}.csv"))
         assert len(table) or name == "left_out"  # of two sets none is left out
     spreadsheet = pd.read_csv(tmp_path / "pairs.csv")  # whose reader has no docstring: p asks about these networks
-    assert "p_same_networks" in spreadsheet and "p" not in spreadsheet
+    assert "p_same_networks" in spreadsheet
+    assert "p" not in spreadsheet
     assert "p" in pd.read_parquet(tmp_path / "pairs.parquet")
     assert json.loads((tmp_path / "verdict.json").read_text())["lottery"] == found
     assert found["kind"] == "predictions"

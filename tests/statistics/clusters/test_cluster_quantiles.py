@@ -5,9 +5,11 @@ import pytest
 from scipy.stats import kurtosis, norm
 from scipy.stats import t as student
 
-from kogen.statistics import _cluster_quantiles
 from kogen.statistics._bootstrap import bootstrap_deviations
-from kogen.statistics._cluster_quantiles import (
+from kogen.statistics._intervals import pair_differences
+from kogen.statistics._item_matrix import ItemMatrix, matrix_from_runs
+from kogen.statistics.clusters import cluster_quantiles
+from kogen.statistics.clusters.cluster_quantiles import (
     SHARES,
     StudentisedMean,
     cluster_shares,
@@ -24,8 +26,6 @@ from kogen.statistics._cluster_quantiles import (
     studentised_mean,
     sum_variances,
 )
-from kogen.statistics._intervals import pair_differences
-from kogen.statistics._item_matrix import ItemMatrix, matrix_from_runs
 from kogen.statistics.paired import paired
 from kogen.statistics.values import values
 
@@ -102,7 +102,7 @@ def test_simulated_quantiles_of_equal_clusters_are_students() -> None:
 def test_heaps_of_small_clusters_change_the_quantile_by_little(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = np.r_[400, np.random.default_rng(0).integers(1, 9, 400)]
     merged = StudentisedMean(401, *merge_small_clusters(sizes)).quantile(0.025, SHARES)
-    monkeypatch.setattr(_cluster_quantiles, "DRAWS", 8_000)
+    monkeypatch.setattr(cluster_quantiles, "DRAWS", 8_000)
     whole = StudentisedMean(401, sizes.astype(float), sizes.astype(float) ** 2).quantile(0.025, SHARES)
     assert merged == pytest.approx(whole, rel=0.035)
 

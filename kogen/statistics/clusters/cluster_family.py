@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from kogen.statistics._cluster_quantiles import (
+from kogen.statistics._intervals import PairDifferences
+from kogen.statistics._item_matrix import ItemMatrix
+from kogen.statistics.clusters.cluster_quantiles import (
     cluster_distribution,
     cluster_shares,
     effective_count,
@@ -11,8 +13,6 @@ from kogen.statistics._cluster_quantiles import (
     item_quantile,
     sum_variances,
 )
-from kogen.statistics._intervals import PairDifferences
-from kogen.statistics._item_matrix import ItemMatrix
 
 MAX_WORK = 4_000_000_000  # products that a simulation may take: some seconds
 MIN_DRAWS = 500  # fewer say too little of a 95 % quantile
