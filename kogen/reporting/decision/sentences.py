@@ -68,8 +68,11 @@ def safe_headline(found: Judgement) -> Sentence:
     if safe.average != safe.model and safe.matters:
         regrets = {"regret": at_most(safe.regret), "worst": at_most(safe.average_regret), "price": at_most(safe.price)}
         return sentence("headline", "do_safe_differs", first=safe.average, second=safe.model, **regrets)
-    values = {"models": found.models, "n": safe.sets, "regret": at_most(safe.regret)}
-    return sentence("headline", "do_safe" if safe.regret > TIE else "do_safe_first", **values)
+    values = {"models": found.models, "n": safe.sets, "regret": at_most(safe.regret), "margin": found.margin}
+    if safe.regret <= TIE:
+        return sentence("headline", "do_safe_first" if safe.answer == Answer.BETTER else "do_least_first", **values)
+    key = "do_safe" if safe.answer == Answer.BETTER else "do_unsafe" if safe.unsafe else "do_least"
+    return sentence("headline", key, **values)
 
 
 def how_sure(found: Judgement) -> list[Sentence]:
@@ -91,10 +94,8 @@ def how_sure(found: Judgement) -> list[Sentence]:
 def value_sentence(found: Judgement) -> Sentence:
     """What the leader reaches, beside the constant answer."""
     ends = {"value": found.value, "lo": found.lo, "hi": found.hi}
-    known = {
-        "models": found.leaders,
-        "measured": phrase("value_accuracy" if found.lo is not None else "value_plain", **ends),
-    }
+    key = "value_plain" if found.lo is None else "value_accuracy" if found.proven else "value_score"
+    known = {"models": found.leaders, "measured": phrase(key, **ends)}
     if found.floor is None:
         return sentence("sure", "sure_value", **known)
     return sentence("sure", "sure_value_floor", **known, constant=found.floor.constant, floor=found.floor.floor)
