@@ -1,6 +1,6 @@
 """What a lottery comes to, as types: verdict.json holds it under "lottery", with these names as its keys."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 Row = dict[str, Any]
@@ -14,6 +14,14 @@ class Lead:
     model: str
     runner_up: str | None
     gap: float | None
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a reader should know of how the table was read: the key of a sentence in words.toml, and its values."""
+
+    key: str
+    values: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -104,3 +112,7 @@ class LotterySummary:
     bet: Recommendation
     baseline: list[str] | None = None  # models the robustness line is drawn through
     lang: str = "en"
+    excluded: dict[str, str] = field(default_factory=dict)  # column -> why it is no data set: a key of words.toml
+    axes: dict[str, dict[str, float]] = field(default_factory=dict)  # cost or setting -> model -> value
+    unbounded: list[str] = field(default_factory=list)  # sets of errors that are no shares: a score is minus the error
+    said: list[Note] = field(default_factory=list)  # how the table was read
