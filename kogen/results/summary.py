@@ -32,6 +32,10 @@ def describe_results(results: Results, scores: Any) -> dict[str, Any]:
         "models": models,
         "families": len(set(known.values())) if known else None,
         "ignored": list(results.ignored),
+        "excluded": results.excluded,
+        "axes": results.axes,
+        "unbounded": list(results.unbounded),
+        "said": list(results.notes),
         "missing": Missing(models * len(results.datasets) - len(scores), len(lacking), lacking[:5]),
         "refused": refused,
     }
@@ -163,12 +167,13 @@ def recommendation(picks: Any, tables: dict[str, Any], scores: Any, source: str)
     if agree:  # the best of the others
         others = best_first(scores[(scores["dataset"] == source) & (scores["model"] != chosen[0])])
         two += [str(name) for name in others["model"].head(1)]
+    shares = bool((scores.loc[scores["dataset"] == source, "score"] >= 0).all())  # not minus an error without a bound
     return Recommendation(
         picks=picks.to_dict("records"),
         model=chosen[0] if agree else None,
         agree=agree if chosen else None,
         price=float(picks["price"].max()) if len(picks) else None,
-        decides=images_to_decide(tables, scores, two, source) if len(two) == 2 else None,
+        decides=images_to_decide(tables, scores, two, source) if len(two) == 2 and shares else None,
     )
 
 

@@ -22,7 +22,7 @@ class ScoreMatrix:
 
     models: tuple[str, ...]  # k
     datasets: tuple[str, ...]  # D, sorted
-    values: np.ndarray  # (k, D) points, more is better, nan where it was not measured
+    values: np.ndarray  # (k, D) points, more is better, nan where it was not measured; see `is_minus_error`
     n: np.ndarray  # (k, D) items behind each score, nan where unknown
     families: np.ndarray | None  # (k,) int, 0 .. F-1; a model without a family has its own
 
@@ -47,9 +47,12 @@ class ScoreMatrix:
         return pd.DataFrame(self.values).round(9).rank(ascending=False).to_numpy()
 
     def logits(self) -> np.ndarray:
-        """logit((right + 1/2) / (n + 1)), (k, D), which is finite at 0 and 100; unknown n count as 10,000 items."""
+        """logit((right + 1/2) / (n + 1)), (k, D), which is finite at 0 and 100; unknown n count as 10,000 items.
+
+        nan on sets of errors without a bound: they are no shares.
+        """
         n = np.where(np.isnan(self.n), 10_000, self.n)
-        right = self.values / 100 * n
+        right = np.where(is_minus_error(self.values), np.nan, self.values) / 100 * n
         return np.log((right + 0.5) / (n - right + 0.5))
 
     def choose_targets(self, source: str, targets: Sequence[str] | None) -> list[str]:
@@ -64,8 +67,8 @@ class ScoreMatrix:
 def make_score_matrix(scores: pd.DataFrame) -> ScoreMatrix:
     """The score matrix of a table of scores: model, dataset, score[, n][, family], one row a model and set.
 
-    Raises ValueError for missing columns, no rows, a model and set named twice, scores outside 0 to 100 points, a set
-    of no items, a model in two families.
+    Raises ValueError for missing columns, no rows, a model and set named twice, scores outside 0 to 100 points (but for
+    sets of minus an error), a set of no items, a model in two families.
     """
     if missing := [name for name in REQUIRED_COLUMNS if name not in scores]:
         raise ValueError(f"scores need the columns {', '.join(REQUIRED_COLUMNS)}; missing: {', '.join(missing)}")
@@ -84,6 +87,15 @@ def make_score_matrix(scores: pd.DataFrame) -> ScoreMatrix:
     return ScoreMatrix(*title, values[order], n[order], None if family is None else family[order])
 
 
+def is_minus_error(values: np.ndarray) -> np.ndarray:
+    """Sets (D,) whose scores are minus an error that has no bound, such as mCE or a loss: none is above 0, some below.
+
+    Their differences are points of their own unit; nothing that is of shares alone (logits, noise of n items) is.
+    """
+    with np.errstate(invalid="ignore"):
+        return ~(values > 0).any(axis=0) & (values < 0).any(axis=0)
+
+
 def check_unique(scores: pd.DataFrame, cell: np.ndarray) -> None:
     """ValueError for two rows of one model and set."""
     _, count = np.unique(cell, return_counts=True)
@@ -98,7 +110,7 @@ def check_unique(scores: pd.DataFrame, cell: np.ndarray) -> None:
 def check_scores(values: np.ndarray, n: np.ndarray, sets: pd.Index) -> None:
     """ValueError for scores outside 0 to 100 and sets without items."""
     with np.errstate(invalid="ignore"):
-        odd = np.argwhere((values < 0) | (values > 100))
+        odd = np.argwhere(((values < 0) & ~is_minus_error(values)) | (values > 100))
         none = np.argwhere(n < 1)
     if len(odd):
         raise ValueError(
