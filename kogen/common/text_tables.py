@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 
 LINE_BYTES = 1 << 20  # longest line of a csv
-SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes"}
 SPACES = r"\s+"
 MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 OTHER_FORMATS = {

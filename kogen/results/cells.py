@@ -3,8 +3,9 @@
 import html
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -80,7 +81,8 @@ def parse_cells(texts: Sequence[str], decimal: str = "") -> Cells:
     Without a mark a comma is a decimal one unless three digits follow it everywhere in the column; then it parts
     thousands, and is `unclear` where it could be the other.
     """
-    value = pd.to_numeric(pd.Series(list(texts), dtype=object), errors="coerce").to_numpy(dtype=np.float64, copy=True)
+    plain_floats: Any = pd.to_numeric(pd.Series(list(texts), dtype=object), errors="coerce")
+    value: np.ndarray = plain_floats.to_numpy(dtype=np.float64, copy=True)
     lo, hi = np.full((2, len(value)), np.nan)
     percent, wrong, unclear = np.zeros((3, len(value)), dtype=bool)
     rest = [k for k in range(len(value)) if np.isnan(value[k]) or (decimal == "," and "." in texts[k])]
@@ -99,9 +101,9 @@ def parse_cells(texts: Sequence[str], decimal: str = "") -> Cells:
     return Cells(value, lo, hi, percent, wrong, unclear)
 
 
-def column_decimal(texts: Sequence[str] | object) -> str:
+def column_decimal(texts: Iterable[str]) -> str:
     """The decimal mark of a column whose table shows none: a comma where one is not followed by three digits."""
-    found = [text for text in texts if "," in text]  # type: ignore[union-attr]
+    found = [text for text in texts if "," in text]
     return "," if any(DECIMAL_COMMA.match(text) and not THOUSANDS.match(text) for text in found) else "."
 
 

@@ -65,6 +65,7 @@ WORDS: dict[Kind, set[str]] = {
     Kind.DIFFERENCE: {"diff", "difference", "delta", "improvement"},
     Kind.ORDER: {"rank", "ranking", "rk", "id", "ids", "idx", "index", "no", "nr", "row", "rownumber", "#"},
 }
+SIZES = {"imgsize", "imagesize", "inputsize", "inputres", "batchsize", "patchsize", "cropsize", "imsize"}  # no costs
 JAPANESE: dict[Kind, tuple[str, ...]] = {  # anywhere in the name: there are no spaces
     Kind.SPREAD: ("標準偏差", "標準誤差", "信頼区間", "分散"),
     Kind.DIFFERENCE: ("差分", "改善幅"),
@@ -107,6 +108,8 @@ def kind_of_name(name: str) -> Kind | None:
     words, plain = set(name_tokens(name)), unicodedata.normalize("NFKC", name).strip()
     if plain in ("年", "年次"):
         return Kind.SETTING
+    if "\u2193" in plain and not words & WORDS[Kind.COST]:  # an arrow down: less is better
+        return Kind.ERROR
     if "平均適合率" in plain:
         return None
     for kind, signs in JAPANESE.items():
@@ -114,6 +117,8 @@ def kind_of_name(name: str) -> Kind | None:
             return kind
     parts = re.findall(r"[^\W_]+|#", plain.casefold())
     whole = {*parts, "".join(parts)}
+    if whole & SIZES:
+        return Kind.SETTING
     for kind in (Kind.ORDER, Kind.SPREAD, Kind.DIFFERENCE, Kind.SUMMARY, Kind.ERROR, Kind.COST, Kind.SETTING):
         found = (whole if kind in (Kind.ORDER, Kind.SPREAD, Kind.SETTING) else words) & WORDS[kind]
         found = {word for word in found if not NO_COSTS.get(word, set()) & words}
@@ -132,7 +137,7 @@ def kind_of_name(name: str) -> Kind | None:
 def kind_of_values(values: np.ndarray) -> Kind | None:
     """What a column is by its numbers (nan where empty); None where they may be scores."""
     known = values[~np.isnan(values)]
-    if not len(known):
+    if not len(known) or not np.isfinite(known).all():
         return None
     whole = bool((known % 1 == 0).all())
     steps = set(np.diff(known))

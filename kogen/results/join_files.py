@@ -102,7 +102,7 @@ def shorten_names(parts: Sequence[Part], names: Sequence[Any]) -> list[Any]:
     whole = pd.concat(
         [pd.DataFrame({"base": p.names.astype(str), "name": n.astype(str)}) for p, n in zip(parts, names, strict=True)]
     )
-    variants = whole.drop_duplicates().groupby("base")["name"].nunique()
+    variants: Any = whole.drop_duplicates().groupby("base")["name"].nunique()
     alone = set(variants.index[variants == 1])
     return [
         pd.Series(

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kogen.common.files import check_regular_file, explain_unreadable
-from kogen.common.text_tables import EXCEL_LINE, LINE_BYTES, SPACES, find_encoding, find_separator, other_format
+from kogen.common.text_tables import (
+    EXCEL_LINE,
+    LINE_BYTES,
+    SPACES,
+    find_encoding,
+    find_separator,
+    mark_encoding,
+    other_format,
+)
 from kogen.results.bounds import MAX_CSV_BYTES, MAX_MARKDOWN_BYTES
 from kogen.results.markdown import ALIGNMENT
 
@@ -51,10 +59,10 @@ def find_layout(path: Path, encoding: str | None = None) -> Layout:
             raise ValueError(f"it is {what}: open it and save it as csv (UTF-8)")
         if head.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
             raise ValueError("it is text in UTF-32: save it as UTF-8")
-        if encoding is None and head[1:400:2].count(0) > len(head[1:400:2]) // 2 and head[0]:
+        if not encoding and not mark_encoding(head) and head[1:400:2].count(0) > len(head[1:400:2]) // 2 and head[0]:
             raise ValueError("every second byte is 0, as in UTF-16 without a mark: say --encoding utf-16-le")
+    found = find_encoding(str(path), head, encoding)
     with explain_unreadable(f"the table {path}", "say its --encoding, or save it as csv in UTF-8"):
-        found = find_encoding(str(path), head, encoding)
         text = head.decode(found, errors="ignore")
         if may_be_markdown(path, text):
             return Layout(path, "markdown", found)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from kogen.options.lottery import TableOptions
 from kogen.results.column_kinds import Kind, kind_of_column, kind_of_name
+from kogen.results.lottery_summary import Note
 from kogen.results.questions import Questions
 from kogen.results.raw_table import RawTable, refuse_wrong_cells
 from kogen.results.wide import CARRIED, Sorted, sort_columns
@@ -39,7 +40,7 @@ def read_long(
     """
     numbers = raw.numbers(score)
     refuse_wrong_cells(score, numbers)
-    long = pd.DataFrame({"model": names, "dataset": raw.texts("dataset"), "score": numbers.value})
+    long: Any = pd.DataFrame({"model": names, "dataset": raw.texts("dataset"), "score": numbers.value})
     for end in ("lo", "hi"):
         if getattr(numbers, end) is not None:
             long[end] = getattr(numbers, end)
@@ -57,6 +58,7 @@ def read_long(
         long["dataset"] = whole.astype("category")
     elif metric is None and score != "score":
         long["metric"] = score
+        raw.notes.append(Note("read_score_column", {"name": score}))
     found = sort_sets(long, options, asked)
     lost = sorted(set(found.excluded))
     kept = ~long["dataset"].isin(lost).to_numpy() if lost else np.ones(len(long), dtype=bool)

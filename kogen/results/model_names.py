@@ -17,7 +17,7 @@ from kogen.results.questions import Questions, flag
 from kogen.results.raw_table import NAMELESS, RawTable, fill_missing_names
 
 TIERS = (  # what the column may be called, without signs and spaces; the first that is there counts
-    ("model", "models", "modelname", "modelid", "モデル", "モデル名"),
+    ("model", "models", "modelname", "modelid", "modell", "モデル", "モデル名"),
     ("name", "method", "methods", "methodname", "algorithm", "approach", "手法", "手法名", "名前", "名称"),
     ("architecture", "arch", "network", "net", "backbone", "encoder", "checkpoint", "アーキテクチャ", "ネットワーク"),
 )
@@ -125,7 +125,7 @@ def tell_apart(raw: RawTable, columns: list[str], names: Any, asked: Questions) 
     counts = names.value_counts()
     first, count = str(counts.index[0]), int(counts.iloc[0])
     asked.ask(
-        f"{int((counts > 1).sum())} models have several rows, first {first[:60]!r} with {count}: the column "
+        f"{int((counts > 1).sum())} names of models stand in several rows, first {first[:60]!r} in {count}: the column "
         f"{join_names(more)} tells them apart: join them with {flag('model_column')}",
         model_column=(*columns, *more),
     )

@@ -177,13 +177,14 @@ def add_family(long: pd.DataFrame, raw: RawTable, names: Any, options: TableOpti
         raise ValueError(f"the column {asked!r} cannot be the family too: name one that says what belongs together")
     if asked not in raw.columns and plain_name(asked) not in map(plain_name, raw.columns):
         raise ValueError(f"no column {asked!r} for the family: {hint(asked, list(raw.columns))}")
-    family = raw.texts(known_column(raw, asked, "family"))
-    pairs = pd.DataFrame({"model": names, "family": family}).dropna().drop_duplicates().astype(str)
+    family: Any = raw.texts(known_column(raw, asked, "family"))
+    pairs: Any = pd.DataFrame({"model": names, "family": family}).dropna().drop_duplicates().astype(str)
     twice = pairs[pairs["model"].duplicated()]
     if len(twice):
         raise ValueError(f"the model {twice['model'].iloc[0]!r} is in two families: give each model one")
     known = dict(zip(pairs["model"], pairs["family"], strict=True))
-    return long.assign(family=long["model"].astype(object).map(known))
+    models: Any = long["model"].astype(object)
+    return long.assign(family=models.map(known))
 
 
 def select_rows(raw: RawTable, options: TableOptions) -> RawTable:

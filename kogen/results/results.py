@@ -77,11 +77,12 @@ def read_results(table: Table, options: TableOptions) -> Results:
             f"{flag('cluster')} {options.cluster!r} is for images, and this table holds scores alone: leave it out"
         )
     scores = long_scores(read.frame, options, list(read.percent), asked)
-    found = sorted(map(str, scores.table["dataset"].unique()))
-    check_table_size(scores.table["model"].nunique(), len(found), images=False)
+    table: Any = scores.table
+    found = sorted(map(str, table["dataset"].unique()))
+    check_table_size(table["model"].nunique(), len(found), images=False)
     reference = select_reference(read.frame, options.reference, found, asked, read.excluded)
     asked.check()
-    extra = {"excluded": read.excluded, "axes": read.axes, "unbounded": tuple(scores.unbounded)}
+    extra: dict[str, Any] = {"excluded": read.excluded, "axes": read.axes, "unbounded": tuple(scores.unbounded)}
     notes = (*read.notes, *scores.notes)
     return Results(
         None, scores.table, families(read.frame), reference, tuple(found), read.ignored, **extra, notes=notes
@@ -94,7 +95,7 @@ def results_of_images(read: ReadTable, options: TableOptions, asked: Questions) 
     of_scores["higher_is_better"] = options.higher_is_better is not True
     for name in filter(of_scores.get, of_scores):
         raise ValueError(f"{flag(name)} is for scores, and this table has one row an image: leave it out")
-    images = item_rows(read.frame, options.sets)
+    images: Any = item_rows(read.frame, options.sets)
     found = sorted(map(str, images["dataset"].unique()))
     check_table_size(images["model"].nunique(), len(found), images=True)
     reference = select_reference(read.frame, options.reference, found, asked, {})

@@ -42,12 +42,12 @@ class Scores:
     notes: list[Note] = field(default_factory=list)
 
 
-def long_scores(long: pd.DataFrame, options: TableOptions, percent: list[str], asked: Questions) -> Scores:
+def long_scores(frame: pd.DataFrame, options: TableOptions, percent: list[str], asked: Questions) -> Scores:
     """The scores of a long frame in points, of the data sets that are asked for; empty cells are left out.
 
     Input: model, dataset, score[, base, metric, n, seed, lo, hi]. `percent`: sets whose cells have percent signs.
     """
-    long = convert_columns(long)
+    long: Any = convert_columns(frame)
     counts = options.n or {}
     there = list(map(str, long["dataset"].unique()))
     for name in (*(options.sets or ()), *counts):
@@ -70,7 +70,7 @@ def long_scores(long: pd.DataFrame, options: TableOptions, percent: list[str], a
     long, said = add_counts(long, counts, [fact for fact in facts if fact.own])
     refuse_repeated_scores(long)
     ends = [name for name in ("lo", "hi") if name in long]
-    table = long.dropna(subset=["score"])[[*COLUMNS, *ends]].reset_index(drop=True)
+    table: Any = long.dropna(subset=["score"])[[*COLUMNS, *ends]].reset_index(drop=True)
     notes += said
     if own := [fact.name for fact in facts if fact.own]:
         notes.append(Note("read_unbounded", {"names": own}))
