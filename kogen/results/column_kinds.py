@@ -108,6 +108,7 @@ def kind_of_name(name: str) -> Kind | None:
     words, plain = set(name_tokens(name)), unicodedata.normalize("NFKC", name).strip()
     if plain in ("年", "年次"):
         return Kind.SETTING
+    words -= {"#"} if plain != "#" else set()  # #params
     if "\u2193" in plain and not words & WORDS[Kind.COST]:  # an arrow down: less is better
         return Kind.ERROR
     if "平均適合率" in plain:
@@ -116,7 +117,7 @@ def kind_of_name(name: str) -> Kind | None:
         if any(sign in plain for sign in signs):
             return kind
     parts = re.findall(r"[^\W_]+|#", plain.casefold())
-    whole = {*parts, "".join(parts)}
+    whole = {*parts, "".join(parts)} - ({"#"} if plain != "#" else set())
     if whole & SIZES:
         return Kind.SETTING
     for kind in (Kind.ORDER, Kind.SPREAD, Kind.DIFFERENCE, Kind.SUMMARY, Kind.ERROR, Kind.COST, Kind.SETTING):

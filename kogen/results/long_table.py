@@ -11,7 +11,7 @@ from kogen.results.column_kinds import Kind, kind_of_column, kind_of_name
 from kogen.results.lottery_summary import Note
 from kogen.results.questions import Questions
 from kogen.results.raw_table import RawTable, refuse_wrong_cells
-from kogen.results.wide import CARRIED, Sorted, sort_columns
+from kogen.results.wide_table import CARRIED, Sorted, sort_columns
 
 
 def find_score_column(raw: RawTable, asked: Questions) -> str | None:
@@ -41,9 +41,9 @@ def read_long(
     numbers = raw.numbers(score)
     refuse_wrong_cells(score, numbers)
     long: Any = pd.DataFrame({"model": names, "dataset": raw.texts("dataset"), "score": numbers.value})
-    for end in ("lo", "hi"):
-        if getattr(numbers, end) is not None:
-            long[end] = getattr(numbers, end)
+    for end, values in (("lo", numbers.lo), ("hi", numbers.hi)):
+        if values is not None:
+            long[end] = values
     if "n" in raw.columns:
         refuse_wrong_cells("n", raw.numbers("n"))
         long["n"] = raw.numbers("n").value

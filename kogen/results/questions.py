@@ -44,7 +44,8 @@ class Questions:
 
     def command(self) -> str:
         """The command (or the call, for a table that is a frame) with what was asked for and the answers."""
-        given = {name: getattr(self.options, name) for name in sorted(self.options.model_fields_set)}
+        asked_for = self.options.model_dump(exclude_unset=True)
+        given = {name: asked_for[name] for name in sorted(asked_for)}
         lower = given.get("higher_is_better")
         if isinstance(lower, dict) and isinstance(more := self.answers.get("higher_is_better"), dict):
             self.answers["higher_is_better"] = {**lower, **more}

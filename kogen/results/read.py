@@ -13,8 +13,8 @@ from kogen.common.text import hint, join_names
 from kogen.options.lottery import TableOptions
 from kogen.results.bounds import check_column_count
 from kogen.results.join_files import join_tables
-from kogen.results.layout import Layout, find_layout
-from kogen.results.long import find_score_column, read_long
+from kogen.results.file_layout import Layout, find_layout
+from kogen.results.long_table import find_score_column, read_long
 from kogen.results.lottery_summary import Note
 from kogen.results.model_names import (
     choose_model_columns,
@@ -28,7 +28,7 @@ from kogen.results.questions import Questions, flag, table_paths
 from kogen.results.raw_table import RawTable, is_number_column, refuse_repeated_columns, table_from_frame
 from kogen.results.table_file import read_file, read_header, read_parquet_columns
 from kogen.results.text_grid import read_text_table
-from kogen.results.wide import read_axes, read_wide
+from kogen.results.wide_table import read_axes, read_wide
 
 Table = Any
 """A path to a csv, markdown or parquet file, several of them, or a frame."""

@@ -77,9 +77,9 @@ def read_results(table: Table, options: TableOptions) -> Results:
             f"{flag('cluster')} {options.cluster!r} is for images, and this table holds scores alone: leave it out"
         )
     scores = long_scores(read.frame, options, list(read.percent), asked)
-    table: Any = scores.table
-    found = sorted(map(str, table["dataset"].unique()))
-    check_table_size(table["model"].nunique(), len(found), images=False)
+    rows: Any = scores.table
+    found = sorted(map(str, rows["dataset"].unique()))
+    check_table_size(rows["model"].nunique(), len(found), images=False)
     reference = select_reference(read.frame, options.reference, found, asked, read.excluded)
     asked.check()
     extra: dict[str, Any] = {"excluded": read.excluded, "axes": read.axes, "unbounded": tuple(scores.unbounded)}

@@ -13,7 +13,7 @@ from kogen.common.files import check_regular_file, explain_unreadable
 from kogen.common.tables import read_checked
 from kogen.common.text_tables import LINE_BYTES
 from kogen.results.bounds import MAX_NAME_LENGTH, check_row_count
-from kogen.results.layout import Layout, is_parquet
+from kogen.results.file_layout import Layout, is_parquet
 from kogen.results.lottery_summary import Note
 from kogen.results.raw_table import RawTable, table_from_frame
 
@@ -67,8 +67,7 @@ def read_parquet_columns(path: Path) -> RawTable:
         schema: Any = pq.read_schema(path)
     usable, odd = [], []
     for field in schema:
-        kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
-        fits = any(getattr(pa.types, f)(kind) for f in (*NUMBER_TESTS, *TEXT_TESTS, "is_decimal"))
+        fits = is_of_type(field.type, (*NUMBER_TESTS, *TEXT_TESTS, "is_decimal"))
         known = field.name in ("model", "dataset", "score", "n", "seed", "item", "correct", "metric")
         (usable if fits or known else odd).append(field.name)
     numbers = [name for name in usable if is_number_type(schema.field(name).type)]
@@ -82,7 +81,7 @@ def read_parquet_columns(path: Path) -> RawTable:
 
 def is_number_type(kind: Any) -> bool:
     """Whether an arrow type is one of numbers."""
-    return any(getattr(pa.types, test)(kind) for test in ("is_integer", "is_floating", "is_decimal"))
+    return is_of_type(kind, ("is_integer", "is_floating", "is_decimal"))
 
 
 def read_parquet(path: Path, wanted: list[str], texts: list[str]) -> Any:
@@ -104,12 +103,17 @@ def read_csv(layout: Layout, wanted: list[str], texts: list[str]) -> Any:
     )
 
 
+def is_of_type(kind: Any, tests: Iterable[str]) -> bool:
+    """Whether an arrow type (or that of its dictionary) passes one of these tests."""
+    plain = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return any(getattr(pa.types, test)(plain) for test in tests)
+
+
 def check_column_types(fields: Iterable[Any], texts: list[str]) -> None:
     """ValueError for a column of names or of numbers that holds neither: lists, structs, bytes, times ..."""
     for field in fields:
-        kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
         known = NAME_TESTS if field.name in texts else (*NUMBER_TESTS, *TEXT_TESTS, "is_decimal")
-        if not any(getattr(pa.types, test)(kind) for test in known):
+        if not is_of_type(field.type, known):
             wanted = "text or whole numbers" if field.name in texts else "numbers"
             raise ValueError(f"the column {field.name[:60]!r} is of the type {str(field.type)[:60]}: write {wanted}")
 

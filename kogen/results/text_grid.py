@@ -12,7 +12,7 @@ from kogen.common.text import join_names
 from kogen.common.text_tables import LINE_BYTES, SEPARATORS
 from kogen.results.bounds import MAX_MARKDOWN_BYTES, MAX_NAME_LENGTH, MAX_TEXT_BYTES, check_column_count
 from kogen.results.cells import is_missing, parse_cells
-from kogen.results.layout import Layout, split_spaces
+from kogen.results.file_layout import Layout, split_spaces
 from kogen.results.lottery_summary import Note
 from kogen.results.markdown import MarkdownTable, find_markdown_tables
 from kogen.results.questions import Questions

@@ -115,8 +115,7 @@ def melt_columns(raw: RawTable, names: Any, sets: Sequence[str]) -> pd.DataFrame
     dataset = pd.Categorical.from_codes(np.repeat(np.arange(len(sets)), count), list(sets))
     long = pd.DataFrame({"model": names.iloc[place].reset_index(drop=True), "dataset": dataset})
     long["score"] = np.concatenate([each.value for each in numbers])
-    for end in ("lo", "hi"):
-        ends = [getattr(each, end) for each in numbers]
+    for end, ends in (("lo", [each.lo for each in numbers]), ("hi", [each.hi for each in numbers])):
         if any(each is not None for each in ends):
             long[end] = np.concatenate([np.full(count, np.nan) if each is None else each for each in ends])
     for name in CARRIED:

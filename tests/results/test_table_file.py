@@ -15,7 +15,7 @@ import pytest
 
 from kogen.common.tables import write_arrow
 from kogen.options.lottery import TableOptions
-from kogen.results import layout, table_file
+from kogen.results import file_layout, table_file
 from kogen.results.results import Results, read_results
 from kogen.results.table_file import read_file
 
@@ -205,6 +205,6 @@ def test_times_in_a_frame_are_no_scores() -> None:
 
 def test_a_csv_that_is_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     LONG.to_csv(tmp_path / "t.csv", index=False)
-    monkeypatch.setattr(layout, "MAX_CSV_BYTES", 10)
+    monkeypatch.setattr(file_layout, "MAX_CSV_BYTES", 10)
     with pytest.raises(ValueError, match=r"cannot read the table .*t.csv.* at most 10 are read"):
         read(tmp_path / "t.csv")
