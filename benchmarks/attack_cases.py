@@ -639,7 +639,7 @@ def _(folder: Path) -> Command:
     return ["report", study_of(run)]
 
 
-for name in ("verdict.json", "report.html", "views.png", "accuracy.parquet", "predictions.parquet"):
+for name in ("verdict.json", "report.html", "views.png", "values.parquet", "predictions.parquet"):
 
     @case("D", f"a report over a damaged {name}", codes=DONE, untouched=False)
     def _(folder: Path, name: str = name) -> Command:

@@ -25,7 +25,7 @@ def main(study: Path, against: str = "") -> None:
     print("| model | " + " | ".join(f"{s}, {p}" for s in verdict["sets"] for p in tables) + " |")
     print("|---|" + "---|" * (len(verdict["sets"]) * len(tables)))
     for model in verdict["order"][verdict["reference"]]:
-        cells = [cell(tables[p]["accuracy"], model, s) for s in verdict["sets"] for p in tables]
+        cells = [cell(tables[p]["values"], model, s) for s in verdict["sets"] for p in tables]
         print(f"| {model} | " + " | ".join(cells) + " |")
     first = verdict["protocol"]
     print(f"\nPairs, {first} probe, family-wise 95 % intervals in points:\n")

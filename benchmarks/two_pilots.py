@@ -91,7 +91,7 @@ def content(folder: Path) -> dict[str, str]:
         if (run / "training.parquet").exists():
             table = pd.read_parquet(run / "training.parquet")
             found[f"{run.name}/training"] = hash_rows(table.drop(columns=["seconds", "images_per_second"]))
-    for name in ("accuracy", "pairs", "ranks", "transfer"):
+    for name in ("values", "pairs", "ranks", "transfer"):
         found[name] = hash_rows(pd.read_parquet(folder / f"{name}.parquet"))
     return found
 

@@ -102,10 +102,13 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 def read_scores(out: Path) -> pd.DataFrame:
     """Accuracy and effective robustness of a study's models on each set; no rows without a study."""
     found = [pd.DataFrame(columns=["model", "score", "value"])]
-    for name, value, title in (("accuracy", "value", "dataset"), ("robustness", "effective", "target")):
+    for name, word, value, title in (
+        ("values", "accuracy", "value", "dataset"),
+        ("robustness", "robustness", "effective", "target"),
+    ):
         path = out / f"{name}.parquet"
         if path.exists():
             table = read_table(path)
-            called = [f"{name}: {of}" for of in table[title]]
+            called = [f"{word}: {of}" for of in table[title]]
             found.append(pd.DataFrame({"model": table["model"], "score": called, "value": table[value]}))
     return pd.concat(found, ignore_index=True).dropna(subset=["value"])

@@ -13,18 +13,24 @@ from kogen.common.files import write_atomically, write_json
 from kogen.common.registry import load
 from kogen.common.text import join_names
 from kogen.options.lottery import LotteryOptions
-from kogen.results import summary
+from kogen.results import bet, summary
 from kogen.results.csv_file import write_csv
+from kogen.results.decide import make_judgement
+from kogen.results.judgement import Judgement
 from kogen.results.lottery_summary import LotterySummary, Row
 from kogen.results.results import Results, Table, read_results
 from kogen.statistics._item_matrix import Items, item_matrices
-from kogen.statistics._score_noise import score_noise
+from kogen.statistics.scores_of_sets.score_noise import score_noise
 
-WRITTEN = ("accuracy", "pairs", "ranks", "transfer", "agreement", "unified", "robustness")
+WRITTEN = ("values", "pairs", "ranks", "transfer", "agreement", "unified", "robustness", "left_out", "cochran")
 # of a table of scores alone, without rows, so that readers of the folder find the file
 PAIR_COLUMNS = ["dataset", "first", "second", "n", "b", "c", "difference", "lo", "hi", "p", "verdict", "lottery"]
 PAIR_COLUMNS += ["minimum_detectable"]
 RANK_COLUMNS = ["dataset", "model", "p_best", "expected_rank", "rank_lo", "rank_hi", "top"]
+COCHRAN_COLUMNS = ["dataset", "models", "n", "q", "df", "p", "method", "refused"]
+LEFT_OUT_COLUMNS = ["rule", "left_out", "model", "equals", "regret", "worst", "lo", "hi", "share_best"]
+MOST_ROWS = 500  # of a table that the summary repeats
+CSV_NAMES = {"pairs": {"p": "p_same_networks"}}  # a spreadsheet has no docstring: p asks about these networks
 
 
 Step = Callable[[], None]
@@ -36,23 +42,23 @@ def judge_results(
     options: LotteryOptions,
     out: Path | None = None,
     on_step: Callable[[int, int], object] = lambda step, steps: None,
-) -> LotterySummary:
+) -> tuple[LotterySummary, Judgement]:
     """Judge any table of results: is the lead real, does it transfer, does it depend on the metric, what is safe.
 
     `table`: csv, markdown, parquet, several files or a frame, as `results.read_results` describes (one row an image,
     or scores alone); `groups` of sets that have one vote each are found by `similarity` unless given. With `out`:
-    OUT/{accuracy,pairs,ranks,transfer,agreement,unified,robustness}.parquet (csv too with `csv`), and the summary under
-    "lottery" in OUT/verdict.json; what was there is replaced. `on_step`: called with the progress.
+    OUT/{values,pairs,ranks,transfer,agreement,unified,robustness}.parquet (csv too with `csv`), and OUT/verdict.json
+    with both, under "lottery" and "judgement"; what was there is replaced. `on_step`: called with the progress.
     Raises ValueError for what cannot be read, for more than is judged, and for options that do not fit the table.
     """
     results = read_results(table, options)
     items = results.matrices
     step = count_steps(on_step, (2 if items is None else 3) * len(results.datasets))
     tables = tables_from_scores(results) if items is None else tables_from_items(items, options, step)
-    summary = judge_tables(results, tables, options, out, step)
+    summary, judgement = judge_tables(results, tables, options, out, step)
     if out is not None:
-        write_json(out / "verdict.json", {"lottery": to_plain(summary)})
-    return summary
+        write_json(out / "verdict.json", {"lottery": to_plain(summary), "judgement": to_plain(judgement)})
+    return summary, judgement
 
 
 def count_steps(on_step: Callable[[int, int], object], steps: int) -> Step:
@@ -71,13 +77,21 @@ def judge_tables(
     options: LotteryOptions,
     out: Path | None = None,
     step: Step = lambda: None,
-) -> LotterySummary:
-    """The same where the tables of each set (accuracy, pairs, ranks, needed) are there; writes no verdict.json."""
+    *,
+    methods: Mapping[str, str] | None = None,
+    minutes: Mapping[str, float] | None = None,
+) -> tuple[LotterySummary, Judgement]:
+    """The same where the tables of each set (values, pairs, ranks, needed) are there; writes no verdict.json.
+
+    `methods`, `minutes`: of the models of a study, see `make_judgement`.
+    """
     tables = dict(tables)
     plain = to_plain(judge_across_sets(results, tables, options, step))
     if out is not None:
         write_tables(out, {name: frame for name, frame in tables.items() if name in WRITTEN}, options.csv)
-    return from_plain(LotterySummary, plain, "the lottery")
+    summary = from_plain(LotterySummary, plain, "the lottery")
+    known: dict[str, Any] = {"methods": methods, "minutes": minutes, "lottery": summary, "margin": options.margin}
+    return summary, make_judgement(tables, reference=summary.reference, targets=summary.targets, **known)
 
 
 def judge_across_sets(
@@ -85,7 +99,7 @@ def judge_across_sets(
 ) -> LotterySummary:
     """Put the tables over several sets beside those of each set; returns the summary of all."""
     margin, weights, seed, noise_draws = options.margin, options.weights, options.seed, min(options.draws, 1000)
-    scores: Any = accuracy_as_scores(tables["accuracy"], results.families)
+    scores: Any = values_as_scores(tables["values"], results.families)
     source, clean = results.reference, set(options.counterpart.values())
     refuse_bad_counterpart(options.counterpart, results.datasets, source)
     targets = [name for name in results.datasets if name != source and name not in clean]
@@ -107,11 +121,19 @@ def judge_across_sets(
     errors = None if items is None else score_noise(items, noise_draws, seed, training=True)
     picks = across("safe_bet")(voting, margin=margin, weights=weights, noise=errors, seed=seed)
     over_sets, refused = summary.tests_over_sets(voting)
+    asked = {"source": source, "margin": margin, "weights": weights, "groups": votes, "noise": errors, "seed": seed}
+    try:
+        tables["left_out"] = across("left_out")(voting, **asked)
+    except ValueError as error:
+        tables["left_out"], refused["left_out"] = pd.DataFrame(columns=LEFT_OUT_COLUMNS), str(error)
     if picks.empty or "near" not in set(picks["pick"]):
         refused["near_best"] = "wants one row an image, or the number of images of every set (n)"
     if not targets:
         refused["transfer"] = "wants a second data set: there is only the reference"
+    tables |= tests_of_sets(results, options, source)
     described = summary.describe_results(results, scores)
+    pair = bet.chosen_pair(picks, scores, source)
+    decides = summary.images_to_decide(tables, results.scores, pair, source)
     agreement: dict[str, list[Row]] = {}
     for row in tables["agreement"].to_dict("records"):
         agreement.setdefault(row["target"], []).append(row)
@@ -128,18 +150,39 @@ def judge_across_sets(
         unified=summary.compare_rules(tables["unified"], items, weights, options.draws, seed),
         similarity=summary.describe_similarity(alike, votes),
         over_sets=over_sets,
-        bet=summary.recommendation(picks, tables, scores, source),
+        bet=bet.recommendation(picks, voting, margin, weights, decides),
         baseline=list(options.baseline) if options.baseline else None,
         lang=options.lang,
+        leading=bet.set_leaders(scores),
+        everywhere=bet.measured_everywhere(voting, weights),
+        unpaired=rows_of(tables, "unpaired"),
+        left_out=bet.left_out_summary(tables["left_out"]) if len(tables["left_out"]) else None,
+        cochran=rows_of(tables, "cochran"),
+        clusters=rows_of(tables, "clusters"),
     )
+
+
+def tests_of_sets(results: Results, options: LotteryOptions, source: str) -> dict[str, pd.DataFrame]:
+    """Cochran's Q and the clusters of each set; of scores alone the unpaired test of the reference's leader."""
+    if results.matrices is None:
+        found = load("statistics", "unpaired")(results.scores, dataset=source, margin=options.margin)
+        return {"unpaired": found, "cochran": pd.DataFrame(columns=COCHRAN_COLUMNS)}
+    chance = {"draws": min(options.draws, 2000), "seed": options.seed}
+    clusters = load("statistics", "cluster_sizes")(results.matrices)
+    return {"cochran": load("statistics", "cochran")(results.matrices, **chance), "clusters": clusters}
+
+
+def rows_of(tables: Mapping[str, pd.DataFrame], name: str) -> list[Row] | None:
+    """The first rows of a table that only some results have; None without it."""
+    return tables[name].head(MOST_ROWS).to_dict("records") if name in tables and len(tables[name]) else None
 
 
 def tables_from_items(rows: Items, options: LotteryOptions, step: Step = lambda: None) -> dict[str, pd.DataFrame]:
     """The tables of each set from one row an image."""
     margin, chance = options.margin, {"draws": options.draws, "seed": options.seed}
-    found: dict[str, list[pd.DataFrame]] = {"accuracy": [], "pairs": [], "ranks": []}
+    found: dict[str, list[pd.DataFrame]] = {"values": [], "pairs": [], "ranks": []}
     for matrix in item_matrices(rows):
-        found["accuracy"].append(load("statistics", "accuracy")([matrix]))
+        found["values"].append(load("statistics", "values")([matrix]))
         found["pairs"].append(load("statistics", "paired")([matrix], margin=margin, **chance))
         found["ranks"].append(load("statistics", "ranks")([matrix], **chance))
         step()
@@ -152,26 +195,26 @@ def tables_from_items(rows: Items, options: LotteryOptions, step: Step = lambda:
 
 
 def tables_from_scores(results: Results) -> dict[str, pd.DataFrame]:
-    """The same from scores alone: accuracies, and pairs and ranks without rows."""
-    accuracy = add_reported_ends(load("statistics", "reported_scores")(results.scores), results.scores)
+    """The same from scores alone: values, and pairs and ranks without rows."""
+    values = add_reported_ends(load("statistics", "reported_scores")(results.scores), results.scores)
     empty = {"pairs": pd.DataFrame(columns=PAIR_COLUMNS), "ranks": pd.DataFrame(columns=RANK_COLUMNS)}
-    return {"accuracy": accuracy} | empty
+    return {"values": values} | empty
 
 
-def add_reported_ends(accuracy: Any, scores: Any) -> Any:
-    """The accuracies with the intervals that the table itself gives, where nothing better is known: one run, no n."""
+def add_reported_ends(values: Any, scores: Any) -> Any:
+    """The values with the intervals that the table itself gives, where nothing better is known: one run, no n."""
     if "lo" not in scores:
-        return accuracy
+        return values
     cells = scores.groupby(["model", "dataset"], sort=False)[["lo", "hi"]]
     ends = cells.first().where(cells.size().eq(1), axis=0)
-    keys, alone = pd.MultiIndex.from_frame(accuracy[["model", "dataset"]]), accuracy["lo"].isna().to_numpy()
+    keys, alone = pd.MultiIndex.from_frame(values[["model", "dataset"]]), values["lo"].isna().to_numpy()
     given = ends.reindex(keys).to_numpy()
-    return accuracy.assign(lo=accuracy["lo"].where(~alone, given[:, 0]), hi=accuracy["hi"].where(~alone, given[:, 1]))
+    return values.assign(lo=values["lo"].where(~alone, given[:, 0]), hi=values["hi"].where(~alone, given[:, 1]))
 
 
-def accuracy_as_scores(accuracy: Any, families: Mapping[str, str] | None) -> Any:
-    """The table of accuracies as one of scores: model, dataset, score, n, family."""
-    scores = accuracy.rename(columns={"value": "score"})[["model", "dataset", "score", "n"]]
+def values_as_scores(values: Any, families: Mapping[str, str] | None) -> Any:
+    """The table of values as one of scores: model, dataset, score, n, family."""
+    scores = values.rename(columns={"value": "score"})[["model", "dataset", "score", "n"]]
     scores = scores.assign(model=scores["model"].astype("category"), dataset=scores["dataset"].astype("category"))
     return scores if families is None else scores.assign(family=scores["model"].map(dict(families)))
 
@@ -192,4 +235,4 @@ def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame], csv: bool) ->
     for name, frame in tables.items():
         write_atomically(folder / f"{name}.parquet", partial(frame.to_parquet, index=False))
         if csv:
-            write_csv(folder / f"{name}.csv", frame)
+            write_csv(folder / f"{name}.csv", frame.rename(columns=CSV_NAMES.get(name, {})))

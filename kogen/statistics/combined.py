@@ -42,7 +42,7 @@ def combined(
     value, deviations = np.zeros(len(models)), np.zeros((draws, len(models)))
     for share, matrix in pairs:
         places = [matrix.models.index(model) for model in models]
-        value += share * matrix.accuracy[places]
+        value += share * matrix.means[places]
         deviations += share * bootstrap_deviations(matrix, draws, seed)[:, places]
     variance, df = weighted_training_variance(pairs, models)
     return leader_rows(models, value, deviations, variance, df)

@@ -20,7 +20,7 @@ def ranks(predictions: Items, *, draws: int = 5000, seed: int = 0) -> pd.DataFra
     [1 + number that beat the model, k - number it beats]. The same seed gives the same comparisons as `paired`: there a
     pair is `better` or `small` exactly where here the first beats the second.
     Source: Westfall and Young (1993) for max-T; rank intervals: Mohamad, Goeman, van Zwet (2019, Stat. Med. 38).
-    Assumes: as `accuracy`. Raises ValueError for tables that are incomplete or contradict themselves.
+    Assumes: as `values`. Raises ValueError for tables that are incomplete or contradict themselves.
     """
     return pd.concat([rows(matrix, draws, seed) for matrix in item_matrices(predictions)], ignore_index=True)
 

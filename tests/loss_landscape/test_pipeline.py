@@ -404,7 +404,7 @@ def test_rank_correlations_are_scipys_and_few_models_say_nothing(n: int):
 
 def test_scores_are_those_of_the_folder(tmp_path: Path):
     assert read_scores(tmp_path).empty
-    pd.DataFrame({"model": ["a"], "dataset": ["night"], "value": [80.0]}).to_parquet(tmp_path / "accuracy.parquet")
+    pd.DataFrame({"model": ["a"], "dataset": ["night"], "value": [80.0]}).to_parquet(tmp_path / "values.parquet")
     pd.DataFrame({"model": ["a"], "target": ["night"], "effective": [-2.0]}).to_parquet(tmp_path / "robustness.parquet")
     assert read_scores(tmp_path)["score"].to_list() == ["accuracy: night", "robustness: night"]
 

@@ -24,15 +24,17 @@ from kogen.reporting.lottery import page
 from kogen.results.judge import judge_results, judge_tables, tables_from_items
 from kogen.results.results import read_results
 
-TABLES = ("accuracy", "pairs", "ranks", "transfer", "agreement", "unified", "robustness")
+TABLES = ("values", "pairs", "ranks", "transfer", "agreement", "unified", "robustness", "left_out", "cochran")
 WANTED = {
-    "accuracy": "model dataset n value lo hi seed_sd",
+    "values": "model dataset n value lo hi seed_sd",
     "pairs": "dataset first second n b c difference lo hi p verdict lottery minimum_detectable",
     "ranks": "dataset model p_best expected_rank rank_lo rank_hi top",
     "transfer": "source target gap pairs win tie flip transfer lo hi noise_floor excess_flip mean_regret",
     "agreement": "source target subset n tau lo hi",
     "unified": "model metric value rank",
     "robustness": "model source target expected observed effective",
+    "left_out": "rule left_out model equals regret worst lo hi share_best",
+    "cochran": "dataset models n q df p method refused",
 }
 TIMM = SHARED / "timm"
 
@@ -68,7 +70,12 @@ def test_rows_of_images_give_every_table(tmp_path: Path) -> None:
     for name in TABLES:
         table = pd.read_parquet(tmp_path / f"{name}.parquet")
         assert set(WANTED[name].split()) <= set(table.columns)
-        assert len(table) == len(pd.read_csv(tmp_path / f"{name}.csv")) > 0
+        assert len(table) == len(pd.read_csv(tmp_path / f"{name}.csv"))
+        assert len(table) or name == "left_out"  # of two sets none is left out
+    spreadsheet = pd.read_csv(tmp_path / "pairs.csv")  # whose reader has no docstring: p asks about these networks
+    assert "p_same_networks" in spreadsheet
+    assert "p" not in spreadsheet
+    assert "p" in pd.read_parquet(tmp_path / "pairs.parquet")
     assert json.loads((tmp_path / "verdict.json").read_text())["lottery"] == found
     assert found["kind"] == "predictions"
     assert found["lead"]["model"] == found["leaders"]["val"]
@@ -76,7 +83,8 @@ def test_rows_of_images_give_every_table(tmp_path: Path) -> None:
     assert found["unified"]["combined"][0]["first"] == found["unified"]["winners"]["weighted_difference"][0]
     assert found["transfer"]["shift"]["at_margin"]["gap"] == 2.0
     assert {pick["pick"] for pick in found["bet"]["picks"]} == {"expected", "regret", "near"}
-    assert set(found["refused"]) == {"friedman", "wilcoxon"}
+    assert set(found["refused"]) == {"friedman", "wilcoxon", "left_out"}
+    assert "leaving a set out wants 3 sets or more with a weight, there are 2" in found["refused"]["left_out"]
 
 
 def test_scores_alone_say_what_can_be_said_and_refuse_the_rest_by_name(tmp_path: Path) -> None:
@@ -87,7 +95,7 @@ def test_scores_alone_say_what_can_be_said_and_refuse_the_rest_by_name(tmp_path:
     for name in TABLES:
         table = pd.read_parquet(tmp_path / f"{name}.parquet")
         assert set(WANTED[name].split()) <= set(table.columns)
-        assert (len(table) == 0) == (name in ("pairs", "ranks"))
+        assert (len(table) == 0) == (name in ("pairs", "ranks", "cochran"))
     known = lottery(published(), reference="val", n={"val": 5000, "t1": 5000, "t2": 5000})
     assert "noise_floor" not in known["refused"]
     assert known["transfer"]["t1"]["all"]["noise_floor"] is not None
@@ -102,7 +110,7 @@ def test_tables_that_are_ready_are_not_made_again(monkeypatch: pytest.MonkeyPatc
     whole = judge_results(table, options)
     monkeypatch.setattr(sys.modules["kogen.results.judge"], "tables_from_items", lambda *_: pytest.fail("made again"))
     assert judge_tables(results, made, options) == whole
-    assert set(made) == {"accuracy", "pairs", "ranks", "needed"}  # the caller's tables stay as they were
+    assert set(made) == {"values", "pairs", "ranks", "needed"}  # the caller's tables stay as they were
 
 
 @pytest.mark.parametrize("old", ["[]", "{", '{"bet": "byol"}', "\0\0\0"])
@@ -151,7 +159,7 @@ def test_hostile_names_reach_no_path_and_stay_names(tmp_path: Path) -> None:
     assert found["lead"]["model"] in names
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
     assert len(list((tmp_path / "out").iterdir())) == 2 * len(TABLES) + 1
-    assert set(pd.read_parquet(tmp_path / "out" / "accuracy.parquet")["model"]) == set(names)
+    assert set(pd.read_parquet(tmp_path / "out" / "values.parquet")["model"]) == set(names)
 
 
 def test_a_counterpart_is_no_set_of_its_own() -> None:
@@ -262,6 +270,6 @@ def test_a_set_with_one_model_leaves_the_columns_of_pairs_as_they_are() -> None:
     table, options = images(3), LotteryOptions(draws=50)
     alone = images(1, ("alone",))
     one, two = (tables_from_items(rows, options) for rows in (table, pd.concat([alone, table])))
-    assert set(two["accuracy"]["dataset"]) == {"alone", "shift", "val"}
+    assert set(two["values"]["dataset"]) == {"alone", "shift", "val"}
     pd.testing.assert_frame_equal(one["pairs"], two["pairs"])
     assert list(tables_from_items(alone, options)["pairs"]) == list(one["pairs"])

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kogen.reporting.lottery.traffic_lights import PRIMARY
+from kogen.results.decide import PRIMARY
 from kogen.results.lottery_summary import LotterySummary
 
 MODELS_SHOWN, SETS_SHOWN = 15, 10  # models and sets that are shown of many
@@ -22,7 +22,7 @@ Heat = dict[str, Any]
 
 def best_models(summary: LotterySummary, tables: Tables) -> list[str]:
     """The models that the page shows, best first: the top by the primary rule, every pick and every set's leader."""
-    rules, rows = tables["unified"], tables["accuracy"]
+    rules, rows = tables["unified"], tables["values"]
     order = rules[rules["metric"] == PRIMARY].dropna(subset=["rank"]).sort_values(["rank", "model"])["model"].tolist()
     here = rows[rows["dataset"] == summary.reference].sort_values(["value", "model"], ascending=[False, True])
     order = list(dict.fromkeys([*order, *here["model"]]))
@@ -48,7 +48,7 @@ def shown_sets(summary: LotterySummary) -> list[str]:
 
 
 def cells_of(table: Any, models: Iterable[str]) -> dict[tuple[str, str], dict[str, Any]]:
-    """Rows of `accuracy` or `ranks` of some models by (model, dataset)."""
+    """Rows of `values` or `ranks` of some models by (model, dataset)."""
     rows = table[table["model"].isin(list(models))].to_dict("records")
     return {(row["model"], row["dataset"]): row for row in rows}
 
@@ -75,7 +75,7 @@ def colour_limit(values: pd.DataFrame) -> float:
 
 def regret(summary: LotterySummary, tables: Tables, models: Sequence[str]) -> Heat:
     """Points behind the best of each set, of the shown models on the shown sets."""
-    values = points_behind_best(tables["accuracy"], shown_sets(summary), models)
+    values = points_behind_best(tables["values"], shown_sets(summary), models)
     return heat(values, picked_models(summary), max(colour_limit(values), summary.margin))
 
 

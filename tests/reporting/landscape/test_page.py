@@ -65,7 +65,7 @@ def make_landscape(
             write_facts(folder, identity | {"direction": "random"}, seed)
     if scores:
         rows = [{"model": model, "dataset": "night", "value": 90 - steep} for model, steep in models.items()]
-        pd.DataFrame(rows).to_parquet(folder / "accuracy.parquet")
+        pd.DataFrame(rows).to_parquet(folder / "values.parquet")
     tables.write_summary(folder)
     return folder
 

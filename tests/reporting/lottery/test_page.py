@@ -296,7 +296,7 @@ def summary_on_disk(folder: Path) -> LotterySummary:
 
 
 def test_regret_is_points_behind_the_best_of_each_set(judged: Path) -> None:
-    accuracy = pd.read_parquet(judged / "accuracy.parquet")
+    accuracy = pd.read_parquet(judged / "values.parquet")
     shown, _ = sections.lottery_part(judged, summary_on_disk(judged), "en")
     wide = accuracy.pivot(index="model", columns="dataset", values="value")
     for line in shown["regret"]["rows"]:

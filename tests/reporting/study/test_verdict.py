@@ -34,10 +34,10 @@ def evidence(
 ) -> Evidence:
     """Evidence from set -> model -> accuracy; pairs are `better` unless `verdicts` says otherwise, in either order."""
     verdicts, more = verdicts or {}, more or {}
-    accuracy, pairs, needed = [], [], []
+    rows, pairs, needed = [], [], []
     for dataset, values in scores.items():
         order = sorted(values, key=lambda model: -values[model])
-        accuracy += [{"model": m, "dataset": dataset, "value": v, "lo": v - 1, "hi": v + 1} for m, v in values.items()]
+        rows += [{"model": m, "dataset": dataset, "value": v, "lo": v - 1, "hi": v + 1} for m, v in values.items()]
         for i, first in enumerate(order):
             for second in order[i + 1 :]:
                 word = verdicts.get((dataset, second), verdicts.get((first, second), "better"))
@@ -58,7 +58,7 @@ def evidence(
     columns = ["dataset", "first", "second", "n", "difference", "verdict", "family_lo", "family_hi", "lo90", "hi90"]
     first, *others = scores
     return Evidence(
-        accuracy=pd.DataFrame(accuracy),
+        values=pd.DataFrame(rows),
         pairs=pd.DataFrame(pairs, columns=[*columns, "lottery", "minimum_detectable"]),
         ranks=pd.DataFrame(),
         groups=pd.DataFrame(columns=["dataset", "tier", "model"]),
@@ -316,7 +316,7 @@ def test_random_trains_nothing_and_has_no_speed(judged: verdict.Verdict) -> None
 
 def test_forest_turns_every_pair_towards_the_bet(judged: verdict.Verdict) -> None:
     bet = judged.bet.model
-    values = {row["model"]: row["value"] for row in judged.accuracy if row["dataset"] == "line2"}
+    values = {row["model"]: row["value"] for row in judged.values if row["dataset"] == "line2"}
     for row in figures.differences(judged, "line2"):
         assert row["difference"] == pytest.approx(values[row["model"]] - values[bet])
         assert row["lo"] <= row["difference"] <= row["hi"]
@@ -385,5 +385,5 @@ def test_the_order_of_the_runs_in_the_table_does_not_move_the_tables(study: Path
     rows = pd.read_parquet(study / "predictions.parquet")
     write_table(tmp_path / "predictions.parquet", rows.iloc[::-1], "predictions")
     back, whole = verdict.build(tmp_path, margin=1.0), verdict.build(study, margin=1.0)
-    assert (back.accuracy, back.pairs, back.ranks) == (whole.accuracy, whole.pairs, whole.ranks)
+    assert (back.values, back.pairs, back.ranks) == (whole.values, whole.pairs, whole.ranks)
     assert back.methods == whole.methods

@@ -1,4 +1,4 @@
-"""Accuracy of each model on each set, with an interval for the images and for training."""
+"""The value of each model on each set, with an interval for the images and for training."""
 
 import numpy as np
 import pandas as pd
@@ -6,22 +6,26 @@ from scipy.stats import norm
 
 from kogen.statistics._intervals import total_half_width, wilson
 from kogen.statistics._item_matrix import ItemMatrix, Items, item_matrices
+from kogen.statistics.clusters.cluster_quantiles import effective_clusters, effective_count, equivalent_df
 
-__all__ = ["accuracy"]
+__all__ = ["values"]
 
 LEVEL = 0.95  # of the interval
 
 
-def accuracy(predictions: Items) -> pd.DataFrame:
+def values(predictions: Items) -> pd.DataFrame:
     """Accuracy, mean over items of the mean over seeds, of every model on every data set.
 
     Input: predictions of one protocol (model, dataset, seed, item, correct[, cluster]).
-    Output: model, dataset, n, value, lo, hi, seed_sd; in points (0-100); seed_sd null for one run.
+    Output: model, dataset, n, value, lo, hi, seed_sd; in points (0-100); seed_sd null for one run; clusters_effective,
+    (sum n_g)^2 / sum n_g^2 of the cluster sizes n_g, and df, the degrees of freedom for images: both null where items
+    are independent (df also for one run alone).
     Definition: one run and independent items have Wilson's interval. Otherwise Wilson's interval on the effective
     number of items: how many independent ones would leave the variance measured between clusters and, with several
     runs, between runs (crossed components, quantiles of their own degrees of freedom).
     Source: Wilson (1927); effective size: Korn and Graubard (1998, Survey Methodology 24); Dean and Pagano (2015,
-    J. Surv. Stat. Methodol. 3). A percentile bootstrap of clusters and seeds covers less: docs/coverage.md.
+    J. Surv. Stat. Methodol. 3); unequal ones: see `clusters`. A percentile bootstrap of clusters and seeds
+    covers less: docs/coverage.md.
     Assumes: clusters independent draws from those to come, runs independent trainings. One run: the interval is for
     this trained network, not for the next training. Two runs hardly measure the variance of training; use 3 or more.
     Raises ValueError for tables that are incomplete or contradict themselves.
@@ -31,21 +35,23 @@ def accuracy(predictions: Items) -> pd.DataFrame:
 
 def rows(matrix: ItemMatrix) -> pd.DataFrame:
     """The rows of one data set, best model first."""
-    lo, hi = wilson(matrix.accuracy, effective_items(matrix), LEVEL)
-    table = {"model": matrix.models, "dataset": matrix.dataset, "n": matrix.n, "value": 100 * matrix.accuracy}
-    return pd.DataFrame(table | {"lo": 100 * lo, "hi": 100 * hi, "seed_sd": 100 * matrix.seed_sd})
+    lo, hi = wilson(matrix.means, effective_items(matrix), LEVEL)
+    table = {"model": matrix.models, "dataset": matrix.dataset, "n": matrix.n, "value": 100 * matrix.means}
+    table |= {"lo": 100 * lo, "hi": 100 * hi, "seed_sd": 100 * matrix.seed_sd}
+    return pd.DataFrame(table | {"clusters_effective": effective_clusters(matrix), "df": equivalent_df(matrix)})
 
 
 def effective_items(matrix: ItemMatrix) -> np.ndarray:
     """The number of independent items that would give each accuracy the same variance, (k,)."""
-    share, n, groups = matrix.accuracy, matrix.n, matrix.cluster_count
-    single = (matrix.runs == 1) & (groups == n)
+    share, n, groups = matrix.means, matrix.n, matrix.cluster_count
+    single = (matrix.runs == 1) & (groups == n) & matrix.is_share
     if single.all():
         return np.full(len(share), float(n))
     apart = matrix.cluster_sums - share * matrix.cluster_sizes[:, None]  # (G, k)
     items = (apart**2).sum(axis=0) / n**2 * groups / max(groups - 1, 1)
     half = total_half_width(items, matrix.training_variance, np.maximum(matrix.runs - 1, 1), matrix, (1 - LEVEL) / 2)
     spread = share * (1 - share) * norm.isf((1 - LEVEL) / 2) ** 2
-    # all right or all wrong has no spread: each cluster then counts as one item
-    count = np.divide(spread, half**2, out=np.full(len(share), float(groups)), where=(half > 1e-9) & (spread > 1e-12))
+    # all right or all wrong has no spread: each effective cluster then counts as one item
+    few = effective_count(matrix.cluster_sizes)
+    count = np.divide(spread, half**2, out=np.full(len(share), few), where=(half > 1e-9) & (spread > 1e-12))
     return np.where(single, float(n), count)

@@ -47,13 +47,8 @@ class ScoreMatrix:
         return pd.DataFrame(self.values).round(9).rank(ascending=False).to_numpy()
 
     def logits(self) -> np.ndarray:
-        """logit((right + 1/2) / (n + 1)), (k, D), which is finite at 0 and 100; unknown n count as 10,000 items.
-
-        nan on sets of errors without a bound: they are no shares.
-        """
-        n = np.where(np.isnan(self.n), 10_000, self.n)
-        right = np.where(is_minus_error(self.values), np.nan, self.values) / 100 * n
-        return np.log((right + 0.5) / (n - right + 0.5))
+        """`score_logits` of all scores, (k, D); nan on sets of errors without a bound, which are no shares."""
+        return score_logits(np.where(is_minus_error(self.values), np.nan, self.values), self.n)
 
     def choose_targets(self, source: str, targets: Sequence[str] | None) -> list[str]:
         """The sets to compare the source with: `targets`, or all others."""
@@ -62,6 +57,13 @@ class ScoreMatrix:
         for name in chosen:
             self.column(name)
         return chosen
+
+
+def score_logits(values: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """logit((right + 1/2) / (n + 1)) of scores in points, finite at 0 and 100; unknown n count as 10,000 items."""
+    n = np.where(np.isnan(n), 10_000, n)
+    right = values / 100 * n
+    return np.log((right + 0.5) / (n - right + 0.5))
 
 
 def make_score_matrix(scores: pd.DataFrame) -> ScoreMatrix:
@@ -81,7 +83,7 @@ def make_score_matrix(scores: pd.DataFrame) -> ScoreMatrix:
     values[model, dataset] = scores["score"].to_numpy(dtype=np.float64)
     n[model, dataset] = scores["n"].to_numpy(dtype=np.float64, na_value=np.nan) if "n" in scores else np.nan
     check_scores(values, n, sets)
-    columns = [-np.nan_to_num(values[:, place], nan=-1) for place in range(len(sets))]
+    columns = [-np.where(np.isnan(values[:, place]), -np.inf, values[:, place]) for place in range(len(sets))]
     order = np.lexsort([np.arange(len(names)), *reversed(columns)])
     family, title = family_codes(scores, model, names), (tuple(map(str, names[order])), tuple(map(str, sets)))
     return ScoreMatrix(*title, values[order], n[order], None if family is None else family[order])

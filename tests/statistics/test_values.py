@@ -24,13 +24,13 @@ from kogen.statistics._bootstrap import (
 )
 from kogen.statistics._intervals import pair_differences
 from kogen.statistics._item_matrix import item_matrices
-from kogen.statistics.accuracy import accuracy
 from kogen.statistics.combined import combined
 from kogen.statistics.optimism import optimism
 from kogen.statistics.paired import mid_p, paired
 from kogen.statistics.ranks import ranks
 from kogen.statistics.required_images import required_images
 from kogen.statistics.tiers import tiers
+from kogen.statistics.values import values
 
 
 def table(right: dict[str, np.ndarray], size: int = 1, dataset: str = "ref") -> pd.DataFrame:
@@ -71,16 +71,18 @@ def only(frame: pd.DataFrame) -> pd.Series:
 
 @pytest.mark.parametrize(("right", "n"), [(0, 50), (1, 50), (37, 50), (50, 50), (9_000, 10_000)])
 def test_one_run_of_independent_items_has_wilsons_interval(right: int, n: int) -> None:
-    row = only(accuracy(table({"a": np.arange(n) < right})))
+    row = only(values(table({"a": np.arange(n) < right})))
     assert row["value"] == pytest.approx(100 * right / n)
     assert (row["lo"] / 100, row["hi"] / 100) == pytest.approx(proportion_confint(right, n, method="wilson"))
     assert np.isnan(row["seed_sd"])
-    assert list(row.index) == ["model", "dataset", "n", "value", "lo", "hi", "seed_sd"]
+    columns = ["model", "dataset", "n", "value", "lo", "hi", "seed_sd", "clusters_effective", "df"]
+    assert list(row.index) == columns
+    assert row[["clusters_effective", "df"]].isna().all()  # independent items
 
 
 def test_identical_answers_within_clusters_count_as_one_item_each() -> None:
     few = np.random.default_rng(0).random(60) < 0.7
-    each, copied = only(accuracy(table({"a": few}))), only(accuracy(table({"a": np.repeat(few, 5)}, size=5)))
+    each, copied = only(values(table({"a": few}))), only(values(table({"a": np.repeat(few, 5)}, size=5)))
     wide = np.sqrt(60 / 59) * student.isf(0.025, 59) / norm.isf(0.025)  # what is known of a variance from 60 clusters
     assert copied["value"] == pytest.approx(each["value"])
     assert copied["hi"] - copied["lo"] == pytest.approx(wide * (each["hi"] - each["lo"]), rel=0.01)
@@ -96,14 +98,14 @@ def test_interval_of_several_runs_has_the_variance_of_a_slow_twin() -> None:
     assert luck > 0
     half2 = student.isf(0.025, n - 1) ** 2 * items.var(ddof=1) / n + student.isf(0.025, s - 1) ** 2 * luck
     count = norm.isf(0.025) ** 2 * x.mean() * (1 - x.mean()) / half2
-    row = only(accuracy(frame))
+    row = only(values(frame))
     expected = proportion_confint(x.mean() * count, count, method="wilson")
     assert (row["lo"] / 100, row["hi"] / 100) == pytest.approx(expected)
     assert row["seed_sd"] == pytest.approx(100 * runs.std(ddof=1))
 
 
 def test_all_right_in_clusters_is_not_certain() -> None:
-    row = only(accuracy(table({"a": np.ones(50)}, size=5)))
+    row = only(values(table({"a": np.ones(50)}, size=5)))
     assert row["hi"] == 100
     assert row["lo"] / 100 == pytest.approx(proportion_confint(10, 10, method="wilson")[0])
 
@@ -308,7 +310,7 @@ studies = st.builds(
 def test_the_order_of_rows_does_not_matter(right: dict, size: int, seed: int) -> None:
     frame = table(right, size)
     mixed = frame.sample(frac=1, random_state=np.random.RandomState(seed))
-    close(accuracy(frame), accuracy(mixed), ["model"])
+    close(values(frame), values(mixed), ["model"])
     close(paired(frame, margin=2, draws=60), paired(mixed, margin=2, draws=60), ["first", "second"])
     close(ranks(frame, draws=60), ranks(mixed, draws=60), ["model"])
 
@@ -330,7 +332,7 @@ def test_names_do_not_matter(right: dict, size: int) -> None:
 @given(studies, st.sampled_from([1, 2]), st.integers(2, 3))
 def test_copies_of_seeds_create_no_significance(right: dict, size: int, copies: int) -> None:
     frame, again = table(right, size), table({m: np.tile(runs, (copies, 1)) for m, runs in right.items()}, size)
-    close(accuracy(frame), accuracy(again), ["model"])
+    close(values(frame), values(again), ["model"])
     close(paired(frame, draws=60), paired(again, draws=60), ["first", "second"])
     close(ranks(frame, draws=60), ranks(again, draws=60), ["model"])
 
@@ -339,14 +341,14 @@ def test_copies_of_seeds_create_no_significance(right: dict, size: int, copies: 
 @given(studies, st.sampled_from([1, 2]))
 def test_numbers_stay_in_their_ranges(right: dict, size: int) -> None:
     frame = table(right, size)
-    points, pairs, places = accuracy(frame), paired(frame, margin=1, draws=60), ranks(frame, draws=60)
+    points, pairs, places = values(frame), paired(frame, margin=1, draws=60), ranks(frame, draws=60)
     assert ((points["lo"] >= 0) & (points["lo"] <= points["value"]) & (points["value"] <= points["hi"])).all()
     assert (points["hi"] <= 100).all()
     assert pairs[["p", "lottery"]].apply(lambda column: column.between(0, 1)).all(axis=None)
     assert (pairs["difference"] >= -1e-9).all()
     assert (pairs["family_lo"] <= pairs["lo"] + 1e-9).all()
     assert (pairs["lo"] <= pairs["lo90"]).all()
-    assert pairs.notna().all(axis=None)
+    assert pairs.drop(columns=["clusters_effective", "df"]).notna().all(axis=None)
     assert places["p_best"].sum() == pytest.approx(1)
     assert places["expected_rank"].sum() == pytest.approx(len(right) * (len(right) + 1) / 2)
 
@@ -392,7 +394,7 @@ def test_sets_are_judged_apart_and_may_have_other_models() -> None:
 def test_models_with_different_numbers_of_seeds_are_compared() -> None:
     rng = np.random.default_rng(0)
     frame = table({"stock": rng.random((1, 90)) < 0.6, "byol": rng.random((3, 90)) < 0.8})
-    assert accuracy(frame).set_index("model")["seed_sd"].isna().to_dict() == {"byol": False, "stock": True}
+    assert values(frame).set_index("model")["seed_sd"].isna().to_dict() == {"byol": False, "stock": True}
     assert only(paired(frame, draws=100))["seed_error"] >= 0
 
 
@@ -421,7 +423,7 @@ GOOD = table({"a": np.array([1, 0, 1, 1]), "b": np.array([0, 0, 1, 1])})
         (GOOD.assign(cluster="lot 7"), "in the one cluster 'lot 7'.*give at least 2"),
     ],
 )
-@pytest.mark.parametrize("name", ["accuracy", "paired", "ranks", "optimism"])
+@pytest.mark.parametrize("name", ["values", "paired", "ranks", "optimism"])
 def test_what_cannot_be_judged_is_refused_with_the_reason(name: str, frame: pd.DataFrame, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         registry.load("statistics", name)(frame)
@@ -439,7 +441,7 @@ def test_wishes_out_of_range_are_refused() -> None:
 def test_the_predictions_stay_as_they_were() -> None:
     frame = drawn([0.6, 0.8], n=50, seeds=2)
     before = frame.copy()
-    accuracy(frame), paired(frame, draws=50), ranks(frame, draws=50)
+    values(frame), paired(frame, draws=50), ranks(frame, draws=50)
     pd.testing.assert_frame_equal(frame, before)
 
 
@@ -456,12 +458,12 @@ def test_matrices_that_were_made_once_and_categories_give_the_same(seeds: int) -
     frame = drawn([0.5, 0.7, 0.9], n=60, seeds=seeds, size=2, luck=0.2)
     made = list(item_matrices(frame))
     names = frame.astype({name: "category" for name in ("model", "dataset", "item", "cluster")})
-    for statistic in (accuracy, paired, ranks, optimism, combined):
+    for statistic in (values, paired, ranks, optimism, combined):
         wanted = statistic(frame)
         pd.testing.assert_frame_equal(statistic(made), wanted)
         pd.testing.assert_frame_equal(statistic(names), wanted)
     unsorted = names.assign(item=names["item"].cat.reorder_categories(names["item"].cat.categories[::-1]))
-    pd.testing.assert_frame_equal(accuracy(unsorted), accuracy(frame))
+    pd.testing.assert_frame_equal(values(unsorted), values(frame))
 
 
 def test_an_item_without_a_cluster_is_one_of_its_own_in_categories_too() -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from kogen.statistics._bootstrap import bootstrap_accuracies, bootstrap_deviations
 from kogen.statistics._item_matrix import Items, item_matrices
-from kogen.statistics._score_matrix import ScoreMatrix
+from kogen.statistics.scores_of_sets.score_matrix import ScoreMatrix
 
 DRAWS = 1000
 Noise = Mapping[str, pd.DataFrame]  # data set -> draws by models, points
@@ -24,7 +24,7 @@ def score_noise(
     found = {}
     for matrix in item_matrices(predictions):
         moved = bootstrap_deviations(matrix, draws, seed)
-        error = bootstrap_accuracies(matrix, moved, seed) - matrix.accuracy if training else moved
+        error = bootstrap_accuracies(matrix, moved, seed) - matrix.means if training else moved
         found[matrix.dataset] = pd.DataFrame(100 * error, columns=list(matrix.models))
     return found
 
