@@ -101,9 +101,10 @@ def find_separator(lines: Sequence[str]) -> str:
     """
     plain = [re.sub(r'"[^"]*"', "", line) for line in lines]
 
-    def fit(mark: str) -> tuple[bool, int]:
+    def fit(mark: str) -> tuple[bool, int, bool]:
         counts = [line.count(mark) for line in plain]
-        return counts[0] > 0 and len(set(counts)) == 1, counts[0]
+        # of two that fit the comma may be that of decimals
+        return counts[0] > 0 and len(set(counts)) == 1, counts[0], mark != "," and len(plain) > 1
 
     found = max(SEPARATORS, key=fit)
     if plain[0].count(found):

@@ -87,6 +87,7 @@ UNBOUNDED = {  # errors that are no shares of wrong answers
     *("loss", "losses", "nll", "mce", "rmce", "mfr", "mt5d", "fid", "kid", "rmse", "mse", "mae", "mape", "ppl"),
     *("perplexity", "lpips", "bpd", "損失", "regret", "wer", "cer"),
 }
+MOST_MIRRORS = 40_000  # pairs of columns that are compared
 MORE_IS_BETTER = {"throughput", "fps", "speed", "速度", "year", "years"}  # of costs and settings
 
 
@@ -190,7 +191,9 @@ def second_metrics(names: Sequence[str]) -> dict[str, str]:
 
 def find_mirrors(errors: dict[str, np.ndarray], scores: dict[str, np.ndarray]) -> dict[str, str]:
     """Errors that say nothing new: 100 (or 1) minus a column of scores, up to rounding."""
-    found = {}
+    found: dict[str, str] = {}
+    if len(errors) * len(scores) > MOST_MIRRORS:
+        return found
     for name, error in errors.items():
         for other, score in scores.items():
             both = ~np.isnan(error) & ~np.isnan(score)

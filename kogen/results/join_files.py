@@ -38,7 +38,7 @@ def join_tables(paths: Sequence[Path], tables: Sequence[RawTable], options: Tabl
     found = RawTable("the tables", {"model": pd.Series(models, dtype=object).astype("category")})
     for part, label, own in zip(parts, labels, names, strict=True):
         for name in part.scores:
-            alone = len(common) == 1 and name == common[0]
+            alone = len(common) == 1 and name == common[0] and name not in part.errors
             title = label if alone else name if counts[name] == 1 else f"{label} {name}"
             add_numbers(found, title, part.raw.numbers(name), own, models)
     for part, own in zip(parts, names, strict=True):
@@ -74,6 +74,7 @@ class Part:
         seconds = second_metrics([*scores, *mirrors])
         kinds |= dict.fromkeys(mirrors, Kind.MIRROR) | dict.fromkeys(seconds, Kind.SECOND)
         self.scores = [name for name, kind in kinds.items() if kind in (Kind.SCORE, Kind.ERROR)]
+        self.errors = {name for name in self.scores if kinds[name] is Kind.ERROR}  # their name must say so
         self.others = [name for name, kind in kinds.items() if kind not in (*LEFT_OUT, Kind.SCORE, Kind.ERROR)]
         self.numeric = {name for name, kind in kinds.items() if kind in AXES or kind is Kind.SUMMARY}
         if not self.scores:

@@ -33,10 +33,10 @@ def find_score_column(raw: RawTable, asked: Questions) -> str | None:
 
 def read_long(
     raw: RawTable, names: Any, score: str, options: TableOptions, asked: Questions
-) -> tuple[pd.DataFrame, Sorted, list[str]]:
+) -> tuple[pd.DataFrame, Sorted, dict[str, float]]:
     """Scores of a long table (model, dataset, score, metric, n, lo, hi[, seed ...]), and its sets, sorted.
 
-    Where there are several metrics a set is named by both. The third: data sets whose cells have percent signs.
+    Where there are several metrics a set is named by both. The third: what share of a set's cells has percent signs.
     """
     numbers = raw.numbers(score)
     refuse_wrong_cells(score, numbers)
@@ -62,7 +62,7 @@ def read_long(
     found = sort_sets(long, options, asked)
     lost = sorted(set(found.excluded))
     kept = ~long["dataset"].isin(lost).to_numpy() if lost else np.ones(len(long), dtype=bool)
-    percent = [str(name) for name in long["dataset"].unique()] if numbers.percent else []
+    percent = dict.fromkeys(map(str, long["dataset"].unique()), numbers.percent) if numbers.percent else {}
     return long[kept].reset_index(drop=True), found, percent
 
 

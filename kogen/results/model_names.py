@@ -14,7 +14,7 @@ from kogen.options.lottery import TableOptions
 from kogen.results.column_kinds import Kind, kind_of_column
 from kogen.results.lottery_summary import Note
 from kogen.results.questions import Questions, flag
-from kogen.results.raw_table import NAMELESS, RawTable, fill_missing_names
+from kogen.results.raw_table import NAMELESS, RawTable, fill_missing_names, is_number_column, text_column
 
 TIERS = (  # what the column may be called, without signs and spaces; the first that is there counts
     ("model", "models", "modelname", "modelid", "modell", "モデル", "モデル名"),
@@ -108,7 +108,8 @@ def drop_copies(raw: RawTable) -> RawTable:
 def is_blank(column: Any) -> np.ndarray:
     """Where nothing is written, (N,) bool."""
     empty = column.isna().to_numpy()
-    if isinstance(column.dtype, pd.CategoricalDtype):
+    if not is_number_column(column):
+        column = text_column(column)
         blank = np.array([isinstance(text, str) and not text.strip() for text in column.cat.categories], dtype=bool)
         empty = empty | np.append(blank, True)[column.cat.codes.to_numpy()]
     return empty

@@ -24,7 +24,7 @@ class Numbers:
     value: np.ndarray
     lo: np.ndarray | None = None  # ends of the intervals that are written beside the numbers
     hi: np.ndarray | None = None
-    percent: bool = False  # some cells have a percent sign
+    percent: float = 0.0  # share of the numbers that have a percent sign
     wrong: tuple[int, str] = (0, "")  # cells that hold other text, and the first of them
     unclear: str = ""  # a cell whose comma may be a decimal one or not
 
@@ -148,7 +148,10 @@ def read_numbers(column: Any, decimal: str) -> Numbers:
     ends = [spread(end, np.nan) if not np.isnan(end).all() else None for end in (cells.lo, cells.hi)]
     unclear = next((text for text, odd in zip(texts.cat.categories, cells.unclear, strict=True) if odd), "")
     value = spread(cells.value, np.nan)
-    return Numbers(value, *ends, percent=bool(cells.percent.any()), wrong=(int(wrong.sum()), first), unclear=unclear)
+    signs, count = spread(cells.percent, False).sum(), (~np.isnan(value)).sum()
+    return Numbers(
+        value, *ends, percent=float(signs / count) if count else 0.0, wrong=(int(wrong.sum()), first), unclear=unclear
+    )
 
 
 def refuse_wrong_cells(name: str, numbers: Numbers) -> None:

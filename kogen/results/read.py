@@ -12,8 +12,8 @@ import pandas as pd
 from kogen.common.text import hint, join_names
 from kogen.options.lottery import TableOptions
 from kogen.results.bounds import check_column_count
-from kogen.results.join_files import join_tables
 from kogen.results.file_layout import Layout, find_layout
+from kogen.results.join_files import join_tables
 from kogen.results.long_table import find_score_column, read_long
 from kogen.results.lottery_summary import Note
 from kogen.results.model_names import (
@@ -49,7 +49,7 @@ class ReadTable:
     ignored: tuple[str, ...] = ()  # columns that were not read
     excluded: dict[str, str] = field(default_factory=dict)  # column -> why: a key of words.toml
     axes: dict[str, dict[str, float]] = field(default_factory=dict)
-    percent: tuple[str, ...] = ()  # data sets whose cells have percent signs
+    percent: dict[str, float] = field(default_factory=dict)  # data set -> share of its cells that have percent signs
     notes: tuple[Note, ...] = ()
 
 
@@ -163,7 +163,7 @@ def read_scores(raw: RawTable, options: TableOptions, asked: Questions) -> ReadT
         found.excluded.update({name: "excluded_unused" for name in raw.columns if name in UNUSED_COLUMNS})
     long = add_family(long, raw, names, options)
     notes, excluded = tuple(raw.notes), found.excluded
-    return ReadTable(long, False, (), excluded, axes, tuple(percent), notes)
+    return ReadTable(long, False, (), excluded, axes, percent, notes)
 
 
 def add_family(long: pd.DataFrame, raw: RawTable, names: Any, options: TableOptions) -> pd.DataFrame:

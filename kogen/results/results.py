@@ -76,7 +76,7 @@ def read_results(table: Table, options: TableOptions) -> Results:
         raise ValueError(
             f"{flag('cluster')} {options.cluster!r} is for images, and this table holds scores alone: leave it out"
         )
-    scores = long_scores(read.frame, options, list(read.percent), asked)
+    scores = long_scores(read.frame, options, read.percent, asked)
     rows: Any = scores.table
     found = sorted(map(str, rows["dataset"].unique()))
     check_table_size(rows["model"].nunique(), len(found), images=False)

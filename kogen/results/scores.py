@@ -26,7 +26,7 @@ class SetFacts:
     name: str
     top: float  # largest score, nan where all are empty
     more: bool  # more is better
-    percent: bool  # cells have percent signs
+    percent: float  # share of its cells that have percent signs
     own: bool = False  # an error that is no share: in its own unit, a score is minus the error
     unit: str = ""  # percent | fraction | own; "" where it is to be found
     asked: bool = False  # the unit was said
@@ -42,10 +42,11 @@ class Scores:
     notes: list[Note] = field(default_factory=list)
 
 
-def long_scores(frame: pd.DataFrame, options: TableOptions, percent: list[str], asked: Questions) -> Scores:
+def long_scores(frame: pd.DataFrame, options: TableOptions, percent: Mapping[str, float], asked: Questions) -> Scores:
     """The scores of a long frame in points, of the data sets that are asked for; empty cells are left out.
 
-    Input: model, dataset, score[, base, metric, n, seed, lo, hi]. `percent`: sets whose cells have percent signs.
+    Input: model, dataset, score[, base, metric, n, seed, lo, hi]. `percent`: the share of a
+    set's cells with percent signs.
     """
     long: Any = convert_columns(frame)
     counts = options.n or {}
@@ -130,7 +131,7 @@ def higher_better_rows(long: Any, higher_is_better: bool | Mapping[str, bool]) -
     return pd.Series(found).reindex(keys).to_numpy(dtype=bool)
 
 
-def describe_sets(long: Any, more: np.ndarray, percent: list[str], options: TableOptions) -> list[SetFacts]:
+def describe_sets(long: Any, more: np.ndarray, percent: Mapping[str, float], options: TableOptions) -> list[SetFacts]:
     """The facts of each set, in order of appearance. ValueError for an error without a bound that is below 0."""
     groups = long.assign(more=more).groupby("dataset", sort=False)
     tops, lows, said = groups["score"].max(), groups["score"].min(), asked_units(options.unit, list(groups.groups))
@@ -139,10 +140,11 @@ def describe_sets(long: Any, more: np.ndarray, percent: list[str], options: Tabl
         top, unit = float(tops[name]), said.get(name, "")
         own = not up and not unit and (is_unbounded_error(name) or is_unbounded_error(metric))
         bounded_name = kind_of_name(name) is Kind.ERROR or kind_of_name(metric) is Kind.ERROR
-        own = own or (not up and not unit and top > 100 and not bounded_name)
+        costs = kind_of_name(name) not in (Kind.ERROR, None)  # a latency that was asked for
+        own = own or (not up and not unit and not bounded_name and (top > 100 or costs))
         if own and lows[name] < 0:
             raise ValueError(f"the errors of {name[:60]!r} go down to {lows[name]:g}: an error is 0 or more")
-        found.append(SetFacts(name, top, bool(up), name in percent, own, unit, bool(unit)))
+        found.append(SetFacts(name, top, bool(up), percent.get(name, 0.0), own, unit, bool(unit)))
     small = [fact.name for fact in found if fact.top <= 1]
     if small and len(small) < len(found):
         digits = {str(name): most_digits(part.to_numpy()) for name, part in groups["score"]}
@@ -214,7 +216,7 @@ def to_points(long: Any, facts: list[SetFacts]) -> Any:
     groups = dict(tuple(long.groupby("dataset", sort=False)["score"]))
     for name, values in groups.items():
         fact = by_name[name]
-        if fact.unit == "percent" and not fact.percent and not fact.asked:
+        if fact.unit == "percent" and fact.percent < 1 and not fact.asked:
             refuse_mixed_units(str(name), values.dropna().to_numpy())
     factor = long["dataset"].map({name: 100.0 if fact.unit == "fraction" else 1.0 for name, fact in by_name.items()})
     own = long["dataset"].map({name: fact.own for name, fact in by_name.items()}).to_numpy(dtype=bool)

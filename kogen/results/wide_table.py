@@ -74,10 +74,10 @@ def sort_columns(
 
 def read_wide(
     raw: RawTable, names: Any, used: Sequence[str], options: TableOptions, asked: Questions
-) -> tuple[pd.DataFrame, Sorted, list[str]]:
+) -> tuple[pd.DataFrame, Sorted, dict[str, float]]:
     """Scores of a wide table in long form (model, dataset, score, lo, hi, percent[, seed]), its columns sorted.
 
-    The third: data sets whose cells have percent signs. ValueError where it looks like a long table that lacks a
+    The third: what share of a set's cells has percent signs. ValueError where it looks like a long table that lacks a
     column, and for columns of scores that hold text.
     """
     refuse_torn_long_table(raw)
@@ -105,7 +105,7 @@ def read_wide(
     long = melt_columns(raw, names, found.sets)
     found.excluded.update(dict.fromkeys(empty, "excluded_empty"))
     found.excluded.update({name: "excluded_unused" for name in raw.columns if name in UNUSED_COLUMNS})
-    return long, found, [name for name in found.sets if numbers[name].percent]
+    return long, found, {name: numbers[name].percent for name in found.sets if numbers[name].percent}
 
 
 def melt_columns(raw: RawTable, names: Any, sets: Sequence[str]) -> pd.DataFrame:

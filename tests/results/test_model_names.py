@@ -55,7 +55,9 @@ def test_names_are_text_and_two_candidates_are_asked_about() -> None:
 def test_a_column_that_is_named_is_found_whatever_its_letters() -> None:
     raw = raw_of(Net_Name=["a", "b"], x=[1.5, 2])
     assert chosen(raw, model_column=("net_name",))[0] == ["Net Name"]
-    with pytest.raises(ValueError, match=r"--model-column \(model_column=\) names 'nett', which is no column: did you"):
+    with pytest.raises(
+        ValueError, match=r"--model-column \(model_column=\) names 'nett', which is no column: choose one of"
+    ):
         chosen(raw, model_column=("nett",))
     assert plain_name(" Model-ID ") == "modelid"
 

@@ -21,7 +21,9 @@ def test_what_was_given_and_the_answers_make_the_command() -> None:
     asked.check()  # nothing is asked
     asked.ask("one", reference="a")
     asked.ask("two", higher_is_better={"b c": False})
-    with pytest.raises(ValueError, match="^one; two.\nIf the guesses are right, this answers all:\n  kogen lottery 't 1"):
+    with pytest.raises(
+        ValueError, match=r"^one; two\.\nIf the guesses are right, this answers all:\n  kogen lottery 't 1"
+    ):
         asked.check()
     assert asked.command() == (
         "kogen lottery 't 1.csv' u.csv --csv --lower a --lower 'b c' --n a=5 --sets 'a,b c' --reference a"

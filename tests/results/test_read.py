@@ -289,7 +289,9 @@ def test_rows_by_their_cells(tmp_path: Path) -> None:
         read(tmp_path / "t.csv", where={"img_size": "99"})
     with pytest.raises(ValueError, match=r"--where \(where=\) names 'size', which is no column"):
         read(tmp_path / "t.csv", where={"size": "384"})
-    frame = pd.DataFrame({"model": ["a", "b"] * 2, "dataset": "v", "item": ["i", "i", "j", "j"], "correct": [1, 0, 1, 1]})
+    frame = pd.DataFrame(
+        {"model": ["a", "b"] * 2, "dataset": "v", "item": ["i", "i", "j", "j"], "correct": [1, 0, 1, 1]}
+    )
     images = read(frame.assign(lot=[1, 1, 2, 2]), where={"lot": "2"}).predictions
     assert images is not None
     assert list(images["item"]) == ["j", "j"]

@@ -66,7 +66,7 @@ def test_errors_without_a_bound_keep_their_unit() -> None:
     assert set(found.scores.loc[found.scores["dataset"] == "s", "n"]) == {100}
     loss = read({"model": ["A", "B"], "val loss": [0.31, 0.29]}, higher_is_better=False)
     assert values(loss, "val loss") == {"A": -0.31, "B": -0.29}  # not 31 points
-    with pytest.raises(ValueError, match="the errors of 'val loss' go down to -0.1: an error is 0 or more"):
+    with pytest.raises(ValueError, match=r"the errors of 'val loss' go down to -0.1: an error is 0 or more"):
         read({"model": ["A", "B"], "val loss": [-0.1, 0.29]}, higher_is_better=False)
 
 
@@ -81,12 +81,17 @@ def test_errors_with_a_bound_are_turned_round_and_typos_refused() -> None:
 
 
 def test_what_is_an_error_by_its_name_is_never_more_is_better() -> None:
-    table = {"model": ["A", "B"], "s": [70.5, 75], "loss": [0.5, 0.4]}
+    table = {"model": ["A", "B"], "s": [70.5, 75], "loss": [0.501, 0.402]}
     with pytest.raises(ValueError, match="the column loss seems to hold errors"):
         read(table, reference="s", sets=["s", "loss"])
     assert read(table, sets=["s"]).excluded == {"loss": "excluded_choice"}
-    assert values(read(table, reference="s", higher_is_better={"loss": True}), "loss") == {"A": 50, "B": 40}
-    long = {"model": ["A", "A", "B", "B"], "dataset": ["v"] * 4, "metric": ["acc", "loss"] * 2, "score": [70, 0.5, 75, 2]}
+    assert values(read(table, reference="s", higher_is_better={"loss": True}), "loss") == {"A": 50.1, "B": 40.2}
+    long = {
+        "model": ["A", "A", "B", "B"],
+        "dataset": ["v"] * 4,
+        "metric": ["acc", "loss"] * 2,
+        "score": [70, 0.5, 75, 2],
+    }
     with pytest.raises(ValueError, match="the column v loss seems to hold errors"):
         read(long, reference="v acc")
     assert values(read(long, reference="v acc", higher_is_better={"loss": False}), "v loss") == {"A": -0.5, "B": -2}
@@ -107,7 +112,9 @@ def test_the_attackers_rows() -> None:
     cells = read({"model": ["A", "B"], "r": [90, 79.5], "s": [None, 71], "t": ["–", 60]}, reference="r")
     assert cells.scores is not None
     assert len(cells.scores) == 4
-    with pytest.raises(ValueError, match=r"the column 'avg' is not taken for a data set \(summary\): choose on one of a"):
+    with pytest.raises(
+        ValueError, match=r"the column 'avg' is not taken for a data set \(summary\): choose on one of a"
+    ):
         read({"model": ["A", "B"], "a": [1.5, 2], "avg": [1.5, 2]}, reference="avg")
 
 

@@ -19,7 +19,13 @@ def raw(folder: Path, text: str, number: int | None = None) -> RawTable:
 
 def test_two_rows_of_names_are_merged(tmp_path: Path) -> None:
     found = raw(tmp_path, ",ImageNet,,ObjectNet,\nmodel,top-1,top-5,top-1,year\na,80,95,40,2020\n")
-    assert list(found.columns) == ["model", "ImageNet / top-1", "ImageNet / top-5", "ObjectNet / top-1", "ObjectNet / year"]
+    assert list(found.columns) == [
+        "model",
+        "ImageNet / top-1",
+        "ImageNet / top-5",
+        "ObjectNet / top-1",
+        "ObjectNet / year",
+    ]
     assert found.rows == 1
     assert [note.key for note in found.notes] == ["read_two_headers"]
 

@@ -11,7 +11,8 @@ from kogen.reporting.words import load_templates
 from kogen.results.column_kinds import Kind
 from kogen.results.judge import judge_results
 
-TABLE = "model,top1,mCE,top1_err,params,avg,data\na,69.8,104.7,30.2,11.7,50,x\nb,76.1,76.7,23.9,25.6,51,y\nc,77.4,70,22.6,44,52,x\n"
+TABLE = "model,top1,mCE,top1_err,params,avg,data\n"
+TABLE += "a,69.8,104.7,30.2,11.7,50,x\nb,76.1,76.7,23.9,25.6,51,y\nc,77.4,70,22.6,44,52,x\n"
 
 
 @pytest.mark.parametrize("lang", ["en", "ja"])
