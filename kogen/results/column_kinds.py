@@ -20,6 +20,7 @@ class Kind(Enum):
     SPREAD = "spread"  # standard deviation or end of an interval of another column
     DIFFERENCE = "difference"  # to another column or row
     ORDER = "order"  # rank, number of the row, id
+    TRAINING = "training"  # of the images that were trained on
     LARGE = "large"  # numbers above 100 or below 0, no share of right answers
     TEXT = "text"
     MIRROR = "mirror"  # 100 - another column
@@ -82,6 +83,7 @@ JAPANESE: dict[Kind, tuple[str, ...]] = {  # anywhere in the name: there are no 
 SCORES_OF_MEANS = {"iou", "ap", "precision", "recall", "per", "perclass", "dice", "f1", "auc", "auroc", "auprc"}
 NO_COSTS = {"time": {"series"}, "size": {"invariance"}, "images": {"net"}, "id": {"ood"}}
 ACCURACIES = {"acc", "accuracy", "accuracies", "score", "scores", "正解率", "精度"}
+LESS_IS_BETTER = re.compile(r"\u2193|\b(?:lower|less|smaller)(?: is)? better", re.IGNORECASE)
 TOP = re.compile(r"(?<![a-z0-9])(?:top|acc|accuracy|recall|r|hit|hits)\s*[-_@ ]?\s*([1-9]\d?)(?![0-9])", re.IGNORECASE)
 UNBOUNDED = {  # errors that are no shares of wrong answers
     *("loss", "losses", "nll", "mce", "rmce", "mfr", "mt5d", "fid", "kid", "rmse", "mse", "mae", "mape", "ppl"),
@@ -110,7 +112,9 @@ def kind_of_name(name: str) -> Kind | None:
     if plain in ("年", "年次"):
         return Kind.SETTING
     words -= {"#"} if plain != "#" else set()  # #params
-    if "\u2193" in plain and not words & WORDS[Kind.COST]:  # an arrow down: less is better
+    if words & {"train", "training", "trainset"} and not words & WORDS[Kind.COST]:
+        return Kind.TRAINING
+    if LESS_IS_BETTER.search(plain) and not words & WORDS[Kind.COST]:
         return Kind.ERROR
     if "平均適合率" in plain:
         return None

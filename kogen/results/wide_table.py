@@ -10,7 +10,7 @@ import pandas as pd
 from kogen.common.text import hint, join_names
 from kogen.options.lottery import TableOptions
 from kogen.results.bounds import check_table_size
-from kogen.results.column_kinds import AXES, Kind, find_mirrors, kind_of_column, second_metrics
+from kogen.results.column_kinds import AXES, Kind, find_mirrors, kind_of_column, kind_of_name, second_metrics
 from kogen.results.questions import Questions, flag
 from kogen.results.raw_table import RawTable, read_numbers, refuse_wrong_cells
 
@@ -89,6 +89,9 @@ def read_wide(
     numbers = {name: raw.numbers(name) for name in free}
     values = {name: each.value for name, each in numbers.items()}
     kinds = {name: kind_of_column(name, None if each.is_text else each.value) for name, each in numbers.items()}
+    for name in free:
+        if kinds[name] in (Kind.LARGE, Kind.ORDER) and numbers[name].unclear and kind_of_name(name) is None:
+            kinds[name] = Kind.SCORE  # 80,123 may be 80.123: refused, with what to do
     empty = [name for name in free if kinds[name] is Kind.SCORE and np.isnan(values[name]).all() and len(free) > 1]
     for name in empty:
         if name not in (options.sets or ()):

@@ -17,13 +17,14 @@ from kogen.results.column_kinds import (
 
 NAMES = {
     Kind.ERROR: "err error loss mCE FID test_loss testLoss val-err top1_err Top1_Err. error_rate ERR 誤差 損失 誤り率 "
-    "RMSE mFR mT5D ppl Clean_Error NLL ECE FPR95 anything_↓",
+    "RMSE mFR mT5D ppl Clean_Error NLL ECE FPR95 anything_↓ defects_(lower_is_better)",
     Kind.COST: "params param_count params_M params_(M) FLOPs_(B) GMACs GFLOPs latency time Time_for_1_epoch GPU_memory "
     "throughput_(img/s) size model_size パラメータ数 時間 計算量 #params",
     Kind.SETTING: "epochs img_size image_size ImageSize crop_pct year years 年 エポック数 batch_size resolution depth",
     Kind.SUMMARY: "average avg mean Mean_accuracy Average_perf._on_38_datasets 平均 overall Avg. mean_error",
     Kind.SPREAD: "val_std std top1_stderr ci95 標準偏差",
     Kind.DIFFERENCE: "top1_diff delta diff",
+    Kind.TRAINING: "train_accuracy train_loss training",
     Kind.ORDER: "rank rank_diff # id No. index 順位 番号 row",
 }
 SCORES = (
@@ -36,7 +37,7 @@ SCORES = (
 
 @pytest.mark.parametrize("kind", NAMES)
 def test_names_say_what_a_column_is(kind: Kind) -> None:
-    names = [name.replace("_(", " (") for name in NAMES[kind].split()]
+    names = [name.replace("_(", " (").replace("_is_", " is ") for name in NAMES[kind].split()]
     assert {name: kind_of_name(name) for name in names} == dict.fromkeys(names, kind)
     assert kind_of_column(names[0], np.array([1.0, 50.0])) is kind
 

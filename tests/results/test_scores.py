@@ -129,6 +129,15 @@ def test_intervals_of_the_table_reach_its_scores() -> None:
     assert said(found)["read_intervals"] == {"names": ["err", "s"]}
 
 
+def test_a_comma_that_may_be_a_decimal_one_is_refused() -> None:
+    with pytest.raises(
+        ValueError, match=r"the column 'val' holds '80,123', which may be 80.123 or a number of thousand"
+    ):
+        read({"model": ["A", "B"], "val": ["80,123", "79,456"]})
+    found = read({"model": ["A", "B"], "val": [80.5, 79], "params": ["80,123", "79,456"]})
+    assert found.axes == {"params": {"A": 80_123, "B": 79_456}}
+
+
 def test_known_sizes_are_used_where_nothing_else_is_said() -> None:
     table = {"model": ["A", "B"], "ImageNet": [80.1, 81], "CIFAR-10": [95.123, 96]}
     found = read(table, reference="ImageNet")
