@@ -12,6 +12,7 @@ from kogen.loss_landscape.point_log import differing_keys
 from kogen.results.landscape_facts import RunFacts
 from kogen.results.landscape_summary import EMPTY_READINGS, summarise_landscape
 
+NEWEST_METRIC = "fall"
 KEYS = ("run", "objective", "direction", "plane")
 
 
@@ -26,12 +27,16 @@ def upsert_rows(out: Path, identity: dict[str, Any], rows: pd.DataFrame, kind: s
 
 
 def has_curvature_metrics(out: Path, identity: dict[str, Any], facts: dict[str, Any]) -> bool:
-    """Whether a run's curvature metrics are on disk. ValueError where they were measured with other settings."""
+    """Whether a run's curvature metrics are on disk, all of them; older versions did not measure NEWEST_METRIC.
+
+    ValueError where they were measured with other settings.
+    """
     if not (path := record_file(out, "readings", identity)).exists():
         return False
-    if odd := differing_keys(read_sealed_json(path)["facts"], facts):
+    found = read_sealed_json(path)
+    if odd := differing_keys(found["facts"], facts):
         raise ValueError(f"{path} has curvature metrics that differ in {odd}: choose another --out, or delete it")
-    return True
+    return NEWEST_METRIC in {row["metric"] for row in found["rows"]}
 
 
 def write_curvature_metrics(

@@ -21,7 +21,11 @@ EMPTY_READINGS = pd.DataFrame(columns=["run", "model", "objective", "metric", "v
 
 
 def summarise_landscape(
-    surface: pd.DataFrame, eigenmap: pd.DataFrame, readings: pd.DataFrame, runs: Sequence[RunFacts], scores: pd.DataFrame
+    surface: pd.DataFrame,
+    eigenmap: pd.DataFrame,
+    readings: pd.DataFrame,
+    runs: Sequence[RunFacts],
+    scores: pd.DataFrame,
 ) -> tuple[pd.DataFrame, LandscapeFacts]:
     """The geometry table of a landscape, and its facts with the standing of every run.
 
@@ -111,9 +115,7 @@ def mark_geometry(geometry: pd.DataFrame, standings: Sequence[RunStanding]) -> p
     return found
 
 
-def correlate(
-    geometry: pd.DataFrame, ranked: dict[tuple[str, str], str | None], scores: pd.DataFrame
-) -> pd.DataFrame:
+def correlate(geometry: pd.DataFrame, ranked: dict[tuple[str, str], str | None], scores: pd.DataFrame) -> pd.DataFrame:
     """Rank correlations of the models that may be ranked; in units of a loss where all of them have the same one."""
     kept = keep_models(geometry, ranked)
     if not len(kept) or not len(scores):

@@ -37,7 +37,9 @@ def tables(eigenmap: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
             lo, hi = number_interval(mean, half, "near_convex")
             rows.append({"model": model, **about, "value": mean, "lo": lo, "hi": hi, "planes": 1, "images": None})
 
-        def differ(first: str, second: str, chance: float, of: dict[str, np.ndarray] = shares) -> tuple[float, float, int]:
+        def differ(
+            first: str, second: str, chance: float, of: dict[str, np.ndarray] = shares
+        ) -> tuple[float, float, int]:
             half = share_half_width(of[first], of[second], chance=chance)
             return float(of[first].mean() - of[second].mean()), half, 1
 

@@ -95,7 +95,9 @@ def splines_without_parts(points: pd.DataFrame) -> list[Spline2D]:
 
 
 def pair_rows(
-    about: dict[str, str], means: dict[str, float], compare: Callable[[str, str, float], tuple[float, float, int | None]]
+    about: dict[str, str],
+    means: dict[str, float],
+    compare: Callable[[str, str, float], tuple[float, float, int | None]],
 ) -> list[dict[str, Any]]:
     """A row for every pair of models: `first` has the larger mean, equals are in the order of their names.
 
@@ -120,7 +122,7 @@ def pair_verdict(lo: float, hi: float, share: bool) -> str:
         return "unknown"
     if lo > 0:
         return "larger"
-    return "equivalent" if share and -MARGIN < lo and hi < MARGIN else "undecided"
+    return "equivalent" if share and lo > -MARGIN and hi < MARGIN else "undecided"
 
 
 def number_interval(value: float, half: float, metric: str) -> tuple[float, float]:
