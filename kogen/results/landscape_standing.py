@@ -8,7 +8,7 @@ import pandas as pd
 
 from kogen.common.alarms import AlarmKind
 from kogen.results.landscape_facts import RunFacts, RunStanding, Standing, TrainingFacts
-from kogen.surface_fit.interpolation import loss_range
+from kogen.surface_fit.interpolation import loss_range, rounding_error
 from kogen.surface_fit.multilevel import multilevel_spline
 
 DROP_SHARE = 0.1  # of the range: where the loss falls by more the weights are no minimum; the basin's rim is as high
@@ -23,7 +23,7 @@ ALARMED = {
 
 
 def find_standings(runs: Iterable[RunFacts], surface: pd.DataFrame, readings: pd.DataFrame) -> list[RunStanding]:
-    """The standing of each run under each objective, in the order of their names.
+    """The standing of each run under each objective, by objective, model and run.
 
     `surface`: the points of all planes, of which the random ones are looked at. `readings`: curvature metrics by run,
     of which gradient and fall are read; without rows where none were measured.
@@ -44,7 +44,7 @@ def find_standings(runs: Iterable[RunFacts], surface: pd.DataFrame, readings: pd
         standing, epoch = judge_run(run.training, shape)
         about = run.run, run.model, run.objective, loss_name(run)
         found.append(RunStanding(*about, standing, epoch, **shape))
-    return found
+    return sorted(found, key=lambda one: (one.objective, one.model, one.run))
 
 
 def loss_name(run: RunFacts) -> str:
@@ -93,6 +93,7 @@ def measure_shape(points: pd.DataFrame | None) -> dict[str, Any]:
     if found["range"] <= FLAT_SHARE * largest:
         return found | {"drop": None}
     depths = [level - float(np.nanmin(one.values)) for level, one in zip(levels, splines, strict=True)]
+    depths = [depth if depth > rounding_error(one) else 0.0 for depth, one in zip(depths, splines, strict=True)]
     shares = np.divide(depths, heights, out=np.zeros(len(splines)), where=heights > 0)
     return found | {"drop": float(np.median(shares))}
 

@@ -126,7 +126,7 @@ def pair_verdict(lo: float, hi: float, share: bool) -> str:
 
 
 def number_interval(value: float, half: float, metric: str) -> tuple[float, float]:
-    """The interval of a metric from half of its width: on the scale of logits for a share, of logs for what is positive.
+    """The interval of a metric from half of its width, on a scale of logits for a share, of logs for what is positive.
 
     So it never holds a number that the metric cannot be (delta method); at the ends of its range, and for metrics of
     any sign, it is value - half to value + half.

@@ -84,15 +84,21 @@ def draw_profiles(landscapes: Mapping[str, ModelLandscape], judged: Judgement, l
         dash = "solid" if name in judged.ranked else "dot"
         look = stroke("accent", 3, dash=dash) if name == leader else stroke("mid", 1.75, dash=dash)
         data.append(trace(round_values(steps), round_values(mean), [label(name, 40)] * len(steps), line=look))
-    return frame_of_curves(data, means, leader, say(lang, "l_y_share" if not shared else "l_y_loss"), lang)
+    tops = [float(np.nanmax(mean, initial=0.0)) for mean in means.values()]
+    top = min(max(tops), 2 * float(np.median(tops))) if shared else max(tops)  # one steep model flattens no other
+    return frame_of_curves(
+        data, means, (leader, top or 1.0), say(lang, "l_y_share" if not shared else "l_y_loss"), lang
+    )
 
 
 def frame_of_curves(
-    data: list[dict[str, Any]], means: Mapping[str, np.ndarray], leader: str | None, title: str, lang: str
+    data: list[dict[str, Any]], means: Mapping[str, np.ndarray], look: tuple[str | None, float], title: str, lang: str
 ) -> Figure:
-    """The figure of curves over the steps from the weights, with their names at the right end."""
-    top = max(2 * float(np.median([np.nanmax(mean, initial=0.0) for mean in means.values()])), 1e-12)
-    top = min(top, max(float(np.nanmax(mean, initial=0.0)) for mean in means.values()) or top)
+    """The figure of curves over the steps from the weights, with their names at the right end.
+
+    `look`: the name that has the colour, and where the figure ends.
+    """
+    leader, top = look
     low = min(0.0, *(float(np.nanmin(mean, initial=0.0)) for mean in means.values()))
     ends = {name: min(float(mean[-1]), top) for name, mean in means.items() if np.isfinite(mean[-1])}
     notes = [annotation(title, 0, 1, xref="paper", yref="paper", yanchor="bottom", yshift=6)]

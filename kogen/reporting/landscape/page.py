@@ -45,6 +45,8 @@ def write(folder: Path, *, lang: str = "en") -> Path:
     drawn |= {place: figure for some in sections for one in some for place, figure in one["figures"].items()}
     questions = ask_questions(found, facts, lang)
     drawn |= {f"q-{one['name']}": one["figure"] for one in questions}
+    if "q-wider" not in drawn and found[0].landscapes:
+        drawn["profiles"] = comparisons.draw_profiles(found[0].landscapes, found[0].judged, lang)
     shown = {
         "name": folder.resolve().name,
         "many": max(len(part.models) for part in found) > 8,
@@ -120,7 +122,7 @@ def decide(part: Part, sections: list[dict[str, Any]], lang: str) -> dict[str, A
 def ask_questions(found: list[Part], facts: LandscapeFacts, lang: str) -> list[dict[str, Any]]:
     """The questions that this landscape has something to say to: name, figure and sentences."""
     first, asked = found[0], list[dict[str, Any]]()
-    if len(first.landscapes) > 1:
+    if any(row["metric"] == "width" for row in first.pairs):
         figure = comparisons.draw_profiles(first.landscapes, first.judged, lang)
         said = sentences.width_answer(first.judged, first.pairs, lang)
         asked.append({"name": "wider", "figure": figure, "said": said, "hint": say(lang, "l_c_profiles")})
@@ -128,10 +130,8 @@ def ask_questions(found: list[Part], facts: LandscapeFacts, lang: str) -> list[d
         own, probe = both
         models = [model for model in own.judged.ranked if model in probe.judged.ranked]
         claim = judge_loss(facts.pairs, own.objective, probe.objective)
-        said = [
-            sentences.loss_answer(claim, lang),
-            say(lang, "l_loss_under", said=sentences.headline(probe.judged, lang)),
-        ]
+        under = (" " if lang == "en" else "").join([say(lang, "l_loss_under"), sentences.headline(probe.judged, lang)])
+        said = [sentences.loss_answer(claim, lang), under]
         figure = comparisons.draw_two_losses(own.cells, probe.cells, models, lang)
         asked.append({"name": "loss", "figure": figure, "said": said, "hint": say(lang, "l_c_losses")})
     if first.judged.gain is not None:

@@ -51,7 +51,7 @@ def number_text(value: float | None, lo: float | None, hi: float | None, lang: s
 
 
 def catches(judged: Judgement, lang: str) -> list[str]:
-    """What a reader must know before acting: who is not ranked and why, own losses, seeds, grids, what flatness buys."""
+    """What a reader must know before acting: who is not ranked and why, own losses, seeds, grids, what width buys."""
     found = [not_ranked_text(models, why, lang) for why, models in models_not_ranked(judged).items()]
     if len(judged.losses) > 1:
         found.append(say(lang, "l_catch_losses"))
@@ -65,7 +65,7 @@ def catches(judged: Judgement, lang: str) -> list[str]:
 
 
 def models_not_ranked(judged: Judgement) -> dict[Standing, list[str]]:
-    """Models that may not be ranked by why, the worst reason first; with the number of such runs where it is not all."""
+    """Models that may not be ranked by why, the worst reason first; the reason is that of a model's worst run."""
     found: dict[Standing, list[str]] = {}
     for model, runs in judged.standings.items():
         if model in judged.ranked:

@@ -11,6 +11,7 @@ CELLS = 16  # quadrilaterals along a side
 WIDTH, HEIGHT = 320, 290  # of the picture, in its own units
 TURN, TILT = np.deg2rad(47.0), np.deg2rad(28.0)  # of the camera: about where a surface is first seen on the screen
 LIGHT = np.array([-0.3, -0.5, 0.8])
+SCALE = 168  # of the box, in units of the picture
 TALL = 0.75  # height of the tallest surface, in sides of the plane
 Colour = tuple[float, float, float]
 
@@ -40,7 +41,7 @@ def project(places: np.ndarray) -> np.ndarray:
     across = x * np.cos(TURN) + y * np.sin(TURN)
     away = y * np.cos(TURN) - x * np.sin(TURN)
     up = z * np.cos(TILT) + away * np.sin(TILT)
-    return np.stack([WIDTH / 2 + 12 + 185 * across, 0.76 * HEIGHT - 185 * up - 6], axis=-1)
+    return np.stack([WIDTH / 2 + 22 + SCALE * across, 0.74 * HEIGHT - SCALE * up], axis=-1)
 
 
 def far_to_near(corners: np.ndarray) -> list[tuple[int, int]]:
