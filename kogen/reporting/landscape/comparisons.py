@@ -84,7 +84,8 @@ def draw_profiles(landscapes: Mapping[str, ModelLandscape], judged: Judgement, l
         dash = "solid" if name in judged.ranked else "dot"
         look = stroke("accent", 3, dash=dash) if name == leader else stroke("mid", 1.75, dash=dash)
         data.append(trace(round_values(steps), round_values(mean), [label(name, 40)] * len(steps), line=look))
-    tops = [float(np.nanmax(mean, initial=0.0)) for mean in means.values()]
+    compared = [name for name in means if name in judged.ranked] or list(means)  # others may be cut off
+    tops = [float(np.nanmax(means[name], initial=0.0)) for name in compared]
     top = min(max(tops), 2 * float(np.median(tops))) if shared else max(tops)  # one steep model flattens no other
     return frame_of_curves(
         data, means, (leader, top or 1.0), say(lang, "l_y_share" if not shared else "l_y_loss"), lang

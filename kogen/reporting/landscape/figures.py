@@ -103,7 +103,7 @@ def draw_surface(one: ModelLandscape, model: str, lang: str, scale: tuple[float,
     font = {"size": 12, "color": ink("ink")}
     axes = {side: quiet | {"title": {"text": words, "font": font}} for side, words in titles.items()}
     axes["zaxis"]["range"] = [low, top]
-    look = layout(340, scene=load_look()["scene"] | axes, margin={"l": 0, "r": 0, "t": 0, "b": 0})
+    look = layout(300, scene=load_look()["scene"] | axes, margin={"l": 0, "r": 0, "t": 0, "b": 0})
     return {"data": [data], "layout": look, "alt": say(lang, "l_a_solid", model=model)}
 
 

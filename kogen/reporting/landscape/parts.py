@@ -12,6 +12,7 @@ from kogen.reporting.landscape.figures import ModelLandscape
 from kogen.reporting.landscape.planes import ChosenPlane
 from kogen.results.landscape_facts import LandscapeFacts, RunFacts, RunStanding, Standing
 from kogen.results.landscape_judgement import Judgement, judge_landscape
+from kogen.results.landscape_standing import ranked_models
 from kogen.results.landscape_summary import mark_geometry
 from kogen.results.lottery_summary import Row
 
@@ -53,8 +54,8 @@ class Part:
 
     @property
     def planes(self) -> int:
-        """Random planes of every model."""
-        return self.judged.planes
+        """Random planes that every model has."""
+        return min((len(one.splines[0]) for one in self.landscapes.values()), default=0)
 
     @property
     def side(self) -> int:
@@ -103,7 +104,8 @@ def read_part(folder: Path, surface: pd.DataFrame, objective: str, facts: Landsc
     runs = [run for run in facts.runs if run.objective == objective]
     cells = {(str(row["model"]), str(row["metric"])): row for row in numbers.to_dict("records")}
     shown = {key: row for key, row in cells.items() if row["value"] == row["value"] and row["value"] is not None}
-    count = min((len(one.splines[0]) for one in landscapes.values()), default=0)
+    compared = ranked_models(standings, objective).keys() & landscapes.keys() or landscapes.keys()
+    count = min((len(landscapes[model].splines[0]) for model in compared), default=0)
     judged = judge_landscape(facts, list(shown.values()), objective, count, list(landscapes))
     others = {kind: planes.chosen_planes(rows, eigenmap, runs, kind) for kind in planes.KINDS}
     pairs = [row for row in facts.pairs if row["objective"] == objective and row["difference"] is not None]

@@ -8,7 +8,7 @@ from kogen.reporting.landscape.figures import SHADES, ModelLandscape, format_sho
 from kogen.reporting.words import say
 
 CELLS = 16  # quadrilaterals along a side
-WIDTH, HEIGHT = 320, 290  # of the picture, in its own units
+WIDTH, HEIGHT = 320, 262  # of the picture, in its own units
 TURN, TILT = np.deg2rad(47.0), np.deg2rad(28.0)  # of the camera: about where a surface is first seen on the screen
 LIGHT = np.array([-0.3, -0.5, 0.8])
 SCALE = 168  # of the box, in units of the picture
@@ -41,7 +41,7 @@ def project(places: np.ndarray) -> np.ndarray:
     across = x * np.cos(TURN) + y * np.sin(TURN)
     away = y * np.cos(TURN) - x * np.sin(TURN)
     up = z * np.cos(TILT) + away * np.sin(TILT)
-    return np.stack([WIDTH / 2 + 22 + SCALE * across, 0.74 * HEIGHT - SCALE * up], axis=-1)
+    return np.stack([WIDTH / 2 + 22 + SCALE * across, 0.7 * HEIGHT - SCALE * up], axis=-1)
 
 
 def far_to_near(corners: np.ndarray) -> list[tuple[int, int]]:

@@ -16,10 +16,11 @@ from kogen.common.contracts import from_plain, to_plain
 from kogen.common.tables import write_table
 from kogen.loss_landscape import tables
 from kogen.reporting.landscape.page import write
-from kogen.results.landscape_facts import GridFacts, LandscapeFacts, PlaneFacts, RunFacts
+from kogen.results.landscape_facts import GridFacts, LandscapeFacts, PlaneFacts, RunFacts, TrainingFacts
 
 GRID = np.linspace(-1, 1, 9)
 HOW = {"seed": 0, "images": 64, "batch": 16, "unit": "image", "batch_norm": "frozen", "excluded_share": 0.02}
+DONE = TrainingFacts("done", trained=True)
 TURN = PlaneFacts("trajectory", share=[0.85, 0.1], residual=[0.1, 0.4, 0.9], lengths=[15.0, 4.0])
 TURN = replace(TURN, positions=[[-0.9, -0.9], [-0.5, 0.8], [-0.1, 0.3]])
 SHARP = PlaneFacts("sharpest", eigenvalues=[12.3, 4.56], residuals=[0.1, 0.2], converged=True, products=40)
@@ -29,6 +30,7 @@ THREE = replace(ENDS, positions=[*ENDS.positions, [0.5, 0.8]], span=[[-0.25, 1.2
 
 def write_facts(folder: Path, identity: dict[str, Any], run_seed: int, **known: Any) -> None:
     """The facts of a run on disk, as the landscape writes them."""
+    known = {"training": DONE, "loss": "the same" if identity["objective"] == "probe" else identity["model"]} | known
     facts = RunFacts(**identity, run_seed=run_seed, grid=GridFacts(few=64), **HOW | known)
     tables.write_facts(folder, facts)
 
