@@ -14,7 +14,7 @@ from kogen.reporting.landscape.planes import ChosenPlane
 from kogen.reporting.landscape.solid_picture import draw_still_surface
 from kogen.reporting.words import clean, say
 from kogen.results.landscape_facts import LandscapeFacts
-from kogen.results.landscape_judgement import judge_loss
+from kogen.results.landscape_judgement import Finding, judge_loss
 from kogen.results.landscape_summary import read_landscape
 
 FILES = ("surface.parquet", "geometry.parquet", "eigenmap.parquet", "landscape.json")
@@ -122,7 +122,7 @@ def decide(part: Part, sections: list[dict[str, Any]], lang: str) -> dict[str, A
 def ask_questions(found: list[Part], facts: LandscapeFacts, lang: str) -> list[dict[str, Any]]:
     """The questions that this landscape has something to say to: name, figure and sentences."""
     first, asked = found[0], list[dict[str, Any]]()
-    if any(row["metric"] == "width" for row in first.pairs):
+    if first.judged.claims["width"].finding is not Finding.UNKNOWN:
         figure = comparisons.draw_profiles(first.landscapes, first.judged, lang)
         said = sentences.width_answer(first.judged, first.pairs, lang)
         asked.append({"name": "wider", "figure": figure, "said": said, "hint": say(lang, "l_c_profiles")})
@@ -160,7 +160,8 @@ def absent_texts(found: list[Part], facts: LandscapeFacts, asked: list[dict[str,
     if not first.landscapes:
         texts.append(say(lang, "l_absent_random"))
     elif "wider" not in there:
-        texts.append(say(lang, "l_absent_wider"))
+        said = [say(lang, "l_absent_wider"), sentences.headline(first.judged, lang)]
+        texts.append((" " if lang == "en" else "").join(said))
     if "loss" not in there and first.landscapes:
         kinds = {part.objective.partition("-")[0] for part in found}
         texts.append(say(lang, "l_absent_loss" if len(kinds) < 2 else "l_absent_loss_ranked"))
