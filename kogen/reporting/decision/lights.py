@@ -63,6 +63,8 @@ def holds_light(found: Judgement) -> Light:
     """
     if not found.targets:
         return Light("holds", "grey", "answer_none", None, [sentence("holds", "why_single_set")])
+    if found.lead is None:
+        return Light("holds", "grey", "answer_none", None, [sentence("holds", "why_one", model=found.leader)])
     if not found.proven:
         return share_light(found)
     if not found.has_lead:

@@ -17,7 +17,7 @@ def headline(found: Judgement) -> Sentence:
     names: dict[str, Any] = {"model": found.leader, "dataset": found.reference}
     if found.action == Action.BET:
         kind = found.methods.get(found.leader, "")
-        key = f"do_bet_{kind}" if kind in ("supervised", "stock", "random") else "do_bet"
+        key = f"do_bet_{kind}" if kind in ("supervised", "stock") else "do_bet"
         return sentence("headline", key, **names)
     if found.action == Action.SPLIT:
         there = found.lost[0]

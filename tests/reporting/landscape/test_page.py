@@ -123,7 +123,9 @@ def test_the_page_says_what_is_sure_and_no_more(plain: Path):
     assert "Pairs of models: 3. Different in width: 3; level within 0.05: 0; cannot be told: 0." in text
     assert "random planes, the same for all, and on this many runs of each model: 1." in text
     assert "Each model was trained once" in text
-    assert "widths are shares" not in text.lower() or "Each model is shown under the loss that it was trained with" in text
+    assert (
+        "widths are shares" not in text.lower() or "Each model is shown under the loss that it was trained with" in text
+    )
     assert "<title>Landscape · " in text
     assert "Nearly convex, below a tenth: mae 8\u00a0%, rc_mae 6\u00a0% and supervised 72\u00a0% of the plane." in text
     assert "beside the landscape: judge the models" in text
@@ -149,7 +151,7 @@ def test_few_models_say_nothing_of_robustness_and_five_do(tmp_path: Path):
     assert "rise together" in text  # the less steep, the wider and the more accurate
     assert "<h2>What does a wide basin buy?</h2>" in text
     assert "Over 7 models, width rises with 1 of 1 scores, falls with 0, and 0 cannot be told." in text
-    assert "<th scope=\"row\">λ max</th>" not in text.split("Does flatness")[1]  # of seven losses, in seven units
+    assert '<th scope="row">λ max</th>' not in text.split("Does flatness")[1]  # of seven losses, in seven units
 
 
 def test_two_objectives_of_one_folder_are_both_shown(tmp_path: Path):
@@ -398,5 +400,7 @@ def test_facts_that_are_not_known_yet_are_ignored_and_missing_ones_are_named(tmp
 
 def test_terms_of_a_loss_are_named(tmp_path: Path):
     text = write(make_landscape(tmp_path, {"mae": 0.6}, objective="pretrain-pixels")).read_text()
-    assert "</strong> terms0 · The loss each model was trained with: pixels</p>" in text.replace(tmp_path.name, "terms0")
+    assert "</strong> terms0 · The loss each model was trained with: pixels</p>" in text.replace(
+        tmp_path.name, "terms0"
+    )
     assert " · own</p>" in write(make_landscape(tmp_path / "b", {"mae": 0.6}, objective="own")).read_text()
