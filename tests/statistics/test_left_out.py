@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from kogen.statistics.left_out import left_out
-from kogen.statistics.safe_bet import safe_bet
+from kogen.statistics.safe_bet import near_best_probability
+from kogen.statistics.scores_of_sets.score_matrix import make_score_matrix
 from kogen.statistics.unified import METRICS, unified
 
 VALUES = np.array([[80.0, 60, 70, 50], [75, 65, 72, 60], [70, 66, 71, 61]])
@@ -19,6 +20,15 @@ def scores(values: np.ndarray, n: float | None = None, families: list[str] | Non
         if not np.isnan(value)
     ]
     return pd.DataFrame(found)
+
+
+def near_chances(table: pd.DataFrame, margin: float) -> dict[str, float]:
+    """The chance of each model to be within the margin of the best everywhere, as `safe_bet` has it."""
+    matrix = make_score_matrix(table)
+    whole, used = np.arange(len(matrix.models)), np.arange(len(matrix.datasets))
+    chances = near_best_probability(matrix, whole, used, margin, None, 0)
+    assert chances is not None
+    return dict(zip(matrix.models, chances, strict=True))
 
 
 def regrets(table: pd.DataFrame, rule: str) -> dict[str, float]:
@@ -54,9 +64,9 @@ def test_each_pick_is_that_of_the_rule_on_the_sets_that_are_left() -> None:
             row = table[(table["rule"] == metric) & (table["left_out"] == f"s{place}")].iloc[0]
             best = sorted(ranks.index[ranks == ranks.min()])
             assert (row["model"], row["equals"]) == (best[0], len(best))
-        picks = safe_bet(rest, margin=9).set_index("pick")
         near = table[(table["rule"] == "near") & (table["left_out"] == f"s{place}")].iloc[0]
-        assert near["model"] == picks.loc["near", "model"]
+        chances = near_chances(rest, margin=9)
+        assert chances[near["model"]] > max(chances.values()) - 0.05  # other draws of the noise
     summary = table[table["left_out"].isna()]
     assert ((summary["lo"] <= summary["hi"]) & (summary["lo"] >= 0)).all()
     assert summary["share_best"].between(0, 1).all()

@@ -108,7 +108,7 @@ class ClusterShares:
     """Which share of an item's variance its cluster explains (analysis of variance, never below 0)."""
 
     single: np.ndarray  # (k,) of each model
-    pair: np.ndarray  # (k, k) of the differences
+    pair: np.ndarray  # (k, k) of the differences, at least `pooled`: of many pairs some show too little by chance
     pooled: float  # of all differences together; of the one model if there is one
 
 
@@ -128,7 +128,7 @@ def cluster_shares(matrix: ItemMatrix) -> ClusterShares:
         np.array(of_differences(within).sum() if many else within.sum()),
         sizes,
     )
-    return ClusterShares(np.diag(each).copy(), pairs, float(pooled))
+    return ClusterShares(np.diag(each).copy(), np.maximum(pairs, pooled), float(pooled))
 
 
 def of_differences(products: np.ndarray) -> np.ndarray:

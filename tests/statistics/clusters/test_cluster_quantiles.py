@@ -126,9 +126,12 @@ def test_shares_of_differences_are_those_of_the_differences_themselves() -> None
     code, sizes = matrix.cluster_codes, matrix.cluster_sizes
     means = np.bincount(code, cells) / sizes
     between, within = (sizes * (means - cells.mean()) ** 2).sum(), ((cells - means[code]) ** 2).sum()
-    assert shares.pair[0, 2] == pytest.approx(mean_squares(np.array(between), np.array(within), sizes.astype(float)))
+    own = mean_squares(np.array(between), np.array(within), sizes.astype(float))
+    assert shares.pair[0, 2] == pytest.approx(max(own, shares.pooled))
     assert shares.pair[2, 0] == pytest.approx(shares.pair[0, 2])
-    assert 0 <= shares.pooled <= 1
+    assert 0 < shares.pooled < shares.pair.max() <= 1
+    two = cluster_shares(drawn(np.array([30, 9, 14, 22, 5])))
+    assert two.pooled == pytest.approx(two.pair[0, 1])
 
 
 def test_kurtosis_is_scipys_of_columns_and_of_their_differences() -> None:
