@@ -140,13 +140,13 @@ def of_differences(products: np.ndarray) -> np.ndarray:
 def mean_squares(between: np.ndarray, within: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """The share of variance between clusters, from sums of squares between and within them (Searle et al. 1992, 3.6).
 
-    Half a standard error is added to the variance between clusters: few of them may show none by chance, and taking
-    it for none covers less than 95 %. A share of 0 where nothing varies at all.
+    Three quarters of a standard error are added to the variance between clusters: few of them may show none by chance,
+    and taking it for none covers less than 95 %. A share of 0 where nothing varies at all.
     """
     n, groups = sizes.sum(), len(sizes)
     inside = np.maximum(within, 0) / max(n - groups, 1)
     step = (n - (sizes**2).sum() / n) / (groups - 1)
-    careful = 1 - 0.5 * np.sqrt(2 / (groups - 1)) if groups > 2 else 0.3
+    careful = max(1 - 0.75 * np.sqrt(2 / (groups - 1)), 0.2)
     outside = np.maximum(between / (groups - 1) / careful - inside, 0) / step
     total = inside + outside
     return np.divide(outside, total, out=np.zeros(np.shape(total)), where=total > 1e-15)
