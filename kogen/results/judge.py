@@ -15,6 +15,8 @@ from kogen.common.text import join_names
 from kogen.options.lottery import LotteryOptions
 from kogen.results import bet, summary
 from kogen.results.csv_file import write_csv
+from kogen.results.decide import make_judgement
+from kogen.results.judgement import Judgement
 from kogen.results.lottery_summary import LotterySummary, Row
 from kogen.results.results import Results, Table, read_results
 from kogen.statistics._item_matrix import Items, item_matrices
@@ -40,23 +42,23 @@ def judge_results(
     options: LotteryOptions,
     out: Path | None = None,
     on_step: Callable[[int, int], object] = lambda step, steps: None,
-) -> LotterySummary:
+) -> tuple[LotterySummary, Judgement]:
     """Judge any table of results: is the lead real, does it transfer, does it depend on the metric, what is safe.
 
     `table`: csv, parquet or a frame, as `results.read_results` describes (one row an image, or scores alone);
     `groups` of sets that have one vote each are found by `similarity` unless given. With `out`:
-    OUT/{values,pairs,ranks,transfer,agreement,unified,robustness}.parquet (csv too with `csv`), and the summary under
-    "lottery" in OUT/verdict.json; what was there is replaced. `on_step`: called with the progress.
+    OUT/{values,pairs,ranks,transfer,agreement,unified,robustness}.parquet (csv too with `csv`), and OUT/verdict.json
+    with both, under "lottery" and "judgement"; what was there is replaced. `on_step`: called with the progress.
     Raises ValueError for what cannot be read, for more than is judged, and for options that do not fit the table.
     """
     results = read_results(table, options)
     items = results.matrices
     step = count_steps(on_step, (2 if items is None else 3) * len(results.datasets))
     tables = tables_from_scores(results) if items is None else tables_from_items(items, options, step)
-    summary = judge_tables(results, tables, options, out, step)
+    summary, judgement = judge_tables(results, tables, options, out, step)
     if out is not None:
-        write_json(out / "verdict.json", {"lottery": to_plain(summary)})
-    return summary
+        write_json(out / "verdict.json", {"lottery": to_plain(summary), "judgement": to_plain(judgement)})
+    return summary, judgement
 
 
 def count_steps(on_step: Callable[[int, int], object], steps: int) -> Step:
@@ -75,13 +77,21 @@ def judge_tables(
     options: LotteryOptions,
     out: Path | None = None,
     step: Step = lambda: None,
-) -> LotterySummary:
-    """The same where the tables of each set (values, pairs, ranks, needed) are there; writes no verdict.json."""
+    *,
+    methods: Mapping[str, str] | None = None,
+    minutes: Mapping[str, float] | None = None,
+) -> tuple[LotterySummary, Judgement]:
+    """The same where the tables of each set (values, pairs, ranks, needed) are there; writes no verdict.json.
+
+    `methods`, `minutes`: of the models of a study, see `make_judgement`.
+    """
     tables = dict(tables)
     plain = to_plain(judge_across_sets(results, tables, options, step))
     if out is not None:
         write_tables(out, {name: frame for name, frame in tables.items() if name in WRITTEN}, options.csv)
-    return from_plain(LotterySummary, plain, "the lottery")
+    summary = from_plain(LotterySummary, plain, "the lottery")
+    known: dict[str, Any] = {"methods": methods, "minutes": minutes, "lottery": summary, "margin": options.margin}
+    return summary, make_judgement(tables, reference=summary.reference, targets=summary.targets, **known)
 
 
 def judge_across_sets(
