@@ -7,8 +7,13 @@ from scipy.stats import studentized_range
 
 from kogen.options.lottery import LotteryOptions
 from kogen.results import bet
-from kogen.results.judge import judge_results
+from kogen.results.judge import judge_results as judge_whole
 from kogen.results.lottery_summary import LotterySummary
+
+
+def judge_results(table: pd.DataFrame, options: LotteryOptions) -> LotterySummary:
+    """The summary without the judgement."""
+    return judge_whole(table, options)[0]
 
 
 def lottery(rows: list[list], n: int | None = None, **asked) -> LotterySummary:
