@@ -45,8 +45,8 @@ def judge_results(
 ) -> tuple[LotterySummary, Judgement]:
     """Judge any table of results: is the lead real, does it transfer, does it depend on the metric, what is safe.
 
-    `table`: csv, parquet or a frame, as `results.read_results` describes (one row an image, or scores alone);
-    `groups` of sets that have one vote each are found by `similarity` unless given. With `out`:
+    `table`: csv, markdown, parquet, several files or a frame, as `results.read_results` describes (one row an image,
+    or scores alone); `groups` of sets that have one vote each are found by `similarity` unless given. With `out`:
     OUT/{values,pairs,ranks,transfer,agreement,unified,robustness}.parquet (csv too with `csv`), and OUT/verdict.json
     with both, under "lottery" and "judgement"; what was there is replaced. `on_step`: called with the progress.
     Raises ValueError for what cannot be read, for more than is judged, and for options that do not fit the table.
@@ -196,9 +196,20 @@ def tables_from_items(rows: Items, options: LotteryOptions, step: Step = lambda:
 
 def tables_from_scores(results: Results) -> dict[str, pd.DataFrame]:
     """The same from scores alone: values, and pairs and ranks without rows."""
-    values = load("statistics", "reported_scores")(results.scores)
+    values = add_reported_ends(load("statistics", "reported_scores")(results.scores), results.scores)
     empty = {"pairs": pd.DataFrame(columns=PAIR_COLUMNS), "ranks": pd.DataFrame(columns=RANK_COLUMNS)}
     return {"values": values} | empty
+
+
+def add_reported_ends(values: Any, scores: Any) -> Any:
+    """The values with the intervals that the table itself gives, where nothing better is known: one run, no n."""
+    if "lo" not in scores:
+        return values
+    cells = scores.groupby(["model", "dataset"], sort=False)[["lo", "hi"]]
+    ends = cells.first().where(cells.size().eq(1), axis=0)
+    keys, alone = pd.MultiIndex.from_frame(values[["model", "dataset"]]), values["lo"].isna().to_numpy()
+    given = ends.reindex(keys).to_numpy()
+    return values.assign(lo=values["lo"].where(~alone, given[:, 0]), hi=values["hi"].where(~alone, given[:, 1]))
 
 
 def values_as_scores(values: Any, families: Mapping[str, str] | None) -> Any:
