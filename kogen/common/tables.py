@@ -62,11 +62,13 @@ COLUMNS = {
         "value": NUMBER,
         **dict.fromkeys(["lo", "hi"], NUMBER),  # 95 %, over planes, images and runs; null for one plane
         **dict.fromkeys(["planes", "images"], WHOLE),
+        "standing": TEXT,  # why a model may not be ranked; sound where it may (results/landscape_facts.py)
     },
 }
 SCHEMAS = {kind: pa.schema(list(columns.items())) for kind, columns in COLUMNS.items()}
 ROWS = b"rows"  # key of a file's metadata: the number of rows it was written with
-OPTIONAL_COLUMNS = {"soft"}  # columns a frame may leave out; tables written before they existed are read with null
+# Columns a frame may leave out; tables written before they existed are read with null.
+OPTIONAL_COLUMNS = {"soft", "standing"}
 
 
 def write_table(path: Path, frame: pd.DataFrame, kind: str, facts: Mapping[str, str] | None = None) -> None:
