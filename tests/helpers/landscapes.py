@@ -13,13 +13,17 @@ HOW: dict[str, Any] = {"seed": 0, "images": 64, "batch": 16, "unit": "image", "b
 
 
 def run_facts(
-    run: str, model: str = "", *, alarms: tuple[Alarm, ...] = (), trained: bool = True, status: str | None = "done", **own: Any
+    run: str,
+    model: str = "",
+    *,
+    alarms: tuple[Alarm, ...] = (),
+    trained: bool = True,
+    status: str | None = "done",
+    **own: Any,
 ) -> RunFacts:
     """The facts of a run whose training ended like this."""
     known = {"training": TrainingFacts(status, trained, list(alarms)), "loss": "own", "objective": "pretrain"} | own
-    return RunFacts(
-        run=run, model=model or run, run_seed=0, excluded_share=0.0, grid=GridFacts(few=64), **HOW | known
-    )
+    return RunFacts(run=run, model=model or run, run_seed=0, excluded_share=0.0, grid=GridFacts(few=64), **HOW | known)
 
 
 def plane_rows(run: str, loss: Any, model: str = "", plane: int = 0, objective: str = "pretrain") -> pd.DataFrame:

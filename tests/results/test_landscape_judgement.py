@@ -35,7 +35,8 @@ def judge(
     """The judgement of models with these widths, pairs and standings (sound unless named)."""
     known = WIDTHS if widths is None else widths
     rows = [
-        {"objective": "pretrain", "model": m, "metric": "width", "value": v, "lo": 0.1, "hi": 0.9} for m, v in known.items()
+        {"objective": "pretrain", "model": m, "metric": "width", "value": v, "lo": 0.1, "hi": 0.9}
+        for m, v in known.items()
     ]
     rows += [{"objective": "pretrain", "model": "a", "metric": "error", "value": 0.11, "lo": None, "hi": None}]
     rows += [{"objective": "pretrain", "model": "b", "metric": "error", "value": COARSE, "lo": None, "hi": None}]

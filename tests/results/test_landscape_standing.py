@@ -90,7 +90,9 @@ def test_a_fall_along_the_gradient_counts_from_a_tenth_of_the_range(fall: float,
 
 
 def test_the_median_plane_counts_and_a_not_finite_reading_speaks_against_nobody():
-    surface = pd.concat([plane_rows("a", bowl, plane=0), plane_rows("a", bowl, plane=1), plane_rows("a", slope, plane=2)])
+    surface = pd.concat(
+        [plane_rows("a", bowl, plane=0), plane_rows("a", bowl, plane=1), plane_rows("a", slope, plane=2)]
+    )
     (found,) = find_standings([run_facts("a")], surface, readings("a", fall=float("nan")))
     assert (found.standing, found.planes, found.drop, found.fall) == (Standing.SOUND, 3, 0.0, None)
 

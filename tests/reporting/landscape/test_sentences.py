@@ -105,7 +105,8 @@ def test_an_alarm_has_its_epoch():
 def test_counts_of_pairs_losses_and_scores():
     judged = judge(PAIRS, WIDTHS)
     rows = [
-        {"metric": "width", "verdict": verdict} for verdict in ("larger", "larger", "equivalent", "undecided", "unknown")
+        {"metric": "width", "verdict": verdict}
+        for verdict in ("larger", "larger", "equivalent", "undecided", "unknown")
     ]
     assert sentences.width_answer(judged, [*rows, {"metric": "range", "verdict": "larger"}], "en") == [
         "Pairs of models: 5. Different in width: 2; level within 0.05: 1; cannot be told: 2."
