@@ -118,5 +118,10 @@ class Judgement:
 
     @property
     def open(self) -> list[Finding]:
-        """The sets of which neither is known."""
-        return [one for one in self.elsewhere if one.answer != Answer.BETTER]
+        """The sets on which the data cannot tell, or the difference is too small to matter."""
+        return [one for one in self.elsewhere if one.answer in (Answer.UNDECIDED, Answer.EQUIVALENT)]
+
+    @property
+    def unknown(self) -> list[Finding]:
+        """The sets on which what was measured cannot answer."""
+        return [one for one in self.elsewhere if one.answer == Answer.UNKNOWN]
