@@ -65,12 +65,17 @@ class Asked:
 
 def extension_lines(asked: Asked) -> list[str]:
     """A line for each extension as the command line writes it, `--seeds 5 (3 before), --shift line3=imgs/line3`."""
-    return [", ".join([*_added_options(one), *_changed_options(one)]) for one in asked.extensions]
+    return [", ".join(extension_options(one)) for one in asked.extensions]
 
 
-def count_unfinished(study: Path) -> int:
-    """The number of runs that a study asks for and that are not done; those that broke off are done."""
-    return max(0, read_asked(study).runs - len(list(study.glob("runs/*/summary.json"))))
+def extension_options(one: Extension) -> list[str]:
+    """What an extension added and changed, an option each."""
+    return [*_added_options(one), *_changed_options(one)]
+
+
+def count_not_begun(study: Path) -> int:
+    """The number of runs that a study asks for and that nobody has begun."""
+    return max(0, read_asked(study).runs - len(list(study.glob("runs/*/plan.json"))))
 
 
 def read_asked(folder: Path) -> Asked:

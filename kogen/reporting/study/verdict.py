@@ -1,6 +1,5 @@
 """The verdict of a study, from its tables to verdict.json: what to bet on, how sure, on what grounds."""
 
-import hashlib
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from kogen.reporting.study.evidence import Evidence, ModelAlarm, ModelCost, Twin
 from kogen.reporting.study.runs import RunRecord, read_runs
 from kogen.reporting.study.sentences import verdict_sentences
 from kogen.reporting.words import Sentence, say
+from kogen.results.asked import read_asked
 from kogen.results.judge import judge_tables, tables_from_items
 from kogen.results.lottery_summary import LotterySummary, Row
 from kogen.results.read import NAME_COLUMNS, NUMBER_COLUMNS
@@ -56,7 +56,7 @@ class ProtocolSummary:
 
 @dataclass(frozen=True)
 class StudyIdentity:
-    """Name of a study's folder and hash of its study.toml; no hash where it has none."""
+    """Name of a study's folder and hash of its study.toml and of its extensions, if any; no hash where it has none."""
 
     name: str
     sha256: str | None
@@ -109,9 +109,7 @@ def build(study: Path, *, margin: float, protocol: str = "linear", lang: str = "
     if protocol not in judged:
         raise ValueError(f"no predictions with the protocol {protocol!r}; there are {sorted(judged) or 'none'}")
     evidence = gather(study, parts[protocol], judged, margin, protocol)
-    question = study / "study.toml"
-    digest = hashlib.sha256(question.read_bytes()).hexdigest() if question.exists() else None
-    identity = StudyIdentity(study.resolve().name, digest)
+    identity = StudyIdentity(study.resolve().name, read_asked(study).sha256)
     verdict = compose(evidence, compare_protocols(judged, evidence), identity)
     verdict = replace(verdict, lang=lang, words=[say(lang, said.key, **said.values) for said in verdict.sentences])
     if len(evidence.methods) > 1:  # on the predictions alone; its tables are written beside them

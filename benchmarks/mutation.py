@@ -1,0 +1,335 @@
+"""Tests that would notice: one small change of the code at a time, and whether the tests of its module fail.
+
+Run: python benchmarks/mutation.py [--module kogen/training/monitor.py ...] [--sample 40 --seed 0] [--list] [--again]
+
+Changed are arithmetic and comparisons (+ to -, < to <=, == to !=), numbers (by one), True and False, and and or, `not`,
+conditions (negated) and what is returned (None). The tests of kogen/a/b.py are tests/a/test_b.py; a change that these do
+not notice is tried on the tests of the same folder that name the module too. All runs in a copy of the checkout, in one
+process at a time, each change in a fork that finds the large libraries loaded; what was tried is kept in
+work/mutation/log.jsonl and not tried again: a change that was noticed, and one that survived the very same tests.
+benchmarks/harmless.toml lists changes that no test can notice, each with its reason.
+
+Python's own `ast` and not mutmut or cosmic-ray: mutmut 3 puts a trampoline in place of each function, which hides the
+signatures that kogen reads its options and hyperparameters from; cosmic-ray writes into the checkout, and starts pytest
+anew each time, which loads torch and pandas for longer than the tests take.
+"""
+
+import argparse
+import ast
+import hashlib
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import sys
+import time
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+WORK = ROOT / "work" / "mutation"
+TARGETS = ("kogen/statistics", "kogen/results", "kogen/reporting", "kogen/evaluation/probes", "kogen/training/monitor.py")
+COPIED = ("kogen", "tests", "benchmarks", "docs", "examples", "pyproject.toml", "README.md", "CHANGELOG.md")
+SWAPS = {  # the words of an operator, and what stands there instead
+    **{ast.Add: ("+", "-"), ast.Sub: ("-", "+"), ast.Mult: ("*", "/"), ast.Div: ("/", "*")},
+    **{ast.FloorDiv: ("//", "/"), ast.Mod: ("%", "*"), ast.Pow: ("**", "*")},
+    **{ast.Lt: ("<", "<="), ast.LtE: ("<=", "<"), ast.Gt: (">", ">="), ast.GtE: (">=", ">")},
+    **{ast.Eq: ("==", "!="), ast.NotEq: ("!=", "=="), ast.Is: ("is", "is not"), ast.IsNot: (r"is\s+not", "is")},
+    **{ast.In: ("in", "not in"), ast.NotIn: (r"not\s+in", "in"), ast.And: ("and", "or"), ast.Or: ("or", "and")},
+}
+LOADED = ("numpy", "pandas", "pyarrow.parquet", "scipy.stats", "scipy.optimize", "pydantic", "jinja2", "plotly.graph_objects")
+LOADED += ("pytest", "hypothesis", "torch", "sklearn.linear_model", "statsmodels.api", "PIL.Image", "tomli_w")
+SPARE, LONGER = 20.0, 4.0  # a change may take so many seconds, and times as long, as the tests did without one
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One change of a module."""
+
+    module: str  # kogen/statistics/ranks.py
+    line: int
+    begin: int  # bytes of the file that are replaced
+    end: int
+    text: str  # by which
+
+    def apply(self, source: bytes) -> bytes:
+        """The module's source with the change."""
+        return source[: self.begin] + self.text.encode() + source[self.end :]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--module", action="append", help="a file or folder of kogen/; repeatable", metavar="PATH")
+    parser.add_argument("--sample", type=int, help="so many changes, drawn at random over all modules")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--minutes", type=float, default=1e9, help="stop after so many, and go on another time")
+    parser.add_argument("--list", action="store_true", help="print the changes and end")
+    parser.add_argument("--again", action="store_true", help="try also what the log knows")
+    asked = parser.parse_args()
+    modules = [str(path.relative_to(ROOT)) for name in asked.module or TARGETS for path in files_of(ROOT / name)]
+    sources = {module: (ROOT / module).read_bytes() for module in modules}
+    mutants = [mutant for module in modules for mutant in mutants_of(module, sources[module])]
+    if asked.sample is not None:
+        mutants = random.Random(asked.seed).sample(mutants, min(asked.sample, len(mutants)))
+        mutants.sort(key=lambda one: (one.module, one.begin))
+    if asked.list:
+        print("\n".join(describe(mutant, sources[mutant.module]) for mutant in mutants))
+        return 0
+    return report(try_mutants(mutants, sources, asked.minutes, again=asked.again), sources)
+
+
+def files_of(place: Path) -> list[Path]:
+    """The modules at a path."""
+    if not place.exists():
+        sys.exit(f"there is no {place}: give a file or folder of the checkout, kogen/statistics")
+    return sorted(place.rglob("*.py")) if place.is_dir() else [place]
+
+
+def mutants_of(module: str, source: bytes) -> list[Mutant]:
+    """Every change of a module, in its order; only what is Python and means something else."""
+    starts = [0]
+    for line in source.splitlines(keepends=True):
+        starts.append(starts[-1] + len(line))
+    tree = ast.parse(source)
+    found: dict[tuple[int, int, str], Mutant] = {}
+    for node in changeable(tree):
+        for begin, end, text in changes_of(node, source, starts):
+            mutant = Mutant(module, source[:begin].count(b"\n") + 1, begin, end, text)
+            if is_other_python(mutant.apply(source), tree):
+                found.setdefault((begin, end, text), mutant)
+    return sorted(found.values(), key=lambda one: (one.begin, one.end, one.text))
+
+
+def changeable(node: ast.AST) -> Iterator[ast.AST]:
+    """The nodes whose change a test can notice: not those of types, of docstrings or of `__all__`."""
+    if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "__all__" for t in node.targets):
+        return
+    yield node
+    for name, value in ast.iter_fields(node):
+        if name in ("annotation", "returns", "format_spec") or (name == "decorator_list"):
+            continue
+        for child in value if isinstance(value, list) else [value]:
+            if isinstance(child, ast.AST):
+                yield from changeable(child)
+
+
+def changes_of(node: ast.AST, source: bytes, starts: Sequence[int]) -> Iterator[tuple[int, int, str]]:
+    """Bytes to replace and their replacement, for each change of a node."""
+
+    def span(part: ast.expr) -> tuple[int, int]:
+        return starts[part.lineno - 1] + part.col_offset, starts[(part.end_lineno or 0) - 1] + (part.end_col_offset or 0)
+
+    def text_of(part: ast.expr) -> str:
+        begin, end = span(part)
+        return source[begin:end].decode()
+
+    def swap(left: ast.expr, right: ast.expr, kind: type) -> Iterator[tuple[int, int, str]]:
+        if kind in SWAPS and (match := re.search(pattern(SWAPS[kind][0]), source[span(left)[1] : span(right)[0]].decode())):
+            begin = span(left)[1] + match.start()
+            yield begin, begin + len(match[0]), SWAPS[kind][1]
+
+    if isinstance(node, ast.BinOp):
+        yield from swap(node.left, node.right, type(node.op))
+    elif isinstance(node, ast.Compare):
+        for left, kind, right in zip([node.left, *node.comparators], node.ops, node.comparators, strict=False):
+            yield from swap(left, right, type(kind))
+    elif isinstance(node, ast.BoolOp):
+        for left, right in zip(node.values, node.values[1:], strict=False):
+            yield from swap(left, right, type(node.op))
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.Not, ast.USub)):
+        yield *span(node), f"({text_of(node.operand)})"
+    elif isinstance(node, ast.Constant) and isinstance(node.value, (bool, int, float)):
+        values = [not node.value] if isinstance(node.value, bool) else [node.value + 1]
+        if not isinstance(node.value, bool) and node.value > 0:
+            values.append(node.value - 1 if node.value >= 1 else node.value / 2)
+        yield from ((*span(node), repr(value)) for value in values)
+    elif isinstance(node, ast.Return) and node.value is not None and text_of(node.value) != "None":
+        yield *span(node.value), "None"
+    if isinstance(node, (ast.If, ast.While, ast.IfExp)):
+        yield *span(node.test), f"(not ({text_of(node.test)}))"
+    if isinstance(node, ast.comprehension):
+        yield from ((*span(test), f"(not ({text_of(test)}))") for test in node.ifs)
+    if isinstance(node, ast.AugAssign) and type(node.op) in SWAPS:
+        begin, end = span(node.target)[1], span(node.value)[0]
+        old, new = SWAPS[type(node.op)]
+        if (place := source.find(f"{old}=".encode(), begin, end)) >= 0:
+            yield place, place + len(old) + 1, f"{new}="
+
+
+def pattern(operator: str) -> str:
+    """What finds an operator between its operands, and not in a comment there."""
+    return operator if operator.startswith(("is", "not")) else rf"\b{operator}\b" if operator.isalpha() else re.escape(operator)
+
+
+def is_other_python(changed: bytes, tree: ast.Module) -> bool:
+    """Whether a changed source can be compiled and is not the same program."""
+    try:
+        return ast.dump(ast.parse(changed)) != ast.dump(tree)
+    except (SyntaxError, ValueError):
+        return False
+
+
+def describe(mutant: Mutant, source: bytes) -> str:
+    """A change as a line: where, what stands there, and what would."""
+    before, after = line_at(source, mutant.begin), line_at(mutant.apply(source), mutant.begin)
+    return f"{mutant.module}:{mutant.line}\n  - {before}\n  + {after}"
+
+
+def line_at(source: bytes, place: int) -> str:
+    """The line of a file around a byte, without its indentation."""
+    begin, end = source.rfind(b"\n", 0, place) + 1, source.find(b"\n", place)
+    return source[begin : end if end >= 0 else len(source)].decode().strip()
+
+
+def tests_of(module: str) -> tuple[list[str], list[str]]:
+    """The test files of a module, and those of the same folder, or the one above, that name it."""
+    path = Path(module)
+    folder, name = ROOT / "tests" / Path(*path.parts[1:-1]), path.stem.lstrip("_")
+    own = [folder / f"test_{name}.py"]
+    own = [file for file in own if file.exists()]
+    dotted = ".".join(path.with_suffix("").parts)
+    words = (dotted, f"import {path.stem}", f".{path.stem} import", f'"{path.stem}"')
+    places = sorted({*folder.glob("test_*.py"), *(folder.parent.glob("test_*.py") if folder.parent.name != "tests" else ())})
+    others = [file for file in places if file not in own and any(word in file.read_text() for word in words)]
+    if not own and not others:
+        others = sorted(folder.glob("test_*.py"))
+    return [str(file.relative_to(ROOT)) for file in own], [str(file.relative_to(ROOT)) for file in others]
+
+
+def try_mutants(
+    mutants: Sequence[Mutant], sources: dict[str, bytes], minutes: float, *, again: bool
+) -> list[dict[str, object]]:
+    """The record of each change that was tried, now or before."""
+    tree, log, began = WORK / "tree", WORK / "log.jsonl", time.monotonic()
+    WORK.mkdir(parents=True, exist_ok=True)
+    known = {one["key"]: one for one in map(json.loads, log.read_text().splitlines())} if log.exists() else {}
+    records: list[dict[str, object]] = []
+    prepared = False
+    seconds: dict[tuple[str, ...], float | None] = {}
+    for mutant in mutants:
+        stages = [stage for stage in tests_of(mutant.module) if stage]
+        digest = digest_of(*(file.encode() + (ROOT / file).read_bytes() for stage in stages for file in stage))
+        changed = mutant.apply(sources[mutant.module])
+        key = digest_of(mutant.module.encode(), changed)
+        old = known.get(key)
+        if old and not again and (old["noticed"] or old["tests"] == digest):
+            records.append(old)
+            continue
+        if time.monotonic() - began > 60 * minutes:
+            continue
+        if not prepared:
+            copy_checkout(tree)
+            prepared = True
+        noticed, how = False, "no tests" if not stages else "survived"
+        for stage in stages:
+            files = tuple(stage)
+            if files not in seconds:
+                seconds[files] = time_tests(tree, files)
+            if (usual := seconds[files]) is None:
+                how = "its tests fail without a change"
+                break
+            (tree / mutant.module).write_bytes(changed)
+            how = run_tests(tree, files, SPARE + LONGER * usual)
+            (tree / mutant.module).write_bytes(sources[mutant.module])
+            if noticed := how != "survived":
+                break
+        record = {"key": key, "noticed": noticed, "how": how, "tests": digest, **asdict(mutant)}
+        records.append(record)
+        with log.open("a") as file:
+            file.write(json.dumps(record) + "\n")
+        print(f"{how:9} {describe(mutant, sources[mutant.module])}", flush=True)
+    return records
+
+
+def copy_checkout(tree: Path) -> None:
+    """Make a fresh copy of what tests need: nothing is ever changed in the checkout."""
+    shutil.rmtree(tree, ignore_errors=True)
+    for name in COPIED:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+        elif (ROOT / name).exists():
+            shutil.copyfile(ROOT / name, tree / name)
+    for name in LOADED:
+        try:
+            __import__(name)
+        except ImportError:
+            print(f"{name} is not there", flush=True)
+
+
+def time_tests(tree: Path, files: Sequence[str]) -> float | None:
+    """The seconds of tests without a change; None where they fail, and it is said."""
+    began = time.monotonic()
+    if run_tests(tree, files, 900) != "survived":
+        print(f"{' '.join(files)} fail without a change: see {WORK / 'tests.log'}", flush=True)
+        return None
+    return time.monotonic() - began
+
+
+def run_tests(tree: Path, files: Sequence[str], seconds: float) -> str:
+    """How the tests of a copied tree end, in a fork of this process: survived, noticed or timeout."""
+    child = os.fork()
+    if not child:
+        os.setsid()
+        code = 70
+        try:
+            output = os.open(WORK / "tests.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            os.dup2(output, 1)
+            os.dup2(output, 2)
+            os.chdir(tree)
+            sys.dont_write_bytecode = True
+            os.environ |= {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
+            sys.path[:0] = [str(tree), str(tree / "tests" / "helpers")]
+            import pytest
+
+            import kogen
+
+            assert Path(kogen.__file__).is_relative_to(tree), kogen.__file__
+            code = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", *files]))
+        finally:
+            os._exit(code)
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return "survived" if status == 0 else "noticed"
+        time.sleep(0.05)
+    os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return "timeout"
+
+
+def digest_of(*parts: bytes) -> str:
+    """A hash of some bytes."""
+    return hashlib.blake2b(b"\0".join(parts), digest_size=12).hexdigest()
+
+
+def report(records: Sequence[dict[str, object]], sources: dict[str, bytes]) -> int:
+    """Print the changes that survived and the share that was noticed by module; 1 where less than 90 % were."""
+    place = ROOT / "benchmarks" / "harmless.toml"
+    listed = tomllib.loads(place.read_text())["change"] if place.exists() else []
+    harmless = {(one["module"], one["before"], one["after"]) for one in listed}
+    counts: dict[str, list[int]] = {}
+    for record in records:
+        mutant = Mutant(*(record[name] for name in ("module", "line", "begin", "end", "text")))  # type: ignore[arg-type]
+        source = sources[mutant.module]
+        lines = line_at(source, mutant.begin), line_at(mutant.apply(source), mutant.begin)
+        count = counts.setdefault(mutant.module, [0, 0, 0])
+        kind = 0 if record["noticed"] else 1 if (mutant.module, *lines) in harmless else 2
+        count[kind] += 1
+        if kind == 2:
+            print(f"{record['how']}: {describe(mutant, source)}")
+    print("\n| module | noticed | harmless | survived | noticed, of those not harmless |\n|---|--:|--:|--:|--:|")
+    counts["all"] = [sum(column) for column in zip(*counts.values(), strict=True)] or [0, 0, 0]
+    for module, (noticed, known, survived) in counts.items():
+        share = 100 * noticed / max(noticed + survived, 1)
+        print(f"| {module.removeprefix('kogen/')} | {noticed} | {known} | {survived} | {share:.0f} % |")
+    noticed, _, survived = counts["all"]
+    return int(noticed < 0.9 * (noticed + survived))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
