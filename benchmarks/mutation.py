@@ -186,17 +186,17 @@ def line_at(source: bytes, place: int) -> str:
 
 
 def tests_of(module: str) -> tuple[list[str], list[str]]:
-    """The test files of a module, and those of the same folder, or the one above, that name it."""
+    """The test files of a module, and those of the same folder that name it; all of the folder where none does."""
     path = Path(module)
-    folder, name = ROOT / "tests" / Path(*path.parts[1:-1]), path.stem.lstrip("_")
-    own = [folder / f"test_{name}.py"]
-    own = [file for file in own if file.exists()]
+    own = ROOT / "tests" / Path(*path.parts[1:-1]) / f"test_{path.stem.lstrip('_')}.py"
+    folder = next(place for place in own.parents if place.is_dir())
     dotted = ".".join(path.with_suffix("").parts)
     words = (dotted, f"import {path.stem}", f".{path.stem} import", f'"{path.stem}"')
-    places = sorted({*folder.glob("test_*.py"), *(folder.parent.glob("test_*.py") if folder.parent.name != "tests" else ())})
-    others = [file for file in places if file not in own and any(word in file.read_text() for word in words)]
+    others = [file for file in sorted(folder.rglob("test_*.py")) if any(word in file.read_text() for word in words)]
+    own = [own] if own.exists() else []
+    others = [file for file in others if file not in own]
     if not own and not others:
-        others = sorted(folder.glob("test_*.py"))
+        others = sorted(folder.rglob("test_*.py"))
     return [str(file.relative_to(ROOT)) for file in own], [str(file.relative_to(ROOT)) for file in others]
 
 
