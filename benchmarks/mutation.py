@@ -106,10 +106,16 @@ def try_mutants(
     known = {one["key"]: one for one in map(json.loads, log.read_text().splitlines())} if log.exists() else {}
     records: list[dict[str, object]] = []
     prepared = False
+    texts = {
+        str(file.relative_to(ROOT)): file.read_bytes() for file in (ROOT / "tests").rglob("*.py")
+    }  # as they are now
+    stages_of: dict[str, list[list[str]]] = {}
     seconds: dict[tuple[str, ...], float | None] = {}
     for mutant in mutants:
-        stages = [stage for stage in tests_of(mutant.module) if stage]
-        digest = digest_of(*(file.encode() + (ROOT / file).read_bytes() for stage in stages for file in stage))
+        if mutant.module not in stages_of:
+            stages_of[mutant.module] = [stage for stage in tests_of(mutant.module) if stage]
+        stages = stages_of[mutant.module]
+        digest = digest_of(*(file.encode() + texts[file] for stage in stages for file in stage))
         changed = mutant.apply(sources[mutant.module])
         key = digest_of(mutant.module.encode(), changed)
         old = known.get(key)
@@ -120,6 +126,8 @@ def try_mutants(
             continue
         if not prepared:
             copy_checkout(tree)
+            for name, content in texts.items():
+                (tree / name).write_bytes(content)
             prepared = True
         noticed, how = False, "no tests" if not stages else "survived"
         for stage in stages:

@@ -3,19 +3,24 @@
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import timm
+import torch
 from PIL import Image
 
 import kogen
 from kogen.config.study import make_study
+from kogen.data.images import from_array
 from kogen.results.asked import Asked, Extension, extension_lines, read_asked
 from kogen.study import extension, pilot, predictions
 from kogen.study.extension import extend_study, merge_studies, study_of
+from kogen.study.splits import Splits
 
 QUICK: dict[str, Any] = {"epochs": 1, "image_size": 16, "backbone": "tiny?width=8", "batch_size": 16, "precision": "32"}
 FEW: dict[str, Any] = QUICK | {"methods": ("random", "supervised"), "probes": ("knn",)}
@@ -354,3 +359,53 @@ def test_a_set_that_changes_what_is_trained_on_is_refused_and_not_written_down(
     with pytest.raises(ValueError, match=r"with what is added, .* would train on other images than its runs of .* did"):
         kogen.pilot(**asked, shifts={"new": str(tmp_path / "new")})
     assert {file: file.read_bytes() for file in (tmp_path / "s").rglob("*") if file.is_file()} == before
+
+
+def test_a_candidate_that_sees_larger_images_joins_runs_that_stay_as_they_were(
+    sets: dict[str, str], tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    network = timm.create_model("resnet18", num_classes=0, layers=(1, 1, 1, 1), channels=(8, 8, 8, 8))
+    torch.save(network.state_dict(), tmp_path / "w.pth")
+    source = write_mixed_set(tmp_path / "train")
+    asked = {"source": source, "test": sets["b"], **FEW, "methods": ("supervised",), "out": tmp_path / "s"}
+    kogen.pilot(**asked, seeds=1)
+    candidates = {"own": f"{tmp_path / 'w.pth'}?image_size=160"}
+    kogen.pilot(**asked, seeds=1, candidates=candidates)
+    assert set(rows_of(tmp_path / "s").model) == {"supervised", "own"}
+    kogen.pilot(**asked, seeds=2, candidates=candidates)
+    kogen.pilot(**(asked | {"out": tmp_path / "alone"}), seeds=2)  # as if no candidate had ever been asked for
+    alone = files_of(tmp_path / "alone", "weights.safetensors")
+    assert len(alone) == 2
+    assert alone.items() <= files_of(tmp_path / "s", "weights.safetensors").items()
+
+
+def write_mixed_set(root: Path) -> str:
+    """Class folders of images of two large sizes: they are stored as squares of the side that networks need."""
+    rng = np.random.default_rng(3)
+    for name in ("ok", "bad"):
+        (root / name).mkdir(parents=True)
+        for i in range(8):
+            pixels = rng.integers(0, 255, (9 + i % 2, 9, 3)).astype(np.uint8).repeat(24, 0).repeat(24, 1)
+            Image.fromarray(pixels).save(root / name / f"{i}.png")
+    return str(root)
+
+
+def test_rows_of_a_run_take_the_clusters_that_its_sets_have_by_now() -> None:
+    images = from_array(
+        np.zeros((3, 3, 8, 8), np.uint8) + np.arange(3, dtype=np.uint8)[:, None, None, None], [0, 1, 0], ("a", "b")
+    )
+    joined = replace(images, clusters=np.array(["x", "x", "y"]))
+    rows = pd.DataFrame(
+        {"dataset": ["t"] * 6 + ["other"], "protocol": [*"kkklll", "k"], "item": [*images.ids, *images.ids, "i"]}
+    )
+    rows["cluster"] = rows["item"]
+    found = predictions.with_present_clusters(rows, Splits(images, images, {"t": joined}, {}, ""))
+    assert found.cluster.tolist() == ["x", "x", "y", "x", "x", "y", "i"]
+    assert rows.cluster.tolist() == rows["item"].tolist()  # what was given stays
+
+
+def test_missing_answers_are_judged_together_where_they_can_be() -> None:
+    missing = [("a", "knn"), ("b", "knn"), ("b", "linear"), ("c", "tree"), ("b", "forest")]
+    found = predictions.group_probes(missing)
+    assert found == [(["a", "b"], ["knn"]), (["b"], ["linear", "forest"]), (["c"], ["tree"])]

@@ -25,8 +25,11 @@ def test_rank_me_at_its_ends():
 
 
 def test_rank_me_with_fewer_images_than_features():
-    value = rank_me(torch.randn(5, 100, generator=torch.Generator().manual_seed(0)))
-    assert 0.9 < value < 1.26  # five singular values over N - 1 = 4
+    """Five singular values, over N - 1 = 4."""
+    values = np.random.default_rng(0).normal(size=(5, 100))
+    sigma = np.linalg.svd(values, compute_uv=False)
+    p = sigma / sigma.sum() + 1e-7
+    assert rank_me(torch.from_numpy(values)) == pytest.approx(math.exp(-(p * np.log(p)).sum()) / 4, rel=1e-9)
 
 
 def test_spread_is_near_one_for_random_and_zero_for_collapsed():
@@ -79,8 +82,9 @@ def test_rank_me_has_no_unit_and_is_known_of_one_image_and_of_zeros():
 
 
 def test_spread_by_hand():
-    """Rows (1, 0) and (0, 1): in each column the std of 1 and 0 over N - 1, times the root of 2 columns."""
-    assert feature_std(torch.tensor([[3.0, 0.0], [0.0, 5.0]])) == pytest.approx(0.5**0.5 * 2**0.5, rel=1e-12)
+    """Unit rows (1, 0), (0, 1), (0, 1): in each column the deviation of one from two, .5774, times the root of 2."""
+    found = feature_std(torch.tensor([[3.0, 0.0], [0.0, 5.0], [0.0, 1.0]]))
+    assert found == pytest.approx((1 / 3) ** 0.5 * 2**0.5, rel=1e-12)
 
 
 @pytest.mark.parametrize(
