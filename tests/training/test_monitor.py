@@ -123,6 +123,11 @@ def test_an_alarm_keeps_the_epoch_at_which_it_began_and_a_loss_that_moves_on_tak
     assert (alarm.kind, alarm.epoch) == ("stuck", 1)  # a floor may be below 0
 
 
+def test_a_loss_is_wanted_for_each_epoch():
+    with pytest.raises(ValueError, match="shorter"):
+        find_alarms([0, 1], [5.0, 5.0], [5.0, 5.0], [math.nan], None, 20)
+
+
 def test_a_pilot_of_48_images_and_two_steps_raises_no_alarm(tmp_path):
     images = blobs(48)
     for method in ("supervised", "simclr", "byol"):
