@@ -29,8 +29,8 @@ from kogen.results.gather import gather_predictions
 from kogen.results.judge import judge_results
 from kogen.results.questions import table_paths
 from kogen.study import pilot as studies
-from kogen.study.cost_estimate import Cost, estimate_cost
-from kogen.study.plans import plans_of, with_data
+from kogen.study.cost_estimate import Cost
+from kogen.study.plans import with_data
 from kogen.study.predictions import names_of_runs
 from kogen.study.request import check_method_fits, read_question, study_from_request
 from kogen.study.splits import depth_of_runs, open_source, paths_read, storage_for
@@ -53,11 +53,13 @@ def pilot(source: str | Path, options: PilotOptions) -> dict[str, Any]:
 
 @takes(EstimateOptions)
 def estimate(source: str | Path, options: EstimateOptions) -> Cost:
-    """Minutes, memory and disk of a whole pilot on this machine, from a few real steps of each method."""
-    study = study_from_request(str(source), options)
+    """Minutes, memory and disk of a whole pilot on this machine, from a few real steps of each method.
+
+    With `out`, the folder of a study: what is left of it, with what these options add. Nothing is written.
+    """
+    wanted = study_from_request(str(source), options)
     distributed.join_processes(options.processes)
-    sets = studies.open_study_splits(study)
-    return estimate_cost(plans_of(study, sets), sets, study.probes)
+    return studies.estimate_study(wanted, options.out)
 
 
 @takes(PretrainOptions)

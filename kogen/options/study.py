@@ -42,6 +42,10 @@ class StudyOptions(PageOptions, JudgingOptions, TrainingOptions):
 class EstimateOptions(ProcessOptions, StudyOptions):
     """Estimate minutes, memory and disk of a whole pilot with these options, from a few real steps."""
 
+    out: Path | None = option(
+        None, "folder of a study that is there: count what is left of it with these options", OUTPUT
+    )
+
 
 class PilotOptions(ProcessOptions, StudyOptions):
     """From images to a verdict: train every method, judge it on every set, report."""

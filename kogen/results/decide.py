@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kogen.results.findings import TIE, Answer, Comparisons, Finding, float_or_none
+from kogen.results.findings import TIE, Answer, Comparisons, Finding, Reason, float_or_none
 from kogen.results.judgement import Action, Judgement, RulesFinding, SafeFinding, ShareFinding
 from kogen.results.lottery_summary import LotterySummary
 
@@ -80,9 +80,14 @@ def best_against(compared: Comparisons, ones: list[str], others: list[str], data
 
 
 def lead_elsewhere(compared: Comparisons, leader: str, dataset: str) -> Finding:
-    """The leader and the best other model on another set."""
-    other = next((model for model in compared.order(dataset) if model != leader), leader)
-    return compared.compare(leader, other, dataset)
+    """The leader on another set: against the model that is furthest ahead of it, one that it is not ahead of, the best."""
+    order = [model for model in compared.order(dataset) if model != leader]
+    if not order or not compared.has_pairs(dataset) or compared.points(leader, dataset) is None:
+        return compared.compare(leader, order[0] if order else leader, dataset)
+    found = [compared.compare(leader, model, dataset) for model in order]
+    ahead = [one for one in found if one.answer == Answer.BETTER and one.first != leader]
+    level = [one for one in found if one.answer != Answer.BETTER]
+    return max(ahead, key=lambda one: one.difference or 0.0) if ahead else [*level, *found][0]
 
 
 def choose_action(found: Judgement, against: list[Finding], compared: Comparisons) -> tuple[Action, list[str]]:
@@ -97,16 +102,13 @@ def choose_action(found: Judgement, against: list[Finding], compared: Comparison
     untrained = found.untrained
     if untrained and (untrained.answer != Answer.BETTER or found.methods.get(found.leader) == "random"):
         return Action.UNTRAINED, [model for model in leaders if model != untrained.second] or leaders
-    close = [one.second for one in against if one.answer == Answer.EQUIVALENT]
-    group = [model for model in compared.order(found.reference) if model in {*found.top, *close, *leaders}]
-    if len(group) == 1:
-        return (Action.SPLIT if found.lost else Action.BET), group
-    rest = {*found.top, *leaders} - {*close, found.leader}
-    return (
-        (Action.SHARED, [model for model in group if model in {*found.top, *leaders}])
-        if rest
-        else (Action.EQUAL, group)
-    )
+    if found.has_lead:
+        return (Action.SPLIT if found.lost else Action.BET), [found.leader]
+    level = {one.second for one in against if one.answer == Answer.UNDECIDED or one.reason == Reason.EQUAL}
+    undecided = any(one.answer == Answer.UNDECIDED for one in against)
+    small = set() if undecided else {one.second for one in against if one.reason == Reason.SMALL}
+    group = [model for model in compared.order(found.reference) if model in {found.leader, *level, *small}]
+    return (Action.SHARED if undecided else Action.EQUAL), group
 
 
 def choose_by_scores(found: Judgement, compared: Comparisons) -> tuple[Action, list[str]]:

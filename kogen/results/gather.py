@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from kogen.common.console import say
 from kogen.common.files import write_atomically
 from kogen.common.tables import ROWS, SCHEMAS, read_arrow, write_arrow
+from kogen.results.asked import read_asked
 
 pc: Any = pyarrow.compute  # its functions are made at run time: type checkers do not know them
 
@@ -26,13 +27,14 @@ def gather_predictions(study: Path) -> None:
     a table that is damaged, with what to do.
     """
     split_older_table(study)
+    unequal = _unequal_answers(study)
     files, place = sorted(study.glob(f"runs/*/{TABLE}")), study / TABLE
     known = [file.parent.name for file in files]
     lost = _rows_of_others(place, known) if place.exists() and not _is_gathered(place, known) else None
     if not files:
         return
     more = [lost] if lost else []
-    rows = sum(map(_count_own_rows, files)) + sum(map(len, more))
+    rows = sum(_count_own_rows(file, unequal) for file in files) + sum(map(len, more))
     schema = SCHEMAS["predictions"].with_metadata({ROWS: str(rows)})
 
     def write(target: Path) -> None:
@@ -40,7 +42,7 @@ def gather_predictions(study: Path) -> None:
             for table in more:
                 writer.write_table(table.replace_schema_metadata(schema.metadata))
             for file in files:  # one at a time: all need not fit into memory
-                table = to_schema(read_arrow(file, REJUDGE, kind="predictions"))
+                table = _without(unequal, to_schema(read_arrow(file, REJUDGE, kind="predictions")))
                 writer.write_table(table.replace_schema_metadata(schema.metadata))
 
     write_atomically(place, write)
@@ -85,9 +87,35 @@ def runs_in(table: Path) -> set[str]:
     return set(pc.unique(read_arrow(table, REGATHER, columns=["run"])["run"]).to_pylist())
 
 
-def _count_own_rows(file: Path) -> int:
+def _unequal_answers(study: Path) -> set[tuple[str, str]]:
+    """Set and probe of the answers that some runs of an extended study have and others do not yet: they are left out.
+
+    Models would be compared on them that were not judged alike; it is said.
+    """
+    if not read_asked(study).extensions:
+        return set()
+    found = []
+    for file in sorted(study.glob(f"runs/*/{TABLE}")):
+        table = read_arrow(file, REJUDGE, columns=["dataset", "protocol"]).to_pandas().drop_duplicates()
+        found.append(set(zip(table.dataset, table.protocol, strict=True)))
+    odd = set.union(set(), *found) - set.intersection(*found) if found else set()
+    for name, probe in sorted(odd):
+        count = sum((name, probe) in one for one in found)
+        got = f"{name} ({probe}) is left out: {count} of {len(found)} runs are judged on it so far"
+        say(f"{got}; `kogen pilot` with the same options judges the others")
+    return odd
+
+
+def _without(unequal: set[tuple[str, str]], table: Any) -> Any:
+    """The rows of a table but for those of some sets and probes."""
+    for name, probe in unequal:
+        table = table.filter(pc.invert(pc.and_(pc.equal(table["dataset"], name), pc.equal(table["protocol"], probe))))
+    return table
+
+
+def _count_own_rows(file: Path, unequal: set[tuple[str, str]]) -> int:
     """The number of a run's rows. ValueError where they are of another run than the one in whose folder they lie."""
-    runs = read_arrow(file, REJUDGE, columns=["run"])["run"]
+    runs = _without(unequal, read_arrow(file, REJUDGE, columns=["run", "dataset", "protocol"]))["run"]
     if others := set(pc.unique(runs).to_pylist()) - {file.parent.name}:
         raise ValueError(
             f"{file} has the predictions of the run {sorted(others)[0]}, not those of its folder; {REJUDGE}"

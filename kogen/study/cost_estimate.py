@@ -1,9 +1,10 @@
 """The cost estimate of a study: minutes, memory and disk, from a few real steps before anything is trained."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,10 +12,14 @@ import torch
 from kogen.augmentation.views import evaluation_view
 from kogen.common import distributed, registry
 from kogen.common.devices import default_device
+from kogen.common.files import read_sealed_json
+from kogen.common.records import RETRAIN
 from kogen.common.system import peak_memory
 from kogen.config.plan import Plan
 from kogen.data.images import Images
 from kogen.evaluation.features import embed
+from kogen.results.gather import TABLE
+from kogen.study.predictions import missing_answers
 from kogen.study.splits import Splits
 from kogen.training.batch_fitting import explain_out_of_memory
 from kogen.training.build import build_method
@@ -26,34 +31,73 @@ TIMED_IMAGES = 512  # on which embedding and fitting the probes is timed
 
 @dataclass(frozen=True)
 class Cost:
-    """What a whole study costs on this machine, estimated."""
+    """What a study, or what is left of it, costs on this machine, estimated."""
 
     minutes: float
     memory_gb: float  # peak of this process, and of the GPU if there is one, the larger
     disk_gb: float
-    seconds_per_step: dict[str, float]  # by method; 0 where nothing is trained
+    seconds_per_step: dict[str, float]  # by method that is left to train; 0 for one that has no steps
 
     def __str__(self) -> str:
         minutes = f"{self.minutes:.0f} min" if self.minutes >= 1 else "less than a minute"
         return f"about {minutes}, {self.memory_gb:.1f} GB of memory, {self.disk_gb:.2f} GB of disk"
 
 
-def estimate_cost(plans: Sequence[Plan], sets: Splits, probes: Sequence[str]) -> Cost:
-    """Cost of training the plans, embedding the labelled sets and fitting the probes, from a step of each method."""
-    judged = len(sets.train) + sum(len(images) for images in sets.tests.values())
+@dataclass(frozen=True)
+class Work:
+    """What is left to do of a run."""
+
+    number: int  # of its plan
+    trains: bool  # it has to be trained, and its weights to be written
+    images: int  # to be embedded and judged, those that the probes learn from among them
+
+
+def unfinished_work(runs: Sequence[Path], sets: Sequence[Splits], probes: Sequence[str]) -> list[Work]:
+    """What is left of runs, given the sets of each: runs to train, and finished ones that lack answers."""
+    left = []
+    for number, (run, splits) in enumerate(zip(runs, sets, strict=True)):
+        done = (run / "summary.json").exists() and (run / "plan.json").exists()
+        if done and read_sealed_json(run / "summary.json", RETRAIN)["status"] != "done":
+            continue
+        missing = {name for name, _ in missing_answers(run / TABLE, splits, probes)}
+        if missing or not done:
+            left.append(Work(number, not done, count_judged(splits, missing)))
+    return left
+
+
+def count_judged(sets: Splits, names: Collection[str]) -> int:
+    """Images that are embedded to judge a run on some sets: theirs, and those that the probes learn from."""
+    return len(sets.train) + sum(len(sets.tests[name]) for name in names) if names else 0
+
+
+def estimate_cost(
+    plans: Sequence[Plan], sets: Splits, probes: Sequence[str], left: Sequence[Work] | None = None
+) -> Cost:
+    """Cost of training the plans, embedding the labelled sets and fitting the probes, from a step of each method.
+
+    `left`: what of it is still to be done; without it, everything.
+    """
+    every = count_judged(sets, sets.tests)
+    left = [Work(number, True, every) for number in range(len(plans))] if left is None else left
     steps: dict[str, float] = {}
-    judging: dict[str, float] = {}  # of the network that the trained methods share, and of each candidate's own
+    judging: dict[
+        str, tuple[float, float]
+    ] = {}  # of the network that the trained methods share, and of each candidate's own
     seconds = 0.0
-    for plan in plans:
+    for work in left:
+        plan = plans[work.number]
         pool = sets.pool.with_channels(plan.channels)
         seen = pool.labelled_subset() if plan.recipe.labels else pool
-        if plan.method not in steps:
-            steps[plan.method] = seconds_of_a_step(plan, pool)
-        if plan.name not in judging:
-            embedding, probing = seconds_of_judging(plan, pool.labelled_subset(), probes)
-            judging[plan.name] = embedding * judged + probing
-        seconds += steps[plan.method] * (len(seen) // plan.batch_size * plan.epochs) + judging[plan.name]
-    disk = sum(map(bytes_of_a_run, plans))
+        if work.trains:
+            if plan.method not in steps:
+                steps[plan.method] = seconds_of_a_step(plan, pool)
+            seconds += steps[plan.method] * (len(seen) // plan.batch_size * plan.epochs)
+        if work.images:
+            if plan.name not in judging:
+                judging[plan.name] = seconds_of_judging(plan, pool.labelled_subset(), probes)
+            embedding, probing = judging[plan.name]
+            seconds += embedding * work.images + probing
+    disk = sum(bytes_of_a_run(plans[work.number]) for work in left if work.trains)
     peak = peak_memory()
     if torch.cuda.is_available():
         peak = max(peak, torch.cuda.max_memory_allocated())

@@ -1,6 +1,7 @@
 """The pilot: trains and judges the runs of a study; and judges finished runs on other sets."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from kogen.augmentation.views import view_set
 from kogen.common import distributed
 from kogen.common.alarms import Alarm, AlarmKind
 from kogen.common.console import say
-from kogen.common.contracts import to_plain
+from kogen.common.contracts import from_plain, to_plain
 from kogen.common.files import read_toml, write_atomically, write_sealed_json
 from kogen.common.locks import lock_output
 from kogen.common.outputs import claim_folder
@@ -18,25 +19,33 @@ from kogen.common.progress import training_bar
 from kogen.common.records import read_plan_record
 from kogen.common.text import check_language
 from kogen.config.plan import Plan
-from kogen.config.study import Study, check_probes, study_to_toml
+from kogen.config.study import Study, check_probes, make_study, study_to_toml
 from kogen.data.contact_sheet import write_sheet
 from kogen.data.images import Images, require_classes
 from kogen.data.near_copies import with_copy_clusters
 from kogen.data.split_names import training_part
 from kogen.options.runs import EvaluateOptions
 from kogen.options.study import PilotOptions
+from kogen.results.asked import FIRST, Asked, Extension, append_extension, extension_lines, read_asked, write_first
 from kogen.results.gather import TABLE, split_older_table
-from kogen.study.cost_estimate import estimate_cost
-from kogen.study.plans import plans_of, read_candidate
-from kogen.study.predictions import copy_record, is_judged, judge_run, names_of_runs, refuse_foreign_rows
-from kogen.study.request import same_question, study_from_request
+from kogen.study.cost_estimate import Cost, Work, estimate_cost, unfinished_work
+from kogen.study.extension import Merge, merge_studies, study_of
+from kogen.study.plans import plans_of
+from kogen.study.predictions import (
+    copy_record,
+    is_judged,
+    judge_run,
+    missing_answers,
+    names_of_runs,
+    refuse_foreign_rows,
+)
+from kogen.study.request import study_from_request
 from kogen.study.splits import (
     Splits,
     copies_among,
     data_quality,
     depth_of_runs,
     open_source,
-    open_splits,
     open_tests,
     paths_read,
     refuse_seen,
@@ -45,6 +54,7 @@ from kogen.study.splits import (
     with_corruptions,
     without_twins,
 )
+from kogen.study.study_splits import StudySplits, open_study_splits
 from kogen.training import fabric, loop
 from kogen.training.run import load_run, record_of, runs_as_free, train_run
 from kogen.training.seen_images import seen_among
@@ -53,66 +63,118 @@ from kogen.training.seen_images import seen_among
 def run_pilot(source: str, options: PilotOptions) -> Study:
     """The study, after each of its runs is trained and judged into its folder. ValueError where that cannot be done.
 
-    Several jobs may be given the same study at once: they share its runs, and all end with the whole of it.
+    Several jobs may be given the same study at once: they share its runs, and all end with the whole of it. What is
+    asked beyond a study that is there is added to it, see `merge_studies`.
     """
-    study, folder = study_from_request(source, options), options.out
+    wanted, folder = study_from_request(source, options), options.out
     distributed.join_processes(options.processes)
-    fabric.start(study.precision)  # says what is wrong with the precision
-    if first := distributed.rank() == 0:
-        claim_study(folder, study)
-        with lock_output(folder):
-            write_question(folder, study, source)
-    sets = open_study_splits(study)
-    plans = plans_of(study, sets, folder)
-    runs = [folder / "runs" / record_of(plan)["id"] for plan in plans]
+    fabric.start(wanted.precision)  # says what is wrong with the precision
+    first = distributed.rank() == 0
     if first:
+        claim_study(folder, wanted)
         with lock_output(folder):
-            refuse_foreign_rows(folder, plans)
-            for run in runs:
-                is_judged(run / TABLE, sets, study.probes)
-            quality = data_quality(sets)
-            write_sealed_json(folder / "data.json", quality)
-            write_view_sheet(sets.pool, study, folder / "views.png")
-        print_data(quality)
-        print_plans(study, plans)
-    distributed.check_agreement(record_of(plans[0]) | {"runs": [run.name for run in runs]}, "the study")
+            write_question(folder, wanted, source)
+    study, sets, plans, runs = prepare_runs(folder, wanted)
     # As the first process sees them: another job may finish one at this moment.
-    left = distributed.from_first([number for number, run in enumerate(runs) if not (run / "summary.json").exists()])
-    if left:
+    found = unfinished_work(runs, [sets.of(plan) for plan in plans], study.probes) if first else []
+    work = [Work(**one) for one in distributed.from_first([vars(one) for one in found])]
+    if work:
         # On every process: a step needs all of them.
-        cost = estimate_cost([plans[number] for number in left], sets, study.probes)
+        cost = estimate_cost(plans, sets.base, study.probes, work)
         if first:
             say(cost, title="Estimate")
     for number in runs_as_free(runs):
         plan, run = plans[number], runs[number]
         title = f"{number + 1}/{len(plans)} {plan.name or plan.method} seed {plan.seed}"
         with training_bar(title) as on_step:
-            summary = train_or_record_failure(plan, sets.pool, run, on_step, study.keep)
+            summary = train_or_record_failure(plan, sets.base.pool, run, on_step, study.keep)
         for alarm in summary["alarms"] if first else []:
             say(f"{title}: {alarm['text']} (epoch {alarm['epoch']})", title="alarm", style="yellow")
         with distributed.first_process_only() as mine:
             if mine and summary["status"] == "done":
-                judge_run(run, sets, study.probes, run)
+                judge_run(run, sets.of(plan), study.probes, run)
     if first and not any((run / TABLE).exists() for run in runs):
         raise ValueError(f"every run of {folder} broke off: see the alarms above")
     return study
 
 
+def estimate_study(wanted: Study, folder: Path | None) -> Cost:
+    """The cost of a study; where the folder holds one, of what is left of it with what is wanted beside."""
+    if folder is None or not (folder / FIRST).exists():
+        sets = open_study_splits(wanted)
+        return estimate_cost(plans_of(wanted, sets.base), sets.base, wanted.probes)
+    asked = read_asked(folder)
+    study = merge_studies(study_of(asked, folder), wanted, folder).study
+    sets = open_study_splits(study, study_of(replace(asked, extensions=()), folder))
+    plans = plans_of(study, sets.base, folder, sets.larger)
+    runs = [folder / "runs" / record_of(plan)["id"] for plan in plans]
+    left = unfinished_work(runs, [sets.of(plan) for plan in plans], study.probes)
+    return estimate_cost(
+        plans, sets.base, study.probes, [Work(**one) for one in distributed.from_first([vars(one) for one in left])]
+    )
+
+
+def prepare_runs(folder: Path, wanted: Study) -> tuple[Study, StudySplits, list[Plan], list[Path]]:
+    """The study as it is with what is wanted, its sets, its plans and the folders of its runs, once all of it fits.
+
+    Only then it is written down. Where another job extends the study meanwhile, it is prepared anew with that.
+    """
+    first = distributed.rank() == 0
+    while True:
+        asked, merge = Asked(), Merge(wanted, Extension({}), [])
+        if first:
+            asked = read_asked(folder)
+            merge = merge_studies(study_of(asked, folder), wanted, folder)
+        shared = distributed.from_first([to_plain(asked), merge.study.model_dump(mode="json", exclude_none=True)])
+        known, study = from_plain(Asked, shared[0], str(folder)), make_study(shared[1], str(folder))
+        sets = open_study_splits(study, study_of(replace(known, extensions=()), folder))
+        plans = plans_of(study, sets.base, folder, sets.larger)
+        runs = [folder / "runs" / record_of(plan)["id"] for plan in plans]
+        done = True
+        if first:
+            with lock_output(folder):
+                if done := read_asked(folder).sha256 == asked.sha256:
+                    write_study(folder, merge, sets, plans, runs)
+        if distributed.from_first(done):
+            break
+    if first:
+        print_plans(study, plans)
+    distributed.check_agreement(record_of(plans[0]) | {"runs": [run.name for run in runs]}, "the study")
+    return study, sets, plans, runs
+
+
+def write_study(folder: Path, merge: Merge, sets: StudySplits, plans: Sequence[Plan], runs: Sequence[Path]) -> None:
+    """Write what was opened, and the extension, if it is one. ValueError where runs that are there do not fit."""
+    refuse_foreign_rows(folder, list(plans), extended=merge.is_new)
+    for plan, run in zip(plans, runs, strict=True):
+        missing_answers(run / TABLE, sets.of(plan), merge.study.probes)
+    quality = data_quality(sets.base)
+    if merge.is_new:
+        append_extension(folder, merge.extension)
+        say(f"added to {folder}: {extension_lines(read_asked(folder))[-1]}", title="study")
+    if merge.kept:
+        say(f"{folder} has more than is asked for here, and keeps it: {', '.join(merge.kept)}", title="study")
+    write_sealed_json(folder / "data.json", quality)
+    write_view_sheet(sets.base.pool, merge.study, folder / "views.png")
+    print_data(quality)
+
+
 def claim_study(folder: Path, study: Study) -> None:
     """Make the folder one that kogen writes; ValueError where that could hurt what the study reads, or other files."""
     read = paths_read(study, study.source, study.test, *study.shifts.values(), *study.candidates.values())
-    claim_folder(folder, read, expected=["study.toml"])
+    claim_folder(folder, read, expected=[FIRST])
 
 
 def write_question(folder: Path, study: Study, source: str) -> None:
-    """Write study.toml. ValueError where there is one that asks something else."""
-    place = folder / "study.toml"
-    if place.exists() and not same_question(place, study):
-        raise ValueError(f"{place} asks another question than this command: choose another --out, or delete {folder}")
+    """Write study.toml where there is none. ValueError where one was edited after runs were made for it."""
+    place = folder / FIRST
     split_older_table(folder)
     if not place.exists():  # a pre-registered study is copied byte for byte
         text = Path(source).read_text("utf-8") if source.endswith(".toml") else study_to_toml(study)
         write_atomically(place, lambda p: p.write_text(text, encoding="utf-8"))
+    elif "runs" in read_toml(place):
+        raise ValueError(f"{folder} holds runs that `kogen evaluate` judged, no study of a pilot: choose another --out")
+    write_first(folder)
 
 
 def train_or_record_failure(
@@ -173,12 +235,6 @@ def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
             target = folder / "runs" / read_plan_record(run)["id"]
             judge_run(run, sets, options.probes, target, names[run])
             copy_record(run, target)
-
-
-def open_study_splits(study: Study) -> Splits:
-    """The splits of a study, its images stored large enough for the largest of its networks."""
-    sizes = [read_candidate(name, file).image_size for name, file in study.candidates.items()]
-    return open_splits(study.model_copy(update={"image_size": max([study.image_size, *sizes])}))
 
 
 def write_view_sheet(images: Images, study: Study, out: Path, seed: int = 0) -> None:

@@ -1,5 +1,6 @@
 """The plans of a study: what each run is, down to its last number."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,15 @@ from kogen.study.splits import Splits, normalisation
 from kogen.training.batch_fitting import choose_batch, fit_batch, say_if_smaller
 
 
-def plans_of(study: Study, sets: Splits, folder: Path | None = None) -> list[Plan]:
+def plans_of(
+    study: Study, sets: Splits, folder: Path | None = None, larger: Mapping[str, Splits] | None = None
+) -> list[Plan]:
     """One plan per method and seed, and one per candidate; seeds outermost: an interrupted study has every method.
 
-    A batch size `auto` is fitted to the memory once a method, or taken from the runs that `folder` already holds.
+    A batch size `auto` is fitted to the memory once a method, or taken from the runs that `folder` already holds. The
+    candidates in `larger` see their images stored larger than `sets`.
     """
+    pools = {name: splits.pool for name, splits in (larger or {}).items()}
     fields = ("backbone", "image_size", "views", "epochs", "batch_size", "accumulate", "precision")
     common = {field: getattr(study, field) for field in fields}
     auto = study.batch_size == "auto"
@@ -34,7 +39,8 @@ def plans_of(study: Study, sets: Splits, folder: Path | None = None) -> list[Pla
             if auto and method not in parts:
                 parts[method] = fit_batch(plan, sets.pool, folder).accumulate
             plans.append(plan.model_copy(update={"accumulate": parts.get(method, plan.accumulate)}))
-    return plans + [candidate_plan(name, asked, study, sets.pool) for name, asked in study.candidates.items()]
+    candidates = study.candidates.items()
+    return plans + [candidate_plan(name, asked, study, pools.get(name, sets.pool)) for name, asked in candidates]
 
 
 def candidate_plan(name: str, asked: str, study: Study, images: Images) -> Plan:

@@ -4,6 +4,10 @@ import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
 
 from kogen.augmentation.views import evaluation_view
 from kogen.common import devices
@@ -19,8 +23,11 @@ from kogen.training.run import load_run, record_of
 JUDGED = "judged"  # key of a table's facts: a digest of every set
 
 
-def refuse_foreign_rows(folder: Path, plans: list[Plan]) -> None:
-    """ValueError where a study already holds rows of runs with other images, versions, device or options."""
+def refuse_foreign_rows(folder: Path, plans: Sequence[Plan], *, extended: bool = False) -> None:
+    """ValueError where a study already holds rows of runs with other images, versions, device or options.
+
+    `extended`: the plans are of a study to which something is added, which may be why they differ.
+    """
     place = folder / TABLE
     records = {record["id"]: record for record in map(record_of, plans)}
     there = {file.parent.name for file in folder.glob(f"runs/*/{TABLE}")} | (
@@ -33,44 +40,105 @@ def refuse_foreign_rows(folder: Path, plans: list[Plan]) -> None:
         was = read_plan_record(folder / "runs" / run)
         alike = [r for r in records.values() if (r["model"], r["seed"]) == (was["model"], was["seed"])]
         odd = [key for key in alike[0] if key != "id" and alike[0][key] != was.get(key)] if alike else ["method"]
+        if extended and {"data", "images"} & set(odd):
+            got = f"with what is added, {folder} would train on other images than its runs of {was['model']} did"
+            why = "near copies join images of a set that is added with images of train, or --twins drop leaves some out"
+            raise ValueError(f"{got} ({why}; or files of train changed): ask it all with another --out")
         got = f"{folder} holds predictions of a run of {was['model']} (seed {was['seed']}) that differs in"
         want = f"from the one asked for; both would be counted: choose another --out, or delete {folder}"
         raise ValueError(f"{got} {', '.join(odd)} {want}")
 
 
 def judge_run(run: Path, sets: Splits, probes: Sequence[str], target: Path, model: str = "") -> None:
-    """Write TARGET/predictions.parquet of a finished run, under `model` or its method's name, unless it is there.
+    """Write TARGET/predictions.parquet of a finished run, under `model` or its method's name.
 
-    ValueError as `is_judged`.
+    Answers that are there are not computed again: a table that lacks sets or probes gets their rows, and is replaced by
+    the whole one at once. ValueError as `missing_answers`.
     """
     place = target / TABLE
     record, plan, backbone = load_run(run)
-    if is_judged(place, sets, probes):
+    missing = missing_answers(place, sets, probes)
+    if not missing:
         return
     train = sets.train.with_channels(plan.channels)
-    tests = {name: images.with_channels(plan.channels) for name, images in sets.tests.items()}
     identity = {"run": record["id"], "model": model or record["model"], "seed": plan.seed}
     identity |= {"method": plan.framework or plan.method}
     view = evaluation_view(plan.image_size, mean=plan.mean, std=plan.std)
     backbone.to(devices.default_device())
-    found = evaluate_backbone(backbone, view, train, tests, sets.roles(), probes, identity)
-    write_table(place, found, "predictions", {JUDGED: json.dumps(digests_of(sets))})
+    tables = []
+    for names, asked in group_probes(missing):
+        tests = {name: sets.tests[name].with_channels(plan.channels) for name in names}
+        tables.append(evaluate_backbone(backbone, view, train, tests, sets.roles(), asked, identity))
+    digests = digests_of(sets)
+    if place.exists():
+        before = read_arrow(place, REJUDGE, kind="predictions")
+        digests = stored_digests(before) | digests
+        tables.insert(0, with_present_clusters(before.to_pandas(), sets))
+    found = order_rows(pd.concat(tables, ignore_index=True), sets, probes)
+    write_table(place, found, "predictions", {JUDGED: json.dumps(digests)})
+
+
+def missing_answers(place: Path, sets: Splits, probes: Sequence[str]) -> list[tuple[str, str]]:
+    """Set and probe of the answers that a run's table lacks. ValueError where it is of other images or labels."""
+    wanted = [(name, probe) for probe in probes for name in sets.tests]
+    if not place.exists():
+        return wanted
+    table = read_arrow(place, REJUDGE, kind="predictions", columns=["dataset", "protocol"])
+    was, now = stored_digests(table), digests_of(sets)
+    rows = table.to_pandas().drop_duplicates()
+    there = set(zip(rows.dataset, rows.protocol, strict=True))
+    missing = [pair for pair in wanted if pair not in there]
+    if was and (odd := sorted(name for name in now if name in {"train", *rows.dataset} and was.get(name) != now[name])):
+        got = f"{place} was judged on other images or labels of {', '.join(odd)} than are there now"
+        raise ValueError(f"{got}: choose another --out, or delete the file to judge the run again")
+    if missing and not was:  # older versions wrote no digests
+        got = f"{place} does not say on which images and labels it was judged, so none can be added to it"
+        raise ValueError(f"{got}: delete it, and the run is judged again on all sets")
+    return missing
 
 
 def is_judged(place: Path, sets: Splits, probes: Sequence[str]) -> bool:
     """Whether a run's predictions are there. ValueError where they are of other sets, images, labels or probes."""
     if not place.exists():
         return False
-    table = read_arrow(place, REJUDGE, kind="predictions", columns=["dataset", "protocol"])
-    was, now = json.loads((table.schema.metadata or {}).get(JUDGED.encode(), b"null")), digests_of(sets)
-    rows = table.to_pandas()
-    wanted = {(name, probe) for name in sets.tests for probe in probes}
-    if not wanted <= set(zip(rows.dataset, rows.protocol, strict=True)):
+    if missing_answers(place, sets, probes):
         raise ValueError(f"{place} holds other sets or probes of this run: choose another --out")
-    if was and (odd := sorted(name for name in now if was.get(name) != now[name])):  # older versions wrote none
-        got = f"{place} was judged on other images or labels of {', '.join(odd)} than are there now"
-        raise ValueError(f"{got}: choose another --out, or delete the file to judge the run again")
     return True
+
+
+def group_probes(missing: Sequence[tuple[str, str]]) -> list[tuple[list[str], list[str]]]:
+    """Missing answers as sets and the probes that are to be judged on all of these."""
+    by_probe: dict[str, list[str]] = {}
+    for name, probe in missing:
+        by_probe.setdefault(probe, []).append(name)
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for probe, names in by_probe.items():
+        groups.setdefault(tuple(names), []).append(probe)
+    return [(list(names), probes) for names, probes in groups.items()]
+
+
+def with_present_clusters(rows: pd.DataFrame, sets: Splits) -> pd.DataFrame:
+    """Rows of a run with the clusters that their sets have by now: a set that was added can join near copies."""
+    rows = rows.copy()
+    for name, images in sets.tests.items():
+        for probe in rows.protocol.unique():
+            mine = (rows.dataset == name) & (rows.protocol == probe)
+            if mine.any():  # in the order of the images, as the digest of the set says
+                rows.loc[mine, "cluster"] = images.clusters.astype(str)
+    return rows
+
+
+def order_rows(rows: pd.DataFrame, sets: Splits, probes: Sequence[str]) -> pd.DataFrame:
+    """Rows in the order of probes, and of sets in each, as if all had been judged at once."""
+    places = {name: place for place, name in enumerate(sets.tests)}
+    keys = rows.protocol.map({probe: place for place, probe in enumerate(probes)}), rows.dataset.map(places)
+    order = np.lexsort((np.arange(len(rows)), keys[1].fillna(len(places)), keys[0].fillna(len(probes))))
+    return rows.iloc[order].reset_index(drop=True)
+
+
+def stored_digests(table: Any) -> dict[str, str]:
+    """The digests of the sets that a run's table was judged on; none in one of an older version."""
+    return json.loads((table.schema.metadata or {}).get(JUDGED.encode(), b"null")) or {}
 
 
 def digests_of(sets: Splits) -> dict[str, str]:

@@ -7,12 +7,12 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from kogen.augmentation.views import view_set
-from kogen.common.files import read_toml
 from kogen.common.text import check_language
 from kogen.config.plan import Plan
 from kogen.config.study import Study, check_probes, make_study, read_study
 from kogen.options.model import validate
 from kogen.options.study import StudyOptions
+from kogen.results.asked import read_asked
 from kogen.study.plans import read_candidate
 from kogen.training.build import build_method
 
@@ -64,20 +64,12 @@ def check_method_fits(plan: Plan, settings: Mapping[str, Any]) -> None:
     build_method(plan.model_copy(update={"settings": dict(settings), "classes": ("a", "b")}))
 
 
-def same_question(place: Path, study: Study) -> bool:
-    """Whether the study.toml at `place` asks the same as `study`, in whatever layout."""
-    try:
-        return read_study(place) == study
-    except ValueError:
-        return False
-
-
 def read_question(folder: Path) -> dict[str, Any]:
     """Margin, probes and language of the study in a folder. ValueError for none, and for one that cannot be asked."""
     place = folder / "study.toml"
     if not place.exists():
         raise ValueError(f"{folder} holds no study (no study.toml): run `kogen pilot ... --out {folder}` first")
-    question = validate(Question, read_toml(place), str(place))
+    question = validate(Question, read_asked(folder).question, str(place))
     check_probes(question.probes)
     check_language(question.lang)
     return question.model_dump()

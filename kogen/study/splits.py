@@ -104,11 +104,16 @@ def sources_of_tests(study: Study) -> dict[str, str]:
     if source is not None:
         return {title: source, **study.shifts}
     own = test_part_of(study.source)
-    if own is None:
+    return study.shifts if own is None else {title: own, **shifts_of(study)}
+
+
+def shifts_of(study: Study) -> dict[str, str]:
+    """Name to source of the shifts of a study: surfaces without a test set bring two similar lines of their own."""
+    own = test_part_of(study.source) if study.test is None and not study.shifts else None
+    name, _, query = (own or "").partition("?")
+    if name != "surfaces":
         return study.shifts
-    name, _, query = own.partition("?")
-    similar = {"line 2": f"surfaces:line2?{query}", "night shift": f"surfaces:night?{query}"}
-    return {title: own, **(study.shifts or (similar if name == "surfaces" else {}))}
+    return {"line 2": f"surfaces:line2?{query}", "night shift": f"surfaces:night?{query}"}
 
 
 def own_test(whole: Images, pool: Images) -> Images | None:

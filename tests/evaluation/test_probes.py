@@ -301,6 +301,8 @@ def test_bad_features_are_refused(probe):
         probe(features(np.zeros((0, 16)), np.zeros(0, int)), test)
     with pytest.raises(ValueError, match="a training label is 3, but there are 2 classes"):
         probe(replace(train, classes=("a", "b")), test)
+    with pytest.raises(ValueError, match="a training label is 3, but there are 3 classes"):
+        probe(replace(train, classes=("a", "b", "c")), test)
     with pytest.raises(ValueError, match="39 labels for 40 training features"):
         probe(replace(train, labels=train.labels[1:]), test)
     broken = test.values.copy()

@@ -85,8 +85,13 @@ def test_asked_twice_nothing_is_computed_again(study, monkeypatch):
 
 def test_another_question_needs_another_folder(study):
     root, _ = study
-    with pytest.raises(ValueError, match="asks another question than this command: choose another --out"):
-        kogen.pilot(root / "a", test=str(root / "b"), out=root / "study", max_bad=0.1, **QUICK)
+    asked = {"test": str(root / "b"), "max_bad": 0.1, **QUICK, "epochs": 2, "batch_size": 16}
+    match = (
+        "asks another question than this command: --epochs is 1 there and 2 here; --batch-size is 32 there and 16 here"
+    )
+    with pytest.raises(ValueError, match=match):
+        kogen.pilot(root / "a", out=root / "study", **asked)
+    assert not (root / "study" / "asked.json").read_text().count("added")
 
 
 def test_the_pre_registered_study_gives_the_same_verdict(study, tmp_path):

@@ -1,6 +1,5 @@
 """The verdict of a study, from its tables to verdict.json: what to bet on, how sure, on what grounds."""
 
-import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,11 @@ from kogen.options.model import validate
 from kogen.reporting.decision.sentences import catches, headline, how_sure, next_steps
 from kogen.reporting.study.cautions import alerts, prices, study_catches
 from kogen.reporting.study.evidence import Evidence, ModelAlarm, ModelCost, TwinCount
+from kogen.reporting.study.extended import question_sentences
 from kogen.reporting.study.facts import ProtocolSummary, compare_protocols, gather, model_costs, model_methods
 from kogen.reporting.study.runs import read_runs
 from kogen.reporting.words import Sentence, say
+from kogen.results.asked import read_asked
 from kogen.results.decide import BASELINES, make_judgement
 from kogen.results.findings import Comparisons
 from kogen.results.judge import judge_tables, tables_from_items
@@ -36,7 +37,7 @@ NUMBERS = ("seed", "correct")
 
 @dataclass(frozen=True)
 class StudyIdentity:
-    """Name of a study's folder and hash of its study.toml; no hash where it has none."""
+    """Name of a study's folder and hash of its study.toml and of its extensions, if any; no hash where it has none."""
 
     name: str
     sha256: str | None
@@ -98,7 +99,7 @@ def build(study: Path, *, margin: float, protocol: str = "linear", lang: str = "
     else:
         judgement = make_judgement(tables, reference=sets[0], targets=sets[1:], margin=margin, methods=methods)
     evidence = gather(study, rows, judged, judgement, runs)
-    sentences = verdict_sentences(evidence)
+    sentences = [*verdict_sentences(evidence), *question_sentences(study)]
     verdict = Verdict(
         judgement=judgement,
         sentences=sentences,
@@ -113,7 +114,7 @@ def build(study: Path, *, margin: float, protocol: str = "linear", lang: str = "
         **{name: tables[name].to_dict("records") for name in ("values", "pairs", "ranks", "needed", "optimism")},
         **{name: getattr(evidence, name) for name in ("costs", "alarms", "twins")},
         protocols=compare_protocols(judged, protocol, roles),
-        study=identify(study),
+        study=StudyIdentity(study.resolve().name, read_asked(study).sha256),
         lang=lang,
         words=[say(lang, said.key, **said.values) for said in sentences],
         lottery=lottery,
@@ -165,13 +166,6 @@ def tier_lists(groups: Any, dataset: str, values: Any) -> list[list[str]]:
     rows = groups[groups["dataset"] == dataset]
     alone = values[values["dataset"] == dataset]["model"].tolist()
     return [part["model"].tolist() for _, part in rows.groupby("tier")] or [alone]
-
-
-def identify(study: Path) -> StudyIdentity:
-    """Name of the study and hash of its question."""
-    question = study / "study.toml"
-    digest = hashlib.sha256(question.read_bytes()).hexdigest() if question.exists() else None
-    return StudyIdentity(study.resolve().name, digest)
 
 
 def roles_in_order(predictions: pd.DataFrame) -> dict[str, str]:

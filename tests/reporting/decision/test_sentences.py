@@ -117,16 +117,7 @@ CLAIMS: dict[str, Callable[[World, Sentence], bool]] = {
         w.leads(s.values["dataset"], s.values["model"])
         and all(w.ahead(name, s.values["other"], s.values["model"]) for name in s.values["sets"])
     ),
-    "do_shared": lambda w, s: (
-        no_lead(w)
-        and len(s.values["models"]) > 1
-        and not any(
-            w.ahead(s.values["dataset"], other, one)
-            for one in s.values["models"]
-            for other in w.models(s.values["dataset"])
-            if other != one
-        )
-    ),
+    "do_shared": lambda w, s: no_lead(w) and are_level(w, s.values["models"], s.values["dataset"]),
     "do_equal": lambda w, s: len(s.values["models"]) > 1 and equal_to_leader(w, s.values["models"]),
     "do_equal_cheapest": lambda w, s: equal_to_leader(w, [s.values["model"], *s.values["others"]]),
     "do_floor": lambda w, s: all(
@@ -214,16 +205,24 @@ CLAIMS: dict[str, Callable[[World, Sentence], bool]] = {
 }
 
 
+def words_against(world: World, dataset: str) -> dict[str, str]:
+    """The verdict of the leader's pair with each other model."""
+    leader = world.found.leader
+    return {one: world.row(dataset, leader, one)[2] for one in world.models(dataset) if one != leader}
+
+
+def are_level(world: World, models: list[str], dataset: str) -> bool:
+    """Whether these are the leader and all that the data cannot tell from it, and there is one."""
+    words = words_against(world, dataset)
+    level = {one for one, word in words.items() if word in ("undecided", "equivalent")}
+    return set(models) == {world.found.leader, *level} and "undecided" in words.values()
+
+
 def equal_to_leader(world: World, models: list[str]) -> bool:
-    """Whether each model is within the margin of the leader, and none is left out that nobody beats."""
-    dataset, leader = world.found.reference, world.found.leader
-    close = all(world.row(dataset, leader, one)[2] in ("small", "equivalent") for one in models if one != leader)
-    unbeaten = [
-        one
-        for one in world.models(dataset)
-        if not any(world.ahead(dataset, other, one) for other in world.models(dataset) if other != one)
-    ]
-    return close and leader in models and set(unbeaten) <= set(models)
+    """Whether these are the leader and all that are within the margin of it, and none is undecided."""
+    words = words_against(world, world.found.reference)
+    close = {one for one, word in words.items() if word in ("small", "equivalent")}
+    return set(models) == {world.found.leader, *close} and "undecided" not in words.values()
 
 
 @st.composite

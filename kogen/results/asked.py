@@ -1,0 +1,158 @@
+"""What a study was asked: its first question, which stays as it was written, and its extensions in order."""
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kogen.common.contracts import from_plain, to_plain
+from kogen.common.files import json_digest, read_sealed_json, read_toml, write_sealed_json
+from kogen.options.study import StudyOptions
+
+FIRST, RECORD, VERDICT = "study.toml", "asked.json", "verdict.json"
+CURE = "put its own back, or choose another --out"
+
+
+@dataclass(frozen=True)
+class Extension:
+    """What one command added to a study that was asked before."""
+
+    added: dict[str, Any]  # by option: names, or [NAME, SOURCE] each; of `seeds` how many there are from then on
+    changed: dict[str, Any] = field(default_factory=dict)  # options that no run depends on, the value from then on
+    before: dict[str, Any] = field(default_factory=dict)  # the values until then, of `seeds` and of what was changed
+    verdict: str | None = None  # SHA-256 of the verdict.json that could be read by then; None where there was none
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The question of a study: as it was asked first, and its extensions in order."""
+
+    first: dict[str, Any] = field(default_factory=dict)  # study.toml, as it is written
+    extensions: tuple[Extension, ...] = ()
+    sha256: str | None = None  # of study.toml, and of the extensions where there are any; None without a study.toml
+
+    @property
+    def after_verdict(self) -> tuple[Extension, ...]:
+        """The extensions that were asked for when a verdict could be read: additions, and another margin."""
+        return tuple(one for one in self.extensions if one.verdict and (one.added or "margin" in one.changed))
+
+    @property
+    def runs(self) -> int:
+        """The number of runs that are asked by now; 0 where no pilot was asked."""
+        if "source" not in self.first:
+            return 0
+        defaults = StudyOptions.model_fields
+        seeds = self.first.get("seeds", defaults["seeds"].default)
+        methods = len(self.first.get("methods", defaults["methods"].default))
+        candidates = len(self.first.get("candidates", {}))
+        for one in self.extensions:
+            seeds = one.added.get("seeds", seeds)
+            methods += len(one.added.get("methods", ()))
+            candidates += len(one.added.get("candidates", ()))
+        return seeds * methods + candidates
+
+    @property
+    def question(self) -> dict[str, Any]:
+        """study.toml with the later values of options that no run depends on, and with the probes that were added."""
+        asked = dict(self.first)
+        for one in self.extensions:
+            asked |= one.changed
+            if more := one.added.get("probes"):
+                known = asked.get("probes", StudyOptions.model_fields["probes"].default)
+                asked["probes"] = [*known, *more]
+        return asked
+
+
+def extension_lines(asked: Asked) -> list[str]:
+    """A line for each extension as the command line writes it, `--seeds 5 (3 before), --shift line3=imgs/line3`."""
+    return [", ".join(extension_options(one)) for one in asked.extensions]
+
+
+def extension_options(one: Extension) -> list[str]:
+    """What an extension added and changed, an option each."""
+    return [*_added_options(one), *_changed_options(one)]
+
+
+def count_not_begun(study: Path) -> int:
+    """The number of runs that a study asks for and that nobody has begun."""
+    return max(0, read_asked(study).runs - len(list(study.glob("runs/*/plan.json"))))
+
+
+def read_asked(folder: Path) -> Asked:
+    """What a study was asked; a folder without study.toml was asked nothing.
+
+    ValueError for a damaged record, and where study.toml is no more the one that was extended.
+    """
+    place = folder / FIRST
+    if not place.exists():
+        return Asked()
+    content, found = place.read_bytes(), _read_record(folder)
+    digest = hashlib.sha256(content)
+    if not found["extensions"]:
+        return Asked(read_toml(place), (), digest.hexdigest())
+    if found["study"] != digest.hexdigest():
+        got = f"{place} is not the question that was asked first and extended since ({folder / RECORD})"
+        raise ValueError(f"{got}: {CURE}")
+    extensions = tuple(from_plain(Extension, one, str(folder / RECORD)) for one in found["extensions"])
+    digest.update(json_digest(found["extensions"]).encode())
+    return Asked(read_toml(place), extensions, digest.hexdigest())
+
+
+def write_first(folder: Path) -> None:
+    """Write down which study.toml is the first question; ValueError where runs were made for another one."""
+    digest, found = hashlib.sha256((folder / FIRST).read_bytes()).hexdigest(), _read_record(folder)
+    if found["study"] == digest:
+        return
+    if found["study"] and any(folder.glob("runs/*/plan.json")):
+        got = f"{folder / FIRST} was edited since it was asked first"
+        raise ValueError(
+            f"{got}: {CURE}. To add seeds, methods or sets, leave it as it was and ask for more by options"
+        )
+    write_sealed_json(folder / RECORD, {"study": digest, "extensions": []})
+
+
+def append_extension(folder: Path, extension: Extension) -> None:
+    """Write an extension down, behind those that are there, with the verdict that can be read now."""
+    found, verdict = _read_record(folder), folder / VERDICT
+    read = hashlib.sha256(verdict.read_bytes()).hexdigest() if verdict.exists() else None
+    found["extensions"].append(to_plain(extension) | {"verdict": read})
+    write_sealed_json(folder / RECORD, found)
+
+
+def _read_record(folder: Path) -> dict[str, Any]:
+    """The record of a study's folder; one that says nothing where there is none."""
+    place = folder / RECORD
+    found = read_sealed_json(place, CURE) if place.exists() else {"study": None, "extensions": []}
+    if not isinstance(found.get("extensions"), list) or "study" not in found:
+        raise ValueError(f"{place} does not say what was asked first and what later: {CURE}")
+    return found
+
+
+def _added_options(one: Extension) -> list[str]:
+    """What an extension added, an option each."""
+    found = []
+    for name in [name for name in StudyOptions.model_fields if name in one.added]:
+        value = one.added[name]
+        if name == "seeds":
+            found.append(f"--seeds {value} ({one.before['seeds']} before)")
+        elif name == "settings":
+            found += [
+                f"--set {method}.{key}={chosen}" for method, more in value.items() for key, chosen in more.items()
+            ]
+        elif name in ("candidates", "shifts"):
+            found += [f"{flag_of(name)} {key}={source}" for key, source in value]
+        else:
+            found.append(f"{flag_of(name)} {value if isinstance(value, str) else ','.join(value)}")
+    return found
+
+
+def _changed_options(one: Extension) -> list[str]:
+    """What an extension changed, an option each."""
+    return [f"{flag_of(name)} {value} ({one.before[name]} before)" for name, value in one.changed.items()]
+
+
+def flag_of(name: str) -> str:
+    """An option of a study as the command line writes it, `--image-size`."""
+    known = StudyOptions.model_fields.get(name)
+    more: Any = known.json_schema_extra if known else {}
+    return f"--{(more.get('flag') or name).replace('_', '-')}"

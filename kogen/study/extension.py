@@ -1,0 +1,139 @@
+"""The extension of a study: what a command asks beyond what was asked before, and what it may not ask."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kogen.augmentation.corruptions import parse_corruptions
+from kogen.common.text import join_names
+from kogen.config.study import Study, make_study
+from kogen.options.model import shorten
+from kogen.results.asked import FIRST, Asked, Extension, flag_of
+from kogen.study.splits import shifts_of
+
+# Options in which a study may grow; what is not in them or in FREE is what its runs and answers are made of, and stays.
+GROWING = ("seeds", "methods", "settings", "candidates", "shifts", "corrupt", "probes")
+FREE = ("margin", "lang", "max_bad")  # no run and no row of predictions depends on them
+MISSING: Any = object()
+
+
+@dataclass(frozen=True)
+class Merge:
+    """A study as it is from now on, what a command adds to it, and what of it the command did not ask for."""
+
+    study: Study
+    extension: Extension
+    kept: list[str]  # `--seeds 5`: the study has more than is asked for
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the command asks anything that was not asked before."""
+        return bool(self.extension.added or self.extension.changed)
+
+
+def study_of(asked: Asked, folder: Path) -> Study:
+    """The study that is asked by now. ValueError for a study.toml, or an extension, that is none of a pilot."""
+    study = make_study(asked.first, str(folder / FIRST))
+    for one in asked.extensions:
+        study = extend_study(study, one)
+    return study
+
+
+def extend_study(study: Study, extension: Extension) -> Study:
+    """The study with what an extension adds and changes."""
+    fields, added = study.model_dump(mode="json"), extension.added
+    if "shifts" in added:
+        fields["shifts"] = shifts_of(study)  # a set that brings its own shifts keeps them beside those that are named
+    for name, value in added.items():
+        if name == "seeds":
+            fields[name] = value
+        elif name == "corrupt":
+            fields[name] = ",".join(filter(None, [fields[name], value]))
+        else:
+            fields[name] = fields[name] | dict(value) if isinstance(fields[name], dict) else [*fields[name], *value]
+    fields |= extension.changed
+    return make_study({name: value for name, value in fields.items() if value is not None}, "pilot")
+
+
+def merge_studies(known: Study, wanted: Study, folder: Path) -> Merge:
+    """What `wanted` adds to the study in a folder. ValueError names every option that may not differ and does.
+
+    Nothing that is there is ever taken away: fewer seeds or sets than it has are said in `kept`.
+    """
+    place = f"{folder / FIRST} asks another question than this command"
+    if odd := differing_options(known, wanted):
+        can = "only seeds, methods, candidates, shifts, corruptions and probes can be added to a study"
+        raise ValueError(f"{place}: {'; '.join(odd)}. Choose another --out, or ask as before: {can}")
+    added: dict[str, Any] = {}
+    kept: list[str] = []
+    if wanted.seeds > known.seeds:
+        added["seeds"] = wanted.seeds
+    elif wanted.seeds < known.seeds:
+        kept.append(f"--seeds {known.seeds}")
+    for name in GROWING[1:]:
+        more, fewer = new_parts(name, known, wanted)
+        if more:
+            added[name] = more
+        kept += [f"{flag_of(name)} {text}" for text in fewer]
+    changed = {name: getattr(wanted, name) for name in FREE if getattr(wanted, name) != getattr(known, name)}
+    before = {name: getattr(known, name) for name in [*changed, *({"seeds"} & set(added))]}
+    extension = Extension(added, changed, before)
+    return Merge(extend_study(known, extension), extension, kept)
+
+
+def new_parts(name: str, known: Study, wanted: Study) -> tuple[Any, list[str]]:
+    """What an option of several parts adds to a study, as it is written down; and the parts it does not ask for."""
+    if name == "corrupt":
+        old, new = corruptions_of(known), corruptions_of(wanted)
+        fewer = [part for part in old if part not in new]
+        return wanted.corrupt if set(new) - set(old) else None, [join_names(fewer)] if fewer else []
+    old, new = parts_of(name, known), parts_of(name, wanted)
+    if isinstance(old, Mapping):
+        more = {key: value for key, value in new.items() if key not in old}
+        more = more if name == "settings" else [[key, value] for key, value in more.items()]  # in order, also in JSON
+    else:
+        more = [key for key in new if key not in old]
+    fewer = [] if name == "settings" else [key for key in old if key not in new]  # those of methods not asked for
+    return more, [join_names(fewer)] if fewer else []
+
+
+def differing_options(known: Study, wanted: Study) -> list[str]:
+    """Every option that runs are made of and that differs: its name, its value there and its value here."""
+    odd = []
+    for name in Study.model_fields:
+        if name not in (*GROWING, *FREE) and (was := getattr(known, name)) != (now := getattr(wanted, name)):
+            odd.append(describe_difference(flag_of(name), was, now))
+    for name in ("candidates", "shifts"):
+        old, new = parts_of(name, known), parts_of(name, wanted)
+        for key in [key for key in old if key in new and old[key] != new[key]]:
+            odd.append(describe_difference(f"{flag_of(name)} {key}=", old[key], new[key]))
+    for method in [method for method in known.methods if method in wanted.methods]:
+        old, new = known.settings.get(method, {}), wanted.settings.get(method, {})
+        for key in [key for key in {**old, **new} if old.get(key, MISSING) != new.get(key, MISSING)]:
+            values = (
+                "its default" if one is MISSING else one for one in (old.get(key, MISSING), new.get(key, MISSING))
+            )
+            odd.append(describe_difference(f"--set {method}.{key}=", *values))
+    if known.probes[0] != wanted.probes[0]:
+        odd.append(describe_difference("the first --probe, which decides,", known.probes[0], wanted.probes[0]))
+    return odd
+
+
+def describe_difference(option: str, was: Any, now: Any) -> str:
+    """An option with its value in the study and the one of the command."""
+    texts = (
+        "not given" if value is None else value if isinstance(value, str) else shorten(value) for value in (was, now)
+    )
+    there, here = texts
+    return f"{option} is {there} there and {here} here"
+
+
+def parts_of(name: str, study: Study) -> Any:
+    """The parts of an option; of shifts also those that the source brings."""
+    return shifts_of(study) if name == "shifts" else getattr(study, name)
+
+
+def corruptions_of(study: Study) -> list[str]:
+    """The corruptions of a study, `blur:5`."""
+    return [f"{name}:{level}" for name, level in parse_corruptions(study.corrupt)] if study.corrupt else []
