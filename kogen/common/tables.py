@@ -33,6 +33,9 @@ COLUMNS = {
         "correct": pa.int8(),
         "score": pa.float32(),  # probability given to the true label
         "soft": pa.float32(),  # share of people who chose the predicted class; null where nobody was asked
+        "probabilities": pa.list_(pa.float32()),  # of every class, in the order of the file's CLASSES; null above 64
+        "path": TEXT,  # of the image's file below its source; null where it has none, and with --private
+        "group": TEXT,  # line, lot, camera, day: what its source calls a group; null where it names none
     },
     "training": {
         "epoch": WHOLE,
@@ -66,7 +69,13 @@ COLUMNS = {
 }
 SCHEMAS = {kind: pa.schema(list(columns.items())) for kind, columns in COLUMNS.items()}
 ROWS = b"rows"  # key of a file's metadata: the number of rows it was written with
-OPTIONAL_COLUMNS = {"soft"}  # columns a frame may leave out; tables written before they existed are read with null
+CLASSES = "classes"  # key of a file's metadata: the classes of `probabilities`, in order
+OPTIONAL_COLUMNS = {
+    "soft",
+    "probabilities",
+    "path",
+    "group",
+}  # columns a frame may leave out; tables written before they existed are read with null
 
 
 def write_table(path: Path, frame: pd.DataFrame, kind: str, facts: Mapping[str, str] | None = None) -> None:

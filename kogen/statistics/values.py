@@ -13,10 +13,11 @@ LEVEL = 0.95  # of the interval
 
 
 def values(predictions: Items) -> pd.DataFrame:
-    """Accuracy, mean over items of the mean over seeds, of every model on every data set.
+    """The value, mean over items of the mean over seeds, of every model on every data set; accuracy as a rule.
 
     Input: predictions of one protocol (model, dataset, seed, item, correct[, cluster]).
-    Output: model, dataset, n, value, lo, hi, seed_sd; in points (0-100); seed_sd null for one run.
+    Output: model, dataset, n, value, lo, hi, seed_sd; points, or the metric's unit; seed_sd null for one run.
+    Item matrices of another metric than accuracy (`results.metric_matrices`) hold what each item adds to its value.
     Definition: one run and independent items have Wilson's interval. Otherwise Wilson's interval on the effective
     number of items: how many independent ones would leave the variance measured between clusters and, with several
     runs, between runs (crossed components, quantiles of their own degrees of freedom).
@@ -31,21 +32,27 @@ def values(predictions: Items) -> pd.DataFrame:
 
 def rows(matrix: ItemMatrix) -> pd.DataFrame:
     """The rows of one data set, best model first."""
-    lo, hi = wilson(matrix.means, effective_items(matrix), LEVEL)
+    range_ = matrix.high - matrix.low
+    lo, hi = wilson((matrix.means - matrix.low) / range_, effective_items(matrix), LEVEL)
+    lo, hi = matrix.low + range_ * lo, matrix.low + range_ * hi
     table = {"model": matrix.models, "dataset": matrix.dataset, "n": matrix.n, "value": 100 * matrix.means}
     return pd.DataFrame(table | {"lo": 100 * lo, "hi": 100 * hi, "seed_sd": 100 * matrix.seed_sd})
 
 
 def effective_items(matrix: ItemMatrix) -> np.ndarray:
-    """The number of independent items that would give each value the same variance, (k,)."""
-    share, n, groups = matrix.means, matrix.n, matrix.cluster_count
-    single = (matrix.runs == 1) & (groups == n)
+    """The number of independent items that would give each value, as a share of its range, the same variance, (k,).
+
+    At most the matrix's `support`: where no error was seen among few items of a class, the interval stays wide.
+    """
+    n, groups = matrix.n, matrix.cluster_count
+    single = matrix.whole & (matrix.runs == 1) & (groups == n)
     if single.all():
-        return np.full(len(share), float(n))
-    apart = matrix.cluster_sums - share * matrix.cluster_sizes[:, None]  # (G, k)
+        return np.full(len(matrix.models), float(n))
+    apart = matrix.cluster_sums - matrix.means * matrix.cluster_sizes[:, None]  # (G, k)
     items = (apart**2).sum(axis=0) / n**2 * groups / max(groups - 1, 1)
     half = total_half_width(items, matrix.training_variance, np.maximum(matrix.runs - 1, 1), matrix, (1 - LEVEL) / 2)
-    spread = share * (1 - share) * norm.isf((1 - LEVEL) / 2) ** 2
+    spread = (matrix.means - matrix.low) * (matrix.high - matrix.means) * norm.isf((1 - LEVEL) / 2) ** 2
     # all right or all wrong has no spread: each cluster then counts as one item
-    count = np.divide(spread, half**2, out=np.full(len(share), float(groups)), where=(half > 1e-9) & (spread > 1e-12))
-    return np.where(single, float(n), count)
+    count = np.divide(spread, half**2, out=np.full(len(half), float(groups)), where=(half > 1e-9) & (spread > 1e-12))
+    support = np.full(len(half), np.inf) if matrix.support is None else matrix.support
+    return np.where(single, float(n), np.minimum(count, support))
