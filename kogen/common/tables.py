@@ -146,4 +146,5 @@ def to_arrow(frame: pd.DataFrame, kind: str) -> Any:
     if missing or unknown:
         odd = f"missing {sorted(missing)}, unknown {sorted(unknown)}"
         raise ValueError(f"a {kind} table has the columns {wanted}; {odd}")
-    return pa.Table.from_pandas(frame.reindex(columns=wanted), schema=SCHEMAS[kind], preserve_index=False)
+    absent = {name: None for name in wanted if name not in frame}
+    return pa.Table.from_pandas(frame.assign(**absent)[wanted], schema=SCHEMAS[kind], preserve_index=False)
