@@ -24,19 +24,33 @@ class World:
     lot: float = 0.0  # sd of a cluster, 0.7 unless items stand alone
     item: float = 1.0  # sd of an item: how alike the models are
     taste: float = 0.5  # sd of an item for one model, in all its trainings
+    spread: str = "equal"  # sizes of clusters: equal, lognormal (drawn anew for each study), half (one holds half)
+    lot_taste: float = 0.0  # sd of a cluster for one model: how much the difference of two models varies by cluster
 
     @property
     def total(self) -> float:
-        return (1 + self.luck**2 + self.lot**2 + self.item**2 + self.taste**2) ** 0.5
+        return (1 + self.luck**2 + self.lot**2 + self.item**2 + self.taste**2 + self.lot_taste**2) ** 0.5
+
+    def clusters(self, rng: np.random.Generator) -> np.ndarray:
+        """The cluster (n,) of each item, n // size of them."""
+        if self.spread == "equal":
+            return np.arange(self.n) // self.size
+        groups = self.n // self.size
+        weight = rng.lognormal(size=groups) if self.spread == "lognormal" else np.r_[groups - 1.0, np.ones(groups - 1)]
+        sizes = 1 + np.floor((self.n - groups) * weight / weight.sum()).astype(int)
+        sizes[np.argmax(sizes)] += self.n - sizes.sum()
+        return np.repeat(np.arange(groups), sizes)
 
     def study(self, truths: np.ndarray, rng: np.random.Generator) -> tuple[ItemMatrix, np.ndarray]:
         """One study of models with the true accuracies (k,): its sheet and the runs (k * seeds, n)."""
-        cluster = np.arange(self.n) // self.size
+        cluster = self.clusters(rng)
         hard = self.item * rng.standard_normal(self.n, dtype=np.float32)
         hard += self.lot * rng.standard_normal(cluster[-1] + 1, dtype=np.float32)[cluster]
         skill = np.repeat(norm.ppf(truths) * self.total, self.seeds)  # (k * seeds,)
         skill = (skill + self.luck * rng.standard_normal(len(skill))).astype(np.float32)
         own = self.taste * rng.standard_normal((len(truths), self.n), dtype=np.float32)
+        if self.lot_taste:
+            own += self.lot_taste * rng.standard_normal((len(truths), cluster[-1] + 1), dtype=np.float32)[:, cluster]
         own = np.repeat(own, self.seeds, axis=0) + skill[:, None] + hard  # (k * seeds, n)
         runs = (rng.standard_normal(own.shape, dtype=np.float32) + own > 0).astype(float)
         names = [f"m{i}" for i in range(len(truths)) for _ in range(self.seeds)]
@@ -44,17 +58,24 @@ class World:
 
     def __str__(self) -> str:
         lots = f"{self.n // self.size} clusters of {self.size}" if self.size > 1 else "independent"
+        if self.spread != "equal":
+            lots = (
+                f"{self.n // self.size} {'lognormal clusters' if self.spread == 'lognormal' else 'clusters, one half'}"
+            )
+        if self.lot_taste:
+            lots += ", own taste"
         return f"{self.n:,} | {lots} | {self.seeds} | {self.luck if self.seeds > 1 else '-'}"
 
 
-def percentile(runs: np.ndarray, size: int, rng: np.random.Generator, draws: int = 1000) -> tuple[float, float]:
+def percentile(
+    runs: np.ndarray, cluster: np.ndarray, rng: np.random.Generator, draws: int = 1000
+) -> tuple[float, float]:
     """The plain two-way percentile bootstrap of clusters and seeds, for comparison; points."""
-    seeds, n = runs.shape
-    sums = runs.reshape(seeds, n // size, size).sum(axis=2).T  # (G, seeds)
-    code = sums @ (size + 1) ** np.arange(seeds)  # a number for each row
-    _, first, count = np.unique(code, return_index=True, return_counts=True)
-    rows = sums[first]
-    means = rng.multinomial(len(sums), count / len(sums), size=draws) @ rows / n  # (draws, seeds)
+    seeds = len(runs)
+    sums = np.stack([np.bincount(cluster), *(np.bincount(cluster, weights=run) for run in runs)], axis=1)  # (G, 1 + S)
+    rows, count = np.unique(sums, axis=0, return_counts=True)
+    total = rng.multinomial(len(sums), count / len(sums), size=draws) @ rows
+    means = total[:, 1:] / total[:, :1]  # (draws, seeds)
     pick = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=draws) / seeds
     lo, hi = np.quantile((means * pick).sum(axis=1), (0.025, 0.975))
     return 100 * lo, 100 * hi
@@ -67,7 +88,7 @@ def one(world: World, studies: int, rng: np.random.Generator) -> list[float]:
         truth = rng.uniform(0.5, 0.97)
         sheet, runs = world.study(np.array([truth]), rng)
         row = value_rows(sheet).iloc[0]
-        lo, hi = percentile(runs, world.size, rng)
+        lo, hi = percentile(runs, sheet.cluster_codes, rng)
         hits += (row["lo"] <= 100 * truth <= row["hi"], lo <= 100 * truth <= hi)
         width += row["hi"] - row["lo"]
     return [*(100 * hits / studies), width / studies]
@@ -106,6 +127,9 @@ WORLDS = [
     *(World(n, size=5, lot=0.7, seeds=3, luck=0.05) for n in (200, 5_000)),
     *(World(n, seeds=2, luck=0.05) for n in (500, 5_000)),
 ]
+SPREADS = ("equal", "lognormal", "half")
+UNEQUAL = [World(g * 20, size=20, lot=0.7, spread=spread, lot_taste=0.3) for spread in SPREADS for g in (8, 15, 25, 50)]
+UNEQUAL += [World(g * 20, size=20, lot=0.7, spread=spread) for spread in SPREADS for g in (8, 25)]
 TABLES = {
     "accuracy": (one, "covers | percentile covers | width"),
     "difference": (two, "95 % covers | 90 % covers | width"),
@@ -120,16 +144,18 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=2_000)
     parser.add_argument("--table", choices=[*TABLES], action="append", help="only these tables")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--unequal", action="store_true", help="clusters of equal and of unequal sizes instead")
     asked = parser.parse_args()
     if asked.quick:
         asked.studies, asked.items = 200, 1_000
+    worlds = UNEQUAL if asked.unequal else WORLDS
     for name in asked.table or TABLES:
         measure, heads = TABLES[name]
         print(
             f"\n### {name}\n\n| items | items are | seeds | luck | studies | {heads} | seconds |\n|{'---|' * 9}",
             flush=True,
         )
-        for index, world in enumerate(world for world in WORLDS if world.n <= asked.items):
+        for index, world in enumerate(world for world in worlds if world.n <= asked.items):
             start = time.perf_counter()
             if measure is many and world.n * world.seeds > 100_000:
                 continue  # seconds a study: hours a row

@@ -107,6 +107,8 @@ def read_arrow(path: Path, cure: str = REMAKE, *, kind: str = "", columns: list[
     if lost := _lost_rows(table):
         raise ValueError(f"{path} is damaged: {lost}; {cure}")
     if kind:
+        if unknown := sorted(set(stored.names) - set(SCHEMAS[kind].names)):  # a changed bit in a name is no column less
+            raise ValueError(f"{path} has a column {unknown[0]!r}, which is none of {kind}; {cure}")
         for field in SCHEMAS[kind]:
             if field.name in stored.names and stored.field(field.name).type == field.type:
                 continue

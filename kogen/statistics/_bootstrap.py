@@ -7,6 +7,8 @@ from functools import lru_cache
 import numpy as np
 from scipy.stats import norm
 
+from kogen.statistics._cluster_family import common_df, is_simulated, simulate_largest
+from kogen.statistics._cluster_quantiles import cluster_distribution, cluster_shares, has_equal_clusters
 from kogen.statistics._intervals import PairDifferences, pair_differences
 from kogen.statistics._item_matrix import ItemMatrix
 
@@ -38,11 +40,14 @@ def chunk_sizes(draws: int, width: int) -> Iterator[int]:
 def bootstrap_deviations(matrix: ItemMatrix, draws: int, seed: int) -> np.ndarray:
     """Deviations (draws, k) of the accuracies, 0-1, on resampled clusters, the same for all models.
 
-    With clusters they are multiplied by sqrt(G / (G - 1)), by which resampling G of them is too small.
+    With clusters they are multiplied by sqrt(G / (G - 1)), by which resampling G of them is too small. Clusters of
+    unequal sizes are weighed by normal draws instead: see `wild_deviations`.
     """
     if draws < 1:
         raise ValueError(f"draws must be at least 1, got {draws}: 5000 is the usual number")
     rng, groups = make_generator(seed, matrix, "items"), matrix.cluster_count
+    if not has_equal_clusters(matrix):
+        return wild_deviations(matrix, draws, rng)
     table, code, count = distinct_rows(matrix)
     found = []
     for rows in chunk_sizes(draws, len(count) if len(count) * PATTERN_FACTOR < groups else groups):
@@ -55,6 +60,18 @@ def bootstrap_deviations(matrix: ItemMatrix, draws: int, seed: int) -> np.ndarra
         found.append(total[:, :-1] / total[:, -1:])
     moved = np.concatenate(found) - matrix.accuracy
     return moved * np.sqrt(groups / (groups - 1)) if groups < matrix.n else moved
+
+
+def wild_deviations(matrix: ItemMatrix, draws: int, rng: np.random.Generator) -> np.ndarray:
+    """Deviations (draws, k) of the accuracies where every cluster's residual is weighed by a normal draw.
+
+    A wild cluster bootstrap (Cameron, Gelbach and Miller 2008, Rev. Econ. Stat. 90) of the linearised mean: drawing
+    whole clusters would leave the largest out of a third of the draws. The scale is that of the unbiased variance.
+    """
+    apart = matrix.cluster_sums - matrix.accuracy * matrix.cluster_sizes[:, None]  # (G, k)
+    groups, bias = matrix.cluster_count, cluster_distribution(matrix).bias(cluster_shares(matrix).pooled)
+    apart = apart * np.sqrt(bias * groups / (groups - 1)) / matrix.n
+    return np.concatenate([rng.standard_normal((rows, groups)) @ apart for rows in chunk_sizes(draws, groups)])
 
 
 def bootstrap_accuracies(matrix: ItemMatrix, deviations: np.ndarray, seed: int) -> np.ndarray:
@@ -80,13 +97,17 @@ def max_t_criterion(pairs: PairDifferences, deviations: np.ndarray, seed: int) -
     Young 1993, Resampling-Based Multiple Testing). Clusters or several runs: a standard error from few of them is
     uncertain, and the pair with the smallest one reaches the maximum too often; so every bootstrap also draws the
     standard errors from their own distribution (simultaneous fiducial intervals: Hannig et al. 2006, JASA 101), and the
-    criterion multiplies the half-width of the pair's own interval.
+    criterion multiplies the half-width of the pair's own interval. Unequal clusters: see `simulate_largest`.
     """
     matrix, single, (draws, k) = pairs.matrix, float(norm.isf(0.025)), deviations.shape
     if k < 3:
         return single  # one pair is the whole family
     if not matrix.is_textbook:
-        rng, freedom = make_generator(seed, matrix, "errors"), max(matrix.cluster_count - 1, 1)
+        rng = make_generator(seed, matrix, "errors")
+        if is_simulated(matrix):
+            training = np.sqrt(draw_training_variance(matrix, draws, rng)) * rng.standard_normal(deviations.shape)
+            return single * max(float(np.quantile(simulate_largest(pairs, draws, training, rng), 0.95)), 1.0)
+        freedom = common_df(matrix)
         deviations = deviations * np.sqrt(freedom / rng.chisquare(freedom, (draws, 1)))
         deviations += np.sqrt(draw_training_variance(matrix, draws, rng)) * rng.standard_normal(deviations.shape)
     half, largest, step = pairs.half_width(0.025), np.zeros(draws), max(CACHED_CELLS // k, 1)

@@ -7,6 +7,7 @@ import numpy as np
 from scipy.stats import norm
 from scipy.stats import t as student
 
+from kogen.statistics._cluster_quantiles import item_quantile
 from kogen.statistics._item_matrix import ItemMatrix
 
 
@@ -38,12 +39,8 @@ def total_half_width(
     Each part has the quantile of its own degrees of freedom and the squares are added (Howe 1974, JASA 69, 789-794):
     one joint quantile (Satterthwaite) or a percentile bootstrap is too narrow with 2 to 5 seeds; see docs/coverage.md.
     """
-    return np.sqrt(item_quantile(matrix, tail) ** 2 * items + student.isf(tail, seed_df) ** 2 * seeds)
-
-
-def item_quantile(matrix: ItemMatrix, tail: float) -> float:
-    """The quantile for images: Student's with the clusters' degrees of freedom, the normal one in the textbook case."""
-    return float(norm.isf(tail) if matrix.is_textbook else student.isf(tail, max(matrix.cluster_count - 1, 1)))
+    image = item_quantile(matrix, tail, pairs=items.ndim == 2)
+    return np.sqrt(image**2 * items + student.isf(tail, seed_df) ** 2 * seeds)
 
 
 def welch_df(variance: np.ndarray, other: np.ndarray, df: np.ndarray, other_df: np.ndarray) -> np.ndarray:

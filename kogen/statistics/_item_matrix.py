@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -66,10 +67,16 @@ class ItemMatrix:
         """`seed_variance` without the part that the finite items explain, never below 0, (k,)."""
         return np.maximum(np.nan_to_num(self.seed_sd) ** 2 - self.item_variance, 0) * self.mean_factor
 
-    @property
+    @cached_property
+    def is_share(self) -> bool:
+        """Whether all values are between 0 and 1, as shares of right answers are and pseudo-values are not."""
+        return bool(self.values.min() >= 0 and self.values.max() <= 1)
+
+    @cached_property
     def is_textbook(self) -> bool:
-        """Whether each model has one run and each item its own cluster, so that textbook formulas hold."""
-        return self.whole and self.cluster_count == self.n and bool((self.runs == 1).all())
+        """Whether each item is right or wrong, in one run and its own cluster, so that textbook formulas hold."""
+        alone = self.cluster_count == self.n and bool((self.runs == 1).all())
+        return self.whole and alone and bool(((self.values == 0) | (self.values == 1)).all())
 
 
 Items = pd.DataFrame | Sequence[ItemMatrix]

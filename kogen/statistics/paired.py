@@ -7,6 +7,7 @@ import pandas as pd
 from scipy.stats import binom, norm
 
 from kogen.statistics import _bootstrap
+from kogen.statistics._cluster_quantiles import effective_clusters, equivalent_df
 from kogen.statistics._item_matrix import ItemMatrix, Items, item_matrices
 
 __all__ = ["paired"]
@@ -15,6 +16,7 @@ POWER_FACTOR = 2.80  # 1.96 + 0.84: seen in 80 % of studies at the two-sided 5 %
 COLUMNS = [
     *("dataset", "first", "second", "n", "b", "c", "difference", "lo", "hi", "p", "verdict", "lottery"),
     *("minimum_detectable", "lo90", "hi90", "family_lo", "family_hi", "critical", "seed_error"),
+    *("clusters_effective", "df"),
 ]
 
 
@@ -25,11 +27,13 @@ def paired(predictions: Items, *, margin: float | None = None, draws: int = 5000
     Output: dataset, first, second, n; b, c: items that only the first, only the second has right (with seeds: sums of
     the positive and of the negative parts of the seed-averaged differences, so difference = (b - c) / n always);
     difference, lo, hi (95 %), lo90, hi90, family_lo, family_hi (95 % for all pairs of the set at once),
-    minimum_detectable (80 % power), seed_error (standard error from training) in points; p and lottery in 0-1.
+    minimum_detectable (80 % power), seed_error (standard error from training) in points; p and lottery in 0-1;
+    clusters_effective and df as in `values`, null where items are independent.
     Definitions: one run and independent items: mid-p McNemar (Fagerland, Lydersen, Laake 2013), Bonett and Price's
     interval (2012), lottery = Phi(-|b-c| / sqrt(b+c - (b-c)^2/n)), minimum_detectable = 2.80 sqrt(psi / n).
     Clusters or several runs: seeds averaged within the item, Bonett and Price's interval on cluster sums plus variance
-    of training, p by paired permutation of cluster sums, lottery the share of bootstraps that the first does not win.
+    of training (unequal clusters: `_cluster_quantiles`), p by paired permutation of cluster sums, lottery the share of
+    bootstraps that the first does not win.
     p is about these trained networks on new images; difference, interval, lottery and verdict are also about new
     trainings, where there are several runs. With one run all are about these networks.
     verdict: better (family_lo > 0: max-T, so that at most 5 % of studies call any pair falsely), small (that, but the
@@ -71,6 +75,7 @@ def rows(matrix: ItemMatrix, margin: float | None, draws: int, seed: int) -> pd.
     table["lottery"] = lottery
     table["minimum_detectable"] = 100 * POWER_FACTOR * upper(np.sqrt(pairs.null_variance + pairs.training_variance))
     table |= {"critical": criterion, "seed_error": 100 * np.sqrt(upper(pairs.training_variance))}
+    table |= {"clusters_effective": effective_clusters(matrix), "df": upper(equivalent_df(matrix, pairs=True))}
     return pd.DataFrame(table, columns=COLUMNS)
 
 

@@ -38,7 +38,8 @@ def reported_scores(scores: pd.DataFrame) -> pd.DataFrame:
     found["n"] = found["n"].astype("Int64")
     found = found.assign(lo=100 * lo, hi=100 * hi, seed_sd=np.sqrt(variance))
     found = found.sort_values(["dataset", "value", "model"], ascending=[True, False, True], ignore_index=True)
-    return found.reindex(columns=["model", "dataset", "n", "value", "lo", "hi", "seed_sd"])
+    found = found.assign(clusters_effective=np.nan, df=np.nan)  # nobody knows of clusters
+    return found.reindex(columns=["model", "dataset", "n", "value", "lo", "hi", "seed_sd", "clusters_effective", "df"])
 
 
 def score_interval(

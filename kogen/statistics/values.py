@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from kogen.statistics._cluster_quantiles import effective_clusters, effective_count, equivalent_df
 from kogen.statistics._intervals import total_half_width, wilson
 from kogen.statistics._item_matrix import ItemMatrix, Items, item_matrices
 
@@ -16,13 +17,16 @@ def values(predictions: Items) -> pd.DataFrame:
     """The value, mean over items of the mean over seeds, of every model on every data set; accuracy as a rule.
 
     Input: predictions of one protocol (model, dataset, seed, item, correct[, cluster]).
-    Output: model, dataset, n, value, lo, hi, seed_sd; points, or the metric's unit; seed_sd null for one run.
+    Output: model, dataset, n, value, lo, hi, seed_sd; points, or the metric's unit; seed_sd null for one run;
+    clusters_effective, (sum n_g)^2 / sum n_g^2 of the cluster sizes n_g, and df, the degrees of freedom for images:
+    both null where items are independent (df also for one run alone).
     Item matrices of another metric than accuracy (`results.metric_matrices`) hold what each item adds to its value.
     Definition: one run and independent items have Wilson's interval. Otherwise Wilson's interval on the effective
     number of items: how many independent ones would leave the variance measured between clusters and, with several
     runs, between runs (crossed components, quantiles of their own degrees of freedom).
     Source: Wilson (1927); effective size: Korn and Graubard (1998, Survey Methodology 24); Dean and Pagano (2015,
-    J. Surv. Stat. Methodol. 3). A percentile bootstrap of clusters and seeds covers less: docs/coverage.md.
+    J. Surv. Stat. Methodol. 3); unequal clusters: `_cluster_quantiles`. A percentile bootstrap of clusters and seeds
+    covers less: docs/coverage.md.
     Assumes: clusters independent draws from those to come, runs independent trainings. One run: the interval is for
     this trained network, not for the next training. Two runs hardly measure the variance of training; use 3 or more.
     Raises ValueError for tables that are incomplete or contradict themselves.
@@ -36,7 +40,8 @@ def rows(matrix: ItemMatrix) -> pd.DataFrame:
     lo, hi = wilson((matrix.means - matrix.low) / range_, effective_items(matrix), LEVEL)
     lo, hi = matrix.low + range_ * lo, matrix.low + range_ * hi
     table = {"model": matrix.models, "dataset": matrix.dataset, "n": matrix.n, "value": 100 * matrix.means}
-    return pd.DataFrame(table | {"lo": 100 * lo, "hi": 100 * hi, "seed_sd": 100 * matrix.seed_sd})
+    table |= {"lo": 100 * lo, "hi": 100 * hi, "seed_sd": 100 * matrix.seed_sd}
+    return pd.DataFrame(table | {"clusters_effective": effective_clusters(matrix), "df": equivalent_df(matrix)})
 
 
 def effective_items(matrix: ItemMatrix) -> np.ndarray:
@@ -45,14 +50,15 @@ def effective_items(matrix: ItemMatrix) -> np.ndarray:
     At most the matrix's `support`: where no error was seen among few items of a class, the interval stays wide.
     """
     n, groups = matrix.n, matrix.cluster_count
-    single = matrix.whole & (matrix.runs == 1) & (groups == n)
+    single = matrix.whole & (matrix.runs == 1) & (groups == n) & matrix.is_share
     if single.all():
         return np.full(len(matrix.models), float(n))
     apart = matrix.cluster_sums - matrix.means * matrix.cluster_sizes[:, None]  # (G, k)
     items = (apart**2).sum(axis=0) / n**2 * groups / max(groups - 1, 1)
     half = total_half_width(items, matrix.training_variance, np.maximum(matrix.runs - 1, 1), matrix, (1 - LEVEL) / 2)
     spread = (matrix.means - matrix.low) * (matrix.high - matrix.means) * norm.isf((1 - LEVEL) / 2) ** 2
-    # all right or all wrong has no spread: each cluster then counts as one item
-    count = np.divide(spread, half**2, out=np.full(len(half), float(groups)), where=(half > 1e-9) & (spread > 1e-12))
+    # all right or all wrong has no spread: each effective cluster then counts as one item
+    few = effective_count(matrix.cluster_sizes)
+    count = np.divide(spread, half**2, out=np.full(len(half), few), where=(half > 1e-9) & (spread > 1e-12))
     support = np.full(len(half), np.inf) if matrix.support is None else matrix.support
     return np.where(single, float(n), np.minimum(count, support))

@@ -75,7 +75,9 @@ def test_one_run_of_independent_items_has_wilsons_interval(right: int, n: int) -
     assert row["value"] == pytest.approx(100 * right / n)
     assert (row["lo"] / 100, row["hi"] / 100) == pytest.approx(proportion_confint(right, n, method="wilson"))
     assert np.isnan(row["seed_sd"])
-    assert list(row.index) == ["model", "dataset", "n", "value", "lo", "hi", "seed_sd"]
+    columns = ["model", "dataset", "n", "value", "lo", "hi", "seed_sd", "clusters_effective", "df"]
+    assert list(row.index) == columns
+    assert row[["clusters_effective", "df"]].isna().all()  # independent items
 
 
 def test_identical_answers_within_clusters_count_as_one_item_each() -> None:
@@ -346,7 +348,7 @@ def test_numbers_stay_in_their_ranges(right: dict, size: int) -> None:
     assert (pairs["difference"] >= -1e-9).all()
     assert (pairs["family_lo"] <= pairs["lo"] + 1e-9).all()
     assert (pairs["lo"] <= pairs["lo90"]).all()
-    assert pairs.notna().all(axis=None)
+    assert pairs.drop(columns=["clusters_effective", "df"]).notna().all(axis=None)
     assert places["p_best"].sum() == pytest.approx(1)
     assert places["expected_rank"].sum() == pytest.approx(len(right) * (len(right) + 1) / 2)
 
