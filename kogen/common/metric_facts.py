@@ -1,9 +1,14 @@
 """The facts of a metric that tables and pages share: unit, which way is better, bounds, and why it decides."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from kogen.common.registry import load
+from kogen.common.text import hint, parse_spec
+
 POINTS, PRICE, NATS = "points", "price", "nats"
+SHARED = ("positive", "order", "threshold")  # parameters that say how answers are read, for every metric
 
 
 @dataclass(frozen=True)
@@ -54,3 +59,24 @@ class MetricFacts:
 
 
 ACCURACY = MetricFacts("accuracy", counts_images=True)
+
+
+def check_metric(spec: str | None) -> None:
+    """ValueError for a metric or a parameter that does not exist, before anything is read."""
+    if spec is not None:
+        name, given = parse_spec(spec)
+        check_parameters(name, load("metrics", name), given)
+
+
+def check_parameters(name: str, metric: Any, given: Mapping[str, Any]) -> None:
+    """ValueError for a parameter that the metric does not have, and for numbers that make no sense."""
+    known = [*metric.parameters, *SHARED]
+    for key, value in given.items():
+        if key not in known:
+            raise ValueError(f"the metric {name!r} has no parameter {key!r}: {hint(key, known)}")
+        if key in (*metric.parameters, "threshold") and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise ValueError(f"metric {name}: {key} is {value!r}, wanted a number")
+        if key in ("rate", "threshold") and not 0 < value < 1:
+            raise ValueError(f"metric {name}: {key} is {value}, wanted a share between 0 and 1, such as 0.05")
+        if key in ("miss", "false_alarm") and not 0 < value < 1e6:
+            raise ValueError(f"metric {name}: {key} is {value}, wanted a price above 0 and below 1,000,000")

@@ -34,6 +34,9 @@ COLUMNS = {
         "score": pa.float32(),  # probability given to the true label
         "soft": pa.float32(),  # share of people who chose the predicted class; null where nobody was asked
         "probabilities": pa.list_(pa.float32()),  # of every class, in the order of the file's CLASSES; null above 64
+        # two classes: for each, the share of validation images (held-out parts of train) of the other class that were
+        # given at least this image's probability of it; null of more classes
+        "false_alarm": pa.list_(pa.float32()),
         "path": TEXT,  # of the image's file below its source; null where it has none, and with --private
         "group": TEXT,  # line, lot, camera, day: what its source calls a group; null where it names none
     },
@@ -70,12 +73,8 @@ COLUMNS = {
 SCHEMAS = {kind: pa.schema(list(columns.items())) for kind, columns in COLUMNS.items()}
 ROWS = b"rows"  # key of a file's metadata: the number of rows it was written with
 CLASSES = "classes"  # key of a file's metadata: the classes of `probabilities`, in order
-OPTIONAL_COLUMNS = {
-    "soft",
-    "probabilities",
-    "path",
-    "group",
-}  # columns a frame may leave out; tables written before they existed are read with null
+# columns a frame may leave out; tables written before they existed are read with null
+OPTIONAL_COLUMNS = {"soft", "probabilities", "false_alarm", "path", "group"}
 
 
 def write_table(path: Path, frame: pd.DataFrame, kind: str, facts: Mapping[str, str] | None = None) -> None:

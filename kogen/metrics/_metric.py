@@ -27,7 +27,8 @@ class Answers:
     probabilities: np.ndarray | None = None  # (n, K) rows sum to 1
     score: np.ndarray | None = None  # (n,) probability given to what is right
     positive: int | None = None  # the class that is looked for, where there are two
-    threshold: float | None = None  # of the positive class's probability, chosen on validation images
+    threshold: float | None = None  # of the positive class's probability, as the user says
+    false_alarm: np.ndarray | None = None  # (n,) share of negative validation images that look as positive as this one
     order: tuple[int, ...] | None = None  # the classes from low to high, where they are graded
 
     @property
@@ -102,7 +103,7 @@ def refusal(needs: frozenset[str], answers: Answers) -> str:
         return NO_PROBABILITIES
     if "order" in needs and answers.order is None:
         return NO_ORDER
-    if "threshold" in needs and answers.threshold is None:
+    if "threshold" in needs and answers.threshold is None and answers.false_alarm is None:
         return NO_THRESHOLD
     return ""
 

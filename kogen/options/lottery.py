@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from kogen.options.model import MAX_SEED, Options, option
-from kogen.options.shared import JUDGING, OUTPUT, PageOptions
+from kogen.options.shared import JUDGING, METRIC_HELP, OUTPUT, PageOptions
 
 TABLE = "Table"
 Count = Annotated[int, Field(ge=1, le=10**12)]
@@ -34,6 +34,7 @@ class LotteryOptions(PageOptions, TableOptions):
     """Judge any table of results: is the lead real, does it transfer, what is the safe bet."""
 
     margin: float = option(0.5, "smallest difference that matters, in points", JUDGING, ge=0, le=100)
+    metric: str | None = option(None, METRIC_HELP, JUDGING)
     weights: dict[str, Weight] | None = option(
         None, "SET=WEIGHT in the mean over sets; repeatable", JUDGING, flag="weight", form="numbers"
     )

@@ -15,6 +15,8 @@ from kogen.common.text import join_names
 
 ANSWER_NAMES = ("label", "predicted", "group")  # columns of names, beside those that every statistic needs
 PROBABILITIES, PREFIX = "probabilities", "prob_"  # a list a row, or a column a class
+FALSE_ALARM = "false_alarm"  # see common/tables.py
+LISTS = (PROBABILITIES, FALSE_ALARM)
 MAX_VALUES = 2**28  # probabilities held at once, 1 GiB in float32
 
 
@@ -98,5 +100,6 @@ def with_stored_probabilities(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     classes = json.loads((schema.metadata or {}).get(CLASSES.encode(), b"[]"))
     if not classes or len(frame) * len(classes) > MAX_VALUES:
         return share_classes(frame)
-    column: Any = read_checked(path, [PROBABILITIES])[PROBABILITIES]
-    return share_classes(frame.assign(**{PROBABILITIES: pd.arrays.ArrowExtensionArray(column)}), classes)
+    there: Any = read_checked(path, [name for name in LISTS if name in schema.names])
+    lists = {name: pd.arrays.ArrowExtensionArray(there[name]) for name in there.column_names}
+    return share_classes(frame.assign(**lists), classes)

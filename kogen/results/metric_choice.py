@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kogen.common.metric_facts import ACCURACY, MetricFacts
+from kogen.common.metric_facts import ACCURACY, SHARED, MetricFacts, check_parameters
 from kogen.common.registry import load
-from kogen.common.text import hint, join_names, parse_spec
+from kogen.common.text import join_names, parse_spec
 from kogen.metrics._metric import Metric
 
 IMBALANCE = 4  # times as many images of the largest class as of the smallest, above which classes count alike
-SHARED = ("positive", "order", "threshold")  # parameters that say how answers are read, for every metric
 
 
 def choose_metric(frame: pd.DataFrame, spec: str | None, reference: str) -> MetricFacts:
@@ -23,7 +22,7 @@ def choose_metric(frame: pd.DataFrame, spec: str | None, reference: str) -> Metr
     over 4 times as many images of one class as of another. ValueError for what there is not.
     """
     counts = class_counts(frame, reference)
-    facts = replace(ACCURACY, larger=int(counts.max(initial=0)), smaller=int(counts.min(initial=0)))
+    facts = replace(ACCURACY, larger=max(counts.values(), default=0), smaller=min(counts.values(), default=0))
     if spec is None:
         if facts.smaller and facts.larger > IMBALANCE * facts.smaller:
             spec, facts = "balanced_accuracy", replace(facts, reason="imbalance")
@@ -78,43 +77,24 @@ def own_parameters(metric: Metric, given: Mapping[str, Any]) -> dict[str, Any]:
     return {key: float(value) for key, value in given.items() if key in metric.parameters}
 
 
-def check_metric(spec: str | None) -> None:
-    """ValueError for a metric or a parameter that does not exist, before anything is read."""
-    if spec is not None:
-        name, given = parse_spec(spec)
-        check_parameters(name, load("metrics", name), given)
-
-
-def check_parameters(name: str, metric: Metric, given: Mapping[str, Any]) -> None:
-    """ValueError for a parameter that the metric does not have, and for numbers that make no sense."""
-    known = [*metric.parameters, *SHARED]
-    for key, value in given.items():
-        if key not in known:
-            raise ValueError(f"the metric {name!r} has no parameter {key!r}: {hint(key, known)}")
-        if key in (*metric.parameters, "threshold") and (isinstance(value, bool) or not isinstance(value, int | float)):
-            raise ValueError(f"metric {name}: {key} is {value!r}, wanted a number")
-        if key in ("rate", "threshold") and not 0 < value < 1:
-            raise ValueError(f"metric {name}: {key} is {value}, wanted a share between 0 and 1, such as 0.05")
-        if key in ("miss", "false_alarm") and not 0 < value < 1e6:
-            raise ValueError(f"metric {name}: {key} is {value}, wanted a price above 0 and below 1,000,000")
-
-
-def class_counts(frame: pd.DataFrame, reference: str) -> pd.Series:
-    """How many images of each class the reference has, by the class's name; empty where labels are not known."""
+def class_counts(frame: pd.DataFrame, reference: str) -> dict[str, int]:
+    """How many images of each class the reference has, by the class's name; {} where labels are not known."""
     if not isinstance(frame.get("label", pd.Series(dtype=object)).dtype, pd.CategoricalDtype):
-        return pd.Series(dtype=np.int64)
-    rows = frame.loc[frame["dataset"] == reference, ["item", "label"]].drop_duplicates()
-    return rows["label"].value_counts().loc[lambda counts: counts > 0].sort_index()
+        return {}
+    rows: Any = frame.loc[frame["dataset"] == reference, ["item", "label"]].drop_duplicates()
+    counts = np.bincount(rows["label"].cat.codes, minlength=len(rows["label"].cat.categories))
+    return {str(name): int(n) for name, n in zip(rows["label"].cat.categories, counts, strict=True) if n}
 
 
-def positive_class(counts: pd.Series, asked: Any = None) -> str | None:
+def positive_class(counts: Mapping[str, int], asked: Any = None) -> str | None:
     """The class that is looked for: as asked, or of two classes the one with fewer images (equals: by name)."""
-    names = [str(name) for name in counts.index]
     if asked is not None:
-        if str(asked) not in names:
-            raise ValueError(f"positive={asked}: there is no such class, there are {join_names(names) or 'no labels'}")
+        if str(asked) not in counts:
+            raise ValueError(
+                f"positive={asked}: there is no such class, there are {join_names(list(counts)) or 'none'}"
+            )
         return str(asked)
-    return min(names, key=lambda name: (counts[name], name)) if len(names) == 2 else None
+    return min(counts, key=lambda name: (counts[name], name)) if len(counts) == 2 else None
 
 
 def class_order(classes: Sequence[str], facts: MetricFacts) -> tuple[int, ...] | None:

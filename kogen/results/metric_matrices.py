@@ -1,6 +1,6 @@
 """Item matrices of any metric: what each image adds to the value of each run, so that every statistic holds for it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +10,7 @@ import pandas as pd
 from kogen.common.metric_facts import MetricFacts
 from kogen.common.registry import load
 from kogen.metrics._metric import Answers, Contributions, Metric
-from kogen.results.answer_columns import PROBABILITIES, probability_rows
+from kogen.results.answer_columns import FALSE_ALARM, PROBABILITIES, probability_rows
 from kogen.results.metric_choice import class_order, own_parameters
 from kogen.statistics._item_matrix import (
     ItemMatrix,
@@ -19,9 +19,6 @@ from kogen.statistics._item_matrix import (
     make_item_matrix,
     matrix_of_runs,
 )
-
-Thresholds = Mapping[tuple[str, Any], np.ndarray]
-"""Model and seed to the probabilities of the positive class that its negative validation images were given."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,19 +73,15 @@ def explain(reason: str) -> str:
     return REASONS[reason]
 
 
-def set_answers(
-    predictions: pd.DataFrame, facts: MetricFacts, validation: Thresholds | None = None
-) -> Iterator[SetAnswers]:
+def set_answers(predictions: pd.DataFrame, facts: MetricFacts) -> Iterator[SetAnswers]:
     """The answers on each set, sorted by its name."""
     for dataset, part in predictions.groupby("dataset", sort=True, observed=True):
         runs, rows, cluster = arrange_rows(str(dataset), part)
-        answers = [read_answers(part, rows[number], facts, run, validation or {}) for number, run in enumerate(runs)]
+        answers = [read_answers(part, rows[number], facts) for number in range(len(runs))]
         yield SetAnswers(str(dataset), tuple(runs), tuple(answers), cluster)
 
 
-def read_answers(
-    part: pd.DataFrame, rows: np.ndarray, facts: MetricFacts, run: tuple[str, Any], validation: Thresholds
-) -> Answers:
+def read_answers(part: pd.DataFrame, rows: np.ndarray, facts: MetricFacts) -> Answers:
     """The answers of one run, whose rows (n,) of a set's table these are, in the order of the items."""
     correct = part["correct"].to_numpy(dtype=np.float64)[rows]
     score = part["score"].to_numpy(dtype=np.float64)[rows] if "score" in part else None
@@ -104,6 +97,7 @@ def read_answers(
     if score is None and stored is not None:
         score = stored[np.arange(len(rows)), labels]
     positive = classes.index(facts.positive) if facts.positive in classes else None
+    threshold = facts.parameters.get("threshold")
     return Answers(
         classes,
         labels,
@@ -112,7 +106,8 @@ def read_answers(
         stored,
         score,
         positive,
-        find_threshold(facts, validation.get(run)),
+        None if threshold is None else float(threshold),
+        validation_shares(part, rows, positive),
         class_order(list(classes), facts),
     )
 
@@ -129,14 +124,12 @@ def two_class_probabilities(labels: np.ndarray, predicted: np.ndarray, score: np
     return found
 
 
-def find_threshold(facts: MetricFacts, negatives: np.ndarray | None) -> float | None:
-    """The probability above which an image is called: as asked, or above which `rate` of the negatives lie."""
-    if "threshold" in facts.parameters:
-        return float(facts.parameters["threshold"])
-    if negatives is None or not len(negatives):
+def validation_shares(part: pd.DataFrame, rows: np.ndarray, positive: int | None) -> np.ndarray | None:
+    """Of each image the share (n,) of negative validation images that look as positive as it does; None if unknown."""
+    if positive is None or FALSE_ALARM not in part:
         return None
-    called = int(np.floor(float(facts.parameters.get("rate", 0.05)) * len(negatives) + 1e-9))
-    return float(np.sort(negatives)[len(negatives) - 1 - called])
+    shares = probability_rows(part[FALSE_ALARM], rows)
+    return None if shares is None or shares.shape[1] != 2 else shares[:, positive]
 
 
 def measure_set(found: SetAnswers, facts: MetricFacts, more: Sequence[tuple[str, Answers]] = ()) -> MeasuredSet:

@@ -9,7 +9,7 @@ from kogen.augmentation.views import evaluation_view
 from kogen.common import devices
 from kogen.common.files import json_digest, write_atomically
 from kogen.common.records import read_plan_record
-from kogen.common.tables import read_arrow, write_table
+from kogen.common.tables import CLASSES, read_arrow, write_table
 from kogen.config.plan import Plan
 from kogen.evaluation.predict import evaluate_backbone
 from kogen.results.gather import REJUDGE, TABLE, runs_in
@@ -54,7 +54,9 @@ def judge_run(run: Path, sets: Splits, probes: Sequence[str], target: Path, mode
     view = evaluation_view(plan.image_size, mean=plan.mean, std=plan.std)
     backbone.to(devices.default_device())
     found = evaluate_backbone(backbone, view, train, tests, sets.roles(), probes, identity)
-    write_table(place, found, "predictions", {JUDGED: json.dumps(digests_of(sets))})
+    write_table(
+        place, found, "predictions", {JUDGED: json.dumps(digests_of(sets)), CLASSES: json.dumps(sets.train.classes)}
+    )
 
 
 def is_judged(place: Path, sets: Splits, probes: Sequence[str]) -> bool:

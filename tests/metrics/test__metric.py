@@ -1,5 +1,8 @@
 """Every metric against scikit-learn, against leave-one-out, and by hand."""
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn import metrics as reference
@@ -36,7 +39,8 @@ def answers(n: int = 300, classes: int = 2, seed: int = 0, share: float = 0.3) -
 
 def part(one: Answers, kept: np.ndarray) -> Answers:
     """The same answers to some of the images."""
-    rows = {name: getattr(one, name)[kept] for name in ("labels", "predicted", "correct", "probabilities", "score")}
+    names = ("labels", "predicted", "correct", "probabilities", "score")
+    rows: dict[str, Any] = {name: getattr(one, name)[kept] for name in names}
     return Answers(one.classes, **rows, positive=one.positive, threshold=one.threshold, order=one.order)
 
 
@@ -144,7 +148,7 @@ def by_hand() -> Answers:
     predicted = (bad <= 0.5).astype(int)
     score = chance[np.arange(10), labels]
     correct = (predicted == labels).astype(float)
-    return Answers(("bad", "good"), labels, predicted, correct, chance, score, 0, 0.3, (0, 1))
+    return Answers(("bad", "good"), labels, predicted, correct, chance, score, 0, 0.3, order=(0, 1))
 
 
 @pytest.mark.parametrize(
@@ -173,6 +177,15 @@ def test_prices_decide_what_is_called() -> None:
     assert cost.bounds(false_alarm=30) == (0, 30)
     bare = Answers(*(getattr(by_hand(), name) for name in ("classes", "labels", "predicted", "correct")), positive=0)
     assert cost.measure(bare).value == pytest.approx((2 * 10 + 1) / 10)  # as the model answered
+
+
+def test_a_threshold_from_validation_images_travels() -> None:
+    shares = np.array([0.0, 0.05, 0.06, 0.5, 0.01, 0.2, 0.3, 0.4, 0.5, 0.6], dtype=np.float32)
+    one = replace(by_hand(), threshold=None, false_alarm=shares)
+    recall = load("metrics", "recall_at_false_alarm")
+    assert recall.measure(one).value == 2 / 4  # at most 5 % of the negative validation images look as bad
+    assert recall.measure(one, rate=0.04).value == 1 / 4
+    assert recall.measure(one, rate=0.06).value == 3 / 4
 
 
 def test_what_is_missing_is_named() -> None:
