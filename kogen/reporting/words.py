@@ -30,11 +30,16 @@ def sentence(part: str, key: str, /, **values: Any) -> Sentence:
     return Sentence(part, key, values)
 
 
+def phrase(key: str, /, **values: Any) -> dict[str, Any]:
+    """A value of a sentence that is itself a piece of words.toml with values."""
+    return {"phrase": key, "with": values}
+
+
 def say(lang: str, key: str, /, **values: Any) -> str:
     """The sentence or label `key` in the language, filled with values: numbers are formatted, names cleaned and joined.
 
     Floats are shown with one decimal, whole numbers with thousands separators, None as a dash, lists as a list of
-    names. ValueError for a language that is not known.
+    names, a `phrase` in the language. ValueError for a language that is not known.
     """
     return load_templates(lang)[key].format(**{name: format_value(lang, value) for name, value in values.items()})
 
@@ -49,6 +54,8 @@ def load_templates(lang: str) -> Mapping[str, str]:
 
 def format_value(lang: str, value: Any) -> str:
     """A value as people read it."""
+    if isinstance(value, dict):
+        return say(lang, value["phrase"], **value["with"])
     if isinstance(value, list | tuple):
         return list_in_words(lang, [clean(str(name)) for name in value])
     return clean(value) if isinstance(value, str) else format_number(value)

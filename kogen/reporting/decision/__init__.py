@@ -1,0 +1,1 @@
+"""The decision: what a page says first, drawn from the judgement alone."""

@@ -1,0 +1,127 @@
+"""Figures of a decision: each model beside the leader, and the lead on every set; plain data for plotly."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from kogen.reporting.charts import Figure, annotation, axis, axis_title, dots, ink, label, layout, stroke, trace
+from kogen.reporting.words import clean, format_number, say
+from kogen.results.decide import BASELINES
+from kogen.results.findings import Answer, Finding
+from kogen.results.judgement import Judgement
+
+FAR_FACTOR = 2.5  # the scale ends at this many times the median distance; what lies beyond is an arrow
+ROWS = 10  # models that are shown of many
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One row of a figure: its name, its estimate and interval in points, whether it is decided, whether a baseline."""
+
+    name: str
+    value: float
+    lo: float | None
+    hi: float | None
+    decided: bool
+    hollow: bool = False
+
+
+def draw_differences(found: Judgement, lang: str) -> Figure | None:
+    """Each model minus the leader on the reference, with the margin as a band and the constant answer as a row."""
+    bars = [difference_bar(one, found) for one in found.against if one.difference is not None]
+    kept = [bar for i, bar in enumerate(bars) if i < ROWS or bar.hollow][: ROWS + 3]
+    if found.floor and found.floor.difference is not None:
+        floor = found.floor
+        ends = (flip(floor.difference), flip(floor.hi), flip(floor.lo))
+        name = say(lang, "always", constant=floor.constant)
+        kept.append(Bar(name, ends[0] or 0.0, ends[1], ends[2], floor.answer == Answer.BETTER, True))
+    if not kept:
+        return None
+    figure = draw_bars(kept, found.margin, say(lang, "axis_behind", model=found.leader))
+    said = "; ".join(f"{clean(bar.name)} {format_number(bar.value, sign=True)}" for bar in kept)
+    return figure | {"alt": say(lang, "alt_differences", model=found.leader, dataset=found.reference) + " " + said}
+
+
+def difference_bar(one: Finding, found: Judgement) -> Bar:
+    """The other model of a pair, minus the leader."""
+    other = one.second if one.first == found.leader else one.first
+    sign = 1.0 if one.first == other else -1.0
+    ends = sorted(sign * end for end in (one.lo, one.hi) if end is not None) or [None, None]
+    hollow = found.methods.get(other) in BASELINES
+    return Bar(other, sign * (one.difference or 0.0), ends[0], ends[1], one.is_ahead, hollow)
+
+
+def draw_sets(found: Judgement, lang: str) -> Figure | None:
+    """The leader minus the best other model on each set: left of the line it is behind; None for one set."""
+    pairs = [*([found.lead] if found.lead else []), *found.elsewhere]
+    bars = [set_bar(one, found) for one in pairs if one.difference is not None]
+    if len(bars) < 2:
+        return None
+    figure = draw_bars(bars, found.margin, say(lang, "axis_ahead", model=found.leader))
+    said = "; ".join(f"{clean(bar.name)} {format_number(bar.value, sign=True)}" for bar in bars)
+    return figure | {"alt": say(lang, "alt_sets", model=found.leader) + " " + said}
+
+
+def set_bar(one: Finding, found: Judgement) -> Bar:
+    """The leader minus the best other model on a set."""
+    sign = 1.0 if one.first == found.leader else -1.0
+    ends = sorted(sign * end for end in (one.lo, one.hi) if end is not None) or [None, None]
+    return Bar(one.dataset, sign * (one.difference or 0.0), ends[0], ends[1], one.is_ahead)
+
+
+def flip(value: float | None) -> float | None:
+    """The same difference seen from the other side."""
+    return None if value is None else -value
+
+
+def draw_bars(bars: Sequence[Bar], margin: float, title: str) -> Figure:
+    """Estimates with intervals around 0, the first on top; gray: undecided; an arrow: beyond the scale."""
+    low, high = axis_range(bars, margin)
+    places = [len(bars) - i for i in range(len(bars))]
+    data = [one for bar, y in zip(bars, places, strict=True) for one in bar_traces(bar, y, low, high)]
+    band = {"type": "rect", "xref": "x", "yref": "paper", "y0": 0, "y1": 1, "layer": "below", "line": {"width": 0}}
+    shapes = [
+        {**band, "x0": -margin, "x1": margin, "fillcolor": ink("tint")},
+        {**band, "type": "line", "x0": 0, "x1": 0, "line": stroke("accent", 2)},
+    ]
+    ticks = {"ticklabelstandoff": 6, "tickvals": places, "ticktext": [label(bar.name) for bar in bars]}
+    ticks |= {"showgrid": False, "tickfont": {"color": ink("ink"), "size": 13}}
+    numbers = zip([format_number(bar.value, sign=True) for bar in bars], places, strict=True)
+    look = layout(
+        28 * len(bars) + 62,
+        shapes=shapes,
+        annotations=[annotation(number, 1, y, xref="paper", xanchor="right", xshift=46) for number, y in numbers],
+        margin={"r": 50, "b": 48},
+        xaxis=axis(range=[low, high], title=axis_title(title), nticks=5, tickangle=0),
+        yaxis=axis(range=[0.4, len(bars) + 0.6], **ticks),
+    )
+    return {"data": data, "layout": look, "alt": ""}
+
+
+def bar_traces(bar: Bar, y: float, low: float, high: float) -> list[dict[str, Any]]:
+    """One row: its interval, and its estimate: hollow for a baseline, an arrow at the edge beyond the scale."""
+    colour, edge = "ink" if bar.decided else "mid", 0.04 * (high - low)  # an arrow stands clear of the names
+    x, symbol = bar.value, "circle"
+    if x < low:
+        x, symbol = low + edge, "triangle-left"
+    elif x > high:
+        x, symbol = high - edge, "triangle-right"
+    look = dots("paper", 10, line=stroke(colour, 2)) if bar.hollow else dots(colour, 10)
+    numbers = [format_number(value, sign=True) for value in (bar.value, bar.lo, bar.hi)]
+    tip = f"{label(bar.name, 40)}: {numbers[0]}" + ("" if bar.lo is None else f" ({numbers[1]} … {numbers[2]})")
+    found = []
+    if bar.lo is not None and bar.hi is not None:
+        ends = [min(max(end, low), high) for end in (bar.lo, bar.hi)]
+        found.append(trace(ends, [y, y], line=stroke(colour, 2)))
+    return [*found, trace([x], [y], [tip], mode="markers", marker=look | {"symbol": symbol}, cliponaxis=False)]
+
+
+def axis_range(bars: Sequence[Bar], margin: float) -> tuple[float, float]:
+    """Ends of the axis; outliers must not squeeze the rest."""
+    ends = [end for bar in bars for end in (bar.lo, bar.value, bar.hi) if end is not None] or [0.0]
+    limit = max(FAR_FACTOR * median(abs(end) for end in ends), 3 * margin, 0.5)
+    band = 1.3 * margin
+    low, high = min(max(min(ends), -limit), -band), max(min(max(ends), limit), band)
+    room = 0.06 * (high - low) or 0.5
+    return low - room, high + room

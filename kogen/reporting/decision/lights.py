@@ -1,0 +1,165 @@
+"""Traffic lights of the four questions: is the lead real, does it hold elsewhere, by every rule, is the bet safe."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from kogen.reporting.decision.sentences import at_most, lead_sentences, pair_sentence, worth_sentences
+from kogen.reporting.words import Sentence, format_points, phrase, sentence
+from kogen.results.findings import Answer, Finding, Reason
+from kogen.results.judgement import Action, Judgement
+
+SIGNS = {"green": "✓", "amber": "~", "red": "✕", "grey": "?"}  # for readers who do not see the colours
+
+
+@dataclass(frozen=True)
+class Light:
+    """One question: its colour, its answer as a key, the number that decides, and why, in at most two sentences.
+
+    Green: yes, and an interval says so. Red: no, and an interval says so. Amber: undecided, or too little to matter.
+    Grey: what was measured cannot answer it.
+    """
+
+    name: str  # real | holds | rules | safe
+    colour: str
+    answer: str
+    number: dict[str, Any] | None
+    reasons: list[Sentence]
+
+    @property
+    def sign(self) -> str:
+        """The colour as a sign."""
+        return SIGNS[self.colour]
+
+
+def lights(found: Judgement) -> list[Light]:
+    """The four lights, in the order in which they are read."""
+    return [real_light(found), holds_light(found), rules_light(found), safe_light(found)]
+
+
+def real_light(found: Judgement) -> Light:
+    """Green: all models judged together, the leader is ahead of each other on the reference, by enough to matter."""
+    if found.lead is None:
+        return Light("real", "grey", "answer_none", None, [sentence("real", "why_one", model=found.leader)])
+    doubt = next((one for one in found.against if one.answer != Answer.BETTER), found.lead)
+    pair = found.lead if found.has_lead else doubt
+    reasons = [*lead_sentences(pair, found), *worth_sentences(found)][:2]
+    number = phrase("num_points", points=format_points(pair.difference, sign=True))
+    if found.action == Action.FLOOR and found.floor:
+        values = {"models": found.leaders, "constant": found.floor.constant}
+        return Light("real", "amber", "answer_floor", number, [sentence("real", "why_floor", **values), *reasons[:1]])
+    if found.has_lead:
+        return Light("real", "green", "answer_yes", number, reasons)
+    if pair.answer == Answer.UNKNOWN:
+        return Light("real", "grey", "answer_unknown", number, reasons)
+    if pair.answer == Answer.EQUIVALENT:
+        return Light("real", "amber", "answer_equal", number, reasons)
+    return Light("real", "amber", "answer_open", number, reasons)
+
+
+def holds_light(found: Judgement) -> Light:
+    """Green: ahead of every other model on every other set, too. Red: another model is ahead on one of them.
+
+    Scores alone: of leads as large, nine of ten hold on every set (green), or fewer than three of four on one (red).
+    """
+    if not found.targets:
+        return Light("holds", "grey", "answer_none", None, [sentence("holds", "why_one_set")])
+    if not found.proven:
+        return share_light(found)
+    if not found.has_lead:
+        return Light(
+            "holds", "grey", "answer_no_lead", None, [sentence("holds", "why_no_lead"), *lost_sentences(found)]
+        )
+    number = phrase("num_sets", n=len(found.kept), total=len(found.elsewhere))
+    kept = [sentence("holds", "sure_kept", sets=[one.dataset for one in found.kept])] if found.kept else []
+    if found.lost:
+        return Light("holds", "red", "answer_no", number, [*lost_sentences(found), *kept])
+    if not found.open:
+        return Light("holds", "green", "answer_yes", number, kept)
+    if all(one.answer == Answer.UNKNOWN for one in found.elsewhere):
+        absent = sentence("holds", "catch_absent", model=found.leader, sets=[one.dataset for one in found.open])
+        return Light("holds", "grey", "answer_unknown", None, [absent])
+    unclear = sentence("holds", "catch_open", sets=[one.dataset for one in found.open])
+    return Light("holds", "amber", "answer_open", number, [unclear, *kept])
+
+
+def lost_sentences(found: Judgement) -> list[Sentence]:
+    """The set on which the leader is furthest behind."""
+    lost = sorted(found.lost, key=lambda one: -(one.difference or 0.0))
+    return [pair_sentence("holds", "catch_lost", one) for one in lost[:1]]
+
+
+def share_light(found: Judgement) -> Light:
+    """The same from scores alone: by the share of such leads that hold, or from the leader's own places."""
+    share, own = found.share, own_places(found)
+    if share is None:
+        return Light("holds", "grey", "answer_unknown", None, [own])
+    values = {
+        "lo": f"{share.gap_lo:g}",
+        "hi": f"{share.gap_hi:g}",
+        "dataset": share.dataset,
+        "reference": found.reference,
+    }
+    shares = {"share": 100 * share.share, "low": percent(share.lo), "high": percent(share.hi), "best": 100 * share.best}
+    reasons = [sentence("holds", "why_share", **values, **shares), own]
+    number = phrase("num_share", share=f"{100 * share.share:.0f}")
+    if share.answer == Answer.UNKNOWN:
+        return Light("holds", "grey", "answer_unknown", number, reasons)
+    colour = "green" if share.answer == Answer.BETTER else "red" if share.lost else "amber"
+    answers = {"green": "answer_mostly", "red": "answer_seldom", "amber": "answer_open"}
+    return Light("holds", colour, answers[colour], number, reasons)
+
+
+def own_places(found: Judgement) -> Sentence:
+    """On how many other sets the leader is highest, and where it is furthest behind."""
+    seen = [one for one in found.elsewhere if one.reason != Reason.ABSENT]
+    behind = [one for one in seen if one.first != found.leader and not one.is_tie]
+    values = {"model": found.leader, "n": len(seen) - len(behind), "total": len(seen)}
+    worst: Finding | None = max(behind, key=lambda one: one.difference or 0.0, default=None)
+    if worst is None or worst.difference is None:
+        return sentence("holds", "why_places", **values)
+    return sentence("holds", "why_places_worst", **values, loss=at_most(worst.difference), dataset=worst.dataset)
+
+
+def rules_light(found: Judgement) -> Light:
+    """Green: each rule that puts the sets together chooses one model, and its mean lead over all sets is proven."""
+    rules = found.rules
+    if rules is None:
+        return Light("rules", "grey", "answer_none", None, [sentence("rules", "why_two")])
+    values = {"model": rules.model, "n": rules.same, "total": rules.total, "others": rules.others}
+    number = phrase("num_rules", n=rules.same, total=rules.total)
+    reasons = [sentence("rules", "why_rules_some" if rules.others else "why_rules_all", **values)]
+    if rules.nearest:
+        ends = {name: rules.nearest[name] for name in ("difference", "lo", "hi")}
+        key = "why_combined" if rules.answer == Answer.BETTER else "why_combined_open"
+        reasons.append(sentence("rules", key, first=rules.nearest["first"], second=rules.nearest["second"], **ends))
+    if rules.answer == Answer.BETTER:
+        return Light("rules", "green", "answer_yes", number, reasons)
+    if rules.answer == Answer.UNKNOWN:
+        return Light("rules", "grey", "answer_agree", number, [*reasons, sentence("rules", "why_rules_scores")])
+    return Light("rules", "amber", "answer_depends" if rules.others else "answer_open", number, reasons)
+
+
+def safe_light(found: Judgement) -> Light:
+    """Green: with 95 %, one model is within the margin of the best on every set. Red: with 95 %, none is."""
+    safe = found.safe
+    if safe is None:
+        return Light("safe", "grey", "answer_none", None, [sentence("safe", "why_two")])
+    lost = safe.regret > 1e-9
+    number = phrase("num_most", points=at_most(safe.regret)) if lost else phrase("num_first")
+    names = {"model": [safe.model, *safe.equals], "regret": at_most(safe.regret), "dataset": safe.dataset}
+    reasons = [sentence("safe", "why_least" if lost else "why_never", **names)]
+    if safe.chance is None:
+        return Light("safe", "grey", "answer_unknown", number, [*reasons, sentence("safe", "why_safe_scores")])
+    reasons.append(sentence("safe", "why_near", model=safe.model, margin=found.margin, chance=100 * safe.chance))
+    if safe.answer == Answer.BETTER:
+        return Light("safe", "green", "answer_yes", number, reasons)
+    return (
+        Light("safe", "red", "answer_no", number, reasons)
+        if safe.unsafe
+        else Light("safe", "amber", "answer_open", number, reasons)
+    )
+
+
+def percent(share: float | None) -> float | None:
+    """A share in percent."""
+    return None if share is None else 100 * share

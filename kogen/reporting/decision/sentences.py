@@ -1,0 +1,226 @@
+"""Sentences of a decision: what to do, how sure, the catch, the next step; each is a key of words.toml and values."""
+
+import math
+from typing import Any
+
+from kogen.reporting.words import Sentence, format_points, phrase, sentence
+from kogen.results.findings import Answer, Finding, FloorFinding, Reason
+from kogen.results.judgement import Action, Judgement
+
+REALISTIC = 1_000_000  # more test images than this are not worth proposing
+LUCK = 0.025  # below it the resampled chance is surer of itself than an interval that cannot tell; it is not said
+
+
+def headline(found: Judgement) -> Sentence:
+    """What to do."""
+    names: dict[str, Any] = {"model": found.leader, "dataset": found.reference}
+    if found.action == Action.BET:
+        kind = found.methods.get(found.leader, "")
+        key = f"do_bet_{kind}" if kind in ("supervised", "stock", "random") else "do_bet"
+        return sentence("headline", key, **names)
+    if found.action == Action.SPLIT:
+        there = found.lost[0]
+        return sentence("headline", "do_split", **names, other=there.first, sets=[there.dataset])
+    if found.action in (Action.SHARED, Action.TIE):
+        key = "do_shared" if found.action == Action.SHARED else "do_tie"
+        return sentence("headline", key, models=found.models, dataset=found.reference, n=found.compared)
+    if found.action == Action.EQUAL:
+        return equal_headline(found)
+    if found.action == Action.FLOOR and found.floor:
+        floor = {"constant": found.floor.constant, "floor": found.floor.floor}
+        return sentence("headline", "do_floor", **names, models=found.models, value=found.value, **floor)
+    if found.action == Action.UNTRAINED and found.untrained:
+        return untrained_headline(found, found.untrained)
+    if found.action == Action.SAFE and found.safe:
+        return safe_headline(found)
+    if found.action == Action.ONE:
+        return sentence("headline", "do_one", **names)
+    return sentence("headline", "do_nothing_here" if found.targets else "do_one_set", **names, value=found.value)
+
+
+def equal_headline(found: Judgement) -> Sentence:
+    """The foremost models are as good as one another: take the cheapest."""
+    values = {"dataset": found.reference, "margin": found.margin}
+    if found.cheapest is None:
+        return sentence("headline", "do_equal", models=found.models, **values)
+    others = [model for model in found.models if model != found.cheapest]
+    return sentence("headline", "do_equal_cheapest", model=found.cheapest, others=others, **values)
+
+
+def untrained_headline(found: Judgement, against: Finding) -> Sentence:
+    """No model is better than the network before any training."""
+    random = next(model for model, method in found.methods.items() if method == "random")
+    values = {"dataset": found.reference, "random": random, "margin": found.margin}
+    others = [model for model in found.models if model != random]
+    if against.first == random and against.is_ahead:
+        return sentence("headline", "do_untrained_leads", **values)
+    if not others:
+        return sentence("headline", "do_untrained_first", **values)
+    key = "do_untrained" if against.answer == Answer.UNDECIDED else "do_untrained_equal"
+    return sentence("headline", key, models=others, **values)
+
+
+def safe_headline(found: Judgement) -> Sentence:
+    """What loses least over all sets, where nothing proves a lead."""
+    safe = found.safe
+    assert safe is not None
+    if safe.average != safe.model and visibly_less(safe.regret, safe.average_regret, found.margin):
+        regrets = {"regret": at_most(safe.regret), "worst": at_most(safe.average_regret), "price": at_most(safe.price)}
+        return sentence("headline", "do_safe_differs", first=safe.average, second=safe.model, **regrets)
+    values = {"model": safe.model, "n": safe.sets, "regret": at_most(safe.regret)}
+    return sentence("headline", "do_safe" if safe.regret > 1e-9 else "do_safe_first", **values)
+
+
+def how_sure(found: Judgement) -> list[Sentence]:
+    """The numbers that the headline rests on, and how sure they are."""
+    said = [value_sentence(found)]
+    if found.action == Action.FLOOR and found.floor:
+        said.append(floor_sentence("sure", "sure_floor", found.floor))
+    elif found.action == Action.UNTRAINED and found.untrained:
+        said.append(pair_sentence("sure", "sure_untrained", found.untrained))
+    elif found.lead:
+        said += lead_sentences(found.lead, found)
+    if found.has_lead and found.kept:
+        said.append(sentence("sure", "sure_kept", sets=[one.dataset for one in found.kept]))
+    if found.action not in (Action.FLOOR, Action.UNTRAINED):
+        said += worth_sentences(found)
+    return said
+
+
+def value_sentence(found: Judgement) -> Sentence:
+    """What the leader reaches, beside the constant answer."""
+    ends = {"value": found.value, "lo": found.lo, "hi": found.hi}
+    known = {
+        "models": found.leaders,
+        "measured": phrase("value_accuracy" if found.lo is not None else "value_plain", **ends),
+    }
+    if found.floor is None:
+        return sentence("sure", "sure_value", **known)
+    return sentence("sure", "sure_value_floor", **known, constant=found.floor.constant, floor=found.floor.floor)
+
+
+def lead_sentences(lead: Finding, found: Judgement) -> list[Sentence]:
+    """The leader against the next model."""
+    if lead.answer == Answer.UNKNOWN:
+        return [sentence("sure", "sure_scores", dataset=lead.dataset, first=lead.first, second=lead.second)]
+    keys = {Reason.AHEAD: "sure_ahead", Reason.SMALL: "sure_small", Reason.EQUAL: "sure_equal"}
+    key = keys.get(lead.reason, "sure_tie" if lead.is_tie else "sure_open")
+    said = [
+        pair_sentence("sure", key + ("_at_least" if lead.at_least and lead.is_ahead else ""), lead, margin=found.margin)
+    ]
+    if lead.answer == Answer.UNDECIDED and lead.chance is not None and lead.chance >= LUCK and not lead.is_tie:
+        chance = 100 * lead.chance
+        said.append(sentence("sure", "sure_chance", first=lead.first, second=lead.second, chance=chance))
+    return said
+
+
+def worth_sentences(found: Judgement) -> list[Sentence]:
+    """Whether self-supervision pays, where it was tried: against labels alone, and against published weights."""
+    said = []
+    for name, pair in (("worth", found.worth), ("published", found.published)):
+        if pair is None or pair.answer == Answer.UNKNOWN:
+            continue
+        baseline = "supervised" if name == "worth" else "stock"
+        behind = found.methods.get(pair.first) == baseline
+        if pair.answer == Answer.UNDECIDED:
+            key = f"{name}_open"
+        elif pair.answer == Answer.EQUIVALENT:
+            key = f"{name}_equal"
+        else:
+            key = f"{name}_no" if behind else f"{name}_yes"
+        said.append(pair_sentence("sure", key, pair, margin=found.margin))
+    return said
+
+
+def catches(found: Judgement) -> list[Sentence]:
+    """What speaks against the headline, as far as the tables of results say it; the worst first."""
+    said = [pair_sentence("catch", "catch_lost", one) for one in found.lost]
+    low = [one for one in found.floors if one.answer != Answer.BETTER]
+    if found.floor is None or found.floor.answer == Answer.BETTER:
+        said += [floor_sentence("catch", "catch_floor", one) for one in low]
+    if found.has_lead:
+        open_sets = [one.dataset for one in found.open if one.answer != Answer.UNKNOWN]
+        said += [sentence("catch", "catch_open", sets=open_sets)] if open_sets else []
+    unknown = [one.dataset for one in found.elsewhere if one.reason == Reason.ABSENT]
+    said += [sentence("catch", "catch_absent", model=found.leader, sets=unknown)] if unknown else []
+    if not found.targets and found.against:
+        said.append(sentence("catch", "catch_one_set"))
+    if found.safe and found.action != Action.SAFE:
+        said += safer_choice(found)
+    return said
+
+
+def safer_choice(found: Judgement) -> list[Sentence]:
+    """The model that loses least over all sets, where that is another one and it matters."""
+    safe = found.safe
+    assert safe is not None
+    losses = [one.difference for one in found.elsewhere if one.first != found.leader and one.difference is not None]
+    worst = max(losses, default=0.0)
+    if safe.model in found.leaders or not visibly_less(safe.regret, worst, found.margin):
+        return []
+    values = {"regret": at_most(safe.regret), "worst": at_most(worst), "model": found.leader, "second": safe.model}
+    return [sentence("catch", "catch_safer", **values)]
+
+
+def next_steps(found: Judgement) -> list[Sentence]:
+    """What to do next, and what it takes."""
+    lead, names = found.lead, {"dataset": found.reference}
+    if found.action == Action.ONE or lead is None:
+        return [sentence("next", "next_second")]
+    if found.action in (Action.FLOOR, Action.UNTRAINED):
+        return [sentence("next", "next_train_more")]
+    if found.action == Action.SPLIT:
+        return [sentence("next", "next_weigh", sets=[found.reference, *(one.dataset for one in found.lost)])]
+    if found.action == Action.BET:
+        return [sentence("next", "next_use" if found.targets else "next_second_set", model=found.leader)]
+    if found.action == Action.EQUAL:
+        return [sentence("next", "next_price", models=found.models)]
+    if not found.proven:
+        return [sentence("next", "next_rows", **names, first=lead.first, second=lead.second)]
+    return open_steps(found)
+
+
+def open_steps(found: Judgement) -> list[Sentence]:
+    """What would decide between models that the data cannot tell apart."""
+    rivals = [one for one in found.against if one.answer == Answer.UNDECIDED and one.second in found.models]
+    said = []
+    for one in rivals[:1]:
+        names = {"first": one.first, "second": one.second, "dataset": one.dataset}
+        if one.more is None:
+            said.append(sentence("next", "next_tie" if one.is_tie else "next_seeds", **names))
+        elif one.more > REALISTIC:
+            said.append(sentence("next", "next_too_many", **names, more=REALISTIC))
+        else:
+            said.append(sentence("next", "next_images", **names, more=round_up(one.more)))
+    price = {"model": found.cheapest} if found.cheapest else {"models": found.models}
+    return [*said, sentence("next", "next_cheapest" if found.cheapest else "next_price", **price)]
+
+
+def pair_sentence(part: str, key: str, pair: Finding, **more: Any) -> Sentence:
+    """A sentence with the names and numbers of a pair."""
+    numbers = {"difference": pair.difference, "low": pair.lo, "high": pair.hi}
+    return sentence(part, key, first=pair.first, second=pair.second, dataset=pair.dataset, **numbers, **more)
+
+
+def floor_sentence(part: str, key: str, found: FloorFinding) -> Sentence:
+    """A sentence with a model beside the constant answer."""
+    numbers = {"difference": found.difference, "low": found.lo, "high": found.hi}
+    about = {"model": found.model, "value": found.value, "constant": found.constant, "floor": found.floor}
+    return sentence(part, key, dataset=found.dataset, **about, **numbers)
+
+
+def visibly_less(one: float, other: float, margin: float) -> bool:
+    """Whether a loss is smaller than another by the margin or more, so that it reads smaller, too."""
+    return other - one >= max(margin, 1e-9) and at_most(one) != at_most(other)
+
+
+def at_most(points: float) -> str:
+    """A number of points that may stand behind "at most": rounded up, as `format_points` shows it."""
+    unit = 100 if abs(points) < 0.995 else 10
+    return format_points(math.ceil(points * unit - 1e-6) / unit)
+
+
+def round_up(images: float) -> int:
+    """A number of images to two digits, rounded up."""
+    unit = 10 ** max(len(str(math.ceil(images))) - 2, 0)
+    return int(-(-images // unit) * unit)
