@@ -16,11 +16,13 @@ from kogen.options.lottery import LotteryOptions
 from kogen.results import summary
 from kogen.results.csv_file import write_csv
 from kogen.results.lottery_summary import LotterySummary, Row
+from kogen.results.metric_tables import answer_tables, withhold_claims
 from kogen.results.results import Results, Table, read_results
 from kogen.statistics._item_matrix import Items, item_matrices
 from kogen.statistics._score_noise import score_noise
 
 WRITTEN = ("values", "pairs", "ranks", "transfer", "agreement", "unified", "robustness")
+WRITTEN += ("metrics", "floors", "threshold_shift", "recall", "confusion", "hard")  # where labels are known
 # of a table of scores alone, without rows, so that readers of the folder find the file
 PAIR_COLUMNS = ["dataset", "first", "second", "n", "b", "c", "difference", "lo", "hi", "p", "verdict", "lottery"]
 PAIR_COLUMNS += ["minimum_detectable"]
@@ -41,14 +43,17 @@ def judge_results(
 
     `table`: csv, parquet or a frame, as `results.read_results` describes (one row an image, or scores alone);
     `groups` of sets that have one vote each are found by `similarity` unless given. With `out`:
-    OUT/{values,pairs,ranks,transfer,agreement,unified,robustness}.parquet (csv too with `csv`), and the summary under
-    "lottery" in OUT/verdict.json; what was there is replaced. `on_step`: called with the progress.
+    OUT/{values,pairs,ranks,transfer,agreement,unified,robustness}.parquet, of images also OUT/{metrics,floors,
+    threshold_shift,recall,confusion,hard}.parquet (csv too with `csv`), and the summary under "lottery" in
+    OUT/verdict.json; what was there is replaced. `on_step`: called with the progress.
     Raises ValueError for what cannot be read, for more than is judged, and for options that do not fit the table.
     """
     results = read_results(table, options)
     items = results.matrices
     step = count_steps(on_step, (2 if items is None else 3) * len(results.datasets))
     tables = tables_from_scores(results) if items is None else tables_from_items(items, options, step)
+    if results.predictions is not None:
+        tables |= answer_tables(results.predictions, results.metric, results.reference, tables["values"])
     summary = judge_tables(results, tables, options, out, step)
     if out is not None:
         write_json(out / "verdict.json", {"lottery": to_plain(summary)})
@@ -131,6 +136,7 @@ def judge_across_sets(
         bet=summary.recommendation(picks, tables, scores, source),
         baseline=list(options.baseline) if options.baseline else None,
         lang=options.lang,
+        metric=results.metric,
     )
 
 
@@ -143,6 +149,7 @@ def tables_from_items(rows: Items, options: LotteryOptions, step: Step = lambda:
         found["pairs"].append(load("statistics", "paired")([matrix], margin=margin, **chance))
         found["ranks"].append(load("statistics", "ranks")([matrix], **chance))
         step()
+        withhold_claims(matrix, *(found[name][-1] for name in ("pairs", "ranks")))
     # a set with one model has no pairs: its table without rows would change the types of the others' columns
     tables = {
         name: pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from kogen.common.metric_facts import ACCURACY, MetricFacts
+
 Row = dict[str, Any]
 """One row of a table, by column; the table is named where it stands."""
 
@@ -104,3 +106,4 @@ class LotterySummary:
     bet: Recommendation
     baseline: list[str] | None = None  # models the robustness line is drawn through
     lang: str = "en"
+    metric: MetricFacts = ACCURACY  # that decides; differences and values are gains in its unit

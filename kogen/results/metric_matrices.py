@@ -151,8 +151,9 @@ def measure_set(found: SetAnswers, facts: MetricFacts, more: Sequence[tuple[str,
         support=model_support(matrix.models, runs, parts),
         step=max(part.step for part in parts) * abs(unit),
         whole=facts.counts_images,
+        withheld=next((part.reason for part in parts if part.reason), ""),
     )
-    return MeasuredSet(found.dataset, matrix, next((part.reason for part in parts if part.reason), ""))
+    return MeasuredSet(found.dataset, matrix, matrix.withheld)
 
 
 def model_support(models: Sequence[str], runs: Sequence[tuple[str, Any]], parts: Sequence[Contributions]) -> np.ndarray:

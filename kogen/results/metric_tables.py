@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 
 from kogen.common.metric_facts import MetricFacts
-from kogen.common.registry import names
+from kogen.common.registry import load, names
 from kogen.metrics._metric import Answers
+from kogen.results.hard_images import hard_images, read_leaders
 from kogen.results.metric_choice import every_metric
 from kogen.results.metric_matrices import SetAnswers, measure_set, set_answers
 from kogen.statistics._intervals import pair_differences
+from kogen.statistics._item_matrix import ItemMatrix
 from kogen.statistics.values import rows as value_rows
 
 CONSTANT = "\0constant"  # the answer that is always the same, as a model; no user's model has this name
@@ -28,6 +30,38 @@ SHIFT_COLUMNS = [
     *("accuracy_falls", "ranking_holds", "case"),
 ]
 FAR = 5.0  # points that a value has to lose to be called far below the reference's
+
+
+def answer_tables(
+    predictions: pd.DataFrame, metric: MetricFacts, reference: str, values: pd.DataFrame, protocol: str = ""
+) -> dict[str, pd.DataFrame]:
+    """The tables of what was answered: those of `metric_tables`, `recall`, `confusion` and `hard` (images).
+
+    Without labels and answers these have no rows. `values`: the table of the metric that decides, whose two best models
+    of each set are the leaders.
+    """
+    known = isinstance(predictions.get("label", pd.Series(dtype=object)).dtype, pd.CategoricalDtype)
+    some = predictions if known else predictions.drop(columns=["label", "predicted"], errors="ignore")
+    tables = metric_tables(predictions, metric, reference, protocol)
+    tables["recall"] = load("statistics", "recall")(some)
+    tables["confusion"] = load("statistics", "confusion")(some)
+    tables["hard"] = hard_images(some, read_leaders(values))
+    return tables
+
+
+def withhold_claims(matrix: ItemMatrix, pairs: pd.DataFrame, ranks: pd.DataFrame) -> None:
+    """Where a class has too few images for an interval, let the tables of a set claim nothing: all that could be, may.
+
+    Differences have the whole range of the metric, no pair is decided, and every model may have any rank.
+    """
+    if not matrix.withheld:
+        return
+    width = 100 * (matrix.high - matrix.low)
+    if len(pairs):
+        pairs[["lo", "lo90", "family_lo"]], pairs[["hi", "hi90", "family_hi"]] = -width, width
+        pairs["verdict"], pairs["p"], pairs["lottery"], pairs["minimum_detectable"] = "undecided", 1.0, 0.5, width
+    ranks["rank_lo"], ranks["rank_hi"], ranks["top"] = 1, len(matrix.models), True
+    ranks["p_best"] = 1 / len(matrix.models)
 
 
 def metric_tables(
@@ -77,8 +111,6 @@ def metric_rows(
     table = value_rows(measured.matrix)
     ends = [facts.sign * table[name].to_numpy() for name in ("lo", "hi")]
     lo, hi = np.minimum(*ends), np.maximum(*ends)
-    if measured.reason:
-        lo, hi = np.full((2, len(table)), np.nan)
     rows = {"model": table["model"], "n": table["n"], "value": facts.sign * table["value"], "lo": lo, "hi": hi}
     return pd.DataFrame(rows | fixed)[METRIC_COLUMNS]
 

@@ -12,8 +12,15 @@ import pandas as pd
 
 from kogen.common.text import hint, join_names
 from kogen.options.lottery import TableOptions
+from kogen.results.answer_columns import (
+    ANSWER_NAMES,
+    LISTS,
+    join_probabilities,
+    probability_columns,
+    with_stored_probabilities,
+)
 from kogen.results.bounds import check_column_count, check_table_size
-from kogen.results.table_file import read_file, read_header
+from kogen.results.table_file import is_parquet, read_file, read_header
 
 Table = str | os.PathLike[str] | pd.DataFrame
 
@@ -22,6 +29,7 @@ NUMBER_COLUMNS = ("seed", "correct", "score", "n")
 ITEM_COLUMNS = ("model", "dataset", "item", "correct")  # a table that has these holds one row an image
 RESERVED_COLUMNS = (*ITEM_COLUMNS, "seed", "score", "n", "metric", "protocol", "role")  # no clusters, no families
 UNUSED_COLUMNS = ("run", "method", "label", "predicted")  # known, not needed
+IMAGE_COLUMNS = ("soft", "path", *ANSWER_NAMES, *LISTS)  # known of single images
 
 
 def read_columns(table: Table, options: TableOptions) -> tuple[pd.DataFrame, tuple[str, ...]]:
@@ -41,13 +49,24 @@ def read_columns(table: Table, options: TableOptions) -> tuple[pd.DataFrame, tup
         wanted = [name for name in heads if name in {*needed, "model", "family", *extra}]
     else:
         wanted = [name for name in heads if name in known]
-        refuse_misspelt(set(heads) - set(known) - set(UNUSED_COLUMNS))
-    ignored = tuple(str(name) for name in heads if name not in wanted)
-    if set(ITEM_COLUMNS) <= set(heads):  # scores of single images are known, not needed
-        wanted = [name for name in wanted if name not in ("score", "n", "metric") or name in extra]
+        refuse_misspelt(set(heads) - set(known) - set(UNUSED_COLUMNS) - set(IMAGE_COLUMNS))
+    images = set(ITEM_COLUMNS) <= set(heads)
+    if images:  # what was answered to each image, for metrics other than accuracy
+        wanted += [
+            name for name in (*ANSWER_NAMES, *probability_columns(heads)) if name in heads and name not in wanted
+        ]
+    ignored = tuple(str(name) for name in heads if name not in (*wanted, *(LISTS if images else ())))
+    if images:
+        wanted = [name for name in wanted if name not in ("n", "metric") or name in extra]
     if isinstance(table, pd.DataFrame):
-        return table.reindex(columns=wanted).reset_index(drop=True), ignored
-    return read_file(Path(table), wanted, {*NAME_COLUMNS, *extra}), ignored
+        lists = [name for name in LISTS if images and name in heads]
+        return join_probabilities(table.reindex(columns=[*wanted, *lists]).reset_index(drop=True)), ignored
+    frame = read_file(Path(table), wanted, {*NAME_COLUMNS, *extra, *ANSWER_NAMES})
+    if not images:
+        return frame, ignored
+    if is_parquet(Path(table)) and not probability_columns(heads):
+        return with_stored_probabilities(frame, Path(table)), ignored
+    return join_probabilities(frame), ignored
 
 
 def wide_datasets(heads: list[str], sets: Sequence[str] | None) -> list[str]:

@@ -8,12 +8,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from kogen.common.metric_facts import ACCURACY, MetricFacts
 from kogen.common.text import hint, join_names
 from kogen.options.lottery import TableOptions
+from kogen.results.answer_columns import ANSWER_NAMES, LISTS
 from kogen.results.bounds import check_table_size
+from kogen.results.metric_choice import choose_metric
+from kogen.results.metric_matrices import metric_matrices
 from kogen.results.read import ITEM_COLUMNS, Table, read_columns, refuse_nameless, rename_columns, to_numbers
 from kogen.results.scores import long_scores
-from kogen.statistics._item_matrix import ItemMatrix, item_matrices
+from kogen.statistics._item_matrix import ItemMatrix
 
 
 @dataclass(frozen=True)
@@ -26,11 +30,12 @@ class Results:
     reference: str
     datasets: tuple[str, ...]
     ignored: tuple[str, ...]  # columns that were not read
+    metric: MetricFacts = ACCURACY  # that decides
 
     @cached_property
     def matrices(self) -> list[ItemMatrix] | None:
-        """The item matrix of each set, made once; None for scores alone."""
-        return None if self.predictions is None else list(item_matrices(self.predictions))
+        """The item matrix of each set by the metric that decides, made once; None for scores alone."""
+        return None if self.predictions is None else metric_matrices(self.predictions, self.metric)
 
     @property
     def kind(self) -> str:
@@ -63,6 +68,9 @@ def read_results(table: Table, options: TableOptions) -> Results:
             raise ValueError(f"{name}= is for scores, and this table has one row an image: leave it out")
         images = item_rows(rows, sets)
     else:
+        if options.metric is not None:
+            got = f"metric={options.metric} is computed from one row an image, and this table holds scores alone"
+            raise ValueError(f"{got}: leave it out, the scores are taken as they are")
         if cluster is not None:
             raise ValueError(f"cluster={cluster!r} is for images, and this table holds scores alone: leave it out")
         scores = long_scores(rows, options)
@@ -70,7 +78,8 @@ def read_results(table: Table, options: TableOptions) -> Results:
     found = sorted(map(str, named["dataset"].unique()))
     check_table_size(named["model"].nunique(), len(found), images=images is not None)
     reference = select_reference(rows, options.reference, found)
-    return Results(images, scores, families(rows), reference, tuple(found), ignored)
+    metric = ACCURACY if images is None else choose_metric(images, options.metric, reference)
+    return Results(images, scores, families(rows), reference, tuple(found), ignored, metric)
 
 
 def select_protocol(frame: Any, protocol: str | None) -> pd.DataFrame:
@@ -102,7 +111,9 @@ def item_rows(frame: Any, sets: Sequence[str] | None) -> pd.DataFrame:
     """The columns and rows that statistics of items want; without seeds there is one run."""
     refuse_nameless(frame, "dataset")
     refuse_nameless(frame, "item")
-    frame = frame[[name for name in (*ITEM_COLUMNS, "seed", "cluster") if name in frame]]
+    frame = frame[
+        [name for name in (*ITEM_COLUMNS, "seed", "cluster", "score", *ANSWER_NAMES, *LISTS) if name in frame]
+    ]
     if sets is not None:
         lost = [name for name in sets if not (frame["dataset"] == name).any()]
         if lost:

@@ -37,6 +37,7 @@ class ItemMatrix:
     high: float = 1.0
     support: np.ndarray | None = None  # (k,) as many independent items a value is worth at most; None: n
     step: float = 1.0  # how much one item moves n times a value: 1 where each is right or wrong
+    withheld: str = ""  # why no interval is given: the metric's class has too few images
     whole: bool = True  # whether each item is right or wrong in each run, so that textbook formulas for counts hold
 
     @property

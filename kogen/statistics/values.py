@@ -39,6 +39,8 @@ def rows(matrix: ItemMatrix) -> pd.DataFrame:
     range_ = matrix.high - matrix.low
     lo, hi = wilson((matrix.means - matrix.low) / range_, effective_items(matrix), LEVEL)
     lo, hi = matrix.low + range_ * lo, matrix.low + range_ * hi
+    if matrix.withheld:
+        lo, hi = np.full((2, len(lo)), np.nan)
     table = {"model": matrix.models, "dataset": matrix.dataset, "n": matrix.n, "value": 100 * matrix.means}
     table |= {"lo": 100 * lo, "hi": 100 * hi, "seed_sd": 100 * matrix.seed_sd}
     return pd.DataFrame(table | {"clusters_effective": effective_clusters(matrix), "df": equivalent_df(matrix)})
