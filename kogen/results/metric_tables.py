@@ -1,6 +1,6 @@
 """Tables of every metric: values, floors, and whether accuracy falls on a shifted set because the threshold is off."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -47,6 +47,16 @@ def answer_tables(
     tables["confusion"] = load("statistics", "confusion")(some)
     tables["hard"] = hard_images(some, read_leaders(values))
     return tables
+
+
+def protocol_answers(
+    parts: Mapping[str, pd.DataFrame], values: pd.DataFrame, facts: MetricFacts, reference: str, protocol: str
+) -> dict[str, pd.DataFrame]:
+    """`answer_tables` of the main protocol among the rows of several; `metrics` has the rows of every one."""
+    found = answer_tables(parts[protocol], facts, reference, values, protocol)
+    others = [name for name in sorted(parts) if name != protocol]
+    more = [metric_tables(parts[name], facts, reference, name)["metrics"] for name in others]
+    return found | {"metrics": join_frames([found["metrics"], *more], METRIC_COLUMNS)}
 
 
 def withhold_claims(matrix: ItemMatrix, pairs: pd.DataFrame, ranks: pd.DataFrame) -> None:

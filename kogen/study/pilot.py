@@ -1,6 +1,7 @@
 """The pilot: trains and judges the runs of a study; and judges finished runs on other sets."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from kogen.common.console import say
 from kogen.common.contracts import to_plain
 from kogen.common.files import read_toml, write_atomically, write_sealed_json
 from kogen.common.locks import lock_output
+from kogen.common.metric_facts import check_metric
 from kogen.common.outputs import claim_folder
 from kogen.common.progress import training_bar
 from kogen.common.records import read_plan_record
@@ -134,6 +136,7 @@ def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
     """Judge finished runs on other sets; the predictions and all that the report reads go to the folder."""
     folder, tests, runs = options.out, options.tests, [Path(run) for run in listed]
     check_probes(options.probes)
+    check_metric(options.metric)
     check_language(options.lang)
     if not runs or not tests:
         raise ValueError(f"{len(runs)} runs and {len(tests)} test sets: give one run or more, one test set or more")
@@ -150,6 +153,7 @@ def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
     pool = training_part(open_source(options.train, storage, options, "train"))
     require_classes(pool.labelled_subset())
     opened = open_tests(tests, pool, same_levels(storage, pool))
+    opened = without_places(opened) if options.private else opened
     copies = copies_among([pool, *opened.values()], options.twins)
     opened = {name: with_copy_clusters(images, copies) for name, images in opened.items()}
     pool, notes = without_twins(pool, opened, copies, options.twins)
@@ -165,7 +169,7 @@ def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
             is_judged(file, sets, options.probes)
         known = read_toml(place)["runs"] if place.exists() else []
         question = {"runs": list(dict.fromkeys([*known, *map(str, listed)]))}
-        question |= options.model_dump(include={"margin", "probes", "lang"})
+        question |= options.model_dump(include={"margin", "probes", "lang", "metric", "private"}, exclude_none=True)
         question |= {"corrupt": options.corrupt} if options.corrupt else {}
         write_sealed_json(folder / "data.json", quality)
         write_atomically(place, lambda p: p.write_text(tomli_w.dumps(question), encoding="utf-8"))
@@ -178,7 +182,16 @@ def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
 def open_study_splits(study: Study) -> Splits:
     """The splits of a study, its images stored large enough for the largest of its networks."""
     sizes = [read_candidate(name, file).image_size for name, file in study.candidates.items()]
-    return open_splits(study.model_copy(update={"image_size": max([study.image_size, *sizes])}))
+    sets = open_splits(study.model_copy(update={"image_size": max([study.image_size, *sizes])}))
+    if not study.private:
+        return sets
+    sources = {name: (source, replace(images, root="")) for name, (source, images) in sets.sources.items()}
+    return replace(sets, tests=without_places(sets.tests), sources=sources)
+
+
+def without_places(sets: Mapping[str, Images]) -> dict[str, Images]:
+    """The same sets without the places of their files, for tables that stay private."""
+    return {name: replace(images, root="") for name, images in sets.items()}
 
 
 def write_view_sheet(images: Images, study: Study, out: Path, seed: int = 0) -> None:

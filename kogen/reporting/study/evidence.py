@@ -7,9 +7,11 @@ import pandas as pd
 from pydantic import Field
 
 from kogen.common.alarms import AlarmKind
+from kogen.common.metric_facts import ACCURACY, MetricFacts
 from kogen.results.summary import find_pair
 
 BASELINES = ("random", "stock", "supervised")  # methods that are no self-supervision: what a candidate has to beat
+ANSWERED = ("metrics", "floors", "threshold_shift", "recall", "confusion", "hard")  # tables of what was answered
 SEPARATED = ("better", "small")  # pair verdicts that say which of the two is ahead
 
 
@@ -102,6 +104,13 @@ class Evidence:
     twins: list[TwinCount] = field(default_factory=list)
     unfinished: int = 0
     runs: int = 0
+    metric: MetricFacts = ACCURACY  # that decides
+    metrics: pd.DataFrame = field(default_factory=pd.DataFrame)  # tables of `results.metric_tables`
+    floors: pd.DataFrame = field(default_factory=pd.DataFrame)
+    threshold_shift: pd.DataFrame = field(default_factory=pd.DataFrame)
+    recall: pd.DataFrame = field(default_factory=pd.DataFrame)
+    confusion: pd.DataFrame = field(default_factory=pd.DataFrame)
+    hard: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def reference(self) -> str:

@@ -1,7 +1,7 @@
 """The verdict of a study, from its tables to verdict.json: what to bet on, how sure, on what grounds."""
 
 import hashlib
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,24 +10,29 @@ from scipy.stats import kendalltau
 
 from kogen.common.contracts import from_plain, to_plain
 from kogen.common.files import read_json, write_json
+from kogen.common.metric_facts import ACCURACY, MetricFacts
 from kogen.common.registry import load
 from kogen.common.text import check_language
 from kogen.options.lottery import LotteryOptions
 from kogen.options.model import validate
-from kogen.reporting.study.evidence import Evidence, ModelAlarm, ModelCost, TwinCount
+from kogen.reporting.study.evidence import ANSWERED, Evidence, ModelAlarm, ModelCost, TwinCount
 from kogen.reporting.study.runs import RunRecord, read_runs
 from kogen.reporting.study.sentences import verdict_sentences
 from kogen.reporting.words import Sentence, say
-from kogen.results.judge import judge_tables, tables_from_items
+from kogen.results.answer_columns import with_stored_probabilities
+from kogen.results.judge import judge_tables, tables_from_items, write_tables
 from kogen.results.lottery_summary import LotterySummary, Row
+from kogen.results.metric_choice import choose_metric
+from kogen.results.metric_matrices import metric_matrices
+from kogen.results.metric_tables import protocol_answers
 from kogen.results.read import NAME_COLUMNS, NUMBER_COLUMNS
 from kogen.results.results import read_results
 from kogen.results.table_file import read_file, read_header
-from kogen.statistics._item_matrix import item_matrices
 
 ROLES = ("reference", "shift", "transfer")
 Judged = dict[str, dict[str, pd.DataFrame]]  # protocol -> its tables
 NAMES = ("model", "method", "dataset", "role", "protocol", "item", "cluster")  # columns of predictions that are read
+ANSWERS = ("label", "predicted", "group", "path")  # these too, where they are
 NUMBERS = ("seed", "correct")
 MEANS = ("minutes", "images_seen", "images_per_second")
 
@@ -89,26 +94,43 @@ class Verdict:
     twins: list[TwinCount]
     protocols: list[ProtocolSummary]
     study: StudyIdentity
+    metric: MetricFacts = ACCURACY  # that decides; values, pairs, floors are gains in its unit
+    metrics: list[Row] = field(default_factory=list)  # rows of the tables of these names
+    floors: list[Row] = field(default_factory=list)
+    threshold_shift: list[Row] = field(default_factory=list)
+    recall: list[Row] = field(default_factory=list)
+    confusion: list[Row] = field(default_factory=list)
+    hard: list[Row] = field(default_factory=list)
     lang: str = "en"
     words: list[str] | None = None  # the sentences, in `lang`
     lottery: LotterySummary | None = None  # where there are two models or more
 
 
-def build(study: Path, *, margin: float, protocol: str = "linear", lang: str = "en") -> Verdict:
+def build(
+    study: Path, *, margin: float, protocol: str = "linear", lang: str = "en", metric: str | None = None
+) -> Verdict:
     """Judge a study and write STUDY/verdict.json.
+
+    `metric`: NAME?PARAMETER=VALUE of the shelf of metrics; by default accuracy, or balanced accuracy of unbalanced
+    classes.
 
     `margin` is the smallest difference that matters, in points (0 to 100). ValueError for a margin that is no number of
     points, a protocol nobody predicted with, or no single reference set.
     """
     check_language(lang)
-    options = validate(LotteryOptions, {"margin": margin, "protocol": protocol, "lang": lang}, str(study))
+    asked = {"margin": margin, "protocol": protocol, "lang": lang, "metric": metric}
+    options = validate(LotteryOptions, asked, str(study))
     place = study / "predictions.parquet"
-    predictions = read_file(place, [*NAMES, *NUMBERS], NAMES)
+    predictions = read_predictions(place)
     parts = rows_by_protocol(sort_names(predictions))
-    judged = {name: judge_protocol(rows, options) for name, rows in parts.items()}
-    if protocol not in judged:
-        raise ValueError(f"no predictions with the protocol {protocol!r}; there are {sorted(judged) or 'none'}")
+    if protocol not in parts:
+        raise ValueError(f"no predictions with the protocol {protocol!r}; there are {sorted(parts) or 'none'}")
+    reference = next(iter(roles_in_order(parts[protocol])))
+    facts = choose_metric(parts[protocol], metric, reference)
+    judged = {name: judge_protocol(rows, options, facts) for name, rows in parts.items()}
+    answers = protocol_answers(parts, judged[protocol]["values"], facts, reference, protocol)
     evidence = gather(study, parts[protocol], judged, margin, protocol)
+    evidence = replace(evidence, metric=facts, **answers)
     question = study / "study.toml"
     digest = hashlib.sha256(question.read_bytes()).hexdigest() if question.exists() else None
     identity = StudyIdentity(study.resolve().name, digest)
@@ -118,7 +140,9 @@ def build(study: Path, *, margin: float, protocol: str = "linear", lang: str = "
         options = options.model_copy(update={"reference": evidence.reference})
         unread = tuple(name for name in read_header(place) if name not in (*NAME_COLUMNS, *NUMBER_COLUMNS))
         results = replace(read_results(predictions, options), ignored=unread)
-        verdict = replace(verdict, lottery=judge_tables(results, judged[protocol], options, study))
+        verdict = replace(verdict, lottery=judge_tables(results, judged[protocol] | answers, options, study))
+    else:
+        write_tables(study, answers, csv=False)
     plain = to_plain(verdict)
     write_json(study / "verdict.json", plain)
     return from_plain(Verdict, plain, "the verdict")
@@ -141,9 +165,19 @@ def rows_by_protocol(predictions: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {str(name): rows for name, rows in predictions.groupby("protocol", observed=True)}
 
 
-def judge_protocol(predictions: pd.DataFrame, options: LotteryOptions) -> dict[str, pd.DataFrame]:
-    """The tables of one protocol's predictions."""
-    items = list(item_matrices(predictions))
+def read_predictions(place: Path) -> pd.DataFrame:
+    """The columns of a study's predictions that are judged; those of older versions lack some."""
+    heads = read_header(place)
+    texts = [*NAMES, *(name for name in ANSWERS if name in heads)]
+    numbers = [*NUMBERS, *(name for name in ("score",) if name in heads)]
+    return with_stored_probabilities(read_file(place, [*texts, *numbers], texts), place)
+
+
+def judge_protocol(
+    predictions: pd.DataFrame, options: LotteryOptions, facts: MetricFacts = ACCURACY
+) -> dict[str, pd.DataFrame]:
+    """The tables of one protocol's predictions, by the metric that decides."""
+    items = metric_matrices(predictions, facts)
     tables = tables_from_items(items, options)
     tables["optimism"] = load("statistics", "optimism")(items)
     return tables | {"groups": load("statistics", "tiers")(tables["pairs"])}
@@ -179,8 +213,8 @@ def compose(evidence: Evidence, protocols: list[ProtocolSummary], study: StudyId
     headline = next(said for said in sentences if "model" in said.values)  # images seen in training may stand before it
     model = headline.values["model"]
     leaders = {name: evidence.order(name)[0] for name in sets}
-    tables = {name: getattr(evidence, name) for name in ("values", "pairs", "ranks", "needed", "optimism")}
-    shared = ("margin", "protocol", "reference", "roles", "methods", "costs", "alarms", "twins")
+    tables = {name: getattr(evidence, name) for name in ("values", "pairs", "ranks", "needed", "optimism", *ANSWERED)}
+    shared = ("margin", "protocol", "reference", "roles", "methods", "costs", "alarms", "twins", "metric")
     return Verdict(
         **{name: getattr(evidence, name) for name in shared},
         **{name: table.to_dict("records") for name, table in tables.items()},
