@@ -126,6 +126,15 @@ def few(counts: np.ndarray) -> str:
     return FEW if harmonic_support(counts) < 4 * MIN_OF_CLASS else ""
 
 
+def one_image(moved: np.ndarray, rare: np.ndarray, parts: int) -> float:
+    """How far one image of a rare class (n,) bool moves n times a ranking metric, by what its images add (n,).
+
+    Their spread, and at least that of one image in so many that is out of order: where none is, the next one may be.
+    """
+    least = len(rare) / (rare.sum() * (rare.sum() + 1) * parts)
+    return float(max(moved[rare].std(), least))
+
+
 def class_means(group: np.ndarray, values: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean (C,) of values (n,) over each class of `group` (n,) that has images, their numbers (C,) and names (C,)."""
     counts = np.bincount(group, minlength=classes)

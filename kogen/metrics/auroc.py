@@ -3,7 +3,16 @@
 import numpy as np
 from scipy.stats import rankdata
 
-from kogen.metrics._metric import ONE_CLASS, Answers, Contributions, Metric, few, harmonic_support, spread_within
+from kogen.metrics._metric import (
+    ONE_CLASS,
+    Answers,
+    Contributions,
+    Metric,
+    few,
+    harmonic_support,
+    one_image,
+    spread_within,
+)
 
 __all__ = ["auroc"]
 
@@ -26,9 +35,9 @@ def compute(answers: Answers) -> Contributions:
         values.append(value)
         worth.append(independent_images(value, int(counts[k]), answers.n - int(counts[k])))
         moved += part / len(chosen)
-    value, smallest = float(np.mean(values)), min(counts[chosen].min(), answers.n - counts[chosen].max())
-    support = harmonic_support(np.array(worth))
-    return Contributions(value, value + moved, support, answers.n / (len(chosen) * smallest), few(counts[present]))
+    value, rarest = float(np.mean(values)), np.argmin(counts[present])
+    step = one_image(moved, answers.labels == present[rarest], len(chosen))
+    return Contributions(value, value + moved, harmonic_support(np.array(worth)), step, few(counts[present]))
 
 
 def one_class(positive: np.ndarray, score: np.ndarray) -> tuple[float, np.ndarray]:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kogen.metrics._metric import ONE_CLASS, Answers, Contributions, Metric, few, harmonic_support
+from kogen.metrics._metric import ONE_CLASS, Answers, Contributions, Metric, few, harmonic_support, one_image
 
 __all__ = ["average_precision"]
 
@@ -22,7 +22,8 @@ def compute(answers: Answers) -> Contributions:
     parts = [one_class(answers.labels == k, answers.probabilities[:, k]) for k in chosen]
     value = float(np.mean([value for value, _ in parts]))
     moved = np.mean([part for _, part in parts], axis=0)
-    support, step = harmonic_support(counts[chosen]), answers.n / (len(chosen) * counts[chosen].min())
+    support = harmonic_support(counts[chosen])
+    step = one_image(moved, answers.labels == chosen[np.argmin(counts[chosen])], len(chosen))
     return Contributions(value, value + moved, support, step, few(counts[present]))
 
 

@@ -8,7 +8,7 @@ from kogen.metrics._metric import FEW, Answers, Contributions, Metric
 __all__ = ["calibration_error"]
 
 BINS = 15
-MIN_IMAGES = 50  # below which the bins are too small for an interval
+MIN_IMAGES = 100  # below which the bins are too small for an interval
 
 
 def compute(answers: Answers) -> Contributions:

@@ -27,7 +27,8 @@ def compute(answers: Answers) -> Contributions:
     observed, expected = seen.mean(), of_true.mean()
     value = float(1 - observed / expected)  # expected is above 0: two grades or more are there
     moved = -(seen - observed) / expected + observed * (of_true + of_called - 2 * expected) / expected**2
-    return Contributions(value, value + moved, harmonic_support(counts[present]), 2.0, few(counts[present]))
+    step = answers.n / (len(present) * counts[present].min())
+    return Contributions(value, value + moved, harmonic_support(counts[present]), step, few(counts[present]))
 
 
 quadratic_kappa = Metric(compute, low=-100.0, needs=frozenset({"labels", "order"}))

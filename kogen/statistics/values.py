@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
+from scipy.stats import t as student
 
 from kogen.statistics._cluster_quantiles import effective_clusters, effective_count, equivalent_df
 from kogen.statistics._intervals import total_half_width, wilson
@@ -58,9 +59,21 @@ def effective_items(matrix: ItemMatrix) -> np.ndarray:
     apart = matrix.cluster_sums - matrix.means * matrix.cluster_sizes[:, None]  # (G, k)
     items = (apart**2).sum(axis=0) / n**2 * groups / max(groups - 1, 1)
     half = total_half_width(items, matrix.training_variance, np.maximum(matrix.runs - 1, 1), matrix, (1 - LEVEL) / 2)
+    half = half if matrix.whole else half * uncertain_spread(apart)
     spread = (matrix.means - matrix.low) * (matrix.high - matrix.means) * norm.isf((1 - LEVEL) / 2) ** 2
     # all right or all wrong has no spread: each effective cluster then counts as one item
     few = effective_count(matrix.cluster_sizes)
     count = np.divide(spread, half**2, out=np.full(len(half), few), where=(half > 1e-9) & (spread > 1e-12))
     support = np.full(len(half), np.inf) if matrix.support is None else matrix.support
     return np.where(single, float(n), np.minimum(count, support))
+
+
+def uncertain_spread(apart: np.ndarray) -> np.ndarray:
+    """How much wider an interval is because its spread rests on few clusters, (k,); from their deviations (G, k).
+
+    Student's quantile with (sum a^2)^2 / sum a^4 degrees of freedom, over the normal one: of a rare class these are
+    about its number of images (Satterthwaite 1946, Biometrics Bull. 2).
+    """
+    square, fourth = (apart**2).sum(axis=0), (apart**4).sum(axis=0)
+    df = np.divide(square**2, fourth, out=np.full(len(square), np.inf), where=fourth > 1e-30)
+    return student.isf((1 - LEVEL) / 2, np.maximum(df, 1)) / norm.isf((1 - LEVEL) / 2)

@@ -9,7 +9,7 @@ from sklearn import metrics as reference
 
 from kogen.common.registry import load, names
 from kogen.metrics import _metric
-from kogen.metrics._metric import Answers, class_means, few, harmonic_support, spread_within
+from kogen.metrics._metric import Answers, class_means, few, harmonic_support, one_image, spread_within
 from kogen.metrics.auroc import independent_images
 from kogen.metrics.calibration_error import excess
 
@@ -250,6 +250,13 @@ def test_an_area_of_one_is_worth_a_few_images_only() -> None:
     assert independent_images(0.1, 50, 50) == pytest.approx(independent_images(0.9, 50, 50))
 
 
+def test_how_far_one_image_moves_a_ranking() -> None:
+    rare = np.array([True, True, False, False, False])
+    assert one_image(np.array([1.0, -1, 9, 9, 9]), rare, 1) == 1.0
+    assert one_image(np.zeros(5), rare, 1) == pytest.approx(5 / (2 * 3))
+    assert one_image(np.zeros(5), rare, 2) == pytest.approx(5 / (2 * 3 * 2))
+
+
 def test_the_excess_of_a_size() -> None:
     draws = np.random.default_rng(0).normal(0.5, 1.0, 400_000)
     assert excess(0.5, 1.0) == pytest.approx(np.abs(draws).mean() - 0.5, abs=0.005)
@@ -269,10 +276,9 @@ def test_a_calibrated_model_has_no_error_and_a_bragging_one_has() -> None:
     sure = rng.uniform(0.5, 1, 6000)
     assert np.mean([told(sure[:400], sure[:400]) for _ in range(30)]) < 0.02  # plain ECE says about 0.06
     assert told(np.full(6000, 0.9), np.full(6000, 0.7)) == pytest.approx(0.2, abs=0.02)
-    few_images = answers(n=49)
-    assert metric.measure(part(few_images, np.arange(few_images.n))).reason == (
-        "few_of_class" if few_images.n < 50 else ""
-    )
+    for n, reason in ((99, "few_of_class"), (100, "")):
+        some = np.arange(n)
+        assert metric.measure(part(answers(n=300), some)).reason == reason
 
 
 def test_answers_of_a_class_without_images_are_misses_alone() -> None:
