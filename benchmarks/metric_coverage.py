@@ -1,4 +1,4 @@
-"""Do the intervals of every metric cover where defects are rare? Simulated studies; prints a table of docs/coverage.md."""
+"""Do the intervals of every metric cover where defects are rare? Simulated studies; a table of docs/coverage.md."""
 
 import argparse
 import time

@@ -72,9 +72,9 @@ def pair_differences(matrix: ItemMatrix) -> PairDifferences:
     Bonett and Price (2012, J. Educ. Behav. Stat. 37, 479-488) add one item won by each side to McNemar's table and take
     Wald's interval; with clusters the squares are of cluster sums (two more clusters of one item), with seeds of
     seed-averaged items, where an item won in one of S runs counts 1 / S; of another metric than accuracy the imagined
-    items move the value as far as one item of the rarest class can (`ItemMatrix.step`). Runs of different models count as trained
-    independently, also where they share the seed's number (Welch's degrees of freedom): what they share can only
-    steady the difference, so the interval errs wide.
+    items move the value as far as one item of the rarest class can (`ItemMatrix.step`). Runs of different models count
+    as trained independently, also where they share the seed's number (Welch's degrees of freedom): what they share can
+    only steady the difference, so the interval errs wide.
     """
     n, sums, sizes = matrix.n, matrix.cluster_sums, matrix.cluster_sizes.astype(float)
     difference = np.subtract.outer(matrix.accuracy, matrix.accuracy)
