@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from kogen.statistics._pair_counts import ordered_pairs
 from kogen.statistics.agreement import agreement
+from kogen.statistics.scores_of_sets.pair_counts import ordered_pairs
 from kogen.statistics.transfer import transfer
 
 

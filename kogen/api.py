@@ -140,8 +140,8 @@ def landscape(runs: Sequence[str | Path] | str | Path, options: LandscapeOptions
 def lottery(table: str | Path, options: LotteryOptions) -> dict[str, Any]:
     """Judge any table of results (a row per image, or scores) and write its tables, verdict.json and report.html.
 
-    Returns the summary, with the first sentences of the page as "words". ValueError for a table that cannot be read,
-    and where `out` holds a study, whose page has its own lottery.
+    Returns the summary with the judgement, and the first sentences of the page as "words". ValueError for a table that
+    cannot be read, and where `out` holds a study, whose page has its own lottery.
     """
     from kogen.reporting.lottery import page
 
@@ -151,8 +151,9 @@ def lottery(table: str | Path, options: LotteryOptions) -> dict[str, Any]:
     claim_folder(options.out, [Path(table)] if isinstance(table, (str, Path)) else [])
     with lock_output(options.out):
         with progress_bar("judging the table", transient=True) as report:
-            summary = judge_results(table, options, options.out, report)
-        return to_plain(summary) | {"words": page.write(options.out, lang=options.lang)}
+            summary, judgement = judge_results(table, options, options.out, report)
+        words = page.write(options.out, lang=options.lang)
+        return to_plain(summary) | {"judgement": to_plain(judgement), "words": words}
 
 
 @takes(ExportOptions)

@@ -6,8 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from kogen.reporting.study.evidence import BASELINES
 from kogen.reporting.words import clean, format_number
+from kogen.results.decide import BASELINES
 
 Figure = dict[str, Any]
 """{"data": traces, "layout": layout, "alt": the figure in words}; a colour is INK + a name of the page's palette."""

@@ -1,6 +1,6 @@
 """Bounds of a table of results: what is larger would take more than minutes, and is refused before the work starts."""
 
-from kogen.statistics._pair_counts import count_sampled
+from kogen.statistics.scores_of_sets.pair_counts import count_sampled
 
 MAX_CSV_BYTES = 8 << 30
 MAX_ROWS = 50_000_000  # of a file

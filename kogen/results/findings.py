@@ -117,7 +117,7 @@ class Comparisons:
 
     def leaders(self, dataset: str) -> list[str]:
         """The models with the highest value on a set: several where they are equal."""
-        points, order = self._points[dataset], self.order(dataset)
+        points, order = self._points.get(dataset, {}), self.order(dataset)
         return [model for model in order if points[order[0]] - points[model] < TIE]
 
     def has_pairs(self, dataset: str) -> bool:

@@ -13,20 +13,26 @@ from kogen.common.files import write_atomically, write_json
 from kogen.common.registry import load
 from kogen.common.text import join_names
 from kogen.options.lottery import LotteryOptions
-from kogen.results import summary
+from kogen.results import bet, summary
 from kogen.results.csv_file import write_csv
+from kogen.results.decide import make_judgement
+from kogen.results.judgement import Judgement
 from kogen.results.lottery_summary import LotterySummary, Row
 from kogen.results.metric_tables import answer_tables, withhold_claims
 from kogen.results.results import Results, Table, read_results
 from kogen.statistics._item_matrix import Items, item_matrices
-from kogen.statistics._score_noise import score_noise
+from kogen.statistics.scores_of_sets.score_noise import score_noise
 
-WRITTEN = ("values", "pairs", "ranks", "transfer", "agreement", "unified", "robustness")
+WRITTEN = ("values", "pairs", "ranks", "transfer", "agreement", "unified", "robustness", "left_out", "cochran")
 WRITTEN += ("metrics", "floors", "threshold_shift", "recall", "confusion", "hard")  # where labels are known
 # of a table of scores alone, without rows, so that readers of the folder find the file
 PAIR_COLUMNS = ["dataset", "first", "second", "n", "b", "c", "difference", "lo", "hi", "p", "verdict", "lottery"]
 PAIR_COLUMNS += ["minimum_detectable"]
 RANK_COLUMNS = ["dataset", "model", "p_best", "expected_rank", "rank_lo", "rank_hi", "top"]
+COCHRAN_COLUMNS = ["dataset", "models", "n", "q", "df", "p", "method", "refused"]
+LEFT_OUT_COLUMNS = ["rule", "left_out", "model", "equals", "regret", "worst", "lo", "hi", "share_best"]
+MOST_ROWS = 500  # of a table that the summary repeats
+CSV_NAMES = {"pairs": {"p": "p_same_networks"}}  # a spreadsheet has no docstring: p asks about these networks
 
 
 Step = Callable[[], None]
@@ -38,14 +44,14 @@ def judge_results(
     options: LotteryOptions,
     out: Path | None = None,
     on_step: Callable[[int, int], object] = lambda step, steps: None,
-) -> LotterySummary:
+) -> tuple[LotterySummary, Judgement]:
     """Judge any table of results: is the lead real, does it transfer, does it depend on the metric, what is safe.
 
     `table`: csv, parquet or a frame, as `results.read_results` describes (one row an image, or scores alone);
     `groups` of sets that have one vote each are found by `similarity` unless given. With `out`:
     OUT/{values,pairs,ranks,transfer,agreement,unified,robustness}.parquet, of images also OUT/{metrics,floors,
-    threshold_shift,recall,confusion,hard}.parquet (csv too with `csv`), and the summary under "lottery" in
-    OUT/verdict.json; what was there is replaced. `on_step`: called with the progress.
+    threshold_shift,recall,confusion,hard}.parquet (csv too with `csv`), and OUT/verdict.json with both, under "lottery"
+    and "judgement"; what was there is replaced. `on_step`: called with the progress.
     Raises ValueError for what cannot be read, for more than is judged, and for options that do not fit the table.
     """
     results = read_results(table, options)
@@ -54,10 +60,10 @@ def judge_results(
     tables = tables_from_scores(results) if items is None else tables_from_items(items, options, step)
     if results.predictions is not None:
         tables |= answer_tables(results.predictions, results.metric, results.reference, tables["values"])
-    summary = judge_tables(results, tables, options, out, step)
+    summary, judgement = judge_tables(results, tables, options, out, step)
     if out is not None:
-        write_json(out / "verdict.json", {"lottery": to_plain(summary)})
-    return summary
+        write_json(out / "verdict.json", {"lottery": to_plain(summary), "judgement": to_plain(judgement)})
+    return summary, judgement
 
 
 def count_steps(on_step: Callable[[int, int], object], steps: int) -> Step:
@@ -76,13 +82,21 @@ def judge_tables(
     options: LotteryOptions,
     out: Path | None = None,
     step: Step = lambda: None,
-) -> LotterySummary:
-    """The same where the tables of each set (values, pairs, ranks, needed) are there; writes no verdict.json."""
+    *,
+    methods: Mapping[str, str] | None = None,
+    minutes: Mapping[str, float] | None = None,
+) -> tuple[LotterySummary, Judgement]:
+    """The same where the tables of each set (values, pairs, ranks, needed) are there; writes no verdict.json.
+
+    `methods`, `minutes`: of the models of a study, see `make_judgement`.
+    """
     tables = dict(tables)
     plain = to_plain(judge_across_sets(results, tables, options, step))
     if out is not None:
         write_tables(out, {name: frame for name, frame in tables.items() if name in WRITTEN}, options.csv)
-    return from_plain(LotterySummary, plain, "the lottery")
+    summary = from_plain(LotterySummary, plain, "the lottery")
+    known: dict[str, Any] = {"methods": methods, "minutes": minutes, "lottery": summary, "margin": options.margin}
+    return summary, make_judgement(tables, reference=summary.reference, targets=summary.targets, **known)
 
 
 def judge_across_sets(
@@ -112,11 +126,19 @@ def judge_across_sets(
     errors = None if items is None else score_noise(items, noise_draws, seed, training=True)
     picks = across("safe_bet")(voting, margin=margin, weights=weights, noise=errors, seed=seed)
     over_sets, refused = summary.tests_over_sets(voting)
+    asked = {"source": source, "margin": margin, "weights": weights, "groups": votes, "noise": errors, "seed": seed}
+    try:
+        tables["left_out"] = across("left_out")(voting, **asked)
+    except ValueError as error:
+        tables["left_out"], refused["left_out"] = pd.DataFrame(columns=LEFT_OUT_COLUMNS), str(error)
     if picks.empty or "near" not in set(picks["pick"]):
         refused["near_best"] = "wants one row an image, or the number of images of every set (n)"
     if not targets:
         refused["transfer"] = "wants a second data set: there is only the reference"
+    tables |= tests_of_sets(results, options, source)
     described = summary.describe_results(results, scores)
+    pair = bet.chosen_pair(picks, scores, source)
+    decides = summary.images_to_decide(tables, results.scores, pair, source)
     agreement: dict[str, list[Row]] = {}
     for row in tables["agreement"].to_dict("records"):
         agreement.setdefault(row["target"], []).append(row)
@@ -133,11 +155,32 @@ def judge_across_sets(
         unified=summary.compare_rules(tables["unified"], items, weights, options.draws, seed),
         similarity=summary.describe_similarity(alike, votes),
         over_sets=over_sets,
-        bet=summary.recommendation(picks, tables, scores, source),
+        bet=bet.recommendation(picks, voting, margin, weights, decides),
         baseline=list(options.baseline) if options.baseline else None,
         lang=options.lang,
         metric=results.metric,
+        leading=bet.set_leaders(scores),
+        everywhere=bet.measured_everywhere(voting, weights),
+        unpaired=rows_of(tables, "unpaired"),
+        left_out=bet.left_out_summary(tables["left_out"]) if len(tables["left_out"]) else None,
+        cochran=rows_of(tables, "cochran"),
+        clusters=rows_of(tables, "clusters"),
     )
+
+
+def tests_of_sets(results: Results, options: LotteryOptions, source: str) -> dict[str, pd.DataFrame]:
+    """Cochran's Q and the clusters of each set; of scores alone the unpaired test of the reference's leader."""
+    if results.matrices is None:
+        found = load("statistics", "unpaired")(results.scores, dataset=source, margin=options.margin)
+        return {"unpaired": found, "cochran": pd.DataFrame(columns=COCHRAN_COLUMNS)}
+    chance = {"draws": min(options.draws, 2000), "seed": options.seed}
+    clusters = load("statistics", "cluster_sizes")(results.matrices)
+    return {"cochran": load("statistics", "cochran")(results.matrices, **chance), "clusters": clusters}
+
+
+def rows_of(tables: Mapping[str, pd.DataFrame], name: str) -> list[Row] | None:
+    """The first rows of a table that only some results have; None without it."""
+    return tables[name].head(MOST_ROWS).to_dict("records") if name in tables and len(tables[name]) else None
 
 
 def tables_from_items(rows: Items, options: LotteryOptions, step: Step = lambda: None) -> dict[str, pd.DataFrame]:
@@ -188,4 +231,4 @@ def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame], csv: bool) ->
     for name, frame in tables.items():
         write_atomically(folder / f"{name}.parquet", partial(frame.to_parquet, index=False))
         if csv:
-            write_csv(folder / f"{name}.csv", frame)
+            write_csv(folder / f"{name}.csv", frame.rename(columns=CSV_NAMES.get(name, {})))

@@ -1,6 +1,6 @@
 """What a lottery comes to, as types: verdict.json holds it under "lottery", with these names as its keys."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from kogen.common.metric_facts import ACCURACY, MetricFacts
@@ -60,24 +60,53 @@ class Similarity:
 
 @dataclass(frozen=True)
 class Decision:
-    """How many images of the reference would decide between two models; None: no number would."""
+    """How many images of the reference would decide between two models; None: no number would, see `reason`.
+
+    From scores alone the number is an upper bound: models judged on the same images err together, and fewer may do.
+    """
 
     first: str
     second: str
     difference: float  # points
     images: int | None
     decided: bool  # already
+    images_is_upper_bound: bool = False
+    reason: str | None = None  # why there is no number: `equal` scores, or the error of `training` is too large
 
 
 @dataclass(frozen=True)
 class Recommendation:
-    """The safe bet: rows of `safe_bet`, the one model that all picks agree on, and what safety costs in points."""
+    """The safe bet: rows of `safe_bet`, the one model that all picks agree on, and what safety costs in points.
+
+    Each row of a pick also has `highest_on`, the sets where no model at all is higher, and `beaten_on`: of the sets
+    where models are higher that were not measured everywhere (and cannot be picked), their names.
+    """
 
     picks: list[Row]
     model: str | None
     agree: bool | None
     price: float | None
     decides: Decision | None
+    tie: list[str] = field(default_factory=list)  # models that no pick tells apart, the pick among them; else empty
+    price_matters: bool = False  # safety costs, or saves, at least the margin, and that is seen after rounding
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Models that were measured on every set: how many, of how many, and some of their names."""
+
+    models: int
+    of: int
+    examples: list[str]
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Rows of `left_out`: each rule's picks on the sets that it did not see, and its mean, worst and interval."""
+
+    sets: list[Row]  # rule, left_out, model, equals, regret
+    rules: list[Row]  # rule, regret (mean), worst, lo, hi, share_best; least regret first
+    best: list[str]  # the rules with the least mean regret, equals
 
 
 @dataclass(frozen=True)
@@ -97,7 +126,9 @@ class LotterySummary:
     refused: dict[str, str]  # what could not be answered, and why
     leaders: dict[str, str]  # of each set
     lead: Lead
-    real: Row | None  # the row of `pairs` of the two leaders, with the row of `needed`; None for scores alone
+    # of the two leaders: the row of `pairs` with the row of `needed`, `kind` paired; of scores alone with known n the
+    # row of `unpaired` with `needed` None; otherwise None
+    real: Row | None
     transfer: dict[str, Transfer]
     agreement: dict[str, list[Row]]  # rows of `agreement`
     unified: Rules
@@ -107,3 +138,9 @@ class LotterySummary:
     baseline: list[str] | None = None  # models the robustness line is drawn through
     lang: str = "en"
     metric: MetricFacts = ACCURACY  # that decides; differences and values are gains in its unit
+    leading: dict[str, list[str]] = field(default_factory=dict)  # all equal leaders of each set, at most 20
+    everywhere: Coverage | None = None  # models that were measured on every set
+    unpaired: list[Row] | None = None  # rows of `unpaired` on the reference; None with one row an image or without n
+    left_out: LeftOut | None = None
+    cochran: list[Row] | None = None  # rows of `cochran`; None for scores alone
+    clusters: list[Row] | None = None  # rows of `cluster_sizes`; None for scores alone

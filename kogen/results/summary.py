@@ -4,10 +4,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from kogen.common.registry import load
-from kogen.results.lottery_summary import Decision, Lead, Missing, Recommendation, Row, Rules, Similarity, Transfer
+from kogen.results.bet import decide_from_pairs, decide_from_scores
+from kogen.results.lottery_summary import Decision, Lead, Missing, Row, Rules, Similarity, Transfer
 from kogen.results.results import Results
 
 MATRIX_SETS = 200  # sets of which each correlation is kept
@@ -58,9 +57,27 @@ def reference_lead(scores: Any, source: str) -> Lead:
 
 
 def lead_test(tables: dict[str, Any], lead: Lead, source: str) -> Row | None:
-    """The row of `pairs` of the two leaders, and the images that would decide; None without one row an image."""
+    """The test of the two leaders, and the images that would decide; `kind` is `paired`, or `unpaired` of scores alone.
+
+    None for one model, and for scores without the number of images.
+    """
     row = find_pair(tables["pairs"], lead.model, lead.runner_up, source)
-    return row and row | {"needed": find_pair(tables["needed"], lead.model, lead.runner_up, source)}
+    if row:
+        return {"kind": "paired", **row, "needed": find_pair(tables["needed"], lead.model, lead.runner_up, source)}
+    if "unpaired" not in tables:
+        return None
+    row = find_pair(tables["unpaired"], lead.model, lead.runner_up, source)
+    return row and row | {"needed": None}
+
+
+def images_to_decide(tables: dict[str, Any], scores: Any, two: list[str], source: str) -> Decision | None:
+    """How many images would decide between two models on the reference; `scores` where there are no rows of images."""
+    if len(two) < 2:
+        return None
+    if scores is not None:
+        return decide_from_scores(scores, two, source)
+    pair = find_pair(tables["pairs"], two[0], two[1], source)
+    return pair and decide_from_pairs(pair, find_pair(tables["needed"], two[0], two[1], source))
 
 
 def find_pair(pairs: Any, one: str, two: str | None, dataset: str) -> Row | None:
@@ -154,37 +171,3 @@ def tests_over_sets(scores: Any) -> tuple[dict[str, Any], dict[str, str]]:
         except ValueError as error:
             found[name], refused[name] = None, str(error)
     return found, refused
-
-
-def recommendation(picks: Any, tables: dict[str, Any], scores: Any, source: str) -> Recommendation:
-    """The three picks, whether they are one model, what safety costs, and what would decide between them."""
-    chosen = list(dict.fromkeys(picks["model"]))
-    agree, two = len(chosen) == 1, chosen[:2]
-    if agree:  # the best of the others
-        others = best_first(scores[(scores["dataset"] == source) & (scores["model"] != chosen[0])])
-        two += [str(name) for name in others["model"].head(1)]
-    return Recommendation(
-        picks=picks.to_dict("records"),
-        model=chosen[0] if agree else None,
-        agree=agree if chosen else None,
-        price=float(picks["price"].max()) if len(picks) else None,
-        decides=images_to_decide(tables, scores, two, source) if len(two) == 2 else None,
-    )
-
-
-def images_to_decide(tables: dict[str, Any], scores: Any, two: list[str], source: str) -> Decision:
-    """Images of the reference that would show the difference of two models in 80 % of studies (2.80 sqrt(psi / n)).
-
-    Without one row an image psi is that of independent models, the most there can be: fewer images may do.
-    """
-    rows = scores[scores["dataset"] == source].set_index("model").loc[two]
-    one, other = (rows["score"] / 100).tolist()
-    pair = find_pair(tables["pairs"], two[0], two[1], source)
-    if pair:
-        per_item, seeds = pair["minimum_detectable"] ** 2 * pair["n"], pair["seed_error"] > 0
-    else:
-        per_item, seeds = 1e4 * 2.80**2 * (one * (1 - other) + other * (1 - one)), False
-    gap = 100 * abs(one - other)
-    reached = pair is not None and pair["verdict"] in ("better", "small", "equivalent")
-    images = None if gap < 1e-9 or seeds else int(np.ceil(per_item / gap**2))
-    return Decision(two[0], two[1], gap, images, reached)

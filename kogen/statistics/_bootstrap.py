@@ -7,10 +7,10 @@ from functools import lru_cache
 import numpy as np
 from scipy.stats import norm
 
-from kogen.statistics._cluster_family import common_df, is_simulated, simulate_largest
-from kogen.statistics._cluster_quantiles import cluster_distribution, cluster_shares, has_equal_clusters
 from kogen.statistics._intervals import PairDifferences, pair_differences
 from kogen.statistics._item_matrix import ItemMatrix
+from kogen.statistics.clusters.cluster_family import common_df, is_simulated, simulate_largest
+from kogen.statistics.clusters.cluster_quantiles import cluster_distribution, cluster_shares, has_equal_clusters
 
 MAX_CELLS = 4_000_000  # how many weights are held at once: 32 MB of counts, 16 MB as floats
 CACHED_CELLS = 32_768  # of float64 that a processor keeps near: work on them is several times as fast
@@ -58,7 +58,7 @@ def bootstrap_deviations(matrix: ItemMatrix, draws: int, seed: int) -> np.ndarra
             weight = np.bincount(picks.ravel(), minlength=rows * len(count)).reshape(rows, -1)
         total = (weight.astype(np.float32) @ table).astype(np.float64)  # (rows, k + 1)
         found.append(total[:, :-1] / total[:, -1:])
-    moved = np.concatenate(found) - matrix.accuracy
+    moved = np.concatenate(found) - matrix.means
     return moved * np.sqrt(groups / (groups - 1)) if groups < matrix.n else moved
 
 
@@ -68,7 +68,7 @@ def wild_deviations(matrix: ItemMatrix, draws: int, rng: np.random.Generator) ->
     A wild cluster bootstrap (Cameron, Gelbach and Miller 2008, Rev. Econ. Stat. 90) of the linearised mean: drawing
     whole clusters would leave the largest out of a third of the draws. The scale is that of the unbiased variance.
     """
-    apart = matrix.cluster_sums - matrix.accuracy * matrix.cluster_sizes[:, None]  # (G, k)
+    apart = matrix.cluster_sums - matrix.means * matrix.cluster_sizes[:, None]  # (G, k)
     groups, bias = matrix.cluster_count, cluster_distribution(matrix).bias(cluster_shares(matrix).pooled)
     apart = apart * np.sqrt(bias * groups / (groups - 1)) / matrix.n
     return np.concatenate([rng.standard_normal((rows, groups)) @ apart for rows in chunk_sizes(draws, groups)])
@@ -81,7 +81,7 @@ def bootstrap_accuracies(matrix: ItemMatrix, deviations: np.ndarray, seed: int) 
     2 to 5 runs with replacement would give (S - 1) / S of it and count the residual's noise three times (Owen 2007,
     Ann. Appl. Stat. 1).
     """
-    sample = matrix.accuracy + deviations
+    sample = matrix.means + deviations
     if matrix.training_variance.any():
         normal = make_generator(seed, matrix, "seeds").standard_normal(sample.shape)
         sample = sample + np.sqrt(matrix.training_variance) * normal

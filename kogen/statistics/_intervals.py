@@ -7,8 +7,8 @@ import numpy as np
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from kogen.statistics._cluster_quantiles import item_quantile
 from kogen.statistics._item_matrix import ItemMatrix
+from kogen.statistics.clusters.cluster_quantiles import item_quantile
 
 
 @cache
@@ -77,7 +77,7 @@ def pair_differences(matrix: ItemMatrix) -> PairDifferences:
     only steady the difference, so the interval errs wide.
     """
     n, sums, sizes = matrix.n, matrix.cluster_sums, matrix.cluster_sizes.astype(float)
-    difference = np.subtract.outer(matrix.accuracy, matrix.accuracy)
+    difference = np.subtract.outer(matrix.means, matrix.means)
     gram = sums.T @ sums  # (k, k)
     square = np.maximum(np.diag(gram)[:, None] + np.diag(gram)[None, :] - 2 * gram, 0)  # sum of squared cluster sums
     middle = difference * n / (n + 2)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import kendalltau
 
-from kogen.statistics._pair_counts import (
+from kogen.statistics.scores_of_sets.pair_counts import (
     SourcePairs,
     count_by_family,
     count_pairs,
@@ -15,7 +15,7 @@ from kogen.statistics._pair_counts import (
     sample_models,
     source_pairs,
 )
-from kogen.statistics._score_matrix import ScoreMatrix, make_score_matrix
+from kogen.statistics.scores_of_sets.score_matrix import ScoreMatrix, make_score_matrix
 
 __all__ = ["agreement"]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2, f, rankdata, studentized_range
 
-from kogen.statistics._score_matrix import make_score_matrix
+from kogen.statistics.scores_of_sets.score_matrix import make_score_matrix
 
 __all__ = ["friedman"]
 

@@ -7,8 +7,8 @@ import pandas as pd
 from scipy.stats import binom, norm
 
 from kogen.statistics import _bootstrap
-from kogen.statistics._cluster_quantiles import effective_clusters, equivalent_df
 from kogen.statistics._item_matrix import ItemMatrix, Items, item_matrices
+from kogen.statistics.clusters.cluster_quantiles import effective_clusters, equivalent_df
 
 __all__ = ["paired"]
 
@@ -32,7 +32,7 @@ def paired(predictions: Items, *, margin: float | None = None, draws: int = 5000
     Definitions: one run and independent items: mid-p McNemar (Fagerland, Lydersen, Laake 2013), Bonett and Price's
     interval (2012), lottery = Phi(-|b-c| / sqrt(b+c - (b-c)^2/n)), minimum_detectable = 2.80 sqrt(psi / n).
     Clusters or several runs: seeds averaged within the item, Bonett and Price's interval on cluster sums plus variance
-    of training (unequal clusters: `_cluster_quantiles`), p by paired permutation of cluster sums, lottery the share of
+    of training (unequal: see `clusters`), p by paired permutation of cluster sums, lottery the share of
     bootstraps that the first does not win.
     p is about these trained networks on new images; difference, interval, lottery and verdict are also about new
     trainings, where there are several runs. With one run all are about these networks.

@@ -10,6 +10,8 @@ from kogen.statistics.values import LEVEL
 
 __all__ = ["reported_scores"]
 
+TAIL = (1 - LEVEL) / 2
+
 
 def reported_scores(scores: pd.DataFrame) -> pd.DataFrame:
     """Mean score over seeds of every model on every set, and an interval where the number of items is known.
@@ -20,6 +22,21 @@ def reported_scores(scores: pd.DataFrame) -> pd.DataFrame:
     the variance between runs (quantiles of their own degrees of freedom, as `values`).
     Assumes independent items and a score that is a share of right answers. The error of single items is part
     of the spread between runs and cannot be subtracted without the items: with several runs the interval is too wide.
+    """
+    found = score_cells(scores)
+    mean, n = (found[name].to_numpy(dtype=np.float64) for name in ("value", "n"))
+    lo, hi = score_interval(mean / 100, n, found["training_variance"].to_numpy(), found["runs"].to_numpy(), TAIL)
+    found["n"] = found["n"].astype("Int64")
+    found = found.assign(lo=100 * lo, hi=100 * hi)
+    found = found.sort_values(["dataset", "value", "model"], ascending=[True, False, True], ignore_index=True)
+    found = found.assign(clusters_effective=np.nan, df=np.nan)  # nobody knows of clusters
+    return found.reindex(columns=["model", "dataset", "n", "value", "lo", "hi", "seed_sd", "clusters_effective", "df"])
+
+
+def score_cells(scores: pd.DataFrame) -> pd.DataFrame:
+    """One row a model and set: model, dataset, n, runs (distinct), value and seed_sd in points, training_variance.
+
+    training_variance is the variance of the mean over runs as observed, 0-1; 0 for one run.
     """
     frame = scores if "n" in scores else scores.assign(n=np.nan)
     each = frame.groupby(["model", "dataset", "score"], sort=True, observed=True).agg(n=("n", "max"), w=("n", "size"))
@@ -34,20 +51,17 @@ def reported_scores(scores: pd.DataFrame) -> pd.DataFrame:
     square = np.bincount(place, weights=part * (each["score"].to_numpy() - mean[place]) ** 2, minlength=len(found))
     variance = np.where(runs > 1, square * runs / np.maximum(runs - 1, 1), np.nan)
     variance_of_mean = np.nan_to_num(variance) / 1e4 * np.bincount(place, weights=part**2, minlength=len(found))
-    lo, hi = score_interval(mean / 100, found["n"].to_numpy(dtype=np.float64), variance_of_mean, runs)
-    found["n"] = found["n"].astype("Int64")
-    found = found.assign(lo=100 * lo, hi=100 * hi, seed_sd=np.sqrt(variance))
-    found = found.sort_values(["dataset", "value", "model"], ascending=[True, False, True], ignore_index=True)
-    found = found.assign(clusters_effective=np.nan, df=np.nan)  # nobody knows of clusters
-    return found.reindex(columns=["model", "dataset", "n", "value", "lo", "hi", "seed_sd", "clusters_effective", "df"])
+    return found.assign(seed_sd=np.sqrt(variance), training_variance=variance_of_mean)
 
 
 def score_interval(
-    share: np.ndarray, n: np.ndarray, training_variance: np.ndarray, runs: np.ndarray
+    share: np.ndarray, n: np.ndarray, training_variance: np.ndarray, runs: np.ndarray, tail: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Wilson's interval on the number of items that would have the variance of items and of training together."""
-    tail = (1 - LEVEL) / 2
+    """Wilson's interval on the number of items that would have the variance of items and of training together.
+
+    `tail` is left on each side.
+    """
     spread = share * (1 - share) * norm.isf(tail) ** 2
     half2 = spread / n + student.isf(tail, np.maximum(runs - 1, 1)) ** 2 * training_variance
     effective = np.divide(spread, half2, where=half2 > 0, out=n.copy())
-    return wilson(share, np.where((training_variance > 0) & (spread > 1e-12), effective, n), LEVEL)
+    return wilson(share, np.where((training_variance > 0) & (spread > 1e-12), effective, n), 1 - 2 * tail)

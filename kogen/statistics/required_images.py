@@ -2,6 +2,8 @@
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
+from scipy.stats import t as student
 
 __all__ = ["required_images"]
 
@@ -20,7 +22,8 @@ def required_images(pairs: pd.DataFrame, *, margin: float | None = None) -> pd.D
     difference is 0 or within the error of training, for which more seeds (not images) are needed.
     Definition: the minimum detectable difference falls with the root of the number of images, its part from seeds does
     not. `better` requires the family's half-width, with 80 % power, within the difference; `equivalent` requires the
-    same of the 90 % interval within the margin less the difference.
+    same of the 90 % interval within the margin less the difference. More images are also more clusters, so that
+    quantiles that have `df` degrees of freedom now become normal ones.
     """
     table = pairs[pairs["verdict"] == "undecided"].reset_index(drop=True)
     column = {name: np.asarray(table[name], dtype=np.float64) for name in table if name not in TEXT_COLUMNS}
@@ -29,8 +32,9 @@ def required_images(pairs: pd.DataFrame, *, margin: float | None = None) -> pd.D
     items = np.maximum((column["minimum_detectable"] / POWER_FACTOR) ** 2 - training, 0)  # variance at n images
     family = (column["family_hi"] - column["family_lo"]) / 2
     ninety = (column["hi90"] - column["lo90"]) / 2
-    better = images_to_fit(n, items, training, gap, column["critical"], family)
-    same = images_to_fit(n, items, training, (margin or 0) - gap, np.full(len(table), QUANTILE_90), ninety)
+    wide, wide90 = (cluster_widening(column["df"], tail) for tail in (0.025, 0.05))
+    better = images_to_fit(n, items, training, gap, column["critical"], wide, family)
+    same = images_to_fit(n, items, training, (margin or 0) - gap, np.full(len(table), QUANTILE_90), wide90, ninety)
     fewest = np.fmax(np.fmin(better, same), n + 1)
     word = np.where(better <= np.nan_to_num(same, nan=np.inf), "better", "equivalent")
     size = pd.Series(fewest).where(~np.isnan(np.fmin(better, same))).astype("Int64")
@@ -39,14 +43,26 @@ def required_images(pairs: pd.DataFrame, *, margin: float | None = None) -> pd.D
     return about.assign(images=size, more=size - table["n"], decides=decides)
 
 
+def cluster_widening(df: np.ndarray, tail: float) -> np.ndarray:
+    """Student's over the normal quantile that leaves `tail` above it; 1 where `df` is null."""
+    return student.isf(tail, np.where(np.isnan(df), np.inf, df)) / norm.isf(tail)
+
+
 def images_to_fit(
-    n: np.ndarray, items: np.ndarray, training: np.ndarray, room: np.ndarray, quantile: np.ndarray, half: np.ndarray
+    n: np.ndarray,
+    items: np.ndarray,
+    training: np.ndarray,
+    room: np.ndarray,
+    quantile: np.ndarray,
+    widening: np.ndarray,
+    half: np.ndarray,
 ) -> np.ndarray:
     """The number of images at which a half-width of `half` now, with 80 % power, fits in `room`; nan if there is none.
 
-    half^2 = quantile^2 items + (the part of training, which stays); power widens both by (quantile + 0.84) / quantile.
+    half^2 = (quantile widening)^2 items + (the part of training, which stays); power widens both by
+    (quantile + 0.84) / quantile.
     """
-    stays = np.where(training > 0, np.maximum(half**2 - quantile**2 * items, 0), 0)
+    stays = np.where(training > 0, np.maximum(half**2 - (quantile * widening) ** 2 * items, 0), 0)
     wide = ((quantile + POWER_QUANTILE) / quantile) ** 2
     left = np.where(room > 0, room, 0) ** 2 - wide * stays
     return np.ceil(np.divide(wide * quantile**2 * items * n, left, out=np.full(len(n), np.nan), where=left > 0))

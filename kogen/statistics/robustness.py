@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from kogen.statistics._score_matrix import ScoreMatrix, make_score_matrix
+from kogen.statistics.scores_of_sets.score_matrix import ScoreMatrix, make_score_matrix
 
 __all__ = ["robustness"]
 

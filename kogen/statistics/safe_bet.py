@@ -1,17 +1,17 @@
 """The safe bet: the model best on average, the one with the smallest loss anywhere, the one most often near best."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
 
-from kogen.statistics._score_matrix import ScoreMatrix, make_score_matrix
-from kogen.statistics._score_noise import Noise, dataset_noise
+from kogen.statistics.scores_of_sets.score_matrix import ScoreMatrix, make_score_matrix
+from kogen.statistics.scores_of_sets.score_noise import Noise, dataset_noise
 from kogen.statistics.unified import normalise_weights
 
 __all__ = ["safe_bet"]
 
-COLUMNS = ["pick", "model", "expected", "max_regret", "worst_set", "near_best", "price"]
+COLUMNS = ["pick", "model", "expected", "max_regret", "worst_set", "near_best", "price", "equals"]
 
 
 def safe_bet(
@@ -27,8 +27,10 @@ def safe_bet(
     Input: scores (model, dataset, score[, n]) in points; `margin` in points; `weights` of the sets; `noise`, draws of
     the error of the scores where the items are known.
     Output: pick (expected, regret, near), model, expected (weighted mean, points), max_regret (points), worst_set
-    (where that is), near_best (0-1), price (loss in expected score against the best one, points). No rows where
-    no model was measured everywhere; `near` only where the items, or their number, are known for every set.
+    (where that is), near_best (0-1), price (loss in expected score against the best one, points), equals (a list of the
+    other models that the pick's own criterion cannot tell from it, by name; of `near` those with the same scores on all
+    sets). No rows where no model was measured everywhere; `near` only where the items, or their number, are known for
+    every set.
     Definition: expected: highest weighted mean; regret: smallest largest loss to the best model of a set (minimax);
     near: highest probability, over draws of the scores' noise, of being within the margin of the best on every set at
     once. Equals go to the higher expected, then to the smaller regret, then to the nearer, then by name. Sets of weight
@@ -59,7 +61,9 @@ def safe_bet(
         at = np.lexsort([*equals, np.round(goal, 9)])[0]
         row = {"pick": pick, "model": names[at], "expected": expected[at], "max_regret": regret[at]}
         row |= {"worst_set": table.datasets[used[loss[at].argmax()]], "near_best": None if near is None else near[at]}
-        found.append(row | {"price": expected.max() - expected[at]})
+        same = np.abs(values - values[at]).max(axis=1) < 1e-9 if pick == "near" else np.abs(goal - goal[at]) < 1e-9
+        others = sorted(str(name) for name in names[same] if name != names[at])
+        found.append(row | {"price": expected.max() - expected[at], "equals": others})
     return pd.DataFrame(found, columns=COLUMNS).astype({"near_best": "float64"})
 
 
@@ -67,19 +71,29 @@ def near_best_probability(
     table: ScoreMatrix, whole: np.ndarray, used: np.ndarray, margin: float, noise: Noise | None, seed: int
 ) -> np.ndarray | None:
     """Probability (m,) of being within the margin of the best on every set at once; None where noise is unknown."""
+    inside = None
+    for hit in near_best_draws(table, whole, used, margin, noise, seed):
+        if hit is None:
+            return None
+        inside = hit if inside is None else inside[: len(hit)] & hit[: len(inside)]
+    return inside.mean(axis=0) if inside is not None else None
+
+
+def near_best_draws(
+    table: ScoreMatrix, whole: np.ndarray, used: np.ndarray, margin: float, noise: Noise | None, seed: int
+) -> Iterator[np.ndarray | None]:
+    """Of each used set, draws (R, m) of whether a model is within the margin of the best; None: noise is unknown."""
     rng = np.random.default_rng([seed, 6])
-    inside, draws = None, None
     for place in used:
         some = contenders(table, whole, place, margin, noise)
         error = dataset_noise(table, table.datasets[place], whole[some], noise, rng)
         if error is None:
-            return None
-        draws = len(error) if draws is None else min(draws, len(error))
+            yield None
+            continue
         score = table.values[whole[some], place] + error
         hit = np.zeros((len(score), len(whole)), dtype=bool)
         hit[:, some] = score >= score.max(axis=1, keepdims=True) - margin - 1e-9
-        inside = hit if inside is None else inside[:draws] & hit[:draws]
-    return inside.mean(axis=0) if inside is not None else None
+        yield hit
 
 
 def contenders(table: ScoreMatrix, whole: np.ndarray, place: int, margin: float, noise: Noise | None) -> np.ndarray:

@@ -7,8 +7,8 @@ import pandas as pd
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
-from kogen.statistics._score_matrix import ScoreMatrix, make_score_matrix
 from kogen.statistics.robustness import fit_line
+from kogen.statistics.scores_of_sets.score_matrix import ScoreMatrix, make_score_matrix
 
 __all__ = ["similarity"]
 

@@ -9,8 +9,8 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from kogen.statistics._noise_floor import noise_floor
-from kogen.statistics._pair_counts import (
+from kogen.statistics.scores_of_sets.noise_floor import noise_floor
+from kogen.statistics.scores_of_sets.pair_counts import (
     PairCounts,
     SourcePairs,
     count_by_family,
@@ -19,8 +19,8 @@ from kogen.statistics._pair_counts import (
     sample_models,
     source_pairs,
 )
-from kogen.statistics._score_matrix import ScoreMatrix, make_score_matrix
-from kogen.statistics._score_noise import Noise, dataset_noise
+from kogen.statistics.scores_of_sets.score_matrix import ScoreMatrix, make_score_matrix
+from kogen.statistics.scores_of_sets.score_noise import Noise, dataset_noise
 
 __all__ = ["transfer"]
 

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.stats import rankdata, trim_mean
 
 from kogen.common.text import join_names
-from kogen.statistics._score_matrix import ScoreMatrix, make_score_matrix
+from kogen.statistics.scores_of_sets.score_matrix import ScoreMatrix, make_score_matrix, score_logits
 
 __all__ = ["unified"]
 
@@ -54,22 +54,31 @@ def rule_values(
     table: ScoreMatrix, whole: np.ndarray, used: np.ndarray, weight: np.ndarray, groups: list[list[int]]
 ) -> dict[str, np.ndarray]:
     """Each metric (m,) of the models measured on all used sets."""
-    values = table.values[np.ix_(whole, used)]  # (m, S)
+    cells = np.ix_(whole, used)
+    values = table.values[cells]  # (m, S)
     if not len(whole):
         return dict.fromkeys(METRICS, np.empty(0))
-    ranks = pd.DataFrame(values).round(9).rank(ascending=False).to_numpy()
     at = {place: i for i, place in enumerate(used)}
     votes = [[at[place] for place in group if place in at] for group in groups]
-    return {
+    found = {
         "weighted_difference": (values - values.mean(axis=0)) @ weight,
         "mean_accuracy": values.mean(axis=1),
-        "mean_rank": ranks.mean(axis=1),
-        "mean_logit": table.logits()[np.ix_(whole, used)].mean(axis=1),
+        "mean_logit": score_logits(values, table.n[cells]).mean(axis=1),
         "iqm": trim_mean(values, 0.25, axis=1),
-        "worst_rank": ranks.max(axis=1),
-        "max_regret": (values.max(axis=0) - values).max(axis=1),
         "group_accuracy": np.mean([values[:, vote].mean(axis=1) for vote in votes if vote], axis=0),
+        **relative_values(*ranks_and_losses(values)),
     }
+    return {name: found[name] for name in METRICS}
+
+
+def ranks_and_losses(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Ranks and losses to the best, (m, S) each, of the scores (m, S) of models among themselves, set by set."""
+    return rankdata(-np.round(values, 9), axis=0), values.max(axis=0) - values
+
+
+def relative_values(ranks: np.ndarray, losses: np.ndarray) -> dict[str, np.ndarray]:
+    """The metrics (m,) that depend on who else is judged, from the ranks and losses (m, S) of the sets that count."""
+    return {"mean_rank": ranks.mean(axis=1), "worst_rank": ranks.max(axis=1), "max_regret": losses.max(axis=1)}
 
 
 METRICS = (

@@ -5,9 +5,9 @@ import pandas as pd
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from kogen.statistics._cluster_quantiles import effective_clusters, effective_count, equivalent_df
 from kogen.statistics._intervals import total_half_width, wilson
 from kogen.statistics._item_matrix import ItemMatrix, Items, item_matrices
+from kogen.statistics.clusters.cluster_quantiles import effective_clusters, effective_count, equivalent_df
 
 __all__ = ["values"]
 
@@ -26,7 +26,7 @@ def values(predictions: Items) -> pd.DataFrame:
     number of items: how many independent ones would leave the variance measured between clusters and, with several
     runs, between runs (crossed components, quantiles of their own degrees of freedom).
     Source: Wilson (1927); effective size: Korn and Graubard (1998, Survey Methodology 24); Dean and Pagano (2015,
-    J. Surv. Stat. Methodol. 3); unequal clusters: `_cluster_quantiles`. A percentile bootstrap of clusters and seeds
+    J. Surv. Stat. Methodol. 3); unequal ones: see `clusters`. A percentile bootstrap of clusters and seeds
     covers less: docs/coverage.md.
     Assumes: clusters independent draws from those to come, runs independent trainings. One run: the interval is for
     this trained network, not for the next training. Two runs hardly measure the variance of training; use 3 or more.

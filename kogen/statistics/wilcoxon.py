@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import wilcoxon as signed_rank
 
-from kogen.statistics._score_matrix import make_score_matrix
 from kogen.statistics.friedman import refuse_too_few
+from kogen.statistics.scores_of_sets.score_matrix import make_score_matrix
 
 __all__ = ["wilcoxon"]
 

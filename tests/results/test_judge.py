@@ -24,7 +24,7 @@ from kogen.reporting.lottery import page
 from kogen.results.judge import judge_results, judge_tables, tables_from_items
 from kogen.results.results import read_results
 
-TABLES = ("values", "pairs", "ranks", "transfer", "agreement", "unified", "robustness")
+TABLES = ("values", "pairs", "ranks", "transfer", "agreement", "unified", "robustness", "left_out", "cochran")
 WANTED = {
     "values": "model dataset n value lo hi seed_sd",
     "pairs": "dataset first second n b c difference lo hi p verdict lottery minimum_detectable",
@@ -33,6 +33,8 @@ WANTED = {
     "agreement": "source target subset n tau lo hi",
     "unified": "model metric value rank",
     "robustness": "model source target expected observed effective",
+    "left_out": "rule left_out model equals regret worst lo hi share_best",
+    "cochran": "dataset models n q df p method refused",
 }
 TIMM = SHARED / "timm"
 
@@ -68,7 +70,12 @@ def test_rows_of_images_give_every_table(tmp_path: Path) -> None:
     for name in TABLES:
         table = pd.read_parquet(tmp_path / f"{name}.parquet")
         assert set(WANTED[name].split()) <= set(table.columns)
-        assert len(table) == len(pd.read_csv(tmp_path / f"{name}.csv")) > 0
+        assert len(table) == len(pd.read_csv(tmp_path / f"{name}.csv"))
+        assert len(table) or name == "left_out"  # of two sets none is left out
+    spreadsheet = pd.read_csv(tmp_path / "pairs.csv")  # whose reader has no docstring: p asks about these networks
+    assert "p_same_networks" in spreadsheet
+    assert "p" not in spreadsheet
+    assert "p" in pd.read_parquet(tmp_path / "pairs.parquet")
     assert json.loads((tmp_path / "verdict.json").read_text())["lottery"] == found
     assert found["kind"] == "predictions"
     assert found["lead"]["model"] == found["leaders"]["val"]
@@ -76,7 +83,8 @@ def test_rows_of_images_give_every_table(tmp_path: Path) -> None:
     assert found["unified"]["combined"][0]["first"] == found["unified"]["winners"]["weighted_difference"][0]
     assert found["transfer"]["shift"]["at_margin"]["gap"] == 2.0
     assert {pick["pick"] for pick in found["bet"]["picks"]} == {"expected", "regret", "near"}
-    assert set(found["refused"]) == {"friedman", "wilcoxon"}
+    assert set(found["refused"]) == {"friedman", "wilcoxon", "left_out"}
+    assert "leaving a set out wants 3 sets or more with a weight, there are 2" in found["refused"]["left_out"]
 
 
 def test_scores_alone_say_what_can_be_said_and_refuse_the_rest_by_name(tmp_path: Path) -> None:
@@ -87,7 +95,7 @@ def test_scores_alone_say_what_can_be_said_and_refuse_the_rest_by_name(tmp_path:
     for name in TABLES:
         table = pd.read_parquet(tmp_path / f"{name}.parquet")
         assert set(WANTED[name].split()) <= set(table.columns)
-        assert (len(table) == 0) == (name in ("pairs", "ranks"))
+        assert (len(table) == 0) == (name in ("pairs", "ranks", "cochran"))
     known = lottery(published(), reference="val", n={"val": 5000, "t1": 5000, "t2": 5000})
     assert "noise_floor" not in known["refused"]
     assert known["transfer"]["t1"]["all"]["noise_floor"] is not None

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from scipy.special import expit, logit
 from scipy.stats import kendalltau
 
-from kogen.statistics import _noise_floor, _pair_counts
-from kogen.statistics._noise_floor import shrink_scores
-from kogen.statistics._score_matrix import make_score_matrix
 from kogen.statistics.agreement import agreement
 from kogen.statistics.robustness import robustness
+from kogen.statistics.scores_of_sets import noise_floor, pair_counts
+from kogen.statistics.scores_of_sets.noise_floor import shrink_scores
+from kogen.statistics.scores_of_sets.score_matrix import make_score_matrix
 from kogen.statistics.similarity import similarity
 from kogen.statistics.transfer import transfer
 
@@ -79,7 +79,7 @@ def test_intervals_are_of_the_jackknife_over_models_and_over_families() -> None:
             kept = [i for i in range(24) if i not in unit]
             part = slow([columns["s0"][i] for i in kept], [columns["s1"][i] for i in kept], 0, 3.0)
             left.append(part[1] + part[2] / 2)
-        expected = _pair_counts.jackknife_interval(share, np.array(left), row["pairs"])
+        expected = pair_counts.jackknife_interval(share, np.array(left), row["pairs"])
         assert (row[f"{prefix}lo"], row[f"{prefix}hi"]) == pytest.approx(expected)
         assert expected[0] < share < expected[1]
 
@@ -113,7 +113,7 @@ def test_interval_of_tau_is_the_jackknife() -> None:
         for i in range(15)
     ]
     row = agreement(scores(columns), source="s0").iloc[0]
-    lo, hi = _pair_counts.jackknife_interval((1 + row["tau"]) / 2, (1 + np.array([each[0] for each in left])) / 2, 105)
+    lo, hi = pair_counts.jackknife_interval((1 + row["tau"]) / 2, (1 + np.array([each[0] for each in left])) / 2, 105)
     assert (row["lo"], row["hi"]) == pytest.approx((2 * lo - 1, 2 * hi - 1))
 
 
@@ -129,8 +129,8 @@ def test_all_ties_and_constant_columns_are_null_and_not_zero() -> None:
 
 def test_many_models_are_sampled_and_few_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
     table = scores(drawn(40))
-    monkeypatch.setattr(_pair_counts, "MAX_MODELS", 30)
-    monkeypatch.setattr(_pair_counts, "SAMPLE", 20)
+    monkeypatch.setattr(pair_counts, "MAX_MODELS", 30)
+    monkeypatch.setattr(pair_counts, "SAMPLE", 20)
     first, again = (within(transfer(table, source="s0", seed=3), 100) for _ in range(2))
     assert first["pairs"] == again["pairs"] == 20 * 19 / 2
     assert first["transfer"] == again["transfer"]
@@ -154,7 +154,7 @@ def noisy(rng: np.random.Generator, k: int, n: int, spread: float, scatter: floa
 def test_with_the_same_true_order_flips_are_those_of_the_floor(
     spread: float, n: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_noise_floor, "SIMULATIONS", 100)  # a floor is as exact as the mean of 40 studies is anyway
+    monkeypatch.setattr(noise_floor, "SIMULATIONS", 100)  # a floor is as exact as the mean of 40 studies is anyway
     rng = np.random.default_rng(5)
     rows = [within(transfer(noisy(rng, 25, n, spread), source="s0", seed=i), 100) for i in range(40)]
     apart = np.array([row["excess_flip"] for row in rows])
@@ -317,9 +317,9 @@ def test_wishes_out_of_range_are_refused() -> None:
 def test_floors_of_very_many_sets_share_their_work(monkeypatch: pytest.MonkeyPatch) -> None:
     table = scores(drawn(40, sets=4), n=500)
     whole = within(transfer(table, source="s0"), 100)["noise_floor"]
-    monkeypatch.setattr(_noise_floor, "ALL_PAIRS", 3_000_000)
+    monkeypatch.setattr(noise_floor, "ALL_PAIRS", 3_000_000)
     assert within(transfer(table, source="s0"), 100)["noise_floor"] == whole  # three floors: as many as they want
-    monkeypatch.setattr(_noise_floor, "ALL_PAIRS", 300_000)
+    monkeypatch.setattr(noise_floor, "ALL_PAIRS", 300_000)
     assert within(transfer(table, source="s0"), 100)["noise_floor"] == pytest.approx(whole, abs=0.01)
 
 

@@ -1,6 +1,6 @@
 """Figures of a decision: each model beside the leader, and the lead on every set; plain data for plotly."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -48,8 +48,7 @@ def difference_bar(one: Finding, found: Judgement) -> Bar:
     other = one.second if one.first == found.leader else one.first
     sign = 1.0 if one.first == other else -1.0
     ends = sorted(sign * end for end in (one.lo, one.hi) if end is not None) or [None, None]
-    hollow = found.methods.get(other) in BASELINES
-    return Bar(other, sign * (one.difference or 0.0), ends[0], ends[1], one.is_ahead, hollow)
+    return Bar(other, sign * (one.difference or 0.0), ends[0], ends[1], one.is_ahead, is_baseline(other, found))
 
 
 def draw_sets(found: Judgement, lang: str) -> Figure | None:
@@ -68,6 +67,56 @@ def set_bar(one: Finding, found: Judgement) -> Bar:
     sign = 1.0 if one.first == found.leader else -1.0
     ends = sorted(sign * end for end in (one.lo, one.hi) if end is not None) or [None, None]
     return Bar(one.dataset, sign * (one.difference or 0.0), ends[0], ends[1], one.is_ahead)
+
+
+def draw_values(
+    cells: Mapping[tuple[str, str], Mapping[str, Any]], models: Sequence[str], found: Judgement, lang: str
+) -> dict[str, Figure]:
+    """The value of each model on the reference with its interval, best first, and a line at the constant answer.
+
+    `cells`: rows of `values` by (model, data set). Nothing for fewer than two models.
+    """
+    rows = [cells[model, found.reference] for model in models if (model, found.reference) in cells]
+    rows = sorted(rows, key=lambda row: -row["value"])[:ROWS]
+    if len(rows) < 2:
+        return {}
+    ends = [row[end] for row in rows for end in ("lo", "value", "hi") if known(row[end])]
+    floor = None if found.floor is None else found.floor.floor
+    ends += [] if floor is None else [floor]
+    room = 0.06 * (max(ends) - min(ends)) or 0.5
+    low, high = min(ends) - room, max(ends) + room
+    places, data = [len(rows) - i for i in range(len(rows))], []
+    for row, y in zip(rows, places, strict=True):
+        los, his = ((float(row[end]) if known(row[end]) else None) for end in ("lo", "hi"))
+        bar = Bar(row["model"], row["value"], los, his, row["model"] in found.leaders, is_baseline(row["model"], found))
+        data += bar_traces(bar, y, low, high, sign=False)
+    line = {"type": "line", "xref": "x", "yref": "paper", "y0": 0, "y1": 1, "layer": "below"}
+    shapes = [] if floor is None else [{**line, "x0": floor, "x1": floor, "line": stroke("soft", 1.5, dash="dash")}]
+    ticks = {"ticklabelstandoff": 6, "tickvals": places, "ticktext": [label(row["model"]) for row in rows]}
+    ticks |= {"showgrid": False, "tickfont": {"color": ink("ink"), "size": 13}}
+    numbers = [format_number(row["value"]) for row in rows]
+    notes = [
+        annotation(n, 1, y, xref="paper", xanchor="right", xshift=46) for n, y in zip(numbers, places, strict=True)
+    ]
+    across = axis(range=[low, high], title=axis_title(say(lang, "accuracy")), nticks=6, tickangle=0)
+    up = axis(range=[0.4, len(rows) + 0.6], **ticks)
+    look = layout(
+        28 * len(rows) + 62, shapes=shapes, annotations=notes, margin={"r": 50, "b": 48}, xaxis=across, yaxis=up
+    )
+    said = "; ".join(f"{clean(row['model'])} {number}" for row, number in zip(rows, numbers, strict=True))
+    return {
+        "values": {"data": data, "layout": look, "alt": say(lang, "alt_values", dataset=found.reference) + " " + said}
+    }
+
+
+def known(value: Any) -> bool:
+    """Whether a table has a number here."""
+    return value is not None and value == value
+
+
+def is_baseline(model: str, found: Judgement) -> bool:
+    """Whether a model is what any method has to beat."""
+    return found.methods.get(model) in BASELINES
 
 
 def flip(value: float | None) -> float | None:
@@ -99,8 +148,11 @@ def draw_bars(bars: Sequence[Bar], margin: float, title: str) -> Figure:
     return {"data": data, "layout": look, "alt": ""}
 
 
-def bar_traces(bar: Bar, y: float, low: float, high: float) -> list[dict[str, Any]]:
-    """One row: its interval, and its estimate: hollow for a baseline, an arrow at the edge beyond the scale."""
+def bar_traces(bar: Bar, y: float, low: float, high: float, *, sign: bool = True) -> list[dict[str, Any]]:
+    """One row: its interval, and its estimate: hollow for a baseline, an arrow at the edge beyond the scale.
+
+    `sign`: the numbers are differences, shown with one.
+    """
     colour, edge = "ink" if bar.decided else "mid", 0.04 * (high - low)  # an arrow stands clear of the names
     x, symbol = bar.value, "circle"
     if x < low:
@@ -108,7 +160,7 @@ def bar_traces(bar: Bar, y: float, low: float, high: float) -> list[dict[str, An
     elif x > high:
         x, symbol = high - edge, "triangle-right"
     look = dots("paper", 10, line=stroke(colour, 2)) if bar.hollow else dots(colour, 10)
-    numbers = [format_number(value, sign=True) for value in (bar.value, bar.lo, bar.hi)]
+    numbers = [format_number(value, sign=sign) for value in (bar.value, bar.lo, bar.hi)]
     tip = f"{label(bar.name, 40)}: {numbers[0]}" + ("" if bar.lo is None else f" ({numbers[1]} … {numbers[2]})")
     found = []
     if bar.lo is not None and bar.hi is not None:

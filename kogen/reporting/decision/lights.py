@@ -62,7 +62,7 @@ def holds_light(found: Judgement) -> Light:
     Scores alone: of leads as large, nine of ten hold on every set (green), or fewer than three of four on one (red).
     """
     if not found.targets:
-        return Light("holds", "grey", "answer_none", None, [sentence("holds", "why_one_set")])
+        return Light("holds", "grey", "answer_none", None, [sentence("holds", "why_single_set")])
     if not found.proven:
         return share_light(found)
     if not found.has_lead:
@@ -150,7 +150,7 @@ def safe_light(found: Judgement) -> Light:
     reasons = [sentence("safe", "why_least" if lost else "why_never", **names)]
     if safe.chance is None:
         return Light("safe", "grey", "answer_unknown", number, [*reasons, sentence("safe", "why_safe_scores")])
-    reasons.append(sentence("safe", "why_near", model=safe.model, margin=found.margin, chance=100 * safe.chance))
+    reasons.append(sentence("safe", "why_near_best", model=safe.model, margin=found.margin, chance=100 * safe.chance))
     if safe.answer == Answer.BETTER:
         return Light("safe", "green", "answer_yes", number, reasons)
     return (

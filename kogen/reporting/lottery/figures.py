@@ -7,9 +7,11 @@ from typing import Any
 import pandas as pd
 
 from kogen.reporting.charts import Figure, annotation, axis, axis_title, dots, ink, label, layout, stroke, trace
-from kogen.reporting.lottery.traffic_lights import GREEN_SHARE, MIN_PAIRS
-from kogen.reporting.words import format_number, format_points, say
+from kogen.reporting.words import clean, format_number, format_points, say
+from kogen.results.decide import HOLD_SHARE, MIN_PAIRS
 
+LINE_MODELS = 8  # models that a line is drawn through at least
+REGRET_ROWS = 8  # models whose distances to the best are drawn
 MODELS_DRAWN = 300  # models that a scatter shows of many
 TICKS = (0.1, 0.5, 1, 2, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98, 99, 99.5, 99.9)  # percent on logit axes
 CLIP = 0.05  # points: logit axes end before 0 and 100
@@ -37,7 +39,7 @@ def draw_gap_curve(rows: Any, own: float | None, target: str, lang: str) -> Figu
     ]
     right = int(seen.index.max()) + 1
     low = min(value for value in [*shares, *floor, *los, 50.0] if value is not None)
-    green, small = 100 * GREEN_SHARE, {"size": 11}
+    green, small = 100 * HOLD_SHARE, {"size": 11}
     shapes = [line(x0=0, x1=right, y0=green, y1=green, colour="soft", dash="dash")]
     notes = [annotation(f"{green:.0f} %", 0, green, yshift=8, font=small | {"color": ink("soft")})]
     if own is not None:
@@ -98,7 +100,7 @@ def draw_scatter(rows: Any, marked: list[str], lang: str) -> Figure | None:
     `rows`: model, source, target, expected, observed, effective, start (accuracy on the source). None without a line.
     """
     rows = rows.dropna(subset=["expected", "start"])
-    if len(rows) < 3:
+    if len(rows) < LINE_MODELS:
         return None
     source, target = rows["source"].iloc[0], rows["target"].iloc[0]
     few, ends = thin_out_models(rows, marked), rows.sort_values("start").iloc[[0, -1]]
@@ -115,6 +117,30 @@ def draw_scatter(rows: Any, marked: list[str], lang: str) -> Figure | None:
     look = layout(280, margin={"t": 22, "b": 40}, annotations=[annotation(up, 0, 1, **corner)], **axes)
     alt = say(lang, "a_scatter", dataset=target, source=source, n=len(rows), spread=float(rows["effective"].std()))
     return {"data": data, "layout": look, "alt": alt}
+
+
+def draw_regrets(behind: pd.DataFrame, lang: str) -> Figure | None:
+    """Points behind the best of each set, a row a model: a small dot is a set, the large one the worst.
+
+    `behind`: models x sets, best model first; null where a model was not measured.
+    """
+    known = behind.dropna().head(REGRET_ROWS)
+    if known.empty or known.shape[1] < 2:
+        return None
+    places, data = [len(known) - i for i in range(len(known))], []
+    for y, (model, row) in zip(places, known.iterrows(), strict=True):
+        name = label(str(model), 40)
+        tips = [f"{name}, {label(str(where), 30)}: {format_points(-value)}" for where, value in row.items()]
+        data.append(trace([-value for value in row], [y] * len(row), tips, mode="markers", marker=dots("mid", 6)))
+        worst = f"{name}: {format_points(-row.max())}"
+        data.append(trace([-row.max()], [y], [worst], mode="markers", marker=dots("ink", 11)))
+    ticks = {"tickvals": places, "ticktext": [label(str(model)) for model in known.index], "showgrid": False}
+    ticks |= {"ticklabelstandoff": 6, "tickfont": {"color": ink("ink"), "size": 13}}
+    title = axis_title(say(lang, "axis_regret"))
+    axes = {"xaxis": axis(title=title, nticks=6, rangemode="tozero", tickangle=0), "yaxis": axis(**ticks)}
+    look = layout(28 * len(known) + 62, margin={"r": 14, "b": 48}, **axes)
+    said = "; ".join(f"{clean(str(model))} {format_points(-row.max())}" for model, row in known.iterrows())
+    return {"data": data, "layout": look, "alt": say(lang, "alt_regrets") + " " + said}
 
 
 def model_markers(rows: Any, marker: dict[str, Any]) -> dict[str, Any]:

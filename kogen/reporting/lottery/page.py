@@ -5,8 +5,12 @@ from pathlib import Path
 from kogen.common.contracts import from_plain
 from kogen.common.files import read_json
 from kogen.common.text import check_language
+from kogen.reporting.decision.figures import draw_values
+from kogen.reporting.decision.page import decision_part, sentence_texts
+from kogen.reporting.decision.sentences import catches, headline, how_sure, next_steps
 from kogen.reporting.html import write_page
-from kogen.reporting.lottery.sections import lottery_part, sentence_texts
+from kogen.reporting.lottery.sections import lottery_part
+from kogen.results.judgement import Judgement
 from kogen.results.lottery_summary import LotterySummary
 
 
@@ -19,12 +23,19 @@ def write(folder: Path, *, lang: str = "en") -> list[str]:
     check_language(lang)
     place = folder / "verdict.json"
     known = read_json(place)
-    summary = known.get("lottery") if isinstance(known, dict) else None
-    if summary is None:
+    if not isinstance(known, dict) or not {"lottery", "judgement"} <= set(known):
         raise ValueError(f"{place} holds no lottery: run `kogen lottery TABLE --out {folder}` first")
-    shown, figures = lottery_part(folder, from_plain(LotterySummary, summary, str(place)), lang)
-    texts = {key: sentence_texts(shown[key], lang) for key in ("headline", "decides", "notes")}
+    summary = from_plain(LotterySummary, known["lottery"], str(place))
+    found = from_plain(Judgement, known["judgement"], str(place))
+    sentences = [headline(found), *how_sure(found), *catches(found), *next_steps(found)]
+    shown, figures = lottery_part(folder, summary, lang)
+    decision, drawn = decision_part(found, sentences, lang)
+    figures |= drawn
+    if not found.proven and "regrets" in figures:
+        figures["decision"] = figures["regrets"]
+    figures |= draw_values(shown["cells"], shown["models"], found, lang)
+    notes = sentence_texts(shown["notes"], lang)
     many = len(shown["models"]) > 8 or len(shown["sets"]) > 4
-    about = {"name": folder.resolve().name, "lottery": shown, "many": many, **texts}
+    about = {"name": folder.resolve().name, "lottery": shown, "many": many, "notes": notes, "decision": decision}
     write_page(folder / "report.html", "lottery.html.j2", lang, figures, **about)
-    return texts["headline"] + texts["decides"] + texts["notes"]
+    return sentence_texts(sentences, lang) + notes

@@ -9,9 +9,7 @@ from kogen.common.registry import load
 from kogen.common.tables import read_table
 from kogen.reporting.charts import Figure
 from kogen.reporting.lottery import sentences, tables
-from kogen.reporting.lottery.figures import MODELS_DRAWN, draw_flips, draw_gap_curve, draw_scatter
-from kogen.reporting.lottery.traffic_lights import lights
-from kogen.reporting.words import Sentence, say
+from kogen.reporting.lottery.figures import MODELS_DRAWN, draw_flips, draw_gap_curve, draw_regrets, draw_scatter
 from kogen.results.lottery_summary import LotterySummary
 
 TABLE_NAMES = ("values", "pairs", "ranks", "transfer", "agreement", "unified", "robustness")
@@ -31,20 +29,17 @@ def lottery_part(folder: Path, summary: LotterySummary, lang: str) -> tuple[dict
     panels, marked = shown_panels(summary), [*(row["model"] for row in summary.bet.picks), summary.lead.model]
     gap, rows = flip_rows(summary)
     found = {"flips": draw_flips({name: rows[name] for name in sets[1:]}, lang)}
+    found["regrets"] = draw_regrets(tables.points_behind_best(frames["values"], sets, models), lang)
     for i, name in enumerate(panels):
         found[f"gap-{i}"] = draw_gap_curve(target_rows(curve, name), summary.lead.gap, name, lang)
         found[f"fit-{i}"] = draw_scatter(robustness_rows(frames, name), marked, lang)
     same = ("reference", "margin", "targets", "kind", "over_sets", "similarity", "baseline")
     files = [f"{name}.{kind}" for name in TABLE_NAMES for kind in ("parquet", "csv")]
     shown = {name: getattr(summary, name) for name in same} | {
-        "headline": sentences.headline(summary, cells),
-        "decides": sentences.decision_sentences(summary),
         "refused": sentences.refusals(summary),
         "notes": sentences.notes(summary),
-        "lights": lights(summary, curve[curve["band"] == "bin"].to_dict("records")),
         "models": models,
         "count": summary.models,
-        "bet": summary.bet.model or marked[0],
         "picks": summary.bet.picks,
         "agree": summary.bet.agree,
         "sets": sets,
@@ -68,18 +63,6 @@ def lottery_part(folder: Path, summary: LotterySummary, lang: str) -> tuple[dict
         "files": [name for name in files if (folder / name).exists()],
     }
     return shown, {place: figure for place, figure in found.items() if figure}
-
-
-def sentence_texts(found: list[Sentence], lang: str) -> list[str]:
-    """Sentences in words; a number and its unit stay on one line."""
-    return [say(lang, one.key, **one.values).replace(" %", "\u00a0%") for one in found]
-
-
-def price_sentences(folder: Path, summary: LotterySummary, model: str) -> list[Sentence]:
-    """Sentences on what betting on a model that was chosen elsewhere may cost; none where it lacks a set."""
-    sets = [summary.reference, *summary.targets]
-    loss = tables.points_behind_best(read_table(folder / "values.parquet"), sets, [model]).loc[model]
-    return [] if loss.isna().any() else sentences.model_price_sentences(summary, model, loss.to_dict())
 
 
 def shown_panels(summary: LotterySummary) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kogen.reporting.lottery.traffic_lights import PRIMARY
+from kogen.results.decide import PRIMARY
 from kogen.results.lottery_summary import LotterySummary
 
 MODELS_SHOWN, SETS_SHOWN = 15, 10  # models and sets that are shown of many

@@ -7,13 +7,14 @@ import pandas as pd
 from kogen.common.files import read_json
 from kogen.common.tables import read_table
 from kogen.reporting.charts import Figure
+from kogen.reporting.decision.figures import draw_values
+from kogen.reporting.decision.page import decision_part
 from kogen.reporting.html import png_data_url, write_page
-from kogen.reporting.lottery.sections import lottery_part, price_sentences, sentence_texts
-from kogen.reporting.study.figures import draw_forest, draw_losses, draw_rank_me, draw_slope
+from kogen.reporting.lottery.sections import lottery_part
+from kogen.reporting.study.figures import draw_losses, draw_rank_me
 from kogen.reporting.study.runs import RunRecord, read_runs
 from kogen.reporting.study.verdict import Verdict, read_verdict
 
-PARTS = ("headline", "evidence", "shift", "alarm", "caution", "change")
 LONGEST_TEXT = 20_000  # letters of the study file that are shown
 
 
@@ -25,19 +26,19 @@ def write(study: Path, *, lang: str = "en") -> Path:
     """
     verdict, runs, quality = read_verdict(study), read_runs(study), study / "data.json"
     training, plan = read_training(runs), runs[0].plan if runs else {}
-    figures, lottery, price = draw_figures(verdict, training, lang), None, []
+    decision, figures = decision_part(verdict.judgement, verdict.sentences, lang)
+    figures |= draw_training(verdict, training, lang)
+    cells, lottery = {(row["model"], row["dataset"]): row for row in verdict.values}, None
+    figures |= draw_values(cells, verdict.order[verdict.reference], verdict.judgement, lang)
     if verdict.lottery:
         lottery, more = lottery_part(study, verdict.lottery, lang)
         figures |= more
-        price = sentence_texts(price_sentences(study, verdict.lottery, verdict.bet.model), lang)
-    parts = {part: [said for said in verdict.sentences if said.part == part] for part in PARTS}
     shown = {
         "verdict": verdict,
-        "parts": {part: sentence_texts(sentences, lang) for part, sentences in parts.items()},
+        "decision": decision,
         "lottery": lottery,
         "notes": [],  # the study's own table: nothing in it is unknown or unread
-        "price": price,
-        "cells": {(row["model"], row["dataset"]): row for row in verdict.values},
+        "cells": cells,
         "places": {(row["model"], row["dataset"]): row for row in verdict.ranks},
         "tier": {(m, s): i + 1 for s, tiers in verdict.tiers.items() for i, tier in enumerate(tiers) for m in tier},
         "trained": list(training),
@@ -51,14 +52,10 @@ def write(study: Path, *, lang: str = "en") -> Path:
     return study / "report.html"
 
 
-def draw_figures(verdict: Verdict, training: dict[str, pd.DataFrame], lang: str) -> dict[str, Figure]:
-    """All figures of the page by the id of their place; what has no data is left out."""
-    sets, bet = verdict.sets, verdict.bet.model
-    several = {i: name for i, name in enumerate(sets) if len(verdict.order[name]) > 1}
-    found = {f"forest-{i}": draw_forest(verdict, name, lang) for i, name in several.items()}
-    if len(sets) > 1:
-        found["slope"] = draw_slope(verdict, lang)
-    found |= {f"loss-{i}": draw_losses(model, training[model], model == bet, lang) for i, model in enumerate(training)}
+def draw_training(verdict: Verdict, training: dict[str, pd.DataFrame], lang: str) -> dict[str, Figure]:
+    """The figures of the training by the id of their place; what has no data is left out."""
+    bet = verdict.judgement.leader
+    found = {f"loss-{i}": draw_losses(model, training[model], model == bet, lang) for i, model in enumerate(training)}
     spectrum = draw_rank_me(training, bet, verdict.methods, lang)
     return found | ({"rank": spectrum} if spectrum else {})
 

@@ -16,7 +16,7 @@
     const theme = palette[dark.matches && !root.classList.contains("printing") ? "dark" : "light"];
     for (const place of part.querySelectorAll(".plot")) {
       const figure = figures[place.dataset.shown ?? place.id];
-      if (!figure || place.closest("[hidden]")) continue;
+      if (!figure || place.closest("[hidden], details:not([open])")) continue;
       const layout = coloured(figure.layout, theme);
       layout.font.family = font;
       layout.width = place.clientWidth;
@@ -32,6 +32,7 @@
   };
   const paper = (on) => {
     root.classList.toggle("printing", on);
+    for (const part of document.querySelectorAll("details[data-print]")) part.open = on;
     draw();
   };
   const value = (row, column) => {
@@ -66,6 +67,7 @@
   for (const menu of document.querySelectorAll(".menus select"))
     menu.addEventListener("change", () => pick(menu.closest("section")));
 
+  for (const part of document.querySelectorAll("details")) part.addEventListener("toggle", () => part.open && draw(part));
   addEventListener("resize", () => requestAnimationFrame(fit));
   addEventListener("beforeprint", () => paper(true));
   addEventListener("afterprint", () => paper(false));

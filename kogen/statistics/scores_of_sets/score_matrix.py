@@ -47,10 +47,8 @@ class ScoreMatrix:
         return pd.DataFrame(self.values).round(9).rank(ascending=False).to_numpy()
 
     def logits(self) -> np.ndarray:
-        """logit((right + 1/2) / (n + 1)), (k, D), which is finite at 0 and 100; unknown n count as 10,000 items."""
-        n = np.where(np.isnan(self.n), 10_000, self.n)
-        right = self.values / 100 * n
-        return np.log((right + 0.5) / (n - right + 0.5))
+        """`score_logits` of all scores, (k, D)."""
+        return score_logits(self.values, self.n)
 
     def choose_targets(self, source: str, targets: Sequence[str] | None) -> list[str]:
         """The sets to compare the source with: `targets`, or all others."""
@@ -59,6 +57,13 @@ class ScoreMatrix:
         for name in chosen:
             self.column(name)
         return chosen
+
+
+def score_logits(values: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """logit((right + 1/2) / (n + 1)) of scores in points, finite at 0 and 100; unknown n count as 10,000 items."""
+    n = np.where(np.isnan(n), 10_000, n)
+    right = values / 100 * n
+    return np.log((right + 0.5) / (n - right + 0.5))
 
 
 def make_score_matrix(scores: pd.DataFrame) -> ScoreMatrix:

@@ -140,12 +140,14 @@ def of_differences(products: np.ndarray) -> np.ndarray:
 def mean_squares(between: np.ndarray, within: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """The share of variance between clusters, from sums of squares between and within them (Searle et al. 1992, 3.6).
 
-    A share of 0 where nothing varies at all.
+    Half a standard error is added to the variance between clusters: few of them may show none by chance, and taking
+    it for none covers less than 95 %. A share of 0 where nothing varies at all.
     """
     n, groups = sizes.sum(), len(sizes)
     inside = np.maximum(within, 0) / max(n - groups, 1)
     step = (n - (sizes**2).sum() / n) / (groups - 1)
-    outside = np.maximum(between / (groups - 1) - inside, 0) / step
+    careful = 1 - 0.5 * np.sqrt(2 / (groups - 1)) if groups > 2 else 0.3
+    outside = np.maximum(between / (groups - 1) / careful - inside, 0) / step
     total = inside + outside
     return np.divide(outside, total, out=np.zeros(np.shape(total)), where=total > 1e-15)
 
@@ -192,7 +194,7 @@ def item_quantile(matrix: ItemMatrix, tail: float, *, pairs: bool = False) -> fl
 def moment_df(matrix: ItemMatrix, pairs: bool) -> np.ndarray:
     """Satterthwaite's degrees of freedom from fourth moments of the clusters' contributions: (k,) or (k, k)."""
     groups = matrix.cluster_count
-    apart = matrix.cluster_sums - matrix.accuracy * matrix.cluster_sizes[:, None]
+    apart = matrix.cluster_sums - matrix.means * matrix.cluster_sizes[:, None]
     return 1 / (1 / max(groups - 1, 1) + excess_kurtosis(apart, pairs=pairs) / (2 * groups))
 
 

@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from kogen.statistics._cluster_quantiles import (
+from kogen.statistics._intervals import PairDifferences
+from kogen.statistics._item_matrix import ItemMatrix
+from kogen.statistics.clusters.cluster_quantiles import (
     cluster_distribution,
     cluster_shares,
     effective_count,
@@ -11,8 +13,6 @@ from kogen.statistics._cluster_quantiles import (
     item_quantile,
     sum_variances,
 )
-from kogen.statistics._intervals import PairDifferences
-from kogen.statistics._item_matrix import ItemMatrix
 
 MAX_WORK = 4_000_000_000  # products that a simulation may take: some seconds
 MIN_DRAWS = 500  # fewer say too little of a 95 % quantile
@@ -77,7 +77,7 @@ def simulate_largest(pairs: PairDifferences, draws: int, training: np.ndarray, r
 def model_factor(matrix: ItemMatrix, share: float) -> np.ndarray:
     """A matrix (r, k) whose product with its transpose is how the clusters' contributions go together over models."""
     sizes = matrix.cluster_sizes.astype(np.float64)
-    apart = matrix.cluster_sums - matrix.accuracy * sizes[:, None]
+    apart = matrix.cluster_sums - matrix.means * sizes[:, None]
     apart = apart / np.sqrt(sum_variances(sizes, sizes**2, np.array([share])))
     value, vector = np.linalg.eigh(apart.T @ apart / len(apart))
     kept = value > 1e-10 * max(value[-1], 1e-300)

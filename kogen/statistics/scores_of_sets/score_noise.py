@@ -7,7 +7,7 @@ import pandas as pd
 
 from kogen.statistics._bootstrap import bootstrap_accuracies, bootstrap_deviations
 from kogen.statistics._item_matrix import Items, item_matrices
-from kogen.statistics._score_matrix import ScoreMatrix
+from kogen.statistics.scores_of_sets.score_matrix import ScoreMatrix
 
 DRAWS = 1000
 Noise = Mapping[str, pd.DataFrame]  # data set -> draws by models, points

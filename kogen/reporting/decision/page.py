@@ -1,0 +1,69 @@
+"""Decision part of a page: the first screen and the four questions, as plain data for their templates."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from kogen.reporting.charts import Figure
+from kogen.reporting.decision.figures import draw_differences, draw_sets
+from kogen.reporting.decision.lights import Light, lights
+from kogen.reporting.words import Sentence, say, sentence
+from kogen.results.judgement import Judgement
+
+CATCHES = 4  # that stand on the first screen; the others are in the appendix
+UNANSWERED = ("answer_none",)  # answers that say nothing of this table: no section, a line in the appendix
+GLOSSARY = ("own", "supervised", "stock", "random")
+
+
+def decision_part(
+    found: Judgement, sentences: Sequence[Sentence], lang: str
+) -> tuple[dict[str, Any], dict[str, Figure]]:
+    """What the templates `decision` and `questions` show, and their figures by the id of their place."""
+    said = {part: texts_of(sentences, part, lang) for part in ("alert", "headline", "sure", "catch", "next")}
+    found_lights = [light_texts(light, lang) for light in lights(found)]
+    figures = {"decision": draw_differences(found, lang), "holds": draw_sets(found, lang)}
+    shown = {
+        **said,
+        "catch": said["catch"][:CATCHES],
+        "more": said["catch"][CATCHES:],
+        "lights": found_lights,
+        "absent": [light["question"] for light in found_lights if light["key"] in UNANSWERED],
+        "glossary": [say(lang, one.key, **one.values) for one in glossary(found)],
+        "leader": found.leader,
+        "models": found.models,
+        "reference": found.reference,
+        "margin": found.margin,
+        "proven": found.proven,
+    }
+    return shown, {place: figure for place, figure in figures.items() if figure}
+
+
+def texts_of(sentences: Sequence[Sentence], part: str, lang: str) -> list[str]:
+    """The sentences of a part in words."""
+    return sentence_texts([one for one in sentences if one.part == part], lang)
+
+
+def sentence_texts(sentences: Sequence[Sentence], lang: str) -> list[str]:
+    """Sentences in words; a number and its unit stay on one line."""
+    return [say(lang, one.key, **one.values).replace(" %", "\u00a0%") for one in sentences]
+
+
+def light_texts(light: Light, lang: str) -> dict[str, Any]:
+    """A light in words."""
+    return {
+        "name": light.name,
+        "key": light.answer,
+        "colour": light.colour,
+        "sign": light.sign,
+        "question": say(lang, f"ask_{light.name}"),
+        "answer": say(lang, light.answer),
+        "number": "" if light.number is None else say(lang, light.number["phrase"], **light.number["with"]),
+        "reasons": sentence_texts(light.reasons, lang),
+    }
+
+
+def glossary(found: Judgement) -> list[Sentence]:
+    """What the names of a study's models mean."""
+    groups: dict[str, list[str]] = {}
+    for model, method in found.methods.items():
+        groups.setdefault(method if method in GLOSSARY else "own", []).append(model)
+    return [sentence("note", f"gloss_{kind}", models=groups[kind]) for kind in GLOSSARY if kind in groups]

@@ -1,0 +1,94 @@
+"""Cautions of a study: what its runs and images say against the numbers, and what the next step costs."""
+
+from dataclasses import asdict
+
+from kogen.common.alarms import AlarmKind
+from kogen.reporting.study.evidence import Evidence, ModelAlarm
+from kogen.reporting.words import Sentence, sentence
+from kogen.results.findings import Reason
+from kogen.results.judgement import Action
+
+MOSTLY = 50.0  # percent of a test set that was trained on: nothing else is to be read before that
+VISIBLE = 0.05  # points: less would be shown as 0.0
+MORE_SEEDS = 2  # seeds that are proposed beside those there are
+
+ALARM_SENTENCES = {
+    AlarmKind.RANK: "alarm_collapse",
+    AlarmKind.SPREAD: "alarm_collapse",
+    AlarmKind.STUCK: "alarm_stuck",
+    AlarmKind.BROKEN: "alarm_broken",
+}
+
+
+def alerts(evidence: Evidence) -> list[Sentence]:
+    """What is to be read before everything else: numbers that are memory, and alarms of what the headline names."""
+    mostly = [twin for twin in evidence.twins if twin.share > MOSTLY]
+    said = twin_sentences(evidence) if mostly else []
+    named = {*evidence.judgement.models, *evidence.judgement.leaders}
+    own = [alarm for alarm in evidence.alarms if alarm.model in named]
+    look = [sentence("alert", "look_first", models=list(dict.fromkeys(alarm.model for alarm in own)))] if own else []
+    return [*said, *alarm_sentences(own, "alert"), *look]
+
+
+def study_catches(evidence: Evidence) -> list[Sentence]:
+    """What makes the numbers of this study weaker than they look; the worst first."""
+    judgement = evidence.judgement
+    named = {*judgement.models, *judgement.leaders}
+    mostly = any(twin.share > MOSTLY for twin in evidence.twins)
+    said = [] if mostly else twin_sentences(evidence)
+    said += alarm_sentences([alarm for alarm in evidence.alarms if alarm.model not in named], "catch")
+    if evidence.unfinished:
+        said.append(sentence("catch", "unfinished", n=evidence.unfinished, total=evidence.runs))
+    if evidence.seeds and max(evidence.seeds.values()) == 1:
+        said.append(sentence("catch", "one_seed"))
+    for protocol, leaders in evidence.protocol_leaders.items():
+        if not set(leaders) & set(judgement.leaders):
+            values = {"protocol": protocol, "main": evidence.protocol, "models": leaders}
+            said.append(sentence("catch", "protocol_differs", **values))
+    if evidence.optimism >= VISIBLE and judgement.against:
+        said.append(sentence("catch", "flattered", points=evidence.optimism, model=judgement.leader))
+    return said
+
+
+def twin_sentences(evidence: Evidence) -> list[Sentence]:
+    """How many test images are in train, too: numbers on them can be memory."""
+    if not evidence.twins:
+        return []
+    worst = max(evidence.twins, key=lambda twin: twin.share)
+    sets, total = [twin.dataset for twin in evidence.twins], sum(twin.n for twin in evidence.twins)
+    part = "alert" if worst.share > MOSTLY else "catch"
+    return [sentence(part, "twins", **asdict(worst), sets=sets, all=total)]
+
+
+def alarm_sentences(alarms: list[ModelAlarm], part: str) -> list[Sentence]:
+    """What is alarming in each model's runs, each sentence once a model."""
+    found: dict[tuple[str, str], list[ModelAlarm]] = {}
+    for alarm in alarms:
+        found.setdefault((alarm.model, ALARM_SENTENCES[alarm.kind]), []).append(alarm)
+    sentences = []
+    for (model, key), group in found.items():
+        runs = {run for alarm in group for run in alarm.run_ids}  # one that has two kinds is counted once
+        epoch = min((alarm.epoch for alarm in group if alarm.epoch is not None), default=None)
+        known = {"model": model, "kind": group[0].kind, "n": len(runs), "total": group[0].total, "epoch": epoch}
+        sentences.append(sentence(part, key, **known))
+    return sentences
+
+
+def prices(evidence: Evidence) -> list[Sentence]:
+    """What the next step costs, in minutes of this study's machine or in labels; none where nothing was timed."""
+    judgement = evidence.judgement
+    minutes = {row.model: row.minutes for row in evidence.costs if row.minutes}
+    total = sum(row.minutes * row.runs for row in evidence.costs if row.minutes)
+    models = [model for model in judgement.models if model in minutes]
+    if judgement.action in (Action.FLOOR, Action.UNTRAINED) and total:
+        return [sentence("next", "price_longer", minutes=2 * total)]
+    if judgement.action == Action.SHARED:
+        rival = next((one for one in judgement.against if one.second in judgement.models), None)
+        if rival and rival.more is not None:
+            return [sentence("next", "price_labels")]
+        if rival and rival.reason != Reason.TIE and models:
+            each = sum(minutes[model] for model in models)
+            return [sentence("next", "price_seeds", n=MORE_SEEDS, models=models, minutes=MORE_SEEDS * each)]
+    if judgement.action in (Action.BET, Action.EQUAL) and models:
+        return [sentence("next", "price_again", model=models[0], minutes=minutes[models[0]])]
+    return []
