@@ -78,5 +78,8 @@ def check_parameters(name: str, metric: Any, given: Mapping[str, Any]) -> None:
             raise ValueError(f"metric {name}: {key} is {value!r}, wanted a number")
         if key in ("rate", "threshold") and not 0 < value < 1:
             raise ValueError(f"metric {name}: {key} is {value}, wanted a share between 0 and 1, such as 0.05")
-        if key in ("miss", "false_alarm") and not 0 < value < 1e6:
-            raise ValueError(f"metric {name}: {key} is {value}, wanted a price above 0 and below 1,000,000")
+        if key in ("miss", "false_alarm") and not 0 < value <= 100:
+            raise ValueError(
+                f"metric {name}: {key} is {value}, wanted a price above 0 and up to 100: give both prices in units of the "
+                "cheaper fault"
+            )

@@ -6,6 +6,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from kogen.common.contracts import from_plain, to_plain
@@ -104,7 +105,8 @@ def judge_across_sets(
 ) -> LotterySummary:
     """Put the tables over several sets beside those of each set; returns the summary of all."""
     margin, weights, seed, noise_draws = options.margin, options.weights, options.seed, min(options.draws, 1000)
-    scores: Any = values_as_scores(tables["values"], results.families)
+    shift = max(0.0, -float(tables["values"]["value"].min()))  # gains of a metric below 0, as minus a loss is
+    scores: Any = values_as_scores(tables["values"].assign(value=lambda rows: rows["value"] + shift), results.families)
     source, clean = results.reference, set(options.counterpart.values())
     refuse_bad_counterpart(options.counterpart, results.datasets, source)
     targets = [name for name in results.datasets if name != source and name not in clean]
@@ -123,6 +125,8 @@ def judge_across_sets(
     tables["unified"] = across("unified")(voting, weights=weights, groups=votes)
     line = {"baseline": options.baseline, "counterpart": options.counterpart}
     tables["robustness"] = across("robustness")(scores, source=source, targets=targets, **line)
+    if shift:
+        tables["unified"], tables["robustness"] = without_shift(tables["unified"], tables["robustness"], shift)
     errors = None if items is None else score_noise(items, noise_draws, seed, training=True)
     picks = across("safe_bet")(voting, margin=margin, weights=weights, noise=errors, seed=seed)
     over_sets, refused = summary.tests_over_sets(voting)
@@ -206,6 +210,14 @@ def tables_from_scores(results: Results) -> dict[str, pd.DataFrame]:
     values = load("statistics", "reported_scores")(results.scores)
     empty = {"pairs": pd.DataFrame(columns=PAIR_COLUMNS), "ranks": pd.DataFrame(columns=RANK_COLUMNS)}
     return {"values": values} | empty
+
+
+def without_shift(unified: Any, robustness: Any, shift: float) -> tuple[Any, Any]:
+    """The tables of gains that were lifted by `shift` points to be scores: means as they were, and no line in logits."""
+    means = unified["metric"].isin(["mean_accuracy", "iqm", "group_accuracy"])
+    unified = unified.assign(value=unified["value"] - shift * means)
+    observed = robustness["observed"] - shift
+    return unified, robustness.assign(observed=observed, expected=np.nan, effective=np.nan)
 
 
 def values_as_scores(values: Any, families: Mapping[str, str] | None) -> Any:
