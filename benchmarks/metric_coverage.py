@@ -85,6 +85,7 @@ def measure(n: int, share: float, studies: int, seed: int) -> dict[str, list[flo
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=2_000)
+    parser.add_argument("--least", type=int, default=0, help="only sets from this size")
     parser.add_argument("--items", type=int, default=5_000, help="only sets up to this size")
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
@@ -92,7 +93,7 @@ def main() -> None:
     print(f"| metric | positives | images | studies | {heads} |\n|{'---|' * 10}", flush=True)
     for share in (0.1, 0.02):
         for n in (50, 200, 1_000, 5_000):
-            if n > asked.items:
+            if not asked.least <= n <= asked.items:
                 continue
             start = time.perf_counter()
             for name, row in measure(n, share, asked.studies, asked.seed).items():

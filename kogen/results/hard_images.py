@@ -10,11 +10,11 @@ COLUMNS = ["dataset", "kind", "item", "path", "label", "leader", "leader_says", 
 SHOWN = 4  # images of a kind and set
 
 
-def hard_images(predictions: pd.DataFrame, leaders: dict[str, Sequence[str]]) -> pd.DataFrame:
+def hard_images(predictions: pd.DataFrame, leaders: Sequence[str]) -> pd.DataFrame:
     """The images of each set that are worth a look, by rule and not by hand.
 
-    Input: predictions of one protocol with the columns label, predicted and score; `leaders`, of each set the leader
-    and, if there is one, the runner-up. Output: dataset, kind, item, path (null where the source has no files, or is
+    Input: predictions of one protocol with the columns label, predicted and score; `leaders`, the leader
+    and, if there is one, the runner-up; both on every set. Output: dataset, kind, item, path (null where the source has no files, or is
     private), label, leader and what it says, the other and what it says (null without one), sureness (0-1).
     surely_wrong: the leader is wrong in most of its runs, the lowest probability of the label first. disagree: one of
     the two is right in most runs and the other is not, the largest difference of their probabilities first. nobody: no
@@ -22,8 +22,10 @@ def hard_images(predictions: pd.DataFrame, leaders: dict[str, Sequence[str]]) ->
     """
     found = []
     for dataset, part in predictions.groupby("dataset", sort=True, observed=True):
-        if {"label", "predicted", "score"} <= set(part) and str(dataset) in leaders and part["score"].notna().all():
-            found += set_rows(str(dataset), part, list(leaders[str(dataset)]))
+        there = set(part["model"].astype(str))
+        mine = [name for name in leaders if name in there]
+        if {"label", "predicted", "score"} <= set(part) and mine and part["score"].notna().all():
+            found += set_rows(str(dataset), part, mine)
     return pd.DataFrame(found, columns=COLUMNS)
 
 
@@ -66,7 +68,7 @@ def most_said(part: pd.DataFrame) -> dict[tuple[str, str], str]:
     return dict(zip(zip(counts["item"], counts["model"], strict=True), counts["predicted"], strict=True))
 
 
-def read_leaders(values: pd.DataFrame) -> dict[str, list[str]]:
-    """The two best models of each set by the table of values, equals by name."""
-    ordered = values.assign(value=values["value"].round(9)).sort_values(["value", "model"], ascending=[False, True])
-    return {str(name): list(part["model"].astype(str))[:2] for name, part in ordered.groupby("dataset", observed=True)}
+def read_leaders(values: pd.DataFrame, reference: str) -> list[str]:
+    """The two best models of the reference by the table of values, equals by name: those that one would use."""
+    rows = values[values["dataset"] == reference].assign(value=lambda rows: rows["value"].round(9))
+    return list(rows.sort_values(["value", "model"], ascending=[False, True])["model"].astype(str))[:2]

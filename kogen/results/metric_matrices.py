@@ -94,6 +94,8 @@ def read_answers(part: pd.DataFrame, rows: np.ndarray, facts: MetricFacts) -> An
     stored = probability_rows(part[PROBABILITIES], rows) if PROBABILITIES in part else None
     if stored is None or stored.shape[1] != len(classes):
         stored = two_class_probabilities(labels, predicted, score) if len(classes) == 2 else None
+    elif len(classes) == 2:
+        stored = exact_pairs(stored)
     if score is None and stored is not None:
         score = stored[np.arange(len(rows)), labels]
     positive = classes.index(facts.positive) if facts.positive in classes else None
@@ -110,6 +112,11 @@ def read_answers(part: pd.DataFrame, rows: np.ndarray, facts: MetricFacts) -> An
         validation_shares(part, rows, positive),
         class_order(list(classes), facts),
     )
+
+
+def exact_pairs(stored: np.ndarray) -> np.ndarray:
+    """Probabilities (n, 2) where the larger is 1 less the smaller: near 1, float32 makes equal what near 0 it tells apart."""
+    return np.where(stored > 0.5, 1 - stored[:, ::-1], stored)
 
 
 def two_class_probabilities(labels: np.ndarray, predicted: np.ndarray, score: np.ndarray | None) -> np.ndarray | None:

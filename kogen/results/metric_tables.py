@@ -38,14 +38,14 @@ def answer_tables(
     """The tables of what was answered: those of `metric_tables`, `recall`, `confusion` and `hard` (images).
 
     Without labels and answers these have no rows. `values`: the table of the metric that decides, whose two best models
-    of each set are the leaders.
+    on the reference are the leaders.
     """
     known = isinstance(predictions.get("label", pd.Series(dtype=object)).dtype, pd.CategoricalDtype)
     some = predictions if known else predictions.drop(columns=["label", "predicted"], errors="ignore")
     tables = metric_tables(predictions, metric, reference, protocol)
     tables["recall"] = load("statistics", "recall")(some)
     tables["confusion"] = load("statistics", "confusion")(some)
-    tables["hard"] = hard_images(some, read_leaders(values))
+    tables["hard"] = hard_images(some, read_leaders(values, reference))
     return tables
 
 

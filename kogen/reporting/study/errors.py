@@ -63,8 +63,7 @@ def metric_reason(metric: MetricFacts) -> Sentence | None:
 
 def shift_sentences(judged: Judged) -> list[Sentence]:
     """For the reference's leader on each shifted set: a threshold that is off, or a ranking that is lost too."""
-    leader = judged.order[judged.reference][0] if judged.order.get(judged.reference) else None
-    found = []
+    found, leader = [], next(iter(leaders_of(judged)), None)
     for row in judged.threshold_shift:
         if row["model"] == leader and row["case"] in ("threshold", "ranking"):
             named = {"model": leader, "dataset": row["dataset"], "reference": judged.reference}
@@ -75,10 +74,9 @@ def shift_sentences(judged: Judged) -> list[Sentence]:
 
 
 def recall_sentences(judged: Judged) -> list[Sentence]:
-    """For each set's leader: its worst class and group, where the interval lies below that of the best one."""
-    found = []
+    """Of the reference's leader on each set: its worst class and group, if its interval lies below the best one's."""
+    found, leader = [], next(iter(leaders_of(judged)), None)
     for dataset in judged.sets:
-        leader = next(iter(judged.order.get(dataset, ())), None)
         for by in ("class", "group"):
             rows = [r for r in judged.recall if (r["dataset"], r["by"], r["model"]) == (dataset, by, leader)]
             known = [row for row in rows if is_number(row["lo"])]
@@ -127,9 +125,15 @@ def cell_of(row: Row | None) -> dict[str, Any]:
     return {name: row[name] for name in ("value", "lo", "hi")} | {"reason": f"reason_{reason}" if reason else None}
 
 
+def leaders_of(judged: Judged) -> list[str]:
+    """The leader and the runner-up of the reference: those that one would use, wherever they are looked at."""
+    return list(judged.order.get(judged.reference, ()))[:2]
+
+
 def shown_models(judged: Judged, dataset: str) -> list[str]:
-    """The best models of a set, at most MAX_MODELS."""
-    return list(judged.order.get(dataset, ()))[:MAX_MODELS]
+    """The best models of the reference that were judged on a set, at most MAX_MODELS."""
+    there = set(judged.order.get(dataset, ()))
+    return [model for model in judged.order.get(judged.reference, ()) if model in there][:MAX_MODELS]
 
 
 def recall_of(judged: Judged, dataset: str) -> list[dict[str, Any]]:
@@ -151,13 +155,13 @@ def recall_of(judged: Judged, dataset: str) -> list[dict[str, Any]]:
 
 
 def confusion_of(judged: Judged, dataset: str) -> list[dict[str, Any]]:
-    """The confusion of the leader and the runner-up of one set.
+    """The confusion of the reference's leader and runner-up on one set.
 
     Each: model, labels, predicted, rows (one a label; cells with n and share), or of more than 12 classes `commonest`
     (label, predicted, n, share), the ten confusions with the most images.
     """
     found = []
-    for model in list(judged.order.get(dataset, ()))[:2]:
+    for model in leaders_of(judged):
         rows = [row for row in judged.confusion if row["dataset"] == dataset and row["model"] == model]
         if not rows:
             continue
