@@ -80,6 +80,6 @@ def check_parameters(name: str, metric: Any, given: Mapping[str, Any]) -> None:
             raise ValueError(f"metric {name}: {key} is {value}, wanted a share between 0 and 1, such as 0.05")
         if key in ("miss", "false_alarm") and not 0 < value <= 100:
             raise ValueError(
-                f"metric {name}: {key} is {value}, wanted a price above 0 and up to 100: give both prices in units of the "
-                "cheaper fault"
+                f"metric {name}: {key} is {value}, wanted a price above 0 and up to 100: give both prices in units of "
+                "the cheaper fault"
             )

@@ -13,9 +13,9 @@ SHOWN = 4  # images of a kind and set
 def hard_images(predictions: pd.DataFrame, leaders: Sequence[str]) -> pd.DataFrame:
     """The images of each set that are worth a look, by rule and not by hand.
 
-    Input: predictions of one protocol with the columns label, predicted and score; `leaders`, the leader
-    and, if there is one, the runner-up; both on every set. Output: dataset, kind, item, path (null where the source has no files, or is
-    private), label, leader and what it says, the other and what it says (null without one), sureness (0-1).
+    Input: predictions of one protocol with the columns label, predicted and score; `leaders`, the leader and, if there
+    is one, the runner-up; both on every set. Output: dataset, kind, item, path (null where the source has no files, or
+    is private), label, leader and what it says, the other and what it says (null without one), sureness (0-1).
     surely_wrong: the leader is wrong in most of its runs, the lowest probability of the label first. disagree: one of
     the two is right in most runs and the other is not, the largest difference of their probabilities first. nobody: no
     run of any model is right, the lowest mean probability first. Four each, equals by item; an image is in one kind.

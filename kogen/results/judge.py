@@ -213,7 +213,7 @@ def tables_from_scores(results: Results) -> dict[str, pd.DataFrame]:
 
 
 def without_shift(unified: Any, robustness: Any, shift: float) -> tuple[Any, Any]:
-    """The tables of gains that were lifted by `shift` points to be scores: means as they were, and no line in logits."""
+    """The tables of gains that were lifted by `shift` to be scores: means as they were, and no line in logits."""
     means = unified["metric"].isin(["mean_accuracy", "iqm", "group_accuracy"])
     unified = unified.assign(value=unified["value"] - shift * means)
     observed = robustness["observed"] - shift

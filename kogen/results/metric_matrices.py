@@ -115,7 +115,7 @@ def read_answers(part: pd.DataFrame, rows: np.ndarray, facts: MetricFacts) -> An
 
 
 def exact_pairs(stored: np.ndarray) -> np.ndarray:
-    """Probabilities (n, 2) where the larger is 1 less the smaller: near 1, float32 makes equal what near 0 it tells apart."""
+    """Probabilities (n, 2), the larger as 1 less the smaller: near 1 float32 makes equal what it tells apart near 0."""
     return np.where(stored > 0.5, 1 - stored[:, ::-1], stored)
 
 

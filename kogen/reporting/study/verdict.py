@@ -89,8 +89,8 @@ def build(
     """Judge a study and write STUDY/verdict.json.
 
     `margin` is the smallest difference that matters, in points (0 to 100) or the metric's unit; `metric` decides, as
-    NAME?PARAMETER=VALUE (by default accuracy, or balanced accuracy of unbalanced classes). ValueError for a margin that is no number of
-    points, a protocol nobody predicted with, or no single reference set.
+    NAME?PARAMETER=VALUE (by default accuracy, or balanced accuracy of unbalanced classes). ValueError for a margin that
+    is no number of points, a protocol nobody predicted with, or no single reference set.
     """
     check_language(lang)
     asked = {"margin": margin, "protocol": protocol, "lang": lang, "metric": metric}
