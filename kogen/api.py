@@ -28,6 +28,7 @@ from kogen.options.runs import EvaluateOptions, ExportOptions, PretrainOptions, 
 from kogen.options.study import EstimateOptions, PilotOptions, StudyOptions
 from kogen.results.gather import gather_predictions
 from kogen.results.judge import judge_results
+from kogen.results.questions import table_paths
 from kogen.study import pilot as studies
 from kogen.study.cost_estimate import Cost, estimate_cost
 from kogen.study.gallery import write_gallery
@@ -137,9 +138,10 @@ def landscape(runs: Sequence[str | Path] | str | Path, options: LandscapeOptions
 
 
 @takes(LotteryOptions)
-def lottery(table: str | Path, options: LotteryOptions) -> dict[str, Any]:
+def lottery(table: str | Path | Sequence[str | Path], options: LotteryOptions) -> dict[str, Any]:
     """Judge any table of results (a row per image, or scores) and write its tables, verdict.json and report.html.
 
+    `table`: a csv, markdown or parquet file, or a frame; several files of scores are joined by model.
     Returns the summary with the judgement, and the first sentences of the page as "words". ValueError for a table that
     cannot be read, and where `out` holds a study, whose page has its own lottery.
     """
@@ -148,7 +150,7 @@ def lottery(table: str | Path, options: LotteryOptions) -> dict[str, Any]:
     check_language(options.lang)
     if (options.out / "study.toml").exists():
         raise ValueError(f"{options.out} is a study, whose report shows its own lottery: choose another --out")
-    claim_folder(options.out, [Path(table)] if isinstance(table, (str, Path)) else [])
+    claim_folder(options.out, table_paths(table) or [])
     with lock_output(options.out):
         with progress_bar("judging the table", transient=True) as report:
             summary, judgement = judge_results(table, options, options.out, report)

@@ -68,13 +68,14 @@ COLUMNS = {
         "value": NUMBER,
         **dict.fromkeys(["lo", "hi"], NUMBER),  # 95 %, over planes, images and runs; null for one plane
         **dict.fromkeys(["planes", "images"], WHOLE),
+        "standing": TEXT,  # why a model may not be ranked; sound where it may (results/landscape_facts.py)
     },
 }
 SCHEMAS = {kind: pa.schema(list(columns.items())) for kind, columns in COLUMNS.items()}
 ROWS = b"rows"  # key of a file's metadata: the number of rows it was written with
 CLASSES = "classes"  # key of a file's metadata: the classes of `probabilities`, in order
 # columns a frame may leave out; tables written before they existed are read with null
-OPTIONAL_COLUMNS = {"soft", "probabilities", "false_alarm", "path", "group"}
+OPTIONAL_COLUMNS = {"soft", "standing", "probabilities", "false_alarm", "path", "group"}
 
 
 def write_table(path: Path, frame: pd.DataFrame, kind: str, facts: Mapping[str, str] | None = None) -> None:

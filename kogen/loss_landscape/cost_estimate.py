@@ -12,7 +12,7 @@ from kogen.loss_landscape.objective import Objective
 from kogen.options.landscape import LandscapeOptions
 
 # Time in units of a product with the Hessian of all images:
-METRICS_PRODUCTS = 90  # all curvature metrics of a run (70 of them are products)
+METRICS_PRODUCTS = 100  # all curvature metrics of a run (70 of them are products)
 MAP_POINT_PRODUCTS = 12  # a point of a map, with the graph it begins with (measured: 8 to 15)
 
 

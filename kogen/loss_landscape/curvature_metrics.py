@@ -10,7 +10,7 @@ import torch
 from kogen.loss_landscape.hessian import Hessian, Params
 from kogen.loss_landscape.lanczos import NotFinite, lanczos
 from kogen.loss_landscape.objective import Objective
-from kogen.loss_landscape.sharpness import Estimate, noise_sharpness, sam_sharpness, trace
+from kogen.loss_landscape.sharpness import Estimate, noise_sharpness, sam_sharpness, steepest_descent, trace
 
 WeightedLosses = list[tuple[float, Callable[[Params], torch.Tensor]]]
 PartValues = tuple[list[float], float]  # a value for each part of the images, and their other error
@@ -19,6 +19,7 @@ METRIC_PARTS = 4  # of the frozen batches; their differences make the error bars
 RHO, RHO_ADAPTIVE = 0.05, 0.5  # radii of SAM (Foret et al. 2021) and of adaptive SAM (Kwon et al. 2021)
 SIGMA = 0.1  # of the noise in each weight, in units of its size
 DRAWS, LIMIT = 16, 120  # for trace and noise; products of Lanczos
+TOGETHER = {"lambda": ("lambda_max", "lambda_min", "lambda_ratio"), "gradient": ("gradient", "fall")}
 
 
 def curvature_metrics(objective: Objective, seed: int = 0) -> list[dict[str, Any]]:
@@ -27,8 +28,8 @@ def curvature_metrics(objective: Objective, seed: int = 0) -> list[dict[str, Any
     `values`: one number for each part of the images. Their mean is the metric of all images, their spread shows, to
     first order, the effect of drawing images. `error`: the standard error over draws, or the residual of Lanczos.
     Metrics: lambda_max, lambda_min, lambda_ratio = |lambda_min / lambda_max|, trace, sam (rho .05), adaptive_sam
-    (rho .5), noise (mean rise under noise of a tenth of each weight). A metric is nan where the loss is not finite near
-    its weights.
+    (rho .5), noise (mean rise under noise of a tenth of each weight), gradient (its norm) and fall (how far the loss
+    falls along it, `steepest_descent`). A metric is nan where the loss is not finite near its weights.
     """
     whole, at = objective.weighted_losses(), objective.at
     parts = [whole[number::METRIC_PARTS] for number in range(min(METRIC_PARTS, len(whole)))]
@@ -40,6 +41,7 @@ def curvature_metrics(objective: Objective, seed: int = 0) -> list[dict[str, Any
         "sam": lambda: {"sam": sam_by_part(parts, at, seed, RHO, False)},
         "adaptive_sam": lambda: {"adaptive_sam": sam_by_part(parts, at, seed, RHO_ADAPTIVE, True)},
         "noise": lambda: {"noise": estimate_parts(parts, mean_rise)},
+        "gradient": lambda: descent_by_part(parts, at),
     }
     images = int(sum(weight for weight, _ in whole))
     rows: list[dict[str, Any]] = []
@@ -47,7 +49,7 @@ def curvature_metrics(objective: Objective, seed: int = 0) -> list[dict[str, Any
         try:
             found = ask()
         except NotFinite:
-            names = ["lambda_max", "lambda_min", "lambda_ratio"] if name == "lambda" else [name]
+            names = TOGETHER.get(name, (name,))
             found = dict.fromkeys(names, ([math.nan] * len(parts), math.nan))
         rows += [{"metric": m, "values": v, "error": e, "images": images} for m, (v, e) in found.items()]
     return rows
@@ -87,12 +89,23 @@ def eigenvalues(whole: WeightedLosses, parts: list[WeightedLosses], at: Params, 
 
 
 def sam_by_part(parts: list[WeightedLosses], at: Params, seed: int, rho: float, adaptive: bool) -> PartValues:
-    """SAM's rise by part: Tukey's pseudo-values (the rise is not linear), shifted to have the mean of all images."""
+    """SAM's rise by part of the images."""
     how: dict[str, Any] = {"rho": rho, "adaptive": adaptive}
-    whole = sam_sharpness([pair for part in parts for pair in part], at, make_generator(seed), **how)
+    found = pseudo_values(parts, lambda some: np.array([sam_sharpness(some, at, make_generator(seed), **how)]))
+    return found[:, 0].tolist(), 0.0
+
+
+def descent_by_part(parts: list[WeightedLosses], at: Params) -> dict[str, PartValues]:
+    """Norm of the gradient and the loss's fall along it, by part of the images."""
+    found = pseudo_values(parts, lambda some: np.array(steepest_descent(some, at)))
+    return {"gradient": (found[:, 0].tolist(), 0.0), "fall": (found[:, 1].tolist(), 0.0)}
+
+
+def pseudo_values(parts: list[WeightedLosses], measure: Callable[[WeightedLosses], np.ndarray]) -> np.ndarray:
+    """Metrics (M,) by part that are not linear in the loss, (G, M): Tukey's, shifted to the mean of all images."""
+    whole = measure([pair for part in parts for pair in part])
     if len(parts) == 1:
-        return [whole], 0.0
+        return whole[None]
     others = [[pair for other in parts if other is not part for pair in other] for part in parts]
-    without = [sam_sharpness(some, at, make_generator(seed), **how) for some in others]
-    moved = (len(parts) - 1) * (np.mean(without) - np.array(without)) + whole
-    return moved.tolist(), 0.0
+    without = np.stack([measure(some) for some in others])
+    return (len(parts) - 1) * (without.mean(axis=0) - without) + whole

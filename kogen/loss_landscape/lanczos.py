@@ -9,7 +9,7 @@ from torch import Tensor
 
 RANDOM_START_LENGTH = 0.05  # of the random part of a warm start of length 1, which finds what the start lacks
 VALUE_FLOOR = 1e-2  # of the largest |value|: smaller values need no finer residual than a value of this size
-SETTLING_PRODUCTS = 12  # products after a fresh start within a run before residuals are trusted again
+SETTLING_PRODUCTS = 12  # products after every start, the first too, before residuals are trusted
 
 
 class NotFinite(ValueError):
@@ -52,7 +52,8 @@ def lanczos(
 
     Stops when each wanted residual is at most `tolerance` * max(|value|, VALUE_FLOOR * largest |value|), ARPACK's rule
     with a floor, or after `limit` products. Holds `memory` + 1 vectors. `start` (n, P): a warm start, eigenvectors of a
-    neighbour; their sum is the first vector. A residual proves an eigenvalue, not that none lies beyond it.
+    neighbour; their sum is the first vector. A residual proves an eigenvalue, not that none lies beyond it: so none is
+    trusted before SETTLING_PRODUCTS after a start, in which a random vector in many dimensions finds an outlier.
     Raises ValueError for more pairs than dimensions, NotFinite for a product that is not finite.
     Source: Wu and Simon 2000 (SIAM J. Matrix Anal. Appl. 22), section 2.
     """
@@ -62,7 +63,7 @@ def lanczos(
     basis = torch.empty(memory + 1, operator.size, dtype=operator.dtype, device=operator.device)  # (M + 1, P)
     inner = torch.zeros(memory, memory, dtype=torch.float64)  # basis H basis
     basis[0] = _first_vector(basis[0], generator, start)
-    held, products, since = 0, 0, SETTLING_PRODUCTS
+    held, products, since = 0, 0, 0
     before = torch.full((wanted,), math.nan)  # values when the space last closed
     while True:
         image, products, held = apply_operator(operator, basis[held]), products + 1, held + 1

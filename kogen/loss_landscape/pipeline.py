@@ -23,6 +23,7 @@ from kogen.loss_landscape.grid import surface
 from kogen.loss_landscape.objective import BATCH_NORM, Objective
 from kogen.loss_landscape.point_log import Sharing
 from kogen.loss_landscape.runs import OBJECTIVES, LandscapeRun, open_run, read_record, torch_device
+from kogen.loss_landscape.training_facts import name_loss, read_training
 from kogen.options.landscape import LandscapeOptions
 from kogen.results.landscape_facts import GridFacts, PlaneFacts, RunFacts
 from kogen.surface_fit.multilevel import choose_corrections
@@ -198,6 +199,8 @@ def run_facts(one: LandscapeRun, loss: Objective, few: Objective, planes: list[P
         excluded=dict(Counter(excluded.values())),
         method=one.plan.method,
         backbone=one.plan.backbone,
+        loss=name_loss(one.plan, one.facts["objective"]),
+        training=read_training(one.folder, one.plan, one.step),
     )
 
 

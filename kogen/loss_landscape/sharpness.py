@@ -1,6 +1,7 @@
 """How sharp a minimum is: the trace of its Hessian, SAM's and the adaptive worst case, and the mean under noise."""
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
@@ -8,7 +9,9 @@ from torch import Tensor
 
 from kogen.common.devices import exact_arithmetic
 from kogen.loss_landscape.hessian import FlatLoss, Losses, Params
-from kogen.loss_landscape.lanczos import Operator, apply_operator, draw_normal
+from kogen.loss_landscape.lanczos import NotFinite, Operator, apply_operator, draw_normal
+
+DESCENT_STEPS = tuple(2.0**-power for power in range(2, 11))  # lengths of a step down the gradient, of the weights'
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,25 @@ def sam_sharpness(
     away = rho * slope / slope.norm()  # e / scale, in which the ball is round
     away = away * min(1.0, rho / max(away.norm().item(), torch.finfo(at.dtype).tiny))  # rounding may leave the ball
     return max(objective.value(at + scale * away) - here, 0.0)
+
+
+def steepest_descent(loss: Losses, params: Params) -> tuple[float, float]:
+    """Norm of the gradient, and how far the loss falls along it at the most, never below 0.
+
+    Steps of DESCENT_STEPS in lengths of the weights; a step to a loss that is not finite is left out. Where the loss
+    falls by much the weights are near no minimum, whatever a plane in random directions shows.
+    """
+    objective = FlatLoss(loss, params)
+    at, here = objective.origin, objective.value(objective.origin)
+    slope = _gradient(objective)
+    norm = slope.norm().item()
+    if not norm:
+        return 0.0, 0.0
+    falls = [0.0]
+    for step in DESCENT_STEPS:
+        with suppress(NotFinite):
+            falls.append(here - objective.value(at - step * at.norm() / norm * slope))
+    return norm, max(falls)
 
 
 def _gradient(objective: FlatLoss) -> Tensor:

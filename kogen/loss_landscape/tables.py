@@ -1,7 +1,5 @@
 """The files of a landscape in a study's folder: surface, eigenmap and geometry tables, curvature metrics, facts."""
 
-import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +7,12 @@ import pandas as pd
 
 from kogen.common.contracts import from_plain, to_plain
 from kogen.common.files import read_sealed_json, write_json, write_sealed_json
-from kogen.common.registry import load
 from kogen.common.tables import read_table, write_table
 from kogen.loss_landscape.point_log import differing_keys
-from kogen.results.landscape_facts import LandscapeFacts, RunFacts
-from kogen.statistics import _curvature_metrics, _near_convex
+from kogen.results.landscape_facts import RunFacts
+from kogen.results.landscape_summary import EMPTY_READINGS, summarise_landscape
 
+NEWEST_METRIC = "fall"
 KEYS = ("run", "objective", "direction", "plane")
 
 
@@ -29,12 +27,16 @@ def upsert_rows(out: Path, identity: dict[str, Any], rows: pd.DataFrame, kind: s
 
 
 def has_curvature_metrics(out: Path, identity: dict[str, Any], facts: dict[str, Any]) -> bool:
-    """Whether a run's curvature metrics are on disk. ValueError where they were measured with other settings."""
+    """Whether a run's curvature metrics are on disk, all of them; older versions did not measure NEWEST_METRIC.
+
+    ValueError where they were measured with other settings.
+    """
     if not (path := record_file(out, "readings", identity)).exists():
         return False
-    if odd := differing_keys(read_sealed_json(path)["facts"], facts):
+    found = read_sealed_json(path)
+    if odd := differing_keys(found["facts"], facts):
         raise ValueError(f"{path} has curvature metrics that differ in {odd}: choose another --out, or delete it")
-    return True
+    return NEWEST_METRIC in {row["metric"] for row in found["rows"]}
 
 
 def write_curvature_metrics(
@@ -68,35 +70,23 @@ def write_summary(out: Path) -> dict[str, Any]:
 
     Returns the content of the latter. ValueError as of the statistics, and for facts that are not complete.
     """
-    found = list(summary_tables(out))
-    filled = [[frame.astype(object) for frame in frames if len(frame)] for frames in zip(*found, strict=True)]
-    geometry, pairs = (pd.concat(some, ignore_index=True) if some else pd.DataFrame() for some in filled or [[], []])
-    if len(geometry):
-        write_table(out / "geometry.parquet", geometry, "geometry")
-    scores = read_scores(out)
-    flat = load("statistics", "flatness")(geometry, scores) if len(scores) and len(geometry) else pd.DataFrame()
+    surface, path = read_table(out / "surface.parquet"), out / "eigenmap.parquet"
+    eigenmap = read_table(path) if path.exists() else pd.DataFrame()
     files = sorted((out / "landscape").glob("*/*.facts.json"))
     runs = [from_plain(RunFacts, read_sealed_json(file), str(file)) for file in files]
-    summary = to_plain(LandscapeFacts(runs, records(pairs), records(flat))) | {"runs": [plain_run(run) for run in runs]}
+    geometry, facts = summarise_landscape(surface, eigenmap, read_curvature_metrics(out), runs, read_scores(out))
+    if len(geometry):
+        write_table(out / "geometry.parquet", geometry, "geometry")
+    summary = to_plain(facts) | {"runs": [plain_run(run) for run in runs]}
     write_json(out / "landscape.json", summary)
     return summary
 
 
-def summary_tables(out: Path) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
-    """Metrics of models and their paired differences, from random planes, curvature maps and curvature metrics."""
-    surface = read_table(out / "surface.parquet")
-    if "random" in set(surface["direction"]):
-        yield load("statistics", "geometry")(surface), load("statistics", "geometry_pairs")(surface)
-    if (out / "eigenmap.parquet").exists():
-        yield _near_convex.tables(read_table(out / "eigenmap.parquet"))
-    if files := sorted((out / "landscape").glob("*/*.readings.json")):
-        rows = [one["identity"] | row for one in map(read_sealed_json, files) for row in one["rows"]]
-        yield _curvature_metrics.tables(pd.DataFrame(rows))
-
-
-def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as plain data; missing values are None."""
-    return json.loads(frame.to_json(orient="records", double_precision=15) or "[]")
+def read_curvature_metrics(out: Path) -> pd.DataFrame:
+    """The curvature metrics of all runs of the folder, one row a run and metric."""
+    files = sorted((out / "landscape").glob("*/*.readings.json"))
+    rows = [one["identity"] | row for one in map(read_sealed_json, files) for row in one["rows"]]
+    return pd.DataFrame(rows) if rows else EMPTY_READINGS
 
 
 def read_scores(out: Path) -> pd.DataFrame:

@@ -18,13 +18,21 @@ class TableOptions(Options):
 
     reference: str | None = option(None, "data set that the choice is made on", TABLE)
     sets: tuple[str, ...] | None = option(None, "data sets, comma-separated; by default all", TABLE, form="names")
+    where: dict[str, str] = option(
+        {}, "COLUMN=VALUE of the rows that count, * for any letters; repeatable", TABLE, form="pairs"
+    )
+    model_column: tuple[str, ...] | None = option(
+        None, "column of the models' names; several, comma-separated, are joined", TABLE, form="names"
+    )
+    table_number: int | None = option(None, "which table of a markdown file, from 1", TABLE, ge=1, le=100_000)
+    encoding: str | None = option(None, "encoding of a csv or markdown file, by default found; such as cp1252", TABLE)
     protocol: str | None = option(None, "probe whose rows are used, if there are several", TABLE)
     cluster: str | None = option(None, "column that says which images belong together", TABLE)
     family: str | None = option(None, "column that says which models belong together", TABLE)
     n: dict[str, Count] | None = option(
         None, "SET=NUMBER of images behind its scores; repeatable", TABLE, form="counts"
     )
-    unit: str = option("auto", "unit of the scores: auto, percent or fraction", TABLE)
+    unit: str = option("auto", "unit of the scores: auto, percent, fraction, or by set: a=percent,b=fraction", TABLE)
     higher_is_better: bool | dict[str, bool] = option(
         True, "set or metric where lower is better; repeatable", TABLE, flag="lower", form="lower"
     )

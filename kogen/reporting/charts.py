@@ -13,7 +13,7 @@ Figure = dict[str, Any]
 """{"data": traces, "layout": layout, "alt": the figure in words}; a colour is INK + a name of the page's palette."""
 
 INK = "\x01"  # marks the name of a colour; cleaned names of models cannot hold it
-LABEL_LENGTH = 20  # letters of a name on an axis
+LABEL_LENGTH = 28  # letters of a name on an axis
 
 
 @cache

@@ -3,6 +3,8 @@
 from kogen.statistics.scores_of_sets.pair_counts import count_sampled
 
 MAX_CSV_BYTES = 8 << 30
+MAX_TEXT_BYTES = 1 << 30  # of a csv that is read whole, every column as text
+MAX_MARKDOWN_BYTES = 1 << 24
 MAX_ROWS = 50_000_000  # of a file
 MAX_COLUMNS = 10_000
 MAX_NAME_LENGTH = 20_000  # letters of a model, set, item ...

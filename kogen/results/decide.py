@@ -59,6 +59,8 @@ def make_judgement(
         "share": share_finding(tables, lottery),
         "rules": rules_finding(lottery),
         "safe": safe_finding(lottery, compared, margin),
+        "decides": None if lottery is None else lottery.bet.decides,
+        "clusters": [row for row in (lottery and lottery.clusters) or [] if row["warning"]],
     }
     action, models = choose_action(Judgement(Action.NOTHING, leaders, None, **found), against, compared)
     return Judgement(action, models, cheapest_model(models, minutes or {}), **found)
@@ -112,9 +114,9 @@ def choose_by_scores(found: Judgement, compared: Comparisons) -> tuple[Action, l
     equal = [one for one in found.leaders if all(is_equal(compared, found.leader, one, name) for name in sets)]
     if len(equal) > 1:
         return Action.TIE, equal
-    if found.safe is None or not found.targets:
-        return Action.NOTHING, found.leaders
-    return Action.SAFE, [found.safe.model]
+    if found.safe and found.targets:
+        return Action.SAFE, [found.safe.model, *found.safe.equals]
+    return (Action.BET, found.leaders) if found.has_lead and not found.targets else (Action.NOTHING, found.leaders)
 
 
 def is_equal(compared: Comparisons, one: str, other: str, dataset: str) -> bool:
@@ -201,5 +203,7 @@ def safe_finding(lottery: LotterySummary | None, compared: Comparisons, margin: 
         average=best["model"],
         average_regret=float(best["max_regret"]),
         price=float(least["price"]),
+        matters=lottery.bet.price_matters,
         equals=equals,
+        beaten_on=list(least["beaten_on"]),
     )

@@ -38,7 +38,7 @@ class Finding:
 
     difference, lo, hi in points (or the metric's own unit), `first` minus `second`; `lo` and `hi` hold for all pairs of
     the set at once (95 %). `chance`: the probability (0-1) that `second` ties or wins on a fresh test set of this size.
-    `detectable`: the difference that four studies of five would find. `turns_at`: the margin at which the answer turns.
+    `detectable`: the difference that four studies of five would find.
     `more`: further images that would decide; None where the answer is decided, or no number of images would.
     """
 
@@ -52,7 +52,6 @@ class Finding:
     hi: float | None = None
     chance: float | None = None
     detectable: float | None = None
-    turns_at: float | None = None
     more: int | None = None
     n: int | None = None
     at_least: bool = False  # the test does not know which images the two share: the lead may be surer than it says
@@ -86,8 +85,8 @@ class FloorFinding:
 class Comparisons:
     """The tables of one protocol, where a question about two models on one set is one call.
 
-    `values` (model, dataset, n, value, lo, hi), `pairs`, `needed` (of `required_images`) and, where there are labels,
-    `floors` (dataset, model, constant, floor, difference, lo, hi); see the statistics of these names.
+    `values`, `pairs`, `needed` (of `required_images`), of scores alone `unpaired`, and where there are labels `floors`
+    (dataset, model, constant, floor, difference, lo, hi): see the statistics of these names for their columns.
     """
 
     def __init__(self, tables: Mapping[str, Any], later: Mapping[str, bool] | None = None) -> None:
@@ -95,6 +94,7 @@ class Comparisons:
         self.later = later or {}
         self.values = frames_by_set(tables, "values")
         self.pairs, self.needed, self.floors = (frames_by_set(tables, name) for name in ("pairs", "needed", "floors"))
+        self.unpaired = frames_by_set(tables, "unpaired")
         self._points = {
             name: dict(zip(part["model"], part["value"], strict=True)) for name, part in self.values.items()
         }
@@ -121,7 +121,7 @@ class Comparisons:
         return [model for model in order if points[order[0]] - points[model] < TIE]
 
     def has_pairs(self, dataset: str) -> bool:
-        """Whether leads were tested on a set."""
+        """Whether leads were tested on the same images of a set."""
         return dataset in self.pairs
 
     def compare(self, one: str, other: str, dataset: str) -> Finding:
@@ -164,7 +164,7 @@ class Comparisons:
         """The rows of pairs of one model on a set, by the other model."""
         key = (table, dataset, model)
         if key not in self._seen:
-            rows = (self.pairs if table == "pairs" else self.needed).get(dataset)
+            rows = (self.needed if table == "needed" else self.pairs | self.unpaired).get(dataset)
             mine = [] if rows is None else rows[(rows["first"] == model) | (rows["second"] == model)].to_dict("records")
             self._seen[key] = {row["second"] if row["first"] == model else row["first"]: row for row in mine}
         return self._seen[key]
@@ -186,10 +186,9 @@ class Comparisons:
             hi=hi,
             chance=float_or_none(row["lottery"]),
             detectable=float_or_none(row["minimum_detectable"]),
-            turns_at=max(abs(row["lo90"]), abs(row["hi90"])),
             more=whole_or_none(more),
             n=int(row["n"]),
-            at_least=bool(row.get("at_least", False)),
+            at_least=row.get("kind") == "unpaired",
         )
 
 

@@ -48,8 +48,8 @@ def judge_results(
 ) -> tuple[LotterySummary, Judgement]:
     """Judge any table of results: is the lead real, does it transfer, does it depend on the metric, what is safe.
 
-    `table`: csv, parquet or a frame, as `results.read_results` describes (one row an image, or scores alone);
-    `groups` of sets that have one vote each are found by `similarity` unless given. With `out`:
+    `table`: csv, markdown, parquet, several files or a frame, as `results.read_results` describes (one row an image,
+    or scores alone); `groups` of sets that have one vote each are found by `similarity` unless given. With `out`:
     OUT/{values,pairs,ranks,transfer,agreement,unified,robustness}.parquet, of images also OUT/{metrics,floors,
     threshold_shift,recall,confusion,hard}.parquet (csv too with `csv`), and OUT/verdict.json with both, under "lottery"
     and "judgement"; what was there is replaced. `on_step`: called with the progress.
@@ -105,7 +105,8 @@ def judge_across_sets(
 ) -> LotterySummary:
     """Put the tables over several sets beside those of each set; returns the summary of all."""
     margin, weights, seed, noise_draws = options.margin, options.weights, options.seed, min(options.draws, 1000)
-    shift = max(0.0, -float(tables["values"]["value"].min()))  # gains of a metric below 0, as minus a loss is
+    lowest = 0.0 if results.predictions is None else float(tables["values"]["value"].min())
+    shift = max(0.0, -lowest)  # gains of a metric may be below 0, as minus a loss is
     scores: Any = values_as_scores(tables["values"].assign(value=lambda rows: rows["value"] + shift), results.families)
     source, clean = results.reference, set(options.counterpart.values())
     refuse_bad_counterpart(options.counterpart, results.datasets, source)
@@ -207,7 +208,7 @@ def tables_from_items(rows: Items, options: LotteryOptions, step: Step = lambda:
 
 def tables_from_scores(results: Results) -> dict[str, pd.DataFrame]:
     """The same from scores alone: values, and pairs and ranks without rows."""
-    values = load("statistics", "reported_scores")(results.scores)
+    values = add_reported_ends(load("statistics", "reported_scores")(results.scores), results.scores)
     empty = {"pairs": pd.DataFrame(columns=PAIR_COLUMNS), "ranks": pd.DataFrame(columns=RANK_COLUMNS)}
     return {"values": values} | empty
 
@@ -218,6 +219,17 @@ def without_shift(unified: Any, robustness: Any, shift: float) -> tuple[Any, Any
     unified = unified.assign(value=unified["value"] - shift * means)
     observed = robustness["observed"] - shift
     return unified, robustness.assign(observed=observed, expected=np.nan, effective=np.nan)
+
+
+def add_reported_ends(values: Any, scores: Any) -> Any:
+    """The values with the intervals that the table itself gives, where nothing better is known: one run, no n."""
+    if "lo" not in scores:
+        return values
+    cells = scores.groupby(["model", "dataset"], sort=False)[["lo", "hi"]]
+    ends = cells.first().where(cells.size().eq(1), axis=0)
+    keys, alone = pd.MultiIndex.from_frame(values[["model", "dataset"]]), values["lo"].isna().to_numpy()
+    given = ends.reindex(keys).to_numpy()
+    return values.assign(lo=values["lo"].where(~alone, given[:, 0]), hi=values["hi"].where(~alone, given[:, 1]))
 
 
 def values_as_scores(values: Any, families: Mapping[str, str] | None) -> Any:

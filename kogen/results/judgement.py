@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from kogen.results.findings import Answer, Finding, FloorFinding
-from kogen.results.lottery_summary import Row
+from kogen.results.lottery_summary import Decision, Row
 
 
 class Action(StrEnum):
@@ -63,7 +63,9 @@ class SafeFinding:
     average: str  # best on average
     average_regret: float
     price: float  # what the safe model costs on average, in points
+    matters: bool  # the price or what it saves is as large as the margin, and is seen after rounding
     equals: list[str]  # models that are as good by each view
+    beaten_on: list[str]  # sets on which a model is higher that was not measured everywhere
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,8 @@ class Judgement:
     share: ShareFinding | None
     rules: RulesFinding | None
     safe: SafeFinding | None
+    decides: Decision | None  # images of the reference that would decide between the foremost picks
+    clusters: list[Row]  # rows of `cluster_sizes` with a warning: groups of images that are few, or one is large
 
     @property
     def leader(self) -> str:

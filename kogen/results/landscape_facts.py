@@ -1,8 +1,56 @@
 """What was measured of a landscape, as types: landscape.json holds it, with these names as its keys."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
+from kogen.common.alarms import Alarm
 from kogen.results.lottery_summary import Row
+
+
+class Standing(StrEnum):
+    """Whether a run's landscape may be ranked, and if not, why; the worst first. Only `SOUND` is ranked."""
+
+    NOT_FINITE = "not_finite"  # the loss is no finite number at the weights: there is nothing to draw
+    BROKEN = "broken"  # the training broke off
+    UNTRAINED = "untrained"  # the network as it was made: it has not been to any minimum
+    COLLAPSED = "collapsed"  # the features collapsed in training
+    STUCK = "stuck"  # the loss stayed where a collapse puts it
+    FLAT = "flat"  # the loss does not change over the planes
+    NOT_MINIMUM = "not_minimum"  # the loss falls from the weights, in their planes or along the gradient
+    UNKNOWN = "unknown"  # an older version measured it: nothing is known of its training
+    SOUND = "sound"
+
+    @property
+    def has_basin(self) -> bool:
+        """Whether width, basin and convexity mean what they say."""
+        return self in (Standing.SOUND, Standing.UNKNOWN)
+
+
+@dataclass(frozen=True)
+class TrainingFacts:
+    """What is known of the training of a run."""
+
+    status: str | None  # of its summary.json; None where there is none
+    trained: bool  # False: the network as it was made, or no epoch of training
+    alarms: list[Alarm] = field(default_factory=list)  # those raised up to the weights that are looked at
+
+
+@dataclass(frozen=True)
+class RunStanding:
+    """The standing of one run under one objective, and the numbers that it was decided by."""
+
+    run: str
+    model: str
+    objective: str
+    loss: str  # what it is the loss of: losses of different names have different units
+    standing: Standing
+    epoch: int | None = None  # of the alarm
+    planes: int = 0  # random planes that were looked at
+    level: float | None = None  # loss at the weights
+    range: float | None = None  # largest minus smallest loss, median over planes
+    drop: float | None = None  # how far the lowest point lies below the weights, share of the range, median over planes
+    gradient: float | None = None  # norm of the gradient at the weights
+    fall: float | None = None  # how far the loss falls along the gradient, share of the range
 
 
 @dataclass(frozen=True)
@@ -64,6 +112,8 @@ class RunFacts:
     count: int | None = None  # images that were asked for, of a probe
     method: str | None = None
     backbone: str | None = None
+    loss: str | None = None  # its name: two runs are compared in units of the loss where it is the same
+    training: TrainingFacts | None = None  # None: an older version measured it
 
 
 @dataclass(frozen=True)
@@ -71,5 +121,6 @@ class LandscapeFacts:
     """Everything of a landscape that is no table of points."""
 
     runs: list[RunFacts]
-    pairs: list[Row]  # paired differences of models
-    flatness: list[Row]  # rank correlations with the scores of a study
+    pairs: list[Row]  # paired differences of models that may be ranked
+    flatness: list[Row]  # rank correlations with the scores of a study, over models that may be ranked
+    standings: list[RunStanding] | None = None  # None: an older version wrote the file

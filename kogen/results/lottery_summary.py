@@ -19,6 +19,14 @@ class Lead:
 
 
 @dataclass(frozen=True)
+class Note:
+    """What a reader should know of how the table was read: the key of a sentence in words.toml, and its values."""
+
+    key: str
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Missing:
     """Cells (model x set) that were not measured, how many models lack one, and some of their names."""
 
@@ -144,3 +152,7 @@ class LotterySummary:
     left_out: LeftOut | None = None
     cochran: list[Row] | None = None  # rows of `cochran`; None for scores alone
     clusters: list[Row] | None = None  # rows of `cluster_sizes`; None for scores alone
+    excluded: dict[str, str] = field(default_factory=dict)  # column -> why it is no data set: a key of words.toml
+    axes: dict[str, dict[str, float]] = field(default_factory=dict)  # cost or setting -> model -> value
+    unbounded: list[str] = field(default_factory=list)  # sets of errors that are no shares: a score is minus the error
+    said: list[Note] = field(default_factory=list)  # how the table was read

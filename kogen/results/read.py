@@ -1,10 +1,9 @@
-"""Reading a table of results: the columns that are needed, from csv, parquet or a frame."""
+"""Reading a table of results: rows of images or scores, from files of any layout or a frame."""
 
 import difflib
-import os
-from collections import Counter
+import fnmatch
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,14 +14,33 @@ from kogen.options.lottery import TableOptions
 from kogen.results.answer_columns import (
     ANSWER_NAMES,
     LISTS,
+    PREFIX,
+    PROBABILITIES,
     join_probabilities,
     probability_columns,
     with_stored_probabilities,
 )
-from kogen.results.bounds import check_column_count, check_table_size
-from kogen.results.table_file import is_parquet, read_file, read_header
+from kogen.results.bounds import check_column_count
+from kogen.results.file_layout import Layout, find_layout
+from kogen.results.join_files import join_tables
+from kogen.results.long_table import find_score_column, read_long
+from kogen.results.lottery_summary import Note
+from kogen.results.model_names import (
+    choose_model_columns,
+    drop_copies,
+    known_column,
+    name_models,
+    plain_name,
+    tell_apart,
+)
+from kogen.results.questions import Questions, flag, table_paths
+from kogen.results.raw_table import RawTable, is_number_column, refuse_repeated_columns, table_from_frame
+from kogen.results.table_file import read_file, read_header, read_parquet_columns
+from kogen.results.text_grid import read_text_table
+from kogen.results.wide_table import read_axes, read_wide
 
-Table = str | os.PathLike[str] | pd.DataFrame
+Table = Any
+"""A path to a csv, markdown or parquet file, several of them, or a frame."""
 
 NAME_COLUMNS = ("model", "dataset", "item", "cluster", "family", "protocol", "role", "metric")
 NUMBER_COLUMNS = ("seed", "correct", "score", "n")
@@ -32,64 +50,206 @@ UNUSED_COLUMNS = ("run", "method", "label", "predicted")  # known, not needed
 IMAGE_COLUMNS = ("soft", "path", *ANSWER_NAMES, *LISTS)  # known of single images
 
 
-def read_columns(table: Table, options: TableOptions) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """The columns that are needed, and the names of the others; names are categories, so that a row takes few bytes."""
-    heads = list(table.columns) if isinstance(table, pd.DataFrame) else read_header(Path(table))
+@dataclass(frozen=True)
+class ReadTable:
+    """A table that was read: one row an image, or one row a score, and what is to be said of it."""
+
+    frame: pd.DataFrame
+    images: bool
+    ignored: tuple[str, ...] = ()  # columns that were not read
+    excluded: dict[str, str] = field(default_factory=dict)  # column -> why: a key of words.toml
+    axes: dict[str, dict[str, float]] = field(default_factory=dict)
+    percent: dict[str, float] = field(default_factory=dict)  # data set -> share of its cells that have percent signs
+    notes: tuple[Note, ...] = ()
+
+
+def read_columns(table: Table, options: TableOptions, asked: Questions) -> ReadTable:
+    """The rows of a table, of images or of scores. What only its owner knows is asked for in the end."""
+    paths = table_paths(table)
+    if paths is None:
+        refuse_repeated_columns(list(table.columns))
+        names = canonical_names(list(table.columns))
+        if set(ITEM_COLUMNS) <= set(names.values()):
+            return read_items(table.rename(columns=names), list(names.values()), options, lambda frame, wanted: frame)
+        return read_scores(table_from_frame(table), options, asked)
+    if not paths:
+        raise ValueError("no table is given: give a csv, markdown or parquet file")
+    tables = []
+    for path in paths:
+        layout = find_layout(path, options.encoding)
+        heads = read_header(path) if layout.kind == "parquet" else list(layout.heads)
+        names = canonical_names(heads)
+        if layout.kind != "markdown" and set(ITEM_COLUMNS) <= set(names.values()):
+            if len(paths) > 1:
+                raise ValueError(f"{path} has one row an image, and files of scores alone are joined: give it alone")
+            return read_item_file(layout, heads, names, options)
+        is_binary = layout.kind == "parquet"
+        raw = read_parquet_columns(path) if is_binary else read_text_table(layout, options.table_number, asked)
+        tables.append(raw)
+    title = str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
+    try:
+        raw = tables[0] if len(tables) == 1 else join_tables(paths, list(map(rename_known, tables)), options, asked)
+        return read_scores(raw, options, asked)
+    except ValueError as error:
+        raise ValueError(f"{title}: {error}") from error
+
+
+def canonical_names(heads: Sequence[Any]) -> dict[Any, Any]:
+    """Column -> the name that kogen knows it by, letters' case and spaces aside; other columns keep their own."""
+    known = {plain_name(name): name for name in (*NAME_COLUMNS, *NUMBER_COLUMNS)}
+    names: dict[Any, Any] = {}
+    for head in heads:
+        meant = known.get(plain_name(str(head)))
+        taken = meant is None or meant in heads or meant in names.values()
+        names[head] = head if taken else meant
+    return names
+
+
+def rename_known(raw: RawTable) -> RawTable:
+    """The table with kogen's names for the columns that it knows."""
+    names = canonical_names(list(raw.columns))
+    return RawTable(raw.title, {names[name]: each for name, each in raw.columns.items()}, raw.decimal, raw.notes)
+
+
+def read_item_file(layout: Layout, heads: list[str], names: dict[str, str], options: TableOptions) -> ReadTable:
+    """A file with one row an image: only the columns that are needed are read."""
+    refuse_repeated_columns([str(name).strip() for name in heads])
+    known = [names[head] for head in heads]
+    back = {names[head]: head for head in heads}
+
+    def read(_: Any, wanted: list[str]) -> pd.DataFrame:
+        plain = [name for name in wanted if name not in LISTS]
+        texts = [name for name in plain if name not in NUMBER_COLUMNS and not name.startswith(PREFIX)]
+        frame = read_file(layout.path, [back[name] for name in plain], [back[name] for name in texts], layout)
+        frame = frame.rename(columns=names)
+        return with_stored_probabilities(frame, layout.path) if len(plain) < len(wanted) else frame
+
+    return read_items(None, known, options, read)
+
+
+def read_items(table: Any, heads: list[str], options: TableOptions, read: Any) -> ReadTable:
+    """One row an image: the columns that are needed; `read`: from the table and these names to a frame."""
     check_column_count(len(heads))
-    twice = sorted(str(name) for name, count in Counter(heads).items() if count > 1)
-    if twice:
-        raise ValueError(f"the column {twice[0]!r} is there more than once: rename one of them")
-    extra = [name for name in (options.cluster, options.family) if name is not None]
+    extra = [name for name in (options.cluster, options.family, *options.where) if name is not None]
     known = [*NAME_COLUMNS, *NUMBER_COLUMNS, *extra]
-    if "model" not in heads:
-        raise ValueError(f"a table of results needs a column 'model', got {join_names(heads)}")
-    wide = not (set(ITEM_COLUMNS) <= set(heads) or {"dataset", "score"} <= set(heads))
-    if wide:
-        needed = wide_datasets(heads, options.sets)
-        wanted = [name for name in heads if name in {*needed, "model", "family", *extra}]
+    refuse_misspelt(set(heads) - set(known) - set(UNUSED_COLUMNS) - set(IMAGE_COLUMNS))
+    answers = {*ANSWER_NAMES, *LISTS, *probability_columns(heads)}  # for metrics other than accuracy
+    used = [name for name in heads if name in known or name in answers]
+    wanted = [name for name in used if name not in ("n", "metric") or name in extra]
+    frame = read(table, wanted)
+    frame = frame[[name for name in wanted if name in frame]].reset_index(drop=True)
+    frame = frame if PROBABILITIES in frame else join_probabilities(frame)
+    frame = rename_columns(frame, options.cluster, options.family)
+    kept, notes = np.ones(len(frame), dtype=bool), []
+    for column, value in options.where.items():
+        if column not in frame:
+            raise ValueError(
+                f"{flag('where')} names {column!r}, which is no column: {hint(column, list(map(str, heads)))}"
+            )
+        kept &= matching_rows(frame[column], column, value)
+    if options.where:
+        notes = [Note("read_where", {"names": where_texts(options), "n": int(kept.sum()), "of": len(frame)})]
+        frame = frame[kept].reset_index(drop=True)
+    frame = pd.DataFrame(select_protocol(frame, options.protocol))
+    return ReadTable(frame, True, tuple(str(name) for name in heads if name not in used), notes=tuple(notes))
+
+
+def read_scores(raw: RawTable, options: TableOptions, asked: Questions) -> ReadTable:
+    """One row a score, from a long table or a wide one."""
+    raw = drop_copies(rename_known(raw))
+    if not raw.rows:
+        raise ValueError("the table has no rows: give at least one model and one data set")
+    raw = select_rows(raw, options)
+    columns = choose_model_columns(raw, options, asked)
+    names, score = name_models(raw, columns), find_score_column(raw, asked)
+    if score is None:
+        names = tell_apart(raw, columns, names, asked)
+        long, found, percent = read_wide(raw, names, columns, options, asked)
+        axes = read_axes(raw, names, found.axes)
     else:
-        wanted = [name for name in heads if name in known]
-        refuse_misspelt(set(heads) - set(known) - set(UNUSED_COLUMNS) - set(IMAGE_COLUMNS))
-    images = set(ITEM_COLUMNS) <= set(heads)
-    if images:  # what was answered to each image, for metrics other than accuracy
-        wanted += [
-            name for name in (*ANSWER_NAMES, *probability_columns(heads)) if name in heads and name not in wanted
-        ]
-    ignored = tuple(str(name) for name in heads if name not in (*wanted, *(LISTS if images else ())))
-    if images:
-        wanted = [name for name in wanted if name not in ("n", "metric") or name in extra]
-    if isinstance(table, pd.DataFrame):
-        lists = [name for name in LISTS if images and name in heads]
-        return join_probabilities(table.reindex(columns=[*wanted, *lists]).reset_index(drop=True)), ignored
-    frame = read_file(Path(table), wanted, {*NAME_COLUMNS, *extra, *ANSWER_NAMES})
-    if not images:
-        return frame, ignored
-    if is_parquet(Path(table)) and not probability_columns(heads):
-        return with_stored_probabilities(frame, Path(table)), ignored
-    return join_probabilities(frame), ignored
+        used = {*NAME_COLUMNS, *NUMBER_COLUMNS, *columns, score, options.family}
+        others = [name for name in raw.columns if name not in used and name not in UNUSED_COLUMNS]
+        refuse_misspelt(set(others))
+        long, found, percent = read_long(raw, names, score, options, asked)
+        numeric = [name for name in others if not raw.numbers(name).is_text]
+        axes = read_axes(raw, names, numeric)
+        found.excluded.update({name: "excluded_text" for name in others if name not in numeric})
+        found.excluded.update({name: "excluded_cost" for name in numeric})
+        found.excluded.update({name: "excluded_unused" for name in raw.columns if name in UNUSED_COLUMNS})
+    long = add_family(long, raw, names, options)
+    notes, excluded = tuple(raw.notes), found.excluded
+    return ReadTable(long, False, (), excluded, axes, percent, notes)
 
 
-def wide_datasets(heads: list[str], sets: Sequence[str] | None) -> list[str]:
-    """The data sets of a wide table. ValueError where it looks like a long one that lacks a column."""
-    known = {"dataset", "item", "correct", "score", "n"} & set(heads)
-    if known:
+def add_family(long: pd.DataFrame, raw: RawTable, names: Any, options: TableOptions) -> pd.DataFrame:
+    """The scores with the family of each model: of its own column, or of the one that is named for it."""
+    asked = options.family
+    if asked is None or asked == "family":
+        if asked is not None and asked not in raw.columns:
+            raise ValueError(f"no column {asked!r} for the family: {hint(asked, list(raw.columns))}")
+        return long
+    if asked in RESERVED_COLUMNS:
+        raise ValueError(f"the column {asked!r} cannot be the family too: name one that says what belongs together")
+    if asked not in raw.columns and plain_name(asked) not in map(plain_name, raw.columns):
+        raise ValueError(f"no column {asked!r} for the family: {hint(asked, list(raw.columns))}")
+    family: Any = raw.texts(known_column(raw, asked, "family"))
+    pairs: Any = pd.DataFrame({"model": names, "family": family}).dropna().drop_duplicates().astype(str)
+    twice = pairs[pairs["model"].duplicated()]
+    if len(twice):
+        raise ValueError(f"the model {twice['model'].iloc[0]!r} is in two families: give each model one")
+    known = dict(zip(pairs["model"], pairs["family"], strict=True))
+    models: Any = long["model"].astype(object)
+    return long.assign(family=models.map(known))
+
+
+def select_rows(raw: RawTable, options: TableOptions) -> RawTable:
+    """The rows of the protocol and the values that are asked for."""
+    if "protocol" in raw.columns or options.protocol is not None:
+        there = raw.texts("protocol") if "protocol" in raw.columns else None
+        frame = pd.DataFrame({"row": np.arange(raw.rows)} | ({} if there is None else {"protocol": there}))
+        kept = np.zeros(raw.rows, dtype=bool)
+        kept[select_protocol(frame, options.protocol)["row"].to_numpy()] = True
+        raw = raw.keep(kept)
+    kept = np.ones(raw.rows, dtype=bool)
+    for column, value in options.where.items():
+        name = known_column(raw, column, "where")
+        kept &= matching_rows(raw.columns[name], name, value)
+    if not options.where:
+        return raw
+    if not kept.any():
+        raise ValueError(f"no row has {' and '.join(where_texts(options))} at once: leave one out")
+    notes = [*raw.notes, Note("read_where", {"names": where_texts(options), "n": int(kept.sum()), "of": raw.rows})]
+    found = raw.keep(kept)
+    return RawTable(raw.title, found.columns, raw.decimal, notes)
+
+
+def where_texts(options: TableOptions) -> list[str]:
+    """The conditions on rows as they were written."""
+    return [f"{name}={value}" for name, value in options.where.items()]
+
+
+def matching_rows(column: Any, name: str, value: str) -> np.ndarray:
+    """The rows whose cell is the value (or like it, with *), (N,) bool. ValueError, with what there is, for none."""
+    if is_number_column(column):
+        try:
+            found = column.to_numpy(dtype=np.float64, na_value=np.nan) == float(value)
+        except ValueError:
+            found = np.zeros(len(column), dtype=bool)
+        there = sorted(column.dropna().unique())[:8]
+    else:
+        texts = column.astype("category")
+        wanted = value.strip().casefold()
+        fits = [fnmatch.fnmatchcase(str(text).strip().casefold(), wanted) for text in texts.cat.categories]
+        found = np.append(np.array(fits, dtype=bool), False)[texts.cat.codes.to_numpy()]
+        there = list(texts.cat.categories)
+    if not found.any():
         raise ValueError(
-            f"the table has the columns {join_names(heads)}: one row an image wants {', '.join(ITEM_COLUMNS)}; "
-            "scores want model, dataset, score[, n]; "
-            "a wide table wants model and one column a data set, of other names than these"
+            f"{flag('where')} {name}={value}: no row has it; there are {join_names(there)} (* is any text)"
         )
-    named = [name for name in heads if name not in NAME_COLUMNS and name not in ("seed", *UNUSED_COLUMNS)]
-    lost = [name for name in sets or () if name not in heads]
-    if lost:
-        raise ValueError(f"no column for the data set {lost[0]!r}: {hint(lost[0], [str(name) for name in named])}")
-    if not named:
-        raise ValueError(f"the table has the columns {join_names(heads)} and no scores: give one column a data set")
-    chosen = named if sets is None else [name for name in named if name in set(sets)]
-    check_table_size(1, len(chosen), images=False)
-    return chosen + [name for name in heads if name == "seed"]
+    return found
 
 
-def refuse_misspelt(unknown: set[str]) -> None:
+def refuse_misspelt(unknown: set[Any]) -> None:
     """Refuse a column whose name is nearly one that would change every number."""
     for name in sorted(map(str, unknown)):
         near = difflib.get_close_matches(name.lower(), [*NAME_COLUMNS, *NUMBER_COLUMNS], n=1, cutoff=0.75)
@@ -109,26 +269,13 @@ def rename_columns(frame: pd.DataFrame, cluster: str | None, family: str | None)
     return frame
 
 
-def refuse_nameless(frame: pd.DataFrame, column: str) -> None:
-    """Refuse rows without a name."""
-    names: Any = frame[column]
-    empty = np.count_nonzero(names.isna()) + np.count_nonzero(names == "")
-    if empty:
-        raise ValueError(f"the column {column!r} is empty in {empty} rows: fill these cells or leave the rows out")
-
-
-def to_numbers(column: Any, name: str) -> np.ndarray:
-    """The column as numbers, nan where empty. ValueError shows the first text."""
-    if column.dtype.kind in "mM":
-        raise ValueError(f"the column {name!r} holds times: write plain numbers, or choose the columns with sets=")
-    numbers: Any = pd.to_numeric(column.astype(object) if column.dtype == "category" else column, errors="coerce")
-    values = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
-    wrong = np.flatnonzero(np.isnan(values) & column.notna().to_numpy())
-    if len(wrong):
-        raise ValueError(
-            f"the column {name!r} holds text in {len(wrong)} rows, first {str(column.iloc[wrong[0]])[:60]!r}: write "
-            "plain numbers (no %, no thousands commas), leave unknown cells empty, or choose the columns with sets="
-        )
-    if np.isinf(values).any():
-        raise ValueError(f"the column {name!r} holds infinity: leave unknown cells empty")
-    return values
+def select_protocol(frame: Any, protocol: str | None) -> pd.DataFrame:
+    """The rows of one protocol. ValueError where there are several and none is asked for."""
+    there = sorted(map(str, frame["protocol"].dropna().unique())) if "protocol" in frame else []
+    if protocol is None:
+        if len(there) > 1:
+            raise ValueError(f"the table mixes the protocols {join_names(there)}: choose one with {flag('protocol')}")
+        return frame
+    if protocol not in there:
+        raise ValueError(f"no rows with the protocol {protocol!r}; there are {join_names(there) if there else 'none'}")
+    return frame[frame["protocol"] == protocol]

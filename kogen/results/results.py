@@ -1,7 +1,7 @@
 """Any table of results, one row an image or scores alone, in one checked form."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -13,11 +13,21 @@ from kogen.common.text import hint, join_names
 from kogen.options.lottery import TableOptions
 from kogen.results.answer_columns import ANSWER_NAMES, LISTS
 from kogen.results.bounds import check_table_size
+from kogen.results.lottery_summary import Note
 from kogen.results.metric_choice import choose_metric
 from kogen.results.metric_matrices import metric_matrices
-from kogen.results.read import ITEM_COLUMNS, Table, read_columns, refuse_nameless, rename_columns, to_numbers
-from kogen.results.scores import long_scores
+from kogen.results.model_names import plain_name
+from kogen.results.questions import Questions, flag
+from kogen.results.raw_table import read_numbers, refuse_wrong_cells
+from kogen.results.read import ITEM_COLUMNS, ReadTable, Table, read_columns
+from kogen.results.scores import long_scores, refuse_nameless
 from kogen.statistics._item_matrix import ItemMatrix
+
+REFERENCES = (  # names of sets that a choice is made on, most usual first
+    ("imagenet", "imagenet1k", "imagenetval", "in1k", "imagenet1kval"),
+    ("val", "validation", "reference", "clean", "cleanaccuracy", "検証"),
+    ("test", "top1", "accuracy", "acc", "acc1", "cifar10"),
+)
 
 
 @dataclass(frozen=True)
@@ -30,6 +40,10 @@ class Results:
     reference: str
     datasets: tuple[str, ...]
     ignored: tuple[str, ...]  # columns that were not read
+    excluded: dict[str, str] = field(default_factory=dict)  # column -> why it is no data set: a key of words.toml
+    axes: dict[str, dict[str, float]] = field(default_factory=dict)  # cost or setting -> model -> value
+    unbounded: tuple[str, ...] = ()  # sets whose score is minus an error in its own unit
+    notes: tuple[Note, ...] = ()  # how the table was read
     metric: MetricFacts = ACCURACY  # that decides
 
     @cached_property
@@ -44,67 +58,94 @@ class Results:
 
 
 def read_results(table: Table, options: TableOptions) -> Results:
-    """Read a csv or parquet file, or take a frame: per image, scores in long form, or in wide form.
+    """Read csv, markdown or parquet files, or take a frame: per image, scores in long form, or in wide form.
 
     Per image: model, dataset, item, correct; seed, cluster, family, protocol, role where there are some. Long: model,
-    dataset, score; n, seed, family, metric. Wide: model, family, and one column of scores a data set.
-    `higher_is_better` (all, or by data set or metric) is False for errors, which are turned into 100 - error.
-    Empty cells of scores are cells that were not measured.
-    Raises ValueError for what cannot be read or would be read wrongly: see the messages.
+    dataset, score; n, seed, family, metric. Wide: model, family, and one column of scores a data set; columns that are
+    errors, costs, averages and the like are told by name and values (`column_kinds`). Several files: see `join_files`.
+    `higher_is_better` (all, or by data set or metric) is False for errors, which are turned into 100 - error; those
+    without a bound (mCE, a loss) into minus themselves. Empty cells of scores are cells that were not measured.
+    Raises ValueError for what cannot be read or would be read wrongly; what only the owner of the table can say is
+    asked for all at once, with the command that answers it.
     """
-    cluster, sets, images, scores = options.cluster, options.sets, None, None
-    frame, ignored = read_columns(table, options)
-    frame = rename_columns(frame, cluster, options.family)
-    if not len(frame):
+    asked = Questions(table, options)
+    if options.sets is not None and not len(options.sets):
+        raise ValueError(f"{flag('sets')} names no data set: name one or more, or leave it out")
+    read = read_columns(table, options, asked)
+    if not len(read.frame):
         raise ValueError("the table has no rows: give at least one model and one data set")
-    rows = select_protocol(frame, options.protocol)
-    refuse_nameless(rows, "model")
-    if sets is not None and not len(sets):
-        raise ValueError("sets= names no data set: name one or more, or leave it out")
-    if set(ITEM_COLUMNS) <= set(frame):
-        of_scores = {"n": options.n, "unit": options.unit != "auto"}
-        of_scores["higher_is_better"] = options.higher_is_better is not True
-        for name in filter(of_scores.get, of_scores):
-            raise ValueError(f"{name}= is for scores, and this table has one row an image: leave it out")
-        images = item_rows(rows, sets)
-    else:
-        if options.metric is not None:
-            got = f"metric={options.metric} is computed from one row an image, and this table holds scores alone"
-            raise ValueError(f"{got}: leave it out, the scores are taken as they are")
-        if cluster is not None:
-            raise ValueError(f"cluster={cluster!r} is for images, and this table holds scores alone: leave it out")
-        scores = long_scores(rows, options)
-    named: Any = scores if images is None else images
-    found = sorted(map(str, named["dataset"].unique()))
-    check_table_size(named["model"].nunique(), len(found), images=images is not None)
-    reference = select_reference(rows, options.reference, found)
-    metric = ACCURACY if images is None else choose_metric(images, options.metric, reference)
-    return Results(images, scores, families(rows), reference, tuple(found), ignored, metric)
+    refuse_nameless(read.frame, "model")
+    if read.images:
+        return results_of_images(read, options, asked)
+    if options.metric is not None:
+        got = f"{flag('metric')} {options.metric} is computed from one row an image, and this table holds scores alone"
+        raise ValueError(f"{got}: leave it out, the scores are taken as they are")
+    if options.cluster is not None:
+        raise ValueError(
+            f"{flag('cluster')} {options.cluster!r} is for images, and this table holds scores alone: leave it out"
+        )
+    scores = long_scores(read.frame, options, read.percent, asked)
+    rows: Any = scores.table
+    found = sorted(map(str, rows["dataset"].unique()))
+    check_table_size(rows["model"].nunique(), len(found), images=False)
+    reference = select_reference(read.frame, options.reference, found, asked, read.excluded)
+    asked.check()
+    extra: dict[str, Any] = {"excluded": read.excluded, "axes": read.axes, "unbounded": tuple(scores.unbounded)}
+    notes = (*read.notes, *scores.notes)
+    return Results(
+        None, scores.table, families(read.frame), reference, tuple(found), read.ignored, **extra, notes=notes
+    )
 
 
-def select_protocol(frame: Any, protocol: str | None) -> pd.DataFrame:
-    """The rows of one protocol. ValueError where there are several and none is asked for."""
-    there = sorted(map(str, frame["protocol"].dropna().unique())) if "protocol" in frame else []
-    if protocol is None:
-        if len(there) > 1:
-            raise ValueError(f"the table mixes the protocols {join_names(there)}: choose one with protocol=")
-        return frame
-    if protocol not in there:
-        raise ValueError(f"no rows with the protocol {protocol!r}; there are {join_names(there) if there else 'none'}")
-    return frame[frame["protocol"] == protocol]
+def results_of_images(read: ReadTable, options: TableOptions, asked: Questions) -> Results:
+    """The results of a table with one row an image."""
+    of_scores = {"n": options.n, "unit": options.unit != "auto"}
+    of_scores["higher_is_better"] = options.higher_is_better is not True
+    for name in filter(of_scores.get, of_scores):
+        raise ValueError(f"{flag(name)} is for scores, and this table has one row an image: leave it out")
+    images: Any = item_rows(read.frame, options.sets)
+    found = sorted(map(str, images["dataset"].unique()))
+    check_table_size(images["model"].nunique(), len(found), images=True)
+    reference = select_reference(read.frame, options.reference, found, asked, {})
+    asked.check()
+    metric = choose_metric(images, options.metric, reference)
+    known: dict[str, Any] = {"metric": metric, "notes": read.notes}
+    return Results(images, None, families(read.frame), reference, tuple(found), read.ignored, **known)
 
 
-def select_reference(frame: Any, reference: str | None, datasets: list[str]) -> str:
-    """The set the choice is made on: as asked, as the table's roles say, or the only one there is."""
+def select_reference(
+    frame: Any, reference: str | None, datasets: list[str], asked: Questions, excluded: Mapping[str, str]
+) -> str:
+    """The set the choice is made on: as asked, as the table's roles say, or the only one there is; else it is asked."""
     if reference is not None:
+        if reference in excluded:
+            raise ValueError(
+                f"the column {reference!r} is not taken for a data set ({excluded[reference].removeprefix('excluded_')}"
+                f"): choose on one of {join_names(datasets)}, or name the data sets with {flag('sets')}"
+            )
         if reference not in datasets:
             raise ValueError(f"no data set {reference!r} to choose on: {hint(reference, datasets)}")
         return reference
     named = frame.loc[frame["role"] == "reference", "dataset"].unique() if "role" in frame else []
     known = [str(name) for name in named if str(name) in datasets] or (datasets if len(datasets) == 1 else [])
-    if len(known) != 1:
-        raise ValueError(f"which data set is the choice made on? Name it with reference=: {join_names(datasets)}")
-    return known[0]
+    if len(known) == 1:
+        return known[0]
+    guess = guess_reference(list(dict.fromkeys(map(str, frame["dataset"].unique()))), datasets)
+    asked.ask(
+        f"which data set is the choice made on? Name it with {flag('reference')}: {join_names(datasets)}",
+        reference=guess,
+    )
+    return guess
+
+
+def guess_reference(order: list[str], datasets: list[str]) -> str:
+    """The set that a choice is most often made on: a validation set by its name, else the first of the table."""
+    there = [name for name in order if name in datasets] or datasets
+    for words in REFERENCES:
+        for name in there:
+            if plain_name(name) in words:
+                return name
+    return there[0]
 
 
 def item_rows(frame: Any, sets: Sequence[str] | None) -> pd.DataFrame:
@@ -125,7 +166,7 @@ def item_rows(frame: Any, sets: Sequence[str] | None) -> pd.DataFrame:
         frame = frame.assign(seed=0)
     right = frame["correct"]
     if not pd.api.types.is_numeric_dtype(right) and not pd.api.types.is_bool_dtype(right):
-        to_numbers(right, "correct")
+        refuse_wrong_cells("correct", read_numbers(right, "."))
     return frame.assign(correct=right.astype(np.float64)) if right.dtype == bool else frame
 
 

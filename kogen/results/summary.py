@@ -31,6 +31,10 @@ def describe_results(results: Results, scores: Any) -> dict[str, Any]:
         "models": models,
         "families": len(set(known.values())) if known else None,
         "ignored": list(results.ignored),
+        "excluded": results.excluded,
+        "axes": results.axes,
+        "unbounded": list(results.unbounded),
+        "said": list(results.notes),
         "missing": Missing(models * len(results.datasets) - len(scores), len(lacking), lacking[:5]),
         "refused": refused,
     }
@@ -75,7 +79,8 @@ def images_to_decide(tables: dict[str, Any], scores: Any, two: list[str], source
     if len(two) < 2:
         return None
     if scores is not None:
-        return decide_from_scores(scores, two, source)
+        own = (scores.loc[scores["dataset"] == source, "score"] < 0).any()  # minus an error that is no share
+        return None if own else decide_from_scores(scores, two, source)
     pair = find_pair(tables["pairs"], two[0], two[1], source)
     return pair and decide_from_pairs(pair, find_pair(tables["needed"], two[0], two[1], source))
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kogen.statistics._surface_metrics import half_width, pair_rows, variance_of_mean
+from kogen.statistics._surface_metrics import LEVEL, half_width, number_interval, pair_rows, variance_of_mean
 
 RunValues = tuple[np.ndarray, np.ndarray]
 """A model's values (R, G) by run and part of the images, and the error of each run (R,)."""
@@ -30,8 +30,8 @@ def tables(metrics: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         about, images = {"objective": objective, "metric": metric}, int(np.max(part["images"]))
         for model, (values, errors) in models.items():
             half, mean = metric_half_width(values.mean(axis=0), [(values, errors)]), float(values.mean())
-            low = max(mean - half, 0.0) if metric == "lambda_ratio" and half == half else mean - half  # never below 0
-            row = {"model": model, **about, "value": mean, "lo": low, "hi": mean + half}
+            lo, hi = number_interval(mean, half, metric)
+            row = {"model": model, **about, "value": mean, "lo": lo, "hi": hi}
             rows.append(row | {"planes": None, "images": images})
         means = {model: float(values.mean()) for model, (values, _) in models.items()}
         pairs += pair_rows(about, means, partial(compare_means, models))
@@ -45,20 +45,20 @@ def stack_runs(runs: pd.DataFrame) -> RunValues:
     return np.array(runs["values"].tolist(), np.float64), runs["error"].to_numpy(np.float64)
 
 
-def compare_means(models: dict[str, RunValues], first: str, second: str) -> tuple[float, float, None]:
-    """How much larger one model's mean is than another's, and half of the 95 % interval of that."""
+def compare_means(models: dict[str, RunValues], first: str, second: str, chance: float) -> tuple[float, float, None]:
+    """How much larger one model's mean is than another's, and half of the interval of that."""
     (one, _), (other, _) = models[first], models[second]
     same = one.shape[1] == other.shape[1]
     by_part = one.mean(axis=0) - other.mean(axis=0) if same else np.full(1, np.nan)
-    return float(one.mean() - other.mean()), metric_half_width(by_part, [models[first], models[second]]), None
+    return float(one.mean() - other.mean()), metric_half_width(by_part, [models[first], models[second]], chance), None
 
 
-def metric_half_width(by_part: np.ndarray, models: list[RunValues]) -> float:
-    """Half of the 95 % interval of a mean with these values by part of the images (G,), from these models."""
+def metric_half_width(by_part: np.ndarray, models: list[RunValues], chance: float = LEVEL) -> float:
+    """Half of the interval of a mean with these values by part of the images (G,), from these models."""
     if len(by_part) < 2:
         return np.nan
     variances = [variance_of_mean(by_part)]
     for values, errors in models:
         known = float((errors**2).sum()) / len(errors) ** 2
         variances += [variance_of_mean(values.mean(axis=1)), (known, EXACT_DF)]
-    return half_width(variances)
+    return half_width(variances, chance)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.interpolate import RegularGridInterpolator
 
-from kogen.statistics._surface_metrics import half_width, pair_rows, variance_of_mean
+from kogen.statistics._surface_metrics import LEVEL, half_width, number_interval, pair_rows, variance_of_mean
 
 FINE = 201  # evaluations along an axis
 BELOW = 0.1  # downward curvature over the largest, below which a place is nearly convex
@@ -34,19 +34,22 @@ def tables(eigenmap: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
             shares[str(model)] = np.array([near_convex_share(run) for _, run in runs.groupby("run", sort=True)])
         for model, values in shares.items():
             mean, half = float(values.mean()), share_half_width(values)
-            lo, hi = np.clip([mean - half, mean + half], 0, 1).tolist()
+            lo, hi = number_interval(mean, half, "near_convex")
             rows.append({"model": model, **about, "value": mean, "lo": lo, "hi": hi, "planes": 1, "images": None})
 
-        def differ(first: str, second: str, of: dict[str, np.ndarray] = shares) -> tuple[float, float, int]:
-            return float(of[first].mean() - of[second].mean()), share_half_width(of[first], of[second]), 1
+        def differ(
+            first: str, second: str, chance: float, of: dict[str, np.ndarray] = shares
+        ) -> tuple[float, float, int]:
+            half = share_half_width(of[first], of[second], chance=chance)
+            return float(of[first].mean() - of[second].mean()), half, 1
 
         pairs += pair_rows(about, {model: float(values.mean()) for model, values in shares.items()}, differ)
     return pd.DataFrame(rows), pd.DataFrame(pairs)
 
 
-def share_half_width(*models: np.ndarray) -> float:
-    """Half of the 95 % interval of a mean, or of a difference of means, of values by run (R,); nan for one run."""
-    return half_width([variance_of_mean(values) for values in models]) if min(map(len, models)) > 1 else np.nan
+def share_half_width(*models: np.ndarray, chance: float = LEVEL) -> float:
+    """Half of the interval of a mean, or of a difference of means, of values by run (R,); nan for one run."""
+    return half_width([variance_of_mean(values) for values in models], chance) if min(map(len, models)) > 1 else np.nan
 
 
 def near_convex_share(points: pd.DataFrame) -> float:

@@ -1,5 +1,6 @@
 """Metrics of every plane of a surface table, with and without each part of the images, and their intervals."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
@@ -16,7 +17,11 @@ from kogen.surface_fit.multilevel import multilevel_error, multilevel_spline
 REQUIRED_COLUMNS = ("run", "model", "objective", "direction", "plane", "alpha", "beta", "level")
 REQUIRED_COLUMNS += ("loss", "images", "units", "parts")
 METRICS = ("width", "basin", "convex", "range", "error")
-BOUNDED = ("width", "basin", "convex")  # never outside [0, 1]
+SHARES = ("width", "basin", "convex", "near_convex")  # within [0, 1], of the plane: comparable across losses
+POSITIVE = ("range", "error", "lambda_max", "lambda_ratio", "sam", "adaptive_sam", "gradient", "fall")
+LEVEL = 0.05  # share of wrong intervals, over all pairs of a metric for differences
+MARGIN = 0.05  # of a share: two models that differ by less are equivalent
+MAX_EXPONENT = 50.0  # of the factor between a number and the ends of its interval: what is wider knows nothing
 
 
 @dataclass(frozen=True)
@@ -90,19 +95,58 @@ def splines_without_parts(points: pd.DataFrame) -> list[Spline2D]:
 
 
 def pair_rows(
-    about: dict[str, str], means: dict[str, float], compare: Callable[[str, str], tuple[float, float, int | None]]
+    about: dict[str, str],
+    means: dict[str, float],
+    compare: Callable[[str, str, float], tuple[float, float, int | None]],
 ) -> list[dict[str, Any]]:
     """A row for every pair of models: `first` has the larger mean, equals are in the order of their names.
 
-    `compare` gives the difference of the two, half of its 95 % interval, and the number of planes.
+    `compare(first, second, chance)` gives the difference of the two, half of the interval that errs with this chance,
+    and the number of planes. Each pair gets its part of LEVEL (Bonferroni), so that with 95 % all intervals of a metric
+    hold their difference at once.
     """
     rows = []
-    for names in combinations(sorted(means), 2):
+    pairs = list(combinations(sorted(means), 2))
+    for names in pairs:
         first, second = names if means[names[0]] >= means[names[1]] else names[::-1]
-        gap, half, planes = compare(first, second)
-        row = {**about, "first": first, "second": second, "difference": gap, "lo": gap - half, "hi": gap + half}
-        rows.append(row | {"planes": planes, "verdict": "larger" if gap - half > 0 else "undecided"})
+        gap, half, planes = compare(first, second, LEVEL / len(pairs))
+        lo, hi = gap - half, gap + half
+        row = {**about, "first": first, "second": second, "difference": gap, "lo": lo, "hi": hi}
+        rows.append(row | {"planes": planes, "verdict": pair_verdict(lo, hi, about["metric"] in SHARES)})
     return rows
+
+
+def pair_verdict(lo: float, hi: float, share: bool) -> str:
+    """larger (lo > 0) | equivalent (a share that differs by less than MARGIN) | undecided | unknown (no interval)."""
+    if lo != lo or hi != hi:
+        return "unknown"
+    if lo > 0:
+        return "larger"
+    return "equivalent" if share and lo > -MARGIN and hi < MARGIN else "undecided"
+
+
+def number_interval(value: float, half: float, metric: str) -> tuple[float, float]:
+    """The interval of a metric from half of its width, on a scale of logits for a share, of logs for what is positive.
+
+    So it never holds a number that the metric cannot be (delta method); at the ends of its range, and for metrics of
+    any sign, it is value - half to value + half.
+    """
+    if metric in SHARES and 0 < value < 1:
+        factor = odds_factor(half / (value * (1 - value)))
+        odds = value / (1 - value)
+        return odds / factor / (1 + odds / factor), odds * factor / (1 + odds * factor)
+    if metric in POSITIVE and value > 0:
+        factor = odds_factor(half / value)
+        return value / factor, value * factor
+    lo, hi = value - half, value + half
+    if metric in SHARES:
+        return max(lo, 0.0) if lo == lo else lo, min(hi, 1.0) if hi == hi else hi
+    return lo, hi
+
+
+def odds_factor(exponent: float) -> float:
+    """e to the exponent, without overflow; nan stays nan."""
+    return math.exp(min(exponent, MAX_EXPONENT)) if exponent == exponent else exponent
 
 
 def variance_components(one: PlaneMetric) -> list[tuple[float, int]]:
@@ -126,10 +170,13 @@ def jackknife_variance(values: np.ndarray) -> tuple[float, int]:
     return ((count - 1) / count * float(((without - without.mean()) ** 2).sum()), count - 1) if count > 1 else (0.0, 0)
 
 
-def half_width(variances: list[tuple[float, int]]) -> float:
-    """Half of the 95 % interval of a mean whose variance is a sum of estimates (Satterthwaite 1946); nan is nan."""
+def half_width(variances: list[tuple[float, int]], chance: float = LEVEL) -> float:
+    """Half of the interval, which errs with this chance, of a mean whose variance is a sum of estimates.
+
+    Degrees of freedom as in Satterthwaite 1946; nan is nan.
+    """
     total = sum(variance for variance, _ in variances)
     if not total > 0:
         return total  # 0, or nan
     freedom = total**2 / sum(variance**2 / count for variance, count in variances if variance > 0)
-    return float(student.isf(0.025, freedom)) * total**0.5
+    return float(student.isf(chance / 2, freedom)) * total**0.5

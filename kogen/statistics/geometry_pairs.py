@@ -14,14 +14,14 @@ COLUMNS = ["objective", "metric", "first", "second", "difference", "lo", "hi", "
 
 
 def geometry_pairs(surface: pd.DataFrame) -> pd.DataFrame:
-    """Every pair of models and every metric of their planes: first minus second, with its 95 % interval.
+    """Every pair of models and every metric of their planes: first minus second, with its interval.
 
     Input: a surface table. Output: objective, metric, first, second (`first` has the larger value; equals: by name),
-    difference, lo, hi, planes, verdict: larger (lo > 0) or undecided. All models share planes and images, so
-    differences are taken within them: the variance is that of plane-wise differences over
-    planes and of the jackknife of differences over images, plus that of each model's run means. One plane decides
-    nothing: lo and hi are nan. Pairs are not corrected for their number: one in twenty errs. ValueError as
-    `measure_planes`, and for two models without a plane in common.
+    difference, lo, hi, planes, verdict: larger (lo > 0), equivalent (a share that differs by less than MARGIN),
+    undecided, or unknown (no interval). All models share planes and images, so differences are taken within them: the
+    variance is that of plane-wise differences over planes and of the jackknife of differences over images, plus that
+    of each model's run means. One plane decides nothing: lo and hi are nan. Intervals of a metric hold all at once
+    with 95 % (Bonferroni). ValueError as `measure_planes`, and for two models without a plane in common.
     """
     rows = []
     for (objective, metric), models in metrics.measure_planes(surface).items():
@@ -32,17 +32,17 @@ def geometry_pairs(surface: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def compare_means(models: dict[str, PlaneMetric], first: str, second: str) -> tuple[float, float, int]:
-    """How much larger one model's mean is on the planes of both, half of its 95 % interval, and how many those are."""
+def compare_means(models: dict[str, PlaneMetric], first: str, second: str, chance: float) -> tuple[float, float, int]:
+    """How much larger one model's mean is on the planes of both, half of its interval, and how many those are."""
     planes = np.intersect1d(models[first].planes, models[second].planes)
     if not len(planes):
         raise ValueError(f"{first!r} and {second!r} have no plane in common: draw the same planes for both")
     one, other = models[first].on_planes(planes), models[second].on_planes(planes)
-    return one.mean - other.mean, difference_half_width(one, other), len(planes)
+    return one.mean - other.mean, difference_half_width(one, other, chance), len(planes)
 
 
-def difference_half_width(one: PlaneMetric, other: PlaneMetric) -> float:
-    """Half of the 95 % interval of the difference of two models' means on the same planes; nan for one plane."""
+def difference_half_width(one: PlaneMetric, other: PlaneMetric, chance: float = metrics.LEVEL) -> float:
+    """Half of the interval of the difference of two models' means on the same planes; nan for one plane."""
     if len(one.planes) < 2:
         return np.nan
     apart = one.values[:, :, 0].mean(axis=0) - other.values[:, :, 0].mean(axis=0)  # (P,)
@@ -52,4 +52,4 @@ def difference_half_width(one: PlaneMetric, other: PlaneMetric) -> float:
         variances.append(metrics.jackknife_variance(one.values.mean(axis=(0, 1)) - other.values.mean(axis=(0, 1))))
     else:  # other parts: the images' error does not cancel
         variances += [metrics.jackknife_variance(each.values.mean(axis=(0, 1))) for each in (one, other)]
-    return metrics.half_width(variances)
+    return metrics.half_width(variances, chance)

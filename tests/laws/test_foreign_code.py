@@ -77,7 +77,7 @@ ARGUED = {
         "write_page",
         "jinja2.Environment",
     ): "templates are our own files, and what they show is escaped",
-    ("results/table_file.py", "check_column_types", "getattr"): "constant names",
+    ("results/table_file.py", "is_of_type", "getattr"): "constant names",
     ("training/export.py", "export_run", "safetensors.torch.load_file"): "a format without code",
 }
 

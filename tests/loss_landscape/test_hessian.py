@@ -160,6 +160,16 @@ def test_the_caller_may_have_gradients_off(mode):
     assert rise > 0
 
 
+class Diagonal:
+    """The map whose eigenvalues are these."""
+
+    def __init__(self, values: torch.Tensor) -> None:
+        self.values, self.size, self.dtype, self.device = values, len(values), values.dtype, values.device
+
+    def __call__(self, vector: torch.Tensor) -> torch.Tensor:
+        return self.values * vector
+
+
 @given(size=st.integers(1, 40), seed=st.integers(0, 1000), smallest=st.integers(0, 3), largest=st.integers(0, 3))
 @settings(max_examples=40, deadline=None)
 def test_lanczos_finds_the_ends_of_any_matrix(size, seed, smallest, largest):
@@ -200,6 +210,18 @@ def test_it_stops_by_its_residuals_counts_its_products_and_says_when_it_did_not(
     assert not short.converged
     assert short.products == 5
     assert (short.residuals > 1e-3 * short.values.abs()).any()
+
+
+@pytest.mark.parametrize("start", [None, 0])
+def test_a_lone_outlier_is_found_in_a_flat_spectrum_from_every_start(start: int | None):
+    """A random start holds 0.003 of each outlier: after two products the residual of 0 already looks small."""
+    spectrum = torch.zeros(100_000, dtype=torch.float64)
+    spectrum[0], spectrum[1] = 100, -3
+    warm = None if start is None else torch.eye(1, len(spectrum), dtype=torch.float64)  # the neighbour knew one end
+    for seed in range(30):
+        found = lanczos(Diagonal(spectrum), luck(seed), start=warm)
+        assert found.converged
+        assert found.values.tolist() == pytest.approx([-3, 100], rel=1e-3)
 
 
 def test_a_warm_start_takes_fewer_products():

@@ -25,6 +25,7 @@ from kogen.loss_landscape.tables import read_scores
 from kogen.options.landscape import LandscapeOptions
 from kogen.options.model import validate
 from kogen.statistics._curvature_metrics import tables
+from kogen.statistics._near_convex import tables as near_convex_tables
 from kogen.statistics.flatness import flatness
 from kogen.training.build import build_method
 from kogen.training.checkpoint import load
@@ -148,7 +149,10 @@ def test_a_map_of_the_curvature_is_drawn_once_for_each_run(
     table = pd.read_parquet(tmp_path / "eigenmap.parquet")
     assert table.groupby(["run", "direction", "plane"]).size().to_list() == [9, 9]
     geometry = pd.read_parquet(tmp_path / "geometry.parquet").set_index("metric")
-    assert 0 <= geometry["lo"]["near_convex"] <= geometry["value"]["near_convex"] <= geometry["hi"]["near_convex"] <= 1
+    (share,) = near_convex_tables(table)[0].to_dict("records")
+    assert 0 <= share["lo"] <= share["value"] <= share["hi"] <= 1
+    assert set(geometry["standing"]) == {"not_minimum"}  # after one epoch the loss still falls along its gradient
+    assert geometry.loc[["near_convex", "width"], "value"].isna().all()
     read = json.loads(next((tmp_path / "landscape").glob("pretrain/*.readings.json")).read_text())
     wanted = {row["metric"]: np.mean(row["values"]) for row in read["rows"]}
     centre = table[(table["run"] == read["identity"]["run"]) & (table["alpha"] == 0) & (table["beta"] == 0)]

@@ -101,7 +101,9 @@ def test_the_reference_is_asked_for_or_named_by_roles_or_the_only_one() -> None:
     assert read(roles).reference == "val"
     assert read(roles, reference="shift").reference == "shift"
     assert read(WIDE[["model", "val"]]).reference == "val"
-    with pytest.raises(ValueError, match=r"which data set is the choice made on\? Name it with reference=: shift, val"):
+    with pytest.raises(
+        ValueError, match=r"which data set is the choice made on\? Name it with --reference \(reference=\): shift, val"
+    ):
         read(IMAGES)
     with pytest.raises(ValueError, match="no data set 'vall' to choose on: did you mean 'val'"):
         read(IMAGES, reference="vall")
@@ -143,23 +145,25 @@ BAD = {
     "a long table without its sets": (LONG.drop(columns="dataset"), "scores want model, dataset, score"),
     "images without correct": (IMAGES.drop(columns="correct"), "one row an image wants model, dataset, item, correct"),
     "a misspelt column": (IMAGES.rename(columns={"seed": "seeds"}), "unknown column 'seeds': did you mean 'seed'"),
-    "text": (WIDE.assign(val=["70", "71", "n/a"]), "the column 'val' holds text in 1 rows, first 'n/a'"),
-    "a percent sign": (LONG.assign(score="70 %"), "the column 'score' holds text in 6 rows, first '70 %'"),
+    "text": (WIDE.assign(val=["70", "71", "many"]), "the column 'val' holds text in 1 rows, first 'many'"),
+    "two numbers in a cell": (LONG.assign(score="70 71"), "the column 'score' holds text in 6 rows, first '70 71'"),
     "out of range": (
         WIDE.assign(val=[70, 71, 130.0]),
         r"1 scores are outside 0 to 100 \(percent\), first 130 of 'c' on 'val'",
     ),
     "below 0": (WIDE.assign(val=[70, 71, -1.0]), "1 scores are outside 0 to 100"),
     "mixed units": (
-        WIDE.assign(val=WIDE["val"] / 100),
-        "percent and fractions are mixed: 'shift' goes up to 55, 'val'",
+        WIDE.assign(val=[0.7, 0.8, 0.9], shift=[50.1, 51.2, 52.3]),
+        r"percent and fractions may be mixed: 'shift' goes up to 52.3, val not above 1: say --unit \(unit=\) for each",
     ),
     "infinity": (WIDE.assign(val=[70, 71, np.inf]), "the column 'val' holds infinity"),
     "nothing measured": (WIDE.assign(val=np.nan, shift=np.nan), "every score is empty"),
-    "twice": (pd.concat([LONG, LONG.head(1)]), r"2 rows repeat \(model, dataset, seed\), first \(a, val, 0\)"),
+    "twice": (
+        pd.concat([LONG, LONG.head(1).assign(score=70.5)]),
+        r"2 rows repeat \(model, dataset, seed\), first \(a, val, 0\)",
+    ),
     "no name": (LONG.assign(model=["", "b", "c"] * 2), "the column 'model' is empty in 2 rows"),
     "a column twice": (pd.concat([WIDE, WIDE[["val"]]], axis=1), "the column 'val' is there more than once"),
-    "numbers of rows": (WIDE.assign(row=range(3)), "the column 'row' counts the rows: leave it out, or name the data"),
     "a number of items in a wide table": (WIDE.assign(n=50), "a wide table wants model and one column a data set, of"),
     "half an item": (LONG.assign(n=10.5), "the number of items of 'val' is 10.5: a score wants a whole number of 1"),
     "no items": (LONG.assign(n=0), "the number of items of 'val' is 0: a score wants a whole number of 1"),
@@ -186,11 +190,11 @@ def test_bad_tables_are_refused_with_the_reason(name: str) -> None:
         ({"n": {"vall": 5}}, "no scores of the data set 'vall'"),
         ({"unit": "percents"}, "unknown unit 'percents': did you mean 'percent'"),
         ({"family": "famly"}, "no column 'famly' for the family"),
-        ({"higher_is_better": {"vall": False}}, "higher_is_better names 'vall': did you mean 'val'"),
-        ({"sets": []}, "sets= names no data set"),
+        ({"higher_is_better": {"vall": False}}, r"--lower \(higher_is_better=\) names 'vall': did you mean 'val'"),
+        ({"sets": []}, r"--sets \(sets=\) names no data set"),
         ({"n": {"val": -3}}, "greater than or equal to 1"),
         ({"family": "model"}, "the column 'model' cannot be the family too"),
-        ({"cluster": "shift"}, "cluster='shift' is for images, and this table holds scores alone"),
+        ({"cluster": "shift"}, r"--cluster \(cluster=\) 'shift' is for images, and this table holds scores alone"),
     ],
 )
 def test_wishes_that_name_nothing_are_refused(asked: dict, words: str) -> None:
@@ -201,9 +205,9 @@ def test_wishes_that_name_nothing_are_refused(asked: dict, words: str) -> None:
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ({"n": {"val": 6}}, "n= is for scores, and this table has one row an image"),
-        ({"unit": "percent"}, "unit= is for scores"),
-        ({"higher_is_better": {"val": False}}, "higher_is_better= is for scores"),
+        ({"n": {"val": 6}}, r"--n \(n=\) is for scores, and this table has one row an image"),
+        ({"unit": "percent"}, r"--unit \(unit=\) is for scores"),
+        ({"higher_is_better": {"val": False}}, r"--lower \(higher_is_better=\) is for scores"),
         ({"cluster": "item"}, "the column 'item' cannot be the cluster too"),
     ],
 )

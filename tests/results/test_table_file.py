@@ -15,7 +15,7 @@ import pytest
 
 from kogen.common.tables import write_arrow
 from kogen.options.lottery import TableOptions
-from kogen.results import table_file
+from kogen.results import file_layout, table_file
 from kogen.results.results import Results, read_results
 from kogen.results.table_file import read_file
 
@@ -111,16 +111,15 @@ def test_a_table_that_lost_rows_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        LONG.to_csv(index=False).encode("utf-16"),
+        LONG.to_csv(index=False).encode("utf-16-le"),
         LONG.to_csv(index=False).encode("utf-32"),
-        LONG.replace("a", "モデル").to_csv(index=False).encode("shift-jis"),
         LONG.rename(columns={"n": "größe"}).to_csv(index=False).encode("latin-1"),
         b"model,dataset,score\n" + b"a" * 3_000_000 + b",val,70\n",
         b"m" * 3_000_000,
         b'model,dataset,score\n"a,val,70\n' * 100_000,
         b"\0" * 1000,
     ],
-    ids=["utf-16", "utf-32", "shift-jis", "latin-1", "long-row", "long-header", "open-quote", "nul"],
+    ids=["utf-16-le", "utf-32", "latin-1", "long-row", "long-header", "open-quote", "nul"],
 )
 def test_a_csv_that_is_none_is_refused_with_its_name(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "t.csv").write_bytes(content)
@@ -200,12 +199,12 @@ def test_endless_names_are_refused(tmp_path: Path) -> None:
 
 
 def test_times_in_a_frame_are_no_scores() -> None:
-    with pytest.raises(ValueError, match="the column 'score' holds times"):
+    with pytest.raises(ValueError, match="the column 'score' holds text in 3 rows, first '2020-01-01"):
         read(LONG.assign(score=np.datetime64("2020-01-01", "ns")))
 
 
 def test_a_csv_that_is_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     LONG.to_csv(tmp_path / "t.csv", index=False)
-    monkeypatch.setattr(table_file, "MAX_CSV_BYTES", 10)
+    monkeypatch.setattr(file_layout, "MAX_CSV_BYTES", 10)
     with pytest.raises(ValueError, match=r"cannot read the table .*t.csv.* at most 10 are read"):
         read(tmp_path / "t.csv")

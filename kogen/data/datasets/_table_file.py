@@ -1,7 +1,5 @@
 """A table of images on disk, csv or parquet, as columns of text; bounded, and refused where it is damaged."""
 
-import codecs
-import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -15,23 +13,23 @@ import pyarrow.parquet as pq
 from kogen.common.files import check_regular_file, explain_unreadable
 from kogen.common.tables import read_checked
 from kogen.common.text import join_names
+from kogen.common.text_tables import (
+    EXCEL_LINE,
+    LINE_BYTES,
+    SEPARATORS,
+    check_encoding,
+    check_lines,
+    find_separator,
+    mark_encoding,
+    other_format,
+)
 from kogen.data.listing import MAX_NAME_LETTERS
 
 MAX_BYTES = 1 << 30  # of a csv, or of what is read of a parquet file
 MAX_ROWS = 20_000_000
 MAX_PATH_LETTERS = 4096  # what systems allow
-LINE_BYTES = 1 << 20  # longest line of a csv
 TYPES = ("string", "large_string", "string_view", "integer", "floating", "boolean", "null", "decimal", "temporal")
 CURE = "save it as csv in UTF-8 with one line a row, or as parquet"
-SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
-SPACES = r"\s+"
-MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-OTHER_FORMATS = {
-    b"\x1f\x8b": "packed by gzip",
-    b"PK\x03\x04": "a zip archive or an Excel file",
-    b"\xd0\xcf\x11\xe0": "an old Excel file",
-}
-EXCEL_LINE = re.compile(r"sep=(.)\r?\n?$", re.IGNORECASE)  # a first line that Excel reads, and no row
 
 
 @dataclass(frozen=True)
@@ -81,58 +79,24 @@ def open_table(path: str, encoding: str | None = None) -> TableFile:
     if head[:4] == b"PAR1":
         with explain_unreadable(f"the table {path}", CURE), pq.ParquetFile(path) as parquet:
             return TableFile(path, [name.strip() for name in parquet.schema_arrow.names], is_parquet=True)
-    for mark, what in OTHER_FORMATS.items():
-        if head.startswith(mark):
-            raise ValueError(f"cannot read the table {path}: it is {what}; {CURE}")
-    encoding = next((name for mark, name in MARKS if head.startswith(mark)), encoding)
+    if what := other_format(head):
+        raise ValueError(f"cannot read the table {path}: it is {what}; {CURE}")
+    encoding = mark_encoding(head) or encoding
     wide = (encoding or "").lower().replace("_", "-").startswith("utf-16")
     with explain_unreadable(f"the table {path}", CURE):
-        _check_lines(path, wide=wide)
-    encoding = _check_encoding(path, encoding)
+        check_lines(path, wide=wide)
+    encoding = check_encoding(path, encoding)
     with explain_unreadable(f"the table {path}", CURE):
         with open(path, encoding=encoding, newline="") as file:
             first = file.readline(LINE_BYTES)
             asked = EXCEL_LINE.match(first)
             second = file.readline(LINE_BYTES) if asked else first
-        separator = asked[1] if asked else _find_separator(first)
+        separator = asked[1] if asked else find_separator([first])
         names = _split_line(second, separator)
     said = [] if encoding.startswith("utf-8") else [f"the table {path} is read as {encoding}"]
     if separator != ",":
         said.append(f"the columns of {path} are parted by {SEPARATORS.get(separator, 'spaces')}")
     return TableFile(path, names, False, encoding, separator, int(bool(asked)), said)
-
-
-def _check_encoding(path: str, encoding: str | None) -> str:
-    """The encoding of a table without a mark: as asked, or UTF-8. ValueError where its bytes are of another one."""
-    wanted = encoding or "utf-8-sig"
-    try:
-        decode = codecs.getincrementaldecoder(wanted)()
-    except LookupError:
-        raise ValueError(f"--encoding {encoding}: there is no such encoding; utf-8, cp932, cp1252, utf-16-le") from None
-    lines = 0  # in the blocks before
-    with open(path, "rb") as file:
-        while block := file.read(LINE_BYTES):
-            try:
-                decode.decode(block)
-            except UnicodeDecodeError as error:  # its positions may count bytes that were left of the block before
-                start = min(error.start, len(error.object) - 1)
-                row = lines + error.object[:start].count(b"\n") + 1
-                got = f"line {row} has bytes that are not {wanted.removesuffix('-sig')}"
-                raise ValueError(
-                    f"cannot read the table {path}: {got} ({error.object[start : start + 4]!r}): say its encoding, for "
-                    "instance --encoding cp932 (Excel in Japan) or cp1252 (Excel in the West), or save it as UTF-8"
-                ) from None
-            lines += block.count(b"\n")
-    return wanted
-
-
-def _find_separator(first: str) -> str:
-    """What parts the columns, from the first line: the most frequent of SEPARATORS, else spaces, else a comma."""
-    line = re.sub(r'"[^"]*"', "", first)
-    found = max(SEPARATORS, key=line.count)
-    if line.count(found):
-        return found
-    return SPACES if len(line.split()) > 1 else ","
 
 
 def _split_line(line: str, separator: str) -> list[str]:
@@ -172,21 +136,6 @@ def _read_csv(file: TableFile, places: list[int], header: bool) -> list[Any]:
 def _few_texts_csv(file: TableFile) -> dict[str, set[str]]:
     cells = {name: file.frame.iloc[:, place].unique() for place, name in enumerate(file.names)}
     return {name: {str(cell).strip() for cell in found} for name, found in cells.items() if len(found) <= FEW}
-
-
-def _check_lines(path: str, *, wide: bool) -> None:
-    """ValueError where a csv has bytes that no text has (but in UTF-16), or a line that is too long."""
-    open_line = 0  # bytes of the line that the block before ended in
-    with open(path, "rb") as file:
-        while block := file.read(LINE_BYTES):
-            lines = block.splitlines(keepends=True)
-            longest = max(open_line + len(lines[0]), *map(len, lines))
-            if b"\0" in block and not wide:
-                raise ValueError("it has NUL bytes: it is no text, or UTF-16 without a mark (--encoding utf-16-le)")
-            if longest > LINE_BYTES:
-                raise ValueError(f"it has a line of over {LINE_BYTES:,} bytes")
-            ended = lines[-1].endswith((b"\n", b"\r"))
-            open_line = 0 if ended else len(lines[-1]) + (open_line if len(lines) == 1 else 0)
 
 
 def _read_parquet(table: TableFile, places: list[int]) -> list[Any]:

@@ -3,8 +3,9 @@
 import math
 from typing import Any
 
+from kogen.common.rounding import round_outward
 from kogen.reporting.words import Sentence, format_points, phrase, sentence
-from kogen.results.findings import Answer, Finding, FloorFinding, Reason
+from kogen.results.findings import TIE, Answer, Finding, FloorFinding, Reason
 from kogen.results.judgement import Action, Judgement
 
 REALISTIC = 1_000_000  # more test images than this are not worth proposing
@@ -64,11 +65,14 @@ def safe_headline(found: Judgement) -> Sentence:
     """What loses least over all sets, where nothing proves a lead."""
     safe = found.safe
     assert safe is not None
-    if safe.average != safe.model and visibly_less(safe.regret, safe.average_regret, found.margin):
+    if safe.average != safe.model and safe.matters:
         regrets = {"regret": at_most(safe.regret), "worst": at_most(safe.average_regret), "price": at_most(safe.price)}
         return sentence("headline", "do_safe_differs", first=safe.average, second=safe.model, **regrets)
-    values = {"model": safe.model, "n": safe.sets, "regret": at_most(safe.regret)}
-    return sentence("headline", "do_safe" if safe.regret > 1e-9 else "do_safe_first", **values)
+    values = {"models": found.models, "n": safe.sets, "regret": at_most(safe.regret), "margin": found.margin}
+    if safe.regret <= TIE:
+        return sentence("headline", "do_safe_first" if safe.answer == Answer.BETTER else "do_least_first", **values)
+    key = "do_safe" if safe.answer == Answer.BETTER else "do_unsafe" if safe.unsafe else "do_least"
+    return sentence("headline", key, **values)
 
 
 def how_sure(found: Judgement) -> list[Sentence]:
@@ -90,10 +94,8 @@ def how_sure(found: Judgement) -> list[Sentence]:
 def value_sentence(found: Judgement) -> Sentence:
     """What the leader reaches, beside the constant answer."""
     ends = {"value": found.value, "lo": found.lo, "hi": found.hi}
-    known = {
-        "models": found.leaders,
-        "measured": phrase("value_accuracy" if found.lo is not None else "value_plain", **ends),
-    }
+    key = "value_plain" if found.lo is None else "value_accuracy" if found.proven else "value_score"
+    known = {"models": found.leaders, "measured": phrase(key, **ends)}
     if found.floor is None:
         return sentence("sure", "sure_value", **known)
     return sentence("sure", "sure_value_floor", **known, constant=found.floor.constant, floor=found.floor.floor)
@@ -108,7 +110,8 @@ def lead_sentences(lead: Finding, found: Judgement) -> list[Sentence]:
     said = [
         pair_sentence("sure", key + ("_at_least" if lead.at_least and lead.is_ahead else ""), lead, margin=found.margin)
     ]
-    if lead.answer == Answer.UNDECIDED and lead.chance is not None and lead.chance >= LUCK and not lead.is_tie:
+    chances = lead.answer == Answer.UNDECIDED and not lead.is_tie and not lead.at_least
+    if chances and lead.chance is not None and lead.chance >= LUCK:
         chance = 100 * lead.chance
         said.append(sentence("sure", "sure_chance", first=lead.first, second=lead.second, chance=chance))
     return said
@@ -147,6 +150,12 @@ def catches(found: Judgement) -> list[Sentence]:
         said.append(sentence("catch", "catch_one_set"))
     if found.safe and found.action != Action.SAFE:
         said += safer_choice(found)
+    if found.safe and found.action == Action.SAFE and found.safe.beaten_on:
+        said.append(sentence("catch", "catch_partly", sets=found.safe.beaten_on))
+    for row in found.clusters:
+        effective = {"effective": row["effective"], "share": 100 * row["largest_share"]}
+        values = {"dataset": row["dataset"], "n": row["n"], "clusters": row["clusters"], **effective}
+        said.append(sentence("catch", f"catch_clusters_{row['warning']}", **values))
     return said
 
 
@@ -156,7 +165,11 @@ def safer_choice(found: Judgement) -> list[Sentence]:
     assert safe is not None
     losses = [one.difference for one in found.elsewhere if one.first != found.leader and one.difference is not None]
     worst = max(losses, default=0.0)
-    if safe.model in found.leaders or not visibly_less(safe.regret, worst, found.margin):
+    if (
+        safe.model in found.leaders
+        or worst - safe.regret < max(found.margin, TIE)
+        or at_most(worst) == at_most(safe.regret)
+    ):
         return []
     values = {"regret": at_most(safe.regret), "worst": at_most(worst), "model": found.leader, "second": safe.model}
     return [sentence("catch", "catch_safer", **values)]
@@ -164,7 +177,7 @@ def safer_choice(found: Judgement) -> list[Sentence]:
 
 def next_steps(found: Judgement) -> list[Sentence]:
     """What to do next, and what it takes."""
-    lead, names = found.lead, {"dataset": found.reference}
+    lead = found.lead
     if found.action == Action.ONE or lead is None:
         return [sentence("next", "next_second")]
     if found.action in (Action.FLOOR, Action.UNTRAINED):
@@ -175,9 +188,19 @@ def next_steps(found: Judgement) -> list[Sentence]:
         return [sentence("next", "next_use" if found.targets else "next_second_set", model=found.leader)]
     if found.action == Action.EQUAL:
         return [sentence("next", "next_price", models=found.models)]
-    if not found.proven:
-        return [sentence("next", "next_rows", **names, first=lead.first, second=lead.second)]
-    return open_steps(found)
+    return open_steps(found) if found.proven else score_steps(found, lead)
+
+
+def score_steps(found: Judgement, lead: Finding) -> list[Sentence]:
+    """What would decide where scores alone are known."""
+    pair = found.decides
+    if lead.answer == Answer.EQUIVALENT:
+        return [sentence("next", "next_price", models=[lead.first, lead.second])]
+    if pair is None or pair.images is None or pair.decided:
+        return [sentence("next", "next_rows", dataset=found.reference, first=lead.first, second=lead.second)]
+    names = {"dataset": found.reference, "first": pair.first, "second": pair.second}
+    more = {"images": min(round_up(pair.images), REALISTIC)}
+    return [sentence("next", "next_rows_some" if pair.images <= REALISTIC else "next_rows_many", **names, **more)]
 
 
 def open_steps(found: Judgement) -> list[Sentence]:
@@ -209,15 +232,9 @@ def floor_sentence(part: str, key: str, found: FloorFinding) -> Sentence:
     return sentence(part, key, dataset=found.dataset, **about, **numbers)
 
 
-def visibly_less(one: float, other: float, margin: float) -> bool:
-    """Whether a loss is smaller than another by the margin or more, so that it reads smaller, too."""
-    return other - one >= max(margin, 1e-9) and at_most(one) != at_most(other)
-
-
 def at_most(points: float) -> str:
     """A number of points that may stand behind "at most": rounded up, as `format_points` shows it."""
-    unit = 100 if abs(points) < 0.995 else 10
-    return format_points(math.ceil(points * unit - 1e-6) / unit)
+    return format_points(round_outward(points, 2 if abs(points) < 0.995 else 1, up=True))
 
 
 def round_up(images: float) -> int:

@@ -1,11 +1,10 @@
-"""Landscape figures: surfaces to turn, contours, convexity, curvature, profiles; plotly figures, plain data."""
+"""Landscape figures of one model: surfaces to turn, contours, convexity, curvature; plotly figures, plain data."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
 
 from kogen.reporting.charts import Figure, axis, dots, ink, layout, load_look, stroke, trace
 from kogen.reporting.words import say
@@ -69,10 +68,22 @@ def sample_plane(spline: Spline2D) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return alpha, beta, spline.on_grid(alpha, beta)
 
 
-def cap(landscapes: list[ModelLandscape]) -> float:
-    """The rise at which all surfaces of an objective end: twice the median height, so that one does not flatten all."""
-    heights = [one.height for one in landscapes]
-    return min(max(heights), 2 * float(np.median(heights))) or 1.0
+def rise_on_plane(one: ModelLandscape) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[float, float]]:
+    """Places (F,), (F,) and rises (F, F) above the loss at the weights, and the lowest and the largest of them."""
+    alpha, beta, losses = sample_plane(one.shown_plane)
+    rise = losses - one.centre
+    known = rise[np.isfinite(rise)]
+    low, top = (min(float(known.min()), 0.0), float(known.max())) if known.size else (0.0, 0.0)
+    return alpha, beta, rise, (low, max(top, low + 1e-12))
+
+
+def common_scale(landscapes: list[ModelLandscape]) -> tuple[float, float]:
+    """The scale of surfaces that are compared: from the lowest of all to twice the median of the largest rises.
+
+    So one steep surface does not flatten all others; what rises further is cut off.
+    """
+    lows, tops = zip(*(rise_on_plane(one)[3] for one in landscapes), strict=True)
+    return min(lows), min(max(tops), 2 * float(np.median(tops)))
 
 
 def on_plane(kind: str, alpha: Any, beta: Any, values: Any, **more: Any) -> dict[str, Any]:
@@ -81,21 +92,18 @@ def on_plane(kind: str, alpha: Any, beta: Any, values: Any, **more: Any) -> dict
     return {"type": kind, **places, **more}
 
 
-def draw_surface(one: ModelLandscape, model: str, top: float, lang: str) -> Figure:
-    """The rise of the loss over the plane, to be turned; what rises above `top` is cut off."""
-    alpha, beta, losses = sample_plane(one.shown_plane)
-    rise = losses - one.centre
-    low = min(float(np.nanmin(rise)), 0.0) if np.isfinite(rise).any() else 0.0
-    lines = {"show": True, "color": ink("ink"), "width": 1, "start": 0, "end": top, "size": top / 8}
+def draw_surface(one: ModelLandscape, model: str, lang: str, scale: tuple[float, float] | None = None) -> Figure:
+    """The rise of the loss over the plane, to be turned, on its own scale, or on one that others have too."""
+    alpha, beta, rise, own = rise_on_plane(one)
+    low, top = scale or own
+    lines = {"show": True, "color": ink("ink"), "width": 1, "start": 0, "end": top, "size": (top - low) / 8}
     shown = load_look()["surface"] | {"cmin": low, "cmax": top, "colorscale": SHADES, "contours": {"z": lines}}
     data = on_plane("surface", alpha, beta, np.where(rise > top, np.nan, rise), **shown)
-    quiet = load_look()["scene_axis"]
-    scene = load_look()["scene"] | {
-        "xaxis": quiet | {"title": {"text": "α"}},
-        "yaxis": quiet | {"title": {"text": "β"}},
-    }
-    scene["zaxis"] = quiet | {"title": {"text": ""}, "range": [low, top]}
-    look = layout(300, scene=scene, margin={"l": 0, "r": 0, "t": 0, "b": 0})
+    quiet, titles = load_look()["scene_axis"], {"xaxis": "α", "yaxis": "β", "zaxis": say(lang, "l_z")}
+    font = {"size": 12, "color": ink("ink")}
+    axes = {side: quiet | {"title": {"text": words, "font": font}} for side, words in titles.items()}
+    axes["zaxis"]["range"] = [low, top]
+    look = layout(300, scene=load_look()["scene"] | axes, margin={"l": 0, "r": 0, "t": 0, "b": 0})
     return {"data": [data], "layout": look, "alt": say(lang, "l_a_solid", model=model)}
 
 
@@ -149,23 +157,6 @@ def draw_curvature(points: pd.DataFrame, model: str, lang: str) -> Figure:
         shown = {"contours": only_level(NEAR_CONVEX_SHARE), "line": line, "showscale": False, "hoverinfo": "skip"}
         data.append(on_plane("contour", *places, down.T, **shown))
     return {"data": data, "layout": map_layout(*places), "alt": say(lang, "l_a_map", model=model)}
-
-
-def draw_profile(landscapes: dict[str, ModelLandscape], model: str, top: float, lang: str) -> Figure:
-    """The rise along the axes of all planes: mean and 95 % ribbon over planes, the other models' means behind."""
-    steps = np.linspace(-1, 1, PROFILE_POINTS)
-    places = round_values(steps)
-    curves = {name: rise_along_axes(one, steps) for name, one in landscapes.items()}  # (P, T) each
-    means = {name: rises.mean(axis=0) for name, rises in curves.items()}
-    data = [trace(places, round_values(m), line=stroke("line", 1.5)) for name, m in means.items() if name != model]
-    own, mean = curves[model], means[model]
-    if len(own) > 1:
-        half = float(student.isf(0.025, len(own) - 1)) * own.std(axis=0, ddof=1) / len(own) ** 0.5
-        data.append(ribbon(steps, mean, half))
-    data.append(trace(places, round_values(mean), line=stroke("accent", 2.5)))
-    low = min(0.0, *(float(np.nanmin(m, initial=0.0)) for m in means.values()))
-    look = layout(170, margin={"t": 6, "b": 26}, xaxis=axis(nticks=5), yaxis=axis(range=[low, top], nticks=4))
-    return {"data": data, "layout": look, "alt": say(lang, "l_a_profile", model=model)}
 
 
 def ribbon(steps: np.ndarray, middle: np.ndarray, half: np.ndarray) -> dict[str, Any]:

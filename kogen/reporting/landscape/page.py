@@ -1,25 +1,22 @@
-"""Landscape page: surfaces, maps, profiles and numbers of each model as one self-contained HTML file."""
+"""Landscape page: the decision, the questions behind it and an appendix, as one self-contained HTML file."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from kogen.common.contracts import from_plain
-from kogen.common.files import read_json
 from kogen.common.tables import read_table
 from kogen.common.text import check_language
 from kogen.reporting.charts import Figure
 from kogen.reporting.html import write_page
-from kogen.reporting.landscape import figures, planes
-from kogen.reporting.landscape.figures import ModelLandscape
+from kogen.reporting.landscape import comparisons, figures, parts, planes, sentences
+from kogen.reporting.landscape.parts import Part
 from kogen.reporting.landscape.planes import ChosenPlane
+from kogen.reporting.landscape.solid_picture import draw_still_surface
 from kogen.reporting.words import clean, say
-from kogen.results.landscape_facts import LandscapeFacts, RunFacts
+from kogen.results.landscape_facts import LandscapeFacts
+from kogen.results.landscape_judgement import Finding, judge_loss
+from kogen.results.landscape_summary import read_landscape
 
-METRICS = ("width", "basin", "convex", "near_convex", "lambda_max", "lambda_min", "lambda_ratio", "trace")
-METRICS += ("sam", "adaptive_sam", "noise", "range", "error")
 FILES = ("surface.parquet", "geometry.parquet", "eigenmap.parquet", "landscape.json")
 SURFACES_SHOWN = 8  # surfaces of random planes that can be turned, for each objective
 SCENES = 16  # all surfaces of a page: browsers keep no more such scenes alive
@@ -32,53 +29,61 @@ def write(folder: Path, *, lang: str = "en") -> Path:
     ValueError for a folder without the first two, one without a finished plane, or an unknown language.
     """
     check_language(lang)
-    facts = from_plain(LandscapeFacts, read_json(folder / "landscape.json"), str(folder / "landscape.json"))
-    surface = read_table(folder / "surface.parquet")
-    parts = [objective_part(folder, surface, objective, facts) for objective in sorted(set(surface["objective"]))]
-    parts = [one for one in parts if one["landscapes"] or one["others"]]
-    if not parts:
+    facts, surface = read_landscape(folder), read_table(folder / "surface.parquet")
+    found = [parts.read_part(folder, surface, objective, facts) for objective in sorted(set(surface["objective"]))]
+    found = sorted((part for part in found if part.is_drawn), key=lambda part: part.rank)
+    if not found:
         raise ValueError(f"{folder} has no finished plane: run the same `kogen landscape` again, what is there is kept")
     drawn: dict[str, Figure] = {}
-    for number, one in enumerate(parts):
-        drawn |= draw_objective(number, one, lang)
+    for number, part in enumerate(found):
+        drawn |= draw_part(number, part, lang)
     left = iter(range(SCENES - sum(place.startswith("solid-") for place in drawn)))
-    for number, one in enumerate(parts):
-        one["sections"] = [plane_section(number, kind, found, left, lang) for kind, found in one["others"].items()]
-        drawn |= {place: figure for shown in one["sections"] for place, figure in shown["figures"].items()}
+    sections = [
+        [plane_section(number, kind, charts, left, lang) for kind, charts in part.others.items()]
+        for number, part in enumerate(found)
+    ]
+    drawn |= {place: figure for some in sections for one in some for place, figure in one["figures"].items()}
+    questions = ask_questions(found, facts, lang)
+    drawn |= {f"q-{one['name']}": one["figure"] for one in questions}
+    if "q-wider" not in drawn and found[0].landscapes:
+        drawn["profiles"] = comparisons.draw_profiles(found[0].landscapes, found[0].judged, lang)
     shown = {
         "name": folder.resolve().name,
-        "many": max(len(one["models"]) for one in parts) > 8,
-        "parts": parts,
+        "many": max(len(part.models) for part in found) > 8,
+        "parts": found,
+        "sections": sections,
+        "stills": [draw_stills(part, lang) for part in found],
+        "questions": questions,
+        "decision": decide(found[0], sections[0], lang),
+        "absent": absent_texts(found, facts, questions, lang),
         "files": [file for file in FILES if (folder / file).exists()],
-        "headlines": [headline(one, lang) for one in parts],
-        "near": lambda one: near_convex_text(one, lang),
+        "claims": [sentences.headline(part.judged, lang) if part.landscapes else "" for part in found],
+        "near": lambda part: near_convex_text(part, lang),
         "called": lambda objective: objective_title(objective, lang),
+        "stands": lambda one: sentences.standing_text(one, lang),
+        "scale": lambda one: scale_text(one, lang),
         "short": figures.format_short,
+        "guide": [say(lang, f"l_guide_{line}") for line in range(1, 11)],
     }
     write_page(folder / "landscape.html", "landscape.html.j2", lang, drawn, **shown)
     return folder / "landscape.html"
 
 
-def objective_rows(folder: Path, name: str, objective: str) -> pd.DataFrame:
-    """The rows of one objective of a table that need not be there; no rows, and no columns, then."""
-    path = folder / f"{name}.parquet"
-    table = read_table(path) if path.exists() else pd.DataFrame()
-    return pd.DataFrame(table[table["objective"] == objective]) if len(table) else table
-
-
-def draw_objective(number: int, part: dict[str, Any], lang: str) -> dict[str, Figure]:
+def draw_part(number: int, part: Part, lang: str) -> dict[str, Figure]:
     """The figures of one objective by the id of their place; models in order, more planes and runs with a number."""
-    landscapes: dict[str, ModelLandscape] = part["landscapes"]
-    top, found = figures.cap(list(landscapes.values())) if landscapes else 1.0, {}
-    for place, (model, one) in enumerate(landscapes.items()):
+    found: dict[str, Figure] = {}
+    if part.landscapes:
+        found[f"widths-{number}"] = comparisons.draw_widths(part.judged, part.cells, lang)
+    for place, (model, one) in enumerate(part.landscapes.items()):
         if place < SURFACES_SHOWN:
-            found[f"solid-{number}-{place}"] = figures.draw_surface(one, model, top, lang)
+            found[f"solid-{number}-{place}"] = figures.draw_surface(one, model, lang)
+            if (scale := part.scales.get(model)) is not None:
+                found[f"solid-{number}-{place}-1"] = figures.draw_surface(one, model, lang, scale)
         found[f"contour-{number}-{place}"] = figures.draw_contours(one, model, lang)
         for plane, spline in enumerate(one.splines[0]):
             found[variant_id(f"convex-{number}-{place}", plane)] = figures.draw_convexity(spline, model, plane, lang)
-        for run, points in enumerate(part["maps"].get(model, [])):
+        for run, points in enumerate(part.maps.get(model, [])):
             found[variant_id(f"map-{number}-{place}", run)] = figures.draw_curvature(points, model, lang)
-        found[f"profile-{number}-{place}"] = figures.draw_profile(landscapes, model, top, lang)
     return found
 
 
@@ -87,46 +92,87 @@ def variant_id(place: str, number: int) -> str:
     return f"{place}-{number}" if number else place
 
 
-def objective_part(folder: Path, surface: pd.DataFrame, objective: str, facts: LandscapeFacts) -> dict[str, Any]:
-    """What is known of one objective: its planes, and what the template shows of it."""
-    rows = pd.DataFrame(surface[surface["objective"] == objective])
-    random = rows[rows["direction"] == "random"].groupby("model", sort=True)
-    landscapes = {str(model): figures.landscape_from_rows(pd.DataFrame(one)) for model, one in random}
-    numbers, eigenmap = (objective_rows(folder, name, objective) for name in ("geometry", "eigenmap"))
-    mapped = eigenmap[eigenmap["direction"] == "random"].groupby("model", sort=True) if len(eigenmap) else []
-    runs_of = {str(model): [pd.DataFrame(one) for _, one in found.groupby("run", sort=True)] for model, found in mapped}
-    maps = {model: found for model, found in runs_of.items() if model in landscapes}
-    read = numbers.dropna(subset=["value"]) if len(numbers) else pd.DataFrame(columns=["model", "metric"])
-    runs = [run for run in facts.runs if run.objective == objective]
-    pairs = [row for row in facts.pairs if row["objective"] == objective and row["difference"] is not None]
-    flat = [row for row in facts.flatness if row["objective"] == objective]
-    others = {kind: planes.chosen_planes(rows, eigenmap, runs, kind) for kind in planes.KINDS}
+def draw_stills(part: Part, lang: str) -> list[Any]:
+    """The still pictures of the surfaces, in the order of the models."""
+    shown = list(part.landscapes.items())[:SURFACES_SHOWN]
+    return [draw_still_surface(one, model, lang) for model, one in shown]
+
+
+def scale_text(one: figures.ModelLandscape, lang: str) -> str:
+    """The scale of a surface in words, in units of its loss."""
+    low, top = figures.rise_on_plane(one)[3]
+    return say(lang, "l_scale", low=figures.format_short(low), top=figures.format_short(top))
+
+
+def decide(part: Part, sections: list[dict[str, Any]], lang: str) -> dict[str, Any]:
+    """The first screen: what is claimed, how sure it is, the catch and what comes next."""
+    judged = part.judged
+    if not part.landscapes and sections:
+        only = [say(lang, f"l_only_{one['kind']}", models=one["named"]) for one in sections]
+        said = [*only[1:], say(lang, "l_no_rank")]
+        return {"headline": only[0], "sure": said, "catches": sentences.catches(judged, lang), "next": None}
     return {
-        "objective": objective,
-        "landscapes": landscapes,
-        "maps": maps,
-        "others": {kind: found for kind, found in others.items() if found},
-        "models": list(landscapes) or sorted(set(read["model"])),
-        "side": max((one["alpha"].nunique() for found in maps.values() for one in found), default=0),
-        "seeds": max((len(found) for found in maps.values()), default=0),
-        "runs": unique_runs(runs),
-        "planes": min((len(one.splines[0]) for one in landscapes.values()), default=0),
-        "metrics": [metric for metric in METRICS if metric in set(read["metric"])],
-        "cells": {(row["model"], row["metric"]): row for row in numbers.to_dict("records")},
-        "decided": [row for row in pairs if row["verdict"] == "larger"],
-        "pairs": sorted(pairs, key=lambda row: (METRICS.index(row["metric"]), row["first"], row["second"])),
-        "flatness": [row for row in flat if row["verdict"] != "too few"],
-        "few": max((row["n"] for row in flat), default=None),
+        "headline": sentences.headline(judged, lang),
+        "sure": sentences.sureness(judged, lang),
+        "catches": sentences.catches(judged, lang),
+        "next": sentences.next_step(judged, lang),
     }
 
 
-def unique_runs(runs: list[RunFacts]) -> list[RunFacts]:
-    """Each run once, in order: as it was measured on random planes, where it was."""
-    found: dict[str, RunFacts] = {}
-    for run in runs:
-        if run.run not in found or run.direction == "random":
-            found[run.run] = run
-    return list(found.values())
+def ask_questions(found: list[Part], facts: LandscapeFacts, lang: str) -> list[dict[str, Any]]:
+    """The questions that this landscape has something to say to: name, figure and sentences."""
+    first, asked = found[0], list[dict[str, Any]]()
+    if first.judged.claims["width"].finding is not Finding.UNKNOWN:
+        figure = comparisons.draw_profiles(first.landscapes, first.judged, lang)
+        said = sentences.width_answer(first.judged, first.pairs, lang)
+        asked.append({"name": "wider", "figure": figure, "said": said, "hint": say(lang, "l_c_profiles")})
+    if (both := own_and_probe(found)) is not None:
+        own, probe = both
+        models = [model for model in own.judged.ranked if model in probe.judged.ranked]
+        claim = judge_loss(facts.pairs, own.objective, probe.objective)
+        under = (" " if lang == "en" else "").join([say(lang, "l_loss_under"), sentences.headline(probe.judged, lang)])
+        said = [sentences.loss_answer(claim, lang), under]
+        figure = comparisons.draw_two_losses(own.cells, probe.cells, models, lang)
+        asked.append({"name": "loss", "figure": figure, "said": said, "hint": say(lang, "l_c_losses")})
+    if first.judged.gain is not None:
+        rows = [row for row in first.flatness if row["metric"] == "width" and row["tau"] is not None]
+        if rows:
+            said = sentences.gain_answer(first.judged.gain, lang)
+            figure = comparisons.draw_correlations(rows, lang)
+            asked.append({"name": "gain", "figure": figure, "said": said, "hint": say(lang, "l_c_gain")})
+    return asked
+
+
+def own_and_probe(found: list[Part]) -> tuple[Part, Part] | None:
+    """The parts of the models' own losses and of the probe's, where two models or more may be ranked under both."""
+    own = [part for part in found if part.objective.startswith("pretrain") and part.landscapes]
+    probe = [part for part in found if part.objective == "probe" and part.landscapes]
+    if not own or not probe:
+        return None
+    both = set(own[0].judged.ranked) & set(probe[0].judged.ranked)
+    return (own[0], probe[0]) if len(both) > 1 else None
+
+
+def absent_texts(found: list[Part], facts: LandscapeFacts, asked: list[dict[str, Any]], lang: str) -> list[str]:
+    """Why a section that a reader may look for is not there, a line each."""
+    first, there = found[0], {one["name"] for one in asked}
+    texts = []
+    if not first.landscapes:
+        texts.append(say(lang, "l_absent_random"))
+    elif "wider" not in there:
+        said = [say(lang, "l_absent_wider"), sentences.headline(first.judged, lang)]
+        texts.append((" " if lang == "en" else "").join(said))
+    if "loss" not in there and first.landscapes:
+        kinds = {part.objective.partition("-")[0] for part in found}
+        texts.append(say(lang, "l_absent_loss" if len(kinds) < 2 else "l_absent_loss_ranked"))
+    if "gain" not in there and first.landscapes:
+        few = max((row["n"] for row in facts.flatness), default=None)
+        texts.append(say(lang, "l_flat_few", n=few) if few is not None else say(lang, "l_flat_none"))
+    if not any(part.maps for part in found):
+        texts.append(say(lang, "l_absent_map"))
+    if not any((model, "lambda_max") in part.cells for part in found for model in part.models):
+        texts.append(say(lang, "l_absent_curvature"))
+    return texts
 
 
 def plane_section(number: int, kind: str, found: list[ChosenPlane], left: Iterator[int], lang: str) -> dict[str, Any]:
@@ -144,24 +190,6 @@ def plane_section(number: int, kind: str, found: list[ChosenPlane], left: Iterat
     return shown | {"named": found[0].names if len(found) == 1 else names}
 
 
-def headline(shown: dict[str, Any], lang: str) -> list[str]:
-    """What is sure about width and convexity: who is ahead of whom, or that nobody is; else what is shown."""
-    if not shown["planes"]:
-        only = [say(lang, f"l_only_{one['kind']}", models=one["named"]) for one in shown["sections"]]
-        return [*only, say(lang, "l_no_rank")]
-    found = []
-    for metric in ("width", "convex"):
-        values = {m: shown["cells"][m, metric]["value"] for m in shown["models"] if (m, metric) in shown["cells"]}
-        values = {model: value for model, value in values.items() if value is not None and value == value}
-        if len(values) < 2:
-            continue
-        best = max(values, key=lambda model: values[model])
-        below = [row["second"] for row in shown["decided"] if row["metric"] == metric and row["first"] == best]
-        ahead = "all" if len(below) == len(values) - 1 else "some" if below else "none"
-        found.append(say(lang, f"l_{metric}_{ahead}", model=best, models=below, n=len(values)))
-    return found or [say(lang, "l_one", models=shown["models"])]
-
-
 def objective_title(objective: str, lang: str) -> str:
     """An objective in words, with the terms that it is made of where they are not all."""
     kind, _, terms = objective.partition("-")
@@ -170,8 +198,8 @@ def objective_title(objective: str, lang: str) -> str:
     return say(lang, f"l_h_{kind}") + (f": {clean(terms.replace('-', ', '))}" if terms else "")
 
 
-def near_convex_text(shown: dict[str, Any], lang: str) -> str:
-    """How much of its plane is nearly convex, model by model."""
-    rows = [(model, shown["cells"].get((model, "near_convex"))) for model in shown["models"]]
-    shares = [f"{clean(model)} {100 * row['value']:.0f} %" for model, row in rows if row]
-    return say(lang, "l_near", shares=shares).replace(" %", "\u00a0%")
+def near_convex_text(part: Part, lang: str) -> str:
+    """How much of its plane is nearly convex, of each model that may be ranked."""
+    rows = [(model, part.cells.get((model, "near_convex"))) for model in part.judged.ranked]
+    shares = [f"{clean(model)} {100 * row['value']:.0f} %" for model, row in rows if row and row["value"] is not None]
+    return say(lang, "l_near", shares=shares).replace(" %", "\u00a0%") if shares else ""

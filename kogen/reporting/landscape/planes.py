@@ -128,7 +128,7 @@ def name_labels(chart: ChosenPlane, heights: np.ndarray) -> list[dict[str, Any]]
 
 def draw_marked_surface(chart: ChosenPlane, lang: str) -> Figure:
     """The surface to be turned, on its own scale, with the marks on it and the path along it."""
-    figure = figures.draw_surface(chart.landscape, chart.name, chart.landscape.height or 1.0, lang)
+    figure = figures.draw_surface(chart.landscape, chart.name, lang)
     if not len(chart.marks):
         return figure
     marks = {"mode": "markers", "hoverinfo": "text", "hovertext": mark_tips(chart, lang), "marker": dots("ink", 3.5)}

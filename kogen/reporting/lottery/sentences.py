@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from kogen.reporting.lottery.reading import reading_notes
 from kogen.reporting.words import Sentence, format_points, sentence
 from kogen.results.lottery_summary import LotterySummary
 
@@ -34,6 +35,7 @@ def notes(summary: LotterySummary) -> list[Sentence]:
         found.append(sentence("caution", "note_missing", **counts))
     if summary.ignored:
         found.append(sentence("caution", "note_ignored", names=summary.ignored))
+    found += reading_notes(summary)
     if (summary.families or 0) > 1:
         found.append(sentence("caution", "note_families", n=summary.families, models=summary.models))
     if summary.weights:

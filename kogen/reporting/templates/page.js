@@ -16,7 +16,7 @@
     const theme = palette[dark.matches && !root.classList.contains("printing") ? "dark" : "light"];
     for (const place of part.querySelectorAll(".plot")) {
       const figure = figures[place.dataset.shown ?? place.id];
-      if (!figure || place.closest("[hidden], details:not([open])")) continue;
+      if (!figure || place.closest("[hidden], details:not([open])") || !place.clientWidth) continue;
       const layout = coloured(figure.layout, theme);
       layout.font.family = font;
       layout.width = place.clientWidth;
@@ -67,7 +67,8 @@
   for (const menu of document.querySelectorAll(".menus select"))
     menu.addEventListener("change", () => pick(menu.closest("section")));
 
-  for (const part of document.querySelectorAll("details")) part.addEventListener("toggle", () => part.open && draw(part));
+  for (const folded of document.querySelectorAll("details"))
+    folded.addEventListener("toggle", () => folded.open && draw(folded));
   addEventListener("resize", () => requestAnimationFrame(fit));
   addEventListener("beforeprint", () => paper(true));
   addEventListener("afterprint", () => paper(false));

@@ -22,7 +22,7 @@ class ScoreMatrix:
 
     models: tuple[str, ...]  # k
     datasets: tuple[str, ...]  # D, sorted
-    values: np.ndarray  # (k, D) points, more is better, nan where it was not measured
+    values: np.ndarray  # (k, D) points, more is better, nan where it was not measured; see `is_minus_error`
     n: np.ndarray  # (k, D) items behind each score, nan where unknown
     families: np.ndarray | None  # (k,) int, 0 .. F-1; a model without a family has its own
 
@@ -47,8 +47,8 @@ class ScoreMatrix:
         return pd.DataFrame(self.values).round(9).rank(ascending=False).to_numpy()
 
     def logits(self) -> np.ndarray:
-        """`score_logits` of all scores, (k, D)."""
-        return score_logits(self.values, self.n)
+        """`score_logits` of all scores, (k, D); nan on sets of errors without a bound, which are no shares."""
+        return score_logits(np.where(is_minus_error(self.values), np.nan, self.values), self.n)
 
     def choose_targets(self, source: str, targets: Sequence[str] | None) -> list[str]:
         """The sets to compare the source with: `targets`, or all others."""
@@ -69,8 +69,8 @@ def score_logits(values: np.ndarray, n: np.ndarray) -> np.ndarray:
 def make_score_matrix(scores: pd.DataFrame) -> ScoreMatrix:
     """The score matrix of a table of scores: model, dataset, score[, n][, family], one row a model and set.
 
-    Raises ValueError for missing columns, no rows, a model and set named twice, scores outside 0 to 100 points, a set
-    of no items, a model in two families.
+    Raises ValueError for missing columns, no rows, a model and set named twice, scores outside 0 to 100 points (but for
+    sets of minus an error), a set of no items, a model in two families.
     """
     if missing := [name for name in REQUIRED_COLUMNS if name not in scores]:
         raise ValueError(f"scores need the columns {', '.join(REQUIRED_COLUMNS)}; missing: {', '.join(missing)}")
@@ -83,10 +83,19 @@ def make_score_matrix(scores: pd.DataFrame) -> ScoreMatrix:
     values[model, dataset] = scores["score"].to_numpy(dtype=np.float64)
     n[model, dataset] = scores["n"].to_numpy(dtype=np.float64, na_value=np.nan) if "n" in scores else np.nan
     check_scores(values, n, sets)
-    columns = [-np.nan_to_num(values[:, place], nan=-1) for place in range(len(sets))]
+    columns = [-np.where(np.isnan(values[:, place]), -np.inf, values[:, place]) for place in range(len(sets))]
     order = np.lexsort([np.arange(len(names)), *reversed(columns)])
     family, title = family_codes(scores, model, names), (tuple(map(str, names[order])), tuple(map(str, sets)))
     return ScoreMatrix(*title, values[order], n[order], None if family is None else family[order])
+
+
+def is_minus_error(values: np.ndarray) -> np.ndarray:
+    """Sets (D,) whose scores are minus an error that has no bound, such as mCE or a loss: none is above 0, some below.
+
+    Their differences are points of their own unit; nothing that is of shares alone (logits, noise of n items) is.
+    """
+    with np.errstate(invalid="ignore"):
+        return ~(values > 0).any(axis=0) & (values < 0).any(axis=0)
 
 
 def check_unique(scores: pd.DataFrame, cell: np.ndarray) -> None:
@@ -103,7 +112,7 @@ def check_unique(scores: pd.DataFrame, cell: np.ndarray) -> None:
 def check_scores(values: np.ndarray, n: np.ndarray, sets: pd.Index) -> None:
     """ValueError for scores outside 0 to 100 and sets without items."""
     with np.errstate(invalid="ignore"):
-        odd = np.argwhere((values < 0) | (values > 100))
+        odd = np.argwhere(((values < 0) & ~is_minus_error(values)) | (values > 100))
         none = np.argwhere(n < 1)
     if len(odd):
         raise ValueError(

@@ -16,10 +16,11 @@ from kogen.common.contracts import from_plain, to_plain
 from kogen.common.tables import write_table
 from kogen.loss_landscape import tables
 from kogen.reporting.landscape.page import write
-from kogen.results.landscape_facts import GridFacts, LandscapeFacts, PlaneFacts, RunFacts
+from kogen.results.landscape_facts import GridFacts, LandscapeFacts, PlaneFacts, RunFacts, TrainingFacts
 
 GRID = np.linspace(-1, 1, 9)
 HOW = {"seed": 0, "images": 64, "batch": 16, "unit": "image", "batch_norm": "frozen", "excluded_share": 0.02}
+DONE = TrainingFacts("done", trained=True)
 TURN = PlaneFacts("trajectory", share=[0.85, 0.1], residual=[0.1, 0.4, 0.9], lengths=[15.0, 4.0])
 TURN = replace(TURN, positions=[[-0.9, -0.9], [-0.5, 0.8], [-0.1, 0.3]])
 SHARP = PlaneFacts("sharpest", eigenvalues=[12.3, 4.56], residuals=[0.1, 0.2], converged=True, products=40)
@@ -29,6 +30,7 @@ THREE = replace(ENDS, positions=[*ENDS.positions, [0.5, 0.8]], span=[[-0.25, 1.2
 
 def write_facts(folder: Path, identity: dict[str, Any], run_seed: int, **known: Any) -> None:
     """The facts of a run on disk, as the landscape writes them."""
+    known = {"training": DONE, "loss": "the same" if identity["objective"] == "probe" else identity["model"]} | known
     facts = RunFacts(**identity, run_seed=run_seed, grid=GridFacts(few=64), **HOW | known)
     tables.write_facts(folder, facts)
 
@@ -117,42 +119,51 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_page_says_what_is_sure_and_no_more(plain: Path):
     text = plain.read_text()
-    assert "<h1>rc_<wbr>mae has the widest basin, ahead of every other model" in text
-    assert "Only one plane" not in text
+    assert "<h1>rc_<wbr>mae has the widest basin, wider than each of the other models" in text
+    assert "Pairs of models: 3. Different in width: 3; level within 0.05: 0; cannot be told: 0." in text
+    assert "random planes, the same for all, and on this many runs of each model: 1." in text
+    assert "Each model was trained once" in text
+    assert (
+        "widths are shares" not in text.lower() or "Each model is shown under the loss that it was trained with" in text
+    )
     assert "<title>Landscape · " in text
     assert "Nearly convex, below a tenth: mae 8\u00a0%, rc_mae 6\u00a0% and supervised 72\u00a0% of the plane." in text
     assert "beside the landscape: judge the models" in text
+    assert "<h2>What does a wide basin buy?</h2>" not in text
     assert len(text) < 8_000_000
     assert plain.name == "landscape.html"
 
 
 def test_one_plane_ranks_nothing(tmp_path: Path):
     text = write(make_landscape(tmp_path, {"mae": 0.6, "supervised": 3.0}, planes=1)).read_text()
-    assert "Only one plane was drawn" in text
-    assert "Which basin is widest cannot be told" in text
+    assert "<h1>Which basin is widest cannot be known from one plane.</h1>" in text
+    assert "Draw eight planes (--planes 8)" in text
+    assert "<h2>Who is wider?</h2>" not in text
+    assert "has the widest" not in text
 
 
 def test_few_models_say_nothing_of_robustness_and_five_do(tmp_path: Path):
     few = write(make_landscape(tmp_path / "few", {"a": 0.5, "b": 2.0}, scores=True)).read_text()
-    assert "Only 2 models have both" in few
+    assert "Only 2 models that may be ranked have a score" in few
     many = {f"m{k}": 0.3 + 0.5 * k for k in range(7)}
     text = write(make_landscape(tmp_path / "many", many, scores=True)).read_text()
     assert "accuracy: night" in text
-    assert "opposed" in text  # the steeper, the less accurate: lambda_max falls as accuracy rises
-    assert "rise together" in text
+    assert "rise together" in text  # the less steep, the wider and the more accurate
+    assert "<h2>What does a wide basin buy?</h2>" in text
+    assert "Over 7 models, width rises with 1 of 1 scores, falls with 0, and 0 cannot be told." in text
+    assert '<th scope="row">λ max</th>' not in text.split("Does flatness")[1]  # of seven losses, in seven units
 
 
 def test_two_objectives_of_one_folder_are_both_shown(tmp_path: Path):
     make_landscape(tmp_path, {"mae": 0.6, "supervised": 3.0}, maps=3, seeds=2)
     text = write(make_landscape(tmp_path, {"mae": 3.0, "supervised": 0.6}, 1, objective="probe")).read_text()
-    own, probe = text.split("<main>")[1].split("<h2>The loss of a linear probe</h2>")
-    assert "mae has the widest basin" in text.split("<main>")[0]
-    assert "Only one plane was drawn" in probe
-    assert "Only one plane was drawn" not in text.split("<main>")[0] + own
-    assert "Convexity · The loss each model was trained with" in own
-    assert "Convexity · The loss of a linear probe" in probe
-    assert "Curvature over the plane" in own
-    assert "Curvature over the plane" not in probe
+    first, rest = text.split("<main>")[1].split("<h2>Appendix</h2>")
+    assert "mae has the widest basin" in first
+    assert "<h2>Is it the loss or the training?</h2>" in first
+    assert "Under the same loss for all: Which basin is widest cannot be known from one plane." in first
+    assert "Convexity · The loss each model was trained with" in rest
+    assert "Convexity · The loss of a linear probe" in rest
+    assert rest.count("Curvature over the plane") == 1
     assert 'href="eigenmap.parquet"' in text
 
 
@@ -160,7 +171,7 @@ def test_japanese_and_errors(tmp_path: Path):
     folder = make_landscape(tmp_path / "one", {"mae": 0.6})
     text = write(folder, lang="ja").read_text()
     assert '<html lang="ja"' in text
-    assert "mae の重みの周りの損失" in text
+    assert "<h1>比較はできません。順位を付けられるのは mae だけです。</h1>" in text
     with pytest.raises(ValueError, match="unknown language 'de'"):
         write(folder, lang="de")
     with pytest.raises(ValueError, match="cannot read"):
@@ -175,10 +186,10 @@ def test_a_training_is_shown_where_nothing_else_was_drawn(tmp_path: Path):
     page = page_of(add_plane(tmp_path, TURN))
     text = page.read_text()
     assert "<h1>The loss along the training of mae.</h1>" in text
-    assert "cannot rank models" in text.split("<main>")[0]
+    assert "cannot rank models" in text.split("<h2>")[0]
     assert "leaves out 10.0 % at least and 40.0 % in the median" in text
     assert "Random walks show high shares too (Antognini" in text
-    assert "Only one plane" not in text
+    assert "has the widest" not in text
     assert 'href="surface.parquet"' in text
     assert "geometry.parquet" not in text
     assert "Does flatness" not in text
@@ -214,6 +225,7 @@ def test_sharpest_directions_say_their_curvature_and_whether_it_is_sure(tmp_path
     assert text.count("Lanczos converged, after 40 products") == text.count("Lanczos stopped after 40 products") == 1
     assert "The curvature at the trained weights, with 95 % intervals" in text  # readings without random planes
     assert "random planes with 95 %" not in text
+    assert "no random planes" not in text.split("<h2>")[0]
     assert 'href="geometry.parquet"' in text
 
 
@@ -267,9 +279,9 @@ def test_all_kinds_on_one_page_list_a_run_once_and_keep_to_sixteen_scenes(tmp_pa
         add_plane(tmp_path, TURN, model=f"m{k}")
     page = page_of(add_plane(tmp_path, SHARP, model="m0", images=96))
     text = page.read_text()
-    assert "Which basin is widest cannot be told" in text.split("<main>")[0]
-    assert "<h2>Path of the training</h2>" in text
-    assert "<h2>The two sharpest directions</h2>" in text
+    assert "Which basin is widest cannot be known from one plane" in text.split("<h2>")[0]
+    assert "<summary>Path of the training · " in text
+    assert "<summary>The two sharpest directions · " in text
     assert text.count("<td>m0-0</td>") == 1
     assert "<td>96" not in text  # of the sharpest directions; random planes come first
     scenes = [place for place, figure in drawn(page).items() if "scene" in figure["layout"]]
@@ -305,6 +317,14 @@ def chromium() -> Iterator[Any]:
         running = play.chromium.launch(executable_path=path, args=[*flags, "--enable-unsafe-swiftshader"])
         yield running
         running.close()
+
+
+def unfold(tab: Any) -> None:
+    """Open what is folded, and wait until every figure is drawn."""
+    for place in tab.locator("details:not([open]) > summary").all():
+        place.click()
+    for place in tab.locator(".plot").all():
+        place.locator("svg.main-svg").first.wait_for(state="attached")
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
@@ -346,10 +366,11 @@ def test_the_page_draws_in_silence(chromium: Any, plain: Path, width: int, schem
     tab.on("request", lambda request: requests.append(request.url))
     tab.set_default_timeout(300_000)  # surfaces are slow where no GPU draws them
     tab.goto(plain.as_uri())
-    tab.wait_for_function("[...document.querySelectorAll('.plot')].every((plot) => plot.querySelector('svg.main-svg'))")
+    unfold(tab)
     assert complaints == []
     assert all(url.startswith(("data:", "blob:", plain.as_uri())) for url in requests)
-    assert tab.locator(".plot").count() == 15  # three models: surface, contours, convexity, curvature, profile
+    # three models: surface, contours, convexity, curvature; the widths and the profiles of all
+    assert tab.locator(".plot").count() == 14
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
     assert "WebGL" not in tab.locator("main").inner_text()
     cells = "document.getElementById('convex-0-1').data[0].z.flat().join()"
@@ -379,5 +400,7 @@ def test_facts_that_are_not_known_yet_are_ignored_and_missing_ones_are_named(tmp
 
 def test_terms_of_a_loss_are_named(tmp_path: Path):
     text = write(make_landscape(tmp_path, {"mae": 0.6}, objective="pretrain-pixels")).read_text()
-    assert "<h2>The loss each model was trained with: pixels</h2>" in text
-    assert "<h2>own</h2>" in write(make_landscape(tmp_path / "b", {"mae": 0.6}, objective="own")).read_text()
+    assert "</strong> terms0 · The loss each model was trained with: pixels</p>" in text.replace(
+        tmp_path.name, "terms0"
+    )
+    assert " · own</p>" in write(make_landscape(tmp_path / "b", {"mae": 0.6}, objective="own")).read_text()

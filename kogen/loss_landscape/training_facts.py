@@ -1,0 +1,41 @@
+"""What goes with a run's landscape: how its training ended, and what its loss is called."""
+
+from pathlib import Path
+
+from kogen.common.alarms import Alarm
+from kogen.common.contracts import from_plain
+from kogen.common.files import read_sealed_json
+from kogen.config.plan import Plan, hyperparameters
+from kogen.results.landscape_facts import TrainingFacts
+
+
+def read_training(folder: Path, plan: Plan, step: str = "") -> TrainingFacts:
+    """How the training of a run ended, from its summary.json; `step`: of a checkpoint, up to which alarms count.
+
+    Published weights were trained elsewhere; of a folder without a summary the status is None. ValueError for a damaged
+    summary.
+    """
+    path = folder / "summary.json"
+    summary = read_sealed_json(path) if path.exists() else {}
+    alarms = [from_plain(Alarm, alarm, str(path)) for alarm in summary.get("alarms", [])]
+    trained = bool(plan.weights) or (plan.recipe.trains and plan.epochs > 0)
+    if step:
+        per_epoch = max(plan.images // plan.batch_size, 1)  # steps
+        alarms = [alarm for alarm in alarms if alarm.epoch is None or alarm.epoch * per_epoch <= int(step)]
+        trained = trained and int(step) > 0
+    return TrainingFacts(summary.get("status"), trained, alarms)
+
+
+def name_loss(plan: Plan, objective: str) -> str:
+    """What the loss of a run is called: two runs have one loss, in one unit, where the name is the same.
+
+    The loss of a probe is the same for all. A method's own is that of the method, its hyperparameters, where they are
+    not the usual ones, and the views that it sees.
+    """
+    kind, _, terms = objective.partition("-")
+    if kind == "probe":
+        return "linear probe"
+    usual = hyperparameters(plan.method)
+    chosen = [f"{name}={value}" for name, value in sorted(plan.hyperparameters.items()) if value != usual[name]]
+    seen = f"{plan.image_size} px, {plan.views} views"
+    return ", ".join([f"{plan.method}{': ' if terms else ''}{terms}", *chosen, seen])

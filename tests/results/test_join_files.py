@@ -1,0 +1,80 @@
+"""Several files as one table: a set a file, models told apart where they must be."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kogen.options.lottery import LotteryOptions
+from kogen.results.join_files import file_labels
+from kogen.results.results import Results, read_results
+
+VAL = "model,img_size,top1,top1_err,top5,param_count\n"
+VAL += "a,224,80.1,19.9,95,1.5\na,384,81.2,18.8,96,1.5\nb,224,79,21,94,2.5\n"
+SHIFT = "model,img_size,top1,top1_err,top1_diff\n"
+SHIFT += "a,224,60.1,39.9,-20\na,384,62,38,-19.2\nb,224,61,39,-18\nc,224,5.5,94.5,0\n"
+
+
+def joined(folder: Path, texts: dict[str, str], **asked: Any) -> Results:
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+    return read_results([folder / name for name in texts], LotteryOptions(**asked))
+
+
+def values(found: Results, dataset: str) -> dict[str, float]:
+    assert found.scores is not None
+    rows = found.scores[found.scores["dataset"] == dataset]
+    return dict(zip(rows["model"], rows["score"], strict=True))
+
+
+def test_each_file_is_a_set_where_all_have_one_column_of_scores(tmp_path: Path) -> None:
+    found = joined(tmp_path, {"results-val.csv": VAL, "results-shift_b.csv": SHIFT}, reference="val")
+    assert found.datasets == ("shift-b", "val")
+    assert values(found, "val") == {"a / 224": 80.1, "a / 384": 81.2, "b": 79}
+    assert values(found, "shift-b") == {"a / 224": 60.1, "a / 384": 62, "b": 61, "c": 5.5}
+    assert found.axes["param_count"] == {"a / 224": 1.5, "a / 384": 1.5, "b": 2.5}
+    said = {note.key: note.values for note in found.notes}
+    assert said["read_files"] == {"files": 2, "models": 4, "all": 3}
+    assert said["read_keys"] == {"names": ["img_size"]}
+
+
+def test_files_of_other_columns_are_joined_by_model(tmp_path: Path) -> None:
+    texts = {"a.csv": "name,val,w\nx,80.5,7\ny,70,9.5\n", "b.csv": "Model;shift\ny;60,5\nx;61,5\n"}
+    found = joined(tmp_path, texts, reference="val")
+    assert values(found, "shift") == {"x": 61.5, "y": 60.5}
+    assert values(found, "w") == {"x": 7, "y": 9.5}
+    both = {"a.csv": "model,val,w\nx,80.5,7\n", "b.csv": "model,val,w\nx,60,5.5\n"}
+    assert joined(tmp_path, both, reference="a val").datasets == ("a val", "a w", "b val", "b w")
+
+
+def test_long_files_stand_below_one_another(tmp_path: Path) -> None:
+    texts = {"a.csv": "model,dataset,score\nx,v,80.5\n", "b.csv": "model,dataset,score\nx,w,70\ny,v,60\n"}
+    found = joined(tmp_path, texts, reference="v")
+    assert values(found, "v") == {"x": 80.5, "y": 60}
+    assert values(found, "w") == {"x": 70}
+
+
+def test_errors_in_joined_files_are_asked_about(tmp_path: Path) -> None:
+    texts = {"a.csv": "model,mCE\nx,80.5\ny,70\n", "b.csv": "model,mCE\nx,70\ny,60\n"}
+    with pytest.raises(ValueError, match="the columns a mCE, b mCE seem to hold errors"):
+        joined(tmp_path, texts, reference="a mCE")
+
+
+def test_what_cannot_be_joined(tmp_path: Path) -> None:
+    torn = {"a.csv": "model,val\nx,80.5\nx,70\n", "b.csv": "model,val\nx,70\n"}
+    with pytest.raises(ValueError, match=r"a\.csv has several rows of 'x', and no column that is in all files tells"):
+        joined(tmp_path, torn)
+    with pytest.raises(ValueError, match=r"b\.csv has no column of scores: leave the file out"):
+        joined(tmp_path, {"a.csv": "model,val\nx,80.5\n", "b.csv": "model,params\nx,70\n"})
+    with pytest.raises(ValueError, match=r"b\.csv has no rows: leave it out"):
+        joined(tmp_path, {"a.csv": "model,val\nx,80.5\n", "b.csv": "model,val\n"})
+    with pytest.raises(ValueError, match="no table is given"):
+        read_results([], LotteryOptions())
+
+
+def test_names_of_files_are_names_of_sets() -> None:
+    assert file_labels([Path("results-imagenet.csv"), Path("results-imagenet-a.csv")]) == ["imagenet", "imagenet-a"]
+    assert file_labels([Path("val.csv"), Path("shift.csv")]) == ["val", "shift"]
+    assert file_labels([Path("x/val.csv"), Path("y/val.csv")]) == ["x val", "y val"]
+    with pytest.raises(ValueError, match="two files have the same name"):
+        file_labels([Path("x/val.csv"), Path("x/val.md")])

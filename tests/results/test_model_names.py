@@ -1,0 +1,84 @@
+"""Whose row it is: the column of names, and what tells rows of one name apart."""
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from kogen.options.lottery import TableOptions
+from kogen.results.model_names import choose_model_columns, drop_copies, find_keys, name_models, plain_name
+from kogen.results.questions import Questions
+from kogen.results.raw_table import RawTable, table_from_frame
+
+
+def raw_of(**columns: list[Any]) -> RawTable:
+    return table_from_frame(pd.DataFrame({name.replace("_", " "): cells for name, cells in columns.items()}))
+
+
+def chosen(raw: RawTable, **asked: Any) -> tuple[list[str], Questions]:
+    options = TableOptions(**asked)
+    questions = Questions(None, options)
+    return choose_model_columns(raw, options, questions), questions
+
+
+@pytest.mark.parametrize(
+    ("heads", "column"),
+    [
+        (["model", "name", "x"], "model"),
+        (["name", "Model ID", "x"], "Model ID"),
+        (["Method", "Backbone", "x"], "Method"),
+        (["モデル", "手法", "x"], "モデル"),
+        (["Architecture", "data", "x"], "Architecture"),
+        (["column 1", "data", "x"], "column 1"),
+    ],
+)
+def test_the_most_telling_name_is_taken(heads: list[str], column: str) -> None:
+    raw = table_from_frame(pd.DataFrame({head: ["a", "b"] if head != "x" else [1.5, 2] for head in heads}))
+    found, questions = chosen(raw)
+    assert found == [column]
+    assert not questions.sentences
+
+
+def test_names_are_text_and_two_candidates_are_asked_about() -> None:
+    found, questions = chosen(raw_of(method=[1, 2], backbone=["a", "b"]))
+    assert found == ["backbone"]
+    found, questions = chosen(raw_of(method=["a", "b"], name=["c", "d"]))
+    assert "which column names the models, method, name?" in questions.sentences[0]
+    assert questions.answers == {"model_column": ("method",)}
+    found, questions = chosen(raw_of(group=["a", "a"], what=["c", "d"], x=[1.5, 2]))
+    assert found == ["what"]  # the first whose texts are all different
+    assert "needs a column 'model', got group, what, x" in questions.sentences[0]
+    with pytest.raises(ValueError, match="needs a column 'model', got x"):
+        chosen(raw_of(x=[1.5, 2]))
+
+
+def test_a_column_that_is_named_is_found_whatever_its_letters() -> None:
+    raw = raw_of(Net_Name=["a", "b"], x=[1.5, 2])
+    assert chosen(raw, model_column=("net_name",))[0] == ["Net Name"]
+    with pytest.raises(
+        ValueError, match=r"--model-column \(model_column=\) names 'nett', which is no column: choose one of"
+    ):
+        chosen(raw, model_column=("nett",))
+    assert plain_name(" Model-ID ") == "modelid"
+
+
+def test_names_are_joined_without_what_is_missing() -> None:
+    raw = raw_of(name=[" a", "b", "c"], data=["x", "-", None], size=[224, 384, 1])
+    assert list(name_models(raw, ["name"])) == ["a", "b", "c"]
+    assert list(name_models(raw, ["name", "data", "size"])) == ["a / x / 224", "b / 384", "c / 1"]
+
+
+def test_keys_are_columns_that_describe_and_not_results() -> None:
+    raw = raw_of(model=["a", "a", "b"], score=[70.5, 71, 72], data=["x", "y", "x"], size=[224, 224, 384])
+    codes = [raw.texts("model").cat.codes]
+    assert find_keys(raw, ["model"], codes) == ["data"]
+    two = raw_of(model=["a", "a", "a"], data=["x", "y", "x"], epochs=[100, 100, 200], score=[1.5, 2, 3])
+    assert find_keys(two, ["model"], [two.texts("model").cat.codes]) == ["data", "epochs"]
+    none = raw_of(model=["a", "a"], data=["x", "x"], score=[1.5, 2])
+    assert find_keys(none, ["model"], [none.texts("model").cat.codes]) == []
+
+
+def test_copies_of_a_row_count_once_and_blank_rows_not_at_all() -> None:
+    raw = drop_copies(raw_of(model=["a", "a", None, "b", ""], x=[1.5, 1.5, None, 2, None]))
+    assert list(raw.columns["model"]) == ["a", "b"]
+    assert [(note.key, note.values) for note in raw.notes] == [("read_copies", {"n": 1})]
