@@ -11,7 +11,7 @@ from scipy.stats import norm
 from kogen.common.metric_facts import MetricFacts
 from kogen.common.registry import load, names
 from kogen.metrics._metric import Answers
-from kogen.results.metric_matrices import SetAnswers, measure_set
+from kogen.results.answers.metric_matrices import SetAnswers, measure_set
 from kogen.statistics._intervals import pair_differences
 from kogen.statistics.values import rows as value_rows
 

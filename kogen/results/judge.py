@@ -15,11 +15,11 @@ from kogen.common.registry import load
 from kogen.common.text import join_names
 from kogen.options.lottery import LotteryOptions
 from kogen.results import bet, summary
+from kogen.results.answers.metric_tables import answer_tables, withhold_claims
 from kogen.results.csv_file import write_csv
 from kogen.results.decide import make_judgement
 from kogen.results.judgement import Judgement
 from kogen.results.lottery_summary import LotterySummary, Row
-from kogen.results.metric_tables import answer_tables, withhold_claims
 from kogen.results.results import Results, Table, read_results
 from kogen.statistics._item_matrix import Items, item_matrices
 from kogen.statistics.scores_of_sets.score_noise import score_noise

@@ -11,7 +11,7 @@ import pandas as pd
 
 from kogen.common.text import hint, join_names
 from kogen.options.lottery import TableOptions
-from kogen.results.answer_columns import (
+from kogen.results.answers.answer_columns import (
     ANSWER_NAMES,
     LISTS,
     PREFIX,

@@ -11,11 +11,11 @@ import pandas as pd
 from kogen.common.metric_facts import ACCURACY, MetricFacts
 from kogen.common.text import hint, join_names
 from kogen.options.lottery import TableOptions
-from kogen.results.answer_columns import ANSWER_NAMES, LISTS
+from kogen.results.answers.answer_columns import ANSWER_NAMES, LISTS
+from kogen.results.answers.metric_choice import choose_metric
+from kogen.results.answers.metric_matrices import metric_matrices
 from kogen.results.bounds import check_table_size
 from kogen.results.lottery_summary import Note
-from kogen.results.metric_choice import choose_metric
-from kogen.results.metric_matrices import metric_matrices
 from kogen.results.model_names import plain_name
 from kogen.results.questions import Questions, flag
 from kogen.results.raw_table import read_numbers, refuse_wrong_cells

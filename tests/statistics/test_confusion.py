@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from kogen.results.answer_columns import share_classes
+from kogen.results.answers.answer_columns import share_classes
 from kogen.statistics.confusion import confusion
 
 

@@ -20,15 +20,15 @@ from kogen.reporting.study.evidence import Evidence, ModelAlarm, ModelCost, Twin
 from kogen.reporting.study.facts import ProtocolSummary, compare_protocols, gather, model_costs, model_methods
 from kogen.reporting.study.runs import read_runs
 from kogen.reporting.words import Sentence, say
-from kogen.results.answer_columns import with_stored_probabilities
+from kogen.results.answers.answer_columns import with_stored_probabilities
+from kogen.results.answers.metric_choice import choose_metric
+from kogen.results.answers.metric_matrices import metric_matrices
+from kogen.results.answers.metric_tables import protocol_answers
 from kogen.results.decide import BASELINES, make_judgement
 from kogen.results.findings import Comparisons
 from kogen.results.judge import judge_tables, tables_from_items, write_tables
 from kogen.results.judgement import Judgement
 from kogen.results.lottery_summary import LotterySummary, Row
-from kogen.results.metric_choice import choose_metric
-from kogen.results.metric_matrices import metric_matrices
-from kogen.results.metric_tables import protocol_answers
 from kogen.results.read import NAME_COLUMNS, NUMBER_COLUMNS
 from kogen.results.results import read_results
 from kogen.results.table_file import read_file, read_header

@@ -10,8 +10,8 @@ import pandas as pd
 from kogen.common.metric_facts import MetricFacts
 from kogen.common.registry import load
 from kogen.metrics._metric import Answers, Contributions, Metric
-from kogen.results.answer_columns import FALSE_ALARM, PROBABILITIES, probability_rows
-from kogen.results.metric_choice import class_order, own_parameters
+from kogen.results.answers.answer_columns import FALSE_ALARM, PROBABILITIES, probability_rows
+from kogen.results.answers.metric_choice import class_order, own_parameters
 from kogen.statistics._item_matrix import (
     ItemMatrix,
     arrange_rows,

@@ -9,9 +9,9 @@ import pytest
 
 from kogen.common.metric_facts import MetricFacts
 from kogen.common.registry import load
-from kogen.results.answer_columns import share_classes, to_lists
-from kogen.results.metric_choice import choose_metric
-from kogen.results.metric_matrices import exact_pairs, metric_matrices, set_answers, two_class_probabilities
+from kogen.results.answers.answer_columns import share_classes, to_lists
+from kogen.results.answers.metric_choice import choose_metric
+from kogen.results.answers.metric_matrices import exact_pairs, metric_matrices, set_answers, two_class_probabilities
 from kogen.statistics.paired import paired
 from kogen.statistics.values import values
 

@@ -10,9 +10,9 @@ import pandas as pd
 from kogen.common.metric_facts import MetricFacts
 from kogen.common.registry import load, names
 from kogen.metrics._metric import Answers
-from kogen.results.hard_images import hard_images, read_leaders
-from kogen.results.metric_choice import every_metric
-from kogen.results.metric_matrices import SetAnswers, measure_set, set_answers
+from kogen.results.answers.hard_images import hard_images, read_leaders
+from kogen.results.answers.metric_choice import every_metric
+from kogen.results.answers.metric_matrices import SetAnswers, measure_set, set_answers
 from kogen.statistics._intervals import pair_differences
 from kogen.statistics._item_matrix import ItemMatrix
 from kogen.statistics.values import rows as value_rows

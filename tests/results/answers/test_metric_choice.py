@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from kogen.common.metric_facts import check_metric
-from kogen.results.answer_columns import share_classes
-from kogen.results.metric_choice import choose_metric, class_order, every_metric, positive_class
+from kogen.results.answers.answer_columns import share_classes
+from kogen.results.answers.metric_choice import choose_metric, class_order, every_metric, positive_class
 
 
 def images(bad: int, good: int, dataset: str = "val") -> pd.DataFrame:

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from kogen.common.metric_facts import MetricFacts
 from kogen.metrics._metric import Answers
-from kogen.results.answer_columns import share_classes
-from kogen.results.metric_choice import choose_metric
-from kogen.results.metric_matrices import metric_matrices
-from kogen.results.metric_tables import (
+from kogen.results.answers.answer_columns import share_classes
+from kogen.results.answers.metric_choice import choose_metric
+from kogen.results.answers.metric_matrices import metric_matrices
+from kogen.results.answers.metric_tables import (
     answer_tables,
     best_accuracy,
     constant_answers,

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from kogen.results.answer_columns import (
+from kogen.results.answers.answer_columns import (
     check_probabilities,
     join_probabilities,
     probability_columns,

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from kogen.results.hard_images import hard_images, read_leaders
+from kogen.results.answers.hard_images import hard_images, read_leaders
 
 # item, (a right, a's probability of the label), (b ...)
 CASES = {
