@@ -36,13 +36,13 @@ class TableOptions(Options):
     higher_is_better: bool | dict[str, bool] = option(
         True, "set or metric where lower is better; repeatable", TABLE, flag="lower", form="lower"
     )
+    metric: str | None = option(None, METRIC_HELP, JUDGING)
 
 
 class LotteryOptions(PageOptions, TableOptions):
     """Judge any table of results: is the lead real, does it transfer, what is the safe bet."""
 
     margin: float = option(0.5, "smallest difference that matters, in points", JUDGING, ge=0, le=100)
-    metric: str | None = option(None, METRIC_HELP, JUDGING)
     weights: dict[str, Weight] | None = option(
         None, "SET=WEIGHT in the mean over sets; repeatable", JUDGING, flag="weight", form="numbers"
     )
