@@ -21,7 +21,7 @@ def values(predictions: Items) -> pd.DataFrame:
     Output: model, dataset, n, value, lo, hi, seed_sd; points, or the metric's unit; seed_sd null for one run;
     clusters_effective, (sum n_g)^2 / sum n_g^2 of the cluster sizes n_g, and df, the degrees of freedom for images:
     both null where items are independent (df also for one run alone).
-    Item matrices of another metric than accuracy (`results.answers.metric_matrices`) hold what each item adds to its value.
+    Item matrices of another metric than accuracy (`results.answers`) hold what each item adds to its value.
     Definition: one run and independent items have Wilson's interval. Otherwise Wilson's interval on the effective
     number of items: how many independent ones would leave the variance measured between clusters and, with several
     runs, between runs (crossed components, quantiles of their own degrees of freedom).

@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
+import kogen
 from kogen.common.files import write_json
+from kogen.common.registry import names
 from kogen.study import gallery
 from kogen.study.gallery import picture_name, read_thumbnail, write_gallery
 
@@ -86,3 +89,48 @@ def test_deep_and_gray_images_are_pictures_too(tmp_path: Path) -> None:
     assert read_thumbnail(tmp_path / "absent.png") is None
     assert picture_name("ab#2") == "ab-2.jpg"
     assert gallery.MAX_BYTES == 300_000
+
+
+def test_a_study_knows_paths_groups_and_probabilities_and_a_private_one_tells_no_path(tmp_path: Path) -> None:
+    rng, lines = np.random.default_rng(0), ["path,label,group,split"]
+    (tmp_path / "imgs").mkdir()
+    for n in range(96):
+        bad = n % 3 == 0
+        pixels = rng.integers(0, 255, (16, 16, 3), dtype=np.uint8) // (1 if bad else 2)
+        Image.fromarray(pixels).save(tmp_path / "imgs" / f"{n}.png")
+        split = "train" if n < 48 else "test"
+        lines.append(f"imgs/{n}.png,{'bad' if bad else 'good'},line {n % 2},{split}")
+    (tmp_path / "labels.csv").write_text("\n".join(lines))
+    source = str(tmp_path / "labels.csv")
+    asked: dict[str, Any] = {"methods": ("random",), "seeds": 1, "epochs": 1, "image_size": 16}
+    asked |= {"probes": ("knn",), "metric": "auroc"}
+    found = kogen.pilot(source, out=tmp_path / "open", **asked)
+    rows = pd.read_parquet(tmp_path / "open" / "predictions.parquet")
+    assert set(rows["path"]) == {f"imgs/{n}.png" for n in range(48, 96)}
+    assert set(rows["group"]) == {"line 0", "line 1"}
+    chance = np.stack(rows["probabilities"])
+    assert chance.sum(axis=1) == pytest.approx(1, abs=1e-5)
+    column = (rows["label"] == "good").astype(int).to_numpy()
+    assert chance[np.arange(48), column] == pytest.approx(rows["score"].to_numpy(), abs=1e-6)
+    assert np.stack(rows["false_alarm"]).shape == (48, 2)
+    assert found["metric"]["name"] == "auroc"
+    assert found["metric"]["positive"] == "bad"
+    every = pd.read_parquet(tmp_path / "open" / "metrics.parquet")
+    assert set(every["metric"]) == set(names("metrics"))
+    assert every.set_index("metric").loc["recall_at_false_alarm", "value"] >= 0
+    by_group = [row["name"] for row in found["recall"] if row["by"] == "group"]
+    assert by_group == ["line 0", "line 1"]
+    assert len(pictures_in(tmp_path / "open")) == len({row["item"] for row in found["hard"]}) > 0
+    kogen.pilot(source, out=tmp_path / "private", private=True, **asked)
+    rows = pd.read_parquet(tmp_path / "private" / "predictions.parquet")
+    assert rows["path"].isna().all()
+    assert not (tmp_path / "private" / "gallery").exists()
+    assert (tmp_path / "open" / "runs").iterdir().__next__().name in {
+        place.name for place in (tmp_path / "private" / "runs").iterdir()
+    }  # neither the metric nor privacy changes a run
+    again = kogen.report(tmp_path / "open", metric="balanced_accuracy")
+    assert (again["metric"]["name"], again["metric"]["reason"]) == ("balanced_accuracy", "asked")
+
+
+def pictures_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in (folder / "gallery").glob("*.jpg"))
