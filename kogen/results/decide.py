@@ -36,6 +36,7 @@ def make_judgement(
     order, proven = compared.order(reference), compared.has_pairs(reference)
     leaders = compared.leaders(reference)
     leader, against = leaders[0], compared.against(leaders[0], reference, None if proven else AGAINST)
+    random, is_random = of_kind(kinds, order, "random"), kinds.get(leader) == "random"
     own = [model for model in order if kinds and kinds.get(model) not in BASELINES]
     found: dict[str, Any] = {
         "reference": reference,
@@ -52,7 +53,7 @@ def make_judgement(
         "against": [one for i, one in enumerate(against) if i < AGAINST or kinds.get(one.second) in BASELINES],
         "floor": compared.floor(leader, reference),
         "floors": [one for name in targets if (one := compared.floor(leader, name))],
-        "untrained": best_against(compared, [leader], of_kind(kinds, order, "random"), reference),
+        "untrained": against[0] if is_random and against else best_against(compared, [leader], random, reference),
         "worth": best_against(compared, own, of_kind(kinds, order, "supervised"), reference),
         "published": best_against(compared, own, of_kind(kinds, order, "stock"), reference),
         "elsewhere": [lead_elsewhere(compared, leader, name) for name in targets],
@@ -94,7 +95,7 @@ def choose_action(found: Judgement, against: list[Finding], compared: Comparison
     if found.floor and found.floor.answer != Answer.BETTER:
         return Action.FLOOR, leaders
     untrained = found.untrained
-    if untrained and untrained.answer != Answer.BETTER:
+    if untrained and (untrained.answer != Answer.BETTER or found.methods.get(found.leader) == "random"):
         return Action.UNTRAINED, [model for model in leaders if model != untrained.second] or leaders
     close = [one.second for one in against if one.answer == Answer.EQUIVALENT]
     group = [model for model in compared.order(found.reference) if model in {*found.top, *close, *leaders}]

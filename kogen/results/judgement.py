@@ -91,7 +91,7 @@ class Judgement:
     against: list[Finding]  # the leader against the others of the reference, the best 20 of them and the baselines
     floor: FloorFinding | None  # the leader against the constant answer
     floors: list[FloorFinding]  # the same on the other sets
-    untrained: Finding | None  # the leader against the untrained network
+    untrained: Finding | None  # the leader against the untrained network, or that against the next where it leads
     worth: Finding | None  # the best self-supervised model against the supervised one
     published: Finding | None  # ... against published weights
     elsewhere: list[Finding]  # on each other set, the leader and the best other one there
@@ -118,5 +118,10 @@ class Judgement:
 
     @property
     def open(self) -> list[Finding]:
-        """The sets of which neither is known."""
-        return [one for one in self.elsewhere if one.answer != Answer.BETTER]
+        """The sets on which the data cannot tell, or the difference is too small to matter."""
+        return [one for one in self.elsewhere if one.answer in (Answer.UNDECIDED, Answer.EQUIVALENT)]
+
+    @property
+    def unknown(self) -> list[Finding]:
+        """The sets on which what was measured cannot answer."""
+        return [one for one in self.elsewhere if one.answer == Answer.UNKNOWN]

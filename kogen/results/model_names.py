@@ -14,7 +14,14 @@ from kogen.options.lottery import TableOptions
 from kogen.results.column_kinds import Kind, kind_of_column
 from kogen.results.lottery_summary import Note
 from kogen.results.questions import Questions, flag
-from kogen.results.raw_table import NAMELESS, RawTable, fill_missing_names, is_number_column, text_column
+from kogen.results.raw_table import (
+    NAMELESS,
+    RawTable,
+    category_texts,
+    fill_missing_names,
+    is_number_column,
+    text_column,
+)
 
 TIERS = (  # what the column may be called, without signs and spaces; the first that is there counts
     ("model", "models", "modelname", "modelid", "modell", "モデル", "モデル名"),
@@ -84,8 +91,9 @@ def name_models(raw: RawTable, columns: Sequence[str]) -> Any:
 
 def strip_names(names: Any) -> Any:
     """Names without spaces around them; what is empty then is no name."""
-    texts = [text.strip() for text in names.cat.categories]
-    if texts == list(names.cat.categories) and "" not in texts:
+    known = category_texts(names)
+    texts = [text.strip() for text in known]
+    if texts == known and "" not in texts:
         return names
     codes, unique = pd.factorize(pd.Series(texts, dtype=object))
     codes = np.where(np.array(texts, dtype=object) == "", -1, codes)
@@ -110,7 +118,7 @@ def is_blank(column: Any) -> np.ndarray:
     empty = column.isna().to_numpy()
     if not is_number_column(column):
         column = text_column(column)
-        blank = np.array([isinstance(text, str) and not text.strip() for text in column.cat.categories], dtype=bool)
+        blank = np.array([isinstance(text, str) and not text.strip() for text in category_texts(column)], dtype=bool)
         empty = empty | np.append(blank, True)[column.cat.codes.to_numpy()]
     return empty
 

@@ -99,7 +99,7 @@ def is_number_column(column: Any) -> bool:
 
 def text_column(column: Any) -> Any:
     """Any column as categories of text in order of appearance, nan where nothing is written."""
-    if isinstance(column.dtype, pd.CategoricalDtype) and all(isinstance(text, str) for text in column.cat.categories):
+    if isinstance(column.dtype, pd.CategoricalDtype) and all(isinstance(text, str) for text in category_texts(column)):
         return column.cat.remove_unused_categories()
     empty = column.isna().to_numpy()
     if is_number_column(column):
@@ -112,11 +112,16 @@ def text_column(column: Any) -> Any:
     return pd.Series(pd.Categorical.from_codes(np.where(empty, -1, codes), list(map(str, names))), index=column.index)
 
 
+def category_texts(column: Any) -> list[Any]:
+    """The distinct cells of a column of categories; a list is faster to go through than what pandas keeps."""
+    return column.cat.categories.to_numpy(dtype=object).tolist()
+
+
 def is_empty(column: Any) -> bool:
     """Whether nothing is written in a column."""
     if is_number_column(column):
         return bool(column.isna().all())
-    return all(not text.strip() for text in text_column(column).cat.categories)
+    return all(not text.strip() for text in category_texts(text_column(column)))
 
 
 def find_table_decimal(columns: Sequence[Any]) -> str:
@@ -137,7 +142,7 @@ def read_numbers(column: Any, decimal: str) -> Numbers:
         first = str(column.dropna().iloc[0]) if count else ""
         return Numbers(np.full(len(column), np.nan), wrong=(count, first))
     texts = text_column(column)
-    cells = parse_cells(list(texts.cat.categories), decimal)
+    cells = parse_cells(category_texts(texts), decimal)
     codes = texts.cat.codes.to_numpy()
 
     def spread(values: np.ndarray, empty: Any) -> np.ndarray:
@@ -146,7 +151,7 @@ def read_numbers(column: Any, decimal: str) -> Numbers:
     wrong = spread(cells.wrong, False)
     first = str(texts.iloc[int(np.flatnonzero(wrong)[0])]) if wrong.any() else ""
     ends = [spread(end, np.nan) if not np.isnan(end).all() else None for end in (cells.lo, cells.hi)]
-    unclear = next((text for text, odd in zip(texts.cat.categories, cells.unclear, strict=True) if odd), "")
+    unclear = next((text for text, odd in zip(category_texts(texts), cells.unclear, strict=True) if odd), "")
     value = spread(cells.value, np.nan)
     signs, count = spread(cells.percent, False).sum(), (~np.isnan(value)).sum()
     return Numbers(

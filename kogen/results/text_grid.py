@@ -16,7 +16,7 @@ from kogen.results.file_layout import Layout, split_spaces
 from kogen.results.lottery_summary import Note
 from kogen.results.markdown import MarkdownTable, find_markdown_tables
 from kogen.results.questions import Questions
-from kogen.results.raw_table import RawTable, make_raw_table
+from kogen.results.raw_table import RawTable, category_texts, make_raw_table
 
 Cells = list[str]
 CURE = "mend that row, or leave the column out"
@@ -111,7 +111,7 @@ def merge_headers(first: Cells, second: Cells) -> Cells:
 def refuse_long_cells(columns: Sequence[Any]) -> None:
     """Refuse names that no page could show."""
     for column in columns:
-        longest = max((len(text) for text in column.cat.categories), default=0)
+        longest = max((len(text) for text in category_texts(column)), default=0)
         if longest > MAX_NAME_LENGTH:
             raise ValueError(
                 f"the column {str(column.iloc[0])[:60]!r} has a name of {longest:,} letters, at most "

@@ -41,7 +41,7 @@ TIMM = SHARED / "timm"
 
 def lottery(table: Any, out: Path | None = None, **asked: Any) -> dict[str, Any]:
     """The table judged with these options, as plain data."""
-    return to_plain(judge_results(table, validate(LotteryOptions, asked, "lottery"), out))
+    return to_plain(judge_results(table, validate(LotteryOptions, asked, "lottery"), out)[0])
 
 
 def images(k: int = 3, sets: tuple[str, ...] = ("val", "shift"), n: int = 60, seeds: int = 1) -> pd.DataFrame:

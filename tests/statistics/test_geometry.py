@@ -5,12 +5,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import t as student
 
 from kogen.common.tables import SCHEMAS, to_arrow
 from kogen.statistics._surface_metrics import (
     PlaneMetric,
     half_width,
     jackknife_variance,
+    number_interval,
+    pair_rows,
+    pair_verdict,
     variance_components,
     variance_of_mean,
 )
@@ -232,3 +236,61 @@ def test_a_constant_is_flat_whatever_it_is_rounded_to():
 def test_a_grid_too_small_to_halve_has_no_error():
     assert np.isnan(drawn_by_levels(lambda x, y: x + y, 1, steps=3).error)
     assert drawn_by_levels(lambda x, y: x + y, 2, steps=3).error == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "half", "lo", "hi"),
+    [
+        ("range", 2.0, 2.0, 2 / np.e, 2 * np.e),  # e to the half over the value, down and up
+        ("range", 0.0, 0.0, 0.0, 0.0),
+        ("width", 0.5, 0.25, 1 / (1 + np.e), np.e / (1 + np.e)),  # odds of 1, times e to .25 / (.5 * .5)
+        ("width", 0.0, 0.1, 0.0, 0.1),
+        ("width", 1.0, 0.1, 0.9, 1.0),
+        ("trace", 1.0, 3.0, -2.0, 4.0),  # of any sign
+        ("lambda_max", -1.0, 3.0, -4.0, 2.0),
+    ],
+)
+def test_intervals_stay_where_their_numbers_can_be(metric: str, value: float, half: float, lo: float, hi: float):
+    assert number_interval(value, half, metric) == pytest.approx((lo, hi))
+
+
+def test_intervals_of_positive_numbers_are_positive_and_of_shares_within_0_and_1():
+    for half in (0.1, 5.0, 1e6):
+        assert 0 < number_interval(0.01, half, "range")[0] < 0.01 < number_interval(0.01, half, "range")[1]
+        lo, hi = number_interval(0.01, half, "basin")
+        assert 0 <= lo < 0.01 < hi <= 1
+    assert np.isnan(number_interval(0.5, np.nan, "width")).all()
+    assert np.isnan(number_interval(0.5, np.nan, "sam")).all()
+
+
+@pytest.mark.parametrize(
+    ("lo", "hi", "share", "wanted"),
+    [
+        (0.001, 0.2, True, "larger"),
+        (0.0, 0.2, True, "undecided"),
+        (-0.049, 0.049, True, "equivalent"),
+        (-0.05, 0.01, True, "undecided"),
+        (-0.01, 0.05, True, "undecided"),
+        (-0.01, 0.01, False, "undecided"),  # in units of a loss nobody knows what is little
+        (0.001, 0.01, True, "larger"),
+        (np.nan, 0.01, True, "unknown"),
+        (0.01, np.nan, True, "unknown"),
+    ],
+)
+def test_a_verdict_follows_from_the_interval(lo: float, hi: float, share: bool, wanted: str):
+    assert pair_verdict(lo, hi, share) == wanted
+
+
+def test_all_pairs_of_a_metric_share_their_chance_to_err():
+    asked: list[float] = []
+
+    def compare(first: str, second: str, chance: float) -> tuple[float, float, int]:
+        asked.append(chance)
+        return 0.1, 0.05, 8
+
+    rows = pair_rows({"metric": "width"}, {"a": 1.0, "b": 2.0, "c": 1.0, "d": 0.5}, compare)
+    assert asked == pytest.approx([0.05 / 6] * 6)
+    assert [(row["first"], row["second"]) for row in rows[:2]] == [("b", "a"), ("a", "c")]  # equals by name
+    assert (rows[0]["lo"], rows[0]["hi"]) == pytest.approx((0.05, 0.15))
+    assert half_width([(1.0, 5)], 0.05 / 6) == pytest.approx(float(student.isf(0.05 / 12, 5)))
+    assert half_width([(4.0, 5)]) == pytest.approx(2 * float(student.isf(0.025, 5)))

@@ -63,6 +63,8 @@ def holds_light(found: Judgement) -> Light:
     """
     if not found.targets:
         return Light("holds", "grey", "answer_none", None, [sentence("holds", "why_single_set")])
+    if found.lead is None:
+        return Light("holds", "grey", "answer_none", None, [sentence("holds", "why_one", model=found.leader)])
     if not found.proven:
         return share_light(found)
     if not found.has_lead:
@@ -73,13 +75,15 @@ def holds_light(found: Judgement) -> Light:
     kept = [sentence("holds", "sure_kept", sets=[one.dataset for one in found.kept])] if found.kept else []
     if found.lost:
         return Light("holds", "red", "answer_no", number, [*lost_sentences(found), *kept])
-    if not found.open:
+    absent = [one.dataset for one in found.unknown]
+    missing = [sentence("holds", "catch_absent", model=found.leader, sets=absent)] if absent else []
+    if not found.kept and not found.open:
+        return Light("holds", "grey", "answer_unknown", None, missing)
+    if not found.open and not absent:
         return Light("holds", "green", "answer_yes", number, kept)
-    if all(one.answer == Answer.UNKNOWN for one in found.elsewhere):
-        absent = sentence("holds", "catch_absent", model=found.leader, sets=[one.dataset for one in found.open])
-        return Light("holds", "grey", "answer_unknown", None, [absent])
-    unclear = sentence("holds", "catch_open", sets=[one.dataset for one in found.open])
-    return Light("holds", "amber", "answer_open", number, [unclear, *kept])
+    open_sets = [one.dataset for one in found.open]
+    unclear = [sentence("holds", "catch_open", sets=open_sets)] if open_sets else missing
+    return Light("holds", "amber", "answer_open", number, [*unclear, *kept])
 
 
 def lost_sentences(found: Judgement) -> list[Sentence]:

@@ -17,7 +17,7 @@ def headline(found: Judgement) -> Sentence:
     names: dict[str, Any] = {"model": found.leader, "dataset": found.reference}
     if found.action == Action.BET:
         kind = found.methods.get(found.leader, "")
-        key = f"do_bet_{kind}" if kind in ("supervised", "stock", "random") else "do_bet"
+        key = f"do_bet_{kind}" if kind in ("supervised", "stock") else "do_bet"
         return sentence("headline", key, **names)
     if found.action == Action.SPLIT:
         there = found.lost[0]
@@ -50,7 +50,7 @@ def equal_headline(found: Judgement) -> Sentence:
 
 def untrained_headline(found: Judgement, against: Finding) -> Sentence:
     """No model is better than the network before any training."""
-    random = next(model for model, method in found.methods.items() if method == "random")
+    random = next(model for model in (against.second, against.first) if found.methods.get(model) == "random")
     values = {"dataset": found.reference, "random": random, "margin": found.margin}
     others = [model for model in found.models if model != random]
     if against.first == random and against.is_ahead:
@@ -142,7 +142,7 @@ def catches(found: Judgement) -> list[Sentence]:
     if found.floor is None or found.floor.answer == Answer.BETTER:
         said += [floor_sentence("catch", "catch_floor", one) for one in low]
     if found.has_lead:
-        open_sets = [one.dataset for one in found.open if one.answer != Answer.UNKNOWN]
+        open_sets = [one.dataset for one in found.open]
         said += [sentence("catch", "catch_open", sets=open_sets)] if open_sets else []
     unknown = [one.dataset for one in found.elsewhere if one.reason == Reason.ABSENT]
     said += [sentence("catch", "catch_absent", model=found.leader, sets=unknown)] if unknown else []

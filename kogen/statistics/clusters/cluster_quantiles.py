@@ -108,7 +108,7 @@ class ClusterShares:
     """Which share of an item's variance its cluster explains (analysis of variance, never below 0)."""
 
     single: np.ndarray  # (k,) of each model
-    pair: np.ndarray  # (k, k) of the differences
+    pair: np.ndarray  # (k, k) of the differences, at least `pooled`: of many pairs some show too little by chance
     pooled: float  # of all differences together; of the one model if there is one
 
 
@@ -128,7 +128,7 @@ def cluster_shares(matrix: ItemMatrix) -> ClusterShares:
         np.array(of_differences(within).sum() if many else within.sum()),
         sizes,
     )
-    return ClusterShares(np.diag(each).copy(), pairs, float(pooled))
+    return ClusterShares(np.diag(each).copy(), np.maximum(pairs, pooled), float(pooled))
 
 
 def of_differences(products: np.ndarray) -> np.ndarray:
@@ -140,13 +140,13 @@ def of_differences(products: np.ndarray) -> np.ndarray:
 def mean_squares(between: np.ndarray, within: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """The share of variance between clusters, from sums of squares between and within them (Searle et al. 1992, 3.6).
 
-    Half a standard error is added to the variance between clusters: few of them may show none by chance, and taking
-    it for none covers less than 95 %. A share of 0 where nothing varies at all.
+    Three quarters of a standard error are added to the variance between clusters: few of them may show none by chance,
+    and taking it for none covers less than 95 %. A share of 0 where nothing varies at all.
     """
     n, groups = sizes.sum(), len(sizes)
     inside = np.maximum(within, 0) / max(n - groups, 1)
     step = (n - (sizes**2).sum() / n) / (groups - 1)
-    careful = 1 - 0.5 * np.sqrt(2 / (groups - 1)) if groups > 2 else 0.3
+    careful = max(1 - 0.75 * np.sqrt(2 / (groups - 1)), 0.2)
     outside = np.maximum(between / (groups - 1) / careful - inside, 0) / step
     total = inside + outside
     return np.divide(outside, total, out=np.zeros(np.shape(total)), where=total > 1e-15)

@@ -12,9 +12,11 @@ import pandas as pd
 import pytest
 from scipy.stats import t as student
 
+from kogen.common.alarms import Alarm, AlarmKind
 from kogen.common.contracts import from_plain, to_plain
 from kogen.common.tables import write_table
 from kogen.loss_landscape import tables
+from kogen.reporting.landscape.figures import format_short
 from kogen.reporting.landscape.page import write
 from kogen.results.landscape_facts import GridFacts, LandscapeFacts, PlaneFacts, RunFacts, TrainingFacts
 
@@ -404,3 +406,143 @@ def test_terms_of_a_loss_are_named(tmp_path: Path):
         tmp_path.name, "terms0"
     )
     assert " · own</p>" in write(make_landscape(tmp_path / "b", {"mae": 0.6}, objective="own")).read_text()
+
+
+COLLAPSED = TrainingFacts("done", trained=True, alarms=[Alarm(AlarmKind.RANK, 2, "RankMe fell")])
+
+
+def retrain(folder: Path, training: TrainingFacts | None, model: str, objective: str = "pretrain") -> None:
+    """Write the facts of a model's first run again, with another training."""
+    identity = {"run": f"{model}-0", "model": model, "objective": objective, "direction": "random"}
+    write_facts(folder, identity, 0, training=training)
+
+
+def test_a_collapsed_network_is_drawn_and_never_ranked(tmp_path: Path):
+    """With the lowest steepness `dead` has the widest bowl of all: the case that once won a landscape."""
+    make_landscape(tmp_path, {"dead": 0.2, "mae": 0.6, "supervised": 3.0}, 8)
+    assert "<h1>dead has the widest basin" in page_of(tmp_path).read_text()
+    retrain(tmp_path, COLLAPSED, "dead")
+    page = page_of(tmp_path)
+    text = page.read_text()
+    first = text.split("<main>")[1].split("<h2>")[0]
+    assert "<h1>mae has the widest basin" in first
+    assert "Drawn, but not ranked: dead. The features collapsed in training" in first
+    assert "features collapsed (epoch 2)" in text
+    figures = drawn(page)
+    assert [one["text"] for one in figures["widths-0"]["layout"]["annotations"]] == ["not ranked: features collapsed"]
+    assert figures["widths-0"]["layout"]["yaxis"]["ticktext"] == ["mae", "supervised", "dead"]
+    assert {"solid-0-0", "contour-0-0"} <= set(figures)  # it is drawn
+    assert [one["line"]["dash"] for one in figures["q-wider"]["data"] if "dash" in one["line"]].count("dot") == 1
+    pairs = json.loads((tmp_path / "landscape.json").read_text())["pairs"]
+    assert not [row for row in pairs if "dead" in (row["first"], row["second"])]
+    japanese = write(tmp_path, lang="ja").read_text()
+    assert "描画のみで順位は付けません：dead。学習中に特徴が崩壊しました。" in japanese
+
+
+def test_the_same_with_an_untrained_network_and_nobody_left(tmp_path: Path):
+    make_landscape(tmp_path, {"random": 0.2, "mae": 0.6}, 4)
+    retrain(tmp_path, TrainingFacts("done", trained=False), "random")
+    retrain(tmp_path, COLLAPSED, "mae")
+    text = page_of(tmp_path).read_text()
+    assert "<h1>These landscapes say nothing about which model is better" in text
+    assert "untrained weights lie in no basin" in text
+    assert "Not shown: who is wider. These landscapes say nothing" in text
+    assert "has the widest" not in text
+
+
+def test_a_run_that_is_not_finite_is_named_and_left_out(tmp_path: Path):
+    make_landscape(tmp_path, {"mae": 0.6, "nan": 1.0, "supervised": 3.0}, 4)
+    rows = pd.read_parquet(tmp_path / "surface.parquet")
+    rows.loc[rows["model"] == "nan", "loss"] = np.nan
+    rows["parts"] = [
+        [np.nan] * 4 if np.isnan(loss) else part for loss, part in zip(rows["loss"], rows["parts"], strict=True)
+    ]
+    write_table(tmp_path / "surface.parquet", rows, "surface")
+    for readings in (True, False):
+        if not readings:
+            for file in tmp_path.glob("landscape/*/*.readings.json"):
+                file.unlink()
+        page = page_of(tmp_path)
+        text = page.read_text()
+        assert "<h1>mae has the widest basin" in text
+        assert "Left out: nan. The loss is no finite number at the weights" in text
+        assert len([place for place in drawn(page) if place.startswith("contour-")]) == 2
+    only = tmp_path / "only"
+    make_landscape(only, {"nan": 1.0}, 2)
+    write_table(only / "surface.parquet", rows[rows["model"] == "nan"].assign(run="nan-0"), "surface")
+    assert "Left out: nan." in page_of(only).read_text()
+
+
+def test_a_folder_of_an_older_version_ranks_nobody_and_says_what_to_do(tmp_path: Path):
+    make_landscape(tmp_path, {"mae": 0.6, "supervised": 3.0}, 4)
+    old = json.loads((tmp_path / "landscape.json").read_text())
+    del old["standings"]
+    for run in old["runs"]:
+        del run["training"], run["loss"]
+    (tmp_path / "landscape.json").write_text(json.dumps(old))
+    text = write(tmp_path).read_text()
+    assert "Nothing is recorded of its training" in text
+    assert "Run the same kogen landscape again" in text
+    assert "has the widest" not in text
+
+
+def test_each_surface_has_its_own_scale_and_one_loss_a_common_one(tmp_path: Path):
+    make_landscape(tmp_path, {"mae": 0.6, "supervised": 3.0}, 2, objective="probe")
+    page = page_of(tmp_path)
+    figures, text = drawn(page), page.read_text()
+    ranges = [figures[f"solid-0-{place}"]["layout"]["scene"]["zaxis"]["range"] for place in (0, 1)]
+    assert ranges[0] != ranges[1]
+    common = [figures[f"solid-0-{place}-1"]["layout"]["scene"]["zaxis"]["range"] for place in (0, 1)]
+    assert common[0] == common[1]
+    for low, top in ranges:
+        assert f"Scale: {format_short(low)} to {format_short(top)}, in units of its loss." in text
+    assert figures["solid-0-0"]["layout"]["scene"]["zaxis"]["title"]["text"] == "loss rise"
+    assert text.count('<svg class="still"') == 2
+    make_landscape(tmp_path / "own", {"mae": 0.6, "supervised": 3.0}, 2)
+    own = page_of(tmp_path / "own")
+    assert "solid-0-0-1" not in drawn(own)  # two losses, two units: no common scale
+    assert "loss: mae" in own.read_text()
+
+
+def test_letters_in_figures_are_12_pixels_and_more(plain: Path):
+    def sizes(node: Any) -> Iterator[float]:
+        if isinstance(node, dict):
+            for key, value in node.items():
+                if key in ("font", "tickfont") and "size" in value:
+                    yield value["size"]
+                yield from sizes(value)
+        elif isinstance(node, list):
+            for value in node:
+                yield from sizes(value)
+
+    assert min(sizes(list(drawn(plain).values()))) >= 12
+
+
+def test_paper_has_the_surfaces_all_of_the_tables_and_at_most_four_pages(chromium: Any, plain: Path, tmp_path: Path):
+    tab = chromium.new_page(viewport={"width": 1280, "height": 800})
+    tab.set_default_timeout(300_000)
+    tab.goto(plain.as_uri())
+    tab.locator("#widths-0 svg.main-svg").first.wait_for(state="attached")
+    assert tab.evaluate("document.querySelector('.decision').getBoundingClientRect().bottom") <= 800
+    for place in tab.locator("details:not([open]) > summary").all():
+        place.click()
+    widths = tab.evaluate("[...document.querySelectorAll('.scroll')].map((one) => [one.scrollWidth, one.clientWidth])")
+    assert all(inside <= outside for inside, outside in widths)  # no table is clipped
+    tab.reload()
+    content = tab.pdf(path=tmp_path / "page.pdf", prefer_css_page_size=True, print_background=True)
+    assert 1 <= content.count(b"/Type /Page\n") <= 4
+    tab.emulate_media(media="print")
+    stills = tab.locator("svg.still").all()
+    assert len(stills) == 3
+    for still in stills:
+        box = still.bounding_box()
+        assert box is not None
+        assert box["width"] > 100
+        assert box["height"] > 80
+    tab.close()
+    tab = chromium.new_page(viewport={"width": 390, "height": 844})
+    tab.set_default_timeout(300_000)
+    tab.goto(plain.as_uri())
+    tab.locator("#widths-0 svg.main-svg").first.wait_for(state="attached")
+    assert tab.evaluate("document.querySelector('.decision').getBoundingClientRect().bottom") <= 2 * 844
+    tab.close()

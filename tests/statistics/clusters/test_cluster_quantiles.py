@@ -109,14 +109,14 @@ def test_heaps_of_small_clusters_change_the_quantile_by_little(monkeypatch: pyte
 
 def test_the_share_that_clusters_explain_by_hand() -> None:
     # three clusters of two: 1 1, 0 0, 1 0. Between: 2 * (.25 + .25) = 1, within: .5; mean squares 1/2 and 1/6.
-    # Half a standard error more between: 1/2 / (1 - 1/2) = 1; (1 - 1/6) / 2 = 5/12 of 5/12 + 1/6
+    # 3/4 of a standard error more between: 1/2 / (1 - 3/4) = 2; (2 - 1/6) / 2 = 11/12 of 11/12 + 1/6
     found = mean_squares(np.array(1.0), np.array(0.5), np.array([2.0, 2, 2]))
-    assert found == pytest.approx(5 / 7)
+    assert found == pytest.approx(11 / 13)
     right = np.array([[1.0, 1, 0, 0, 1, 0]])
-    assert cluster_shares(matrix_from_runs("d", ["a"], right, np.arange(6) // 2)).single == pytest.approx([5 / 7])
+    assert cluster_shares(matrix_from_runs("d", ["a"], right, np.arange(6) // 2)).single == pytest.approx([11 / 13])
     assert mean_squares(np.array(0.0), np.array(0.0), np.array([2.0, 1, 3])) == 0
-    # two clusters of 3 and 1: step (4 - 10/4) / 1 = 1.5, and 0.3 is all that a mean square of one may be divided by
-    assert mean_squares(np.array(0.3), np.array(0.5), np.array([3.0, 1])) == pytest.approx(0.5 / (0.5 + 0.25))
+    # two clusters of 3 and 1: step (4 - 10/4) / 1 = 1.5, and 0.2 is all that a mean square of one may be divided by
+    assert mean_squares(np.array(0.2), np.array(0.5), np.array([3.0, 1])) == pytest.approx(0.5 / (0.5 + 0.25))
 
 
 def test_shares_of_differences_are_those_of_the_differences_themselves() -> None:
@@ -126,9 +126,12 @@ def test_shares_of_differences_are_those_of_the_differences_themselves() -> None
     code, sizes = matrix.cluster_codes, matrix.cluster_sizes
     means = np.bincount(code, cells) / sizes
     between, within = (sizes * (means - cells.mean()) ** 2).sum(), ((cells - means[code]) ** 2).sum()
-    assert shares.pair[0, 2] == pytest.approx(mean_squares(np.array(between), np.array(within), sizes.astype(float)))
+    own = mean_squares(np.array(between), np.array(within), sizes.astype(float))
+    assert shares.pair[0, 2] == pytest.approx(max(own, shares.pooled))
     assert shares.pair[2, 0] == pytest.approx(shares.pair[0, 2])
-    assert 0 <= shares.pooled <= 1
+    assert 0 < shares.pooled < shares.pair.max() <= 1
+    two = cluster_shares(drawn(np.array([30, 9, 14, 22, 5])))
+    assert two.pooled == pytest.approx(two.pair[0, 1])
 
 
 def test_kurtosis_is_scipys_of_columns_and_of_their_differences() -> None:
