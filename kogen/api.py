@@ -9,6 +9,7 @@ from kogen.common import distributed
 from kogen.common.console import say
 from kogen.common.contracts import to_plain
 from kogen.common.locks import lock_output
+from kogen.common.metric_facts import check_metric
 from kogen.common.outputs import claim_file, claim_folder
 from kogen.common.progress import progress_bar, training_bar
 from kogen.common.tasks import Stopped
@@ -30,6 +31,7 @@ from kogen.results.judge import judge_results
 from kogen.results.questions import table_paths
 from kogen.study import pilot as studies
 from kogen.study.cost_estimate import Cost
+from kogen.study.gallery import write_gallery
 from kogen.study.plans import with_data
 from kogen.study.predictions import names_of_runs
 from kogen.study.request import check_method_fits, read_question, study_from_request
@@ -193,10 +195,13 @@ def report(study: str | Path, options: ReportOptions) -> dict[str, Any]:
     folder = Path(study)
     asked = read_question(folder)
     lang = options.lang or asked["lang"]
+    check_metric(options.metric)
     claim_folder(folder, expected=["study.toml"])
     with lock_output(folder):
         gather_predictions(folder)
-        judged = verdict.build(folder, margin=asked["margin"], protocol=asked["probes"][0], lang=lang)
+        metric = options.metric or asked["metric"]
+        judged = verdict.build(folder, margin=asked["margin"], protocol=asked["probes"][0], lang=lang, metric=metric)
+        write_gallery(folder, judged.hard, private=asked["private"])
         page.write(folder, lang=lang)
     return to_plain(judged)
 

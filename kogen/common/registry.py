@@ -12,6 +12,7 @@ FOLDERS = {  # of each shelf, in kogen/
     "datasets": "data/datasets",
     "directions": "loss_landscape/directions",
     "methods": "methods",
+    "metrics": "metrics",
     "probes": "evaluation/probes",
     "statistics": "statistics",
 }

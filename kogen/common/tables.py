@@ -33,6 +33,12 @@ COLUMNS = {
         "correct": pa.int8(),
         "score": pa.float32(),  # probability given to the true label
         "soft": pa.float32(),  # share of people who chose the predicted class; null where nobody was asked
+        "probabilities": pa.list_(pa.float32()),  # of every class, in the order of the file's CLASSES; null above 64
+        # two classes: for each, the share of validation images (held-out parts of train) of the other class that were
+        # given at least this image's probability of it; null of more classes
+        "false_alarm": pa.list_(pa.float32()),
+        "path": TEXT,  # of the image's file below its source; null where it has none, and with --private
+        "group": TEXT,  # line, lot, camera, day: what its source calls a group; null where it names none
     },
     "training": {
         "epoch": WHOLE,
@@ -67,8 +73,9 @@ COLUMNS = {
 }
 SCHEMAS = {kind: pa.schema(list(columns.items())) for kind, columns in COLUMNS.items()}
 ROWS = b"rows"  # key of a file's metadata: the number of rows it was written with
-# Columns a frame may leave out; tables written before they existed are read with null.
-OPTIONAL_COLUMNS = {"soft", "standing"}
+CLASSES = "classes"  # key of a file's metadata: the classes of `probabilities`, in order
+# columns a frame may leave out; tables written before they existed are read with null
+OPTIONAL_COLUMNS = {"soft", "standing", "probabilities", "false_alarm", "path", "group"}
 
 
 def write_table(path: Path, frame: pd.DataFrame, kind: str, facts: Mapping[str, str] | None = None) -> None:
@@ -100,6 +107,8 @@ def read_arrow(path: Path, cure: str = REMAKE, *, kind: str = "", columns: list[
     if lost := _lost_rows(table):
         raise ValueError(f"{path} is damaged: {lost}; {cure}")
     if kind:
+        if unknown := sorted(set(stored.names) - set(SCHEMAS[kind].names)):  # a changed bit in a name is no column less
+            raise ValueError(f"{path} has a column {unknown[0]!r}, which is none of {kind}; {cure}")
         for field in SCHEMAS[kind]:
             if field.name in stored.names and stored.field(field.name).type == field.type:
                 continue
@@ -139,4 +148,5 @@ def to_arrow(frame: pd.DataFrame, kind: str) -> Any:
     if missing or unknown:
         odd = f"missing {sorted(missing)}, unknown {sorted(unknown)}"
         raise ValueError(f"a {kind} table has the columns {wanted}; {odd}")
-    return pa.Table.from_pandas(frame.reindex(columns=wanted), schema=SCHEMAS[kind], preserve_index=False)
+    absent = {name: None for name in wanted if name not in frame}
+    return pa.Table.from_pandas(frame.assign(**absent)[wanted], schema=SCHEMAS[kind], preserve_index=False)

@@ -9,6 +9,7 @@ import tomli_w
 from kogen.augmentation import corruptions
 from kogen.common import registry
 from kogen.common.files import read_toml
+from kogen.common.metric_facts import check_metric
 from kogen.common.text import check_language
 from kogen.config.plan import check_method, check_settings
 from kogen.options.model import Source, validate
@@ -28,6 +29,7 @@ def make_study(asked: Mapping[str, Any], where: str) -> Study:
     for method in study.methods:
         check_method(method)
     check_probes(study.probes)
+    check_metric(study.metric)
     if study.corrupt:
         corruptions.parse_corruptions(study.corrupt)
     for method, settings in study.settings.items():

@@ -80,6 +80,8 @@ class Images:
     levels: Levels | None = None  # of 16-bit and float files: the values that are black and white in `pixels`
     splits: np.ndarray | None = None  # (N,) object, the split that the source puts each image in, "" where it says none
     notes: tuple[str, ...] = ()  # what a person must know of how the source was read, a sentence each
+    groups: np.ndarray | None = None  # (N,) object, line, lot, camera or day, "" where the source says none
+    root: str = ""  # the folder below which `sources` are files; "" where they are none, or are to stay private
 
     def __post_init__(self) -> None:
         counts = {len(self.ids), *(len(x) for x in (self.sources, self.labels, self.clusters, self.aspect))}
@@ -97,8 +99,9 @@ class Images:
         name: str = "",
         splits: Sequence[str] | np.ndarray | None = None,
         notes: Sequence[str] = (),
+        groups: Sequence[str] | np.ndarray | None = None,
     ) -> "Images":
-        """The images of a cache with what is known of each item (N,): label, cluster, split as text, "" where unknown.
+        """The images of a cache with what is known of each item (N,): label, cluster, split, group, "" where unknown.
 
         Without `classes` these are the labels of the usable images, whole numbers by value, else alphabetically.
         """
@@ -107,7 +110,7 @@ class Images:
         bad = manifest[manifest["position"] < 0]
         ids = manifest["id"].to_numpy(object)[good].astype(str)
         text = np.array([""] * len(manifest) if labels is None else labels, object)[good]
-        groups = ids if clusters is None else np.array(clusters, object)[good]
+        belong = ids if clusters is None else np.array(clusters, object)[good]
         width, height = manifest["width"].to_numpy(np.float32)[good], manifest["height"].to_numpy(np.float32)[good]
         classes = sorted_class_names(text) if classes is None else classes
         number = {"": -1, **{label: place for place, label in enumerate(classes)}}
@@ -117,13 +120,14 @@ class Images:
             sources=manifest["source"].to_numpy(object)[good],
             labels=np.array([number[label] for label in text], np.int64),
             classes=classes,
-            clusters=np.where(groups == "", ids, groups).astype(str),
+            clusters=np.where(belong == "", ids, belong).astype(str),
             aspect=(width / height).astype(np.float32),
             name=name,
             bad=tuple(BadFile(source, reason) for source, reason in zip(bad["source"], bad["reason"], strict=True)),
             levels=cached.levels,
             splits=None if splits is None else np.array(splits, object)[good],
             notes=(*cached.notes, *notes),
+            groups=None if groups is None else np.array(groups, object)[good],
         )
 
     def __len__(self) -> int:
@@ -145,7 +149,9 @@ class Images:
         nested = isinstance(self.pixels, PixelSubset)
         pixels = PixelSubset(self.pixels.pixels, self.pixels.rows[index]) if nested else PixelSubset(self.pixels, index)  # type: ignore[attr-defined]
         rows = {key: getattr(self, key)[index] for key in ("ids", "sources", "labels", "clusters", "aspect")}
-        rows |= {key: None if (of := getattr(self, key)) is None else of[index] for key in ("answers", "splits")}
+        rows |= {
+            key: None if (of := getattr(self, key)) is None else of[index] for key in ("answers", "splits", "groups")
+        }
         return replace(self, pixels=pixels, digest="", **rows)
 
     def labelled_subset(self) -> "Images":
@@ -191,6 +197,7 @@ class Images:
             "bad_count": len(self.bad),
             "duplicates_inside": sum(len(group) - 1 for group in twice),
             "notes": [*self.notes, *contradictions(self, twice)],
+            "root": self.root,
         }
 
 

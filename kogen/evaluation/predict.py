@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -11,8 +12,10 @@ from kogen.augmentation.views import View
 from kogen.common import registry
 from kogen.data.images import Images
 from kogen.evaluation.features import Features, Predictions, embed
+from kogen.evaluation.validation import false_alarms, validate_probe
 from kogen.modules.base import Backbone
 
+MAX_CLASSES_STORED = 64  # whose probabilities the table keeps
 MAX_PROBABILITIES = 2**22  # held at once, 16 MiB in float32, beside copies of it
 
 
@@ -23,6 +26,7 @@ class Answers(NamedTuple):
     correct: np.ndarray  # int8
     score: np.ndarray  # float32, probability of what is right
     soft: np.ndarray  # float32, share of people who chose the prediction; NaN where nobody was asked
+    probabilities: np.ndarray  # (M, K) float32, or (M, 0) of more than 64 classes
 
 
 def evaluate_backbone(
@@ -44,9 +48,12 @@ def evaluate_backbone(
     everything = join_features(list(judged.values()))
     tables, device = [], next(backbone.parameters()).device
     for probe in probes:
-        predictions: Predictions = registry.load("probes", probe)(known, everything, device=device)
+        learn = partial(registry.load("probes", probe), device=device)
+        predictions: Predictions = learn(known, everything)
+        held = validate_probe(learn, known) if len(train.classes) == 2 else None
         for name, answers in judge_predictions(predictions, judged, tests).items():
             table = prediction_table(judged[name], answers)
+            table = table.assign(**place_columns(tests[name]), false_alarm=false_alarms(held, answers.probabilities))
             tables.append(table.assign(dataset=name, role=roles[name], protocol=probe, **identity))
     return pd.concat(tables, ignore_index=True)
 
@@ -120,7 +127,9 @@ def judge_rows(features: Features, probability: np.ndarray, images: Images, rows
         else:
             score = np.prod(np.where(answers > 0, probability, 1) ** answers, axis=1)  # exp(sum h log p); 0^0 is 1
             soft = answers[every, predicted]
-    return Answers(predicted, right.astype(np.int8), score.astype(np.float32), soft.astype(np.float32))
+    kept = probability[:, : probability.shape[1] if probability.shape[1] <= MAX_CLASSES_STORED else 0]
+    numbers = (score.astype(np.float32), soft.astype(np.float32), kept.astype(np.float32))
+    return Answers(predicted, right.astype(np.int8), *numbers)
 
 
 def prediction_table(features: Features, answers: Answers) -> pd.DataFrame:
@@ -135,8 +144,15 @@ def prediction_table(features: Features, answers: Answers) -> pd.DataFrame:
             "correct": answers.correct,
             "score": answers.score,
             "soft": answers.soft,
+            "probabilities": list(answers.probabilities) if answers.probabilities.shape[1] else None,
         }
     )
+
+
+def place_columns(images: Images) -> dict[str, np.ndarray | None]:
+    """Where the file of each image lies below its source and the group it is of, (M,); None where that is not known."""
+    groups = None if images.groups is None else np.where(images.groups == "", None, images.groups)
+    return {"path": images.sources if images.root else None, "group": groups}
 
 
 def restrict_classes(probability: np.ndarray, classes: tuple[str, ...], among: tuple[str, ...]) -> np.ndarray:

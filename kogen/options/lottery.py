@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from kogen.options.model import MAX_SEED, Options, option
-from kogen.options.shared import JUDGING, OUTPUT, PageOptions
+from kogen.options.shared import JUDGING, METRIC_HELP, OUTPUT, PageOptions
 
 TABLE = "Table"
 Count = Annotated[int, Field(ge=1, le=10**12)]
@@ -36,6 +36,7 @@ class TableOptions(Options):
     higher_is_better: bool | dict[str, bool] = option(
         True, "set or metric where lower is better; repeatable", TABLE, flag="lower", form="lower"
     )
+    metric: str | None = option(None, METRIC_HELP, JUDGING)
 
 
 class LotteryOptions(PageOptions, TableOptions):

@@ -8,6 +8,8 @@ from kogen.options.landscape import MAX_PLANES
 from kogen.options.model import MAX_SEED, Options, Source, Value, cli_metadata, option
 from kogen.options.shared import (
     DATA,
+    JUDGING,
+    METRIC_HELP,
     OUTPUT,
     TRAINING,
     AugmentationOptions,
@@ -67,3 +69,4 @@ class ReportOptions(Options):
     """Judge a study again from its tables and draw its page; needs no images and no GPU."""
 
     lang: str | None = option(None, "language of the page, en or ja; by default the study's", OUTPUT)
+    metric: str | None = option(None, f"{METRIC_HELP}; or the study's", JUDGING)

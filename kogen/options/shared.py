@@ -17,10 +17,18 @@ BATCH_HELP = (
 )
 
 
+METRIC_HELP = (
+    "metric that decides, see `kogen list metrics`, as recall_at_false_alarm?rate=0.01; by default accuracy, or "
+    "balanced_accuracy where one class has over 4 times as many images as another"
+)
+
+
 class TableOptions(Options):
     """How a table of images is read."""
 
-    labels: Source | None = option(None, "table (path,label[,cluster,split]) with labels of some or all images", DATA)
+    labels: Source | None = option(
+        None, "table (path,label[,cluster,split,group]) with labels of some or all images", DATA
+    )
     columns: str | None = option(None, "columns of the table: path=NAME,label=NAME; by number without a header", DATA)
     encoding: str | None = option(None, "encoding of the table: utf-8 unless it says another, cp932, cp1252", DATA)
 
@@ -66,7 +74,11 @@ class JudgingOptions(Options):
         "near copies: on one side of what is held out; left out of train (drop); not looked for (keep)",
         JUDGING,
     )
-    margin: float = option(1.0, "smallest difference that matters, in points of accuracy", JUDGING, ge=0, le=100)
+    margin: float = option(
+        1.0, "smallest difference that matters, in points (or the metric's unit)", JUDGING, ge=0, le=100
+    )
+    metric: str | None = option(None, METRIC_HELP, JUDGING)
+    private: bool = option(False, "no paths and no pictures of images in tables and on the page", JUDGING)
 
 
 class ProcessOptions(Options):

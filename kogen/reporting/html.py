@@ -16,6 +16,7 @@ from kogen.reporting.charts import Figure, load_look
 from kogen.reporting.words import clean, format_number, format_points, list_in_words, say
 
 PNG_HEAD, PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
+JPEG_HEAD, JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 MAX_PICTURE_BYTES = 32 << 20
 CLASSES_SHOWN = 12  # class counts that are shown of a set
 BAD_FILES_SHOWN = 8  # unusable files that are shown of a set
@@ -53,6 +54,14 @@ def embed_json(data: Any) -> Markup:
     """Data as JSON that may stand inside a script element: no name in it can close the element or open a comment."""
     plain = json.dumps(jsonable(data), allow_nan=False)  # ASCII, so U+2028 and U+2029 are escaped too
     return Markup(plain.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
+
+
+def jpeg_data_url(path: Path) -> str | None:
+    """A small JPEG as a data address; None where there is none that is whole."""
+    content = path.read_bytes() if path.is_file() and path.stat().st_size <= MAX_PICTURE_BYTES else b""
+    if not (content.startswith(JPEG_HEAD) and content.endswith(JPEG_END)):
+        return None
+    return f"data:image/jpeg;base64,{base64.b64encode(content).decode()}"
 
 
 def png_data_url(path: Path) -> str | None:

@@ -33,8 +33,9 @@ class Asked:
 
     @property
     def after_verdict(self) -> tuple[Extension, ...]:
-        """The extensions that were asked for when a verdict could be read: additions, and another margin."""
-        return tuple(one for one in self.extensions if one.verdict and (one.added or "margin" in one.changed))
+        """The extensions that were asked for when a verdict could be read: additions, another margin or metric."""
+        told = ("margin", "metric")
+        return tuple(one for one in self.extensions if one.verdict and (one.added or {*told} & set(one.changed)))
 
     @property
     def runs(self) -> int:

@@ -80,7 +80,7 @@ def best_against(compared: Comparisons, ones: list[str], others: list[str], data
 
 
 def lead_elsewhere(compared: Comparisons, leader: str, dataset: str) -> Finding:
-    """The leader on another set beside what is furthest ahead of it, else one it is not ahead of, else the best other."""
+    """The leader on another set and what is furthest ahead of it, else one it is not ahead of, else the best other."""
     order = [model for model in compared.order(dataset) if model != leader]
     if not order or not compared.has_pairs(dataset) or compared.points(leader, dataset) is None:
         return compared.compare(leader, order[0] if order else leader, dataset)

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from kogen.common.console import say
 from kogen.common.files import write_atomically
-from kogen.common.tables import ROWS, SCHEMAS, read_arrow, write_arrow
+from kogen.common.tables import CLASSES, ROWS, SCHEMAS, read_arrow, write_arrow
 from kogen.results.asked import read_asked
 
 pc: Any = pyarrow.compute  # its functions are made at run time: type checkers do not know them
@@ -35,7 +35,7 @@ def gather_predictions(study: Path) -> None:
         return
     more = [lost] if lost else []
     rows = sum(_count_own_rows(file, unequal) for file in files) + sum(map(len, more))
-    schema = SCHEMAS["predictions"].with_metadata({ROWS: str(rows)})
+    schema = SCHEMAS["predictions"].with_metadata({ROWS: str(rows)} | shared_classes(files))
 
     def write(target: Path) -> None:
         with pq.ParquetWriter(target, schema, write_page_checksum=True) as writer:
@@ -46,6 +46,12 @@ def gather_predictions(study: Path) -> None:
                 writer.write_table(table.replace_schema_metadata(schema.metadata))
 
     write_atomically(place, write)
+
+
+def shared_classes(files: list[Path]) -> dict[bytes, bytes]:
+    """The order of the classes in which the runs store probabilities, a file's fact; {} where they do not agree."""
+    found = {(pq.read_schema(file).metadata or {}).get(CLASSES.encode(), b"") for file in files}
+    return {CLASSES.encode(): found.pop()} if len(found) == 1 and found != {b""} else {}
 
 
 def split_older_table(study: Path) -> None:

@@ -6,6 +6,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from kogen.common.contracts import from_plain, to_plain
@@ -14,6 +15,7 @@ from kogen.common.registry import load
 from kogen.common.text import join_names
 from kogen.options.lottery import LotteryOptions
 from kogen.results import bet, summary
+from kogen.results.answers.metric_tables import answer_tables, withhold_claims
 from kogen.results.csv_file import write_csv
 from kogen.results.decide import make_judgement
 from kogen.results.judgement import Judgement
@@ -23,6 +25,7 @@ from kogen.statistics._item_matrix import Items, item_matrices
 from kogen.statistics.scores_of_sets.score_noise import score_noise
 
 WRITTEN = ("values", "pairs", "ranks", "transfer", "agreement", "unified", "robustness", "left_out", "cochran")
+WRITTEN += ("metrics", "floors", "threshold_shift", "recall", "confusion", "hard")  # where labels are known
 # of a table of scores alone, without rows, so that readers of the folder find the file
 PAIR_COLUMNS = ["dataset", "first", "second", "n", "b", "c", "difference", "lo", "hi", "p", "verdict", "lottery"]
 PAIR_COLUMNS += ["minimum_detectable"]
@@ -47,14 +50,17 @@ def judge_results(
 
     `table`: csv, markdown, parquet, several files or a frame, as `results.read_results` describes (one row an image,
     or scores alone); `groups` of sets that have one vote each are found by `similarity` unless given. With `out`:
-    OUT/{values,pairs,ranks,transfer,agreement,unified,robustness}.parquet (csv too with `csv`), and OUT/verdict.json
-    with both, under "lottery" and "judgement"; what was there is replaced. `on_step`: called with the progress.
+    OUT/{values,pairs,ranks,transfer,agreement,unified,robustness}.parquet, of images also OUT/{metrics,floors,
+    threshold_shift,recall,confusion,hard}.parquet (csv too with `csv`), and OUT/verdict.json with both, under "lottery"
+    and "judgement"; what was there is replaced. `on_step`: called with the progress.
     Raises ValueError for what cannot be read, for more than is judged, and for options that do not fit the table.
     """
     results = read_results(table, options)
     items = results.matrices
     step = count_steps(on_step, (2 if items is None else 3) * len(results.datasets))
     tables = tables_from_scores(results) if items is None else tables_from_items(items, options, step)
+    if results.predictions is not None:
+        tables |= answer_tables(results.predictions, results.metric, results.reference, tables["values"])
     summary, judgement = judge_tables(results, tables, options, out, step)
     if out is not None:
         write_json(out / "verdict.json", {"lottery": to_plain(summary), "judgement": to_plain(judgement)})
@@ -99,7 +105,9 @@ def judge_across_sets(
 ) -> LotterySummary:
     """Put the tables over several sets beside those of each set; returns the summary of all."""
     margin, weights, seed, noise_draws = options.margin, options.weights, options.seed, min(options.draws, 1000)
-    scores: Any = values_as_scores(tables["values"], results.families)
+    lowest = 0.0 if results.predictions is None else float(tables["values"]["value"].min())
+    shift = max(0.0, -lowest)  # gains of a metric may be below 0, as minus a loss is
+    scores: Any = values_as_scores(tables["values"].assign(value=lambda rows: rows["value"] + shift), results.families)
     source, clean = results.reference, set(options.counterpart.values())
     refuse_bad_counterpart(options.counterpart, results.datasets, source)
     targets = [name for name in results.datasets if name != source and name not in clean]
@@ -118,6 +126,8 @@ def judge_across_sets(
     tables["unified"] = across("unified")(voting, weights=weights, groups=votes)
     line = {"baseline": options.baseline, "counterpart": options.counterpart}
     tables["robustness"] = across("robustness")(scores, source=source, targets=targets, **line)
+    if shift:
+        tables["unified"], tables["robustness"] = without_shift(tables["unified"], tables["robustness"], shift)
     errors = None if items is None else score_noise(items, noise_draws, seed, training=True)
     picks = across("safe_bet")(voting, margin=margin, weights=weights, noise=errors, seed=seed)
     over_sets, refused = summary.tests_over_sets(voting)
@@ -153,6 +163,7 @@ def judge_across_sets(
         bet=bet.recommendation(picks, voting, margin, weights, decides),
         baseline=list(options.baseline) if options.baseline else None,
         lang=options.lang,
+        metric=results.metric,
         leading=bet.set_leaders(scores),
         everywhere=bet.measured_everywhere(voting, weights),
         unpaired=rows_of(tables, "unpaired"),
@@ -186,6 +197,7 @@ def tables_from_items(rows: Items, options: LotteryOptions, step: Step = lambda:
         found["pairs"].append(load("statistics", "paired")([matrix], margin=margin, **chance))
         found["ranks"].append(load("statistics", "ranks")([matrix], **chance))
         step()
+        withhold_claims(matrix, *(found[name][-1] for name in ("pairs", "ranks")))
     # a set with one model has no pairs: its table without rows would change the types of the others' columns
     tables = {
         name: pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
@@ -199,6 +211,14 @@ def tables_from_scores(results: Results) -> dict[str, pd.DataFrame]:
     values = add_reported_ends(load("statistics", "reported_scores")(results.scores), results.scores)
     empty = {"pairs": pd.DataFrame(columns=PAIR_COLUMNS), "ranks": pd.DataFrame(columns=RANK_COLUMNS)}
     return {"values": values} | empty
+
+
+def without_shift(unified: Any, robustness: Any, shift: float) -> tuple[Any, Any]:
+    """The tables of gains that were lifted by `shift` to be scores: means as they were, and no line in logits."""
+    means = unified["metric"].isin(["mean_accuracy", "iqm", "group_accuracy"])
+    unified = unified.assign(value=unified["value"] - shift * means)
+    observed = robustness["observed"] - shift
+    return unified, robustness.assign(observed=observed, expected=np.nan, effective=np.nan)
 
 
 def add_reported_ends(values: Any, scores: Any) -> Any:

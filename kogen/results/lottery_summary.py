@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from kogen.common.metric_facts import ACCURACY, MetricFacts
+
 Row = dict[str, Any]
 """One row of a table, by column; the table is named where it stands."""
 
@@ -143,6 +145,7 @@ class LotterySummary:
     bet: Recommendation
     baseline: list[str] | None = None  # models the robustness line is drawn through
     lang: str = "en"
+    metric: MetricFacts = ACCURACY  # that decides; differences and values are gains in its unit
     leading: dict[str, list[str]] = field(default_factory=dict)  # all equal leaders of each set, at most 20
     everywhere: Coverage | None = None  # models that were measured on every set
     unpaired: list[Row] | None = None  # rows of `unpaired` on the reference; None with one row an image or without n

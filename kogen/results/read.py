@@ -11,6 +11,15 @@ import pandas as pd
 
 from kogen.common.text import hint, join_names
 from kogen.options.lottery import TableOptions
+from kogen.results.answers.answer_columns import (
+    ANSWER_NAMES,
+    LISTS,
+    PREFIX,
+    PROBABILITIES,
+    join_probabilities,
+    probability_columns,
+    with_stored_probabilities,
+)
 from kogen.results.bounds import check_column_count
 from kogen.results.file_layout import Layout, find_layout
 from kogen.results.join_files import join_tables
@@ -38,6 +47,7 @@ NUMBER_COLUMNS = ("seed", "correct", "score", "n")
 ITEM_COLUMNS = ("model", "dataset", "item", "correct")  # a table that has these holds one row an image
 RESERVED_COLUMNS = (*ITEM_COLUMNS, "seed", "score", "n", "metric", "protocol", "role")  # no clusters, no families
 UNUSED_COLUMNS = ("run", "method", "label", "predicted")  # known, not needed
+IMAGE_COLUMNS = ("soft", "path", *ANSWER_NAMES, *LISTS)  # known of single images
 
 
 @dataclass(frozen=True)
@@ -108,9 +118,11 @@ def read_item_file(layout: Layout, heads: list[str], names: dict[str, str], opti
     back = {names[head]: head for head in heads}
 
     def read(_: Any, wanted: list[str]) -> pd.DataFrame:
-        texts = [name for name in wanted if name not in NUMBER_COLUMNS]
-        frame = read_file(layout.path, [back[name] for name in wanted], [back[name] for name in texts], layout)
-        return frame.rename(columns=names)
+        plain = [name for name in wanted if name not in LISTS]
+        texts = [name for name in plain if name not in NUMBER_COLUMNS and not name.startswith(PREFIX)]
+        frame = read_file(layout.path, [back[name] for name in plain], [back[name] for name in texts], layout)
+        frame = frame.rename(columns=names)
+        return with_stored_probabilities(frame, layout.path) if len(plain) < len(wanted) else frame
 
     return read_items(None, known, options, read)
 
@@ -120,10 +132,13 @@ def read_items(table: Any, heads: list[str], options: TableOptions, read: Any) -
     check_column_count(len(heads))
     extra = [name for name in (options.cluster, options.family, *options.where) if name is not None]
     known = [*NAME_COLUMNS, *NUMBER_COLUMNS, *extra]
-    refuse_misspelt(set(heads) - set(known) - set(UNUSED_COLUMNS))
-    used = [name for name in heads if name in known]
-    wanted = [name for name in used if name not in ("score", "n", "metric") or name in extra]
-    frame = read(table, wanted).reindex(columns=wanted).reset_index(drop=True)
+    refuse_misspelt(set(heads) - set(known) - set(UNUSED_COLUMNS) - set(IMAGE_COLUMNS))
+    answers = {*ANSWER_NAMES, *LISTS, *probability_columns(heads)}  # for metrics other than accuracy
+    used = [name for name in heads if name in known or name in answers]
+    wanted = [name for name in used if name not in ("n", "metric") or name in extra]
+    frame = read(table, wanted)
+    frame = frame[[name for name in wanted if name in frame]].reset_index(drop=True)
+    frame = frame if PROBABILITIES in frame else join_probabilities(frame)
     frame = rename_columns(frame, options.cluster, options.family)
     kept, notes = np.ones(len(frame), dtype=bool), []
     for column, value in options.where.items():

@@ -8,8 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from kogen.common.metric_facts import ACCURACY, MetricFacts
 from kogen.common.text import hint, join_names
 from kogen.options.lottery import TableOptions
+from kogen.results.answers.answer_columns import ANSWER_NAMES, LISTS
+from kogen.results.answers.metric_choice import choose_metric
+from kogen.results.answers.metric_matrices import metric_matrices
 from kogen.results.bounds import check_table_size
 from kogen.results.lottery_summary import Note
 from kogen.results.model_names import plain_name
@@ -17,7 +21,7 @@ from kogen.results.questions import Questions, flag
 from kogen.results.raw_table import read_numbers, refuse_wrong_cells
 from kogen.results.read import ITEM_COLUMNS, ReadTable, Table, read_columns
 from kogen.results.scores import long_scores, refuse_nameless
-from kogen.statistics._item_matrix import ItemMatrix, item_matrices
+from kogen.statistics._item_matrix import ItemMatrix
 
 REFERENCES = (  # names of sets that a choice is made on, most usual first
     ("imagenet", "imagenet1k", "imagenetval", "in1k", "imagenet1kval"),
@@ -40,11 +44,12 @@ class Results:
     axes: dict[str, dict[str, float]] = field(default_factory=dict)  # cost or setting -> model -> value
     unbounded: tuple[str, ...] = ()  # sets whose score is minus an error in its own unit
     notes: tuple[Note, ...] = ()  # how the table was read
+    metric: MetricFacts = ACCURACY  # that decides
 
     @cached_property
     def matrices(self) -> list[ItemMatrix] | None:
-        """The item matrix of each set, made once; None for scores alone."""
-        return None if self.predictions is None else list(item_matrices(self.predictions))
+        """The item matrix of each set by the metric that decides, made once; None for scores alone."""
+        return None if self.predictions is None else metric_matrices(self.predictions, self.metric)
 
     @property
     def kind(self) -> str:
@@ -72,6 +77,9 @@ def read_results(table: Table, options: TableOptions) -> Results:
     refuse_nameless(read.frame, "model")
     if read.images:
         return results_of_images(read, options, asked)
+    if options.metric is not None:
+        got = f"{flag('metric')} {options.metric} is computed from one row an image, and this table holds scores alone"
+        raise ValueError(f"{got}: leave it out, the scores are taken as they are")
     if options.cluster is not None:
         raise ValueError(
             f"{flag('cluster')} {options.cluster!r} is for images, and this table holds scores alone: leave it out"
@@ -100,7 +108,9 @@ def results_of_images(read: ReadTable, options: TableOptions, asked: Questions) 
     check_table_size(images["model"].nunique(), len(found), images=True)
     reference = select_reference(read.frame, options.reference, found, asked, {})
     asked.check()
-    return Results(images, None, families(read.frame), reference, tuple(found), read.ignored, notes=read.notes)
+    metric = choose_metric(images, options.metric, reference)
+    known: dict[str, Any] = {"metric": metric, "notes": read.notes}
+    return Results(images, None, families(read.frame), reference, tuple(found), read.ignored, **known)
 
 
 def select_reference(
@@ -142,7 +152,9 @@ def item_rows(frame: Any, sets: Sequence[str] | None) -> pd.DataFrame:
     """The columns and rows that statistics of items want; without seeds there is one run."""
     refuse_nameless(frame, "dataset")
     refuse_nameless(frame, "item")
-    frame = frame[[name for name in (*ITEM_COLUMNS, "seed", "cluster") if name in frame]]
+    frame = frame[
+        [name for name in (*ITEM_COLUMNS, "seed", "cluster", "score", *ANSWER_NAMES, *LISTS) if name in frame]
+    ]
     if sets is not None:
         lost = [name for name in sets if not (frame["dataset"] == name).any()]
         if lost:

@@ -71,9 +71,10 @@ def pair_differences(matrix: ItemMatrix) -> PairDifferences:
 
     Bonett and Price (2012, J. Educ. Behav. Stat. 37, 479-488) add one item won by each side to McNemar's table and take
     Wald's interval; with clusters the squares are of cluster sums (two more clusters of one item), with seeds of
-    seed-averaged items, where an item won in one of S runs counts 1 / S. Runs of different models count as trained
-    independently, also where they share the seed's number (Welch's degrees of freedom): what they share can only
-    steady the difference, so the interval errs wide.
+    seed-averaged items, where an item won in one of S runs counts 1 / S; of another metric than accuracy the imagined
+    items move the value as far as one item of the rarest class can (`ItemMatrix.step`). Runs of different models count
+    as trained independently, also where they share the seed's number (Welch's degrees of freedom): what they share can
+    only steady the difference, so the interval errs wide.
     """
     n, sums, sizes = matrix.n, matrix.cluster_sums, matrix.cluster_sizes.astype(float)
     difference = np.subtract.outer(matrix.means, matrix.means)
@@ -81,7 +82,7 @@ def pair_differences(matrix: ItemMatrix) -> PairDifferences:
     square = np.maximum(np.diag(gram)[:, None] + np.diag(gram)[None, :] - 2 * gram, 0)  # sum of squared cluster sums
     middle = difference * n / (n + 2)
     cross = np.subtract.outer(sums.T @ sizes, sums.T @ sizes)
-    added = 2 / np.minimum.outer(matrix.runs, matrix.runs)
+    added = 2 * matrix.step**2 / np.minimum.outer(matrix.runs, matrix.runs)
     centred = square + added - 2 * middle * cross + middle**2 * ((sizes**2).sum() + 2)
     small = 1.0 if matrix.is_textbook else matrix.cluster_count / max(matrix.cluster_count - 1, 1)
     variance, df = matrix.seed_variance[:, None], np.maximum(matrix.runs - 1, 1)[:, None]

@@ -13,7 +13,10 @@ REQUIRED_COLUMNS = ("model", "dataset", "seed", "item", "correct")
 
 @dataclass(frozen=True, eq=False)
 class ItemMatrix:
-    """The input of every statistic of one data set; models in order of accuracy, best first.
+    """The input of every statistic of one data set; models in order of their values, best first.
+
+    A value is the mean of an item's contributions: 0 and 1 for accuracy; for another metric its influence on the value
+    (`kogen.metrics`), of which more is better, in the metric's unit / 100.
 
     A run that repeats another run of its model item for item is the same training: it adds weight to the mean but no
     evidence about the variance of training, so that a copied seed cannot create significance.
@@ -21,7 +24,7 @@ class ItemMatrix:
 
     dataset: str
     models: tuple[str, ...]  # k
-    values: np.ndarray  # (n, k) share of seeds that were right, 0-1
+    values: np.ndarray  # (n, k) share of seeds that were right, 0-1; of another metric: what the item adds to the mean
     cluster_codes: np.ndarray  # (n,) int, 0 .. G-1
     cluster_sums: np.ndarray  # (G, k) values summed over each cluster
     cluster_sizes: np.ndarray  # (G,) items in each cluster
@@ -30,6 +33,12 @@ class ItemMatrix:
     item_variance: np.ndarray  # (k,) the variance of accuracy over runs that the finite items explain; 0 for one run
     mean_factor: np.ndarray  # (k,) variance of the mean over runs / variance over runs: 1 / runs; 0 for one run
     run_means: Mapping[str, Mapping[Any, float]] = field(default_factory=dict)  # model -> seed -> accuracy, 0-1
+    low: float = 0.0  # bounds of a value: those of a share, unless another metric than accuracy is judged
+    high: float = 1.0
+    support: np.ndarray | None = None  # (k,) as many independent items a value is worth at most; None: n
+    step: float = 1.0  # how much one item moves n times a value: 1 where each is right or wrong
+    withheld: str = ""  # why no interval is given: the metric's class has too few images
+    whole: bool = True  # whether each item is right or wrong in each run, so that textbook formulas for counts hold
 
     @property
     def n(self) -> int:
@@ -68,7 +77,7 @@ class ItemMatrix:
     def is_textbook(self) -> bool:
         """Whether each item is right or wrong, in one run and its own cluster, so that textbook formulas hold."""
         alone = self.cluster_count == self.n and bool((self.runs == 1).all())
-        return alone and bool(((self.values == 0) | (self.values == 1)).all())
+        return self.whole and alone and bool(((self.values == 0) | (self.values == 1)).all())
 
 
 Items = pd.DataFrame | Sequence[ItemMatrix]
@@ -108,14 +117,25 @@ def check_predictions(predictions: pd.DataFrame) -> None:
 
 def make_item_matrix(dataset: str, part: pd.DataFrame) -> ItemMatrix:
     """The item matrix of one data set from its rows."""
+    runs, rows, cluster = arrange_rows(dataset, part)
+    return matrix_of_runs(dataset, runs, part["correct"].to_numpy(dtype=np.float64)[rows], cluster)
+
+
+def arrange_rows(dataset: str, part: pd.DataFrame) -> tuple[list[tuple[str, Any]], np.ndarray, np.ndarray]:
+    """The runs (model, seed) of one data set, the row of each run and item (runs, n), and the items' clusters (n,)."""
     (model, models), (seed, seeds), (item, items) = (code_names(part[name]) for name in ("model", "seed", "item"))
     models, rank = np.unique([str(name) for name in models], return_inverse=True)
     pair, run = np.unique(rank[model] * len(seeds) + seed, return_inverse=True)  # runs by model, then by seed
     runs = [(str(models[each // len(seeds)]), seeds[each % len(seeds)]) for each in pair]
     check_complete(dataset, run, runs, item, items)
-    right = np.zeros((len(runs), len(items)))
-    right[run, item] = part["correct"].to_numpy(dtype=np.float64)  # (runs, n)
-    matrix = matrix_from_runs(dataset, [name for name, _ in runs], right, cluster_codes(dataset, part, item, items))
+    rows = np.zeros((len(runs), len(items)), dtype=np.int64)
+    rows[run, item] = np.arange(len(part))
+    return runs, rows, cluster_codes(dataset, part, item, items)
+
+
+def matrix_of_runs(dataset: str, runs: Sequence[tuple[str, Any]], right: np.ndarray, cluster: np.ndarray) -> ItemMatrix:
+    """The item matrix of runs (model, seed), each with what its items (n,) add, and the cluster (n,) of each item."""
+    matrix = matrix_from_runs(dataset, [name for name, _ in runs], right, cluster)
     means: dict[str, dict[Any, float]] = {name: {} for name in matrix.models}
     for (name, number), mean in zip(runs, right.mean(axis=1), strict=True):
         means[name][number] = float(mean)

@@ -14,7 +14,7 @@ from kogen.study.splits import shifts_of
 
 # Options in which a study may grow; what is not in them or in FREE is what its runs and answers are made of, and stays.
 GROWING = ("seeds", "methods", "settings", "candidates", "shifts", "corrupt", "probes")
-FREE = ("margin", "lang", "max_bad")  # no run and no row of predictions depends on them
+FREE = ("margin", "lang", "max_bad", "metric")  # no run and no row of predictions depends on them
 MISSING: Any = object()
 
 

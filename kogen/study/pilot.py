@@ -14,6 +14,7 @@ from kogen.common.console import say
 from kogen.common.contracts import from_plain, to_plain
 from kogen.common.files import read_toml, write_atomically, write_sealed_json
 from kogen.common.locks import lock_output
+from kogen.common.metric_facts import check_metric
 from kogen.common.outputs import claim_folder
 from kogen.common.progress import training_bar
 from kogen.common.records import read_plan_record
@@ -54,7 +55,7 @@ from kogen.study.splits import (
     with_corruptions,
     without_twins,
 )
-from kogen.study.study_splits import StudySplits, open_study_splits
+from kogen.study.study_splits import StudySplits, open_study_splits, without_places
 from kogen.training import fabric, loop
 from kogen.training.run import load_run, record_of, runs_as_free, train_run
 from kogen.training.seen_images import seen_among
@@ -196,6 +197,7 @@ def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
     """Judge finished runs on other sets; the predictions and all that the report reads go to the folder."""
     folder, tests, runs = options.out, options.tests, [Path(run) for run in listed]
     check_probes(options.probes)
+    check_metric(options.metric)
     check_language(options.lang)
     if not runs or not tests:
         raise ValueError(f"{len(runs)} runs and {len(tests)} test sets: give one run or more, one test set or more")
@@ -212,6 +214,7 @@ def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
     pool = training_part(open_source(options.train, storage, options, "train"))
     require_classes(pool.labelled_subset())
     opened = open_tests(tests, pool, same_levels(storage, pool))
+    opened = without_places(opened) if options.private else opened
     copies = copies_among([pool, *opened.values()], options.twins)
     opened = {name: with_copy_clusters(images, copies) for name, images in opened.items()}
     pool, notes = without_twins(pool, opened, copies, options.twins)
@@ -227,7 +230,7 @@ def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
             is_judged(file, sets, options.probes)
         known = read_toml(place)["runs"] if place.exists() else []
         question = {"runs": list(dict.fromkeys([*known, *map(str, listed)]))}
-        question |= options.model_dump(include={"margin", "probes", "lang"})
+        question |= options.model_dump(include={"margin", "probes", "lang", "metric", "private"}, exclude_none=True)
         question |= {"corrupt": options.corrupt} if options.corrupt else {}
         write_sealed_json(folder / "data.json", quality)
         write_atomically(place, lambda p: p.write_text(tomli_w.dumps(question), encoding="utf-8"))

@@ -13,7 +13,7 @@ from kogen.augmentation.views import evaluation_view
 from kogen.common import devices
 from kogen.common.files import json_digest, write_atomically
 from kogen.common.records import read_plan_record
-from kogen.common.tables import read_arrow, write_table
+from kogen.common.tables import CLASSES, read_arrow, write_table
 from kogen.config.plan import Plan
 from kogen.evaluation.predict import evaluate_backbone
 from kogen.results.gather import REJUDGE, TABLE, runs_in
@@ -75,7 +75,8 @@ def judge_run(run: Path, sets: Splits, probes: Sequence[str], target: Path, mode
         digests = stored_digests(before) | digests
         tables.insert(0, with_present_clusters(before.to_pandas(), sets))
     found = order_rows(pd.concat(tables, ignore_index=True), sets, probes)
-    write_table(place, found, "predictions", {JUDGED: json.dumps(digests)})
+    facts = {JUDGED: json.dumps(digests), CLASSES: json.dumps(sets.train.classes)}
+    write_table(place, found, "predictions", facts)
 
 
 def missing_answers(place: Path, sets: Splits, probes: Sequence[str]) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from kogen.augmentation.views import view_set
+from kogen.common.metric_facts import check_metric
 from kogen.common.text import check_language
 from kogen.config.plan import Plan
 from kogen.config.study import Study, check_probes, make_study, read_study
@@ -29,6 +30,8 @@ class Question(BaseModel):
     margin: float = Field(default=1.0, ge=0, le=100)
     probes: tuple[str, ...] = ("linear",)
     lang: str = "en"
+    metric: str | None = None
+    private: bool = False
 
 
 def study_from_request(source: str, options: StudyOptions) -> Study:
@@ -65,11 +68,12 @@ def check_method_fits(plan: Plan, settings: Mapping[str, Any]) -> None:
 
 
 def read_question(folder: Path) -> dict[str, Any]:
-    """Margin, probes and language of the study in a folder. ValueError for none, and for one that cannot be asked."""
+    """What the report asks of the study in a folder, see `Question`. ValueError for none, and for a wrong one."""
     place = folder / "study.toml"
     if not place.exists():
         raise ValueError(f"{folder} holds no study (no study.toml): run `kogen pilot ... --out {folder}` first")
     question = validate(Question, read_asked(folder).question, str(place))
     check_probes(question.probes)
     check_language(question.lang)
+    check_metric(question.metric)
     return question.model_dump()

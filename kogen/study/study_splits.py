@@ -1,9 +1,11 @@
 """The splits of a whole study: those of its runs, and of candidates that were added and see larger images."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from kogen.config.plan import Plan
 from kogen.config.study import Study
+from kogen.data.images import Images
 from kogen.study.plans import read_candidate
 from kogen.study.splits import Splits, open_splits, storage_for
 
@@ -29,17 +31,31 @@ def open_study_splits(study: Study, first: Study | None = None) -> StudySplits:
     begun = first or study
     sizes = {name: read_candidate(name, file).image_size for name, file in study.candidates.items()}
     size = max([begun.image_size, *(sizes[name] for name in begun.candidates)])
-    opened = {storage_for(size, 0).stored_side: open_splits(study.model_copy(update={"image_size": size}))}
+    opened = {storage_for(size, 0).stored_side: open_at(study, size)}
     base = next(iter(opened.values()))
     larger: dict[str, Splits] = {}
     for name in sizes:
         side = storage_for(max(size, sizes[name]), 0).stored_side
         if side not in opened:
-            opened[side] = open_splits(study.model_copy(update={"image_size": sizes[name]}))
+            opened[side] = open_at(study, sizes[name])
             check_same_images(opened[side], base, name, sizes[name])
         if opened[side] is not base:
             larger[name] = opened[side]
     return StudySplits(base, larger)
+
+
+def open_at(study: Study, size: int) -> Splits:
+    """The splits with images for networks that see `size` pixels; of a private study without the places of files."""
+    sets = open_splits(study.model_copy(update={"image_size": size}))
+    if not study.private:
+        return sets
+    sources = {name: (source, replace(images, root="")) for name, (source, images) in sets.sources.items()}
+    return replace(sets, tests=without_places(sets.tests), sources=sources)
+
+
+def without_places(sets: Mapping[str, Images]) -> dict[str, Images]:
+    """The same sets without the places of their files, for tables that stay private."""
+    return {name: replace(images, root="") for name, images in sets.items()}
 
 
 def check_same_images(larger: Splits, base: Splits, name: str, size: int) -> None:

@@ -403,6 +403,7 @@ def test_quality() -> None:
         "bad_count": 0,
         "duplicates_inside": 2,
         "notes": [],
+        "root": "",
     }
     assert (
         tiny([0, 1, 0], pixels=[7, 7, 3]).quality()["notes"][0].startswith("1 images stand there more than once with")

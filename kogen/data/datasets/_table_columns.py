@@ -25,6 +25,10 @@ COLUMNS = {
         *("ロット", "ロット番号", "患者"),
     ),
     "split": ("split", "subset", "partition", "分割"),
+    "group": (
+        *("group", "line", "line_id", "camera", "camera_id", "day", "station", "machine", "machine_id", "site"),
+        *("ライン", "カメラ", "装置", "設備"),
+    ),
 }
 NOTHING = "none"  # what --columns says of a role that no column has
 YES, NO = frozenset(("1", "1.0", "true", "yes")), frozenset(("0", "0.0", "false", "no"))  # of a column is_valid
@@ -58,6 +62,10 @@ def known_columns(file: TableFile, asked: Collection[str]) -> dict[str, int]:
         if role in asked:
             continue
         found = [place for place, name in enumerate(plain) if name in words]
+        if role == "cluster" and len(found) > 1:  # what is called group, beside another, says where errors gather
+            found = [place for place in found if plain[place] != "group"] or found
+        if role == "group":
+            found = [place for place in found if plain[place] == "group"] or found[:1]
         own = [place for place in found if plain[place] == role]
         found = own if len(own) == 1 else found
         if len(found) > 1:

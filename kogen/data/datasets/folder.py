@@ -2,6 +2,7 @@
 
 import os
 import unicodedata
+from dataclasses import replace
 
 import numpy as np
 
@@ -49,9 +50,9 @@ def folder(
     layout = read_layout(path, found.names, storage.max_pixels, classes=labels is None)
     if labels is None:
         layout.notes.extend(unread_labels(path, layout))
-    clusters = None
+    clusters = groups = None
     if labels is not None:
-        layout, clusters = label_by_table(path, found, layout, read_rows(labels, columns, encoding), labels)
+        layout, clusters, groups = label_by_table(path, found, layout, read_rows(labels, columns, encoding), labels)
     text, notes = clean_labels(np.array(layout.labels or [""] * len(layout.names), object), labels or path)
     place = {name: number for number, name in enumerate(found.names)}
     rows, splits = np.arange(len(layout.names)), None if layout.splits is None else np.array(layout.splits, object)
@@ -62,8 +63,9 @@ def folder(
         rows, splits = find_split(split, splits, labels or path), None
     found = found.take([place[layout.names[row]] for row in rows])
     cached = load_or_build(ImageFiles(path, found), storage)
-    groups = None if clusters is None else [clusters[row] for row in rows]
-    return Images.from_cache(cached, text[rows], None, groups, name, splits=splits, notes=(*layout.notes, *notes))
+    clusters, groups = (None if of is None else [of[row] for row in rows] for of in (clusters, groups))
+    told = {"splits": splits, "notes": (*layout.notes, *notes), "groups": groups}
+    return replace(Images.from_cache(cached, text[rows], None, clusters, name, **told), root=os.path.abspath(path))
 
 
 def unread_labels(path: str, layout: Layout) -> list[str]:
@@ -79,8 +81,10 @@ def unread_labels(path: str, layout: Layout) -> list[str]:
     return [*said, lists] if "ImageSets" in there else said
 
 
-def label_by_table(path: str, found: FileList, layout: Layout, rows: TableRows, table: str) -> tuple[Layout, list[str]]:
-    """The layout with the labels and splits of a table, and the cluster of each image.
+def label_by_table(
+    path: str, found: FileList, layout: Layout, rows: TableRows, table: str
+) -> tuple[Layout, list[str], list[str] | None]:
+    """The layout with the labels and splits of a table, the cluster of each image, and its group (None: no column).
 
     Files that the table names are images, whatever they look like. Where the table has splits, an image that it does
     not list is trained on without a label. ValueError for a row without a file, and for two rows that disagree.
@@ -91,10 +95,11 @@ def label_by_table(path: str, found: FileList, layout: Layout, rows: TableRows, 
     names = [name for number, name in enumerate(found.names) if name in kept or number in listed]
     by_folders = dict(zip(layout.names, layout.splits or [""] * len(layout.names), strict=True))
     has_splits = bool((rows.splits != "").any())
-    cells: dict[str, dict[str, str]] = {"labels": {}, "clusters": {}, "splits": {}}
+    cells: dict[str, dict[str, str]] = {"labels": {}, "clusters": {}, "splits": {}, "groups": {}}
+    columns = {"labels": rows.labels, "clusters": rows.clusters, "splits": rows.splits, "groups": rows.groups}
     for row, position in enumerate(places):
         name = found.names[position]
-        for what, column in (("labels", rows.labels), ("clusters", rows.clusters), ("splits", rows.splits)):
+        for what, column in columns.items():
             said = cells[what].setdefault(name, column[row])
             if said != column[row]:
                 both = f"{said!r} and {column[row]!r}"
@@ -108,7 +113,8 @@ def label_by_table(path: str, found: FileList, layout: Layout, rows: TableRows, 
     if unlisted := len(names) - len(listed):
         notes.append(f"{unlisted} of {len(names)} images are not in {table} and have no label")
     labels = [cells["labels"].get(name, "") for name in names]
-    return Layout(names, labels, splits, notes), [cells["clusters"].get(name, "") for name in names]
+    groups = [cells["groups"].get(name, "") for name in names] if (rows.groups != "").any() else None
+    return Layout(names, labels, splits, notes), [cells["clusters"].get(name, "") for name in names], groups
 
 
 def match_rows(root: str, names: list[str], table: str, rows: TableRows) -> list[int]:

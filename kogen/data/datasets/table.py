@@ -1,7 +1,8 @@
-"""Data source `table`: a csv or parquet file of `path,label,cluster,split`, paths relative to the file."""
+"""Data source `table`: a csv or parquet file of `path,label,cluster,split,group`, paths relative to the file."""
 
 import os
 from collections import Counter
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -29,6 +30,7 @@ class TableRows(NamedTuple):
     labels: np.ndarray
     clusters: np.ndarray
     splits: np.ndarray
+    groups: np.ndarray
     notes: tuple[str, ...] = ()
 
 
@@ -57,7 +59,7 @@ def table(
     files, notes = stat_files(root, rows.paths[chosen].tolist())
     refuse_twice(files.names, path)  # a.png and ./a.png
     labels, said = clean_labels(rows.labels[chosen], path)
-    return Images.from_cache(
+    images = Images.from_cache(
         load_or_build(ImageFiles(root, files), storage or CacheSettings()),
         labels,
         None,
@@ -65,7 +67,9 @@ def table(
         name,
         splits=splits,
         notes=(*rows.notes, *notes, *said),
+        groups=rows.groups[chosen] if (rows.groups != "").any() else None,
     )
+    return replace(images, root=os.path.abspath(root))
 
 
 def with_split_folders(rows: TableRows) -> TableRows:
@@ -91,7 +95,9 @@ def _read_rows(path: str, columns: str | None, encoding: str | None, stamp: tupl
     """The rows of a table whose file has this stamp; nobody changes them."""
     file = open_table(path, encoding)
     places, header = choose_columns(file, columns)
-    read = dict(zip(places, file.read(list(places.values()), header=header), strict=True))
+    wanted = list(dict.fromkeys(places.values()))  # a column may be the cluster and the group
+    cells = dict(zip(wanted, file.read(wanted, header=header), strict=True))
+    read = {role: cells[place] for role, place in places.items()}
     count = len(read["path"])
     if not count:
         raise ValueError(f"{path} has no rows: each row names one image")

@@ -1,6 +1,6 @@
 """The verdict of a study, from its tables to verdict.json: what to bet on, how sure, on what grounds."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ import pandas as pd
 
 from kogen.common.contracts import from_plain, to_plain
 from kogen.common.files import read_json, write_json
+from kogen.common.metric_facts import ACCURACY, MetricFacts
 from kogen.common.registry import load
 from kogen.common.text import check_language
 from kogen.options.lottery import LotteryOptions
@@ -19,19 +20,23 @@ from kogen.reporting.study.extended import question_sentences
 from kogen.reporting.study.facts import ProtocolSummary, compare_protocols, gather, model_costs, model_methods
 from kogen.reporting.study.runs import read_runs
 from kogen.reporting.words import Sentence, say
+from kogen.results.answers.answer_columns import with_stored_probabilities
+from kogen.results.answers.metric_choice import choose_metric
+from kogen.results.answers.metric_matrices import metric_matrices
+from kogen.results.answers.metric_tables import protocol_answers
 from kogen.results.asked import read_asked
 from kogen.results.decide import BASELINES, make_judgement
 from kogen.results.findings import Comparisons
-from kogen.results.judge import judge_tables, tables_from_items
+from kogen.results.judge import judge_tables, tables_from_items, write_tables
 from kogen.results.judgement import Judgement
 from kogen.results.lottery_summary import LotterySummary, Row
 from kogen.results.read import NAME_COLUMNS, NUMBER_COLUMNS
 from kogen.results.results import read_results
 from kogen.results.table_file import read_file, read_header
-from kogen.statistics._item_matrix import item_matrices
 
 ROLES = ("reference", "shift", "transfer")
 NAMES = ("model", "method", "dataset", "role", "protocol", "item", "cluster")  # columns of predictions that are read
+ANSWERS = ("label", "predicted", "group", "path")  # these too, where they are
 NUMBERS = ("seed", "correct")
 
 
@@ -67,28 +72,42 @@ class Verdict:
     twins: list[TwinCount]
     protocols: list[ProtocolSummary]
     study: StudyIdentity
+    metric: MetricFacts = ACCURACY  # that decides; values, pairs, floors are gains in its unit
+    metrics: list[Row] = field(default_factory=list)  # rows of the tables of these names
+    floors: list[Row] = field(default_factory=list)
+    threshold_shift: list[Row] = field(default_factory=list)
+    recall: list[Row] = field(default_factory=list)
+    confusion: list[Row] = field(default_factory=list)
+    hard: list[Row] = field(default_factory=list)
     lang: str = "en"
     words: list[str] | None = None  # the sentences, in `lang`
     lottery: LotterySummary | None = None  # where there are two models or more
 
 
-def build(study: Path, *, margin: float, protocol: str = "linear", lang: str = "en") -> Verdict:
+def build(
+    study: Path, *, margin: float, protocol: str = "linear", lang: str = "en", metric: str | None = None
+) -> Verdict:
     """Judge a study and write STUDY/verdict.json.
 
-    `margin` is the smallest difference that matters, in points (0 to 100). ValueError for a margin that is no number of
-    points, a protocol nobody predicted with, or no single reference set.
+    `margin` is the smallest difference that matters, in points (0 to 100) or the metric's unit; `metric` decides, as
+    NAME?PARAMETER=VALUE (by default accuracy, or balanced accuracy of unbalanced classes). ValueError for a margin that
+    is no number of points, a protocol nobody predicted with, or no single reference set.
     """
     check_language(lang)
-    options = validate(LotteryOptions, {"margin": margin, "protocol": protocol, "lang": lang}, str(study))
+    asked = {"margin": margin, "protocol": protocol, "lang": lang, "metric": metric}
+    options = validate(LotteryOptions, asked, str(study))
     place = study / "predictions.parquet"
-    predictions = read_file(place, [*NAMES, *NUMBERS], NAMES)
+    predictions = read_predictions(place)
     parts = rows_by_protocol(sort_names(predictions))
-    judged = {name: judge_protocol(rows, options) for name, rows in parts.items()}
-    if protocol not in judged:
-        raise ValueError(f"no predictions with the protocol {protocol!r}; there are {sorted(judged) or 'none'}")
-    rows, tables, runs = parts[protocol], judged[protocol], read_runs(study)
+    if protocol not in parts:
+        raise ValueError(f"no predictions with the protocol {protocol!r}; there are {sorted(parts) or 'none'}")
+    rows, runs = parts[protocol], read_runs(study)
     roles, methods = roles_in_order(rows), model_methods(rows)
     sets, costs = list(roles), model_costs(runs)
+    facts = choose_metric(rows, metric, sets[0])
+    judged = {name: judge_protocol(part, options, facts) for name, part in parts.items()}
+    answers = protocol_answers(parts, judged[protocol]["values"], facts, sets[0], protocol)
+    tables = judged[protocol] | answers
     lottery, judgement = None, None
     minutes = {cost.model: cost.minutes for cost in costs if cost.minutes}
     if len(methods) > 1:  # on the predictions alone; its tables are written beside them
@@ -97,6 +116,7 @@ def build(study: Path, *, margin: float, protocol: str = "linear", lang: str = "
         results = replace(read_results(predictions, options), ignored=unread)
         lottery, judgement = judge_tables(results, tables, options, study, methods=methods, minutes=minutes)
     else:
+        write_tables(study, answers, csv=False)
         judgement = make_judgement(tables, reference=sets[0], targets=sets[1:], margin=margin, methods=methods)
     evidence = gather(study, rows, judged, judgement, runs)
     sentences = [*verdict_sentences(evidence), *question_sentences(study)]
@@ -112,6 +132,8 @@ def build(study: Path, *, margin: float, protocol: str = "linear", lang: str = "
         order={name: Comparisons(tables, baselines_last(methods)).order(name) for name in sets},
         tiers={name: tier_lists(tables["groups"], name, tables["values"]) for name in sets},
         **{name: tables[name].to_dict("records") for name in ("values", "pairs", "ranks", "needed", "optimism")},
+        **{name: frame.to_dict("records") for name, frame in answers.items()},
+        metric=facts,
         **{name: getattr(evidence, name) for name in ("costs", "alarms", "twins")},
         protocols=compare_protocols(judged, protocol, roles),
         study=StudyIdentity(study.resolve().name, read_asked(study).sha256),
@@ -148,9 +170,19 @@ def rows_by_protocol(predictions: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {str(name): rows for name, rows in predictions.groupby("protocol", observed=True)}
 
 
-def judge_protocol(predictions: pd.DataFrame, options: LotteryOptions) -> dict[str, pd.DataFrame]:
-    """The tables of one protocol's predictions."""
-    items = list(item_matrices(predictions))
+def read_predictions(place: Path) -> pd.DataFrame:
+    """The columns of a study's predictions that are judged; those of older versions lack some."""
+    heads = read_header(place)
+    texts = [*NAMES, *(name for name in ANSWERS if name in heads)]
+    numbers = [*NUMBERS, *(name for name in ("score",) if name in heads)]
+    return with_stored_probabilities(read_file(place, [*texts, *numbers], texts), place)
+
+
+def judge_protocol(
+    predictions: pd.DataFrame, options: LotteryOptions, facts: MetricFacts = ACCURACY
+) -> dict[str, pd.DataFrame]:
+    """The tables of one protocol's predictions, by the metric that decides."""
+    items = metric_matrices(predictions, facts)
     tables = tables_from_items(items, options)
     tables["optimism"] = load("statistics", "optimism")(items)
     return tables | {"groups": load("statistics", "tiers")(tables["pairs"])}

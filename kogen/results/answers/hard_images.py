@@ -1,0 +1,74 @@
+"""Hard images: the most surely wrong ones, those about which the leaders disagree, and those that nobody gets."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+SURE, DISAGREE, NOBODY = "surely_wrong", "disagree", "nobody"
+COLUMNS = ["dataset", "kind", "item", "path", "label", "leader", "leader_says", "other", "other_says", "sureness"]
+SHOWN = 4  # images of a kind and set
+
+
+def hard_images(predictions: pd.DataFrame, leaders: Sequence[str]) -> pd.DataFrame:
+    """The images of each set that are worth a look, by rule and not by hand.
+
+    Input: predictions of one protocol with the columns label, predicted and score; `leaders`, the leader and, if there
+    is one, the runner-up; both on every set. Output: dataset, kind, item, path (null where the source has no files, or
+    is private), label, leader and what it says, the other and what it says (null without one), sureness (0-1).
+    surely_wrong: the leader is wrong in most of its runs, the lowest probability of the label first. disagree: one of
+    the two is right in most runs and the other is not, the largest difference of their probabilities first. nobody: no
+    run of any model is right, the lowest mean probability first. Four each, equals by item; an image is in one kind.
+    """
+    found = []
+    for dataset, part in predictions.groupby("dataset", sort=True, observed=True):
+        there = set(part["model"].astype(str))
+        mine = [name for name in leaders if name in there]
+        if {"label", "predicted", "score"} <= set(part) and mine and part["score"].notna().all():
+            found += set_rows(str(dataset), part, mine)
+    return pd.DataFrame(found, columns=COLUMNS)
+
+
+def set_rows(dataset: str, part: pd.DataFrame, leaders: list[str]) -> list[dict[str, Any]]:
+    """The rows of one set."""
+    cells: Any = part.astype({"model": str, "item": str}).groupby(["item", "model"], observed=True)
+    right, score = (cells[name].mean().unstack() for name in ("correct", "score"))  # items x models
+    first, second = leaders[0], leaders[1] if len(leaders) > 1 else None
+    said = most_said(part)
+    facts = part.drop_duplicates("item").set_index(part.drop_duplicates("item")["item"].astype(str))
+    chosen: list[tuple[str, str, float]] = []
+
+    def choose(kind: str, among: pd.Series, order: pd.Series) -> None:
+        taken = {item for _, item, _ in chosen}
+        listed = sorted((round(-float(order[item]), 9), str(item)) for item in among.index[among] if item not in taken)
+        chosen.extend((kind, item, -value) for value, item in listed[:SHOWN])
+
+    choose(NOBODY, right.max(axis=1) == 0, 1 - score.mean(axis=1))
+    choose(SURE, right[first] < 0.5, 1 - score[first])
+    if second is not None:
+        apart = (right[first] > 0.5) != (right[second] > 0.5)
+        choose(DISAGREE, apart, (score[first] - score[second]).abs())
+    rows = []
+    for kind, item, sureness in chosen:
+        row = {"dataset": dataset, "kind": kind, "item": item, "sureness": sureness, "leader": first, "other": second}
+        path = facts["path"].get(item) if "path" in facts else None
+        row |= {"path": path if isinstance(path, str) else None, "label": str(facts["label"][item])}
+        row["leader_says"] = said[item, first]
+        row["other_says"] = None if second is None else said[item, second]
+        rows.append(row)
+    order = {SURE: 0, DISAGREE: 1, NOBODY: 2}
+    return sorted(rows, key=lambda row: order[row["kind"]])
+
+
+def most_said(part: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """What most runs of a model answer to an image, by item and model; the first class by name among equals."""
+    texts = part.astype({"model": str, "item": str, "predicted": str})
+    counts: Any = texts.groupby(["item", "model", "predicted"], observed=True).size().reset_index(name="n")
+    counts = counts.sort_values(["n", "predicted"], ascending=[False, True]).drop_duplicates(["item", "model"])
+    return dict(zip(zip(counts["item"], counts["model"], strict=True), counts["predicted"], strict=True))
+
+
+def read_leaders(values: pd.DataFrame, reference: str) -> list[str]:
+    """The two best models of the reference by the table of values, equals by name: those that one would use."""
+    rows = values[values["dataset"] == reference].assign(value=lambda rows: rows["value"].round(9))
+    return list(rows.sort_values(["value", "model"], ascending=[False, True])["model"].astype(str))[:2]

@@ -1,0 +1,70 @@
+"""Labels, answers and probabilities of a table, in one form."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from kogen.results.answers.answer_columns import (
+    check_probabilities,
+    join_probabilities,
+    probability_columns,
+    probability_rows,
+    share_classes,
+    sort_classes,
+    to_lists,
+    with_stored_probabilities,
+)
+
+
+def test_classes_are_in_order_and_shared() -> None:
+    assert sort_classes(["10", "9"]) == ["9", "10"]
+    assert sort_classes(["b", "10", "9"]) == ["10", "9", "b"]
+    frame = share_classes(pd.DataFrame({"label": ["b", "a"], "predicted": ["b", "c"]}))
+    assert list(frame["label"].cat.categories) == list(frame["predicted"].cat.categories) == ["a", "b", "c"]
+    bare = pd.DataFrame({"label": ["b", None], "predicted": ["b", "c"]})
+    assert share_classes(bare) is bare
+    with pytest.raises(ValueError, match="the table names the class 'c', and its probabilities are of a, b"):
+        share_classes(pd.DataFrame({"label": ["b", "a"], "predicted": ["b", "c"]}), ["a", "b"])
+
+
+def test_columns_of_probabilities_become_lists_that_are_filtered() -> None:
+    frame = pd.DataFrame({"label": ["a", "b", "b"], "predicted": ["a", "a", "b"]})
+    frame = join_probabilities(frame.assign(prob_b=[0.25, 0.5, 0.75], prob_a=[0.75, 0.5, 0.25]))
+    assert probability_columns(["prob_", "prob_x", "item", 3]) == ["prob_x"]
+    assert list(frame["label"].cat.categories) == ["b", "a"]  # the order of the columns
+    kept = frame[frame["label"] == "b"]
+    found = probability_rows(kept["probabilities"], np.array([1, 0]))
+    assert found is not None
+    assert found.tolist() == [[0.75, 0.25], [0.5, 0.5]]
+
+
+def test_what_is_no_probability_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"prob_a, prob_b hold no probabilities in 2 rows, first \[0.9, 0.3\]"):
+        check_probabilities(np.array([[0.9, 0.3], [0.5, 0.5], [-0.5, 1.5]]), ["prob_a", "prob_b"])
+    check_probabilities(np.array([[0.49, 0.5]]), ["prob_a", "prob_b"])  # rounded
+
+
+def test_rows_without_probabilities_have_none() -> None:
+    column = pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([pa.array([[0.5, 0.5], None])])))
+    assert probability_rows(column, np.array([0, 1])) is None
+    found = probability_rows(column, np.array([0, 0]))
+    assert found is not None
+    assert found.shape == (2, 2)
+
+
+@pytest.mark.parametrize("classes", [b'["b", "a"]', b""])
+def test_a_file_says_of_which_classes_its_probabilities_are(tmp_path: Path, classes: bytes) -> None:
+    frame = pd.DataFrame({"label": ["a", "b"], "predicted": ["a", "a"]})
+    table = pa.table({**frame, "probabilities": pa.array([[0.2, 0.8], [0.4, 0.6]], pa.list_(pa.float32()))})
+    pq.write_table(table.replace_schema_metadata({b"classes": classes} if classes else {}), tmp_path / "t.parquet")
+    read = with_stored_probabilities(frame, tmp_path / "t.parquet")
+    assert ("probabilities" in read) == bool(classes)
+    assert list(read["label"].cat.categories) == (["b", "a"] if classes else ["a", "b"])
+
+
+def test_lists_have_a_width() -> None:
+    assert len(to_lists(np.ones((3, 2), dtype=np.float32))) == 3

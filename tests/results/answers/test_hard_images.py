@@ -1,0 +1,73 @@
+"""Hard images, chosen by rule from a small table."""
+
+import pandas as pd
+
+from kogen.results.answers.hard_images import hard_images, read_leaders
+
+# item, (a right, a's probability of the label), (b ...)
+CASES = {
+    "i1": ((0, 0.10), (0, 0.20)),  # nobody
+    "i2": ((0, 0.05), (1, 0.60)),  # surely wrong
+    "i3": ((0, 0.40), (1, 0.90)),  # surely wrong, less sure
+    "i4": ((1, 0.90), (0, 0.10)),  # disagree
+    "i5": ((1, 0.60), (0, 0.40)),
+    "i6": ((1, 0.90), (1, 0.90)),
+}
+
+
+def table() -> pd.DataFrame:
+    rows = []
+    for item, answers in CASES.items():
+        for model, (right, score) in zip("ab", answers, strict=True):
+            said = "bad" if right else "good"
+            rows.append((model, "val", 0, item, "bad", said, right, score, f"images/{item}.png"))
+    return pd.DataFrame(
+        rows, columns=["model", "dataset", "seed", "item", "label", "predicted", "correct", "score", "path"]
+    )
+
+
+def test_images_are_chosen_by_rule() -> None:
+    found = hard_images(table(), ["a", "b"])
+    assert list(zip(found["kind"], found["item"], found["sureness"].round(6), strict=True)) == [
+        ("surely_wrong", "i2", 0.95),
+        ("surely_wrong", "i3", 0.6),
+        ("disagree", "i4", 0.8),
+        ("disagree", "i5", 0.2),
+        ("nobody", "i1", 0.85),
+    ]
+    first = found.iloc[0]
+    assert (first["path"], first["label"], first["leader"], first["leader_says"]) == (
+        "images/i2.png",
+        "bad",
+        "a",
+        "good",
+    )
+    assert (first["other"], first["other_says"]) == ("b", "bad")
+
+
+def test_at_most_four_of_a_kind_and_equals_by_item() -> None:
+    rows = [("a", "val", 0, f"i{n}", "bad", "good", 0, 0.2) for n in (5, 3, 4, 1, 2)]
+    rows += [("b", "val", 0, f"i{n}", "bad", "bad", 1, 0.8) for n in range(1, 6)]
+    frame = pd.DataFrame(rows, columns=["model", "dataset", "seed", "item", "label", "predicted", "correct", "score"])
+    found = hard_images(frame, ["a", "b"])
+    assert list(found["item"]) == ["i1", "i2", "i3", "i4", "i5"]
+    assert list(found["kind"]) == ["surely_wrong"] * 4 + ["disagree"]
+    assert found["path"].isna().all()
+    alone = hard_images(frame[frame["model"] == "a"], ["a"])
+    assert list(alone["kind"]) == ["surely_wrong", *["nobody"] * 4]
+    assert alone["other"].isna().all()
+
+
+def test_half_of_the_runs_are_not_most() -> None:
+    frame = pd.concat([table(), table().assign(seed=1, correct=1)], ignore_index=True)
+    assert set(hard_images(frame, ["a", "b"])["kind"]) == {"disagree"}  # right in all runs against right in half
+
+
+def test_without_scores_or_leaders_there_are_none() -> None:
+    assert len(hard_images(table().drop(columns="score"), ["a"])) == 0
+    assert len(hard_images(table(), ["c"])) == 0
+
+
+def test_leaders_are_those_of_the_reference() -> None:
+    rows = [("a", "val", 80.0), ("b", "val", 90.0), ("c", "val", 90.0), ("a", "shift", 99.0)]
+    assert read_leaders(pd.DataFrame(rows, columns=["model", "dataset", "value"]), "val") == ["b", "c"]
