@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kogen.common.metric_facts import ACCURACY, MetricFacts
 from kogen.results.findings import TIE, Answer, Comparisons, Finding, Reason, float_or_none
 from kogen.results.judgement import Action, Judgement, RulesFinding, SafeFinding, ShareFinding
 from kogen.results.lottery_summary import LotterySummary
@@ -25,6 +26,7 @@ def make_judgement(
     methods: Mapping[str, str] | None = None,
     minutes: Mapping[str, float] | None = None,
     lottery: LotterySummary | None = None,
+    metric: MetricFacts = ACCURACY,
 ) -> Judgement:
     """Judge the tables of one protocol: `values`, `pairs`, `needed`, and `floors` and `transfer` where they are.
 
@@ -61,6 +63,7 @@ def make_judgement(
         "rules": rules_finding(lottery),
         "safe": safe_finding(lottery, compared, margin),
         "decides": None if lottery is None else lottery.bet.decides,
+        "metric": metric,
         "clusters": [row for row in (lottery and lottery.clusters) or [] if row["warning"]],
     }
     action, models = choose_action(Judgement(Action.NOTHING, leaders, None, **found), against, compared)

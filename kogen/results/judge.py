@@ -96,7 +96,8 @@ def judge_tables(
     if out is not None:
         write_tables(out, {name: frame for name, frame in tables.items() if name in WRITTEN}, options.csv)
     summary = from_plain(LotterySummary, plain, "the lottery")
-    known: dict[str, Any] = {"methods": methods, "minutes": minutes, "lottery": summary, "margin": options.margin}
+    known: dict[str, Any] = {"methods": methods, "minutes": minutes, "lottery": summary}
+    known |= {"metric": results.metric, "margin": options.margin}
     return summary, make_judgement(tables, reference=summary.reference, targets=summary.targets, **known)
 
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from kogen.reporting.decision.sentences import at_most, lead_sentences, pair_sentence, worth_sentences
+from kogen.reporting.decision.quantities import at_most, show_number, unit_phrase
+from kogen.reporting.decision.sentences import lead_sentences, margin_of, pair_sentence, worth_sentences
 from kogen.reporting.words import Sentence, format_points, phrase, sentence
 from kogen.results.findings import Answer, Finding, Reason
 from kogen.results.judgement import Action, Judgement
@@ -43,7 +44,7 @@ def real_light(found: Judgement) -> Light:
     doubt = next((one for one in found.against if one.answer != Answer.BETTER), found.lead)
     pair = found.lead if found.has_lead else doubt
     reasons = [*lead_sentences(pair, found), *worth_sentences(found)][:2]
-    number = phrase("num_points", points=format_points(pair.difference, sign=True))
+    number = phrase("num_points", points=format_points(pair.difference, sign=True), unit=unit_phrase(found.metric))
     if found.action == Action.FLOOR and found.floor:
         values = {"models": found.leaders, "constant": found.floor.constant}
         return Light("real", "amber", "answer_floor", number, [sentence("real", "why_floor", **values), *reasons[:1]])
@@ -89,7 +90,7 @@ def holds_light(found: Judgement) -> Light:
 def lost_sentences(found: Judgement) -> list[Sentence]:
     """The set on which the leader is furthest behind."""
     lost = sorted(found.lost, key=lambda one: -(one.difference or 0.0))
-    return [pair_sentence("holds", "catch_lost", one) for one in lost[:1]]
+    return [pair_sentence("holds", "catch_lost", one, found) for one in lost[:1]]
 
 
 def share_light(found: Judgement) -> Light:
@@ -121,7 +122,8 @@ def own_places(found: Judgement) -> Sentence:
     worst: Finding | None = max(behind, key=lambda one: one.difference or 0.0, default=None)
     if worst is None or worst.difference is None:
         return sentence("holds", "why_places", **values)
-    return sentence("holds", "why_places_worst", **values, loss=at_most(worst.difference), dataset=worst.dataset)
+    loss = {"loss": at_most(worst.difference, found.metric), "unit": unit_phrase(found.metric)}
+    return sentence("holds", "why_places_worst", **values, **loss, dataset=worst.dataset)
 
 
 def rules_light(found: Judgement) -> Light:
@@ -133,7 +135,9 @@ def rules_light(found: Judgement) -> Light:
     number = phrase("num_rules", n=rules.same, total=rules.total)
     reasons = [sentence("rules", "why_rules_some" if rules.others else "why_rules_all", **values)]
     if rules.nearest:
-        ends = {name: rules.nearest[name] for name in ("difference", "lo", "hi")}
+        ends: dict[str, Any] = {
+            name: show_number(rules.nearest[name], found.metric) for name in ("difference", "lo", "hi")
+        } | {"unit": unit_phrase(found.metric)}
         key = "why_combined" if rules.answer == Answer.BETTER else "why_combined_open"
         reasons.append(sentence("rules", key, first=rules.nearest["first"], second=rules.nearest["second"], **ends))
     if rules.answer == Answer.BETTER:
@@ -149,12 +153,13 @@ def safe_light(found: Judgement) -> Light:
     if safe is None:
         return Light("safe", "grey", "answer_none", None, [sentence("safe", "why_two")])
     lost = safe.regret > 1e-9
-    number = phrase("num_most", points=at_most(safe.regret)) if lost else phrase("num_first")
-    names = {"model": [safe.model, *safe.equals], "regret": at_most(safe.regret), "dataset": safe.dataset}
+    number = phrase("num_most", points=at_most(safe.regret, found.metric)) if lost else phrase("num_first")
+    names: dict[str, Any] = {"model": [safe.model, *safe.equals], "dataset": safe.dataset}
+    names |= {"regret": at_most(safe.regret, found.metric), "unit": unit_phrase(found.metric)}
     reasons = [sentence("safe", "why_least" if lost else "why_never", **names)]
     if safe.chance is None:
         return Light("safe", "grey", "answer_unknown", number, [*reasons, sentence("safe", "why_safe_scores")])
-    reasons.append(sentence("safe", "why_near_best", model=safe.model, margin=found.margin, chance=100 * safe.chance))
+    reasons.append(sentence("safe", "why_near_best", model=safe.model, **margin_of(found), chance=100 * safe.chance))
     if safe.answer == Answer.BETTER:
         return Light("safe", "green", "answer_yes", number, reasons)
     return (

@@ -9,10 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tables import make_tables
 
+from kogen.common.metric_facts import ACCURACY
 from kogen.reporting.decision.figures import draw_differences, draw_sets
 from kogen.reporting.decision.lights import Light, lights
 from kogen.reporting.decision.page import decision_part
-from kogen.reporting.decision.sentences import at_most, catches, headline, how_sure, next_steps, round_up
+from kogen.reporting.decision.quantities import at_most
+from kogen.reporting.decision.sentences import catches, headline, how_sure
+from kogen.reporting.decision.steps import next_steps, round_up
 from kogen.reporting.words import Sentence, say
 from kogen.results.decide import make_judgement
 from kogen.results.findings import Answer
@@ -329,7 +332,7 @@ def test_every_sentence_of_a_decision_has_a_claim_that_is_checked() -> None:
     [(1.049, "1.1"), (1.0, "1.0"), (0.991, "1.0"), (0.121, "0.13"), (0.12, "0.12"), (12.34, "12.4"), (0.0, "0.0")],
 )
 def test_at_most_is_rounded_up(points: float, shown: str) -> None:
-    assert float(at_most(points)) == float(shown)
+    assert float(at_most(points, ACCURACY)) == float(shown)
 
 
 @pytest.mark.parametrize(("images", "shown"), [(7, 7), (99, 99), (101, 110), (1234, 1300), (1200, 1200), (1201, 1300)])
