@@ -74,7 +74,7 @@ def alarm_sentences(alarms: list[ModelAlarm], part: str) -> list[Sentence]:
 
 
 def prices(evidence: Evidence, step: str) -> list[Sentence]:
-    """What the next step (its key) costs, in minutes of this study's machine or in labels; none where nothing is known."""
+    """What the next step (its key) costs, in minutes of this study's machine or in labels; none where it is unknown."""
     judgement = evidence.judgement
     minutes = {row.model: row.minutes for row in evidence.costs if row.minutes}
     named = dict.fromkeys(judgement.models)
