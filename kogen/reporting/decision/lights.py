@@ -9,6 +9,7 @@ from kogen.reporting.words import Sentence, format_points, phrase, sentence
 from kogen.results.findings import Answer, Finding, Reason
 from kogen.results.judgement import Action, Judgement
 
+NOTHING_GAINED = (Action.FLOOR, Action.UNTRAINED)  # a headline under which nothing is green
 SIGNS = {"green": "✓", "amber": "~", "red": "✕", "grey": "?"}  # for readers who do not see the colours
 
 
@@ -48,8 +49,10 @@ def real_light(found: Judgement) -> Light:
     if found.action == Action.FLOOR and found.floor:
         values = {"models": found.leaders, "constant": found.floor.constant}
         return Light("real", "amber", "answer_floor", number, [sentence("real", "why_floor", **values), *reasons[:1]])
-    if found.has_lead:
+    if found.has_lead and found.action not in NOTHING_GAINED:
         return Light("real", "green", "answer_yes", number, reasons)
+    if found.has_lead:  # of the network before any training
+        return Light("real", "amber", "answer_floor", number, reasons)
     if pair.answer == Answer.UNKNOWN:
         return Light("real", "grey", "answer_unknown", number, reasons)
     if pair.answer == Answer.EQUIVALENT:
@@ -127,7 +130,7 @@ def own_places(found: Judgement) -> Sentence:
 
 
 def rules_light(found: Judgement) -> Light:
-    """Green: each rule that puts the sets together chooses one model, and its mean lead over all sets is proven."""
+    """Green: there is a lead, each rule that puts the sets together chooses one model, whose mean lead is proven."""
     rules = found.rules
     if rules is None:
         return Light("rules", "grey", "answer_none", None, [sentence("rules", "why_two")])
@@ -140,7 +143,7 @@ def rules_light(found: Judgement) -> Light:
         } | {"unit": unit_phrase(found.metric)}
         key = "why_combined" if rules.answer == Answer.BETTER else "why_combined_open"
         reasons.append(sentence("rules", key, first=rules.nearest["first"], second=rules.nearest["second"], **ends))
-    if rules.answer == Answer.BETTER:
+    if rules.answer == Answer.BETTER and found.has_lead and found.action not in NOTHING_GAINED:
         return Light("rules", "green", "answer_yes", number, reasons)
     if rules.answer == Answer.UNKNOWN:
         return Light("rules", "grey", "answer_agree", number, [*reasons, sentence("rules", "why_rules_scores")])
@@ -160,7 +163,7 @@ def safe_light(found: Judgement) -> Light:
     if safe.chance is None:
         return Light("safe", "grey", "answer_unknown", number, [*reasons, sentence("safe", "why_safe_scores")])
     reasons.append(sentence("safe", "why_near_best", model=safe.model, **margin_of(found), chance=100 * safe.chance))
-    if safe.answer == Answer.BETTER:
+    if safe.answer == Answer.BETTER and found.action not in NOTHING_GAINED:
         return Light("safe", "green", "answer_yes", number, reasons)
     return (
         Light("safe", "red", "answer_no", number, reasons)

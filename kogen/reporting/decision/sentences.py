@@ -134,7 +134,8 @@ def worth_sentences(found: Judgement) -> list[Sentence]:
             key = f"{name}_equal"
         else:
             key = f"{name}_no" if behind else f"{name}_yes"
-        said.append(pair_sentence("sure", key, pair, found))
+        same = found.lead is not None and {pair.first, pair.second} == {found.lead.first, found.lead.second}
+        said.append(pair_sentence("sure", f"{key}_same" if same else key, pair, found))
     return said
 
 

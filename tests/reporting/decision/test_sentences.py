@@ -167,6 +167,14 @@ CLAIMS: dict[str, Callable[[World, Sentence], bool]] = {
     "published_no": worth("stock", "own", "better"),
     "published_open": worth("own", "stock", "undecided"),
     "published_equal": worth("own", "stock", "equivalent"),
+    "worth_yes_same": worth("own", "supervised", "better"),
+    "worth_no_same": worth("supervised", "own", "better"),
+    "worth_open_same": worth("own", "supervised", "undecided"),
+    "worth_equal_same": worth("own", "supervised", "equivalent"),
+    "published_yes_same": worth("own", "stock", "better"),
+    "published_no_same": worth("stock", "own", "better"),
+    "published_open_same": worth("own", "stock", "undecided"),
+    "published_equal_same": worth("own", "stock", "equivalent"),
     "catch_lost": pair_claim(lambda w, v, row: row[0] > 0 and v["second"] == w.found.leader),
     "catch_open": lambda w, s: (
         w.leads(w.found.reference, w.found.leader)
@@ -276,9 +284,8 @@ def check_light(world: World, light: Light) -> None:
     found = world.found
     if light.name == "real":
         clear = world.clear(found.reference, found.leader)
-        assert (light.colour == "green") == (
-            world.leads(found.reference, found.leader) and found.action != Action.FLOOR
-        )
+        gained = found.action not in (Action.FLOOR, Action.UNTRAINED)
+        assert (light.colour == "green") == (world.leads(found.reference, found.leader) and gained)
         assert light.colour != "green" or clear
     if light.name == "holds" and light.colour in ("green", "red"):
         assert world.leads(found.reference, found.leader)
@@ -290,7 +297,8 @@ def check_light(world: World, light: Light) -> None:
         assert found.rules.nearest["lo"] > 0
         assert found.rules.same == found.rules.total
     if light.name == "safe" and found.safe:
-        wanted = {None: "grey", 0.01: "red", 0.5: "amber", 0.99: "green"}
+        gained = found.action not in (Action.FLOOR, Action.UNTRAINED)
+        wanted = {None: "grey", 0.01: "red", 0.5: "amber", 0.99: "green" if gained else "amber"}
         assert light.colour == wanted[found.safe.chance]
 
 
@@ -306,6 +314,9 @@ def test_no_sentence_claims_what_the_tables_do_not_say(world: World) -> None:
             assert say(lang, one.key, **one.values)
     for light in shown:
         check_light(world, light)
+    if headline(found).key in ("do_floor", "do_untrained", "do_untrained_equal", "do_untrained_first", "do_shared"):
+        assert [light.name for light in shown if light.colour == "green"] in ([], ["safe"])
+        assert found.action == Action.SHARED or not [light for light in shown if light.colour == "green"]
     names = {kind_of(world, model) for model in world.models(found.reference)}
     if "own" not in names:
         assert not [one for one in said if one.key.startswith(("worth_", "published_"))]
