@@ -104,7 +104,9 @@ def choose_action(found: Judgement, against: list[Finding], compared: Comparison
         return Action.FLOOR, leaders
     untrained = found.untrained
     if untrained and (untrained.answer != Answer.BETTER or found.methods.get(found.leader) == "random"):
-        return Action.UNTRAINED, [model for model in leaders if model != untrained.second] or leaders
+        level = untrained.second if untrained.is_tie and untrained.first == found.leader else found.leader
+        is_random = found.methods.get(found.leader) == "random"
+        return Action.UNTRAINED, [level if is_random else found.leader]
     if found.has_lead:
         return (Action.SPLIT if found.lost else Action.BET), [found.leader]
     level = {one.second for one in against if one.answer == Answer.UNDECIDED or one.reason == Reason.EQUAL}

@@ -71,10 +71,9 @@ def holds_light(found: Judgement) -> Light:
         return Light("holds", "grey", "answer_none", None, [sentence("holds", "why_one", model=found.leader)])
     if not found.proven:
         return share_light(found)
-    if not found.has_lead:
-        return Light(
-            "holds", "grey", "answer_no_lead", None, [sentence("holds", "why_no_lead"), *lost_sentences(found)]
-        )
+    if not found.has_lead or found.action in NOTHING_GAINED:
+        why = sentence("holds", "why_nothing" if found.has_lead else "why_no_lead")
+        return Light("holds", "grey", "answer_no_lead", None, [why, *lost_sentences(found)])
     number = phrase("num_sets", n=len(found.kept), total=len(found.elsewhere))
     kept = [sentence("holds", "sure_kept", sets=[one.dataset for one in found.kept])] if found.kept else []
     if found.lost:

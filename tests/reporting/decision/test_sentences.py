@@ -30,8 +30,12 @@ class World:
 
     def __init__(self, tables: dict[str, Any], found: Judgement) -> None:
         self.found = found
+        self.rows: dict[tuple[str, str, str], tuple[float, float, str]] = {}
+        for row in tables["pairs"].to_dict("records"):
+            ends = row["family_lo"], row["family_hi"]
+            self.rows[row["dataset"], row["first"], row["second"]] = (*ends, row["verdict"])
+            self.rows[row["dataset"], row["second"], row["first"]] = (-ends[1], -ends[0], row["verdict"])
         self.values = {(row["dataset"], row["model"]): row["value"] for row in tables["values"].to_dict("records")}
-        self.rows = tables["pairs"].to_dict("records")
         self.floors = {(row["dataset"], row["model"]): row for row in tables["floors"].to_dict("records")}
 
     def models(self, dataset: str) -> list[str]:
@@ -39,11 +43,7 @@ class World:
 
     def row(self, dataset: str, one: str, other: str) -> tuple[float, float, str]:
         """Ends of the interval of `one` minus `other`, and the verdict."""
-        for row in self.rows:
-            if row["dataset"] == dataset and {row["first"], row["second"]} == {one, other}:
-                ends = row["family_lo"], row["family_hi"]
-                return (*ends, row["verdict"]) if row["first"] == one else (-ends[1], -ends[0], row["verdict"])
-        raise AssertionError((dataset, one, other))
+        return self.rows[dataset, one, other]
 
     def ahead(self, dataset: str, one: str, other: str) -> bool:
         return self.row(dataset, one, other)[0] > 0
@@ -203,6 +203,7 @@ CLAIMS: dict[str, Callable[[World, Sentence], bool]] = {
     "why_single_set": lambda w, s: not w.found.targets,
     "why_floor": lambda w, s: all(not w.clear(w.found.reference, one) for one in s.values["models"][:1]),
     "why_no_lead": lambda w, s: no_lead(w),
+    "why_nothing": lambda w, s: w.found.action in (Action.FLOOR, Action.UNTRAINED),
     "why_two": lambda w, s: True,
     "why_rules_all": lambda w, s: s.values["n"] == s.values["total"],
     "why_rules_some": lambda w, s: s.values["n"] < s.values["total"] and bool(s.values["others"]),
