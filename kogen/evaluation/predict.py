@@ -151,7 +151,7 @@ def prediction_table(features: Features, answers: Answers) -> pd.DataFrame:
 
 def place_columns(images: Images) -> dict[str, np.ndarray | None]:
     """Where the file of each image lies below its source and the group it is of, (M,); None where that is not known."""
-    groups = None if images.groups is None else np.where(images.groups == "", None, images.groups)
+    groups = None if images.groups is None else np.array([name or None for name in images.groups], object)
     return {"path": images.sources if images.root else None, "group": groups}
 
 

@@ -106,7 +106,7 @@ def judge_across_sets(
 ) -> LotterySummary:
     """Put the tables over several sets beside those of each set; returns the summary of all."""
     margin, weights, seed, noise_draws = options.margin, options.weights, options.seed, min(options.draws, 1000)
-    lowest = 0.0 if results.predictions is None else float(tables["values"]["value"].min())
+    lowest = 0.0 if results.predictions is None else float(np.min(tables["values"]["value"]))
     shift = max(0.0, -lowest)  # gains of a metric may be below 0, as minus a loss is
     scores: Any = values_as_scores(tables["values"].assign(value=lambda rows: rows["value"] + shift), results.families)
     source, clean = results.reference, set(options.counterpart.values())

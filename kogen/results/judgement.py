@@ -114,9 +114,11 @@ class Judgement:
         return [one for one in self.elsewhere if one.answer == Answer.BETTER and one.first != self.leader]
 
     @property
-    def kept(self) -> list[Finding]:
+    def won(self) -> list[Finding]:
         """The sets on which the leader is ahead of every other, too."""
         return [one for one in self.elsewhere if one.answer == Answer.BETTER and one.first == self.leader]
+
+    kept = won  # the name that pages use so far
 
     @property
     def open(self) -> list[Finding]:
