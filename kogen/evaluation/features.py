@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -41,6 +42,9 @@ class Predictions:
     count: int  # N test images
     predict: Callable[[slice], np.ndarray]  # some of them to probabilities (n, K) float32, rows sum to 1
     chosen: dict[str, float] = field(default_factory=dict)  # what the probe chose by itself, for the record
+    settled: dict[str, Any] = field(
+        default_factory=dict
+    )  # the same as options of the probe: with these it chooses no more
 
     @property
     def probability(self) -> np.ndarray:

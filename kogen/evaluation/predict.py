@@ -50,7 +50,9 @@ def evaluate_backbone(
     for probe in probes:
         learn = partial(registry.load("probes", probe), device=device)
         predictions: Predictions = learn(known, everything)
-        held = validate_probe(learn, known) if len(train.classes) == 2 else None
+        # Its choices stay: made anew for each part they cost several times the probe, most of all where labels are few.
+        settled = partial(learn, **predictions.settled)
+        held = validate_probe(settled, known) if len(train.classes) == 2 else None
         for name, answers in judge_predictions(predictions, judged, tests).items():
             table = prediction_table(judged[name], answers)
             table = table.assign(**place_columns(tests[name]), false_alarm=false_alarms(held, answers.probabilities))

@@ -16,7 +16,8 @@ def validate_probe(learn: Learn, train: Features, seed: int = 0) -> tuple[np.nda
     """Labels (m,) and probabilities (m, K) of training images by probes that have not seen them or their clusters.
 
     One part in five of each class is held out, whole clusters at a time, and others in turn until 500 images were
-    judged. None where no part can be held out: a class has one cluster only.
+    judged. None where no part can be held out: a class has one cluster only. What `learn` does not choose by itself (a
+    penalty that was chosen on all of `train`) has seen the held-out parts: one of 13 numbers, against those of the fit.
     """
     part, labels, found = assign_parts(train.labels, train.clusters, seed), [], []
     for fold in range(FOLDS):

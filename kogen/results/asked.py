@@ -149,7 +149,15 @@ def _added_options(one: Extension) -> list[str]:
 
 def _changed_options(one: Extension) -> list[str]:
     """What an extension changed, an option each."""
-    return [f"{flag_of(name)} {value} ({one.before[name]} before)" for name, value in one.changed.items()]
+    return [
+        f"{flag_of(name)} {_value_text(value)} ({_value_text(one.before[name])} before)"
+        for name, value in one.changed.items()
+    ]
+
+
+def _value_text(value: Any) -> str:
+    """The value of an option; one without a value is left to kogen."""
+    return "by default" if value is None else str(value)
 
 
 def flag_of(name: str) -> str:

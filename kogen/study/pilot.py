@@ -149,14 +149,15 @@ def write_study(folder: Path, merge: Merge, sets: StudySplits, plans: Sequence[P
     refuse_foreign_rows(folder, list(plans), extended=merge.is_new)
     for plan, run in zip(plans, runs, strict=True):
         missing_answers(run / TABLE, sets.of(plan), merge.study.probes)
-    quality = data_quality(sets.base)
+    quality = data_quality(sets.base, private=merge.study.private)
     if merge.is_new:
         append_extension(folder, merge.extension)
         say(f"added to {folder}: {extension_lines(read_asked(folder))[-1]}", title="study")
     if merge.kept:
         say(f"{folder} has more than is asked for here, and keeps it: {', '.join(merge.kept)}", title="study")
     write_sealed_json(folder / "data.json", quality)
-    write_view_sheet(sets.base.pool, merge.study, folder / "views.png")
+    if not merge.study.private:
+        write_view_sheet(sets.base.pool, merge.study, folder / "views.png")
     print_data(quality)
 
 
@@ -202,8 +203,13 @@ def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
     if not runs or not tests:
         raise ValueError(f"{len(runs)} runs and {len(tests)} test sets: give one run or more, one test set or more")
     place = folder / "study.toml"
-    if place.exists() and "runs" not in read_toml(place):
+    before = read_toml(place) if place.exists() else {"runs": [], "private": options.private}
+    if "runs" not in before:
         raise ValueError(f"{folder} holds the study of a pilot, whose question stays as it is: choose another --out")
+    if before.get("private", False) != options.private:
+        got = "without the paths of images (--private)" if before.get("private") else "with the paths of images"
+        now = "with --private" if options.private else "without --private"
+        raise ValueError(f"{folder} was judged {got}, and is asked {now} here: choose another --out, or ask as before")
     claim_folder(folder, [*runs, *paths_read(options, options.train, *tests.values())])
     with lock_output(folder):
         split_older_table(folder)
@@ -223,7 +229,7 @@ def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
     seen = {name: seen_among(images, runs) for name, images in opened.items()}
     refuse_seen(seen, opened, options.twins)
     sets = Splits(pool, train, with_corruptions(opened, options.corrupt), sources, "; ".join(notes), copies, seen)
-    quality = data_quality(sets)
+    quality = data_quality(sets, private=options.private)
     print_data(quality)
     with lock_output(folder, "evaluate"):  # whoever asks for other sets must see what was judged
         for file in folder.glob(f"runs/*/{TABLE}"):

@@ -13,7 +13,7 @@ from kogen.config.plan import Plan
 from kogen.config.study import Study
 from kogen.data.cache_settings import CacheSettings
 from kogen.data.corrupted import corrupt_images
-from kogen.data.images import Images, require_classes
+from kogen.data.images import BadFile, Images, require_classes
 from kogen.data.levels import parse_levels
 from kogen.data.near_copies import count_copies, find_copies, merged_ids, twins, with_copy_clusters
 from kogen.data.open import open_images, source_paths, test_part_of
@@ -233,12 +233,23 @@ def refuse_seen(seen: dict[str, np.ndarray], tests: dict[str, Images], choice: s
             )
 
 
-def data_quality(sets: Splits) -> dict[str, Any]:
-    """The data-quality box: of each set what was read, skipped and found twice, and its images with a twin in train."""
+def data_quality(sets: Splits, *, private: bool = False) -> dict[str, Any]:
+    """The data-quality box: of each set what was read, skipped and found twice, and its images with a twin in train.
+
+    `private`: images and files are counted, and none is named.
+    """
     roles = {"train": "train", **sets.roles()}
     rows = []
     for name, (source, images) in sets.sources.items():
         found = len(trained_on(sets, name)) if name in sets.tests else None
-        row = {"name": name, "source": source, "role": roles[name], "twins_in_train": found, **images.quality()}
+        told = without_names(images) if private else images
+        row = {"name": name, "source": source, "role": roles[name], "twins_in_train": found, **told.quality()}
         rows.append(row | {"near_copies_inside": count_copies(images, sets.copies)})
     return {"sets": rows, "note": sets.note}
+
+
+def without_names(images: Images) -> Images:
+    """The same images called `image 1` ..., and skipped files `file 1` ... without reasons, which can name them."""
+    numbered = np.array([f"image {number + 1}" for number in range(len(images))], dtype=object)
+    skipped = tuple(BadFile(f"file {number + 1}", "skipped") for number in range(len(images.bad)))
+    return replace(images, sources=numbered, bad=skipped, root="")

@@ -309,3 +309,16 @@ def test_bad_features_are_refused(probe):
     broken[4, 2], broken[9, 0] = np.nan, np.inf
     with pytest.raises(ValueError, match=r"test features hold NaN or infinity in 2 of 20 rows \(first: 4\)"):
         probe(train, replace(test, values=broken))
+
+
+@BOTH
+def test_a_probe_with_its_own_choices_is_the_same_probe_and_chooses_no_more(probe):
+    train, test = sample(90, 6), sample(30, 6, seed=1)
+    found = probe(train, test)
+    again = probe(train, test, **found.settled)
+    np.testing.assert_allclose(again.probability, found.probability, atol=1e-4)
+    if probe is linear:
+        assert found.settled == {"strengths": (found.chosen["strength"],)}
+        assert again.chosen["validation_images"] == 0
+    else:
+        assert found.settled == {}

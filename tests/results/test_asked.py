@@ -64,11 +64,13 @@ def test_extensions_are_kept_in_order_with_the_verdict_that_was_there(study: Pat
     append_extension(study, Extension({}, {"margin": 3.0}, {"margin": 1.5}))
     shifts = [["z", "imgs/z"], ["a", "imgs/a"]]
     more = {"methods": ["vicreg"], "candidates": [["other", "v.pth"]], "shifts": shifts, "corrupt": "jpeg:2"}
+    append_extension(study, Extension({}, {"metric": "auroc"}, {"metric": None}))
+    append_extension(study, Extension({}, {"metric": None}, {"metric": "auroc"}))
     append_extension(study, Extension(more | {"settings": {"vicreg": {"rate": 0.1}}}))
     asked = read_asked(study)
-    assert [one.verdict for one in asked.extensions] == [None, read, read, read]
-    assert [bool(one.added) for one in asked.after_verdict] == [False, True]  # a language is no question
-    assert asked.extensions[3].added["shifts"] == shifts  # in the order they were named
+    assert [one.verdict for one in asked.extensions] == [None, *[read] * 5]
+    assert [bool(one.added) for one in asked.after_verdict] == [False] * 3 + [True]  # a language is no question
+    assert asked.extensions[5].added["shifts"] == shifts  # in the order they were named
     assert asked.runs == 3 * 3 + 2
     assert (asked.question["margin"], asked.question["lang"]) == (3.0, "en")
     assert asked.first["margin"] == 1.5
@@ -77,6 +79,8 @@ def test_extensions_are_kept_in_order_with_the_verdict_that_was_there(study: Pat
         "--probe knn, --seeds 3 (2 before), --lang ja (en before)",
         "--lang en (ja before)",
         "--margin 3.0 (1.5 before)",
+        "--metric auroc (by default before)",
+        "--metric by default (auroc before)",
         "--corrupt jpeg:2, --shift z=imgs/z, --shift a=imgs/a, --methods vicreg, --candidates other=v.pth, "
         "--set vicreg.rate=0.1",
     ]

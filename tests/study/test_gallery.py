@@ -1,6 +1,7 @@
 """The gallery: small pictures, within a limit, none of a private study, and no file of the user is touched."""
 
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,9 @@ def test_a_study_knows_paths_groups_and_probabilities_and_a_private_one_tells_no
         Image.fromarray(pixels).save(tmp_path / "imgs" / f"{n}.png")
         split = "train" if n < 48 else "test"
         lines.append(f"imgs/{n}.png,{'bad' if bad else 'good'},line {n % 2},{split}")
+    (tmp_path / "imgs" / "0.png").write_bytes(b"no image")
+    (tmp_path / "imgs" / "96.png").write_bytes((tmp_path / "imgs" / "2.png").read_bytes())
+    lines.append("imgs/96.png,bad,line 0,train")  # the same image with two labels, which a note says by name
     (tmp_path / "labels.csv").write_text("\n".join(lines))
     source = str(tmp_path / "labels.csv")
     asked: dict[str, Any] = {"methods": ("random",), "seeds": 1, "epochs": 1, "image_size": 16}
@@ -125,6 +129,13 @@ def test_a_study_knows_paths_groups_and_probabilities_and_a_private_one_tells_no
     rows = pd.read_parquet(tmp_path / "private" / "predictions.parquet")
     assert rows["path"].isna().all()
     assert not (tmp_path / "private" / "gallery").exists()
+    assert (tmp_path / "open" / "views.png").exists()
+    assert not (tmp_path / "private" / "views.png").exists()
+    for name, told in (("open", True), ("private", False)):
+        for file in ("data.json", "report.html", "verdict.json"):
+            assert ("imgs/" in (tmp_path / name / file).read_text()) == told
+        assert "1 images stand there more than once" in (tmp_path / name / "data.json").read_text()
+        assert json.loads((tmp_path / name / "data.json").read_text())["sets"][0]["bad_count"] == 1
     assert (tmp_path / "open" / "runs").iterdir().__next__().name in {
         place.name for place in (tmp_path / "private" / "runs").iterdir()
     }  # neither the metric nor privacy changes a run
@@ -134,3 +145,18 @@ def test_a_study_knows_paths_groups_and_probabilities_and_a_private_one_tells_no
 
 def pictures_in(folder: Path) -> list[str]:
     return sorted(path.name for path in (folder / "gallery").glob("*.jpg"))
+
+
+def test_a_judged_folder_neither_becomes_private_nor_stops_being_so(tmp_path: Path) -> None:
+    source = "surfaces?n=40&size=16"
+    kogen.pretrain(source, method="random", image_size=16, backbone="tiny?width=8", out=tmp_path / "run")
+    asked: dict[str, Any] = {"train": source, "tests": {"val": f"{source}&split=test"}, "probes": ("knn",)}
+    for private, message in (
+        (False, "was judged with the paths of images, and is asked with --private here: choose another --out"),
+        (True, r"was judged without the paths of images \(--private\), and is asked without --private here"),
+    ):
+        out = tmp_path / f"judged-{private}"
+        kogen.evaluate(tmp_path / "run", out=out, private=private, **asked)
+        with pytest.raises(ValueError, match=message):
+            kogen.evaluate(tmp_path / "run", out=out, private=not private, **asked)
+        kogen.evaluate(tmp_path / "run", out=out, private=private, **asked)

@@ -49,11 +49,13 @@ def study(tmp_path_factory):
 
 def test_a_verdict_and_its_page(study):
     root, told = study
-    assert told["bet"]["model"] in ("byol", "simclr", "supervised", "random")
+    assert set(told["judgement"]["methods"]) == {"byol", "simclr", "supervised", "random"}
+    assert set(told["judgement"]["models"]) <= set(told["judgement"]["methods"])
+    assert told["judgement"]["leaders"][0] == told["order"]["reference"][0]
     assert told["words"][0]
     page = (root / "study" / "report.html").read_text(encoding="utf-8")
     assert told["words"][0][:20] in page
-    assert json.loads((root / "study" / "verdict.json").read_text())["bet"]["model"] == told["bet"]["model"]
+    assert json.loads((root / "study" / "verdict.json").read_text())["judgement"] == told["judgement"]
 
 
 def test_one_row_per_run_set_probe_and_image(study):
@@ -80,7 +82,7 @@ def test_asked_twice_nothing_is_computed_again(study, monkeypatch):
     again = kogen.pilot(
         root / "a", test=str(root / "b"), shifts={"line2": str(root / "c")}, out=root / "study", max_bad=0.1, **QUICK
     )
-    assert again["bet"] == told["bet"]
+    assert again["judgement"] == told["judgement"]
 
 
 def test_another_question_needs_another_folder(study):
@@ -98,7 +100,7 @@ def test_the_pre_registered_study_gives_the_same_verdict(study, tmp_path):
     root, told = study
     place = tmp_path / "study.toml"
     place.write_text((root / "study" / "study.toml").read_text())
-    assert kogen.pilot(place, out=root / "study")["bet"] == told["bet"]
+    assert kogen.pilot(place, out=root / "study")["judgement"] == told["judgement"]
     with pytest.raises(ValueError, match="says all that is asked; leave out epochs"):
         kogen.pilot(place, out=root / "study", epochs=3)
 
@@ -145,7 +147,7 @@ def test_a_method_that_breaks_off_does_not_end_the_study(study, tmp_path):
     told = kogen.pilot(
         root / "a", test=str(root / "b"), out=tmp_path / "study", max_bad=0.1, **(QUICK | asked | {"epochs": 9})
     )
-    assert told["bet"]["model"] == "random"
+    assert (told["judgement"]["action"], told["judgement"]["models"]) == ("one", ["random"])
     assert [alarm["kind"] for alarm in told["alarms"]] == ["broken"]
     assert set(pd.read_parquet(tmp_path / "study" / "predictions.parquet").model) == {"random"}
 
@@ -306,7 +308,7 @@ def test_a_run_whose_plan_is_gone_is_done_again(study, tmp_path):
     asked = {"test": str(root / "b"), "methods": ("random",), "max_bad": 0.1, **(QUICK | {"seeds": 1})}
     kogen.pilot(root / "a", out=tmp_path / "study", **asked)
     next((tmp_path / "study").glob("runs/*/plan.json")).unlink()
-    assert kogen.pilot(root / "a", out=tmp_path / "study", **asked)["bet"]["model"] == "random"
+    assert kogen.pilot(root / "a", out=tmp_path / "study", **asked)["judgement"]["models"] == ["random"]
 
 
 @pytest.mark.parametrize(
@@ -375,4 +377,4 @@ def test_a_test_set_in_train_is_judged_if_asked_and_the_page_says_so_first(tmp_p
     asked = {"methods": ("random",), "probes": ("knn",), **(QUICK | {"seeds": 1})}
     told = kogen.pilot(tmp_path / "a", test=str(tmp_path / "a"), twins="keep", out=tmp_path / "study", **asked)
     assert told["words"][0].startswith("Test images that are also in the training set, equal or nearly so: 24")
-    assert told["bet"]["model"] == "random"
+    assert (told["judgement"]["action"], told["judgement"]["models"]) == ("one", ["random"])

@@ -87,7 +87,7 @@ def linear(
     chosen = {"strength": path[best], "converged": float(final.converged), "validation_images": float(judged)}
     if judged:
         chosen["validation_accuracy"] = float(right[best] / judged)
-    return Predictions(len(test), predict, chosen)
+    return Predictions(len(test), predict, chosen, {"strengths": (path[best],)})
 
 
 def validate_strengths(
