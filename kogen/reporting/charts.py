@@ -2,6 +2,7 @@
 
 import tomllib
 import unicodedata
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,17 @@ def dots(colour: str, size: Any, **more: Any) -> dict[str, Any]:
 def label(name: str, longest: int = LABEL_LENGTH) -> str:
     """A name as plotly may show it: cleaned, short, and with its pseudo-HTML disarmed."""
     return clean(name, longest).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def distinct_labels(names: Sequence[str]) -> list[str]:
+    """Names as an axis shows them; those that look the same when they are shortened keep their ends instead."""
+    short = [label(name) for name in names]
+    return [
+        one
+        if short.count(one) == 1 or len(clean(name)) <= LABEL_LENGTH
+        else label("…" + clean(name)[1 - LABEL_LENGTH :])
+        for one, name in zip(short, names, strict=True)
+    ]
 
 
 def layout(height: int, *, margin: dict[str, int] | None = None, **more: Any) -> dict[str, Any]:

@@ -118,8 +118,6 @@ class Judgement:
         """The sets on which the leader is ahead of every other, too."""
         return [one for one in self.elsewhere if one.answer == Answer.BETTER and one.first == self.leader]
 
-    kept = won  # the name that pages use so far
-
     @property
     def open(self) -> list[Finding]:
         """The sets on which the data cannot tell, or the difference is too small to matter."""

@@ -6,7 +6,19 @@ from statistics import median
 from typing import Any
 
 from kogen.common.metric_facts import POINTS
-from kogen.reporting.charts import Figure, annotation, axis, axis_title, dots, ink, label, layout, stroke, trace
+from kogen.reporting.charts import (
+    Figure,
+    annotation,
+    axis,
+    axis_title,
+    distinct_labels,
+    dots,
+    ink,
+    label,
+    layout,
+    stroke,
+    trace,
+)
 from kogen.reporting.decision.quantities import FINE_DIGITS
 from kogen.reporting.words import clean, display_name, format_number, say
 from kogen.results.decide import BASELINES
@@ -50,7 +62,14 @@ def difference_bar(one: Finding, found: Judgement) -> Bar:
     other = one.second if one.first == found.leader else one.first
     sign = 1.0 if one.first == other else -1.0
     ends = sorted(sign * end for end in (one.lo, one.hi) if end is not None) or [None, None]
-    return Bar(other, sign * (one.difference or 0.0), ends[0], ends[1], one.is_ahead, is_baseline(other, found))
+    return Bar(
+        other,
+        sign * (one.difference or 0.0),
+        ends[0],
+        ends[1],
+        one.answer != Answer.UNDECIDED,
+        is_baseline(other, found),
+    )
 
 
 def draw_sets(found: Judgement, lang: str) -> Figure | None:
@@ -95,7 +114,7 @@ def draw_values(
         data += bar_traces(bar, y, low, high, sign=False)
     line = {"type": "line", "xref": "x", "yref": "paper", "y0": 0, "y1": 1, "layer": "below"}
     shapes = [] if floor is None else [{**line, "x0": floor, "x1": floor, "line": stroke("soft", 1.5, dash="dash")}]
-    ticks = {"ticklabelstandoff": 6, "tickvals": places, "ticktext": [label(row["model"]) for row in rows]}
+    ticks = {"ticklabelstandoff": 6, "tickvals": places, "ticktext": distinct_labels([row["model"] for row in rows])}
     ticks |= {"showgrid": False, "tickfont": {"color": ink("ink"), "size": 13}}
     digits = 1 if found.metric.unit == POINTS else FINE_DIGITS
     numbers = [format_number(sign * row["value"], digits) for row in rows]
@@ -144,7 +163,7 @@ def draw_bars(bars: Sequence[Bar], margin: float, title: str) -> Figure:
         {**band, "x0": -margin, "x1": margin, "fillcolor": ink("tint")},
         {**band, "type": "line", "x0": 0, "x1": 0, "line": stroke("accent", 2)},
     ]
-    ticks = {"ticklabelstandoff": 6, "tickvals": places, "ticktext": [label(bar.name) for bar in bars]}
+    ticks = {"ticklabelstandoff": 6, "tickvals": places, "ticktext": distinct_labels([bar.name for bar in bars])}
     ticks |= {"showgrid": False, "tickfont": {"color": ink("ink"), "size": 13}}
     numbers = zip([format_number(bar.value, sign=True) for bar in bars], places, strict=True)
     look = layout(

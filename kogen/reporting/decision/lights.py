@@ -4,12 +4,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from kogen.reporting.decision.quantities import at_most, show_number, unit_phrase
-from kogen.reporting.decision.sentences import lead_sentences, margin_of, pair_sentence, worth_sentences
+from kogen.reporting.decision.sentences import (
+    lead_sentences,
+    margin_of,
+    pair_sentence,
+    share_sentence,
+    worth_sentences,
+)
 from kogen.reporting.words import Sentence, format_points, phrase, sentence
 from kogen.results.findings import Answer, Finding, Reason
 from kogen.results.judgement import Action, Judgement
 
 NOTHING_GAINED = (Action.FLOOR, Action.UNTRAINED)  # a headline under which nothing is green
+SHORT_NAME = 14  # letters of a name beside a number
 SIGNS = {"green": "✓", "amber": "~", "red": "✕", "grey": "?"}  # for readers who do not see the colours
 
 
@@ -45,7 +52,9 @@ def real_light(found: Judgement) -> Light:
     doubt = next((one for one in found.against if one.answer != Answer.BETTER), found.lead)
     pair = found.lead if found.has_lead else doubt
     reasons = [*lead_sentences(pair, found), *worth_sentences(found)][:2]
-    number = phrase("num_points", points=format_points(pair.difference, sign=True), unit=unit_phrase(found.metric))
+    number = named(
+        pair.first, "num_points", points=format_points(pair.difference, sign=True), unit=unit_phrase(found.metric)
+    )
     if found.action == Action.FLOOR and found.floor:
         values = {"models": found.leaders, "constant": found.floor.constant}
         return Light("real", "amber", "answer_floor", number, [sentence("real", "why_floor", **values), *reasons[:1]])
@@ -74,13 +83,13 @@ def holds_light(found: Judgement) -> Light:
     if not found.has_lead or found.action in NOTHING_GAINED:
         why = sentence("holds", "why_nothing" if found.has_lead else "why_no_lead")
         return Light("holds", "grey", "answer_no_lead", None, [why, *lost_sentences(found)])
-    number = phrase("num_sets", n=len(found.kept), total=len(found.elsewhere))
-    kept = [sentence("holds", "sure_kept", sets=[one.dataset for one in found.kept])] if found.kept else []
+    number = phrase("num_sets", n=len(found.won), total=len(found.elsewhere))
+    kept = [sentence("holds", "sure_kept", sets=[one.dataset for one in found.won])] if found.won else []
     if found.lost:
         return Light("holds", "red", "answer_no", number, [*lost_sentences(found), *kept])
     absent = [one.dataset for one in found.unknown]
     missing = [sentence("holds", "catch_absent", model=found.leader, sets=absent)] if absent else []
-    if not found.kept and not found.open:
+    if not found.won and not found.open:
         return Light("holds", "grey", "answer_unknown", None, missing)
     if not found.open and not absent:
         return Light("holds", "green", "answer_yes", number, kept)
@@ -100,14 +109,7 @@ def share_light(found: Judgement) -> Light:
     share, own = found.share, own_places(found)
     if share is None:
         return Light("holds", "grey", "answer_unknown", None, [own])
-    values = {
-        "lo": f"{share.gap_lo:g}",
-        "hi": f"{share.gap_hi:g}",
-        "dataset": share.dataset,
-        "reference": found.reference,
-    }
-    shares = {"share": 100 * share.share, "low": percent(share.lo), "high": percent(share.hi), "best": 100 * share.best}
-    reasons = [sentence("holds", "why_share", **values, **shares), own]
+    reasons = [share_sentence(share, "why_share", found), own]
     number = phrase("num_share", share=f"{100 * share.share:.0f}")
     if share.answer == Answer.UNKNOWN:
         return Light("holds", "grey", "answer_unknown", number, reasons)
@@ -134,7 +136,7 @@ def rules_light(found: Judgement) -> Light:
     if rules is None:
         return Light("rules", "grey", "answer_none", None, [sentence("rules", "why_two")])
     values = {"model": rules.model, "n": rules.same, "total": rules.total, "others": rules.others}
-    number = phrase("num_rules", n=rules.same, total=rules.total)
+    number = named(rules.model, "num_rules", n=rules.same, total=rules.total)
     reasons = [sentence("rules", "why_rules_some" if rules.others else "why_rules_all", **values)]
     if rules.nearest:
         ends: dict[str, Any] = {
@@ -146,7 +148,7 @@ def rules_light(found: Judgement) -> Light:
         return Light("rules", "green", "answer_yes", number, reasons)
     if rules.answer == Answer.UNKNOWN:
         return Light("rules", "grey", "answer_agree", number, [*reasons, sentence("rules", "why_rules_scores")])
-    return Light("rules", "amber", "answer_depends" if rules.others else "answer_open", number, reasons)
+    return Light("rules", "amber", "answer_depends" if rules.others else "answer_agree", number, reasons)
 
 
 def safe_light(found: Judgement) -> Light:
@@ -155,7 +157,8 @@ def safe_light(found: Judgement) -> Light:
     if safe is None:
         return Light("safe", "grey", "answer_none", None, [sentence("safe", "why_two")])
     lost = safe.regret > 1e-9
-    number = phrase("num_most", points=at_most(safe.regret, found.metric)) if lost else phrase("num_first")
+    most = {"points": at_most(safe.regret, found.metric)}
+    number = named(safe.model, "num_most", **most) if lost else named(safe.model, "num_first")
     names: dict[str, Any] = {"model": [safe.model, *safe.equals], "dataset": safe.dataset}
     names |= {"regret": at_most(safe.regret, found.metric), "unit": unit_phrase(found.metric)}
     reasons = [sentence("safe", "why_least" if lost else "why_never", **names)]
@@ -171,6 +174,7 @@ def safe_light(found: Judgement) -> Light:
     )
 
 
-def percent(share: float | None) -> float | None:
-    """A share in percent."""
-    return None if share is None else 100 * share
+def named(model: str, key: str, **values: Any) -> dict[str, Any]:
+    """The number of a light with the model that it is of, where that name is short."""
+    number = phrase(key, **values)
+    return phrase("num_of", model=model, number=number) if len(model) <= SHORT_NAME else number

@@ -5,7 +5,7 @@ from typing import Any
 from kogen.reporting.decision.quantities import at_most, quantity, show_number, unit_phrase, value_phrase
 from kogen.reporting.words import Sentence, sentence
 from kogen.results.findings import TIE, Answer, Finding, FloorFinding, Reason
-from kogen.results.judgement import Action, Judgement
+from kogen.results.judgement import Action, Judgement, ShareFinding
 
 LUCK = 0.025  # below it the resampled chance is surer of itself than an interval that cannot tell; it is not said
 
@@ -22,7 +22,9 @@ def headline(found: Judgement) -> Sentence:
         return sentence("headline", "do_split", **names, other=there.first, sets=[there.dataset])
     if found.action in (Action.SHARED, Action.TIE):
         key = "do_shared" if found.action == Action.SHARED else "do_tie"
-        return sentence("headline", key, models=found.models, dataset=found.reference, n=found.compared)
+        if found.cheapest and found.action == Action.SHARED:
+            return sentence("headline", "do_shared_cheapest", **names | {"model": found.cheapest}, models=found.models)
+        return sentence("headline", key, models=found.models, dataset=found.reference)
     if found.action == Action.EQUAL:
         return equal_headline(found)
     if found.action == Action.FLOOR and found.floor:
@@ -85,19 +87,24 @@ def how_sure(found: Judgement) -> list[Sentence]:
     if found.action == Action.FLOOR and found.floor:
         said.append(floor_sentence("sure", "sure_floor", found.floor, found))
     elif found.action == Action.UNTRAINED and found.untrained:
-        said.append(pair_sentence("sure", "sure_untrained", found.untrained, found))
+        said.append(pair_sentence("sure", untrained_key(found.untrained), found.untrained, found))
     elif found.lead:
         said += lead_sentences(found.lead, found)
-    if found.has_lead and found.kept:
-        said.append(sentence("sure", "sure_kept", sets=[one.dataset for one in found.kept]))
+    if found.has_lead and found.won:
+        said.append(sentence("sure", "sure_kept", sets=[one.dataset for one in found.won]))
     if found.action not in (Action.FLOOR, Action.UNTRAINED):
         said += worth_sentences(found)
     return said
 
 
+def untrained_key(pair: Finding) -> str:
+    """Which sentence: where either may be ahead, both ends are named."""
+    return "sure_open" if pair.answer == Answer.UNDECIDED and not pair.is_tie else "sure_untrained"
+
+
 def value_sentence(found: Judgement) -> Sentence:
     """What the leader reaches, beside the constant answer."""
-    known = {"models": found.leaders, "measured": value_phrase(found)}
+    known = {"models": found.leaders, "measured": value_phrase(found), "dataset": found.reference}
     if found.floor is None:
         return sentence("sure", "sure_value", **known)
     floor = quantity(found.floor.floor, found.metric)
@@ -142,6 +149,8 @@ def worth_sentences(found: Judgement) -> list[Sentence]:
 def catches(found: Judgement) -> list[Sentence]:
     """What speaks against the headline, as far as the tables of results say it; the worst first."""
     said = [pair_sentence("catch", "catch_lost", one, found) for one in found.lost]
+    if found.action == Action.SAFE and found.share and found.share.answer != Answer.BETTER:
+        said.append(share_sentence(found.share, "catch_share", found))
     low = [one for one in found.floors if one.answer != Answer.BETTER]
     if found.floor is None or found.floor.answer == Answer.BETTER:
         said += [floor_sentence("catch", "catch_floor", one, found) for one in low]
@@ -161,6 +170,18 @@ def catches(found: Judgement) -> list[Sentence]:
         values = {"dataset": row["dataset"], "n": row["n"], "clusters": row["clusters"], **effective}
         said.append(sentence("catch", f"catch_clusters_{row['warning']}", **values))
     return said
+
+
+def share_sentence(share: ShareFinding, key: str, found: Judgement) -> Sentence:
+    """How many leads as large as the leader's hold on the set where fewest do."""
+    values = {"lo": f"{share.gap_lo:g}", "hi": f"{share.gap_hi:g}", "dataset": share.dataset}
+    shares = {"share": 100 * share.share, "low": percent(share.lo), "high": percent(share.hi), "best": 100 * share.best}
+    return sentence("catch", key, **values, reference=found.reference, **shares)
+
+
+def percent(share: float | None) -> float | None:
+    """A share in percent."""
+    return None if share is None else 100 * share
 
 
 def safer_choice(found: Judgement) -> list[Sentence]:
@@ -184,9 +205,9 @@ def pair_sentence(part: str, key: str, pair: Finding, found: Judgement) -> Sente
     """A sentence with the names and numbers of a pair."""
     ends = {"difference": pair.difference, "low": pair.lo, "high": pair.hi}
     numbers = {name: show_number(end, found.metric) for name, end in ends.items()}
-    return sentence(
-        part, key, first=pair.first, second=pair.second, dataset=pair.dataset, **numbers, **margin_of(found)
-    )
+    numbers["behind"] = None if pair.lo is None else show_number(-pair.lo, found.metric)
+    names = {"first": pair.first, "second": pair.second, "dataset": pair.dataset}
+    return sentence(part, key, **names, **numbers, **margin_of(found))
 
 
 def margin_of(found: Judgement) -> dict[str, Any]:

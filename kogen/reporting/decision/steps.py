@@ -15,7 +15,7 @@ def next_steps(found: Judgement) -> list[Sentence]:
     if found.action == Action.ONE or lead is None:
         return [sentence("next", "next_second")]
     if found.action == Action.UNTRAINED and found.untrained and is_worth_deciding(found.untrained, found):
-        return [deciding_step(found.untrained)]
+        return [deciding_step(found.untrained), sentence("next", "next_guess", model=found.leader)]
     if found.action in (Action.FLOOR, Action.UNTRAINED):
         return [sentence("next", "next_train_more")]
     if found.action == Action.SPLIT:
@@ -30,8 +30,8 @@ def next_steps(found: Judgement) -> list[Sentence]:
 def score_steps(found: Judgement, lead: Finding) -> list[Sentence]:
     """What would decide where scores alone are known."""
     pair = found.decides
-    if lead.answer == Answer.EQUIVALENT:
-        return [sentence("next", "next_price", models=[lead.first, lead.second])]
+    if found.action == Action.SAFE and lead.answer == Answer.EQUIVALENT:
+        return [sentence("next", "next_take", models=found.models)]
     if pair is None or pair.images is None or pair.decided:
         return [sentence("next", "next_rows", dataset=found.reference, first=lead.first, second=lead.second)]
     names = {"dataset": found.reference, "first": pair.first, "second": pair.second}
@@ -43,8 +43,7 @@ def open_steps(found: Judgement) -> list[Sentence]:
     """What would decide between models that the data cannot tell apart."""
     rivals = [one for one in found.against if one.answer == Answer.UNDECIDED and one.second in found.models]
     said = [deciding_step(one) for one in rivals[:1]]
-    price = {"model": found.cheapest} if found.cheapest else {"models": found.models}
-    return [*said, sentence("next", "next_cheapest" if found.cheapest else "next_price", **price)]
+    return said if found.cheapest else [*said, sentence("next", "next_price", models=found.models)]
 
 
 def deciding_step(pair: Finding) -> Sentence:

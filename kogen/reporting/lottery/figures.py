@@ -6,7 +6,19 @@ from typing import Any
 
 import pandas as pd
 
-from kogen.reporting.charts import Figure, annotation, axis, axis_title, dots, ink, label, layout, stroke, trace
+from kogen.reporting.charts import (
+    Figure,
+    annotation,
+    axis,
+    axis_title,
+    distinct_labels,
+    dots,
+    ink,
+    label,
+    layout,
+    stroke,
+    trace,
+)
 from kogen.reporting.words import clean, format_number, format_points, say
 from kogen.results.decide import HOLD_SHARE, MIN_PAIRS
 
@@ -134,7 +146,7 @@ def draw_regrets(behind: pd.DataFrame, lang: str) -> Figure | None:
         data.append(trace([-value for value in row], [y] * len(row), tips, mode="markers", marker=dots("mid", 6)))
         worst = f"{name}: {format_points(-row.max())}"
         data.append(trace([-row.max()], [y], [worst], mode="markers", marker=dots("ink", 11)))
-    ticks = {"tickvals": places, "ticktext": [label(str(model)) for model in known.index], "showgrid": False}
+    ticks = {"tickvals": places, "ticktext": distinct_labels(list(map(str, known.index))), "showgrid": False}
     ticks |= {"ticklabelstandoff": 6, "tickfont": {"color": ink("ink"), "size": 13}}
     title = axis_title(say(lang, "axis_regret"))
     axes = {"xaxis": axis(title=title, nticks=6, rangemode="tozero", tickangle=0), "yaxis": axis(**ticks)}

@@ -1,13 +1,18 @@
 """Cautions of a study: what its runs and images say against the numbers, and what the next step costs."""
 
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from kogen.common.alarms import AlarmKind
+from kogen.common.metric_facts import MetricFacts
 from kogen.reporting.study.evidence import Evidence, ModelAlarm
-from kogen.reporting.words import Sentence, sentence
+from kogen.reporting.words import Sentence, phrase, sentence
 from kogen.results.judgement import Action
 
 MOSTLY = 50.0  # percent of a test set that was trained on: nothing else is to be read before that
+FEW = 1.0  # percent of a test set: what stands behind the other cautions
 VISIBLE = 0.05  # points: less would be shown as 0.0
 MORE_SEEDS = 2  # seeds that are proposed beside those there are
 
@@ -34,7 +39,9 @@ def study_catches(evidence: Evidence) -> list[Sentence]:
     judgement = evidence.judgement
     named = {*judgement.models, *judgement.leaders}
     mostly = any(twin.share > MOSTLY for twin in evidence.twins)
-    said = [] if mostly else twin_sentences(evidence)
+    some = [] if mostly else twin_sentences(evidence)
+    few = max((twin.share for twin in evidence.twins), default=0.0) < FEW
+    said = [] if few else [*some]
     said += alarm_sentences([alarm for alarm in evidence.alarms if alarm.model not in named], "catch")
     if evidence.unfinished:
         said.append(sentence("catch", "unfinished", n=evidence.unfinished, total=evidence.runs))
@@ -46,7 +53,34 @@ def study_catches(evidence: Evidence) -> list[Sentence]:
             said.append(sentence("catch", "protocol_differs", **values))
     if evidence.optimism >= VISIBLE and judgement.against:
         said.append(sentence("catch", "flattered", points=evidence.optimism, model=judgement.leader))
-    return said
+    return [*said, *some] if few else said
+
+
+def metric_reason(metric: MetricFacts) -> Sentence | None:
+    """Why this metric decides; None for accuracy that nobody asked for."""
+    if metric.reason == "default":
+        return None
+    named = {"metric": phrase(metric.label)}
+    if metric.reason == "imbalance":
+        return sentence("evidence", "metric_by_imbalance", **named, larger=metric.larger, smaller=metric.smaller)
+    return sentence("evidence", "metric_as_asked", **named)
+
+
+def threshold_sentences(rows: Sequence[Mapping[str, Any]], leader: str | None, reference: str) -> list[Sentence]:
+    """For the reference's leader on each shifted set: a threshold that is off, or a ranking that is lost too.
+
+    `rows`: of `threshold_shift`.
+    """
+    found = []
+    for row in rows:
+        if row["model"] == leader and row["case"] in ("threshold", "ranking"):
+            named = {"model": leader, "dataset": row["dataset"], "reference": reference}
+            numbers = ("accuracy", "reference_accuracy", "auroc", "auroc_lo", "auroc_hi", "reference_auroc")
+            numbers += ("larger", "larger_class", "best_accuracy")
+            lost = "ranking_lost" if row["accuracy_hi"] < row["larger"] else "ranking_worse"
+            key = "threshold_lost" if row["case"] == "threshold" else lost
+            found.append(sentence("catch", key, **named, **{name: row[name] for name in numbers}))
+    return found
 
 
 def twin_sentences(evidence: Evidence) -> list[Sentence]:
@@ -85,10 +119,15 @@ def prices(evidence: Evidence, step: str) -> list[Sentence]:
         return [sentence("next", "price_labels")]
     if step == "next_train_more" and minutes:
         total = sum(row.minutes * row.runs for row in evidence.costs if row.minutes)
-        return [sentence("next", "price_longer", minutes=2 * total)]
+        return [sentence("next", "price_longer", minutes=whole_minutes(2 * total))]
     if step == "next_seeds" and models:
         each = sum(minutes[model] for model in models)
-        return [sentence("next", "price_seeds", n=MORE_SEEDS, models=models, minutes=MORE_SEEDS * each)]
+        return [sentence("next", "price_seeds", n=MORE_SEEDS, models=models, minutes=whole_minutes(MORE_SEEDS * each))]
     if step in ("next_use", "next_second_set", "next_price") and models:
-        return [sentence("next", "price_again", model=models[0], minutes=minutes[models[0]])]
+        return [sentence("next", "price_again", model=models[0], minutes=whole_minutes(minutes[models[0]]))]
     return []
+
+
+def whole_minutes(minutes: float) -> int:
+    """Minutes as a price: rounded up, at least one."""
+    return max(math.ceil(minutes - 1e-9), 1)

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kogen.common.metric_facts import MetricFacts
 from kogen.reporting.html import jpeg_data_url
-from kogen.reporting.words import Sentence, phrase, sentence
+from kogen.reporting.study.cautions import metric_reason
+from kogen.reporting.words import Sentence, sentence
 
 if TYPE_CHECKING:
     from kogen.reporting.study.verdict import Verdict
@@ -37,31 +37,6 @@ def errors_section(study: Path, judged: "Verdict") -> dict[str, Any]:
         "gallery": gallery,
         "gallery_note": gallery_note(images),
     }
-
-
-def metric_reason(metric: MetricFacts) -> Sentence | None:
-    """Why this metric decides; None for accuracy that nobody asked for."""
-    if metric.reason == "default":
-        return None
-    named = {"metric": phrase(metric.label)}
-    if metric.reason == "imbalance":
-        return sentence("evidence", "metric_by_imbalance", **named, larger=metric.larger, smaller=metric.smaller)
-    return sentence("evidence", "metric_as_asked", **named)
-
-
-def threshold_sentences(rows: Sequence[Row], leader: str | None, reference: str) -> list[Sentence]:
-    """For the reference's leader on each shifted set: a threshold that is off, or a ranking that is lost too.
-
-    `rows`: of `threshold_shift`.
-    """
-    found = []
-    for row in rows:
-        if row["model"] == leader and row["case"] in ("threshold", "ranking"):
-            named = {"model": leader, "dataset": row["dataset"], "reference": reference}
-            numbers = ("accuracy", "reference_accuracy", "auroc", "auroc_lo", "auroc_hi", "reference_auroc")
-            numbers += ("larger", "larger_class", "best_accuracy")
-            found.append(sentence("catch", f"{row['case']}_lost", **named, **{name: row[name] for name in numbers}))
-    return found
 
 
 def recall_sentences(judged: "Verdict") -> list[Sentence]:

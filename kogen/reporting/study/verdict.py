@@ -16,8 +16,7 @@ from kogen.options.lottery import LotteryOptions
 from kogen.options.model import validate
 from kogen.reporting.decision.sentences import catches, headline, how_sure
 from kogen.reporting.decision.steps import next_steps
-from kogen.reporting.study.cautions import alerts, prices, study_catches
-from kogen.reporting.study.errors import metric_reason, threshold_sentences
+from kogen.reporting.study.cautions import alerts, metric_reason, prices, study_catches, threshold_sentences
 from kogen.reporting.study.evidence import Evidence, ModelAlarm, ModelCost, TwinCount
 from kogen.reporting.study.extended import question_sentences
 from kogen.reporting.study.facts import ProtocolSummary, compare_protocols, gather, model_costs, model_methods
@@ -158,7 +157,7 @@ def verdict_sentences(evidence: Evidence, more: Sequence[Sentence] = ()) -> list
     found = evidence.judgement
     said, steps = {one.values.get("dataset") for one in more}, next_steps(found)
     against = [one for one in catches(found) if one.key != "catch_floor" or one.values["dataset"] not in said]
-    decided = [headline(found), *how_sure(found), *against, *more, *study_catches(evidence)]
+    decided = [headline(found), *how_sure(found), *more, *against, *study_catches(evidence)]
     return [*alerts(evidence), *decided, *steps, *prices(evidence, steps[0].key)]
 
 

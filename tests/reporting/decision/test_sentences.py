@@ -121,6 +121,9 @@ CLAIMS: dict[str, Callable[[World, Sentence], bool]] = {
         and all(w.ahead(name, s.values["other"], s.values["model"]) for name in s.values["sets"])
     ),
     "do_shared": lambda w, s: no_lead(w) and are_level(w, s.values["models"], s.values["dataset"]),
+    "do_shared_cheapest": lambda w, s: (
+        no_lead(w) and are_level(w, s.values["models"], s.values["dataset"]) and s.values["model"] in s.values["models"]
+    ),
     "do_equal": lambda w, s: len(s.values["models"]) > 1 and equal_to_leader(w, s.values["models"]),
     "do_equal_cheapest": lambda w, s: equal_to_leader(w, [s.values["model"], *s.values["others"]]),
     "do_floor": lambda w, s: all(
@@ -192,7 +195,7 @@ CLAIMS: dict[str, Callable[[World, Sentence], bool]] = {
     "next_use": lambda w, s: w.leads(w.found.reference, s.values["model"]),
     "next_second_set": lambda w, s: w.leads(w.found.reference, s.values["model"]) and not w.found.targets,
     "next_price": lambda w, s: not w.leads(w.found.reference, w.found.leader),
-    "next_cheapest": lambda w, s: s.values["model"] in w.found.models,
+    "next_guess": lambda w, s: is_highest(w, w.found.reference, s.values["model"]),
     "next_images": lambda w, s: w.row(s.values["dataset"], s.values["first"], s.values["second"])[2] == "undecided",
     "next_seeds": lambda w, s: w.row(s.values["dataset"], s.values["first"], s.values["second"])[2] == "undecided",
     "next_tie": lambda w, s: (
@@ -332,7 +335,7 @@ def test_every_sentence_of_a_decision_has_a_claim_that_is_checked() -> None:
     scores = {"do_tie", "do_safe", "do_safe_first", "do_safe_differs", "do_least", "do_least_first", "do_unsafe"}
     scores |= {"do_one_set", "do_nothing_here", "sure_scores", "sure_ahead_scores", "sure_open_scores", "next_rows"}
     scores |= {"next_rows_some", "next_rows_many", "catch_partly", "catch_clusters_few", "catch_clusters_large"}
-    scores |= {"why_share", "why_places", "why_places_worst"}
+    scores |= {"why_share", "catch_share", "next_take", "why_places", "why_places_worst"}
     prefixes = ("do_", "sure_", "worth_", "published_", "catch_", "next_")
     keys = {key for key in load_templates("en") if key.startswith(prefixes)}
     assert keys - set(CLAIMS) - scores == set()

@@ -71,7 +71,7 @@ def words(found: Judgement) -> list[str]:
 def test_scores_alone_name_the_least_risk_and_claim_no_lead() -> None:
     assert words(judge_wide(SCORES)) == [
         "Least risk: y. On none of the 3 sets more than 1.0 points behind the best.",
-        "x: 80.0.",
+        "On set0, x: 80.0.",
         "Whether x is truly ahead of y on set0 cannot be known from scores alone.",
         "Get one row an image of y and x on set0; at most about 26,000 images decide between them, fewer may do.",
     ]
@@ -80,7 +80,8 @@ def test_scores_alone_name_the_least_risk_and_claim_no_lead() -> None:
 def test_a_number_of_images_makes_a_lead_one_at_least_and_a_bet_unsafe() -> None:
     found = judge_wide(SCORES, n={"set0": 50_000, "set1": 50_000, "set2": 50_000}, margin=0.1)
     assert words(found)[0] == (
-        "No model is safe within 0.1 points. Least risk: y, up to 1.0 points behind the best of 3 sets."
+        "Least risk: y, at worst 1.0 points behind the best model on any of the 3 sets. None is within 0.1 points "
+        "everywhere."
     )
     assert words(found)[2].startswith("x is 1.0 points ahead of y, the next best (0.5 to 1.5, 95 % sure). Scores alone")
     assert [light.colour for light in lights(found)] == ["green", "grey", "amber", "red"]
@@ -93,13 +94,13 @@ def test_a_model_that_was_not_measured_everywhere_makes_no_other_the_highest() -
         said[0] == "Least risk: B. Highest on each of the 3 sets, among the models that were measured on all of them."
     )
     assert "On set0, models are higher that were not measured on every set." in said
-    assert said[1] == "A: 90.0."
+    assert said[1] == "On set0, A: 90.0."
 
 
 def test_equal_models_are_no_bet() -> None:
     found = judge_wide({"A": [80.0] * 3, "B": [80.0] * 3})
     assert words(found)[0] == "No bet: A and B have the same values on every set."
-    assert words(found)[1] == "A and B: 80.0."
+    assert words(found)[1] == "On set0, A and B: 80.0."
 
 
 @pytest.mark.parametrize(

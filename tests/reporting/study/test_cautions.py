@@ -7,7 +7,7 @@ import pytest
 from tables import make_tables
 
 from kogen.common.alarms import AlarmKind
-from kogen.reporting.study.cautions import ALARM_SENTENCES, alerts, prices, study_catches
+from kogen.reporting.study.cautions import ALARM_SENTENCES, alerts, prices, study_catches, whole_minutes
 from kogen.reporting.study.evidence import Evidence, ModelAlarm, ModelCost, TwinCount
 from kogen.reporting.study.verdict import verdict_sentences
 from kogen.reporting.words import Sentence, say
@@ -89,10 +89,10 @@ NEAR = {"reference": {"byol": 71.0, "simclr": 70.0}}
 @pytest.mark.parametrize(
     ("scores", "half", "step", "wanted"),
     [
-        (CLEAR, 0.5, "next_use", ("price_again", {"model": "byol", "minutes": 20.0})),
-        (NEAR, 5.0, "next_seeds", ("price_seeds", {"n": 2, "models": ["byol", "simclr"], "minutes": 64.0})),
+        (CLEAR, 0.5, "next_use", ("price_again", {"model": "byol", "minutes": 20})),
+        (NEAR, 5.0, "next_seeds", ("price_seeds", {"n": 2, "models": ["byol", "simclr"], "minutes": 64})),
         (NEAR, 5.0, "next_images", ("price_labels", {})),
-        (CLEAR, 0.5, "next_train_more", ("price_longer", {"minutes": 192.0})),
+        (CLEAR, 0.5, "next_train_more", ("price_longer", {"minutes": 192})),
         (NEAR, 5.0, "next_weigh", None),
     ],
 )
@@ -107,3 +107,8 @@ def test_a_study_says_one_thing_once_and_in_order() -> None:
     found = verdict_sentences(evidence(CLEAR | {"line2": {"byol": 50.0, "simclr": 60.0}}, costs=COSTS))
     assert keys(found) == ["do_split", "sure_value", "sure_ahead", "catch_lost", "next_weigh"]
     assert [one.part for one in found] == ["headline", "sure", "sure", "catch", "next"]
+
+
+@pytest.mark.parametrize(("minutes", "shown"), [(0.0, 1), (0.2, 1), (1.0, 1), (1.01, 2), (59.5, 60)])
+def test_a_price_in_minutes_is_rounded_up(minutes: float, shown: int) -> None:
+    assert whole_minutes(minutes) == shown

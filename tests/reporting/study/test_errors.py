@@ -11,7 +11,8 @@ from PIL import Image
 from kogen.common.metric_facts import ACCURACY, MetricFacts
 from kogen.reporting import html
 from kogen.reporting.study import errors
-from kogen.reporting.study.errors import errors_section, threshold_sentences
+from kogen.reporting.study.cautions import threshold_sentences
+from kogen.reporting.study.errors import errors_section
 from kogen.reporting.words import say
 
 
@@ -65,22 +66,28 @@ def lost(rows: list[Any], lang: str = "en") -> list[str]:
 
 
 def test_the_ranking_is_lost_too() -> None:
-    said = lost([SHIFT, SHIFT | {"model": "b"}])
+    row = SHIFT | {"accuracy_hi": 70.7}
+    said = lost([row, row | {"model": "b"}])
     assert said == [  # of the model that leads on the reference
-        "On night, a is right on 32.1 % (always “good”: 70.8 %), and a new threshold will not mend it: it ranks images "
-        "worse, too (AUROC 58.2, 92.3 on val; 50 is chance)."
+        "Do not use a on night: it is right on 32.1 %, and always answering “good” on 70.8 %. Another accept limit will "
+        "not mend it: it sorts the images less well there, too (AUROC 58.2, 92.3 on val; guessing is 50)."
+    ]
+    assert lost([SHIFT | {"accuracy_hi": 70.8}]) == [
+        "On night, a is right on 32.1 % (85.4 on val), and another accept limit will not mend it: it sorts the images "
+        "less well there (AUROC 58.2, 92.3 on val; guessing is 50)."
     ]
 
 
 def test_the_threshold_is_off_while_the_ranking_holds() -> None:
-    assert lost([SHIFT | {"case": "threshold", "auroc": 91.0, "best_accuracy": 84.0}]) == [
-        "On night, a is right on 32.1 % (always “good”: 70.8 %), but it ranks images as well as before (AUROC 91.0, "
-        "92.3 on val): the threshold is off. Choose a new one on a few labelled images of night; the best would give "
-        "84.0 %."
+    row = SHIFT | {"accuracy_hi": 35.0}
+    assert lost([row | {"case": "threshold", "auroc": 91.0, "best_accuracy": 84.0}]) == [
+        "On night, a is right on 32.1 % (always “good”: 70.8 %), but it sorts the images as well as before (AUROC 91.0, "
+        "92.3 on val): only the accept limit is off. Choose a new one on a few labelled images of night; the best would "
+        "give 84.0 %."
     ]
-    assert not lost([SHIFT | {"case": "none"}, SHIFT | {"case": None}])
-    (japanese,) = lost([SHIFT], lang="ja")
-    assert "しきい値を変えても直りません" in japanese
+    assert not lost([row | {"case": "none"}, row | {"case": None}])
+    (japanese,) = lost([row], lang="ja")
+    assert "合否のしきい値を変えても直りません" in japanese
 
 
 def test_the_worst_class_is_told_where_its_interval_lies_below() -> None:
