@@ -76,7 +76,7 @@ def test_a_report_is_drawn_from_the_table_alone_where_the_runs_are_gone(study: P
     shutil.rmtree(study / "runs")
     told = kogen.report(study)
     assert told["values"] == wanted["values"]
-    assert told["bet"] == wanted["bet"]
+    assert told["judgement"] == wanted["judgement"]
 
 
 def test_rows_of_a_run_whose_folder_is_gone_stay(study: Path):
