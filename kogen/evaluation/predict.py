@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -153,8 +153,7 @@ def prediction_table(features: Features, answers: Answers) -> pd.DataFrame:
 
 def place_columns(images: Images) -> dict[str, np.ndarray | None]:
     """Where the file of each image lies below its source and the group it is of, (M,); None where that is not known."""
-    groups: Any = images.groups
-    groups = None if groups is None else np.where(groups == "", np.array(None, object), groups)
+    groups = None if images.groups is None else np.array([name or None for name in images.groups], object)
     return {"path": images.sources if images.root else None, "group": groups}
 
 

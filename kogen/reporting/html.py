@@ -13,7 +13,7 @@ from plotly.offline import get_plotlyjs
 
 from kogen.common.files import jsonable, write_atomically
 from kogen.reporting.charts import Figure, load_look
-from kogen.reporting.words import clean, format_number, format_points, list_in_words, say
+from kogen.reporting.words import clean, display_name, format_number, format_points, list_in_words, say
 
 PNG_HEAD, PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
 JPEG_HEAD, JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
@@ -40,7 +40,11 @@ def write_page(path: Path, template: str, lang: str, figures: dict[str, Figure],
     names: dict[str, Any] = {"say": partial(say, lang), "CLASSES": CLASSES_SHOWN, "BAD": BAD_FILES_SHOWN}
     env.globals.update(names)
     env.filters |= {"clean": clean, "number": format_number, "fine": format_points}
-    env.filters |= {"broken": add_line_breaks, "joined": partial(list_in_words, lang)}
+    env.filters |= {
+        "broken": add_line_breaks,
+        "joined": partial(list_in_words, lang),
+        "named": partial(display_name, lang),
+    }
     page = env.get_template(template).render(lang=lang, **shown)
     write_atomically(path, lambda place: place.write_text(page, encoding="utf-8"))
 

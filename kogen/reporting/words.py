@@ -13,6 +13,7 @@ from pydantic import Field
 from kogen.common.text import check_language
 
 LONGEST = 56  # letters of a name that are shown: published checkpoints differ in the middle of longer names
+UNNAMED_SET = "reference"  # what a study calls its test set where nobody named it
 LISTED = 5  # names that are listed before "and n more"
 
 
@@ -57,8 +58,13 @@ def format_value(lang: str, value: Any) -> str:
     if isinstance(value, dict):
         return say(lang, value["phrase"], **value["with"])
     if isinstance(value, list | tuple):
-        return list_in_words(lang, [clean(str(name)) for name in value])
-    return clean(value) if isinstance(value, str) else format_number(value)
+        return list_in_words(lang, [display_name(lang, str(name)) for name in value])
+    return display_name(lang, value) if isinstance(value, str) else format_number(value)
+
+
+def display_name(lang: str, name: str) -> str:
+    """A name made fit to show; `reference`, kogen's own name of a test set that got none, in the reader's words."""
+    return load_templates(lang)["set_reference"] if name == UNNAMED_SET else clean(name)
 
 
 def format_number(value: float | int | None, digits: int = 1, *, sign: bool = False) -> str:

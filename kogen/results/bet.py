@@ -107,7 +107,7 @@ def is_seen(values: Any, margin: float) -> bool:
 def decide_from_pairs(pair: Row, needed: Row | None) -> Decision:
     """How many images would decide a pair, from its row of `paired` and of `required_images`."""
     gap = abs(float(pair["difference"]))
-    about = {"first": str(pair["first"]), "second": str(pair["second"]), "difference": gap}
+    about: dict[str, Any] = {"first": str(pair["first"]), "second": str(pair["second"]), "difference": gap}
     if pair["verdict"] in ("better", "small", "equivalent"):
         return Decision(**about, images=int(pair["n"]), decided=True)
     images = None if needed is None or pd.isna(needed["images"]) else int(needed["images"])

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kogen.common.metric_facts import ACCURACY, MetricFacts
 from kogen.results.findings import TIE, Answer, Comparisons, Finding, Reason, float_or_none
 from kogen.results.judgement import Action, Judgement, RulesFinding, SafeFinding, ShareFinding
 from kogen.results.lottery_summary import LotterySummary
@@ -25,6 +26,7 @@ def make_judgement(
     methods: Mapping[str, str] | None = None,
     minutes: Mapping[str, float] | None = None,
     lottery: LotterySummary | None = None,
+    metric: MetricFacts = ACCURACY,
 ) -> Judgement:
     """Judge the tables of one protocol: `values`, `pairs`, `needed`, and `floors` and `transfer` where they are.
 
@@ -61,6 +63,7 @@ def make_judgement(
         "rules": rules_finding(lottery),
         "safe": safe_finding(lottery, compared, margin),
         "decides": None if lottery is None else lottery.bet.decides,
+        "metric": metric,
         "clusters": [row for row in (lottery and lottery.clusters) or [] if row["warning"]],
     }
     action, models = choose_action(Judgement(Action.NOTHING, leaders, None, **found), against, compared)
@@ -101,7 +104,9 @@ def choose_action(found: Judgement, against: list[Finding], compared: Comparison
         return Action.FLOOR, leaders
     untrained = found.untrained
     if untrained and (untrained.answer != Answer.BETTER or found.methods.get(found.leader) == "random"):
-        return Action.UNTRAINED, [model for model in leaders if model != untrained.second] or leaders
+        level = untrained.second if untrained.is_tie and untrained.first == found.leader else found.leader
+        is_random = found.methods.get(found.leader) == "random"
+        return Action.UNTRAINED, [level if is_random else found.leader]
     if found.has_lead:
         return (Action.SPLIT if found.lost else Action.BET), [found.leader]
     level = {one.second for one in against if one.answer == Answer.UNDECIDED or one.reason == Reason.EQUAL}
@@ -181,6 +186,20 @@ def rules_finding(lottery: LotterySummary | None) -> RulesFinding | None:
     return RulesFinding(answer, model, same, len(winners), others, rows[0] if rows else None)
 
 
+def is_inside(compared: Comparisons, model: str, dataset: str, margin: float) -> bool:
+    """Whether no interval on a set leaves open that another model is better by more than the margin.
+
+    With few trainings these intervals are wider than what resampling them shows. True where nothing was tested.
+    """
+    if not compared.has_pairs(dataset) or compared.points(model, dataset) is None:
+        return True
+    for one in compared.against(model, dataset):
+        end = one.hi if one.first != model else None if one.lo is None else -one.lo
+        if end is not None and end > margin:
+            return False
+    return True
+
+
 def safe_finding(lottery: LotterySummary | None, compared: Comparisons, margin: float) -> SafeFinding | None:
     """The model that loses least over all sets, and whether it is near the best on each; None without two sets."""
     if lottery is None or not lottery.bet.picks or lottery.models < 2 or not lottery.targets:
@@ -188,15 +207,17 @@ def safe_finding(lottery: LotterySummary | None, compared: Comparisons, margin: 
     rows = {row["pick"]: row for row in lottery.bet.picks}
     least, best = rows["regret"], rows["expected"]
     chance = float_or_none(least["near_best"])
+    safe = chance is not None and chance >= SAFE_CHANCE
     sets = [lottery.reference, *lottery.targets]
     counted = [name for name in sets if (lottery.weights or dict.fromkeys(sets, 1)).get(name, 0) > 0]
+    inside = all(is_inside(compared, least["model"], name, margin) for name in counted)
     equals = [
         model
         for model in compared.order(lottery.reference)
         if model != least["model"] and all(is_equal(compared, least["model"], model, name) for name in counted)
     ]
     return SafeFinding(
-        answer=Answer.UNKNOWN if chance is None else Answer.BETTER if chance >= SAFE_CHANCE else Answer.UNDECIDED,
+        answer=Answer.UNKNOWN if chance is None else Answer.BETTER if safe and inside else Answer.UNDECIDED,
         unsafe=chance is not None and chance <= 1 - SAFE_CHANCE,
         model=least["model"],
         regret=float(least["max_regret"]),

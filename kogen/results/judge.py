@@ -96,7 +96,8 @@ def judge_tables(
     if out is not None:
         write_tables(out, {name: frame for name, frame in tables.items() if name in WRITTEN}, options.csv)
     summary = from_plain(LotterySummary, plain, "the lottery")
-    known: dict[str, Any] = {"methods": methods, "minutes": minutes, "lottery": summary, "margin": options.margin}
+    known: dict[str, Any] = {"methods": methods, "minutes": minutes, "lottery": summary}
+    known |= {"metric": results.metric, "margin": options.margin}
     return summary, make_judgement(tables, reference=summary.reference, targets=summary.targets, **known)
 
 
@@ -105,7 +106,7 @@ def judge_across_sets(
 ) -> LotterySummary:
     """Put the tables over several sets beside those of each set; returns the summary of all."""
     margin, weights, seed, noise_draws = options.margin, options.weights, options.seed, min(options.draws, 1000)
-    lowest = 0.0 if results.predictions is None else float(tables["values"]["value"].min())
+    lowest = 0.0 if results.predictions is None else float(np.min(tables["values"]["value"]))
     shift = max(0.0, -lowest)  # gains of a metric may be below 0, as minus a loss is
     scores: Any = values_as_scores(tables["values"].assign(value=lambda rows: rows["value"] + shift), results.families)
     source, clean = results.reference, set(options.counterpart.values())

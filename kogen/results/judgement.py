@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from kogen.common.metric_facts import MetricFacts
 from kogen.results.findings import Answer, Finding, FloorFinding
 from kogen.results.lottery_summary import Decision, Row
 
@@ -99,6 +100,7 @@ class Judgement:
     rules: RulesFinding | None
     safe: SafeFinding | None
     decides: Decision | None  # images of the reference that would decide between the foremost picks
+    metric: MetricFacts  # values are gains in its unit, floors as people know them
     clusters: list[Row]  # rows of `cluster_sizes` with a warning: groups of images that are few, or one is large
 
     @property
@@ -112,9 +114,11 @@ class Judgement:
         return [one for one in self.elsewhere if one.answer == Answer.BETTER and one.first != self.leader]
 
     @property
-    def kept(self) -> list[Finding]:
+    def won(self) -> list[Finding]:
         """The sets on which the leader is ahead of every other, too."""
         return [one for one in self.elsewhere if one.answer == Answer.BETTER and one.first == self.leader]
+
+    kept = won  # the name that pages use so far
 
     @property
     def open(self) -> list[Finding]:

@@ -109,7 +109,7 @@ def judge_landscape(
     cells = {(row["model"], row["metric"]): row for row in geometry if row["objective"] == objective}
     pairs = [row for row in facts.pairs if row["objective"] == objective]
     claims = {metric: judge_metric(objective, metric, ranked, cells, pairs, planes) for metric in CLAIMED}
-    errors = {model: cells.get((model, "error"), {}).get("value") for model in ranked}
+    errors: dict[str, Any] = {model: cells.get((model, "error"), {}).get("value") for model in ranked}
     coarse = [model for model, error in errors.items() if known(error) and error > COARSE]
     gain = judge_gain([row for row in facts.flatness if row["objective"] == objective], objective)
     standings = model_standings(listed, objective)
@@ -140,7 +140,7 @@ def judge_metric(
         return Claim(objective, metric, Finding.UNKNOWN, Reason.NONE_RANKED)
     order = sorted(values, key=lambda model: (-values[model], model))
     leader, cell = order[0], cells[order[0], metric]
-    own = {"leader": leader, "value": cell["value"], "lo": cell["lo"], "hi": cell["hi"], "ranked": len(values)}
+    own: Row = {"leader": leader, "value": cell["value"], "lo": cell["lo"], "hi": cell["hi"], "ranked": len(values)}
     if len(order) == 1:
         return Claim(objective, metric, Finding.UNKNOWN, Reason.ONE_RANKED, **own)
     rows = {frozenset((row["first"], row["second"])): row for row in pairs if row["metric"] == metric}

@@ -36,7 +36,7 @@ def find_standings(runs: Iterable[RunFacts], surface: pd.DataFrame, readings: pd
     planes = {key: rows for key, rows in random.groupby(["run", "objective"])}
     found = []
     for key, run in sorted(known.items()):
-        shape = measure_shape(planes.get(key)) | measure_descent(readings, *key)
+        shape: dict[str, Any] = measure_shape(planes.get(key)) | measure_descent(readings, *key)
         if (fall := shape["fall"]) is not None and shape["range"]:
             shape["fall"] = fall / shape["range"]
         else:
@@ -102,7 +102,8 @@ def measure_descent(readings: pd.DataFrame, run: str, objective: str) -> dict[st
     """gradient and fall of a run, both in units of the loss; None where they were not measured, or are not finite."""
     found: dict[str, float | None] = {"gradient": None, "fall": None}
     if len(readings):
-        for row in readings[(readings["run"] == run) & (readings["objective"] == objective)].to_dict("records"):
+        mine = pd.DataFrame(readings[(readings["run"] == run) & (readings["objective"] == objective)])
+        for row in mine.to_dict("records"):
             if row["metric"] in found:
                 value = float(np.mean(np.array(row["values"], np.float64)))
                 found[str(row["metric"])] = value if np.isfinite(value) else None

@@ -111,7 +111,7 @@ def mark_geometry(geometry: pd.DataFrame, standings: Sequence[RunStanding]) -> p
     hidden = geometry["metric"].isin(SHARES) & ~pd.Series(basin, index=geometry.index)
     found = geometry.assign(standing=[str(worst[key].standing) if key in worst else None for key in keys])
     for name in ("value", "lo", "hi"):
-        found[name] = pd.to_numeric(found[name]).mask(hidden)
+        found[name] = found[name].astype(float).mask(hidden)
     return found
 
 

@@ -82,7 +82,7 @@ def images_to_decide(tables: dict[str, Any], scores: Any, two: list[str], source
         own = (scores.loc[scores["dataset"] == source, "score"] < 0).any()  # minus an error that is no share
         return None if own else decide_from_scores(scores, two, source)
     pair = find_pair(tables["pairs"], two[0], two[1], source)
-    return pair and decide_from_pairs(pair, find_pair(tables["needed"], two[0], two[1], source))
+    return decide_from_pairs(pair, find_pair(tables["needed"], two[0], two[1], source)) if pair else None
 
 
 def find_pair(pairs: Any, one: str, two: str | None, dataset: str) -> Row | None:

@@ -19,8 +19,9 @@ def tables(eigenmap: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     Definition: share of the plane where max(-lambda_min, 0) < BELOW * lambda_max, the map being linear between its
     points; unknown places count as not convex. Where lambda_min is negative that is |lambda_min / lambda_max| under
     BELOW (Li et al. 2018, arXiv 1712.09913, section 6); where it is not, the loss is convex, whatever the ratio.
-    Intervals (Student, Satterthwaite) are over runs: with one run lo and hi are nan. All runs have the same images and
-    one plane, so intervals do not cover other images and planes. ValueError for missing columns.
+    Intervals (Student, Satterthwaite; of one model on a scale of logits) are over runs: with one run lo and hi are nan.
+    All runs have the same images and one plane, so intervals do not cover other images and planes. ValueError for
+    missing columns.
     """
     if missing := [name for name in REQUIRED_COLUMNS if name not in eigenmap]:
         raise ValueError(f"an eigenmap needs the columns {', '.join(REQUIRED_COLUMNS)}; missing: {', '.join(missing)}")

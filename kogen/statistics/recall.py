@@ -27,10 +27,10 @@ def recall(predictions: pd.DataFrame) -> pd.DataFrame:
     found = []
     for dataset, part in predictions.groupby("dataset", sort=True, observed=True):
         for by, column in (("class", "label"), ("group", "group")):
-            if column in part and part[column].notna().any():
+            if column in part and not pd.isna(part[column].to_numpy()).all():
                 found += rows_of_names(str(dataset), by, part, part[column].astype(object))
     table = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=COLUMNS)
-    return mark_worst(table)[COLUMNS]
+    return pd.DataFrame(mark_worst(table)[COLUMNS])
 
 
 def rows_of_names(dataset: str, by: str, part: pd.DataFrame, names: Any) -> list[pd.DataFrame]:
@@ -42,7 +42,7 @@ def rows_of_names(dataset: str, by: str, part: pd.DataFrame, names: Any) -> list
         return []
     found = []
     for name in kept:
-        rows = part[(names == name).to_numpy()]
+        rows: Any = part[(names == name).to_numpy()]
         several = "cluster" not in rows or rows["cluster"].isna().any() or rows["cluster"].nunique() > 1
         table = value_rows(make_item_matrix(dataset, rows if several else rows.drop(columns="cluster")))
         table = table.assign(by=by, name=str(name))

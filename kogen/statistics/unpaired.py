@@ -45,8 +45,8 @@ def unpaired(scores: pd.DataFrame, *, dataset: str, margin: float | None = None)
     share, n = cells["value"].to_numpy() / 100, cells["n"].to_numpy(dtype=np.float64)
     training, runs = cells["training_variance"].to_numpy(), cells["runs"].to_numpy()
     apart = share[0] - share[1:]
-    names = cells["model"].astype(str)
-    table: dict[str, Any] = {"kind": "unpaired", "dataset": dataset, "first": names[0], "second": names[1:].to_numpy()}
+    names = np.array(list(map(str, cells["model"])), object)
+    table: dict[str, Any] = {"kind": "unpaired", "dataset": dataset, "first": names[0], "second": names[1:]}
     table |= {"n": np.minimum(n[0], n[1:]).astype(int), "difference": 100 * apart}
     for lo, hi, quantile in (("lo", "hi", norm.isf(0.025)), ("lo90", "hi90", norm.isf(0.05)), (*FAMILY, critical)):
         low, high = score_interval(share, n, training, runs, float(norm.sf(quantile)))

@@ -193,3 +193,15 @@ def test_a_lead_from_scores_with_their_number_of_images_is_one_at_least() -> Non
     found = judge_results(table, LotteryOptions(n={"a": 10_000}))[1]
     assert found.lead is not None
     assert (found.lead.answer, found.lead.at_least, found.action) == (Answer.BETTER, True, Action.BET)
+
+
+@pytest.mark.parametrize(("half", "answer"), [(0.9, Answer.BETTER), (3.2, Answer.UNDECIDED)])
+def test_a_bet_is_not_safe_where_an_interval_leaves_open_that_another_is_better(half: float, answer: Answer) -> None:
+    table = pd.DataFrame({"model": ["x", "y"], "a": [80.0, 78.0], "b": [70.0, 68.0], "c": [60.0, 58.0]})
+    lottery = lottery_of(table)
+    picks = [row | {"near_best": 0.99} for row in lottery.bet.picks]
+    lottery = replace(lottery, bet=replace(lottery.bet, picks=picks))
+    tables = make_tables({name: dict(zip(table["model"], table[name], strict=True)) for name in "abc"}, half=half)
+    found = safe_finding(lottery, Comparisons(tables), 1.0)
+    assert found is not None
+    assert (found.model, found.answer) == ("x", answer)  # y could be better by 1.2 points, with half-widths of 3.2

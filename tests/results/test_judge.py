@@ -116,8 +116,9 @@ def test_tables_that_are_ready_are_not_made_again(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize("old", ["[]", "{", '{"bet": "byol"}', "\0\0\0"])
 def test_an_old_verdict_never_blocks_and_is_written_anew(tmp_path: Path, old: str) -> None:
     (tmp_path / "verdict.json").write_text(old)
-    found = lottery(published(), reference="val", out=tmp_path)
-    assert json.loads((tmp_path / "verdict.json").read_text()) == {"lottery": found}
+    summary, judgement = judge_results(published(), LotteryOptions(reference="val"), tmp_path)
+    written = json.loads((tmp_path / "verdict.json").read_text())
+    assert written == {"lottery": to_plain(summary), "judgement": to_plain(judgement)}
 
 
 def test_one_model_and_one_set_are_judged_as_far_as_they_go() -> None:

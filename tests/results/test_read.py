@@ -121,7 +121,7 @@ def test_every_writing_of_a_table_gives_the_same_scores(tmp_path: Path, name: st
 POINTS = st.integers(101, 9999).map(lambda hundredths: hundredths / 100)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(POINTS, POINTS), min_size=2, max_size=6))
 def test_the_same_numbers_in_any_writing_are_the_same(tmp_path: Path, pairs: list[tuple[float, float]]) -> None:
     table = {f"net{k}": pair for k, pair in enumerate(pairs)}
@@ -138,10 +138,9 @@ def test_the_same_numbers_in_any_writing_are_the_same(tmp_path: Path, pairs: lis
     texts += [write(",", lambda v: f"{v:.2f} ± 0.10"), write("\t", comma), write(";", lambda v: comma(v) + " %")]
     texts += [write(",", fraction)]
     found = []
-    for text in texts:
-        for encoding in ("utf-8", "utf-16"):
-            (tmp_path / "t.csv").write_bytes(text.encode(encoding))
-            found.append(table_of(read(tmp_path / "t.csv", reference="val")))
+    for text, encoding in [*((text, "utf-8") for text in texts), (texts[0], "utf-16"), (texts[6], "utf-16")]:
+        (tmp_path / "t.csv").write_bytes(text.encode(encoding))
+        found.append(table_of(read(tmp_path / "t.csv", reference="val")))
     assert all(each == found[0] for each in found)
     assert found[0]["val"] == {k: a for k, (a, _) in table.items()}
 

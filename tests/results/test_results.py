@@ -61,7 +61,8 @@ def test_rows_of_images_in_every_form(tmp_path: Path, kind: str) -> None:
     assert found.ignored == ()  # read for metrics other than accuracy
     rows = found.predictions
     assert rows is not None
-    assert set(rows) == {"model", "dataset", "item", "correct", "seed", "cluster"}
+    assert set(rows) == {"model", "dataset", "item", "correct", "seed", "cluster", "label"}
+    assert set(rows["label"]) == {"x"}  # for recall; nobody said what was answered
     assert rows["correct"].sum() == IMAGES["correct"].sum()
 
 

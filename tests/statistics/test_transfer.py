@@ -255,7 +255,7 @@ def same(one: pd.DataFrame, two: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(one.reset_index(drop=True), two.reset_index(drop=True), check_exact=False, rtol=1e-9)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(tables(), st.integers(0, 9))
 def test_order_of_rows_and_names_do_not_matter(columns: dict, seed: int) -> None:
     table = scores(columns, n=50, family=[f"f{i // 2}" for i in range(len(columns["s0"]))])

@@ -44,7 +44,7 @@ def test_without_its_centre_a_plane_has_no_numbers_and_nothing_is_called_larger(
     found = geometry(lost).set_index("metric")
     assert found.loc[["width", "basin", "convex", "range"], ["value", "lo", "hi"]].isna().all(axis=None)
     pairs = geometry_pairs(pd.concat([lost, table(bowl, "n")]))
-    assert set(pairs.loc[pairs["metric"] != "error", "verdict"]) == {"undecided"}
+    assert set(pairs.loc[pairs["metric"] != "error", "verdict"]) == {"unknown"}
 
 
 def test_a_surface_of_no_number_at_all():

@@ -64,8 +64,9 @@ def folder(
     found = found.take([place[layout.names[row]] for row in rows])
     cached = load_or_build(ImageFiles(path, found), storage)
     clusters, groups = (None if of is None else [of[row] for row in rows] for of in (clusters, groups))
-    told = {"splits": splits, "notes": (*layout.notes, *notes), "groups": groups}
-    return replace(Images.from_cache(cached, text[rows], None, clusters, name, **told), root=os.path.abspath(path))
+    notes = (*layout.notes, *notes)
+    images = Images.from_cache(cached, text[rows], None, clusters, name, splits, notes, groups)
+    return replace(images, root=os.path.abspath(path))
 
 
 def unread_labels(path: str, layout: Layout) -> list[str]:

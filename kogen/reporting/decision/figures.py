@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from kogen.common.metric_facts import POINTS
 from kogen.reporting.charts import Figure, annotation, axis, axis_title, dots, ink, label, layout, stroke, trace
-from kogen.reporting.words import clean, format_number, say
+from kogen.reporting.decision.quantities import FINE_DIGITS
+from kogen.reporting.words import clean, display_name, format_number, say
 from kogen.results.decide import BASELINES
 from kogen.results.findings import Answer, Finding
 from kogen.results.judgement import Judgement
@@ -54,7 +56,7 @@ def difference_bar(one: Finding, found: Judgement) -> Bar:
 def draw_sets(found: Judgement, lang: str) -> Figure | None:
     """The leader minus the best other model on each set: left of the line it is behind; None for one set."""
     pairs = [*([found.lead] if found.lead else []), *found.elsewhere]
-    bars = [set_bar(one, found) for one in pairs if one.difference is not None]
+    bars = [set_bar(one, found, lang) for one in pairs if one.difference is not None]
     if len(bars) < 2:
         return None
     figure = draw_bars(bars, found.margin, say(lang, "axis_ahead", model=found.leader))
@@ -62,11 +64,11 @@ def draw_sets(found: Judgement, lang: str) -> Figure | None:
     return figure | {"alt": say(lang, "alt_sets", model=found.leader) + " " + said}
 
 
-def set_bar(one: Finding, found: Judgement) -> Bar:
+def set_bar(one: Finding, found: Judgement, lang: str) -> Bar:
     """The leader minus the best other model on a set."""
     sign = 1.0 if one.first == found.leader else -1.0
     ends = sorted(sign * end for end in (one.lo, one.hi) if end is not None) or [None, None]
-    return Bar(one.dataset, sign * (one.difference or 0.0), ends[0], ends[1], one.is_ahead)
+    return Bar(display_name(lang, one.dataset), sign * (one.difference or 0.0), ends[0], ends[1], one.is_ahead)
 
 
 def draw_values(
@@ -80,25 +82,33 @@ def draw_values(
     rows = sorted(rows, key=lambda row: -row["value"])[:ROWS]
     if len(rows) < 2:
         return {}
-    ends = [row[end] for row in rows for end in ("lo", "value", "hi") if known(row[end])]
-    floor = None if found.floor is None else found.floor.floor
+    sign, floor = found.metric.sign, None if found.floor is None else found.floor.floor
+    ends = [sign * row[end] for row in rows for end in ("lo", "value", "hi") if known(row[end])]
     ends += [] if floor is None else [floor]
     room = 0.06 * (max(ends) - min(ends)) or 0.5
     low, high = min(ends) - room, max(ends) + room
     places, data = [len(rows) - i for i in range(len(rows))], []
     for row, y in zip(rows, places, strict=True):
-        los, his = ((float(row[end]) if known(row[end]) else None) for end in ("lo", "hi"))
-        bar = Bar(row["model"], row["value"], los, his, row["model"] in found.leaders, is_baseline(row["model"], found))
+        lo, hi = sorted(sign * float(row[end]) for end in ("lo", "hi") if known(row[end])) or (None, None)
+        model, value = row["model"], sign * row["value"]
+        bar = Bar(model, value, lo, hi, model in found.leaders, is_baseline(model, found))
         data += bar_traces(bar, y, low, high, sign=False)
     line = {"type": "line", "xref": "x", "yref": "paper", "y0": 0, "y1": 1, "layer": "below"}
     shapes = [] if floor is None else [{**line, "x0": floor, "x1": floor, "line": stroke("soft", 1.5, dash="dash")}]
     ticks = {"ticklabelstandoff": 6, "tickvals": places, "ticktext": [label(row["model"]) for row in rows]}
     ticks |= {"showgrid": False, "tickfont": {"color": ink("ink"), "size": 13}}
-    numbers = [format_number(row["value"]) for row in rows]
+    digits = 1 if found.metric.unit == POINTS else FINE_DIGITS
+    numbers = [format_number(sign * row["value"], digits) for row in rows]
     notes = [
         annotation(n, 1, y, xref="paper", xanchor="right", xshift=46) for n, y in zip(numbers, places, strict=True)
     ]
-    across = axis(range=[low, high], title=axis_title(say(lang, "accuracy")), nticks=6, tickangle=0)
+    title = say(lang, "accuracy" if found.metric.name == "accuracy" else found.metric.label)
+    across = axis(
+        range=[low, high],
+        title=axis_title(title),
+        nticks=6,
+        tickangle=0,
+    )
     up = axis(range=[0.4, len(rows) + 0.6], **ticks)
     look = layout(
         28 * len(rows) + 62, shapes=shapes, annotations=notes, margin={"r": 50, "b": 48}, xaxis=across, yaxis=up

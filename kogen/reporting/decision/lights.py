@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
-from kogen.reporting.decision.sentences import at_most, lead_sentences, pair_sentence, worth_sentences
+from kogen.reporting.decision.quantities import at_most, show_number, unit_phrase
+from kogen.reporting.decision.sentences import lead_sentences, margin_of, pair_sentence, worth_sentences
 from kogen.reporting.words import Sentence, format_points, phrase, sentence
 from kogen.results.findings import Answer, Finding, Reason
 from kogen.results.judgement import Action, Judgement
 
+NOTHING_GAINED = (Action.FLOOR, Action.UNTRAINED)  # a headline under which nothing is green
 SIGNS = {"green": "✓", "amber": "~", "red": "✕", "grey": "?"}  # for readers who do not see the colours
 
 
@@ -43,12 +45,14 @@ def real_light(found: Judgement) -> Light:
     doubt = next((one for one in found.against if one.answer != Answer.BETTER), found.lead)
     pair = found.lead if found.has_lead else doubt
     reasons = [*lead_sentences(pair, found), *worth_sentences(found)][:2]
-    number = phrase("num_points", points=format_points(pair.difference, sign=True))
+    number = phrase("num_points", points=format_points(pair.difference, sign=True), unit=unit_phrase(found.metric))
     if found.action == Action.FLOOR and found.floor:
         values = {"models": found.leaders, "constant": found.floor.constant}
         return Light("real", "amber", "answer_floor", number, [sentence("real", "why_floor", **values), *reasons[:1]])
-    if found.has_lead:
+    if found.has_lead and found.action not in NOTHING_GAINED:
         return Light("real", "green", "answer_yes", number, reasons)
+    if found.has_lead:  # of the network before any training
+        return Light("real", "amber", "answer_floor", number, reasons)
     if pair.answer == Answer.UNKNOWN:
         return Light("real", "grey", "answer_unknown", number, reasons)
     if pair.answer == Answer.EQUIVALENT:
@@ -67,10 +71,9 @@ def holds_light(found: Judgement) -> Light:
         return Light("holds", "grey", "answer_none", None, [sentence("holds", "why_one", model=found.leader)])
     if not found.proven:
         return share_light(found)
-    if not found.has_lead:
-        return Light(
-            "holds", "grey", "answer_no_lead", None, [sentence("holds", "why_no_lead"), *lost_sentences(found)]
-        )
+    if not found.has_lead or found.action in NOTHING_GAINED:
+        why = sentence("holds", "why_nothing" if found.has_lead else "why_no_lead")
+        return Light("holds", "grey", "answer_no_lead", None, [why, *lost_sentences(found)])
     number = phrase("num_sets", n=len(found.kept), total=len(found.elsewhere))
     kept = [sentence("holds", "sure_kept", sets=[one.dataset for one in found.kept])] if found.kept else []
     if found.lost:
@@ -89,7 +92,7 @@ def holds_light(found: Judgement) -> Light:
 def lost_sentences(found: Judgement) -> list[Sentence]:
     """The set on which the leader is furthest behind."""
     lost = sorted(found.lost, key=lambda one: -(one.difference or 0.0))
-    return [pair_sentence("holds", "catch_lost", one) for one in lost[:1]]
+    return [pair_sentence("holds", "catch_lost", one, found) for one in lost[:1]]
 
 
 def share_light(found: Judgement) -> Light:
@@ -121,11 +124,12 @@ def own_places(found: Judgement) -> Sentence:
     worst: Finding | None = max(behind, key=lambda one: one.difference or 0.0, default=None)
     if worst is None or worst.difference is None:
         return sentence("holds", "why_places", **values)
-    return sentence("holds", "why_places_worst", **values, loss=at_most(worst.difference), dataset=worst.dataset)
+    loss = {"loss": at_most(worst.difference, found.metric), "unit": unit_phrase(found.metric)}
+    return sentence("holds", "why_places_worst", **values, **loss, dataset=worst.dataset)
 
 
 def rules_light(found: Judgement) -> Light:
-    """Green: each rule that puts the sets together chooses one model, and its mean lead over all sets is proven."""
+    """Green: there is a lead, each rule that puts the sets together chooses one model, whose mean lead is proven."""
     rules = found.rules
     if rules is None:
         return Light("rules", "grey", "answer_none", None, [sentence("rules", "why_two")])
@@ -133,10 +137,12 @@ def rules_light(found: Judgement) -> Light:
     number = phrase("num_rules", n=rules.same, total=rules.total)
     reasons = [sentence("rules", "why_rules_some" if rules.others else "why_rules_all", **values)]
     if rules.nearest:
-        ends = {name: rules.nearest[name] for name in ("difference", "lo", "hi")}
+        ends: dict[str, Any] = {
+            name: show_number(rules.nearest[name], found.metric) for name in ("difference", "lo", "hi")
+        } | {"unit": unit_phrase(found.metric)}
         key = "why_combined" if rules.answer == Answer.BETTER else "why_combined_open"
         reasons.append(sentence("rules", key, first=rules.nearest["first"], second=rules.nearest["second"], **ends))
-    if rules.answer == Answer.BETTER:
+    if rules.answer == Answer.BETTER and found.has_lead and found.action not in NOTHING_GAINED:
         return Light("rules", "green", "answer_yes", number, reasons)
     if rules.answer == Answer.UNKNOWN:
         return Light("rules", "grey", "answer_agree", number, [*reasons, sentence("rules", "why_rules_scores")])
@@ -149,13 +155,14 @@ def safe_light(found: Judgement) -> Light:
     if safe is None:
         return Light("safe", "grey", "answer_none", None, [sentence("safe", "why_two")])
     lost = safe.regret > 1e-9
-    number = phrase("num_most", points=at_most(safe.regret)) if lost else phrase("num_first")
-    names = {"model": [safe.model, *safe.equals], "regret": at_most(safe.regret), "dataset": safe.dataset}
+    number = phrase("num_most", points=at_most(safe.regret, found.metric)) if lost else phrase("num_first")
+    names: dict[str, Any] = {"model": [safe.model, *safe.equals], "dataset": safe.dataset}
+    names |= {"regret": at_most(safe.regret, found.metric), "unit": unit_phrase(found.metric)}
     reasons = [sentence("safe", "why_least" if lost else "why_never", **names)]
     if safe.chance is None:
         return Light("safe", "grey", "answer_unknown", number, [*reasons, sentence("safe", "why_safe_scores")])
-    reasons.append(sentence("safe", "why_near_best", model=safe.model, margin=found.margin, chance=100 * safe.chance))
-    if safe.answer == Answer.BETTER:
+    reasons.append(sentence("safe", "why_near_best", model=safe.model, **margin_of(found), chance=100 * safe.chance))
+    if safe.answer == Answer.BETTER and found.action not in NOTHING_GAINED:
         return Light("safe", "green", "answer_yes", number, reasons)
     return (
         Light("safe", "red", "answer_no", number, reasons)

@@ -9,7 +9,7 @@ from kogen.reporting.decision.lights import Light, lights
 from kogen.reporting.words import Sentence, say, sentence
 from kogen.results.judgement import Judgement
 
-CATCHES = 4  # that stand on the first screen; the others are in the appendix
+CATCHES = 3  # that stand on the first screen; the others are in the appendix
 UNANSWERED = ("answer_none",)  # answers that say nothing of this table: no section, a line in the appendix
 GLOSSARY = ("own", "supervised", "stock", "random")
 

@@ -1,14 +1,12 @@
 """Sentences of a decision: what to do, how sure, the catch, the next step; each is a key of words.toml and values."""
 
-import math
 from typing import Any
 
-from kogen.common.rounding import round_outward
-from kogen.reporting.words import Sentence, format_points, phrase, sentence
+from kogen.reporting.decision.quantities import at_most, quantity, show_number, unit_phrase, value_phrase
+from kogen.reporting.words import Sentence, sentence
 from kogen.results.findings import TIE, Answer, Finding, FloorFinding, Reason
 from kogen.results.judgement import Action, Judgement
 
-REALISTIC = 1_000_000  # more test images than this are not worth proposing
 LUCK = 0.025  # below it the resampled chance is surer of itself than an interval that cannot tell; it is not said
 
 
@@ -28,20 +26,23 @@ def headline(found: Judgement) -> Sentence:
     if found.action == Action.EQUAL:
         return equal_headline(found)
     if found.action == Action.FLOOR and found.floor:
-        floor = {"constant": found.floor.constant, "floor": found.floor.floor}
-        return sentence("headline", "do_floor", **names, models=found.models, value=found.value, **floor)
+        reached = {"value": quantity(found.metric.sign * found.value, found.metric)}
+        reached |= {"floor": quantity(found.floor.floor, found.metric), "constant": found.floor.constant}
+        return sentence("headline", "do_floor", **names, models=found.models, **reached)
     if found.action == Action.UNTRAINED and found.untrained:
         return untrained_headline(found, found.untrained)
     if found.action == Action.SAFE and found.safe:
         return safe_headline(found)
     if found.action == Action.ONE:
         return sentence("headline", "do_one", **names)
-    return sentence("headline", "do_nothing_here" if found.targets else "do_one_set", **names, value=found.value)
+    return sentence(
+        "headline", "do_nothing_here" if found.targets else "do_one_set", **names, value=value_phrase(found)
+    )
 
 
 def equal_headline(found: Judgement) -> Sentence:
     """The foremost models are as good as one another: take the cheapest."""
-    values = {"dataset": found.reference, "margin": found.margin}
+    values = {"dataset": found.reference, **margin_of(found)}
     if found.cheapest is None:
         return sentence("headline", "do_equal", models=found.models, **values)
     others = [model for model in found.models if model != found.cheapest]
@@ -51,7 +52,7 @@ def equal_headline(found: Judgement) -> Sentence:
 def untrained_headline(found: Judgement, against: Finding) -> Sentence:
     """No model is better than the network before any training."""
     random = next(model for model in (against.second, against.first) if found.methods.get(model) == "random")
-    values = {"dataset": found.reference, "random": random, "margin": found.margin}
+    values = {"dataset": found.reference, "random": random, **margin_of(found)}
     others = [model for model in found.models if model != random]
     if against.first == random and against.is_ahead:
         return sentence("headline", "do_untrained_leads", **values)
@@ -66,9 +67,12 @@ def safe_headline(found: Judgement) -> Sentence:
     safe = found.safe
     assert safe is not None
     if safe.average != safe.model and safe.matters:
-        regrets = {"regret": at_most(safe.regret), "worst": at_most(safe.average_regret), "price": at_most(safe.price)}
-        return sentence("headline", "do_safe_differs", first=safe.average, second=safe.model, **regrets)
-    values = {"models": found.models, "n": safe.sets, "regret": at_most(safe.regret), "margin": found.margin}
+        regrets = {"regret": safe.regret, "worst": safe.average_regret, "price": safe.price}
+        points = {name: at_most(loss, found.metric) for name, loss in regrets.items()} | {
+            "unit": unit_phrase(found.metric)
+        }
+        return sentence("headline", "do_safe_differs", first=safe.average, second=safe.model, **points)
+    values = {"models": found.models, "n": safe.sets, "regret": at_most(safe.regret, found.metric), **margin_of(found)}
     if safe.regret <= TIE:
         return sentence("headline", "do_safe_first" if safe.answer == Answer.BETTER else "do_least_first", **values)
     key = "do_safe" if safe.answer == Answer.BETTER else "do_unsafe" if safe.unsafe else "do_least"
@@ -79,9 +83,9 @@ def how_sure(found: Judgement) -> list[Sentence]:
     """The numbers that the headline rests on, and how sure they are."""
     said = [value_sentence(found)]
     if found.action == Action.FLOOR and found.floor:
-        said.append(floor_sentence("sure", "sure_floor", found.floor))
+        said.append(floor_sentence("sure", "sure_floor", found.floor, found))
     elif found.action == Action.UNTRAINED and found.untrained:
-        said.append(pair_sentence("sure", "sure_untrained", found.untrained))
+        said.append(pair_sentence("sure", "sure_untrained", found.untrained, found))
     elif found.lead:
         said += lead_sentences(found.lead, found)
     if found.has_lead and found.kept:
@@ -93,12 +97,11 @@ def how_sure(found: Judgement) -> list[Sentence]:
 
 def value_sentence(found: Judgement) -> Sentence:
     """What the leader reaches, beside the constant answer."""
-    ends = {"value": found.value, "lo": found.lo, "hi": found.hi}
-    key = "value_plain" if found.lo is None else "value_accuracy" if found.proven else "value_score"
-    known = {"models": found.leaders, "measured": phrase(key, **ends)}
+    known = {"models": found.leaders, "measured": value_phrase(found)}
     if found.floor is None:
         return sentence("sure", "sure_value", **known)
-    return sentence("sure", "sure_value_floor", **known, constant=found.floor.constant, floor=found.floor.floor)
+    floor = quantity(found.floor.floor, found.metric)
+    return sentence("sure", "sure_value_floor", **known, constant=found.floor.constant, floor=floor)
 
 
 def lead_sentences(lead: Finding, found: Judgement) -> list[Sentence]:
@@ -107,9 +110,9 @@ def lead_sentences(lead: Finding, found: Judgement) -> list[Sentence]:
         return [sentence("sure", "sure_scores", dataset=lead.dataset, first=lead.first, second=lead.second)]
     keys = {Reason.AHEAD: "sure_ahead", Reason.SMALL: "sure_small", Reason.EQUAL: "sure_equal"}
     key = keys.get(lead.reason, "sure_tie" if lead.is_tie else "sure_open")
-    said = [
-        pair_sentence("sure", key + ("_at_least" if lead.at_least and lead.is_ahead else ""), lead, margin=found.margin)
-    ]
+    if lead.at_least and key in ("sure_ahead", "sure_open"):
+        key += "_scores"
+    said = [pair_sentence("sure", key, lead, found)]
     chances = lead.answer == Answer.UNDECIDED and not lead.is_tie and not lead.at_least
     if chances and lead.chance is not None and lead.chance >= LUCK:
         chance = 100 * lead.chance
@@ -131,16 +134,17 @@ def worth_sentences(found: Judgement) -> list[Sentence]:
             key = f"{name}_equal"
         else:
             key = f"{name}_no" if behind else f"{name}_yes"
-        said.append(pair_sentence("sure", key, pair, margin=found.margin))
+        same = found.lead is not None and {pair.first, pair.second} == {found.lead.first, found.lead.second}
+        said.append(pair_sentence("sure", f"{key}_same" if same else key, pair, found))
     return said
 
 
 def catches(found: Judgement) -> list[Sentence]:
     """What speaks against the headline, as far as the tables of results say it; the worst first."""
-    said = [pair_sentence("catch", "catch_lost", one) for one in found.lost]
+    said = [pair_sentence("catch", "catch_lost", one, found) for one in found.lost]
     low = [one for one in found.floors if one.answer != Answer.BETTER]
     if found.floor is None or found.floor.answer == Answer.BETTER:
-        said += [floor_sentence("catch", "catch_floor", one) for one in low]
+        said += [floor_sentence("catch", "catch_floor", one, found) for one in low]
     if found.has_lead:
         open_sets = [one.dataset for one in found.open]
         said += [sentence("catch", "catch_open", sets=open_sets)] if open_sets else []
@@ -168,76 +172,32 @@ def safer_choice(found: Judgement) -> list[Sentence]:
     if (
         safe.model in found.leaders
         or worst - safe.regret < max(found.margin, TIE)
-        or at_most(worst) == at_most(safe.regret)
+        or at_most(worst, found.metric) == at_most(safe.regret, found.metric)
     ):
         return []
-    values = {"regret": at_most(safe.regret), "worst": at_most(worst), "model": found.leader, "second": safe.model}
+    values = {"regret": at_most(safe.regret, found.metric), "worst": at_most(worst, found.metric)}
+    values |= {"model": found.leader, "second": safe.model, "unit": unit_phrase(found.metric)}
     return [sentence("catch", "catch_safer", **values)]
 
 
-def next_steps(found: Judgement) -> list[Sentence]:
-    """What to do next, and what it takes."""
-    lead = found.lead
-    if found.action == Action.ONE or lead is None:
-        return [sentence("next", "next_second")]
-    if found.action in (Action.FLOOR, Action.UNTRAINED):
-        return [sentence("next", "next_train_more")]
-    if found.action == Action.SPLIT:
-        return [sentence("next", "next_weigh", sets=[found.reference, *(one.dataset for one in found.lost)])]
-    if found.action == Action.BET:
-        return [sentence("next", "next_use" if found.targets else "next_second_set", model=found.leader)]
-    if found.action == Action.EQUAL:
-        return [sentence("next", "next_price", models=found.models)]
-    return open_steps(found) if found.proven else score_steps(found, lead)
-
-
-def score_steps(found: Judgement, lead: Finding) -> list[Sentence]:
-    """What would decide where scores alone are known."""
-    pair = found.decides
-    if lead.answer == Answer.EQUIVALENT:
-        return [sentence("next", "next_price", models=[lead.first, lead.second])]
-    if pair is None or pair.images is None or pair.decided:
-        return [sentence("next", "next_rows", dataset=found.reference, first=lead.first, second=lead.second)]
-    names = {"dataset": found.reference, "first": pair.first, "second": pair.second}
-    more = {"images": min(round_up(pair.images), REALISTIC)}
-    return [sentence("next", "next_rows_some" if pair.images <= REALISTIC else "next_rows_many", **names, **more)]
-
-
-def open_steps(found: Judgement) -> list[Sentence]:
-    """What would decide between models that the data cannot tell apart."""
-    rivals = [one for one in found.against if one.answer == Answer.UNDECIDED and one.second in found.models]
-    said = []
-    for one in rivals[:1]:
-        names = {"first": one.first, "second": one.second, "dataset": one.dataset}
-        if one.more is None:
-            said.append(sentence("next", "next_tie" if one.is_tie else "next_seeds", **names))
-        elif one.more > REALISTIC:
-            said.append(sentence("next", "next_too_many", **names, more=REALISTIC))
-        else:
-            said.append(sentence("next", "next_images", **names, more=round_up(one.more)))
-    price = {"model": found.cheapest} if found.cheapest else {"models": found.models}
-    return [*said, sentence("next", "next_cheapest" if found.cheapest else "next_price", **price)]
-
-
-def pair_sentence(part: str, key: str, pair: Finding, **more: Any) -> Sentence:
+def pair_sentence(part: str, key: str, pair: Finding, found: Judgement) -> Sentence:
     """A sentence with the names and numbers of a pair."""
-    numbers = {"difference": pair.difference, "low": pair.lo, "high": pair.hi}
-    return sentence(part, key, first=pair.first, second=pair.second, dataset=pair.dataset, **numbers, **more)
+    ends = {"difference": pair.difference, "low": pair.lo, "high": pair.hi}
+    numbers = {name: show_number(end, found.metric) for name, end in ends.items()}
+    return sentence(
+        part, key, first=pair.first, second=pair.second, dataset=pair.dataset, **numbers, **margin_of(found)
+    )
 
 
-def floor_sentence(part: str, key: str, found: FloorFinding) -> Sentence:
+def margin_of(found: Judgement) -> dict[str, Any]:
+    """The margin and its unit, as sentences show them."""
+    return {"margin": show_number(found.margin, found.metric), "unit": unit_phrase(found.metric)}
+
+
+def floor_sentence(part: str, key: str, one: FloorFinding, found: Judgement) -> Sentence:
     """A sentence with a model beside the constant answer."""
-    numbers = {"difference": found.difference, "low": found.lo, "high": found.hi}
-    about = {"model": found.model, "value": found.value, "constant": found.constant, "floor": found.floor}
-    return sentence(part, key, dataset=found.dataset, **about, **numbers)
-
-
-def at_most(points: float) -> str:
-    """A number of points that may stand behind "at most": rounded up, as `format_points` shows it."""
-    return format_points(round_outward(points, 2 if abs(points) < 0.995 else 1, up=True))
-
-
-def round_up(images: float) -> int:
-    """A number of images to two digits, rounded up."""
-    unit = 10 ** max(len(str(math.ceil(images))) - 2, 0)
-    return int(-(-images // unit) * unit)
+    ends = {"difference": one.difference, "low": one.lo, "high": one.hi}
+    numbers: dict[str, Any] = {name: show_number(end, found.metric) for name, end in ends.items()}
+    numbers |= {"value": quantity(found.metric.sign * one.value, found.metric), "unit": unit_phrase(found.metric)}
+    floor = {"constant": one.constant, "floor": quantity(one.floor, found.metric)}
+    return sentence(part, key, dataset=one.dataset, model=one.model, **floor, **numbers)

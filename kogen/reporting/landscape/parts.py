@@ -60,7 +60,7 @@ class Part:
     @property
     def side(self) -> int:
         """Points along a side of the maps of the curvature."""
-        return max((one["alpha"].nunique() for found in self.maps.values() for one in found), default=0)
+        return max((len(set(one["alpha"])) for found in self.maps.values() for one in found), default=0)
 
     @property
     def seeds(self) -> int:
@@ -96,7 +96,7 @@ def read_part(folder: Path, surface: pd.DataFrame, objective: str, facts: Landsc
     """What is known of one objective. Runs whose loss is not finite are named in its judgement, and left out here."""
     standings = [one for one in facts.standings or [] if one.objective == objective]
     lost = {one.run for one in standings if one.standing is Standing.NOT_FINITE}
-    rows = pd.DataFrame(surface[(surface["objective"] == objective) & ~surface["run"].isin(lost)])
+    rows = pd.DataFrame(surface[(surface["objective"] == objective) & ~surface["run"].isin(list(lost))])
     random = rows[rows["direction"] == "random"].groupby("model", sort=True)
     landscapes = {str(model): figures.landscape_from_rows(pd.DataFrame(one)) for model, one in random}
     numbers, eigenmap = (objective_rows(folder, name, objective) for name in ("geometry", "eigenmap"))

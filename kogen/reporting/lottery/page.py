@@ -7,7 +7,8 @@ from kogen.common.files import read_json
 from kogen.common.text import check_language
 from kogen.reporting.decision.figures import draw_values
 from kogen.reporting.decision.page import decision_part, sentence_texts
-from kogen.reporting.decision.sentences import catches, headline, how_sure, next_steps
+from kogen.reporting.decision.sentences import catches, headline, how_sure
+from kogen.reporting.decision.steps import next_steps
 from kogen.reporting.html import write_page
 from kogen.reporting.lottery.sections import lottery_part
 from kogen.results.judgement import Judgement

@@ -9,12 +9,14 @@ from kogen.common.registry import load
 from kogen.common.tables import read_table
 from kogen.reporting.charts import Figure
 from kogen.reporting.lottery import sentences, tables
+from kogen.reporting.lottery.axes import draw_cost_axis
 from kogen.reporting.lottery.figures import MODELS_DRAWN, draw_flips, draw_gap_curve, draw_regrets, draw_scatter
 from kogen.results.lottery_summary import LotterySummary
 
 TABLE_NAMES = ("values", "pairs", "ranks", "transfer", "agreement", "unified", "robustness")
 SUBSETS = ("all", "top50", "top20")
 RIVALS = 8  # models that are shown against the leader over all sets
+AXES = 4  # costs that are drawn
 PANELS = 8  # sets that have a panel of their own
 
 
@@ -29,11 +31,12 @@ def lottery_part(folder: Path, summary: LotterySummary, lang: str) -> tuple[dict
     panels, marked = shown_panels(summary), [*(row["model"] for row in summary.bet.picks), summary.lead.model]
     gap, rows = flip_rows(summary)
     found = {"flips": draw_flips({name: rows[name] for name in sets[1:]}, lang)}
+    found |= draw_axes(summary, frames["values"], marked, lang)
     found["regrets"] = draw_regrets(tables.points_behind_best(frames["values"], sets, models), lang)
     for i, name in enumerate(panels):
         found[f"gap-{i}"] = draw_gap_curve(target_rows(curve, name), summary.lead.gap, name, lang)
         found[f"fit-{i}"] = draw_scatter(robustness_rows(frames, name), marked, lang)
-    same = ("reference", "margin", "targets", "kind", "over_sets", "similarity", "baseline", "left_out")
+    same = ("reference", "margin", "targets", "kind", "over_sets", "similarity", "baseline", "left_out", "cochran")
     files = [f"{name}.{kind}" for name in TABLE_NAMES for kind in ("parquet", "csv")]
     shown = {name: getattr(summary, name) for name in same} | {
         "refused": sentences.refusals(summary),
@@ -63,6 +66,17 @@ def lottery_part(folder: Path, summary: LotterySummary, lang: str) -> tuple[dict
         "files": [name for name in files if (folder / name).exists()],
     }
     return shown, {place: figure for place, figure in found.items() if figure}
+
+
+def draw_axes(summary: LotterySummary, values: Any, marked: list[str], lang: str) -> dict[str, Figure | None]:
+    """Scores on the reference against each cost that the table gives, by the id of their place."""
+    here = values[values["dataset"] == summary.reference]
+    scores = dict(zip(here["model"], here["value"], strict=True))
+    axes = list(summary.axes.items())[:AXES]
+    return {
+        f"axis-{i}": draw_cost_axis(name, costs, scores, marked, summary.reference, lang)
+        for i, (name, costs) in enumerate(axes)
+    }
 
 
 def shown_panels(summary: LotterySummary) -> list[str]:

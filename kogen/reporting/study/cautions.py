@@ -5,7 +5,6 @@ from dataclasses import asdict
 from kogen.common.alarms import AlarmKind
 from kogen.reporting.study.evidence import Evidence, ModelAlarm
 from kogen.reporting.words import Sentence, sentence
-from kogen.results.findings import Reason
 from kogen.results.judgement import Action
 
 MOSTLY = 50.0  # percent of a test set that was trained on: nothing else is to be read before that
@@ -74,21 +73,22 @@ def alarm_sentences(alarms: list[ModelAlarm], part: str) -> list[Sentence]:
     return sentences
 
 
-def prices(evidence: Evidence) -> list[Sentence]:
-    """What the next step costs, in minutes of this study's machine or in labels; none where nothing was timed."""
+def prices(evidence: Evidence, step: str) -> list[Sentence]:
+    """What the next step (its key) costs, in minutes of this study's machine or in labels; none where it is unknown."""
     judgement = evidence.judgement
     minutes = {row.model: row.minutes for row in evidence.costs if row.minutes}
-    total = sum(row.minutes * row.runs for row in evidence.costs if row.minutes)
-    models = [model for model in judgement.models if model in minutes]
-    if judgement.action in (Action.FLOOR, Action.UNTRAINED) and total:
+    named = dict.fromkeys(judgement.models)
+    if judgement.action == Action.UNTRAINED and judgement.untrained:
+        named |= dict.fromkeys((judgement.untrained.first, judgement.untrained.second))
+    models = [model for model in named if model in minutes]
+    if step == "next_images":
+        return [sentence("next", "price_labels")]
+    if step == "next_train_more" and minutes:
+        total = sum(row.minutes * row.runs for row in evidence.costs if row.minutes)
         return [sentence("next", "price_longer", minutes=2 * total)]
-    if judgement.action == Action.SHARED:
-        rival = next((one for one in judgement.against if one.second in judgement.models), None)
-        if rival and rival.more is not None:
-            return [sentence("next", "price_labels")]
-        if rival and rival.reason != Reason.TIE and models:
-            each = sum(minutes[model] for model in models)
-            return [sentence("next", "price_seeds", n=MORE_SEEDS, models=models, minutes=MORE_SEEDS * each)]
-    if judgement.action in (Action.BET, Action.EQUAL) and models:
+    if step == "next_seeds" and models:
+        each = sum(minutes[model] for model in models)
+        return [sentence("next", "price_seeds", n=MORE_SEEDS, models=models, minutes=MORE_SEEDS * each)]
+    if step in ("next_use", "next_second_set", "next_price") and models:
         return [sentence("next", "price_again", model=models[0], minutes=minutes[models[0]])]
     return []

@@ -3,11 +3,14 @@
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from kogen.common.metric_facts import MetricFacts
 from kogen.reporting.html import jpeg_data_url
 from kogen.reporting.words import Sentence, phrase, sentence
+
+if TYPE_CHECKING:
+    from kogen.reporting.study.verdict import Verdict
 
 Row = Mapping[str, Any]
 MAX_MODELS = 6  # in tables of classes and metrics: the best by the metric that decides
@@ -16,22 +19,7 @@ MAX_CONFUSIONS = 10
 PICTURES = "gallery"  # folder of a study
 
 
-class Judged(Protocol):
-    """What is read of a verdict: its tables as rows, and who leads."""
-
-    metric: MetricFacts
-    metrics: Sequence[Row]
-    threshold_shift: Sequence[Row]
-    recall: Sequence[Row]
-    confusion: Sequence[Row]
-    hard: Sequence[Row]
-    reference: str
-    protocol: str
-    sets: Sequence[str]
-    order: Mapping[str, Sequence[str]]
-
-
-def errors_section(study: Path, judged: Judged) -> dict[str, Any]:
+def errors_section(study: Path, judged: "Verdict") -> dict[str, Any]:
     """The section on errors as plain data; a part that has nothing to say is empty.
 
     reason: the sentence on why this metric decides, None for plain accuracy. sentences: what falls on shifted sets and
@@ -42,7 +30,7 @@ def errors_section(study: Path, judged: Judged) -> dict[str, Any]:
     images = [image for parts in gallery.values() for part in parts for image in part["images"]]
     return {
         "reason": metric_reason(judged.metric),
-        "sentences": [*shift_sentences(judged), *recall_sentences(judged)],
+        "sentences": recall_sentences(judged),
         "metrics": {name: part for name in judged.sets if (part := metrics_of(judged, name))["rows"]},
         "recall": {name: part for name in judged.sets if (part := recall_of(judged, name))},
         "confusion": {name: part for name in judged.sets if (part := confusion_of(judged, name))},
@@ -61,19 +49,22 @@ def metric_reason(metric: MetricFacts) -> Sentence | None:
     return sentence("evidence", "metric_as_asked", **named)
 
 
-def shift_sentences(judged: Judged) -> list[Sentence]:
-    """For the reference's leader on each shifted set: a threshold that is off, or a ranking that is lost too."""
-    found, leader = [], next(iter(leaders_of(judged)), None)
-    for row in judged.threshold_shift:
+def threshold_sentences(rows: Sequence[Row], leader: str | None, reference: str) -> list[Sentence]:
+    """For the reference's leader on each shifted set: a threshold that is off, or a ranking that is lost too.
+
+    `rows`: of `threshold_shift`.
+    """
+    found = []
+    for row in rows:
         if row["model"] == leader and row["case"] in ("threshold", "ranking"):
-            named = {"model": leader, "dataset": row["dataset"], "reference": judged.reference}
+            named = {"model": leader, "dataset": row["dataset"], "reference": reference}
             numbers = ("accuracy", "reference_accuracy", "auroc", "auroc_lo", "auroc_hi", "reference_auroc")
             numbers += ("larger", "larger_class", "best_accuracy")
-            found.append(sentence("shift", f"{row['case']}_lost", **named, **{name: row[name] for name in numbers}))
+            found.append(sentence("catch", f"{row['case']}_lost", **named, **{name: row[name] for name in numbers}))
     return found
 
 
-def recall_sentences(judged: Judged) -> list[Sentence]:
+def recall_sentences(judged: "Verdict") -> list[Sentence]:
     """Of the reference's leader on each set: its worst class and group, if its interval lies below the best one's."""
     found, leader = [], next(iter(leaders_of(judged)), None)
     for dataset in judged.sets:
@@ -94,7 +85,7 @@ def recall_sentences(judged: Judged) -> list[Sentence]:
     return found
 
 
-def metrics_of(judged: Judged, dataset: str) -> dict[str, Any]:
+def metrics_of(judged: "Verdict", dataset: str) -> dict[str, Any]:
     """Every metric of the main protocol on one set: the models shown, and a row a metric, the deciding one first.
 
     A row: metric, label (a key of the words), unit, better, floor, decides, cells (value, lo, hi, reason, one a model).
@@ -125,18 +116,18 @@ def cell_of(row: Row | None) -> dict[str, Any]:
     return {name: row[name] for name in ("value", "lo", "hi")} | {"reason": f"reason_{reason}" if reason else None}
 
 
-def leaders_of(judged: Judged) -> list[str]:
+def leaders_of(judged: "Verdict") -> list[str]:
     """The leader and the runner-up of the reference: those that one would use, wherever they are looked at."""
     return list(judged.order.get(judged.reference, ()))[:2]
 
 
-def shown_models(judged: Judged, dataset: str) -> list[str]:
+def shown_models(judged: "Verdict", dataset: str) -> list[str]:
     """The best models of the reference that were judged on a set, at most MAX_MODELS."""
     there = set(judged.order.get(dataset, ()))
     return [model for model in judged.order.get(judged.reference, ()) if model in there][:MAX_MODELS]
 
 
-def recall_of(judged: Judged, dataset: str) -> list[dict[str, Any]]:
+def recall_of(judged: "Verdict", dataset: str) -> list[dict[str, Any]]:
     """Recall of one set by class and by group: by, models, and rows (name, n, cells, worst: of the leader)."""
     models, found = shown_models(judged, dataset), []
     for by in ("class", "group"):
@@ -154,7 +145,7 @@ def recall_of(judged: Judged, dataset: str) -> list[dict[str, Any]]:
     return found
 
 
-def confusion_of(judged: Judged, dataset: str) -> list[dict[str, Any]]:
+def confusion_of(judged: "Verdict", dataset: str) -> list[dict[str, Any]]:
     """The confusion of the reference's leader and runner-up on one set.
 
     Each: model, labels, predicted, rows (one a label; cells with n and share), or of more than 12 classes `commonest`
@@ -178,7 +169,7 @@ def confusion_of(judged: Judged, dataset: str) -> list[dict[str, Any]]:
     return found
 
 
-def gallery_of(study: Path, judged: Judged, dataset: str) -> list[dict[str, Any]]:
+def gallery_of(study: Path, judged: "Verdict", dataset: str) -> list[dict[str, Any]]:
     """The hard images of one set by kind; each with what was answered and its picture, None where there is none."""
     found: dict[str, list[dict[str, Any]]] = {}
     for row in judged.hard:

@@ -16,7 +16,7 @@ def question_sentences(study: Path) -> list[Sentence]:
     found: list[Sentence] = []
     if late := asked.after_verdict:
         added = [option for one in late for option in extension_options(one)]
-        found.append(sentence("caution", "extended", times=len(late), added=added))
+        found.append(sentence("catch", "extended", times=len(late), added=added))
     if left:
-        found.append(sentence("caution", "runs_left", left=left, all=asked.runs))
+        found.append(sentence("catch", "runs_left", left=left, all=asked.runs))
     return found

@@ -11,9 +11,11 @@ from kogen.reporting.decision.figures import draw_values
 from kogen.reporting.decision.page import decision_part
 from kogen.reporting.html import png_data_url, write_page
 from kogen.reporting.lottery.sections import lottery_part
+from kogen.reporting.study.errors import errors_section
 from kogen.reporting.study.figures import draw_losses, draw_rank_me
 from kogen.reporting.study.runs import RunRecord, read_runs
 from kogen.reporting.study.verdict import Verdict, read_verdict
+from kogen.results.asked import extension_lines, read_asked
 
 LONGEST_TEXT = 20_000  # letters of the study file that are shown
 
@@ -45,6 +47,8 @@ def write(study: Path, *, lang: str = "en") -> Path:
         "data": read_json(quality) if quality.exists() else {"sets": []},
         "views": png_data_url(study / "views.png"),
         "asked": study_text(study / "study.toml"),
+        "extensions": extension_lines(read_asked(study)),
+        "found": errors_section(study, verdict),
         "versions": plan.get("versions", {}),
         "plan": {name: plan.get(name) for name in ("backbone", "image_size", "device")},
     }

@@ -1,5 +1,6 @@
 """The verdict of a study, from its tables to verdict.json: what to bet on, how sure, on what grounds."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ from kogen.common.registry import load
 from kogen.common.text import check_language
 from kogen.options.lottery import LotteryOptions
 from kogen.options.model import validate
-from kogen.reporting.decision.sentences import catches, headline, how_sure, next_steps
+from kogen.reporting.decision.sentences import catches, headline, how_sure
+from kogen.reporting.decision.steps import next_steps
 from kogen.reporting.study.cautions import alerts, prices, study_catches
+from kogen.reporting.study.errors import metric_reason, threshold_sentences
 from kogen.reporting.study.evidence import Evidence, ModelAlarm, ModelCost, TwinCount
 from kogen.reporting.study.extended import question_sentences
 from kogen.reporting.study.facts import ProtocolSummary, compare_protocols, gather, model_costs, model_methods
@@ -117,9 +120,10 @@ def build(
         lottery, judgement = judge_tables(results, tables, options, study, methods=methods, minutes=minutes)
     else:
         write_tables(study, answers, csv=False)
-        judgement = make_judgement(tables, reference=sets[0], targets=sets[1:], margin=margin, methods=methods)
+        known: dict[str, Any] = {"margin": margin, "methods": methods, "metric": facts}
+        judgement = make_judgement(tables, reference=sets[0], targets=sets[1:], **known)
     evidence = gather(study, rows, judged, judgement, runs)
-    sentences = [*verdict_sentences(evidence), *question_sentences(study)]
+    sentences = verdict_sentences(evidence, [*metric_catches(facts, answers, evidence), *question_sentences(study)])
     verdict = Verdict(
         judgement=judgement,
         sentences=sentences,
@@ -146,11 +150,23 @@ def build(
     return from_plain(Verdict, plain, "the verdict")
 
 
-def verdict_sentences(evidence: Evidence) -> list[Sentence]:
-    """The verdict, most important sentence first: alerts, what to do, how sure, the catch, the next step."""
+def verdict_sentences(evidence: Evidence, more: Sequence[Sentence] = ()) -> list[Sentence]:
+    """The verdict, most important sentence first: alerts, what to do, how sure, the catch, the next step.
+
+    `more`: further catches of the study.
+    """
     found = evidence.judgement
-    decided = [headline(found), *how_sure(found), *catches(found), *study_catches(evidence)]
-    return [*alerts(evidence), *decided, *next_steps(found), *prices(evidence)]
+    said, steps = {one.values.get("dataset") for one in more}, next_steps(found)
+    against = [one for one in catches(found) if one.key != "catch_floor" or one.values["dataset"] not in said]
+    decided = [headline(found), *how_sure(found), *against, *more, *study_catches(evidence)]
+    return [*alerts(evidence), *decided, *steps, *prices(evidence, steps[0].key)]
+
+
+def metric_catches(facts: MetricFacts, answers: dict[str, pd.DataFrame], evidence: Evidence) -> list[Sentence]:
+    """Why the metric is not accuracy, and what falls on shifted sets for the leader: its threshold, or its ranking."""
+    reason, leader = metric_reason(facts), evidence.judgement.leader
+    lost = threshold_sentences(answers["threshold_shift"].to_dict("records"), leader, evidence.judgement.reference)
+    return [*([replace(reason, part="catch")] if reason else []), *lost]
 
 
 def read_verdict(study: Path) -> Verdict:

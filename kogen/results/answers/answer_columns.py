@@ -31,7 +31,7 @@ def share_classes(frame: pd.DataFrame, classes: Sequence[str] | None = None) -> 
     `classes` in the order of the probabilities; by default those that are there, sorted. ValueError for a label or an
     answer that is not among them.
     """
-    if not {"label", "predicted"} <= set(frame) or frame["label"].isna().any() or frame["predicted"].isna().any():
+    if any(name not in frame or pd.isna(frame[name].to_numpy()).any() for name in ("label", "predicted")):
         return frame
     texts = {name: frame[name].astype(object).astype(str).astype("category") for name in ("label", "predicted")}
     there = {str(name) for column in texts.values() for name in column.cat.categories}
@@ -42,6 +42,11 @@ def share_classes(frame: pd.DataFrame, classes: Sequence[str] | None = None) -> 
             f"{PREFIX}CLASS for each class"
         )
     return frame.assign(**{name: column.cat.set_categories(known) for name, column in texts.items()})
+
+
+def has_classes(frame: pd.DataFrame) -> bool:
+    """Whether labels and answers are classes, as `share_classes` makes them."""
+    return "label" in frame and isinstance(frame["label"].dtype, pd.CategoricalDtype)
 
 
 def probability_columns(heads: Sequence[Any]) -> list[str]:

@@ -20,11 +20,11 @@ def hard_images(predictions: pd.DataFrame, leaders: Sequence[str]) -> pd.DataFra
     the two is right in most runs and the other is not, the largest difference of their probabilities first. nobody: no
     run of any model is right, the lowest mean probability first. Four each, equals by item; an image is in one kind.
     """
-    found = []
+    found: list[dict[str, Any]] = []
     for dataset, part in predictions.groupby("dataset", sort=True, observed=True):
         there = set(part["model"].astype(str))
         mine = [name for name in leaders if name in there]
-        if {"label", "predicted", "score"} <= set(part) and mine and part["score"].notna().all():
+        if {"label", "predicted", "score"} <= set(part) and mine and not pd.isna(part["score"].to_numpy()).any():
             found += set_rows(str(dataset), part, mine)
     return pd.DataFrame(found, columns=COLUMNS)
 
@@ -38,7 +38,7 @@ def set_rows(dataset: str, part: pd.DataFrame, leaders: list[str]) -> list[dict[
     facts = part.drop_duplicates("item").set_index(part.drop_duplicates("item")["item"].astype(str))
     chosen: list[tuple[str, str, float]] = []
 
-    def choose(kind: str, among: pd.Series, order: pd.Series) -> None:
+    def choose(kind: str, among: Any, order: Any) -> None:
         taken = {item for _, item, _ in chosen}
         listed = sorted((round(-float(order[item]), 9), str(item)) for item in among.index[among] if item not in taken)
         chosen.extend((kind, item, -value) for value, item in listed[:SHOWN])
@@ -63,7 +63,8 @@ def set_rows(dataset: str, part: pd.DataFrame, leaders: list[str]) -> list[dict[
 def most_said(part: pd.DataFrame) -> dict[tuple[str, str], str]:
     """What most runs of a model answer to an image, by item and model; the first class by name among equals."""
     texts = part.astype({"model": str, "item": str, "predicted": str})
-    counts: Any = texts.groupby(["item", "model", "predicted"], observed=True).size().reset_index(name="n")
+    grouped: Any = texts.groupby(["item", "model", "predicted"], observed=True)
+    counts = grouped.size().reset_index(name="n")
     counts = counts.sort_values(["n", "predicted"], ascending=[False, True]).drop_duplicates(["item", "model"])
     return dict(zip(zip(counts["item"], counts["model"], strict=True), counts["predicted"], strict=True))
 

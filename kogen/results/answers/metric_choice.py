@@ -11,6 +11,7 @@ from kogen.common.metric_facts import ACCURACY, SHARED, MetricFacts, check_param
 from kogen.common.registry import load
 from kogen.common.text import join_names, parse_spec
 from kogen.metrics._metric import Metric
+from kogen.results.answers.answer_columns import has_classes
 
 IMBALANCE = 4  # times as many images of the largest class as of the smallest, above which classes count alike
 
@@ -79,7 +80,7 @@ def own_parameters(metric: Metric, given: Mapping[str, Any]) -> dict[str, Any]:
 
 def class_counts(frame: pd.DataFrame, reference: str) -> dict[str, int]:
     """How many images of each class the reference has, by the class's name; {} where labels are not known."""
-    if not isinstance(frame.get("label", pd.Series(dtype=object)).dtype, pd.CategoricalDtype):
+    if not has_classes(frame):
         return {}
     rows: Any = frame.loc[frame["dataset"] == reference, ["item", "label"]].drop_duplicates()
     counts = np.bincount(rows["label"].cat.codes, minlength=len(rows["label"].cat.categories))

@@ -10,7 +10,7 @@ import pandas as pd
 from kogen.common.metric_facts import MetricFacts
 from kogen.common.registry import load
 from kogen.metrics._metric import Answers, Contributions, Metric
-from kogen.results.answers.answer_columns import FALSE_ALARM, PROBABILITIES, probability_rows
+from kogen.results.answers.answer_columns import FALSE_ALARM, PROBABILITIES, has_classes, probability_rows
 from kogen.results.answers.metric_choice import class_order, own_parameters
 from kogen.statistics._item_matrix import (
     ItemMatrix,
@@ -86,7 +86,7 @@ def read_answers(part: pd.DataFrame, rows: np.ndarray, facts: MetricFacts) -> An
     correct = part["correct"].to_numpy(dtype=np.float64)[rows]
     score = part["score"].to_numpy(dtype=np.float64)[rows] if "score" in part else None
     score = None if score is None or np.isnan(score).any() else score
-    if not isinstance(part.get("label", pd.Series(dtype=object)).dtype, pd.CategoricalDtype):
+    if not has_classes(part):
         nothing = np.zeros(len(rows), dtype=np.int64)
         return Answers((), nothing, nothing, correct, score=score)
     classes = tuple(map(str, part["label"].cat.categories))

@@ -10,6 +10,7 @@ import pandas as pd
 from kogen.common.metric_facts import MetricFacts
 from kogen.common.registry import load, names
 from kogen.metrics._metric import Answers
+from kogen.results.answers.answer_columns import has_classes
 from kogen.results.answers.hard_images import hard_images, read_leaders
 from kogen.results.answers.metric_choice import every_metric
 from kogen.results.answers.metric_matrices import SetAnswers, measure_set, set_answers
@@ -40,8 +41,9 @@ def answer_tables(
     Without labels and answers these have no rows. `values`: the table of the metric that decides, whose two best models
     on the reference are the leaders.
     """
-    known = isinstance(predictions.get("label", pd.Series(dtype=object)).dtype, pd.CategoricalDtype)
-    some = predictions if known else predictions.drop(columns=["label", "predicted"], errors="ignore")
+    some = (
+        predictions if has_classes(predictions) else predictions.drop(columns=["label", "predicted"], errors="ignore")
+    )
     tables = metric_tables(predictions, metric, reference, protocol)
     tables["recall"] = load("statistics", "recall")(some)
     tables["confusion"] = load("statistics", "confusion")(some)
@@ -103,7 +105,7 @@ def metric_tables(
 def join_frames(parts: Sequence[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
     """Frames one below the other; those without rows do not change the types of the others' columns."""
     filled = [part for part in parts if len(part)]
-    return pd.concat(filled, ignore_index=True)[columns] if filled else pd.DataFrame(columns=columns)
+    return pd.DataFrame(pd.concat(filled, ignore_index=True)[columns]) if filled else pd.DataFrame(columns=columns)
 
 
 def metric_rows(
@@ -117,12 +119,13 @@ def metric_rows(
     if measured.matrix is None:
         models = sorted(dict.fromkeys(name for name, _ in found.runs))
         empty = dict.fromkeys(("value", "lo", "hi"), np.nan)
-        return pd.DataFrame({"model": models, "n": found.answers[0].n, **fixed, **empty})[METRIC_COLUMNS]
+        rows = pd.DataFrame({"model": models, "n": found.answers[0].n, **fixed, **empty})
+        return pd.DataFrame(rows[METRIC_COLUMNS])
     table = value_rows(measured.matrix)
     ends = [facts.sign * table[name].to_numpy() for name in ("lo", "hi")]
     lo, hi = np.minimum(*ends), np.maximum(*ends)
     rows = {"model": table["model"], "n": table["n"], "value": facts.sign * table["value"], "lo": lo, "hi": hi}
-    return pd.DataFrame(rows | fixed)[METRIC_COLUMNS]
+    return pd.DataFrame(pd.DataFrame(rows | fixed)[METRIC_COLUMNS])
 
 
 def constant_answers(one: Answers) -> dict[str, Answers]:
@@ -196,7 +199,7 @@ def floor_rows(found: SetAnswers, facts: MetricFacts, constants: dict[str, Answe
             "reason": measured.reason or None,
         }
     )
-    return rows[rows["model"] != CONSTANT].reset_index(drop=True)
+    return pd.DataFrame(rows[rows["model"] != CONSTANT]).reset_index(drop=True)
 
 
 def best_thresholds(found: SetAnswers) -> pd.DataFrame:

@@ -95,7 +95,7 @@ def is_minus_error(values: np.ndarray) -> np.ndarray:
     Their differences are points of their own unit; nothing that is of shares alone (logits, noise of n items) is.
     """
     with np.errstate(invalid="ignore"):
-        return ~(values > 0).any(axis=0) & (values < 0).any(axis=0)
+        return np.any(values < 0, axis=0) & ~np.any(values > 0, axis=0)
 
 
 def check_unique(scores: pd.DataFrame, cell: np.ndarray) -> None:

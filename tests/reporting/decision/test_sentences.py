@@ -9,10 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tables import make_tables
 
+from kogen.common.metric_facts import ACCURACY
 from kogen.reporting.decision.figures import draw_differences, draw_sets
 from kogen.reporting.decision.lights import Light, lights
 from kogen.reporting.decision.page import decision_part
-from kogen.reporting.decision.sentences import at_most, catches, headline, how_sure, next_steps, round_up
+from kogen.reporting.decision.quantities import at_most
+from kogen.reporting.decision.sentences import catches, headline, how_sure
+from kogen.reporting.decision.steps import next_steps, round_up
 from kogen.reporting.words import Sentence, say
 from kogen.results.decide import make_judgement
 from kogen.results.findings import Answer
@@ -27,8 +30,12 @@ class World:
 
     def __init__(self, tables: dict[str, Any], found: Judgement) -> None:
         self.found = found
+        self.rows: dict[tuple[str, str, str], tuple[float, float, str]] = {}
+        for row in tables["pairs"].to_dict("records"):
+            ends = row["family_lo"], row["family_hi"]
+            self.rows[row["dataset"], row["first"], row["second"]] = (*ends, row["verdict"])
+            self.rows[row["dataset"], row["second"], row["first"]] = (-ends[1], -ends[0], row["verdict"])
         self.values = {(row["dataset"], row["model"]): row["value"] for row in tables["values"].to_dict("records")}
-        self.rows = tables["pairs"].to_dict("records")
         self.floors = {(row["dataset"], row["model"]): row for row in tables["floors"].to_dict("records")}
 
     def models(self, dataset: str) -> list[str]:
@@ -36,11 +43,7 @@ class World:
 
     def row(self, dataset: str, one: str, other: str) -> tuple[float, float, str]:
         """Ends of the interval of `one` minus `other`, and the verdict."""
-        for row in self.rows:
-            if row["dataset"] == dataset and {row["first"], row["second"]} == {one, other}:
-                ends = row["family_lo"], row["family_hi"]
-                return (*ends, row["verdict"]) if row["first"] == one else (-ends[1], -ends[0], row["verdict"])
-        raise AssertionError((dataset, one, other))
+        return self.rows[dataset, one, other]
 
     def ahead(self, dataset: str, one: str, other: str) -> bool:
         return self.row(dataset, one, other)[0] > 0
@@ -164,6 +167,14 @@ CLAIMS: dict[str, Callable[[World, Sentence], bool]] = {
     "published_no": worth("stock", "own", "better"),
     "published_open": worth("own", "stock", "undecided"),
     "published_equal": worth("own", "stock", "equivalent"),
+    "worth_yes_same": worth("own", "supervised", "better"),
+    "worth_no_same": worth("supervised", "own", "better"),
+    "worth_open_same": worth("own", "supervised", "undecided"),
+    "worth_equal_same": worth("own", "supervised", "equivalent"),
+    "published_yes_same": worth("own", "stock", "better"),
+    "published_no_same": worth("stock", "own", "better"),
+    "published_open_same": worth("own", "stock", "undecided"),
+    "published_equal_same": worth("own", "stock", "equivalent"),
     "catch_lost": pair_claim(lambda w, v, row: row[0] > 0 and v["second"] == w.found.leader),
     "catch_open": lambda w, s: (
         w.leads(w.found.reference, w.found.leader)
@@ -192,6 +203,7 @@ CLAIMS: dict[str, Callable[[World, Sentence], bool]] = {
     "why_single_set": lambda w, s: not w.found.targets,
     "why_floor": lambda w, s: all(not w.clear(w.found.reference, one) for one in s.values["models"][:1]),
     "why_no_lead": lambda w, s: no_lead(w),
+    "why_nothing": lambda w, s: w.found.action in (Action.FLOOR, Action.UNTRAINED),
     "why_two": lambda w, s: True,
     "why_rules_all": lambda w, s: s.values["n"] == s.values["total"],
     "why_rules_some": lambda w, s: s.values["n"] < s.values["total"] and bool(s.values["others"]),
@@ -273,9 +285,8 @@ def check_light(world: World, light: Light) -> None:
     found = world.found
     if light.name == "real":
         clear = world.clear(found.reference, found.leader)
-        assert (light.colour == "green") == (
-            world.leads(found.reference, found.leader) and found.action != Action.FLOOR
-        )
+        gained = found.action not in (Action.FLOOR, Action.UNTRAINED)
+        assert (light.colour == "green") == (world.leads(found.reference, found.leader) and gained)
         assert light.colour != "green" or clear
     if light.name == "holds" and light.colour in ("green", "red"):
         assert world.leads(found.reference, found.leader)
@@ -287,7 +298,8 @@ def check_light(world: World, light: Light) -> None:
         assert found.rules.nearest["lo"] > 0
         assert found.rules.same == found.rules.total
     if light.name == "safe" and found.safe:
-        wanted = {None: "grey", 0.01: "red", 0.5: "amber", 0.99: "green"}
+        gained = found.action not in (Action.FLOOR, Action.UNTRAINED)
+        wanted = {None: "grey", 0.01: "red", 0.5: "amber", 0.99: "green" if gained else "amber"}
         assert light.colour == wanted[found.safe.chance]
 
 
@@ -303,6 +315,9 @@ def test_no_sentence_claims_what_the_tables_do_not_say(world: World) -> None:
             assert say(lang, one.key, **one.values)
     for light in shown:
         check_light(world, light)
+    if headline(found).key in ("do_floor", "do_untrained", "do_untrained_equal", "do_untrained_first", "do_shared"):
+        assert [light.name for light in shown if light.colour == "green"] in ([], ["safe"])
+        assert found.action == Action.SHARED or not [light for light in shown if light.colour == "green"]
     names = {kind_of(world, model) for model in world.models(found.reference)}
     if "own" not in names:
         assert not [one for one in said if one.key.startswith(("worth_", "published_"))]
@@ -329,7 +344,7 @@ def test_every_sentence_of_a_decision_has_a_claim_that_is_checked() -> None:
     [(1.049, "1.1"), (1.0, "1.0"), (0.991, "1.0"), (0.121, "0.13"), (0.12, "0.12"), (12.34, "12.4"), (0.0, "0.0")],
 )
 def test_at_most_is_rounded_up(points: float, shown: str) -> None:
-    assert float(at_most(points)) == float(shown)
+    assert float(at_most(points, ACCURACY)) == float(shown)
 
 
 @pytest.mark.parametrize(("images", "shown"), [(7, 7), (99, 99), (101, 110), (1234, 1300), (1200, 1200), (1201, 1300)])

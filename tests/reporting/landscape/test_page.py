@@ -322,9 +322,14 @@ def chromium() -> Iterator[Any]:
 
 
 def unfold(tab: Any) -> None:
-    """Open what is folded, and wait until every figure is drawn."""
-    for place in tab.locator("details:not([open]) > summary").all():
-        place.click()
+    """Open what is folded."""
+    folded = tab.locator("details:not([open]) > summary")
+    for _ in range(folded.count()):  # what was opened is no longer among them
+        folded.first.click()
+    assert not folded.count()
+
+
+def wait_for_figures(tab: Any) -> None:
     for place in tab.locator(".plot").all():
         place.locator("svg.main-svg").first.wait_for(state="attached")
 
@@ -369,6 +374,7 @@ def test_the_page_draws_in_silence(chromium: Any, plain: Path, width: int, schem
     tab.set_default_timeout(300_000)  # surfaces are slow where no GPU draws them
     tab.goto(plain.as_uri())
     unfold(tab)
+    wait_for_figures(tab)
     assert complaints == []
     assert all(url.startswith(("data:", "blob:", plain.as_uri())) for url in requests)
     # three models: surface, contours, convexity, curvature; the widths and the profiles of all
@@ -524,8 +530,7 @@ def test_paper_has_the_surfaces_all_of_the_tables_and_at_most_four_pages(chromiu
     tab.goto(plain.as_uri())
     tab.locator("#widths-0 svg.main-svg").first.wait_for(state="attached")
     assert tab.evaluate("document.querySelector('.decision').getBoundingClientRect().bottom") <= 800
-    for place in tab.locator("details:not([open]) > summary").all():
-        place.click()
+    unfold(tab)
     widths = tab.evaluate("[...document.querySelectorAll('.scroll')].map((one) => [one.scrollWidth, one.clientWidth])")
     assert all(inside <= outside for inside, outside in widths)  # no table is clipped
     tab.reload()

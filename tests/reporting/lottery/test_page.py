@@ -16,11 +16,16 @@ from kogen.common.contracts import from_plain
 from kogen.common.text import LANGUAGES
 from kogen.options.lottery import LotteryOptions
 from kogen.reporting import html
-from kogen.reporting.lottery import figures, sections, sentences, tables, traffic_lights
+from kogen.reporting.decision.lights import SIGNS, lights
+from kogen.reporting.decision.sentences import catches, headline, how_sure
+from kogen.reporting.decision.steps import next_steps
+from kogen.reporting.lottery import figures, sections, sentences, tables
 from kogen.reporting.lottery import page as lottery_page
 from kogen.reporting.words import format_points, say
+from kogen.results.decide import PRIMARY
 from kogen.results.judge import judge_results
-from kogen.results.lottery_summary import Decision, Lead, LotterySummary, Recommendation, Transfer
+from kogen.results.judgement import Judgement
+from kogen.results.lottery_summary import LotterySummary
 
 DRAWN = np.random.default_rng(5)
 
@@ -38,150 +43,94 @@ def scores(models: int, sets: int, seed: int = 0, names: str = "net{}") -> pd.Da
 def measured() -> LotterySummary:
     """A real lottery of two models on two sets."""
     rows = predictions({"a": 0.9, "b": 0.4}, {"val": "reference", "other": "shift"}, 60, 1, ("linear",), DRAWN)
-    return judge_results(rows, LotteryOptions(reference="val", margin=0.5, draws=100))
+    return judge_results(rows, LotteryOptions(reference="val", margin=0.5, draws=100))[0]
 
 
-def summary(bet: dict[str, Any] | None = None, **known: Any) -> LotterySummary:
+def summary(**known: Any) -> LotterySummary:
     """A summary of two sets and two models, with what a test wants to be otherwise."""
-    found, pick = measured(), {"model": "a", "max_regret": 0.2, "worst_set": "other", "near_best": 0.9, "price": 0.0}
-    picks = [row | pick for row in found.bet.picks]
-    rules = {"weighted_difference": ["a"], "mean_rank": ["a"], "iqm": ["a"]}
-    decision = Decision("a", "b", difference=1.0, images=1234, decided=False)
-    base = {"lead": Lead("a", "b", 1.0), "real": row("better"), "transfer": {"other": leader(0.0)}}
-    base["unified"] = replace(found.unified, winners=rules)
-    base["bet"] = Recommendation(picks, model="a", agree=True, price=0.0, decides=decision)
-    changed = replace(found, **base | known)
-    return replace(changed, bet=replace(changed.bet, **bet or {}))
+    return replace(measured(), **known)
 
 
-def leader(loses: float) -> Transfer:
-    """What became of the leader on another set."""
-    return replace(measured().transfer["other"], leader_loses=loses, leader_holds=loses == 0)
+SCORES = {"x": [80.0, 70.0, 60.0], "y": [79.0, 75.0, 61.0]}
 
 
-def row(verdict: str, lo: float = -1.0) -> dict[str, Any]:
-    ends = {"difference": 1.0, "family_lo": -1.5, "family_hi": 3.0, "lo": lo, "hi": 2.5, "lottery": 0.2}
-    return {"first": "a", "second": "b", "verdict": verdict, "needed": None, **ends}
+def judge_wide(table: dict[str, list[float | None]], **options: Any) -> Judgement:
+    """The judgement of a wide table, model -> scores on set0, set1 ..."""
+    sets = [f"set{i}" for i in range(len(next(iter(table.values()))))]
+    frame = pd.DataFrame.from_dict(table, orient="index", columns=sets).rename_axis("model").reset_index()
+    return judge_results(frame, LotteryOptions(reference="set0", draws=100, **options))[1]
+
+
+def words(found: Judgement) -> list[str]:
+    said = [headline(found), *how_sure(found), *catches(found), *next_steps(found)]
+    for lang in LANGUAGES:
+        assert not any("{" in say(lang, one.key, **one.values) for one in said)
+    return [say("en", one.key, **one.values) for one in said]
+
+
+def test_scores_alone_name_the_least_risk_and_claim_no_lead() -> None:
+    assert words(judge_wide(SCORES)) == [
+        "Least risk: y. On none of the 3 sets more than 1.0 points behind the best.",
+        "x: 80.0.",
+        "Whether x is truly ahead of y on set0 cannot be known from scores alone.",
+        "Get one row an image of y and x on set0; at most about 26,000 images decide between them, fewer may do.",
+    ]
+
+
+def test_a_number_of_images_makes_a_lead_one_at_least_and_a_bet_unsafe() -> None:
+    found = judge_wide(SCORES, n={"set0": 50_000, "set1": 50_000, "set2": 50_000}, margin=0.1)
+    assert words(found)[0] == (
+        "No model is safe within 0.1 points. Least risk: y, up to 1.0 points behind the best of 3 sets."
+    )
+    assert words(found)[2].startswith("x is 1.0 points ahead of y, the next best (0.5 to 1.5, 95 % sure). Scores alone")
+    assert [light.colour for light in lights(found)] == ["green", "grey", "amber", "red"]
+
+
+def test_a_model_that_was_not_measured_everywhere_makes_no_other_the_highest() -> None:
+    found = judge_wide({"A": [90.0, None, None], "B": [79.5, 71.0, 60.0], "C": [79.0, 70.0, 59.0]})
+    said = words(found)
+    assert (
+        said[0] == "Least risk: B. Highest on each of the 3 sets, among the models that were measured on all of them."
+    )
+    assert "On set0, models are higher that were not measured on every set." in said
+    assert said[1] == "A: 90.0."
+
+
+def test_equal_models_are_no_bet() -> None:
+    found = judge_wide({"A": [80.0] * 3, "B": [80.0] * 3})
+    assert words(found)[0] == "No bet: A and B have the same values on every set."
+    assert words(found)[1] == "A and B: 80.0."
 
 
 @pytest.mark.parametrize(
-    ("found", "colour", "key"),
+    ("table", "said"),
     [
-        (row("better"), "green", "real_yes"),
-        (row("small"), "amber", "real_small"),
-        (row("equivalent"), "amber", "real_same"),
-        (row("undecided", lo=0.1), "amber", "real_alone"),
-        (row("undecided"), "red", "real_no"),
-        (None, "grey", "real_scores"),
+        ({"A": [80.0]}, "Nothing to choose between: only A was judged on set0."),
+        (
+            {"A": [80.0], "B": [70.0]},
+            "A is highest on set0 (80.0), and from scores alone on one set nothing more can be",
+        ),
+        (
+            {"A": [80.0, None], "C": [79.0, None], "B": [None, 70.0]},
+            "No bet: no model was measured on every set. On set0, A is highest",
+        ),
+        ({"A": [80.0, 60.0], "B": [79.8, 64.0]}, "Least risk: B. On none of the 2 sets more than 0.20 points behind"),
     ],
 )
-def test_the_first_light_follows_the_pair(found: dict | None, colour: str, key: str) -> None:
-    light = traffic_lights.lead_light(summary(real=found))
-    assert (light.colour, light.reason[0]) == (colour, key)
+def test_the_headline_promises_no_more_than_is_known(table: Any, said: str) -> None:
+    assert words(judge_wide(table))[0].startswith(said)
 
 
-def curve(share: float, pairs: int = 50) -> list[dict[str, Any]]:
-    near = {"target": "other", "gap_lo": 0.5, "gap": 1.0, "pairs": pairs, "transfer": share}
-    return [near, near | {"gap_lo": 1.0, "gap": 2.0, "transfer": 1.0}]
-
-
-@pytest.mark.parametrize(("share", "colour"), [(0.9, "green"), (0.89, "amber"), (0.75, "amber"), (0.74, "red")])
-def test_the_second_light_looks_at_leads_as_large_as_this_one(share: float, colour: str) -> None:
-    light = traffic_lights.transfer_light(summary(), curve(share))
-    assert (light.colour, light.reason[0]) == (colour, "transfers_pairs")
-    assert light.reason[1]["share"] == pytest.approx(100 * share)
-
-
-@pytest.mark.parametrize(
-    ("losses", "colour"), [((0.0, 0.5), "green"), ((0.0, 0.6), "amber"), ((2.0, 0.6), "red"), ((), "grey")]
-)
-def test_with_few_pairs_it_looks_at_the_leader(losses: tuple[float, ...], colour: str) -> None:
-    there = {f"set{i}": leader(loss) for i, loss in enumerate(losses)}
-    assert traffic_lights.transfer_light(summary(transfer=there), curve(1.0, pairs=19)).colour == colour
-
-
-@pytest.mark.parametrize(
-    ("names", "colour"), [(["a", "a", "a"], "green"), (["a", "a", "b"], "amber"), (["a", "b", "b"], "red")]
-)
-def test_the_third_light_counts_rules(names: list[str], colour: str) -> None:
-    winners = dict(zip(("weighted_difference", "mean_rank", "iqm"), ([name] for name in names), strict=True))
-    assert traffic_lights.metric_light(summary(unified=replace(measured().unified, winners=winners))).colour == colour
-
-
-@pytest.mark.parametrize(
-    ("agree", "regret", "price", "colour"),
-    [(True, 0.5, 0, "green"), (True, 0.6, 0, "amber"), (False, 0.5, 0.5, "amber"), (False, 0.6, 0.1, "red")],
-)
-def test_the_fourth_light_weighs_loss_and_price(agree: bool, regret: float, price: float, colour: str) -> None:
-    picks = [pick | {"max_regret": regret, "price": price} for pick in summary().bet.picks]
-    assert traffic_lights.safety_light(summary(bet={"agree": agree, "picks": picks})).colour == colour
+def test_the_best_on_average_and_the_least_risk_may_be_two() -> None:
+    found = judge_wide({"A": [90.0, 60.0, 90.0], "B": [84.0, 66.0, 84.0], "C": [50.0, 71.0, 50.0]}, margin=0.5)
+    assert words(found)[0] == (
+        "Best on average: A. Least risk: B, which costs at most 2.0 points on average and is nowhere more than 6.0 "
+        "points behind the best, instead of 11.0."
+    )
 
 
 def test_lights_differ_in_more_than_colour() -> None:
-    assert len(set(traffic_lights.SIGNS.values())) == 4
-    for lang in LANGUAGES:
-        assert len({say(lang, f"answer_{colour}") for colour in traffic_lights.SIGNS}) == 4
-
-
-CELLS = {("a", "val"): {"value": 80.0}}
-
-
-def test_the_headline_names_the_price_of_safety() -> None:
-    best, least, near = summary().bet.picks
-    best |= {"max_regret": 4.0}
-    other = [best, least | {"model": "b", "price": 0.3}, near]
-    (said,) = sentences.headline(summary(bet={"agree": False, "model": None, "picks": other}), CELLS)
-    assert said.key == "bet_differs"
-    assert said.values == {"first": "a", "second": "b", "price": "0.30", "regret": "0.20", "worst": "4.0"}
-    other = [best, least, near | {"model": "b", "price": 0.1}]
-    assert sentences.headline(summary(bet={"picks": other}), CELLS)[0].key == "bet_near"
-
-
-@pytest.mark.parametrize(
-    ("known", "keys"),
-    [
-        ({}, ["bet_price"]),
-        ({"real": row("undecided")}, ["bet_price", "safe_not_proven"]),
-        ({"real": None}, ["bet_price", "unknown_lead"]),
-        ({"targets": []}, ["bet_one_set"]),
-        ({"lead": Lead("a", None, None)}, ["bet_lone"]),
-        ({"bet": {"picks": [], "agree": False, "model": None}}, ["bet_nowhere"]),
-    ],
-)
-def test_the_headline_promises_no_more_than_is_known(known: dict, keys: list[str]) -> None:
-    assert [said.key for said in sentences.headline(summary(**known), CELLS)] == keys
-
-
-@pytest.mark.parametrize(
-    ("decides", "real", "key"),
-    [
-        ({"decided": True}, row("better"), "decided"),
-        ({"difference": 0.0}, row("undecided"), "decide_tie"),
-        ({"images": None}, row("undecided"), "decide_seeds"),
-        ({}, row("undecided"), "decide_images"),
-        ({}, None, "decide_scores"),
-        ({"images": 2_000_000}, None, "decide_too_many"),
-    ],
-)
-def test_what_would_decide(decides: dict, real: dict | None, key: str) -> None:
-    decision = summary().bet.decides
-    assert decision is not None
-    (said,) = sentences.decision_sentences(summary(real=real, bet={"decides": replace(decision, **decides)}))
-    assert said.key == key
-    for lang in LANGUAGES:
-        assert "{" not in say(lang, key, **said.values)
-
-
-def test_images_that_know_of_all_pairs_come_first() -> None:
-    found = row("undecided") | {"needed": {"images": 5_000}}
-    assert sentences.decision_sentences(summary(real=found))[0].values["images"] == 5_000
-
-
-def test_the_price_of_a_model_chosen_elsewhere() -> None:
-    found = sentences.model_price_sentences(summary(), "b", {"val": 0.0, "other": 3.0})
-    assert [said.key for said in found] == ["price_of", "price_other"]
-    assert found[0].values["dataset"] == "other"
-    assert [said.key for said in sentences.model_price_sentences(summary(), "a", {"val": 0.0})] == ["price_none"]
+    assert len(set(SIGNS.values())) == 4
 
 
 @pytest.mark.parametrize(("value", "text"), [(0.1, "0.10"), (0.999, "1.0"), (1.26, "1.3"), (0.0, "0.0"), (None, "–")])
@@ -245,7 +194,7 @@ def holes(table: pd.DataFrame) -> pd.DataFrame:
 def test_every_table_has_a_page(name: str, tmp_path: Path) -> None:
     make, wishes = TABLES[name]
     text = drawn(make(), tmp_path, reference="set0", **wishes)
-    assert text.count('<p class="question">') == 4
+    assert text.count('<span class="ask">') == 4
     assert "<script>" not in text
     assert "None" not in text
     assert "nan" not in text
@@ -306,7 +255,7 @@ def test_regret_is_points_behind_the_best_of_each_set(judged: Path) -> None:
 
 def test_the_bets_row_of_ranks_has_the_primary_rule_first(judged: Path) -> None:
     shown, _ = sections.lottery_part(judged, summary_on_disk(judged), "en")
-    assert shown["rules"]["metrics"][0] == traffic_lights.PRIMARY
+    assert shown["rules"]["metrics"][0] == PRIMARY
     assert shown["rules"]["tau"][0] is None
     assert shown["rules"]["rows"][0]["ranks"][0] == 1
 
@@ -342,13 +291,19 @@ def test_the_page_opens_in_silence_and_fits(judged: Path, width: int, scheme: st
         tab.on("console", lambda message: complaints.append(message.text))
         tab.on("pageerror", lambda error: complaints.append(str(error)))
         tab.goto((judged / "report.html").as_uri())
-        ready = "[...document.querySelectorAll('.plot')].every((plot) => plot.querySelector('svg.main-svg'))"
-        tab.wait_for_function(ready)
+        folded = "plot.closest('details:not([open])')"
+        drawn = (
+            f"[...document.querySelectorAll('.plot')].every((plot) => {folded} || plot.querySelector('svg.main-svg'))"
+        )
+        tab.wait_for_function(drawn)
+        assert tab.evaluate("document.querySelector('.decision').getBoundingClientRect().bottom") < (
+            900 if width > 1000 else 2 * 844
+        )
         assert complaints == []
-        assert tab.locator(".plot").count() >= 5  # two gap curves, flips, two scatters
+        assert tab.locator(".plot").count() >= 5  # the decision, values, sets, two gap curves
         assert tab.locator(".lights li").count() == 4
         assert tab.evaluate("document.documentElement.scrollWidth") <= width
-        tab.locator("details:has(table.sortable) summary").click()
+        tab.locator("details:has(table.sortable) > summary").click()
         head = tab.locator("table.sortable th button").nth(3)
         head.click()
         cells = "[...document.querySelectorAll('table.sortable td:nth-child(4)')].map((td) => Number(td.dataset.value))"

@@ -30,7 +30,7 @@ def test_a_study_that_was_extended_after_its_verdict_and_is_not_done(study: Path
     append_extension(study, Extension({"seeds": 2}, {"lang": "ja"}, {"seeds": 1, "lang": "en"}))
     append_extension(study, Extension({"shifts": [["line3", "imgs/line3"]]}))
     extended, unfinished = question_sentences(study)
-    assert (extended.part, extended.key, extended.values["times"]) == ("caution", "extended", 2)
+    assert (extended.part, extended.key, extended.values["times"]) == ("catch", "extended", 2)
     assert unfinished.values == {"left": 2, "all": 4}
     words = say("en", extended.key, **extended.values)
     assert (

@@ -14,6 +14,11 @@ from kogen.reporting.study import page, verdict
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: the page is not opened")
 
+DRAWN = (  # every figure that is not folded away
+    "[...document.querySelectorAll('.plot')].every((plot) => "
+    "plot.closest('details:not([open])') || plot.querySelector('svg.main-svg'))"
+)
+FOREST = "document.querySelector('#decision .ytick text')"
 HOSTILE = {
     "<script>alert(1)</script>": 0.8,
     "</script><img src=x onerror=alert(2)>": 0.7,
@@ -48,7 +53,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sets = {"</script><script>alert(3)</script>": "reference", "<b>line\n2</b>": "shift"}
     study = make_study(tmp_path_factory.mktemp("hostile") / "study", HOSTILE, sets, n=60, seeds=1, epochs=3)
-    (study / "study.toml").write_text("</pre><script>alert(4)</script>\n" + "x" * 30_000)
+    (study / "study.toml").write_text('source = "</pre><script>alert(4)</script>"\n#' + "x" * 30_000)
     verdict.build(study, margin=1.0)
     return page.write(study)
 
@@ -72,7 +77,7 @@ def visit(chromium: Any, path: Path, width: int, scheme: str = "light") -> tuple
     tab.on("dialog", lambda dialog: (complaints.append(f"dialog {dialog.message}"), dialog.dismiss()))
     tab.on("request", lambda request: requests.append(request.url))
     tab.goto(path.as_uri())
-    tab.wait_for_function("[...document.querySelectorAll('.plot')].every((plot) => plot.querySelector('svg.main-svg'))")
+    tab.wait_for_function(DRAWN)
     outside = [url for url in requests if not url.startswith(("data:", "blob:", path.as_uri()))]
     return tab, complaints, outside
 
@@ -87,9 +92,15 @@ def test_page_draws_in_silence(
     assert complaints == []
     assert outside == []
     assert tab.locator("h1").is_visible()
-    assert re.search(r"\d\.\d\s%", tab.locator("h1").inner_text())
+    assert re.search(r"\d\.\d\s%", tab.locator(".decision").inner_text())
+    room = 900 if width > 1000 else 2 * 844
+    last = tab.evaluate("document.querySelector('.decision').getBoundingClientRect().bottom")
+    assert which == "hostile" or last <= room * (1.25 if which == "crowded" else 1)  # one screen, or two of a phone
+    for folded in tab.locator("details").all():
+        folded.locator("summary").first.click()
+    tab.wait_for_function(DRAWN)
     plots = tab.locator(".plot").all()
-    assert len(plots) >= 4  # slope, two forests, losses, RankMe
+    assert len(plots) >= 4  # the decision, values, sets, losses, RankMe
     for plot in plots:
         box = plot.locator("svg.main-svg").first.bounding_box()
         assert box["width"] > 60
@@ -103,7 +114,7 @@ def test_figures_take_the_colours_of_the_theme(chromium: Any, plain: Path) -> No
     inks = {}
     for scheme in ("light", "dark"):
         tab, _, _ = visit(chromium, plain, 1280, scheme)
-        inks[scheme] = tab.evaluate("getComputedStyle(document.querySelector('#forest-0 .ytick text')).fill")
+        inks[scheme] = tab.evaluate(f"getComputedStyle({FOREST}).fill")
         paper = tab.evaluate("getComputedStyle(document.body).backgroundColor")
         assert paper == rgb(charts.load_look()["palette"][scheme]["paper"])
         tab.close()
@@ -114,7 +125,7 @@ def test_figures_follow_a_theme_that_changes(chromium: Any, plain: Path) -> None
     tab, complaints, _ = visit(chromium, plain, 1280)
     tab.emulate_media(color_scheme="dark")
     tab.wait_for_function(
-        "ink => getComputedStyle(document.querySelector('#forest-0 .ytick text')).fill === ink",
+        f"ink => getComputedStyle({FOREST}).fill === ink",
         arg=rgb(charts.load_look()["palette"]["dark"]["ink"]),
     )
     assert complaints == []
@@ -128,12 +139,12 @@ def rgb(colour: str) -> str:
 def test_names_are_text_and_nothing_else(chromium: Any, hostile: Path) -> None:
     tab, complaints, _ = visit(chromium, hostile, 1280)
     assert complaints == []
-    shown = tab.locator("#forest-0 .ytick text").all_text_contents()
+    shown = tab.locator("#decision .ytick text").all_text_contents()
     assert any("<" in text for text in shown)  # the letters themselves, not an element
     assert tab.locator("img[src=x]").count() == 0
     assert tab.locator(".plot b").count() == 0
     assert max(len(word) for word in tab.locator("th").all_inner_texts()) < 90
-    assert tab.evaluate("document.querySelector('pre').textContent").startswith("</pre><script>alert(4)")
+    assert tab.evaluate("document.querySelector('pre').textContent").startswith('source = "</pre><script>alert(4)')
     tab.close()
 
 
@@ -153,9 +164,9 @@ def test_paper_is_light_and_figures_fit_it(chromium: Any, plain: Path) -> None:
     tab, _, _ = visit(chromium, plain, 1280, "dark")
     tab.evaluate("dispatchEvent(new Event('beforeprint'))")
     light = charts.load_look()["palette"]["light"]
-    assert tab.evaluate("getComputedStyle(document.querySelector('#forest-0 .ytick text')).fill") == rgb(light["ink"])
-    assert tab.locator("#slope svg.main-svg").first.bounding_box()["width"] <= 182 * 96 / 25.4 + 1
+    assert tab.evaluate(f"getComputedStyle({FOREST}).fill") == rgb(light["ink"])
+    assert tab.locator("#decision svg.main-svg").first.bounding_box()["width"] <= 182 * 96 / 25.4 + 1
     tab.evaluate("dispatchEvent(new Event('afterprint'))")
     dark = charts.load_look()["palette"]["dark"]
-    assert tab.evaluate("getComputedStyle(document.querySelector('#forest-0 .ytick text')).fill") == rgb(dark["ink"])
+    assert tab.evaluate(f"getComputedStyle({FOREST}).fill") == rgb(dark["ink"])
     tab.close()

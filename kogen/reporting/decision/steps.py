@@ -1,0 +1,69 @@
+"""Next steps of a decision: what to do, what would decide what is open, and what it takes."""
+
+import math
+
+from kogen.reporting.words import Sentence, sentence
+from kogen.results.findings import Answer, Finding
+from kogen.results.judgement import Action, Judgement
+
+REALISTIC = 1_000_000  # more test images than this are not worth proposing
+
+
+def next_steps(found: Judgement) -> list[Sentence]:
+    """What to do next, and what it takes."""
+    lead = found.lead
+    if found.action == Action.ONE or lead is None:
+        return [sentence("next", "next_second")]
+    if found.action == Action.UNTRAINED and found.untrained and is_worth_deciding(found.untrained, found):
+        return [deciding_step(found.untrained)]
+    if found.action in (Action.FLOOR, Action.UNTRAINED):
+        return [sentence("next", "next_train_more")]
+    if found.action == Action.SPLIT:
+        return [sentence("next", "next_weigh", sets=[found.reference, *(one.dataset for one in found.lost)])]
+    if found.action == Action.BET:
+        return [sentence("next", "next_use" if found.targets else "next_second_set", model=found.leader)]
+    if found.action == Action.EQUAL:
+        return [sentence("next", "next_price", models=found.models)]
+    return open_steps(found) if found.proven else score_steps(found, lead)
+
+
+def score_steps(found: Judgement, lead: Finding) -> list[Sentence]:
+    """What would decide where scores alone are known."""
+    pair = found.decides
+    if lead.answer == Answer.EQUIVALENT:
+        return [sentence("next", "next_price", models=[lead.first, lead.second])]
+    if pair is None or pair.images is None or pair.decided:
+        return [sentence("next", "next_rows", dataset=found.reference, first=lead.first, second=lead.second)]
+    names = {"dataset": found.reference, "first": pair.first, "second": pair.second}
+    more = {"images": min(round_up(pair.images), REALISTIC)}
+    return [sentence("next", "next_rows_some" if pair.images <= REALISTIC else "next_rows_many", **names, **more)]
+
+
+def open_steps(found: Judgement) -> list[Sentence]:
+    """What would decide between models that the data cannot tell apart."""
+    rivals = [one for one in found.against if one.answer == Answer.UNDECIDED and one.second in found.models]
+    said = [deciding_step(one) for one in rivals[:1]]
+    price = {"model": found.cheapest} if found.cheapest else {"models": found.models}
+    return [*said, sentence("next", "next_cheapest" if found.cheapest else "next_price", **price)]
+
+
+def deciding_step(pair: Finding) -> Sentence:
+    """What would decide between two models: test images to label, seeds, or nothing within reach."""
+    names = {"first": pair.first, "second": pair.second, "dataset": pair.dataset}
+    if pair.more is None:
+        return sentence("next", "next_tie" if pair.is_tie else "next_seeds", **names)
+    if pair.more > REALISTIC:
+        return sentence("next", "next_too_many", **names, more=REALISTIC)
+    return sentence("next", "next_images", **names, more=round_up(pair.more))
+
+
+def is_worth_deciding(pair: Finding, found: Judgement) -> bool:
+    """Whether the leader looks better than the untrained network by more than the margin, and only looks so."""
+    ahead = found.methods.get(pair.second) == "random" and (pair.difference or 0.0) > found.margin
+    return ahead and pair.answer == Answer.UNDECIDED
+
+
+def round_up(images: float) -> int:
+    """A number of images to two digits, rounded up."""
+    unit = 10 ** max(len(str(math.ceil(images))) - 2, 0)
+    return int(-(-images // unit) * unit)

@@ -1,0 +1,109 @@
+"""Cautions: what a study's runs and images say against its numbers, where it stands, and what the next step costs."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tables import make_tables
+
+from kogen.common.alarms import AlarmKind
+from kogen.reporting.study.cautions import ALARM_SENTENCES, alerts, prices, study_catches
+from kogen.reporting.study.evidence import Evidence, ModelAlarm, ModelCost, TwinCount
+from kogen.reporting.study.verdict import verdict_sentences
+from kogen.reporting.words import Sentence, say
+from kogen.results.decide import make_judgement
+
+METHODS = {"byol": "byol", "simclr": "simclr", "random": "random"}
+CLEAR = {"reference": {"byol": 71.2, "simclr": 65.0, "random": 30.0}}
+
+
+def evidence(scores: Any = CLEAR, *, half: float = 0.5, **known: Any) -> Evidence:
+    tables = make_tables(scores, half=half)
+    first, *others = scores
+    judgement = make_judgement(tables, reference=first, targets=others, margin=1.0, methods=METHODS)
+    return Evidence(judgement=judgement, protocol="linear", methods=METHODS, **known)
+
+
+def keys(found: list[Sentence]) -> list[str]:
+    return [said.key for said in found]
+
+
+def test_every_kind_of_alarm_has_its_sentence_and_those_of_the_headlines_models_come_first() -> None:
+    for kind, key in ALARM_SENTENCES.items():
+        own = ModelAlarm("byol", kind, n=1, total=3, epoch=7, run_ids=("x",))
+        assert keys(alerts(evidence(alarms=[own]))) == [key, "look_first"]
+        assert keys(study_catches(evidence(alarms=[own]))) == []
+        other = evidence(alarms=[replace(own, model="simclr")])
+        assert alerts(other) == []
+        assert keys(study_catches(other)) == [key]
+    assert set(ALARM_SENTENCES) == set(AlarmKind)
+
+
+def test_a_run_that_collapses_in_two_ways_is_counted_once() -> None:
+    found = [
+        ModelAlarm("simclr", AlarmKind.RANK, n=2, total=3, epoch=9, run_ids=("x", "y")),
+        ModelAlarm("simclr", AlarmKind.SPREAD, n=1, total=3, epoch=7, run_ids=("y",)),
+    ]
+    (said,) = study_catches(evidence(alarms=found))
+    assert said.values == {"model": "simclr", "kind": "rank", "n": 2, "total": 3, "epoch": 7}
+    assert "collapsed in 2 of 3 runs" in say("en", said.key, **said.values)
+
+
+@pytest.mark.parametrize(("share", "before"), [(50.0, False), (50.1, True)])
+def test_images_that_were_trained_on_are_among_the_catches_or_before_everything(share: float, before: bool) -> None:
+    twins = [TwinCount("reference", n=4, share=share), TwinCount("line2", n=3, share=1.0)]
+    found = evidence(twins=twins)
+    assert keys(alerts(found)) == (["twins"] if before else [])
+    assert keys(study_catches(found)) == ([] if before else ["twins"])
+    (said,) = [one for one in verdict_sentences(found) if one.key == "twins"]
+    assert said.values == {"dataset": "reference", "n": 4, "share": share, "sets": ["reference", "line2"], "all": 7}
+    assert keys(verdict_sentences(found))[0] == ("twins" if before else "do_bet")
+
+
+def test_cautions() -> None:
+    found = study_catches(evidence(unfinished=1, runs=9, seeds={"byol": 1, "simclr": 1}, optimism=0.05))
+    assert keys(found) == ["unfinished", "one_seed", "flattered"]
+    assert found[0].values == {"n": 1, "total": 9}
+    assert found[2].values == {"points": 0.05, "model": "byol"}
+    assert study_catches(evidence(seeds={"byol": 1, "simclr": 2}, optimism=0.04)) == []
+
+
+@pytest.mark.parametrize(
+    ("leaders", "said"), [(["byol"], []), (["byol", "simclr"], []), (["simclr"], ["protocol_differs"])]
+)
+def test_another_protocol_is_said_only_where_it_chooses_another_model(leaders: list[str], said: list[str]) -> None:
+    found = study_catches(evidence(protocol_leaders={"knn": leaders}))
+    assert keys(found) == said
+    if said:
+        assert found[0].values == {"protocol": "knn", "main": "linear", "models": ["simclr"]}
+
+
+COSTS = [
+    ModelCost("byol", 3, 20.0, None, None, None),
+    ModelCost("simclr", 3, 12.0, None, None, None),
+    ModelCost("random", 3, 0.0, None, None, None),
+]
+NEAR = {"reference": {"byol": 71.0, "simclr": 70.0}}
+
+
+@pytest.mark.parametrize(
+    ("scores", "half", "step", "wanted"),
+    [
+        (CLEAR, 0.5, "next_use", ("price_again", {"model": "byol", "minutes": 20.0})),
+        (NEAR, 5.0, "next_seeds", ("price_seeds", {"n": 2, "models": ["byol", "simclr"], "minutes": 64.0})),
+        (NEAR, 5.0, "next_images", ("price_labels", {})),
+        (CLEAR, 0.5, "next_train_more", ("price_longer", {"minutes": 192.0})),
+        (NEAR, 5.0, "next_weigh", None),
+    ],
+)
+def test_the_next_step_has_its_price(scores: Any, half: float, step: str, wanted: Any) -> None:
+    found = prices(evidence(scores, half=half, costs=COSTS), step)
+    assert [(one.key, one.values) for one in found] == ([wanted] if wanted else [])
+    nothing_timed = prices(evidence(scores, half=half), step)
+    assert keys(nothing_timed) == (["price_labels"] if step == "next_images" else [])
+
+
+def test_a_study_says_one_thing_once_and_in_order() -> None:
+    found = verdict_sentences(evidence(CLEAR | {"line2": {"byol": 50.0, "simclr": 60.0}}, costs=COSTS))
+    assert keys(found) == ["do_split", "sure_value", "sure_ahead", "catch_lost", "next_weigh"]
+    assert [one.part for one in found] == ["headline", "sure", "sure", "catch", "next"]
