@@ -84,7 +84,8 @@ def bets(summary: dict) -> None:
         numbers = f"{row['expected']:.1f} | {row['max_regret']:.2f} | {row['worst_set']} | {near}"
         print(f"| {row['pick']} | {row['model']} | {numbers} |")
     alike = summary["similarity"]
-    print(f"\nEffective number of sets: {alike['n_eff']:.1f}; groups with one vote: {alike['groups']}")
+    sets = "not known" if alike["n_eff"] is None else f"{alike['n_eff']:.1f}"  # of few models or sets
+    print(f"\nEffective number of sets: {sets}; groups with one vote: {alike['groups']}")
 
 
 def percent(share: float | None) -> str:

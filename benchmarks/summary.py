@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from kogen.common.contracts import from_plain
+from kogen.common.metric_facts import MetricFacts
 from kogen.common.tables import read_table
 from kogen.options.lottery import LotteryOptions
 from kogen.reporting.study.verdict import judge_protocol
@@ -21,7 +23,8 @@ def main(study: Path, against: str = "") -> None:
     print(f"### {study.name}\n")
     print("> " + "\n> ".join(verdict["words"]) + "\n")
     options = LotteryOptions(margin=verdict["margin"])
-    tables = {protocol: judge_protocol(rows, options) for protocol, rows in predictions.groupby("protocol")}
+    facts = from_plain(MetricFacts, verdict["metric"], str(study / "verdict.json"))
+    tables = {protocol: judge_protocol(rows, options, facts) for protocol, rows in predictions.groupby("protocol")}
     print("| model | " + " | ".join(f"{s}, {p}" for s in verdict["sets"] for p in tables) + " |")
     print("|---|" + "---|" * (len(verdict["sets"]) * len(tables)))
     for model in verdict["order"][verdict["reference"]]:
