@@ -69,8 +69,8 @@ def test_the_ranking_is_lost_too() -> None:
     row = SHIFT | {"accuracy_hi": 70.7}
     said = lost([row, row | {"model": "b"}])
     assert said == [  # of the model that leads on the reference
-        "Do not use a on night: it is right on 32.1 %, and always answering “good” on 70.8 %. Another accept limit will "
-        "not mend it: it sorts the images less well there, too (AUROC 58.2, 92.3 on val; guessing is 50)."
+        "Do not use a on night: it is right on 32.1 %, and always answering “good” on 70.8 %. Another accept limit "
+        "will not mend it: it sorts the images less well there, too (AUROC 58.2, 92.3 on val; guessing is 50)."
     ]
     assert lost([SHIFT | {"accuracy_hi": 70.8}]) == [
         "On night, a is right on 32.1 % (85.4 on val), and another accept limit will not mend it: it sorts the images "
@@ -81,9 +81,9 @@ def test_the_ranking_is_lost_too() -> None:
 def test_the_threshold_is_off_while_the_ranking_holds() -> None:
     row = SHIFT | {"accuracy_hi": 35.0}
     assert lost([row | {"case": "threshold", "auroc": 91.0, "best_accuracy": 84.0}]) == [
-        "On night, a is right on 32.1 % (always “good”: 70.8 %), but it sorts the images as well as before (AUROC 91.0, "
-        "92.3 on val): only the accept limit is off. Choose a new one on a few labelled images of night; the best would "
-        "give 84.0 %."
+        "On night, a is right on 32.1 % (always “good”: 70.8 %), but it sorts the images as well as before (AUROC "
+        "91.0, 92.3 on val): only the accept limit is off. Choose a new one on a few labelled images of night; the "
+        "best would give 84.0 %."
     ]
     assert not lost([row | {"case": "none"}, row | {"case": None}])
     (japanese,) = lost([row], lang="ja")
