@@ -9,19 +9,19 @@ import pandas as pd
 
 from kogen.common.contracts import from_plain, to_plain
 from kogen.common.files import read_json, write_json
-from kogen.common.metric_facts import ACCURACY, MetricFacts
+from kogen.common.metric_facts import ACCURACY, POINTS, MetricFacts
 from kogen.common.registry import load
 from kogen.common.text import check_language
 from kogen.options.lottery import LotteryOptions
 from kogen.options.model import validate
-from kogen.reporting.decision.sentences import catches, headline, how_sure
+from kogen.reporting.decision.sentences import catches, headline, how_sure, margin_of
 from kogen.reporting.decision.steps import next_steps
 from kogen.reporting.study.cautions import alerts, metric_reason, prices, study_catches, threshold_sentences
 from kogen.reporting.study.evidence import Evidence, ModelAlarm, ModelCost, TwinCount
 from kogen.reporting.study.extended import question_sentences
 from kogen.reporting.study.facts import ProtocolSummary, compare_protocols, gather, model_costs, model_methods
 from kogen.reporting.study.runs import read_runs
-from kogen.reporting.words import Sentence, say
+from kogen.reporting.words import Sentence, say, sentence
 from kogen.results.answers.answer_columns import with_stored_probabilities
 from kogen.results.answers.metric_choice import choose_metric
 from kogen.results.answers.metric_matrices import metric_matrices
@@ -165,7 +165,8 @@ def metric_catches(facts: MetricFacts, answers: dict[str, pd.DataFrame], evidenc
     """Why the metric is not accuracy, and what falls on shifted sets for the leader: its threshold, or its ranking."""
     reason, leader = metric_reason(facts), evidence.judgement.leader
     lost = threshold_sentences(answers["threshold_shift"].to_dict("records"), leader, evidence.judgement.reference)
-    return [*([replace(reason, part="catch")] if reason else []), *lost]
+    unit = [] if facts.unit == POINTS else [sentence("catch", "margin_unit", **margin_of(evidence.judgement))]
+    return [*unit, *([replace(reason, part="catch")] if reason else []), *lost]
 
 
 def read_verdict(study: Path) -> Verdict:
