@@ -369,12 +369,12 @@ def test_evaluate_knows_what_its_runs_were_trained_on(tmp_path):
     shutil.copy(tmp_path / "b" / "ok" / "0.png", tmp_path / "c" / "ok" / "again.png")
     told = kogen.evaluate(tmp_path / "run", tests={"reference": str(tmp_path / "c")}, out=tmp_path / "f", **asked)
     assert json.loads((tmp_path / "f" / "data.json").read_text())["sets"][1]["twins_in_train"] == 1
-    assert sum(text.startswith("Also in the training set, equal or nearly so: 1 ") for text in told["words"]) == 1
+    assert sum(text.startswith("1 test images (at most ") for text in told["words"]) == 1
 
 
 def test_a_test_set_in_train_is_judged_if_asked_and_the_page_says_so_first(tmp_path):
     write_set(tmp_path / "a", 12, seed=30)
     asked = {"methods": ("random",), "probes": ("knn",), **(QUICK | {"seeds": 1})}
     told = kogen.pilot(tmp_path / "a", test=str(tmp_path / "a"), twins="keep", out=tmp_path / "study", **asked)
-    assert told["words"][0].startswith("Also in the training set, equal or nearly so: 24 test images")
+    assert told["words"][0].startswith("24 test images are also in the training set, equal or nearly so, 100.0 % of")
     assert (told["judgement"]["action"], told["judgement"]["models"]) == ("one", ["random"])

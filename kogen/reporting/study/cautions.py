@@ -89,8 +89,8 @@ def twin_sentences(evidence: Evidence) -> list[Sentence]:
         return []
     worst = max(evidence.twins, key=lambda twin: twin.share)
     sets, total = [twin.dataset for twin in evidence.twins], sum(twin.n for twin in evidence.twins)
-    part = "alert" if worst.share > MOSTLY else "catch"
-    return [sentence(part, "twins", **asdict(worst), sets=sets, all=total)]
+    part, key = ("alert", "twins_mostly") if worst.share > MOSTLY else ("catch", "twins")
+    return [sentence(part, key, **asdict(worst), sets=sets, all=total)]
 
 
 def alarm_sentences(alarms: list[ModelAlarm], part: str) -> list[Sentence]:
