@@ -1,6 +1,7 @@
 """Deciding: from the tables of a lottery or of a study to its judgement."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from kogen.common.metric_facts import ACCURACY, MetricFacts
@@ -48,7 +49,6 @@ def make_judgement(
         "compared": len(order),
         "methods": kinds,
         "leaders": leaders,
-        "top": compared.top(reference),
         **compared.value(leader, reference),
         "lead": against[0] if against else None,
         "has_lead": bool(against) and all(one.answer == Answer.BETTER for one in against),
@@ -66,8 +66,9 @@ def make_judgement(
         "metric": metric,
         "clusters": [row for row in (lottery and lottery.clusters) or [] if row["warning"]],
     }
-    action, models = choose_action(Judgement(Action.NOTHING, leaders, None, **found), against, compared)
-    return Judgement(action, models, cheapest_model(models, minutes or {}), **found)
+    blank = Judgement(Action.NOTHING, leaders, None, **found)
+    action, models = choose_action(blank, against, compared)
+    return replace(blank, action=action, models=models, cheapest=cheapest_model(models, minutes or {}))
 
 
 def of_kind(kinds: Mapping[str, str], order: Sequence[str], kind: str) -> list[str]:
@@ -84,10 +85,9 @@ def best_against(compared: Comparisons, ones: list[str], others: list[str], data
 
 def lead_elsewhere(compared: Comparisons, leader: str, dataset: str) -> Finding:
     """The leader on another set and what is furthest ahead of it, else one it is not ahead of, else the best other."""
-    order = [model for model in compared.order(dataset) if model != leader]
-    if not order or not compared.has_pairs(dataset) or compared.points(leader, dataset) is None:
-        return compared.compare(leader, order[0] if order else leader, dataset)
-    found = [compared.compare(leader, model, dataset) for model in order]
+    found = compared.against(leader, dataset, None if compared.has_pairs(dataset) else 1)
+    if not found:
+        return compared.compare(leader, leader, dataset)
     ahead = [one for one in found if one.answer == Answer.BETTER and one.first != leader]
     level = [one for one in found if one.answer != Answer.BETTER]
     return max(ahead, key=lambda one: one.difference or 0.0) if ahead else [*level, *found][0]
@@ -104,9 +104,8 @@ def choose_action(found: Judgement, against: list[Finding], compared: Comparison
         return Action.FLOOR, leaders
     untrained = found.untrained
     if untrained and (untrained.answer != Answer.BETTER or found.methods.get(found.leader) == "random"):
-        level = untrained.second if untrained.is_tie and untrained.first == found.leader else found.leader
-        is_random = found.methods.get(found.leader) == "random"
-        return Action.UNTRAINED, [level if is_random else found.leader]
+        is_level = untrained.is_tie and found.methods.get(found.leader) == "random"
+        return Action.UNTRAINED, [untrained.second if is_level else found.leader]
     if found.has_lead:
         return (Action.SPLIT if found.lost else Action.BET), [found.leader]
     level = {one.second for one in against if one.answer == Answer.UNDECIDED or one.reason == Reason.EQUAL}
@@ -191,13 +190,10 @@ def is_inside(compared: Comparisons, model: str, dataset: str, margin: float) ->
 
     With few trainings these intervals are wider than what resampling them shows. True where nothing was tested.
     """
-    if not compared.has_pairs(dataset) or compared.points(model, dataset) is None:
+    if not compared.has_pairs(dataset):
         return True
-    for one in compared.against(model, dataset):
-        end = one.hi if one.first != model else None if one.lo is None else -one.lo
-        if end is not None and end > margin:
-            return False
-    return True
+    lows = (one.seen_from(model)[1] for one in compared.against(model, dataset))
+    return all(low is None or low >= -margin for low in lows)
 
 
 def safe_finding(lottery: LotterySummary | None, compared: Comparisons, margin: float) -> SafeFinding | None:

@@ -8,7 +8,6 @@ from typing import Any
 import pandas as pd
 
 TIE = 1e-9  # points: a smaller difference is none
-SEPARATED = ("better", "small")  # verdicts of pairs that say which of the two is ahead
 
 
 class Answer(StrEnum):
@@ -38,7 +37,6 @@ class Finding:
 
     difference, lo, hi in points (or the metric's own unit), `first` minus `second`; `lo` and `hi` hold for all pairs of
     the set at once (95 %). `chance`: the probability (0-1) that `second` ties or wins on a fresh test set of this size.
-    `detectable`: the difference that four studies of five would find.
     `more`: further images that would decide; None where the answer is decided, or no number of images would.
     """
 
@@ -51,9 +49,7 @@ class Finding:
     lo: float | None = None
     hi: float | None = None
     chance: float | None = None
-    detectable: float | None = None
     more: int | None = None
-    n: int | None = None
     at_least: bool = False  # the test does not know which images the two share: the lead may be surer than it says
 
     @property
@@ -65,6 +61,13 @@ class Finding:
     def is_tie(self) -> bool:
         """Whether the two have the same value."""
         return self.difference is not None and abs(self.difference) < TIE
+
+    def seen_from(self, model: str) -> tuple[float | None, float | None, float | None]:
+        """The difference of `model` minus the other one, and the ends of its interval."""
+        if self.first == model:
+            return self.difference, self.lo, self.hi
+        gap, lo, hi = (None if end is None else -end for end in (self.difference, self.hi, self.lo))
+        return gap, lo, hi
 
 
 @dataclass(frozen=True)
@@ -98,12 +101,16 @@ class Comparisons:
         self._points = {
             name: dict(zip(part["model"], part["value"], strict=True)) for name, part in self.values.items()
         }
+        self._order: dict[str, list[str]] = {}
         self._seen: dict[tuple[str, str, str], dict[str, dict[str, Any]]] = {}
 
     def order(self, dataset: str) -> list[str]:
         """Models of a set, best first; among equals those that are not to stand behind, then by name."""
-        points = self._points.get(dataset, {})
-        return sorted(points, key=lambda model: (-round(points[model], 9), self.later.get(model, False), model))
+        if dataset not in self._order:
+            points = self._points.get(dataset, {})
+            key = lambda model: (-round(points[model], 9), self.later.get(model, False), model)  # noqa: E731
+            self._order[dataset] = sorted(points, key=key)
+        return self._order[dataset]
 
     def value(self, model: str, dataset: str) -> dict[str, float | None]:
         """value, lo and hi of a model on a set."""
@@ -139,14 +146,6 @@ class Comparisons:
         """A model against each other one of a set, or the best `most` of them, the best first."""
         others = [other for other in self.order(dataset) if other != model]
         return [self.compare(model, other, dataset) for other in others[:most]]
-
-    def top(self, dataset: str) -> list[str]:
-        """The models that no other beats on a set, best first; none where nothing was tested."""
-        if dataset not in self.pairs:
-            return []
-        rows = self.pairs[dataset]
-        beaten = set(rows.loc[rows["family_lo"] > 0, "second"])
-        return [model for model in self.order(dataset) if model not in beaten]
 
     def floor(self, model: str, dataset: str) -> FloorFinding | None:
         """A model against the constant answer; None where no labels say what that is, or the model is not there."""
@@ -185,9 +184,7 @@ class Comparisons:
             lo=lo,
             hi=hi,
             chance=float_or_none(row["lottery"]),
-            detectable=float_or_none(row["minimum_detectable"]),
             more=whole_or_none(more),
-            n=int(row["n"]),
             at_least=row.get("kind") == "unpaired",
         )
 

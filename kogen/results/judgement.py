@@ -83,7 +83,6 @@ class Judgement:
     compared: int  # models
     methods: dict[str, str]  # of the models that are named here, where they are known
     leaders: list[str]  # highest on the reference; several are equal
-    top: list[str]  # models of the reference that no other beats
     value: float
     lo: float | None
     hi: float | None

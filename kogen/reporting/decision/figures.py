@@ -19,10 +19,10 @@ from kogen.reporting.charts import (
     stroke,
     trace,
 )
-from kogen.reporting.decision.quantities import FINE_DIGITS
+from kogen.reporting.decision.quantities import FINE_DIGITS, unit_phrase
 from kogen.reporting.words import clean, display_name, format_number, say
 from kogen.results.decide import BASELINES
-from kogen.results.findings import Answer, Finding
+from kogen.results.findings import Answer, Finding, float_or_none
 from kogen.results.judgement import Judgement
 
 FAR_FACTOR = 2.5  # the scale ends at this many times the median distance; what lies beyond is an arrow
@@ -52,24 +52,16 @@ def draw_differences(found: Judgement, lang: str) -> Figure | None:
         kept.append(Bar(name, ends[0] or 0.0, ends[1], ends[2], floor.answer == Answer.BETTER, True))
     if not kept:
         return None
-    figure = draw_bars(kept, found.margin, say(lang, "axis_behind", model=found.leader))
-    said = "; ".join(f"{clean(bar.name)} {format_number(bar.value, sign=True)}" for bar in kept)
-    return figure | {"alt": say(lang, "alt_differences", model=found.leader, dataset=found.reference) + " " + said}
+    figure = draw_bars(kept, found, say(lang, "axis_behind", model=found.leader, unit=unit_phrase(found.metric)))
+    alt = say(lang, "alt_differences", model=found.leader, dataset=found.reference, unit=unit_phrase(found.metric))
+    return figure | {"alt": f"{alt} {figure['alt']}"}
 
 
 def difference_bar(one: Finding, found: Judgement) -> Bar:
     """The other model of a pair, minus the leader."""
     other = one.second if one.first == found.leader else one.first
-    sign = 1.0 if one.first == other else -1.0
-    ends = sorted(sign * end for end in (one.lo, one.hi) if end is not None) or [None, None]
-    return Bar(
-        other,
-        sign * (one.difference or 0.0),
-        ends[0],
-        ends[1],
-        one.answer != Answer.UNDECIDED,
-        is_baseline(other, found),
-    )
+    gap, lo, hi = one.seen_from(other)
+    return Bar(other, gap or 0.0, lo, hi, one.answer != Answer.UNDECIDED, is_baseline(other, found))
 
 
 def draw_sets(found: Judgement, lang: str) -> Figure | None:
@@ -78,16 +70,15 @@ def draw_sets(found: Judgement, lang: str) -> Figure | None:
     bars = [set_bar(one, found, lang) for one in pairs if one.difference is not None]
     if len(bars) < 2:
         return None
-    figure = draw_bars(bars, found.margin, say(lang, "axis_ahead", model=found.leader))
-    said = "; ".join(f"{clean(bar.name)} {format_number(bar.value, sign=True)}" for bar in bars)
-    return figure | {"alt": say(lang, "alt_sets", model=found.leader) + " " + said}
+    figure = draw_bars(bars, found, say(lang, "axis_ahead", model=found.leader, unit=unit_phrase(found.metric)))
+    alt = say(lang, "alt_sets", model=found.leader, unit=unit_phrase(found.metric))
+    return figure | {"alt": f"{alt} {figure['alt']}"}
 
 
 def set_bar(one: Finding, found: Judgement, lang: str) -> Bar:
     """The leader minus the best other model on a set."""
-    sign = 1.0 if one.first == found.leader else -1.0
-    ends = sorted(sign * end for end in (one.lo, one.hi) if end is not None) or [None, None]
-    return Bar(display_name(lang, one.dataset), sign * (one.difference or 0.0), ends[0], ends[1], one.is_ahead)
+    gap, lo, hi = one.seen_from(found.leader)
+    return Bar(display_name(lang, one.dataset), gap or 0.0, lo, hi, one.is_ahead)
 
 
 def draw_values(
@@ -102,45 +93,29 @@ def draw_values(
     if len(rows) < 2:
         return {}
     sign, floor = found.metric.sign, None if found.floor is None else found.floor.floor
-    ends = [sign * row[end] for row in rows for end in ("lo", "value", "hi") if known(row[end])]
+    ends = [sign * row[end] for row in rows for end in ("lo", "value", "hi") if float_or_none(row[end]) is not None]
     ends += [] if floor is None else [floor]
     room = 0.06 * (max(ends) - min(ends)) or 0.5
     low, high = min(ends) - room, max(ends) + room
-    places, data = [len(rows) - i for i in range(len(rows))], []
+    places, data, sides = places_of(rows), [], ("lo", "hi") if sign > 0 else ("hi", "lo")
     for row, y in zip(rows, places, strict=True):
-        lo, hi = sorted(sign * float(row[end]) for end in ("lo", "hi") if known(row[end])) or (None, None)
+        lo, hi = (None if (end := float_or_none(row[name])) is None else sign * end for name in sides)
         model, value = row["model"], sign * row["value"]
         bar = Bar(model, value, lo, hi, model in found.leaders, is_baseline(model, found))
         data += bar_traces(bar, y, low, high, sign=False)
     line = {"type": "line", "xref": "x", "yref": "paper", "y0": 0, "y1": 1, "layer": "below"}
     shapes = [] if floor is None else [{**line, "x0": floor, "x1": floor, "line": stroke("soft", 1.5, dash="dash")}]
-    ticks = {"ticklabelstandoff": 6, "tickvals": places, "ticktext": distinct_labels([row["model"] for row in rows])}
-    ticks |= {"showgrid": False, "tickfont": {"color": ink("ink"), "size": 13}}
-    digits = 1 if found.metric.unit == POINTS else FINE_DIGITS
-    numbers = [format_number(sign * row["value"], digits) for row in rows]
-    notes = [
-        annotation(n, 1, y, xref="paper", xanchor="right", xshift=46) for n, y in zip(numbers, places, strict=True)
-    ]
+    names, numbers = (
+        [row["model"] for row in rows],
+        [format_number(sign * row["value"], digits_of(found)) for row in rows],
+    )
     title = say(lang, "accuracy" if found.metric.name == "accuracy" else found.metric.label)
-    across = axis(
-        range=[low, high],
-        title=axis_title(title),
-        nticks=6,
-        tickangle=0,
-    )
-    up = axis(range=[0.4, len(rows) + 0.6], **ticks)
-    look = layout(
-        28 * len(rows) + 62, shapes=shapes, annotations=notes, margin={"r": 50, "b": 48}, xaxis=across, yaxis=up
-    )
-    said = "; ".join(f"{clean(row['model'])} {number}" for row, number in zip(rows, numbers, strict=True))
+    across = axis(range=[low, high], title=axis_title(title), nticks=6, tickangle=0)
+    alt = "; ".join(f"{clean(name)} {number}" for name, number in zip(names, numbers, strict=True))
+    look = row_layout(names, numbers, shapes, across)
     return {
-        "values": {"data": data, "layout": look, "alt": say(lang, "alt_values", dataset=found.reference) + " " + said}
+        "values": {"data": data, "layout": look, "alt": f"{say(lang, 'alt_values', dataset=found.reference)} {alt}"}
     }
-
-
-def known(value: Any) -> bool:
-    """Whether a table has a number here."""
-    return value is not None and value == value
 
 
 def is_baseline(model: str, found: Judgement) -> bool:
@@ -153,28 +128,42 @@ def flip(value: float | None) -> float | None:
     return None if value is None else -value
 
 
-def draw_bars(bars: Sequence[Bar], margin: float, title: str) -> Figure:
+def draw_bars(bars: Sequence[Bar], found: Judgement, title: str) -> Figure:
     """Estimates with intervals around 0, the first on top; gray: undecided; an arrow: beyond the scale."""
+    margin, digits = found.margin, digits_of(found)
     low, high = axis_range(bars, margin)
-    places = [len(bars) - i for i in range(len(bars))]
-    data = [one for bar, y in zip(bars, places, strict=True) for one in bar_traces(bar, y, low, high)]
+    data = [one for bar, y in zip(bars, places_of(bars), strict=True) for one in bar_traces(bar, y, low, high)]
     band = {"type": "rect", "xref": "x", "yref": "paper", "y0": 0, "y1": 1, "layer": "below", "line": {"width": 0}}
     shapes = [
         {**band, "x0": -margin, "x1": margin, "fillcolor": ink("tint")},
         {**band, "type": "line", "x0": 0, "x1": 0, "line": stroke("accent", 2)},
     ]
-    ticks = {"ticklabelstandoff": 6, "tickvals": places, "ticktext": distinct_labels([bar.name for bar in bars])}
+    names, numbers = [bar.name for bar in bars], [format_number(bar.value, digits, sign=True) for bar in bars]
+    across = axis(range=[low, high], title=axis_title(title), nticks=5, tickangle=0)
+    said = "; ".join(f"{clean(name)} {number}" for name, number in zip(names, numbers, strict=True))
+    return {"data": data, "layout": row_layout(names, numbers, shapes, across), "alt": said}
+
+
+def digits_of(found: Judgement) -> int:
+    """Decimals of the metric's numbers in figures."""
+    return 1 if found.metric.unit == POINTS else FINE_DIGITS
+
+
+def places_of(rows: Sequence[Any]) -> list[int]:
+    """Heights of rows, the first on top."""
+    return [len(rows) - i for i in range(len(rows))]
+
+
+def row_layout(names: list[str], numbers: list[str], shapes: list[dict[str, Any]], across: dict[str, Any]) -> Any:
+    """The frame of a figure with a row a name, its name at the left and its number at the right."""
+    places = places_of(names)
+    ticks = {"ticklabelstandoff": 6, "tickvals": places, "ticktext": distinct_labels(names)}
     ticks |= {"showgrid": False, "tickfont": {"color": ink("ink"), "size": 13}}
-    numbers = zip([format_number(bar.value, sign=True) for bar in bars], places, strict=True)
-    look = layout(
-        28 * len(bars) + 62,
-        shapes=shapes,
-        annotations=[annotation(number, 1, y, xref="paper", xanchor="right", xshift=46) for number, y in numbers],
-        margin={"r": 50, "b": 48},
-        xaxis=axis(range=[low, high], title=axis_title(title), nticks=5, tickangle=0),
-        yaxis=axis(range=[0.4, len(bars) + 0.6], **ticks),
-    )
-    return {"data": data, "layout": look, "alt": ""}
+    side = {"xref": "paper", "xanchor": "right", "xshift": 46}
+    notes = [annotation(number, 1, y, **side) for number, y in zip(numbers, places, strict=True)]
+    up, margin = axis(range=[0.4, len(names) + 0.6], **ticks), {"r": 50, "b": 48}
+    height = 28 * len(names) + 62
+    return layout(height, shapes=shapes, annotations=notes, margin=margin, xaxis=across, yaxis=up)
 
 
 def bar_traces(bar: Bar, y: float, low: float, high: float, *, sign: bool = True) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ from typing import Any
 from kogen.reporting.charts import Figure
 from kogen.reporting.decision.figures import draw_differences, draw_sets
 from kogen.reporting.decision.lights import Light, lights
+from kogen.reporting.decision.sentences import margin_of
 from kogen.reporting.words import Sentence, say, sentence
 from kogen.results.judgement import Judgement
 
@@ -31,7 +32,7 @@ def decision_part(
         "leader": found.leader,
         "models": found.models,
         "reference": found.reference,
-        "margin": found.margin,
+        "margin": margin_of(found),  # and its unit
         "proven": found.proven,
     }
     return shown, {place: figure for place, figure in figures.items() if figure}

@@ -20,11 +20,13 @@ def headline(found: Judgement) -> Sentence:
     if found.action == Action.SPLIT:
         there = found.lost[0]
         return sentence("headline", "do_split", **names, other=there.first, sets=[there.dataset])
-    if found.action in (Action.SHARED, Action.TIE):
-        key = "do_shared" if found.action == Action.SHARED else "do_tie"
-        if found.cheapest and found.action == Action.SHARED:
-            return sentence("headline", "do_shared_cheapest", **names | {"model": found.cheapest}, models=found.models)
-        return sentence("headline", key, models=found.models, dataset=found.reference)
+    if found.action == Action.TIE:
+        return sentence("headline", "do_tie", models=found.models)
+    if found.action == Action.SHARED:
+        known = {"dataset": found.reference, "models": found.models}
+        if found.cheapest:
+            return sentence("headline", "do_shared_cheapest", model=found.cheapest, **known)
+        return sentence("headline", "do_shared", **known)
     if found.action == Action.EQUAL:
         return equal_headline(found)
     if found.action == Action.FLOOR and found.floor:
@@ -70,10 +72,9 @@ def safe_headline(found: Judgement) -> Sentence:
     assert safe is not None
     if safe.average != safe.model and safe.matters:
         regrets = {"regret": safe.regret, "worst": safe.average_regret, "price": safe.price}
-        points = {name: at_most(loss, found.metric) for name, loss in regrets.items()} | {
-            "unit": unit_phrase(found.metric)
-        }
-        return sentence("headline", "do_safe_differs", first=safe.average, second=safe.model, **points)
+        points = {name: at_most(loss, found.metric) for name, loss in regrets.items()}
+        names = {"first": safe.average, "second": safe.model, "unit": unit_phrase(found.metric)}
+        return sentence("headline", "do_safe_differs", **names, **points)
     values = {"models": found.models, "n": safe.sets, "regret": at_most(safe.regret, found.metric), **margin_of(found)}
     if safe.regret <= TIE:
         return sentence("headline", "do_safe_first" if safe.answer == Answer.BETTER else "do_least_first", **values)
@@ -149,7 +150,7 @@ def worth_sentences(found: Judgement) -> list[Sentence]:
 def catches(found: Judgement) -> list[Sentence]:
     """What speaks against the headline, as far as the tables of results say it; the worst first."""
     said = [pair_sentence("catch", "catch_lost", one, found) for one in found.lost]
-    if found.action == Action.SAFE and found.share and found.share.answer != Answer.BETTER:
+    if found.action == Action.SAFE and found.share and found.share.answer == Answer.UNDECIDED:
         said.append(share_sentence(found.share, "catch_share", found))
     low = [one for one in found.floors if one.answer != Answer.BETTER]
     if found.floor is None or found.floor.answer == Answer.BETTER:
@@ -157,8 +158,8 @@ def catches(found: Judgement) -> list[Sentence]:
     if found.has_lead:
         open_sets = [one.dataset for one in found.open]
         said += [sentence("catch", "catch_open", sets=open_sets)] if open_sets else []
-    unknown = [one.dataset for one in found.elsewhere if one.reason == Reason.ABSENT]
-    said += [sentence("catch", "catch_absent", model=found.leader, sets=unknown)] if unknown else []
+    absent = [one.dataset for one in found.unknown if one.reason == Reason.ABSENT]
+    said += [sentence("catch", "catch_absent", model=found.leader, sets=absent)] if absent else []
     if not found.targets and found.against:
         said.append(sentence("catch", "catch_one_set"))
     if found.safe and found.action != Action.SAFE:

@@ -49,7 +49,6 @@ class Evidence:
 
     judgement: Judgement
     protocol: str
-    methods: dict[str, str]  # model -> method
     costs: list[ModelCost] = field(default_factory=list)
     alarms: list[ModelAlarm] = field(default_factory=list)
     seeds: dict[str, int] = field(default_factory=dict)  # model -> number of seeds

@@ -27,7 +27,9 @@ class ProtocolSummary:
     tau: float | None
 
 
-def gather(study: Path, mine: Any, judged: Judged, judgement: Judgement, runs: list[RunRecord]) -> Evidence:
+def gather(
+    study: Path, mine: Any, judged: Judged, judgement: Judgement, runs: list[RunRecord], costs: list[ModelCost]
+) -> Evidence:
     """What is known beside the judgement; `mine`: predictions of its protocol, `judged`: tables of each protocol."""
     reference, protocol = judgement.reference, str(mine["protocol"].iloc[0])
     values, flattery = judged[protocol]["values"], judged[protocol]["optimism"]
@@ -36,8 +38,7 @@ def gather(study: Path, mine: Any, judged: Judged, judgement: Judgement, runs: l
     return Evidence(
         judgement=judgement,
         protocol=protocol,
-        methods=model_methods(mine),
-        costs=model_costs(runs),
+        costs=costs,
         alarms=model_alarms(runs),
         seeds=seeds.to_dict(),
         protocol_leaders={name: leaders_on(table, reference) for name, table in others.items()},

@@ -121,8 +121,9 @@ def build(
         write_tables(study, answers, csv=False)
         known: dict[str, Any] = {"margin": margin, "methods": methods, "metric": facts}
         judgement = make_judgement(tables, reference=sets[0], targets=sets[1:], **known)
-    evidence = gather(study, rows, judged, judgement, runs)
+    evidence = gather(study, rows, judged, judgement, runs, costs)
     sentences = verdict_sentences(evidence, [*metric_catches(facts, answers, evidence), *question_sentences(study)])
+    compared = Comparisons(tables, baselines_last(methods))
     verdict = Verdict(
         judgement=judgement,
         sentences=sentences,
@@ -132,7 +133,7 @@ def build(
         sets=sets,
         roles=roles,
         methods=methods,
-        order={name: Comparisons(tables, baselines_last(methods)).order(name) for name in sets},
+        order={name: compared.order(name) for name in sets},
         tiers={name: tier_lists(tables["groups"], name, tables["values"]) for name in sets},
         **{name: tables[name].to_dict("records") for name in ("values", "pairs", "ranks", "needed", "optimism")},
         **{name: frame.to_dict("records") for name, frame in answers.items()},

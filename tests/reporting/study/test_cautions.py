@@ -21,7 +21,7 @@ def evidence(scores: Any = CLEAR, *, half: float = 0.5, **known: Any) -> Evidenc
     tables = make_tables(scores, half=half)
     first, *others = scores
     judgement = make_judgement(tables, reference=first, targets=others, margin=1.0, methods=METHODS)
-    return Evidence(judgement=judgement, protocol="linear", methods=METHODS, **known)
+    return Evidence(judgement=judgement, protocol="linear", **known)
 
 
 def keys(found: list[Sentence]) -> list[str]:
