@@ -36,6 +36,18 @@ class Answers:
         return len(self.labels)
 
     @property
+    def counts(self) -> np.ndarray:
+        """How many images each class has, (K,)."""
+        return np.bincount(self.labels, minlength=len(self.classes))
+
+    @property
+    def ranked_classes(self) -> np.ndarray:
+        """The classes whose probability is judged as a ranking: the positive one of two, else all that have images."""
+        if len(self.classes) > 2 or self.positive is None:
+            return np.flatnonzero(self.counts)
+        return np.array([self.positive])
+
+    @property
     def is_positive(self) -> np.ndarray:
         """Whether each image is of the positive class, (n,) bool."""
         return self.labels == self.positive
@@ -77,7 +89,7 @@ class Metric:
     low: float = 0.0
     high: float = 100.0
     counts_images: bool = False
-    needs: frozenset[str] = frozenset()  # labels | two | probabilities | score | order | threshold
+    needs: frozenset[str] = frozenset()  # labels | several | two | probabilities | score | order | threshold
     parameters: Mapping[str, Any] = field(default_factory=dict)  # name -> default
 
     def measure(self, answers: Answers, **parameters: Any) -> Contributions:
@@ -105,6 +117,8 @@ def refusal(needs: frozenset[str], answers: Answers) -> str:
         return NO_ORDER
     if "threshold" in needs and answers.threshold is None and answers.false_alarm is None:
         return NO_THRESHOLD
+    if "several" in needs and np.count_nonzero(answers.counts) < 2:
+        return ONE_CLASS
     return ""
 
 

@@ -4,7 +4,6 @@ import numpy as np
 from scipy.stats import rankdata
 
 from kogen.metrics._metric import (
-    ONE_CLASS,
     Answers,
     Contributions,
     Metric,
@@ -23,12 +22,9 @@ def compute(answers: Answers) -> Contributions:
     Each image adds the value and its placement among the images of the other side, so that the variance is that of
     DeLong, DeLong and Clarke-Pearson (1988, Biometrics 44); equal probabilities count half.
     """
-    counts = np.bincount(answers.labels, minlength=len(answers.classes))
-    present = np.flatnonzero(counts)
-    if len(present) < 2:
-        return Contributions(np.nan, reason=ONE_CLASS)
     assert answers.probabilities is not None
-    chosen = present if len(answers.classes) > 2 or answers.positive is None else np.array([answers.positive])
+    counts, chosen = answers.counts, answers.ranked_classes
+    present = np.flatnonzero(counts)
     values, moved, worth = [], np.zeros(answers.n), []
     for k in chosen:
         value, part = one_class(answers.labels == k, answers.probabilities[:, k])
@@ -62,4 +58,4 @@ def independent_images(area: float, positives: int, negatives: int) -> float:
     return share * (1 - share) / (side * (1 / positives + 1 / negatives))
 
 
-auroc = Metric(compute, needs=frozenset({"labels", "probabilities"}))
+auroc = Metric(compute, needs=frozenset({"labels", "several", "probabilities"}))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kogen.metrics._metric import ONE_CLASS, Answers, Contributions, Metric, few, harmonic_support, one_image
+from kogen.metrics._metric import Answers, Contributions, Metric, few, harmonic_support, one_image
 
 __all__ = ["average_precision"]
 
@@ -13,18 +13,14 @@ def compute(answers: Answers) -> Contributions:
     Each image adds the value and its influence on it: what one more such image would change (Boyd, Eng and Page 2013,
     ECML, compare intervals for this area). By chance the value is the share of the class.
     """
-    counts = np.bincount(answers.labels, minlength=len(answers.classes))
-    present = np.flatnonzero(counts)
-    if len(present) < 2:
-        return Contributions(np.nan, reason=ONE_CLASS)
     assert answers.probabilities is not None
-    chosen = present if len(answers.classes) > 2 or answers.positive is None else np.array([answers.positive])
+    counts, chosen = answers.counts, answers.ranked_classes
     parts = [one_class(answers.labels == k, answers.probabilities[:, k]) for k in chosen]
     value = float(np.mean([value for value, _ in parts]))
     moved = np.mean([part for _, part in parts], axis=0)
     support = harmonic_support(counts[chosen])
     step = one_image(moved, answers.labels == chosen[np.argmin(counts[chosen])], len(chosen))
-    return Contributions(value, value + moved, support, step, few(counts[present]))
+    return Contributions(value, value + moved, support, step, few(counts[counts > 0]))
 
 
 def one_class(positive: np.ndarray, score: np.ndarray) -> tuple[float, np.ndarray]:
@@ -50,4 +46,4 @@ def one_class(positive: np.ndarray, score: np.ndarray) -> tuple[float, np.ndarra
     return area, influence
 
 
-average_precision = Metric(compute, needs=frozenset({"labels", "probabilities"}))
+average_precision = Metric(compute, needs=frozenset({"labels", "several", "probabilities"}))

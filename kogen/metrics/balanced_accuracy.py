@@ -3,7 +3,6 @@
 import numpy as np
 
 from kogen.metrics._metric import (
-    ONE_CLASS,
     Answers,
     Contributions,
     Metric,
@@ -22,8 +21,6 @@ def compute(answers: Answers) -> Contributions:
     Each image adds the value and its class's share of it: right - recall, over the class's share of the images.
     """
     recalls, counts, present = class_means(answers.labels, answers.correct, len(answers.classes))
-    if len(present) < 2:
-        return Contributions(np.nan, reason=ONE_CLASS)
     group = np.searchsorted(present, answers.labels)
     value = float(recalls.mean())
     each = value + spread_within(group, answers.correct, np.full(len(present), 1 / len(present)))
@@ -31,4 +28,4 @@ def compute(answers: Answers) -> Contributions:
     return Contributions(value, each, harmonic_support(counts), step, few(counts))
 
 
-balanced_accuracy = Metric(compute, needs=frozenset({"labels"}))
+balanced_accuracy = Metric(compute, needs=frozenset({"labels", "several"}))

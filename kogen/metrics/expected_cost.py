@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from kogen.common.metric_facts import PRICE
-from kogen.metrics._metric import ONE_CLASS, Answers, Contributions, Metric, few
+from kogen.metrics._metric import Answers, Contributions, Metric, few
 
 __all__ = ["expected_cost"]
 
@@ -17,16 +15,13 @@ def compute(answers: Answers, *, miss: float = 10.0, false_alarm: float = 1.0) -
     An image is called where that is expected to be cheaper: probability * miss > (1 - probability) * false_alarm (Elkan
     2001, IJCAI); without probabilities as the model answered. Each image adds its price.
     """
-    counts = np.bincount(answers.is_positive, minlength=2)
-    if not counts.all():
-        return Contributions(np.nan, reason=ONE_CLASS)
     if answers.probabilities is None:
         called = answers.predicted == answers.positive
     else:
         called = answers.chance * miss > (1 - answers.chance) * false_alarm
     missed, alarmed = answers.is_positive & ~called, ~answers.is_positive & called
     each = miss * missed + false_alarm * alarmed
-    return Contributions(float(each.mean()), each, float(answers.n), max(miss, false_alarm), few(counts))
+    return Contributions(float(each.mean()), each, float(answers.n), max(miss, false_alarm), few(answers.counts))
 
 
 @dataclass(frozen=True)
@@ -42,6 +37,6 @@ expected_cost = PricedMetric(
     compute,
     unit=PRICE,
     higher_is_better=False,
-    needs=frozenset({"labels", "two"}),
+    needs=frozenset({"labels", "several", "two"}),
     parameters={"miss": 10.0, "false_alarm": 1.0},
 )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kogen.metrics._metric import ONE_CLASS, Answers, Contributions, Metric, few, harmonic_support
+from kogen.metrics._metric import Answers, Contributions, Metric, few, harmonic_support
 
 __all__ = ["macro_f1"]
 
@@ -14,10 +14,8 @@ def compute(answers: Answers) -> Contributions:
     models are averaged over the same classes. Each image adds the value and its influence on it (the derivative of a
     ratio of means: Hampel 1974, JASA 69).
     """
-    counts = np.bincount(answers.labels, minlength=len(answers.classes))
+    counts = answers.counts
     present = np.flatnonzero(counts)
-    if len(present) < 2:
-        return Contributions(np.nan, reason=ONE_CLASS)
     values, moved = np.zeros(len(present)), np.zeros(answers.n)
     for place, k in enumerate(present):
         true, called = answers.labels == k, answers.predicted == k
@@ -29,4 +27,4 @@ def compute(answers: Answers) -> Contributions:
     return Contributions(value, value + moved / len(present), support, step, few(counts[present]))
 
 
-macro_f1 = Metric(compute, needs=frozenset({"labels"}))
+macro_f1 = Metric(compute, needs=frozenset({"labels", "several"}))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kogen.metrics._metric import ONE_CLASS, Answers, Contributions, Metric, few, harmonic_support
+from kogen.metrics._metric import Answers, Contributions, Metric, few, harmonic_support
 
 __all__ = ["quadratic_kappa"]
 
@@ -17,18 +17,15 @@ def compute(answers: Answers) -> Contributions:
     grade = np.empty(len(answers.classes))
     grade[list(answers.order)] = np.arange(len(answers.classes))
     true, called = grade[answers.labels], grade[answers.predicted]
-    counts = np.bincount(answers.labels, minlength=len(answers.classes))
-    present = np.flatnonzero(counts)
-    if len(present) < 2:
-        return Contributions(np.nan, reason=ONE_CLASS)
+    present = answers.counts[answers.counts > 0]
     seen = (true - called) ** 2
     of_true = true**2 - 2 * true * called.mean() + (called**2).mean()  # mean distance of a grade to all answers
     of_called = called**2 - 2 * called * true.mean() + (true**2).mean()
     observed, expected = seen.mean(), of_true.mean()
     value = float(1 - observed / expected)  # expected is above 0: two grades or more are there
     moved = -(seen - observed) / expected + observed * (of_true + of_called - 2 * expected) / expected**2
-    step = answers.n / (len(present) * counts[present].min())
-    return Contributions(value, value + moved, harmonic_support(counts[present]), step, few(counts[present]))
+    step = answers.n / (len(present) * present.min())
+    return Contributions(value, value + moved, harmonic_support(present), step, few(present))
 
 
-quadratic_kappa = Metric(compute, low=-100.0, needs=frozenset({"labels", "order"}))
+quadratic_kappa = Metric(compute, low=-100.0, needs=frozenset({"labels", "several", "order"}))

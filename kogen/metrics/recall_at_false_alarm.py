@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kogen.metrics._metric import ONE_CLASS, Answers, Contributions, Metric, few, spread_within
+from kogen.metrics._metric import Answers, Contributions, Metric, few, spread_within
 
 __all__ = ["recall_at_false_alarm"]
 
@@ -15,9 +15,6 @@ def compute(answers: Answers, *, rate: float = 0.05) -> Contributions:
     `?threshold=` it is the one that is given. Each positive image adds the value and its own hit, a negative one the
     value.
     """
-    counts = np.bincount(answers.is_positive, minlength=2)
-    if not counts.all():
-        return Contributions(np.nan, reason=ONE_CLASS)
     if answers.threshold is not None:
         hit = (answers.chance > answers.threshold).astype(float)
     else:
@@ -25,9 +22,10 @@ def compute(answers: Answers, *, rate: float = 0.05) -> Contributions:
         hit = (answers.false_alarm <= rate + 1e-6).astype(float)  # 5 of 100 is 0.05, whatever float32 makes of it
     value = float(hit[answers.is_positive].mean())
     each = value + spread_within(answers.is_positive.astype(int), hit, np.array([0.0, 1.0]))
-    return Contributions(value, each, float(counts[1]), answers.n / counts[1], few(counts))
+    positives = int(answers.is_positive.sum())
+    return Contributions(value, each, float(positives), answers.n / positives, few(answers.counts))
 
 
 recall_at_false_alarm = Metric(
-    compute, needs=frozenset({"labels", "two", "probabilities", "threshold"}), parameters={"rate": 0.05}
+    compute, needs=frozenset({"labels", "several", "two", "probabilities", "threshold"}), parameters={"rate": 0.05}
 )

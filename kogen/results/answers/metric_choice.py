@@ -32,20 +32,8 @@ def choose_metric(frame: pd.DataFrame, spec: str | None, reference: str) -> Metr
     else:
         facts = replace(facts, reason="asked")
     name, given = parse_spec(spec)
-    metric: Metric = load("metrics", name)
-    check_parameters(name, metric, given)
-    low, high = metric.bounds(**own_parameters(metric, given))
-    return replace(
-        facts,
-        name=name,
-        unit=metric.unit,
-        higher_is_better=metric.higher_is_better,
-        low=low,
-        high=high,
-        counts_images=metric.counts_images,
-        parameters=dict(metric.parameters) | given,
-        positive=positive_class(counts, given.get("positive")),
-    )
+    check_parameters(name, load("metrics", name), given)
+    return replace(facts_of(facts, name, given), positive=positive_class(counts, given.get("positive")))
 
 
 def every_metric(deciding: MetricFacts, names: Sequence[str]) -> list[MetricFacts]:
@@ -55,22 +43,17 @@ def every_metric(deciding: MetricFacts, names: Sequence[str]) -> list[MetricFact
         if name == deciding.name:
             found.append(deciding)
             continue
-        metric: Metric = load("metrics", name)
         shared = {key: value for key, value in deciding.parameters.items() if key in SHARED}
-        low, high = metric.bounds()
-        found.append(
-            replace(
-                deciding,
-                name=name,
-                unit=metric.unit,
-                higher_is_better=metric.higher_is_better,
-                low=low,
-                high=high,
-                counts_images=metric.counts_images,
-                parameters=dict(metric.parameters) | shared,
-            )
-        )
+        found.append(facts_of(deciding, name, shared))
     return found
+
+
+def facts_of(base: MetricFacts, name: str, given: Mapping[str, Any]) -> MetricFacts:
+    """The facts of a metric with the parameters that are given; what is known of the classes is that of `base`."""
+    metric: Metric = load("metrics", name)
+    low, high = metric.bounds(**own_parameters(metric, given))
+    facts = {key: getattr(metric, key) for key in ("unit", "higher_is_better", "counts_images")}
+    return replace(base, name=name, low=low, high=high, parameters={**metric.parameters, **given}, **facts)
 
 
 def own_parameters(metric: Metric, given: Mapping[str, Any]) -> dict[str, Any]:
