@@ -14,7 +14,8 @@ from kogen.common.contracts import from_plain
 from kogen.common.metric_facts import MetricFacts
 from kogen.common.tables import read_table
 from kogen.options.lottery import LotteryOptions
-from kogen.reporting.study.verdict import judge_protocol
+from kogen.reporting.study.verdict import judge_items
+from kogen.results.answers.metric_matrices import metric_matrices
 
 
 def main(study: Path, against: str = "") -> None:
@@ -24,7 +25,10 @@ def main(study: Path, against: str = "") -> None:
     print("> " + "\n> ".join(verdict["words"]) + "\n")
     options = LotteryOptions(margin=verdict["margin"])
     facts = from_plain(MetricFacts, verdict["metric"], str(study / "verdict.json"))
-    tables = {protocol: judge_protocol(rows, options, facts) for protocol, rows in predictions.groupby("protocol")}
+    tables = {
+        protocol: judge_items(metric_matrices(rows, facts), options)
+        for protocol, rows in predictions.groupby("protocol")
+    }
     print("| model | " + " | ".join(f"{s}, {p}" for s in verdict["sets"] for p in tables) + " |")
     print("|---|" + "---|" * (len(verdict["sets"]) * len(tables)))
     for model in verdict["order"][verdict["reference"]]:

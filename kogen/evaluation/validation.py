@@ -31,13 +31,18 @@ def validate_probe(learn: Learn, train: Features, seed: int = 0) -> tuple[np.nda
 
 
 def assign_parts(labels: np.ndarray, clusters: np.ndarray, seed: int) -> np.ndarray:
-    """The part of each image, (N,) in 0 .. 4: clusters are dealt round like cards, label after label."""
+    """The part of each image, (N,) in 0 .. 4: `deal_parts` of whole clusters, each by the label of its first image."""
     _, first, of = np.unique(clusters, return_index=True, return_inverse=True)
-    shuffled = np.random.default_rng(seed).permutation(len(first))
-    order = shuffled[np.argsort(labels[first][shuffled], kind="stable")]
-    part = np.empty(len(first), dtype=np.int64)
-    part[order] = np.arange(len(first)) % FOLDS
-    return part[of]
+    return deal_parts(labels[first], FOLDS, seed)[of]
+
+
+def deal_parts(labels: np.ndarray, parts: int, seed: int) -> np.ndarray:
+    """The part of each image, (N,) in [0, parts): each class is shuffled and dealt round like cards."""
+    shuffled = np.random.default_rng(seed).permutation(len(labels))
+    order = shuffled[np.argsort(labels[shuffled], kind="stable")]  # class after class, shuffled within
+    part = np.empty(len(labels), dtype=np.int64)
+    part[order] = np.arange(len(labels)) % parts
+    return part
 
 
 def take(features: Features, rows: np.ndarray) -> Features:

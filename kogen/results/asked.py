@@ -52,6 +52,10 @@ class Asked:
             candidates += len(one.added.get("candidates", ()))
         return seeds * methods + candidates
 
+    def not_begun(self, begun: int) -> int:
+        """The number of runs that are asked for and that nobody has begun, where so many are."""
+        return max(0, self.runs - begun)
+
     @property
     def question(self) -> dict[str, Any]:
         """study.toml with the later values of options that no run depends on, and with the probes that were added."""
@@ -72,11 +76,6 @@ def extension_lines(asked: Asked) -> list[str]:
 def extension_options(one: Extension) -> list[str]:
     """What an extension added and changed, an option each."""
     return [*_added_options(one), *_changed_options(one)]
-
-
-def count_not_begun(study: Path) -> int:
-    """The number of runs that a study asks for and that nobody has begun."""
-    return max(0, read_asked(study).runs - len(list(study.glob("runs/*/plan.json"))))
 
 
 def read_asked(folder: Path) -> Asked:

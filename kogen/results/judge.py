@@ -22,7 +22,9 @@ from kogen.results.judgement import Judgement
 from kogen.results.lottery_summary import LotterySummary, Row
 from kogen.results.results import Results, Table, read_results
 from kogen.statistics._item_matrix import Items, item_matrices
-from kogen.statistics.scores_of_sets.score_noise import score_noise
+from kogen.statistics.cochran import COLUMNS as COCHRAN_COLUMNS
+from kogen.statistics.left_out import COLUMNS as LEFT_OUT_COLUMNS
+from kogen.statistics.scores_of_sets.score_noise import score_noise, with_training_noise
 
 WRITTEN = ("values", "pairs", "ranks", "transfer", "agreement", "unified", "robustness", "left_out", "cochran")
 WRITTEN += ("metrics", "floors", "threshold_shift", "recall", "confusion", "hard")  # where labels are known
@@ -30,8 +32,6 @@ WRITTEN += ("metrics", "floors", "threshold_shift", "recall", "confusion", "hard
 PAIR_COLUMNS = ["dataset", "first", "second", "n", "b", "c", "difference", "lo", "hi", "p", "verdict", "lottery"]
 PAIR_COLUMNS += ["minimum_detectable"]
 RANK_COLUMNS = ["dataset", "model", "p_best", "expected_rank", "rank_lo", "rank_hi", "top"]
-COCHRAN_COLUMNS = ["dataset", "models", "n", "q", "df", "p", "method", "refused"]
-LEFT_OUT_COLUMNS = ["rule", "left_out", "model", "equals", "regret", "worst", "lo", "hi", "share_best"]
 MOST_ROWS = 500  # of a table that the summary repeats
 CSV_NAMES = {"pairs": {"p": "p_same_networks"}}  # a spreadsheet has no docstring: p asks about these networks
 
@@ -129,7 +129,7 @@ def judge_across_sets(
     tables["robustness"] = across("robustness")(scores, source=source, targets=targets, **line)
     if shift:
         tables["unified"], tables["robustness"] = without_shift(tables["unified"], tables["robustness"], shift)
-    errors = None if items is None else score_noise(items, noise_draws, seed, training=True)
+    errors = None if noise is None or items is None else with_training_noise(noise, items, seed)
     picks = across("safe_bet")(voting, margin=margin, weights=weights, noise=errors, seed=seed)
     over_sets, refused = summary.tests_over_sets(voting)
     asked = {"source": source, "margin": margin, "weights": weights, "groups": votes, "noise": errors, "seed": seed}

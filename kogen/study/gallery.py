@@ -12,8 +12,8 @@ from kogen.common.console import say
 from kogen.common.files import read_json, write_atomically
 from kogen.data.decode import decode
 from kogen.data.image_facts import UnreadableImage
+from kogen.results.answers.hard_images import GALLERY, picture_name
 
-FOLDER = "gallery"
 SIDE, QUALITY = 112, 72  # pixels of the longer side, of a JPEG
 MAX_BYTES = 300_000  # of all pictures together
 MAX_PIXELS = 200_000_000
@@ -25,7 +25,7 @@ def write_gallery(study: Path, hard: Sequence[Mapping[str, Any]], *, private: bo
     The files are looked for below the roots that STUDY/data.json names; what cannot be read has no picture, and the
     page says so. Pictures of images that are not hard any more are deleted; `private` deletes all.
     """
-    folder, roots = study / FOLDER, image_roots(study)
+    folder, roots = study / GALLERY, image_roots(study)
     shown = [] if private else [row for row in hard if row.get("path") and row["dataset"] in roots]
     wanted = {picture_name(row["item"]): row for row in shown}
     for old in folder.glob("*.jpg") if folder.is_dir() else ():
@@ -44,11 +44,6 @@ def write_gallery(study: Path, hard: Sequence[Mapping[str, Any]], *, private: bo
         used += place.stat().st_size
     if lost:
         say(f"{lost} of {len(wanted)} hard images cannot be read where they were; the page shows their names alone")
-
-
-def picture_name(item: str) -> str:
-    """The file of an image's picture, by the image's content id."""
-    return f"{item.replace('#', '-')}.jpg"
 
 
 def image_roots(study: Path) -> dict[str, str]:

@@ -27,18 +27,18 @@ from kogen.data.near_copies import with_copy_clusters
 from kogen.data.split_names import training_part
 from kogen.options.runs import EvaluateOptions
 from kogen.options.study import PilotOptions
-from kogen.results.asked import FIRST, Asked, Extension, append_extension, extension_lines, read_asked, write_first
+from kogen.results.asked import FIRST, Asked, Extension, append_extension, extension_options, read_asked, write_first
 from kogen.results.gather import TABLE, split_older_table
 from kogen.study.cost_estimate import Cost, Work, estimate_cost, unfinished_work
 from kogen.study.extension import Merge, merge_studies, study_of
 from kogen.study.plans import plans_of
 from kogen.study.predictions import (
     copy_record,
-    is_judged,
     judge_run,
     missing_answers,
     names_of_runs,
     refuse_foreign_rows,
+    refuse_other_answers,
 )
 from kogen.study.request import study_from_request
 from kogen.study.splits import (
@@ -78,7 +78,7 @@ def run_pilot(source: str, options: PilotOptions) -> Study:
     study, sets, plans, runs = prepare_runs(folder, wanted)
     # As the first process sees them: another job may finish one at this moment.
     found = unfinished_work(runs, [sets.of(plan) for plan in plans], study.probes) if first else []
-    work = [Work(**one) for one in distributed.from_first([vars(one) for one in found])]
+    work = share_work(found)
     if work:
         # On every process: a step needs all of them.
         cost = estimate_cost(plans, sets.base, study.probes, work)
@@ -99,6 +99,11 @@ def run_pilot(source: str, options: PilotOptions) -> Study:
     return study
 
 
+def share_work(found: list[Work]) -> list[Work]:
+    """The work that the first process found, on every process."""
+    return [Work(**one) for one in distributed.from_first([vars(one) for one in found])]
+
+
 def estimate_study(wanted: Study, folder: Path | None) -> Cost:
     """The cost of a study; where the folder holds one, of what is left of it with what is wanted beside."""
     if folder is None or not (folder / FIRST).exists():
@@ -110,9 +115,7 @@ def estimate_study(wanted: Study, folder: Path | None) -> Cost:
     plans = plans_of(study, sets.base, folder, sets.larger)
     runs = [folder / "runs" / record_of(plan)["id"] for plan in plans]
     left = unfinished_work(runs, [sets.of(plan) for plan in plans], study.probes)
-    return estimate_cost(
-        plans, sets.base, study.probes, [Work(**one) for one in distributed.from_first([vars(one) for one in left])]
-    )
+    return estimate_cost(plans, sets.base, study.probes, share_work(left))
 
 
 def prepare_runs(folder: Path, wanted: Study) -> tuple[Study, StudySplits, list[Plan], list[Path]]:
@@ -152,7 +155,7 @@ def write_study(folder: Path, merge: Merge, sets: StudySplits, plans: Sequence[P
     quality = data_quality(sets.base, private=merge.study.private)
     if merge.is_new:
         append_extension(folder, merge.extension)
-        say(f"added to {folder}: {extension_lines(read_asked(folder))[-1]}", title="study")
+        say(f"added to {folder}: {', '.join(extension_options(merge.extension))}", title="study")
     if merge.kept:
         say(f"{folder} has more than is asked for here, and keeps it: {', '.join(merge.kept)}", title="study")
     write_sealed_json(folder / "data.json", quality)
@@ -233,7 +236,7 @@ def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
     print_data(quality)
     with lock_output(folder, "evaluate"):  # whoever asks for other sets must see what was judged
         for file in folder.glob(f"runs/*/{TABLE}"):
-            is_judged(file, sets, options.probes)
+            refuse_other_answers(file, sets, options.probes)
         known = read_toml(place)["runs"] if place.exists() else []
         question = {"runs": list(dict.fromkeys([*known, *map(str, listed)]))}
         question |= options.model_dump(include={"margin", "probes", "lang", "metric", "private"}, exclude_none=True)

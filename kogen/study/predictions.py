@@ -56,10 +56,10 @@ def judge_run(run: Path, sets: Splits, probes: Sequence[str], target: Path, mode
     the whole one at once. ValueError as `missing_answers`.
     """
     place = target / TABLE
-    record, plan, backbone = load_run(run)
     missing = missing_answers(place, sets, probes)
     if not missing:
         return
+    record, plan, backbone = load_run(run)
     train = sets.train.with_channels(plan.channels)
     identity = {"run": record["id"], "model": model or record["model"], "seed": plan.seed}
     identity |= {"method": plan.framework or plan.method}
@@ -98,13 +98,10 @@ def missing_answers(place: Path, sets: Splits, probes: Sequence[str]) -> list[tu
     return missing
 
 
-def is_judged(place: Path, sets: Splits, probes: Sequence[str]) -> bool:
-    """Whether a run's predictions are there. ValueError where they are of other sets, images, labels or probes."""
-    if not place.exists():
-        return False
+def refuse_other_answers(place: Path, sets: Splits, probes: Sequence[str]) -> None:
+    """ValueError where a run's predictions are of other sets, images, labels or probes."""
     if missing_answers(place, sets, probes):
         raise ValueError(f"{place} holds other sets or probes of this run: choose another --out")
-    return True
 
 
 def group_probes(missing: Sequence[tuple[str, str]]) -> list[tuple[list[str], list[str]]]:

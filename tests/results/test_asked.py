@@ -10,7 +10,6 @@ from kogen.results.asked import (
     Asked,
     Extension,
     append_extension,
-    count_not_begun,
     extension_lines,
     read_asked,
     write_first,
@@ -26,25 +25,29 @@ def study(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def not_begun(study: Path) -> int:
+    return read_asked(study).not_begun(len(list(study.glob("runs/*/plan.json"))))
+
+
 def test_a_study_that_was_asked_once(study: Path) -> None:
     asked = read_asked(study)
     assert asked.sha256 == hashlib.sha256(TEXT.encode()).hexdigest()
     assert (asked.extensions, asked.after_verdict, asked.question) == ((), (), asked.first)
     assert asked.runs == 2 * 2 + 1
-    assert count_not_begun(study) == 5
+    assert not_begun(study) == 5
     for name in "abc":
         (study / "runs" / name).mkdir(parents=True)
         (study / "runs" / name / "plan.json").write_text("{}")
-    assert count_not_begun(study) == 2
+    assert not_begun(study) == 2
     for name in "defg":
         (study / "runs" / name).mkdir()
         (study / "runs" / name / "plan.json").write_text("{}")
-    assert count_not_begun(study) == 0
+    assert not_begun(study) == 0
 
 
 def test_a_folder_without_a_pilot_was_asked_nothing(tmp_path: Path) -> None:
     assert read_asked(tmp_path) == Asked()
-    assert (Asked().sha256, Asked().runs, count_not_begun(tmp_path)) == (None, 0, 0)
+    assert (Asked().sha256, Asked().runs, not_begun(tmp_path)) == (None, 0, 0)
     assert Asked({"runs": ["x"], "seeds": 3}).runs == 0  # of `kogen evaluate`
 
 

@@ -13,8 +13,9 @@ from PIL import Image
 import kogen
 from kogen.common.files import write_json
 from kogen.common.registry import names
+from kogen.results.answers.hard_images import picture_name
 from kogen.study import gallery
-from kogen.study.gallery import picture_name, read_thumbnail, write_gallery
+from kogen.study.gallery import read_thumbnail, write_gallery
 
 
 def study(folder: Path, count: int = 3) -> list[dict[str, Any]]:

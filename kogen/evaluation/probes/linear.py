@@ -13,6 +13,7 @@ from torch import Tensor
 from kogen.common.devices import exact_arithmetic, float64_device, to_device
 from kogen.evaluation.features import Features, Predictions
 from kogen.evaluation.probes._check import check
+from kogen.evaluation.validation import ENOUGH_IMAGES, FOLDS, deal_parts
 
 __all__ = ["linear"]
 
@@ -20,7 +21,6 @@ Device = torch.device | str
 STRENGTHS = tuple(float(s) for s in np.logspace(1, -5, 13))
 SMALL_FEATURES = 4_000_000  # values of the features below which more threads cost more than they save
 MAX_PROBABILITIES = 2**25  # held at once, 256 MiB in float64
-ENOUGH_IMAGES = 500  # validated images after which no further fold is fitted
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def linear(
     test: Features,
     *,
     strengths: Sequence[float] = STRENGTHS,
-    folds: int = 5,
+    folds: int = FOLDS,
     seed: int = 0,
     max_iterations: int = 300,
     device: Device = "cpu",
@@ -124,10 +124,7 @@ def split_rows(count: int, classes: int) -> Iterator[slice]:
 
 def assign_folds(labels: np.ndarray, folds: int, seed: int) -> np.ndarray:
     """Stratified fold of each image, (N,) in [0, folds); -1 for the only image of a class, which is never held out."""
-    shuffled = np.random.default_rng(seed).permutation(len(labels))
-    order = shuffled[np.argsort(labels[shuffled], kind="stable")]  # class after class, shuffled within
-    part = np.empty(len(labels), dtype=np.int64)
-    part[order] = np.arange(len(labels)) % folds  # deals each class round like cards
+    part = deal_parts(labels, folds, seed)
     part[np.bincount(labels)[labels] == 1] = -1
     return part
 

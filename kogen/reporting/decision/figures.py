@@ -102,7 +102,7 @@ def draw_values(
         lo, hi = (None if (end := float_or_none(row[name])) is None else sign * end for name in sides)
         model, value = row["model"], sign * row["value"]
         bar = Bar(model, value, lo, hi, model in found.leaders, is_baseline(model, found))
-        data += bar_traces(bar, y, low, high, sign=False)
+        data += bar_traces(bar, y, (low, high), digits_of(found), sign=False)
     line = {"type": "line", "xref": "x", "yref": "paper", "y0": 0, "y1": 1, "layer": "below"}
     shapes = [] if floor is None else [{**line, "x0": floor, "x1": floor, "line": stroke("soft", 1.5, dash="dash")}]
     names, numbers = (
@@ -132,7 +132,9 @@ def draw_bars(bars: Sequence[Bar], found: Judgement, title: str) -> Figure:
     """Estimates with intervals around 0, the first on top; gray: undecided; an arrow: beyond the scale."""
     margin, digits = found.margin, digits_of(found)
     low, high = axis_range(bars, margin)
-    data = [one for bar, y in zip(bars, places_of(bars), strict=True) for one in bar_traces(bar, y, low, high)]
+    data = [
+        one for bar, y in zip(bars, places_of(bars), strict=True) for one in bar_traces(bar, y, (low, high), digits)
+    ]
     band = {"type": "rect", "xref": "x", "yref": "paper", "y0": 0, "y1": 1, "layer": "below", "line": {"width": 0}}
     shapes = [
         {**band, "x0": -margin, "x1": margin, "fillcolor": ink("tint")},
@@ -166,11 +168,14 @@ def row_layout(names: list[str], numbers: list[str], shapes: list[dict[str, Any]
     return layout(height, shapes=shapes, annotations=notes, margin=margin, xaxis=across, yaxis=up)
 
 
-def bar_traces(bar: Bar, y: float, low: float, high: float, *, sign: bool = True) -> list[dict[str, Any]]:
+def bar_traces(
+    bar: Bar, y: float, ends: tuple[float, float], digits: int, *, sign: bool = True
+) -> list[dict[str, Any]]:
     """One row: its interval, and its estimate: hollow for a baseline, an arrow at the edge beyond the scale.
 
-    `sign`: the numbers are differences, shown with one.
+    `ends`: of the scale; `digits`: decimals of the numbers; `sign`: they are differences, shown with one.
     """
+    low, high = ends
     colour, edge = "ink" if bar.decided else "mid", 0.04 * (high - low)  # an arrow stands clear of the names
     x, symbol = bar.value, "circle"
     if x < low:
@@ -178,12 +183,12 @@ def bar_traces(bar: Bar, y: float, low: float, high: float, *, sign: bool = True
     elif x > high:
         x, symbol = high - edge, "triangle-right"
     look = dots("paper", 10, line=stroke(colour, 2)) if bar.hollow else dots(colour, 10)
-    numbers = [format_number(value, sign=sign) for value in (bar.value, bar.lo, bar.hi)]
+    numbers = [format_number(value, digits, sign=sign) for value in (bar.value, bar.lo, bar.hi)]
     tip = f"{label(bar.name, 40)}: {numbers[0]}" + ("" if bar.lo is None else f" ({numbers[1]} … {numbers[2]})")
     found = []
     if bar.lo is not None and bar.hi is not None:
-        ends = [min(max(end, low), high) for end in (bar.lo, bar.hi)]
-        found.append(trace(ends, [y, y], line=stroke(colour, 2)))
+        shown = [min(max(end, low), high) for end in (bar.lo, bar.hi)]
+        found.append(trace(shown, [y, y], line=stroke(colour, 2)))
     return [*found, trace([x], [y], [tip], mode="markers", marker=look | {"symbol": symbol}, cliponaxis=False)]
 
 

@@ -26,8 +26,7 @@ ALARM_SENTENCES = {
 
 def alerts(evidence: Evidence) -> list[Sentence]:
     """What is to be read before everything else: numbers that are memory, and alarms of what the headline names."""
-    mostly = [twin for twin in evidence.twins if twin.share > MOSTLY]
-    said = twin_sentences(evidence) if mostly else []
+    said = [one for one in twin_sentences(evidence) if one.part == "alert"]
     named = {*evidence.judgement.models, *evidence.judgement.leaders}
     own = [alarm for alarm in evidence.alarms if alarm.model in named]
     look = [sentence("alert", "look_first", models=list(dict.fromkeys(alarm.model for alarm in own)))] if own else []
@@ -38,8 +37,7 @@ def study_catches(evidence: Evidence) -> list[Sentence]:
     """What makes the numbers of this study weaker than they look; the worst first."""
     judgement = evidence.judgement
     named = {*judgement.models, *judgement.leaders}
-    mostly = any(twin.share > MOSTLY for twin in evidence.twins)
-    some = [] if mostly else twin_sentences(evidence)
+    some = [one for one in twin_sentences(evidence) if one.part == "catch"]
     few = max((twin.share for twin in evidence.twins), default=0.0) < FEW
     said = [] if few else [*some]
     said += alarm_sentences([alarm for alarm in evidence.alarms if alarm.model not in named], "catch")
@@ -62,8 +60,8 @@ def metric_reason(metric: MetricFacts) -> Sentence | None:
         return None
     named = {"metric": phrase(metric.label)}
     if metric.reason == "imbalance":
-        return sentence("evidence", "metric_by_imbalance", **named, larger=metric.larger, smaller=metric.smaller)
-    return sentence("evidence", "metric_as_asked", **named)
+        return sentence("catch", "metric_by_imbalance", **named, larger=metric.larger, smaller=metric.smaller)
+    return sentence("catch", "metric_as_asked", **named)
 
 
 def threshold_sentences(rows: Sequence[Mapping[str, Any]], leader: str | None, reference: str) -> list[Sentence]:

@@ -1,6 +1,5 @@
 """Where a study's models err: every metric, thresholds that do not travel, classes, groups, confusions, pictures."""
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from kogen.reporting.html import jpeg_data_url
 from kogen.reporting.study.cautions import metric_reason
 from kogen.reporting.words import Sentence, sentence
+from kogen.results.answers.hard_images import GALLERY, picture_name
+from kogen.results.findings import float_or_none
 
 if TYPE_CHECKING:
     from kogen.reporting.study.verdict import Verdict
@@ -16,7 +17,6 @@ Row = Mapping[str, Any]
 MAX_MODELS = 6  # in tables of classes and metrics: the best by the metric that decides
 MAX_MATRIX = 12  # classes of a confusion matrix; of more, the commonest confusions are listed
 MAX_CONFUSIONS = 10
-PICTURES = "gallery"  # folder of a study
 
 
 def errors_section(study: Path, judged: "Verdict") -> dict[str, Any]:
@@ -45,7 +45,7 @@ def recall_sentences(judged: "Verdict") -> list[Sentence]:
     for dataset in judged.sets:
         for by in ("class", "group"):
             rows = [r for r in judged.recall if (r["dataset"], r["by"], r["model"]) == (dataset, by, leader)]
-            known = [row for row in rows if is_number(row["lo"])]
+            known = [row for row in rows if float_or_none(row["lo"]) is not None]
             if len(known) < 2:
                 continue
             worst, best = min(known, key=lambda row: row["value"]), max(known, key=lambda row: row["value"])
@@ -72,7 +72,7 @@ def metrics_of(judged: "Verdict", dataset: str) -> dict[str, Any]:
         mine = {row["model"]: row for row in rows if row["metric"] == metric}
         first = next(iter(mine.values()))
         label = f"name_of_{metric}"
-        if not any(is_number(row["value"]) for row in mine.values()):
+        if not any(float_or_none(row["value"]) is not None for row in mine.values()):
             absent.append({"label": label, "reason": f"reason_{first['reason']}"})
             continue
         cells = [cell_of(mine.get(model)) for model in models]
@@ -149,7 +149,7 @@ def gallery_of(study: Path, judged: "Verdict", dataset: str) -> list[dict[str, A
     found: dict[str, list[dict[str, Any]]] = {}
     for row in judged.hard:
         if row["dataset"] == dataset:
-            place = study / PICTURES / f"{row['item'].replace('#', '-')}.jpg"
+            place = study / GALLERY / picture_name(row["item"])
             found.setdefault(row["kind"], []).append(dict(row) | {"picture": jpeg_data_url(place)})
     return [{"kind": kind, "images": images} for kind, images in found.items()]
 
@@ -159,8 +159,3 @@ def gallery_note(images: Sequence[Row]) -> str | None:
     if not images or all(image["picture"] for image in images):
         return None
     return "gallery_without_paths" if all(image["path"] is None for image in images) else "gallery_unreadable"
-
-
-def is_number(value: Any) -> bool:
-    """Whether a cell of a table has a number."""
-    return value is not None and not math.isnan(value)

@@ -23,7 +23,6 @@ from kogen.reporting.study.facts import ProtocolSummary, compare_protocols, gath
 from kogen.reporting.study.runs import read_runs
 from kogen.reporting.words import Sentence, say, sentence
 from kogen.results.answers.answer_columns import with_stored_probabilities
-from kogen.results.answers.metric_choice import choose_metric
 from kogen.results.answers.metric_matrices import metric_matrices
 from kogen.results.answers.metric_tables import protocol_answers
 from kogen.results.asked import read_asked
@@ -35,6 +34,7 @@ from kogen.results.lottery_summary import LotterySummary, Row
 from kogen.results.read import NAME_COLUMNS, NUMBER_COLUMNS
 from kogen.results.results import read_results
 from kogen.results.table_file import read_file, read_header
+from kogen.statistics._item_matrix import ItemMatrix
 
 ROLES = ("reference", "shift", "transfer")
 NAMES = ("model", "method", "dataset", "role", "protocol", "item", "cluster")  # columns of predictions that are read
@@ -99,30 +99,33 @@ def build(
     asked = {"margin": margin, "protocol": protocol, "lang": lang, "metric": metric}
     options = validate(LotteryOptions, asked, str(study))
     place = study / "predictions.parquet"
-    predictions = read_predictions(place)
-    parts = rows_by_protocol(sort_names(predictions))
+    predictions = sort_names(read_predictions(place))
+    parts = rows_by_protocol(predictions)
     if protocol not in parts:
         raise ValueError(f"no predictions with the protocol {protocol!r}; there are {sorted(parts) or 'none'}")
-    rows, runs = parts[protocol], read_runs(study)
+    rows, runs, question = parts[protocol], read_runs(study), read_asked(study)
     roles, methods = roles_in_order(rows), model_methods(rows)
     sets, costs = list(roles), model_costs(runs)
-    facts = choose_metric(rows, metric, sets[0])
-    judged = {name: judge_protocol(part, options, facts) for name, part in parts.items()}
+    options = options.model_copy(update={"reference": sets[0]})
+    unread = tuple(name for name in read_header(place) if name not in (*NAME_COLUMNS, *NUMBER_COLUMNS))
+    results = replace(read_results(predictions, options), ignored=unread)
+    facts, others = results.metric, {name: part for name, part in parts.items() if name != protocol}
+    judged = {name: judge_items(metric_matrices(part, facts), options) for name, part in others.items()}
+    judged[protocol] = judge_items(results.matrices or [], options)
     answers = protocol_answers(parts, judged[protocol]["values"], facts, sets[0], protocol)
     tables = judged[protocol] | answers
     lottery, judgement = None, None
     minutes = {cost.model: cost.minutes for cost in costs if cost.minutes}
     if len(methods) > 1:  # on the predictions alone; its tables are written beside them
-        options = options.model_copy(update={"reference": sets[0]})
-        unread = tuple(name for name in read_header(place) if name not in (*NAME_COLUMNS, *NUMBER_COLUMNS))
-        results = replace(read_results(predictions, options), ignored=unread)
         lottery, judgement = judge_tables(results, tables, options, study, methods=methods, minutes=minutes)
     else:
         write_tables(study, answers, csv=False)
         known: dict[str, Any] = {"margin": margin, "methods": methods, "metric": facts}
         judgement = make_judgement(tables, reference=sets[0], targets=sets[1:], **known)
     evidence = gather(study, rows, judged, judgement, runs, costs)
-    sentences = verdict_sentences(evidence, [*metric_catches(facts, answers, evidence), *question_sentences(study)])
+    sentences = verdict_sentences(
+        evidence, [*metric_catches(facts, answers, evidence), *question_sentences(question, len(runs))]
+    )
     compared = Comparisons(tables, baselines_last(methods))
     verdict = Verdict(
         judgement=judgement,
@@ -140,7 +143,7 @@ def build(
         metric=facts,
         **{name: getattr(evidence, name) for name in ("costs", "alarms", "twins")},
         protocols=compare_protocols(judged, protocol, roles),
-        study=StudyIdentity(study.resolve().name, read_asked(study).sha256),
+        study=StudyIdentity(study.resolve().name, question.sha256),
         lang=lang,
         words=[say(lang, said.key, **said.values) for said in sentences],
         lottery=lottery,
@@ -167,7 +170,7 @@ def metric_catches(facts: MetricFacts, answers: dict[str, pd.DataFrame], evidenc
     reason, leader = metric_reason(facts), evidence.judgement.leader
     lost = threshold_sentences(answers["threshold_shift"].to_dict("records"), leader, evidence.judgement.reference)
     unit = [] if facts.unit == POINTS else [sentence("catch", "margin_unit", **margin_of(evidence.judgement))]
-    return [*unit, *([replace(reason, part="catch")] if reason else []), *lost]
+    return [*unit, *([reason] if reason else []), *lost]
 
 
 def read_verdict(study: Path) -> Verdict:
@@ -195,11 +198,8 @@ def read_predictions(place: Path) -> pd.DataFrame:
     return with_stored_probabilities(read_file(place, [*texts, *numbers], texts), place)
 
 
-def judge_protocol(
-    predictions: pd.DataFrame, options: LotteryOptions, facts: MetricFacts = ACCURACY
-) -> dict[str, pd.DataFrame]:
-    """The tables of one protocol's predictions, by the metric that decides."""
-    items = metric_matrices(predictions, facts)
+def judge_items(items: list[ItemMatrix], options: LotteryOptions) -> dict[str, pd.DataFrame]:
+    """The tables of one protocol, from the item matrix of each set by the metric that decides."""
     tables = tables_from_items(items, options)
     tables["optimism"] = load("statistics", "optimism")(items)
     return tables | {"groups": load("statistics", "tiers")(tables["pairs"])}

@@ -7,6 +7,7 @@ import pandas as pd
 
 SURE, DISAGREE, NOBODY = "surely_wrong", "disagree", "nobody"
 COLUMNS = ["dataset", "kind", "item", "path", "label", "leader", "leader_says", "other", "other_says", "sureness"]
+GALLERY = "gallery"  # folder of a study with their pictures
 SHOWN = 4  # images of a kind and set
 
 
@@ -73,3 +74,8 @@ def read_leaders(values: pd.DataFrame, reference: str) -> list[str]:
     """The two best models of the reference by the table of values, equals by name: those that one would use."""
     rows = values[values["dataset"] == reference].assign(value=lambda rows: rows["value"].round(9))
     return list(rows.sort_values(["value", "model"], ascending=[False, True])["model"].astype(str))[:2]
+
+
+def picture_name(item: str) -> str:
+    """The file of an image's picture, by the image's content id."""
+    return f"{item.replace('#', '-')}.jpg"

@@ -1,8 +1,8 @@
 """Tables of every metric: values, floors, and whether accuracy falls on a shifted set because the threshold is off."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -33,6 +33,14 @@ SHIFT_COLUMNS = [
 FAR = 5.0  # points that a value has to lose to be called far below the reference's
 
 
+class Floor(NamedTuple):
+    """What a metric has without a model: its value, and of a constant answer the class and its answers."""
+
+    value: float
+    constant: str | None
+    answers: Answers | None
+
+
 def answer_tables(
     predictions: pd.DataFrame, metric: MetricFacts, reference: str, values: pd.DataFrame, protocol: str = ""
 ) -> dict[str, pd.DataFrame]:
@@ -57,7 +65,12 @@ def protocol_answers(
     """`answer_tables` of the main protocol among the rows of several; `metrics` has the rows of every one."""
     found = answer_tables(parts[protocol], facts, reference, values, protocol)
     others = [name for name in sorted(parts) if name != protocol]
-    more = [metric_tables(parts[name], facts, reference, name)["metrics"] for name in others]
+    more = [
+        rows
+        for name in others
+        for found, floors in floored_sets(parts[name], facts)
+        for rows in every_metric_rows(found, facts, floors, name).values()
+    ]
     return found | {"metrics": join_frames([found["metrics"], *more], METRIC_COLUMNS)}
 
 
@@ -86,14 +99,12 @@ def metric_tables(
     metric that decides; `difference` (gain of the model over the constant answer, paired on the same images, 95 %), and
     `clear`, whether its interval lies above 0. threshold_shift: see `shift_rows`.
     """
-    every = every_metric(deciding, names("metrics"))
     tables: dict[str, list[pd.DataFrame]] = {"metrics": [], "floors": [], "threshold_shift": []}
     known: dict[str, dict[str, pd.DataFrame]] = {}
-    for found in set_answers(predictions, deciding):
-        constants = constant_answers(found.answers[0])
-        mine = {facts.name: metric_rows(found, facts, constants, protocol) for facts in every}
+    for found, floors in floored_sets(predictions, deciding):
+        mine = every_metric_rows(found, deciding, floors, protocol)
         tables["metrics"] += mine.values()
-        tables["floors"].append(floor_rows(found, deciding, constants))
+        tables["floors"].append(floor_rows(found, deciding, floors[deciding.name]))
         known[found.dataset] = mine | {"best": best_thresholds(found)}
     for dataset, mine in known.items():
         if dataset != reference and reference in known:
@@ -102,20 +113,34 @@ def metric_tables(
     return {name: join_frames(parts, heads[name]) for name, parts in tables.items()}
 
 
+def floored_sets(predictions: pd.DataFrame, deciding: MetricFacts) -> Iterator[tuple[SetAnswers, dict[str, Floor]]]:
+    """The answers to each set, and the floor of every metric there by its name."""
+    every = every_metric(deciding, names("metrics"))
+    for found in set_answers(predictions, deciding):
+        constants = constant_answers(found.answers[0])
+        yield found, {facts.name: best_constant(facts, constants) for facts in every}
+
+
+def every_metric_rows(
+    found: SetAnswers, deciding: MetricFacts, floors: Mapping[str, Floor], protocol: str
+) -> dict[str, pd.DataFrame]:
+    """The rows of `metrics` of every metric on one set, by the metric's name."""
+    every = every_metric(deciding, names("metrics"))
+    return {facts.name: metric_rows(found, facts, floors[facts.name].value, protocol) for facts in every}
+
+
 def join_frames(parts: Sequence[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
     """Frames one below the other; those without rows do not change the types of the others' columns."""
     filled = [part for part in parts if len(part)]
     return pd.DataFrame(pd.concat(filled, ignore_index=True)[columns]) if filled else pd.DataFrame(columns=columns)
 
 
-def metric_rows(
-    found: SetAnswers, facts: MetricFacts, constants: dict[str, Answers], protocol: str = ""
-) -> pd.DataFrame:
+def metric_rows(found: SetAnswers, facts: MetricFacts, floor: float, protocol: str = "") -> pd.DataFrame:
     """The rows of `metrics` of one metric on one set, the best model first."""
     measured = measure_set(found, facts)
     fixed: dict[str, Any] = {"protocol": protocol, "dataset": found.dataset, "metric": facts.name}
     fixed |= {"better": "higher" if facts.higher_is_better else "lower", "unit": facts.unit}
-    fixed |= {"floor": metric_floor(facts, constants)[1], "reason": measured.reason or None}
+    fixed |= {"floor": floor, "reason": measured.reason or None}
     if measured.matrix is None:
         models = sorted(dict.fromkeys(name for name, _ in found.runs))
         empty = dict.fromkeys(("value", "lo", "hi"), np.nan)
@@ -136,16 +161,25 @@ def constant_answers(one: Answers) -> dict[str, Answers]:
     if not one.classes:
         return {}
     share = np.bincount(one.labels, minlength=len(one.classes)) / one.n
+    same = (
+        None if one.probabilities is None else np.broadcast_to(share, (one.n, len(share)))
+    )  # of all, and never written
     found = {}
     for k in np.flatnonzero(share):
         found[one.classes[k]] = replace(
             one,
             predicted=np.full(one.n, k),
             correct=(one.labels == k).astype(float),
-            probabilities=np.tile(share, (one.n, 1)) if one.probabilities is not None else None,
+            probabilities=same,
             score=share[one.labels],
         )
     return found
+
+
+def best_constant(facts: MetricFacts, constants: dict[str, Answers]) -> Floor:
+    """What `metric_floor` gives, with the answers of that class."""
+    name, value = metric_floor(facts, constants)
+    return Floor(value, name, None if name is None else constants[name])
 
 
 def metric_floor(facts: MetricFacts, constants: dict[str, Answers]) -> tuple[str | None, float]:
@@ -158,8 +192,11 @@ def metric_floor(facts: MetricFacts, constants: dict[str, Answers]) -> tuple[str
         return None, np.nan
     if facts.name == "recall_at_false_alarm":
         return None, 100 * float(facts.parameters.get("rate", 0.05))
-    values = {name: constant_value(facts, answers) for name, answers in constants.items()}
     sizes = {name: answers.correct.sum() for name, answers in constants.items()}
+    if load("metrics", facts.name).needs & {"probabilities", "score"}:  # the same of all: the classes' shares
+        largest = max(sizes, key=lambda name: sizes[name])
+        constants = {largest: constants[largest]}
+    values = {name: constant_value(facts, answers) for name, answers in constants.items()}
     kept = [name for name, value in values.items() if not np.isnan(value)]
     if not kept:
         return None, np.nan
@@ -174,12 +211,11 @@ def constant_value(facts: MetricFacts, answers: Answers) -> float:
     return np.nan if matrix is None else float(100 * facts.sign * matrix.means[0])
 
 
-def floor_rows(found: SetAnswers, facts: MetricFacts, constants: dict[str, Answers]) -> pd.DataFrame:
+def floor_rows(found: SetAnswers, facts: MetricFacts, best: Floor) -> pd.DataFrame:
     """The rows of `floors` on one set: each model against the best constant answer, which is one more column."""
-    constant, floor = metric_floor(facts, constants)
-    if constant is None:
+    if best.answers is None:
         return pd.DataFrame(columns=FLOOR_COLUMNS)
-    measured = measure_set(found, facts, [(CONSTANT, constants[constant])])
+    measured = measure_set(found, facts, [(CONSTANT, best.answers)])
     if measured.matrix is None:
         return pd.DataFrame(columns=FLOOR_COLUMNS)
     pairs, place = pair_differences(measured.matrix), measured.matrix.models.index(CONSTANT)
@@ -188,8 +224,8 @@ def floor_rows(found: SetAnswers, facts: MetricFacts, constants: dict[str, Answe
         {
             "dataset": found.dataset,
             "metric": facts.name,
-            "constant": constant,
-            "floor": floor,
+            "constant": best.constant,
+            "floor": best.value,
             "model": measured.matrix.models,
             "value": 100 * facts.sign * measured.matrix.means,
             "difference": apart,

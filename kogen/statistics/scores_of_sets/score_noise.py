@@ -13,18 +13,24 @@ DRAWS = 1000
 Noise = Mapping[str, pd.DataFrame]  # data set -> draws by models, points
 
 
-def score_noise(
-    predictions: Items, draws: int = 1000, seed: int = 0, *, training: bool = False
-) -> dict[str, pd.DataFrame]:
+def score_noise(predictions: Items, draws: int = 1000, seed: int = 0) -> dict[str, pd.DataFrame]:
     """Errors (draws, models) of every set from its items, in points: models share the images, clusters stay whole.
 
-    `training` adds the variance of training, where there are several runs. Without it the noise is that of finite
-    samples alone: a lucky training is lucky on every set, so that it does not flip pairs.
+    The noise is that of finite samples alone: a lucky training is lucky on every set, so that it does not flip pairs.
     """
     found = {}
     for matrix in item_matrices(predictions):
         moved = bootstrap_deviations(matrix, draws, seed)
-        error = bootstrap_accuracies(matrix, moved, seed) - matrix.means if training else moved
+        found[matrix.dataset] = pd.DataFrame(100 * moved, columns=list(matrix.models))
+    return found
+
+
+def with_training_noise(noise: Noise, predictions: Items, seed: int = 0) -> dict[str, pd.DataFrame]:
+    """The same noise with the variance of training beside it, where there are several runs; of the sets given."""
+    found = {}
+    for matrix in item_matrices(predictions):
+        moved = noise[matrix.dataset].to_numpy() / 100
+        error = bootstrap_accuracies(matrix, moved, seed) - matrix.means
         found[matrix.dataset] = pd.DataFrame(100 * error, columns=list(matrix.models))
     return found
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from kogen.reporting.study.extended import question_sentences
-from kogen.reporting.words import say
-from kogen.results.asked import Extension, append_extension, write_first
+from kogen.reporting.words import Sentence, say
+from kogen.results.asked import Extension, append_extension, read_asked, write_first
 
 
 @pytest.fixture
@@ -19,17 +19,21 @@ def study(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def said(study: Path) -> list[Sentence]:
+    return question_sentences(read_asked(study), len(list(study.glob("runs/*/plan.json"))))
+
+
 def test_nothing_is_said_of_a_study_that_was_asked_once_and_is_done(study: Path) -> None:
-    assert question_sentences(study) == []
+    assert said(study) == []
     append_extension(study, Extension({"probes": ["knn"]}))  # before anybody could read a verdict
-    assert question_sentences(study) == []
+    assert said(study) == []
 
 
 def test_a_study_that_was_extended_after_its_verdict_and_is_not_done(study: Path) -> None:
     (study / "verdict.json").write_text("{}")
     append_extension(study, Extension({"seeds": 2}, {"lang": "ja"}, {"seeds": 1, "lang": "en"}))
     append_extension(study, Extension({"shifts": [["line3", "imgs/line3"]]}))
-    extended, unfinished = question_sentences(study)
+    extended, unfinished = said(study)
     assert (extended.part, extended.key, extended.values["times"]) == ("catch", "extended", 2)
     assert unfinished.values == {"left": 2, "all": 4}
     words = say("en", extended.key, **extended.values)
