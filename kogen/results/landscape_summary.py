@@ -17,6 +17,7 @@ from kogen.statistics import _curvature_metrics, _near_convex
 from kogen.statistics._surface_metrics import SHARES
 
 COMPARABLE = (*SHARES, "error", "lambda_ratio")  # shares and ratios: the others have the unit of a loss
+CURVATURE = (_near_convex.tables, _curvature_metrics.tables)  # of an eigenmap, of readings: numbers and pairs
 EMPTY_READINGS = pd.DataFrame(columns=["run", "model", "objective", "metric", "values", "error", "images"])
 
 
@@ -34,10 +35,10 @@ def summarise_landscape(
     statistics.
     """
     standings = find_standings(runs, surface, readings)
-    geometry = mark_geometry(pd.concat([*measure(surface, eigenmap, readings)[0]], ignore_index=True), standings)
+    geometry = mark_geometry(measure_numbers(surface, eigenmap, readings), standings)
     ranked = losses_of_ranked(standings)
     kept = [keep_models(table, ranked) for table in (surface, eigenmap, readings)]
-    pairs = [row for table in measure(*kept)[1] for row in records(table) if is_comparable(row, ranked)]
+    pairs = [row for row in measure_pairs(*kept) if is_comparable(row, ranked)]
     flat = correlate(geometry, ranked, scores)
     return geometry, LandscapeFacts(list(runs), pairs, records(flat), standings)
 
@@ -58,21 +59,24 @@ def read_landscape(folder: Path) -> LandscapeFacts:
     return LandscapeFacts(facts.runs, pairs, [], standings)
 
 
-def measure(
-    surface: pd.DataFrame, eigenmap: pd.DataFrame, readings: pd.DataFrame
-) -> tuple[list[pd.DataFrame], list[pd.DataFrame]]:
-    """Metrics of models, and their paired differences, of each table that has rows."""
-    numbers, pairs = [pd.DataFrame()], [pd.DataFrame()]
-    if len(surface) and "random" in set(surface["direction"]):
-        numbers.append(load("statistics", "geometry")(surface))
-        pairs.append(load("statistics", "geometry_pairs")(surface))
-    for table, measured in ((eigenmap, _near_convex.tables), (readings, _curvature_metrics.tables)):
-        if len(table):
-            more = measured(table)
-            numbers.append(more[0])
-            pairs.append(more[1])
-    some = [[table.astype(object) for table in tables if len(table)] for tables in (numbers, pairs)]
-    return some[0] or [pd.DataFrame()], some[1] or [pd.DataFrame()]
+def measure_numbers(surface: pd.DataFrame, eigenmap: pd.DataFrame, readings: pd.DataFrame) -> pd.DataFrame:
+    """Metrics of models, of each table that has rows; no rows, and no columns, where none has."""
+    found = [load("statistics", "geometry")(surface)] if has_random_planes(surface) else []
+    found += [measured(table)[0] for table, measured in zip((eigenmap, readings), CURVATURE, strict=True) if len(table)]
+    some = [table.astype(object) for table in found if len(table)]
+    return pd.concat(some, ignore_index=True) if some else pd.DataFrame()
+
+
+def measure_pairs(surface: pd.DataFrame, eigenmap: pd.DataFrame, readings: pd.DataFrame) -> list[dict[str, Any]]:
+    """Paired differences of models, of each table that has rows."""
+    found = [load("statistics", "geometry_pairs")(surface)] if has_random_planes(surface) else []
+    found += [measured(table)[1] for table, measured in zip((eigenmap, readings), CURVATURE, strict=True) if len(table)]
+    return [row for table in found for row in records(table.astype(object))]
+
+
+def has_random_planes(surface: pd.DataFrame) -> bool:
+    """Whether a surface table has a random plane."""
+    return bool(len(surface)) and "random" in set(surface["direction"])
 
 
 def losses_of_ranked(standings: Iterable[RunStanding]) -> dict[tuple[str, str], str | None]:
