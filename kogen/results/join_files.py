@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from kogen.options.lottery import TableOptions
-from kogen.results.column_kinds import AXES, Kind, find_mirrors, kind_of_column, second_metrics
+from kogen.results.column_kinds import Kind, find_mirrors, kind_of_column, second_metrics
 from kogen.results.lottery_summary import Note
 from kogen.results.model_names import choose_model_columns, drop_copies, find_keys, is_repeated, name_models
 from kogen.results.questions import Questions
-from kogen.results.raw_table import Numbers, RawTable
+from kogen.results.raw_table import RawTable
 
 LEFT_OUT = (Kind.MIRROR, Kind.SECOND, Kind.DIFFERENCE, Kind.ORDER, Kind.SPREAD)
 
@@ -40,11 +40,11 @@ def join_tables(paths: Sequence[Path], tables: Sequence[RawTable], options: Tabl
         for name in part.scores:
             alone = len(common) == 1 and name == common[0] and name not in part.errors
             title = label if alone else name if counts[name] == 1 else f"{label} {name}"
-            add_numbers(found, title, part.raw.numbers(name), own, models)
+            add_column(found, title, part.raw, name, own, models)
     for part, own in zip(parts, names, strict=True):
         for name in part.others:
             if name not in found.columns:
-                add_other(found, name, part.raw, own, models)
+                add_column(found, name, part.raw, name, own, models)
     seen = Counter(name for each in names for name in set(each.dropna()))
     in_all = sum(count == len(parts) for count in seen.values())
     found.notes += [note for part in parts for note in part.raw.notes]
@@ -76,7 +76,6 @@ class Part:
         self.scores = [name for name, kind in kinds.items() if kind in (Kind.SCORE, Kind.ERROR)]
         self.errors = {name for name in self.scores if kinds[name] is Kind.ERROR}  # their name must say so
         self.others = [name for name, kind in kinds.items() if kind not in (*LEFT_OUT, Kind.SCORE, Kind.ERROR)]
-        self.numeric = {name for name, kind in kinds.items() if kind in AXES or kind is Kind.SUMMARY}
         if not self.scores:
             raise ValueError(f"{path} has no column of scores: leave the file out")
 
@@ -131,39 +130,19 @@ def file_labels(paths: Sequence[Path]) -> list[str]:
     return [stem.replace("_", "-").split("-", shared)[-1] if shared else stem for stem in stems]
 
 
-def add_numbers(found: RawTable, title: str, numbers: Numbers, names: Any, models: Sequence[str]) -> None:
-    """Put a column of numbers beside the others, in the order of the models."""
+def add_column(found: RawTable, title: str, raw: RawTable, name: str, names: Any, models: Sequence[str]) -> None:
+    """Put a column of a file beside the others as it is written there, in the order of the models."""
     places = pd.Index(names).get_indexer(pd.Index(models))
-
-    def spread(values: np.ndarray | None) -> np.ndarray | None:
-        return None if values is None else np.where(places < 0, np.nan, values[np.maximum(places, 0)])
-
-    value = spread(numbers.value)
-    found.columns[title] = pd.Series(value)
-    found.parsed[title] = Numbers(
-        value if value is not None else np.array([]),
-        spread(numbers.lo),
-        spread(numbers.hi),
-        numbers.percent,
-        numbers.wrong,
-        numbers.unclear,
-    )
-
-
-def add_other(found: RawTable, name: str, raw: RawTable, names: Any, models: Sequence[str]) -> None:
-    """Put a column that describes models beside the others."""
-    numbers = raw.numbers(name)
-    if not numbers.is_text:
-        add_numbers(found, name, numbers, names, models)
-        return
-    places = pd.Index(names).get_indexer(pd.Index(models))
-    texts = raw.texts(name).astype(object).to_numpy()
-    cells = [None if place < 0 else texts[place] for place in places]
-    found.columns[name] = pd.Series(cells, dtype=object).astype("category")
+    column = raw.columns[name].take(np.maximum(places, 0)).reset_index(drop=True)
+    found.columns[title] = column.where(places >= 0)
+    found.decimals[title] = raw.decimal_of(name)
 
 
 def stack_tables(tables: Sequence[RawTable]) -> RawTable:
     """Long tables below one another."""
+    marks = {raw.decimal for raw in tables if raw.decimal}
+    if len(marks) > 1:
+        raise ValueError("some files write decimals with a comma and some with a point: write all with a point")
     names = list(dict.fromkeys(name for raw in tables for name in raw.columns))
     columns: dict[str, Any] = {}
     for name in names:
@@ -172,4 +151,4 @@ def stack_tables(tables: Sequence[RawTable]) -> RawTable:
             for raw in tables
         ]
         columns[name] = pd.concat(pieces, ignore_index=True).astype("category")
-    return RawTable("the tables", columns, tables[0].decimal, [note for raw in tables for note in raw.notes])
+    return RawTable("the tables", columns, "".join(marks), [note for raw in tables for note in raw.notes])

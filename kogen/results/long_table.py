@@ -14,7 +14,7 @@ from kogen.results.raw_table import RawTable, refuse_wrong_cells
 from kogen.results.wide_table import CARRIED, Sorted, sort_columns
 
 
-def find_score_column(raw: RawTable, asked: Questions) -> str | None:
+def find_score_column(raw: RawTable) -> str | None:
     """The column of scores of a table with a column `dataset`; None where it is no table of scores."""
     if "dataset" not in raw.columns or {"item", "correct"} & set(raw.columns):
         return None

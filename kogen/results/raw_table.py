@@ -1,14 +1,13 @@
 """A table of scores as it lies in a file or a frame: its columns by name, text as text, and its numbers where asked."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from kogen.common.text import join_names
 from kogen.results.bounds import check_column_count
 from kogen.results.cells import find_decimal, is_missing, parse_cells
 from kogen.results.lottery_summary import Note
@@ -36,13 +35,14 @@ class Numbers:
 
 @dataclass
 class RawTable:
-    """Columns by name, all of one length: numbers, or text as categories; `parsed`: numbers that are known already."""
+    """Columns by name, all of one length: numbers, or text as categories."""
 
     title: str
     columns: dict[str, Any]
     decimal: str = ""
     notes: list[Note] = field(default_factory=list)
-    parsed: dict[str, Numbers] = field(default_factory=dict)
+    decimals: dict[str, str] = field(default_factory=dict)  # column -> its own decimal mark, where files were joined
+    _parsed: dict[str, Numbers] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def rows(self) -> int:
@@ -51,9 +51,13 @@ class RawTable:
 
     def numbers(self, name: str) -> Numbers:
         """A column as numbers."""
-        if name not in self.parsed:
-            self.parsed[name] = read_numbers(self.columns[name], self.decimal)
-        return self.parsed[name]
+        if name not in self._parsed:
+            self._parsed[name] = read_numbers(self.columns[name], self.decimal_of(name))
+        return self._parsed[name]
+
+    def decimal_of(self, name: str) -> str:
+        """The decimal mark of a column."""
+        return self.decimals.get(name, self.decimal)
 
     def texts(self, name: str) -> Any:
         """A column as text, categories in order of appearance, nan where nothing is written."""
@@ -62,7 +66,12 @@ class RawTable:
     def keep(self, rows: np.ndarray) -> "RawTable":
         """The table with some of its rows, (N,) bool."""
         columns = {name: column[rows].reset_index(drop=True) for name, column in self.columns.items()}
-        return RawTable(self.title, columns, self.decimal, self.notes)
+        return replace(self, columns=columns)
+
+    def rename(self, names: Mapping[str, str]) -> "RawTable":
+        """The table with other names for all of its columns."""
+        decimals = {names[name]: mark for name, mark in self.decimals.items()}
+        return replace(self, columns={names[name]: each for name, each in self.columns.items()}, decimals=decimals)
 
 
 def make_raw_table(title: str, columns: Sequence[tuple[str, Any]], notes: Sequence[Note] = ()) -> RawTable:
@@ -180,8 +189,3 @@ def fill_missing_names(column: Any) -> Any:
     """Text where a dash or n/a counts as nothing written: of labels, never of the names of models."""
     empty = [text for text in column.cat.categories if is_missing(text)]
     return column.cat.remove_categories(empty)
-
-
-def describe_columns(names: Sequence[str]) -> str:
-    """Columns for a message."""
-    return join_names(list(names))

@@ -3,7 +3,7 @@
 import difflib
 import fnmatch
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -107,8 +107,7 @@ def canonical_names(heads: Sequence[Any]) -> dict[Any, Any]:
 
 def rename_known(raw: RawTable) -> RawTable:
     """The table with kogen's names for the columns that it knows."""
-    names = canonical_names(list(raw.columns))
-    return RawTable(raw.title, {names[name]: each for name, each in raw.columns.items()}, raw.decimal, raw.notes)
+    return raw.rename(canonical_names(list(raw.columns)))
 
 
 def read_item_file(layout: Layout, heads: list[str], names: dict[str, str], options: TableOptions) -> ReadTable:
@@ -161,7 +160,7 @@ def read_scores(raw: RawTable, options: TableOptions, asked: Questions) -> ReadT
         raise ValueError("the table has no rows: give at least one model and one data set")
     raw = select_rows(raw, options)
     columns = choose_model_columns(raw, options, asked)
-    names, score = name_models(raw, columns), find_score_column(raw, asked)
+    names, score = name_models(raw, columns), find_score_column(raw)
     if score is None:
         names = tell_apart(raw, columns, names, asked)
         long, found, percent = read_wide(raw, names, columns, options, asked)
@@ -219,8 +218,7 @@ def select_rows(raw: RawTable, options: TableOptions) -> RawTable:
     if not kept.any():
         raise ValueError(f"no row has {' and '.join(where_texts(options))} at once: leave one out")
     notes = [*raw.notes, Note("read_where", {"names": where_texts(options), "n": int(kept.sum()), "of": raw.rows})]
-    found = raw.keep(kept)
-    return RawTable(raw.title, found.columns, raw.decimal, notes)
+    return replace(raw.keep(kept), notes=notes)
 
 
 def where_texts(options: TableOptions) -> list[str]:

@@ -12,7 +12,7 @@ from kogen.options.lottery import TableOptions
 from kogen.results.bounds import check_table_size
 from kogen.results.column_kinds import AXES, Kind, find_mirrors, kind_of_column, kind_of_name, second_metrics
 from kogen.results.questions import Questions, flag
-from kogen.results.raw_table import RawTable, read_numbers, refuse_wrong_cells
+from kogen.results.raw_table import RawTable, refuse_wrong_cells
 
 RESERVED = ("model", "dataset", "item", "cluster", "family", "protocol", "role", "metric", "seed")
 CARRIED = ("seed", "family", "role")  # columns that describe a row, not a set
@@ -141,13 +141,8 @@ def read_axes(raw: RawTable, names: Any, axes: Sequence[str]) -> dict[str, dict[
     """Axis -> model -> its number, of models that have one number there."""
     found = {}
     for axis in axes:
-        pairs = pd.DataFrame({"model": names, "value": read_axis(raw, axis)}).dropna().drop_duplicates()
+        pairs = pd.DataFrame({"model": names, "value": raw.numbers(axis).value}).dropna().drop_duplicates()
         pairs = pairs[~pairs["model"].duplicated(keep=False) & np.isfinite(pairs["value"])]
         if len(pairs):
             found[axis] = dict(zip(pairs["model"].astype(str), pairs["value"].astype(float), strict=True))
     return found
-
-
-def read_axis(raw: RawTable, name: str) -> np.ndarray:
-    """The numbers of a cost or setting."""
-    return raw.numbers(name).value if name in raw.parsed else read_numbers(raw.columns[name], raw.decimal).value

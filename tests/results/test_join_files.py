@@ -78,3 +78,28 @@ def test_names_of_files_are_names_of_sets() -> None:
     assert file_labels([Path("x/val.csv"), Path("y/val.csv")]) == ["x val", "y val"]
     with pytest.raises(ValueError, match="two files have the same name"):
         file_labels([Path("x/val.csv"), Path("x/val.md")])
+
+
+SPREAD = {"a.csv": "model,val\nx,80.5 ± 0.5\ny,79.5 ± 0.25\n", "b.csv": "model;shift\ny;61,5 %\nx;60,25 ± 1,5 %\n"}
+
+
+@pytest.mark.parametrize("where", [{}, {"model": "x"}])
+def test_intervals_percent_signs_and_decimal_marks_come_along(tmp_path: Path, where: dict[str, str]) -> None:
+    found = joined(tmp_path, SPREAD, reference="val", where=where)
+    assert found.scores is not None
+    rows = found.scores.set_index(["model", "dataset"])
+    assert rows.loc[("x", "val"), ["score", "lo", "hi"]].tolist() == [80.5, 80, 81]
+    assert rows.loc[("x", "shift"), ["score", "lo", "hi"]].tolist() == [60.25, 58.75, 61.75]
+    assert len(rows) == (2 if where else 4)
+
+
+def test_text_among_the_scores_of_joined_files_is_refused(tmp_path: Path) -> None:
+    texts = {"a.csv": "model,val\nx,80.5\ny,79.5\nz,70\n", "b.csv": "model,shift\nx,60\ny,broken\nz,61\n"}
+    with pytest.raises(ValueError, match="the column 'shift' holds text in 1 rows, first 'broken'"):
+        joined(tmp_path, texts, reference="val")
+
+
+def test_long_files_of_two_decimal_marks_are_refused(tmp_path: Path) -> None:
+    texts = {"a.csv": "model,dataset,score\nx,v,80.51\n", "b.csv": "model;dataset;score\nx;w;70,25\n"}
+    with pytest.raises(ValueError, match="some files write decimals with a comma and some with a point"):
+        joined(tmp_path, texts, reference="v")
