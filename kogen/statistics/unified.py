@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.stats import rankdata, trim_mean
 
 from kogen.common.text import join_names
-from kogen.statistics.scores_of_sets.score_matrix import ScoreMatrix, make_score_matrix, score_logits
+from kogen.statistics.scores_of_sets.score_matrix import ScoreMatrix, make_score_matrix
 
 __all__ = ["unified"]
 
@@ -29,8 +29,8 @@ def unified(
     Output: model, metric, value, rank (1 is best, equals share the mean; value and rank are null for a model that
     was not measured on every set that counts).
     Metrics: weighted_difference, the weighted mean over sets of the difference to the mean model, points (the primary);
-    mean_accuracy, points; mean_rank; mean_logit, of (right + 1/2) / (n + 1), 10,000 items where n is unknown; iqm, the
-    mean without the lowest and the highest quarter of the sets (rounded down: all of up to 3 sets), points; worst_rank;
+    mean_accuracy, points; mean_rank; mean_logit, of (right + 1/2) / (n + 1), 10,000 items where n is unknown, null
+    where a set holds errors without a bound; iqm, the mean without the lowest and the highest quarter of the sets (rounded down: all of up to 3 sets), points; worst_rank;
     max_regret, the largest loss to the best model of a set, points; group_accuracy, the mean over groups of the mean in
     the group, points (each set its own group unless given).
     Source: mean rank, Demsar (2006, JMLR 7); iqm, Agarwal et al. (2021, NeurIPS); regret, Savage (1951, JASA 46).
@@ -63,7 +63,7 @@ def rule_values(
     found = {
         "weighted_difference": (values - values.mean(axis=0)) @ weight,
         "mean_accuracy": values.mean(axis=1),
-        "mean_logit": score_logits(values, table.n[cells]).mean(axis=1),
+        "mean_logit": table.logits()[cells].mean(axis=1),
         "iqm": trim_mean(values, 0.25, axis=1),
         "group_accuracy": np.mean([values[:, vote].mean(axis=1) for vote in votes if vote], axis=0),
         **relative_values(*ranks_and_losses(values)),
