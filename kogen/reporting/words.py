@@ -14,7 +14,7 @@ from kogen.common.text import check_language
 
 LONGEST = 56  # letters of a name that are shown: published checkpoints differ in the middle of longer names
 UNNAMED_SET = "reference"  # what a study calls its test set where nobody named it
-LISTED = 5  # names that are listed before "and n more"
+LISTED = 4  # names that are listed before "and n more"
 
 
 @dataclass(frozen=True)

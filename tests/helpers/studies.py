@@ -32,6 +32,7 @@ def predictions(
 ) -> pd.DataFrame:
     """One row per image: right where skill + luck of the seed + difficulty of the image + noise is above zero."""
     frames = []
+    label, other = np.where(np.arange(n) % 2, "b", "a"), np.where(np.arange(n) % 2, "a", "b")
     for place, (dataset, role) in enumerate(sets.items()):
         difficulty = rng.normal(size=n)
         for model, skill in models.items():
@@ -49,8 +50,8 @@ def predictions(
                         "role": role,
                     }
                     rows |= {"method": model if model in BASELINES else "byol", "protocol": protocol}
-                    rows |= {"item": [f"{dataset[:20]}{i}" for i in range(n)], "label": "a", "score": 0.5}
-                    frame = pd.DataFrame(rows | {"correct": right, "predicted": np.where(right, "a", "b")})
+                    rows |= {"item": [f"{dataset[:20]}{i}" for i in range(n)], "label": label, "score": 0.5}
+                    frame = pd.DataFrame(rows | {"correct": right, "predicted": np.where(right, label, other)})
                     frames.append(frame.assign(cluster=frame["item"]))
     return pd.concat(frames, ignore_index=True)
 
