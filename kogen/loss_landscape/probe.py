@@ -8,11 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kogen.evaluation.features import Features
-from kogen.evaluation.probes import linear as probe
+from kogen.evaluation.probes.linear import choose_classifier
 from kogen.modules.base import Backbone, Views
 from kogen.modules.losses import full_precision
-
-FOLDS, ITERATIONS = 5, 300  # as of the linear probe
 
 
 class Probe(nn.Module):
@@ -54,10 +52,7 @@ def fit_probe(backbone: Backbone, train: Features, seed: int = 0) -> Probe:
             f"the probe got images of {len(present)} of {len(train.classes)} classes, wanted all of 2 or more and "
             "every label known: give labelled images of every class"
         )
-    path, (values, labels) = sorted(probe.STRENGTHS, reverse=True), (train.values, train.labels)
     device = next(backbone.parameters()).device
-    right, loss, judged = probe.validate_strengths(values, labels, path, FOLDS, seed, ITERATIONS, device)
-    best = max(range(len(path)), key=lambda i: (right[i], -loss[i])) if judged else len(path) // 2
-    found = probe.fit(values, labels, path[: best + 1], ITERATIONS, device)[-1]
+    found = choose_classifier(train.values, train.labels, seed=seed, device=device).classifier
     weight = (found.coefficient * found.scale[:, None]).T  # (K, D)
     return Probe(backbone, weight, found.bias - weight @ found.mean)

@@ -12,7 +12,6 @@ from sklearn.linear_model import LogisticRegression
 
 from kogen.evaluation.features import Features
 from kogen.evaluation.probes import knn as knn_file
-from kogen.evaluation.probes import linear as linear_file
 from kogen.evaluation.probes.knn import knn
 from kogen.evaluation.probes.linear import assign_folds, linear
 
@@ -114,30 +113,10 @@ def test_linear_is_logistic_regression(strength, n, d, classes):
     assert found.chosen["converged"] == 1
 
 
-def test_few_probabilities_at_once_are_the_same_fit(monkeypatch):
-    train, test = sample(400), sample(50, seed=1)
-    whole = linear(train, test)
-    monkeypatch.setattr(linear_file, "MAX_PROBABILITIES", 4 * 33)
-    parts = linear(train, test)
-    np.testing.assert_allclose(parts.probability, whole.probability, atol=1e-6)
-    assert parts.chosen == whole.chosen
-
-
 @BOTH
 def test_some_predictions_are_those_of_all(probe):
     found = probe(sample(100), sample(20, seed=1))
     np.testing.assert_allclose(found.predict(slice(7, 12)), found.probability[7:12], atol=1e-6)
-
-
-def test_the_path_ends_where_a_cold_start_does():
-    train, test = sample(400), sample(200, seed=1)
-    labels = train.labels
-    path = linear_file.fit(train.values, labels, [1.0, 0.1, 0.01, 1e-3], 500)
-    for strength, warm in zip([1.0, 0.1, 0.01, 1e-3], path, strict=True):
-        cold = linear_file.fit(train.values, labels, [strength], 500)[0]
-        np.testing.assert_allclose(
-            np.exp(warm.log_probability(test.values)), np.exp(cold.log_probability(test.values)), atol=1e-3
-        )
 
 
 def test_strength_is_the_best_on_held_out_images():
