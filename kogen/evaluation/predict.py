@@ -10,9 +10,11 @@ import pandas as pd
 
 from kogen.augmentation.views import View
 from kogen.common import registry
+from kogen.common.protocols import Protocol, split_protocol
 from kogen.data.images import Images
 from kogen.evaluation.features import Features, Predictions, embed
-from kogen.evaluation.validation import false_alarms, validate_probe
+from kogen.evaluation.label_budgets import draw_labels
+from kogen.evaluation.validation import false_alarms, take, validate_probe
 from kogen.modules.base import Backbone
 
 MAX_CLASSES_STORED = 64  # whose probabilities the table keeps
@@ -40,7 +42,8 @@ def evaluate_backbone(
 ) -> pd.DataFrame:
     """A predictions table (tables.SCHEMAS) of one backbone: each probe learns on `train`, is judged on every test set.
 
-    `identity` fills the columns run, model, method and seed. ValueError as of `check_sets`.
+    `probes` are protocols: names of probes, or `linear@5%#2`, which learns from part of the labels. `identity` fills
+    the columns run, model, method and seed. ValueError as of `check_sets`, and as `draw_labels`.
     """
     check_sets(train, tests, probes)
     known = embed(backbone, train, view)
@@ -48,16 +51,26 @@ def evaluate_backbone(
     everything = join_features(list(judged.values()))
     tables, device = [], next(backbone.parameters()).device
     for probe in probes:
-        learn = partial(registry.load("probes", probe), device=device)
-        predictions: Predictions = learn(known, everything)
+        asked = split_protocol(probe)
+        learn = partial(registry.load("probes", asked.probe), device=device)
+        learnt = labels_of(asked, known)
+        predictions: Predictions = learn(learnt, everything)
         # Its choices stay: made anew for each part they cost several times the probe, most of all where labels are few.
         settled = partial(learn, **predictions.settled)
-        held = validate_probe(settled, known) if len(train.classes) == 2 else None
+        held = validate_probe(settled, learnt) if len(train.classes) == 2 else None
         for name, answers in judge_predictions(predictions, judged, tests).items():
             table = prediction_table(judged[name], answers)
             table = table.assign(**place_columns(tests[name]), false_alarm=false_alarms(held, answers.probabilities))
-            tables.append(table.assign(dataset=name, role=roles[name], protocol=probe, **identity))
+            table = table.assign(dataset=name, role=roles[name], protocol=asked.probe, **identity)
+            tables.append(table.assign(**({"budget": asked.budget, "draw": asked.draw} if asked.budget else {})))
     return pd.concat(tables, ignore_index=True)
+
+
+def labels_of(asked: Protocol, known: Features) -> Features:
+    """The features that a probe learns from: of all labelled images, or of a draw of a budget."""
+    if not asked.budget:
+        return known
+    return take(known, draw_labels(known.labels, known.clusters, known.classes, asked.budget, asked.draw))
 
 
 def check_sets(train: Images, tests: Mapping[str, Images], probes: Sequence[str]) -> None:

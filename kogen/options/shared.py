@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
+from kogen.common.protocols import protocols_of
 from kogen.options.model import Options, Source, option
 
 DATA, TRAINING, JUDGING, OUTPUT = "Data", "Training", "Judging", "Output"  # groups of --help
@@ -69,6 +70,13 @@ class JudgingOptions(Options):
     probes: tuple[str, ...] = option(
         ("linear", "knn"), "probe: linear or knn; the first decides; repeatable", JUDGING, flag="probe", form="each"
     )
+    budgets: tuple[str, ...] = option(
+        (), "parts of the labels to learn from too, comma-separated: 1%,5%,10%,100%", JUDGING, form="names"
+    )
+    shots: tuple[int, ...] = option(
+        (), "labelled images a class to learn from too, comma-separated: 1,5,10", JUDGING, form="names"
+    )
+    draws: int = option(5, "draws of each of these parts, the same for every model", JUDGING, ge=1, le=100)
     twins: Literal["together", "drop", "keep"] = option(
         "together",
         "near copies: on one side of what is held out; left out of train (drop); not looked for (keep)",
@@ -79,6 +87,11 @@ class JudgingOptions(Options):
     )
     metric: str | None = option(None, METRIC_HELP, JUDGING)
     private: bool = option(False, "no paths and no pictures of images in tables and on the page", JUDGING)
+
+    @property
+    def protocols(self) -> list[str]:
+        """How each model is judged: each probe with all labels, and with each draw of each part of them."""
+        return protocols_of(self.probes, self.budgets, self.shots, self.draws)
 
 
 class ProcessOptions(Options):

@@ -17,9 +17,11 @@ CURE = "put its own back, or choose another --out"
 class Extension:
     """What one command added to a study that was asked before."""
 
-    added: dict[str, Any]  # by option: names, or [NAME, SOURCE] each; of `seeds` how many there are from then on
+    added: dict[
+        str, Any
+    ]  # by option: names, or [NAME, SOURCE] each; of `seeds` and `draws` how many there are from then on
     changed: dict[str, Any] = field(default_factory=dict)  # options that no run depends on, the value from then on
-    before: dict[str, Any] = field(default_factory=dict)  # the values until then, of `seeds` and of what was changed
+    before: dict[str, Any] = field(default_factory=dict)  # the values until then, of these and of what was changed
     verdict: str | None = None  # SHA-256 of the verdict.json that could be read by then; None where there was none
 
 
@@ -133,8 +135,8 @@ def _added_options(one: Extension) -> list[str]:
     found = []
     for name in [name for name in StudyOptions.model_fields if name in one.added]:
         value = one.added[name]
-        if name == "seeds":
-            found.append(f"--seeds {value} ({one.before['seeds']} before)")
+        if isinstance(value, int):
+            found.append(f"{flag_of(name)} {value} ({one.before[name]} before)")
         elif name == "settings":
             found += [
                 f"--set {method}.{key}={chosen}" for method, more in value.items() for key, chosen in more.items()
@@ -142,7 +144,7 @@ def _added_options(one: Extension) -> list[str]:
         elif name in ("candidates", "shifts"):
             found += [f"{flag_of(name)} {key}={source}" for key, source in value]
         else:
-            found.append(f"{flag_of(name)} {value if isinstance(value, str) else ','.join(value)}")
+            found.append(f"{flag_of(name)} {value if isinstance(value, str) else ','.join(map(str, value))}")
     return found
 
 

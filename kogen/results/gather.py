@@ -15,7 +15,7 @@ from kogen.results.asked import read_asked
 pc: Any = pyarrow.compute  # its functions are made at run time: type checkers do not know them
 
 TABLE = "predictions.parquet"  # of a run, and of the study
-KEY = ["dataset", "protocol", "item"]  # of a row among those of its run
+KEY = ["dataset", "protocol", "budget", "draw", "item"]  # of a row among those of its run
 REJUDGE = "delete it and run `kogen pilot` again: the run keeps its weights and is judged anew"
 REGATHER = f"delete it: it is gathered anew from runs/*/{TABLE}, or from a pilot that is run again"
 

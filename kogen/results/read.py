@@ -47,7 +47,8 @@ NUMBER_COLUMNS = ("seed", "correct", "score", "n")
 ITEM_COLUMNS = ("model", "dataset", "item", "correct")  # a table that has these holds one row an image
 RESERVED_COLUMNS = (*ITEM_COLUMNS, "seed", "score", "n", "metric", "protocol", "role")  # no clusters, no families
 UNUSED_COLUMNS = ("run", "method", "label", "predicted")  # known, not needed
-IMAGE_COLUMNS = ("soft", "path", *ANSWER_NAMES, *LISTS)  # known of single images
+BUDGETS = ("budget", "draw")  # part of the labels that an answer was learnt from, and which draw of it
+IMAGE_COLUMNS = ("soft", "path", *ANSWER_NAMES, *LISTS, *BUDGETS)  # known of single images
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def read_item_file(layout: Layout, heads: list[str], names: dict[str, str], opti
 
     def read(_: Any, wanted: list[str]) -> pd.DataFrame:
         plain = [name for name in wanted if name not in LISTS]
-        texts = [name for name in plain if name not in NUMBER_COLUMNS and not name.startswith(PREFIX)]
+        texts = [name for name in plain if name not in (*NUMBER_COLUMNS, "draw") and not name.startswith(PREFIX)]
         frame = read_file(layout.path, [back[name] for name in plain], [back[name] for name in texts], layout)
         frame = frame.rename(columns=names)
         return with_stored_probabilities(frame, layout.path) if len(plain) < len(wanted) else frame
@@ -133,7 +134,8 @@ def read_items(table: Any, heads: list[str], options: TableOptions, read: Any) -
     known = [*NAME_COLUMNS, *NUMBER_COLUMNS, *extra]
     refuse_misspelt(set(heads) - set(known) - set(UNUSED_COLUMNS) - set(IMAGE_COLUMNS))
     answers = {*ANSWER_NAMES, *LISTS, *probability_columns(heads)}  # for metrics other than accuracy
-    used = [name for name in heads if name in known or name in answers]
+    budgets = set(BUDGETS) if set(BUDGETS) <= set(heads) else set()
+    used = [name for name in heads if name in known or name in answers or name in budgets]
     wanted = [name for name in used if name not in ("n", "metric") or name in extra]
     frame = read(table, wanted)
     frame = frame[[name for name in wanted if name in frame]].reset_index(drop=True)
@@ -146,11 +148,27 @@ def read_items(table: Any, heads: list[str], options: TableOptions, read: Any) -
                 f"{flag('where')} names {column!r}, which is no column: {hint(column, list(map(str, heads)))}"
             )
         kept &= matching_rows(frame[column], column, value)
+    if budgets and "budget" not in options.where:
+        whole = rows_of_all_labels(frame)
+        kept &= whole
+        notes = [Note("read_budgets", {"n": int((~whole).sum())})] if not whole.all() else []
+    frame = frame.drop(columns=list(budgets))
     if options.where:
-        notes = [Note("read_where", {"names": where_texts(options), "n": int(kept.sum()), "of": len(frame)})]
+        notes += [Note("read_where", {"names": where_texts(options), "n": int(kept.sum()), "of": len(frame)})]
+    if not kept.all():
         frame = frame[kept].reset_index(drop=True)
     frame = pd.DataFrame(select_protocol(frame, options.protocol))
     return ReadTable(frame, True, tuple(str(name) for name in heads if name not in used), notes=tuple(notes))
+
+
+def rows_of_all_labels(frame: pd.DataFrame) -> np.ndarray:
+    """The rows whose probe learnt from all labels, (N,) bool. ValueError for none."""
+    whole = frame["budget"].isna().to_numpy()
+    if len(whole) and not whole.any():
+        first = frame.iloc[0]
+        one = f"{flag('where')} 'budget={first['budget']}' {flag('where')} draw={first['draw']:.0f}"
+        raise ValueError(f"every row was learnt from part of the labels: choose a part and a draw of it, {one}")
+    return whole
 
 
 def read_scores(raw: RawTable, options: TableOptions, asked: Questions) -> ReadTable:

@@ -13,14 +13,17 @@ from kogen.augmentation.views import evaluation_view
 from kogen.common import distributed, registry
 from kogen.common.devices import default_device
 from kogen.common.files import read_sealed_json
+from kogen.common.protocols import split_protocol
 from kogen.common.records import RETRAIN
 from kogen.common.system import peak_memory
 from kogen.config.plan import Plan
 from kogen.data.images import Images
 from kogen.evaluation.features import embed
+from kogen.evaluation.label_budgets import budget_size
 from kogen.results.gather import TABLE
-from kogen.study.predictions import missing_answers
+from kogen.study.predictions import missing_answers, protocols_of_run
 from kogen.study.splits import Splits
+from kogen.study.study_splits import StudySplits
 from kogen.training.batch_fitting import explain_out_of_memory
 from kogen.training.build import build_method
 from kogen.training.loop import trial_steps
@@ -52,14 +55,17 @@ class Work:
     images: int  # to be embedded and judged, those that the probes learn from among them
 
 
-def unfinished_work(runs: Sequence[Path], sets: Sequence[Splits], probes: Sequence[str]) -> list[Work]:
-    """What is left of runs, given the sets of each: runs to train, and finished ones that lack answers."""
+def unfinished_work(
+    runs: Sequence[Path], plans: Sequence[Plan], sets: StudySplits, protocols: Sequence[str]
+) -> list[Work]:
+    """What is left of the runs of plans: runs to train, and finished ones that lack answers."""
     left = []
-    for number, (run, splits) in enumerate(zip(runs, sets, strict=True)):
+    for number, (run, plan) in enumerate(zip(runs, plans, strict=True)):
+        splits = sets.of(plan)
         done = (run / "summary.json").exists() and (run / "plan.json").exists()
         if done and read_sealed_json(run / "summary.json", RETRAIN)["status"] != "done":
             continue
-        missing = {name for name, _ in missing_answers(run / TABLE, splits, probes)}
+        missing = {name for name, _ in missing_answers(run / TABLE, splits, protocols_of_run(protocols, plan.method))}
         if missing or not done:
             left.append(Work(number, not done, count_judged(splits, missing)))
     return left
@@ -71,7 +77,7 @@ def count_judged(sets: Splits, names: Collection[str]) -> int:
 
 
 def estimate_cost(
-    plans: Sequence[Plan], sets: Splits, probes: Sequence[str], left: Sequence[Work] | None = None
+    plans: Sequence[Plan], sets: Splits, protocols: Sequence[str], left: Sequence[Work] | None = None
 ) -> Cost:
     """Cost of training the plans, embedding the labelled sets and fitting the probes, from a step of each method.
 
@@ -94,7 +100,7 @@ def estimate_cost(
             seconds += steps[plan.method] * (len(seen) // plan.batch_size * plan.epochs)
         if work.images:
             if plan.name not in judging:
-                judging[plan.name] = seconds_of_judging(plan, pool.labelled_subset(), probes)
+                judging[plan.name] = seconds_of_judging(plan, pool.labelled_subset(), protocols)
             embedding, probing = judging[plan.name]
             seconds += embedding * work.images + probing
     disk = sum(bytes_of_a_run(plans[work.number]) for work in left if work.trains)
@@ -113,8 +119,8 @@ def seconds_of_a_step(plan: Plan, pool: Images) -> float:
     return (ends[-1] - ends[0]) / TIMED_STEPS
 
 
-def seconds_of_judging(plan: Plan, labelled: Images, probes: Sequence[str]) -> tuple[float, float]:
-    """Seconds to embed one image, and to fit all probes on all labelled images (taken as linear in their number)."""
+def seconds_of_judging(plan: Plan, labelled: Images, protocols: Sequence[str]) -> tuple[float, float]:
+    """Seconds to embed one image, and to fit the probes of all protocols (taken as linear in the number of labels)."""
     backbone = build_method(plan).backbone.to(default_device())
     spread = np.unique(np.linspace(0, len(labelled) - 1, min(TIMED_IMAGES, len(labelled))).astype(np.int64))
     some, view = labelled.subset(spread), evaluation_view(plan.image_size, mean=plan.mean, std=plan.std)
@@ -122,9 +128,15 @@ def seconds_of_judging(plan: Plan, labelled: Images, probes: Sequence[str]) -> t
     began = time.perf_counter()  # features and predictions lie on the CPU: a GPU is done when they are returned
     features = embed(backbone, some, view)
     embedded = time.perf_counter()
-    for probe in probes:
-        registry.load("probes", probe)(features, features, device=default_device())
-    return (embedded - began) / len(some), (time.perf_counter() - embedded) * len(labelled) / len(some)
+    seconds, ends = 0.0, {}
+    for asked in map(split_protocol, protocols_of_run(protocols, plan.method)):
+        if asked.probe not in ends:
+            start = time.perf_counter()
+            registry.load("probes", asked.probe)(features, features, device=default_device())
+            ends[asked.probe] = (time.perf_counter() - start) / len(some)
+        labels = budget_size(labelled, asked) if asked.budget else len(labelled)
+        seconds += ends[asked.probe] * labels
+    return (embedded - began) / len(some), seconds
 
 
 def bytes_of_a_run(plan: Plan) -> float:

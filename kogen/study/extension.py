@@ -13,7 +13,8 @@ from kogen.results.asked import FIRST, Asked, Extension, flag_of
 from kogen.study.splits import shifts_of
 
 # Options in which a study may grow; what is not in them or in FREE is what its runs and answers are made of, and stays.
-GROWING = ("seeds", "methods", "settings", "candidates", "shifts", "corrupt", "probes")
+COUNTS = ("seeds", "draws")
+GROWING = (*COUNTS, "methods", "settings", "candidates", "shifts", "corrupt", "probes", "budgets", "shots")
 FREE = ("margin", "lang", "max_bad", "metric")  # no run and no row of predictions depends on them
 MISSING: Any = object()
 
@@ -46,7 +47,7 @@ def extend_study(study: Study, extension: Extension) -> Study:
     if "shifts" in added:
         fields["shifts"] = shifts_of(study)  # a set that brings its own shifts keeps them beside those that are named
     for name, value in added.items():
-        if name == "seeds":
+        if name in COUNTS:
             fields[name] = value
         elif name == "corrupt":
             fields[name] = ",".join(filter(None, [fields[name], value]))
@@ -63,21 +64,23 @@ def merge_studies(known: Study, wanted: Study, folder: Path) -> Merge:
     """
     place = f"{folder / FIRST} asks another question than this command"
     if odd := differing_options(known, wanted):
-        can = "only seeds, methods, candidates, shifts, corruptions and probes can be added to a study"
+        can = "only seeds, methods, candidates, shifts, corruptions, probes, budgets and draws can be added to a study"
         raise ValueError(f"{place}: {'; '.join(odd)}. Choose another --out, or ask as before: {can}")
     added: dict[str, Any] = {}
     kept: list[str] = []
-    if wanted.seeds > known.seeds:
-        added["seeds"] = wanted.seeds
-    elif wanted.seeds < known.seeds:
-        kept.append(f"--seeds {known.seeds}")
-    for name in GROWING[1:]:
+    for name in COUNTS:
+        old, new = getattr(known, name), getattr(wanted, name)
+        if new > old:
+            added[name] = new
+        elif new < old:
+            kept.append(f"{flag_of(name)} {old}")
+    for name in GROWING[len(COUNTS) :]:
         more, fewer = new_parts(name, known, wanted)
         if more:
             added[name] = more
         kept += [f"{flag_of(name)} {text}" for text in fewer]
     changed = {name: getattr(wanted, name) for name in FREE if getattr(wanted, name) != getattr(known, name)}
-    before = {name: getattr(known, name) for name in [*changed, *({"seeds"} & set(added))]}
+    before = {name: getattr(known, name) for name in [*changed, *(name for name in COUNTS if name in added)]}
     extension = Extension(added, changed, before)
     return Merge(extend_study(known, extension), extension, kept)
 

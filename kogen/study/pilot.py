@@ -25,6 +25,7 @@ from kogen.data.contact_sheet import write_sheet
 from kogen.data.images import Images, require_classes
 from kogen.data.near_copies import with_copy_clusters
 from kogen.data.split_names import training_part
+from kogen.evaluation.label_budgets import budget_sizes
 from kogen.options.runs import EvaluateOptions
 from kogen.options.study import PilotOptions
 from kogen.results.asked import FIRST, Asked, Extension, append_extension, extension_options, read_asked, write_first
@@ -37,6 +38,7 @@ from kogen.study.predictions import (
     judge_run,
     missing_answers,
     names_of_runs,
+    protocols_of_run,
     refuse_foreign_rows,
     refuse_other_answers,
 )
@@ -77,11 +79,11 @@ def run_pilot(source: str, options: PilotOptions) -> Study:
             write_question(folder, wanted, source)
     study, sets, plans, runs = prepare_runs(folder, wanted)
     # As the first process sees them: another job may finish one at this moment.
-    found = unfinished_work(runs, [sets.of(plan) for plan in plans], study.probes) if first else []
+    found = unfinished_work(runs, plans, sets, study.protocols) if first else []
     work = share_work(found)
     if work:
         # On every process: a step needs all of them.
-        cost = estimate_cost(plans, sets.base, study.probes, work)
+        cost = estimate_cost(plans, sets.base, study.protocols, work)
         if first:
             say(cost, title="Estimate")
     for number in runs_as_free(runs):
@@ -93,7 +95,7 @@ def run_pilot(source: str, options: PilotOptions) -> Study:
             say(f"{title}: {alarm['text']} (epoch {alarm['epoch']})", title="alarm", style="yellow")
         with distributed.first_process_only() as mine:
             if mine and summary["status"] == "done":
-                judge_run(run, sets.of(plan), study.probes, run)
+                judge_run(run, sets.of(plan), study.protocols, run)
     if first and not any((run / TABLE).exists() for run in runs):
         raise ValueError(f"every run of {folder} broke off: see the alarms above")
     return study
@@ -108,14 +110,14 @@ def estimate_study(wanted: Study, folder: Path | None) -> Cost:
     """The cost of a study; where the folder holds one, of what is left of it with what is wanted beside."""
     if folder is None or not (folder / FIRST).exists():
         sets = open_study_splits(wanted)
-        return estimate_cost(plans_of(wanted, sets.base), sets.base, wanted.probes)
+        return estimate_cost(plans_of(wanted, sets.base), sets.base, wanted.protocols)
     asked = read_asked(folder)
     study = merge_studies(study_of(asked, folder), wanted, folder).study
     sets = open_study_splits(study, study_of(replace(asked, extensions=()), folder))
     plans = plans_of(study, sets.base, folder, sets.larger)
     runs = [folder / "runs" / record_of(plan)["id"] for plan in plans]
-    left = unfinished_work(runs, [sets.of(plan) for plan in plans], study.probes)
-    return estimate_cost(plans, sets.base, study.probes, share_work(left))
+    left = unfinished_work(runs, plans, sets, study.protocols)
+    return estimate_cost(plans, sets.base, study.protocols, share_work(left))
 
 
 def prepare_runs(folder: Path, wanted: Study) -> tuple[Study, StudySplits, list[Plan], list[Path]]:
@@ -151,8 +153,9 @@ def write_study(folder: Path, merge: Merge, sets: StudySplits, plans: Sequence[P
     """Write what was opened, and the extension, if it is one. ValueError where runs that are there do not fit."""
     refuse_foreign_rows(folder, list(plans), extended=merge.is_new)
     for plan, run in zip(plans, runs, strict=True):
-        missing_answers(run / TABLE, sets.of(plan), merge.study.probes)
+        missing_answers(run / TABLE, sets.of(plan), protocols_of_run(merge.study.protocols, plan.method))
     quality = data_quality(sets.base, private=merge.study.private)
+    quality |= budget_sizes(sets.base.train, merge.study.protocols)
     if merge.is_new:
         append_extension(folder, merge.extension)
         say(f"added to {folder}: {', '.join(extension_options(merge.extension))}", title="study")
@@ -232,20 +235,22 @@ def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
     seen = {name: seen_among(images, runs) for name, images in opened.items()}
     refuse_seen(seen, opened, options.twins)
     sets = Splits(pool, train, with_corruptions(opened, options.corrupt), sources, "; ".join(notes), copies, seen)
-    quality = data_quality(sets, private=options.private)
+    quality = data_quality(sets, private=options.private) | budget_sizes(sets.train, options.protocols)
     print_data(quality)
     with lock_output(folder, "evaluate"):  # whoever asks for other sets must see what was judged
         for file in folder.glob(f"runs/*/{TABLE}"):
-            refuse_other_answers(file, sets, options.probes)
+            refuse_other_answers(file, sets, options.protocols)
         known = read_toml(place)["runs"] if place.exists() else []
         question = {"runs": list(dict.fromkeys([*known, *map(str, listed)]))}
         question |= options.model_dump(include={"margin", "probes", "lang", "metric", "private"}, exclude_none=True)
+        question |= {name: list(value) for name in ("budgets", "shots") if (value := getattr(options, name))}
+        question |= {"draws": options.draws} if options.budgets or options.shots else {}
         question |= {"corrupt": options.corrupt} if options.corrupt else {}
         write_sealed_json(folder / "data.json", quality)
         write_atomically(place, lambda p: p.write_text(tomli_w.dumps(question), encoding="utf-8"))
         for run in runs:
             target = folder / "runs" / read_plan_record(run)["id"]
-            judge_run(run, sets, options.probes, target, names[run])
+            judge_run(run, sets, options.protocols, target, names[run])
             copy_record(run, target)
 
 

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from kogen.augmentation.views import evaluation_view
-from kogen.common import devices
+from kogen.common import devices, registry
 from kogen.common.files import json_digest, write_atomically
+from kogen.common.protocols import protocol_keys, split_protocol
 from kogen.common.records import read_plan_record
 from kogen.common.tables import CLASSES, read_arrow, write_table
 from kogen.config.plan import Plan
@@ -56,6 +57,7 @@ def judge_run(run: Path, sets: Splits, probes: Sequence[str], target: Path, mode
     the whole one at once. ValueError as `missing_answers`.
     """
     place = target / TABLE
+    probes = protocols_of_run(probes, read_plan_record(run)["method"])
     missing = missing_answers(place, sets, probes)
     if not missing:
         return
@@ -79,15 +81,24 @@ def judge_run(run: Path, sets: Splits, probes: Sequence[str], target: Path, mode
     write_table(place, found, "predictions", facts)
 
 
+def protocols_of_run(protocols: Sequence[str], method: str) -> list[str]:
+    """The protocols that a run of a method is judged by.
+
+    A network that was trained on all labels cannot say what fewer of them give: it is judged with all labels alone.
+    """
+    labelled = registry.load("methods", method).recipe.labels
+    return [name for name in protocols if not (labelled and split_protocol(name).budget)]
+
+
 def missing_answers(place: Path, sets: Splits, probes: Sequence[str]) -> list[tuple[str, str]]:
     """Set and probe of the answers that a run's table lacks. ValueError where it is of other images or labels."""
     wanted = [(name, probe) for probe in probes for name in sets.tests]
     if not place.exists():
         return wanted
-    table = read_arrow(place, REJUDGE, kind="predictions", columns=["dataset", "protocol"])
+    table = read_arrow(place, REJUDGE, kind="predictions", columns=["dataset", "protocol", "budget", "draw"])
     was, now = stored_digests(table), digests_of(sets)
     rows = table.to_pandas().drop_duplicates()
-    there = set(zip(rows.dataset, rows.protocol, strict=True))
+    there = set(zip(rows.dataset, protocol_keys(rows), strict=True))
     missing = [pair for pair in wanted if pair not in there]
     if was and (odd := sorted(name for name in now if name in {"train", *rows.dataset} and was.get(name) != now[name])):
         got = f"{place} was judged on other images or labels of {', '.join(odd)} than are there now"
@@ -100,7 +111,8 @@ def missing_answers(place: Path, sets: Splits, probes: Sequence[str]) -> list[tu
 
 def refuse_other_answers(place: Path, sets: Splits, probes: Sequence[str]) -> None:
     """ValueError where a run's predictions are of other sets, images, labels or probes."""
-    if missing_answers(place, sets, probes):
+    asked = protocols_of_run(probes, read_plan_record(place.parent)["method"])
+    if missing_answers(place, sets, asked):
         raise ValueError(f"{place} holds other sets or probes of this run: choose another --out")
 
 
@@ -117,10 +129,10 @@ def group_probes(missing: Sequence[tuple[str, str]]) -> list[tuple[list[str], li
 
 def with_present_clusters(rows: pd.DataFrame, sets: Splits) -> pd.DataFrame:
     """Rows of a run with the clusters that their sets have by now: a set that was added can join near copies."""
-    rows = rows.copy()
+    rows, protocols = rows.copy(), protocol_keys(rows)
     for name, images in sets.tests.items():
-        for probe in rows.protocol.unique():
-            mine = (rows.dataset == name) & (rows.protocol == probe)
+        for probe in set(protocols):
+            mine = (rows.dataset == name) & (protocols == probe)
             if mine.any():  # in the order of the images, as the digest of the set says
                 rows.loc[mine, "cluster"] = images.clusters.astype(str)
     return rows
@@ -129,7 +141,7 @@ def with_present_clusters(rows: pd.DataFrame, sets: Splits) -> pd.DataFrame:
 def order_rows(rows: pd.DataFrame, sets: Splits, probes: Sequence[str]) -> pd.DataFrame:
     """Rows in the order of probes, and of sets in each, as if all had been judged at once."""
     places = {name: place for place, name in enumerate(sets.tests)}
-    keys = rows.protocol.map({probe: place for place, probe in enumerate(probes)}), rows.dataset.map(places)
+    keys = protocol_keys(rows).map({probe: place for place, probe in enumerate(probes)}), rows.dataset.map(places)
     order = np.lexsort((np.arange(len(rows)), keys[1].fillna(len(places)), keys[0].fillna(len(probes))))
     return rows.iloc[order].reset_index(drop=True)
 

@@ -13,6 +13,7 @@ from kogen.reporting.html import png_data_url, write_page
 from kogen.reporting.lottery.sections import lottery_part
 from kogen.reporting.study.errors import errors_section
 from kogen.reporting.study.figures import draw_losses, draw_rank_me
+from kogen.reporting.study.labels import draw_labels, labels_section
 from kogen.reporting.study.runs import RunRecord, read_runs
 from kogen.reporting.study.verdict import Verdict, read_verdict
 from kogen.results.asked import extension_lines, read_asked
@@ -31,6 +32,7 @@ def write(study: Path, *, lang: str = "en") -> Path:
     decision, figures = decision_part(verdict.judgement, verdict.sentences, lang)
     figures |= draw_training(verdict, training, lang)
     cells, lottery = {(row["model"], row["dataset"]): row for row in verdict.values}, None
+    figures |= {"labels": curves} if (curves := draw_labels(verdict, lang)) else {}
     figures |= draw_values(cells, verdict.order[verdict.reference], verdict.judgement, lang)
     if verdict.lottery:
         lottery, more = lottery_part(study, verdict.lottery, lang)
@@ -49,6 +51,7 @@ def write(study: Path, *, lang: str = "en") -> Path:
         "asked": study_text(study / "study.toml"),
         "extensions": extension_lines(read_asked(study)),
         "found": errors_section(study, verdict),
+        "labels": labels_section(verdict),
         "versions": plan.get("versions", {}),
         "plan": {name: plan.get(name) for name in ("backbone", "image_size", "device")},
     }

@@ -30,8 +30,9 @@ from kogen.results.decide import BASELINES, make_judgement
 from kogen.results.findings import Comparisons
 from kogen.results.judge import judge_tables, tables_from_items, write_tables
 from kogen.results.judgement import Judgement
+from kogen.results.label_curves import budget_labels, label_curves
 from kogen.results.lottery_summary import LotterySummary, Row
-from kogen.results.read import NAME_COLUMNS, NUMBER_COLUMNS
+from kogen.results.read import BUDGETS, NAME_COLUMNS, NUMBER_COLUMNS
 from kogen.results.results import read_results
 from kogen.results.table_file import read_file, read_header
 from kogen.statistics._item_matrix import ItemMatrix
@@ -81,6 +82,8 @@ class Verdict:
     recall: list[Row] = field(default_factory=list)
     confusion: list[Row] = field(default_factory=list)
     hard: list[Row] = field(default_factory=list)
+    labels: list[Row] = field(default_factory=list)  # where label budgets were asked for
+    matches: list[Row] = field(default_factory=list)
     lang: str = "en"
     words: list[str] | None = None  # the sentences, in `lang`
     lottery: LotterySummary | None = None  # where there are two models or more
@@ -99,7 +102,9 @@ def build(
     asked = {"margin": margin, "protocol": protocol, "lang": lang, "metric": metric}
     options = validate(LotteryOptions, asked, str(study))
     place = study / "predictions.parquet"
-    predictions = sort_names(read_predictions(place))
+    every: Any = read_predictions(place)
+    whole = every["budget"].isna()
+    predictions = sort_names(every[whole].drop(columns=list(BUDGETS)))
     parts = rows_by_protocol(predictions)
     if protocol not in parts:
         raise ValueError(f"no predictions with the protocol {protocol!r}; there are {sorted(parts) or 'none'}")
@@ -114,6 +119,7 @@ def build(
     judged[protocol] = judge_items(results.matrices or [], options)
     answers = protocol_answers(parts, judged[protocol]["values"], facts, sets[0], protocol)
     tables = judged[protocol] | answers
+    curves = judge_budgets(study, every, protocol, facts)
     lottery, judgement = None, None
     minutes = {cost.model: cost.minutes for cost in costs if cost.minutes}
     if len(methods) > 1:  # on the predictions alone; its tables are written beside them
@@ -140,6 +146,7 @@ def build(
         tiers={name: tier_lists(tables["groups"], name, tables["values"]) for name in sets},
         **{name: tables[name].to_dict("records") for name in ("values", "pairs", "ranks", "needed", "optimism")},
         **{name: frame.to_dict("records") for name, frame in answers.items()},
+        **{name: rows_of(frame) for name, frame in curves.items()},
         metric=facts,
         **{name: getattr(evidence, name) for name in ("costs", "alarms", "twins")},
         protocols=compare_protocols(judged, protocol, roles),
@@ -163,6 +170,22 @@ def verdict_sentences(evidence: Evidence, more: Sequence[Sentence] = ()) -> list
     against = [one for one in catches(found) if one.key != "catch_floor" or one.values["dataset"] not in said]
     decided = [headline(found), *how_sure(found), *more, *against, *study_catches(evidence)]
     return [*alerts(evidence), *decided, *steps, *prices(evidence, steps[0].key)]
+
+
+def judge_budgets(study: Path, every: Any, protocol: str, facts: MetricFacts) -> dict[str, pd.DataFrame]:
+    """The tables `labels` and `matches` of the protocol that decides, also written; {} without label budgets."""
+    if every["budget"].isna().all():
+        return {}
+    sizes = budget_labels(read_json(study / "data.json"))
+    labels, matches = label_curves(sort_names(every[every["protocol"] == protocol]), facts, sizes)
+    tables = {"labels": labels, "matches": matches}
+    write_tables(study, tables, csv=False)
+    return tables
+
+
+def rows_of(frame: Any) -> list[Row]:
+    """The rows of a table as JSON has them, null where nothing is known."""
+    return frame.astype(object).where(frame.notna(), None).to_dict("records")
 
 
 def metric_catches(facts: MetricFacts, answers: dict[str, pd.DataFrame], evidence: Evidence) -> list[Sentence]:
@@ -193,9 +216,10 @@ def rows_by_protocol(predictions: pd.DataFrame) -> dict[str, pd.DataFrame]:
 def read_predictions(place: Path) -> pd.DataFrame:
     """The columns of a study's predictions that are judged; those of older versions lack some."""
     heads = read_header(place)
-    texts = [*NAMES, *(name for name in ANSWERS if name in heads)]
-    numbers = [*NUMBERS, *(name for name in ("score",) if name in heads)]
-    return with_stored_probabilities(read_file(place, [*texts, *numbers], texts), place)
+    texts = [*NAMES, *(name for name in (*ANSWERS, "budget") if name in heads)]
+    numbers = [*NUMBERS, *(name for name in ("score", "draw") if name in heads)]
+    found = with_stored_probabilities(read_file(place, [*texts, *numbers], texts), place)
+    return found if "budget" in found else found.assign(budget=None, draw=None)
 
 
 def judge_items(items: list[ItemMatrix], options: LotteryOptions) -> dict[str, pd.DataFrame]:

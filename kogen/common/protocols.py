@@ -1,0 +1,65 @@
+"""Protocols: how a model is judged, by a probe and the part of the labels that it learns from."""
+
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+PERCENT = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*%")
+SHOTS = re.compile(r"(\d+) shots?")
+PROTOCOL = re.compile(r"(?P<probe>[^@]+)(?:@(?P<budget>.+)#(?P<draw>\d+))?")
+
+
+class Protocol(NamedTuple):
+    """How a model is judged: a probe, and the labels that it learns from."""
+
+    probe: str
+    budget: str = ""  # `5%` or `10 shots`; "" for all labels
+    draw: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.probe}@{self.budget}#{self.draw}" if self.budget else self.probe
+
+
+def protocols_of(probes: Sequence[str], budgets: Sequence[str], shots: Sequence[int], draws: int) -> list[str]:
+    """Every protocol: each probe with all labels, then with each budget and draw, `linear@5%#2`.
+
+    All labels are one budget, whether 100% is named or not, and have no draws. ValueError for a budget that is none.
+    """
+    named = [*map(parse_percent, budgets), *(f"{count} shot{'s' * (count > 1)}" for count in shots)]
+    if len(set(named)) < len(named):
+        raise ValueError(f"the budgets {', '.join(named)} name one twice: name each once")
+    if any(count < 1 for count in shots):
+        raise ValueError(f"--shots {','.join(map(str, shots))}: wanted 1 or more labelled images a class")
+    parts = [
+        Protocol(probe, name, draw) for probe in probes for name in named if name != "100%" for draw in range(draws)
+    ]
+    return [*probes, *map(str, parts)]
+
+
+def parse_percent(text: str) -> str:
+    """A budget as it is written in tables, `5%` or `0.5%`; ValueError for no share above 0 and up to 100 %."""
+    found = PERCENT.fullmatch(text.strip())
+    if not found or not 0 < float(found[1]) <= 100:
+        raise ValueError(f"--budgets {text}: write shares of the labels above 0 and up to 100%, such as 1%,10%,100%")
+    return f"{float(found[1]):g}%"
+
+
+def split_protocol(text: str) -> Protocol:
+    """`linear@5%#2` as probe, budget and draw."""
+    found = PROTOCOL.fullmatch(text)
+    if not found:
+        raise ValueError(f"{text!r} is no protocol: wanted PROBE or PROBE@BUDGET#DRAW")
+    return Protocol(found["probe"], found["budget"] or "", int(found["draw"] or 0))
+
+
+def protocol_keys(rows: pd.DataFrame) -> Any:
+    """The protocol of each row of predictions as `split_protocol` reads it."""
+    part: Any = rows["budget"].notna() if "budget" in rows else np.zeros(len(rows), dtype=bool)
+    if not part.any():
+        return rows["protocol"]
+    keys, some = rows["protocol"].astype(object), rows[part]
+    keys[part] = some["protocol"] + "@" + some["budget"] + "#" + some["draw"].astype(int).astype(str)
+    return keys

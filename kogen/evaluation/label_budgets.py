@@ -1,0 +1,67 @@
+"""Label budgets: parts of the labelled training images that probes learn from, drawn alike for every model."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from kogen.common.protocols import SHOTS, Protocol, split_protocol
+from kogen.data.images import Images
+
+
+def draw_labels(labels: np.ndarray, clusters: np.ndarray, classes: Sequence[str], budget: str, draw: int) -> np.ndarray:
+    """Rows (m,), rising, of the labelled images (N,) of one draw of a budget.
+
+    Stratified: of each class its share (at least one image), or as many images as there are shots. Clusters stay whole,
+    so that a class may get a few images more; a cluster counts for the class that most of its images have. Nested: what
+    a draw of a smaller budget holds, the same draw of a larger one holds too. The draw is the seed.
+    ValueError for a class with fewer images than shots, and a budget below one image a class.
+    """
+    shots = SHOTS.fullmatch(budget)
+    counts = np.bincount(labels, minlength=len(classes))
+    present = np.flatnonzero(counts).tolist()
+    if shots and (few := [number for number in present if counts[number] < int(shots[1])]):
+        names = ", ".join(f"{classes[number]} {counts[number]}" for number in few[:5])
+        raise ValueError(
+            f"{budget} a class, and {len(few)} classes have fewer labelled images ({names}): ask for fewer"
+        )
+    share = None if shots else float(budget.removesuffix("%")) / 100
+    if share is not None and share * len(labels) < len(present):
+        got = (
+            f"{budget} of {len(labels)} labelled images is {share * len(labels):.3g} images for {len(present)} classes"
+        )
+        raise ValueError(f"{got}: ask for {100 * len(present) / len(labels):.2g}% or more, or for --shots")
+    found = []
+    for number, groups in class_groups(labels, clusters, np.random.default_rng(draw)):
+        wanted = int(shots[1]) if shots else max(1, round((share or 0) * counts[number]))
+        sizes = np.cumsum([len(rows) for rows in groups])
+        found += groups[: int(np.searchsorted(sizes, wanted)) + 1]
+    return np.sort(np.concatenate(found))
+
+
+def budget_size(train: Images, asked: Protocol) -> int:
+    """Number of labels of a draw of a budget."""
+    return len(draw_labels(train.labels, train.clusters, train.classes, asked.budget, asked.draw))
+
+
+def budget_sizes(train: Images, protocols: Sequence[str]) -> dict[str, Any]:
+    """Number of labels of every budget and draw, as data.json has it; {} for none. ValueError as `draw_labels`."""
+    found = {}
+    for asked in map(split_protocol, protocols):
+        if asked.budget and (asked.budget, asked.draw) not in found:
+            found[asked.budget, asked.draw] = budget_size(train, asked)
+    rows = [{"budget": budget, "draw": draw, "labels": count} for (budget, draw), count in found.items()]
+    return {"budgets": rows} if rows else {}
+
+
+def class_groups(
+    labels: np.ndarray, clusters: np.ndarray, rng: np.random.Generator
+) -> Iterator[tuple[int, list[np.ndarray]]]:
+    """Each class and the rows of its clusters in the order in which they are drawn."""
+    _, of = np.unique(clusters, return_inverse=True)
+    order = np.argsort(of, kind="stable")
+    groups = np.split(order, np.flatnonzero(np.diff(of[order])) + 1)
+    classes = np.array([np.bincount(labels[rows]).argmax() for rows in groups])
+    mixed = rng.permutation(len(groups))
+    for number in np.unique(classes):
+        yield int(number), [groups[place] for place in mixed if classes[place] == number]

@@ -1,0 +1,72 @@
+"""Label curves: a metric against the number of labels, with intervals over images, seeds and draws; and where two meet.
+
+No function of the shelf: its input are contributions of images, which only the metrics know.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import t as student
+
+from kogen.statistics.clusters.cluster_quantiles import effective_count
+
+
+class Estimate(NamedTuple):
+    """A mean and its 95 % interval."""
+
+    value: float
+    lo: float
+    hi: float
+
+
+class Crossing(NamedTuple):
+    """Labels at which one curve reaches a value, and the 95 % interval; None: at fewer, or at more, than were tried."""
+
+    labels: float | None
+    lo: float | None
+    hi: float | None
+    reached: bool  # within what was tried
+
+
+def crossed_mean(values: np.ndarray, clusters: np.ndarray) -> Estimate:
+    """The mean of contributions (S, D, n) of S seeds, D draws and n images in clusters (n,), and its interval.
+
+    Seeds, draws and clusters of images are three crossed samples: the variance of the mean is the sum of what each of
+    the three alone would say, which counts their interplay more than once and so errs on the wide side; its degrees of
+    freedom are Satterthwaite's (1946, Biometrics Bulletin 2). One seed says nothing of seeds, one draw none of draws.
+    """
+    seeds, draws, images = values.mean(axis=(1, 2)), values.mean(axis=(0, 2)), values.mean(axis=(0, 1))
+    mean = float(images.mean())
+    sums, sizes = np.bincount(clusters, images - mean), np.bincount(clusters)
+    groups = len(sizes)
+    parts = [(float((sums**2).sum()) / len(images) ** 2 * groups / max(groups - 1, 1), effective_count(sizes) - 1)]
+    parts += [(float(each.var(ddof=1)) / len(each), len(each) - 1.0) for each in (seeds, draws) if len(each) > 1]
+    total = sum(variance for variance, _ in parts)
+    if total <= 0:
+        return Estimate(mean, mean, mean)
+    df = total**2 / sum(variance**2 / max(df, 1e-9) for variance, df in parts if variance > 0)
+    half = float(student.isf(0.025, max(df, 1.0))) * np.sqrt(total)
+    return Estimate(mean, mean - half, mean + half)
+
+
+def find_crossing(labels: Sequence[float], differences: Sequence[Estimate]) -> Crossing:
+    """Where a curve reaches a value, from its difference to it at rising numbers of labels.
+
+    Between two budgets the difference and the ends of its interval are taken as straight over the logarithm of the
+    labels. The interval holds the numbers of labels at which a difference of zero is not refuted.
+    """
+    value, hi, lo = (first_zero(labels, [one[end] for one in differences]) for end in (0, 2, 1))
+    return Crossing(value, hi, lo, any(one.value >= 0 for one in differences))
+
+
+def first_zero(labels: Sequence[float], heights: Sequence[float]) -> float | None:
+    """The labels at which heights first reach zero; None where the first does already, and where none does."""
+    for place in range(1, len(heights)):
+        low, high = heights[place - 1], heights[place]
+        if place == 1 and low >= 0:
+            return None
+        if high >= 0:
+            share = low / (low - high)
+            return float(labels[place - 1] * (labels[place] / labels[place - 1]) ** share)
+    return None
