@@ -23,7 +23,14 @@ from kogen.options import forms
 from kogen.options.landscape import LandscapeOptions
 from kogen.options.lottery import LotteryOptions
 from kogen.options.model import Options, plain_type, validate
-from kogen.options.runs import EvaluateOptions, ExportOptions, PretrainOptions, ReportOptions, ViewsOptions
+from kogen.options.runs import (
+    AuditOptions,
+    EvaluateOptions,
+    ExportOptions,
+    PretrainOptions,
+    ReportOptions,
+    ViewsOptions,
+)
 from kogen.options.study import EstimateOptions, PilotOptions
 
 SOURCE = "folder, .csv, .parquet, .npy, .npz, or a name such as surfaces, digits"
@@ -66,6 +73,15 @@ def show_landscape(found: dict[str, Any], written: Path) -> None:
 def show_line(line: Any, written: Path) -> None:
     """Print a path, or a line of Python."""
     write_line(line)
+
+
+def show_audit(found: dict[str, Any], written: Path) -> None:
+    """Print what the audit says and the path of its page; the program ends with 1 where anything differs."""
+    for sentence in found["words"]:
+        write_line(sentence)
+    write_line(f"\n{(written / 'audit.html').resolve()}")
+    if not found["passed"]:
+        raise typer.Exit(ERROR)
 
 
 class UsageError(ValueError):
@@ -114,6 +130,7 @@ COMMANDS = {
     "views": Command(ViewsOptions, show_line, "source", f"images ({SOURCE})",
         "kogen views imgs/ --views inspection --out views.png"),
     "report": Command(ReportOptions, show_verdict, "study", "folder of a study", "kogen report study/ --lang ja", Path),
+    "audit": Command(AuditOptions, show_audit, "study", "folder of a judged study", "kogen audit study/", Path),
 }  # fmt: skip
 
 
