@@ -21,17 +21,11 @@ from kogen.data.split_names import one_part, training_part
 from kogen.loss_landscape.export import export_surface
 from kogen.loss_landscape.pipeline import measure_landscape
 from kogen.loss_landscape.runs import find_runs, read_record, split_step
+from kogen.options.audit import AuditOptions
 from kogen.options.landscape import LandscapeOptions
 from kogen.options.lottery import LotteryOptions
 from kogen.options.model import takes, validate
-from kogen.options.runs import (
-    AuditOptions,
-    EvaluateOptions,
-    ExportOptions,
-    PretrainOptions,
-    ReportOptions,
-    ViewsOptions,
-)
+from kogen.options.runs import EvaluateOptions, ExportOptions, PretrainOptions, ReportOptions, ViewsOptions
 from kogen.options.study import EstimateOptions, PilotOptions, StudyOptions
 from kogen.results.asked import FIRST
 from kogen.results.gather import gather_predictions

@@ -20,17 +20,11 @@ from kogen.common.tasks import Stopped, task_of
 from kogen.common.text import hint
 from kogen.common.version import VERSION
 from kogen.options import forms
+from kogen.options.audit import AuditOptions
 from kogen.options.landscape import LandscapeOptions
 from kogen.options.lottery import LotteryOptions
 from kogen.options.model import Options, plain_type, validate
-from kogen.options.runs import (
-    AuditOptions,
-    EvaluateOptions,
-    ExportOptions,
-    PretrainOptions,
-    ReportOptions,
-    ViewsOptions,
-)
+from kogen.options.runs import EvaluateOptions, ExportOptions, PretrainOptions, ReportOptions, ViewsOptions
 from kogen.options.study import EstimateOptions, PilotOptions
 
 SOURCE = "folder, .csv, .parquet, .npy, .npz, or a name such as surfaces, digits"

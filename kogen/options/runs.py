@@ -1,4 +1,4 @@
-"""Options of the verbs that take runs, images or a finished study: pretrain, evaluate, export, views, report, audit."""
+"""Options of the verbs that take runs, images or a finished study: pretrain, evaluate, export, views, report."""
 
 from pathlib import Path
 
@@ -70,9 +70,3 @@ class ReportOptions(Options):
 
     lang: str | None = option(None, "language of the page, en or ja; by default the study's", OUTPUT)
     metric: str | None = option(None, f"{METRIC_HELP}; or the study's", JUDGING)
-
-
-class AuditOptions(Options):
-    """Judge a study again from its runs' tables, compare, check its records and list what it rests on."""
-
-    lang: str | None = option(None, "language of the page, en or ja; by default the study's", OUTPUT)

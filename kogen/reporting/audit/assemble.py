@@ -10,8 +10,8 @@ from typing import Any
 from kogen.common.files import read_json
 from kogen.common.text import parse_spec
 from kogen.common.version import VERSION
-from kogen.reporting.audit.agreement import check_answers, check_files, check_question, check_runs, check_seen
 from kogen.reporting.audit.comparison import ABSOLUTE, RELATIVE, Comparison, Difference
+from kogen.reporting.audit.cross_checks import check_answers, check_files, check_question, check_runs, check_seen
 from kogen.reporting.audit.inventory import (
     Addition,
     Choice,
@@ -26,7 +26,7 @@ from kogen.reporting.audit.inventory import (
     list_sets,
 )
 from kogen.reporting.audit.recompute import compare_judgement
-from kogen.reporting.audit.remarks import Remark, error_as_remark, remark
+from kogen.reporting.audit.remarks import Remark, error_as_remark, remark, without_folder
 from kogen.results.asked import VERDICT, Asked, read_asked
 
 FORMAT = 1  # of audit.json
@@ -98,7 +98,9 @@ def make_audit(study: Path, read_question: ReadQuestion) -> Audit:
         lists["choices"] = list_choices(stored, question, whole, lists["runs"]) if question else []
         lists["sets"] = list_sets(study)
     found += version_note(lists["runs"])
-    once = list({one.text("en"): one for one in found}.values())  # two checks may meet the same damaged file
+    once = list(
+        {one.text("en"): one for one in without_folder(found, study)}.values()
+    )  # two checks may meet the same damaged file
     problems = [one for one in once if one.key not in NOTES]
     same = bool(compared.fields) and not compared.differing
     return Audit(
@@ -135,7 +137,7 @@ def metric_note(stored: Mapping[str, Any], question: Mapping[str, Any]) -> list[
     known = facts.get("parameters") or {}
     if name == facts["name"] and all(known.get(key) == value for key, value in given.items()):
         return []
-    return [remark("audit_metric", metric=facts["name"], asked=question.get("metric") or "-")]
+    return [remark("audit_metric", metric=facts["name"])]
 
 
 def version_note(runs: list[RunFacts]) -> list[Remark]:

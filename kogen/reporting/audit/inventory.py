@@ -8,10 +8,11 @@ from typing import Any
 
 from kogen.common.files import read_json
 from kogen.common.tables import read_arrow
+from kogen.options.audit import AuditOptions
 from kogen.options.command_line import command_line
-from kogen.options.runs import AuditOptions, EvaluateOptions, ReportOptions
+from kogen.options.runs import EvaluateOptions, ReportOptions
 from kogen.options.study import PilotOptions
-from kogen.reporting.audit.agreement import DATA, read_records
+from kogen.reporting.audit.cross_checks import DATA, read_records
 from kogen.results.asked import FIRST, Asked, extension_options
 from kogen.results.gather import TABLE, stored_digests
 
@@ -137,8 +138,9 @@ def list_runs(study: Path) -> list[RunFacts]:
     for folder, record in read_records(study).items():
         place, recipe = study / "runs" / folder / "summary.json", record.get("recipe", {})
         status = read_json(place).get("status", "done") if place.exists() else "interrupted"
-        names = ("id", "model", "method", "seed", "images", "data", "epochs", "batch_size", "accumulate")
-        facts = {name: record.get(name) for name in (*names, "device", "precision")}
+        names = ("method", "seed", "images", "data", "epochs", "batch_size", "accumulate", "device", "precision")
+        facts: dict[str, Any] = {"id": record["id"], "model": record["model"]}
+        facts |= {name: record.get(name) for name in names}
         rate = recipe.get("rate") if recipe.get("trains") else None
         found.append(RunFacts(**facts, status=status, rate=rate, versions=record.get("versions", {})))
     return sorted(found, key=lambda run: (run.model, run.seed or 0, run.id))

@@ -41,10 +41,8 @@ def answer(audit: Audit) -> Remark:
 
 
 def differences(audit: Audit, most: int) -> list[Remark]:
-    """The first fields that differ, a sentence each, and how many more there are."""
-    found = [
-        remark("audit_field", file=one.file, field=one.field, was=one.was, now=one.now)
-        for one in audit.differences[:most]
-    ]
+    """The first fields that differ, those of the judgement before others, and how many more there are."""
+    first = sorted(audit.differences, key=lambda one: not one.field.startswith("judgement"))  # what people act on
+    found = [remark("audit_field", file=one.file, field=one.field, was=one.was, now=one.now) for one in first[:most]]
     left = audit.differing - len(found)
     return [*found, *([remark("audit_more", n=left)] if left else [])]

@@ -7,28 +7,27 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.compute
 
 from kogen.common.files import jsonable, read_json
 from kogen.common.metric_facts import MetricFacts
 from kogen.common.tables import read_arrow
 from kogen.reporting.audit.comparison import Comparison, read_columns
-from kogen.reporting.audit.remarks import Remark, error_as_remark, remark
+from kogen.reporting.audit.remarks import Remark, error_as_remark, remark, without_folder
 from kogen.reporting.study import verdict
 from kogen.results.asked import FIRST, RECORD, VERDICT
 from kogen.results.gather import KEY, TABLE, gather_predictions, to_schema
 
-pc: Any = pyarrow.compute
+pc: Any = pyarrow.compute  # its functions are made at run time: type checkers do not know them
 COPIED = (FIRST, RECORD, "data.json")
 COPIED_OF_RUNS = ("plan.json", "summary.json")
 
 
 @contextmanager
-def copy_of_inputs(study: Path) -> Iterator[Path]:
-    """A folder with what a judgement is made from, and nothing that was made; the tables of runs are linked."""
+def copy_of_inputs(study: Path, name: str) -> Iterator[Path]:
+    """A folder `name` with what a judgement is made from, and nothing that was made; tables of runs are linked."""
     with TemporaryDirectory(prefix="kogen-audit-") as place:
-        copy = Path(place) / study.resolve().name
+        copy = Path(place) / name
         copy.mkdir()
         copy_files(study, copy, COPIED)
         for run in sorted(path for path in study.glob("runs/*") if path.is_dir()):
@@ -56,7 +55,7 @@ def compare_judgement(study: Path, question: Mapping[str, Any]) -> tuple[Compari
     stored: dict[str, Any] = {}
     with error_as_remark(problems):
         stored = read_json(study / VERDICT)
-    with copy_of_inputs(study) as copy, error_as_remark(problems):
+    with copy_of_inputs(study, name_of(study, stored)) as copy, error_as_remark(problems):
         gather_predictions(copy)
         if not (copy / TABLE).exists():
             return found, [*problems, remark("audit_no_tables", file=f"runs/*/{TABLE}")]
@@ -71,7 +70,13 @@ def compare_judgement(study: Path, question: Mapping[str, Any]) -> tuple[Compari
             if table.name != TABLE:
                 with error_as_remark(problems):
                     found.add(table.name, read_columns(study / table.name), read_columns(table))
-    return found, problems
+    return found, without_folder(problems, copy)
+
+
+def name_of(study: Path, stored: Mapping[str, Any]) -> str:
+    """The name of the folder in which a study was judged: it may have been copied or renamed since."""
+    name = str((stored.get("study") or {}).get("name"))
+    return name if (study / "runs" / name).parent == study / "runs" and name not in ("", "None") else study.name
 
 
 def metric_of(stored: Mapping[str, Any], question: Mapping[str, Any]) -> str | None:
@@ -117,6 +122,6 @@ def odd_answers(run: str, old: Any, new: Any) -> list[Remark]:
     return []
 
 
-def rows_of_run(table: Any, run: str) -> pa.Table:
+def rows_of_run(table: Any, run: str) -> Any:
     """The rows of a run, sorted by what names a row."""
     return table.filter(pc.equal(table["run"], run)).sort_by([(name, "ascending") for name in KEY])

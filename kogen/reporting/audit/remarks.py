@@ -1,8 +1,9 @@
 """Remarks of an audit: sentences that are data, with every value as it is, not rounded."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from kogen.reporting.words import clean, load_templates
@@ -33,10 +34,20 @@ def remark(key: str, /, **values: Any) -> Remark:
     return Remark(key, values)
 
 
+def without_folder(remarks: Iterable[Remark], folder: Path) -> list[Remark]:
+    """The remarks with the files that errors name given below a folder, whose own place is left out."""
+    return [
+        remark(one.key, what=one.values["what"].replace(f"{folder}/", "")) if one.key == "audit_error" else one
+        for one in remarks
+    ]
+
+
 @contextmanager
 def error_as_remark(found: list[Remark]) -> Iterator[None]:
-    """A ValueError or an error of the disk inside becomes a remark, and the audit goes on behind it."""
+    """An error inside becomes a remark, and the audit goes on behind it: what an edited file lacks raises any kind."""
     try:
         yield
     except (ValueError, OSError) as error:
         found.append(remark("audit_error", what=str(error)))
+    except Exception as error:
+        found.append(remark("audit_broken", what=f"{type(error).__name__}: {error}"))

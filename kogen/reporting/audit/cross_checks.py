@@ -102,7 +102,7 @@ def odd_options(record: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str
 def check_answers(study: Path) -> Iterator[Remark]:
     """Whether runs answered the same items with the same labels, on the sets that data.json describes."""
     first: dict[str, tuple[str, pd.Series]] = {}
-    data = read_sealed_json(study / DATA) if (study / DATA).exists() else {"sets": []}
+    data: dict[str, Any] = read_sealed_json(study / DATA) if (study / DATA).exists() else {"sets": []}
     images = {row["name"]: row["images"] for row in data["sets"]}
     digests, unknown = data.get("digests"), []
     for place in sorted(study.glob(f"runs/*/{TABLE}")):
@@ -131,15 +131,17 @@ def check_answers(study: Path) -> Iterator[Remark]:
 def compare_items(run: str, rows: pd.DataFrame, first: dict[str, tuple[str, pd.Series]]) -> list[Remark]:
     """Where a run's items or labels are not those of the first run that was judged on the set; that may be this one."""
     found = []
-    for (name, protocol), part in rows.groupby(["dataset", "protocol"], sort=True):
-        labels = part.set_index("item")["label"].sort_index()
+    parts: Any = rows.groupby(["dataset", "protocol"], sort=True)
+    for (name, protocol), part in parts:
+        labels: pd.Series = part.set_index("item")["label"].sort_index()
         other, known = first.setdefault(str(name), (run, labels))
         values = {"run": run, "other": other, "dataset": str(name), "protocol": str(protocol)}
         if not labels.index.equals(known.index):
-            n = len(labels.index.symmetric_difference(known.index))
+            n = len(labels.index.symmetric_difference(known.index)) or abs(len(labels) - len(known))
             found.append(remark("audit_other_items", **values, n=n))
-        elif (odd := labels != known).any():
-            found.append(remark("audit_other_labels", **values, n=int(odd.sum()), item=str(odd.idxmax())))
+        elif (odd := labels.to_numpy() != known.to_numpy()).any():
+            item = str(labels.index[int(odd.argmax())])
+            found.append(remark("audit_other_labels", **values, n=int(odd.sum()), item=item))
     return found
 
 
