@@ -6,7 +6,8 @@
 Features are Gaussian classes whose spectrum falls over two decades, as those of networks do. Both sides fit each
 strength on the same four fifths and choose the one of the least log loss on the last fifth. scikit-learn's loop takes
 float32, and whichever of lbfgs, newton-cholesky (up to 200 features) and saga is fastest on three of the strengths and
-arrives (saga may take 100 passes), each from where the last one ended; its features are standardised beforehand, ours inside.
+arrives (saga may take 100 passes), each from where the last one ended; its features are standardised beforehand, ours
+inside.
 """
 
 import argparse

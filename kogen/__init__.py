@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 from kogen.common.version import VERSION
 
 if TYPE_CHECKING:
-    from kogen.api import estimate, evaluate, export, landscape, lottery, pilot, pretrain, report, views
+    from kogen.api import audit, estimate, evaluate, export, landscape, lottery, pilot, pretrain, report, views
 
 __version__ = VERSION
-__all__ = ["estimate", "evaluate", "export", "landscape", "lottery", "pilot", "pretrain", "report", "views"]
+__all__ = ["audit", "estimate", "evaluate", "export", "landscape", "lottery", "pilot", "pretrain", "report", "views"]
 
 
 def __getattr__(name: str) -> Any:

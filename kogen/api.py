@@ -1,4 +1,4 @@
-"""The verbs in Python: pilot, estimate, pretrain, evaluate, landscape, lottery, export, views, report."""
+"""The verbs in Python: pilot, estimate, pretrain, evaluate, landscape, lottery, export, views, report, audit."""
 
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -21,16 +21,19 @@ from kogen.data.split_names import one_part, training_part
 from kogen.loss_landscape.export import export_surface
 from kogen.loss_landscape.pipeline import measure_landscape
 from kogen.loss_landscape.runs import find_runs, read_record, split_step
+from kogen.options.audit import AuditOptions
 from kogen.options.landscape import LandscapeOptions
 from kogen.options.lottery import LotteryOptions
 from kogen.options.model import takes, validate
 from kogen.options.runs import EvaluateOptions, ExportOptions, PretrainOptions, ReportOptions, ViewsOptions
 from kogen.options.study import EstimateOptions, PilotOptions, StudyOptions
+from kogen.results.asked import FIRST
 from kogen.results.gather import gather_predictions
 from kogen.results.judge import judge_results
 from kogen.results.questions import table_paths
 from kogen.study import pilot as studies
 from kogen.study.cost_estimate import Cost
+from kogen.study.extension import read_whole_question
 from kogen.study.gallery import write_gallery
 from kogen.study.plans import with_data
 from kogen.study.predictions import names_of_runs
@@ -206,4 +209,36 @@ def report(study: str | Path, options: ReportOptions) -> dict[str, Any]:
     return to_plain(judged)
 
 
-__all__ = ["Stopped", "estimate", "evaluate", "export", "landscape", "lottery", "pilot", "pretrain", "report", "views"]
+@takes(AuditOptions)
+def audit(study: str | Path, options: AuditOptions) -> dict[str, Any]:
+    """Judge a study again from the tables of its runs, check its records, and write audit.json and audit.html.
+
+    Returns the content of audit.json: "passed" where the judgement is the same and no record contradicts another. The
+    tables and the verdict of the study stay as they are. ValueError for a folder that holds no study.
+    """
+    from kogen.reporting.audit import page
+    from kogen.reporting.audit.assemble import make_audit
+
+    folder = Path(study)
+    if not (folder / FIRST).exists():
+        raise ValueError(f"{folder} holds no study (no {FIRST}): give a folder that `kogen pilot` or `evaluate` wrote")
+    check_language(options.lang or "en")
+    claim_folder(folder, expected=[FIRST])
+    with lock_output(folder):
+        found = make_audit(folder, read_whole_question)
+        return page.write(folder, found, options.lang or found.lang)
+
+
+__all__ = [
+    "Stopped",
+    "audit",
+    "estimate",
+    "evaluate",
+    "export",
+    "landscape",
+    "lottery",
+    "pilot",
+    "pretrain",
+    "report",
+    "views",
+]

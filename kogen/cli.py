@@ -20,6 +20,7 @@ from kogen.common.tasks import Stopped, task_of
 from kogen.common.text import hint
 from kogen.common.version import VERSION
 from kogen.options import forms
+from kogen.options.audit import AuditOptions
 from kogen.options.landscape import LandscapeOptions
 from kogen.options.lottery import LotteryOptions
 from kogen.options.model import Options, plain_type, validate
@@ -68,6 +69,15 @@ def show_line(line: Any, written: Path) -> None:
     write_line(line)
 
 
+def show_audit(found: dict[str, Any], written: Path) -> None:
+    """Print what the audit says and the path of its page; the program ends with 1 where anything differs."""
+    for sentence in found["words"]:
+        write_line(sentence)
+    write_line(f"\n{(written / 'audit.html').resolve()}")
+    if not found["passed"]:
+        raise typer.Exit(ERROR)
+
+
 class UsageError(ValueError):
     """The command line is wrong."""
 
@@ -114,6 +124,7 @@ COMMANDS = {
     "views": Command(ViewsOptions, show_line, "source", f"images ({SOURCE})",
         "kogen views imgs/ --views inspection --out views.png"),
     "report": Command(ReportOptions, show_verdict, "study", "folder of a study", "kogen report study/ --lang ja", Path),
+    "audit": Command(AuditOptions, show_audit, "study", "folder of a judged study", "kogen audit study/", Path),
 }  # fmt: skip
 
 

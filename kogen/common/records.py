@@ -5,6 +5,7 @@ from typing import Any
 
 from kogen.common.files import json_digest, read_json
 
+SEEN = "images.npy"  # in a run's folder: content ids of the images it was trained on, as rising numbers of 64 bits
 NAMES = ("id", "model")  # of a record, which its hash does not cover
 RETRAIN = "it cannot be trusted: delete the folder and run the same command again"
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import scipy.linalg
 import torch
 from scipy.special import log_softmax
 from torch import Tensor
@@ -147,13 +148,25 @@ def rotate(
     x = to_device(torch.tensor(values), device).double()
     x = x.sub_(to_device(torch.from_numpy(mean), device)).mul_(to_device(torch.from_numpy(scale), device))
     few = len(x) < x.shape[1]  # then the products of images are the smaller matrix
-    variance, axes = torch.linalg.eigh(((x @ x.T if few else x.T @ x) / len(x)).cpu())
+    variance, axes = eigen(((x @ x.T if few else x.T @ x) / len(x)).cpu())
     kept = variance > 1e-9 * variance[-1]  # fewer images than dimensions span fewer axes
     variance, axes = variance[kept], axes[:, kept]
     if few:
         axes = x.cpu().T @ axes / (len(x) * variance).sqrt()
     x = to_device(axes.T.to(dtype).contiguous(), device) @ x.to(dtype).T
     return Problem(x, to_device(torch.from_numpy(labels), device), variance.to(x.device)), axes.numpy()
+
+
+def eigen(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """Eigenvalues, rising, and eigenvectors of a symmetric matrix.
+
+    LAPACK's divide and conquer is the fastest way and gives up on some matrices; plain QR does not.
+    """
+    try:
+        return torch.linalg.eigh(matrix)
+    except torch.linalg.LinAlgError:
+        values, vectors = scipy.linalg.eigh(matrix.numpy(), driver="ev")
+        return torch.from_numpy(values), torch.from_numpy(vectors)
 
 
 def minimise(

@@ -1,5 +1,6 @@
 """Gathering: the predictions of a study, one table, from those that each run wrote once."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from kogen.results.asked import read_asked
 pc: Any = pyarrow.compute  # its functions are made at run time: type checkers do not know them
 
 TABLE = "predictions.parquet"  # of a run, and of the study
+JUDGED = "judged"  # key of a run's table: a digest of the images and labels of every set
 KEY = ["dataset", "protocol", "budget", "draw", "item"]  # of a row among those of its run
 REJUDGE = "delete it and run `kogen pilot` again: the run keeps its weights and is judged anew"
 REGATHER = f"delete it: it is gathered anew from runs/*/{TABLE}, or from a pilot that is run again"
@@ -86,6 +88,11 @@ def to_schema(table: Any) -> Any:
     for field in absent:
         table = table.append_column(field, pa.nulls(len(table), field.type))
     return table.select(SCHEMAS["predictions"].names)
+
+
+def stored_digests(table: Any) -> dict[str, str]:
+    """The digests of the sets that a run's table was judged on; none in one of an older version."""
+    return json.loads((table.schema.metadata or {}).get(JUDGED.encode(), b"null")) or {}
 
 
 def runs_in(table: Path) -> set[str]:

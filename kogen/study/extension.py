@@ -9,7 +9,8 @@ from kogen.augmentation.corruptions import parse_corruptions
 from kogen.common.text import join_names
 from kogen.config.study import Study, make_study
 from kogen.options.model import shorten
-from kogen.results.asked import FIRST, Asked, Extension, flag_of
+from kogen.results.asked import FIRST, Asked, Extension, flag_of, read_asked
+from kogen.study.request import read_question
 from kogen.study.splits import shifts_of
 
 # Options in which a study may grow; what is not in them or in FREE is what its runs and answers are made of, and stays.
@@ -39,6 +40,13 @@ def study_of(asked: Asked, folder: Path) -> Study:
     for one in asked.extensions:
         study = extend_study(study, one)
     return study
+
+
+def read_whole_question(folder: Path) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """What the report asks of the study in a folder, and all that a pilot was asked by now; None for no pilot."""
+    asked = read_asked(folder)
+    whole = study_of(asked, folder).model_dump(mode="json") if "source" in asked.first else None
+    return read_question(folder), whole
 
 
 def extend_study(study: Study, extension: Extension) -> Study:

@@ -4,7 +4,6 @@ import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,11 +16,9 @@ from kogen.common.records import read_plan_record
 from kogen.common.tables import CLASSES, read_arrow, write_table
 from kogen.config.plan import Plan
 from kogen.evaluation.predict import evaluate_backbone
-from kogen.results.gather import REJUDGE, TABLE, runs_in
+from kogen.results.gather import JUDGED, REJUDGE, TABLE, runs_in, stored_digests
 from kogen.study.splits import Splits
 from kogen.training.run import load_run, record_of
-
-JUDGED = "judged"  # key of a table's facts: a digest of every set
 
 
 def refuse_foreign_rows(folder: Path, plans: Sequence[Plan], *, extended: bool = False) -> None:
@@ -71,7 +68,7 @@ def judge_run(run: Path, sets: Splits, probes: Sequence[str], target: Path, mode
     for names, asked in group_probes(missing):
         tests = {name: sets.tests[name].with_channels(plan.channels) for name in names}
         tables.append(evaluate_backbone(backbone, view, train, tests, sets.roles(), asked, identity))
-    digests = digests_of(sets)
+    digests = sets.digests()
     if place.exists():
         before = read_arrow(place, REJUDGE, kind="predictions")
         digests = stored_digests(before) | digests
@@ -96,7 +93,7 @@ def missing_answers(place: Path, sets: Splits, probes: Sequence[str]) -> list[tu
     if not place.exists():
         return wanted
     table = read_arrow(place, REJUDGE, kind="predictions", columns=["dataset", "protocol", "budget", "draw"])
-    was, now = stored_digests(table), digests_of(sets)
+    was, now = stored_digests(table), sets.digests()
     rows = table.to_pandas().drop_duplicates()
     there = set(zip(rows.dataset, protocol_keys(rows), strict=True))
     missing = [pair for pair in wanted if pair not in there]
@@ -144,16 +141,6 @@ def order_rows(rows: pd.DataFrame, sets: Splits, probes: Sequence[str]) -> pd.Da
     keys = protocol_keys(rows).map({probe: place for place, probe in enumerate(probes)}), rows.dataset.map(places)
     order = np.lexsort((np.arange(len(rows)), keys[1].fillna(len(places)), keys[0].fillna(len(probes))))
     return rows.iloc[order].reset_index(drop=True)
-
-
-def stored_digests(table: Any) -> dict[str, str]:
-    """The digests of the sets that a run's table was judged on; none in one of an older version."""
-    return json.loads((table.schema.metadata or {}).get(JUDGED.encode(), b"null")) or {}
-
-
-def digests_of(sets: Splits) -> dict[str, str]:
-    """What predictions depend on beside the run: a digest of the images and labels of each set."""
-    return {"train": sets.train.digest} | {name: images.digest for name, images in sets.tests.items()}
 
 
 def names_of_runs(runs: Sequence[Path]) -> list[str]:

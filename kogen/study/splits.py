@@ -41,6 +41,10 @@ class Splits:
         """Name of each test set to `reference` or `shift`."""
         return {name: "reference" if place == 0 else "shift" for place, name in enumerate(self.tests)}
 
+    def digests(self) -> dict[str, str]:
+        """What predictions depend on beside the run: a digest of the images and labels of each set."""
+        return {"train": self.train.digest} | {name: images.digest for name, images in self.tests.items()}
+
 
 def open_splits(study: Study) -> Splits:
     """Open every set of a study and check that they fit together.
@@ -245,7 +249,7 @@ def data_quality(sets: Splits, *, private: bool = False) -> dict[str, Any]:
         told = without_names(images) if private else images
         row = {"name": name, "source": source, "role": roles[name], "twins_in_train": found, **told.quality()}
         rows.append(row | {"near_copies_inside": count_copies(images, sets.copies)})
-    return {"sets": rows, "note": sets.note}
+    return {"sets": rows, "note": sets.note, "digests": sets.digests()}
 
 
 def without_names(images: Images) -> Images:

@@ -6,10 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from kogen.common.files import write_atomically
+from kogen.common.records import SEEN
 from kogen.data.array_files import open_npy
 from kogen.data.images import Images
-
-NAME = "images.npy"  # of the file in a run's folder: content ids as whole numbers of 64 bits, rising
 
 
 def write_seen(folder: Path, images: Images) -> None:
@@ -20,7 +19,7 @@ def write_seen(folder: Path, images: Images) -> None:
         with path.open("wb") as file:
             np.save(file, ids)
 
-    write_atomically(folder / NAME, write)
+    write_atomically(folder / SEEN, write)
 
 
 def seen_among(images: Images, runs: Sequence[Path]) -> np.ndarray:
@@ -31,8 +30,8 @@ def seen_among(images: Images, runs: Sequence[Path]) -> np.ndarray:
     numbers = _numbers(images)
     seen = np.zeros(len(images), bool)
     for run in runs:
-        if (run / NAME).exists():
-            seen |= np.isin(numbers, np.asarray(open_npy(str(run / NAME))))
+        if (run / SEEN).exists():
+            seen |= np.isin(numbers, np.asarray(open_npy(str(run / SEEN))))
     return np.flatnonzero(seen)
 
 

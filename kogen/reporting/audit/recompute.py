@@ -1,0 +1,127 @@
+"""Making the judgement again from the tables of the runs, beside the study: nothing in the study is written."""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pyarrow.compute
+
+from kogen.common.files import jsonable, read_json
+from kogen.common.metric_facts import MetricFacts
+from kogen.common.tables import read_arrow
+from kogen.reporting.audit.comparison import Comparison, read_columns
+from kogen.reporting.audit.remarks import Remark, error_as_remark, remark, without_folder
+from kogen.reporting.study import verdict
+from kogen.results.asked import FIRST, RECORD, VERDICT
+from kogen.results.gather import KEY, TABLE, gather_predictions, to_schema
+
+pc: Any = pyarrow.compute  # its functions are made at run time: type checkers do not know them
+COPIED = (FIRST, RECORD, "data.json")
+COPIED_OF_RUNS = ("plan.json", "summary.json")
+
+
+@contextmanager
+def copy_of_inputs(study: Path, name: str) -> Iterator[Path]:
+    """A folder `name` with what a judgement is made from, and nothing that was made; tables of runs are linked."""
+    with TemporaryDirectory(prefix="kogen-audit-") as place:
+        copy = Path(place) / name
+        copy.mkdir()
+        copy_files(study, copy, COPIED)
+        for run in sorted(path for path in study.glob("runs/*") if path.is_dir()):
+            target = copy / "runs" / run.name
+            target.mkdir(parents=True)
+            copy_files(run, target, COPIED_OF_RUNS)
+            if (run / TABLE).exists():
+                (target / TABLE).symlink_to((run / TABLE).resolve())
+        yield copy
+
+
+def copy_files(source: Path, target: Path, names: tuple[str, ...]) -> None:
+    """Copy those of some files that are there."""
+    for name in names:
+        if (source / name).exists():
+            shutil.copyfile(source / name, target / name)
+
+
+def compare_judgement(study: Path, question: Mapping[str, Any]) -> tuple[Comparison, list[Remark]]:
+    """verdict.json and the tables beside it, each against what is made again; and what is wrong with predictions.
+
+    The metric and the language are those of the verdict that is there: `kogen report` may have been asked for others.
+    """
+    found, problems = Comparison(), []
+    stored: dict[str, Any] = {}
+    with error_as_remark(problems):
+        stored = read_json(study / VERDICT)
+    with copy_of_inputs(study, name_of(study, stored)) as copy, error_as_remark(problems):
+        gather_predictions(copy)
+        if not (copy / TABLE).exists():
+            return found, [*problems, remark("audit_no_tables", file=f"runs/*/{TABLE}")]
+        with error_as_remark(problems):
+            problems += compare_predictions(study / TABLE, copy / TABLE)
+        if not stored:
+            return found, problems
+        asked = {"margin": question["margin"], "protocol": question["probes"][0]}
+        verdict.build(copy, **asked, lang=str(stored.get("lang")), metric=metric_of(stored, question))
+        found.add(VERDICT, stored, read_json(copy / VERDICT))
+        for table in sorted(copy.glob("*.parquet")):
+            if table.name != TABLE:
+                with error_as_remark(problems):
+                    found.add(table.name, read_columns(study / table.name), read_columns(table))
+    return found, without_folder(problems, copy)
+
+
+def name_of(study: Path, stored: Mapping[str, Any]) -> str:
+    """The name of the folder in which a study was judged: it may have been copied or renamed since."""
+    name = str((stored.get("study") or {}).get("name"))
+    return name if (study / "runs" / name).parent == study / "runs" and name not in ("", "None") else study.name
+
+
+def metric_of(stored: Mapping[str, Any], question: Mapping[str, Any]) -> str | None:
+    """The metric that a stored verdict was asked for, as it is typed; that of the question where it does not say."""
+    facts = stored.get("metric")
+    if not isinstance(facts, dict) or "name" not in facts:
+        return question["metric"]
+    if facts.get("reason") != "asked":
+        return None
+    texts = {name: ",".join(map(str, value)) if isinstance(value, list) else value
+             for name, value in (facts.get("parameters") or {}).items()}  # fmt: skip
+    return MetricFacts(str(facts["name"]), parameters=texts).spec
+
+
+def compare_predictions(place: Path, gathered: Path) -> list[Remark]:
+    """What the predictions of a study hold otherwise than those of its runs."""
+    was, now = (to_schema(read_arrow(path, kind="predictions")) for path in (place, gathered))
+    if was.equals(now):
+        return []
+    found = []
+    for run in sorted({*pc.unique(was["run"]).to_pylist(), *pc.unique(now["run"]).to_pylist()}):
+        old, new = (rows_of_run(table, run) for table in (was, now))
+        if not len(new):
+            found.append(remark("audit_lost_run", run=run, n=len(old)))
+        elif len(old) != len(new) or not old.select(KEY).equals(new.select(KEY)):
+            found.append(remark("audit_other_rows", run=run, was=len(old), now=len(new)))
+        else:
+            found += odd_answers(run, old, new)
+    return found
+
+
+def odd_answers(run: str, old: Any, new: Any) -> list[Remark]:
+    """The first column in which two tables with the same rows differ, and where; NaN is equal to itself."""
+    for name in old.column_names:
+        if old[name].equals(new[name]):
+            continue
+        pairs = zip(jsonable(old[name].to_pylist()), jsonable(new[name].to_pylist()), strict=True)
+        rows = [(number, pair) for number, pair in enumerate(pairs) if pair[0] != pair[1]]
+        if rows:
+            number, (was, now) = rows[0]
+            item = old["item"][number].as_py()
+            return [remark("audit_other_answer", run=run, item=item, column=name, was=was, now=now, n=len(rows))]
+    return []
+
+
+def rows_of_run(table: Any, run: str) -> Any:
+    """The rows of a run, sorted by what names a row."""
+    return table.filter(pc.equal(table["run"], run)).sort_by([(name, "ascending") for name in KEY])
