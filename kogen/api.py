@@ -37,7 +37,7 @@ from kogen.study.plans import with_data
 from kogen.study.predictions import names_of_runs
 from kogen.study.request import check_method_fits, read_question, study_from_request
 from kogen.study.splits import depth_of_runs, open_source, paths_read, storage_for
-from kogen.study.starts import (
+from kogen.study.study_start import (
     begin_plan,
     check_start_fits,
     images_for,
@@ -50,7 +50,7 @@ from kogen.training import fabric
 from kogen.training.batch_fitting import choose_batch, fit_batch, say_if_smaller
 from kogen.training.export import export_run
 from kogen.training.run import runs_as_free, train_run
-from kogen.training.starts import KEPT
+from kogen.training.start_weights import KEPT
 
 
 @takes(PilotOptions)

@@ -46,6 +46,8 @@ def read_decoder(own: Mapping[str, Tensor], method: str) -> Heads:
 
     Its last layer writes a patch's values row by row, colours innermost; kogen's writes one colour after the other.
     """
+    if own["decoder_pos_embed"][0, 0].any():
+        raise ValueError("the class token has a position in the decoder, and in kogen's none")
     _, channels, rows, columns = own["patch_embed.proj.weight"].shape
     order = torch.arange(rows * columns * channels).view(rows, columns, channels).permute(2, 0, 1).flatten()
     found = {f"decoder.embed.{kind}": own[f"decoder_embed.{kind}"] for kind in ("weight", "bias")}

@@ -11,7 +11,7 @@ from kogen.config.study import Study, make_study
 from kogen.options.model import shorten
 from kogen.results.asked import FIRST, Asked, Extension, flag_of
 from kogen.study.splits import shifts_of
-from kogen.study.starts import open_start, with_network
+from kogen.study.study_start import open_start, with_network
 
 # Options in which a study may grow; what is not in them or in FREE is what its runs and answers are made of, and stays.
 GROWING = ("seeds", "methods", "settings", "candidates", "shifts", "corrupt", "probes")

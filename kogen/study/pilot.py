@@ -55,8 +55,8 @@ from kogen.study.splits import (
     with_corruptions,
     without_twins,
 )
-from kogen.study.starts import keep_start, open_start, print_starts, spare_folder
 from kogen.study.study_splits import StudySplits, open_study_splits, without_places
+from kogen.study.study_start import keep_start, open_start, print_starts, spare_folder
 from kogen.training import fabric, loop
 from kogen.training.run import load_run, record_of, runs_as_free, train_run
 from kogen.training.seen_images import seen_among

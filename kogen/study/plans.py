@@ -12,9 +12,9 @@ from kogen.config.study import Study, split_start
 from kogen.data.images import Images
 from kogen.options.model import validate
 from kogen.study.splits import Splits, normalisation
-from kogen.study.starts import begin_plan, images_for
+from kogen.study.study_start import begin_plan, images_for
 from kogen.training.batch_fitting import choose_batch, fit_batch, say_if_smaller
-from kogen.training.starts import KEPT, Start, load_start
+from kogen.training.start_weights import KEPT, Start, load_start
 
 
 def plans_of(
@@ -56,7 +56,7 @@ def plans_of(
 
 
 def original_plan(study: Study, images: Images, start: Start, place: Path) -> Plan:
-    """The plan of the weights that methods go on from, as they came: seen as those see, at the same size."""
+    """The plan of the weights that methods go on from, untouched: seen as those see, at the same size."""
     shown: dict[str, Any] = {"backbone": study.backbone, "image_size": study.image_size, "precision": study.precision}
     name = split_start(study.init or "")[0]
     wanted = Plan(method="stock", name=name, framework=start.framework, remarks=start.remarks, **shown)

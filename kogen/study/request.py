@@ -16,7 +16,7 @@ from kogen.options.model import validate
 from kogen.options.study import StudyOptions
 from kogen.results.asked import read_asked
 from kogen.study.plans import read_candidate
-from kogen.study.starts import check_start_fits, open_start, with_network
+from kogen.study.study_start import check_start_fits, open_start, with_network
 from kogen.training.build import build_method
 
 # Defaults of `kogen pilot surfaces`, which takes minutes on two cores.

@@ -14,7 +14,7 @@ from kogen.config.plan import Plan, check_settings, count_frozen
 from kogen.modules.allocation import AllocationLimit
 from kogen.modules.base import Backbone, Method
 from kogen.training.freezing import freeze_stages
-from kogen.training.starts import describe_start, load_start, start_method
+from kogen.training.start_weights import describe_start, load_start, start_method
 
 
 def build_method(plan: Plan) -> Method:

@@ -7,7 +7,7 @@ from kogen.config.plan import Plan
 from kogen.modules.ema import lead_students
 from kogen.training import checkpoint
 from kogen.training.build import draw_method
-from kogen.training.starts import head_parts
+from kogen.training.start_weights import head_parts
 
 SIZES = ("hidden", "dim", "width", "depth", "bottleneck", "outputs", "batch_norm", "layers", "predictor_norm")
 SIZES += ("prototypes",)  # hyperparameters that a head has to be built with again

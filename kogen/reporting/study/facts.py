@@ -12,7 +12,7 @@ from kogen.reporting.study.evidence import Evidence, ModelAlarm, ModelCost, Twin
 from kogen.reporting.study.runs import RunRecord
 from kogen.results.findings import Comparisons
 from kogen.results.judgement import Judgement
-from kogen.results.starts import ModelStart
+from kogen.results.start_answers import ModelStart
 
 Judged = dict[str, dict[str, pd.DataFrame]]  # protocol -> its tables
 MEANS = ("minutes", "images_seen", "images_per_second")

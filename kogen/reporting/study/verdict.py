@@ -15,7 +15,7 @@ from kogen.common.text import check_language
 from kogen.options.lottery import LotteryOptions
 from kogen.options.model import validate
 from kogen.reporting.decision.sentences import catches, headline, how_sure, margin_of
-from kogen.reporting.decision.starts import start_sentences
+from kogen.reporting.decision.start_sentences import start_sentences
 from kogen.reporting.decision.steps import next_steps
 from kogen.reporting.study.cautions import alerts, metric_reason, prices, study_catches, threshold_sentences
 from kogen.reporting.study.evidence import Evidence, ModelAlarm, ModelCost, TwinCount
@@ -41,7 +41,7 @@ from kogen.results.judgement import Judgement
 from kogen.results.lottery_summary import LotterySummary, Row
 from kogen.results.read import NAME_COLUMNS, NUMBER_COLUMNS
 from kogen.results.results import read_results
-from kogen.results.starts import judge_starts
+from kogen.results.start_answers import judge_starts
 from kogen.results.table_file import read_file, read_header
 from kogen.statistics._item_matrix import ItemMatrix
 

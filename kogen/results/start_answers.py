@@ -1,4 +1,4 @@
-"""Starts: whether going on from published weights helped, beside these as they came and a start from nothing."""
+"""Starts: whether going on from published weights helped, beside these as published and a start from nothing."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +22,8 @@ class ModelStart:
 def judge_starts(found: Judgement, tables: Mapping[str, Any], starts: Sequence[ModelStart]) -> Judgement:
     """The judgement with the answers of the best model that went on: against the original, and the same from scratch.
 
-    Baselines are no pre-training and are left out. Both on the reference; the intervals hold for all pairs of it at once, so the choice of the best costs nothing.
+    Baselines are no pre-training and are left out. Both on the reference; intervals hold for all pairs of it at once,
+    so the choice of the best costs nothing.
     """
     begun = {one.model: one for one in starts if one.digest and not one.original and one.method not in BASELINES}
     compared = Comparisons(tables)

@@ -18,7 +18,7 @@ from kogen.training.build import draw_method, tell_start
 from kogen.training.freezing import freeze_stages
 from kogen.training.run import digest_of, load_run
 from kogen.training.run_heads import read_run_heads
-from kogen.training.starts import KEPT, Start, load_start, save_start, start_method
+from kogen.training.start_weights import KEPT, Start, load_start, save_start, start_method
 
 
 def open_start(asked: str, out: Path | None) -> Start:
