@@ -91,10 +91,6 @@ def test_a_training_that_goes_on_has_a_tenth_of_the_rate_and_warms_up(method: st
     assert begun.rate == pytest.approx(scratch.rate / 10)
     assert begun.warmup == max(scratch.warmup, 0.1)
     assert (begun.optimiser, begun.weight_decay) == (scratch.optimiser, scratch.weight_decay)
-        scratch.optimiser,
-        scratch.weight_decay,
-        scratch.source,
-    )
     said = Plan(method=method, init="digest", settings={"rate": 0.5, "warmup": 0.0}).recipe
     assert (said.rate, said.warmup) == (0.5, 0.0)
     assert continued_settings({"rate": 0.5, "warmup": 0.0, "momentum": 0.9}) == {
