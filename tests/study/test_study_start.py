@@ -249,7 +249,7 @@ def test_the_verdict_says_whether_going_on_helped(study):
 def test_a_study_with_starts_may_grow_and_the_file_may_be_gone(study, tmp_path, monkeypatch):
     home, asked = study
     shutil.copytree(home / "study", tmp_path / "study")
-    more = asked | {"out": tmp_path / "study", "seeds": 2, "probes": ("knn", "linear")}
+    more = asked | {"out": tmp_path / "study", "seeds": 2, "corrupt": "blur:5"}
     cost = kogen.estimate(home / "train", **more)
     assert cost.minutes > 0
     kogen.pilot(home / "train", **more)
