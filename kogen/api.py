@@ -17,6 +17,7 @@ from kogen.common.text import check_language
 from kogen.config.plan import Plan, check_method, check_settings
 from kogen.config.recipes import method_lines as method_lines
 from kogen.config.recipes import recipe_lines as recipe_lines
+from kogen.config.study import check_freeze
 from kogen.data.split_names import one_part, training_part
 from kogen.loss_landscape.export import export_surface
 from kogen.loss_landscape.pipeline import measure_landscape
@@ -39,10 +40,20 @@ from kogen.study.plans import with_data
 from kogen.study.predictions import names_of_runs
 from kogen.study.request import check_method_fits, read_question, study_from_request
 from kogen.study.splits import depth_of_runs, open_source, paths_read, storage_for
+from kogen.study.study_start import (
+    begin_plan,
+    check_start_fits,
+    images_for,
+    keep_start,
+    open_start,
+    print_starts,
+    with_network,
+)
 from kogen.training import fabric
 from kogen.training.batch_fitting import choose_batch, fit_batch, say_if_smaller
 from kogen.training.export import export_run
 from kogen.training.run import runs_as_free, train_run
+from kogen.training.start_weights import KEPT
 
 
 @takes(PilotOptions)
@@ -77,26 +88,40 @@ def pretrain(source: str | Path, options: PretrainOptions) -> dict[str, Any]:
     check_method(options.method)
     settings = {name.removeprefix(f"{options.method}."): value for name, value in options.settings.items()}
     check_settings(options.method, settings)
-    asked = options.model_dump(include=set(Plan.model_fields) - {"depth"})  # what is found in the images
+    if options.freeze is not None:
+        check_freeze(options.freeze, options.init)
+    start = open_start(options.init, options.out) if options.init else None
+    # What is found in the images, and what is said of weights to go on from, comes later.
+    asked = options.model_dump(include=set(Plan.model_fields) - {"depth", "init", "freeze"})
+    if start:
+        asked |= with_network({name: asked[name] for name in options.model_fields_set & set(asked)}, start)
     asked |= {"settings": settings}
     wanted = validate(Plan, {name: value for name, value in asked.items() if value not in ("auto", None)}, "pretrain")
     check_method_fits(wanted, settings)
-    claim_folder(options.out, paths_read(options, source))
+    if start:
+        check_start_fits(wanted, start, options.freeze)
+    claim_folder(options.out, paths_read(options, source, options.init))
     distributed.join_processes(options.processes)
     fabric.start(wanted.precision)
     storage = storage_for(wanted.image_size, options.max_bad, options.depth)
     images = training_part(open_source(str(source), storage, options, "train"))
     if distributed.rank() == 0:
         studies.print_notes("train", images.notes)
+    if start:
+        keep_start(start, options.out)
+        images = images_for(start, images)
     batch = choose_batch(options.batch_size, len(images))
     plan = with_data(wanted.model_copy(update={"batch_size": batch}), images)
     say_if_smaller(plan, batch)
+    if start:
+        plan = begin_plan(plan, start, options.out / KEPT, options.freeze)
+        print_starts([plan])
     if options.batch_size == "auto":
         plan = fit_batch(plan, images, options.out)
         studies.print_parts(plan)
     summary: dict[str, Any] = {}
     for _ in runs_as_free([options.out]):
-        with training_bar(f"{plan.method} seed {plan.seed}") as bar:
+        with training_bar(f"{plan.model} seed {plan.seed}") as bar:
             summary = train_run(plan, images, options.out, bar, keep=options.keep)
     return summary
 

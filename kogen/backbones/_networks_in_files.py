@@ -38,6 +38,7 @@ class NetworkTensors:
     marker: str  # of MARKERS, or a name of another network, that it was found by
     attributes: Mapping[str, Any]  # that a pickled network keeps, by its names
     chosen: str = ""  # of which networks this one was taken; empty where there is one
+    part: str = ""  # the prefix of its names in the file
 
 
 def find_network(content: CheckpointContent, path: Path, marker: str = "") -> NetworkTensors | None:
@@ -65,7 +66,7 @@ def find_network(content: CheckpointContent, path: Path, marker: str = "") -> Ne
     except (ValueError, IndexError, RuntimeError) as error:
         raise ValueError(f"{path}: its network has names of a known layout, but not whole ({error})") from error
     attributes = cut_prefix(content.attributes, part)
-    return NetworkTensors(guess_frameworks(part, content), named, parts[part], attributes, chosen)
+    return NetworkTensors(guess_frameworks(part, content), named, parts[part], attributes, chosen, part)
 
 
 def choose_part(parts: list[str], tensors: Mapping[str, Tensor], path: Path) -> str:

@@ -21,6 +21,7 @@ from kogen.backbones._checkpoint_options import (
     check_size,
 )
 from kogen.backbones._descriptions import fetch_checkpoint, read_transformers_config
+from kogen.backbones._heads_in_files import Heads, find_heads
 from kogen.backbones._network_choice import (
     attribute_settings,
     complete_named,
@@ -40,6 +41,7 @@ from kogen.modules.base import Backbone
 __all__ = ["published"]
 
 IMAGENET_MEAN_STD = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and std that all but SimCLR were trained with
+Tensors = Mapping[str, Tensor]
 UNIT_MEAN_STD = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))  # SimCLR's code feeds [0, 1] as it is
 
 
@@ -66,7 +68,7 @@ def published(*, file: str, in_chans: int = 0, image_size: int = 0, backbone: st
     and for names and shapes that do not fit.
     """
     said: dict[str, Any] = {"backbone": backbone, "image_size": image_size}
-    checkpoint, tensors = read_checkpoint(file, "", {key: value for key, value in said.items() if value})
+    checkpoint, tensors, _ = read_checkpoint(file, "", {key: value for key, value in said.items() if value})
     network = make_backbone(checkpoint.backbone, in_chans or checkpoint.channels, checkpoint.image_size)
     load_weights(network, tensors, Path(checkpoint.file))
     return network
@@ -82,8 +84,8 @@ def describe_checkpoint(file: str, *, name: str = "", **said: Any) -> PublishedC
     return read_checkpoint(file, name, said)[0]
 
 
-def read_checkpoint(file: str, name: str, said: Mapping[str, Any]) -> tuple[PublishedCheckpoint, Mapping[str, Tensor]]:
-    """A checkpoint and its tensors under timm's names, read once."""
+def read_checkpoint(file: str, name: str, said: Mapping[str, Any]) -> tuple[PublishedCheckpoint, Tensors, Heads]:
+    """A checkpoint, its tensors under timm's names, and the head of its method, read once."""
     options = check_options(file, said)
     place, config = fetch_checkpoint(str(file))
     backbone = options.backbone or config.get("architecture", "")
@@ -92,7 +94,7 @@ def read_checkpoint(file: str, name: str, said: Mapping[str, Any]) -> tuple[Publ
     facts = read_network_facts(content.facts, place)
     if facts is not None:
         check_agreement(options, facts, place)
-        return describe_exported(facts, options.image_size, place), content.tensors
+        return describe_exported(facts, options.image_size, place), content.tensors, Heads()
     found = find_network(content, place, marker_key(named) if named else "")
     if found is None:
         raise ValueError(explain_absence(content.tensors, named, backbone, place))
@@ -119,7 +121,7 @@ def read_checkpoint(file: str, name: str, said: Mapping[str, Any]) -> tuple[Publ
     assumed = "" if named else tell_assumptions(found, architecture, settings)
     remarks = "; ".join(filter(None, (found.chosen, assumed, config.get("remark", ""))))
     told = (str(place), framework, spec, size, architecture.channels, mean, std, remarks)
-    return PublishedCheckpoint(*told), found.tensors
+    return PublishedCheckpoint(*told), found.tensors, find_heads(content.tensors, found.part, framework)
 
 
 def choose_size(config: Mapping[str, Any], found: NetworkTensors, architecture: Architecture) -> int:

@@ -24,6 +24,9 @@ LARGEST_COUNTS = {"local_crops": 100, "clusterings": 100, "scales": 100, "depth"
 LARGEST_COUNTS |= {"knots": 10_000, "queue": 10_000_000}
 MAY_BE_ZERO = {"swav.queue", "depth", "iterations", "obow.border"}  # counts whose default is not 0
 LARGEST = 1_000_000  # of any other number
+CONTINUED = "-continued"  # behind the name of a method that goes on from published weights
+CONTINUED_RATE, CONTINUED_WARMUP = 0.1, 0.1  # see `continued_recipe`
+LATER = ("depth", "init", "freeze")  # fields that runs without them do not write down, as before they existed
 TYPE_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a name"}
 
 
@@ -49,6 +52,9 @@ class Plan(BaseModel):
     weights: str = ""  # file of published weights; in a run's record, a digest of its content
     name: str = ""  # of a published candidate
     framework: str = ""  # that a published candidate was trained with
+    init: str = ""  # digest of the weights that a method goes on from, or of a candidate that is these weights
+    init_file: str = Field(default="", exclude=True)  # where they lie on this machine: no part of the run
+    freeze: str = ""  # the first layers, which stay as they are: `stages:2`
     remarks: str = Field(default="", exclude=True)  # on a published candidate, for the screen: no part of the run
     images: int = Field(default=0, ge=0, le=10**12)
     data: str = ""  # digest of the training images
@@ -64,6 +70,17 @@ class Plan(BaseModel):
             raise ValueError("wanted numbers above 0")
         return values
 
+    @field_validator("freeze")
+    @classmethod
+    def check_freeze(cls, value: str) -> str:
+        """Nothing, or `stages:2`."""
+        return value if not value or count_frozen(value) else ""
+
+    @property
+    def model(self) -> str:
+        """The name that its rows are told under: of a candidate its own, else that of the method and its start."""
+        return self.name or (f"{self.method}{CONTINUED}" if self.init else self.method)
+
     @property
     def hyperparameters(self) -> dict[str, Any]:
         """Every hyperparameter of the method, as chosen, or by default for this network."""
@@ -74,7 +91,8 @@ class Plan(BaseModel):
     @property
     def fingerprint(self) -> str:
         """Hash of the run, the same before its precision and its file of weights are resolved and afterwards."""
-        without = {"precision", "weights"} | (set() if self.depth else {"depth"})  # others keep what they had before it
+        later = {name for name in LATER if not getattr(self, name)}  # runs without these keep what they had before them
+        without = {"precision", "weights"} | later
         return json_digest(self.model_dump(mode="json", exclude=without))
 
     @property
@@ -83,7 +101,37 @@ class Plan(BaseModel):
         own = hyperparameters(self.method)
         chosen: dict[str, Any] = settings_for(self.method, self.backbone) | self.settings
         chosen = {name: value for name, value in chosen.items() if name not in own}
-        return replace(registry.load("methods", self.method).recipe, **chosen)
+        recipe = registry.load("methods", self.method).recipe
+        return replace(continued_recipe(recipe) if self.init else recipe, **chosen)
+
+
+def continued_recipe(recipe: Recipe) -> Recipe:
+    """The recipe of a training that goes on from published weights: a tenth of the rate, and a warm-up of a tenth.
+
+    The tenth is our choice, and more careful than the practice it follows: the authors of "Self-supervised pretraining
+    improves self-supervised pretraining" (Reed et al. 2021, arXiv 2103.12718) keep MoCo v2's full rate of .03
+    (cjrd/self-supervised-pretraining, base-bdd-config.py) and train for few steps. The rate rises anew from 0, as
+    Gupta et al. 2023 (arXiv 2308.04014) find for language models that go on with new data. All else is the method's.
+    """
+    return replace(recipe, rate=recipe.rate * CONTINUED_RATE, warmup=max(recipe.warmup, CONTINUED_WARMUP))
+
+
+def continued_settings(settings: Mapping[str, Value]) -> dict[str, Value]:
+    """Settings of a method from scratch as those of the same method that goes on, as `continued_recipe`."""
+    found = dict(settings)
+    if "rate" in found:
+        found["rate"] = float(found["rate"]) * CONTINUED_RATE
+    if "warmup" in found:
+        found["warmup"] = max(float(found["warmup"]), CONTINUED_WARMUP)
+    return found
+
+
+def count_frozen(freeze: str) -> int:
+    """The number of `stages:2`. ValueError for anything else."""
+    word, _, count = freeze.partition(":")
+    if word != "stages" or not count.isdecimal() or not 1 <= int(count) <= 1000:
+        raise ValueError(f"{freeze!r} says no layers: write --freeze stages:2 for the stem and the first two stages")
+    return int(count)
 
 
 def settings_for(method: str, backbone: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kogen.common import registry
-from kogen.config.plan import RECIPE_NUMBERS, Plan, check_method, hyperparameters
+from kogen.config.plan import RECIPE_NUMBERS, Plan, check_method, continued_recipe, hyperparameters
 
 
 def method_lines(method: str) -> list[str]:
@@ -27,7 +27,9 @@ def recipe_lines(method: str) -> list[str]:
         return [f"{method} has no settings: there is nothing to train"]
     rows = [("setting", "here", "authors, where they differ"), *setting_rows(method)]
     first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
-    return [f"{name:<{first}}  {ours:<{second}}  {theirs}".rstrip() for name, ours, theirs in rows]
+    lines = [f"{name:<{first}}  {ours:<{second}}  {theirs}".rstrip() for name, ours, theirs in rows]
+    begun = continued_recipe(registry.load("methods", method).recipe)
+    return [*lines, f"with --init: rate {as_text(begun.rate)}, warmup {as_text(begun.warmup)} (docs/starts.md)"]
 
 
 def setting_rows(method: str) -> Iterator[tuple[str, str, str]]:

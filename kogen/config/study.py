@@ -10,16 +10,35 @@ from kogen.augmentation import corruptions
 from kogen.common import registry
 from kogen.common.files import read_toml
 from kogen.common.metric_facts import check_metric
-from kogen.common.text import check_language
-from kogen.config.plan import check_method, check_settings
-from kogen.options.model import Source, validate
-from kogen.options.study import StudyOptions
+from kogen.common.text import check_language, hint
+from kogen.config.plan import CONTINUED, check_method, check_settings, continued_settings, count_frozen
+from kogen.options.model import Source, Value, validate
+from kogen.options.study import STARTS, UNTRAINED, StudyOptions, resolve_starts
+
+ORIGINAL = "original"  # what the weights of --init are called as they came, unless NAME= says another name
 
 
 class Study(StudyOptions):
     """The options of a study and the source of its images."""
 
     source: Source
+
+    def starts_of(self, method: str) -> tuple[str, ...]:
+        """How a method begins; one that is not trained has nothing to go on with."""
+        return STARTS[:1] if method in UNTRAINED else resolve_starts(self.init, self.starts)
+
+    def settings_of(self, method: str, start: str = "scratch") -> dict[str, Value]:
+        """What is set for a method; of one that goes on also what is set for it alone, as `byol-continued`."""
+        own = self.settings.get(method, {})
+        return own if start == "scratch" else continued_settings(own) | self.settings.get(f"{method}{CONTINUED}", {})
+
+
+def split_start(init: str) -> tuple[str, str]:
+    """What `--init` says, [NAME=]FILE[?settings]: the name, or `original`, and the rest."""
+    file = init.partition("?")[0]
+    name, equals, _ = file.partition("=")
+    named = equals and name and "/" not in name and not Path(file).exists()
+    return (name, init.removeprefix(f"{name}=")) if named else (ORIGINAL, init)
 
 
 def make_study(asked: Mapping[str, Any], where: str) -> Study:
@@ -33,9 +52,13 @@ def make_study(asked: Mapping[str, Any], where: str) -> Study:
     if study.corrupt:
         corruptions.parse_corruptions(study.corrupt)
     for method, settings in study.settings.items():
-        check_settings(method, settings)
-        if method not in study.methods:
+        base = method.removesuffix(CONTINUED)
+        check_settings(base, settings)
+        if base not in study.methods:
             raise ValueError(f"settings for {method!r}, which is not among the methods: {', '.join(study.methods)}")
+        if base != method and "init" not in study.starts_of(base):
+            raise ValueError(f"settings for {method!r}, and nothing goes on from weights here: add --init FILE")
+    check_starts(study)
     if not study.methods and not study.candidates:
         raise ValueError("no methods: name one or more, for instance --methods byol,random")
     if taken := sorted({*study.methods, "stock"} & set(study.candidates)):
@@ -43,6 +66,35 @@ def make_study(asked: Mapping[str, Any], where: str) -> Study:
     if len(set(study.methods)) < len(study.methods):
         raise ValueError(f"methods {', '.join(study.methods)}: one is named twice; name each once")
     return study
+
+
+def check_starts(study: Study) -> None:
+    """ValueError for starts that do not fit together, or that take the name of another model."""
+    starts = resolve_starts(study.init, study.starts)
+    for start in starts:
+        if start not in STARTS:
+            raise ValueError(f"unknown start {start!r}: {hint(start, list(STARTS))}")
+    if study.starts is not None and len(set(starts)) < len(study.starts):
+        raise ValueError(f"starts {', '.join(starts)}: one is named twice; name each once")
+    if "init" in starts and study.init is None:
+        raise ValueError("--starts init goes on from weights, and none are named: add --init FILE")
+    if study.init is not None and "init" not in starts:
+        raise ValueError(f"--init {study.init} is given and --starts {','.join(starts)} does not use it: add init")
+    if study.freeze is not None:
+        check_freeze(study.freeze, study.init)
+    name = split_start(study.init)[0] if study.init else ""
+    others = {*study.methods, *study.candidates, "stock", *(f"{method}{CONTINUED}" for method in study.methods)}
+    if name in others:
+        raise ValueError(f"--init {study.init}: the name {name!r} is taken: call the weights something else, NAME=FILE")
+    if study.init and (taken := sorted({f"{method}{CONTINUED}" for method in study.methods} & set(study.candidates))):
+        raise ValueError(f"a candidate has the name of a method that goes on, {taken[0]!r}: call it something else")
+
+
+def check_freeze(freeze: str, init: str | None) -> None:
+    """ValueError for layers to freeze that are none, or that no weights are named for."""
+    count_frozen(freeze)
+    if init is None:
+        raise ValueError(f"--freeze {freeze} keeps layers of published weights, and none are named: add --init FILE")
 
 
 def check_probes(probes: Sequence[str]) -> None:

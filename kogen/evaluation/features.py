@@ -59,7 +59,8 @@ def embed(backbone: Backbone, images: Images, view: View, *, batch_size: int = 2
     are not finite, with the number of these images.
     """
     device = next(backbone.parameters()).device
-    was, values, pending = backbone.training, np.empty((0, 0), np.float32), deque[tuple[int, PendingTensor]]()
+    modes = {part: part.training for part in backbone.modules()}  # some layers of a training may be frozen
+    values, pending = np.empty((0, 0), np.float32), deque[tuple[int, PendingTensor]]()
 
     def store_first() -> None:
         nonlocal values
@@ -78,7 +79,8 @@ def embed(backbone: Backbone, images: Images, view: View, *, batch_size: int = 2
             pending.append((start, PendingTensor(backbone(batch).float())))
         if len(pending) > MAX_BATCHES_PENDING:
             store_first()
-    backbone.train(was)
+    for part, mode in modes.items():
+        part.training = mode
     while pending:
         store_first()
     broken = int((~np.isfinite(values)).any(axis=1).sum())

@@ -8,7 +8,23 @@ from torch import nn
 
 def ema_copy(student: nn.Module) -> nn.Module:
     """A copy without gradients, equal to the student now."""
-    return copy.deepcopy(student).requires_grad_(False)
+    teacher = copy.deepcopy(student).requires_grad_(False)
+    teacher.follows = (student,)  # type: ignore[assignment]  # in a tuple: the student is no part of the teacher
+    return teacher
+
+
+def restart_teachers(module: nn.Module) -> None:
+    """Make every teacher inside a module equal to its student again, which was given other weights."""
+    for teacher in module.modules():
+        for student in getattr(teacher, "follows", ()):
+            ema_update(teacher, student, 0.0)
+
+
+def lead_students(module: nn.Module) -> None:
+    """Make the student of every teacher inside a module equal to that teacher."""
+    for teacher in module.modules():
+        for student in getattr(teacher, "follows", ()):
+            ema_update(student, teacher, 0.0)
 
 
 @torch.no_grad()

@@ -60,6 +60,10 @@ class TrainingOptions(AugmentationOptions):
     accumulate: int = option(1, "parts that a batch is cut into, to save memory", TRAINING, ge=1, le=MAX_PARTS)
     backbone: str = option("tiny", "tiny, or any network of timm, such as resnet18?layers=1,1,1,1", TRAINING)
     precision: str = option("auto", "auto, 32, tf32 or bf16", TRAINING)
+    init: Source | None = option(
+        None, "published weights to go on from: FILE[?key=value], hf-hub:OWNER/NAME or RUN, as NAME=... too", TRAINING
+    )
+    freeze: str | None = option(None, "first layers of --init that stay as they are: stages:2", TRAINING)
     keep: int = option(0, "checkpoints to keep on the way, for landscapes of the trajectory", TRAINING, ge=0, le=1000)
 
 

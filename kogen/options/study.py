@@ -1,5 +1,6 @@
 """Options of a study: `pilot` and `estimate` take them, study.toml holds them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from kogen.options.model import MAX_SEED, Source, Value, option
@@ -15,7 +16,14 @@ from kogen.options.shared import (
 )
 
 METHODS = ("byol", "simclr", "supervised", "random")
+UNTRAINED = ("random",)  # methods that cannot go on from weights: there is nothing to train
+STARTS = ("scratch", "init")
 SETTING = "METHOD.NAME=VALUE, a hyperparameter or a number of the recipe; repeatable"
+
+
+def resolve_starts(init: str | None, starts: Sequence[str] | None) -> tuple[str, ...]:
+    """How methods begin, as asked, else from scratch, and with weights to go on from in both ways."""
+    return tuple(starts or (STARTS if init else STARTS[:1]))
 
 
 class StudyOptions(PageOptions, JudgingOptions, TrainingOptions):
@@ -33,6 +41,13 @@ class StudyOptions(PageOptions, JudgingOptions, TrainingOptions):
     )
     candidates: dict[str, Source] = option(
         {}, "published weights to compare, NAME=FILE[?backbone=...&image_size=...]; repeatable", TRAINING, form="pairs"
+    )
+    starts: tuple[str, ...] | None = option(
+        None,
+        "how methods begin: scratch; init: from the weights of --init, whose original competes too; by default both, "
+        "with --init",
+        TRAINING,
+        form="names",
     )
     seeds: int = option(3, "runs of every method, each with its own seed", TRAINING, ge=1, le=100)
     epochs: int = option(50, "passes over the images", TRAINING, ge=1, le=MAX_EPOCHS)

@@ -70,6 +70,14 @@ class SafeFinding:
 
 
 @dataclass(frozen=True)
+class StartFinding:
+    """A model that went on from published weights, compared with another start on the reference."""
+
+    model: str  # that went on
+    pair: Finding
+
+
+@dataclass(frozen=True)
 class Judgement:
     """Everything a page may claim of a table of results, and nothing else may be claimed."""
 
@@ -101,6 +109,8 @@ class Judgement:
     decides: Decision | None  # images of the reference that would decide between the foremost picks
     metric: MetricFacts  # values are gains in its unit, floors as people know them
     clusters: list[Row]  # rows of `cluster_sizes` with a warning: groups of images that are few, or one is large
+    continued: StartFinding | None = None  # the best model that went on from weights against these as they came
+    from_scratch: StartFinding | None = None  # ... against the same method from scratch
 
     @property
     def leader(self) -> str:

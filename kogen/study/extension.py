@@ -12,6 +12,7 @@ from kogen.options.model import shorten
 from kogen.results.asked import FIRST, Asked, Extension, flag_of, read_asked
 from kogen.study.request import read_question
 from kogen.study.splits import shifts_of
+from kogen.study.study_start import open_start, with_network
 
 # Options in which a study may grow; what is not in them or in FREE is what its runs and answers are made of, and stays.
 COUNTS = ("seeds", "draws")
@@ -36,7 +37,10 @@ class Merge:
 
 def study_of(asked: Asked, folder: Path) -> Study:
     """The study that is asked by now. ValueError for a study.toml, or an extension, that is none of a pilot."""
-    study = make_study(asked.first, str(folder / FIRST))
+    first = dict(asked.first)
+    if first.get("init"):  # a study.toml that was written by hand may leave its network to the weights
+        first = with_network(first, open_start(first["init"], folder))
+    study = make_study(first, str(folder / FIRST))
     for one in asked.extensions:
         study = extend_study(study, one)
     return study

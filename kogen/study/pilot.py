@@ -58,6 +58,7 @@ from kogen.study.splits import (
     without_twins,
 )
 from kogen.study.study_splits import StudySplits, open_study_splits, without_places
+from kogen.study.study_start import keep_start, open_start, print_starts, spare_folder
 from kogen.training import fabric, loop
 from kogen.training.run import load_run, record_of, runs_as_free, train_run
 from kogen.training.seen_images import seen_among
@@ -88,9 +89,10 @@ def run_pilot(source: str, options: PilotOptions) -> Study:
             say(cost, title="Estimate")
     for number in runs_as_free(runs):
         plan, run = plans[number], runs[number]
-        title = f"{number + 1}/{len(plans)} {plan.name or plan.method} seed {plan.seed}"
+        title = f"{number + 1}/{len(plans)} {plan.model} seed {plan.seed}"
         with training_bar(title) as on_step:
-            summary = train_or_record_failure(plan, sets.base.pool, run, on_step, study.keep)
+            pool = sets.base.pool.with_channels(plan.channels)
+            summary = train_or_record_failure(plan, pool, run, on_step, study.keep)
         for alarm in summary["alarms"] if first else []:
             say(f"{title}: {alarm['text']} (epoch {alarm['epoch']})", title="alarm", style="yellow")
         with distributed.first_process_only() as mine:
@@ -110,7 +112,8 @@ def estimate_study(wanted: Study, folder: Path | None) -> Cost:
     """The cost of a study; where the folder holds one, of what is left of it with what is wanted beside."""
     if folder is None or not (folder / FIRST).exists():
         sets = open_study_splits(wanted)
-        return estimate_cost(plans_of(wanted, sets.base), sets.base, wanted.protocols)
+        with spare_folder(wanted) as spare:
+            return estimate_cost(plans_of(wanted, sets.base, spare), sets.base, wanted.protocols)
     asked = read_asked(folder)
     study = merge_studies(study_of(asked, folder), wanted, folder).study
     sets = open_study_splits(study, study_of(replace(asked, extensions=()), folder))
@@ -131,6 +134,8 @@ def prepare_runs(folder: Path, wanted: Study) -> tuple[Study, StudySplits, list[
         if first:
             asked = read_asked(folder)
             merge = merge_studies(study_of(asked, folder), wanted, folder)
+        if wanted.init:
+            keep_start(open_start(wanted.init, folder), folder)
         shared = distributed.from_first([to_plain(asked), merge.study.model_dump(mode="json", exclude_none=True)])
         known, study = from_plain(Asked, shared[0], str(folder)), make_study(shared[1], str(folder))
         sets = open_study_splits(study, study_of(replace(known, extensions=()), folder))
@@ -169,7 +174,7 @@ def write_study(folder: Path, merge: Merge, sets: StudySplits, plans: Sequence[P
 
 def claim_study(folder: Path, study: Study) -> None:
     """Make the folder one that kogen writes; ValueError where that could hurt what the study reads, or other files."""
-    read = paths_read(study, study.source, study.test, *study.shifts.values(), *study.candidates.values())
+    read = paths_read(study, study.source, study.test, study.init, *study.shifts.values(), *study.candidates.values())
     claim_folder(folder, read, expected=[FIRST])
 
 
@@ -263,6 +268,7 @@ def print_plans(study: Study, plans: Sequence[Plan]) -> None:
     """Print what the plans of a study say that its question does not: parts of a batch, facts of candidates."""
     for plan in {plan.method: plan for plan in plans if study.batch_size == "auto"}.values():
         print_parts(plan)
+    print_starts(plans)
     for plan in [plan for plan in plans if plan.name]:
         facts = f"{plan.framework}, {plan.backbone}, {plan.image_size} px, mean {plan.mean}, std {plan.std}"
         say(facts + (f"; {plan.remarks}" if plan.remarks else ""), title=plan.name)

@@ -8,39 +8,59 @@ from typing import Any
 from kogen.backbones.published import describe_checkpoint
 from kogen.common import text
 from kogen.config.plan import Plan
-from kogen.config.study import Study
+from kogen.config.study import Study, split_start
 from kogen.data.images import Images
 from kogen.options.model import validate
 from kogen.study.splits import Splits, normalisation
+from kogen.study.study_start import begin_plan, images_for
 from kogen.training.batch_fitting import choose_batch, fit_batch, say_if_smaller
+from kogen.training.start_weights import KEPT, Start, load_start
 
 
 def plans_of(
     study: Study, sets: Splits, folder: Path | None = None, larger: Mapping[str, Splits] | None = None
 ) -> list[Plan]:
-    """One plan per method and seed, and one per candidate; seeds outermost: an interrupted study has every method.
+    """A plan per method, start and seed, and one per candidate; seeds outermost: an interrupted study has all methods.
 
     A batch size `auto` is fitted to the memory once a method, or taken from the runs that `folder` already holds. The
-    candidates in `larger` see their images stored larger than `sets`.
+    candidates in `larger` see their images stored larger than `sets`. Weights to go on from are kept in `folder`.
     """
     pools = {name: splits.pool for name, splits in (larger or {}).items()}
     fields = ("backbone", "image_size", "views", "epochs", "batch_size", "accumulate", "precision")
     common = {field: getattr(study, field) for field in fields}
     auto = study.batch_size == "auto"
     common["batch_size"] = choose_batch(study.batch_size, len(sets.pool))
+    place = folder / KEPT if folder and study.init else None
+    start = load_start(place) if place else None
     parts: dict[str, int] = {}
     plans = []
     for seed in range(study.seeds):
         for method in study.methods:
-            wanted = Plan(method=method, seed=seed, settings=study.settings.get(method, {}), **common)
+            wanted = Plan(method=method, seed=seed, settings=study.settings_of(method), **common)
             plan = with_data(wanted, sets.pool)
             if seed == 0:
                 say_if_smaller(plan, common["batch_size"])
             if auto and method not in parts:
                 parts[method] = fit_batch(plan, sets.pool, folder).accumulate
-            plans.append(plan.model_copy(update={"accumulate": parts.get(method, plan.accumulate)}))
+            plan = plan.model_copy(update={"accumulate": parts.get(method, plan.accumulate)})
+            plans += [plan] if "scratch" in study.starts_of(method) else []
+            if start and place and "init" in study.starts_of(method):
+                seen = images_for(start, sets.pool)
+                begun = plan.model_copy(
+                    update={"channels": seen.channels, "settings": study.settings_of(method, "init")}
+                )
+                plans.append(begin_plan(begun, start, place, study.freeze))
     candidates = study.candidates.items()
-    return plans + [candidate_plan(name, asked, study, pools.get(name, sets.pool)) for name, asked in candidates]
+    plans += [candidate_plan(name, asked, study, pools.get(name, sets.pool)) for name, asked in candidates]
+    return plans + ([original_plan(study, sets.pool, start, place)] if start and place else [])
+
+
+def original_plan(study: Study, images: Images, start: Start, place: Path) -> Plan:
+    """The plan of the weights that methods go on from, untouched: seen as those see, at the same size."""
+    shown: dict[str, Any] = {"backbone": study.backbone, "image_size": study.image_size, "precision": study.precision}
+    name = split_start(study.init or "")[0]
+    wanted = Plan(method="stock", name=name, framework=start.framework, remarks=start.remarks, **shown)
+    return begin_plan(with_data(wanted, images_for(start, images)), start, place, None)
 
 
 def candidate_plan(name: str, asked: str, study: Study, images: Images) -> Plan:

@@ -7,14 +7,16 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from kogen.augmentation.views import view_set
+from kogen.common.files import read_toml
 from kogen.common.metric_facts import check_metric
 from kogen.common.text import check_language
 from kogen.config.plan import Plan
-from kogen.config.study import Study, check_probes, make_study, read_study
+from kogen.config.study import Study, check_probes, make_study
 from kogen.options.model import validate
 from kogen.options.study import StudyOptions
 from kogen.results.asked import read_asked
 from kogen.study.plans import read_candidate
+from kogen.study.study_start import check_start_fits, open_start, with_network
 from kogen.training.build import build_method
 
 # Defaults of `kogen pilot surfaces`, which takes minutes on two cores.
@@ -35,19 +37,29 @@ class Question(BaseModel):
 
 
 def study_from_request(source: str, options: StudyOptions) -> Study:
-    """The study of a toml file, or of a source and options; ValueError for names and networks that do not fit."""
+    """The study of a toml file, or of a source and options; ValueError for names and networks that do not fit.
+
+    Weights to go on from bring the network and the image size, where none are named.
+    """
     asked = {name: getattr(options, name) for name in options.model_fields_set if name in StudyOptions.model_fields}
     if source.endswith(".toml"):
         if asked:
             odd = ", ".join(sorted(asked))
             raise ValueError(f"{source} says all that is asked; leave out {odd}, or change the file")
-        study = read_study(Path(source))
+        told = with_defaults = read_toml(Path(source))
     else:
-        study = make_study({"source": source, **with_surfaces_defaults(source, asked)}, "pilot")
+        told, with_defaults = asked, {"source": source, **with_surfaces_defaults(source, asked)}
+    where = source if source.endswith(".toml") else "pilot"
+    study = make_study(with_defaults, where)
+    start = open_start(study.init, getattr(options, "out", None)) if study.init else None
+    study = make_study(with_defaults | with_network(told, start), where)
     view_set(study.views, study.image_size)
     for method in {"random", *study.methods}:
         plan = Plan(method=method, backbone=study.backbone, image_size=study.image_size)
         check_method_fits(plan, study.settings.get(method, {}))
+        if start and "init" in study.starts_of(method):
+            plan = plan.model_copy(update={"settings": study.settings_of(method, "init")})
+            check_start_fits(plan, start, study.freeze)
     for name, file in study.candidates.items():
         build_method(read_candidate(name, file))  # ValueError for weights that the network has no place for
     return study

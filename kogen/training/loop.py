@@ -18,7 +18,7 @@ from kogen.augmentation.views import evaluation_view
 from kogen.common import distributed
 from kogen.common.devices import PendingTensor, exact_arithmetic, wait_for_device
 from kogen.common.tasks import Stopped
-from kogen.config.plan import Plan
+from kogen.config.plan import Plan, count_frozen
 from kogen.data.images import Images
 from kogen.evaluation.features import NonFiniteFeatures, embed
 from kogen.modules import batch_norm
@@ -28,6 +28,7 @@ from kogen.training import checkpoint, monitor
 from kogen.training.batches import Batches
 from kogen.training.build import build_method
 from kogen.training.fabric import start
+from kogen.training.freezing import hold_frozen
 from kogen.training.optimizers import make_optimiser
 
 MONITORED_IMAGES = 512  # images on which RankMe and the spread of features are measured, always the same ones
@@ -146,6 +147,8 @@ def prepare(plan: Plan, fabric: Fabric) -> tuple[Method, torch.optim.Optimizer, 
     if distributed.world_size() > 1:
         batch_norm.convert_batch_norm(method)
     method.train().to(fabric.device)
+    if plan.freeze:
+        hold_frozen(method, count_frozen(plan.freeze))
     optimiser = make_optimiser(method, plan.recipe)
     wrapped, prepared = fabric.setup(method, optimiser)
     return method, getattr(prepared, "optimizer", prepared), wrapped

@@ -24,7 +24,7 @@ from kogen.common.locks import hold_lock
 from kogen.common.records import RETRAIN, read_plan_record, record_id
 from kogen.common.tables import write_table
 from kogen.common.tensors import read_facts
-from kogen.config.plan import Plan
+from kogen.config.plan import LATER, Plan
 from kogen.data.images import Images
 from kogen.modules.base import DESCRIPTIVE_FIELDS, LATER_FIELDS, Backbone
 from kogen.options.model import validate
@@ -48,10 +48,10 @@ def record_of(plan: Plan) -> dict[str, Any]:
     record["precision"] = devices.resolve_precision(plan.precision)
     if plan.weights:  # a moved file is the same run, other weights at the same path are another
         record["weights"] = digest_of(Path(plan.weights))
-    # Only candidates, and runs on 16-bit images, have these; runs without them keep the ids that they had before.
-    record = {key: value for key, value in record.items() if key not in ("name", "framework", "depth") or value}
+    # Only some runs have these (candidates, 16-bit images, --init); those without them keep the ids they had before.
+    record = {key: value for key, value in record.items() if key not in ("name", "framework", *LATER) or value}
     record = json.loads(json.dumps(record))  # as it will be read back: tuples are lists
-    return {"id": record_id(record), "model": plan.name or plan.method, **record}
+    return {"id": record_id(record), "model": plan.model, **record}
 
 
 def digest_of(file: Path) -> str:

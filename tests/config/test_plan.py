@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from kogen.common import registry
-from kogen.config.plan import RECIPE_NUMBERS, Plan, check_settings, hyperparameters
+from kogen.config.plan import RECIPE_NUMBERS, Plan, check_settings, continued_settings, hyperparameters
 from kogen.modules.base import OPTIMISERS
 from kogen.options.model import validate
 
@@ -83,3 +83,19 @@ def test_the_optimisers_are_those_that_are_made():
 def test_a_plan_of_anybody_is_refused_by_name(said: dict[str, Any], message: str):
     with pytest.raises(ValueError, match=f"plan.json: {message}"):
         validate(Plan, {"method": "byol", **said}, "plan.json")
+
+
+@pytest.mark.parametrize("method", registry.names("methods"))
+def test_a_training_that_goes_on_has_a_tenth_of_the_rate_and_warms_up(method: str):
+    scratch, begun = Plan(method=method).recipe, Plan(method=method, init="digest").recipe
+    assert begun.rate == pytest.approx(scratch.rate / 10)
+    assert begun.warmup == max(scratch.warmup, 0.1)
+    assert (begun.optimiser, begun.weight_decay) == (scratch.optimiser, scratch.weight_decay)
+    said = Plan(method=method, init="digest", settings={"rate": 0.5, "warmup": 0.0}).recipe
+    assert (said.rate, said.warmup) == (0.5, 0.0)
+    assert continued_settings({"rate": 0.5, "warmup": 0.0, "momentum": 0.9}) == {
+        "rate": 0.05,
+        "warmup": 0.1,
+        "momentum": 0.9,
+    }
+    assert continued_settings({}) == {}

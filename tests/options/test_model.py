@@ -82,6 +82,9 @@ def test_a_study_is_the_options_and_a_source():
         batch_size=8,
         depth=12,
         metric="auroc",
+        init="h",
+        freeze="stages:1",
+        starts=("init",),
     )
     assert set(tomllib.loads(study_to_toml(everything))) == set(Study.model_fields)
 

@@ -12,6 +12,7 @@ from kogen.reporting.study.evidence import Evidence, ModelAlarm, ModelCost, Twin
 from kogen.reporting.study.runs import RunRecord
 from kogen.results.findings import Comparisons
 from kogen.results.judgement import Judgement
+from kogen.results.start_answers import ModelStart
 
 Judged = dict[str, dict[str, pd.DataFrame]]  # protocol -> its tables
 MEANS = ("minutes", "images_seen", "images_per_second")
@@ -53,6 +54,12 @@ def model_methods(predictions: Any) -> dict[str, str]:
     """The method of each model."""
     first = predictions.drop_duplicates("model").sort_values("model")
     return {str(model): str(method) for model, method in zip(first["model"], first["method"], strict=True)}
+
+
+def model_starts(runs: list[RunRecord]) -> list[ModelStart]:
+    """How each model began, from the plans of its runs."""
+    found = {run.model: run for run in runs}
+    return [ModelStart(m, run.method, run.plan.get("init") or "", run.method == "stock") for m, run in found.items()]
 
 
 def model_costs(runs: list[RunRecord]) -> list[ModelCost]:

@@ -15,11 +15,19 @@ from kogen.common.text import check_language
 from kogen.options.lottery import LotteryOptions
 from kogen.options.model import validate
 from kogen.reporting.decision.sentences import catches, headline, how_sure, margin_of
+from kogen.reporting.decision.start_sentences import start_sentences
 from kogen.reporting.decision.steps import next_steps
 from kogen.reporting.study.cautions import alerts, metric_reason, prices, study_catches, threshold_sentences
 from kogen.reporting.study.evidence import Evidence, ModelAlarm, ModelCost, TwinCount
 from kogen.reporting.study.extended import question_sentences
-from kogen.reporting.study.facts import ProtocolSummary, compare_protocols, gather, model_costs, model_methods
+from kogen.reporting.study.facts import (
+    ProtocolSummary,
+    compare_protocols,
+    gather,
+    model_costs,
+    model_methods,
+    model_starts,
+)
 from kogen.reporting.study.runs import read_runs
 from kogen.reporting.words import Sentence, say, sentence
 from kogen.results.answers.answer_columns import with_stored_probabilities
@@ -34,6 +42,7 @@ from kogen.results.label_curves import budget_labels, label_curves
 from kogen.results.lottery_summary import LotterySummary, Row
 from kogen.results.read import BUDGETS, NAME_COLUMNS, NUMBER_COLUMNS
 from kogen.results.results import read_results
+from kogen.results.start_answers import judge_starts
 from kogen.results.table_file import read_file, read_header
 from kogen.statistics._item_matrix import ItemMatrix
 
@@ -128,6 +137,7 @@ def build(
         write_tables(study, answers, csv=False)
         known: dict[str, Any] = {"margin": margin, "methods": methods, "metric": facts}
         judgement = make_judgement(tables, reference=sets[0], targets=sets[1:], **known)
+    judgement = judge_starts(judgement, tables, model_starts(runs))
     evidence = gather(study, rows, judged, judgement, runs, costs)
     sentences = verdict_sentences(
         evidence, [*metric_catches(facts, answers, evidence), *question_sentences(question, len(runs))]
@@ -168,7 +178,7 @@ def verdict_sentences(evidence: Evidence, more: Sequence[Sentence] = ()) -> list
     found = evidence.judgement
     said, steps = {one.values.get("dataset") for one in more}, next_steps(found)
     against = [one for one in catches(found) if one.key != "catch_floor" or one.values["dataset"] not in said]
-    decided = [headline(found), *how_sure(found), *more, *against, *study_catches(evidence)]
+    decided = [headline(found), *how_sure(found), *start_sentences(found), *more, *against, *study_catches(evidence)]
     return [*alerts(evidence), *decided, *steps, *prices(evidence, steps[0].key)]
 
 
