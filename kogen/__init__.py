@@ -6,10 +6,24 @@ from typing import TYPE_CHECKING, Any
 from kogen.common.version import VERSION
 
 if TYPE_CHECKING:
-    from kogen.api import estimate, evaluate, export, landscape, lottery, pilot, pretrain, report, views
+    from kogen.api import (
+        compare,
+        embed,
+        estimate,
+        evaluate,
+        export,
+        landscape,
+        lottery,
+        pilot,
+        predict,
+        pretrain,
+        report,
+        views,
+    )
 
 __version__ = VERSION
-__all__ = ["estimate", "evaluate", "export", "landscape", "lottery", "pilot", "pretrain", "report", "views"]
+__all__ = ["compare", "embed", "estimate", "evaluate", "export", "landscape", "lottery", "pilot", "predict"]
+__all__ += ["pretrain", "report", "views"]
 
 
 def __getattr__(name: str) -> Any:

@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from kogen.common.devices import exact_arithmetic, float64_device, to_device
-from kogen.evaluation.features import Features, Predictions
+from kogen.evaluation.features import Features, LinearHead, Predictions
 from kogen.evaluation.probes._check import check
 from kogen.evaluation.validation import ENOUGH_IMAGES, FOLDS, deal_parts
 
@@ -87,7 +87,10 @@ def linear(
     chosen = {"strength": path[best], "converged": float(final.converged), "validation_images": float(judged)}
     if judged:
         chosen["validation_accuracy"] = float(right[best] / judged)
-    return Predictions(len(test), predict, chosen, {"strengths": (path[best],)})
+    weights, bias = np.zeros((train.values.shape[1], len(train.classes))), np.full(len(train.classes), -np.inf)
+    weights[:, present], bias[present] = final.coefficient, final.bias
+    head = LinearHead(final.mean, final.scale, weights, bias)
+    return Predictions(len(test), predict, chosen, {"strengths": (path[best],)}, head)
 
 
 def validate_strengths(
