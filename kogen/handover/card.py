@@ -20,8 +20,8 @@ STEPS = """\
 4. `(pixels / {most} - mean) / std` with mean {mean} and std {std}."""
 ONNX_NOTE = (
     "This file holds step 4, the network and the head. **Steps 1 to 3 come before it**: its input `pixels` is "
-    "uint{bits} (N, {size}, {size}, {channels}), what step 3 gives, rounded to whole numbers from 0 to {most}; its "
-    "outputs are `probability` (N, {classes}) and `features`. ONNX has no operation that resizes exactly as steps 2 "
+    "{pixels} (N, {size}, {size}, {channels}), what step 3 gives, from 0 to {most}{rounded}; its outputs "
+    "are `probability` (N, {classes}) and `features`. ONNX has no operation that resizes exactly as steps 2 "
     "and 3 do. `kogen predict` does all steps."
 )
 
@@ -79,7 +79,13 @@ def preprocessing_text(model: ExportedModel, onnx: bool) -> str:
         "mean": list(network.mean),
         "std": list(network.std),
     }
-    numbers = {"bits": origin.bits, "channels": network.channels, "classes": len(network.classes)}
+    rounded = "" if origin.pixels == "uint8" else " and not rounded"
+    numbers: dict[str, Any] = {
+        "pixels": origin.pixels,
+        "rounded": rounded,
+        "channels": network.channels,
+        "classes": len(network.classes),
+    }
     note = ONNX_NOTE.format(**(said | numbers))
     return STEPS.format(**said) + (f"\n\n{note}" if onnx else "\n\n`kogen predict` does all steps.")
 

@@ -43,6 +43,7 @@ class Origin:
     labelled: int  # how many these are
     stored_side: int  # pixels of a side up to which a set is kept as it is, see RESIZE in card.py
     bits: int  # of a pixel, 8 or 16
+    pixels: str  # as the network sees an image: whole numbers (uint8), or with fractions (float32), 0 to 2^bits - 1
     depth: str = ""  # what is white in 16-bit and float images, as --depth takes it
     chosen: dict[str, float] = field(default_factory=dict)  # what the head chose by itself
     versions: dict[str, str] = field(default_factory=dict)
@@ -133,7 +134,12 @@ def read_metadata(facts: Mapping[str, str], path: Path) -> tuple[NetworkFacts, O
         origin = from_plain(Origin, json.loads(facts[MODEL]), str(path))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} describes itself in a way that kogen does not write ({error}); {CURE}") from error
-    sound = origin.head in HEADS and origin.bits in (8, 16) and 1 <= origin.stored_side <= 4096
+    sound = (
+        origin.head in HEADS
+        and origin.bits in (8, 16)
+        and origin.pixels in ("uint8", "float32")
+        and 1 <= origin.stored_side <= 4096
+    )
     if not sound or len(network.classes) < 2 or len(set(network.classes)) < len(network.classes):
         raise ValueError(f"{path} describes itself in a way that kogen does not write (odd values); {CURE}")
     return network, origin

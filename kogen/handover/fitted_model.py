@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 
-from kogen.augmentation.views import evaluation_view
+from kogen.augmentation.views import evaluation_view, render
 from kogen.backbones._network_facts import NetworkFacts, read_network_facts
 from kogen.common import registry
 from kogen.common.devices import default_device
+from kogen.common.rng import StepRng
 from kogen.common.tables import read_table
 from kogen.common.text import hint
 from kogen.config.plan import Plan
@@ -29,6 +31,8 @@ from kogen.study.splits import Splits, open_source, storage_for
 from kogen.study.study_splits import open_study_splits
 from kogen.training.build import network_facts
 from kogen.training.run import load_run
+
+TRIED = 16  # images that show whether pixels are whole numbers
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,7 @@ def fit_model(run: Path, head: str, train: str | None = None) -> FittedModel:
         labelled=len(labelled),
         stored_side=stored_side,
         bits=8 * np.dtype(images.pixels.dtype).itemsize,
+        pixels=kind_of_pixels(images, plan.image_size),
         depth=plan.depth,
         chosen=learnt.chosen,
         versions=record["versions"],
@@ -95,6 +100,15 @@ def fit_model(run: Path, head: str, train: str | None = None) -> FittedModel:
         return FittedModel(model, labelled)
     name = next(iter(sets.tests))
     return FittedModel(model, labelled, sets.tests[name], judged_rows(run, sets, head, name))
+
+
+def kind_of_pixels(images: Images, size: int) -> str:
+    """How images look at the size that a network sees, tried on some: `uint8` if all are whole numbers of 8 bits."""
+    some = np.unique(np.linspace(0, len(images) - 1, min(TRIED, len(images))).astype(int))
+    pixels, aspect = images.read(some), torch.from_numpy(images.aspect[some])
+    seen = 255 * render(pixels, evaluation_view(size), StepRng(0, 0, len(some)), tag="plain", aspect=aspect)
+    whole = pixels.dtype == torch.uint8 and bool((seen - seen.round()).abs().max() < 1e-3)
+    return "uint8" if whole else "float32"
 
 
 def study_folder(run: Path) -> Path | None:

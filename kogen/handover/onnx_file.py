@@ -32,7 +32,7 @@ PACKAGES = "the packages onnx, onnxscript and onnxruntime: pip install 'kogen[on
 
 
 class RawInput(nn.Module):
-    """Pixels (N, S, S, C), uint8 or uint16, to probabilities (N, K) and features (N, D), all in float32."""
+    """Pixels (N, S, S, C), uint8 or float32, to probabilities (N, K) and features (N, D), all in float32."""
 
     def __init__(self, model: TorchModel) -> None:
         super().__init__()
@@ -81,12 +81,12 @@ class OnnxModel(ExportedModel):
 
 
 def input_pixels(model: ExportedModel, images: Images, index: np.ndarray) -> np.ndarray:
-    """Some images as the file takes them: resized by kogen, rounded to whole numbers, (N, S, S, C)."""
+    """Some images as the file takes them: resized by kogen, (N, S, S, C)."""
     view, most = evaluation_view(model.network.input_size), 2**model.origin.bits - 1
     aspect = torch.from_numpy(images.aspect[index])
     seen = render(images.read(index), view, StepRng(0, 0, len(index)), tag="plain", aspect=aspect)  # (N, C, S, S)
-    whole = seen.mul(most).round().permute(0, 2, 3, 1).contiguous().numpy()
-    return whole.astype(np.uint8 if model.origin.bits == 8 else np.uint16)
+    pixels = seen.mul(most).permute(0, 2, 3, 1).contiguous()
+    return (pixels.round().to(torch.uint8) if model.origin.pixels == "uint8" else pixels).numpy()
 
 
 def save_onnx(model: TorchModel, images: Images, path: Path) -> float:
@@ -156,7 +156,8 @@ def load_onnx(path: Path) -> OnnxModel:
     check_sum(content, facts.get(SUM, ""), path)
     network, origin = read_metadata(facts, path)
     side = network.input_size
-    wanted = [(INPUT, f"tensor(uint{origin.bits})", [side, side, network.channels])]
+    kind = {"uint8": "tensor(uint8)", "float32": "tensor(float)"}[origin.pixels]
+    wanted = [(INPUT, kind, [side, side, network.channels])]
     if inputs != wanted or [name for name, *_ in outputs] != list(OUTPUTS):
         raise ValueError(f"{path} takes {inputs}, wanted {wanted}: it is no model that kogen writes; {CURE}")
     return OnnxModel(network, origin, run)
