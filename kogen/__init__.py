@@ -6,10 +6,25 @@ from typing import TYPE_CHECKING, Any
 from kogen.common.version import VERSION
 
 if TYPE_CHECKING:
-    from kogen.api import audit, estimate, evaluate, export, landscape, lottery, pilot, pretrain, report, views
+    from kogen.api import (
+        audit,
+        compare,
+        embed,
+        estimate,
+        evaluate,
+        export,
+        landscape,
+        lottery,
+        pilot,
+        predict,
+        pretrain,
+        report,
+        views,
+    )
 
 __version__ = VERSION
-__all__ = ["audit", "estimate", "evaluate", "export", "landscape", "lottery", "pilot", "pretrain", "report", "views"]
+__all__ = ["audit", "compare", "embed", "estimate", "evaluate", "export", "landscape", "lottery", "pilot", "predict"]
+__all__ += ["pretrain", "report", "views"]
 
 
 def __getattr__(name: str) -> Any:

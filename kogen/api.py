@@ -1,4 +1,4 @@
-"""The verbs in Python: pilot, estimate, pretrain, evaluate, landscape, lottery, export, views, report, audit."""
+"""The verbs in Python: pilot, estimate, pretrain, evaluate, landscape, lottery, export, predict ..., views, report."""
 
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -19,10 +19,14 @@ from kogen.config.recipes import method_lines as method_lines
 from kogen.config.recipes import recipe_lines as recipe_lines
 from kogen.config.study import check_freeze
 from kogen.data.split_names import one_part, training_part
+from kogen.handover.classify import embed_images, predict_images
+from kogen.handover.compare import compare as compare_models
+from kogen.handover.export import export_classifier
 from kogen.loss_landscape.export import export_surface
 from kogen.loss_landscape.pipeline import measure_landscape
 from kogen.loss_landscape.runs import find_runs, read_record, split_step
 from kogen.options.audit import AuditOptions
+from kogen.options.handover import CompareOptions, EmbedOptions, PredictOptions
 from kogen.options.landscape import LandscapeOptions
 from kogen.options.lottery import LotteryOptions
 from kogen.options.model import takes, validate
@@ -192,14 +196,41 @@ def lottery(table: str | Path | Sequence[str | Path], options: LotteryOptions) -
 def export(folder: str | Path, options: ExportOptions) -> str:
     """Write a run's backbone to `out`; returns the line of Python that loads it without kogen.
 
+    With `head`, write one model from pixels to class probabilities, and a card beside it; returns lines on its
+    preprocessing and on what was checked.
     For the folder of a landscape, write one plane in the format of the ending of `out` (.h5, .npz, .vtp) and return its
     path. Raises ValueError for an unknown format or ending, an unfinished run, and a plane that does not exist.
     """
+    if options.head:
+        return export_classifier(Path(folder), options)
+    if options.format == "onnx":
+        raise ValueError("--format onnx writes a whole classifier: name its head, --head linear")
     claim_file(options.out, [Path(folder)], force=options.force)
     if (Path(folder) / "surface.parquet").exists():
         which = options.model_dump(include={"run", "objective", "direction", "plane"})
         return str(export_surface(Path(folder), options.out, **which))
-    return export_run(Path(folder), options.out, options.format)
+    return export_run(Path(folder), options.out, "timm" if options.format == "auto" else options.format)
+
+
+@takes(PredictOptions)
+def predict(images: str | Path, options: PredictOptions) -> Path:
+    """Write the class of each of `images` to the csv `out`; returns `out`. ValueError for a file that is no model."""
+    return predict_images(str(images), options)
+
+
+@takes(EmbedOptions)
+def embed(images: str | Path, options: EmbedOptions) -> Path:
+    """Write the features of each of `images` to the table `out`; returns `out`."""
+    return embed_images(str(images), options)
+
+
+@takes(CompareOptions)
+def compare(models: Sequence[str | Path], options: CompareOptions) -> dict[str, Any]:
+    """Whether the second of two `models` may replace the first: "verdict", "sentence", values with intervals, classes.
+
+    With `out`, compare.json and newly_failing.csv are written there. ValueError for other than two models.
+    """
+    return compare_models([Path(model) for model in models], options)
 
 
 @takes(ViewsOptions)
@@ -257,13 +288,14 @@ def audit(study: str | Path, options: AuditOptions) -> dict[str, Any]:
 __all__ = [
     "Stopped",
     "audit",
+    "compare",
+    "embed",
     "estimate",
     "evaluate",
     "export",
     "landscape",
     "lottery",
     "pilot",
-    "pretrain",
-    "report",
-    "views",
+    "predict",
 ]
+__all__ += ["pretrain", "report", "views"]

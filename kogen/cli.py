@@ -2,6 +2,7 @@
 
 import inspect
 import io
+import json
 import os
 import re
 import shlex
@@ -21,6 +22,7 @@ from kogen.common.text import hint
 from kogen.common.version import VERSION
 from kogen.options import forms
 from kogen.options.audit import AuditOptions
+from kogen.options.handover import CompareOptions, EmbedOptions, PredictOptions
 from kogen.options.landscape import LandscapeOptions
 from kogen.options.lottery import LotteryOptions
 from kogen.options.model import Options, plain_type, validate
@@ -55,8 +57,7 @@ def show_training(summary: dict[str, Any], written: Path) -> None:
     """Print the alarms of a run and the path of its weights."""
     for alarm in summary["alarms"]:
         write_line(f"alarm: {alarm['text']} (epoch {alarm['epoch']})")
-    weights = written / "weights.safetensors"
-    write_line(f"{weights} after {summary['minutes']:.1f} min, {summary['images_seen']} images")
+    write_line(f"{written / 'weights.safetensors'} after {summary['minutes']:.1f} min, {summary['images_seen']} images")
 
 
 def show_landscape(found: dict[str, Any], written: Path) -> None:
@@ -76,6 +77,11 @@ def show_audit(found: dict[str, Any], written: Path) -> None:
     write_line(f"\n{(written / 'audit.html').resolve()}")
     if not found["passed"]:
         raise typer.Exit(ERROR)
+
+
+def show_comparison(found: dict[str, Any], written: Path | None) -> None:
+    """Print the verdict in a sentence and the folder; without a folder all of it as JSON."""
+    write_line(f"{found['sentence']}\n{written}" if written else json.dumps(found, indent=2, ensure_ascii=False))
 
 
 class UsageError(ValueError):
@@ -120,7 +126,13 @@ COMMANDS = {
         "csv, markdown or parquet: a row per image, or scores; several files of scores are joined by model",
         "kogen lottery results.csv --reference val --n val=50000 --out lottery", list[Path]),
     "export": Command(ExportOptions, show_line, "folder", "folder of a finished run, or of a landscape",
-        "kogen export run/ --out weights.safetensors", Path),
+        "kogen export study/runs/ID --head linear --out model.safetensors", Path),
+    "predict": Command(PredictOptions, show_line, "images", f"images ({SOURCE})",
+        "kogen predict model.safetensors imgs/ --out predictions.csv"),
+    "embed": Command(EmbedOptions, show_line, "images", f"images ({SOURCE})",
+        "kogen embed study/runs/ID imgs/ --out features.parquet"),
+    "compare": Command(CompareOptions, show_comparison, "models", "two exported models, the old one and the new one",
+        "kogen compare old.safetensors new.safetensors --test fresh/ --out compared", list[Path]),
     "views": Command(ViewsOptions, show_line, "source", f"images ({SOURCE})",
         "kogen views imgs/ --views inspection --out views.png"),
     "report": Command(ReportOptions, show_verdict, "study", "folder of a study", "kogen report study/ --lang ja", Path),
@@ -188,8 +200,9 @@ def parameter(name: str, field: Any) -> inspect.Parameter:
     """An option as typer wants it; its default is None, so that only what was given is passed on."""
     about, more = escape(field.description) + default_text(field), details(field)
     if more["form"] == "argument":
-        argument = typer.Argument(help=about, show_default=False, autocompletion=lambda: names("methods"))
-        return inspect.Parameter(name, KEYWORD, annotation=Annotated[str, argument])
+        complete = (lambda: names("methods")) if name == "method" else None
+        argument = typer.Argument(help=about, show_default=False, autocompletion=complete)
+        return inspect.Parameter(name, KEYWORD, annotation=Annotated[plain_type(field.annotation), argument])
     flag = f"--{(more['flag'] or name).replace('_', '-')}"
     option = typer.Option(flag, help=about, rich_help_panel=more["group"], show_default=False)
     kind = (

@@ -11,6 +11,7 @@ from kogen.common.version import VERSION
 MARKER = ".kogen"  # file that says that a folder is kogen's: what it holds may be written anew
 STAMP = "written-by-kogen"  # in the head or tail of a file that was named alone, where its format keeps remarks
 HEAD_BYTES = 1 << 16
+ONNX_START = b"\x08"  # the number of its first field
 MARKER_TEXT = "kogen {} writes this folder: files in it may be replaced. Keep your own files somewhere else.\n"
 
 
@@ -51,7 +52,10 @@ def claim_file(out: Path, sources: Iterable[Path], *, force: bool = False) -> No
 
 
 def has_stamp(file: Path) -> bool:
-    """Whether kogen wrote a file: it is of a format that `views` and `export` write, with the STAMP in its remarks."""
+    """Whether kogen wrote a file: it is of a format that a verb writes, with the STAMP in its remarks.
+
+    A csv has no remarks: its last column is called like the STAMP.
+    """
     check_regular_file(file)
     with file.open("rb") as content:
         head = content.read(HEAD_BYTES)
@@ -61,6 +65,12 @@ def has_stamp(file: Path) -> bool:
         return STAMP.encode() in head
     if head.startswith(b"PK"):  # npz: a remark of the archive
         return tail.endswith(STAMP.encode())
+    if head.startswith((b"PAR1", ONNX_START)):  # their remarks come last
+        return STAMP.encode() in tail
+    if head.startswith(b"<!-- "):  # markdown
+        return head.startswith(f"<!-- {STAMP} -->".encode())
+    if head.split(b"\n", 1)[0].rstrip().endswith(f",{STAMP}".encode()):
+        return True
     if head.startswith(b"<?xml"):  # vtp
         return f"<!-- {STAMP} -->".encode() in head[:100]
     return head.startswith((b"\x89PNG\r\n\x1a\n", b"\x89HDF")) and STAMP.encode() in head

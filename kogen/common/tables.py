@@ -42,6 +42,11 @@ COLUMNS = {
         "path": TEXT,  # of the image's file below its source; null where it has none, and with --private
         "group": TEXT,  # line, lot, camera, day: what its source calls a group; null where it names none
     },
+    "features": {
+        "item": TEXT,  # content id of the image, as in predictions
+        "path": TEXT,  # of the image's file below its source, or its name
+        "features": pa.list_(pa.float32()),
+    },
     "training": {
         "epoch": WHOLE,
         "term": TEXT,  # one row per named term of the loss, and "loss", their sum

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.special import softmax
 
 from kogen.augmentation.views import View, render
 from kogen.common.devices import PendingTensor, exact_arithmetic
@@ -36,6 +37,20 @@ class NonFiniteFeatures(ValueError):
 
 
 @dataclass(frozen=True)
+class LinearHead:
+    """What a linear probe has learnt, for every class: one that its training images never show has a bias of -inf."""
+
+    mean: np.ndarray  # (D,) float64, as all of these
+    scale: np.ndarray  # (D,)
+    coefficient: np.ndarray  # (D, K)
+    bias: np.ndarray  # (K,)
+
+    def probability(self, values: np.ndarray) -> np.ndarray:
+        """Features (N, D) to probabilities (N, K) float32."""
+        return softmax(((values - self.mean) * self.scale) @ self.coefficient + self.bias, axis=1).astype(np.float32)
+
+
+@dataclass(frozen=True)
 class Predictions:
     """What a probe says of each test image; computed when asked for, since many classes by many images are large."""
 
@@ -45,6 +60,7 @@ class Predictions:
     settled: dict[str, Any] = field(
         default_factory=dict
     )  # the same as options of the probe: with these it chooses no more
+    head: LinearHead | None = None  # what it has learnt, of a probe that is a layer
 
     @property
     def probability(self) -> np.ndarray:

@@ -46,11 +46,13 @@ class EvaluateOptions(ProcessOptions, PageOptions, JudgingOptions, DataOptions):
 
 
 class ExportOptions(Options):
-    """Write a run's backbone for use without kogen and print the line that loads it; or a plane of a landscape."""
+    """Write a run for use elsewhere: its backbone, or with --head a whole classifier; or a plane of a landscape."""
 
     out: Path = option(Path("weights.safetensors"), "file to write; .h5, .npz or .vtp for a landscape", OUTPUT)
     force: bool = option(False, "replace a file that kogen did not write", OUTPUT)
-    format: str = option("timm", "format of the weights of a run: timm", "Run")
+    format: str = option("auto", "timm for the backbone; safetensors or onnx with --head; auto: by --out", "Run")
+    head: str = option("", "linear: from pixels to probabilities, as the study's probe; none: the backbone", "Run")
+    train: Source | None = option(None, "labelled images of the head, for a run that lies in no study", "Run")
     run: str = option("", "id of a run or name of a model; by default the first", "Landscape")
     objective: str = option("", "pretrain or probe; by default the first", "Landscape")
     direction: str = option("random", "random, sharpest, trajectory or between", "Landscape")

@@ -34,12 +34,17 @@ class TableOptions(Options):
     encoding: str | None = option(None, "encoding of the table: utf-8 unless it says another, cp932, cp1252", DATA)
 
 
-class DataOptions(TableOptions):
-    """How images are read."""
+class ReadOptions(TableOptions):
+    """How images are read for a model that knows their depth."""
 
     max_bad: float = option(
         0.05, "share of unusable files above which kogen stops: 5% or 0.05", DATA, form="share", ge=0, le=1
     )
+
+
+class DataOptions(ReadOptions):
+    """How images are read."""
+
     depth: Annotated[str, BeforeValidator(str)] | None = option(
         None, "bits of 16-bit images, such as 12, or LOW:HIGH, black and white of floats; by default found", DATA
     )

@@ -36,6 +36,7 @@ class Splits:
     note: str  # what a reader must know of how the sets were made, or ""
     copies: dict[str, str] = field(default_factory=dict)  # content id to the one that stands for it and its near copies
     seen: dict[str, np.ndarray] = field(default_factory=dict)  # by test: positions of images that runs were trained on
+    stored_side: int = 0  # pixels of a side up to which images are kept as they are; 0 where nobody asks
 
     def roles(self) -> dict[str, str]:
         """Name of each test set to `reference` or `shift`."""
@@ -72,7 +73,8 @@ def open_splits(study: Study) -> Splits:
     require_classes(train)
     tests = {name: with_copy_clusters(images, copies) for name, images in tests.items()}
     sources = {"train": (study.source, pool)} | {name: (opened[name], images) for name, images in tests.items()}
-    return Splits(pool, train, with_corruptions(tests, study.corrupt), sources, "; ".join(notes), copies)
+    tests, note = with_corruptions(tests, study.corrupt), "; ".join(notes)
+    return Splits(pool, train, tests, sources, note, copies, stored_side=storage.stored_side)
 
 
 def copies_among(sets: Sequence[Images], choice: str) -> dict[str, str]:

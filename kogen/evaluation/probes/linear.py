@@ -8,7 +8,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from kogen.common.devices import exact_arithmetic, float64_device
-from kogen.evaluation.features import Features, Predictions
+from kogen.evaluation.features import Features, LinearHead, Predictions
 from kogen.evaluation.logistic_regression import Classifier, fit
 from kogen.evaluation.probes._check import check
 from kogen.evaluation.validation import ENOUGH_IMAGES, FOLDS, deal_parts
@@ -19,6 +19,7 @@ Device = torch.device | str
 STRENGTHS = tuple(float(s) for s in np.logspace(1, -5, 13))
 SMALL_FEATURES = 4_000_000  # values of the features below which more threads cost more than they save
 MAX_ITERATIONS = 300
+COMPARED = 60  # steps after which strengths are compared: those not there by then are the weakest, far past the best
 
 
 class Choice(NamedTuple):
@@ -74,7 +75,10 @@ def linear(
     chosen["validation_images"] = float(found.judged)
     if found.judged:
         chosen["validation_accuracy"] = found.right / found.judged
-    return Predictions(len(test), predict, chosen, {"strengths": (found.strength,)})
+    weights, bias = np.zeros((train.values.shape[1], len(train.classes))), np.full(len(train.classes), -np.inf)
+    weights[:, present], bias[present] = found.classifier.coefficient, found.classifier.bias
+    head = LinearHead(found.classifier.mean, found.classifier.scale, weights, bias)
+    return Predictions(len(test), predict, chosen, {"strengths": (found.strength,)}, head)
 
 
 def choose_classifier(
@@ -97,7 +101,7 @@ def choose_classifier(
         held = part == fold
         if judged >= ENOUGH_IMAGES or not held.any():
             continue
-        start = fit(values[~held], labels[~held], path, max_iterations, device, dtype=torch.float32)
+        start = fit(values[~held], labels[~held], path, min(COMPARED, max_iterations), device, dtype=torch.float32)
         more, worse = start.judge(values[held], labels[held])
         right, loss, judged = right + more, loss + worse, judged + int(held.sum())
     best = len(path) // 2  # one image a class, nothing to spare: the middle of the path

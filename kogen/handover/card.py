@@ -1,0 +1,128 @@
+"""The model card: what a model is, how its images are made, how well it was judged, and what is not known of it."""
+
+from pathlib import Path
+from typing import Any
+
+from kogen.common.console import printable
+from kogen.common.files import read_json
+from kogen.common.outputs import STAMP
+from kogen.handover.exported_model import ExportedModel
+from kogen.handover.fitted_model import FittedModel, study_folder
+from kogen.results.asked import VERDICT
+
+STEPS = """\
+1. Decode; turn upright; transparency on white; {channels}.{levels}
+2. Images of one size up to {kept} px stay as they are. Others become a square of {side} px, or of the largest side
+   among them if that is less: Pillow's `resize((side, side), BICUBIC, reducing_gap=3.0)`, without cropping.
+3. The whole image becomes {size} x {size} px: bicubic with antialiasing (a = -0.5), as
+   `torch.nn.functional.interpolate(pixels, ({size}, {size}), mode="bicubic", antialias=True)` does on whole numbers;
+   on a GPU, of images under 4,096 pixels, and of 16 bits it is computed in float32 and not rounded.
+4. `(pixels / {most} - mean) / std` with mean {mean} and std {std}."""
+ONNX_NOTE = (
+    "This file holds step 4, the network and the head. **Steps 1 to 3 come before it**: its input `pixels` is "
+    "{pixels} (N, {size}, {size}, {channels}), what step 3 gives, from 0 to {most}{rounded}; its outputs "
+    "are `probability` (N, {classes}) and `features`. ONNX has no operation that resizes exactly as steps 2 "
+    "and 3 do. `kogen predict` does all steps."
+)
+
+
+def preprocessing_lines(model: ExportedModel) -> list[str]:
+    """Mean, std, size and resize of a model, a line each, for the screen."""
+    network, side = model.network, model.origin.stored_side
+    return [
+        f"mean {list(network.mean)}, std {list(network.std)}, {network.channels} channels of {model.origin.bits} bits",
+        f"size {network.input_size} x {network.input_size}, {network.resize}; before that, images of more than one "
+        f"size or above {max(side, 128)} px to a square of at most {side} px (Pillow, bicubic)",
+    ]
+
+
+def write_card(model: ExportedModel, fitted: FittedModel, run: Path, onnx: bool, checks: list[str]) -> str:
+    """The card as markdown; what the study's verdict says is in it where there is a verdict."""
+    study = study_folder(run)
+    verdict = read_json(study / VERDICT) if study and (study / VERDICT).exists() else None
+    origin, network = model.origin, model.network
+    counts = fitted.train.quality()["classes"]
+    parts = [
+        f"<!-- {STAMP} -->\n# {plain(origin.name)}, run {origin.run}\n",
+        f"`{plain(network.architecture)}`, trained by {plain(network.framework)} (seed {origin.seed}), with a head "
+        f"({origin.head}) of {origin.labelled:,} labels on its frozen features. {len(network.classes)} classes: "
+        + ", ".join(f"{plain(name)} ({counts[name]:,})" for name in network.classes)
+        + ".\n\n## What the study says\n",
+        study_text(origin.name, origin.head, verdict),
+        "\n## Preprocessing\n",
+        preprocessing_text(model, onnx),
+        "\n## Checked when it was written\n",
+        *[f"* {plain(line)}" for line in checks],
+        "\n## Intended use\n",
+        "Images from the camera, the line and the light that it was judged on, to be sorted into the classes above. "
+        "Every image gets one of these classes, also what belongs to none. A person looks at what is costly.\n",
+        "## Limits\n",
+        *[f"* {plain(line)}" for line in limits(verdict)],
+        "\n## Where it comes from\n",
+        f"* images that the network saw: digest `{origin.images}`",
+        f"* images and labels of the head: digest `{origin.labels}`",
+        *[f"* {plain(name)} {plain(value)}" for name, value in {**origin.versions, **origin.chosen}.items()],
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def preprocessing_text(model: ExportedModel, onnx: bool) -> str:
+    """The steps from a file to what the network sees."""
+    network, origin, gray = model.network, model.origin, model.network.channels == 1
+    said = {
+        "channels": "gray stays one channel" if gray else f"{network.channels} channels, gray is repeated",
+        "levels": f" Black and white of 16 bits: {origin.depth}." if origin.depth else "",
+        "kept": max(origin.stored_side, 128),
+        "side": origin.stored_side,
+        "size": network.input_size,
+        "most": 2**origin.bits - 1,
+        "mean": list(network.mean),
+        "std": list(network.std),
+    }
+    rounded = "" if origin.pixels == "uint8" else " and not rounded"
+    numbers: dict[str, Any] = {
+        "pixels": origin.pixels,
+        "rounded": rounded,
+        "channels": network.channels,
+        "classes": len(network.classes),
+    }
+    note = ONNX_NOTE.format(**(said | numbers))
+    return STEPS.format(**said) + (f"\n\n{note}" if onnx else "\n\n`kogen predict` does all steps.")
+
+
+def study_text(name: str, head: str, verdict: Any) -> str:
+    """The first sentence of the verdict, and how this model did on each set."""
+    if verdict is None:
+        return "Nothing: this run was not judged in a study, so nobody knows how good it is."
+    metric, words = verdict["metric"]["name"], verdict.get("words") or [""]
+    rows = [row for row in verdict["metrics"] if (row["model"], row["protocol"], row["metric"]) == (name, head, metric)]
+    lines = [f"> {plain(words[0])}\n", f"| set | role | images | {plain(metric)} | 95 % | a constant answer |"]
+    lines.append("|---|---|--:|--:|--:|--:|")
+    for row in rows:
+        place = f"{plain(row['dataset'])} | {plain(verdict['roles'].get(row['dataset'], ''))}"
+        between = "none" if row["lo"] is None else f"{number(row['lo'])} to {number(row['hi'])}"
+        lines.append(f"| {place} | {row['n']:,} | {number(row['value'])} | {between} | {number(row['floor'])} |")
+    return "\n".join(lines)
+
+
+def limits(verdict: Any) -> list[str]:
+    """What is not known of a model, a sentence each."""
+    found = ["The intervals are for new images like those of each set, not for another product, camera or light."]
+    if verdict is None:
+        return [*found, "No set, no shift and no floor was judged."]
+    shifts = [name for name, role in verdict["roles"].items() if role == "shift"]
+    judged = f"Judged on shifts: {', '.join(shifts)}." if shifts else "Judged on one set alone: no shift was tried."
+    clear = [row for row in verdict.get("floors", []) if not row["clear"]]
+    names = sorted({f"{row['model']} on {row['dataset']}" for row in clear})
+    found += [judged, "Values are means over the seeds of its study; this file is one of them."]
+    return found + ([f"Not clearly above a constant answer: {', '.join(names[:8])}."] if names else [])
+
+
+def number(value: Any) -> str:
+    """A number of a table; "none" where there is none."""
+    return "none" if value is None else f"{value:.4g}"
+
+
+def plain(text: Any) -> str:
+    """A text of somebody else that stays in its cell and does nothing."""
+    return printable(text).replace("\n", " ").replace("<", "&lt;").replace("|", "\\|").replace("`", "'")
