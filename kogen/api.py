@@ -285,17 +285,5 @@ def audit(study: str | Path, options: AuditOptions) -> dict[str, Any]:
         return page.write(folder, found, options.lang or found.lang)
 
 
-__all__ = [
-    "Stopped",
-    "audit",
-    "compare",
-    "embed",
-    "estimate",
-    "evaluate",
-    "export",
-    "landscape",
-    "lottery",
-    "pilot",
-    "predict",
-]
-__all__ += ["pretrain", "report", "views"]
+__all__ = ["Stopped", "audit", "compare", "embed", "estimate", "evaluate", "export", "landscape", "lottery", "pilot"]
+__all__ += ["predict", "pretrain", "report", "views"]
