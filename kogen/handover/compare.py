@@ -19,7 +19,7 @@ from kogen.handover.classify import open_for
 from kogen.handover.export import open_model
 from kogen.handover.exported_model import ExportedModel
 from kogen.options.handover import CompareOptions
-from kogen.results.comparison import NEW, OLD, compare_models
+from kogen.results.answers.update import NEW, OLD, compare_models
 from kogen.results.csv_file import write_csv
 from kogen.study.splits import paths_read
 

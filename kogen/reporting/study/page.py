@@ -11,9 +11,9 @@ from kogen.reporting.decision.figures import draw_values
 from kogen.reporting.decision.page import decision_part
 from kogen.reporting.html import png_data_url, write_page
 from kogen.reporting.lottery.sections import lottery_part
+from kogen.reporting.study.budget_section import draw_labels, labels_section
 from kogen.reporting.study.errors import errors_section
 from kogen.reporting.study.figures import draw_losses, draw_rank_me
-from kogen.reporting.study.labels import draw_labels, labels_section
 from kogen.reporting.study.runs import RunRecord, read_runs
 from kogen.reporting.study.verdict import Verdict, read_verdict
 from kogen.results.asked import extension_lines, read_asked

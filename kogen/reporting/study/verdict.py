@@ -31,6 +31,7 @@ from kogen.reporting.study.facts import (
 from kogen.reporting.study.runs import read_runs
 from kogen.reporting.words import Sentence, say, sentence
 from kogen.results.answers.answer_columns import with_stored_probabilities
+from kogen.results.answers.label_curves import budget_labels, label_curves
 from kogen.results.answers.metric_matrices import metric_matrices
 from kogen.results.answers.metric_tables import protocol_answers
 from kogen.results.asked import read_asked
@@ -38,7 +39,6 @@ from kogen.results.decide import BASELINES, make_judgement
 from kogen.results.findings import Comparisons
 from kogen.results.judge import judge_tables, tables_from_items, write_tables
 from kogen.results.judgement import Judgement
-from kogen.results.label_curves import budget_labels, label_curves
 from kogen.results.lottery_summary import LotterySummary, Row
 from kogen.results.read import BUDGETS, NAME_COLUMNS, NUMBER_COLUMNS
 from kogen.results.results import read_results

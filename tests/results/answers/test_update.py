@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kogen.results.comparison import NEW, OLD, Update, compare_models
+from kogen.results.answers.update import NEW, OLD, Update, compare_models
 from kogen.statistics.paired import paired
 
 
