@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import torch
+from threadpoolctl import threadpool_limits
 
 
 @contextmanager
@@ -31,3 +32,21 @@ def keep_freed_memory(size: int = 2**24) -> None:
     take as long as the arithmetic. Other C libraries are not affected.
     """
     torch.empty(size, dtype=torch.uint8)
+
+
+@contextmanager
+def one_thread(wanted: bool) -> Iterator[None]:
+    """While inside, torch and numpy compute on one thread, if that is wanted.
+
+    Threads that share a small product wait for each other longer than they compute, most of all on a busy machine.
+    """
+    if not wanted:
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)  # its own copies of BLAS and LAPACK, too
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        torch.set_num_threads(before)

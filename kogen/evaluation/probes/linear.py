@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from threadpoolctl import threadpool_limits
 
 from kogen.common.devices import exact_arithmetic, float64_device
+from kogen.common.threads import one_thread
 from kogen.evaluation.features import Features, LinearHead, Predictions
 from kogen.evaluation.logistic_regression import Classifier, fit
 from kogen.evaluation.probes._check import check
@@ -61,13 +61,13 @@ def linear(
     check(train, test)
     present, labels = np.unique(train.labels, return_inverse=True)  # classes that can be learnt, (N,) into them
     small = train.values.size < SMALL_FEATURES
-    with threadpool_limits(1, None if small else "blas"), exact_arithmetic():
+    with one_thread(small), exact_arithmetic():
         found = choose_classifier(train.values, labels, strengths, folds, seed, max_iterations, device)
 
     def predict(rows: slice) -> np.ndarray:
         values = test.values[rows]
         probability = np.zeros((len(values), len(train.classes)), dtype=np.float32)
-        with threadpool_limits(1, None if small else "blas"):
+        with one_thread(small):
             probability[:, present] = np.exp(found.classifier.log_probability(values))
         return probability
 
