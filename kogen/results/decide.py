@@ -35,9 +35,13 @@ def make_judgement(
     all sets, where there are two models or more. Margin in points.
     """
     kinds = dict(methods or {})
-    compared = Comparisons(tables, {model: kind in BASELINES for model, kind in kinds.items()})
+    later = {model: kind in BASELINES for model, kind in kinds.items()}
+    compared = Comparisons(tables, later, metric.high - metric.low)
     order, proven = compared.order(reference), compared.has_pairs(reference)
+    safe = safe_finding(lottery, compared, margin)
     leaders = compared.leaders(reference)
+    if not proven and safe and safe.model in leaders:  # of equals, the one that loses least elsewhere
+        leaders = [safe.model, *(model for model in leaders if model != safe.model)]
     leader, against = leaders[0], compared.against(leaders[0], reference, None if proven else AGAINST)
     random, is_random = of_kind(kinds, order, "random"), kinds.get(leader) == "random"
     own = [model for model in order if kinds and kinds.get(model) not in BASELINES]
@@ -61,7 +65,7 @@ def make_judgement(
         "elsewhere": [lead_elsewhere(compared, leader, name) for name in targets],
         "share": share_finding(tables, lottery),
         "rules": rules_finding(lottery),
-        "safe": safe_finding(lottery, compared, margin),
+        "safe": safe,
         "decides": None if lottery is None else lottery.bet.decides,
         "metric": metric,
         "clusters": [row for row in (lottery and lottery.clusters) or [] if row["warning"]],

@@ -5,7 +5,7 @@ from typing import Any
 from kogen.reporting.decision.quantities import at_most, quantity, show_number, unit_phrase, value_phrase
 from kogen.reporting.words import Sentence, sentence
 from kogen.results.findings import TIE, Answer, Finding, FloorFinding, Reason
-from kogen.results.judgement import Action, Judgement, ShareFinding
+from kogen.results.judgement import Action, Judgement, SafeFinding, ShareFinding
 
 LUCK = 0.025  # below it the resampled chance is surer of itself than an interval that cannot tell; it is not said
 
@@ -74,12 +74,17 @@ def safe_headline(found: Judgement) -> Sentence:
         regrets = {"regret": safe.regret, "worst": safe.average_regret, "price": safe.price}
         points = {name: at_most(loss, found.metric) for name, loss in regrets.items()}
         names = {"first": safe.average, "second": safe.model, "unit": unit_phrase(found.metric)}
-        return sentence("headline", "do_safe_differs", **names, **points)
+        return sentence("headline", f"do_safe_differs{whole_suffix(safe)}", **names, **points)
     values = {"models": found.models, "n": safe.sets, "regret": at_most(safe.regret, found.metric), **margin_of(found)}
     if safe.regret <= TIE:
         return sentence("headline", "do_safe_first" if safe.answer == Answer.BETTER else "do_least_first", **values)
     key = "do_safe" if safe.answer == Answer.BETTER else "do_unsafe" if safe.unsafe else "do_least"
-    return sentence("headline", key, **values)
+    return sentence("headline", key + whole_suffix(safe), **values)
+
+
+def whole_suffix(safe: SafeFinding) -> str:
+    """Of a key: the words that say that a model which was not measured on every set is higher on one."""
+    return "_whole" if safe.beaten_on else ""
 
 
 def how_sure(found: Judgement) -> list[Sentence]:
@@ -115,6 +120,8 @@ def value_sentence(found: Judgement) -> Sentence:
 def lead_sentences(lead: Finding, found: Judgement) -> list[Sentence]:
     """The leader against the next model."""
     if lead.answer == Answer.UNKNOWN:
+        if lead.is_tie and lead.dataset == found.reference:
+            return [sentence("sure", "sure_scores_tie", dataset=lead.dataset, models=found.leaders)]
         return [sentence("sure", "sure_scores", dataset=lead.dataset, first=lead.first, second=lead.second)]
     keys = {Reason.AHEAD: "sure_ahead", Reason.SMALL: "sure_small", Reason.EQUAL: "sure_equal"}
     key = keys.get(lead.reason, "sure_tie" if lead.is_tie else "sure_open")

@@ -3,7 +3,7 @@
 import math
 
 from kogen.reporting.words import Sentence, sentence
-from kogen.results.findings import Answer, Finding
+from kogen.results.findings import Answer, Finding, Reason
 from kogen.results.judgement import Action, Judgement
 
 REALISTIC = 1_000_000  # more test images than this are not worth proposing
@@ -32,11 +32,26 @@ def score_steps(found: Judgement, lead: Finding) -> list[Sentence]:
     pair = found.decides
     if found.action == Action.SAFE and lead.answer == Answer.EQUIVALENT:
         return [sentence("next", "next_take", models=found.models)]
+    if lead.answer == Answer.BETTER:
+        return [proven_step(found)]
+    if lead.is_tie and len(found.leaders) > 1:
+        return [sentence("next", "next_rows_tie", models=list(dict.fromkeys([*found.models, *found.leaders])))]
     if pair is None or pair.images is None or pair.decided:
         return [sentence("next", "next_rows", dataset=found.reference, first=lead.first, second=lead.second)]
     names = {"dataset": found.reference, "first": pair.first, "second": pair.second}
     more = {"images": min(round_up(pair.images), REALISTIC)}
     return [sentence("next", "next_rows_some" if pair.images <= REALISTIC else "next_rows_many", **names, **more)]
+
+
+def proven_step(found: Judgement) -> Sentence:
+    """What is left to do where the lead on the reference is surer than chance, and other sets are open."""
+    absent = [one.dataset for one in found.elsewhere if one.reason == Reason.ABSENT]
+    if absent:
+        return sentence("next", "next_measure", model=found.leader, dataset=found.reference, sets=absent)
+    behind = [one.dataset for one in found.elsewhere if one.first != found.leader and not one.is_tie]
+    if found.leader not in found.models and behind:
+        return sentence("next", "next_weigh", sets=[found.reference, *behind])
+    return sentence("next", "next_use" if found.targets else "next_second_set", model=found.leader)
 
 
 def open_steps(found: Judgement) -> list[Sentence]:

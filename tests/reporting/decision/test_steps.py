@@ -1,0 +1,51 @@
+"""Next steps of scores alone: nothing is asked for that is known, and equals are called equal."""
+
+import pandas as pd
+
+from kogen.options.lottery import LotteryOptions
+from kogen.reporting.decision.lights import lights
+from kogen.reporting.decision.sentences import headline, how_sure
+from kogen.reporting.decision.steps import next_steps
+from kogen.reporting.words import Sentence, say
+from kogen.results.judge import judge_results
+from kogen.results.judgement import Judgement
+
+
+def judged(table: dict[str, list[float | str | None]], n: int | None = None) -> Judgement:
+    sets = [name for name in table if name != "model"]
+    counts = None if n is None else dict.fromkeys(sets, n)
+    return judge_results(pd.DataFrame(table), LotteryOptions(reference=sets[0], n=counts))[1]
+
+
+def said(*sentences: Sentence) -> list[str]:
+    return [say("en", one.key, **one.values) for one in sentences]
+
+
+def test_a_leader_that_was_not_measured_everywhere_is_to_be_measured() -> None:
+    """Its lead is proven: more images of the reference are not asked for, and the headline speaks of the others."""
+    found = judged({"model": ["A", "B", "C"], "val": [80.0, 70, 69], "night": [None, 60, 61]}, n=1000)
+    among = "Among the models that were measured on all 2 sets"
+    assert said(headline(found)) == [f"Least risk: B. {among}, nowhere more than 1.0 points behind the best."]
+    assert said(*next_steps(found)) == ["Measure A on night, too: it leads on val, and there nothing is known of it."]
+    safe = next(light for light in lights(found) if light.name == "safe")
+    assert "of the models that were measured on every set" in said(*safe.reasons)[0]
+
+
+def test_a_proven_leader_that_is_behind_elsewhere_is_a_question_of_which_images_count() -> None:
+    found = judged({"model": ["A", "B"], "val": [80.0, 75.0], "night": [50.0, 70.0]}, n=5000)
+    assert found.models == ["B"]
+    assert [one.key for one in next_steps(found)] == ["next_weigh"]
+
+
+def test_equals_on_the_reference_are_led_by_what_is_best_elsewhere_and_are_no_lead() -> None:
+    table = {"model": ["z", "b", "c"], "a": [90.0, 90, 90], "s": [80.0, 79, 78], "t": [70.0, 70, 70]}
+    found = judged(table)
+    assert found.leaders == ["z", "b", "c"]
+    assert said(*how_sure(found))[1:] == [
+        "z, b and c have the same value on a; scores alone do not say whether they truly differ."
+    ]
+    assert said(*next_steps(found)) == [
+        "Get one row an image of z, b and c: then it can be tested whether they differ."
+    ]
+    holds = next(light for light in lights(found) if light.name == "holds")
+    assert said(*holds.reasons) == ["z is the highest on 2 of 2 other sets."]
