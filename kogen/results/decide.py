@@ -103,7 +103,7 @@ def choose_action(found: Judgement, against: list[Finding], compared: Comparison
     if not against:
         return Action.ONE, leaders
     if not found.proven:
-        return choose_by_scores(found, compared)
+        return choose_by_scores(found, against, compared)
     if found.floor and found.floor.answer != Answer.BETTER:
         return Action.FLOOR, leaders
     untrained = found.untrained
@@ -112,14 +112,19 @@ def choose_action(found: Judgement, against: list[Finding], compared: Comparison
         return Action.UNTRAINED, [untrained.second if is_level else found.leader]
     if found.has_lead:
         return (Action.SPLIT if found.lost else Action.BET), [found.leader]
+    undecided = any(one.answer == Answer.UNDECIDED for one in against)
+    return (Action.SHARED if undecided else Action.EQUAL), level_models(found, against, compared)
+
+
+def level_models(found: Judgement, against: list[Finding], compared: Comparisons) -> list[str]:
+    """The leader and what it is not ahead of by enough: of undecided ones those alone that may be as good."""
     level = {one.second for one in against if one.answer == Answer.UNDECIDED or one.reason == Reason.EQUAL}
     undecided = any(one.answer == Answer.UNDECIDED for one in against)
     small = set() if undecided else {one.second for one in against if one.reason == Reason.SMALL}
-    group = [model for model in compared.order(found.reference) if model in {found.leader, *level, *small}]
-    return (Action.SHARED if undecided else Action.EQUAL), group
+    return [model for model in compared.order(found.reference) if model in {found.leader, *level, *small}]
 
 
-def choose_by_scores(found: Judgement, compared: Comparisons) -> tuple[Action, list[str]]:
+def choose_by_scores(found: Judgement, against: list[Finding], compared: Comparisons) -> tuple[Action, list[str]]:
     """The same where scores alone are known: what loses least over all sets."""
     sets = [name for name in (found.reference, *found.targets) if name in compared.values]
     equal = [one for one in found.leaders if all(is_equal(compared, found.leader, one, name) for name in sets)]
@@ -127,7 +132,11 @@ def choose_by_scores(found: Judgement, compared: Comparisons) -> tuple[Action, l
         return Action.TIE, equal
     if found.safe and found.targets:
         return Action.SAFE, [found.safe.model, *found.safe.equals]
-    return (Action.BET, found.leaders) if found.has_lead and not found.targets else (Action.NOTHING, found.leaders)
+    if not found.targets and found.has_lead:
+        return Action.BET, found.leaders
+    if not found.targets and all(one.answer in (Answer.BETTER, Answer.EQUIVALENT) for one in against):
+        return Action.EQUAL, level_models(found, against, compared)
+    return Action.NOTHING, found.leaders
 
 
 def is_equal(compared: Comparisons, one: str, other: str, dataset: str) -> bool:

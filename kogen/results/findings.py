@@ -85,6 +85,11 @@ class FloorFinding:
     lo: float | None = None
     hi: float | None = None
 
+    @property
+    def is_perfect(self) -> bool:
+        """Whether the constant answer is always right: the set has images of one class alone."""
+        return self.floor > 100 - TIE
+
 
 class Comparisons:
     """The tables of one protocol, where a question about two models on one set is one call.

@@ -9,7 +9,7 @@ from kogen.reporting.decision.sentences import (
     margin_of,
     pair_sentence,
     share_sentence,
-    whole_suffix,
+    whole_key,
     worth_sentences,
 )
 from kogen.reporting.words import Sentence, format_points, phrase, sentence
@@ -162,7 +162,7 @@ def safe_light(found: Judgement) -> Light:
     number = named(safe.model, "num_most", **most) if lost else named(safe.model, "num_first")
     names: dict[str, Any] = {"model": [safe.model, *safe.equals], "dataset": safe.dataset}
     names |= {"regret": at_most(safe.regret, found.metric), "unit": unit_phrase(found.metric)}
-    reasons = [sentence("safe", ("why_least" if lost else "why_never") + whole_suffix(safe), **names)]
+    reasons = [sentence("safe", whole_key("why_least" if lost else "why_never", safe), **names)]
     if safe.chance is None:
         return Light("safe", "grey", "answer_unknown", number, [*reasons, sentence("safe", "why_safe_scores")])
     reasons.append(sentence("safe", "why_near_best", model=safe.model, **margin_of(found), chance=100 * safe.chance))

@@ -1,10 +1,11 @@
 """Next steps of scores alone: nothing is asked for that is known, and equals are called equal."""
 
+import numpy as np
 import pandas as pd
 
 from kogen.options.lottery import LotteryOptions
 from kogen.reporting.decision.lights import lights
-from kogen.reporting.decision.sentences import headline, how_sure
+from kogen.reporting.decision.sentences import catches, headline, how_sure
 from kogen.reporting.decision.steps import next_steps
 from kogen.reporting.words import Sentence, say
 from kogen.results.judge import judge_results
@@ -49,3 +50,40 @@ def test_equals_on_the_reference_are_led_by_what_is_best_elsewhere_and_are_no_le
     ]
     holds = next(light for light in lights(found) if light.name == "holds")
     assert said(*holds.reasons) == ["z is the highest on 2 of 2 other sets."]
+
+
+def test_a_table_is_not_told_of_options_that_only_a_study_has() -> None:
+    one = judged({"model": ["A", "B"], "val": [80.0, 60.0]}, n=5000)
+    assert [step.key for step in next_steps(one)] == ["next_second_set_table"]
+    rows = {"model": list("AAABBBCCC"), "dataset": ["val"] * 9, "seed": [0, 1, 2] * 3, "n": [1000] * 9}
+    table = pd.DataFrame(rows | {"score": [90.0, 60, 75, 70, 71, 72, 50, 51, 52]})
+    found = judge_results(table, LotteryOptions())[1]
+    assert [step.key for step in next_steps(found)] == ["next_seeds_table"]
+    assert "--" not in " ".join(said(*next_steps(one), *next_steps(found)))
+
+
+def test_equals_on_one_set_are_chosen_by_price_and_not_by_more_images() -> None:
+    found = judged({"model": ["A", "B"], "val": [71.20001, 71.2]}, n=10**9)
+    assert said(headline(found)) == ["Choose by price: on val, A and B differ by less than 0.5 points."]
+    assert [step.key for step in next_steps(found)] == ["next_price"]
+
+
+def images_of_one_class() -> pd.DataFrame:
+    frames = []
+    for dataset in ("val", "night"):
+        for model, wrong in (("A", 10), ("B", 40)):
+            right = (np.arange(100) >= wrong) * 1
+            rows = {"model": model, "dataset": dataset, "item": np.arange(100), "correct": right, "label": "good"}
+            frames.append(pd.DataFrame(rows | {"predicted": np.where(right, "good", "bad")}))
+    return pd.concat(frames, ignore_index=True)
+
+
+def test_images_of_one_class_measure_nothing_else() -> None:
+    """No model can beat a constant answer that is always right: that is no reason to train more."""
+    found = judge_results(images_of_one_class(), LotteryOptions(reference="val", draws=100))[1]
+    assert [step.key for step in next_steps(found)] == ["next_classes"]
+    assert [(one.key, one.values["dataset"]) for one in catches(found)][:2] == [
+        ("catch_one_class", "val"),
+        ("catch_one_class", "night"),
+    ]
+    assert "sure_kept" not in [one.key for one in how_sure(found)]  # nothing is gained, so nothing holds
