@@ -59,6 +59,10 @@ def real_light(found: Judgement) -> Light:
     if found.action == Action.FLOOR and found.floor:
         values = {"models": found.leaders, "constant": found.floor.constant}
         return Light("real", "amber", "answer_floor", number, [sentence("real", "why_floor", **values), *reasons[:1]])
+    if found.action == Action.UNTRAINED and found.untrained and not found.has_lead:  # the lead that the headline denies
+        gap = format_points(found.untrained.difference, sign=True)
+        number = named(found.untrained.first, "num_points", points=gap, unit=unit_phrase(found.metric))
+        return Light("real", "amber", "answer_floor", number, lead_sentences(found.untrained, found)[:2])
     if found.has_lead and found.action not in NOTHING_GAINED:
         return Light("real", "green", "answer_yes", number, reasons)
     if found.has_lead:  # of the network before any training
