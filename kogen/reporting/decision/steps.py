@@ -18,6 +18,9 @@ def next_steps(found: Judgement) -> list[Sentence]:
         return [deciding_step(found.untrained, found), sentence("next", "next_guess", model=found.leader)]
     if found.action == Action.FLOOR and found.floor and found.floor.is_perfect:
         return [sentence("next", "next_classes", dataset=found.reference, constant=found.floor.constant)]
+    if found.action == Action.FLOOR and found.floor and (found.floor.difference or 0.0) > found.margin:
+        names = {"model": found.leader, "dataset": found.reference, "constant": found.floor.constant}
+        return [sentence("next", "next_floor", **names)]
     if found.action in (Action.FLOOR, Action.UNTRAINED):
         return [sentence("next", "next_train_more")]
     if found.action == Action.SPLIT:

@@ -190,6 +190,7 @@ CLAIMS: dict[str, Callable[[World, Sentence], bool]] = {
     "catch_one_set": lambda w, s: not w.found.targets,
     "catch_safer": lambda w, s: s.values["second"] not in w.found.leaders,
     "next_second": lambda w, s: len(w.models(w.found.reference)) == 1,
+    "next_floor": lambda w, s: w.found.action == Action.FLOOR and w.found.floor.difference > w.found.margin,
     "next_train_more": lambda w, s: w.found.action in (Action.FLOOR, Action.UNTRAINED),
     "next_weigh": lambda w, s: bool(w.found.lost),
     "next_use": lambda w, s: w.leads(w.found.reference, s.values["model"]),

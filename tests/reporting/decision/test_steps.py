@@ -9,7 +9,7 @@ from kogen.reporting.decision.sentences import catches, headline, how_sure
 from kogen.reporting.decision.steps import next_steps
 from kogen.reporting.words import Sentence, say
 from kogen.results.judge import judge_results
-from kogen.results.judgement import Judgement
+from kogen.results.judgement import Action, Judgement
 
 
 def judged(table: dict[str, list[float | str | None]], n: int | None = None) -> Judgement:
@@ -87,3 +87,18 @@ def test_images_of_one_class_measure_nothing_else() -> None:
         ("catch_one_class", "night"),
     ]
     assert "sure_kept" not in [one.key for one in how_sure(found)]  # nothing is gained, so nothing holds
+
+
+def test_a_model_that_looks_better_than_the_constant_answer_is_not_called_worthless() -> None:
+    """8 images cannot show that 7 right are more than 4: that is a reason for more of them."""
+    right = {"A": [1, 1, 1, 1, 1, 1, 1, 0], "B": [1, 0, 1, 0, 1, 0, 1, 0]}
+    label, other = np.array(list("abababab")), np.array(list("babababa"))
+    frames = [
+        pd.DataFrame({"model": model, "dataset": "val", "item": range(8), "correct": answers, "label": label})
+        for model, answers in right.items()
+    ]
+    rows = pd.concat(frames, ignore_index=True)
+    rows["predicted"] = np.where(rows["correct"] == 1, np.tile(label, 2), np.tile(other, 2))
+    found = judge_results(rows, LotteryOptions(draws=100))[1]
+    assert found.action == Action.FLOOR
+    assert [step.key for step in next_steps(found)] == ["next_floor"]
