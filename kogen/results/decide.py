@@ -35,9 +35,13 @@ def make_judgement(
     all sets, where there are two models or more. Margin in points.
     """
     kinds = dict(methods or {})
-    compared = Comparisons(tables, {model: kind in BASELINES for model, kind in kinds.items()})
+    later = {model: kind in BASELINES for model, kind in kinds.items()}
+    compared = Comparisons(tables, later, metric.high - metric.low)
     order, proven = compared.order(reference), compared.has_pairs(reference)
+    safe = safe_finding(lottery, compared, margin)
     leaders = compared.leaders(reference)
+    if not proven and safe and safe.model in leaders:  # of equals, the one that loses least elsewhere
+        leaders = [safe.model, *(model for model in leaders if model != safe.model)]
     leader, against = leaders[0], compared.against(leaders[0], reference, None if proven else AGAINST)
     random, is_random = of_kind(kinds, order, "random"), kinds.get(leader) == "random"
     own = [model for model in order if kinds and kinds.get(model) not in BASELINES]
@@ -61,7 +65,7 @@ def make_judgement(
         "elsewhere": [lead_elsewhere(compared, leader, name) for name in targets],
         "share": share_finding(tables, lottery),
         "rules": rules_finding(lottery),
-        "safe": safe_finding(lottery, compared, margin),
+        "safe": safe,
         "decides": None if lottery is None else lottery.bet.decides,
         "metric": metric,
         "clusters": [row for row in (lottery and lottery.clusters) or [] if row["warning"]],
@@ -99,7 +103,7 @@ def choose_action(found: Judgement, against: list[Finding], compared: Comparison
     if not against:
         return Action.ONE, leaders
     if not found.proven:
-        return choose_by_scores(found, compared)
+        return choose_by_scores(found, against, compared)
     if found.floor and found.floor.answer != Answer.BETTER:
         return Action.FLOOR, leaders
     untrained = found.untrained
@@ -108,14 +112,19 @@ def choose_action(found: Judgement, against: list[Finding], compared: Comparison
         return Action.UNTRAINED, [untrained.second if is_level else found.leader]
     if found.has_lead:
         return (Action.SPLIT if found.lost else Action.BET), [found.leader]
+    undecided = any(one.answer == Answer.UNDECIDED for one in against)
+    return (Action.SHARED if undecided else Action.EQUAL), level_models(found, against, compared)
+
+
+def level_models(found: Judgement, against: list[Finding], compared: Comparisons) -> list[str]:
+    """The leader and what it is not ahead of by enough: of undecided ones those alone that may be as good."""
     level = {one.second for one in against if one.answer == Answer.UNDECIDED or one.reason == Reason.EQUAL}
     undecided = any(one.answer == Answer.UNDECIDED for one in against)
     small = set() if undecided else {one.second for one in against if one.reason == Reason.SMALL}
-    group = [model for model in compared.order(found.reference) if model in {found.leader, *level, *small}]
-    return (Action.SHARED if undecided else Action.EQUAL), group
+    return [model for model in compared.order(found.reference) if model in {found.leader, *level, *small}]
 
 
-def choose_by_scores(found: Judgement, compared: Comparisons) -> tuple[Action, list[str]]:
+def choose_by_scores(found: Judgement, against: list[Finding], compared: Comparisons) -> tuple[Action, list[str]]:
     """The same where scores alone are known: what loses least over all sets."""
     sets = [name for name in (found.reference, *found.targets) if name in compared.values]
     equal = [one for one in found.leaders if all(is_equal(compared, found.leader, one, name) for name in sets)]
@@ -123,7 +132,11 @@ def choose_by_scores(found: Judgement, compared: Comparisons) -> tuple[Action, l
         return Action.TIE, equal
     if found.safe and found.targets:
         return Action.SAFE, [found.safe.model, *found.safe.equals]
-    return (Action.BET, found.leaders) if found.has_lead and not found.targets else (Action.NOTHING, found.leaders)
+    if not found.targets and found.has_lead:
+        return Action.BET, found.leaders
+    if not found.targets and all(one.answer in (Answer.BETTER, Answer.EQUIVALENT) for one in against):
+        return Action.EQUAL, level_models(found, against, compared)
+    return Action.NOTHING, found.leaders
 
 
 def is_equal(compared: Comparisons, one: str, other: str, dataset: str) -> bool:

@@ -1,5 +1,6 @@
 """Findings: the answer to one question about two models on one set, with its number, its interval and its reason."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -84,6 +85,11 @@ class FloorFinding:
     lo: float | None = None
     hi: float | None = None
 
+    @property
+    def is_perfect(self) -> bool:
+        """Whether the constant answer is always right: the set has images of one class alone."""
+        return self.floor > 100 - TIE
+
 
 class Comparisons:
     """The tables of one protocol, where a question about two models on one set is one call.
@@ -92,9 +98,12 @@ class Comparisons:
     (dataset, model, constant, floor, difference, lo, hi): see the statistics of these names for their columns.
     """
 
-    def __init__(self, tables: Mapping[str, Any], later: Mapping[str, bool] | None = None) -> None:
-        """`later`: models that stand behind others of the same value, such as baselines."""
-        self.later = later or {}
+    def __init__(
+        self, tables: Mapping[str, Any], later: Mapping[str, bool] | None = None, span: float = math.inf
+    ) -> None:
+        """`later`: models that stand behind others of the same value, such as baselines; `span`: no difference is
+        larger, whatever an interval of few images reaches."""
+        self.later, self.span = later or {}, span
         self.values = frames_by_set(tables, "values")
         self.pairs, self.needed, self.floors = (frames_by_set(tables, name) for name in ("pairs", "needed", "floors"))
         self.unpaired = frames_by_set(tables, "unpaired")
@@ -170,7 +179,8 @@ class Comparisons:
 
     def _from_row(self, row: dict[str, Any], first: str, second: str) -> Finding:
         sign = 1 if row["first"] == first else -1
-        lo, hi = sorted(sign * row[end] for end in ("family_lo", "family_hi"))
+        ends = (sign * row[end] for end in ("family_lo", "family_hi"))
+        lo, hi = sorted(min(max(end, -self.span), self.span) for end in ends)
         gap = sign * row["difference"]
         answer, reason = read_verdict_word(row["verdict"], gap)
         more = self._rows_of(first, row["dataset"], "needed").get(second, {}).get("more")

@@ -11,6 +11,7 @@ import pandas as pd
 
 from kogen.common.contracts import from_plain, to_plain
 from kogen.common.files import write_atomically, write_json
+from kogen.common.metric_facts import NATS, POINTS, PRICE
 from kogen.common.registry import load
 from kogen.common.text import join_names
 from kogen.options.lottery import LotteryOptions
@@ -20,6 +21,7 @@ from kogen.results.csv_file import write_csv
 from kogen.results.decide import make_judgement
 from kogen.results.judgement import Judgement
 from kogen.results.lottery_summary import LotterySummary, Row
+from kogen.results.questions import flag
 from kogen.results.results import Results, Table, read_results
 from kogen.statistics._item_matrix import Items, item_matrices
 from kogen.statistics.cochran import COLUMNS as COCHRAN_COLUMNS
@@ -56,6 +58,7 @@ def judge_results(
     Raises ValueError for what cannot be read, for more than is judged, and for options that do not fit the table.
     """
     results = read_results(table, options)
+    refuse_unsaid_margin(results, options)
     items = results.matrices
     step = count_steps(on_step, (2 if items is None else 3) * len(results.datasets))
     tables = tables_from_scores(results) if items is None else tables_from_items(items, options, step)
@@ -65,6 +68,17 @@ def judge_results(
     if out is not None:
         write_json(out / "verdict.json", {"lottery": to_plain(summary), "judgement": to_plain(judgement)})
     return summary, judgement
+
+
+def refuse_unsaid_margin(results: Results, options: LotteryOptions) -> None:
+    """Refuse the margin of points for a metric in another unit: half a nat or half a price is no small difference."""
+    metric = results.metric
+    if metric.unit != POINTS and "margin" not in options.model_fields_set:
+        unit = {PRICE: "prices of an image", NATS: "nats"}[metric.unit]
+        raise ValueError(
+            f"{flag('margin')} is not given, and its default of {options.margin:g} is meant for points: {metric.name} "
+            f"is in {unit}, so say the smallest difference that matters in them, such as 0.01"
+        )
 
 
 def count_steps(on_step: Callable[[int, int], object], steps: int) -> Step:
@@ -131,10 +145,12 @@ def judge_across_sets(
         tables["unified"], tables["robustness"] = without_shift(tables["unified"], tables["robustness"], shift)
     errors = None if noise is None or items is None else with_training_noise(noise, items, seed)
     picks = across("safe_bet")(voting, margin=margin, weights=weights, noise=errors, seed=seed)
+    picks = picks.assign(expected=picks["expected"] - shift)
     over_sets, refused = summary.tests_over_sets(voting)
     asked = {"source": source, "margin": margin, "weights": weights, "groups": votes, "noise": errors, "seed": seed}
     try:
-        tables["left_out"] = across("left_out")(voting, **asked)
+        left_out = across("left_out")(voting, **asked)
+        tables["left_out"] = left_out[left_out["rule"] != "mean_logit"] if shift else left_out
     except ValueError as error:
         tables["left_out"], refused["left_out"] = pd.DataFrame(columns=LEFT_OUT_COLUMNS), str(error)
     if picks.empty or "near" not in set(picks["pick"]):
@@ -215,9 +231,10 @@ def tables_from_scores(results: Results) -> dict[str, pd.DataFrame]:
 
 
 def without_shift(unified: Any, robustness: Any, shift: float) -> tuple[Any, Any]:
-    """The tables of gains that were lifted by `shift` to be scores: means as they were, and no line in logits."""
+    """The tables of gains that were lifted by `shift` to be scores: means as they were, nothing in logits."""
     means = unified["metric"].isin(["mean_accuracy", "iqm", "group_accuracy"])
     unified = unified.assign(value=unified["value"] - shift * means)
+    unified.loc[unified["metric"] == "mean_logit", ["value", "rank"]] = np.nan
     observed = robustness["observed"] - shift
     return unified, robustness.assign(observed=observed, expected=np.nan, effective=np.nan)
 

@@ -73,6 +73,8 @@ def long_scores(frame: pd.DataFrame, options: TableOptions, percent: Mapping[str
     ends = [name for name in ("lo", "hi") if name in long]
     table: Any = long.dropna(subset=["score"])[[*COLUMNS, *ends]].reset_index(drop=True)
     notes += said
+    if turned := [fact.name for fact in facts if not fact.own and not fact.more]:
+        notes.append(Note("read_turned", {"names": turned}))
     if own := [fact.name for fact in facts if fact.own]:
         notes.append(Note("read_unbounded", {"names": own}))
     if ends:

@@ -154,10 +154,10 @@ def group_names(alike: Any) -> list[list[str]] | None:
 
 def compare_rules(table: Any, items: Any, weights: Mapping[str, float] | None, draws: int, seed: int) -> Rules:
     """Winners by each rule, their agreement with the primary one, and whether the winner depends on the rule."""
-    ranks = table.pivot(index="model", columns="metric", values="rank").dropna()
-    if not len(ranks):
+    ranks = table.pivot(index="model", columns="metric", values="rank").dropna(axis=1, how="all").dropna()
+    if ranks.empty:
         return Rules({}, {}, None, None)
-    names = list(dict.fromkeys(table["metric"]))
+    names = [name for name in dict.fromkeys(table["metric"]) if name in ranks]  # a rule may have no value for any
     winners = {name: sorted(map(str, ranks.index[ranks[name] == ranks[name].min()])) for name in names}
     agree = {
         name: ranks[names[0]].corr(ranks[name], method="kendall") if len(ranks) > 1 else None for name in names[1:]

@@ -24,11 +24,15 @@ def student_quantile(tail: float, df: int) -> float:
 
 
 def wilson(share: np.ndarray, n: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """Wilson's score interval of shares (k,) in 0-1 of n (k,) trials, fractions of a trial allowed (Wilson 1927)."""
+    """Wilson's score interval of shares (k,) in 0-1 of n (k,) trials, fractions of a trial allowed (Wilson 1927).
+
+    Both ends are nan where n is.
+    """
     z2 = normal_quantile((1 - level) / 2) ** 2
     middle = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = np.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n**2))) / (1 + z2 / n)
-    return np.where(share < 1e-12, 0.0, middle - half), np.where(share > 1 - 1e-12, 1.0, middle + half)
+    none, every = (share < 1e-12) & ~np.isnan(n), (share > 1 - 1e-12) & ~np.isnan(n)
+    return np.where(none, 0.0, middle - half), np.where(every, 1.0, middle + half)
 
 
 def total_half_width(

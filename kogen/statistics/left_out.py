@@ -48,8 +48,8 @@ def left_out(
     regret is smaller. Least regret first; lo, hi, share_best are null for fewer than 5 models (families, if known).
     Definition: only models measured on every set with a weight. Every set but the source is left out once; the source
     is known to whoever chooses. Rules: `reference` (best on the source), `near` (as in `safe_bet`, where the items or
-    their number are known) and all of `unified`, each on the sets that are left. Interval: percentiles over resamples
-    of families where they are known, otherwise of models; every rule chooses again in each.
+    their number are known) and all of `unified` that have a value, each on the sets that are left. Interval:
+    percentiles over resamples of families where they are known, otherwise of models; every rule chooses again in each.
     Assumes: the sets are like those to come; with 3 sets there are two to learn from. Source: cross-validation over
     data sets, Stone (1974, J. R. Stat. Soc. B 36); regret, Savage (1951, JASA 46).
     Raises ValueError for fewer than 3 sets or 2 models, for too many of both, an unknown source, and bad weights.
@@ -118,7 +118,8 @@ def rule_goals(
         left = used[used != place]
         for name, value in rule_values(table, whole, left, weight[left] / weight[left].sum(), votes).items():
             columns[name].append(-value if name in LOWER_IS_BETTER else value)
-    return goals | {name: np.round(np.stack(parts, axis=1), 9) for name, parts in columns.items()}
+    found = {name: np.round(np.stack(parts, axis=1), 9) for name, parts in columns.items()}
+    return goals | {name: goal for name, goal in found.items() if not np.isnan(goal).any()}
 
 
 def near_goals(

@@ -59,10 +59,14 @@ def images_to_fit(
 ) -> np.ndarray:
     """The number of images at which a half-width of `half` now, with 80 % power, fits in `room`; nan if there is none.
 
-    half^2 = (quantile widening)^2 items + (the part of training, which stays); power widens both by
-    (quantile + 0.84) / quantile.
+    half^2 = (quantile widening)^2 items + rest; power widens both by (quantile + 0.84) / quantile. The rest stays where
+    it is of training; else it is of Bonett and Price's two imagined items, whose variance falls with n^2: it decides
+    alone between two models that never differ.
     """
-    stays = np.where(training > 0, np.maximum(half**2 - (quantile * widening) ** 2 * items, 0), 0)
+    rest = np.maximum(half**2 - (quantile * widening) ** 2 * items, 0)
+    stays, falls = np.where(training > 0, rest, 0), np.where(training > 0, 0, rest / widening**2)
     wide = ((quantile + POWER_QUANTILE) / quantile) ** 2
     left = np.where(room > 0, room, 0) ** 2 - wide * stays
-    return np.ceil(np.divide(wide * quantile**2 * items * n, left, out=np.full(len(n), np.nan), where=left > 0))
+    once = wide * quantile**2 * items  # (n / N) once + (n / N)^2 twice = left
+    root = np.sqrt(once**2 + 4 * wide * falls * np.maximum(left, 0))
+    return np.ceil(np.divide((once + root) * n, 2 * left, out=np.full(len(n), np.nan), where=left > 0))

@@ -28,12 +28,12 @@ def unified(
     named weigh 0); `groups` of sets that say the same, each of which has one vote.
     Output: model, metric, value, rank (1 is best, equals share the mean; value and rank are null for a model that
     was not measured on every set that counts).
-    Metrics: weighted_difference, the weighted mean over sets of the difference to the mean model, points (the
-    primary); mean_accuracy, points; mean_rank; mean_logit, of (right + 1/2) / (n + 1), 10,000 items where n is
-    unknown, null where a set holds errors without a bound; iqm, the mean without the lowest and the highest quarter
-    of the sets (rounded down: all of up to 3 sets), points; worst_rank; max_regret, the largest loss to the best
-    model of a set, points; group_accuracy, the mean over groups of the mean in the group, points (each set its own
-    group unless given).
+    Metrics: weighted_difference, the weighted mean over sets of the difference to the mean model, points (the primary);
+    mean_accuracy, points; mean_rank; mean_logit, of (right + 1/2) / (n + 1), 10,000 items where n is unknown, null
+    where a set that counts holds errors without a bound; iqm, the mean without the lowest and the highest quarter of
+    the sets (rounded down: all of up to 3 sets), points; worst_rank; max_regret, the largest loss to the best model of
+    a set, points; group_accuracy, the mean over groups of the mean in the group, points (each set its own group unless
+    given).
     Source: mean rank, Demsar (2006, JMLR 7); iqm, Agarwal et al. (2021, NeurIPS); regret, Savage (1951, JASA 46).
     Raises ValueError for unknown sets, a weight below 0, no weight at all, and a set in two groups.
     """

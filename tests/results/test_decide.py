@@ -205,3 +205,11 @@ def test_a_bet_is_not_safe_where_an_interval_leaves_open_that_another_is_better(
     found = safe_finding(lottery, Comparisons(tables), 1.0)
     assert found is not None
     assert (found.model, found.answer) == ("x", answer)  # y could be better by 1.2 points, with half-widths of 3.2
+
+
+def test_no_interval_of_a_difference_is_longer_than_the_scale() -> None:
+    """Three images of three: A is at most 100 points ahead, whatever the interval's formula says."""
+    rows = [(model, "val", item, right) for model, right in (("A", 1), ("B", 0)) for item in range(3)]
+    found = judge_results(pd.DataFrame(rows, columns=["model", "dataset", "item", "correct"]), LotteryOptions())[1]
+    assert found.lead is not None
+    assert (found.lead.difference, found.lead.hi) == (100, 100)

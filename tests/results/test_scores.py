@@ -147,3 +147,11 @@ def test_known_sizes_are_used_where_nothing_else_is_said() -> None:
     own = read(table, reference="ImageNet", n={"ImageNet": 500})
     assert own.scores is not None
     assert own.scores.groupby("dataset")["n"].max().to_dict()["ImageNet"] == 500
+
+
+def test_errors_that_are_turned_are_said() -> None:
+    """A page that shows 78.0 under `val err` tells that it is 100 less the error of 22."""
+    table = {"model": ["a", "b"], "val err": [22.0, 24.0], "night": [60.0, 61.0]}
+    found = read(table, reference="night", higher_is_better={"val err": False})
+    assert said(found)["read_turned"] == {"names": ["val err"]}
+    assert values(found, "val err") == {"a": 78, "b": 76}

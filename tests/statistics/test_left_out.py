@@ -109,3 +109,11 @@ def test_refusals() -> None:
         left_out(scores(VALUES[:1]), source="s0")
     with pytest.raises(ValueError, match="no data set 's9'"):
         left_out(scores(VALUES), source="s9")
+
+
+def test_a_rule_without_a_value_is_left_away() -> None:
+    """Errors without a bound have no logit: that rule would pick nothing."""
+    losses = np.array([[80.0, 60, -0.8], [81, 61, -0.7], [79, 62, -0.9]])
+    table = left_out(scores(losses), source="s0")
+    assert set(table["rule"]) == {*METRICS, "reference"} - {"mean_logit"}
+    assert table["regret"].notna().all()

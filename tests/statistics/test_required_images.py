@@ -48,3 +48,16 @@ def test_50000_images_decide_what_scores_alone_leave_open() -> None:
     pair = paired(table, margin=0.05, draws=50)
     assert (pair["b"][0], pair["c"][0], pair["verdict"][0]) == (160, 90, "better")
     assert required_images(pair, margin=0.05).empty
+
+
+def test_two_models_that_never_differ_are_equal_once_the_interval_fits_in_the_margin() -> None:
+    """Their interval is of Bonett and Price's two imagined items alone; one image more would not make it narrow."""
+    right = np.arange(100) % 10 > 0
+    rows = [(m, "s", 0, i, int(value)) for m in "ab" for i, value in enumerate(right)]
+    predictions = pd.DataFrame(rows, columns=["model", "dataset", "seed", "item", "correct"])
+    needed = required_images(paired(predictions, margin=0.5), margin=0.5)
+    half = lambda n: 100 * 1.645 * 2**0.5 / (n + 2)  # noqa: E731
+    images = int(needed["images"].iloc[0])
+    assert needed["decides"].tolist() == ["equivalent"]
+    assert half(images) < 0.5
+    assert half(images / 2) > 0.5

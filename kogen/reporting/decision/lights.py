@@ -9,6 +9,7 @@ from kogen.reporting.decision.sentences import (
     margin_of,
     pair_sentence,
     share_sentence,
+    whole_key,
     worth_sentences,
 )
 from kogen.reporting.words import Sentence, format_points, phrase, sentence
@@ -58,6 +59,10 @@ def real_light(found: Judgement) -> Light:
     if found.action == Action.FLOOR and found.floor:
         values = {"models": found.leaders, "constant": found.floor.constant}
         return Light("real", "amber", "answer_floor", number, [sentence("real", "why_floor", **values), *reasons[:1]])
+    if found.action == Action.UNTRAINED and found.untrained and not found.has_lead:  # the lead that the headline denies
+        gap = format_points(found.untrained.difference, sign=True)
+        number = named(found.untrained.first, "num_points", points=gap, unit=unit_phrase(found.metric))
+        return Light("real", "amber", "answer_floor", number, lead_sentences(found.untrained, found)[:2])
     if found.has_lead and found.action not in NOTHING_GAINED:
         return Light("real", "green", "answer_yes", number, reasons)
     if found.has_lead:  # of the network before any training
@@ -161,7 +166,7 @@ def safe_light(found: Judgement) -> Light:
     number = named(safe.model, "num_most", **most) if lost else named(safe.model, "num_first")
     names: dict[str, Any] = {"model": [safe.model, *safe.equals], "dataset": safe.dataset}
     names |= {"regret": at_most(safe.regret, found.metric), "unit": unit_phrase(found.metric)}
-    reasons = [sentence("safe", "why_least" if lost else "why_never", **names)]
+    reasons = [sentence("safe", whole_key("why_least" if lost else "why_never", safe), **names)]
     if safe.chance is None:
         return Light("safe", "grey", "answer_unknown", number, [*reasons, sentence("safe", "why_safe_scores")])
     reasons.append(sentence("safe", "why_near_best", model=safe.model, **margin_of(found), chance=100 * safe.chance))

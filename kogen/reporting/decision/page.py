@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+from kogen.common.metric_facts import POINTS
 from kogen.reporting.charts import Figure
 from kogen.reporting.decision.figures import draw_differences, draw_sets
 from kogen.reporting.decision.lights import Light, lights
+from kogen.reporting.decision.quantities import FINE_DIGITS
 from kogen.reporting.decision.sentences import margin_of
-from kogen.reporting.words import Sentence, say, sentence
+from kogen.reporting.words import Sentence, phrase, say, sentence
 from kogen.results.judgement import Judgement
 
 CATCHES = 3  # that stand on the first screen; the others are in the appendix
@@ -34,8 +36,16 @@ def decision_part(
         "reference": found.reference,
         "margin": margin_of(found),  # and its unit
         "proven": found.proven,
+        "metric": shown_metric(found),
     }
     return shown, {place: figure for place, figure in figures.items() if figure}
+
+
+def shown_metric(found: Judgement) -> dict[str, Any]:
+    """The metric as captions and tables show it; gains are multiplied by `sign` to be values that people know."""
+    metric = found.metric
+    digits = 1 if metric.unit == POINTS else FINE_DIGITS
+    return {"accuracy": metric.name == "accuracy", "name": phrase(metric.label), "sign": metric.sign, "digits": digits}
 
 
 def texts_of(sentences: Sequence[Sentence], part: str, lang: str) -> list[str]:

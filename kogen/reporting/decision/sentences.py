@@ -5,9 +5,18 @@ from typing import Any
 from kogen.reporting.decision.quantities import at_most, quantity, show_number, unit_phrase, value_phrase
 from kogen.reporting.words import Sentence, sentence
 from kogen.results.findings import TIE, Answer, Finding, FloorFinding, Reason
-from kogen.results.judgement import Action, Judgement, ShareFinding
+from kogen.results.judgement import Action, Judgement, SafeFinding, ShareFinding
 
 LUCK = 0.025  # below it the resampled chance is surer of itself than an interval that cannot tell; it is not said
+
+WHOLE_KEYS = {
+    "do_safe": "do_safe_whole",
+    "do_least": "do_least_whole",
+    "do_unsafe": "do_unsafe_whole",
+    "do_safe_differs": "do_safe_differs_whole",
+    "why_least": "why_least_whole",
+    "why_never": "why_never_whole",
+}
 
 
 def headline(found: Judgement) -> Sentence:
@@ -74,12 +83,17 @@ def safe_headline(found: Judgement) -> Sentence:
         regrets = {"regret": safe.regret, "worst": safe.average_regret, "price": safe.price}
         points = {name: at_most(loss, found.metric) for name, loss in regrets.items()}
         names = {"first": safe.average, "second": safe.model, "unit": unit_phrase(found.metric)}
-        return sentence("headline", "do_safe_differs", **names, **points)
+        return sentence("headline", whole_key("do_safe_differs", safe), **names, **points)
     values = {"models": found.models, "n": safe.sets, "regret": at_most(safe.regret, found.metric), **margin_of(found)}
     if safe.regret <= TIE:
         return sentence("headline", "do_safe_first" if safe.answer == Answer.BETTER else "do_least_first", **values)
     key = "do_safe" if safe.answer == Answer.BETTER else "do_unsafe" if safe.unsafe else "do_least"
-    return sentence("headline", key, **values)
+    return sentence("headline", whole_key(key, safe), **values)
+
+
+def whole_key(key: str, safe: SafeFinding) -> str:
+    """The key of the words for a model that is best among those measured everywhere, where another is higher."""
+    return WHOLE_KEYS[key] if safe.beaten_on else key
 
 
 def how_sure(found: Judgement) -> list[Sentence]:
@@ -91,7 +105,7 @@ def how_sure(found: Judgement) -> list[Sentence]:
         said.append(pair_sentence("sure", untrained_key(found.untrained), found.untrained, found))
     elif found.lead:
         said += lead_sentences(found.lead, found)
-    if found.has_lead and found.won:
+    if found.has_lead and found.won and found.action not in (Action.FLOOR, Action.UNTRAINED):
         said.append(sentence("sure", "sure_kept", sets=[one.dataset for one in found.won]))
     if found.action not in (Action.FLOOR, Action.UNTRAINED):
         said += worth_sentences(found)
@@ -115,6 +129,8 @@ def value_sentence(found: Judgement) -> Sentence:
 def lead_sentences(lead: Finding, found: Judgement) -> list[Sentence]:
     """The leader against the next model."""
     if lead.answer == Answer.UNKNOWN:
+        if lead.is_tie and lead.dataset == found.reference:
+            return [sentence("sure", "sure_scores_tie", dataset=lead.dataset, models=found.leaders)]
         return [sentence("sure", "sure_scores", dataset=lead.dataset, first=lead.first, second=lead.second)]
     keys = {Reason.AHEAD: "sure_ahead", Reason.SMALL: "sure_small", Reason.EQUAL: "sure_equal"}
     key = keys.get(lead.reason, "sure_tie" if lead.is_tie else "sure_open")
@@ -154,7 +170,9 @@ def catches(found: Judgement) -> list[Sentence]:
         said.append(share_sentence(found.share, "catch_share", found))
     low = [one for one in found.floors if one.answer != Answer.BETTER]
     if found.floor is None or found.floor.answer == Answer.BETTER:
-        said += [floor_sentence("catch", "catch_floor", one, found) for one in low]
+        said += [floor_sentence("catch", "catch_floor", one, found) for one in low if not one.is_perfect]
+    single = [one for one in [found.floor, *low] if one and one.is_perfect]
+    said += [sentence("catch", "catch_one_class", dataset=one.dataset, constant=one.constant) for one in single]
     if found.has_lead:
         open_sets = [one.dataset for one in found.open]
         said += [sentence("catch", "catch_open", sets=open_sets)] if open_sets else []

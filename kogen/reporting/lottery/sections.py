@@ -37,6 +37,7 @@ def lottery_part(folder: Path, summary: LotterySummary, lang: str) -> tuple[dict
         found[f"gap-{i}"] = draw_gap_curve(target_rows(curve, name), summary.lead.gap, name, lang)
         found[f"fit-{i}"] = draw_scatter(robustness_rows(frames, name), marked, lang)
     same = ("reference", "margin", "targets", "kind", "over_sets", "similarity", "baseline", "left_out", "cochran")
+    same += ("unbounded",)
     files = [f"{name}.{kind}" for name in TABLE_NAMES for kind in ("parquet", "csv")]
     shown = {name: getattr(summary, name) for name in same} | {
         "refused": sentences.refusals(summary),

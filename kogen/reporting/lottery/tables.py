@@ -113,7 +113,7 @@ def rule_table(summary: LotterySummary, tables: Tables, models: Sequence[str]) -
     winners = summary.unified.winners
     if not winners:
         return None
-    metrics = list(dict.fromkeys(tables["unified"]["metric"]))  # the primary rule first
+    metrics = [name for name in dict.fromkeys(tables["unified"]["metric"]) if name in winners]  # the primary rule first
     table = tables["unified"].pivot(index="model", columns="metric", values="rank")[metrics]
     kept = {names[0] for names in winners.values()} | set(models[:5])
     table = table.reindex([model for model in models if model in kept] + sorted(kept - set(models)))

@@ -9,6 +9,7 @@ from kogen.common.alarms import AlarmKind
 from kogen.common.metric_facts import MetricFacts
 from kogen.reporting.study.evidence import Evidence, ModelAlarm
 from kogen.reporting.words import Sentence, phrase, sentence
+from kogen.results.answers.metric_tables import FAR
 from kogen.results.judgement import Action
 
 MOSTLY = 50.0  # percent of a test set that was trained on: nothing else is to be read before that
@@ -76,7 +77,8 @@ def threshold_sentences(rows: Sequence[Mapping[str, Any]], leader: str | None, r
             numbers = ("accuracy", "reference_accuracy", "auroc", "auroc_lo", "auroc_hi", "reference_auroc")
             numbers += ("larger", "larger_class", "best_accuracy")
             lost = "ranking_lost" if row["accuracy_hi"] < row["larger"] else "ranking_worse"
-            key = "threshold_lost" if row["case"] == "threshold" else lost
+            is_less = row["reference_auroc"] - row["auroc"] > FAR  # else the interval holds guessing
+            key = "threshold_lost" if row["case"] == "threshold" else lost if is_less else f"{lost}_guess"
             found.append(sentence("catch", key, **named, **{name: row[name] for name in numbers}))
     return found
 
@@ -118,7 +120,7 @@ def prices(evidence: Evidence, step: str) -> list[Sentence]:
     if step == "next_train_more" and minutes:
         total = sum(row.minutes * row.runs for row in evidence.costs if row.minutes)
         return [sentence("next", "price_longer", minutes=whole_minutes(2 * total))]
-    if step == "next_seeds" and models:
+    if step in ("next_seeds", "next_floor") and models:
         each = sum(minutes[model] for model in models)
         return [sentence("next", "price_seeds", n=MORE_SEEDS, models=models, minutes=whole_minutes(MORE_SEEDS * each))]
     if step in ("next_use", "next_second_set", "next_price") and models:

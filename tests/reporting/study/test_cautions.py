@@ -7,7 +7,14 @@ import pytest
 from tables import make_tables
 
 from kogen.common.alarms import AlarmKind
-from kogen.reporting.study.cautions import ALARM_SENTENCES, alerts, prices, study_catches, whole_minutes
+from kogen.reporting.study.cautions import (
+    ALARM_SENTENCES,
+    alerts,
+    prices,
+    study_catches,
+    threshold_sentences,
+    whole_minutes,
+)
 from kogen.reporting.study.evidence import Evidence, ModelAlarm, ModelCost, TwinCount
 from kogen.reporting.study.verdict import verdict_sentences
 from kogen.reporting.words import Sentence, say
@@ -92,6 +99,7 @@ NEAR = {"reference": {"byol": 71.0, "simclr": 70.0}}
         (CLEAR, 0.5, "next_use", ("price_again", {"model": "byol", "minutes": 20})),
         (NEAR, 5.0, "next_seeds", ("price_seeds", {"n": 2, "models": ["byol", "simclr"], "minutes": 64})),
         (NEAR, 5.0, "next_images", ("price_labels", {})),
+        (CLEAR, 0.5, "next_floor", ("price_seeds", {"n": 2, "models": ["byol"], "minutes": 40})),
         (CLEAR, 0.5, "next_train_more", ("price_longer", {"minutes": 192})),
         (NEAR, 5.0, "next_weigh", None),
     ],
@@ -112,3 +120,18 @@ def test_a_study_says_one_thing_once_and_in_order() -> None:
 @pytest.mark.parametrize(("minutes", "shown"), [(0.0, 1), (0.2, 1), (1.0, 1), (1.01, 2), (59.5, 60)])
 def test_a_price_in_minutes_is_rounded_up(minutes: float, shown: int) -> None:
     assert whole_minutes(minutes) == shown
+
+
+@pytest.mark.parametrize(
+    ("auroc", "accuracy_hi", "key"),
+    [(67.0, 60.0, "ranking_lost"), (83.0, 60.0, "ranking_lost_guess"), (84.0, 90.0, "ranking_worse_guess")],
+)
+def test_a_ranking_is_worse_only_where_it_fell(auroc: float, accuracy_hi: float, key: str) -> None:
+    """Where AUROC did not fall, no ranking was lost: it was not shown to be better than guessing to begin with."""
+    row = {"model": "byol", "dataset": "line2", "case": "ranking", "accuracy": 55.0, "accuracy_hi": accuracy_hi}
+    row |= {"reference_accuracy": 80.0, "auroc": auroc, "auroc_lo": 45.0, "auroc_hi": 95.0, "reference_auroc": 84.0}
+    row |= {"larger": 70.0, "larger_class": "good", "best_accuracy": 71.0}
+    (found,) = threshold_sentences([row], "byol", "reference")
+    assert found.key == key
+    text = say("en", found.key, **found.values)
+    assert ("less well" in text) == (key == "ranking_lost")
