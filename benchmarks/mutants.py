@@ -2,6 +2,7 @@
 
 import ast
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -35,11 +36,13 @@ def mutants_of(module: str, source: bytes) -> list[Mutant]:
     for line in source.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
     tree = ast.parse(source)
+    lines, known = [part.lineno for part in tree.body], [ast.dump(part) for part in tree.body]
     found: dict[tuple[int, int, str], Mutant] = {}
     for node in changeable(tree):
         for begin, end, text in changes_of(node, source, starts):
             mutant = Mutant(module, source[:begin].count(b"\n") + 1, begin, end, text)
-            if is_other_python(mutant.apply(source), tree):
+            place = bisect_right(lines, mutant.line) - 1
+            if is_other_python(mutant.apply(source), known, place):
                 found.setdefault((begin, end, text), mutant)
     return sorted(found.values(), key=lambda one: (one.begin, one.end, one.text))
 
@@ -115,12 +118,13 @@ def pattern(operator: str) -> str:
     )
 
 
-def is_other_python(changed: bytes, tree: ast.Module) -> bool:
-    """Whether a changed source can be compiled and is not the same program."""
+def is_other_python(changed: bytes, known: Sequence[str], place: int) -> bool:
+    """Whether a changed source can be compiled and is not the same program; `known`: its statements before."""
     try:
-        return ast.dump(ast.parse(changed)) != ast.dump(tree)
+        parts = ast.parse(changed).body
     except (SyntaxError, ValueError):
         return False
+    return len(parts) != len(known) or ast.dump(parts[place]) != known[place]
 
 
 def describe(mutant: Mutant, source: bytes) -> str:
