@@ -30,6 +30,10 @@ class Watch:
         here = (code for code in codes if code.co_filename.startswith(self.tree))
         return {(code.co_filename.removeprefix(self.tree), code.co_firstlineno) for code in here}
 
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Tests with the fixture of a browser are never chosen: they need not run."""
+        items[:] = [item for item in items if BROWSER[0] not in getattr(item, "fixturenames", ())]
+
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Iterator[None]:
         """What a fixture calls counts for each test of the file: it may be made once for all."""
@@ -48,11 +52,9 @@ class Watch:
             return (yield)
         finally:
             sys.settrace(None)
-            found, (fixture, helper) = self.found.setdefault(item.nodeid, {"seconds": 0.0}), BROWSER
+            found = self.found.setdefault(item.nodeid, {"seconds": 0.0})
             found["codes"] = self.places(self.codes)
-            found["browser"] = fixture in getattr(item, "fixturenames", ()) or any(
-                file == helper for file, _ in found["codes"]
-            )
+            found["browser"] = any(file == BROWSER[1] for file, _ in found["codes"])
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.found.setdefault(report.nodeid, {"seconds": 0.0})["seconds"] += report.duration
