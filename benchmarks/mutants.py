@@ -2,7 +2,6 @@
 
 import ast
 import re
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -36,14 +35,15 @@ def mutants_of(module: str, source: bytes) -> list[Mutant]:
     for line in source.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
     tree = ast.parse(source)
-    lines, known = [part.lineno for part in tree.body], [ast.dump(part) for part in tree.body]
     found: dict[tuple[int, int, str], Mutant] = {}
-    for node in changeable(tree):
-        for begin, end, text in changes_of(node, source, starts):
-            mutant = Mutant(module, source[:begin].count(b"\n") + 1, begin, end, text)
-            place = bisect_right(lines, mutant.line) - 1
-            if is_other_python(mutant.apply(source), known, place):
-                found.setdefault((begin, end, text), mutant)
+    for part in tree.body:  # each is a program of its own, quicker to read again than the whole file
+        first, last = starts[part.lineno - 1], starts[part.end_lineno or 0]
+        known = ast.dump(ast.parse(source[first:last]))
+        for node in changeable(part):
+            for begin, end, text in changes_of(node, source, starts):
+                if is_other_python(source[first:begin] + text.encode() + source[end:last], known):
+                    mutant = Mutant(module, source[:begin].count(b"\n") + 1, begin, end, text)
+                    found.setdefault((begin, end, text), mutant)
     return sorted(found.values(), key=lambda one: (one.begin, one.end, one.text))
 
 
@@ -118,13 +118,12 @@ def pattern(operator: str) -> str:
     )
 
 
-def is_other_python(changed: bytes, known: Sequence[str], place: int) -> bool:
-    """Whether a changed source can be compiled and is not the same program; `known`: its statements before."""
+def is_other_python(changed: bytes, known: str) -> bool:
+    """Whether a changed source can be compiled and is not the same program."""
     try:
-        parts = ast.parse(changed).body
+        return ast.dump(ast.parse(changed)) != known
     except (SyntaxError, ValueError):
         return False
-    return len(parts) != len(known) or ast.dump(parts[place]) != known[place]
 
 
 def describe(mutant: Mutant, source: bytes) -> str:
