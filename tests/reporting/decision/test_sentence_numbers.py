@@ -12,6 +12,7 @@ from kogen.reporting.words import Sentence, say
 from kogen.results.decide import make_judgement
 from kogen.results.findings import Answer
 from kogen.results.judgement import Action, Judgement, SafeFinding, ShareFinding
+from kogen.results.lottery_summary import Decision
 
 METHODS = {"byol": "byol", "simclr": "simclr", "random": "random"}
 NEAR = {"a": {"byol": 71.0, "simclr": 70.0}}
@@ -69,6 +70,7 @@ def test_a_share_is_said_in_percent_with_its_interval() -> None:
 @pytest.mark.parametrize(("regret", "said"), [(5.0, True), (5.01, False), (0.0, True)])
 def test_a_safer_model_is_named_where_it_loses_less_by_the_margin(regret: float, said: bool) -> None:
     scores = {"a": {"byol": 80.0, "simclr": 70.0}, "b": {"byol": 60.0, "simclr": 66.0}}
+    scores |= {"c": {"byol": 90.0, "simclr": 50.0}}  # what the leader wins is no loss
     safe = SafeFinding(Answer.UNDECIDED, False, "simclr", regret, "a", None, 2, "simclr", regret, 0.2, True, [], [])
     found = replace(judged(scores), safe=safe)
     assert len(safer_choice(found)) == said
@@ -91,6 +93,29 @@ def test_what_would_decide_is_images_seeds_or_out_of_reach(more: int | None, key
     assert (step.key, price.key) == (key, "next_price")
     if shown:
         assert shown in say("en", step.key, **step.values)
+
+
+@pytest.mark.parametrize(
+    ("decides", "key", "more"),
+    [
+        (None, "next_rows", None),
+        (Decision("simclr", "byol", 1.0, None, False), "next_rows", None),
+        (Decision("simclr", "byol", 1.0, 500, True), "next_rows", None),
+        (Decision("simclr", "byol", 1.0, 1234, False), "next_rows_some", 1300),
+        (Decision("simclr", "byol", 1.0, REALISTIC, False), "next_rows_some", REALISTIC),
+        (Decision("simclr", "byol", 1.0, REALISTIC + 1, False), "next_rows_many", REALISTIC),
+    ],
+)
+def test_scores_alone_ask_for_rows_of_the_pair_that_decides(decides: Any, key: str, more: int | None) -> None:
+    found = replace(judged(half=5.0), proven=False, action=Action.SAFE, decides=decides)
+    (said,) = next_steps(found)
+    assert said.key == key
+    assert said.values.get("images") == more
+    assert (said.values["first"], said.values["second"]) == (("simclr", "byol") if more else ("byol", "simclr"))
+    assert found.lead is not None
+    equal = replace(found, lead=replace(found.lead, answer=Answer.EQUIVALENT))
+    assert keys(next_steps(equal)) == ["next_take"]
+    assert keys(next_steps(replace(equal, action=Action.TIE))) == [key]
 
 
 def test_nothing_decides_a_tie() -> None:
