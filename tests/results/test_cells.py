@@ -122,3 +122,9 @@ def test_numbers_with_a_known_mark() -> None:
     assert parse_number("1,013.01", ".") == 1013.01
     assert parse_number("1013,01", ".") is None
     assert parse_number("80,1,2", ",") is None
+    assert [parse_number(text, ".") for text in ("123,456", "1234,567", ",123", "1,23,456")] == [
+        123_456,
+        None,
+        None,
+        None,
+    ]
