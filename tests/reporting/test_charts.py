@@ -42,6 +42,9 @@ def test_many_curves_make_a_higher_figure_that_reaches_as_far_as_their_names() -
     gap = 15 * (0.5 + 2 * 0.03) / (17 * 20 + 20)  # names of the same end stand 15 pixels apart around it
     assert figure["layout"]["yaxis"]["range"] == pytest.approx([0.5 - 0.03, 1 + 9.5 * gap])
     assert figure["data"][0]["hovertext"] == ["m01: 0.50", "m01: 1.00"]  # below one the second decimal counts
+    long = draw_curves([1], {"vit_base_patch16_augreg": [1.0]}, "", {}, "loss", {})
+    assert long["layout"]["annotations"][0]["text"] == "vit_base_p…ugreg"
+    assert long["layout"]["margin"]["r"] == 14 + 16 * 7
 
 
 def test_long_runs_have_small_points_and_a_flat_or_empty_figure_has_room() -> None:

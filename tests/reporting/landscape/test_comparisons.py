@@ -154,6 +154,15 @@ def test_two_losses_stand_side_by_side_with_their_intervals() -> None:
     assert alone["data"][0]["x"] == [0.0, 1.0]
 
 
+def test_names_inside_a_figure_have_sixteen_letters() -> None:
+    name = "vit_base_patch16_augreg"
+    row = {"value": 0.5, "lo": None, "hi": None}
+    losses = draw_two_losses({(name, "width"): row}, {(name, "width"): row}, [name], "en")
+    profile = draw_profiles({name: landscape([bowl(1, 1)])}, judged()[0], "en")
+    for figure in (losses, profile):
+        assert figure["layout"]["annotations"][-1]["text"] == "vit_base_p…ugreg"
+
+
 def test_correlations_stand_from_the_highest_and_what_is_sure_has_the_colour() -> None:
     rows = [
         {"score": "b", "tau": -0.5, "tau_lo": -0.9, "tau_hi": 0.2, "verdict": "undecided"},
