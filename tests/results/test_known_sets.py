@@ -48,3 +48,5 @@ def test_scores_that_are_no_shares_of_so_many_images_have_none() -> None:
     assert fits_grid(np.array([90.1, 33.3]), 50_000)
     assert fits_grid(np.array([71.31]), 7_500)  # 5348 / 7500 is 71.307
     assert not fits_grid(np.array([50.006]), 10_000)
+    assert fits_grid(np.array([70.917]), 50_300)  # 35671.251 images; three digits may be off by .2515 of one
+    assert not fits_grid(np.array([70.084]), 50_300)  # 35252.252
