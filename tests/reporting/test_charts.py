@@ -65,6 +65,7 @@ def test_long_runs_have_small_points_and_a_flat_or_empty_figure_has_room() -> No
         ({"a": 0.0, "b": 4.0}, {"a": -3.0, "b": 7.0}),
         ({"b": 4.0, "a": 0.0, "c": 50.0}, {"a": -3.0, "b": 7.0, "c": 50.0}),
         ({"a": 0.0, "b": 8.0, "c": 16.0}, {"a": -2.0, "b": 8.0, "c": 18.0}),  # all three touch one another
+        ({"a": 0.0, "b": 12.0, "c": 14.0}, {"a": -4 / 3, "b": 26 / 3, "c": 56 / 3}),  # two that move touch a third
         ({"a": -50.0, "b": 0.0, "c": 1.0, "d": 2.0}, {"a": -50.0, "b": -9.0, "c": 1.0, "d": 11.0}),
         ({}, {}),
     ],
