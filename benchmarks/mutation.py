@@ -4,7 +4,7 @@ Run: python benchmarks/mutation.py [--module kogen/training/monitor.py ...] [--s
 
 Changed are arithmetic and comparisons (+ to -, < to <=, == to !=), numbers (by one), True and False, and and or, `not`,
 conditions (negated) and what is returned (None). The tests of kogen/a/b.py are tests/a/test_b.py; a change that these
-do not notice is tried on the tests of the same folder that name the module too. Of these only the tests that call the
+do not notice is tried on the other tests below tests/a that name the module too. Of these only the tests that call the
 changed function run, the quick ones first, and none that opens a browser: what only such a test would notice counts as
 survived. All runs in a copy of the checkout, one process at a time, each change in a fork that finds the large
 libraries loaded. What was tried is kept in work/mutation/log.jsonl and not tried again: a change that was noticed, and
@@ -98,13 +98,14 @@ def files_of(place: Path) -> list[Path]:
 
 
 def tests_of(module: str) -> tuple[list[str], list[str]]:
-    """The test files of a module, and those of the same folder that name it; all of the folder where none does."""
+    """The test files of a module, and those of its package that name it; all of the folder where none does."""
     path = Path(module)
     own = ROOT / "tests" / Path(*path.parts[1:-1]) / f"test_{path.stem.lstrip('_')}.py"
     folder = next(place for place in own.parents if place.is_dir())
+    package = ROOT / "tests" / path.parts[1] if len(path.parts) > 2 else ROOT / "tests"
     dotted = ".".join(path.with_suffix("").parts)
     words = (dotted, f"import {path.stem}", f".{path.stem} import", f'"{path.stem}"')
-    others = [file for file in sorted(folder.rglob("test_*.py")) if any(word in file.read_text() for word in words)]
+    others = [file for file in sorted(package.rglob("test_*.py")) if any(word in file.read_text() for word in words)]
     own = [own] if own.exists() else []
     others = [file for file in others if file not in own]
     if not own and not others:
