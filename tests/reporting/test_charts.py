@@ -84,6 +84,7 @@ def test_labels_that_are_cut_the_same_keep_their_ends() -> None:
     assert distinct_labels(["a", "b"]) == ["a", "b"]
     assert distinct_labels(twins) == ["…" + "x" * 8 + "…" + "y" * 18] * 2
     assert distinct_labels(["a", "a"]) == ["a", "a"]
+    assert distinct_labels([long[0], "a"])[0] == label(long[0])  # alone it keeps both ends
     assert label("<b>&") == "&lt;b&gt;&amp;"
 
 

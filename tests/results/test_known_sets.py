@@ -22,6 +22,14 @@ KNOWN = {
     "CIFAR-10.1": 2_000,
     "CIFAR-10 (kNN)": 10_000,
     "SVHN": 26_032,
+    "MNIST": 10_000,
+    "Fashion-MNIST": 10_000,
+    "STL-10": 8_000,
+    "Food-101": 25_250,
+    "GTSRB": 12_630,
+    "Country211": 21_100,
+    "Places365 val": 36_500,
+    "PCam": 32_768,
 }
 
 

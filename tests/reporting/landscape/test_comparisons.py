@@ -150,6 +150,7 @@ def test_two_losses_stand_side_by_side_with_their_intervals() -> None:
         "byol": 0.2,
         "steep": pytest.approx(0.05),
     }
+    assert figure["layout"]["xaxis"]["tickvals"] == [0, 1]
     alone = draw_two_losses(own, probe, ["mae"], "en")
     assert alone["data"][0]["x"] == [0.0, 1.0]
 

@@ -135,3 +135,19 @@ def test_agreement_is_of_the_other_sets_where_it_is_known() -> None:
     rows = [{"subset": "all", "tau": 0.5}, {"subset": "top50", "tau": None}]
     own = replace(judged(), targets=["set1", "set2"], agreement={"set0": rows, "set1": rows})
     assert tables.agreement(own) == [{"dataset": "set1", "all": rows[0]}, {"dataset": "set2"}]
+
+
+def test_how_alike_the_sets_are_is_shown_of_two_other_sets_or_more() -> None:
+    matrix = {one: {two: 1.0 if one == two else 0.25 for two in SETS} for one in SETS}
+    alike = replace(judged().similarity, groups=[["set1", "set2"]], correlations=matrix)
+    found = tables.correlations(replace(judged(), similarity=alike))
+    assert found is not None
+    assert found["columns"] == ["set1", "set2"]
+    assert [[cell["value"] for cell in row["cells"]] for row in found["rows"]] == [[1.0, 0.25], [0.25, 1.0]]
+    assert found["rows"][0]["cells"][1]["heat"] == 0.125
+    for less in (
+        replace(judged(), similarity=replace(alike, groups=None)),
+        replace(judged(), similarity=replace(alike, correlations={})),
+        replace(judged(), similarity=alike, targets=["set1"]),
+    ):
+        assert tables.correlations(less) is None
