@@ -36,11 +36,14 @@ def mutants_of(module: str, source: bytes) -> list[Mutant]:
         starts.append(starts[-1] + len(line))
     tree = ast.parse(source)
     found: dict[tuple[int, int, str], Mutant] = {}
-    for node in changeable(tree):
-        for begin, end, text in changes_of(node, source, starts):
-            mutant = Mutant(module, source[:begin].count(b"\n") + 1, begin, end, text)
-            if is_other_python(mutant.apply(source), tree):
-                found.setdefault((begin, end, text), mutant)
+    for part in tree.body:  # each is a program of its own, quicker to read again than the whole file
+        first, last = starts[part.lineno - 1], starts[part.end_lineno or 0]
+        known = ast.dump(ast.parse(source[first:last]))
+        for node in changeable(part):
+            for begin, end, text in changes_of(node, source, starts):
+                if is_other_python(source[first:begin] + text.encode() + source[end:last], known):
+                    mutant = Mutant(module, source[:begin].count(b"\n") + 1, begin, end, text)
+                    found.setdefault((begin, end, text), mutant)
     return sorted(found.values(), key=lambda one: (one.begin, one.end, one.text))
 
 
@@ -115,10 +118,10 @@ def pattern(operator: str) -> str:
     )
 
 
-def is_other_python(changed: bytes, tree: ast.Module) -> bool:
+def is_other_python(changed: bytes, known: str) -> bool:
     """Whether a changed source can be compiled and is not the same program."""
     try:
-        return ast.dump(ast.parse(changed)) != ast.dump(tree)
+        return ast.dump(ast.parse(changed)) != known
     except (SyntaxError, ValueError):
         return False
 

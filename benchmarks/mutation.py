@@ -4,10 +4,11 @@ Run: python benchmarks/mutation.py [--module kogen/training/monitor.py ...] [--s
 
 Changed are arithmetic and comparisons (+ to -, < to <=, == to !=), numbers (by one), True and False, and and or, `not`,
 conditions (negated) and what is returned (None). The tests of kogen/a/b.py are tests/a/test_b.py; a change that these
-do not notice is tried on the tests of the same folder that name the module too. All runs in a copy of the checkout, one
-process at a time, each change in a fork that finds the large libraries loaded. What was tried is kept in
-work/mutation/log.jsonl and not tried again: a change that was noticed, and one that survived the very same tests.
-benchmarks/harmless.toml lists changes that no test can notice, each with its reason.
+do not notice is tried on the other tests below tests/a that name the module too. Of these only the tests that call the
+changed function run, the quick ones first, and none that opens a browser: what only such a test would notice counts as
+survived. All runs in a copy of the checkout, one process at a time, each change in a fork that finds the large
+libraries loaded. What was tried is kept in work/mutation/log.jsonl and not tried again: a change that was noticed, and
+one that survived the very same tests. benchmarks/harmless.toml lists changes that no test can notice, and why.
 
 Python's own `ast` and not mutmut or cosmic-ray: mutmut 3 puts a trampoline in place of each function, which hides the
 signatures that kogen reads its options and hyperparameters from; cosmic-ray writes into the checkout, and starts pytest
@@ -15,10 +16,8 @@ anew each time, which loads torch and pandas for longer than the tests take.
 """
 
 import argparse
-import hashlib
 import json
 import os
-import random
 import shutil
 import signal
 import sys
@@ -27,7 +26,9 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+from callers import Chosen, Watch, callers, digest_of, function_around
 from mutants import Mutant, describe, line_at, mutants_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -51,6 +52,7 @@ LOADED = (
     "plotly.graph_objects",
 )
 LOADED += ("pytest", "hypothesis", "torch", "sklearn.linear_model", "statsmodels.api", "PIL.Image", "tomli_w")
+NO_TESTS = 5  # the exit code of pytest where no test is left of those that were chosen
 SPARE, LONGER = 20.0, 4.0  # a change may take so many seconds, and times as long, as the tests did without one
 
 
@@ -67,12 +69,25 @@ def main() -> int:
     sources = {module: (ROOT / module).read_bytes() for module in modules}
     mutants = [mutant for module in modules for mutant in mutants_of(module, sources[module])]
     if asked.sample is not None:
-        mutants = random.Random(asked.seed).sample(mutants, min(asked.sample, len(mutants)))
-        mutants.sort(key=lambda one: (one.module, one.begin))
+        mutants = draw_sample(mutants, sources, asked.sample, asked.seed)
     if asked.list:
         print("\n".join(describe(mutant, sources[mutant.module]) for mutant in mutants))
         return 0
     return report(try_mutants(mutants, sources, asked.minutes, again=asked.again), sources)
+
+
+def draw_sample(mutants: list[Mutant], sources: dict[str, bytes], size: int, seed: int) -> list[Mutant]:
+    """Some changes, drawn by their own lines: a change of the code elsewhere leaves them in the sample."""
+    drawn: dict[tuple[int, bytes], Mutant] = {}
+    times: dict[bytes, int] = {}
+    for one in mutants:
+        source = sources[one.module]
+        lines = one.module, line_at(source, one.begin), line_at(one.apply(source), one.begin)
+        text = "\0".join(lines).encode()
+        times[text] = times.get(text, 0) + 1  # the same line stands in a module twice
+        drawn[times[text], text] = one
+    order = sorted(drawn, key=lambda key: digest_of(f"{seed} {key[0]}".encode(), key[1]))
+    return sorted((drawn[key] for key in order[:size]), key=lambda one: (one.module, one.begin))
 
 
 def files_of(place: Path) -> list[Path]:
@@ -83,13 +98,14 @@ def files_of(place: Path) -> list[Path]:
 
 
 def tests_of(module: str) -> tuple[list[str], list[str]]:
-    """The test files of a module, and those of the same folder that name it; all of the folder where none does."""
+    """The test files of a module, and those of its package that name it; all of the folder where none does."""
     path = Path(module)
     own = ROOT / "tests" / Path(*path.parts[1:-1]) / f"test_{path.stem.lstrip('_')}.py"
     folder = next(place for place in own.parents if place.is_dir())
+    package = ROOT / "tests" / path.parts[1] if len(path.parts) > 2 else ROOT / "tests"
     dotted = ".".join(path.with_suffix("").parts)
     words = (dotted, f"import {path.stem}", f".{path.stem} import", f'"{path.stem}"')
-    others = [file for file in sorted(folder.rglob("test_*.py")) if any(word in file.read_text() for word in words)]
+    others = [file for file in sorted(package.rglob("test_*.py")) if any(word in file.read_text() for word in words)]
     own = [own] if own.exists() else []
     others = [file for file in others if file not in own]
     if not own and not others:
@@ -110,7 +126,7 @@ def try_mutants(
         str(file.relative_to(ROOT)): file.read_bytes() for file in (ROOT / "tests").rglob("*.py")
     }  # as they are now
     stages_of: dict[str, list[list[str]]] = {}
-    seconds: dict[tuple[str, ...], float | None] = {}
+    watched: dict[str, dict[str, Any] | None] = {}
     for mutant in mutants:
         if mutant.module not in stages_of:
             stages_of[mutant.module] = [stage for stage in tests_of(mutant.module) if stage]
@@ -129,16 +145,20 @@ def try_mutants(
             for name, content in texts.items():
                 (tree / name).write_bytes(content)
             prepared = True
-        noticed, how = False, "no tests" if not stages else "survived"
+        noticed, how = False, "uncalled" if stages else "no tests"
         for stage in stages:
-            files = tuple(stage)
-            if files not in seconds:
-                seconds[files] = time_tests(tree, files)
-            if (usual := seconds[files]) is None:
+            for file in set(stage) - watched.keys():
+                watched[file] = watch_tests(tree, file)
+            found = [watched[file] for file in stage]
+            if None in found:
                 how = "its tests fail without a change"
                 break
+            tests = {name: one for part in found for name, one in (part or {}).items()}
+            names = callers(tests, mutant.module, function_around(sources[mutant.module], mutant.line))
+            if not names:
+                continue
             (tree / mutant.module).write_bytes(changed)
-            how = run_tests(tree, files, SPARE + LONGER * usual)
+            how = run_tests(tree, names, SPARE + LONGER * sum(tests[name]["seconds"] for name in names))
             (tree / mutant.module).write_bytes(sources[mutant.module])
             if noticed := how != "survived":
                 break
@@ -165,17 +185,28 @@ def copy_checkout(tree: Path) -> None:
             __import__(name)
 
 
-def time_tests(tree: Path, files: Sequence[str]) -> float | None:
-    """The seconds of tests without a change; None where they fail, and it is said."""
-    began = time.monotonic()
-    if run_tests(tree, files, 900) != "survived":
-        print(f"{' '.join(files)} fail without a change: see {WORK / 'tests.log'}", flush=True)
-        return None
-    return time.monotonic() - began
+def watch_tests(tree: Path, file: str) -> dict[str, Any] | None:
+    """Seconds and calls of each test of a file, without a change; None where they fail, and it is said.
+
+    Kept in work/mutation/callers/ for as long as code and tests are the same.
+    """
+    helpers = sorted([*(tree / "kogen").rglob("*.py"), *(tree / "tests" / "helpers").rglob("*.py"), tree / file])
+    place = WORK / "callers" / f"{digest_of(file.encode(), *(one.read_bytes() for one in helpers))}.json"
+    place.parent.mkdir(exist_ok=True)
+    if not place.exists():
+        fresh = place.with_suffix(".new")
+        if run_tests(tree, [file], 900, fresh) != "survived":
+            print(f"{file} fails without a change: see {WORK / 'tests.log'}", flush=True)
+            return None
+        fresh.replace(place)
+    return json.loads(place.read_text())
 
 
-def run_tests(tree: Path, files: Sequence[str], seconds: float) -> str:
-    """How the tests of a copied tree end, in a fork of this process: survived, noticed or timeout."""
+def run_tests(tree: Path, names: Sequence[str], seconds: float, calls: Path | None = None) -> str:
+    """How tests of a copied tree end, in a fork of this process: survived, noticed or timeout.
+
+    `names`: of tests, or of files, all of whose tests are watched then: what they call is written to `calls`.
+    """
     child = os.fork()
     if not child:
         os.setsid()
@@ -193,23 +224,22 @@ def run_tests(tree: Path, files: Sequence[str], seconds: float) -> str:
             import kogen
 
             assert Path(kogen.__file__).is_relative_to(tree), kogen.__file__
-            code = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", *files]))
+            plugin = Watch(tree) if calls else Chosen(names)
+            files = dict.fromkeys(name.partition("::")[0] for name in names)
+            code = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", *files], plugins=[plugin]))
+            if isinstance(plugin, Watch) and calls:
+                plugin.write(calls)
         finally:
             os._exit(code)
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
-            return "survived" if status == 0 else "noticed"
+            return "survived" if os.waitstatus_to_exitcode(status) in (0, NO_TESTS) else "noticed"
         time.sleep(0.05)
     os.killpg(child, signal.SIGKILL)
     os.waitpid(child, 0)
     return "timeout"
-
-
-def digest_of(*parts: bytes) -> str:
-    """A hash of some bytes."""
-    return hashlib.blake2b(b"\0".join(parts), digest_size=12).hexdigest()
 
 
 def report(records: Sequence[dict[str, object]], sources: dict[str, bytes]) -> int:

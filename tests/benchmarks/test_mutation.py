@@ -9,6 +9,7 @@ import pytest
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 sys.path.insert(0, str(FOLDER))
 
+from callers import callers, function_around  # noqa: E402
 from mutants import mutants_of  # noqa: E402
 
 SOURCE = '''"""Doc 1 + 1."""
@@ -54,7 +55,7 @@ def checkout(tmp_path: Path) -> Path:
     """A checkout of one module with one test, and the program in it."""
     for name in ("benchmarks", "kogen", "tests"):
         (tmp_path / name).mkdir()
-    for name in ("mutation.py", "mutants.py"):
+    for name in ("mutation.py", "mutants.py", "callers.py"):
         (tmp_path / "benchmarks" / name).write_bytes((FOLDER / name).read_bytes())
     (tmp_path / "kogen" / "__init__.py").touch()
     (tmp_path / "kogen" / "half.py").write_text("def half(x):\n    return x / 2 if x > 0 else 0\n")
@@ -97,7 +98,7 @@ def test_a_sample_is_drawn_by_its_seed_and_tests_that_fail_anyway_are_said(check
     assert len(draws) == 2
     (checkout / "tests" / "test_half.py").write_text("def test_half():\n    assert False\n")
     done = run(checkout, "--sample", "1")
-    assert "tests/test_half.py fail without a change: see" in done.stdout
+    assert "tests/test_half.py fails without a change: see" in done.stdout
     assert (
         "there is no"
         in subprocess.run(
@@ -107,3 +108,45 @@ def test_a_sample_is_drawn_by_its_seed_and_tests_that_fail_anyway_are_said(check
             text=True,
         ).stderr
     )
+
+
+def test_only_tests_that_call_the_function_run_the_quick_ones_first_and_none_with_a_browser():
+    def test(seconds: float, *lines: int, browser: bool = False) -> dict[str, object]:
+        return {"seconds": seconds, "browser": browser, "calls": {"kogen/half.py": list(lines)}}
+
+    tests = {
+        "a.py::slow": test(9, 1, 7),
+        "b.py::other": test(1, 3),
+        "b.py::twice": test(2, 7),
+        "b.py::once": test(1, 8),
+    }
+    tests["c.py::page"] = test(0, 7, browser=True)
+    assert callers(tests, "kogen/half.py", (7, 8)) == ["b.py::once", "b.py::twice", "a.py::slow"]
+    assert callers(tests, "kogen/whole.py", (7, 8)) == []
+    assert callers(tests, "kogen/half.py", None) == ["b.py::once", "b.py::other", "b.py::twice", "a.py::slow"]
+
+
+def test_a_line_belongs_to_the_outermost_function_unless_its_results_are_kept():
+    source = b"""LIMIT = 2
+
+@property
+def one(x=3):
+    def inner():
+        return x
+    return inner
+
+@cache
+def two():
+    return 2
+"""
+    assert [function_around(source, line) for line in (1, 4, 6, 7, 11)] == [None, None, (3, 7), (3, 7), None]
+
+
+def test_what_no_test_calls_is_said_and_what_is_called_in_a_fixture_counts(checkout: Path):
+    (checkout / "kogen" / "half.py").write_text("def half(x):\n    return x / 2\n\ndef third(x):\n    return x / 3\n")
+    test = "import pytest\nfrom kogen.half import half\n\n"
+    test += "@pytest.fixture(scope='module')\ndef made():\n    return half(4)\n\n"
+    (checkout / "tests" / "test_half.py").write_text(f"{test}def test_half(made):\n    assert made == 2\n")
+    done = run(checkout)
+    assert "uncalled  kogen/half.py:5\n  - return x / 3\n  + return None" in done.stdout
+    assert "| half.py | 4 | 0 | 4 | 50 % |" in done.stdout

@@ -116,9 +116,21 @@ def test_a_comma_before_three_digits_follows_the_table_or_is_unclear() -> None:
     assert dots.unclear[0]
 
 
+def test_a_cell_of_two_hundred_letters_is_no_number() -> None:
+    found = parse_cells(["0" * 197 + "7%", "0" * 198 + "7%"])
+    assert found.wrong.tolist() == [False, True]
+    assert found.value[0] == 7
+
+
 def test_numbers_with_a_known_mark() -> None:
     assert parse_number("1.013,01", ",") == 1013.01
     assert parse_number("80.1", ",") == 80.1  # a point among decimal commas, no thousands
     assert parse_number("1,013.01", ".") == 1013.01
     assert parse_number("1013,01", ".") is None
     assert parse_number("80,1,2", ",") is None
+    assert [parse_number(text, ".") for text in ("123,456", "1234,567", ",123", "1,23,456")] == [
+        123_456,
+        None,
+        None,
+        None,
+    ]

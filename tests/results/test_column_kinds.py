@@ -65,6 +65,12 @@ def test_words_of_a_name() -> None:
         ([1, 2, 2.5], None),
         ([101, 102, 103], Kind.ORDER),
         ([101, 5000, 90_000], Kind.LARGE),
+        ([101.5, 102.5, 103.5], Kind.LARGE),  # ids are whole
+        ([101, 102], Kind.LARGE),
+        ([101, 101, 103], Kind.LARGE),
+        ([101, 103, 107], Kind.LARGE),  # twice as far apart as there are
+        ([101, 103, 106], Kind.ORDER),
+        ([70, 71, 130, 140, 72], None),  # two of five
         ([1950, 2100], Kind.SETTING),
         ([1949, 2000], Kind.LARGE),
         ([2000, 2101], Kind.LARGE),

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from kogen.options.lottery import TableOptions
-from kogen.results.model_names import choose_model_columns, drop_copies, find_keys, name_models, plain_name
+from kogen.results.model_names import choose_model_columns, drop_copies, find_keys, name_models, plain_name, tell_apart
 from kogen.results.questions import Questions
 from kogen.results.raw_table import RawTable, table_from_frame
 
@@ -76,6 +76,30 @@ def test_keys_are_columns_that_describe_and_not_results() -> None:
     assert find_keys(two, ["model"], [two.texts("model").cat.codes]) == ["data", "epochs"]
     none = raw_of(model=["a", "a"], data=["x", "x"], score=[1.5, 2])
     assert find_keys(none, ["model"], [none.texts("model").cat.codes]) == []
+
+
+def apart(raw: RawTable) -> tuple[list[str], Questions]:
+    questions = Questions(None, TableOptions())
+    return list(tell_apart(raw, ["model"], raw.texts("model"), questions)), questions
+
+
+def test_rows_of_one_name_are_told_apart_by_what_describes_them_and_else_kept_to_be_refused() -> None:
+    names, asked = apart(
+        raw_of(model=["a", "a", "b", "b", "b"], data=["x", "y", "x", "y", "z"], score=[1.5, 2, 3, 4, 5])
+    )
+    assert names == ["a / x", "a / y", "b / x", "b / y", "b / z"]
+    assert asked.sentences[0].startswith("2 names of models stand in several rows, first 'b' in 3: the column data")
+    assert asked.answers == {"model_column": ("model", "data")}
+    for raw in (
+        raw_of(model=["a", "b"], score=[1.5, 2]),  # each has one row
+        raw_of(model=["a", "a"], seed=[0, 1], score=[1.5, 2]),  # trained twice
+        raw_of(model=["a", "a"], score=[1.5, 2]),  # nothing tells them apart
+    ):
+        names, asked = apart(raw)
+        assert names == list(raw.columns["model"])
+        assert asked.sentences == []
+    long = apart(raw_of(model=["x" * 70] * 2, data=["x", "y"]))[1]
+    assert f"first '{'x' * 60}' in 2" in long.sentences[0]
 
 
 def test_copies_of_a_row_count_once_and_blank_rows_not_at_all() -> None:

@@ -246,3 +246,11 @@ def test_the_callers_frame_stays_as_it_was() -> None:
     before = LONG.copy()
     read(LONG, reference="val", n={"val": 10})
     pd.testing.assert_frame_equal(LONG, before)
+
+
+def test_images_of_some_sets_are_chosen_and_a_set_without_rows_is_named() -> None:
+    items = read(IMAGES, reference="val", sets=["val"]).predictions
+    assert items is not None
+    assert set(items["dataset"]) == {"val"}
+    with pytest.raises(ValueError, match="no rows of the data set 'vall': did you mean 'val'"):
+        read(IMAGES, reference="val", sets=["val", "vall"])

@@ -1,9 +1,149 @@
-"""Parts of the summary of a lottery."""
+"""The summary of a lottery: each part from a hand-made table, with its ties, gaps and what is not known."""
+
+from typing import Any
 
 import pandas as pd
+import pytest
 
-from kogen.results.summary import compare_rules
+from kogen.results.lottery_summary import Lead, Row
+from kogen.results.summary import (
+    best_models,
+    compare_rules,
+    describe_similarity,
+    find_pair,
+    gap_at_share,
+    group_names,
+    images_to_decide,
+    lead_test,
+    reference_lead,
+    row_at_gap,
+    transfer_summaries,
+    transfer_summary,
+)
 from kogen.statistics.unified import METRICS, unified
+
+SCORES = pd.DataFrame(
+    [("a", "val", 80.0), ("b", "val", 80.0 + 1e-12), ("c", "val", 70.0), ("c", "night", 60.0), ("a", "night", 55.5)],
+    columns=["model", "dataset", "score"],
+)
+
+
+def test_the_lead_is_between_the_two_best_and_rounding_makes_none() -> None:
+    assert reference_lead(SCORES, "val") == Lead("a", "b", 0.0)
+    assert reference_lead(SCORES, "night") == Lead("c", "a", 4.5)
+    assert reference_lead(SCORES[SCORES["model"] == "c"], "val") == Lead("c", None, None)
+    assert best_models(SCORES) == {"night": "c", "val": "a"}
+
+
+def pairs(first: str, second: str, **more: Any) -> pd.DataFrame:
+    return pd.DataFrame([{"dataset": "night", "first": "x", "second": "y"}, more | named(first, second)])
+
+
+def named(first: str, second: str) -> Row:
+    return {"dataset": "val", "first": first, "second": second}
+
+
+@pytest.mark.parametrize(("one", "other"), [("a", "b"), ("b", "a")])
+def test_a_pair_is_found_whichever_stands_first(one: str, other: str) -> None:
+    assert find_pair(pairs("a", "b"), one, other, "val") == named("a", "b")
+    assert find_pair(pairs("a", "b"), one, other, "night") is None
+    assert find_pair(pairs("a", "c"), one, other, "val") is None
+
+
+def test_the_test_of_the_leaders_is_paired_where_it_can_be() -> None:
+    lead, empty = Lead("a", "b", 1.0), pairs("c", "d")
+    tables = {"pairs": pairs("b", "a"), "needed": pairs("a", "b", more=5), "unpaired": pairs("a", "b", kind="unpaired")}
+    found = lead_test(tables, lead, "val")
+    assert found is not None
+    assert (found["kind"], found["first"], found["needed"]["more"]) == ("paired", "b", 5)
+    alone = lead_test(tables | {"pairs": empty}, lead, "val")
+    assert alone == named("a", "b") | {"kind": "unpaired", "needed": None}
+    assert lead_test(tables | {"pairs": empty, "unpaired": empty}, lead, "val") is None
+    assert lead_test({"pairs": empty}, lead, "val") is None
+
+
+def test_images_decide_between_two_models_and_not_over_errors_without_a_bound() -> None:
+    tables = {"pairs": pairs("c", "d"), "needed": pairs("c", "d")}
+    assert images_to_decide(tables, SCORES, ["a"], "val") is None
+    assert images_to_decide(tables, SCORES.assign(score=-SCORES["score"], n=1000.0), ["a", "c"], "val") is None
+    assert images_to_decide(tables, None, ["a", "c"], "val") is None
+    found = images_to_decide(tables, SCORES.assign(n=1000.0), ["c", "a"], "night")
+    assert found is not None
+    assert (found.first, found.second, found.images_is_upper_bound) == ("c", "a", True)
+
+
+def bins(*shares: float | None) -> list[Row]:
+    return [
+        {"band": "bin", "gap_lo": float(i), "gap": i + 1.0, "pairs": 0 if share is None else 5, "transfer": share}
+        for i, share in enumerate(shares)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("shares", "lower"),
+    [
+        ((0.5, 0.9, 1.0), 1.0),
+        ((0.95, 0.9, 0.9), 0.0),
+        ((0.95, 0.89, 0.95), 2.0),
+        ((0.95, 0.95, 0.5), None),
+        ((0.5, None, 0.95, None), 2.0),  # bins without pairs say nothing
+        ((None, None), None),
+    ],
+)
+def test_nine_of_ten_leads_hold_from_a_gap_on(shares: tuple[float | None, ...], lower: float | None) -> None:
+    assert gap_at_share(bins(*shares)) == lower
+
+
+def within(*gaps: float) -> list[Row]:
+    return [{"band": "within", "gap": gap, "pairs": 1} for gap in gaps]
+
+
+def test_the_rows_of_the_margin_of_the_lead_and_of_all_pairs_are_found() -> None:
+    found = transfer_summary([*within(0.5, 1.5, 100.0), *bins(0.95)], 0.0, Lead("a", "b", 1.5), 0.5)
+    assert [row and row["gap"] for row in (found.at_margin, found.at_lead, found.all)] == [0.5, 1.5, 100.0]
+    assert (found.leader_holds, found.leader_loses, found.gap_for_90) == (True, 0.0, 0.0)
+    tie = transfer_summary(within(0.5), 1e-8, Lead("a", "b", 0.0), 1.0)
+    assert (tie.at_margin, tie.at_lead, tie.leader_holds, tie.gap_for_90) == (None, None, False, None)
+    absent = transfer_summary(within(0.5), None, Lead("a", None, None), 0.5)
+    assert (absent.leader_holds, absent.leader_loses) == (None, None)
+    assert transfer_summary([], 1e-9, Lead("a", None, None), 0.5).leader_holds is True
+    assert row_at_gap(within(0.3), 0.1 + 0.2) == within(0.3)[0]
+
+
+def test_what_the_leader_loses_is_points_behind_the_best_of_each_set() -> None:
+    table = pd.DataFrame([{"target": "night", **row} for row in within(100.0)])
+    found = transfer_summaries(table, SCORES, Lead("a", "b", 0.0), 0.5, ["night", "day"])
+    assert (found["night"].leader_loses, found["day"].leader_loses) == (4.5, None)
+    assert found["night"].all == {"target": "night", "band": "within", "gap": 100.0, "pairs": 1}
+    assert found["day"].all is None
+
+
+def test_winners_by_each_rule_and_how_far_the_rules_agree() -> None:
+    ranks = {"mean": [1.0, 2.0, 3.0, None], "worst": [1.0, 3.0, 2.0, 1.0], "votes": [2.0, 1.0, 1.0, 1.0]}
+    table = pd.DataFrame(
+        [(model, rule, rank) for rule, row in ranks.items() for model, rank in zip("abcd", row, strict=True)],
+        columns=["model", "metric", "rank"],
+    )
+    found = compare_rules(table, None, None, 10, 0)
+    assert found.winners == {"mean": ["a"], "worst": ["a"], "votes": ["b", "c"]}  # d lacks a set
+    assert found.agreement["worst"] == pytest.approx(1 / 3)
+    assert "mean" not in found.agreement
+    assert (found.winner_changes, found.combined) == (True, None)
+    assert compare_rules(table[table["metric"] != "votes"], None, None, 10, 0).winner_changes is False
+    one = compare_rules(table[table["model"] == "a"], None, None, 10, 0)
+    assert one.agreement == {"worst": None, "votes": None}
+    assert compare_rules(table[table["model"] == "d"], None, None, 10, 0).winner_changes is None
+
+
+def test_sets_that_are_alike_are_named_together() -> None:
+    alike = pd.DataFrame({"dataset": ["val", "a", "b"], "group": [1, 2, 2], "n_eff": 1.5})
+    alike = alike.assign(val=[1.0, 0.0, 0.0], a=[0.0, 1.0, 0.8], b=[0.0, 0.8, 1.0])
+    assert group_names(alike) == [["val"], ["a", "b"]]
+    assert group_names(alike.assign(group=[1, 2, None])) is None
+    found = describe_similarity(alike, [["a", "b"]])
+    assert found.correlations["a"]["b"] == 0.8
+    wide = pd.DataFrame({"dataset": [f"s{i}" for i in range(201)], "n_eff": 3.0})
+    assert describe_similarity(wide, None).correlations == {}
 
 
 def test_rules_that_have_a_value_are_compared_though_one_has_none() -> None:

@@ -71,3 +71,19 @@ def test_what_is_refused(tmp_path: Path) -> None:
         raw(tmp_path, f"model,val\n{'a' * (MAX_NAME_LENGTH + 1)},1\n")
     with pytest.raises(ValueError, match="holds 1 tables in markdown and none of numbers"):
         raw(tmp_path, "|a|b|\n|-|-|\n|x|y|\n")
+
+
+TABLE = "| model | val |\n|---|---|\n| a | {} |\n| b | 71.5 |\n\n"
+
+
+def test_two_tables_of_numbers_in_a_markdown_file_are_one_too_many(tmp_path: Path) -> None:
+    place, asked = tmp_path / "t.md", Questions(None, TableOptions())
+    place.write_text(TABLE.format("80.5") + "text\n\n" + TABLE.format("60.5"))
+    read_text_table(find_layout(place), None, asked)
+    assert "holds 2 tables of numbers: choose one with --table-number" in asked.sentences[0]
+    named = Questions(None, TableOptions())
+    assert list(read_text_table(find_layout(place), 2, named).columns["val"]) == ["60.5", "71.5"]
+    assert named.sentences == []
+    place.write_text(TABLE.format("80.5"))
+    read_text_table(find_layout(place), None, named)
+    assert named.sentences == []

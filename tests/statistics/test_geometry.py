@@ -121,6 +121,8 @@ def test_the_jackknife_is_that_of_a_mean():
     without = (values.sum() - values) / 7
     variance, freedom = jackknife_variance(np.concatenate([[values.mean()], without]))
     assert (variance, freedom) == (pytest.approx(variance_of_mean(values)[0]), 7)
+    assert jackknife_variance(values[:1]) == jackknife_variance(values[:2]) == (0.0, 0)  # one part says nothing
+    assert variance_of_mean(values[:1]) == (0.0, 0)
 
 
 @pytest.mark.parametrize(

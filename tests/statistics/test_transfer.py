@@ -315,6 +315,7 @@ def test_wishes_out_of_range_are_refused() -> None:
 
 
 def test_floors_of_very_many_sets_share_their_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert noise_floor.ALL_PAIRS // 301 < noise_floor.PAIRS == noise_floor.ALL_PAIRS // 300
     table = scores(drawn(40, sets=4), n=500)
     whole = within(transfer(table, source="s0"), 100)["noise_floor"]
     monkeypatch.setattr(noise_floor, "ALL_PAIRS", 3_000_000)

@@ -1,5 +1,6 @@
 """Statistics of accuracies, pairs and ranks: against scipy, statsmodels and slow twins; properties; every message."""
 
+from inspect import signature
 from itertools import combinations, product
 
 import numpy as np
@@ -222,6 +223,8 @@ def test_max_t_against_its_definition_pair_by_pair() -> None:
             max(abs(row[i] - row[j]) / pairs.item_variance[i, j] ** 0.5 for i, j in combinations(range(4), 2))
         )
     assert max_t_criterion(pairs, moved, 0) == pytest.approx(max(np.quantile(largest, 0.95), norm.isf(0.025)))
+    order = np.argsort(largest)[::-1][:20]  # of twenty resamples the first, the largest, counts
+    assert max_t_criterion(pairs, moved[order], 0) == pytest.approx(np.quantile(np.array(largest)[order], 0.95))
 
 
 @pytest.mark.parametrize(("seeds", "size"), [(1, 1), (1, 5), (3, 1)])
@@ -373,6 +376,12 @@ def test_one_model_has_an_accuracy_and_no_pairs() -> None:
     assert (row["p_best"], row["rank_lo"], row["rank_hi"], row["top"]) == (1, 1, 1, True)
 
 
+def test_statistics_of_one_table_share_their_resamples() -> None:
+    """So nothing is drawn twice, and the numbers of one page go together."""
+    assert {signature(one).parameters["draws"].default for one in (paired, ranks, optimism)} == {5000}
+    assert {signature(one).parameters["seed"].default for one in (paired, ranks, optimism, combined)} == {0}
+
+
 def test_all_ties_decide_nothing() -> None:
     same = np.arange(60) % 3 > 0
     frame = table({"a": same, "b": same, "c": same})
@@ -386,7 +395,7 @@ def test_all_ties_decide_nothing() -> None:
 
 def test_sets_are_judged_apart_and_may_have_other_models() -> None:
     one, two = drawn([0.6, 0.9], n=100), drawn([0.7, 0.8, 0.9], n=50).assign(dataset="shift")
-    both = paired(pd.concat([one, two]), draws=100)
+    both = paired(pd.concat([two, one]), draws=100)  # sets by name
     assert both["dataset"].tolist() == ["ref", "shift", "shift", "shift"]
     pd.testing.assert_frame_equal(both[:1], paired(one, draws=100))
 

@@ -9,7 +9,7 @@ import pandas as pd
 from kogen.reporting.charts import Figure, axis, dots, ink, layout, load_look, stroke, trace
 from kogen.reporting.words import say
 from kogen.statistics._near_convex import downward_curvature
-from kogen.surface_fit.interpolation import Spline2D
+from kogen.surface_fit.interpolation import Spline2D, rounding_error
 from kogen.surface_fit.metrics import SCALE, smallest_curvature
 from kogen.surface_fit.multilevel import multilevel_error, multilevel_spline
 
@@ -135,7 +135,8 @@ def draw_convexity(spline: Spline2D, model: str, plane: int, lang: str) -> Figur
     """Where a plane bends up in all directions (convex), and where it bends down, over the scale of the numbers."""
     inside = ((side[0] + SCALE, side[-1] - SCALE) for side in (spline.alpha, spline.beta))
     alpha, beta = (np.linspace(*ends, SURFACE_POINTS) for ends in inside)
-    least, edge = smallest_curvature(spline, alpha, beta), TOLERANCE * known_range(spline)
+    least = smallest_curvature(spline, alpha, beta)
+    edge = TOLERANCE * known_range(spline) + 4 * rounding_error(spline) / SCALE**2  # as the numbers have it
     kind = np.where(np.isnan(least), np.nan, np.where(least < -edge, 0.0, np.where(least < edge, 0.5, 1.0)))  # (F, F)
     colours = [[0, ink("red")], [1 / 3, ink("red")], [1 / 3, ink("mid")], [2 / 3, ink("mid")]]
     colours += [[2 / 3, ink("accent")], [1, ink("accent")]]

@@ -168,3 +168,12 @@ def test_no_sentence_contradicts_the_pairs(made: tuple[Judgement, dict[frozenset
             assert leader is not None
             assert pairs[frozenset((leader, name))][0] > 0
     assert ("say nothing" in head) == (not ranked)
+
+
+def test_models_of_which_nothing_can_be_drawn_are_said_to_be_left_out() -> None:
+    lost, bad = (sentences.not_ranked_text(["ant"], why, "en") for why in (Standing.NOT_FINITE, Standing.COLLAPSED))
+    assert lost.startswith("Left out: ant. The loss is no finite number at the weights")
+    assert bad.startswith("Drawn, but not ranked: ant. The features collapsed in training")
+    assert sentences.not_ranked_text(["ant"], Standing.COLLAPSED, "ja").startswith(
+        "描画のみで順位は付けません：ant。学習"
+    )

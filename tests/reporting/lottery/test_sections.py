@@ -1,7 +1,10 @@
-"""The page of a metric that is no accuracy: its name, its sign and its decimals, and a margin in its unit."""
+"""Sections of a lottery: which sets have a panel, which flips are counted, and where each line starts from."""
 
 import re
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,7 +12,76 @@ import pytest
 
 from kogen.options.lottery import LotteryOptions
 from kogen.reporting.lottery import page
+from kogen.reporting.lottery.sections import clean_sources, draw_axes, flip_rows, robustness_rows, shown_panels
 from kogen.results.judge import judge_results
+from kogen.results.lottery_summary import LotterySummary
+
+
+@cache
+def judged() -> LotterySummary:
+    """A real lottery of six models on two sets."""
+    frame = pd.DataFrame({"set0": [80.0, 70, 60, 50, 40, 30], "set1": [70.0, 80, 60, 50, 30, 40]})
+    options = LotteryOptions(reference="set0", draws=50)
+    found = judge_results(frame.assign(model=list("abcdef")), options)[0]
+    assert found is not None
+    return found
+
+
+def with_targets(shares: list[float | None], pairs: int = 50) -> LotterySummary:
+    """A summary whose targets hold these shares of leads, None where nothing is known of a target."""
+    row, names = judged().transfer["set1"], [f"t{i}" for i in range(len(shares))]
+    found = {
+        name: replace(row, all=None if share is None else {"transfer": share}, at_margin={"pairs": pairs})
+        for name, share in zip(names, shares, strict=True)
+    }
+    return replace(judged(), targets=names, transfer=found)
+
+
+def test_eight_sets_have_panels_and_of_more_those_on_which_fewest_leads_hold() -> None:
+    eight = with_targets([0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2])
+    assert shown_panels(eight) == eight.targets
+    ten = with_targets([0.9, 0.1, 0.95, 0.2, 0.3, 0.4, None, 0.5, 0.6, 0.7])
+    assert shown_panels(ten) == [f"t{i}" for i in (1, 3, 4, 5, 6, 7, 8, 9)]
+
+
+@pytest.mark.parametrize(("pairs", "near"), [(20, True), (19, False)])
+def test_flips_are_those_of_small_leads_where_every_set_has_twenty_pairs(pairs: int, near: bool) -> None:
+    summary = with_targets([0.9, 0.8], pairs=pairs)
+    gap, rows = flip_rows(summary)
+    assert gap == (summary.margin if near else None)
+    assert rows["t0"] == ({"pairs": 20} if near else {"transfer": 0.9})
+    unknown = replace(summary, transfer={"t0": replace(summary.transfer["t0"], at_margin=None)})
+    assert flip_rows(unknown)[0] is None
+    assert flip_rows(replace(summary, transfer={})) == (None, {})
+
+
+def frames() -> dict[str, Any]:
+    robust = pd.DataFrame(
+        [("a", "set0", "t0"), ("b", "set0", "t0"), ("a", "clean", "t1")], columns=["model", "source", "target"]
+    )
+    rows = [("a", "set0", 80.0), ("b", "set0", 70.0), ("a", "clean", 90.0), ("a", "t0", 1.0)]
+    return {"robustness": robust, "values": pd.DataFrame(rows, columns=["model", "dataset", "value"])}
+
+
+def test_a_line_starts_from_the_source_of_its_set() -> None:
+    assert robustness_rows(frames(), "t0")["start"].tolist() == [80.0, 70.0]
+    assert robustness_rows(frames(), "t1")["start"].tolist() == [90.0]
+    assert robustness_rows(frames(), "t9").columns.tolist() == ["model", "source", "target", "start"]
+    assert clean_sources(frames()["robustness"], judged()) == {"t1": "clean"}
+
+
+def test_four_costs_are_drawn_against_the_scores_of_the_reference() -> None:
+    costs = {name: {"a": 1.0, "b": 2.0, "c": 3.0} for name in ("p", "q", "r", "s", "t")}
+    values = pd.DataFrame(
+        [(m, s, 50.0) for s in ("set0", "set1") for m in "abc"], columns=["model", "dataset", "value"]
+    )
+    values.loc[values["dataset"] == "set0", "value"] = [60.0, 70.0, 80.0]
+    found = draw_axes(replace(judged(), axes=costs), values, ["c"], "en")
+    assert list(found) == ["axis-0", "axis-1", "axis-2", "axis-3"]
+    figure = found["axis-3"]
+    assert figure is not None
+    assert figure["data"][0]["y"] == [60.0, 70.0, 80.0]
+    assert figure["data"][2]["x"] == [3.0]
 
 
 def probabilities(n: int = 80) -> pd.DataFrame:

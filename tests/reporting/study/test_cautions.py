@@ -67,6 +67,12 @@ def test_images_that_were_trained_on_are_among_the_catches_or_before_everything(
     assert keys(verdict_sentences(found))[0] == ("twins_mostly" if before else "do_bet")
 
 
+@pytest.mark.parametrize(("share", "order"), [(0.99, ["unfinished", "twins"]), (1.0, ["twins", "unfinished"])])
+def test_few_images_that_were_trained_on_stand_behind_the_other_catches(share: float, order: list[str]) -> None:
+    twins = [TwinCount("line2", n=1, share=0.1), TwinCount("reference", n=4, share=share)]
+    assert keys(study_catches(evidence(twins=twins, unfinished=1, runs=9))) == order
+
+
 def test_cautions() -> None:
     found = study_catches(evidence(unfinished=1, runs=9, seeds={"byol": 1, "simclr": 1}, optimism=0.05))
     assert keys(found) == ["unfinished", "one_seed", "flattered"]

@@ -1,0 +1,123 @@
+"""Figures of a decision from hand-made rows: where each dot, bar and arrow stands, and what each says."""
+
+from typing import Any
+
+import pytest
+from tables import make_tables
+
+from kogen.reporting.decision.figures import Bar, axis_range, bar_traces, draw_differences, draw_sets, draw_values
+from kogen.results.decide import make_judgement
+from kogen.results.judgement import Judgement
+
+METHODS = {"byol": "byol", "simclr": "simclr", "random": "random"}
+
+
+def judged(scores: dict[str, dict[str, float]], **known: Any) -> tuple[Judgement, dict[Any, Any]]:
+    """The judgement of hand-made scores with a margin of one point, and its cells by model and set."""
+    tables = make_tables(scores, **known)
+    first, *others = scores
+    cells = {(row["model"], row["dataset"]): row for row in tables["values"].to_dict("records")}
+    return make_judgement(tables, reference=first, targets=others, margin=1.0, methods=METHODS), cells
+
+
+def markers(figure: Any) -> list[dict[str, Any]]:
+    return [one for one in figure["data"] if one["mode"] == "markers"]
+
+
+def segments(figure: Any) -> list[dict[str, Any]]:
+    return [one for one in figure["data"] if one["mode"] == "lines"]
+
+
+def test_values_stand_best_first_with_their_intervals_and_the_constant_answer() -> None:
+    found, cells = judged({"a": {"simclr": 70.0, "byol": 80.0}}, floors={"a": ("Free", 65.0)})
+    cells["simclr", "a"] |= {"lo": float("nan"), "hi": None}
+    figure = draw_values(cells, ["simclr", "byol"], found, "en")["values"]
+    assert [(one["x"], one["y"]) for one in markers(figure)] == [([80.0], [2]), ([70.0], [1])]
+    assert [(one["x"], one["y"]) for one in segments(figure)] == [([78.0, 82.0], [2, 2])]  # simclr has none
+    assert [one["hovertext"] for one in markers(figure)] == [["byol: 80.0 (78.0 … 82.0)"], ["simclr: 70.0"]]
+    assert figure["layout"]["xaxis"]["range"] == pytest.approx([65 - 0.06 * 17, 82 + 0.06 * 17])
+    assert [(one["x0"], one["x1"]) for one in figure["layout"]["shapes"]] == [(65.0, 65.0)]
+    assert [note["text"] for note in figure["layout"]["annotations"]] == ["80.0", "70.0"]
+    assert figure["alt"].endswith("byol 80.0; simclr 70.0")
+    assert draw_values(cells, ["byol"], found, "en") == {}
+
+
+def test_values_that_are_all_equal_have_half_a_point_of_room() -> None:
+    found, cells = judged({"a": {"simclr": 70.0, "byol": 70.0}})
+    for cell in cells.values():
+        cell |= {"lo": 70.0, "hi": 70.0}
+    figure = draw_values(cells, ["simclr", "byol"], found, "en")["values"]
+    assert figure["layout"]["xaxis"]["range"] == [69.5, 70.5]
+    assert figure["layout"]["shapes"] == []
+
+
+def test_differences_say_their_sign_and_only_baselines_are_hollow() -> None:
+    scores, wide = {"byol": 80.0, "simclr": 79.9, "random": 50.0}, {("a", "byol", "simclr"): 5.0}
+    found, _ = judged({"a": scores}, halves=wide, floors={"a": ("Free", 65.0)})
+    figure = draw_differences(found, "en")
+    assert figure is not None
+    assert [one["hovertext"] for one in markers(figure)] == [
+        ["simclr: −0.1 (−5.1 … +4.9)"],
+        ["random: −30.0 (−30.5 … −29.5)"],
+        ["always “Free”: −15.0 (−15.5 … −14.5)"],
+    ]
+    fills = [one["marker"]["color"].removeprefix("\x01") for one in markers(figure)]
+    assert fills == ["mid", "paper", "paper"]  # undecided; the untrained network; the constant answer
+    assert figure["layout"]["shapes"][0]["x0"] == -1.0  # the margin
+    assert figure["layout"]["shapes"][0]["x1"] == 1.0
+    assert draw_differences(judged({"a": {"byol": 80.0}})[0], "en") is None
+
+
+def test_sets_are_drawn_from_two_on() -> None:
+    scores = {"a": {"byol": 80.0, "simclr": 70.0}, "b": {"byol": 60.0, "simclr": 66.0}}
+    found, _ = judged(scores | {"c": {"byol": 60.2, "simclr": 60.0}})
+    figure = draw_sets(found, "en")
+    assert figure is not None
+    assert [one["x"] for one in markers(figure)] == [[10.0], [-6.0], [pytest.approx(0.2)]]
+    assert [one["y"] for one in segments(figure)] == [[3, 3], [2, 2], [1, 1]]
+    assert segments(figure)[0]["x"] == [9.5, 10.5]
+    colours = [one["marker"]["color"].removeprefix("\x01") for one in markers(figure)]
+    assert colours == ["ink", "ink", "mid"]  # on c neither is ahead
+    assert draw_sets(judged({"a": {"byol": 80.0, "simclr": 70.0}})[0], "en") is None
+
+
+@pytest.mark.parametrize(
+    ("value", "x", "symbol"),
+    [
+        *[(-10.0, -10.0, "circle"), (-10.1, -9.2, "triangle-left")],
+        *[(10.0, 10.0, "circle"), (10.1, 9.2, "triangle-right"), (0.0, 0.0, "circle")],
+    ],
+)
+def test_only_what_lies_beyond_the_scale_is_an_arrow_inside_it(value: float, x: float, symbol: str) -> None:
+    bar = Bar("byol", value, value - 4, value + 4, decided=True)
+    line, dot = bar_traces(bar, 3, (-10.0, 10.0), 1)
+    assert dot["x"] == pytest.approx([x])
+    assert dot["marker"]["symbol"] == symbol
+    assert (dot["y"], line["y"]) == ([3], [3, 3])
+    assert line["x"] == [max(value - 4, -10.0), min(value + 4, 10.0)]
+
+
+def test_an_estimate_without_an_interval_is_a_dot_alone() -> None:
+    (dot,) = bar_traces(Bar("byol", 1.0, None, None, decided=False), 1, (-2.0, 2.0), 2)
+    assert dot["hovertext"] == ["byol: +1.00"]
+    assert len(bar_traces(Bar("byol", 1.0, 0.5, None, decided=False), 1, (-2.0, 2.0), 2)) == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "margin", "ends"),
+    [
+        ([(1.0, 0.5, 1.5)], 1.0, (-1.3, 1.5)),  # the band of the margin is always seen
+        ([(1.0, None, None), (1.0, None, None), (10.0, None, None)], 0.0, (0.0, 2.5)),  # 2.5 times the median
+        ([(-1.0, None, None), (-1.0, None, None), (-10.0, None, None)], 0.0, (-2.5, 0.0)),
+        ([(0.1, None, None), (0.1, None, None), (9.0, None, None)], 0.0, (0.0, 0.5)),  # half a point at least
+        ([(0.1, None, None), (0.1, None, None), (9.0, None, None)], 2.0, (-2.6, 6.0)),  # three margins at least
+    ],
+)
+def test_outliers_do_not_squeeze_the_rest(rows: list[Any], margin: float, ends: tuple[float, float]) -> None:
+    found = axis_range([Bar("x", value, lo, hi, decided=True) for value, lo, hi in rows], margin)
+    room = 0.06 * (ends[1] - ends[0])
+    assert found == pytest.approx((ends[0] - room, ends[1] + room))
+
+
+def test_nothing_apart_has_half_a_point_on_each_side() -> None:
+    assert axis_range([Bar("x", 0.0, None, None, decided=False)], 0.0) == (-0.5, 0.5)

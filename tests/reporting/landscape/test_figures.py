@@ -1,0 +1,139 @@
+"""Figures of one landscape, from bowls and saddles whose losses are known."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from kogen.reporting.landscape.figures import (
+    ModelLandscape,
+    common_scale,
+    draw_contours,
+    draw_convexity,
+    draw_curvature,
+    draw_surface,
+    format_short,
+    known_range,
+    on_plane,
+    ribbon,
+    rise_on_plane,
+    round_values,
+)
+from kogen.surface_fit.interpolation import Spline2D
+
+SIDE = np.linspace(-1, 1, 9)
+POINTS = pd.DataFrame({"alpha": [0.0, 0.5, 0.5], "beta": [0.0, -0.5, -0.5], "level": 0, "loss": [3.0, 3.5, 3.6]})
+
+
+def plane(a: float, b: float, low: float = 3.0) -> Spline2D:
+    return Spline2D(SIDE, SIDE, low + a * SIDE[:, None] ** 2 + b * SIDE[None, :] ** 2)
+
+
+def landscape(a: float, b: float, error: float = 0.1) -> ModelLandscape:
+    return ModelLandscape([[plane(a, b)]], POINTS, error)
+
+
+def colour(name: Any) -> str:
+    return str(name).removeprefix("\x01")
+
+
+def test_a_surface_is_drawn_over_its_own_range_with_eight_steps_of_lines() -> None:
+    figure = draw_surface(landscape(1, 3), "mae", "en")
+    (data,) = figure["data"]
+    assert (data["cmin"], data["cmax"]) == pytest.approx((0.0, 4.0))
+    lines = data["contours"]["z"]
+    assert (lines["show"], lines["start"], lines["end"], lines["size"]) == (
+        True,
+        0,
+        pytest.approx(4),
+        pytest.approx(0.5),
+    )
+    assert (data["x"][0], data["x"][16], data["x"][-1], len(data["x"])) == (-1.0, 0.0, 1.0, 33)
+    assert (data["z"][0][0], data["z"][16][0], data["z"][0][16]) == pytest.approx((4.0, 1.0, 3.0))  # rows are beta
+    assert figure["layout"]["scene"]["zaxis"]["range"] == pytest.approx([0.0, 4.0])
+    assert [figure["layout"]["scene"][axis]["title"]["text"] for axis in ("xaxis", "yaxis")] == ["α", "β"]
+    assert figure["alt"] == "Surface of the loss around the weights of mae."
+
+
+def test_what_rises_above_a_common_scale_is_cut_off() -> None:
+    (data,) = draw_surface(landscape(1, 3), "mae", "en", (-1.0, 3.5))["data"]
+    assert (data["cmin"], data["cmax"]) == (-1.0, 3.5)
+    assert data["contours"]["z"]["size"] == pytest.approx(4.5 / 8)
+    assert data["z"][0][0] is None
+    assert data["z"][16][0] == pytest.approx(1.0)
+
+
+def test_the_common_scale_ends_at_twice_the_median_of_the_largest_rises() -> None:
+    assert common_scale([landscape(1, 1), landscape(-1, 2), landscape(50, 50)]) == pytest.approx((-1.0, 4.0))
+    assert common_scale([landscape(1, 1), landscape(1, 2)]) == pytest.approx((0.0, 3.0))
+
+
+def test_a_plane_of_which_nothing_is_known_has_a_scale_all_the_same() -> None:
+    empty = ModelLandscape([[Spline2D(SIDE, SIDE, np.full((9, 9), np.nan))]], POINTS, 0.0)
+    low, top = rise_on_plane(empty)[3]
+    assert (low, top) == (0.0, 1e-12)
+    assert known_range(empty.shown_plane) == 0.0
+    assert draw_contours(empty, "mae", "en")["data"][0]["contours"] == {"start": 0.0, "end": 10.0, "size": 1.0}
+
+
+def test_contours_stand_every_tenth_and_the_rim_a_tenth_above_the_weights_with_its_error() -> None:
+    figure = draw_contours(landscape(1, 3), "mae", "en")
+    filled, *rims, dots = figure["data"]
+    assert filled["contours"] == pytest.approx({"start": 3.0, "end": 7.0, "size": 0.4})
+    assert [one["contours"]["start"] for one in rims] == pytest.approx([3.3, 3.4, 3.5])
+    assert [one["contours"]["end"] for one in rims] == pytest.approx([3.3, 3.4, 3.5])
+    assert [(one["line"]["width"], one["line"]["dash"]) for one in rims] == [(1, "dot"), (2.5, "solid"), (1, "dot")]
+    assert (dots["x"], dots["y"]) == ([0.0, 0.5], [0.0, -0.5])  # each place once
+    assert figure["layout"]["xaxis"]["range"] == [-1.0, 1.0]
+    assert filled["showscale"] is False
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "kind"),
+    [(1.0, 1.0, 1.0), (1.0, -1.0, 0.0), (1.0, 0.0, 0.5), (0.0, 0.0, 0.5)],
+)
+def test_a_plane_is_convex_bent_down_or_neither(a: float, b: float, kind: float) -> None:
+    figure = draw_convexity(plane(a, b), "mae", 0, "en")
+    (data,) = figure["data"]
+    assert {value for row in data["z"] for value in row} == {kind}
+    assert (data["zmin"], data["zmax"]) == (0, 1)
+    assert [colour(name) for _, name in data["colorscale"]] == ["red", "red", "mid", "mid", "accent", "accent"]
+    assert [3 * place for place, _ in data["colorscale"]] == pytest.approx([0, 1, 1, 2, 2, 3])
+    assert figure["alt"] == "Where the loss of mae is convex on plane 1."
+
+
+def test_a_map_of_curvature_has_a_line_where_a_tenth_points_down() -> None:
+    rows = [{"alpha": a, "beta": b, "lambda_min": -0.5 * a, "lambda_max": 1.0} for a in (0.0, 1.0) for b in (0.0, 1.0)]
+    heat, line = draw_curvature(pd.DataFrame(rows), "mae", "en")["data"]
+    assert heat["z"] == [[0.0, 0.5], [0.0, 0.5]]
+    assert heat["customdata"][0][1] == [-0.5, 1.0]
+    assert (heat["zmin"], heat["zmax"]) == (0, 1)
+    assert line["contours"]["start"] == line["contours"]["end"] == 0.1
+    assert [(place, colour(name)) for place, name in heat["colorscale"]] == [(0, "accent"), (0.5, "line"), (1, "red")]
+    assert len(draw_curvature(pd.DataFrame(rows[:2]), "mae", "en")["data"]) == 1  # a line of points has no contour
+
+
+def test_a_ribbon_goes_out_above_and_back_below() -> None:
+    found = ribbon(np.array([0.0, 1.0]), np.array([2.0, 3.0]), np.array([0.5, 1.0]))
+    assert (found["x"], found["y"]) == ([0.0, 1.0, 1.0, 0.0], [2.5, 4.0, 2.0, 1.5])
+    assert (found["fill"], found["line"]) == ("toself", {"width": 0})
+
+
+def test_numbers_of_figures_have_five_digits_and_holes_are_none() -> None:
+    assert round_values([1.2345678, np.nan, [np.inf, 2.0][1]]) == [1.2346, None, 2.0]
+    assert round_values(np.array([[123456.7, -np.inf]])) == [[123460.0, None]]
+    made = on_plane("heatmap", np.array([0.0, 1.0]), np.array([5.0]), np.array([[2.0], [3.0]]), zmin=0)
+    assert made == {"type": "heatmap", "x": [0.0, 1.0], "y": [5.0], "z": [[2.0, 3.0]], "zmin": 0}
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        *[(None, "–"), (float("nan"), "–"), (0.0, "0"), (0.12345, "0.123"), (99.96, "100"), (100.0, "100")],
+        *[(-12.345, "−12.3"), (123456.7, "123,457"), (999_999.0, "999,999"), (1e6, "1.0e+06")],
+        *[(0.001, "0.001"), (0.000999, "1.0e−03"), (-1234.5, "−1,234")],
+    ],
+)
+def test_a_number_of_the_landscape_is_short(value: float | None, shown: str) -> None:
+    assert format_short(value) == shown
