@@ -32,9 +32,10 @@ class Crossing(NamedTuple):
 def crossed_mean(values: np.ndarray, clusters: np.ndarray) -> Estimate:
     """The mean of contributions (S, D, n) of S seeds, D draws and n images in clusters (n,), and its interval.
 
-    Seeds, draws and clusters of images are three crossed samples: the variance of the mean is the sum of what each of
-    the three alone would say, which counts their interplay more than once and so errs on the wide side; its degrees of
-    freedom are Satterthwaite's (1946, Biometrics Bulletin 2). One seed says nothing of seeds, one draw none of draws.
+    Seeds, draws and clusters of images are three crossed samples. The square of the interval's half is the sum of the
+    squares that each of the three alone would give, by Student's t of its own degrees of freedom (Zou & Donner 2008,
+    Statistics in Medicine 27): that counts their interplay more than once, and errs on the wide side. One seed says
+    nothing of seeds, one draw none of draws.
     """
     seeds, draws, images = values.mean(axis=(1, 2)), values.mean(axis=(0, 2)), values.mean(axis=(0, 1))
     mean = float(images.mean())
@@ -42,11 +43,7 @@ def crossed_mean(values: np.ndarray, clusters: np.ndarray) -> Estimate:
     groups = len(sizes)
     parts = [(float((sums**2).sum()) / len(images) ** 2 * groups / max(groups - 1, 1), effective_count(sizes) - 1)]
     parts += [(float(each.var(ddof=1)) / len(each), len(each) - 1.0) for each in (seeds, draws) if len(each) > 1]
-    total = sum(variance for variance, _ in parts)
-    if total <= 0:
-        return Estimate(mean, mean, mean)
-    df = total**2 / sum(variance**2 / max(df, 1e-9) for variance, df in parts if variance > 0)
-    half = float(student.isf(0.025, max(df, 1.0))) * np.sqrt(total)
+    half = float(np.sqrt(sum(variance * student.isf(0.025, max(df, 1.0)) ** 2 for variance, df in parts)))
     return Estimate(mean, mean - half, mean + half)
 
 

@@ -1,0 +1,64 @@
+"""Label curves of a study: values by budget by hand, models that are left out, and who needs how many labels."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from kogen.common.metric_facts import ACCURACY
+from kogen.results.answers.label_curves import budget_labels, label_curves
+
+SIZES = {"10%": 20.0, "50%": 100.0, "": 200.0}
+CLASSES = ["a", "b"]
+
+
+def predictions(shares: dict[str, dict[str, float]], draws: int = 3, seeds: int = 2, n: int = 200) -> pd.DataFrame:
+    """Rows of models that are right on the first share of the images, a little more with each draw."""
+    label, rows = np.where(np.arange(n) % 2, "a", "b"), []
+    for model, budgets in shares.items():
+        for budget, share in budgets.items():
+            for seed in range(seeds):
+                for draw in range(draws if budget else 1):
+                    right = np.arange(n) < round(n * share) + 2 * (draw - 1) * bool(budget)
+                    predicted = np.where(right, label, np.where(label == "a", "b", "a"))
+                    frame = {"model": model, "seed": seed, "dataset": "test", "item": np.arange(n), "label": label}
+                    frame |= {"predicted": predicted, "correct": right.astype(int), "cluster": np.arange(n)}
+                    frame |= {"budget": budget or None, "draw": draw if budget else np.nan}
+                    rows.append(pd.DataFrame(frame))
+    found = pd.concat(rows, ignore_index=True)
+    texts = {name: found[name].astype("category") for name in ("model", "dataset")}
+    answers = {name: pd.Categorical(found[name], CLASSES) for name in ("label", "predicted")}
+    return found.assign(**texts, **answers)
+
+
+def test_each_model_has_a_value_for_every_number_of_labels() -> None:
+    shares = {"x": {"10%": 0.6, "50%": 0.7, "": 0.8}, "y": {"10%": 0.5, "50%": 0.6, "": 0.7}}
+    curves, matches = label_curves(predictions(shares), ACCURACY, SIZES)
+    assert curves[["model", "budget", "labels", "draws", "seeds"]].to_numpy().tolist() == [
+        [model, budget, SIZES[budget], draws, 2]
+        for model in "xy"
+        for budget, draws in (("10%", 3), ("50%", 3), ("", 1))
+    ]
+    assert curves["value"].tolist() == pytest.approx([60, 70, 80, 50, 60, 70])
+    assert (curves["lo"] < curves["value"]).all()
+    assert (curves["hi"] > curves["value"]).all()
+    met = matches.set_index(["model", "other", "budget"])
+    assert met.loc[("y", "x", "10%"), "needed"] == pytest.approx(100)  # 60 % with half of the labels
+    assert met.loc[("y", "x", "50%"), "needed"] == pytest.approx(200)
+    assert not met.loc[("y", "x", ""), "reached"]
+    assert met.loc[("x", "y", "10%"), "reached"]
+    assert np.isnan(met.loc[("x", "y", "10%"), "needed"])  # with fewer labels than were tried
+
+
+def test_a_model_without_every_seed_or_without_budgets_is_left_out() -> None:
+    shares = {"x": {"10%": 0.6, "": 0.8}, "whole": {"": 0.9}, "torn": {"10%": 0.6, "50%": 0.7, "": 0.8}}
+    rows = predictions(shares)
+    torn = rows[~((rows["model"] == "torn") & (rows["budget"] == "50%") & (rows["seed"] == 1) & (rows["draw"] == 2))]
+    curves, _ = label_curves(torn, ACCURACY, SIZES)
+    assert curves[["model", "budget"]].to_numpy().tolist() == [["torn", "10%"], ["torn", ""], ["x", "10%"], ["x", ""]]
+
+
+def test_numbers_of_labels_are_those_of_the_record() -> None:
+    draws = [{"budget": "10%", "draw": draw, "labels": 20 + draw} for draw in range(3)]
+    quality = {"sets": [{"name": "train", "labelled": 200}, {"name": "test", "labelled": 90}], "budgets": draws}
+    assert budget_labels(quality) == {"10%": 21.0, "": 200.0}
+    assert budget_labels({"sets": quality["sets"]}) == {}
