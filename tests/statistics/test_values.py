@@ -31,7 +31,7 @@ from kogen.statistics.paired import mid_p, paired
 from kogen.statistics.ranks import ranks
 from kogen.statistics.required_images import required_images
 from kogen.statistics.tiers import tiers
-from kogen.statistics.values import values
+from kogen.statistics.values import uncertain_spread, values
 
 
 def table(right: dict[str, np.ndarray], size: int = 1, dataset: str = "ref") -> pd.DataFrame:
@@ -109,6 +109,12 @@ def test_all_right_in_clusters_is_not_certain() -> None:
     row = only(values(table({"a": np.ones(50)}, size=5)))
     assert row["hi"] == 100
     assert row["lo"] / 100 == pytest.approx(proportion_confint(10, 10, method="wilson")[0])
+
+
+def test_few_clusters_that_carry_all_the_spread_widen_by_students_quantile() -> None:
+    apart = np.array([[1.0, 3, 0], [-1, 0, 0], [1, 0, 0], [-1, 0, 0]])  # four alike, one alone, none
+    wide = student.isf(0.025, [4, 1]) / norm.isf(0.025)
+    assert uncertain_spread(apart) == pytest.approx([*wide, 1.0])
 
 
 # pairs
