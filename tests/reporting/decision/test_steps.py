@@ -1,4 +1,4 @@
-"""Sentences of a decision that turn on one number: what is said on each side of it."""
+"""Next steps of a decision, each on both sides of the number that it turns on."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,12 +6,11 @@ from typing import Any
 import pytest
 from tables import make_tables
 
-from kogen.reporting.decision.sentences import LUCK, catches, how_sure, percent, safer_choice
 from kogen.reporting.decision.steps import REALISTIC, next_steps, round_up
 from kogen.reporting.words import Sentence, say
 from kogen.results.decide import make_judgement
 from kogen.results.findings import Answer
-from kogen.results.judgement import Action, Judgement, SafeFinding, ShareFinding
+from kogen.results.judgement import Action, Judgement
 from kogen.results.lottery_summary import Decision
 
 METHODS = {"byol": "byol", "simclr": "simclr", "random": "random"}
@@ -25,58 +24,6 @@ def judged(scores: Any = NEAR, **known: Any) -> Judgement:
 
 def keys(said: list[Sentence]) -> list[str]:
     return [one.key for one in said]
-
-
-def test_the_chance_is_said_where_the_lead_is_open_and_neither_a_tie_nor_luck() -> None:
-    found = judged(half=5.0)
-    assert found.lead is not None
-    said = how_sure(found)
-    assert keys(said) == ["sure_value", "sure_open", "sure_chance"]
-    assert said[2].values == {"first": "byol", "second": "simclr", "chance": 20.0}
-    for chance, wanted in ((LUCK, True), (LUCK - 1e-6, False), (None, False)):
-        one = replace(found, lead=replace(found.lead, chance=chance))
-        assert ("sure_chance" in keys(how_sure(one))) == wanted
-    tie = judged({"a": {"byol": 70.0, "simclr": 70.0}}, half=5.0)
-    assert keys(how_sure(tie)) == ["sure_value", "sure_tie"]
-    assert keys(how_sure(judged(half=0.1))) == ["sure_value", "sure_ahead"]
-
-
-SHARE = ShareFinding(Answer.UNDECIDED, False, "b", 0.6, 0.5, None, 1.0, 2.0, 0.9)
-
-
-@pytest.mark.parametrize(
-    ("action", "answer", "said"),
-    [
-        (Action.SAFE, Answer.UNDECIDED, True),
-        (Action.SAFE, Answer.BETTER, False),
-        (Action.SHARED, Answer.UNDECIDED, False),
-        (Action.BET, Answer.UNDECIDED, False),
-    ],
-)
-def test_how_many_leads_hold_is_a_catch_of_a_safe_choice_that_is_open(action: Action, answer: Answer, said: bool):
-    found = replace(judged(half=5.0), action=action, share=replace(SHARE, answer=answer))
-    assert ("catch_share" in keys(catches(found))) == said
-    assert "catch_share" not in keys(catches(replace(found, share=None)))
-
-
-def test_a_share_is_said_in_percent_with_its_interval() -> None:
-    found = replace(judged(half=5.0), action=Action.SAFE, share=SHARE)
-    (said,) = [one for one in catches(found) if one.key == "catch_share"]
-    numbers = {name: said.values[name] for name in ("share", "low", "high", "best", "lo", "hi")}
-    assert numbers == {"share": 60.0, "low": 50.0, "high": None, "best": 90.0, "lo": "1", "hi": "2"}
-    assert percent(0.0) == 0.0
-
-
-@pytest.mark.parametrize(("regret", "said"), [(5.0, True), (5.01, False), (0.0, True)])
-def test_a_safer_model_is_named_where_it_loses_less_by_the_margin(regret: float, said: bool) -> None:
-    scores = {"a": {"byol": 80.0, "simclr": 70.0}, "b": {"byol": 60.0, "simclr": 66.0}}
-    scores |= {"c": {"byol": 90.0, "simclr": 50.0}}  # what the leader wins is no loss
-    safe = SafeFinding(Answer.UNDECIDED, False, "simclr", regret, "a", None, 2, "simclr", regret, 0.2, True, [], [])
-    found = replace(judged(scores), safe=safe)
-    assert len(safer_choice(found)) == said
-    if said:
-        assert safer_choice(found)[0].values["worst"] == "6.0"
-    assert safer_choice(replace(found, leaders=["simclr"])) == []
 
 
 @pytest.mark.parametrize(
@@ -143,6 +90,9 @@ def test_one_model_alone_needs_a_second_one() -> None:
     assert keys(next_steps(judged({"a": {"byol": 70.0}}))) == ["next_second"]
 
 
-@pytest.mark.parametrize(("images", "shown"), [(0.4, 1), (9.2, 10), (99.5, 100), (100.0, 100), (101, 110)])
-def test_images_are_whole_and_rounded_up(images: float, shown: int) -> None:
+SHOWN = [(0.4, 1), (7, 7), (9.2, 10), (99, 99), (99.5, 100), (100.0, 100), (101, 110), (1234, 1300), (1200, 1200)]
+
+
+@pytest.mark.parametrize(("images", "shown"), [*SHOWN, (1201, 1300)])
+def test_images_are_rounded_up_to_two_digits(images: float, shown: int) -> None:
     assert round_up(images) == shown
