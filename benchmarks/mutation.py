@@ -100,7 +100,7 @@ def files_of(place: Path) -> list[Path]:
 def tests_of(module: str) -> tuple[list[str], list[str]]:
     """The test files of a module, and those of its package that name it; all of the folder where none does."""
     path = Path(module)
-    own = ROOT / "tests" / Path(*path.parts[1:-1]) / f"test_{path.stem.lstrip('_')}.py"
+    own = ROOT / "tests" / Path(*path.parts[1:-1]) / f"test_{path.stem}.py"
     folder = next(place for place in own.parents if place.is_dir())
     package = ROOT / "tests" / path.parts[1] if len(path.parts) > 2 else ROOT / "tests"
     dotted = ".".join(path.with_suffix("").parts)

@@ -60,3 +60,11 @@ def test_points_stay_numbers_and_others_have_three_decimals() -> None:
     assert format_value("en", quantity(0.5, GAIN)) == "0.500"
     assert at_most(0.12301, GAIN) == "0.124"
     assert at_most(0.123, GAIN) == "0.123"
+
+
+@pytest.mark.parametrize(
+    ("points", "shown"),
+    [(1.049, "1.1"), (1.0, "1.0"), (0.991, "1.0"), (0.121, "0.13"), (0.12, "0.12"), (12.34, "12.4"), (0.0, "0.0")],
+)
+def test_at_most_is_rounded_up(points: float, shown: str) -> None:
+    assert float(at_most(points, ACCURACY)) == float(shown)

@@ -9,17 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tables import make_tables
 
-from kogen.common.metric_facts import ACCURACY
-from kogen.reporting.decision.figures import draw_differences, draw_sets
 from kogen.reporting.decision.lights import Light, lights
-from kogen.reporting.decision.page import decision_part
-from kogen.reporting.decision.quantities import at_most
-from kogen.reporting.decision.sentences import catches, headline, how_sure
-from kogen.reporting.decision.steps import next_steps, round_up
+from kogen.reporting.decision.sentences import LUCK, catches, headline, how_sure, percent, safer_choice
+from kogen.reporting.decision.steps import next_steps
 from kogen.reporting.words import Sentence, say
 from kogen.results.decide import make_judgement
 from kogen.results.findings import Answer
-from kogen.results.judgement import Action, Judgement, RulesFinding, SafeFinding
+from kogen.results.judgement import Action, Judgement, RulesFinding, SafeFinding, ShareFinding
 
 KINDS = ("byol", "simclr", "supervised", "random", "stock")
 CASES = 400  # `make slow` renders 2,000
@@ -358,32 +354,66 @@ def test_every_sentence_of_a_decision_has_a_claim_that_is_checked() -> None:
     assert set(CLAIMS) <= set(load_templates("en"))
 
 
+OWN = {"byol": "byol", "simclr": "simclr", "random": "random"}
+NEAR = {"a": {"byol": 71.0, "simclr": 70.0}}
+
+
+def judged(scores: Any = NEAR, **known: Any) -> Judgement:
+    first, *others = scores
+    return make_judgement(make_tables(scores, **known), reference=first, targets=others, margin=1.0, methods=OWN)
+
+
+def keys(said: list[Sentence]) -> list[str]:
+    return [one.key for one in said]
+
+
+def test_the_chance_is_said_where_the_lead_is_open_and_neither_a_tie_nor_luck() -> None:
+    found = judged(half=5.0)
+    assert found.lead is not None
+    said = how_sure(found)
+    assert keys(said) == ["sure_value", "sure_open", "sure_chance"]
+    assert said[2].values == {"first": "byol", "second": "simclr", "chance": 20.0}
+    for chance, wanted in ((LUCK, True), (LUCK - 1e-6, False), (None, False)):
+        one = replace(found, lead=replace(found.lead, chance=chance))
+        assert ("sure_chance" in keys(how_sure(one))) == wanted
+    tie = judged({"a": {"byol": 70.0, "simclr": 70.0}}, half=5.0)
+    assert keys(how_sure(tie)) == ["sure_value", "sure_tie"]
+    assert keys(how_sure(judged(half=0.1))) == ["sure_value", "sure_ahead"]
+
+
+SHARE = ShareFinding(Answer.UNDECIDED, False, "b", 0.6, 0.5, None, 1.0, 2.0, 0.9)
+
+
 @pytest.mark.parametrize(
-    ("points", "shown"),
-    [(1.049, "1.1"), (1.0, "1.0"), (0.991, "1.0"), (0.121, "0.13"), (0.12, "0.12"), (12.34, "12.4"), (0.0, "0.0")],
+    ("action", "answer", "said"),
+    [
+        (Action.SAFE, Answer.UNDECIDED, True),
+        (Action.SAFE, Answer.BETTER, False),
+        (Action.SHARED, Answer.UNDECIDED, False),
+        (Action.BET, Answer.UNDECIDED, False),
+    ],
 )
-def test_at_most_is_rounded_up(points: float, shown: str) -> None:
-    assert float(at_most(points, ACCURACY)) == float(shown)
+def test_how_many_leads_hold_is_a_catch_of_a_safe_choice_that_is_open(action: Action, answer: Answer, said: bool):
+    found = replace(judged(half=5.0), action=action, share=replace(SHARE, answer=answer))
+    assert ("catch_share" in keys(catches(found))) == said
+    assert "catch_share" not in keys(catches(replace(found, share=None)))
 
 
-@pytest.mark.parametrize(("images", "shown"), [(7, 7), (99, 99), (101, 110), (1234, 1300), (1200, 1200), (1201, 1300)])
-def test_images_are_rounded_up_to_two_digits(images: int, shown: int) -> None:
-    assert round_up(images) == shown
+def test_a_share_is_said_in_percent_with_its_interval() -> None:
+    found = replace(judged(half=5.0), action=Action.SAFE, share=SHARE)
+    (said,) = [one for one in catches(found) if one.key == "catch_share"]
+    numbers = {name: said.values[name] for name in ("share", "low", "high", "best", "lo", "hi")}
+    assert numbers == {"share": 60.0, "low": 50.0, "high": None, "best": 90.0, "lo": "1", "hi": "2"}
+    assert percent(0.0) == 0.0
 
 
-def test_the_page_gets_figures_with_the_floor_and_every_other_model() -> None:
-    scores = {"a": {"byol0": 80.0, "simclr1": 70.0, "random2": 50.0}, "b": {"byol0": 60.0, "simclr1": 66.0}}
-    tables = make_tables(scores, floors={"a": ("Free", 65.0)})
-    methods = {"byol0": "byol", "simclr1": "simclr", "random2": "random"}
-    found = make_judgement(tables, reference="a", targets=["b"], margin=1.0, methods=methods)
-    figure = draw_differences(found, "en")
-    assert figure is not None
-    assert figure["alt"].endswith("simclr1 −10.0; random2 −30.0; always “Free” −15.0")
-    assert [note["text"] for note in figure["layout"]["annotations"]] == ["−10.0", "−30.0", "−15.0"]
-    sets = draw_sets(found, "en")
-    assert sets is not None
-    assert sets["alt"].endswith("a +10.0; b −6.0")
-    shown, figures = decision_part(found, [headline(found), *catches(found)], "en")
-    assert set(figures) == {"decision", "holds"}
-    assert shown["headline"] == ["It depends on the images: byol0 is ahead on a, simclr1 on b."]
-    assert shown["catch"] == ["On b, simclr1 is ahead of byol0 by 6.0 points (5.5 to 6.5)."]
+@pytest.mark.parametrize(("regret", "said"), [(5.0, True), (5.01, False), (0.0, True)])
+def test_a_safer_model_is_named_where_it_loses_less_by_the_margin(regret: float, said: bool) -> None:
+    scores = {"a": {"byol": 80.0, "simclr": 70.0}, "b": {"byol": 60.0, "simclr": 66.0}}
+    scores |= {"c": {"byol": 90.0, "simclr": 50.0}}  # what the leader wins is no loss
+    safe = SafeFinding(Answer.UNDECIDED, False, "simclr", regret, "a", None, 2, "simclr", regret, 0.2, True, [], [])
+    found = replace(judged(scores), safe=safe)
+    assert len(safer_choice(found)) == said
+    if said:
+        assert safer_choice(found)[0].values["worst"] == "6.0"
+    assert safer_choice(replace(found, leaders=["simclr"])) == []
