@@ -87,13 +87,22 @@ def text_width(name: str) -> int:
 
 
 def draw_curves(
-    x: list[Any], lines: dict[str, list[Any]], bet: str, methods: dict[str, str], title: str, ticks: dict[str, Any]
+    x: list[Any],
+    lines: dict[str, list[Any]],
+    bet: str,
+    methods: dict[str, str],
+    title: str,
+    ticks: dict[str, Any],
+    beside: Sequence[float] = (),
 ) -> Figure:
-    """Lines with their names at the right end; the bet in the accent colour and on top, baselines dotted."""
+    """Lines with their names at the right end; the bet in the accent colour and on top, baselines dotted.
+
+    `beside`: heights that the picture has to hold too, of bands around the lines.
+    """
     height = max(300, 17 * len(lines) + 90)
     known = {model: [y for y in line if y is not None] for model, line in lines.items()}
     values = [y for line in known.values() for y in line] or [0.0, 1.0]
-    low, high = min(values), max(values)
+    low, high = min([*values, *beside]), max([*values, *beside])
     room = 0.06 * (high - low) or 1.0
     ends = {model: line[-1] for model, line in known.items() if line}
     marks = spread_labels(ends, (high - low + 2 * room) / (height - 70))

@@ -163,11 +163,11 @@ def read_items(table: Any, heads: list[str], options: TableOptions, read: Any) -
 
 def rows_of_all_labels(frame: pd.DataFrame) -> np.ndarray:
     """The rows whose probe learnt from all labels, (N,) bool. ValueError for none."""
-    whole = frame["budget"].isna().to_numpy()
+    whole = frame["draw"].isna().to_numpy()
     if len(whole) and not whole.any():
         first = frame.iloc[0]
-        one = f"{flag('where')} 'budget={first['budget']}' {flag('where')} draw={first['draw']:.0f}"
-        raise ValueError(f"every row was learnt from part of the labels: choose a part and a draw of it, {one}")
+        one = f"such as budget={first['budget']} and draw={first['draw']:.0f}"
+        raise ValueError(f"every row was learnt from part of the labels: choose one with {flag('where')}, {one}")
     return whole
 
 

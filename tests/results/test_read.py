@@ -5,6 +5,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -304,3 +305,23 @@ def test_images_in_a_file_of_any_separator_and_letters_of_any_case(tmp_path: Pat
     assert list(found["correct"]) == [1, 0]
     with pytest.raises(ValueError, match=r"t.csv has one row an image, and files of scores alone are joined"):
         read([tmp_path / "t.csv", tmp_path / "t.csv"])
+
+
+def test_rows_of_label_budgets_are_left_out_and_it_is_said(tmp_path: Path) -> None:
+    rows = pd.DataFrame({"model": np.repeat(["a", "b"], 20), "dataset": "val", "item": np.tile(np.arange(20), 2)})
+    rows["correct"] = (rows["item"] % 3 > 0).astype(int)
+    part = rows.assign(correct=0, budget="5%", draw=1)
+    whole = rows.assign(budget=None, draw=np.nan)
+    file = tmp_path / "predictions.csv"
+    pd.concat([whole, part]).to_csv(file, index=False)
+    found = read_results(file, LotteryOptions())
+    assert found.predictions is not None
+    assert len(found.predictions) == 40
+    assert found.predictions["correct"].tolist() == rows["correct"].tolist()
+    assert [(note.key, note.values) for note in found.notes] == [("read_budgets", {"n": 40})]
+    asked = read_results(file, LotteryOptions(where={"budget": "5%", "draw": "1"}))
+    assert asked.predictions is not None
+    assert asked.predictions["correct"].sum() == 0
+    part.to_csv(file, index=False)
+    with pytest.raises(ValueError, match="every row was learnt from part of the labels: choose one with --where"):
+        read_results(file, LotteryOptions())

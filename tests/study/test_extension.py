@@ -1,5 +1,6 @@
 """A study that grows: seeds, methods, sets, probes are added, nothing is done twice, what was asked first stays."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -93,6 +94,23 @@ def test_added_sets_methods_and_probes_give_what_asking_at_once_gives(
     assert extension_lines(read_asked(tmp_path / "grown")) == [
         f"--corrupt defocus:2, --probe linear, --shift line3={sets['d']}, --methods byol"
     ]
+
+
+def test_label_budgets_and_draws_are_added_to_a_judged_study(sets: dict[str, str], tmp_path: Path) -> None:
+    known = FEW | {"seeds": 1, "methods": ("random", "supervised")}
+    kogen.pilot(sets["a"], test=sets["b"], out=tmp_path / "grown", draws=1, **known)
+    kogen.pilot(sets["a"], test=sets["b"], out=tmp_path / "grown", draws=2, budgets=("50%",), **known)
+    kogen.pilot(sets["a"], test=sets["b"], out=tmp_path / "once", draws=2, budgets=("50%",), **known)
+    grown, once = (pd.read_parquet(tmp_path / name / "predictions.parquet") for name in ("grown", "once"))
+    pd.testing.assert_frame_equal(grown, once, check_exact=False, atol=1e-6)
+    parts = grown.dropna(subset=["budget"]).groupby(["model", "protocol", "budget", "draw"]).size()
+    images = grown[grown.budget.isna() & (grown.model == "random")].groupby("protocol").size()
+    assert parts.to_dict() == {("random", FEW["probes"][0], "50%", draw): images.iloc[0] for draw in range(2)}
+    assert extension_lines(read_asked(tmp_path / "grown")) == ["--budgets 50%, --draws 2 (1 before)"]
+    verdict = json.loads((tmp_path / "grown" / "verdict.json").read_text())
+    assert {(row["model"], row["budget"]) for row in verdict["labels"]} == {("random", "50%"), ("random", "")}
+    assert {row["model"] for row in verdict["values"]} == {"random", "supervised"}
+    assert "What do a few labels buy?" in (tmp_path / "grown" / "report.html").read_text()
 
 
 def recorder(work: Any, trained: list[str]) -> Any:

@@ -3,7 +3,7 @@
 from math import floor, log10
 from typing import TYPE_CHECKING, Any
 
-from kogen.reporting.charts import Figure, axis, axis_title, draw_curves, ink, trace
+from kogen.reporting.charts import Figure, axis_title, draw_curves, ink, trace
 from kogen.reporting.words import Sentence, say, sentence
 from kogen.results.lottery_summary import Row
 
@@ -85,15 +85,14 @@ def draw_labels(judged: "Verdict", lang: str) -> Figure | None:
     lines = {model: [known.get((model, size), {}).get("value") for size in sizes] for model in models}
     ticks = {"type": "log", "tickvals": sizes, "ticktext": [f"{size:,.0f}" for size in sizes]}
     ticks |= {"title": axis_title(say(lang, "axis_labels"))}
-    figure = draw_curves(sizes, lines, judged.judgement.leader, judged.methods, say(lang, judged.metric.label), ticks)
+    ends = [row[end] for row in rows if row["model"] in models for end in ("lo", "hi")]
+    title = say(lang, judged.metric.label)
+    figure = draw_curves(sizes, lines, judged.judgement.leader, judged.methods, title, ticks, ends)
     bands = []
     for model in models:
         mine = [known[model, size] for size in sizes if (model, size) in known]
         there, back = [row["labels"] for row in mine], [row["labels"] for row in mine[::-1]]
-        ends = [row["hi"] for row in mine] + [row["lo"] for row in mine[::-1]]
-        bands.append(trace([*there, *back], ends, fill="toself", fillcolor=ink("tint"), opacity=0.5, line={"width": 0}))
-    values = [row[end] for row in rows if row["model"] in models for end in ("lo", "hi")]
-    room = 0.06 * (max(values) - min(values)) or 1.0
-    figure["layout"]["yaxis"] = axis(range=[min(values) - room, max(values) + room], nticks=6)
-    alt = say(lang, "alt_labels", models=models, metric=say(lang, judged.metric.label))
+        edge = [row["hi"] for row in mine] + [row["lo"] for row in mine[::-1]]
+        bands.append(trace([*there, *back], edge, fill="toself", fillcolor=ink("tint"), opacity=0.5, line={"width": 0}))
+    alt = say(lang, "alt_labels", models=models, metric=title)
     return figure | {"data": [*bands, *figure["data"]], "alt": alt}
