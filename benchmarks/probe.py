@@ -5,9 +5,9 @@
 
 Features are Gaussian classes whose spectrum falls over two decades, as those of networks do. Both sides fit each
 strength on the same four fifths and choose the one of the least log loss on the last fifth; scikit-learn's tolerance
-is lowered from its default until its least loss is within 1e-4 of ours. Its loop takes float32, and whichever of lbfgs, newton-cholesky (up to 200 features) and saga is
-fastest on three of the strengths and arrives (saga may take 100 passes), each from where the last one ended; its
-features are standardised beforehand, ours inside.
+is lowered from its default until its least loss is within 1e-4 of ours. Its loop takes float32, and whichever of
+lbfgs, newton-cholesky (up to 200 features) and saga is fastest on three of the strengths and arrives (saga may take
+100 passes), each from where the last one ended; its features are standardised beforehand, ours inside.
 """
 
 import argparse
@@ -48,7 +48,7 @@ def compare(count: int, dimensions: int, strengths: np.ndarray) -> None:
     ours = found.judge(values[held], labels[held])[1] / held.sum()
     seconds = time.perf_counter() - began
     scaler = StandardScaler().fit(values[~held])
-    train, test = scaler.transform(values[~held]), scaler.transform(values[held])
+    train, test = (np.asarray(scaler.transform(part)) for part in (values[~held], values[held]))
     trial = strengths[:: max(1, len(strengths) // 3)][:3]
     large = dimensions * CLASSES > 2_000  # whose Hessian takes minutes
     names = [name for name in SOLVERS if not (large and name == "newton-cholesky")]

@@ -110,6 +110,7 @@ def test_label_budgets_and_draws_are_added_to_a_judged_study(sets: dict[str, str
     verdict = json.loads((tmp_path / "grown" / "verdict.json").read_text())
     assert {(row["model"], row["budget"]) for row in verdict["labels"]} == {("random", "50%"), ("random", "")}
     assert {row["model"] for row in verdict["values"]} == {"random", "supervised"}
+    assert kogen.audit(tmp_path / "grown")["passed"]
     assert "What do a few labels buy?" in (tmp_path / "grown" / "report.html").read_text()
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from kogen.common.files import explain_unreadable, json_digest, read_json, read_sealed_json
+from kogen.common.protocols import protocol_keys
 from kogen.common.records import RETRAIN, SEEN, read_plan_record
 from kogen.common.tables import read_arrow
 from kogen.reporting.audit.remarks import Remark, error_as_remark, remark
@@ -109,7 +110,7 @@ def check_answers(study: Path) -> Iterator[Remark]:
         run = place.parent.name
         problems: list[Remark] = []
         with error_as_remark(problems):
-            names = ["run", "dataset", "protocol", "item", "label"]
+            names = ["run", "dataset", "protocol", "budget", "draw", "item", "label"]
             table = read_arrow(place, REJUDGE, columns=names)
             rows = table.to_pandas()
             if others := set(rows.run) - {run}:
@@ -131,7 +132,7 @@ def check_answers(study: Path) -> Iterator[Remark]:
 def compare_items(run: str, rows: pd.DataFrame, first: dict[str, tuple[str, pd.Series]]) -> list[Remark]:
     """Where a run's items or labels are not those of the first run that was judged on the set; that may be this one."""
     found = []
-    parts: Any = rows.groupby(["dataset", "protocol"], sort=True)
+    parts: Any = rows.groupby([rows["dataset"], protocol_keys(rows)], sort=True)
     for (name, protocol), part in parts:
         labels: pd.Series = part.set_index("item")["label"].sort_index()
         other, known = first.setdefault(str(name), (run, labels))
