@@ -32,6 +32,7 @@ def surfaces(
     seed: int | str = 0,
     split: str = "train",
     visible: float | str = 1.0,
+    labelled: int | str | None = None,
     material: str | None = None,
     light: Knob = None,
     slope: Knob = None,
@@ -43,7 +44,8 @@ def surfaces(
     """Draw `n` surfaces (N, 1, size, size), uint8, in five classes of equal size; the cluster is the production lot.
 
     Variants: "" is line 1, "line2" makes other things under another light, "night" is line 1 in dim light. `visible` is
-    the strength of every defect, up to 4: at 0 an image is what it would be without one, to the last pixel. `material`
+    the strength of every defect, up to 4: at 0 an image is what it would be without one, to the last pixel. `labelled`
+    images of the split train have a label, lot after lot in an order drawn by `seed`; by default all have. `material`
     is one of brushed, cast, fabric, board, or several with commas, one of them drawn for each lot; `ProductionLine` has
     the units of the other settings (None: those of the variant). Image i depends on (variant, seed, split, i) and the
     settings, not on `n`; splits share no random numbers.
@@ -70,6 +72,8 @@ def surfaces(
         index = np.arange(start, min(start + CHUNK, count))
         drawn = drawing.sample_surfaces(seeds, index, side)
         labels[index], pixels[index, 0] = drawn.labels, drawing.draw_surfaces(line, drawn, strength)
+    if labelled is not None and split == "train":
+        labels = keep_labels(labels, parse_number(int, "labelled", labelled, count, 1, count), seeds)
     title = f"surfaces:{variant}" if variant else "surfaces"
     return from_array(
         pixels,
@@ -79,6 +83,17 @@ def surfaces(
         clusters=np.array([f"{title}/{split}/lot{i // drawing.LOT_SIZE:05d}" for i in range(count)]),
         name=title,
     )
+
+
+def keep_labels(labels: np.ndarray, wanted: int, seeds: tuple[int, ...]) -> np.ndarray:
+    """Labels (N,) of which all but those of so many images are -1, unknown: people label lot after lot."""
+    lots = np.arange(len(labels)) // drawing.LOT_SIZE
+    order = np.random.default_rng([*seeds, 1]).permutation(lots.max() + 1)
+    place = np.argsort(order)[lots]  # of the lot of each image among those that are labelled in turn
+    rows = np.argsort(place, kind="stable")[:wanted]
+    found = np.full_like(labels, -1)
+    found[rows] = labels[rows]
+    return found
 
 
 def parse_number(kind: type[Number], name: str, value: Knob, default: float, least: float, most: float) -> Number:

@@ -110,6 +110,21 @@ def test_knobs_do_what_they_say():
     assert len({d.tobytes() for d in drawn}) == 4
 
 
+def test_some_lots_are_labelled_and_the_images_stay_the_same():
+    whole, some = surfaces(n=100), surfaces(n=100, labelled="33")
+    known = some.labels >= 0
+    assert known.sum() == 33
+    assert (some.labels[known] == whole.labels[known]).all()
+    assert (np.asarray(some.pixels[:]) == np.asarray(whole.pixels[:])).all()
+    lots = [known[some.clusters == lot].mean() for lot in np.unique(some.clusters)]
+    assert sum(0 < share < 1 for share in lots) <= 1  # the last one that was begun
+    other = surfaces(n=100, labelled=33, seed=1)
+    assert set(some.clusters[known]) != set(other.clusters[other.labels >= 0])
+    assert (surfaces(n=20, split="test", labelled=3).labels >= 0).all()
+    with pytest.raises(ValueError, match="labelled of the surfaces is 101, wanted a whole number from 1 to 100"):
+        surfaces(n=100, labelled=101)
+
+
 def test_settings_may_come_as_strings():
     assert (pixels("line2", n="30", size="16", visible="0.2", light="0.4", seed="3", material="cast, board")
             == pixels("line2", n=30, size=16, visible=0.2, light=0.4, seed=3, material="cast,board")).all()  # fmt: skip
