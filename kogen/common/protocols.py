@@ -4,9 +4,6 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-import pandas as pd
-
 PERCENT = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*%")
 SHOTS = re.compile(r"(\d+) shots?")
 PROTOCOL = re.compile(r"(?P<probe>[^@]+)(?:@(?P<budget>.+)#(?P<draw>\d+))?")
@@ -55,10 +52,10 @@ def split_protocol(text: str) -> Protocol:
     return Protocol(found["probe"], found["budget"] or "", int(found["draw"] or 0))
 
 
-def protocol_keys(rows: pd.DataFrame) -> Any:
+def protocol_keys(rows: Any) -> Any:
     """The protocol of each row of predictions as `split_protocol` reads it."""
-    part: Any = rows["budget"].notna() if "budget" in rows else np.zeros(len(rows), dtype=bool)
-    if not part.any():
+    part: Any = rows["budget"].notna() if "budget" in rows else None
+    if part is None or not part.any():
         return rows["protocol"]
     keys, some = rows["protocol"].astype(object), rows[part]
     keys[part] = some["protocol"] + "@" + some["budget"] + "#" + some["draw"].astype(int).astype(str)
