@@ -24,7 +24,7 @@ from kogen.options.audit import AuditOptions
 from kogen.options.handover import CompareOptions, EmbedOptions, PredictOptions
 from kogen.options.landscape import LandscapeOptions
 from kogen.options.lottery import LotteryOptions
-from kogen.options.model import Options, plain_type, validate
+from kogen.options.model import Options, flag_of, plain_type, validate
 from kogen.options.output import (
     show_audit,
     show_comparison,
@@ -145,9 +145,9 @@ def make_command(name: str, command: Command) -> Callable[..., None]:
         command.show(getattr(api, name)(subject, **asked), folder)
 
     argument = typer.Argument(help=escape(command.about), show_default=False)
-    fields = command.options.model_fields.items()
-    first = [parameter(key, field) for key, field in fields if details(field)["form"] == "argument"]
-    rest = [parameter(key, field) for key, field in fields if details(field)["form"] not in ("argument", "python")]
+    fields = {key: details(field)["form"] for key, field in command.options.model_fields.items()}
+    first = [parameter(command.options, key) for key, form in fields.items() if form == "argument"]
+    rest = [parameter(command.options, key) for key, form in fields.items() if form not in ("argument", "python")]
     subject = inspect.Parameter(command.subject, KEYWORD, annotation=Annotated[command.kind, argument])
     run.__signature__ = inspect.Signature([*first, subject, *rest])  # type: ignore[attr-defined]
     return run
@@ -158,15 +158,15 @@ def details(field: Any) -> dict[str, Any]:
     return field.json_schema_extra
 
 
-def parameter(name: str, field: Any) -> inspect.Parameter:
+def parameter(options: type[Options], name: str) -> inspect.Parameter:
     """An option as typer wants it; its default is None, so that only what was given is passed on."""
+    field: Any = options.model_fields[name]
     about, more = escape(field.description) + default_text(field), details(field)
     if more["form"] == "argument":
         complete = (lambda: names("methods")) if name == "method" else None
         argument = typer.Argument(help=about, show_default=False, autocompletion=complete)
         return inspect.Parameter(name, KEYWORD, annotation=Annotated[plain_type(field.annotation), argument])
-    flag = f"--{(more['flag'] or name).replace('_', '-')}"
-    option = typer.Option(flag, help=about, rich_help_panel=more["group"], show_default=False)
+    option = typer.Option(flag_of(options, name), help=about, rich_help_panel=more["group"], show_default=False)
     kind = (
         list[str] if more["form"] in forms.REPEATABLE_FORMS else str if more["form"] else plain_type(field.annotation)
     )
@@ -189,9 +189,8 @@ def parse_options(options: type[Options], given: dict[str, Any]) -> dict[str, An
     parsers, found = {**forms.SINGLE_FORMS, **forms.REPEATABLE_FORMS}, {}
     for name, value in given.items():
         if value is not None and value != []:
-            more = details(options.model_fields[name])
-            parse, flag = parsers.get(more["form"]), (more["flag"] or name).replace("_", "-")
-            found[name] = parse(value, flag) if parse else value
+            parse = parsers.get(details(options.model_fields[name])["form"])
+            found[name] = parse(value, flag_of(options, name).removeprefix("--")) if parse else value
     return found
 
 

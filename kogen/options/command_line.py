@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kogen.common.text import parse_value
-from kogen.options.model import Options
+from kogen.options.model import Options, flag_of
 
 
 def command_line(verb: str, subjects: tuple[str, ...], options: type[Options], given: Mapping[str, Any]) -> str:
@@ -17,7 +17,7 @@ def command_line(verb: str, subjects: tuple[str, ...], options: type[Options], g
     for name, field in options.model_fields.items():
         if given.get(name) is not None:
             more: Any = field.json_schema_extra
-            words += option_words(f"--{(more['flag'] or name).replace('_', '-')}", more["form"], given[name])
+            words += option_words(flag_of(options, name), more["form"], given[name])
     return shlex.join(words)
 
 

@@ -82,6 +82,13 @@ def validate(kind: type[Model], given: Mapping[str, Any], where: str) -> Model:
         raise ValueError(f"{where}: {name} = {shorten(first['input'])}: {wanted}") from error
 
 
+def flag_of(options: type[BaseModel], name: str) -> str:
+    """An option as the command line writes it, `--image-size`; a name that is none of them as it would be."""
+    known = options.model_fields.get(name)
+    more: Any = known.json_schema_extra if known else {}
+    return f"--{(more.get('flag') or name).replace('_', '-')}"
+
+
 def path_of(place: Sequence[int | str], given: Any) -> str:
     """Where a wrong value stands in what was given, `settings.byol.rate`."""
     first, *rest = place

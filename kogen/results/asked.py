@@ -7,6 +7,7 @@ from typing import Any
 
 from kogen.common.contracts import from_plain, to_plain
 from kogen.common.files import json_digest, read_sealed_json, read_toml, write_sealed_json
+from kogen.options import model
 from kogen.options.study import UNTRAINED, StudyOptions, resolve_starts
 
 FIRST, RECORD, VERDICT = "study.toml", "asked.json", "verdict.json"
@@ -164,6 +165,4 @@ def _value_text(value: Any) -> str:
 
 def flag_of(name: str) -> str:
     """An option of a study as the command line writes it, `--image-size`."""
-    known = StudyOptions.model_fields.get(name)
-    more: Any = known.json_schema_extra if known else {}
-    return f"--{(more.get('flag') or name).replace('_', '-')}"
+    return model.flag_of(StudyOptions, name)

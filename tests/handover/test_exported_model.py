@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from handover import lone_run
+from handover import write_model
 from safetensors.torch import save_file
 from small import blobs
 
@@ -20,12 +20,7 @@ from kogen.handover.exported_model import load_model
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("model")
-    images = blobs(channels=1)
-    np.savez(root / "train.npz", images=images.pixels, labels=images.labels)
-    run = lone_run(root / "run", images)
-    kogen.export(run, head="linear", train=str(root / "train.npz"), out=root / "model.safetensors")
-    return root / "model.safetensors"
+    return write_model(tmp_path_factory.mktemp("model"), "model.safetensors") / "model.safetensors"
 
 
 def rewritten(source: Path, out: Path, **changes: object) -> Path:

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from handover import lone_run
+from handover import write_model
 from small import blobs
 
-import kogen
 from kogen.evaluation.features import NonFiniteFeatures
 from kogen.handover import onnx_file
 from kogen.handover.exported_model import load_model
@@ -20,13 +19,7 @@ pytest.importorskip("onnxscript")
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("model")
-    images = blobs(channels=1)
-    np.savez(root / "train.npz", images=images.pixels, labels=images.labels)
-    run = lone_run(root / "run", images)
-    for name in ("model.onnx", "model.safetensors"):
-        kogen.export(run, head="linear", train=str(root / "train.npz"), out=root / name)
-    return root / "model.onnx"
+    return write_model(tmp_path_factory.mktemp("model"), "model.onnx", "model.safetensors") / "model.onnx"
 
 
 def test_onnxruntime_alone_classifies_any_number_of_images(model: Path):

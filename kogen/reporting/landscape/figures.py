@@ -167,16 +167,6 @@ def ribbon(steps: np.ndarray, middle: np.ndarray, half: np.ndarray) -> dict[str,
     return trace([*there, *there[::-1]], ends, fill="toself", fillcolor=ink("tint"), line={"width": 0})
 
 
-def rise_along_axes(one: ModelLandscape, steps: np.ndarray) -> np.ndarray:
-    """The rise along both axes of each plane, the mean over axes and runs, (P, T)."""
-    still, zero = np.zeros(len(steps)), np.zeros(1)
-
-    def rise(plane: Spline2D) -> np.ndarray:
-        return (plane(steps, still) + plane(still, steps)) / 2 - plane(zero, zero)
-
-    return np.mean(np.array([[rise(plane) for plane in run] for run in one.splines]), axis=0)
-
-
 def map_layout(alpha: np.ndarray, beta: np.ndarray) -> dict[str, Any]:
     """The layout of a map of a plane, from the first to the last place of each axis, one step as long on both."""
     shared = {"nticks": 5, "constrain": "domain", "showgrid": False}

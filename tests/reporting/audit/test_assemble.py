@@ -8,10 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pytest
-from PIL import Image
+from pictures import write_set
 
 import kogen
 from kogen.cli import main
@@ -22,23 +21,11 @@ QUICK: dict[str, Any] = {"epochs": 1, "seeds": 2, "image_size": 16, "backbone": 
          "precision": "32", "methods": ("supervised", "random")}  # fmt: skip
 
 
-def write_set(root: Path, count: int, seed: int) -> str:
-    """Class folders of striped and plain noise; no two are near copies."""
-    rng = np.random.default_rng(seed)
-    for name in ("ok", "bad"):
-        (root / name).mkdir(parents=True)
-        for i in range(count):
-            pixels = rng.integers(0, 255, (18, 18, 3)).astype(np.uint8)
-            pixels[:: 4 if name == "bad" else 99] = 255
-            Image.fromarray(pixels).save(root / name / f"secret-{i}.png")
-    return str(root)
-
-
 @pytest.fixture(scope="module")
 def pilot(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished pilot; one test image is in train, too."""
     root = tmp_path_factory.mktemp("audited")
-    train, val = write_set(root / "a", 12, 0), write_set(root / "b", 6, 1)
+    train, val = write_set(root / "a", 12, 0, "secret-"), write_set(root / "b", 6, 1, "secret-")
     shutil.copy(root / "a" / "ok" / "secret-0.png", root / "b" / "ok" / "again.png")
     kogen.pilot(train, test=val, out=root / "study", private=True, **QUICK)
     return root / "study"

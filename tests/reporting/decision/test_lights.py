@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tables import make_tables
+from tables import judge_scores, make_tables
 
 from kogen.reporting.decision.lights import Light, holds_light, real_light, rules_light, safe_light
 from kogen.reporting.words import format_value
@@ -12,14 +12,12 @@ from kogen.results.decide import make_judgement
 from kogen.results.findings import Answer
 from kogen.results.judgement import Action, Judgement, RulesFinding, SafeFinding, ShareFinding
 
-METHODS = {"byol": "byol", "simclr": "simclr", "random": "random"}
 CLEAR = {"a": {"byol": 80.0, "simclr": 70.0}}
 BOTH = CLEAR | {"b": {"byol": 60.0, "simclr": 50.0}}
 
 
 def judged(scores: Any = CLEAR, **known: Any) -> Judgement:
-    first, *others = scores
-    return make_judgement(make_tables(scores, **known), reference=first, targets=others, margin=1.0, methods=METHODS)
+    return judge_scores(scores, **known)
 
 
 def shown(light: Light) -> tuple[str, str, list[str]]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tables import make_tables
+from tables import judge_scores, make_tables
 
 from kogen.reporting.decision.lights import Light, lights
 from kogen.reporting.decision.sentences import LUCK, catches, headline, how_sure, percent, safer_choice
@@ -354,13 +354,11 @@ def test_every_sentence_of_a_decision_has_a_claim_that_is_checked() -> None:
     assert set(CLAIMS) <= set(load_templates("en"))
 
 
-OWN = {"byol": "byol", "simclr": "simclr", "random": "random"}
 NEAR = {"a": {"byol": 71.0, "simclr": 70.0}}
 
 
 def judged(scores: Any = NEAR, **known: Any) -> Judgement:
-    first, *others = scores
-    return make_judgement(make_tables(scores, **known), reference=first, targets=others, margin=1.0, methods=OWN)
+    return judge_scores(scores, **known)
 
 
 def keys(said: list[Sentence]) -> list[str]:

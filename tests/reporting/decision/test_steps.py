@@ -6,26 +6,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from tables import make_tables
+from tables import judge_scores
 
 from kogen.options.lottery import LotteryOptions
 from kogen.reporting.decision.lights import lights
 from kogen.reporting.decision.sentences import catches, headline, how_sure
 from kogen.reporting.decision.steps import REALISTIC, next_steps, round_up
 from kogen.reporting.words import Sentence, say
-from kogen.results.decide import make_judgement
 from kogen.results.findings import Answer
 from kogen.results.judge import judge_results
 from kogen.results.judgement import Action, Judgement
 from kogen.results.lottery_summary import Decision
 
-METHODS = {"byol": "byol", "simclr": "simclr", "random": "random"}
 NEAR = {"a": {"byol": 71.0, "simclr": 70.0}}
 
 
 def judged(scores: Any = NEAR, **known: Any) -> Judgement:
-    first, *others = scores
-    return make_judgement(make_tables(scores, **known), reference=first, targets=others, margin=1.0, methods=METHODS)
+    return judge_scores(scores, **known)
 
 
 def keys(said: list[Sentence]) -> list[str]:
