@@ -44,6 +44,11 @@ def parse_percent(text: str) -> str:
     return f"{float(found[1]):g}%"
 
 
+def is_budget(text: str) -> bool:
+    """Whether a cell of a column `budget` is one of kogen's: columns of that name may mean another thing."""
+    return bool(PERCENT.fullmatch(text) or SHOTS.fullmatch(text))
+
+
 def split_protocol(text: str) -> Protocol:
     """`linear@5%#2` as probe, budget and draw."""
     found = PROTOCOL.fullmatch(text)

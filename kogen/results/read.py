@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from kogen.common.protocols import is_budget
 from kogen.common.text import hint, join_names
 from kogen.options.lottery import TableOptions
 from kogen.results.answers.answer_columns import (
@@ -28,6 +29,7 @@ from kogen.results.lottery_summary import Note
 from kogen.results.model_names import (
     choose_model_columns,
     drop_copies,
+    is_blank,
     known_column,
     name_models,
     plain_name,
@@ -119,7 +121,7 @@ def read_item_file(layout: Layout, heads: list[str], names: dict[str, str], opti
 
     def read(_: Any, wanted: list[str]) -> pd.DataFrame:
         plain = [name for name in wanted if name not in LISTS]
-        texts = [name for name in plain if name not in (*NUMBER_COLUMNS, "draw") and not name.startswith(PREFIX)]
+        texts = [name for name in plain if name not in NUMBER_COLUMNS and not name.startswith(PREFIX)]
         frame = read_file(layout.path, [back[name] for name in plain], [back[name] for name in texts], layout)
         frame = frame.rename(columns=names)
         return with_stored_probabilities(frame, layout.path) if len(plain) < len(wanted) else frame
@@ -148,6 +150,10 @@ def read_items(table: Any, heads: list[str], options: TableOptions, read: Any) -
                 f"{flag('where')} names {column!r}, which is no column: {hint(column, list(map(str, heads)))}"
             )
         kept &= matching_rows(frame[column], column, value)
+    written: Any = frame["budget"][~is_blank(frame["budget"])] if budgets else []
+    if not all(map(is_budget, set(map(str, written)))):
+        frame, used = frame.drop(columns=list(budgets - set(extra))), [name for name in used if name not in budgets]
+        budgets = set()  # of another meaning than kogen's
     if budgets and "budget" not in options.where:
         whole = rows_of_all_labels(frame)
         kept &= whole
@@ -163,10 +169,10 @@ def read_items(table: Any, heads: list[str], options: TableOptions, read: Any) -
 
 def rows_of_all_labels(frame: pd.DataFrame) -> np.ndarray:
     """The rows whose probe learnt from all labels, (N,) bool. ValueError for none."""
-    whole = frame["draw"].isna().to_numpy()
+    whole = is_blank(frame["budget"])
     if len(whole) and not whole.any():
         first = frame.iloc[0]
-        one = f"such as budget={first['budget']} and draw={first['draw']:.0f}"
+        one = f"such as budget={first['budget']} and draw={first['draw']}"
         raise ValueError(f"every row was learnt from part of the labels: choose one with {flag('where')}, {one}")
     return whole
 

@@ -319,9 +319,24 @@ def test_rows_of_label_budgets_are_left_out_and_it_is_said(tmp_path: Path) -> No
     assert len(found.predictions) == 40
     assert found.predictions["correct"].tolist() == rows["correct"].tolist()
     assert [(note.key, note.values) for note in found.notes] == [("read_budgets", {"n": 40})]
-    asked = read_results(file, LotteryOptions(where={"budget": "5%", "draw": "1"}))
-    assert asked.predictions is not None
-    assert asked.predictions["correct"].sum() == 0
+    stored = tmp_path / "predictions.parquet"
+    pd.concat([whole, part]).astype({"draw": "Int64"}).to_parquet(stored)  # as kogen writes it
+    for place, draw in ((file, "1.0"), (stored, "1")):
+        asked = read_results(place, LotteryOptions(where={"budget": "5%", "draw": draw}))
+        assert asked.predictions is not None
+        assert asked.predictions["correct"].sum() == 0
+    other = rows.assign(budget=np.tile([10, 20], 20), draw="summer")  # columns of another meaning
+    other.to_csv(file, index=False)
+    mine = read_results(file, LotteryOptions())
+    assert mine.predictions is not None
+    assert len(mine.predictions) == 40
+    assert mine.ignored == ("budget", "draw")
+    both = pd.concat([whole, part])
+    both.to_parquet(tmp_path / "both.parquet")
+    for table in (both.reset_index(drop=True), tmp_path / "both.parquet"):
+        again = read_results(table, LotteryOptions())
+        assert again.predictions is not None
+        assert again.predictions["correct"].tolist() == rows["correct"].tolist()
     part.to_csv(file, index=False)
     with pytest.raises(ValueError, match="every row was learnt from part of the labels: choose one with --where"):
         read_results(file, LotteryOptions())
