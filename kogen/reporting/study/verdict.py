@@ -34,6 +34,7 @@ from kogen.results.answers.answer_columns import with_stored_probabilities
 from kogen.results.answers.label_curves import budget_labels, label_curves
 from kogen.results.answers.metric_matrices import metric_matrices
 from kogen.results.answers.metric_tables import protocol_answers
+from kogen.results.answers.tuning_depths import tuning_depths, with_scratch_rows
 from kogen.results.asked import read_asked
 from kogen.results.decide import BASELINES, make_judgement
 from kogen.results.findings import Comparisons
@@ -93,6 +94,7 @@ class Verdict:
     hard: list[Row] = field(default_factory=list)
     labels: list[Row] = field(default_factory=list)  # where label budgets were asked for
     matches: list[Row] = field(default_factory=list)
+    depths: list[Row] = field(default_factory=list)  # where layers were fine-tuned
     lang: str = "en"
     words: list[str] | None = None  # the sentences, in `lang`
     lottery: LotterySummary | None = None  # where there are two models or more
@@ -183,13 +185,15 @@ def verdict_sentences(evidence: Evidence, more: Sequence[Sentence] = ()) -> list
 
 
 def judge_budgets(study: Path, every: Any, protocol: str, facts: MetricFacts) -> dict[str, pd.DataFrame]:
-    """The tables `labels` and `matches` of the protocol that decides, also written; {} without label budgets."""
-    if every["budget"].isna().all():
-        return {}
-    sizes = budget_labels(read_json(study / "data.json"))
-    labels, matches = label_curves(sort_names(every[every["protocol"] == protocol]), facts, sizes)
-    tables = {"labels": labels, "matches": matches}
-    write_tables(study, tables, csv=False)
+    """The tables `labels` and `matches` of the protocol that decides, and `depths`, also written; each where asked."""
+    sizes, tables = budget_labels(read_json(study / "data.json")), dict[str, pd.DataFrame]()
+    if every["budget"].notna().any():
+        curves = label_curves(sort_names(with_scratch_rows(every, protocol)), facts, sizes)
+        tables = dict(zip(("labels", "matches"), curves, strict=True))
+    depths = tuning_depths(every, facts, sizes)
+    tables |= {"depths": depths} if len(depths) else {}
+    if tables:
+        write_tables(study, tables, csv=False)
     return tables
 
 
