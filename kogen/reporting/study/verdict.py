@@ -10,6 +10,7 @@ import pandas as pd
 from kogen.common.contracts import from_plain, to_plain
 from kogen.common.files import read_json, write_json
 from kogen.common.metric_facts import ACCURACY, POINTS, MetricFacts
+from kogen.common.protocols import layers_tuned
 from kogen.common.registry import load
 from kogen.common.text import check_language
 from kogen.options.lottery import LotteryOptions
@@ -186,14 +187,17 @@ def verdict_sentences(evidence: Evidence, more: Sequence[Sentence] = ()) -> list
 
 def judge_budgets(study: Path, every: Any, protocol: str, facts: MetricFacts) -> dict[str, pd.DataFrame]:
     """The tables `labels` and `matches` of the protocol that decides, and `depths`, also written; each where asked."""
-    sizes, tables = budget_labels(read_json(study / "data.json")), dict[str, pd.DataFrame]()
-    if every["budget"].notna().any():
-        curves = label_curves(sort_names(with_scratch_rows(every, protocol)), facts, sizes)
-        tables = dict(zip(("labels", "matches"), curves, strict=True))
-    depths = tuning_depths(every, facts, sizes)
-    tables |= {"depths": depths} if len(depths) else {}
-    if tables:
-        write_tables(study, tables, csv=False)
+    tables: dict[str, pd.DataFrame] = {}
+    budgets, tuned = every["budget"].notna().any(), any(map(layers_tuned, map(str, every["protocol"].unique())))
+    if not budgets and not tuned:
+        return tables
+    sizes = budget_labels(read_json(study / "data.json"))
+    if budgets:
+        labels, matches = label_curves(sort_names(with_scratch_rows(every, protocol)), facts, sizes)
+        tables |= {"labels": labels, "matches": matches}
+    if tuned:
+        tables["depths"] = tuning_depths(every, facts, sizes)
+    write_tables(study, tables, csv=False)
     return tables
 
 
@@ -217,8 +221,9 @@ def read_verdict(study: Path) -> Verdict:
 
 def sort_names(predictions: Any) -> pd.DataFrame:
     """The predictions with the categories of each column in the order of their names, whichever run is first."""
+    known = {name: predictions[name].astype("category") for name in NAMES}
     return predictions.assign(
-        **{name: predictions[name].cat.reorder_categories(sorted(predictions[name].cat.categories)) for name in NAMES}
+        **{name: one.cat.reorder_categories(sorted(one.cat.categories)) for name, one in known.items()}
     )
 
 

@@ -38,7 +38,8 @@ def depth_rows(
     known: dict[str, Contributions] = {}
     clusters = np.zeros(0, dtype=np.int64)
     for protocol in protocols:
-        known[protocol], clusters = contributions(part[part["protocol"] == protocol], facts)
+        mine: Any = part[part["protocol"] == protocol]
+        known[protocol], clusters = contributions(mine, facts)
     found = []
     for model in known[protocols[-1]] | known[protocols[0]]:
         first = known[protocols[0]].get(model, {})
@@ -57,7 +58,7 @@ def depth_rows(
     return found
 
 
-def with_scratch_rows(rows: pd.DataFrame, protocol: str) -> pd.DataFrame:
+def with_scratch_rows(rows: Any, protocol: str) -> pd.DataFrame:
     """The rows of a protocol, and under the name `supervised` those of the untrained network with all layers learning.
 
     These stand in for supervised training from few labels; there are none where nothing of the kind was asked. The
