@@ -153,6 +153,9 @@ def fit(plan: Plan, images: Images, folder: Path, title: str, on_fit: OnFit) -> 
             pass
     method = build_method(plan)
     checkpoint.load(folder / "checkpoint" / "state.safetensors", plan.fingerprint, method)
+    distributed.check_agreement(
+        {"fit": plan.fingerprint}, f"what is fine-tuned in {folder}"
+    )  # all have read: it may go
     return method
 
 
