@@ -21,6 +21,7 @@ from kogen.data.images import Images
 from kogen.evaluation.features import embed
 from kogen.evaluation.label_budgets import budget_size
 from kogen.results.gather import TABLE
+from kogen.study.pool_parts import part_of_pool
 from kogen.study.predictions import missing_answers, protocols_of_run
 from kogen.study.splits import Splits
 from kogen.study.study_splits import StudySplits
@@ -65,7 +66,8 @@ def unfinished_work(
         done = (run / "summary.json").exists() and (run / "plan.json").exists()
         if done and read_sealed_json(run / "summary.json", RETRAIN)["status"] != "done":
             continue
-        missing = {name for name, _ in missing_answers(run / TABLE, splits, protocols_of_run(protocols, plan.method))}
+        asked = protocols_of_run(protocols, plan.method, plan.pool)
+        missing = {name for name, _ in missing_answers(run / TABLE, splits, asked)}
         if missing or not done:
             left.append(Work(number, not done, count_judged(splits, missing)))
     return left
@@ -86,22 +88,20 @@ def estimate_cost(
     every = count_judged(sets, sets.tests)
     left = [Work(number, True, every) for number in range(len(plans))] if left is None else left
     steps: dict[str, float] = {}
-    judging: dict[
-        str, tuple[float, float]
-    ] = {}  # of the network that the trained methods share, and of each candidate's own
+    # Of the network that the trained methods share, and of each candidate's own; on parts of the images fewer probes.
+    judging: dict[tuple[str, str], tuple[float, float]] = {}
     seconds = 0.0
     for work in left:
         plan = plans[work.number]
         pool = sets.pool.with_channels(plan.channels)
-        seen = pool.labelled_subset() if plan.recipe.labels else pool
         if work.trains:
             if plan.method not in steps:
-                steps[plan.method] = seconds_of_a_step(plan, pool)
-            seconds += steps[plan.method] * (len(seen) // plan.batch_size * plan.epochs)
+                steps[plan.method] = seconds_of_a_step(plan, part_of_pool(pool, plan))
+            seconds += steps[plan.method] * (plan.images // plan.batch_size * plan.epochs)
         if work.images:
-            if plan.name not in judging:
-                judging[plan.name] = seconds_of_judging(plan, pool.labelled_subset(), protocols)
-            embedding, probing = judging[plan.name]
+            if (plan.name, plan.pool) not in judging:
+                judging[plan.name, plan.pool] = seconds_of_judging(plan, pool.labelled_subset(), protocols)
+            embedding, probing = judging[plan.name, plan.pool]
             seconds += embedding * work.images + probing
     disk = sum(bytes_of_a_run(plans[work.number]) for work in left if work.trains)
     peak = peak_memory()
@@ -129,7 +129,7 @@ def seconds_of_judging(plan: Plan, labelled: Images, protocols: Sequence[str]) -
     features = embed(backbone, some, view)
     embedded = time.perf_counter()
     seconds, ends = 0.0, {}
-    for asked in map(split_protocol, protocols_of_run(protocols, plan.method)):
+    for asked in map(split_protocol, protocols_of_run(protocols, plan.method, plan.pool)):
         if asked.probe not in ends:
             start = time.perf_counter()
             registry.load("probes", asked.probe)(features, features, device=default_device())

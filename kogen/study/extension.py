@@ -16,7 +16,7 @@ from kogen.study.study_start import open_start, with_network
 
 # Options in which a study may grow; what is not in them or in FREE is what its runs and answers are made of, and stays.
 COUNTS = ("seeds", "draws")
-GROWING = (*COUNTS, "methods", "settings", "candidates", "shifts", "corrupt", "probes", "budgets", "shots")
+GROWING = (*COUNTS, "methods", "settings", "candidates", "shifts", "corrupt", "probes", "budgets", "shots", "images")
 FREE = ("margin", "lang", "max_bad", "metric")  # no run and no row of predictions depends on them
 MISSING: Any = object()
 
@@ -76,8 +76,8 @@ def merge_studies(known: Study, wanted: Study, folder: Path) -> Merge:
     """
     place = f"{folder / FIRST} asks another question than this command"
     if odd := differing_options(known, wanted):
-        can = "only seeds, methods, candidates, shifts, corruptions, probes, budgets and draws can be added to a study"
-        raise ValueError(f"{place}: {'; '.join(odd)}. Choose another --out, or ask as before: {can}")
+        can = "only seeds, methods, candidates, shifts, corruptions, probes, budgets, draws and images can be added"
+        raise ValueError(f"{place}: {'; '.join(odd)}. Choose another --out, or ask as before: {can} to a study")
     added: dict[str, Any] = {}
     kept: list[str] = []
     for name in COUNTS:

@@ -12,6 +12,7 @@ from kogen.common.files import explain_unreadable, json_digest, read_json, read_
 from kogen.common.protocols import protocol_keys
 from kogen.common.records import RETRAIN, SEEN, read_plan_record
 from kogen.common.tables import read_arrow
+from kogen.options.study import resolve_pools
 from kogen.reporting.audit.remarks import Remark, error_as_remark, remark
 from kogen.results.asked import FIRST, RECORD
 from kogen.results.gather import REJUDGE, TABLE, stored_digests
@@ -76,15 +77,20 @@ def check_runs(study: Path, asked: Mapping[str, Any] | None) -> Iterator[Remark]
 
 def check_plans(records: Mapping[str, Mapping[str, Any]], asked: Mapping[str, Any]) -> Iterator[Remark]:
     """Whether runs are those of a question, no more and no fewer, and their plans say what was asked."""
-    wanted = {(method, seed) for method in asked["methods"] for seed in range(asked["seeds"])}
-    wanted |= {(name, 0) for name in asked["candidates"]}
-    there = {(record["model"], record["seed"]) for record in records.values()}
-    for model, seed in sorted(wanted - there):
-        yield remark("audit_not_run", model=model, seed=seed)
+    wanted = {
+        (method, seed, pool)
+        for method in asked["methods"]
+        for seed in range(asked["seeds"])
+        for pool in ("", *resolve_pools(method, asked["images"]))
+    }
+    wanted |= {(name, 0, "") for name in asked["candidates"]}
+    there = {(record["model"], record["seed"], record.get("pool", "")) for record in records.values()}
+    for model, seed, pool in sorted(wanted - there):
+        yield remark("audit_not_run", model=title_of(model, pool), seed=seed)
     for run, record in records.items():
-        model, seed = record["model"], record["seed"]
-        if (model, seed) not in wanted:
-            yield remark("audit_not_asked", run=run, model=model, seed=seed)
+        model, seed, pool = record["model"], record["seed"], record.get("pool", "")
+        if (model, seed, pool) not in wanted:
+            yield remark("audit_not_asked", run=run, model=title_of(model, pool), seed=seed)
         elif model in asked["methods"]:
             for option in odd_options(record, asked):
                 yield remark("audit_other_plan", run=run, option=option, was=record[option], now=asked[option])
@@ -92,11 +98,17 @@ def check_plans(records: Mapping[str, Mapping[str, Any]], asked: Mapping[str, An
                 yield remark("audit_other_plan", run=run, option="settings", was=record["settings"], now=settings)
 
 
+def title_of(model: str, pool: str) -> str:
+    """A model, with the part of the images that it is pre-trained on."""
+    return f"{model} on {pool}" if pool else model
+
+
 def odd_options(record: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
     """The options whose value in the plan of a run is not the one that was asked."""
     recipe = record["recipe"]
     exact = recipe["trains"] and not recipe["labels"]
     names = [*SAME, *(name for name in SAME_WITHOUT_LABELS if exact and isinstance(asked[name], int))]
+    names = [name for name in names if not (name == "epochs" and record.get("pool"))]  # as many images are seen
     return [name for name in names if record[name] != asked[name]]
 
 
