@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kogen.augmentation.corruptions import parse_corruptions
+from kogen.common.protocols import pool_shares
 from kogen.common.text import join_names
 from kogen.config.study import Study, make_study
 from kogen.options.model import shorten
@@ -145,7 +146,9 @@ def describe_difference(option: str, was: Any, now: Any) -> str:
 
 
 def parts_of(name: str, study: Study) -> Any:
-    """The parts of an option; of shifts also those that the source brings."""
+    """The parts of an option; of shifts also those that the source brings, and of images those that are a part."""
+    if name == "images":
+        return list(pool_shares(study.images))
     return shifts_of(study) if name == "shifts" else getattr(study, name)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from kogen.common.metric_facts import MetricFacts
-from kogen.results.answers.label_curves import contributions
+from kogen.results.answers.label_curves import contributions, value_ends
 from kogen.statistics._label_curves import crossed_mean
 
 Sizes = Mapping[tuple[str, str], float]
@@ -92,7 +92,7 @@ def pool_curves(
                 continue
             for pool in order:
                 gain, *ends = (100 * end for end in crossed_mean(pools[pool], clusters))
-                lo, hi = sorted(facts.sign * end for end in ends)
+                lo, hi = value_ends(ends, facts)
                 about = (str(name), model, pool, sizes[model, pool], len(pools[pool]))
                 known = (alarmed or {}).get((model, pool), 0)
                 values.append(PoolValue(*about, gain, facts.sign * gain, lo, hi, known))
