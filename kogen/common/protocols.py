@@ -36,12 +36,12 @@ def protocols_of(probes: Sequence[str], budgets: Sequence[str], shots: Sequence[
     return [*probes, *map(str, parts)]
 
 
-def pool_shares(images: Sequence[str]) -> tuple[str, ...]:
+def pool_shares(pools: Sequence[str]) -> tuple[str, ...]:
     """Parts of the images to pre-train on, `10%`, as tables have them and few first; 100% is the whole, and no part.
 
     ValueError for a share that is none or named twice.
     """
-    named = [parse_percent(text, "--images", "images") for text in images]
+    named = [parse_percent(text, "--images", "images") for text in pools]
     if len(set(named)) < len(named):
         raise ValueError(f"--images {','.join(named)} names a share twice: name each once")
     return tuple(sorted({*named} - {"100%"}, key=share_of))

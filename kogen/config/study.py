@@ -72,13 +72,13 @@ def make_study(asked: Mapping[str, Any], where: str) -> Study:
 
 def check_pools(study: Study) -> None:
     """ValueError for parts of the images that are none, or that no method is pre-trained on."""
-    if study.images and not any(resolve_pools(method, ("1%",)) for method in study.methods):
+    if study.pools and not any(resolve_pools(method, ("1%",)) for method in study.methods):
         rest = ", ".join(method for method in study.methods) or "no method"
         raise ValueError(
-            f"--images {','.join(study.images)} asks what more images without labels bring, and {rest} learns nothing "
+            f"--images {','.join(study.pools)} asks what more images without labels bring, and {rest} learns nothing "
             f"from them: add a method such as byol ({', '.join((*UNTRAINED, *LABELLED))} do not)"
         )
-    pool_shares(study.images)
+    pool_shares(study.pools)
 
 
 def check_starts(study: Study) -> None:

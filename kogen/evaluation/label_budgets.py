@@ -55,4 +55,3 @@ def budget_sizes(train: Images, protocols: Sequence[str]) -> dict[str, Any]:
             found[asked.budget, asked.draw] = budget_size(train, asked)
     rows = [{"budget": budget, "draw": draw, "labels": count} for (budget, draw), count in found.items()]
     return {"budgets": rows} if rows else {}
-

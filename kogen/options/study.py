@@ -28,9 +28,9 @@ def resolve_starts(init: str | None, starts: Sequence[str] | None) -> tuple[str,
     return tuple(starts or (STARTS if init else STARTS[:1]))
 
 
-def resolve_pools(method: str, images: Sequence[str]) -> tuple[str, ...]:
+def resolve_pools(method: str, pools: Sequence[str]) -> tuple[str, ...]:
     """The parts of the images that a method is pre-trained on beside all of them: only without labels more can help."""
-    return () if method in (*UNTRAINED, *LABELLED) else pool_shares(images)
+    return () if method in (*UNTRAINED, *LABELLED) else pool_shares(pools)
 
 
 class StudyOptions(PageOptions, JudgingOptions, TrainingOptions):
@@ -58,8 +58,12 @@ class StudyOptions(PageOptions, JudgingOptions, TrainingOptions):
     )
     seeds: int = option(3, "runs of every method, each with its own seed", TRAINING, ge=1, le=100)
     epochs: int = option(50, "passes over the images", TRAINING, ge=1, le=MAX_EPOCHS)
-    images: tuple[str, ...] = option(
-        (), "parts of the images to pre-train on too, comma-separated: 10%,30%,100%", TRAINING, form="names"
+    pools: tuple[str, ...] = option(
+        (),
+        "parts of the images to pre-train on too, comma-separated: 10%,30%,100%",
+        TRAINING,
+        flag="images",
+        form="names",
     )
     settings: dict[str, dict[str, Value]] = option({}, SETTING, TRAINING, flag="set", form="settings")
 

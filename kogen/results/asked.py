@@ -49,14 +49,14 @@ class Asked:
         seeds = self.first.get("seeds", defaults["seeds"].default)
         methods = list(self.first.get("methods", defaults["methods"].default))
         candidates = len(self.first.get("candidates", {})) + ("init" in self.first)
-        images = list(self.first.get("images", ()))
+        parts = list(self.first.get("pools", ()))
         for one in self.extensions:
             seeds = one.added.get("seeds", seeds)
             methods += one.added.get("methods", ())
             candidates += len(one.added.get("candidates", ()))
-            images += one.added.get("images", ())
+            parts += one.added.get("pools", ())
         starts = len(resolve_starts(self.first.get("init"), self.first.get("starts")))
-        pools = {method: 1 + len(resolve_pools(method, images)) for method in methods}
+        pools = {method: 1 + len(resolve_pools(method, parts)) for method in methods}
         return seeds * sum(1 if method in UNTRAINED else starts * pools[method] for method in methods) + candidates
 
     def not_begun(self, begun: int) -> int:

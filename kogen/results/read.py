@@ -20,6 +20,7 @@ from kogen.results.answers.answer_columns import (
     probability_columns,
     with_stored_probabilities,
 )
+from kogen.results.answers.part_rows import PARTS, leave_out_parts, part_columns
 from kogen.results.bounds import check_column_count
 from kogen.results.file_layout import Layout, find_layout
 from kogen.results.join_files import join_tables
@@ -33,7 +34,6 @@ from kogen.results.model_names import (
     plain_name,
     tell_apart,
 )
-from kogen.results.part_rows import PARTS, leave_out_parts, part_columns
 from kogen.results.questions import Questions, flag, table_paths
 from kogen.results.raw_table import RawTable, is_number_column, refuse_repeated_columns, table_from_frame
 from kogen.results.table_file import read_file, read_header, read_parquet_columns

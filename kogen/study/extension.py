@@ -17,7 +17,7 @@ from kogen.study.study_start import open_start, with_network
 
 # Options in which a study may grow; what is not in them or in FREE is what its runs and answers are made of, and stays.
 COUNTS = ("seeds", "draws")
-GROWING = (*COUNTS, "methods", "settings", "candidates", "shifts", "corrupt", "probes", "budgets", "shots", "images")
+GROWING = (*COUNTS, "methods", "settings", "candidates", "shifts", "corrupt", "probes", "budgets", "shots", "pools")
 FREE = ("margin", "lang", "max_bad", "metric")  # no run and no row of predictions depends on them
 MISSING: Any = object()
 
@@ -146,9 +146,9 @@ def describe_difference(option: str, was: Any, now: Any) -> str:
 
 
 def parts_of(name: str, study: Study) -> Any:
-    """The parts of an option; of shifts also those that the source brings, and of images those that are a part."""
-    if name == "images":
-        return list(pool_shares(study.images))
+    """The parts of an option; of shifts also those that the source brings, and of pools those that are a part."""
+    if name == "pools":
+        return list(pool_shares(study.pools))
     return shifts_of(study) if name == "shifts" else getattr(study, name)
 
 

@@ -37,7 +37,7 @@ def part_plans(study: Study, plans: Sequence[Plan], pool: Images) -> list[Plan]:
     """
     found: list[Plan] = []
     for seed in range(study.seeds):
-        known = [(plan, resolve_pools(plan.method, study.images)) for plan in plans if plan.seed == seed]
+        known = [(plan, resolve_pools(plan.method, study.pools)) for plan in plans if plan.seed == seed]
         before = 0
         for share in dict.fromkeys(share for _, shares in known for share in shares):
             images = pool.subset(draw_part(pool.clusters, share, seed))

@@ -65,7 +65,7 @@ def test_methods_that_learn_without_labels_are_trained_on_parts_for_as_many_imag
     sets = Splits(images, images.labelled_subset(), {}, {}, "")
     asked = {"source": "x", "methods": ("byol", "supervised", "random", "simclr"), "seeds": 2, "epochs": 10, **SMALL}
     whole = plans_of(make_study(asked, "here"), sets)
-    plans = plans_of(make_study(asked | {"images": ("30%", "100%", "10%")}, "here"), sets)
+    plans = plans_of(make_study(asked | {"pools": ("30%", "100%", "10%")}, "here"), sets)
     assert [record_of(plan) for plan in plans[:8]] == [record_of(plan) for plan in whole]
     assert [(plan.seed, plan.pool, plan.method, plan.title) for plan in plans[8:]] == [
         (seed, pool, method, f"{method} on {pool}")
@@ -111,12 +111,12 @@ def test_what_learns_nothing_from_images_without_labels_is_known_by_name() -> No
 )
 def test_shares_that_are_none_are_refused(images: tuple[str, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        make_study({"source": "x", "methods": ("byol",), "images": images}, "here")
+        make_study({"source": "x", "methods": ("byol",), "pools": images}, "here")
 
 
 def test_images_are_refused_where_nothing_learns_from_them() -> None:
     with pytest.raises(ValueError, match="supervised, random learns nothing from them: add a method such as byol"):
-        make_study({"source": "x", "methods": ("supervised", "random"), "images": ("10%",)}, "here")
+        make_study({"source": "x", "methods": ("supervised", "random"), "pools": ("10%",)}, "here")
 
 
 def test_parts_that_cannot_be_drawn_are_refused() -> None:
@@ -126,7 +126,7 @@ def test_parts_that_cannot_be_drawn_are_refused() -> None:
     def ask(shares: tuple[str, ...], clusters: np.ndarray) -> None:
         images = from_array(pixels, np.arange(100) % 2, ("a", "b"), clusters=clusters)
         plans = plans_of(study, Splits(images, images, {}, {}, ""))
-        part_plans(study.model_copy(update={"images": shares}), plans, images)
+        part_plans(study.model_copy(update={"pools": shares}), plans, images)
 
     with pytest.raises(
         ValueError, match=r"5% of 100 images is 5, and a batch has 8: ask for 8% or more, or for --batch-size 4"
@@ -150,7 +150,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any
     asked: dict[str, Any] = {"test": TEST, "methods": ("byol", "supervised", "random"), "seeds": 2, "epochs": 1}
     asked |= {"probes": ("knn",), "budgets": ("50%",), "draws": 1, **SMALL}
     folder = tmp_path_factory.mktemp("parts") / "study"
-    return folder, asked, kogen.pilot(TRAIN, images=("20%", "50%"), out=folder, **asked)
+    return folder, asked, kogen.pilot(TRAIN, pools=("20%", "50%"), out=folder, **asked)
 
 
 def test_parts_are_judged_with_all_labels_and_stay_out_of_the_judgement(study: Any) -> None:
@@ -195,15 +195,15 @@ def test_parts_are_added_to_a_finished_study(study: Any, monkeypatch: pytest.Mon
         return train(plan, *rest, **more)
 
     monkeypatch.setattr(pilot, "train_run", record)
-    kogen.pilot(TRAIN, images=("50.0%",), out=grown, **asked)
-    assert kogen.estimate(TRAIN, images=("20%", "50%"), out=grown, **asked).seconds_per_step.keys() == {"byol"}
-    again = kogen.pilot(TRAIN, images=("20%", "100%"), out=grown, **asked)
+    kogen.pilot(TRAIN, pools=("50.0%",), out=grown, **asked)
+    assert kogen.estimate(TRAIN, pools=("20%", "50%"), out=grown, **asked).seconds_per_step.keys() == {"byol"}
+    again = kogen.pilot(TRAIN, pools=("20%", "100%"), out=grown, **asked)
     assert trained == ["byol on 50%", "byol on 50%", "byol on 20%", "byol on 20%"]
     assert {path.name for path in (grown / "runs").iterdir()} == {path.name for path in (folder / "runs").iterdir()}
     assert first < {path.name for path in (grown / "runs").iterdir()}
     assert again["pools"] == told["pools"]
     assert again["judgement"] == told["judgement"]
-    assert [one["added"]["images"] for one in json.loads((grown / "asked.json").read_text())["extensions"]] == [
+    assert [one["added"]["pools"] for one in json.loads((grown / "asked.json").read_text())["extensions"]] == [
         ["50%"],
         ["20%"],
     ]

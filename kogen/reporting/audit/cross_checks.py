@@ -81,7 +81,7 @@ def check_plans(records: Mapping[str, Mapping[str, Any]], asked: Mapping[str, An
         (method, seed, pool)
         for method in asked["methods"]
         for seed in range(asked["seeds"])
-        for pool in ("", *resolve_pools(method, asked["images"]))
+        for pool in ("", *resolve_pools(method, asked["pools"]))
     }
     wanted |= {(name, 0, "") for name in asked["candidates"]}
     there = {(record["model"], record["seed"], record.get("pool", "")) for record in records.values()}

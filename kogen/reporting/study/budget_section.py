@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 MOST_MODELS = 6  # lines of the figure, the best with the fewest labels first
 MOST_MATCHES = 3
+AXES = {"labels": "axis_labels", "images": "axis_images"}
+IN_WORDS = {"labels": "alt_labels", "images": "alt_images"}
 
 
 def labels_section(judged: "Verdict") -> dict[str, Any] | None:
@@ -88,7 +90,7 @@ def draw_by_size(judged: "Verdict", rows: Sequence[Row], order: list[str], size:
     known = {(row["model"], row[size]): row for row in rows}
     lines = {model: [known.get((model, each), {}).get("value") for each in sizes] for model in models}
     ticks = {"type": "log", "tickvals": sizes, "ticktext": [f"{each:,.0f}" for each in sizes]}
-    ticks |= {"title": axis_title(say(lang, f"axis_{size}"))}
+    ticks |= {"title": axis_title(say(lang, AXES[size]))}
     ends = [row[end] for row in rows if row["model"] in models for end in ("lo", "hi")]
     title = say(lang, judged.metric.label)
     figure = draw_curves(sizes, lines, judged.judgement.leader, judged.methods, title, ticks, ends)
@@ -98,5 +100,5 @@ def draw_by_size(judged: "Verdict", rows: Sequence[Row], order: list[str], size:
         there, back = [row[size] for row in mine], [row[size] for row in mine[::-1]]
         edge = [row["hi"] for row in mine] + [row["lo"] for row in mine[::-1]]
         bands.append(trace([*there, *back], edge, fill="toself", fillcolor=ink("tint"), opacity=0.5, line={"width": 0}))
-    alt = say(lang, f"alt_{size}", models=models, metric=title)
+    alt = say(lang, IN_WORDS[size], models=models, metric=title)
     return figure | {"data": [*bands, *figure["data"]], "alt": alt}

@@ -9,11 +9,17 @@ from kogen.reporting.decision.quantities import show_number
 from kogen.reporting.decision.sentences import margin_of
 from kogen.reporting.study.budget_section import draw_by_size
 from kogen.reporting.words import Sentence, sentence
-from kogen.results.answers.pool_curves import PoolGain, PoolValue
+from kogen.results.answers.pool_curves import Growth, PoolGain, PoolValue
 
 if TYPE_CHECKING:
     from kogen.reporting.study.verdict import Verdict
 
+GROWTH_SENTENCES = {
+    Growth.RISING: "pools_rising",
+    Growth.FLAT: "pools_flat",
+    Growth.FALLING: "pools_falling",
+    Growth.UNKNOWN: "pools_unknown",
+}
 NO_USE = (*UNTRAINED, *LABELLED, "stock")  # methods to which more images without labels bring nothing
 
 
@@ -59,7 +65,9 @@ def gain_sentence(one: PoolGain, judged: "Verdict") -> Sentence:
     shown = {name: show_number(value, judged.metric) for name, value in numbers.items()}
     images: dict[str, float] = {"less": round(one.less_images), "more": round(one.more_images)}
     images["times"] = round(ratio) if abs(ratio - round(ratio)) < 0.05 else ratio
-    return sentence("pools", f"pools_{one.growth}", model=one.model, **images, **shown, **margin_of(judged.judgement))
+    return sentence(
+        "pools", GROWTH_SENTENCES[one.growth], model=one.model, **images, **shown, **margin_of(judged.judgement)
+    )
 
 
 def alarm_sentence(one: PoolValue) -> Sentence:

@@ -35,6 +35,7 @@ from kogen.results.answers.answer_columns import with_stored_probabilities
 from kogen.results.answers.label_curves import budget_labels, label_curves
 from kogen.results.answers.metric_matrices import metric_matrices
 from kogen.results.answers.metric_tables import protocol_answers
+from kogen.results.answers.part_rows import BUDGETS, PARTS, POOL
 from kogen.results.answers.pool_curves import PoolCurves, pool_curves
 from kogen.results.asked import read_asked
 from kogen.results.decide import BASELINES, make_judgement
@@ -42,7 +43,6 @@ from kogen.results.findings import Comparisons
 from kogen.results.judge import judge_tables, tables_from_items, write_tables
 from kogen.results.judgement import Judgement
 from kogen.results.lottery_summary import LotterySummary, Row
-from kogen.results.part_rows import BUDGETS, PARTS, POOL
 from kogen.results.read import NAME_COLUMNS, NUMBER_COLUMNS
 from kogen.results.results import read_results
 from kogen.results.start_answers import judge_starts

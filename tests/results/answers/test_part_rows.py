@@ -26,7 +26,7 @@ def test_rows_of_parts_of_the_images_are_left_out_and_it_is_said(tmp_path: Path)
     assert asked.predictions["correct"].sum() == 0
     part.to_csv(file, index=False)
     with pytest.raises(
-        ValueError, match="pre-trained on part of the images: choose one with --where .where=., such as pool=10%"
+        ValueError, match=r"pre-trained on part of the images: choose one with --where .*, such as pool=10%"
     ):
         read_results(file, LotteryOptions())
 
