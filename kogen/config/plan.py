@@ -13,6 +13,7 @@ from kogen.modules.base import OPTIMISERS, Recipe
 from kogen.modules.blueprint import class_parameters
 from kogen.options.model import MAX_SEED, Value, shorten
 from kogen.options.shared import MAX_BATCH, MAX_EPOCHS, MAX_PARTS, MAX_SIZE
+from kogen.options.study import CONTINUED
 
 RECIPE_NUMBERS = ("optimiser", "rate", "weight_decay", "warmup", "least_area")  # of a recipe, which a user may set
 # Ranges of settings, by name or METHOD.NAME; any other number has the widest range of its type.
@@ -24,7 +25,6 @@ LARGEST_COUNTS = {"local_crops": 100, "clusterings": 100, "scales": 100, "depth"
 LARGEST_COUNTS |= {"knots": 10_000, "queue": 10_000_000}
 MAY_BE_ZERO = {"swav.queue", "depth", "iterations", "obow.border"}  # counts whose default is not 0
 LARGEST = 1_000_000  # of any other number
-CONTINUED = "-continued"  # behind the name of a method that goes on from published weights
 CONTINUED_RATE, CONTINUED_WARMUP = 0.1, 0.1  # see `continued_recipe`
 LATER = ("depth", "init", "freeze", "pool")  # fields that runs without them do not write down, as before they existed
 TYPE_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a name"}

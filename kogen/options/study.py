@@ -20,6 +20,7 @@ METHODS = ("byol", "simclr", "supervised", "random")
 UNTRAINED = ("random",)  # methods that cannot go on from weights: there is nothing to train
 LABELLED = ("supervised",)  # methods that learn from labels: they have no use for more images without
 STARTS = ("scratch", "init")
+CONTINUED = "-continued"  # behind the name of a method that goes on from published weights
 SETTING = "METHOD.NAME=VALUE, a hyperparameter or a number of the recipe; repeatable"
 
 

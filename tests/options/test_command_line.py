@@ -20,6 +20,7 @@ ASKED: dict[str, Any] = {
     "settings": {"byol": {"momentum": 0.9, "rate": 0.5, "optimiser": "lars"}},
     "candidates": {"dino": "dino.pth?image_size=32"},
     "corrupt": "blur:5",
+    "pools": ("10%", "30%"),
     "probes": ("knn", "linear"),
     "metric": "recall_at_false_alarm?rate=0.01",
     "private": True,

@@ -222,3 +222,18 @@ def test_runs_on_parts_are_evaluated_beside_those_on_all_images_or_alone(study: 
     told = kogen.evaluate(alone, out=tmp_path / "alone", **asked)
     assert set(told["methods"]) == {"byol on 20%", "random"}  # with no run on all images it is a model of its own
     assert told["pools"] is None
+
+
+def test_methods_that_go_on_from_weights_are_trained_on_parts_too(study: Any) -> None:
+    folder, asked, _ = study
+    plans = {run: json.loads((run / "plan.json").read_text()) for run in (folder / "runs").iterdir()}
+    first = next(run for run, plan in plans.items() if plan["method"] == "byol" and "pool" not in plan)
+    out = folder.parent / "continued"
+    more = asked | {"methods": ("byol",), "seeds": 1, "init": str(first), "pools": ("50%",), "budgets": ()}
+    found = kogen.pilot(TRAIN, out=out, **more)
+    assert set(found["methods"]) == {"byol", "byol-continued", "original"}
+    assert {(row["model"], row["less"]) for row in found["pools"]["gains"]} == {
+        ("byol", "50%"),
+        ("byol-continued", "50%"),
+    }
+    assert kogen.audit(out)["passed"]
