@@ -53,11 +53,9 @@ def test_the_draw_does_not_depend_on_the_order_of_the_images_nor_on_the_process(
         "import numpy as np; from kogen.study.pool_parts import draw_part; "
         "print(draw_part(np.array([f'part {n % 17}' for n in range(120)]), '20%', 3).tolist())"
     )
-    for number in ("1", "2"):
-        done = subprocess.run(
-            [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": number}, capture_output=True, check=True
-        )
-        assert json.loads(done.stdout) == here.tolist()
+    other = {**os.environ, "PYTHONHASHSEED": "1"}
+    done = subprocess.run([sys.executable, "-c", code], env=other, capture_output=True, check=True)
+    assert json.loads(done.stdout) == here.tolist()
 
 
 def test_methods_that_learn_without_labels_are_trained_on_parts_for_as_many_images() -> None:
