@@ -68,7 +68,7 @@ def test_what_make_pilot_asks_is_a_study_of_many_images_and_few_labels(given: st
     assert got["source"] == "surfaces?visible=3&labelled=400"
     assert len(got["budgets"]) == 2
     assert got.get("init") == ("some weights.pth" if given else None)
-    study = study_from_request(got.pop("source"), PilotOptions(**got | {"init": None}))
+    study = study_from_request(got.pop("source"), PilotOptions(**got | {"init": None, "starts": None}))
     assert {"byol", "supervised", "random"} <= set(study.methods)
 
 
