@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+COMMA := ,
+
 .PHONY: setup pilot test slow lowest lint docs browser clean
 
 setup: $(VENV)/.installed
@@ -18,8 +20,10 @@ browser: setup
 	  || { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq chromium fonts-noto-cjk >/dev/null; } \
 	  || echo "no Chromium could be installed: the browser test will skip"
 
+# Many images, few labels. INIT=FILE (weights, hf-hub: or a run): these as they are, gone on with BYOL, or with the labels.
+PILOT = 'surfaces?visible=3&labelled=400' --budgets 10%,25%
 pilot: setup
-	$(BIN)/kogen pilot 'surfaces?visible=3' --out work/pilot
+	$(BIN)/kogen pilot $(PILOT) $(if $(INIT),--init '$(INIT)' --starts init --methods byol$(COMMA)supervised$(COMMA)random --out work/pilot-init,--out work/pilot)
 
 test: setup browser
 	$(BIN)/python -m pytest -n 2 -m "not slow"

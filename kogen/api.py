@@ -156,7 +156,8 @@ def landscape(runs: Sequence[str | Path] | str | Path, options: LandscapeOptions
     first = distributed.find_processes(options.processes).rank == 0
     listed = find_runs(given, options.objective, say)
     folders, steps = zip(*map(split_step, listed), strict=True)
-    names = [f"{name}@{step}" if step else name for name, step in zip(names_of_runs(folders), steps, strict=True)]
+    called = names_of_runs(folders, with_parts=True)
+    names = [f"{name}@{step}" if step else name for name, step in zip(called, steps, strict=True)]
     plans = [read_record(run)[1] for run in listed]
     size, depth = max(plan.image_size for plan in plans), depth_of_runs(plans, options.depth)
     claim_folder(options.out, paths_read(options, options.data))

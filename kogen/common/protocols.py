@@ -38,17 +38,38 @@ def protocols_of(probes: Sequence[str], budgets: Sequence[str], shots: Sequence[
     return [*probes, *map(str, parts)]
 
 
-def parse_percent(text: str) -> str:
-    """A budget as it is written in tables, `5%` or `0.5%`; ValueError for no share above 0 and up to 100 %."""
+def pool_shares(pools: Sequence[str]) -> tuple[str, ...]:
+    """Parts of the images to pre-train on, `10%`, as tables have them and few first; 100% is the whole, and no part.
+
+    ValueError for a share that is none or named twice.
+    """
+    named = [parse_percent(text, "--images", "images") for text in pools]
+    if len(set(named)) < len(named):
+        raise ValueError(f"--images {','.join(named)} names a share twice: name each once")
+    return tuple(sorted({*named} - {"100%"}, key=share_of))
+
+
+def share_of(text: str) -> float:
+    """`10%` as a share in (0, 1]."""
+    return float(text.removesuffix("%")) / 100
+
+
+def parse_percent(text: str, flag: str = "--budgets", of: str = "labels") -> str:
+    """A share as it is written in tables, `5%` or `0.5%`; ValueError for no share above 0 and up to 100 %."""
     found = PERCENT.fullmatch(text.strip())
     if not found or not 0 < float(found[1]) <= 100:
-        raise ValueError(f"--budgets {text}: write shares of the labels above 0 and up to 100%, such as 1%,10%,100%")
+        raise ValueError(f"{flag} {text}: write shares of the {of} above 0 and up to 100%, such as 1%,10%,100%")
     return f"{float(found[1]):g}%"
 
 
 def is_budget(text: str) -> bool:
     """Whether a cell of a column `budget` is one of kogen's: columns of that name may mean another thing."""
     return bool(PERCENT.fullmatch(text) or SHOTS.fullmatch(text))
+
+
+def is_share(text: str) -> bool:
+    """Whether a cell of a column `pool` is one of kogen's, `10%`: columns of that name may mean another thing."""
+    return bool(PERCENT.fullmatch(text))
 
 
 def split_protocol(text: str) -> Protocol:

@@ -29,6 +29,7 @@ COLUMNS = {
         "protocol": TEXT,  # probe: knn | linear ...
         "budget": TEXT,  # part of the labels that the probe learnt from: 5% | 10 shots; null: all of them
         "draw": WHOLE,  # number of the draw of that part, the same images for every model; null: all labels
+        "pool": TEXT,  # part of the images that the network was pre-trained on: 10%; null: all of them
         "item": TEXT,  # content id of the image, never a position
         "cluster": TEXT,  # part, lot, day; the item itself where none is known
         **dict.fromkeys(["label", "predicted"], TEXT),
@@ -82,7 +83,7 @@ SCHEMAS = {kind: pa.schema(list(columns.items())) for kind, columns in COLUMNS.i
 ROWS = b"rows"  # key of a file's metadata: the number of rows it was written with
 CLASSES = "classes"  # key of a file's metadata: the classes of `probabilities`, in order
 # columns a frame may leave out; tables written before they existed are read with null
-OPTIONAL_COLUMNS = {"budget", "draw", "soft", "standing", "probabilities", "false_alarm", "path", "group"}
+OPTIONAL_COLUMNS = {"budget", "draw", "pool", "soft", "standing", "probabilities", "false_alarm", "path", "group"}
 
 
 def write_table(path: Path, frame: pd.DataFrame, kind: str, facts: Mapping[str, str] | None = None) -> None:

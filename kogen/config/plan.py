@@ -13,6 +13,7 @@ from kogen.modules.base import OPTIMISERS, Recipe
 from kogen.modules.blueprint import class_parameters
 from kogen.options.model import MAX_SEED, Value, shorten
 from kogen.options.shared import MAX_BATCH, MAX_EPOCHS, MAX_PARTS, MAX_SIZE
+from kogen.options.study import CONTINUED
 
 RECIPE_NUMBERS = ("optimiser", "rate", "weight_decay", "warmup", "least_area")  # of a recipe, which a user may set
 # Ranges of settings, by name or METHOD.NAME; any other number has the widest range of its type.
@@ -24,9 +25,8 @@ LARGEST_COUNTS = {"local_crops": 100, "clusterings": 100, "scales": 100, "depth"
 LARGEST_COUNTS |= {"knots": 10_000, "queue": 10_000_000}
 MAY_BE_ZERO = {"swav.queue", "depth", "iterations", "obow.border"}  # counts whose default is not 0
 LARGEST = 1_000_000  # of any other number
-CONTINUED = "-continued"  # behind the name of a method that goes on from published weights
 CONTINUED_RATE, CONTINUED_WARMUP = 0.1, 0.1  # see `continued_recipe`
-LATER = ("depth", "init", "freeze")  # fields that runs without them do not write down, as before they existed
+LATER = ("depth", "init", "freeze", "pool")  # fields that runs without them do not write down, as before they existed
 TYPE_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a name"}
 
 
@@ -58,6 +58,7 @@ class Plan(BaseModel):
     remarks: str = Field(default="", exclude=True)  # on a published candidate, for the screen: no part of the run
     images: int = Field(default=0, ge=0, le=10**12)
     data: str = ""  # digest of the training images
+    pool: str = ""  # the part of the images that it is pre-trained on, `10%`, drawn by its seed; "" for all of them
     depth: str = ""  # of 16-bit or float training images, as --depth takes it: what is white in all sets of the run
 
     @field_validator("mean", "std")
@@ -80,6 +81,11 @@ class Plan(BaseModel):
     def model(self) -> str:
         """The name that its rows are told under: of a candidate its own, else that of the method and its start."""
         return self.name or (f"{self.method}{CONTINUED}" if self.init else self.method)
+
+    @property
+    def title(self) -> str:
+        """What a person reads of it: its model, and the part of the images that it is pre-trained on."""
+        return f"{self.model} on {self.pool}" if self.pool else self.model
 
     @property
     def hyperparameters(self) -> dict[str, Any]:

@@ -10,11 +10,11 @@ from kogen.augmentation import corruptions
 from kogen.common import registry
 from kogen.common.files import read_toml
 from kogen.common.metric_facts import check_metric
-from kogen.common.protocols import layers_tuned
+from kogen.common.protocols import layers_tuned, pool_shares
 from kogen.common.text import check_language, hint
 from kogen.config.plan import CONTINUED, check_method, check_settings, continued_settings, count_frozen
 from kogen.options.model import Source, Value, validate
-from kogen.options.study import STARTS, UNTRAINED, StudyOptions, resolve_starts
+from kogen.options.study import LABELLED, STARTS, UNTRAINED, StudyOptions, resolve_pools, resolve_starts
 
 ORIGINAL = "original"  # what the weights of --init are called as they came, unless NAME= says another name
 
@@ -60,6 +60,7 @@ def make_study(asked: Mapping[str, Any], where: str) -> Study:
         if base != method and "init" not in study.starts_of(base):
             raise ValueError(f"settings for {method!r}, and nothing goes on from weights here: add --init FILE")
     check_starts(study)
+    check_pools(study)
     if not study.methods and not study.candidates:
         raise ValueError("no methods: name one or more, for instance --methods byol,random")
     if taken := sorted({*study.methods, "stock"} & set(study.candidates)):
@@ -67,6 +68,17 @@ def make_study(asked: Mapping[str, Any], where: str) -> Study:
     if len(set(study.methods)) < len(study.methods):
         raise ValueError(f"methods {', '.join(study.methods)}: one is named twice; name each once")
     return study
+
+
+def check_pools(study: Study) -> None:
+    """ValueError for parts of the images that are none, or that no method is pre-trained on."""
+    if study.pools and not any(resolve_pools(method, ("1%",)) for method in study.methods):
+        rest = ", ".join(method for method in study.methods) or "no method"
+        raise ValueError(
+            f"--images {','.join(study.pools)} asks what more images without labels bring, and {rest} learns nothing "
+            f"from them: add a method such as byol ({', '.join((*UNTRAINED, *LABELLED))} do not)"
+        )
+    pool_shares(study.pools)
 
 
 def check_starts(study: Study) -> None:

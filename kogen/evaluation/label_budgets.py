@@ -1,6 +1,6 @@
 """Label budgets: parts of the labelled training images that probes learn from, drawn alike for every model."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ def draw_labels(labels: np.ndarray, clusters: np.ndarray, classes: Sequence[str]
     """Rows (m,), rising, of the labelled images (N,) of one draw of a budget.
 
     Stratified: of each class its share (at least one image), or as many images as there are shots. Clusters stay whole,
-    so that a class may get a few images more; a cluster counts for the class that most of its images have. Nested: what
+    so that a class may get a few images more; one with images of several classes counts for each of them. Nested: what
     a draw of a smaller budget holds, the same draw of a larger one holds too. The draw is the seed.
     ValueError for a class with fewer images than shots, and a budget below one image a class.
     """
@@ -32,12 +32,15 @@ def draw_labels(labels: np.ndarray, clusters: np.ndarray, classes: Sequence[str]
             f"{budget} of {len(labels)} labelled images is {share * len(labels):.3g} images for {len(present)} classes"
         )
         raise ValueError(f"{got}: ask for {100 * len(present) / len(labels):.2g}% or more, or for --shots")
-    found = []
-    for number, groups in class_groups(labels, clusters, np.random.default_rng(draw)):
+    _, of = np.unique(clusters, return_inverse=True)
+    mixed = np.random.default_rng(draw).permutation(int(of.max()) + 1)  # one order for all classes
+    chosen = np.zeros(len(mixed), dtype=bool)
+    for number in present:
+        inside = np.bincount(of[labels == number], minlength=len(mixed))[mixed]  # images of the class in each cluster
         wanted = int(shots[1]) if shots else max(1, round((share or 0) * counts[number]))
-        sizes = np.cumsum([len(rows) for rows in groups])
-        found += groups[: int(np.searchsorted(sizes, wanted)) + 1]
-    return np.sort(np.concatenate(found))
+        enough = int(np.searchsorted(np.cumsum(inside), wanted)) + 1
+        chosen[mixed[:enough][inside[:enough] > 0]] = True
+    return np.flatnonzero(chosen[of])
 
 
 def drawn_rows(train: Images | Features, asked: Protocol) -> np.ndarray:
@@ -55,16 +58,3 @@ def budget_sizes(train: Images, protocols: Sequence[str]) -> dict[str, Any]:
             found[asked.budget, asked.draw] = len(drawn_rows(train, asked))
     rows = [{"budget": budget, "draw": draw, "labels": count} for (budget, draw), count in found.items()]
     return {"budgets": rows} if rows else {}
-
-
-def class_groups(
-    labels: np.ndarray, clusters: np.ndarray, rng: np.random.Generator
-) -> Iterator[tuple[int, list[np.ndarray]]]:
-    """Each class and the rows of its clusters in the order in which they are drawn."""
-    _, of = np.unique(clusters, return_inverse=True)
-    order = np.argsort(of, kind="stable")
-    groups = np.split(order, np.flatnonzero(np.diff(of[order])) + 1)
-    classes = np.array([np.bincount(labels[rows]).argmax() for rows in groups])
-    mixed = rng.permutation(len(groups))
-    for number in np.unique(classes):
-        yield int(number), [groups[place] for place in mixed if classes[place] == number]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from kogen.common.protocols import pool_shares
 from kogen.options.model import MAX_SEED, Source, Value, option
 from kogen.options.shared import (
     DATA,
@@ -17,13 +18,20 @@ from kogen.options.shared import (
 
 METHODS = ("byol", "simclr", "supervised", "random")
 UNTRAINED = ("random",)  # methods that cannot go on from weights: there is nothing to train
+LABELLED = ("supervised",)  # methods that learn from labels: they have no use for more images without
 STARTS = ("scratch", "init")
+CONTINUED = "-continued"  # behind the name of a method that goes on from published weights
 SETTING = "METHOD.NAME=VALUE, a hyperparameter or a number of the recipe; repeatable"
 
 
 def resolve_starts(init: str | None, starts: Sequence[str] | None) -> tuple[str, ...]:
     """How methods begin, as asked, else from scratch, and with weights to go on from in both ways."""
     return tuple(starts or (STARTS if init else STARTS[:1]))
+
+
+def resolve_pools(method: str, pools: Sequence[str]) -> tuple[str, ...]:
+    """The parts of the images that a method is pre-trained on beside all of them: only without labels more can help."""
+    return () if method in (*UNTRAINED, *LABELLED) else pool_shares(pools)
 
 
 class StudyOptions(PageOptions, JudgingOptions, TrainingOptions):
@@ -51,6 +59,13 @@ class StudyOptions(PageOptions, JudgingOptions, TrainingOptions):
     )
     seeds: int = option(3, "runs of every method, each with its own seed", TRAINING, ge=1, le=100)
     epochs: int = option(50, "passes over the images", TRAINING, ge=1, le=MAX_EPOCHS)
+    pools: tuple[str, ...] = option(
+        (),
+        "parts of the images to pre-train on too, comma-separated: 10%,30%,100%",
+        TRAINING,
+        flag="images",
+        form="names",
+    )
     settings: dict[str, dict[str, Value]] = option({}, SETTING, TRAINING, flag="set", form="settings")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from kogen.common.contracts import from_plain, to_plain
 from kogen.common.files import json_digest, read_sealed_json, read_toml, write_sealed_json
 from kogen.options import model
-from kogen.options.study import UNTRAINED, StudyOptions, resolve_starts
+from kogen.options.study import UNTRAINED, StudyOptions, resolve_pools, resolve_starts
 
 FIRST, RECORD, VERDICT = "study.toml", "asked.json", "verdict.json"
 CURE = "put its own back, or choose another --out"
@@ -49,12 +49,15 @@ class Asked:
         seeds = self.first.get("seeds", defaults["seeds"].default)
         methods = list(self.first.get("methods", defaults["methods"].default))
         candidates = len(self.first.get("candidates", {})) + ("init" in self.first)
+        parts = list(self.first.get("pools", ()))
         for one in self.extensions:
             seeds = one.added.get("seeds", seeds)
             methods += one.added.get("methods", ())
             candidates += len(one.added.get("candidates", ()))
+            parts += one.added.get("pools", ())
         starts = len(resolve_starts(self.first.get("init"), self.first.get("starts")))
-        return seeds * sum(1 if method in UNTRAINED else starts for method in methods) + candidates
+        pools = {method: 1 + len(resolve_pools(method, parts)) for method in methods}
+        return seeds * sum(1 if method in UNTRAINED else starts * pools[method] for method in methods) + candidates
 
     def not_begun(self, begun: int) -> int:
         """The number of runs that are asked for and that nobody has begun, where so many are."""

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kogen.common.protocols import is_budget
 from kogen.common.text import hint, join_names
 from kogen.options.lottery import TableOptions
 from kogen.results.answers.answer_columns import (
@@ -21,6 +20,7 @@ from kogen.results.answers.answer_columns import (
     probability_columns,
     with_stored_probabilities,
 )
+from kogen.results.answers.part_rows import PARTS, leave_out_parts, part_columns
 from kogen.results.bounds import check_column_count
 from kogen.results.file_layout import Layout, find_layout
 from kogen.results.join_files import join_tables
@@ -29,7 +29,6 @@ from kogen.results.lottery_summary import Note
 from kogen.results.model_names import (
     choose_model_columns,
     drop_copies,
-    is_blank,
     known_column,
     name_models,
     plain_name,
@@ -49,8 +48,7 @@ NUMBER_COLUMNS = ("seed", "correct", "score", "n")
 ITEM_COLUMNS = ("model", "dataset", "item", "correct")  # a table that has these holds one row an image
 RESERVED_COLUMNS = (*ITEM_COLUMNS, "seed", "score", "n", "metric", "protocol", "role")  # no clusters, no families
 UNUSED_COLUMNS = ("run", "method", "label", "predicted")  # known, not needed
-BUDGETS = ("budget", "draw")  # part of the labels that an answer was learnt from, and which draw of it
-IMAGE_COLUMNS = ("soft", "path", *ANSWER_NAMES, *LISTS, *BUDGETS)  # known of single images
+IMAGE_COLUMNS = ("soft", "path", *ANSWER_NAMES, *LISTS, *PARTS)  # known of single images
 
 
 @dataclass(frozen=True)
@@ -136,29 +134,22 @@ def read_items(table: Any, heads: list[str], options: TableOptions, read: Any) -
     known = [*NAME_COLUMNS, *NUMBER_COLUMNS, *extra]
     refuse_misspelt(set(heads) - set(known) - set(UNUSED_COLUMNS) - set(IMAGE_COLUMNS))
     answers = {*ANSWER_NAMES, *LISTS, *probability_columns(heads)}  # for metrics other than accuracy
-    budgets = set(BUDGETS) if set(BUDGETS) <= set(heads) else set()
-    used = [name for name in heads if name in known or name in answers or name in budgets]
+    parts = part_columns(heads)
+    used = [name for name in heads if name in known or name in answers or name in parts]
     wanted = [name for name in used if name not in ("n", "metric") or name in extra]
     frame = read(table, wanted)
     frame = frame[[name for name in wanted if name in frame]].reset_index(drop=True)
     frame = frame if PROBABILITIES in frame else join_probabilities(frame)
     frame = rename_columns(frame, options.cluster, options.family)
-    kept, notes = np.ones(len(frame), dtype=bool), []
+    kept = np.ones(len(frame), dtype=bool)
     for column, value in options.where.items():
         if column not in frame:
             raise ValueError(
                 f"{flag('where')} names {column!r}, which is no column: {hint(column, list(map(str, heads)))}"
             )
         kept &= matching_rows(frame[column], column, value)
-    written: Any = frame["budget"][~is_blank(frame["budget"])] if budgets else []
-    if not all(map(is_budget, set(map(str, written)))):
-        frame, used = frame.drop(columns=list(budgets - set(extra))), [name for name in used if name not in budgets]
-        budgets = set()  # of another meaning than kogen's
-    if budgets and "budget" not in options.where:
-        whole = rows_of_all_labels(frame)
-        kept &= whole
-        notes = [Note("read_budgets", {"n": int((~whole).sum())})] if not whole.all() else []
-    frame = frame.drop(columns=list(budgets))
+    frame, whole, notes, foreign = leave_out_parts(frame, parts, options.where, extra)
+    kept, used = kept & whole, [name for name in used if name not in foreign]
     if options.where:
         texts = [f"{name}={value}" for name, value in options.where.items()]
         notes += [Note("read_where", {"names": texts, "n": int(kept.sum()), "of": len(frame)})]
@@ -166,16 +157,6 @@ def read_items(table: Any, heads: list[str], options: TableOptions, read: Any) -
         frame = frame[kept].reset_index(drop=True)
     frame = pd.DataFrame(select_protocol(frame, options.protocol))
     return ReadTable(frame, True, tuple(str(name) for name in heads if name not in used), notes=tuple(notes))
-
-
-def rows_of_all_labels(frame: pd.DataFrame) -> np.ndarray:
-    """The rows whose probe learnt from all labels, (N,) bool. ValueError for none."""
-    whole = is_blank(frame["budget"])
-    if len(whole) and not whole.any():
-        first = frame.iloc[0]
-        one = f"such as budget={first['budget']} and draw={first['draw']}"
-        raise ValueError(f"every row was learnt from part of the labels: choose one with {flag('where')}, {one}")
-    return whole
 
 
 def read_scores(raw: RawTable, options: TableOptions, asked: Questions) -> ReadTable:

@@ -13,7 +13,7 @@ from kogen.statistics.clusters.cluster_quantiles import effective_count
 
 
 class Estimate(NamedTuple):
-    """A mean and its 95 % interval."""
+    """A mean and its interval, of 95 % where nothing else is said."""
 
     value: float
     lo: float
@@ -29,8 +29,10 @@ class Crossing(NamedTuple):
     reached: bool  # within what was tried
 
 
-def crossed_mean(values: np.ndarray, clusters: np.ndarray) -> Estimate:
+def crossed_mean(values: np.ndarray, clusters: np.ndarray, outside: float = 0.05) -> Estimate:
     """The mean of contributions (S, D, n) of S seeds, D draws and n images in clusters (n,), and its interval.
+
+    `outside`: the share of cases in which the interval may miss, 0.05 for one of 95 %.
 
     Seeds, draws and clusters of images are three crossed samples. The square of the interval's half is the sum of the
     squares that each of the three alone would give, by Student's t of its own degrees of freedom (Zou & Donner 2008,
@@ -43,7 +45,7 @@ def crossed_mean(values: np.ndarray, clusters: np.ndarray) -> Estimate:
     groups = len(sizes)
     parts = [(float((sums**2).sum()) / len(images) ** 2 * groups / max(groups - 1, 1), effective_count(sizes) - 1)]
     parts += [(float(each.var(ddof=1)) / len(each), len(each) - 1.0) for each in (seeds, draws) if len(each) > 1]
-    half = float(np.sqrt(sum(variance * student.isf(0.025, max(df, 1.0)) ** 2 for variance, df in parts)))
+    half = float(np.sqrt(sum(variance * student.isf(outside / 2, max(df, 1.0)) ** 2 for variance, df in parts)))
     return Estimate(mean, mean - half, mean + half)
 
 

@@ -21,6 +21,7 @@ from kogen.data.images import Images
 from kogen.evaluation.features import embed
 from kogen.evaluation.label_budgets import drawn_rows
 from kogen.results.gather import TABLE
+from kogen.study.pool_parts import part_of_pool
 from kogen.study.predictions import missing_answers, protocols_of_run
 from kogen.study.splits import Splits
 from kogen.study.study_splits import StudySplits
@@ -67,7 +68,7 @@ def unfinished_work(
         done = (run / "summary.json").exists() and (run / "plan.json").exists()
         if done and read_sealed_json(run / "summary.json", RETRAIN)["status"] != "done":
             continue
-        missing = missing_answers(run / TABLE, splits, protocols_of_run(protocols, plan.method))
+        missing = missing_answers(run / TABLE, splits, protocols_of_run(protocols, plan.method, plan.pool))
         if missing or not done:
             names, asked = {name for name, _ in missing}, list(dict.fromkeys(protocol for _, protocol in missing))
             left.append(Work(number, not done, count_judged(splits, names), tunings_among(asked)))
@@ -97,26 +98,24 @@ def estimate_cost(
     """
     every = count_judged(sets, sets.tests)
     if left is None:
-        asked = [tunings_among(protocols_of_run(protocols, plan.method)) for plan in plans]
+        asked = [tunings_among(protocols_of_run(protocols, plan.method, plan.pool)) for plan in plans]
         left = [Work(number, True, every, tunings) for number, tunings in enumerate(asked)]
     steps: dict[str, float] = {}
     tuning: dict[tuple[str, str], float] = {}  # seconds of a step, by candidate and layers
-    judging: dict[
-        str, tuple[float, float]
-    ] = {}  # of the network that the trained methods share, and of each candidate's own
+    # Of the network that the trained methods share, and of each candidate's own; on parts of the images fewer probes.
+    judging: dict[tuple[str, str], tuple[float, float]] = {}
     seconds = 0.0
     for work in left:
         plan = plans[work.number]
         pool = sets.pool.with_channels(plan.channels)
-        seen = pool.labelled_subset() if plan.recipe.labels else pool
         if work.trains:
             if plan.method not in steps:
-                steps[plan.method] = seconds_of_a_step(plan, pool)
-            seconds += steps[plan.method] * (len(seen) // plan.batch_size * plan.epochs)
+                steps[plan.method] = seconds_of_a_step(plan, part_of_pool(pool, plan))
+            seconds += steps[plan.method] * (plan.images // plan.batch_size * plan.epochs)
         if work.images:
-            if plan.name not in judging:
-                judging[plan.name] = seconds_of_judging(plan, pool.labelled_subset(), protocols)
-            embedding, probing = judging[plan.name]
+            if (plan.name, plan.pool) not in judging:
+                judging[plan.name, plan.pool] = seconds_of_judging(plan, pool.labelled_subset(), protocols)
+            embedding, probing = judging[plan.name, plan.pool]
             seconds += embedding * work.images + probing
             for name in map(split_protocol, work.tunings):
                 key, labelled = (plan.name, name.probe), pool.labelled_subset()
@@ -156,7 +155,7 @@ def seconds_of_judging(plan: Plan, labelled: Images, protocols: Sequence[str]) -
     features = embed(backbone, some, view)
     embedded = time.perf_counter()
     seconds, ends = 0.0, {}
-    for asked in map(split_protocol, protocols_of_run(protocols, plan.method)):
+    for asked in map(split_protocol, protocols_of_run(protocols, plan.method, plan.pool)):
         if layers_tuned(asked.probe):
             continue
         if asked.probe not in ends:

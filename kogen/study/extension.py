@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kogen.augmentation.corruptions import parse_corruptions
-from kogen.common.protocols import layers_tuned
+from kogen.common.protocols import layers_tuned, pool_shares
 from kogen.common.text import join_names
 from kogen.config.study import Study, make_study
 from kogen.options.model import shorten
@@ -17,7 +17,7 @@ from kogen.study.study_start import open_start, with_network
 
 # Options in which a study may grow; what is not in them or in FREE is what its runs and answers are made of, and stays.
 COUNTS = ("seeds", "draws")
-GROWING = (*COUNTS, "methods", "settings", "candidates", "shifts", "corrupt", "probes", "budgets", "shots")
+GROWING = (*COUNTS, "methods", "settings", "candidates", "shifts", "corrupt", "probes", "budgets", "shots", "pools")
 FREE = ("margin", "lang", "max_bad", "metric")  # no run and no row of predictions depends on them
 MISSING: Any = object()
 
@@ -83,8 +83,8 @@ def merge_studies(known: Study, wanted: Study, folder: Path) -> Merge:
     """
     place = f"{folder / FIRST} asks another question than this command"
     if odd := differing_options(known, wanted):
-        can = "only seeds, methods, candidates, shifts, corruptions, probes, budgets and draws can be added to a study"
-        raise ValueError(f"{place}: {'; '.join(odd)}. Choose another --out, or ask as before: {can}")
+        can = "only seeds, methods, candidates, shifts, corruptions, probes, budgets, draws and images can be added"
+        raise ValueError(f"{place}: {'; '.join(odd)}. Choose another --out, or ask as before: {can} to a study")
     added: dict[str, Any] = {}
     kept: list[str] = []
     for name in COUNTS:
@@ -155,7 +155,9 @@ def describe_difference(option: str, was: Any, now: Any) -> str:
 
 
 def parts_of(name: str, study: Study) -> Any:
-    """The parts of an option; of shifts also those that the source brings."""
+    """The parts of an option; of shifts also those that the source brings, and of pools those that are a part."""
+    if name == "pools":
+        return list(pool_shares(study.pools))
     return shifts_of(study) if name == "shifts" else getattr(study, name)
 
 

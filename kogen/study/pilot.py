@@ -32,6 +32,7 @@ from kogen.results.gather import TABLE, split_older_table
 from kogen.study.cost_estimate import Cost, Work, estimate_cost, unfinished_work
 from kogen.study.extension import Merge, merge_studies, study_of
 from kogen.study.plans import plans_of
+from kogen.study.pool_parts import part_of_pool
 from kogen.study.predictions import (
     copy_record,
     judge_run,
@@ -89,9 +90,9 @@ def run_pilot(source: str, options: PilotOptions) -> Study:
             say(cost, title="Estimate")
     for number in runs_as_free(runs):
         plan, run = plans[number], runs[number]
-        title = f"{number + 1}/{len(plans)} {plan.model} seed {plan.seed}"
+        title = f"{number + 1}/{len(plans)} {plan.title} seed {plan.seed}"
         with training_bar(title) as on_step:
-            pool = sets.base.pool.with_channels(plan.channels)
+            pool = part_of_pool(sets.base.pool, plan).with_channels(plan.channels)
             summary = train_or_record_failure(plan, pool, run, on_step, study.keep)
         for alarm in summary["alarms"] if first else []:
             say(f"{title}: {alarm['text']} (epoch {alarm['epoch']})", title="alarm", style="yellow")
@@ -162,7 +163,7 @@ def write_study(folder: Path, merge: Merge, sets: StudySplits, plans: Sequence[P
     """Write what was opened, and the extension, if it is one. ValueError where runs that are there do not fit."""
     refuse_foreign_rows(folder, list(plans), extended=merge.is_new)
     for plan, run in zip(plans, runs, strict=True):
-        missing_answers(run / TABLE, sets.of(plan), protocols_of_run(merge.study.protocols, plan.method))
+        missing_answers(run / TABLE, sets.of(plan), protocols_of_run(merge.study.protocols, plan.method, plan.pool))
     check_tunings(plans, merge.study.protocols)
     quality = data_quality(sets.base, private=merge.study.private)
     quality |= budget_sizes(sets.base.train, merge.study.protocols)
@@ -217,8 +218,7 @@ def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
     names = dict(zip(runs, names_of_runs(runs), strict=True))
     plans = [load_run(run)[1] for run in runs]
     check_tunings(plans, options.protocols)
-    depth = depth_of_runs(plans, options.depth)
-    storage = storage_for(max(plan.image_size for plan in plans), options.max_bad, depth)
+    storage = storage_for(max(plan.image_size for plan in plans), options.max_bad, depth_of_runs(plans, options.depth))
     pool = training_part(open_source(options.train, storage, options, "train"))
     require_classes(pool.labelled_subset())
     opened = open_tests(tests, pool, same_levels(storage, pool))

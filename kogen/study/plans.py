@@ -11,9 +11,10 @@ from kogen.config.plan import Plan
 from kogen.config.study import Study, split_start
 from kogen.data.images import Images
 from kogen.options.model import validate
+from kogen.study.pool_parts import part_plans
 from kogen.study.splits import Splits, normalisation
 from kogen.study.study_start import begin_plan, images_for
-from kogen.training.batch_fitting import choose_batch, fit_batch, say_if_smaller
+from kogen.training.batch_fitting import choose_batch, fit_batch, say_if_smaller, whole_batch_images
 from kogen.training.start_weights import KEPT, Start, load_start
 
 
@@ -21,6 +22,8 @@ def plans_of(
     study: Study, sets: Splits, folder: Path | None = None, larger: Mapping[str, Splits] | None = None
 ) -> list[Plan]:
     """A plan per method, start and seed, and one per candidate; seeds outermost: an interrupted study has all methods.
+
+    Behind them those on parts of the images, see `part_plans`: the judgement does not wait for them.
 
     A batch size `auto` is fitted to the memory once a method, or taken from the runs that `folder` already holds. The
     candidates in `larger` see their images stored larger than `sets`. Weights to go on from are kept in `folder`.
@@ -50,9 +53,10 @@ def plans_of(
                     update={"channels": seen.channels, "settings": study.settings_of(method, "init")}
                 )
                 plans.append(begin_plan(begun, start, place, study.freeze))
-    candidates = study.candidates.items()
+    candidates, parts_of_images = study.candidates.items(), part_plans(study, plans, sets.pool)
     plans += [candidate_plan(name, asked, study, pools.get(name, sets.pool)) for name, asked in candidates]
-    return plans + ([original_plan(study, sets.pool, start, place)] if start and place else [])
+    plans += [original_plan(study, sets.pool, start, place)] if start and place else []
+    return plans + parts_of_images
 
 
 def original_plan(study: Study, images: Images, start: Start, place: Path) -> Plan:
@@ -96,8 +100,3 @@ def with_data(plan: Plan, images: Images) -> Plan:
         epochs = round(plan.epochs * epoch / whole_batch_images(len(seen), batch))
         update |= {"batch_size": batch, "epochs": max(epochs, min(plan.epochs, 1))}
     return plan.model_copy(update=update)
-
-
-def whole_batch_images(images: int, batch: int) -> int:
-    """Images that an epoch shows in whole batches; all images where they fill none, and at least 1."""
-    return max(images // batch * batch or images, 1)

@@ -21,6 +21,8 @@ from kogen.results.gather import JUDGED, REJUDGE, TABLE, runs_in, stored_digests
 from kogen.study.splits import Splits
 from kogen.training.run import load_run, record_of
 
+OF_A_PART = ("images", "data", "epochs")  # of the plan of a run on a part of the images, which its seed draws
+
 
 def refuse_foreign_rows(folder: Path, plans: Sequence[Plan], *, extended: bool = False) -> None:
     """ValueError where a study already holds rows of runs with other images, versions, device or options.
@@ -37,7 +39,7 @@ def refuse_foreign_rows(folder: Path, plans: Sequence[Plan], *, extended: bool =
             got = f"{folder} holds predictions of a run {run} that has no folder there"
             raise ValueError(f"{got} and is none of those asked for: choose another --out, or delete {place}")
         was = read_plan_record(folder / "runs" / run)
-        alike = [r for r in records.values() if (r["model"], r["seed"]) == (was["model"], was["seed"])]
+        alike = [r for r in records.values() if run_names(r) == run_names(was)]
         odd = [key for key in alike[0] if key != "id" and alike[0][key] != was.get(key)] if alike else ["method"]
         if extended and {"data", "images"} & set(odd):
             got = f"with what is added, {folder} would train on other images than its runs of {was['model']} did"
@@ -48,13 +50,19 @@ def refuse_foreign_rows(folder: Path, plans: Sequence[Plan], *, extended: bool =
         raise ValueError(f"{got} {', '.join(odd)} {want}")
 
 
+def run_names(record: Mapping[str, Any]) -> tuple[str, int, str]:
+    """What a run is called: its model, its seed, and the part of the images that it is of."""
+    return record["model"], record["seed"], record.get("pool", "")
+
+
 def judge_run(run: Path, sets: Splits, protocols: Sequence[str], target: Path, model: str = "") -> None:
     """Write TARGET/predictions.parquet of a finished run by all probes of its frozen features, see `add_answers`.
 
     Answers that are there are not computed again. ValueError as `missing_answers`.
     """
+    was = read_plan_record(run)
     asked = [name for name in protocols if not layers_tuned(split_protocol(name).probe)]
-    missing = missing_answers(target / TABLE, sets, protocols_of_run(asked, read_plan_record(run)["method"]))
+    missing = missing_answers(target / TABLE, sets, protocols_of_run(asked, was["method"], was.get("pool", "")))
     if not missing:
         return
     record, plan, backbone = load_run(run)
@@ -71,7 +79,8 @@ def judge_run(run: Path, sets: Splits, protocols: Sequence[str], target: Path, m
 def identity_of(record: Mapping[str, Any], plan: Plan, model: str) -> dict[str, Any]:
     """The columns that say of which run an answer is; `model`: its name in the study, if it is another."""
     identity = {"run": record["id"], "model": model or record["model"], "seed": plan.seed}
-    return identity | {"method": plan.framework or plan.method}
+    identity |= {"method": plan.framework or plan.method}
+    return identity | ({"pool": plan.pool or None} if identity["model"] == record["model"] else {})
 
 
 def add_answers(place: Path, tables: Sequence[pd.DataFrame], sets: Splits, protocols: Sequence[str]) -> None:
@@ -86,13 +95,16 @@ def add_answers(place: Path, tables: Sequence[pd.DataFrame], sets: Splits, proto
     write_table(place, found, "predictions", facts)
 
 
-def protocols_of_run(protocols: Sequence[str], method: str) -> list[str]:
-    """The protocols that a run of a method is judged by.
+def protocols_of_run(protocols: Sequence[str], method: str, pool: str = "") -> list[str]:
+    """The protocols that a run of a method is judged by; `pool`: the part of the images that it was trained on.
 
     A network that was trained on all labels cannot say what fewer of them give: it is judged with all labels alone.
+    So is one of a part of the images, and none of its layers is fine-tuned: what few labels buy, and which layers learn
+    from them, is asked of the best that there is.
     """
-    labelled = registry.load("methods", method).recipe.labels
-    return [name for name in protocols if not (labelled and split_protocol(name).budget)]
+    all_labels = bool(pool) or registry.load("methods", method).recipe.labels
+    asked = [(name, split_protocol(name)) for name in protocols]
+    return [name for name, one in asked if not (all_labels and one.budget) and not (pool and layers_tuned(one.probe))]
 
 
 def missing_answers(place: Path, sets: Splits, probes: Sequence[str]) -> list[tuple[str, str]]:
@@ -116,7 +128,8 @@ def missing_answers(place: Path, sets: Splits, probes: Sequence[str]) -> list[tu
 
 def refuse_other_answers(place: Path, sets: Splits, probes: Sequence[str]) -> None:
     """ValueError where a run's predictions are of other sets, images, labels or probes."""
-    asked = protocols_of_run(probes, read_plan_record(place.parent)["method"])
+    was = read_plan_record(place.parent)
+    asked = protocols_of_run(probes, was["method"], was.get("pool", ""))
     if missing_answers(place, sets, asked):
         raise ValueError(f"{place} holds other sets or probes of this run: choose another --out")
 
@@ -151,14 +164,23 @@ def order_rows(rows: pd.DataFrame, sets: Splits, probes: Sequence[str]) -> pd.Da
     return rows.iloc[order].reset_index(drop=True)
 
 
-def names_of_runs(runs: Sequence[Path]) -> list[str]:
-    """A name per run: its model's, or its folder's where runs of that model differ in more than the seed."""
+def names_of_runs(runs: Sequence[Path], *, with_parts: bool = False) -> list[str]:
+    """A name per run: its model's, or its folder's where runs of that model differ in more than the seed.
+
+    Runs on a part of the images are of the same model, and each seed has images of its own. `with_parts` gives them
+    names of their own; so have those of a model without a run on all images, which are judged as models of their own.
+    """
     records = [read_plan_record(run) for run in runs]
-    variants: dict[str, set[str]] = {}
+    variants: dict[str, dict[str, set[str]]] = {}
     for record in records:
-        rest = {key: value for key, value in record.items() if key not in ("id", "seed")}
-        variants.setdefault(record["model"], set()).add(json_digest(rest))
-    return [r["model"] if len(variants[r["model"]]) == 1 else run.name for r, run in zip(records, runs, strict=True)]
+        own = ("id", "seed", *(OF_A_PART if record.get("pool") else ()))
+        rest = {key: value for key, value in record.items() if key not in own}
+        variants.setdefault(record["model"], {}).setdefault(record.get("pool", ""), set()).add(json_digest(rest))
+    alone = {model for model, pools in variants.items() if all(len(digests) == 1 for digests in pools.values())}
+    apart = {model for model, pools in variants.items() if with_parts or "" not in pools}
+    parts = [f" on {r['pool']}" if r["model"] in apart and r.get("pool") else "" for r in records]
+    named = zip(records, runs, parts, strict=True)
+    return [record["model"] + part if record["model"] in alone else run.name for record, run, part in named]
 
 
 def copy_record(run: Path, target: Path) -> None:

@@ -44,7 +44,7 @@ def judge_tunings(
     `lengths`: numbers of steps to choose from. ValueError as `missing_answers` and `fine_tune`.
     """
     record = read_plan_record(run)
-    for name in protocols_of_run(protocols, record["method"]):
+    for name in protocols_of_run(protocols, record["method"], record.get("pool", "")):
         asked = split_protocol(name)
         if not (layers := layers_tuned(asked.probe)):
             continue

@@ -33,6 +33,11 @@ def choose_batch(asked: int | str | None, images: int) -> int:
     return chosen
 
 
+def whole_batch_images(images: int, batch: int) -> int:
+    """Images that an epoch shows in whole batches; all images where they fill none, and at least 1."""
+    return max(images // batch * batch or images, 1)
+
+
 def say_if_smaller(plan: Plan, batch: int) -> None:
     """Say that a plan which trains on labelled images has a smaller batch than `batch`, where they do not fill it."""
     if plan.recipe.trains and plan.batch_size < batch and distributed.rank() == 0:

@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kogen.common.protocols import Protocol, parse_percent, protocol_keys, protocols_of, split_protocol
+from kogen.common.protocols import (
+    Protocol,
+    is_share,
+    parse_percent,
+    pool_shares,
+    protocol_keys,
+    protocols_of,
+    share_of,
+    split_protocol,
+)
 
 
 def test_every_probe_has_all_labels_and_each_draw_of_each_budget() -> None:
@@ -43,6 +52,13 @@ def test_budgets_are_named_once_and_shots_are_images() -> None:
         protocols_of(("linear",), (), (0,), 5)
     with pytest.raises(ValueError, match="'@' is no protocol"):
         split_protocol("@")
+
+
+def test_parts_of_the_images_stand_from_few_to_many_and_all_are_no_part() -> None:
+    assert pool_shares(("30%", "100%", ".5%", "10.0 %")) == ("0.5%", "10%", "30%")
+    assert share_of("0.5%") == 0.005
+    assert is_share("10%")
+    assert not is_share("10 shots")
 
 
 def test_rows_of_predictions_say_their_protocol() -> None:

@@ -49,6 +49,19 @@ def test_clusters_stay_whole_and_the_last_one_may_be_more() -> None:
     assert inside.sum() == len(rows)
 
 
+def test_clusters_of_several_classes_count_for_each_of_them() -> None:
+    # 20 lots of 20 images: half of the labels are half of the lots, not the lots that half of one class fills.
+    labels, clusters = np.tile(np.arange(4).repeat(5), 20), np.arange(20).repeat(20)
+    for budget, lots in (("5%", 1), ("10%", 2), ("50%", 10), ("8 shots", 2)):
+        rows = draw_labels(labels, clusters, CLASSES, budget, 0)
+        assert np.bincount(labels[rows]).tolist() == [5 * lots] * 4
+        assert len(set(clusters[rows])) == lots
+    # The rare class d lies in two lots, beside many others: one of the two is always drawn.
+    labels[labels == 3], labels[[0, 20]] = 0, 3
+    for draw in range(5):
+        assert {0, 1} & set(clusters[draw_labels(labels, clusters, CLASSES, "5%", draw)])
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(5, 40), min_size=2, max_size=4), st.integers(0, 9), st.integers(1, 4))
 def test_a_draw_of_more_labels_holds_that_of_fewer(counts: list[int], draw: int, size: int) -> None:

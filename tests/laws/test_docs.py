@@ -2,17 +2,24 @@
 
 import importlib.util
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from small import blobs, plan_for
 
+from kogen import api
+from kogen.cli import main
 from kogen.common import registry
 from kogen.modules.base import Method
+from kogen.options.study import PilotOptions
+from kogen.study.request import study_from_request
 from kogen.training.loop import pretrain
 
 HOME = Path(__file__).parents[2]
@@ -45,6 +52,24 @@ def test_the_readme_is_read_in_three_minutes_and_style_is_a_page():
     words = re.sub(r"[`|*\[\]()]", " ", (HOME / "README.md").read_text()).split()
     assert len(words) < 900  # 300 words a minute
     assert len((HOME / "docs" / "style.md").read_text().splitlines()) <= 60
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
+@pytest.mark.parametrize("given", ["", "INIT=some weights.pth"])
+def test_what_make_pilot_asks_is_a_study_of_many_images_and_few_labels(given: str, monkeypatch: pytest.MonkeyPatch):
+    make = ["make", "--dry-run", "--assume-old=setup", "pilot", *([given] if given else [])]
+    lines = subprocess.run(make, cwd=HOME, capture_output=True, text=True, check=True).stdout.splitlines()
+    (line,) = [line for line in lines if "kogen pilot" in line]
+    got: dict[str, Any] = {}
+    monkeypatch.setattr(api, "pilot", lambda source, **options: got.update(options, source=source) or {"words": ["x"]})
+    with pytest.raises(SystemExit) as end:
+        main(shlex.split(line)[1:])
+    assert end.value.code == 0
+    assert got["source"] == "surfaces?visible=3&labelled=400"
+    assert len(got["budgets"]) == 2
+    assert got.get("init") == ("some weights.pth" if given else None)
+    study = study_from_request(got.pop("source"), PilotOptions(**got | {"init": None, "starts": None}))
+    assert {"byol", "supervised", "random"} <= set(study.methods)
 
 
 def test_every_file_that_architecture_names_is_there():

@@ -20,6 +20,7 @@ ASKED: dict[str, Any] = {
     "settings": {"byol": {"momentum": 0.9, "rate": 0.5, "optimiser": "lars"}},
     "candidates": {"dino": "dino.pth?image_size=32"},
     "corrupt": "blur:5",
+    "pools": ("10%", "30%"),
     "probes": ("knn", "linear", "tune:last2"),
     "tune_steps": (50, 200),
     "shots": (1, 5),

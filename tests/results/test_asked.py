@@ -53,6 +53,9 @@ def test_a_folder_without_a_pilot_was_asked_nothing(tmp_path: Path) -> None:
 
 def test_defaults_of_a_question_that_says_little() -> None:
     assert Asked({"source": "a"}).runs == 3 * 4
+    assert Asked({"source": "a", "pools": ["10%", "100%"]}).runs == 3 * (2 + 2 + 1 + 1)  # byol, simclr on a part too
+    more = Extension({"pools": ["30%"]})
+    assert Asked({"source": "a", "pools": ["10%"], "init": "w.pth"}, (more,)).runs == 3 * (2 * 3 * 2 + 2 + 1) + 1
     assert Asked({"source": "a"}, (Extension({"probes": ["new"]}),)).question["probes"] == ["linear", "knn", "new"]
 
 

@@ -12,6 +12,7 @@ from kogen.common.files import explain_unreadable, json_digest, read_json, read_
 from kogen.common.protocols import protocol_keys
 from kogen.common.records import RETRAIN, SEEN, read_plan_record
 from kogen.common.tables import read_arrow
+from kogen.options.study import CONTINUED, STARTS, UNTRAINED, resolve_pools, resolve_starts
 from kogen.reporting.audit.remarks import Remark, error_as_remark, remark
 from kogen.results.asked import FIRST, RECORD
 from kogen.results.gather import REJUDGE, TABLE, stored_digests
@@ -76,15 +77,16 @@ def check_runs(study: Path, asked: Mapping[str, Any] | None) -> Iterator[Remark]
 
 def check_plans(records: Mapping[str, Mapping[str, Any]], asked: Mapping[str, Any]) -> Iterator[Remark]:
     """Whether runs are those of a question, no more and no fewer, and their plans say what was asked."""
-    wanted = {(method, seed) for method in asked["methods"] for seed in range(asked["seeds"])}
-    wanted |= {(name, 0) for name in asked["candidates"]}
-    there = {(record["model"], record["seed"]) for record in records.values()}
-    for model, seed in sorted(wanted - there):
-        yield remark("audit_not_run", model=model, seed=seed)
+    wanted = runs_asked(asked)
+    if asked["init"]:  # the weights that others go on from compete too, under a name that only their file says
+        wanted |= {(r["model"], 0, "") for r in records.values() if r["method"] == "stock" and r.get("init")}
+    there = {(record["model"], record["seed"], record.get("pool", "")) for record in records.values()}
+    for model, seed, pool in sorted(wanted - there):
+        yield remark("audit_not_run", model=title_of(model, pool), seed=seed)
     for run, record in records.items():
-        model, seed = record["model"], record["seed"]
-        if (model, seed) not in wanted:
-            yield remark("audit_not_asked", run=run, model=model, seed=seed)
+        model, seed, pool = record["model"], record["seed"], record.get("pool", "")
+        if (model, seed, pool) not in wanted:
+            yield remark("audit_not_asked", run=run, model=title_of(model, pool), seed=seed)
         elif model in asked["methods"]:
             for option in odd_options(record, asked):
                 yield remark("audit_other_plan", run=run, option=option, was=record[option], now=asked[option])
@@ -92,11 +94,28 @@ def check_plans(records: Mapping[str, Mapping[str, Any]], asked: Mapping[str, An
                 yield remark("audit_other_plan", run=run, option="settings", was=record["settings"], now=settings)
 
 
+def runs_asked(asked: Mapping[str, Any]) -> set[tuple[str, int, str]]:
+    """Model, seed and part of the images of every run of a question, but for weights that others go on from."""
+    found = {(name, 0, "") for name in asked["candidates"]}
+    for method in asked["methods"]:
+        starts = STARTS[:1] if method in UNTRAINED else resolve_starts(asked["init"], asked["starts"])
+        for model in [method if start == STARTS[0] else f"{method}{CONTINUED}" for start in starts]:
+            pools = ("", *resolve_pools(method, asked["pools"]))
+            found |= {(model, seed, pool) for seed in range(asked["seeds"]) for pool in pools}
+    return found
+
+
+def title_of(model: str, pool: str) -> str:
+    """A model, with the part of the images that it is pre-trained on."""
+    return f"{model} on {pool}" if pool else model
+
+
 def odd_options(record: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
     """The options whose value in the plan of a run is not the one that was asked."""
     recipe = record["recipe"]
     exact = recipe["trains"] and not recipe["labels"]
     names = [*SAME, *(name for name in SAME_WITHOUT_LABELS if exact and isinstance(asked[name], int))]
+    names = [name for name in names if not (name == "epochs" and record.get("pool"))]  # as many images are seen
     return [name for name in names if record[name] != asked[name]]
 
 

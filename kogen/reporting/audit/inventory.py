@@ -167,6 +167,8 @@ def list_choices(
         found.append(Choice("choice_hold_out", str(asked["hold_out_seed"]), "by_seed"))
     if asked and (parts := [*asked["budgets"], *(f"{count} x" for count in asked["shots"])]):
         found.append(Choice("choice_budgets", f"{', '.join(parts)}; 0 .. {asked['draws'] - 1}", "by_seed"))
+    if asked and asked["pools"]:
+        found.append(Choice("choice_images", ", ".join(asked["pools"]), "by_seed"))
     trained = [run for run in runs if run.rate is not None]
     columns = {"choice_rates": ("rate", "by_recipe"), "choice_epochs": ("epochs", "by_epochs")}
     columns |= {"choice_batch": ("batch_size", "by_batch")}

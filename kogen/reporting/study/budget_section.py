@@ -1,5 +1,6 @@
 """What a few labels buy: the metric against the number of labels, and how many one model needs to match another."""
 
+from collections.abc import Sequence
 from math import floor, log10
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 MOST_MODELS = 6  # lines of the figure, the best with the fewest labels first
 MOST_MATCHES = 3
+AXES = {"labels": "axis_labels", "images": "axis_images"}
+IN_WORDS = {"labels": "alt_labels", "images": "alt_images"}
 
 
 def labels_section(judged: "Verdict") -> dict[str, Any] | None:
@@ -81,21 +84,24 @@ def round_labels(count: float) -> int:
 def draw_labels(judged: "Verdict", lang: str) -> Figure | None:
     """The metric by the number of labels, a line and a band of 95 % for each model; None where none was asked for."""
     rows = [row for row in judged.labels if row["dataset"] == judged.reference]
-    if not rows:
-        return None
-    sizes, models = sorted({row["labels"] for row in rows}), models_in_order(rows)[:MOST_MODELS]
-    known = {(row["model"], row["labels"]): row for row in rows}
-    lines = {model: [known.get((model, size), {}).get("value") for size in sizes] for model in models}
-    ticks = {"type": "log", "tickvals": sizes, "ticktext": [f"{size:,.0f}" for size in sizes]}
-    ticks |= {"title": axis_title(say(lang, "axis_labels"))}
+    return draw_by_size(judged, rows, models_in_order(rows), "labels", lang) if rows else None
+
+
+def draw_by_size(judged: "Verdict", rows: Sequence[Row], order: list[str], size: str, lang: str) -> Figure:
+    """The metric by a size, `labels` or `images` of the rows, a line and a band of 95 % for the first models."""
+    sizes, models = sorted({row[size] for row in rows}), order[:MOST_MODELS]
+    known = {(row["model"], row[size]): row for row in rows}
+    lines = {model: [known.get((model, each), {}).get("value") for each in sizes] for model in models}
+    ticks = {"type": "log", "tickvals": sizes, "ticktext": [f"{each:,.0f}" for each in sizes]}
+    ticks |= {"title": axis_title(say(lang, AXES[size]))}
     ends = [row[end] for row in rows if row["model"] in models for end in ("lo", "hi")]
     title = say(lang, judged.metric.label)
     figure = draw_curves(sizes, lines, judged.judgement.leader, judged.methods, title, ticks, ends)
     bands = []
     for model in models:
-        mine = [known[model, size] for size in sizes if (model, size) in known]
-        there, back = [row["labels"] for row in mine], [row["labels"] for row in mine[::-1]]
+        mine = [known[model, each] for each in sizes if (model, each) in known]
+        there, back = [row[size] for row in mine], [row[size] for row in mine[::-1]]
         edge = [row["hi"] for row in mine] + [row["lo"] for row in mine[::-1]]
         bands.append(trace([*there, *back], edge, fill="toself", fillcolor=ink("tint"), opacity=0.5, line={"width": 0}))
-    alt = say(lang, "alt_labels", models=models, metric=title)
+    alt = say(lang, IN_WORDS[size], models=models, metric=title)
     return figure | {"data": [*bands, *figure["data"]], "alt": alt}

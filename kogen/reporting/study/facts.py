@@ -9,7 +9,7 @@ from scipy.stats import kendalltau
 
 from kogen.common.files import read_json
 from kogen.reporting.study.evidence import Evidence, ModelAlarm, ModelCost, TwinCount
-from kogen.reporting.study.runs import RunRecord
+from kogen.reporting.study.runs import RunRecord, whole_runs
 from kogen.results.findings import Comparisons
 from kogen.results.judgement import Judgement
 from kogen.results.start_answers import ModelStart
@@ -40,7 +40,7 @@ def gather(
         judgement=judgement,
         protocol=protocol,
         costs=costs,
-        alarms=model_alarms(runs),
+        alarms=model_alarms(whole_runs(runs)),
         seeds=seeds.to_dict(),
         protocol_leaders={name: leaders_on(table, reference) for name, table in others.items()},
         twins=twin_counts(study, dict(zip(values["dataset"], values["n"], strict=True))),
@@ -95,6 +95,15 @@ def twin_counts(study: Path, sizes: dict[str, int]) -> list[TwinCount]:
         return []
     rows = [(item["name"], item.get("twins_in_train")) for item in read_json(study / "data.json")["sets"]]
     return [TwinCount(name, n, 100 * n / sizes[name]) for name, n in rows if n and name in sizes]
+
+
+def pool_facts(runs: list[RunRecord]) -> tuple[dict[tuple[str, str], float], dict[tuple[str, str], int]]:
+    """By model and part of the images: the number of these, the mean over its runs; and its runs with an alarm."""
+    found: dict[tuple[str, str], list[RunRecord]] = {}
+    for run in runs:
+        found.setdefault((run.model, run.pool), []).append(run)
+    sizes = {key: sum(run.plan["images"] for run in mine) / len(mine) for key, mine in found.items()}
+    return sizes, {key: sum(bool(run.summary.alarms) for run in mine) for key, mine in found.items()}
 
 
 def leaders_on(values: pd.DataFrame, dataset: str) -> list[str]:

@@ -15,7 +15,8 @@ from kogen.reporting.study.budget_section import draw_labels, labels_section
 from kogen.reporting.study.depth_section import depths_section
 from kogen.reporting.study.errors import errors_section
 from kogen.reporting.study.figures import draw_losses, draw_rank_me
-from kogen.reporting.study.runs import RunRecord, read_runs
+from kogen.reporting.study.pool_section import draw_pools, pools_section
+from kogen.reporting.study.runs import RunRecord, read_runs, whole_runs
 from kogen.reporting.study.verdict import Verdict, read_verdict
 from kogen.results.asked import extension_lines, read_asked
 
@@ -28,12 +29,13 @@ def write(study: Path, *, lang: str = "en") -> Path:
     The page holds its figures' program and data, so it opens from a mail or a stick. ValueError when the study was not
     judged yet, or for an unknown language.
     """
-    verdict, runs, quality = read_verdict(study), read_runs(study), study / "data.json"
+    verdict, runs, quality = read_verdict(study), whole_runs(read_runs(study)), study / "data.json"
     training, plan = read_training(runs), runs[0].plan if runs else {}
     decision, figures = decision_part(verdict.judgement, verdict.sentences, lang)
     figures |= draw_training(verdict, training, lang)
     cells, lottery = {(row["model"], row["dataset"]): row for row in verdict.values}, None
     figures |= {"labels": curves} if (curves := draw_labels(verdict, lang)) else {}
+    figures |= {"pools": drawn} if (drawn := draw_pools(verdict, lang)) else {}
     figures |= draw_values(cells, verdict.order[verdict.reference], verdict.judgement, lang)
     if verdict.lottery:
         lottery, more = lottery_part(study, verdict.lottery, lang)
@@ -54,6 +56,7 @@ def write(study: Path, *, lang: str = "en") -> Path:
         "found": errors_section(study, verdict),
         "labels": labels_section(verdict),
         "depths": depths_section(verdict),
+        "pools": pools_section(verdict),
         "versions": plan.get("versions", {}),
         "plan": {name: plan.get(name) for name in ("backbone", "image_size", "device")},
     }

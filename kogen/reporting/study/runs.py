@@ -33,6 +33,7 @@ class RunRecord:
     folder: Path
     plan: dict[str, Any]  # everything that was resolved
     summary: RunSummary
+    pool: str = ""  # part of the images that it was pre-trained on; "" for all
 
 
 def read_runs(study: Path) -> list[RunRecord]:
@@ -43,6 +44,12 @@ def read_runs(study: Path) -> list[RunRecord]:
         known = read_sealed_json(place, RETRAIN) if place.exists() else {}
         summary = from_plain(RunSummary, known, str(place))
         names = {key: plan.get(key) for key in ("id", "model", "method", "seed")}
+        names["pool"] = plan.get("pool", "")
         record = {**names, "folder": path.parent, "plan": plan, "summary": summary}
         runs.append(from_plain(RunRecord, record, str(path)))
     return sorted(runs, key=lambda run: (run.model, run.seed or 0, run.folder))
+
+
+def whole_runs(runs: list[RunRecord]) -> list[RunRecord]:
+    """The runs that were trained on all images: what the judgement, costs and alarms of a model are of."""
+    return [run for run in runs if not run.pool]

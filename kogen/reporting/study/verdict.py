@@ -28,13 +28,16 @@ from kogen.reporting.study.facts import (
     model_costs,
     model_methods,
     model_starts,
+    pool_facts,
 )
-from kogen.reporting.study.runs import read_runs
+from kogen.reporting.study.runs import RunRecord, read_runs, whole_runs
 from kogen.reporting.words import Sentence, say, sentence
 from kogen.results.answers.answer_columns import with_stored_probabilities
 from kogen.results.answers.label_curves import budget_labels, label_curves
 from kogen.results.answers.metric_matrices import metric_matrices
 from kogen.results.answers.metric_tables import protocol_answers
+from kogen.results.answers.part_rows import BUDGETS, PARTS, POOL
+from kogen.results.answers.pool_curves import PoolCurves, pool_curves
 from kogen.results.answers.tuning_depths import tuning_depths, with_scratch_rows
 from kogen.results.asked import read_asked
 from kogen.results.decide import BASELINES, make_judgement
@@ -42,7 +45,7 @@ from kogen.results.findings import Comparisons
 from kogen.results.judge import judge_tables, tables_from_items, write_tables
 from kogen.results.judgement import Judgement
 from kogen.results.lottery_summary import LotterySummary, Row
-from kogen.results.read import BUDGETS, NAME_COLUMNS, NUMBER_COLUMNS
+from kogen.results.read import NAME_COLUMNS, NUMBER_COLUMNS
 from kogen.results.results import read_results
 from kogen.results.start_answers import judge_starts
 from kogen.results.table_file import read_file, read_header
@@ -96,6 +99,7 @@ class Verdict:
     labels: list[Row] = field(default_factory=list)  # where label budgets were asked for
     matches: list[Row] = field(default_factory=list)
     depths: list[Row] = field(default_factory=list)  # where layers were fine-tuned
+    pools: PoolCurves | None = None  # where parts of the images were asked for
     lang: str = "en"
     words: list[str] | None = None  # the sentences, in `lang`
     lottery: LotterySummary | None = None  # where there are two models or more
@@ -115,14 +119,14 @@ def build(
     options = validate(LotteryOptions, asked, str(study))
     place = study / "predictions.parquet"
     every: Any = read_predictions(place)
-    whole = every["budget"].isna()
-    predictions = sort_names(every[whole].drop(columns=list(BUDGETS)))
+    whole = every["budget"].isna() & every[POOL].isna()
+    predictions = sort_names(every[whole].drop(columns=list(PARTS)))
     parts = rows_by_protocol(predictions)
     if protocol not in parts:
         raise ValueError(f"no predictions with the protocol {protocol!r}; there are {sorted(parts) or 'none'}")
     rows, runs, question = parts[protocol], read_runs(study), read_asked(study)
     roles, methods = roles_in_order(rows), model_methods(rows)
-    sets, costs = list(roles), model_costs(runs)
+    sets, costs = list(roles), model_costs(whole_runs(runs))
     options = options.model_copy(update={"reference": sets[0]})
     unread = tuple(name for name in read_header(place) if name not in (*NAME_COLUMNS, *NUMBER_COLUMNS))
     results = replace(read_results(predictions, options), ignored=unread)
@@ -131,7 +135,8 @@ def build(
     judged[protocol] = judge_items(results.matrices or [], options)
     answers = protocol_answers(parts, judged[protocol]["values"], facts, sets[0], protocol)
     tables = judged[protocol] | answers
-    curves = judge_budgets(study, every, protocol, facts)
+    curves = judge_budgets(study, every[every[POOL].isna()], protocol, facts)
+    pools = judge_pools(study, every[every["budget"].isna()], protocol, facts, float(margin), runs)
     lottery, judgement = None, None
     minutes = {cost.model: cost.minutes for cost in costs if cost.minutes}
     if len(methods) > 1:  # on the predictions alone; its tables are written beside them
@@ -140,7 +145,7 @@ def build(
         write_tables(study, answers, csv=False)
         known: dict[str, Any] = {"margin": margin, "methods": methods, "metric": facts}
         judgement = make_judgement(tables, reference=sets[0], targets=sets[1:], **known)
-    judgement = judge_starts(judgement, tables, model_starts(runs))
+    judgement = judge_starts(judgement, tables, model_starts(whole_runs(runs)))
     evidence = gather(study, rows, judged, judgement, runs, costs)
     sentences = verdict_sentences(
         evidence, [*metric_catches(facts, answers, evidence), *question_sentences(question, len(runs))]
@@ -160,6 +165,7 @@ def build(
         **{name: tables[name].to_dict("records") for name in ("values", "pairs", "ranks", "needed", "optimism")},
         **{name: frame.to_dict("records") for name, frame in answers.items()},
         **{name: rows_of(frame) for name, frame in curves.items()},
+        pools=pools,
         metric=facts,
         **{name: getattr(evidence, name) for name in ("costs", "alarms", "twins")},
         protocols=compare_protocols(judged, protocol, roles),
@@ -201,6 +207,19 @@ def judge_budgets(study: Path, every: Any, protocol: str, facts: MetricFacts) ->
     return tables
 
 
+def judge_pools(
+    study: Path, every: Any, protocol: str, facts: MetricFacts, margin: float, runs: list[RunRecord]
+) -> PoolCurves | None:
+    """What more images without labels bring, by the protocol that decides, also written; None without parts of them."""
+    if every[POOL].isna().all():
+        return None
+    rows = sort_names(every[every["protocol"] == protocol].drop(columns=list(BUDGETS)))
+    sizes, alarmed = pool_facts(runs)
+    found = pool_curves(rows, facts, sizes, margin, alarmed)
+    write_tables(study, found.tables(), csv=False)
+    return found
+
+
 def rows_of(frame: Any) -> list[Row]:
     """The rows of a table as JSON has them, null where nothing is known."""
     return frame.astype(object).where(frame.notna(), None).to_dict("records")
@@ -235,10 +254,10 @@ def rows_by_protocol(predictions: pd.DataFrame) -> dict[str, pd.DataFrame]:
 def read_predictions(place: Path) -> pd.DataFrame:
     """The columns of a study's predictions that are judged; those of older versions lack some."""
     heads = read_header(place)
-    texts = [*NAMES, *(name for name in (*ANSWERS, "budget") if name in heads)]
+    texts = [*NAMES, *(name for name in (*ANSWERS, "budget", POOL) if name in heads)]
     numbers = [*NUMBERS, *(name for name in ("score", "draw") if name in heads)]
     found = with_stored_probabilities(read_file(place, [*texts, *numbers], texts), place)
-    return found if "budget" in found else found.assign(budget=None, draw=None)
+    return found.assign(**{name: None for name in PARTS if name not in found})
 
 
 def judge_items(items: list[ItemMatrix], options: LotteryOptions) -> dict[str, pd.DataFrame]:

@@ -36,12 +36,18 @@ def label_curves(
             for budget in ordered(budgets, sizes):
                 gain, *ends = (100 * end for end in crossed_mean(budgets[budget], clusters))
                 seeds, draws = budgets[budget].shape[:2]
-                lo, hi = sorted(facts.sign * end for end in ends)
+                lo, hi = value_ends(ends, facts)
                 row = (str(dataset), model, budget, sizes[budget], draws, seeds)
                 curves.append((*row, gain, facts.sign * gain, lo, hi))
         for model, other in permutations(found, 2):
             matches += match_rows(str(dataset), model, other, found, clusters, sizes)
     return pd.DataFrame(curves, columns=CURVE_COLUMNS), pd.DataFrame(matches, columns=MATCH_COLUMNS)
+
+
+def value_ends(ends: Sequence[float], facts: MetricFacts) -> tuple[float, float]:
+    """The ends of an interval of gains as values, none beyond what the metric can be."""
+    lo, hi = sorted(min(max(facts.sign * end, facts.low), facts.high) for end in ends)
+    return lo, hi
 
 
 def budget_labels(quality: Mapping[str, Any]) -> dict[str, float]:
