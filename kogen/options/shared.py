@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from kogen.common.protocols import protocols_of
-from kogen.options.model import Options, Source, option
+from kogen.options.model import Options, Source, Value, option
 
 DATA, TRAINING, JUDGING, OUTPUT = "Data", "Training", "Judging", "Output"  # groups of --help
 
@@ -21,6 +21,11 @@ BATCH_HELP = (
 METRIC_HELP = (
     "metric that decides, see `kogen list metrics`, as recall_at_false_alarm?rate=0.01; by default accuracy, or "
     "balanced_accuracy where one class has over 4 times as many images as another"
+)
+
+
+PRICES_HELP = (
+    "what a label, an hour, an error cost: a file.toml, or NAME=VALUE such as label=0.5 or currency=EUR; repeatable"
 )
 
 
@@ -95,6 +100,10 @@ class JudgingOptions(Options):
         1.0, "smallest difference that matters, in points (or the metric's unit)", JUDGING, ge=0, le=100
     )
     metric: str | None = option(None, METRIC_HELP, JUDGING)
+    costs: Literal["none", "torch", "onnx"] = option(
+        "torch", "what running a network costs, measured once in seconds: none, torch, or onnx too (a minute)", JUDGING
+    )
+    prices: dict[str, Value] = option({}, PRICES_HELP, JUDGING, form="prices")
     private: bool = option(False, "no paths and no pictures of images in tables and on the page", JUDGING)
 
     @property

@@ -12,6 +12,8 @@ from kogen.reporting.decision.page import decision_part
 from kogen.reporting.html import png_data_url, write_page
 from kogen.reporting.lottery.sections import lottery_part
 from kogen.reporting.study.budget_section import draw_labels, labels_section
+from kogen.reporting.study.economics_figure import draw_economics
+from kogen.reporting.study.economics_section import economics_section
 from kogen.reporting.study.errors import errors_section
 from kogen.reporting.study.figures import draw_losses, draw_rank_me
 from kogen.reporting.study.runs import RunRecord, read_runs
@@ -33,6 +35,7 @@ def write(study: Path, *, lang: str = "en") -> Path:
     figures |= draw_training(verdict, training, lang)
     cells, lottery = {(row["model"], row["dataset"]): row for row in verdict.values}, None
     figures |= {"labels": curves} if (curves := draw_labels(verdict, lang)) else {}
+    figures |= {"economics": costs} if (costs := draw_economics(verdict, lang)) else {}
     figures |= draw_values(cells, verdict.order[verdict.reference], verdict.judgement, lang)
     if verdict.lottery:
         lottery, more = lottery_part(study, verdict.lottery, lang)
@@ -52,6 +55,7 @@ def write(study: Path, *, lang: str = "en") -> Path:
         "extensions": extension_lines(read_asked(study)),
         "found": errors_section(study, verdict),
         "labels": labels_section(verdict),
+        "economics": economics_section(verdict),
         "versions": plan.get("versions", {}),
         "plan": {name: plan.get(name) for name in ("backbone", "image_size", "device")},
     }

@@ -1,6 +1,6 @@
 """The verdict of a study, from its tables to verdict.json: what to bet on, how sure, on what grounds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,16 @@ from kogen.common.contracts import from_plain, to_plain
 from kogen.common.files import read_json, write_json
 from kogen.common.metric_facts import ACCURACY, POINTS, MetricFacts
 from kogen.common.registry import load
+from kogen.common.running_costs import RunningCost
 from kogen.common.text import check_language
 from kogen.options.lottery import LotteryOptions
 from kogen.options.model import validate
+from kogen.options.prices import make_prices, metric_with_prices
 from kogen.reporting.decision.sentences import catches, headline, how_sure, margin_of
 from kogen.reporting.decision.start_sentences import start_sentences
 from kogen.reporting.decision.steps import next_steps
 from kogen.reporting.study.cautions import alerts, metric_reason, prices, study_catches, threshold_sentences
+from kogen.reporting.study.economics_evidence import gather_economics
 from kogen.reporting.study.evidence import Evidence, ModelAlarm, ModelCost, TwinCount
 from kogen.reporting.study.extended import question_sentences
 from kogen.reporting.study.facts import (
@@ -31,6 +34,8 @@ from kogen.reporting.study.facts import (
 from kogen.reporting.study.runs import read_runs
 from kogen.reporting.words import Sentence, say, sentence
 from kogen.results.answers.answer_columns import with_stored_probabilities
+from kogen.results.answers.break_even import BreakEven, judge_break_even
+from kogen.results.answers.economics import Economics, bill_models
 from kogen.results.answers.label_curves import budget_labels, label_curves
 from kogen.results.answers.metric_matrices import metric_matrices
 from kogen.results.answers.metric_tables import protocol_answers
@@ -93,22 +98,33 @@ class Verdict:
     hard: list[Row] = field(default_factory=list)
     labels: list[Row] = field(default_factory=list)  # where label budgets were asked for
     matches: list[Row] = field(default_factory=list)
+    economics: Economics | None = None  # on the reference; None where nobody recorded how many labels there are
+    break_even: BreakEven | None = None
+    running: dict[str, RunningCost] = field(default_factory=dict)  # of each model whose network was measured
     lang: str = "en"
     words: list[str] | None = None  # the sentences, in `lang`
     lottery: LotterySummary | None = None  # where there are two models or more
 
 
 def build(
-    study: Path, *, margin: float, protocol: str = "linear", lang: str = "en", metric: str | None = None
+    study: Path,
+    *,
+    margin: float,
+    protocol: str = "linear",
+    lang: str = "en",
+    metric: str | None = None,
+    prices: Mapping[str, Any] | None = None,
 ) -> Verdict:
     """Judge a study and write STUDY/verdict.json.
 
     `margin` is the smallest difference that matters, in points (0 to 100) or the metric's unit; `metric` decides, as
-    NAME?PARAMETER=VALUE (by default accuracy, or balanced accuracy of unbalanced classes). ValueError for a margin that
-    is no number of points, a protocol nobody predicted with, or no single reference set.
+    NAME?PARAMETER=VALUE (by default accuracy, or balanced accuracy of unbalanced classes); `prices` as [prices] has it.
+    ValueError for a margin that is no number of points, wrong prices, a protocol nobody predicted with, or no single
+    reference set.
     """
     check_language(lang)
-    asked = {"margin": margin, "protocol": protocol, "lang": lang, "metric": metric}
+    priced = make_prices(prices or {})
+    asked = {"margin": margin, "protocol": protocol, "lang": lang, "metric": metric_with_prices(metric, priced)}
     options = validate(LotteryOptions, asked, str(study))
     place = study / "predictions.parquet"
     every: Any = read_predictions(place)
@@ -129,6 +145,10 @@ def build(
     answers = protocol_answers(parts, judged[protocol]["values"], facts, sets[0], protocol)
     tables = judged[protocol] | answers
     curves = judge_budgets(study, every, protocol, facts)
+    known = {"values": tables["values"], **curves}
+    known = {name: frame[frame["dataset"] == sets[0]] for name, frame in known.items()}
+    mine = sort_names(every[(every["protocol"] == protocol) & (every["dataset"] == sets[0])])
+    economics = gather_economics(study, runs, mine, known, facts, priced)
     lottery, judgement = None, None
     minutes = {cost.model: cost.minutes for cost in costs if cost.minutes}
     if len(methods) > 1:  # on the predictions alone; its tables are written beside them
@@ -161,6 +181,9 @@ def build(
         **{name: getattr(evidence, name) for name in ("costs", "alarms", "twins")},
         protocols=compare_protocols(judged, protocol, roles),
         study=StudyIdentity(study.resolve().name, question.sha256),
+        economics=bill_models(economics) if economics else None,
+        break_even=judge_break_even(economics) if economics else None,
+        running=dict(economics.running) if economics else {},
         lang=lang,
         words=[say(lang, said.key, **said.values) for said in sentences],
         lottery=lottery,
