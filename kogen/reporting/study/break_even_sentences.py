@@ -1,5 +1,6 @@
 """Whether pre-training pays, in sentences: by the labels that it saves, and by the errors that it spares."""
 
+import math
 from typing import Any
 
 from kogen.common.rounding import round_outward
@@ -27,26 +28,26 @@ def break_even_sentences(even: BreakEven, found: Economics) -> list[Sentence]:
 
 def saving_sentence(one: Saving, found: Economics) -> Sentence:
     """What pre-training costs more, the labels that it saves, and whether that pays."""
-    named: dict[str, Any] = {"model": one.model, "other": one.other, "labels": round(one.labels)}
-    named["saves"] = saves_phrase(one)
+    named: dict[str, Any] = {"model": one.model, "other": one.other, "saves": saves_phrase(one)}
     if one.worth == Worth.UNPRICED or one.extra is None:
         return sentence("costs", "eco_unpriced", **named, spent=minutes_phrase(one.minutes))
     extra = show_money(one.extra, found.currency)
     if one.pays_from is None:
         return sentence("costs", "eco_free_labels", **named, extra=extra)
-    pays_from = whole_range(one.pays_from, "eco_count", "eco_count_range", up=True)
+    pays_from = count_phrase(one.pays_from)
     return sentence("costs", LABEL_KEYS[one.worth], **named, extra=extra, pays_from=pays_from)
 
 
 def saves_phrase(one: Saving) -> dict[str, Any]:
     """How many labels are saved, as far as it is known; ends are rounded outward."""
+    about: dict[str, Any] = {"other": one.other, "labels": round(one.labels)}
     ends = {
         "lo": None if one.lo is None else int(round_outward(one.lo, 0, up=False)),
         "hi": None if one.hi is None else int(round_outward(one.hi, 0, up=True)),
     }
     if one.saved is None:
-        return phrase("eco_saves_none") if one.hi is None else phrase("eco_saves_open", hi=ends["hi"])
-    said = {"saved": round(one.saved), **ends}
+        return phrase("eco_saves_none" if one.hi is None else "eco_saves_open", **about, **ends)
+    said = {"saved": round(one.saved), **about, **ends}
     if one.at_least:
         return phrase("eco_saves_least_open" if one.lo is None else "eco_saves_least", **said)
     return phrase("eco_saves_perhaps" if one.lo is None else "eco_saves", **said)
@@ -88,17 +89,23 @@ def show_months(months: Amount) -> dict[str, Any]:
 
 
 def show_money(amount: Amount, currency: str | None) -> dict[str, Any] | str:
-    """A price with its ends, rounded outward to hundredths; without ends where they are the price itself."""
-    if amount.lo is None or amount.hi is None or amount.lo == amount.hi:
-        return price(amount.value, currency)
-    lo, hi = round_outward(amount.lo, 2, up=False), round_outward(amount.hi, 2, up=True)
+    """A price with its ends, rounded outward; without ends where they are the price itself."""
     shown = price(amount.value, currency)
-    return phrase("eco_range", value=shown, lo=format_number(lo, 2), hi=format_number(hi, 2))
+    if amount.lo is None or amount.hi is None or amount.lo == amount.hi:
+        return shown
+    digits = price_digits(amount.value)
+    lo, hi = round_outward(amount.lo, digits, up=False), round_outward(amount.hi, digits, up=True)
+    return phrase("eco_range", value=shown, lo=format_number(lo, digits), hi=format_number(hi, digits))
 
 
 def price(value: float, currency: str | None) -> str:
     """A price in words."""
-    return f"{format_number(float(value), 2)}\u00a0{currency}"
+    return f"{format_number(float(value), price_digits(value))}\u00a0{currency}"
+
+
+def price_digits(value: float) -> int:
+    """Decimals of a price: two, or as many as show two digits of what is less than a tenth."""
+    return 2 if abs(value) >= 0.1 or abs(value) < 1e-8 else 1 - math.floor(math.log10(abs(value)))
 
 
 def minutes_phrase(minutes: Amount | None) -> dict[str, Any]:
@@ -111,10 +118,9 @@ def minutes_phrase(minutes: Amount | None) -> dict[str, Any]:
     return phrase("eco_minutes_range", minutes=minutes.value, lo=lo, hi=hi)
 
 
-def whole_range(amount: Amount, alone: str, ranged: str, *, up: bool) -> dict[str, Any]:
-    """A whole number, rounded up or down, with its ends rounded outward."""
-    value = int(round_outward(amount.value, 0, up=up))
-    if amount.lo is None or amount.hi is None:
-        return phrase(alone, n=value)
-    lo, hi = int(round_outward(amount.lo, 0, up=False)), int(round_outward(amount.hi, 0, up=True))
-    return phrase(alone, n=value) if lo == hi else phrase(ranged, n=value, lo=lo, hi=hi)
+def count_phrase(labels: Amount) -> dict[str, Any]:
+    """From how many labels on something pays: whole ones, so that each end is rounded up."""
+    value, *ends = (None if one is None else math.ceil(one - 1e-9) for one in (labels.value, labels.lo, labels.hi))
+    if None in ends or ends[0] == ends[1]:
+        return phrase("eco_count", n=value)
+    return phrase("eco_count_range", n=value, lo=ends[0], hi=ends[1])

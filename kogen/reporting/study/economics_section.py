@@ -30,7 +30,8 @@ def economics_section(judged: "Verdict") -> dict[str, Any] | None:
     if not found or not even or not (judged.running or found.prices or judged.labels):
         return None
     front = sorted((bill for bill in found.bills if bill.front), key=lambda bill: cost_order(bill, found))
-    points = [point_phrase(bill, found, judged.metric) for bill in shorten_front(front)]
+    once = list({(bill.model, round(bill.labels)): bill for bill in front}.values())  # budgets may hold as many labels
+    points = [point_phrase(bill, found, judged.metric) for bill in shorten_front(once)]
     said = [sentence("costs", "eco_front_one" if len(points) == 1 else "eco_front", points=join_phrases(points))]
     return {
         "sentences": [*said, *break_even_sentences(even, found)],
@@ -66,10 +67,11 @@ def point_phrase(bill: Bill, found: Economics, metric: MetricFacts) -> dict[str,
     said: dict[str, Any] = {"model": bill.model, "labels": round(bill.labels), "quality": show_quality(bill, metric)}
     if MONEY in found.axes:
         said["cost"] = price(cost_on(bill, MONEY).value, found.currency)
-    if MINUTES in found.axes:
-        said["minutes"] = cost_on(bill, MINUTES).value
+    minutes = cost_on(bill, MINUTES).value if MINUTES in found.axes else 0.0
+    if minutes:
+        said["minutes"] = minutes
     key = {(True, True): "eco_point_both", (True, False): "eco_point_money", (False, True): "eco_point_minutes"}
-    return phrase(key.get((MONEY in found.axes, MINUTES in found.axes), "eco_point"), **said)
+    return phrase(key.get(("cost" in said, "minutes" in said), "eco_point"), **said)
 
 
 def show_quality(bill: Bill, metric: MetricFacts) -> str:

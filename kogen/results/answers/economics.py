@@ -208,7 +208,8 @@ def assumptions(facts: StudyFacts, counted: Sequence[str], axes: Sequence[str]) 
     if "training" in counted or MINUTES in axes:
         found.append(Note("eco_assume_training", {}))
     if prices.images_a_day is not None:
-        found.append(Note("eco_assume_month", {"images": float(prices.images_a_day), "months": prices.months}))
+        used = {"images": plain_number(prices.images_a_day), "months": plain_number(prices.months or 0)}
+        found.append(Note("eco_assume_days" if prices.months is None else "eco_assume_month", used))
         if prices.images_a_day == 0:
             return [*found, Note("eco_assume_idle", {})]
     if "running" in counted:
@@ -218,3 +219,8 @@ def assumptions(facts: StudyFacts, counted: Sequence[str], axes: Sequence[str]) 
     if not facts.errors.reason and prices.images_a_day is not None:
         found.append(Note("eco_assume_errors", {"positive": facts.errors.positive}))
     return [*found, *([Note("eco_assume_sum", {})] if len(counted) > 1 else [])]
+
+
+def plain_number(value: float) -> float | int:
+    """A whole number as one."""
+    return int(value) if value == int(value) else value
