@@ -1,4 +1,4 @@
-"""What a network costs to run: FLOPs and bytes that are counted by hand, medians with their intervals, ONNX or why not."""
+"""What a network costs to run: FLOPs and bytes counted by hand, medians with their intervals, ONNX or why not."""
 
 import sys
 from pathlib import Path

@@ -70,13 +70,15 @@ def test_faults_have_their_prices_in_one_place() -> None:
         "expected_cost?positive=bad&miss=10.0&false_alarm=1.0"
     )
     assert metric_with_prices("expected_cost?miss=3", make_prices({})) == "expected_cost?miss=3"
-    with pytest.raises(ValueError, match=r"--metric says miss=3, and \[prices\] make it 10 of the cheaper fault: leave"):
+    with pytest.raises(
+        ValueError, match=r"--metric says miss=3, and \[prices\] make it 10 of the cheaper fault: leave"
+    ):
         metric_with_prices("expected_cost?miss=3", prices)
     free = make_prices(EURO | {"miss": 5, "false_alarm": 0})
     with pytest.raises(ValueError, match="expected_cost wants a price above 0 of both faults"):
         metric_with_prices("expected_cost", free)
     far = EURO | {"miss": 500, "false_alarm": 1}
-    with pytest.raises(ValueError, match="miss is 500.0, wanted a price above 0 and up to 100"):
+    with pytest.raises(ValueError, match=r"miss is 500\.0, wanted a price above 0 and up to 100"):
         make_study({"source": "a", "metric": "expected_cost", "prices": far}, "pilot")
 
 
