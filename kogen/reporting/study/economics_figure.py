@@ -1,5 +1,6 @@
 """The figure of quality against total cost, with the front of what nothing beats; plain data for plotly."""
 
+from collections.abc import Sequence
 from math import log10
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from kogen.reporting.charts import (
     ink,
     label,
     layout,
+    spread_labels,
     stroke,
     trace,
 )
@@ -25,7 +27,9 @@ from kogen.results.decide import BASELINES
 if TYPE_CHECKING:
     from kogen.reporting.study.verdict import Verdict
 
+HEIGHT = 270  # pixels that the points share
 NAMED = 6  # points of the front that bear their names
+ROOM = 1.25  # times the largest cost, at which the scale ends: the bars of what is hardly known run out of it
 FAR = 20  # times the least cost, from which on the scale is one of ratios
 
 
@@ -43,11 +47,12 @@ def draw_economics(judged: "Verdict", lang: str) -> Figure | None:
     costs = [cost_on(bill, along).value for bill in found.bills]
     ratios = min(costs) > 0 and max(costs) > FAR * min(costs)
     title = say(lang, f"axis_{along}", currency=found.currency)
-    across = axis(title=axis_title(title), nticks=6, **({"type": "log"} if ratios else {"rangemode": "tozero"}))
-    notes = [name_note(bill, along, log=ratios) for bill in front[:NAMED]]
+    scale = {"type": "log"} if ratios else {"range": [min(0.0, *costs), ROOM * max(costs) or 1.0]}
+    across = axis(title=axis_title(title), nticks=6, **scale)
+    notes = name_notes(front[:NAMED], along, spread_of(found), log=ratios)
     metric = say(lang, judged.metric.label)
     notes.append(annotation(metric, 0, 1, xref="paper", yref="paper", yanchor="bottom", yshift=6))
-    look = layout(340, annotations=notes, margin={"t": 28, "r": 60}, xaxis=across, yaxis=axis(nticks=6))
+    look = layout(HEIGHT + 70, annotations=notes, margin={"t": 28, "r": 60}, xaxis=across, yaxis=axis(nticks=6))
     said = "; ".join(point_text(bill, along, judged, found) for bill in front)
     return {"data": data, "layout": look, "alt": f"{say(lang, 'alt_economics', metric=metric, cost=title)} {said}"}
 
@@ -90,8 +95,20 @@ def point_name(bill: Bill, longest: int = 16) -> str:
     return f"{label(bill.model, longest)} {format_number(bill.labels, 0)}"
 
 
-def name_note(bill: Bill, along: str, *, log: bool) -> dict[str, Any]:
-    """The name of a point beside it."""
-    x = cost_on(bill, along).value
+def spread_of(found: Economics) -> float:
+    """How far apart the qualities lie that the figure holds."""
+    ends = [end for bill in found.bills for end in (bill.quality.lo, bill.quality.value, bill.quality.hi)]
+    known = [end for end in ends if end is not None]
+    return max(known) - min(known) or 1.0
+
+
+def name_notes(bills: Sequence[Bill], along: str, spread: float, *, log: bool) -> list[dict[str, Any]]:
+    """The names of points beside them, at heights where no two stand on each other."""
+    heights = spread_labels({point_name(bill): bill.quality.value for bill in bills}, spread / HEIGHT)
     font = {"size": 11, "color": ink("accent")}
-    return annotation(point_name(bill), log10(x) if log else x, bill.quality.value, xshift=8, yshift=9, font=font)
+    found = []
+    for bill in bills:
+        x = cost_on(bill, along).value
+        name = point_name(bill)
+        found.append(annotation(name, log10(x) if log else x, heights[name], xshift=9, font=font))
+    return found

@@ -8,7 +8,7 @@ from kogen.common.metric_facts import POINTS, MetricFacts
 from kogen.common.rounding import round_outward
 from kogen.common.running_costs import NO_PACKAGES, NOT_ASKED, RunningCost
 from kogen.reporting.decision.quantities import FINE_DIGITS
-from kogen.reporting.study.break_even_sentences import break_even_sentences, price
+from kogen.reporting.study.break_even_sentences import break_even_sentences, price, price_digits
 from kogen.reporting.words import Sentence, format_number, phrase, sentence
 from kogen.results.answers.amounts import Amount
 from kogen.results.answers.break_even import Saving
@@ -39,8 +39,7 @@ def economics_section(judged: "Verdict") -> dict[str, Any] | None:
         "parts": PARTS,
         "counted": found.counted,
         "currency": found.currency,
-        "digits": quality_digits(judged.metric),
-        "bills": found.bills,
+        "bills": [bill_row(bill, found, judged.metric) for bill in found.bills],
         "savings": [saving_row(one) for one in even.savings],
         "networks": network_rows(judged),
         "remarks": onnx_remarks(list(judged.running.values())),
@@ -100,6 +99,27 @@ def network_rows(judged: "Verdict") -> list[dict[str, Any]]:
     ]
 
 
+def bill_row(bill: Bill, found: Economics, metric: MetricFacts) -> dict[str, Any]:
+    """A row of the table of bills: quality, minutes of training, and with prices every part and the total."""
+    cells = [shown_amount(bill.quality, quality_digits(metric)), shown_amount(bill.minutes, 2)]
+    if found.currency:
+        cells += [shown_amount(one) for one in (*(bill.parts[name] for name in PARTS), bill.total)]
+    return {"model": bill.model, "labels": bill.labels, "front": bill.front, "cells": cells}
+
+
+def shown_amount(amount: Amount | None, digits: int | None = None) -> dict[str, Any]:
+    """An amount as a cell of a table, its ends rounded outward; a price where no decimals are named."""
+    if amount is None:
+        return {"value": "–", "ends": None}
+    digits = price_digits(amount.value) if digits is None else digits
+    value = format_number(float(amount.value), digits)
+    if amount.lo is None or amount.hi is None or amount.lo == amount.hi:
+        return {"value": value, "ends": None}
+    ends = {"lo": (amount.lo, False), "hi": (amount.hi, True)}
+    shown = {name: format_number(round_outward(end, digits, up=up), digits) for name, (end, up) in ends.items()}
+    return {"value": value, "ends": shown}
+
+
 def saving_row(one: Saving) -> dict[str, Any]:
     """A row of the table of labels saved: a dash is not known, and ≥ stands before what is only a bound."""
     lo, hi = (
@@ -116,7 +136,7 @@ def timing_cells(timings: Sequence[Any]) -> list[dict[str, Any]]:
     return [
         {
             "batch": one.batch,
-            "each": Amount(one.ms, one.lo, one.hi).times(1 / one.batch),
+            "each": shown_amount(Amount(one.ms, one.lo, one.hi).times(1 / one.batch), 2),
             "images_per_second": one.images_per_second,
         }
         for one in timings

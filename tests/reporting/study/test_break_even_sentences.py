@@ -74,9 +74,9 @@ def test_without_prices_it_is_said_in_labels_and_minutes() -> None:
         "label and of a machine: [prices] in study.toml, or --prices of `kogen report`."
     )
     hours = words(facts({"label_minutes": 0.5}, matches=[match(60, 40, 100)]))
-    assert hours[1] == "That is 70.0 minutes of an expert's work (50.0 to 80.0)."
+    assert hours[1] == "The labels saved are 70.0 minutes of an expert's work (50.0 to 80.0)."
     lost = words(facts({"label_minutes": 0.5}, matches=[match(60, 40, None)]))
-    assert lost[1] == "That is 70.0 minutes of an expert's work; how far off that may be is not known."
+    assert lost[1] == "The labels saved are 70.0 minutes of an expert's work; how far off that may be is not known."
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,8 @@ USE = CLOUD | {"images_a_day": 1000, "months": 12, "miss": 5, "false_alarm": 1}
             (1e-4, 5e-5, 2e-4),
             1000,
             "With all labels, the errors and the running of byol cost 3.04 EUR (1.52 to 6.08) a month less than those "
-            "of random (95 % sure): the 2.00 EUR (1.60 to 2.40) of its training are repaid after 0.7 months (0.2 to 1.6).",
+            "of random (95 % sure): the 2.00 EUR (1.60 to 2.40) of its training are repaid after 0.7 months (0.2 to "
+            "1.6).",
         ),
         (
             (1e-4, -5e-5, 2e-4),
