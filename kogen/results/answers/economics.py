@@ -102,7 +102,8 @@ def bill_models(facts: StudyFacts) -> Economics:
 
 def parts_of_point(point: Point, facts: StudyFacts) -> dict[str, Amount | None]:
     """What a model with some labels costs in each part, in money; None where that is not known."""
-    prices, months = facts.prices, facts.prices.months
+    prices = facts.prices
+    months = 0.0 if prices.images_a_day == 0 else prices.months
     label, training = prices.label_price, facts.training.get(point.model)
     running, errors = monthly_running(point.model, facts), monthly_errors(point.model, point.budget, facts)
     return {
@@ -158,7 +159,8 @@ def missing_parts(facts: StudyFacts) -> dict[str, Note]:
     if prices.owner is None:
         found["training"] = Note("eco_no_machine_price", {})
     idle = prices.images_a_day == 0
-    used = "eco_no_images_a_day" if prices.images_a_day is None else "eco_no_months" if prices.months is None else ""
+    used = "eco_no_images_a_day" if prices.images_a_day is None else ""
+    used = "eco_no_months" if not used and not idle and prices.months is None else used
     if used:
         found["running"] = Note(used, {})
     elif not idle and not facts.running:

@@ -27,7 +27,7 @@ def words(given: StudyFacts) -> list[str]:
             0.5,
             "Pre-training with byol pays by labels (95 % sure): it costs 2.00 EUR (1.60 to 2.40) more than random. At "
             "the quality that random has with all 200 labels it saves 140 labels (99 to 160, 95 % sure). It pays from "
-            "4 (4 to 5) labels saved on.",
+            "this many saved labels on: 4 (4 to 5).",
         ),
         (match(60, 40, None), 0.5, "it saves 140 labels (at most 160, perhaps none, 95 % sure)"),
         (

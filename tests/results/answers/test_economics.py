@@ -87,7 +87,7 @@ def test_a_part_that_is_unknown_for_one_model_is_counted_for_none() -> None:
 
 
 def test_no_images_a_day_cost_nothing_and_it_is_said() -> None:
-    found = bill_models(facts(CLOUD | {"images_a_day": 0, "months": 12}, running={}))
+    found = bill_models(facts(CLOUD | {"images_a_day": 0}, running={}))
     assert "running" in found.counted
     assert by_name(found.bills)["byol", 200.0].parts["running"] == exactly(0.0)
     assert found.notes[-1].key == "eco_assume_idle"
