@@ -260,7 +260,7 @@ def report(study: str | Path, options: ReportOptions) -> dict[str, Any]:
     folder = Path(study)
     asked = read_question(folder)
     lang = options.lang or asked["lang"]
-    prices = asked["prices"] if options.prices is None else options.prices
+    prices = options.prices or asked["prices"]
     check_metric(metric_with_prices(options.metric, make_prices(prices)))
     claim_folder(folder, expected=["study.toml"])
     with lock_output(folder):

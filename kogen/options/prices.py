@@ -7,13 +7,16 @@ from pydantic import Field
 
 from kogen.common.text import parse_spec
 from kogen.options.model import Options, validate
+from kogen.options.shared import MAX_PRICE
 
 TABLE = "[prices]"  # of study.toml, in messages
 PARTS = ("label", "expert_minute", "gpu_hour", "cpu_hour", "kwh", "miss", "false_alarm")  # that are in the currency
 HOURS = ("gpu_hour", "cpu_hour")
 DAYS_A_MONTH = 30.4
 
-Amount = Annotated[float, Field(strict=True, ge=0, le=1e12)]  # strict: a text is no number, even where it reads as one
+Amount = Annotated[
+    float, Field(strict=True, ge=0, le=MAX_PRICE)
+]  # strict: a text is no number, even where it reads as one
 
 
 class Prices(Options):

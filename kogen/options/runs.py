@@ -17,6 +17,7 @@ from kogen.options.shared import (
     DataOptions,
     JudgingOptions,
     PageOptions,
+    Price,
     ProcessOptions,
     TrainingOptions,
 )
@@ -73,6 +74,4 @@ class ReportOptions(Options):
 
     lang: str | None = option(None, "language of the page, en or ja; by default the study's", OUTPUT)
     metric: str | None = option(None, f"{METRIC_HELP}; or the study's", JUDGING)
-    prices: dict[str, Value] | None = option(
-        None, f"{PRICES_HELP}; in place of all of the study's", JUDGING, form="prices"
-    )
+    prices: dict[str, Price] = option({}, f"{PRICES_HELP}; in place of all of the study's", JUDGING, form="prices")

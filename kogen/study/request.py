@@ -12,8 +12,9 @@ from kogen.common.metric_facts import check_metric
 from kogen.common.text import check_language
 from kogen.config.plan import Plan
 from kogen.config.study import Study, check_probes, make_study
-from kogen.options.model import Value, validate
+from kogen.options.model import validate
 from kogen.options.prices import make_prices, metric_with_prices
+from kogen.options.shared import Price
 from kogen.options.study import StudyOptions
 from kogen.results.asked import read_asked
 from kogen.study.plans import read_candidate
@@ -35,7 +36,7 @@ class Question(BaseModel):
     lang: str = "en"
     metric: str | None = None
     private: bool = False
-    prices: dict[str, Value] = {}
+    prices: dict[str, Price] = {}
 
 
 def study_from_request(source: str, options: StudyOptions) -> Study:

@@ -9,6 +9,7 @@ from kogen.results.answers.amounts import Amount
 from kogen.results.answers.break_even import BreakEven, Payback, Saving, Worth, first_saving
 from kogen.results.answers.economics import Economics
 
+SOON = 0.1  # months: of less only the upper end is said
 LABEL_KEYS = {Worth.PAYS: "eco_pays", Worth.COSTS: "eco_costs", Worth.UNKNOWN: "eco_unknown"}
 
 
@@ -85,6 +86,8 @@ def show_months(months: Amount) -> dict[str, Any]:
     assert months.lo is not None
     assert months.hi is not None
     lo, hi = round_outward(months.lo, 1, up=False), round_outward(months.hi, 1, up=True)
+    if hi <= SOON:
+        return phrase("eco_months_soon", hi=hi)
     return phrase("eco_months_range", months=months.value, lo=lo, hi=hi)
 
 

@@ -109,6 +109,7 @@ USE = CLOUD | {"images_a_day": 1000, "months": 12, "miss": 5, "false_alarm": 1}
             "of random (95 % sure): the 2.00 EUR (1.60 to 2.40) of its training are repaid after 0.7 months (0.2 to "
             "1.6).",
         ),
+        ((1e-2, 5e-3, 2e-2), 1000, "of its training are repaid after at most 0.1 months."),
         (
             (1e-4, -5e-5, 2e-4),
             1000,

@@ -118,7 +118,7 @@ def test_other_prices_are_tried_at_the_report_and_the_audit_knows_them(priced: P
     other = {"currency": "USD", "label": 2, "miss": 1, "false_alarm": 1, "images_a_day": 0}
     found = kogen.report(priced, prices=other, lang="ja")
     assert found["economics"]["currency"] == "USD"
-    assert found["economics"]["counted"] == ["labels", "running"]  # no images a day: that costs nothing
+    assert found["economics"]["counted"] == ["labels", "running", "errors"]  # no images a day cost nothing
     assert "費用と効果" in (priced / "report.html").read_text()
     audited = kogen.audit(priced)
     assert audited["passed"]
