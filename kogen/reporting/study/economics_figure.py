@@ -110,5 +110,5 @@ def name_notes(bills: Sequence[Bill], along: str, spread: float, *, log: bool) -
     for bill in bills:
         x = cost_on(bill, along).value
         name = point_name(bill)
-        found.append(annotation(name, log10(x) if log else x, heights[name], xshift=9, font=font))
+        found.append(annotation(name, log10(x) if log else x, heights[name], xshift=9, yshift=9, font=font))
     return found
