@@ -15,7 +15,7 @@ LABEL_KEYS = {Worth.PAYS: "eco_pays", Worth.COSTS: "eco_costs", Worth.UNKNOWN: "
 
 def break_even_sentences(even: BreakEven, found: Economics) -> list[Sentence]:
     """What is said of the best pre-trained model beside the best one that was not trained here."""
-    if even.reason in ("no_pretrained", "no_untrained"):
+    if even.reason in ("no_pretrained", "no_untrained", "unknown_runs"):
         return [sentence("costs", f"eco_{even.reason}")]
     said = []
     one = first_saving(even.savings)

@@ -55,7 +55,7 @@ class BreakEven:
 
     savings: list[Saving]
     paybacks: list[Payback]
-    reason: str = ""  # why there are no savings: no_budgets | no_curves | no_pretrained | no_untrained
+    reason: str = ""  # why there are no savings: no_budgets | no_curves | no_pretrained | no_untrained | unknown_runs
 
 
 def judge_break_even(facts: StudyFacts) -> BreakEven:
@@ -63,6 +63,8 @@ def judge_break_even(facts: StudyFacts) -> BreakEven:
     known = [model for model in facts.order if model in facts.training]
     own = [model for model in known if facts.training[model].trained and not facts.training[model].labelled]
     others = [model for model in known if not facts.training[model].trained]
+    if (not own or not others) and len(known) < len(facts.order):
+        return BreakEven([], [], "unknown_runs")
     if not own or not others:
         return BreakEven([], [], "no_untrained" if own else "no_pretrained")
     rows = {(row["model"], row["other"], row["budget"]): row for row in facts.matches}

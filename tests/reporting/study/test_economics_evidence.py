@@ -125,7 +125,7 @@ def test_other_prices_are_tried_at_the_report_and_the_audit_knows_them(priced: P
     assert [one["key"] for one in audited["notes"]] == ["audit_prices"]
     assert any("--prices currency=USD" in line and "--prices label=2.0" in line for line in audited["commands"])
     assert kogen.report(priced)["economics"]["currency"] == "EUR"  # the study's own again
-    with pytest.raises(ValueError, match=r"\[prices\]: label = -1: wanted 0 or more"):
+    with pytest.raises(ValueError, match=r"report: prices\.label = -1: wanted 0 or more"):
         kogen.report(priced, prices={"label": -1})
 
 
@@ -141,3 +141,17 @@ def test_prices_added_to_a_finished_study_train_nothing(priced: Path, monkeypatc
     said = json.loads((priced / "asked.json").read_text())["extensions"][-1]
     assert said["changed"] == {"costs": "none", "prices": known}
     assert kogen.report(priced)["economics"]["prices"] == known
+
+
+def test_runs_that_are_judged_elsewhere_are_measured_and_priced_there(priced: Path, tmp_path: Path) -> None:
+    runs = sorted(priced.glob("runs/*"))
+    root, out = priced.parent, tmp_path / "elsewhere"
+    asked: dict[str, Any] = {"train": root / "a", "tests": {"test": root / "b"}, "probes": ("linear",)}
+    found = kogen.evaluate(runs, out=out, prices={"currency": "EUR", "label": 2}, **asked)
+    assert set(found["running"]) == {"byol", "random"}
+    assert found["break_even"]["reason"] == "no_budgets"
+    assert kogen.report(out)["economics"]["prices"] == {"currency": "EUR", "label": 2.0}
+    assert kogen.audit(out)["passed"]
+    with pytest.raises(ValueError, match=r"\[prices\]: currency is missing"):
+        kogen.evaluate(runs, out=tmp_path / "other", prices={"label": 2}, **asked)
+    assert not (tmp_path / "other").exists()

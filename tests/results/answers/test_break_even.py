@@ -133,8 +133,16 @@ def test_why_nothing_is_said_of_labels() -> None:
     assert judge_break_even(facts()).reason == "no_budgets"
     other = match(60, 40, 100) | {"model": "random", "other": "byol"}
     assert judge_break_even(facts(matches=[other])).reason == "no_curves"
-    assert judge_break_even(facts(training={"byol": TRAINED, "sup": SUPERVISED})).reason == "no_untrained"
-    assert judge_break_even(facts(training={"random": UNTRAINED, "sup": SUPERVISED})).reason == "no_pretrained"
+    assert (
+        judge_break_even(facts(training={"byol": TRAINED, "sup": SUPERVISED}, order=["byol", "sup"])).reason
+        == "no_untrained"
+    )
+    assert (
+        judge_break_even(facts(training={"random": UNTRAINED, "sup": SUPERVISED}, order=["random", "sup"])).reason
+        == "no_pretrained"
+    )
+    renamed = facts(training={"run-a": TRAINED, "random": UNTRAINED})  # `kogen evaluate` names runs by their folders
+    assert judge_break_even(renamed).reason == "unknown_runs"
     alone = facts(training={"byol": SUPERVISED, "random": UNTRAINED})  # learns from all labels: it saves none
     assert judge_break_even(alone).reason == "no_pretrained"
 
