@@ -92,6 +92,9 @@ def merge_studies(known: Study, wanted: Study, folder: Path) -> Merge:
             added[name] = more
         kept += [f"{flag_of(name)} {text}" for text in fewer]
     changed = {name: getattr(wanted, name) for name in FREE if getattr(wanted, name) != getattr(known, name)}
+    if "prices" in changed and not wanted.prices:  # who adds seeds need not name them again
+        del changed["prices"]
+        kept.append(f"{flag_of('prices')} {join_names(list(known.prices))}")
     before = {name: getattr(known, name) for name in [*changed, *(name for name in COUNTS if name in added)]}
     extension = Extension(added, changed, before)
     return Merge(extend_study(known, extension), extension, kept)
