@@ -59,9 +59,9 @@ def line_reporter(title: str, last_line: bool) -> Callable[..., None]:
 
 
 @contextmanager
-def training_bar(title: str) -> Iterator[Callable[..., None]]:
+def training_bar(title: str, *, transient: bool = False) -> Iterator[Callable[..., None]]:
     """While inside, `report_progress(step, steps, terms, images_per_second, rank_me)` shows how far a training is."""
-    with progress_bar(title, show=distributed.rank() == 0) as report:
+    with progress_bar(title, show=distributed.rank() == 0, transient=transient) as report:
 
         def report_progress(step: int, steps: int, terms: Mapping[str, float], speed: float, rank_me: float) -> None:
             losses = " ".join(f"{name} {value:.3f}" for name, value in terms.items())

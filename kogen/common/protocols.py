@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 PERCENT = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*%")
 SHOTS = re.compile(r"(\d+) shots?")
+TUNINGS = "tune:head, tune:norm, tune:last2 (of the blocks or stages), tune:decay or tune:all"
+TUNING = re.compile(r"tune:(head|norm|last[1-9]\d{0,2}|decay|all)")
 PROTOCOL = re.compile(r"(?P<probe>[^@]+)(?:@(?P<budget>.+)#(?P<draw>\d+))?")
 
 
@@ -55,6 +57,29 @@ def split_protocol(text: str) -> Protocol:
     if not found:
         raise ValueError(f"{text!r} is no protocol: wanted PROBE or PROBE@BUDGET#DRAW")
     return Protocol(found["probe"], found["budget"] or "", int(found["draw"] or 0))
+
+
+def layers_tuned(probe: str) -> str:
+    """The layers that a probe fine-tunes, `last2`; "" for a probe of frozen features. ValueError for unknown ones."""
+    if not probe.startswith("tune"):
+        return ""
+    if not (found := TUNING.fullmatch(probe)):
+        raise ValueError(f"{probe!r} says no layers to fine-tune: write {TUNINGS}")
+    return found[1]
+
+
+def depth_of(probe: str) -> tuple[int, int] | None:
+    """Where a probe stands from frozen features to all layers, to be sorted by; None for one that does not learn.
+
+    linear, tune:head, tune:norm, tune:last1, tune:last2 ..., tune:decay, tune:all. k-NN has no layer that learns.
+    """
+    if probe == "linear":
+        return (0, 0)
+    layers = layers_tuned(probe)
+    if layers.startswith("last"):
+        return (3, int(layers.removeprefix("last")))
+    places = {"head": 1, "norm": 2, "decay": 4, "all": 5}
+    return (places[layers], 0) if layers else None
 
 
 def protocol_keys(rows: Any) -> Any:

@@ -16,7 +16,8 @@ FOLDERS = {  # of each shelf, in kogen/
     "probes": "evaluation/probes",
     "statistics": "statistics",
 }
-UNLISTED = {("methods", "stock"): "_published"}  # what plans of candidates name, and nobody types
+# What plans of candidates and of fine-tunings name, and nobody types.
+UNLISTED = {("methods", "stock"): "_published", ("methods", "tune"): "_fine_tuning"}
 
 
 def names(shelf: str) -> list[str]:

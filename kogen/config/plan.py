@@ -150,6 +150,8 @@ def check_method(method: str) -> None:
     """ValueError for a name that is no method, or none that is trained, with the nearest right name."""
     if method == "stock":
         raise ValueError("'stock' is published weights, nothing to train: name them with --candidates NAME=FILE")
+    if method == "tune":
+        raise ValueError("'tune' is a way to judge networks, no method: ask for it with --probe tune:all")
     registry.load("methods", method)
 
 

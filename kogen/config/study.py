@@ -10,6 +10,7 @@ from kogen.augmentation import corruptions
 from kogen.common import registry
 from kogen.common.files import read_toml
 from kogen.common.metric_facts import check_metric
+from kogen.common.protocols import layers_tuned
 from kogen.common.text import check_language, hint
 from kogen.config.plan import CONTINUED, check_method, check_settings, continued_settings, count_frozen
 from kogen.options.model import Source, Value, validate
@@ -103,7 +104,8 @@ def check_probes(probes: Sequence[str]) -> None:
     if not probes:
         raise ValueError("no probes: name one or more, for instance --probe linear")
     for probe in probes:
-        registry.load("probes", probe)
+        if not layers_tuned(probe):
+            registry.load("probes", probe)
     if len(set(probes)) < len(probes):
         raise ValueError(f"probes {', '.join(probes)}: one is named twice; name each once")
 

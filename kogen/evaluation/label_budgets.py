@@ -7,6 +7,7 @@ import numpy as np
 
 from kogen.common.protocols import SHOTS, Protocol, split_protocol
 from kogen.data.images import Images
+from kogen.evaluation.features import Features
 
 
 def draw_labels(labels: np.ndarray, clusters: np.ndarray, classes: Sequence[str], budget: str, draw: int) -> np.ndarray:
@@ -39,9 +40,11 @@ def draw_labels(labels: np.ndarray, clusters: np.ndarray, classes: Sequence[str]
     return np.sort(np.concatenate(found))
 
 
-def budget_size(train: Images, asked: Protocol) -> int:
-    """Number of labels of a draw of a budget."""
-    return len(draw_labels(train.labels, train.clusters, train.classes, asked.budget, asked.draw))
+def drawn_rows(train: Images | Features, asked: Protocol) -> np.ndarray:
+    """Rows (m,) of the labelled images that a protocol learns from: all, or those of a draw of a budget."""
+    if not asked.budget:
+        return np.arange(len(train))
+    return draw_labels(train.labels, train.clusters, train.classes, asked.budget, asked.draw)
 
 
 def budget_sizes(train: Images, protocols: Sequence[str]) -> dict[str, Any]:
@@ -49,7 +52,7 @@ def budget_sizes(train: Images, protocols: Sequence[str]) -> dict[str, Any]:
     found = {}
     for asked in map(split_protocol, protocols):
         if asked.budget and (asked.budget, asked.draw) not in found:
-            found[asked.budget, asked.draw] = budget_size(train, asked)
+            found[asked.budget, asked.draw] = len(drawn_rows(train, asked))
     rows = [{"budget": budget, "draw": draw, "labels": count} for (budget, draw), count in found.items()]
     return {"budgets": rows} if rows else {}
 

@@ -13,7 +13,7 @@ from kogen.common import registry
 from kogen.common.protocols import Protocol, split_protocol
 from kogen.data.images import Images
 from kogen.evaluation.features import Features, Predictions, embed
-from kogen.evaluation.label_budgets import draw_labels
+from kogen.evaluation.label_budgets import drawn_rows
 from kogen.evaluation.validation import false_alarms, take, validate_probe
 from kogen.modules.base import Backbone
 
@@ -53,24 +53,34 @@ def evaluate_backbone(
     for probe in probes:
         asked = split_protocol(probe)
         learn = partial(registry.load("probes", asked.probe), device=device)
-        learnt = labels_of(asked, known)
+        learnt = take(known, drawn_rows(known, asked))
         predictions: Predictions = learn(learnt, everything)
         # Its choices stay: made anew for each part they cost several times the probe, most of all where labels are few.
         settled = partial(learn, **predictions.settled)
         held = validate_probe(settled, learnt) if len(train.classes) == 2 else None
-        for name, answers in judge_predictions(predictions, judged, tests).items():
-            table = prediction_table(judged[name], answers)
-            table = table.assign(**place_columns(tests[name]), false_alarm=false_alarms(held, answers.probabilities))
-            table = table.assign(dataset=name, role=roles[name], protocol=asked.probe, **identity)
-            tables.append(table.assign(**({"budget": asked.budget, "draw": asked.draw} if asked.budget else {})))
+        tables.append(answer_rows(asked, predictions, held, judged, tests))
+    return pd.concat(tables, ignore_index=True).assign(**identity, role=lambda rows: rows.dataset.map(roles))
+
+
+def answer_rows(
+    asked: Protocol,
+    predictions: Predictions,
+    held: tuple[np.ndarray, np.ndarray] | None,
+    judged: Mapping[str, Features],
+    tests: Mapping[str, Images],
+) -> pd.DataFrame:
+    """Rows of a predictions table, without run and role, of one protocol on every test set.
+
+    `predictions` are of all sets in order; `held`: labels and probabilities of training images that were not learnt
+    from, see `validate_probe`.
+    """
+    tables = []
+    for name, answers in judge_predictions(predictions, judged, tests).items():
+        table = prediction_table(judged[name], answers)
+        table = table.assign(**place_columns(tests[name]), false_alarm=false_alarms(held, answers.probabilities))
+        table = table.assign(dataset=name, protocol=asked.probe)
+        tables.append(table.assign(**({"budget": asked.budget, "draw": asked.draw} if asked.budget else {})))
     return pd.concat(tables, ignore_index=True)
-
-
-def labels_of(asked: Protocol, known: Features) -> Features:
-    """The features that a probe learns from: of all labelled images, or of a draw of a budget."""
-    if not asked.budget:
-        return known
-    return take(known, draw_labels(known.labels, known.clusters, known.classes, asked.budget, asked.draw))
 
 
 def check_sets(train: Images, tests: Mapping[str, Images], probes: Sequence[str]) -> None:

@@ -101,6 +101,10 @@ class Method(nn.Module, ABC):
     def update(self, progress: float) -> None:
         """Called once after every optimiser step; `progress` in (0, 1] is the share of the training that is done."""
 
+    def rate_shares(self) -> Mapping[nn.Parameter, float]:
+        """Share of the rate that some parameters learn at; all others learn at the whole."""
+        return {}
+
     def evaluation_backbone(self) -> Backbone:
         """The backbone that is evaluated and exported (the teacher's where the paper says so)."""
         return self.backbone

@@ -26,7 +26,7 @@ def option_words(flag: str, form: str, value: Any) -> Iterator[str]:
     if isinstance(value, bool):
         yield from [flag] if value else []
     elif form == "names":
-        yield from (flag, ",".join(value))
+        yield from (flag, ",".join(map(str, value)))
     elif form == "pairs":
         yield from (word for name, source in value.items() for word in (flag, f"{name}={source}"))
     elif form == "settings":

@@ -18,7 +18,7 @@ BATCH_HELP = (
     "images per step, over all processes; by default 256, or the largest power of two that fewer images fill; auto: as "
     "by default, in parts that fit into memory"
 )
-
+Steps = Annotated[int, Field(ge=1, le=MAX_EPOCHS)]
 
 METRIC_HELP = (
     "metric that decides, see `kogen list metrics`, as recall_at_false_alarm?rate=0.01; by default accuracy, or "
@@ -84,7 +84,18 @@ class JudgingOptions(Options):
 
     corrupt: str | None = option(None, "corruptions of the test set to judge on: all, all:1-5, blur:5,jpeg:2", JUDGING)
     probes: tuple[str, ...] = option(
-        ("linear", "knn"), "probe: linear or knn; the first decides; repeatable", JUDGING, flag="probe", form="each"
+        ("linear", "knn"),
+        "probe: linear or knn, or layers to fine-tune: tune:head, tune:norm, tune:last2, tune:decay, tune:all; the "
+        "first decides; repeatable",
+        JUDGING,
+        flag="probe",
+        form="each",
+    )
+    tune_steps: tuple[Steps, ...] = option(
+        (100, 400),
+        "lengths of a fine-tuning to choose from, in steps of 64 images, comma-separated",
+        JUDGING,
+        form="names",
     )
     budgets: tuple[str, ...] = option(
         (), "parts of the labels to learn from too, comma-separated: 1%,5%,10%,100%", JUDGING, form="names"

@@ -160,7 +160,8 @@ def read_items(table: Any, heads: list[str], options: TableOptions, read: Any) -
         notes = [Note("read_budgets", {"n": int((~whole).sum())})] if not whole.all() else []
     frame = frame.drop(columns=list(budgets))
     if options.where:
-        notes += [Note("read_where", {"names": where_texts(options), "n": int(kept.sum()), "of": len(frame)})]
+        texts = [f"{name}={value}" for name, value in options.where.items()]
+        notes += [Note("read_where", {"names": texts, "n": int(kept.sum()), "of": len(frame)})]
     if not kept.all():
         frame = frame[kept].reset_index(drop=True)
     frame = pd.DataFrame(select_protocol(frame, options.protocol))
@@ -233,21 +234,15 @@ def select_rows(raw: RawTable, options: TableOptions) -> RawTable:
         kept = np.zeros(raw.rows, dtype=bool)
         kept[select_protocol(frame, options.protocol)["row"].to_numpy()] = True
         raw = raw.keep(kept)
-    kept = np.ones(raw.rows, dtype=bool)
-    for column, value in options.where.items():
-        name = known_column(raw, column, "where")
-        kept &= matching_rows(raw.columns[name], name, value)
-    if not options.where:
+    asked = [(known_column(raw, column, "where"), value) for column, value in options.where.items()]
+    if not asked:
         return raw
+    kept = np.logical_and.reduce([matching_rows(raw.columns[name], name, value) for name, value in asked])
+    written = [f"{name}={value}" for name, value in options.where.items()]
     if not kept.any():
-        raise ValueError(f"no row has {' and '.join(where_texts(options))} at once: leave one out")
-    notes = [*raw.notes, Note("read_where", {"names": where_texts(options), "n": int(kept.sum()), "of": raw.rows})]
+        raise ValueError(f"no row has {' and '.join(written)} at once: leave one out")
+    notes = [*raw.notes, Note("read_where", {"names": written, "n": int(kept.sum()), "of": raw.rows})]
     return replace(raw.keep(kept), notes=notes)
-
-
-def where_texts(options: TableOptions) -> list[str]:
-    """The conditions on rows as they were written."""
-    return [f"{name}={value}" for name, value in options.where.items()]
 
 
 def matching_rows(column: Any, name: str, value: str) -> np.ndarray:

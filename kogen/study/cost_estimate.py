@@ -13,13 +13,13 @@ from kogen.augmentation.views import evaluation_view
 from kogen.common import distributed, registry
 from kogen.common.devices import default_device
 from kogen.common.files import read_sealed_json
-from kogen.common.protocols import split_protocol
+from kogen.common.protocols import layers_tuned, split_protocol
 from kogen.common.records import RETRAIN
 from kogen.common.system import peak_memory
 from kogen.config.plan import Plan
 from kogen.data.images import Images
 from kogen.evaluation.features import embed
-from kogen.evaluation.label_budgets import budget_size
+from kogen.evaluation.label_budgets import drawn_rows
 from kogen.results.gather import TABLE
 from kogen.study.predictions import missing_answers, protocols_of_run
 from kogen.study.splits import Splits
@@ -130,11 +130,13 @@ def seconds_of_judging(plan: Plan, labelled: Images, protocols: Sequence[str]) -
     embedded = time.perf_counter()
     seconds, ends = 0.0, {}
     for asked in map(split_protocol, protocols_of_run(protocols, plan.method)):
+        if layers_tuned(asked.probe):
+            continue
         if asked.probe not in ends:
             start = time.perf_counter()
             registry.load("probes", asked.probe)(features, features, device=default_device())
             ends[asked.probe] = (time.perf_counter() - start) / len(some)
-        labels = budget_size(labelled, asked) if asked.budget else len(labelled)
+        labels = len(drawn_rows(labelled, asked))
         seconds += ends[asked.probe] * labels
     return (embedded - began) / len(some), seconds
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kogen.augmentation.corruptions import parse_corruptions
+from kogen.common.protocols import layers_tuned
 from kogen.common.text import join_names
 from kogen.config.study import Study, make_study
 from kogen.options.model import shorten
@@ -19,6 +20,12 @@ COUNTS = ("seeds", "draws")
 GROWING = (*COUNTS, "methods", "settings", "candidates", "shifts", "corrupt", "probes", "budgets", "shots")
 FREE = ("margin", "lang", "max_bad", "metric", "costs", "prices")  # no run and no row of predictions depends on them
 MISSING: Any = object()
+
+
+def free_options(known: Study) -> tuple[str, ...]:
+    """Options that may change, and the lengths of fine-tunings as long as the study has none."""
+    tuned = any(layers_tuned(probe) for probe in known.probes)
+    return FREE if tuned else (*FREE, "tune_steps")
 
 
 @dataclass(frozen=True)
@@ -91,7 +98,8 @@ def merge_studies(known: Study, wanted: Study, folder: Path) -> Merge:
         if more:
             added[name] = more
         kept += [f"{flag_of(name)} {text}" for text in fewer]
-    changed = {name: getattr(wanted, name) for name in FREE if getattr(wanted, name) != getattr(known, name)}
+    free = free_options(known)
+    changed = {name: getattr(wanted, name) for name in free if getattr(wanted, name) != getattr(known, name)}
     if "prices" in changed and not wanted.prices:  # who adds seeds need not name them again
         del changed["prices"]
         kept.append(f"{flag_of('prices')} {join_names(list(known.prices))}")
@@ -120,7 +128,9 @@ def differing_options(known: Study, wanted: Study) -> list[str]:
     """Every option that runs are made of and that differs: its name, its value there and its value here."""
     odd = []
     for name in Study.model_fields:
-        if name not in (*GROWING, *FREE) and (was := getattr(known, name)) != (now := getattr(wanted, name)):
+        if name not in (*GROWING, *free_options(known)) and (was := getattr(known, name)) != (
+            now := getattr(wanted, name)
+        ):
             odd.append(describe_difference(flag_of(name), was, now))
     for name in ("candidates", "shifts"):
         old, new = parts_of(name, known), parts_of(name, wanted)

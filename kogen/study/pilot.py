@@ -1,6 +1,6 @@
 """The pilot: trains and judges the runs of a study; and judges finished runs on other sets."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,6 @@ import tomli_w
 
 from kogen.augmentation.views import view_set
 from kogen.common import distributed
-from kogen.common.alarms import Alarm, AlarmKind
 from kogen.common.console import say
 from kogen.common.contracts import from_plain, to_plain
 from kogen.common.files import read_toml, write_atomically, write_sealed_json
@@ -59,8 +58,9 @@ from kogen.study.splits import (
 )
 from kogen.study.study_splits import StudySplits, open_study_splits, without_places
 from kogen.study.study_start import keep_start, open_start, print_starts, spare_folder
-from kogen.training import fabric, loop
-from kogen.training.run import load_run, record_of, runs_as_free, train_run
+from kogen.study.tunings import check_tunings, judge_tunings
+from kogen.training import fabric
+from kogen.training.run import load_run, record_of, runs_as_free, train_or_record_failure
 from kogen.training.seen_images import seen_among
 
 
@@ -95,9 +95,12 @@ def run_pilot(source: str, options: PilotOptions) -> Study:
             summary = train_or_record_failure(plan, pool, run, on_step, study.keep)
         for alarm in summary["alarms"] if first else []:
             say(f"{title}: {alarm['text']} (epoch {alarm['epoch']})", title="alarm", style="yellow")
+        if summary["status"] != "done":
+            continue
         with distributed.first_process_only() as mine:
-            if mine and summary["status"] == "done":
+            if mine:
                 judge_run(run, sets.of(plan), study.protocols, run)
+        judge_tunings(run, sets.of(plan), study.protocols, study.tune_steps, run, title=title)
     if first and not any((run / TABLE).exists() for run in runs):
         raise ValueError(f"every run of {folder} broke off: see the alarms above")
     return study
@@ -159,6 +162,7 @@ def write_study(folder: Path, merge: Merge, sets: StudySplits, plans: Sequence[P
     refuse_foreign_rows(folder, list(plans), extended=merge.is_new)
     for plan, run in zip(plans, runs, strict=True):
         missing_answers(run / TABLE, sets.of(plan), protocols_of_run(merge.study.protocols, plan.method))
+    check_tunings(plans, merge.study.protocols)
     quality = data_quality(sets.base, private=merge.study.private)
     quality |= budget_sizes(sets.base.train, merge.study.protocols)
     if merge.is_new:
@@ -190,21 +194,6 @@ def write_question(folder: Path, study: Study, source: str) -> None:
     write_first(folder)
 
 
-def train_or_record_failure(
-    plan: Plan, images: Images, folder: Path, on_step: Callable[..., None], keep: int
-) -> dict[str, Any]:
-    """The summary of a run after its training; NaN is recorded as a failure, and the study goes on without the run."""
-    try:
-        return train_run(plan, images, folder, on_step, keep=keep)
-    except loop.NonFiniteLoss as broken:
-        alarm = to_plain(Alarm(AlarmKind.BROKEN, None, str(broken)))
-        summary: dict[str, Any] = {"status": "failed", "alarms": [alarm], "minutes": 0.0, "kwh": 0.0}
-        summary |= {"images_seen": 0, "images_per_second": None}
-        if distributed.rank() == 0:
-            write_sealed_json(folder / "summary.json", summary)
-        return summary
-
-
 def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
     """Judge finished runs on other sets; the predictions and all that the report reads go to the folder."""
     folder, tests, runs = options.out, options.tests, [Path(run) for run in listed]
@@ -226,6 +215,7 @@ def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
         split_older_table(folder)
     names = dict(zip(runs, names_of_runs(runs), strict=True))
     plans = [load_run(run)[1] for run in runs]
+    check_tunings(plans, options.protocols)
     depth = depth_of_runs(plans, options.depth)
     storage = storage_for(max(plan.image_size for plan in plans), options.max_bad, depth)
     pool = training_part(open_source(options.train, storage, options, "train"))
@@ -256,6 +246,8 @@ def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
         for run in runs:
             target = folder / "runs" / read_plan_record(run)["id"]
             judge_run(run, sets, options.protocols, target, names[run])
+            judge_tunings(run, sets, options.protocols, options.tune_steps, target, names[run])
+            judge_tunings(run, sets, options.protocols, options.tune_steps, target, names[run])
             copy_record(run, target)
 
 

@@ -2,8 +2,9 @@
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ import pandas as pd
 from kogen.augmentation.views import evaluation_view
 from kogen.common import devices, registry
 from kogen.common.files import json_digest, write_atomically
-from kogen.common.protocols import protocol_keys, split_protocol
+from kogen.common.protocols import layers_tuned, protocol_keys, split_protocol
 from kogen.common.records import read_plan_record
 from kogen.common.tables import CLASSES, read_arrow, write_table
 from kogen.config.plan import Plan
@@ -47,33 +48,40 @@ def refuse_foreign_rows(folder: Path, plans: Sequence[Plan], *, extended: bool =
         raise ValueError(f"{got} {', '.join(odd)} {want}")
 
 
-def judge_run(run: Path, sets: Splits, probes: Sequence[str], target: Path, model: str = "") -> None:
-    """Write TARGET/predictions.parquet of a finished run, under `model` or its method's name.
+def judge_run(run: Path, sets: Splits, protocols: Sequence[str], target: Path, model: str = "") -> None:
+    """Write TARGET/predictions.parquet of a finished run by all probes of its frozen features, see `add_answers`.
 
-    Answers that are there are not computed again: a table that lacks sets or probes gets their rows, and is replaced by
-    the whole one at once. ValueError as `missing_answers`.
+    Answers that are there are not computed again. ValueError as `missing_answers`.
     """
-    place = target / TABLE
-    probes = protocols_of_run(probes, read_plan_record(run)["method"])
-    missing = missing_answers(place, sets, probes)
+    asked = [name for name in protocols if not layers_tuned(split_protocol(name).probe)]
+    missing = missing_answers(target / TABLE, sets, protocols_of_run(asked, read_plan_record(run)["method"]))
     if not missing:
         return
     record, plan, backbone = load_run(run)
     train = sets.train.with_channels(plan.channels)
-    identity = {"run": record["id"], "model": model or record["model"], "seed": plan.seed}
-    identity |= {"method": plan.framework or plan.method}
     view = evaluation_view(plan.image_size, mean=plan.mean, std=plan.std)
     backbone.to(devices.default_device())
-    tables = []
-    for names, asked in group_probes(missing):
+    tables, identity = [], identity_of(record, plan, model)
+    for names, probes in group_probes(missing):
         tests = {name: sets.tests[name].with_channels(plan.channels) for name in names}
-        tables.append(evaluate_backbone(backbone, view, train, tests, sets.roles(), asked, identity))
-    digests = sets.digests()
+        tables.append(evaluate_backbone(backbone, view, train, tests, sets.roles(), probes, identity))
+    add_answers(target / TABLE, tables, sets, protocols)
+
+
+def identity_of(record: Mapping[str, Any], plan: Plan, model: str) -> dict[str, Any]:
+    """The columns that say of which run an answer is; `model`: its name in the study, if it is another."""
+    identity = {"run": record["id"], "model": model or record["model"], "seed": plan.seed}
+    return identity | {"method": plan.framework or plan.method}
+
+
+def add_answers(place: Path, tables: Sequence[pd.DataFrame], sets: Splits, protocols: Sequence[str]) -> None:
+    """Add rows to a run's table, which is replaced by the whole one at once."""
+    digests, tables = sets.digests(), list(tables)
     if place.exists():
         before = read_arrow(place, REJUDGE, kind="predictions")
         digests = stored_digests(before) | digests
         tables.insert(0, with_present_clusters(before.to_pandas(), sets))
-    found = order_rows(pd.concat(tables, ignore_index=True), sets, probes)
+    found = order_rows(pd.concat(tables, ignore_index=True), sets, protocols)
     facts = {JUDGED: json.dumps(digests), CLASSES: json.dumps(sets.train.classes)}
     write_table(place, found, "predictions", facts)
 

@@ -3,6 +3,7 @@
 from torch import nn
 
 from kogen.modules.base import Backbone, Method
+from kogen.modules.network_layers import split_layers
 
 
 def freeze_stages(method: Method, count: int) -> None:
@@ -35,19 +36,11 @@ def frozen_parts(network: nn.Module, count: int) -> tuple[list[nn.Module], list[
 
     ValueError for a network without stages, or with as many or fewer: its last ones have to learn.
     """
-    before: list[nn.Module] = []
-    stages: list[nn.Module] = []
-    for name, child in network.named_children():
-        inside = list(child.children()) if name in ("blocks", "stages", "layers") else []
-        numbered = name.rstrip("0123456789") in ("layer", "stages") and name[-1:].isdigit()
-        if inside or numbered:
-            stages += inside or [child]
-        elif not stages:
-            before.append(child)
+    stem, stages, beside = split_layers(network)
     kind = type(network).__name__
     if not stages:
         raise ValueError(f"--freeze stages:{count}: no stages or blocks are known of a {kind}: leave it out")
     if count >= len(stages):
         got = f"--freeze stages:{count}: this {kind} has {len(stages)} stages or blocks, and the last has to learn"
         raise ValueError(f"{got}: freeze {len(stages) - 1} or fewer")
-    return [*before, *stages[:count]], list(network.parameters(recurse=False))
+    return [*stem, *stages[:count]], beside

@@ -110,7 +110,7 @@ def pretrain(
             checkpoint.save(kept, plan.fingerprint, method, None, {"step": state.step})
         rate = learning_rate((state.step + 0.5) / steps, peak, recipe.warmup)
         for group in optimiser.param_groups:
-            group["lr"] = peak if group["constant"] else rate
+            group["lr"] = group["share"] * (peak if group["constant"] else rate)
         with exact_arithmetic(plan.precision):
             terms = train_step(fabric, wrapped, optimiser, loader, state.step, plan.accumulate)
             method.update((state.step + 1) / steps)
@@ -149,7 +149,7 @@ def prepare(plan: Plan, fabric: Fabric) -> tuple[Method, torch.optim.Optimizer, 
     method.train().to(fabric.device)
     if plan.freeze:
         hold_frozen(method, count_frozen(plan.freeze))
-    optimiser = make_optimiser(method, plan.recipe)
+    optimiser = make_optimiser(method, plan.recipe, method.rate_shares())
     wrapped, prepared = fabric.setup(method, optimiser)
     return method, getattr(prepared, "optimizer", prepared), wrapped
 

@@ -1,6 +1,6 @@
 """Optimizers: those that a recipe names, over groups of parameters that decay and that do not."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -40,25 +40,36 @@ class LARS(torch.optim.Optimizer):
         return loss
 
 
-def parameter_groups(module: nn.Module, weight_decay: float, constant: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+def parameter_groups(
+    module: nn.Module,
+    weight_decay: float,
+    constant: tuple[str, ...] = (),
+    shares: Mapping[nn.Parameter, float] | None = None,
+) -> list[dict[str, Any]]:
     """Two parameter groups: matrices and filters decay and adapt; biases, norms, positions and tokens do not.
 
-    Positions and tokens have three axes: they are known by name. Parts that `constant` names make two more groups.
+    Positions and tokens have three axes: they are known by name. Parts that `constant` names make two more groups, and
+    so does each share of the rate that some parameters learn at.
     """
-    found: dict[tuple[bool, bool], list[nn.Parameter]] = {(False, False): [], (False, True): []}
+    found: dict[tuple[bool, float, bool], list[nn.Parameter]] = {(False, 1.0, False): [], (False, 1.0, True): []}
     for name, parameter in module.named_parameters():
         if parameter.requires_grad:
             plain = parameter.dim() <= 1 or name.endswith(("pos_embed", "_token", "reg_token"))
-            found.setdefault((name.split(".")[0] in constant, plain), []).append(parameter)
-    return [
-        {"params": params, "weight_decay": 0.0 if plain else weight_decay, "adapt": not plain, "constant": fixed}
-        for (fixed, plain), params in found.items()
-    ]
+            share = (shares or {}).get(parameter, 1.0)
+            found.setdefault((name.split(".")[0] in constant, share, plain), []).append(parameter)
+    groups = []
+    for (fixed, share, plain), params in found.items():
+        decay = 0.0 if plain else weight_decay
+        groups.append({"params": params, "weight_decay": decay, "adapt": not plain, "constant": fixed, "share": share})
+    return groups
 
 
-def make_optimiser(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+def make_optimiser(
+    module: nn.Module, recipe: Recipe, shares: Mapping[nn.Parameter, float] | None = None
+) -> torch.optim.Optimizer:
     """The recipe's optimiser over a module's parameters, its rate still 0: the loop sets it before every step."""
-    groups, momentum = parameter_groups(module, recipe.weight_decay, recipe.constant), recipe.momentum
+    groups = parameter_groups(module, recipe.weight_decay, recipe.constant, shares)
+    momentum = recipe.momentum
     on_gpu = all(p.device.type == "cuda" for group in groups for p in group["params"])
     fused = on_gpu or None  # one kernel for all parameters saves hundreds of launches
     makers: dict[str, Callable[[], torch.optim.Optimizer]] = {

@@ -17,6 +17,7 @@ import timm
 import torch
 
 from kogen.common import devices, distributed, version
+from kogen.common.alarms import Alarm, AlarmKind
 from kogen.common.console import say
 from kogen.common.contracts import to_plain
 from kogen.common.files import read_sealed_json, sweep_temporary, write_json, write_sealed_json
@@ -98,6 +99,21 @@ def train_run(
         write_json(folder / "plan.json", record)  # again: who deleted it meanwhile must not leave a run without it
         write_sealed_json(folder / "summary.json", summary)  # last: a run with a summary is complete
     return summary
+
+
+def train_or_record_failure(
+    plan: Plan, images: Images, folder: Path, on_step: Callable[..., None], keep: int
+) -> dict[str, Any]:
+    """The summary of a run after its training; NaN is recorded as a failure, and the study goes on without the run."""
+    try:
+        return train_run(plan, images, folder, on_step, keep=keep)
+    except loop.NonFiniteLoss as broken:
+        alarm = to_plain(Alarm(AlarmKind.BROKEN, None, str(broken)))
+        summary: dict[str, Any] = {"status": "failed", "alarms": [alarm], "minutes": 0.0, "kwh": 0.0}
+        summary |= {"images_seen": 0, "images_per_second": None}
+        if distributed.rank() == 0:
+            write_sealed_json(folder / "summary.json", summary)
+        return summary
 
 
 def runs_as_free(runs: Sequence[Path]) -> Iterator[int]:

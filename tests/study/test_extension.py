@@ -23,6 +23,7 @@ from kogen.results.asked import Asked, Extension, extension_lines, read_asked
 from kogen.study import extension, pilot, predictions
 from kogen.study.extension import extend_study, merge_studies, study_of
 from kogen.study.splits import Splits
+from kogen.training import run
 
 QUICK: dict[str, Any] = {"epochs": 1, "image_size": 16, "backbone": "tiny?width=8", "batch_size": 16, "precision": "32"}
 FEW: dict[str, Any] = QUICK | {"methods": ("random", "supervised"), "probes": ("knn",)}
@@ -64,7 +65,7 @@ def test_added_sets_methods_and_probes_give_what_asking_at_once_gives(
     more = {"seeds": 1, "shifts": {"line2": sets["c"]}}
     kogen.pilot(sets["a"], test=sets["b"], out=tmp_path / "grown", **more, **FEW)
     trained: list[str] = []
-    monkeypatch.setattr(pilot, "train_run", recorder(pilot.train_run, trained))
+    monkeypatch.setattr(run, "train_run", recorder(run.train_run, trained))
     everything = FEW | {"methods": ("random", "byol"), "probes": ("knn", "linear"), "corrupt": "defocus:2"}
     everything |= {"seeds": 1, "shifts": {"line3": sets["d"]}}  # line2 and supervised are not asked for: they stay
     kogen.pilot(sets["a"], test=sets["b"], out=tmp_path / "grown", **everything)

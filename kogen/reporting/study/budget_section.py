@@ -26,7 +26,10 @@ def labels_section(judged: "Verdict") -> dict[str, Any] | None:
     order, cells = models_in_order(mine), {(row["model"], row["labels"]): row for row in mine}
     said = [match_sentence(row, mine) for row in first_matches(judged, order, mine)]
     seen = [model for model, method in judged.methods.items() if method == "supervised"]
-    said += [sentence("labels", "labels_seen", models=seen)] if seen else []
+    if any(row["model"] == "supervised" for row in mine):  # see `with_scratch_rows`
+        said.append(sentence("labels", "labels_scratch"))
+    elif seen:
+        said.append(sentence("labels", "labels_seen", models=seen))
     sizes = sorted({row["labels"] for row in mine})
     draws = max(row["draws"] for row in mine)
     return {"sentences": said, "sizes": sizes, "models": order, "cells": cells, "draws": draws}

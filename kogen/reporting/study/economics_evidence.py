@@ -9,6 +9,7 @@ import pandas as pd
 
 from kogen.common.files import read_json
 from kogen.common.metric_facts import MetricFacts
+from kogen.common.protocols import layers_tuned
 from kogen.common.running_costs import RunningCost, network_key, read_running_costs
 from kogen.options.prices import Prices
 from kogen.reporting.study.runs import RunRecord
@@ -48,18 +49,23 @@ def gather_economics(
         running=running_by_model(runs, measured),
         errors=cost_errors(every[part].drop(columns=["budget", "draw"]), budgeted, facts, prices, sizes),
         matches=rows_of(tables, "matches"),
+        tuned=bool(layers_tuned(str(every["protocol"].iloc[0]))),
         order=[row["model"] for row in sorted(rows_of(tables, "values"), key=lambda row: -row["value"])],
     )
 
 
 def list_points(tables: Mapping[str, pd.DataFrame], facts: MetricFacts, whole: float) -> Iterator[Point]:
-    """Each model with all labels, and with each budget."""
+    """Each model with all labels, and with each budget.
+
+    Without the rows of budgets called `supervised`: they are of an untrained network of which all layers learnt, and
+    what that took is not on record.
+    """
     for row in rows_of(tables, "values"):
         ends = sorted(facts.sign * end for end in (row["lo"], row["hi"]) if end is not None)
         quality = Amount(facts.sign * row["value"], *(ends if len(ends) == 2 else (None, None)))
         yield Point(row["model"], "", whole, quality, row["value"])
     for row in rows_of(tables, "labels"):
-        if row["budget"]:
+        if row["budget"] and row["model"] != "supervised":
             quality = Amount(row["value"], row["lo"], row["hi"])
             yield Point(row["model"], row["budget"], row["labels"], quality, row["gain"])
 

@@ -12,6 +12,7 @@ from kogen.reporting.decision.page import decision_part
 from kogen.reporting.html import png_data_url, write_page
 from kogen.reporting.lottery.sections import lottery_part
 from kogen.reporting.study.budget_section import draw_labels, labels_section
+from kogen.reporting.study.depth_section import depths_section
 from kogen.reporting.study.economics_figure import draw_economics
 from kogen.reporting.study.economics_section import economics_section
 from kogen.reporting.study.errors import errors_section
@@ -55,6 +56,7 @@ def write(study: Path, *, lang: str = "en") -> Path:
         "extensions": extension_lines(read_asked(study)),
         "found": errors_section(study, verdict),
         "labels": labels_section(verdict),
+        "depths": depths_section(verdict),
         "economics": economics_section(verdict),
         "versions": plan.get("versions", {}),
         "plan": {name: plan.get(name) for name in ("backbone", "image_size", "device")},

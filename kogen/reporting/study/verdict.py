@@ -10,6 +10,7 @@ import pandas as pd
 from kogen.common.contracts import from_plain, to_plain
 from kogen.common.files import read_json, write_json
 from kogen.common.metric_facts import ACCURACY, POINTS, MetricFacts
+from kogen.common.protocols import layers_tuned
 from kogen.common.registry import load
 from kogen.common.running_costs import RunningCost
 from kogen.common.text import check_language
@@ -39,6 +40,7 @@ from kogen.results.answers.economics import Economics, bill_models
 from kogen.results.answers.label_curves import budget_labels, label_curves
 from kogen.results.answers.metric_matrices import metric_matrices
 from kogen.results.answers.metric_tables import protocol_answers
+from kogen.results.answers.tuning_depths import tuning_depths, with_scratch_rows
 from kogen.results.asked import read_asked
 from kogen.results.decide import BASELINES, make_judgement
 from kogen.results.findings import Comparisons
@@ -98,6 +100,7 @@ class Verdict:
     hard: list[Row] = field(default_factory=list)
     labels: list[Row] = field(default_factory=list)  # where label budgets were asked for
     matches: list[Row] = field(default_factory=list)
+    depths: list[Row] = field(default_factory=list)  # where layers were fine-tuned
     economics: Economics | None = None  # on the reference; None where nobody recorded how many labels there are
     break_even: BreakEven | None = None
     running: dict[str, RunningCost] = field(default_factory=dict)  # of each model whose network was measured
@@ -145,10 +148,10 @@ def build(
     answers = protocol_answers(parts, judged[protocol]["values"], facts, sets[0], protocol)
     tables = judged[protocol] | answers
     curves = judge_budgets(study, every, protocol, facts)
-    known = {"values": tables["values"], **curves}
-    known = {name: frame[frame["dataset"] == sets[0]] for name, frame in known.items()}
+    shown = {"values": tables["values"]} | {name: curves[name] for name in ("labels", "matches") if name in curves}
+    shown = {name: frame[frame["dataset"] == sets[0]] for name, frame in shown.items()}
     mine = sort_names(every[(every["protocol"] == protocol) & (every["dataset"] == sets[0])])
-    economics = gather_economics(study, runs, mine, known, facts, priced)
+    economics = gather_economics(study, runs, mine, shown, facts, priced)
     lottery, judgement = None, None
     minutes = {cost.model: cost.minutes for cost in costs if cost.minutes}
     if len(methods) > 1:  # on the predictions alone; its tables are written beside them
@@ -206,12 +209,17 @@ def verdict_sentences(evidence: Evidence, more: Sequence[Sentence] = ()) -> list
 
 
 def judge_budgets(study: Path, every: Any, protocol: str, facts: MetricFacts) -> dict[str, pd.DataFrame]:
-    """The tables `labels` and `matches` of the protocol that decides, also written; {} without label budgets."""
-    if every["budget"].isna().all():
-        return {}
+    """The tables `labels` and `matches` of the protocol that decides, and `depths`, also written; each where asked."""
+    tables: dict[str, pd.DataFrame] = {}
+    budgets, tuned = every["budget"].notna().any(), any(map(layers_tuned, map(str, every["protocol"].unique())))
+    if not budgets and not tuned:
+        return tables
     sizes = budget_labels(read_json(study / "data.json"))
-    labels, matches = label_curves(sort_names(every[every["protocol"] == protocol]), facts, sizes)
-    tables = {"labels": labels, "matches": matches}
+    if budgets:
+        labels, matches = label_curves(sort_names(with_scratch_rows(every, protocol)), facts, sizes)
+        tables |= {"labels": labels, "matches": matches}
+    if tuned:
+        tables["depths"] = tuning_depths(every, facts, sizes)
     write_tables(study, tables, csv=False)
     return tables
 
@@ -236,8 +244,9 @@ def read_verdict(study: Path) -> Verdict:
 
 def sort_names(predictions: Any) -> pd.DataFrame:
     """The predictions with the categories of each column in the order of their names, whichever run is first."""
+    known = {name: predictions[name].astype("category") for name in NAMES}
     return predictions.assign(
-        **{name: predictions[name].cat.reorder_categories(sorted(predictions[name].cat.categories)) for name in NAMES}
+        **{name: one.cat.reorder_categories(sorted(one.cat.categories)) for name, one in known.items()}
     )
 
 

@@ -48,6 +48,7 @@ class StudyFacts:
     errors: ErrorCosts
     matches: Sequence[Row]  # of the table of that name, on the reference
     order: Sequence[str]  # models, the best with all labels first
+    tuned: bool = False  # the protocol lets layers of the network learn from the labels
 
 
 @dataclass(frozen=True)
@@ -209,6 +210,8 @@ def assumptions(facts: StudyFacts, counted: Sequence[str], axes: Sequence[str]) 
     prices, found = facts.prices, [Note("eco_assume_search", {})]
     if "training" in counted or MINUTES in axes:
         found.append(Note("eco_assume_training", {}))
+    if facts.tuned:
+        found.append(Note("eco_assume_tuned", {}))
     if prices.images_a_day is not None:
         used = {"images": plain_number(prices.images_a_day), "months": plain_number(prices.months or 0)}
         found.append(Note("eco_assume_days" if prices.months is None else "eco_assume_month", used))

@@ -30,7 +30,8 @@ def label_curves(
     """
     curves, matches = [], []
     for dataset, part in rows.groupby("dataset", sort=True, observed=True):
-        found, clusters = contributions(part, facts)
+        every, clusters = contributions(part, facts)
+        found = {model: budgets for model, budgets in every.items() if len(budgets) > 1}
         for model, budgets in found.items():
             for budget in ordered(budgets, sizes):
                 gain, *ends = (100 * end for end in crossed_mean(budgets[budget], clusters))
@@ -44,12 +45,12 @@ def label_curves(
 
 
 def budget_labels(quality: Mapping[str, Any]) -> dict[str, float]:
-    """Number of labels of each budget, the mean over its draws, and of all (""), from data.json; {} without budgets."""
+    """Number of labels of each budget, the mean over its draws, and of all (""), from data.json."""
     found: dict[str, list[int]] = {}
     for row in quality.get("budgets", ()):
         found.setdefault(row["budget"], []).append(row["labels"])
     whole = [row["labelled"] for row in quality.get("sets", ()) if row["name"] == "train"]
-    return {name: float(np.mean(counts)) for name, counts in found.items()} | {"": float(whole[0])} if found else {}
+    return {name: float(np.mean(counts)) for name, counts in found.items()} | {"": float(whole[0])}
 
 
 def ordered(budgets: Mapping[str, Any], sizes: Mapping[str, float]) -> list[str]:
@@ -110,11 +111,9 @@ def contributions(part: pd.DataFrame, facts: MetricFacts) -> tuple[Contributions
     whole: Contributions = {}
     for model, budgets_of in found.items():
         seeds = max(len(one) for draws_of in budgets_of.values() for one in draws_of.values())
-        kept = {
+        whole[model] = {
             budget: np.stack([draws_of[draw] for draw in sorted(draws_of)], axis=1)
             for budget, draws_of in budgets_of.items()
             if all(len(one) == seeds for one in draws_of.values())
         }
-        if len(kept) > 1:
-            whole[model] = kept
     return whole, clusters

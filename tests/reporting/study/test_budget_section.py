@@ -1,30 +1,12 @@
 """What a few labels buy: sentences from hand-made rows, each claim where the rows bear it; the figure and its bands."""
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from budgets import Judged
 
-from kogen.common.metric_facts import ACCURACY
 from kogen.reporting.study.budget_section import draw_labels, labels_section, match_sentence, round_labels
 from kogen.reporting.words import say
-
-
-@dataclass
-class Leader:
-    leader: str = "byol"
-
-
-@dataclass
-class Judged:
-    """What the section reads of a verdict."""
-
-    labels: list[Any]
-    matches: list[Any] = field(default_factory=list)
-    reference: str = "test"
-    metric: Any = ACCURACY
-    judgement: Any = field(default_factory=Leader)
-    methods: dict[str, str] = field(default_factory=lambda: {"byol": "byol", "random": "random", "sup": "supervised"})
 
 
 def curve(model: str, values: list[float]) -> list[dict[str, Any]]:

@@ -130,6 +130,11 @@ def test_nothing_beats_the_front_and_the_front_beats_all_else(drawn: list[tuple[
         assert bill.front != any(beats(other, bill) for other in front)
 
 
+def test_fine_tuning_is_said_not_to_be_counted() -> None:
+    assert "eco_assume_tuned" in [note.key for note in bill_models(facts(tuned=True)).notes]
+    assert "eco_assume_tuned" not in [note.key for note in bill_models(facts()).notes]
+
+
 def test_points_of_models_without_a_run_have_no_training() -> None:
     found = bill_models(facts(points=[point("byol", 200, 80), point("from afar", 200, 90)]))
     assert found.axes == ["labels"]  # the minutes of one are not known

@@ -1,33 +1,11 @@
 """Label curves of a study: values by budget by hand, models that are left out, and who needs how many labels."""
 
 import numpy as np
-import pandas as pd
 import pytest
+from budgets import SIZES, predictions
 
 from kogen.common.metric_facts import ACCURACY
 from kogen.results.answers.label_curves import budget_labels, label_curves
-
-SIZES = {"10%": 20.0, "50%": 100.0, "": 200.0}
-CLASSES = ["a", "b"]
-
-
-def predictions(shares: dict[str, dict[str, float]], draws: int = 3, seeds: int = 2, n: int = 200) -> pd.DataFrame:
-    """Rows of models that are right on the first share of the images, a little more with each draw."""
-    label, rows = np.where(np.arange(n) % 2, "a", "b"), []
-    for model, budgets in shares.items():
-        for budget, share in budgets.items():
-            for seed in range(seeds):
-                for draw in range(draws if budget else 1):
-                    right = np.arange(n) < round(n * share) + 2 * (draw - 1) * bool(budget)
-                    predicted = np.where(right, label, np.where(label == "a", "b", "a"))
-                    frame = {"model": model, "seed": seed, "dataset": "test", "item": np.arange(n), "label": label}
-                    frame |= {"predicted": predicted, "correct": right.astype(int), "cluster": np.arange(n)}
-                    frame |= {"budget": budget or None, "draw": draw if budget else np.nan}
-                    rows.append(pd.DataFrame(frame))
-    found = pd.concat(rows, ignore_index=True)
-    texts = {name: found[name].astype("category") for name in ("model", "dataset")}
-    answers = {name: pd.Categorical(found[name], CLASSES) for name in ("label", "predicted")}
-    return found.assign(**texts, **answers)
 
 
 def test_each_model_has_a_value_for_every_number_of_labels() -> None:
@@ -61,4 +39,4 @@ def test_numbers_of_labels_are_those_of_the_record() -> None:
     draws = [{"budget": "10%", "draw": draw, "labels": 20 + draw} for draw in range(3)]
     quality = {"sets": [{"name": "train", "labelled": 200}, {"name": "test", "labelled": 90}], "budgets": draws}
     assert budget_labels(quality) == {"10%": 21.0, "": 200.0}
-    assert budget_labels({"sets": quality["sets"]}) == {}
+    assert budget_labels({"sets": quality["sets"]}) == {"": 200.0}
