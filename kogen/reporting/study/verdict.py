@@ -148,7 +148,8 @@ def build(
     answers = protocol_answers(parts, judged[protocol]["values"], facts, sets[0], protocol)
     tables = judged[protocol] | answers
     curves = judge_budgets(study, every, protocol, facts)
-    shown = {"values": tables["values"]} | {name: curves[name] for name in ("labels", "matches") if name in curves}
+    shown: dict[str, Any] = {"values": tables["values"]}
+    shown |= {name: curves[name] for name in ("labels", "matches") if name in curves}
     shown = {name: frame[frame["dataset"] == sets[0]] for name, frame in shown.items()}
     mine = sort_names(every[(every["protocol"] == protocol) & (every["dataset"] == sets[0])])
     economics = gather_economics(study, runs, mine, shown, facts, priced)
