@@ -6,6 +6,7 @@ from typing import Any
 from kogen.common.console import printable
 from kogen.common.files import read_json
 from kogen.common.outputs import STAMP
+from kogen.common.protocols import layers_tuned
 from kogen.handover.exported_model import ExportedModel
 from kogen.handover.fitted_model import FittedModel, study_folder
 from kogen.results.asked import VERDICT
@@ -42,10 +43,11 @@ def write_card(model: ExportedModel, fitted: FittedModel, run: Path, onnx: bool,
     verdict = read_json(study / VERDICT) if study and (study / VERDICT).exists() else None
     origin, network = model.origin, model.network
     counts = fitted.train.quality()["classes"]
+    learnt = "that its layers learnt from too" if layers_tuned(origin.head) else "on its frozen features"
     parts = [
         f"<!-- {STAMP} -->\n# {plain(origin.name)}, run {origin.run}\n",
         f"`{plain(network.architecture)}`, trained by {plain(network.framework)} (seed {origin.seed}), with a head "
-        f"({origin.head}) of {origin.labelled:,} labels on its frozen features. {len(network.classes)} classes: "
+        f"({origin.head}) of {origin.labelled:,} labels {learnt}. {len(network.classes)} classes: "
         + ", ".join(f"{plain(name)} ({counts[name]:,})" for name in network.classes)
         + ".\n\n## What the study says\n",
         study_text(origin.name, origin.head, verdict),

@@ -18,6 +18,7 @@ from kogen.common.contracts import from_plain, to_plain
 from kogen.common.devices import default_device
 from kogen.common.files import check_regular_file
 from kogen.common.outputs import STAMP
+from kogen.common.protocols import TUNING
 from kogen.common.tensors import load_tensors, save_tensors
 from kogen.data.images import Images
 from kogen.evaluation.features import LinearHead, embed
@@ -135,7 +136,7 @@ def read_metadata(facts: Mapping[str, str], path: Path) -> tuple[NetworkFacts, O
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} describes itself in a way that kogen does not write ({error}); {CURE}") from error
     sound = (
-        origin.head in HEADS
+        (origin.head in HEADS or TUNING.fullmatch(origin.head) is not None)
         and origin.bits in (8, 16)
         and origin.pixels in ("uint8", "float32")
         and 1 <= origin.stored_side <= 4096

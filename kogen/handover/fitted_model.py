@@ -12,16 +12,17 @@ from kogen.augmentation.views import evaluation_view, render
 from kogen.backbones._network_facts import NetworkFacts, read_network_facts
 from kogen.common import registry
 from kogen.common.devices import default_device
+from kogen.common.protocols import layers_tuned
 from kogen.common.rng import StepRng
 from kogen.common.tables import read_table
-from kogen.common.text import hint
 from kogen.config.plan import Plan
 from kogen.data.cache_settings import CacheSettings
 from kogen.data.images import Images, require_classes
 from kogen.data.split_names import training_part
-from kogen.evaluation.features import Features, Predictions, embed
+from kogen.evaluation.features import Features, embed
 from kogen.evaluation.predict import judge_rows
-from kogen.handover.exported_model import HEADS, ExportedModel, Origin, TorchModel
+from kogen.handover.exported_model import ExportedModel, Origin, TorchModel
+from kogen.handover.tuned_head import lengths_of, name_head, tune_again
 from kogen.options.shared import TableOptions
 from kogen.results.asked import FIRST, read_asked
 from kogen.results.gather import TABLE
@@ -65,19 +66,22 @@ def fit_model(run: Path, head: str, train: str | None = None) -> FittedModel:
 
     ValueError for an unknown head, a lone run without `train`, and images of the study that have changed since.
     """
-    if head not in HEADS:
-        raise ValueError(f"unknown head {head!r}: {hint(head, list(HEADS))}")
-    record, plan, backbone = load_run(run)
     study = study_folder(run)
+    head = name_head(head, study)
+    record, plan, backbone = load_run(run)
     if study and train:
         raise ValueError(f"{run} lies in a study, which says what its head learns from: leave out --train")
     sets = study_sets(study, plan) if study else None
     labelled, stored_side = (sets.train, sets.stored_side) if sets else open_labelled(train, plan, run)
     images = labelled.with_channels(plan.channels)
+    if layers_tuned(head):
+        learnt = tune_again(run, plan, record["id"], head, images, lengths_of(study))
+        backbone = learnt.backbone
+    else:
+        backbone.to(default_device())
+        known = embed(backbone, images, evaluation_view(plan.image_size, mean=plan.mean, std=plan.std))
+        learnt = registry.load("probes", head)(known, known, device=default_device())
     backbone.to(default_device())
-    known = embed(backbone, images, evaluation_view(plan.image_size, mean=plan.mean, std=plan.std))
-    learnt: Predictions = registry.load("probes", head)(known, known, device=default_device())
-    assert learnt.head is not None
     facts = read_network_facts(network_facts(plan, backbone), run)
     assert isinstance(facts, NetworkFacts)
     origin = Origin(

@@ -8,7 +8,7 @@ from kogen.options.model import Source, cli_metadata, option
 from kogen.options.shared import DATA, JUDGING, OUTPUT, ReadOptions
 
 MODEL = "Model"
-HEAD_HELP = "head of a model that is given as a run: linear"
+HEAD_HELP = "head of a model that is given as a run: linear, or as its study was fine-tuned: tune:all"
 
 
 class PredictOptions(ReadOptions):

@@ -53,7 +53,11 @@ class ExportOptions(Options):
     out: Path = option(Path("weights.safetensors"), "file to write; .h5, .npz or .vtp for a landscape", OUTPUT)
     force: bool = option(False, "replace a file that kogen did not write", OUTPUT)
     format: str = option("auto", "timm for the backbone; safetensors or onnx with --head; auto: by --out", "Run")
-    head: str = option("", "linear: from pixels to probabilities, as the study's probe; none: the backbone", "Run")
+    head: str = option(
+        "",
+        "linear, or tune:all as the study fine-tuned it (tuned): from pixels to probabilities; none: the backbone",
+        "Run",
+    )
     train: Source | None = option(None, "labelled images of the head, for a run that lies in no study", "Run")
     run: str = option("", "id of a run or name of a model; by default the first", "Landscape")
     objective: str = option("", "pretrain or probe; by default the first", "Landscape")

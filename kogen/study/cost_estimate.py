@@ -27,6 +27,7 @@ from kogen.study.study_splits import StudySplits
 from kogen.training.batch_fitting import explain_out_of_memory
 from kogen.training.build import build_method
 from kogen.training.loop import trial_steps
+from kogen.training.tune import Tuning, count_steps, repeat_images
 
 TIMED_STEPS = 3  # after a first one that is not timed
 TIMED_IMAGES = 512  # on which embedding and fitting the probes is timed
@@ -53,6 +54,7 @@ class Work:
     number: int  # of its plan
     trains: bool  # it has to be trained, and its weights to be written
     images: int  # to be embedded and judged, those that the probes learn from among them
+    tunings: Sequence[str] = ()  # protocols that fine-tune it and have no answers yet
 
 
 def unfinished_work(
@@ -65,10 +67,16 @@ def unfinished_work(
         done = (run / "summary.json").exists() and (run / "plan.json").exists()
         if done and read_sealed_json(run / "summary.json", RETRAIN)["status"] != "done":
             continue
-        missing = {name for name, _ in missing_answers(run / TABLE, splits, protocols_of_run(protocols, plan.method))}
+        missing = missing_answers(run / TABLE, splits, protocols_of_run(protocols, plan.method))
         if missing or not done:
-            left.append(Work(number, not done, count_judged(splits, missing)))
+            names, asked = {name for name, _ in missing}, list(dict.fromkeys(protocol for _, protocol in missing))
+            left.append(Work(number, not done, count_judged(splits, names), tunings_among(asked)))
     return left
+
+
+def tunings_among(protocols: Sequence[str]) -> list[str]:
+    """The protocols that fine-tune."""
+    return [name for name in protocols if layers_tuned(split_protocol(name).probe)]
 
 
 def count_judged(sets: Splits, names: Collection[str]) -> int:
@@ -77,15 +85,22 @@ def count_judged(sets: Splits, names: Collection[str]) -> int:
 
 
 def estimate_cost(
-    plans: Sequence[Plan], sets: Splits, protocols: Sequence[str], left: Sequence[Work] | None = None
+    plans: Sequence[Plan],
+    sets: Splits,
+    protocols: Sequence[str],
+    lengths: Sequence[int],
+    left: Sequence[Work] | None = None,
 ) -> Cost:
-    """Cost of training the plans, embedding the labelled sets and fitting the probes, from a step of each method.
+    """Cost of training the plans, embedding the labelled sets, fitting the probes and fine-tuning, from real steps.
 
-    `left`: what of it is still to be done; without it, everything.
+    `lengths`: numbers of steps that fine-tunings choose from. `left`: what is still to be done; without it, everything.
     """
     every = count_judged(sets, sets.tests)
-    left = [Work(number, True, every) for number in range(len(plans))] if left is None else left
+    if left is None:
+        asked = [tunings_among(protocols_of_run(protocols, plan.method)) for plan in plans]
+        left = [Work(number, True, every, tunings) for number, tunings in enumerate(asked)]
     steps: dict[str, float] = {}
+    tuning: dict[tuple[str, str], float] = {}  # seconds of a step, by candidate and layers
     judging: dict[
         str, tuple[float, float]
     ] = {}  # of the network that the trained methods share, and of each candidate's own
@@ -103,6 +118,12 @@ def estimate_cost(
                 judging[plan.name] = seconds_of_judging(plan, pool.labelled_subset(), protocols)
             embedding, probing = judging[plan.name]
             seconds += embedding * work.images + probing
+            for name in map(split_protocol, work.tunings):
+                key, labelled = (plan.name, name.probe), pool.labelled_subset()
+                if key not in tuning:
+                    tuning[key] = seconds_of_a_tuning_step(plan, labelled, name.probe)
+                labels = len(drawn_rows(labelled, name))
+                seconds += tuning[key] * count_steps(labels, lengths) + embedding * work.images
     disk = sum(bytes_of_a_run(plans[work.number]) for work in left if work.trains)
     peak = peak_memory()
     if torch.cuda.is_available():
@@ -117,6 +138,12 @@ def seconds_of_a_step(plan: Plan, pool: Images) -> float:
     with distributed.explain_lost_peer(), explain_out_of_memory(plan, pool):
         ends = [time.perf_counter() for _ in islice(trial_steps(plan, pool), TIMED_STEPS + 1)]
     return (ends[-1] - ends[0]) / TIMED_STEPS
+
+
+def seconds_of_a_tuning_step(plan: Plan, labelled: Images, probe: str) -> float:
+    """Seconds of a step of a fine-tuning, of the network as it is drawn."""
+    seen = repeat_images(labelled)
+    return seconds_of_a_step(Tuning(plan, "", "", layers_tuned(probe), ()).plan_for(seen, 1.0, 1), seen)
 
 
 def seconds_of_judging(plan: Plan, labelled: Images, protocols: Sequence[str]) -> tuple[float, float]:

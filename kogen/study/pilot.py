@@ -84,7 +84,7 @@ def run_pilot(source: str, options: PilotOptions) -> Study:
     work = share_work(found)
     if work:
         # On every process: a step needs all of them.
-        cost = estimate_cost(plans, sets.base, study.protocols, work)
+        cost = estimate_cost(plans, sets.base, study.protocols, study.tune_steps, work)
         if first:
             say(cost, title="Estimate")
     for number in runs_as_free(runs):
@@ -116,14 +116,15 @@ def estimate_study(wanted: Study, folder: Path | None) -> Cost:
     if folder is None or not (folder / FIRST).exists():
         sets = open_study_splits(wanted)
         with spare_folder(wanted) as spare:
-            return estimate_cost(plans_of(wanted, sets.base, spare), sets.base, wanted.protocols)
+            plans = plans_of(wanted, sets.base, spare)
+            return estimate_cost(plans, sets.base, wanted.protocols, wanted.tune_steps)
     asked = read_asked(folder)
     study = merge_studies(study_of(asked, folder), wanted, folder).study
     sets = open_study_splits(study, study_of(replace(asked, extensions=()), folder))
     plans = plans_of(study, sets.base, folder, sets.larger)
     runs = [folder / "runs" / record_of(plan)["id"] for plan in plans]
     left = unfinished_work(runs, plans, sets, study.protocols)
-    return estimate_cost(plans, sets.base, study.protocols, share_work(left))
+    return estimate_cost(plans, sets.base, study.protocols, study.tune_steps, share_work(left))
 
 
 def prepare_runs(folder: Path, wanted: Study) -> tuple[Study, StudySplits, list[Plan], list[Path]]:

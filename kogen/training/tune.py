@@ -16,7 +16,7 @@ from kogen.common.files import json_digest, read_sealed_json, write_sealed_json
 from kogen.config.plan import Plan
 from kogen.data.images import Images
 from kogen.evaluation.features import LinearHead, embed
-from kogen.evaluation.validation import assign_parts
+from kogen.evaluation.validation import FOLDS, assign_parts
 from kogen.modules.base import Backbone, Method
 from kogen.training import checkpoint, loop
 from kogen.training.batch_fitting import explain_out_of_memory
@@ -134,6 +134,17 @@ def repeat_images(images: Images) -> Images:
     return images.subset(np.tile(np.arange(len(images)), times)) if times > 1 else images
 
 
+def count_steps(labels: int, lengths: Sequence[int]) -> int:
+    """Steps of a whole fine-tuning on so many labels: of everything that is tried, and of the last fit on all."""
+
+    def whole_passes(images: int, steps: int) -> int:
+        a_pass = max(images * math.ceil(PASS_STEPS * BATCH / max(images, 1)) // BATCH, 1)
+        return math.ceil(steps / a_pass) * a_pass
+
+    tried = sum(whole_passes(labels - labels // FOLDS, steps) for steps in lengths)
+    return len(RATE_FACTORS) * tried + whole_passes(labels, max(lengths))
+
+
 def fit(plan: Plan, images: Images, folder: Path, title: str, on_fit: OnFit) -> Method:
     """The method of a plan after its training in `folder`."""
     explained = distributed.explain_lost_peer(), explain_out_of_memory(plan, images)
@@ -142,6 +153,9 @@ def fit(plan: Plan, images: Images, folder: Path, title: str, on_fit: OnFit) -> 
             pass
     method = build_method(plan)
     checkpoint.load(folder / "checkpoint" / "state.safetensors", plan.fingerprint, method)
+    distributed.check_agreement(
+        {"fit": plan.fingerprint}, f"what is fine-tuned in {folder}"
+    )  # all have read: it may go
     return method
 
 

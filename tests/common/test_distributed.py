@@ -31,7 +31,7 @@ def trained(tmp_path_factory) -> dict[int, Path]:
     return folders
 
 
-TRAINED = [name for name in registry.names("methods") if registry.load("methods", name).recipe.trains]
+TRAINED = [name for name in [*registry.names("methods"), "tune"] if registry.load("methods", name).recipe.trains]
 
 
 @pytest.mark.parametrize("method", TRAINED)

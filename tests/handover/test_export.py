@@ -71,7 +71,7 @@ def test_files_of_others_stay(run: Path, tmp_path: Path):
 
 def test_what_cannot_be_exported_is_said(run: Path, tmp_path: Path):
     out = tmp_path / "model.safetensors"
-    with pytest.raises(ValueError, match="unknown head 'knn': choose one of linear"):
+    with pytest.raises(ValueError, match="unknown head 'knn': write linear, tuned, tune:head"):
         kogen.export(run, head="knn", out=out)
     with pytest.raises(ValueError, match="lies in a study, which says what its head learns from: leave out --train"):
         kogen.export(run, head="linear", train=str(run.parents[2] / "test"), out=out)

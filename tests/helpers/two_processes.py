@@ -18,7 +18,7 @@ def main(out: Path) -> None:
     torch.set_num_threads(1)
     distributed.join_processes()
     images = blobs(64)
-    for method in registry.names("methods"):
+    for method in [*registry.names("methods"), "tune"]:
         # A low rate: what rounding adds grows with every step, and would hide what is to be seen.
         plan = plan_for(images, method, epochs=2, settings={**NARROW.get(method, {}), "rate": 0.005})
         if not plan.recipe.trains:

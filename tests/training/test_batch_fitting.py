@@ -53,7 +53,7 @@ def test_a_batch_that_does_not_fit_says_which_size_does(room, tmp_path):
     with pytest.raises(ValueError, match=wanted):
         train_run(plan_for(images), images, tmp_path)
     with pytest.raises(ValueError, match=wanted):
-        estimate_cost([plan_for(images)], Splits(images, images, {}, {}, ""), ("knn",))
+        estimate_cost([plan_for(images)], Splits(images, images, {}, {}, ""), ("knn",), (2,))
     train_run(plan_for(images, accumulate=4, epochs=1), images, tmp_path / "cut")
 
 

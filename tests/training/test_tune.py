@@ -175,3 +175,20 @@ def test_the_plan_is_that_of_the_run_with_its_own_batch_and_nothing_of_its_start
     found = tuning_plan(plan.model_copy(update={"init": "x", "freeze": "stages:1"}), "last2")
     assert (found.method, found.seed, found.mean, found.backbone) == ("tune", 3, plan.mean, plan.backbone)
     assert (found.init, found.freeze, found.accumulate, found.settings) == ("", "", 1, {"layers": "last2"})
+
+
+def test_steps_are_counted_before_they_are_made(tmp_path):
+    images = blobs(60)
+    made = [0]
+
+    @contextmanager
+    def bar(what):
+        def on_step(*_):
+            made[0] += 1
+
+        yield on_step
+
+    fine_tune(tuning_of(tmp_path, images, layers="head"), images, tmp_path / "out", bar)
+    most = tune.count_steps(60, LENGTHS)
+    assert most - 4 <= made[0] <= most  # the last fit may be the shorter one
+    assert tune.count_steps(2, (4,)) == 3 * 4 + 4
