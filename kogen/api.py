@@ -30,6 +30,7 @@ from kogen.options.handover import CompareOptions, EmbedOptions, PredictOptions
 from kogen.options.landscape import LandscapeOptions
 from kogen.options.lottery import LotteryOptions
 from kogen.options.model import takes, validate
+from kogen.options.prices import make_prices, metric_with_prices
 from kogen.options.runs import EvaluateOptions, ExportOptions, PretrainOptions, ReportOptions, ViewsOptions
 from kogen.options.study import EstimateOptions, PilotOptions, StudyOptions
 from kogen.results.asked import FIRST
@@ -40,6 +41,7 @@ from kogen.study import pilot as studies
 from kogen.study.cost_estimate import Cost
 from kogen.study.extension import read_whole_question
 from kogen.study.gallery import write_gallery
+from kogen.study.network_measurements import measure_running_costs
 from kogen.study.plans import with_data
 from kogen.study.predictions import names_of_runs
 from kogen.study.request import check_method_fits, read_question, study_from_request
@@ -68,6 +70,7 @@ def pilot(source: str | Path, options: PilotOptions) -> dict[str, Any]:
     resumes. Raises ValueError for a question that cannot be answered, before training where possible.
     """
     study = studies.run_pilot(str(source), options)
+    measure_running_costs(options.out, study.costs)
     return report(options.out, lang=study.lang) if distributed.rank() == 0 else {}
 
 
@@ -138,7 +141,10 @@ def evaluate(runs: Sequence[str | Path] | str | Path, options: EvaluateOptions) 
     OUT/predictions.parquet and are not computed again, the verdict to OUT/verdict.json and OUT/report.html.
     """
     distributed.refuse_processes(options.processes, "evaluate")
-    studies.judge_runs([runs] if isinstance(runs, (str, Path)) else list(runs), options)
+    listed = [runs] if isinstance(runs, (str, Path)) else list(runs)
+    check_metric(metric_with_prices(options.metric, make_prices(options.prices)))
+    studies.judge_runs(listed, options)
+    measure_running_costs(options.out, options.costs, [Path(run) for run in listed])
     return report(options.out, lang=options.lang)
 
 
@@ -255,12 +261,14 @@ def report(study: str | Path, options: ReportOptions) -> dict[str, Any]:
     folder = Path(study)
     asked = read_question(folder)
     lang = options.lang or asked["lang"]
-    check_metric(options.metric)
+    prices = options.prices or asked["prices"]
+    check_metric(metric_with_prices(options.metric, make_prices(prices)))
     claim_folder(folder, expected=["study.toml"])
     with lock_output(folder):
         gather_predictions(folder)
         metric = options.metric or asked["metric"]
-        judged = verdict.build(folder, margin=asked["margin"], protocol=asked["probes"][0], lang=lang, metric=metric)
+        known: dict[str, Any] = {"margin": asked["margin"], "protocol": asked["probes"][0], "lang": lang}
+        judged = verdict.build(folder, metric=metric, prices=prices, **known)
         write_gallery(folder, judged.hard, private=asked["private"])
         page.write(folder, lang=lang)
     return to_plain(judged)

@@ -14,6 +14,7 @@ from kogen.common.protocols import layers_tuned, pool_shares
 from kogen.common.text import check_language, hint
 from kogen.config.plan import CONTINUED, check_method, check_settings, continued_settings, count_frozen
 from kogen.options.model import Source, Value, validate
+from kogen.options.prices import make_prices, metric_with_prices
 from kogen.options.study import LABELLED, STARTS, UNTRAINED, StudyOptions, resolve_pools, resolve_starts
 
 ORIGINAL = "original"  # what the weights of --init are called as they came, unless NAME= says another name
@@ -49,7 +50,7 @@ def make_study(asked: Mapping[str, Any], where: str) -> Study:
     for method in study.methods:
         check_method(method)
     check_probes(study.probes)
-    check_metric(study.metric)
+    check_metric(metric_with_prices(study.metric, make_prices(study.prices)))
     if study.corrupt:
         corruptions.parse_corruptions(study.corrupt)
     for method, settings in study.settings.items():

@@ -3,11 +3,8 @@
 import copy
 import hashlib
 import re
-import warnings
 from collections.abc import Callable
-from contextlib import redirect_stdout
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +18,7 @@ from kogen.common.outputs import STAMP
 from kogen.common.rng import StepRng
 from kogen.data.images import Images
 from kogen.evaluation.features import NonFiniteFeatures
+from kogen.evaluation.onnx_program import PACKAGES, MissingPackages, export_program
 from kogen.handover.exported_model import CURE, ExportedModel, TorchModel, read_metadata
 
 MAX_BYTES = 1 << 31  # what the format can hold
@@ -28,7 +26,6 @@ BATCH = 256
 PARITY = 1e-4  # largest difference of a probability between torch and onnxruntime
 INPUT, OUTPUTS = "pixels", ("probability", "features")
 SUM, NO_SUM = "sha256", "0" * 64  # key of the metadata, and what stands there while the sum is made
-PACKAGES = "the packages onnx, onnxscript and onnxruntime: pip install 'kogen[onnx]'"
 
 
 class RawInput(nn.Module):
@@ -113,21 +110,14 @@ def save_onnx(model: TorchModel, images: Images, path: Path) -> float:
 def to_onnx(raw: RawInput, example: np.ndarray, model: TorchModel) -> bytes:
     """The network as the bytes of an ONNX file with metadata. ValueError for one that cannot be written so."""
     try:
-        import onnx
-        import onnxscript
-    except ImportError as error:
-        raise ValueError(f"to write ONNX takes {PACKAGES}") from error
-    dynamic = ({0: torch.export.Dim("images")},)
-    try:
-        with warnings.catch_warnings(), redirect_stdout(StringIO()):
-            warnings.simplefilter("ignore")
-            program: Any = torch.onnx.export(
-                raw, (torch.from_numpy(example),), input_names=[INPUT], output_names=list(OUTPUTS),
-                dynamic_shapes=dynamic, dynamo=True, verbose=False, optimize=True,
-            )  # fmt: skip
-    except Exception as error:  # whatever the exporter does not know
-        raise ValueError(f"{model.network.architecture} cannot be written as ONNX ({str(error)[:300]})") from error
-    proto = program.model_proto
+        proto = export_program(raw, torch.from_numpy(example), [INPUT], OUTPUTS)
+    except MissingPackages:
+        raise
+    except ValueError as error:
+        raise ValueError(f"{model.network.architecture} cannot be written as ONNX ({error})") from error
+    import onnx
+    import onnxscript
+
     facts = model.metadata() | {"onnx": onnx.__version__, "onnxscript": onnxscript.__version__}
     for key in [*sorted(set(facts) - {"by"}), SUM, "by"]:  # the stamp last, where it is looked for
         proto.metadata_props.add(key=key, value=NO_SUM if key == SUM else facts[key])

@@ -33,6 +33,8 @@ def option_words(flag: str, form: str, value: Any) -> Iterator[str]:
         for method, settings in value.items():
             for name, chosen in settings.items():
                 yield from (flag, f"{method}.{name}={setting_text(chosen)}")
+    elif form == "prices":
+        yield from (word for name, price in value.items() for word in (flag, f"{name}={setting_text(price)}"))
     elif form == "each":
         yield from (word for one in value for word in (flag, one))
     else:

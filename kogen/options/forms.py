@@ -1,6 +1,7 @@
 """The forms of options: how a text of the command line becomes a value, by the name of the form."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from kogen.common.text import parse_value
@@ -62,6 +63,22 @@ def parse_method_settings(texts: Texts, flag: str) -> dict[str, dict[str, Any]]:
     return found
 
 
+def parse_prices(texts: Texts, flag: str) -> dict[str, Any]:
+    """Prices from files, toml with a table [prices] or without, and from NAME=VALUE; what is named later stands."""
+    from kogen.common.files import read_toml  # loads pandas: help does without
+
+    found: dict[str, Any] = {}
+    for text in texts:
+        if "=" in text:
+            found |= parse_settings([text], flag)
+            continue
+        if not text.endswith(".toml"):
+            raise ValueError(f"--{flag} {text}: write a file.toml, or NAME=VALUE such as label=0.5")
+        content = read_toml(Path(text))
+        found |= content.get("prices", content)
+    return found
+
+
 def parse_share(text: str, flag: str) -> float:
     """`5%` or `0.05` to 0.05."""
     try:
@@ -86,5 +103,6 @@ REPEATABLE_FORMS: dict[str, Callable[[Texts, str], Any]] = {
     "lower": lambda texts, flag: dict.fromkeys(texts, False),  # of these names lower is better
     "setting": parse_settings,
     "settings": parse_method_settings,
+    "prices": parse_prices,
     "each": lambda texts, flag: tuple(texts),
 }

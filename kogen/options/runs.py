@@ -11,11 +11,13 @@ from kogen.options.shared import (
     JUDGING,
     METRIC_HELP,
     OUTPUT,
+    PRICES_HELP,
     TRAINING,
     AugmentationOptions,
     DataOptions,
     JudgingOptions,
     PageOptions,
+    Price,
     ProcessOptions,
     TrainingOptions,
 )
@@ -76,3 +78,4 @@ class ReportOptions(Options):
 
     lang: str | None = option(None, "language of the page, en or ja; by default the study's", OUTPUT)
     metric: str | None = option(None, f"{METRIC_HELP}; or the study's", JUDGING)
+    prices: dict[str, Price] = option({}, f"{PRICES_HELP}; in place of all of the study's", JUDGING, form="prices")

@@ -9,8 +9,10 @@ from kogen.options.model import Options, Source, option
 
 DATA, TRAINING, JUDGING, OUTPUT = "Data", "Training", "Judging", "Output"  # groups of --help
 
-MAX_EPOCHS, MAX_BATCH, MAX_PARTS, MAX_SIZE = 1_000_000, 1_000_000, 100_000, 1024
+MAX_EPOCHS, MAX_BATCH, MAX_PARTS, MAX_SIZE, MAX_PRICE = 1_000_000, 1_000_000, 100_000, 1024, 1e12
 BatchSize = Annotated[int, Field(ge=2, le=MAX_BATCH)] | Literal["auto"]
+
+Price = Annotated[float, Field(ge=0, le=MAX_PRICE)] | str  # options/prices.py says which of them may be a text
 
 BATCH_HELP = (
     "images per step, over all processes; by default 256, or the largest power of two that fewer images fill; auto: as "
@@ -21,6 +23,11 @@ Steps = Annotated[int, Field(ge=1, le=MAX_EPOCHS)]
 METRIC_HELP = (
     "metric that decides, see `kogen list metrics`, as recall_at_false_alarm?rate=0.01; by default accuracy, or "
     "balanced_accuracy where one class has over 4 times as many images as another"
+)
+
+
+PRICES_HELP = (
+    "what a label, an hour, an error cost: a file.toml, or NAME=VALUE such as label=0.5 or currency=EUR; repeatable"
 )
 
 
@@ -106,6 +113,10 @@ class JudgingOptions(Options):
         1.0, "smallest difference that matters, in points (or the metric's unit)", JUDGING, ge=0, le=100
     )
     metric: str | None = option(None, METRIC_HELP, JUDGING)
+    costs: Literal["none", "torch", "onnx"] = option(
+        "torch", "what running a network costs, measured once in seconds: none, torch, or onnx too (a minute)", JUDGING
+    )
+    prices: dict[str, Price] = option({}, PRICES_HELP, JUDGING, form="prices")
     private: bool = option(False, "no paths and no pictures of images in tables and on the page", JUDGING)
 
     @property

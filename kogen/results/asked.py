@@ -36,8 +36,8 @@ class Asked:
 
     @property
     def after_verdict(self) -> tuple[Extension, ...]:
-        """The extensions that were asked for when a verdict could be read: additions, another margin or metric."""
-        told = ("margin", "metric")
+        """The extensions asked for when a verdict could be read: additions, another margin or metric, other prices."""
+        told = ("margin", "metric", "prices")
         return tuple(one for one in self.extensions if one.verdict and (one.added or {*told} & set(one.changed)))
 
     @property
@@ -163,6 +163,8 @@ def _changed_options(one: Extension) -> list[str]:
 
 def _value_text(value: Any) -> str:
     """The value of an option; one without a value is left to kogen."""
+    if isinstance(value, dict):
+        return " ".join(f"{name}={one}" for name, one in value.items()) or "none"
     return "by default" if value is None else str(value)
 
 

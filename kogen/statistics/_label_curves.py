@@ -21,7 +21,11 @@ class Estimate(NamedTuple):
 
 
 class Crossing(NamedTuple):
-    """Labels at which one curve reaches a value, and the 95 % interval; None: at fewer, or at more, than were tried."""
+    """Labels at which one curve reaches a value, and the 95 % interval.
+
+    Of `labels` None is fewer than were tried where it is `reached`, else more. Of `lo` None is fewer than were tried,
+    and the most that were tried means: surely more. Of `hi` None is more, and the fewest means: surely as few.
+    """
 
     labels: float | None
     lo: float | None
@@ -55,8 +59,12 @@ def find_crossing(labels: Sequence[float], differences: Sequence[Estimate]) -> C
     Between two budgets the difference and the ends of its interval are taken as straight over the logarithm of the
     labels. The interval holds the numbers of labels at which a difference of zero is not refuted.
     """
-    value, hi, lo = (first_zero(labels, [one[end] for one in differences]) for end in (0, 2, 1))
-    return Crossing(value, hi, lo, any(one.value >= 0 for one in differences))
+    value, lo, hi = (first_zero(labels, [one[end] for one in differences]) for end in (0, 2, 1))
+    if all(one.hi < 0 for one in differences):
+        lo = float(labels[-1])
+    if differences[0].lo >= 0:
+        hi = float(labels[0])
+    return Crossing(value, lo, hi, any(one.value >= 0 for one in differences))
 
 
 def first_zero(labels: Sequence[float], heights: Sequence[float]) -> float | None:

@@ -18,7 +18,7 @@ from kogen.study.study_start import open_start, with_network
 # Options in which a study may grow; what is not in them or in FREE is what its runs and answers are made of, and stays.
 COUNTS = ("seeds", "draws")
 GROWING = (*COUNTS, "methods", "settings", "candidates", "shifts", "corrupt", "probes", "budgets", "shots", "pools")
-FREE = ("margin", "lang", "max_bad", "metric")  # no run and no row of predictions depends on them
+FREE = ("margin", "lang", "max_bad", "metric", "costs", "prices")  # no run and no row of predictions depends on them
 MISSING: Any = object()
 
 
@@ -100,6 +100,9 @@ def merge_studies(known: Study, wanted: Study, folder: Path) -> Merge:
         kept += [f"{flag_of(name)} {text}" for text in fewer]
     free = free_options(known)
     changed = {name: getattr(wanted, name) for name in free if getattr(wanted, name) != getattr(known, name)}
+    if "prices" in changed and not wanted.prices:  # who adds seeds need not name them again
+        del changed["prices"]
+        kept.append(f"{flag_of('prices')} {join_names(list(known.prices))}")
     before = {name: getattr(known, name) for name in [*changed, *(name for name in COUNTS if name in added)]}
     extension = Extension(added, changed, before)
     return Merge(extend_study(known, extension), extension, kept)

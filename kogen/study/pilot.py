@@ -241,7 +241,7 @@ def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
         question |= options.model_dump(include={"margin", "probes", "lang", "metric", "private"}, exclude_none=True)
         question |= {name: list(value) for name in ("budgets", "shots") if (value := getattr(options, name))}
         question |= {"draws": options.draws} if options.budgets or options.shots else {}
-        question |= {"corrupt": options.corrupt} if options.corrupt else {}
+        question |= {name: value for name in ("corrupt", "prices") if (value := getattr(options, name))}
         write_sealed_json(folder / "data.json", quality)
         write_atomically(place, lambda p: p.write_text(tomli_w.dumps(question), encoding="utf-8"))
         for run in runs:

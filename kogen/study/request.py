@@ -13,6 +13,8 @@ from kogen.common.text import check_language
 from kogen.config.plan import Plan
 from kogen.config.study import Study, check_probes, make_study
 from kogen.options.model import validate
+from kogen.options.prices import make_prices, metric_with_prices
+from kogen.options.shared import Price
 from kogen.options.study import StudyOptions
 from kogen.results.asked import read_asked
 from kogen.study.plans import read_candidate
@@ -34,6 +36,7 @@ class Question(BaseModel):
     lang: str = "en"
     metric: str | None = None
     private: bool = False
+    prices: dict[str, Price] = {}
 
 
 def study_from_request(source: str, options: StudyOptions) -> Study:
@@ -87,5 +90,5 @@ def read_question(folder: Path) -> dict[str, Any]:
     question = validate(Question, read_asked(folder).question, str(place))
     check_probes(question.probes)
     check_language(question.lang)
-    check_metric(question.metric)
+    check_metric(metric_with_prices(question.metric, make_prices(question.prices)))
     return question.model_dump()

@@ -69,6 +69,11 @@ ARGUED = {
     ("data/decode.py", "load", "numpy.lib.format.read_array"): "allow_pickle=False",
     ("data/extra_formats.py", "installed_extras", "importlib.util.find_spec"): "constant names, nothing is loaded",
     (
+        "evaluation/onnx_program.py",
+        "open_network",
+        "onnxruntime.InferenceSession",
+    ): "a program just made from our network",
+    (
         "handover/onnx_file.py",
         "open_session",
         "onnxruntime.InferenceSession",

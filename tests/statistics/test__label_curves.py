@@ -59,4 +59,8 @@ def test_curves_that_meet_before_or_never() -> None:
     assert find_crossing(labels, [Estimate(1, -1, 3), Estimate(2, 0.5, 4)]).reached
     never = find_crossing(labels, [Estimate(-3, -5, -1), Estimate(-1, -3, 1)])
     assert never == Crossing(None, pytest.approx(10**1.5), None, False)
+    surely = find_crossing(labels, [Estimate(-3, -5, -1), Estimate(-2, -3, -0.5)])
+    assert surely == Crossing(None, 100, None, False)  # more than the most that was tried
+    at_once = find_crossing(labels, [Estimate(3, 1, 5), Estimate(2, 0.5, 4)])
+    assert at_once == Crossing(None, None, 10, True)  # as few as the fewest that were tried
     assert first_zero([1, 2], [-2.0, -1.0]) is None

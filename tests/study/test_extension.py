@@ -418,3 +418,18 @@ def test_missing_answers_are_judged_together_where_they_can_be() -> None:
     missing = [("a", "knn"), ("b", "knn"), ("b", "linear"), ("c", "tree"), ("b", "forest")]
     found = predictions.group_probes(missing)
     assert found == [(["a", "b"], ["knn"]), (["b"], ["linear", "forest"]), (["c"], ["tree"])]
+
+
+def test_prices_are_changed_by_others_and_kept_where_none_are_named(tmp_path: Path) -> None:
+    asked: dict[str, Any] = {"source": "surfaces", "prices": {"currency": "EUR", "label": 2.0}}
+    known, plain = make_study(asked, "test"), make_study({"source": "surfaces", "seeds": 4}, "test")
+    merge = merge_studies(known, plain, tmp_path)
+    assert merge.extension == Extension({"seeds": 4}, {}, {"seeds": 3})
+    assert merge.kept == ["--prices currency, label"]
+    assert merge.study.prices == known.prices
+    other = merge_studies(known, make_study(asked | {"prices": {"label_minutes": 1}}, "test"), tmp_path)
+    assert other.study.prices == {"label_minutes": 1.0}
+    assert extension_lines(Asked({}, (other.extension,))) == [
+        "--prices label_minutes=1.0 (currency=EUR label=2.0 before)"
+    ]
+    assert merge_studies(other.study, other.study, tmp_path).is_new is False

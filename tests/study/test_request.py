@@ -120,7 +120,7 @@ def test_a_study_file_is_a_file_of_a_study(tmp_path: Path):
 def test_what_the_report_asks_for_has_defaults(tmp_path: Path):
     (tmp_path / "study.toml").write_text("source = 'x'\nruns = ['a']\nmargin = 2\n")
     known = {"margin": 2.0, "probes": ("linear",), "lang": "en"}
-    assert read_question(tmp_path) == known | {"metric": None, "private": False}
+    assert read_question(tmp_path) == known | {"metric": None, "private": False, "prices": {}}
 
 
 @pytest.mark.parametrize(

@@ -24,14 +24,16 @@ from kogen.reporting.audit.inventory import (
     list_files,
     list_runs,
     list_sets,
+    price_text,
 )
-from kogen.reporting.audit.recompute import compare_judgement
+from kogen.reporting.audit.recompute import compare_judgement, prices_of
 from kogen.reporting.audit.remarks import Remark, error_as_remark, remark, without_folder
 from kogen.results.asked import VERDICT, Asked, read_asked
 
 FORMAT = 1  # of audit.json
 # What is no fault of a study: a file of an older version that records less, another metric that was asked for.
-NOTES = ("audit_unsealed", "audit_no_digests", "audit_unseen", "audit_metric", "audit_near", "audit_versions")
+NOTES = ("audit_unsealed", "audit_no_digests", "audit_unseen", "audit_metric", "audit_prices", "audit_near")
+NOTES += ("audit_versions",)
 ReadQuestion = Callable[[Path], tuple[dict[str, Any], dict[str, Any] | None]]
 """From the folder of a study to what its report asks, and to the whole question of a pilot."""
 
@@ -87,7 +89,7 @@ def make_audit(study: Path, read_question: ReadQuestion) -> Audit:
         found.append(remark("audit_no_question"))
     with error_as_remark([]):  # `compare_judgement` says it
         stored = read_json(study / VERDICT)
-        found += metric_note(stored, question or {})
+        found += [*metric_note(stored, question or {}), *price_note(stored, question or {})]
     if compared.near:
         found.append(remark("audit_near", n=compared.near, largest=compared.largest))
     lists: dict[str, list[Any]] = {name: [] for name in ("sets", "runs", "files", "choices", "commands")}
@@ -138,6 +140,12 @@ def metric_note(stored: Mapping[str, Any], question: Mapping[str, Any]) -> list[
     if name == facts["name"] and all(known.get(key) == value for key, value in given.items()):
         return []
     return [remark("audit_metric", metric=facts["name"])]
+
+
+def price_note(stored: Mapping[str, Any], question: Mapping[str, Any]) -> list[Remark]:
+    """A note where a verdict was asked by other prices than the study, with `kogen report --prices`."""
+    known, asked = prices_of(stored, {"prices": {}}), question.get("prices", {})
+    return [] if known == asked else [remark("audit_prices", prices=price_text(known))]
 
 
 def version_note(runs: list[RunFacts]) -> list[Remark]:

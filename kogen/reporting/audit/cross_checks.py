@@ -11,6 +11,7 @@ import pandas as pd
 from kogen.common.files import explain_unreadable, json_digest, read_json, read_sealed_json
 from kogen.common.protocols import protocol_keys
 from kogen.common.records import RETRAIN, SEEN, read_plan_record
+from kogen.common.running_costs import RUNNING_COSTS
 from kogen.common.tables import read_arrow
 from kogen.options.study import CONTINUED, STARTS, UNTRAINED, resolve_pools, resolve_starts
 from kogen.reporting.audit.remarks import Remark, error_as_remark, remark
@@ -18,7 +19,7 @@ from kogen.results.asked import FIRST, RECORD
 from kogen.results.gather import REJUDGE, TABLE, stored_digests
 
 DATA = "data.json"
-SEALED = (DATA, RECORD, "runs/*/summary.json")
+SEALED = (DATA, RECORD, RUNNING_COSTS, "runs/*/summary.json")
 WRITTEN = ("verdict.json", DATA, TABLE)  # by every study that was judged
 # Options that are in the plan of a run as they were asked; of methods that learn from labels the second may differ.
 SAME, SAME_WITHOUT_LABELS = ("backbone", "image_size", "views"), ("epochs", "batch_size")

@@ -13,6 +13,7 @@ from kogen.options.command_line import command_line
 from kogen.options.runs import EvaluateOptions, ReportOptions
 from kogen.options.study import PilotOptions
 from kogen.reporting.audit.cross_checks import DATA, read_records
+from kogen.reporting.audit.recompute import prices_of
 from kogen.results.asked import FIRST, Asked, extension_options
 from kogen.results.gather import TABLE, stored_digests
 
@@ -155,9 +156,11 @@ def list_choices(
     """What was chosen in a study, and by whom or by which data; values that are in no record are None."""
     facts, leaders = stored.get("metric") or {}, (stored.get("judgement") or {}).get("leaders", [])
     probes = [probe for probe in question["probes"] if probe in TUNED]
+    priced = prices_of(stored, question)
     found = [
         Choice("choice_metric", facts.get("name"), f"by_metric_{facts.get('reason', 'default')}"),
         Choice("choice_margin", f"{question['margin']:g}", "by_question"),
+        *([Choice("choice_prices", price_text(priced), "by_question")] if priced else []),
         Choice("choice_probe", question["probes"][0], "by_question"),
         *(Choice(f"choice_{probe}", NOT_RECORDED, f"by_{probe}") for probe in probes),
         Choice("choice_threshold", NOT_RECORDED, "by_threshold"),
@@ -198,7 +201,7 @@ def list_commands(study: Path, asked: Asked, whole: Mapping[str, Any] | None, st
     `whole`: the question of a pilot with its extensions. What `kogen evaluate` was asked is not all recorded.
     """
     name = study.resolve().name
-    report = {"lang": stored.get("lang"), "metric": None}
+    report = {"lang": stored.get("lang"), "metric": None, "prices": prices_of(stored, {"prices": None}) or None}
     if (facts := stored.get("metric") or {}).get("reason") == "asked":
         report["metric"] = facts["name"] + query_of(facts.get("parameters", {}))
     repeat = [command_line("report", (name,), ReportOptions, report), command_line("audit", (name,), AuditOptions, {})]
@@ -208,6 +211,11 @@ def list_commands(study: Path, asked: Asked, whole: Mapping[str, Any] | None, st
         return [command_line("pilot", (f"{name}/{FIRST}",), PilotOptions, {"out": AGAIN}), *repeat]
     options = {key: value for key, value in whole.items() if key != "source"}
     return [command_line("pilot", (whole["source"],), PilotOptions, options | {"out": AGAIN}), *repeat]
+
+
+def price_text(prices: Mapping[str, Any]) -> str:
+    """Prices as they are typed."""
+    return ", ".join(f"{name}={one}" for name, one in prices.items()) or "-"
 
 
 def query_of(parameters: Mapping[str, Any]) -> str:

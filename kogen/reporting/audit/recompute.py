@@ -11,6 +11,7 @@ import pyarrow.compute
 
 from kogen.common.files import jsonable, read_json
 from kogen.common.metric_facts import MetricFacts
+from kogen.common.running_costs import RUNNING_COSTS
 from kogen.common.tables import read_arrow
 from kogen.reporting.audit.comparison import Comparison, read_columns
 from kogen.reporting.audit.remarks import Remark, error_as_remark, remark, without_folder
@@ -19,7 +20,7 @@ from kogen.results.asked import FIRST, RECORD, VERDICT
 from kogen.results.gather import KEY, TABLE, gather_predictions, to_schema
 
 pc: Any = pyarrow.compute  # its functions are made at run time: type checkers do not know them
-COPIED = (FIRST, RECORD, "data.json")
+COPIED = (FIRST, RECORD, "data.json", RUNNING_COSTS)
 COPIED_OF_RUNS = ("plan.json", "summary.json")
 
 
@@ -49,7 +50,7 @@ def copy_files(source: Path, target: Path, names: tuple[str, ...]) -> None:
 def compare_judgement(study: Path, question: Mapping[str, Any]) -> tuple[Comparison, list[Remark]]:
     """verdict.json and the tables beside it, each against what is made again; and what is wrong with predictions.
 
-    The metric and the language are those of the verdict that is there: `kogen report` may have been asked for others.
+    Metric, prices and language are those of the verdict that is there: `kogen report` may have been asked for others.
     """
     found, problems = Comparison(), []
     stored: dict[str, Any] = {}
@@ -64,7 +65,8 @@ def compare_judgement(study: Path, question: Mapping[str, Any]) -> tuple[Compari
         if not stored:
             return found, problems
         asked = {"margin": question["margin"], "protocol": question["probes"][0]}
-        verdict.build(copy, **asked, lang=str(stored.get("lang")), metric=metric_of(stored, question))
+        asked |= {"lang": str(stored.get("lang")), "prices": prices_of(stored, question)}
+        verdict.build(copy, **asked, metric=metric_of(stored, question))
         found.add(VERDICT, stored, read_json(copy / VERDICT))
         for table in sorted(copy.glob("*.parquet")):
             if table.name != TABLE:
@@ -89,6 +91,12 @@ def metric_of(stored: Mapping[str, Any], question: Mapping[str, Any]) -> str | N
     texts = {name: ",".join(map(str, value)) if isinstance(value, list) else value
              for name, value in (facts.get("parameters") or {}).items()}  # fmt: skip
     return MetricFacts(str(facts["name"]), parameters=texts).spec
+
+
+def prices_of(stored: Mapping[str, Any], question: Mapping[str, Any]) -> dict[str, Any]:
+    """The prices of a stored verdict; those of the question where it does not say."""
+    economics = stored.get("economics")
+    return economics["prices"] if isinstance(economics, dict) and "prices" in economics else question["prices"]
 
 
 def compare_predictions(place: Path, gathered: Path) -> list[Remark]:

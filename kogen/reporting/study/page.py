@@ -13,6 +13,8 @@ from kogen.reporting.html import png_data_url, write_page
 from kogen.reporting.lottery.sections import lottery_part
 from kogen.reporting.study.budget_section import draw_labels, labels_section
 from kogen.reporting.study.depth_section import depths_section
+from kogen.reporting.study.economics_figure import draw_economics
+from kogen.reporting.study.economics_section import economics_section
 from kogen.reporting.study.errors import errors_section
 from kogen.reporting.study.figures import draw_losses, draw_rank_me
 from kogen.reporting.study.pool_section import draw_pools, pools_section
@@ -36,6 +38,7 @@ def write(study: Path, *, lang: str = "en") -> Path:
     cells, lottery = {(row["model"], row["dataset"]): row for row in verdict.values}, None
     figures |= {"labels": curves} if (curves := draw_labels(verdict, lang)) else {}
     figures |= {"pools": drawn} if (drawn := draw_pools(verdict, lang)) else {}
+    figures |= {"economics": costs} if (costs := draw_economics(verdict, lang)) else {}
     figures |= draw_values(cells, verdict.order[verdict.reference], verdict.judgement, lang)
     if verdict.lottery:
         lottery, more = lottery_part(study, verdict.lottery, lang)
@@ -57,6 +60,7 @@ def write(study: Path, *, lang: str = "en") -> Path:
         "labels": labels_section(verdict),
         "depths": depths_section(verdict),
         "pools": pools_section(verdict),
+        "economics": economics_section(verdict),
         "versions": plan.get("versions", {}),
         "plan": {name: plan.get(name) for name in ("backbone", "image_size", "device")},
     }

@@ -20,6 +20,7 @@ class RunSummary:
     images_seen: int | None = None
     images_per_second: float | None = None
     kwh: float | None = None
+    kwh_assumes: str | None = None
 
 
 @dataclass(frozen=True)

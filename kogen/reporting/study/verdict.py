@@ -1,6 +1,6 @@
 """The verdict of a study, from its tables to verdict.json: what to bet on, how sure, on what grounds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -10,15 +10,17 @@ import pandas as pd
 from kogen.common.contracts import from_plain, to_plain
 from kogen.common.files import read_json, write_json
 from kogen.common.metric_facts import ACCURACY, POINTS, MetricFacts
-from kogen.common.protocols import layers_tuned
 from kogen.common.registry import load
+from kogen.common.running_costs import RunningCost
 from kogen.common.text import check_language
 from kogen.options.lottery import LotteryOptions
 from kogen.options.model import validate
+from kogen.options.prices import make_prices, metric_with_prices
 from kogen.reporting.decision.sentences import catches, headline, how_sure, margin_of
 from kogen.reporting.decision.start_sentences import start_sentences
 from kogen.reporting.decision.steps import next_steps
 from kogen.reporting.study.cautions import alerts, metric_reason, prices, study_catches, threshold_sentences
+from kogen.reporting.study.economics_evidence import gather_economics
 from kogen.reporting.study.evidence import Evidence, ModelAlarm, ModelCost, TwinCount
 from kogen.reporting.study.extended import question_sentences
 from kogen.reporting.study.facts import (
@@ -28,17 +30,17 @@ from kogen.reporting.study.facts import (
     model_costs,
     model_methods,
     model_starts,
-    pool_facts,
 )
-from kogen.reporting.study.runs import RunRecord, read_runs, whole_runs
+from kogen.reporting.study.part_tables import NAMES, judge_budgets, judge_pools, sort_names
+from kogen.reporting.study.runs import read_runs, whole_runs
 from kogen.reporting.words import Sentence, say, sentence
 from kogen.results.answers.answer_columns import with_stored_probabilities
-from kogen.results.answers.label_curves import budget_labels, label_curves
+from kogen.results.answers.break_even import BreakEven, judge_break_even
+from kogen.results.answers.economics import Economics, bill_models
 from kogen.results.answers.metric_matrices import metric_matrices
 from kogen.results.answers.metric_tables import protocol_answers
-from kogen.results.answers.part_rows import BUDGETS, PARTS, POOL
-from kogen.results.answers.pool_curves import PoolCurves, pool_curves
-from kogen.results.answers.tuning_depths import tuning_depths, with_scratch_rows
+from kogen.results.answers.part_rows import PARTS, POOL
+from kogen.results.answers.pool_curves import PoolCurves
 from kogen.results.asked import read_asked
 from kogen.results.decide import BASELINES, make_judgement
 from kogen.results.findings import Comparisons
@@ -52,7 +54,6 @@ from kogen.results.table_file import read_file, read_header
 from kogen.statistics._item_matrix import ItemMatrix
 
 ROLES = ("reference", "shift", "transfer")
-NAMES = ("model", "method", "dataset", "role", "protocol", "item", "cluster")  # columns of predictions that are read
 ANSWERS = ("label", "predicted", "group", "path")  # these too, where they are
 NUMBERS = ("seed", "correct")
 
@@ -100,22 +101,33 @@ class Verdict:
     matches: list[Row] = field(default_factory=list)
     depths: list[Row] = field(default_factory=list)  # where layers were fine-tuned
     pools: PoolCurves | None = None  # where parts of the images were asked for
+    economics: Economics | None = None  # on the reference; None where nobody recorded how many labels there are
+    break_even: BreakEven | None = None
+    running: dict[str, RunningCost] = field(default_factory=dict)  # of each model whose network was measured
     lang: str = "en"
     words: list[str] | None = None  # the sentences, in `lang`
     lottery: LotterySummary | None = None  # where there are two models or more
 
 
 def build(
-    study: Path, *, margin: float, protocol: str = "linear", lang: str = "en", metric: str | None = None
+    study: Path,
+    *,
+    margin: float,
+    protocol: str = "linear",
+    lang: str = "en",
+    metric: str | None = None,
+    prices: Mapping[str, Any] | None = None,
 ) -> Verdict:
     """Judge a study and write STUDY/verdict.json.
 
     `margin` is the smallest difference that matters, in points (0 to 100) or the metric's unit; `metric` decides, as
-    NAME?PARAMETER=VALUE (by default accuracy, or balanced accuracy of unbalanced classes). ValueError for a margin that
-    is no number of points, a protocol nobody predicted with, or no single reference set.
+    NAME?PARAMETER=VALUE (by default accuracy, or balanced accuracy of unbalanced classes); `prices` as [prices] has it.
+    ValueError for a margin that is no number of points, wrong prices, a protocol nobody predicted with, or no single
+    reference set.
     """
     check_language(lang)
-    asked = {"margin": margin, "protocol": protocol, "lang": lang, "metric": metric}
+    priced = make_prices(prices or {})
+    asked = {"margin": margin, "protocol": protocol, "lang": lang, "metric": metric_with_prices(metric, priced)}
     options = validate(LotteryOptions, asked, str(study))
     place = study / "predictions.parquet"
     every: Any = read_predictions(place)
@@ -135,8 +147,14 @@ def build(
     judged[protocol] = judge_items(results.matrices or [], options)
     answers = protocol_answers(parts, judged[protocol]["values"], facts, sets[0], protocol)
     tables = judged[protocol] | answers
-    curves = judge_budgets(study, every[every[POOL].isna()], protocol, facts)
+    kept = every[every[POOL].isna()]
+    curves = judge_budgets(study, kept, protocol, facts)
     pools = judge_pools(study, every[every["budget"].isna()], protocol, facts, float(margin), runs)
+    shown: dict[str, Any] = {"values": tables["values"]}
+    shown |= {name: curves[name] for name in ("labels", "matches") if name in curves}
+    shown = {name: frame[frame["dataset"] == sets[0]] for name, frame in shown.items()}
+    mine = sort_names(kept[(kept["protocol"] == protocol) & (kept["dataset"] == sets[0])])
+    economics = gather_economics(study, whole_runs(runs), mine, shown, facts, priced)
     lottery, judgement = None, None
     minutes = {cost.model: cost.minutes for cost in costs if cost.minutes}
     if len(methods) > 1:  # on the predictions alone; its tables are written beside them
@@ -170,6 +188,9 @@ def build(
         **{name: getattr(evidence, name) for name in ("costs", "alarms", "twins")},
         protocols=compare_protocols(judged, protocol, roles),
         study=StudyIdentity(study.resolve().name, question.sha256),
+        economics=bill_models(economics) if economics else None,
+        break_even=judge_break_even(economics) if economics else None,
+        running=dict(economics.running) if economics else {},
         lang=lang,
         words=[say(lang, said.key, **said.values) for said in sentences],
         lottery=lottery,
@@ -191,35 +212,6 @@ def verdict_sentences(evidence: Evidence, more: Sequence[Sentence] = ()) -> list
     return [*alerts(evidence), *decided, *steps, *prices(evidence, steps[0].key)]
 
 
-def judge_budgets(study: Path, every: Any, protocol: str, facts: MetricFacts) -> dict[str, pd.DataFrame]:
-    """The tables `labels` and `matches` of the protocol that decides, and `depths`, also written; each where asked."""
-    tables: dict[str, pd.DataFrame] = {}
-    budgets, tuned = every["budget"].notna().any(), any(map(layers_tuned, map(str, every["protocol"].unique())))
-    if not budgets and not tuned:
-        return tables
-    sizes = budget_labels(read_json(study / "data.json"))
-    if budgets:
-        labels, matches = label_curves(sort_names(with_scratch_rows(every, protocol)), facts, sizes)
-        tables |= {"labels": labels, "matches": matches}
-    if tuned:
-        tables["depths"] = tuning_depths(every, facts, sizes)
-    write_tables(study, tables, csv=False)
-    return tables
-
-
-def judge_pools(
-    study: Path, every: Any, protocol: str, facts: MetricFacts, margin: float, runs: list[RunRecord]
-) -> PoolCurves | None:
-    """What more images without labels bring, by the protocol that decides, also written; None without parts of them."""
-    if every[POOL].isna().all():
-        return None
-    rows = sort_names(every[every["protocol"] == protocol].drop(columns=list(BUDGETS)))
-    sizes, alarmed = pool_facts(runs)
-    found = pool_curves(rows, facts, sizes, margin, alarmed)
-    write_tables(study, found.tables(), csv=False)
-    return found
-
-
 def rows_of(frame: Any) -> list[Row]:
     """The rows of a table as JSON has them, null where nothing is known."""
     return frame.astype(object).where(frame.notna(), None).to_dict("records")
@@ -236,14 +228,6 @@ def metric_catches(facts: MetricFacts, answers: dict[str, pd.DataFrame], evidenc
 def read_verdict(study: Path) -> Verdict:
     """The verdict of a study that was judged. ValueError where there is none."""
     return from_plain(Verdict, read_json(study / "verdict.json"), str(study / "verdict.json"))
-
-
-def sort_names(predictions: Any) -> pd.DataFrame:
-    """The predictions with the categories of each column in the order of their names, whichever run is first."""
-    known = {name: predictions[name].astype("category") for name in NAMES}
-    return predictions.assign(
-        **{name: one.cat.reorder_categories(sorted(one.cat.categories)) for name, one in known.items()}
-    )
 
 
 def rows_by_protocol(predictions: pd.DataFrame) -> dict[str, pd.DataFrame]:
