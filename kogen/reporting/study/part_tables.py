@@ -1,4 +1,4 @@
-"""Tables of a study on parts of the labels and of the images, and on layers: what a few labels, and more images, buy."""
+"""Tables of a study on parts of the labels and of the images, and on layers: what few labels and more images buy."""
 
 from pathlib import Path
 from typing import Any
