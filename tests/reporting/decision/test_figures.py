@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from looks import looks
 from tables import make_tables
 
 from kogen.reporting.decision.figures import Bar, axis_range, bar_traces, draw_differences, draw_sets, draw_values
@@ -121,3 +122,38 @@ def test_outliers_do_not_squeeze_the_rest(rows: list[Any], margin: float, ends: 
 
 def test_nothing_apart_has_half_a_point_on_each_side() -> None:
     assert axis_range([Bar("x", 0.0, None, None, decided=False)], 0.0) == (-0.5, 0.5)
+
+
+def test_the_look_of_values() -> None:
+    scores = {"simclr": 70.0, "byol": 80.0, "random": 50.0}
+    found, cells = judged({"a": scores}, floors={"a": ("Free", 65.0)})
+    figure = draw_values(cells, list(scores), found, "en")["values"]
+    assert looks(figure) == [
+        "frame: 146 high, margins 8 50 8 48",
+        "x: title (font (size=12) standoff=6), nticks=6, tickangle=0",
+        "y: tickfont (ink size=13), ticklabelstandoff=6, showgrid=False",
+        "lines: line (ink width=2)",
+        "markers: marker (ink size=10 symbol=circle), cliponaxis=False",
+        "lines: line (mid width=2)",
+        "markers: marker (mid size=10 symbol=circle), cliponaxis=False",
+        "markers: marker (paper size=10 line (mid width=2) symbol=circle), cliponaxis=False",
+        "line y0=0 y1=1: xref=x, yref=paper, layer=below, line (soft width=1.5 dash=dash)",
+        "word x=1: xanchor=right, xref=paper, xshift=46",
+    ]
+
+
+def test_the_look_of_differences() -> None:
+    found, _ = judged({"a": {"simclr": 70.0, "byol": 80.0, "random": 50.0}})
+    figure = draw_differences(found, "en")
+    assert figure is not None
+    assert looks(figure) == [
+        "frame: 118 high, margins 8 50 8 48",
+        "x: title (font (size=12) standoff=6), nticks=5, tickangle=0",
+        "y: tickfont (ink size=13), ticklabelstandoff=6, showgrid=False",
+        "lines: line (ink width=2)",
+        "markers: marker (ink size=10 symbol=circle), cliponaxis=False",
+        "markers: marker (paper size=10 line (ink width=2) symbol=circle), cliponaxis=False",
+        "rect y0=0 y1=1: xref=x, yref=paper, layer=below, line (width=0), fillcolor=tint",
+        "line y0=0 y1=1: xref=x, yref=paper, layer=below, line (accent width=2)",
+        "word x=1: xanchor=right, xref=paper, xshift=46",
+    ]

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from looks import looks
 from scipy.stats import t as student
 
 from kogen.reporting.landscape.comparisons import (
@@ -180,3 +181,59 @@ def test_correlations_stand_from_the_highest_and_what_is_sure_has_the_colour() -
     cut = draw_correlations(rows, "en", most=2)
     assert cut["layout"]["yaxis"]["ticktext"] == ["c", "a"]
     assert cut["layout"]["yaxis"]["range"] == [1.6, -0.6]
+
+
+def test_the_look_of_widths() -> None:
+    figure = draw_widths(*judged(), "en")
+    assert looks(figure) == [
+        "frame: 166 high, margins 8 8 8 46",
+        "x: nticks=6, title (font (size=12 soft) standoff=6)",
+        "y: tickfont (size=13 ink), showgrid=False",
+        "lines: line (accent width=2.5)",
+        "markers: marker (accent size=10)",
+        "lines: line (ink width=2.5)",
+        "markers: marker (ink size=10)",
+        "word: font (size=12 soft)",
+    ]
+
+
+def test_the_look_of_profiles() -> None:
+    figure = draw_profiles(DRAWN, judged()[0], "en")
+    assert looks(figure) == [
+        "frame: 320 high, margins 8 49 28 46",
+        "x: nticks=5, title (font (size=12 soft) standoff=6)",
+        "y: nticks=5",
+        "lines: fill=toself, fillcolor=tint, line (width=0)",
+        "lines: line (mid width=1.75 dash=solid)",
+        "lines: line (mid width=1.75 dash=dot)",
+        "lines: line (accent width=3 dash=solid)",
+        "word x=0 y=1: xref=paper, yref=paper, yanchor=bottom, yshift=6",
+        "word x=1: font (size=12 accent), xref=paper, xshift=8",
+        "word x=1: font (size=12 ink), xref=paper, xshift=8",
+    ]
+
+
+def test_the_look_of_two_losses() -> None:
+    own = judged()[1]
+    figure = draw_two_losses(own, own, ["mae", "byol"], "en")
+    assert looks(figure) == [
+        "frame: 300 high, margins 8 8 8 36",
+        "x: tickfont (size=13 ink), showgrid=False",
+        "y: nticks=6, title (font (size=12 soft) standoff=6)",
+        "lines+markers: marker (ink size=8), line (mid width=1.25)",
+        "lines: line (ink width=2)",
+        "word: font (size=12 ink)",
+    ]
+
+
+def test_the_look_of_correlations() -> None:
+    rows = [{"score": "b", "tau": -0.5, "tau_lo": -0.9, "tau_hi": 0.2, "verdict": "undecided"}]
+    figure = draw_correlations(rows, "en")
+    assert looks(figure) == [
+        "frame: 88 high, margins 8 8 8 46",
+        "x: nticks=5, title (font (size=12 soft) standoff=6)",
+        "y: showgrid=False",
+        "lines: line (mid width=1.5)",
+        "lines: line (ink width=2.5)",
+        "markers: marker (ink size=9)",
+    ]

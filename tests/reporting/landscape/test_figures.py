@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from looks import looks
 
 from kogen.reporting.landscape.figures import (
     ModelLandscape,
@@ -137,3 +138,46 @@ def test_numbers_of_figures_have_five_digits_and_holes_are_none() -> None:
 )
 def test_a_number_of_the_landscape_is_short(value: float | None, shown: str) -> None:
     assert format_short(value) == shown
+
+
+def test_the_look_of_a_surface() -> None:
+    figure = draw_surface(landscape(1, 3), "mae", "en")
+    assert looks(figure) == [
+        "frame: 300 high, margins 0 0 0 0",
+        "surface: showscale=False, lighting (ambient=0.75 diffuse=0.5 specular=0.05 roughness=0.9)",
+    ]
+
+
+def test_the_look_of_contours() -> None:
+    figure = draw_contours(landscape(1, 3), "mae", "en")
+    assert looks(figure) == [
+        "frame: 290 high, margins 8 8 4 24",
+        "x: nticks=5, constrain=domain, showgrid=False",
+        "y: nticks=5, constrain=domain, showgrid=False, scaleanchor=x",
+        "contour: showscale=False, line (paper width=0.5)",
+        "contour: showscale=False, line (red width=1 dash=dot)",
+        "contour: showscale=False, line (red width=2.5 dash=solid)",
+        "markers: marker (ink size=2.5)",
+    ]
+
+
+def test_the_look_of_convexity() -> None:
+    figure = draw_convexity(plane(1, 1), "mae", 0, "en")
+    assert looks(figure) == [
+        "frame: 290 high, margins 8 8 4 24",
+        "x: nticks=5, constrain=domain, showgrid=False",
+        "y: nticks=5, constrain=domain, showgrid=False, scaleanchor=x",
+        "heatmap: zmin=0, zmax=1, showscale=False, opacity=0.8",
+    ]
+
+
+def test_the_look_of_curvature() -> None:
+    rows = [{"alpha": a, "beta": b, "lambda_min": 0.0, "lambda_max": 1.0} for a in (0.0, 1.0) for b in (0.0, 1.0)]
+    figure = draw_curvature(pd.DataFrame(rows), "mae", "en")
+    assert looks(figure) == [
+        "frame: 290 high, margins 8 8 4 24",
+        "x: nticks=5, constrain=domain, showgrid=False",
+        "y: nticks=5, constrain=domain, showgrid=False, scaleanchor=x",
+        "heatmap: zmin=0, zmax=1, colorbar (thickness=8 outlinewidth=0 tickfont (size=12) xpad=4)",
+        "contour: line (ink width=1.5 smoothing=0), showscale=False",
+    ]

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from looks import looks
 from scipy.stats import t as student
 
 from kogen.reporting.landscape.figures import ModelLandscape
@@ -166,3 +167,61 @@ def test_a_model_of_several_runs_has_the_number_of_the_run() -> None:
     runs = [facts("mae", 0, []), facts("mae", 1, []), facts("byol", 0, []), facts("two", 0, ["a", "b"])]
     found = chosen_planes(pd.concat(rows), pd.DataFrame(), runs, "between")
     assert [one.name for one in found] == ["a – b", "byol", "mae 0", "mae 1"]  # what has no facts yet is left out
+
+
+def test_the_look_of_a_line_between_models() -> None:
+    line = Spline2D(SIDE, np.zeros(1), hill(0.5).values[:, :1])
+    figure = draw_plane(chosen(BETWEEN, ["a", "b"], line), True, "en")["l_h_contours"]
+    assert looks(figure) == [
+        "frame: 290 high, margins 8 8 24 36",
+        "x: nticks=6, title (font (size=12 soft) standoff=6)",
+        "y: nticks=6",
+        "lines: fill=toself, fillcolor=tint, line (width=0)",
+        "lines: line (mid width=1.5 dash=dot)",
+        "lines: line (red width=2)",
+        "lines: line (accent width=2.5)",
+        "markers: marker (accent size=5)",
+        "markers: marker (ink size=10 line (paper width=1.5))",
+        "word: yshift=15, xshift=-8, bgcolor=paper, borderpad=1, opacity=0.9",
+        "word: xanchor=right, yshift=15, xshift=8, bgcolor=paper, borderpad=1, opacity=0.9",
+    ]
+
+
+def test_the_look_of_the_path_of_a_training() -> None:
+    figure = draw_plane(chosen(TURN, ["mae"]), True, "en")["l_h_contours"]
+    assert looks(figure) == [
+        "frame: 290 high, margins 8 8 4 24",
+        "x: nticks=5, constrain=domain, showgrid=False, title (font (size=12 soft) standoff=6)",
+        "y: nticks=5, constrain=domain, showgrid=False, scaleanchor=x, title (font (size=12 soft) standoff=6)",
+        "contour: showscale=False, line (paper width=0.5)",
+        "contour: showscale=False, line (red width=1 dash=dot)",
+        "contour: showscale=False, line (red width=2.5 dash=solid)",
+        "markers: marker (ink size=2.5)",
+        "lines+markers: marker (ink size=[7, 7, 13] line (paper width=1.5) opacity=1), line (ink width=2)",
+    ]
+
+
+def test_the_look_of_a_path_on_a_surface() -> None:
+    figure = draw_marked_surface(chosen(TURN, ["mae"]), "en")
+    assert looks(figure) == [
+        "frame: 300 high, margins 0 0 0 0",
+        "surface: showscale=False, lighting (ambient=0.75 diffuse=0.5 specular=0.05 roughness=0.9)",
+        "scatter3d: marker (ink size=3.5)",
+        "scatter3d: line (ink width=4)",
+    ]
+
+
+def test_the_look_of_a_plane_between_models() -> None:
+    figure = draw_plane(chosen(BETWEEN, ["a", "b"]), True, "en")["l_h_contours"]
+    assert looks(figure) == [
+        "frame: 290 high, margins 8 8 4 24",
+        "x: nticks=5, constrain=domain, showgrid=False, title (font (size=12 soft) standoff=6)",
+        "y: nticks=5, constrain=domain, showgrid=False, scaleanchor=x, title (font (size=12 soft) standoff=6)",
+        "contour: showscale=False, line (paper width=0.5)",
+        "contour: showscale=False, line (red width=1 dash=dot)",
+        "contour: showscale=False, line (red width=2.5 dash=solid)",
+        "markers: marker (ink size=2.5)",
+        "markers: marker (ink size=[9, 9] line (paper width=1.5) opacity=1), line (ink width=2)",
+        "word: yshift=15, xshift=-8, bgcolor=paper, borderpad=1, opacity=0.9",
+        "word: xanchor=right, yshift=15, xshift=8, bgcolor=paper, borderpad=1, opacity=0.9",
+    ]
