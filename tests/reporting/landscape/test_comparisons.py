@@ -8,6 +8,7 @@ import pytest
 from looks import looks
 from scipy.stats import t as student
 
+from kogen.reporting.charts import label
 from kogen.reporting.landscape.comparisons import (
     draw_correlations,
     draw_profiles,
@@ -237,3 +238,46 @@ def test_the_look_of_correlations() -> None:
         "lines: line (ink width=2.5)",
         "markers: marker (ink size=9)",
     ]
+
+
+def test_names_of_losses_spread_over_230_pixels_and_of_profiles_over_220() -> None:
+    row = {"value": 0.5, "lo": None, "hi": None}
+    cells = {(name, "width"): row for name in "ab"}
+    figure = draw_two_losses(cells, cells, ["a", "b"], "en")
+    heights = [one["y"] for one in figure["layout"]["annotations"]]
+    assert heights == pytest.approx([0.5 - 7.5 / 230, 0.5 + 7.5 / 230])
+    assert [one["x"] for one in figure["layout"]["annotations"]] == [1.1, 1.1]
+    assert figure["layout"]["xaxis"]["range"] == [-0.35, 1.6]
+    assert figure["layout"]["yaxis"]["range"] == [0, 1.02]
+    assert figure["data"][0]["x"] == [-0.06, 0.94]
+    assert [one["x"] for one in draw_two_losses(cells, cells, ["a"], "en")["data"]] == [[0.0, 1.0]]
+
+
+def test_long_names_are_cut_as_they_are_everywhere() -> None:
+    name = "n" * 50
+    row = {"value": 0.5, "lo": 0.4, "hi": 0.6}
+    losses = draw_two_losses({(name, "width"): row}, {(name, "width"): row}, [name], "en")
+    assert losses["data"][0]["hovertext"][0].partition(":")[0] == label(name, 40)
+    rows = [{"score": name, "tau": 0.5, "tau_lo": 0.1, "tau_hi": 0.9, "verdict": "together"}]
+    figure = draw_correlations(rows, "en")
+    assert figure["data"][2]["hovertext"][0].partition(":")[0] == label(name, 40)
+    assert figure["layout"]["yaxis"]["ticktext"] == [label(name, 28)]
+    assert figure["layout"]["xaxis"]["range"] == [-1.02, 1.02]
+    assert figure["layout"]["height"] == 26 + 62
+    assert len(draw_correlations(rows * 17, "en")["layout"]["yaxis"]["ticktext"]) == 16
+    profile = draw_profiles({name: landscape([bowl(1, 1)])}, judged()[0], "en")
+    assert profile["data"][0]["hovertext"][0] == label(name, 40)
+    assert profile["layout"]["margin"]["r"] == 14 + 16 * 7
+
+
+def test_widths_are_on_a_scale_from_0_to_1_and_reasons_stand_at_its_left() -> None:
+    figure = draw_widths(*judged(), "en")
+    assert figure["layout"]["xaxis"]["range"] == [0, 1.02]
+    assert [one["x"] for one in figure["layout"]["annotations"]] == [0.01]
+    assert [one["y"] for one in figure["data"] if one["mode"] == "markers"] == [[0], [1], [2]]
+
+
+def test_flat_profiles_end_at_one() -> None:
+    flat = Spline2D(SIDE, SIDE, np.zeros((9, 9)))
+    figure = draw_profiles({"mae": landscape([flat])}, judged()[0], "en")
+    assert figure["layout"]["yaxis"]["range"] == pytest.approx([0.0, 1.04])

@@ -44,7 +44,9 @@ def test_too_many_models_and_models_that_were_not_measured_everywhere_have_words
 
 def summary_of(**change: Any) -> LotterySummary:
     """A real lottery of three models on three sets, with other facts."""
-    table = pd.DataFrame({"model": ["x", "y", "z"], "a": [70.0, 60.0, 50.0], "b": [50.0, 51.0, 40.0], "c": [31.0, 20.5, 10.0]})
+    table = pd.DataFrame(
+        {"model": ["x", "y", "z"], "a": [70.0, 60.0, 50.0], "b": [50.0, 51.0, 40.0], "c": [31.0, 20.5, 10.0]}
+    )
     found, _ = judge_results(table, LotteryOptions(reference="a", draws=50))
     return replace(found, **change)
 
