@@ -55,7 +55,10 @@ def test_numbers_pairs_and_scores_are_those_of_the_objective(tmp_path: Path) -> 
     about = {"objective": "pretrain", "first": "bee", "second": "cat", "difference": 0.1, "metric": "width"}
     pairs = [about, about | {"metric": "range"}, about | {"first": "ant"}, about | {"metric": "convex"}]
     pairs += [about | {"objective": "probe"}, about | {"difference": None}, about | {"metric": "none of these"}]
-    gains = [{"objective": "pretrain", "metric": "width", "verdict": word} for word in ("together", "too few")]
+    gains = [
+        {"objective": "pretrain", "metric": "width", "score": "s", "n": 6, "tau": 0.5, "verdict": word}
+        for word in ("together", "too few")
+    ]
     gains += [{"objective": "probe", "metric": "width", "verdict": "together"}]
     stands = [standing("ant"), standing("bee")]
     made = part_of(tmp_path, stands, surface("ant", "bee"), pairs=pairs, flatness=gains)
