@@ -61,7 +61,7 @@ def test_methods_and_starts_of_models() -> None:
     table = pd.DataFrame({"model": ["b", "a", "b"], "method": ["y", "x", "z"]})
     assert model_methods(table) == {"a": "x", "b": "y"}
     starts = model_starts([run("a", init="hub:w"), run("s", method="stock"), run("a", 1, init="other")])
-    assert [(one.model, one.method, one.init, one.original) for one in starts] == [
+    assert [(one.model, one.method, one.digest, one.original) for one in starts] == [
         ("a", "a", "other", False),
         ("s", "stock", "", True),
     ]
