@@ -215,3 +215,9 @@ def test_the_correlations_of_two_hundred_sets_are_kept() -> None:
     names = [f"s{i}" for i in range(200)]
     eye = pd.DataFrame(0.0, index=range(200), columns=names).assign(dataset=names, n_eff=3.0)
     assert len(describe_similarity(eye, None).correlations) == 200
+
+
+def test_a_lead_is_known_to_nine_digits() -> None:
+    scores = pd.DataFrame({"model": ["a", "b"], "dataset": "val", "score": [80.0 + 4e-9, 80.0]})
+    assert reference_lead(scores, "val").gap == pytest.approx(4e-9, rel=1e-3)
+    assert reference_lead(scores.assign(score=[80.0 + 4e-10, 80.0]), "val").gap == 0

@@ -142,3 +142,12 @@ def test_equal_means_are_those_that_differ_by_rounding_alone() -> None:
     assert matrix_from_runs("d", ["b", "a"], right, np.arange(3)).models == ("a", "b")
     right = np.array([[1.0, 0, 0], [1.0, 1e-10, 0]])
     assert matrix_from_runs("d", ["a", "b"], right, np.arange(3)).models == ("b", "a")
+
+
+def test_sets_without_rows_have_no_matrix() -> None:
+    table = rows({("a", 0): [1, 0]}).astype({"dataset": pd.CategoricalDtype(["other", "ref"])})
+    assert [matrix.dataset for matrix in item_matrices(table)] == ["ref"]
+    both = pd.concat([rows({("a", 0): [1, 0]}), rows({("a", 0): [1, 1]}).assign(dataset="alone")])
+    assert [matrix.dataset for matrix in item_matrices(both)] == ["alone", "ref"]
+    made_once = list(item_matrices(both))
+    assert list(item_matrices(made_once)) == made_once
