@@ -352,3 +352,23 @@ def test_gaps_are_the_usual_ones_the_margin_and_the_lead() -> None:
     assert (found.at_margin["gap"], found.at_margin["pairs"]) == (0.7, 0)
     none = judge_results(table, LotteryOptions(reference="s", margin=0))[0].transfer["t"]
     assert none.at_margin is None
+
+
+def test_losses_have_no_rule_of_logits_among_those_that_leave_a_set_out() -> None:
+    """Gains below 0 are lifted to be scores: logits of them would mean nothing."""
+    rng, parts = np.random.default_rng(0), []
+    for name in ("s", "t", "u"):
+        label = np.where(np.arange(40) % 2, "bad", "good")
+        for model, skill in (("a", 2.0), ("b", 0.5)):
+            bad = 1 / (1 + np.exp(-skill * np.where(label == "bad", 1, -1) - rng.normal(size=40)))
+            said = np.where(bad > 0.5, "bad", "good")
+            rows = {"model": model, "dataset": name, "item": np.arange(40), "label": label, "predicted": said}
+            parts.append(pd.DataFrame(rows | {"correct": (said == label) * 1, "prob_bad": bad, "prob_good": 1 - bad}))
+    table = pd.concat(parts, ignore_index=True)
+    options = {"reference": "s", "draws": 20}
+    found = judge_results(table, LotteryOptions(**options, metric="log_loss", margin=0.02))[0].left_out  # type: ignore[arg-type]
+    plain = judge_results(table, LotteryOptions(**options))[0].left_out  # type: ignore[arg-type]
+    assert found is not None
+    assert plain is not None
+    assert "mean_logit" in {row["rule"] for row in plain.rules}
+    assert {row["rule"] for row in found.rules} == {row["rule"] for row in plain.rules} - {"mean_logit"}

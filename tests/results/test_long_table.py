@@ -101,3 +101,10 @@ def test_an_error_beside_its_score_is_a_mirror_model_by_model() -> None:
     assert aligned_values(frame)["error"].tolist() == [20.0, 30.0]
     twice = pd.concat([frame, frame.assign(score=frame["score"] + 2)]).iloc[:-1]
     assert aligned_values(twice)["acc"].tolist() == [81.0, 71.0]
+
+
+def test_the_metric_alone_may_say_that_a_set_is_of_errors() -> None:
+    rows = [("a", "s", "s", "error", 21.5), ("b", "s", "s", "error", 30.5)]
+    assert sets_of(rows)[0].errors == ["s"]
+    assert sets_of([(model, "error", "s", "", score) for model, _, _, _, score in rows])[0].errors == ["error"]
+    assert sets_of([(model, "s", "s", "acc", score) for model, _, _, _, score in rows])[0].errors == []

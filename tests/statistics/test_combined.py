@@ -81,3 +81,9 @@ def test_the_difference_is_weighed_and_models_that_lack_a_set_are_left_out() -> 
     assert combined(pd.DataFrame(rows), weights={"s1": 1}, draws=20)["first"].tolist() == ["b"]
     assert combined(pd.DataFrame([row for row in rows if row["model"] != "b"]), draws=20).empty
     assert len(combined(pd.DataFrame(rows), weights={"s0": 1}, draws=20)) == 2
+
+
+def test_the_leader_is_found_to_twelve_digits() -> None:
+    still, sure = np.zeros((4, 2)), np.zeros(2)
+    assert leader_rows(["a", "b"], np.array([0.8, 0.8 + 4e-12]), still, sure, np.ones(2))["first"].tolist() == ["b"]
+    assert leader_rows(["a", "b"], np.array([0.8, 0.8 + 4e-13]), still, sure, np.ones(2))["first"].tolist() == ["a"]

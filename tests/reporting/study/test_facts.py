@@ -5,12 +5,14 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from tables import make_tables
 
 from kogen.common.alarms import Alarm, AlarmKind
 from kogen.common.files import write_json
 from kogen.reporting.study.evidence import ModelAlarm, TwinCount
 from kogen.reporting.study.facts import (
     compare_protocols,
+    gather,
     leaders_on,
     model_alarms,
     model_costs,
@@ -19,6 +21,7 @@ from kogen.reporting.study.facts import (
     twin_counts,
 )
 from kogen.reporting.study.runs import RunRecord, RunSummary
+from kogen.results.decide import make_judgement
 
 
 def run(
@@ -95,3 +98,21 @@ def test_protocols_are_compared_with_the_main_one_on_the_models_of_both() -> Non
     assert (rows[0].tau, rows[1].tau) == (pytest.approx(1.0), None)
     assert rows[2].tau == pytest.approx(-1 / 3)
     assert leaders_on(values(b=2.0, a=2.0, c=1.0), "val") == ["a", "b"]
+
+
+def test_the_evidence_is_gathered_from_the_tables_of_the_main_protocol(tmp_path: Path) -> None:
+    tables = make_tables({"val": {"a": 80.0, "b": 70.0}, "night": {"a": 60.0, "b": 66.0}})
+    flattery = pd.DataFrame({"dataset": ["night", "val"], "optimism": [9.0, 0.5]})
+    main = tables | {"optimism": flattery}
+    other = make_tables({"val": {"a": 70.0, "b": 75.0}}) | {"optimism": flattery}
+    mine = pd.DataFrame({"model": ["a", "a", "a", "b"], "seed": [0, 1, 1, 0], "protocol": "knn"})
+    judged = make_judgement(tables, reference="val", targets=["night"], margin=1.0)
+    runs = [run("a", 0), run("a", 1, status="failed"), run("b", 0, status="interrupted")]
+    write_json(tmp_path / "data.json", {"sets": [{"name": "val", "twins_in_train": 8}]})
+    found = gather(tmp_path, mine, {"linear": other, "knn": main}, judged, runs, [])
+    assert (found.protocol, found.optimism, found.unfinished, found.runs) == ("knn", 0.5, 2, 3)
+    assert found.seeds == {"a": 2, "b": 1}
+    assert found.protocol_leaders == {"linear": ["b"]}
+    assert found.twins == [TwinCount("val", 8, 2.0)]
+    none = gather(tmp_path, mine, {"knn": tables | {"optimism": flattery.head(1)}}, judged, [], [])
+    assert (none.optimism, none.unfinished, none.protocol_leaders) == (0.0, 0, {})
