@@ -1,6 +1,7 @@
 """Probes: k-NN against a slow twin and lightly, the linear probe against scikit-learn, and what neither may look at."""
 
 from dataclasses import replace
+from inspect import signature
 
 import numpy as np
 import pytest
@@ -355,3 +356,20 @@ def test_what_the_linear_probe_chose_is_on_record():
     assert found.chosen["strength"] in (1.0, 1e-2, 1e-4)
     one = linear(train, test, strengths=[1e-2])
     assert (one.chosen["validation_images"], "validation_accuracy" in one.chosen) == (0, False)
+
+
+def test_the_usual_settings_are_those_of_the_literature():
+    def defaults(function):
+        return {
+            name: one.default for name, one in signature(function).parameters.items() if one.default is not one.empty
+        }
+
+    assert defaults(knn) == {"k": 20, "temperature": 0.07, "device": "cpu"}
+    own = {
+        "strengths": linear_file.STRENGTHS,
+        "folds": linear_file.FOLDS,
+        "seed": 0,
+        "max_iterations": 300,
+        "device": "cpu",
+    }
+    assert defaults(linear) == defaults(linear_file.choose_classifier) == own

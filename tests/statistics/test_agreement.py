@@ -1,5 +1,7 @@
 """Kendall's tau between sets: subsets of the source's best, and the jackknife by hand."""
 
+from inspect import signature
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,7 @@ from scipy.stats import kendalltau
 
 from kogen.statistics.agreement import SUBSETS, agreement
 from kogen.statistics.scores_of_sets.pair_counts import jackknife_interval
+from kogen.statistics.transfer import transfer
 
 
 def table(one: list[float], two: list[float], family: list[str] | None = None) -> pd.DataFrame:
@@ -53,3 +56,8 @@ def test_one_model_has_no_order_and_ties_have_no_tau() -> None:
     assert np.isnan(tied["tau"])
     near = agreement(table([50.0, 50.0 + 1e-11, 60], [1.0, 2, 3]), source="s").iloc[0]
     assert near["tau"] == pytest.approx(tau([50.0, 50.0, 60], [1.0, 2, 3]))
+
+
+def test_the_usual_seeds() -> None:
+    for statistic in (agreement, transfer):
+        assert signature(statistic).parameters["seed"].default == 0

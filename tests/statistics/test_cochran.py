@@ -1,6 +1,7 @@
 """Cochran's Q: against statsmodels, against all orders, and its refusals."""
 
 from dataclasses import replace
+from inspect import signature
 from itertools import permutations, product
 
 import numpy as np
@@ -113,3 +114,8 @@ def test_permutations_by_a_twin_in_parts_of_any_size(monkeypatch: pytest.MonkeyP
     assert numbers_of(grouped, 60, 4)["p"] == row["p"]
     monkeypatch.setattr(cochran_module, "MAX_CELLS", 6 * 10)
     assert numbers_of(grouped, 60, 4)["p"] * 11 == pytest.approx(round(numbers_of(grouped, 60, 4)["p"] * 11))
+
+
+def test_the_usual_settings() -> None:
+    found = {key: one.default for key, one in signature(cochran).parameters.items() if one.default is not one.empty}
+    assert found == {"draws": 2000, "seed": 0}

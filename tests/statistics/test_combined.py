@@ -1,5 +1,7 @@
 """The leader over all sets: its row against each other model, from hand-made values, resamples and variances."""
 
+from inspect import signature
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -87,3 +89,8 @@ def test_the_leader_is_found_to_twelve_digits() -> None:
     still, sure = np.zeros((4, 2)), np.zeros(2)
     assert leader_rows(["a", "b"], np.array([0.8, 0.8 + 4e-12]), still, sure, np.ones(2))["first"].tolist() == ["b"]
     assert leader_rows(["a", "b"], np.array([0.8, 0.8 + 4e-13]), still, sure, np.ones(2))["first"].tolist() == ["a"]
+
+
+def test_the_usual_settings() -> None:
+    found = {key: one.default for key, one in signature(combined).parameters.items() if one.default is not one.empty}
+    assert found == {"weights": None, "draws": 2000, "seed": 0}

@@ -1,5 +1,7 @@
 """Leaving one set out: a table judged by hand, the same rules as `unified` and `safe_bet`, and its refusals."""
 
+from inspect import signature
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -174,3 +176,8 @@ def test_the_row_of_all_sets_has_percentiles_and_how_often_no_rule_loses_less() 
     assert plain["rule"].tolist() == ["b", "a"]  # equals in the order of the rules
     goal, losses = np.array([[1.0, 3.0], [1.0 - 5e-10, 2.0]]), np.array([[4.0, 0.0], [2.0, 5.0]])
     assert pick_losses(goal, losses).tolist() == [3.0, 0.0]
+
+
+def test_the_usual_settings() -> None:
+    found = {key: one.default for key, one in signature(left_out).parameters.items() if one.default is not one.empty}
+    assert found == {"margin": 0.5, "weights": None, "groups": None, "noise": None, "seed": 0}

@@ -1,5 +1,7 @@
 """The safe bet from small tables: ties, weights, and who could be near the best."""
 
+from inspect import signature
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -80,3 +82,8 @@ def test_no_pick_where_nobody_was_measured_everywhere_and_bad_margins_are_refuse
     for margin in (-0.1, float("nan")):
         with pytest.raises(ValueError, match="margin must be 0 or more points"):
             safe_bet(table, margin=margin)
+
+
+def test_the_usual_settings() -> None:
+    found = {key: one.default for key, one in signature(safe_bet).parameters.items() if one.default is not one.empty}
+    assert found == {"margin": 0.5, "weights": None, "noise": None, "seed": 0}

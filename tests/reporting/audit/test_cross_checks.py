@@ -1,5 +1,6 @@
 """What records say against one another, from hand-made plans and answers."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -7,16 +8,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kogen.common.files import write_json, write_sealed_json
+from kogen.common.files import read_json, write_json, write_sealed_json
 from kogen.common.tables import write_table
+from kogen.reporting.audit import cross_checks
 from kogen.reporting.audit.cross_checks import (
     check_answers,
     check_files,
     check_plans,
+    check_question,
+    check_runs,
     check_seen,
     compare_items,
+    folders_of_runs,
     is_content_id,
     odd_options,
+    read_records,
 )
 from kogen.reporting.audit.remarks import Remark
 
@@ -166,3 +172,26 @@ def test_more_images_seen_in_training_than_are_said(tmp_path: Path) -> None:
     assert seen(None) == []
     (tmp_path / "data.json").unlink()
     assert list(check_seen(tmp_path)) == []
+
+
+def test_a_run_lies_in_the_folder_of_its_id_and_the_question_is_the_first_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cross_checks, "read_plan_record", lambda folder: read_json(folder / "plan.json"))  # no digests
+    for folder, name in (("r0", "r0"), ("r1", "other")):
+        (tmp_path / "runs" / folder).mkdir(parents=True)
+        write_json(tmp_path / "runs" / folder / "plan.json", plan("byol") | {"id": name})
+    found = list(check_runs(tmp_path, None))
+    assert [(one.key, one.values) for one in found] == [("audit_renamed", {"folder": "r1", "run": "other"})]
+    asked = ASKED | {"methods": ["byol"], "seeds": 1, "candidates": []}
+    assert keys(check_runs(tmp_path, asked)) == ["audit_renamed"]
+    assert keys(check_runs(tmp_path, asked | {"seeds": 2})) == ["audit_renamed", "audit_not_run"]
+    assert list(check_question(tmp_path)) == []
+    (tmp_path / "study.toml").write_text("a = 1")
+    write_sealed_json(tmp_path / "asked.json", {"study": hashlib.sha256(b"a = 1").hexdigest(), "extensions": []})
+    assert list(check_question(tmp_path)) == []
+    (tmp_path / "study.toml").write_text("a = 2")
+    assert keys(check_question(tmp_path)) == ["audit_edited_question"]
+    (tmp_path / "runs" / "r2").mkdir()
+    assert sorted(read_records(tmp_path)) == ["r0", "r1"]  # of one whose plan cannot be read nothing is known
+    assert [folder.name for folder in folders_of_runs(tmp_path)] == ["r0", "r1", "r2"]

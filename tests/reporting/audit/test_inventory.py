@@ -6,21 +6,25 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytest
 
-from kogen.common.files import write_json, write_sealed_json
+from kogen.common.files import read_json, write_json, write_sealed_json
 from kogen.common.tables import write_table
+from kogen.reporting.audit import cross_checks
 from kogen.reporting.audit.inventory import (
     RunFacts,
     count_clusters,
     evaluate_command,
+    list_additions,
     list_choices,
     list_commands,
     list_files,
+    list_runs,
     list_sets,
     query_of,
     recorded_digests,
 )
-from kogen.results.asked import Asked
+from kogen.results.asked import Asked, Extension
 
 RUN = RunFacts("r0", "byol", "byol", 0, "done", 9, "d", 3, 8, 1, 0.5, "cpu", "32", {})
 QUESTION: dict[str, Any] = {"probes": ["linear", "knn", "other"], "margin": 0.5}
@@ -132,3 +136,46 @@ def test_sets_have_their_counts_and_clusters(tmp_path: Path) -> None:
     assert count_clusters(tmp_path)["val"][0] == 2
     assert list_sets(tmp_path)[0].clusters == 2
     assert recorded_digests(tmp_path) == {}
+
+
+def write_plan(study: Path, run: str, **change: Any) -> None:
+    known = {"id": run, "model": "byol", "method": "byol", "seed": 0, "recipe": {"trains": True, "rate": 0.5}}
+    known |= {"images": 9, "data": "d", "epochs": 3, "batch_size": 8, "device": "cpu", "versions": {"kogen": "1"}}
+    (study / "runs" / run).mkdir(parents=True)
+    write_json(study / "runs" / run / "plan.json", known | change)
+
+
+def test_runs_stand_by_model_and_seed_with_their_status_and_rate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cross_checks, "read_plan_record", lambda folder: read_json(folder / "plan.json"))  # no digests
+    write_plan(tmp_path, "r2", seed=1)
+    write_plan(tmp_path, "r1")
+    write_plan(tmp_path, "r3", model="a", recipe={"trains": False, "rate": 0.5}, seed=None)
+    write_plan(tmp_path, "r4", model="z", recipe={})
+    write_json(tmp_path / "runs" / "r1" / "summary.json", {"status": "failed"})
+    write_json(tmp_path / "runs" / "r2" / "summary.json", {})
+    found = list_runs(tmp_path)
+    assert [(run.id, run.model, run.seed, run.status, run.rate) for run in found] == [
+        ("r3", "a", None, "interrupted", None),
+        ("r1", "byol", 0, "failed", 0.5),
+        ("r2", "byol", 1, "done", 0.5),
+        ("r4", "z", 0, "interrupted", None),
+    ]
+    assert (found[1].images, found[1].data, found[1].epochs, found[1].batch_size, found[1].versions) == (
+        9,
+        "d",
+        3,
+        8,
+        {"kogen": "1"},
+    )
+    assert found[1].accumulate is None
+
+
+def test_what_was_added_says_whether_a_verdict_could_be_read() -> None:
+    later = [Extension({"seeds": 3}, {}, {"seeds": 2}), Extension({"seeds": 4}, {}, {"seeds": 3}, "digest")]
+    found = list_additions(Asked({}, tuple(later)))
+    assert [(one.options, one.after_verdict) for one in found] == [
+        (["--seeds 3 (2 before)"], False),
+        (["--seeds 4 (3 before)"], True),
+    ]

@@ -1,5 +1,7 @@
 """Noise of scores: from given draws, from items, and binomial from a number of items."""
 
+from inspect import signature
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -45,3 +47,8 @@ def test_noise_of_a_number_of_items_is_binomial_and_never_none() -> None:
     assert found is not None
     assert found.tolist() == [[2.0, 1.0]]
     assert dataset_noise(table, "t", np.array([0, 1]), given, np.random.default_rng(5)) is None
+
+
+def test_the_usual_seeds() -> None:
+    assert signature(score_noise).parameters["seed"].default == 0
+    assert signature(with_training_noise).parameters["seed"].default == 0
