@@ -150,3 +150,14 @@ def test_what_tells_rows_apart_is_text_before_settings_and_one_column_before_two
         "1 names of models stand in several rows, first 'a' in 2: the column data tells them apart"
         in questions.sentences[0]
     )
+
+
+def test_thirty_columns_are_tried() -> None:
+    columns = {f"c{i:02d}": ["s", "s"] for i in range(30)}
+    raw = raw_of(model=["a", "a"], **columns)
+    codes = [raw.texts("model").cat.codes]
+    assert find_keys(raw, ["model"], codes) == []
+    thirtieth = raw_of(model=["a", "a"], **(columns | {"c29": ["s", "t"]}))
+    assert find_keys(thirtieth, ["model"], codes) == ["c29"]
+    later = raw_of(model=["a", "a"], **columns, last=["s", "t"])
+    assert find_keys(later, ["model"], codes) == []

@@ -198,3 +198,14 @@ def test_a_long_name_has_forty_letters_in_what_its_dot_says() -> None:
     (dot,) = bar_traces(Bar("n" * 50, 1.0, None, None, decided=True), 1, (-2.0, 2.0), 1)
     assert dot["hovertext"] == [f"{label('n' * 50, 40)}: +1.0"]
     assert (FAR_FACTOR, ROWS) == (2.5, 10)
+
+
+def test_of_many_baselines_thirteen_rows_are_kept() -> None:
+    methods = {f"r{i}": "random" for i in range(5)}
+    scores = {f"m{i:02d}": 90.0 - i for i in range(12)} | {name: 20.0 - i for i, name in enumerate(methods)}
+    found, _ = judged({"a": scores})
+    known = replace(found, methods=methods)
+    figure = draw_differences(known, "en")
+    assert figure is not None
+    shown = figure["layout"]["yaxis"]["ticktext"]
+    assert shown == [*(f"m{i:02d}" for i in range(1, 11)), "r0", "r1", "r2"]
