@@ -328,3 +328,24 @@ def test_the_untrained_network_in_front_is_named_and_a_tie_with_it_names_the_oth
 
 def test_the_numbers_of_the_judgement() -> None:
     assert (CHEAPER, MIN_PAIRS, HOLD_SHARE, LOST_SHARE, SAFE_CHANCE, AGAINST) == (0.9, 20, 0.9, 0.75, 0.95, 20)
+
+
+def test_a_safe_bet_and_rules_want_picks_two_models_and_two_sets() -> None:
+    lottery = lottery_of(SCORES)
+    tables = {"values": SCORES.melt("model", var_name="dataset", value_name="value").assign(lo=None, hi=None)}
+    known = Comparisons(tables)
+    assert safe_finding(lottery, known, 1.0) is not None
+    for less in (
+        None,
+        replace(lottery, bet=replace(lottery.bet, picks=[])),
+        replace(lottery, models=1),
+        replace(lottery, targets=[]),
+    ):
+        assert safe_finding(less, known, 1.0) is None
+    assert rules_finding(lottery) is not None
+    for less in (None, replace(lottery, models=1), replace(lottery, targets=[])):
+        assert rules_finding(less) is None
+    assert rules_finding(replace(lottery, unified=replace(lottery.unified, winners={}))) is None
+    weighed = safe_finding(replace(lottery, weights={"a": 1.0, "b": 0.0}), known, 1.0)
+    assert weighed is not None
+    assert weighed.sets == 1
