@@ -125,11 +125,10 @@ def try_mutants(
     texts = {
         str(file.relative_to(ROOT)): file.read_bytes() for file in (ROOT / "tests").rglob("*.py")
     }  # as they are now
-    stages_of: dict[str, list[list[str]]] = {}
+    # found once: who writes a test while this runs does not move what it is measured by
+    stages_of = {name: [stage for stage in tests_of(name) if stage] for name in {mutant.module for mutant in mutants}}
     watched: dict[str, dict[str, Any] | None] = {}
     for mutant in mutants:
-        if mutant.module not in stages_of:
-            stages_of[mutant.module] = [stage for stage in tests_of(mutant.module) if stage]
         stages = stages_of[mutant.module]
         digest = digest_of(*(file.encode() + texts[file] for stage in stages for file in stage))
         changed = mutant.apply(sources[mutant.module])

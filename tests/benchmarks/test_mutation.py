@@ -150,3 +150,18 @@ def test_what_no_test_calls_is_said_and_what_is_called_in_a_fixture_counts(check
     done = run(checkout)
     assert "uncalled  kogen/half.py:5\n  - return x / 3\n  + return None" in done.stdout
     assert "| half.py | 4 | 0 | 4 | 50 % |" in done.stdout
+
+
+@pytest.mark.slow
+def test_a_test_that_is_written_while_it_runs_is_not_asked(checkout: Path):
+    """The tests of half.py write one for other.py into the checkout: it stays uncalled until the next time."""
+    (checkout / "kogen" / "other.py").write_text("def other(x):\n    return x + 1\n")
+    (checkout / "tests" / "test_other.py").write_text("def test_nothing():\n    assert True\n")
+    late = checkout / "tests" / "test_late.py"
+    text = "from kogen.other import other\n\ndef test_other():\n    assert other(1) == 2\n"
+    with (checkout / "tests" / "test_half.py").open("a") as file:
+        file.write(f"\ndef test_late():\n    open({str(late)!r}, 'w').write({text!r})\n")
+    done = run(checkout, "--module", "kogen/other.py")
+    assert late.exists(), done.stdout + done.stderr
+    assert "| other.py | 0 | 0 | 4 | 0 % |" in done.stdout
+    assert "| other.py | 4 | 0 | 0 | 100 % |" in run(checkout, "--module", "kogen/other.py").stdout

@@ -1,6 +1,7 @@
 """Probes: k-NN against a slow twin and lightly, the linear probe against scikit-learn, and what neither may look at."""
 
 from dataclasses import replace
+from inspect import signature
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from sklearn.linear_model import LogisticRegression
 
 from kogen.evaluation.features import Features
 from kogen.evaluation.probes import knn as knn_file
-from kogen.evaluation.probes.knn import knn
+from kogen.evaluation.probes import linear as linear_file
+from kogen.evaluation.probes.knn import knn, nearest
 from kogen.evaluation.probes.linear import assign_folds, linear
 
 BOTH = pytest.mark.parametrize("probe", [knn, linear])
@@ -301,3 +303,73 @@ def test_a_probe_with_its_own_choices_is_the_same_probe_and_chooses_no_more(prob
         assert again.chosen["validation_images"] == 0
     else:
         assert found.settled == {}
+
+
+def test_neighbours_on_the_border_are_the_first_ones_row_by_row():
+    similarity = torch.tensor([[1.0, 0.5, 0.5, 0.5, 0.2], [0.1, 0.9, 0.8, 0.7, 0.6], [0.3, 0.3, 0.3, 0.3, 0.9]])
+    assert sorted(nearest(similarity, 2)[0].tolist()) == [0, 1]
+    assert sorted(nearest(similarity, 2)[1].tolist()) == [1, 2]
+    assert sorted(nearest(similarity, 3)[2].tolist()) == [0, 1, 4]
+    assert sorted(nearest(similarity, 5)[0].tolist()) == [0, 1, 2, 3, 4]
+
+
+def test_a_row_of_zeros_is_equally_near_to_everything():
+    train = features([[1.0, 0.0], [0.0, 1.0], [0.0, 2.0]], [0, 1, 1], 2)
+    found = knn(train, features([[0.0, 0.0]], [0], 2), k=3).probability
+    np.testing.assert_allclose(found, [[1 / 3, 2 / 3]], atol=1e-6)
+
+
+def test_votes_are_weighed_by_how_much_nearer_the_nearest_is():
+    train = features([[1.0, 0.0], [0.6, 0.8]], [0, 1], 2)
+    found = knn(train, features([[1.0, 0.0]], [0], 2), k=2, temperature=0.5).probability
+    weight = np.exp(-0.4 / 0.5)
+    np.testing.assert_allclose(found, [[1 / (1 + weight), weight / (1 + weight)]], atol=1e-6)
+    assert (knn_file.MAX_SIMILARITIES, knn_file.MAX_SIMILARITIES_GPU) == (2**24, 2**28)
+
+
+def test_settings_at_their_limits_are_allowed():
+    train, test = sample(12), sample(3, seed=1)
+    knn(train, test, k=1, temperature=1e-3)
+    with pytest.raises(ValueError, match="k is 0"):
+        knn(train, test, k=0)
+    with pytest.raises(ValueError, match="temperature is 0"):
+        knn(train, test, temperature=0)
+    linear(train, test, strengths=[1e-3], folds=2)
+    with pytest.raises(ValueError, match="folds is 1, wanted 2 or more"):
+        linear(train, test, folds=1)
+    for bad in ([], [0.0], [float("inf")], [1.0, -1.0]):
+        with pytest.raises(ValueError, match="wanted one or more numbers above 0"):
+            linear(train, test, strengths=bad)
+
+
+def test_the_numbers_of_the_linear_probe():
+    assert pytest.approx([10 ** (1 - place / 2) for place in range(13)]) == linear_file.STRENGTHS
+    numbers = linear_file.SMALL_FEATURES, linear_file.MAX_ITERATIONS, linear_file.COMPARED
+    assert numbers == (4_000_000, 300, 60)
+
+
+def test_what_the_linear_probe_chose_is_on_record():
+    train, test = sample(60), sample(9, seed=1)
+    found = linear(train, test, strengths=[1.0, 1e-2, 1e-4], folds=3)
+    assert found.chosen["validation_images"] == 60
+    assert 0 < found.chosen["validation_accuracy"] <= 1
+    assert found.chosen["strength"] in (1.0, 1e-2, 1e-4)
+    one = linear(train, test, strengths=[1e-2])
+    assert (one.chosen["validation_images"], "validation_accuracy" in one.chosen) == (0, False)
+
+
+def test_the_usual_settings_are_those_of_the_literature():
+    def defaults(function):
+        return {
+            name: one.default for name, one in signature(function).parameters.items() if one.default is not one.empty
+        }
+
+    assert defaults(knn) == {"k": 20, "temperature": 0.07, "device": "cpu"}
+    own = {
+        "strengths": linear_file.STRENGTHS,
+        "folds": linear_file.FOLDS,
+        "seed": 0,
+        "max_iterations": 300,
+        "device": "cpu",
+    }
+    assert defaults(linear) == defaults(linear_file.choose_classifier) == own

@@ -1,15 +1,19 @@
 """What figures share: names that do not touch, curves with names at their ends, labels that stay apart."""
 
 import pytest
+from looks import looks
 
 from kogen.reporting.charts import (
     INK,
+    LABEL_LENGTH,
     annotation,
+    axis_title,
     distinct_labels,
     draw_curves,
     label,
     layout,
     spread_labels,
+    stroke,
     text_width,
     thin,
     trace,
@@ -115,3 +119,34 @@ def test_the_parts_of_a_figure() -> None:
         "y": 1,
     }
     assert layout(100, margin={"t": 1})["margin"] == {"l": 8, "r": 8, "t": 1, "b": 36}
+
+
+def test_the_look_of_curves() -> None:
+    lines = {"mae": [1.0, 2.0], "net": [2.0, 3.0]}
+    figure = draw_curves([1, 2], lines, "mae", METHODS, "accuracy", {"nticks": 6})
+    assert looks(figure) == [
+        "frame: 300 high, margins 8 35 28 36",
+        "x: nticks=6",
+        "y: nticks=6",
+        "lines+markers: line (mid width=1.5 dash=dot), marker (size=5)",
+        "lines+markers: line (accent width=3 dash=solid), marker (size=7)",
+        "word x=1: font (size=12 accent), xref=paper, xshift=8",
+        "word x=1: font (size=12 ink), xref=paper, xshift=8",
+        "word x=0 y=1: xref=paper, yref=paper, yanchor=bottom, yshift=6",
+    ]
+
+
+def test_bands_beside_curves_are_within_the_picture() -> None:
+    figure = draw_curves([1, 2], {"mae": [1.0, 2.0]}, "mae", {}, "x", {}, beside=[0.0, 5.0])
+    assert figure["layout"]["yaxis"]["range"] == pytest.approx([-0.3, 5.3])
+    tips = draw_curves([1], {"n" * 50: [1.0]}, "", {}, "x", {})["data"][0]["hovertext"]
+    assert tips == [f"{label('n' * 50, 40)}: 1.00"]
+    assert draw_curves([1], {"n": [1.5]}, "", {}, "x", {})["data"][0]["hovertext"] == ["n: 1.5"]
+
+
+def test_names_stand_fifteen_pixels_apart_and_titles_have_their_size() -> None:
+    assert spread_labels({"a": 0.0, "b": 0.0}, 1.0) == {"a": -7.5, "b": 7.5}
+    assert axis_title("words") == {"text": "words", "font": {"size": 12}, "standoff": 6}
+    assert axis_title("words", 9, 2, color="c") == {"text": "words", "font": {"size": 9, "color": "c"}, "standoff": 2}
+    assert stroke("ink", 2, dash="dot") == {"color": f"{INK}ink", "width": 2, "dash": "dot"}
+    assert LABEL_LENGTH == 28

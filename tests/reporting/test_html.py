@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from kogen.reporting.html import (
+    BAD_FILES_SHOWN,
+    CLASSES_SHOWN,
     JPEG_END,
     JPEG_HEAD,
     MAX_PICTURE_BYTES,
@@ -38,3 +40,7 @@ def test_a_picture_is_shown_where_it_is_whole_and_small(tmp_path: Path, read, he
         assert (read(place) is not None) == shown
     place.write_bytes(head + end)
     assert str(read(place)).startswith(start)
+
+
+def test_how_many_classes_and_unusable_files_of_a_set_are_listed() -> None:
+    assert (CLASSES_SHOWN, BAD_FILES_SHOWN) == (12, 8)

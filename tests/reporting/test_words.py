@@ -3,12 +3,14 @@
 import pytest
 
 from kogen.reporting.words import (
+    LISTED,
     LONGEST,
     Sentence,
     clean,
     format_number,
     format_points,
     format_value,
+    list_in_words,
     phrase,
     say,
     sentence,
@@ -81,3 +83,24 @@ def test_a_value_may_be_a_name_a_number_or_a_phrase() -> None:
     assert format_value("en", phrase("num_rules", n=7, total=8)) == "7 of 8 rules"
     assert say("en", "to", lo="1", hi="2") == "1 to 2"
     assert sentence("catch", "to", lo="1") == Sentence("catch", "to", {"lo": "1"})
+
+
+def test_the_lengths_that_are_shown() -> None:
+    assert (LONGEST, LISTED) == (56, 4)
+    assert clean("x" * 56) == "x" * 56
+    long = clean("a" * 30 + "b" * 30)
+    assert (len(long), long) == (56, "a" * 30 + "b" * 7 + "…" + "b" * 18)
+    assert clean("abcdef", 4) == "ab…f"
+    at_most = 101 * 4  # letters of which all are read: blanks in the middle count
+    assert clean("a" + " " * (at_most - 2) + "b", 4) == "a b"
+    assert clean("a" + " " * (at_most - 1) + "b", 4) == "a b"
+    assert clean("a" * 3 + " " * (at_most + 1) + "b" * 4, 4) == clean("aaa bbbb", 4)
+
+
+def test_names_in_a_list_are_joined_by_the_language() -> None:
+    names = list("abcde")
+    assert list_in_words("en", names[:4]) == "a, b, c and d"
+    assert list_in_words("en", names).startswith("a, b, c, d")
+    assert "1" in list_in_words("en", names)
+    assert (list_in_words("en", ["a"]), list_in_words("en", [])) == ("a", "")
+    assert list_in_words("en", ["a", "b"]) == "a and b"

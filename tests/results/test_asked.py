@@ -129,3 +129,24 @@ def test_a_record_whose_extension_lacks_what_was_added(study: Path) -> None:
     (study / "asked.json").write_text(json.dumps({"study": digest, "extensions": [{"changed": {}}]}))
     with pytest.raises(ValueError, match=r"asked\.json does not hold what is wanted, at 'added'"):
         read_asked(study)
+
+
+def test_runs_are_counted_by_methods_seeds_starts_and_candidates() -> None:
+    first = {"source": "a", "methods": ["byol", "random", "supervised"], "seeds": 2}
+    plain = Asked(first).runs
+    assert plain == 6
+    assert Asked(first | {"candidates": {"own": "w", "other": "v"}}).runs == plain + 2
+    later = Extension({"seeds": 3, "methods": ["simclr"], "candidates": [["x", "w"]]})
+    assert Asked(first, (later,)).runs == 3 * 4 + 1
+    assert Asked(first, (later, Extension({"seeds": 4}))).runs == 4 * 4 + 1
+    assert (Asked(first).not_begun(2), Asked(first).not_begun(9)) == (4, 0)
+
+
+def test_what_was_added_and_changed_is_written_as_the_command_line_writes_it() -> None:
+    added = {"seeds": 5, "shifts": [["line3", "imgs"]], "methods": ["a", "b"], "settings": {"byol": {"tau": 1, "x": 2}}}
+    one = Extension(added, {"margin": 0.5, "metric": None}, {"seeds": 3, "margin": 1.0, "metric": "auroc"})
+    (line,) = extension_lines(Asked({}, (one,)))
+    assert set(line.split(", ")) == {
+        *("--seeds 5 (3 before)", "--shift line3=imgs", "--methods a,b", "--set byol.tau=1", "--set byol.x=2"),
+        *("--margin 0.5 (1.0 before)", "--metric by default (auroc before)"),
+    }

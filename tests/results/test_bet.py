@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import studentized_range
+from scipy.stats import norm, studentized_range
+from scipy.stats import t as student
 
 from kogen.options.lottery import LotteryOptions
 from kogen.results import bet
@@ -184,3 +185,113 @@ def test_left_out_sets_clusters_and_cochran_are_in_the_summary() -> None:
     assert judged.cochran[0]["method"] == "permutation"
     assert judged.left_out is None
     assert "3 sets or more" in judged.refused["left_out"]
+
+
+# each step by itself
+
+
+def long(**models: dict[str, float]) -> pd.DataFrame:
+    rows = [(m, name, score) for m, sets in models.items() for name, score in sets.items()]
+    return pd.DataFrame(rows, columns=["model", "dataset", "score"])
+
+
+FOUR = long(a={"s": 80.0, "t": 50.0}, b={"s": 80.0 + 5e-10, "t": 60.0}, c={"s": 90.0}, d={"t": 60.0 + 2e-9})
+
+
+def picks(*models: str, **columns: list[object]) -> pd.DataFrame:
+    rows = pd.DataFrame({"pick": ["expected", "regret", "near"][: len(models)], "model": models, "price": 0.0})
+    known = {"expected": 1.0, "max_regret": 1.0, "equals": [[]] * len(models)} | columns
+    return rows.assign(**known)
+
+
+def test_the_first_two_picks_or_the_one_and_the_next_best_are_decided_between() -> None:
+    assert bet.chosen_pair(picks("a", "b", "c"), FOUR, "s") == ["a", "b"]
+    assert bet.chosen_pair(picks("a", "a"), FOUR, "s") == ["a", "c"]
+    assert bet.chosen_pair(picks("c", "c"), FOUR, "s") == ["c", "a"]  # a and b differ by rounding alone: by name
+    assert bet.chosen_pair(picks(), FOUR, "s") == []
+    assert bet.chosen_pair(picks("c"), FOUR[FOUR["model"] == "c"], "s") == ["c"]
+
+
+def test_sets_that_count_have_a_weight() -> None:
+    assert bet.counted_sets(FOUR, None) == bet.counted_sets(FOUR, {}) == ["s", "t"]
+    assert bet.counted_sets(FOUR, {"t": 0.5, "s": 0.0}) == bet.counted_sets(FOUR, {"t": 2.0}) == ["t"]
+    found = bet.measured_everywhere(FOUR, None)
+    assert (found.models, found.of, found.examples) == (2, 4, ["a", "b"])
+    assert bet.measured_everywhere(FOUR, {"t": 1}).examples == ["a", "b", "d"]
+    many = long(**{f"m{i:02d}": {"s": 1.0} for i in range(21)})
+    assert (bet.measured_everywhere(many, None).models, len(bet.measured_everywhere(many, None).examples)) == (21, 20)
+    assert len(bet.set_leaders(many)["s"]) == 20
+    assert bet.set_leaders(FOUR) == {"s": ["c"], "t": ["d"]}
+    assert bet.set_leaders(FOUR[FOUR["model"] < "c"])["s"] == ["a", "b"]
+
+
+def test_where_a_model_is_highest_and_who_beats_it_without_having_been_everywhere() -> None:
+    assert bet.heights("b", FOUR) == {"highest_on": [], "beaten_on": {"s": ["c"], "t": ["d"]}}
+    assert bet.heights("a", FOUR) == {"highest_on": [], "beaten_on": {"s": ["c"], "t": ["d"]}}
+    assert bet.heights("c", FOUR) == {"highest_on": ["s"], "beaten_on": {}}
+    near = FOUR.assign(score=FOUR["score"].where(FOUR["model"] != "d", 60.0 + 5e-10))
+    assert bet.heights("b", near)["highest_on"] == ["t"]
+
+
+def test_models_that_every_criterion_takes_for_equal() -> None:
+    assert bet.tied_models(picks("a", "a", equals=[["b", "c"], ["c"]])) == ["a", "c"]
+    assert bet.tied_models(picks("a", "b", equals=[["b", "c"], ["c"]])) == []
+    assert bet.tied_models(picks("a", "a", equals=[["b"], []])) == []
+    assert bet.tied_models(picks()) == []
+    assert bet.tied_models(picks("a", "b", equals=[["c", "b"], ["a"]])) == ["a", "b"]
+
+
+def test_a_recommendation_is_one_model_or_says_what_safety_costs() -> None:
+    one = bet.recommendation(picks("a", "a", price=[0.0, 2.0]), FOUR, 0.5, None, None)
+    assert (one.model, one.agree, one.price, one.price_matters) == ("a", True, 2.0, False)
+    assert one.picks[0]["beaten_on"] == {"s": ["c"], "t": ["d"]}
+    two = bet.recommendation(picks("a", "b", max_regret=[1.0, 3.0]), FOUR, 0.5, {"s": 1}, None)
+    assert (two.model, two.agree, two.price_matters) == (None, False, True)
+    assert two.picks[0]["beaten_on"] == {}  # on s alone c was measured everywhere
+    none = bet.recommendation(picks(), FOUR, 0.5, None, None)
+    assert (none.model, none.agree, none.price, none.picks, none.price_matters) == (None, None, None, [], False)
+
+
+PAIR = {"first": "a", "second": "b", "difference": -2.0, "n": 400.0, "verdict": "undecided"}
+
+
+def test_images_of_a_pair_are_its_own_where_it_is_decided_and_those_of_its_row_where_not() -> None:
+    for verdict in ("better", "small", "equivalent"):
+        found = bet.decide_from_pairs(PAIR | {"verdict": verdict}, {"images": 900})
+        assert (found.images, found.decided, found.reason, found.difference) == (400, True, None, 2.0)
+    found = bet.decide_from_pairs(PAIR, {"images": 900})
+    assert (found.images, found.decided, found.reason) == (900, False, None)
+    for needed in (None, {"images": None}, {"images": float("nan")}):
+        assert bet.decide_from_pairs(PAIR, needed).reason == "training"
+    assert bet.decide_from_pairs(PAIR | {"difference": 5e-10}, {"images": 900}).reason == "equal"
+    assert bet.decide_from_pairs(PAIR | {"difference": 2e-9}, {"images": 900}).reason is None
+
+
+def test_images_from_scores_have_the_part_of_training_taken_from_the_difference() -> None:
+    rows = [("a", 80.0, 0), ("a", 82.0, 1), ("b", 70.0, 0), ("b", 71.0, 1)]
+    scores = pd.DataFrame(rows, columns=["model", "score", "seed"]).assign(dataset="s")
+    found = bet.decide_from_scores(scores, ["a", "b"], "s")
+    training = student.isf(0.025, 1) ** 2 * (2.0 / 2 + 0.5 / 2) / 1e4
+    left = 0.105**2 - training * ((norm.isf(0.025) + 0.84) / norm.isf(0.025)) ** 2
+    assert left < 0
+    assert (found.images, found.reason) == (None, "training")
+    calm = scores.assign(score=[80.0, 80.2, 70.0, 70.1])
+    found = bet.decide_from_scores(calm, ["a", "b"], "s")
+    training = student.isf(0.025, 1) ** 2 * (0.02 / 2 + 0.005 / 2) / 1e4
+    wide = norm.isf(0.025) + 0.84
+    left = 0.1005**2 - training * (wide / norm.isf(0.025)) ** 2
+    spread = 0.801 * (1 - 0.7005) + 0.7005 * (1 - 0.801)
+    assert (found.images, found.reason) == (int(np.ceil(wide**2 * spread / left)), None)
+    assert found.difference == pytest.approx(10.05)
+    assert bet.decide_from_scores(calm.assign(score=80.0), ["a", "b"], "s").reason == "equal"
+
+
+def test_fifty_sets_that_were_left_out_are_kept_one_by_one() -> None:
+    def table(sets: int) -> pd.DataFrame:
+        rows = [{"rule": "x", "left_out": f"s{i}", "regret": 1.0} for i in range(sets)]
+        rows += [{"rule": rule, "regret": value} for rule, value in (("x", 1.0), ("y", 1.0 + 2e-10), ("z", 1.0 + 2e-9))]
+        return pd.DataFrame(rows).assign(model="a", equals=1, worst=1.0, lo=0.0, hi=1.0, share_best=0.5)
+
+    found = bet.left_out_summary(table(50))
+    assert (len(found.sets), len(found.rules), found.best) == (50, 3, ["x", "y"])
+    assert bet.left_out_summary(table(51)).sets == []

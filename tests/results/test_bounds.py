@@ -56,3 +56,17 @@ def test_a_file_of_more_rows_is_refused_before_it_is_read(tmp_path: Path, monkey
     monkeypatch.setattr("kogen.results.read.read_file", lambda *_: pytest.fail("read"))
     with pytest.raises(ValueError, match=r"t.parquet has 11 rows, at most 10 are judged at once: split it"):
         read_results(tmp_path / "t.parquet", TableOptions())
+
+
+def test_the_bounds_of_files_and_tables() -> None:
+    assert (bounds.MAX_CSV_BYTES, bounds.MAX_TEXT_BYTES, bounds.MAX_MARKDOWN_BYTES) == (8 * 2**30, 2**30, 2**24)
+    assert (bounds.MAX_ROWS, bounds.MAX_COLUMNS, bounds.MAX_NAME_LENGTH) == (50_000_000, 10_000, 20_000)
+    assert (bounds.MAX_MODELS, bounds.MAX_SETS, bounds.MAX_CELLS) == (200_000, 5_000, 2_000_000)
+    assert (bounds.MAX_IMAGE_MODELS, bounds.MAX_IMAGE_SETS) == (1_500, 500)
+    assert (bounds.MAX_PAIRS, bounds.MAX_IMAGE_PAIRS) == (300_000_000, 1_200_000)
+    bounds.check_row_count(50_000_000, "t")
+    bounds.check_column_count(10_000)
+    with pytest.raises(ValueError, match="t has 50,000,001 rows"):
+        bounds.check_row_count(50_000_001, "t")
+    with pytest.raises(ValueError, match="has 10,001 columns"):
+        bounds.check_column_count(10_001)

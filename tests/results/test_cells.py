@@ -3,7 +3,17 @@
 import numpy as np
 import pytest
 
-from kogen.results.cells import find_decimal, is_missing, parse_cells, parse_number
+from kogen.results.cells import (
+    column_decimal,
+    find_decimal,
+    is_missing,
+    parse_cell,
+    parse_cells,
+    parse_number,
+    plain_number,
+    plain_text,
+    to_float,
+)
 
 NUMBERS = {
     "80.1": 80.1,
@@ -134,3 +144,66 @@ def test_numbers_with_a_known_mark() -> None:
         None,
         None,
     ]
+
+
+def test_what_is_written_beside_a_number_is_read_or_the_cell_is_wrong() -> None:
+    assert parse_cell("80.1", ".") == (
+        80.1,
+        pytest.approx(np.nan, nan_ok=True),
+        pytest.approx(np.nan, nan_ok=True),
+        False,
+    )
+    assert parse_cell("80.1 [0, 90]", ".") == (80.1, 0.0, 90.0, False)
+    assert parse_cell("80.1 [79%, 81%]", ".") == (80.1, 79.0, 81.0, True)
+    assert parse_cell("80.1 [80.1, 80.1]", ".") == (80.1, 80.1, 80.1, False)
+    assert parse_cell("80.1 [80.2, 81]", ".") is parse_cell("80.1 [79, 80]", ".") is None
+    assert parse_cell("80 (20)", ".") == (80.0, 60.0, 100.0, False)
+    assert parse_cell("-80 (20)", ".") == (-80.0, -100.0, -60.0, False)
+    assert parse_cell("80 (20.1)", ".") is None
+    assert parse_cell("80 (±30)", ".") == (80.0, 50.0, 110.0, False)
+    assert parse_cell("80 ± 30 %", ".") == (80.0, 50.0, 110.0, True)
+    assert parse_cell("80 % ± 30", ".") == (80.0, 50.0, 110.0, True)
+    assert parse_cell("80 apples", ".") is parse_cell("apples", ".") is None
+    assert parse_cell("1.2.3", ".") is None
+    assert parse_cell("80 (1.2.3)", ".") is None
+    assert parse_cell("0" * 198 + "7", ".") is not None
+    assert parse_cell("0" * 199 + "7", ".") is None
+
+
+def test_entities_marks_and_wide_digits_are_as_a_reader_sees_them() -> None:
+    assert plain_text(" &plusmn;1 ") == "±1"
+    assert plain_text("\ufeffa ") == "a"
+    assert plain_number("８０．１*") == "80.1"
+    assert plain_number("\u22125") == "-5"
+    assert is_missing(" N/A ")
+    assert is_missing("&mdash;")
+    assert not is_missing("0")
+
+
+@pytest.mark.parametrize(
+    ("texts", "mark"),
+    [(["80,1", "25,557"], ","), (["25,557"], "."), (["80,123", "70"], "."), (["1,23"], ","), ([], ".")],
+)
+def test_a_column_shows_its_own_decimal_mark(texts: list[str], mark: str) -> None:
+    assert column_decimal(texts) == mark
+
+
+def test_points_among_decimal_commas_and_the_other_way_round() -> None:
+    found = parse_cells(["80.5", "70,25", "1.234,5"], ",")
+    assert found.value.tolist() == [80.5, 70.25, 1234.5]
+    assert parse_cells(["80.5", "1,234"], ".").value.tolist() == [80.5, 1234.0]
+    assert [parse_number(text, ",") for text in ("80.123", "80.1234", "80.12")] == [80123.0, 80.1234, 80.12]
+    assert [to_float(text) for text in ("1_0", "inf", "nan", "x", "1e400", "1.5")] == [
+        None,
+        None,
+        None,
+        None,
+        None,
+        1.5,
+    ]
+    assert [parse_number(text, ".") for text in ("1,234,567", "1234,567", "1,23", "12,345.5", "0,123")] == [
+        *[1234567.0, None, None, 12345.5, 123.0],
+    ]
+    long = "1" * 198 + ",1"  # of two hundred letters: it still shows the mark
+    assert find_decimal([long]) == ","
+    assert find_decimal([long + "1"]) == ""

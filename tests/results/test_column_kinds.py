@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from kogen.results.column_kinds import (
+    MOST_MIRRORS,
     Kind,
     find_mirrors,
     is_unbounded_error,
@@ -117,3 +118,18 @@ def test_errors_without_a_bound_and_costs_of_which_more_is_better() -> None:
     assert not any(map(is_unbounded_error, ["err", "top1_err", "誤差", "val"]))
     assert all(map(more_is_better, ["throughput (img/s)", "FPS", "推論速度"]))
     assert not any(map(more_is_better, ["params", "latency", "epochs"]))
+
+
+def test_of_very_many_errors_and_scores_no_mirrors_are_looked_for() -> None:
+    score = np.array([70.0, 80.0])
+    scores = {f"s{i}": score for i in range(200)}
+    errors = {f"e{i}": 100 - score for i in range(200)}
+    assert MOST_MIRRORS == 40_000
+    assert len(find_mirrors(errors, scores)) == 200
+    assert find_mirrors(errors | {"one more": 100 - score}, scores) == {}
+    assert find_mirrors({"e": np.array([30.05, 20.05])}, {"s": score}) == {"e": "s"}
+    assert find_mirrors({"e": np.array([0.3005, 0.2])}, {"s": score / 100}) == {"e": "s"}
+    assert find_mirrors({"e": np.array([0.3006, 0.2])}, {"s": score / 100}) == {}
+    nothing = np.full(2, np.nan)
+    assert find_mirrors({"e": nothing}, {"s": nothing}) == {}
+    assert find_mirrors({"e": np.array([30.0, np.nan])}, {"s": np.array([70.0, np.nan])}) == {"e": "s"}

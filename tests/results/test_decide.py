@@ -8,7 +8,24 @@ import pytest
 from tables import Scores, make_tables
 
 from kogen.options.lottery import LotteryOptions
-from kogen.results.decide import make_judgement, rules_finding, safe_finding, share_finding
+from kogen.results.decide import (
+    AGAINST,
+    CHEAPER,
+    HOLD_SHARE,
+    LOST_SHARE,
+    MIN_PAIRS,
+    SAFE_CHANCE,
+    best_against,
+    cheapest_model,
+    is_equal,
+    is_inside,
+    lead_elsewhere,
+    make_judgement,
+    of_kind,
+    rules_finding,
+    safe_finding,
+    share_finding,
+)
 from kogen.results.findings import Answer, Comparisons, Finding, Reason
 from kogen.results.judge import judge_results
 from kogen.results.judgement import Action, Judgement
@@ -213,3 +230,122 @@ def test_no_interval_of_a_difference_is_longer_than_the_scale() -> None:
     found = judge_results(pd.DataFrame(rows, columns=["model", "dataset", "item", "correct"]), LotteryOptions())[1]
     assert found.lead is not None
     assert (found.lead.difference, found.lead.hi) == (100, 100)
+
+
+# each step by itself, on hand-made tables
+
+
+def compared(scores: Scores, **known: Any) -> Comparisons:
+    return Comparisons(make_tables(scores, **known))
+
+
+def test_the_best_of_some_against_the_best_of_others() -> None:
+    found = compared({"a": {"x": 80.0, "y": 70.0}})
+    pair = best_against(found, ["x"], ["y"], "a")
+    assert pair is not None
+    assert (pair.first, pair.second) == ("x", "y")
+    assert best_against(found, [], ["y"], "a") is best_against(found, ["x"], [], "a") is None
+    assert best_against(found, ["x"], ["x"], "a") is None
+    assert of_kind({"x": "byol", "y": "net"}, ["y", "x", "z"], "byol") == ["x"]
+
+
+def test_elsewhere_what_is_furthest_ahead_counts_then_what_is_level_then_the_best_other() -> None:
+    scores = {"b": {"x": 60.0, "far": 70.0, "near": 62.0, "low": 50.0}}
+    assert lead_elsewhere(compared(scores), "x", "b").first == "far"
+    wide = {("b", "x", "far"): 20.0, ("b", "x", "near"): 20.0}
+    level = lead_elsewhere(compared(scores, halves=wide), "x", "b")
+    assert (level.first, level.answer) == ("far", Answer.UNDECIDED)
+    best = lead_elsewhere(compared({"b": {"x": 60.0, "low": 50.0, "last": 40.0}}), "x", "b")
+    assert (best.first, best.second, best.answer) == ("x", "low", Answer.BETTER)
+    alone = lead_elsewhere(compared({"b": {"x": 60.0}}), "x", "b")
+    assert (alone.first, alone.second) == ("x", "x")
+    tables = {"values": make_tables(scores)["values"]}
+    plain = lead_elsewhere(Comparisons(tables), "x", "b")
+    assert (plain.first, plain.reason) == ("far", Reason.SCORES)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "equal"), [(80.0, 80.0, True), (80.0, 80.0 + 5e-10, True), (80.0, 80.0 + 2e-9, False)]
+)
+def test_models_are_equal_where_their_values_are_or_neither_was_measured(one: float, other: float, equal: bool) -> None:
+    found = compared({"a": {"x": one, "y": other}, "b": {"x": 1.0}})
+    assert is_equal(found, "x", "y", "a") is equal
+    assert not is_equal(found, "x", "y", "b")
+    assert is_equal(found, "y", "z", "b")
+
+
+def test_no_interval_leaves_open_that_another_is_better_by_more_than_the_margin() -> None:
+    found = compared({"a": {"x": 80.0, "y": 79.0}}, half=2.0)
+    assert is_inside(found, "x", "a", 1.0)
+    assert not is_inside(found, "x", "a", 0.99)
+    assert is_inside(Comparisons({"values": make_tables({"a": {"x": 1.0, "y": 9.0}})["values"]}), "x", "a", 0.0)
+
+
+def test_two_models_of_a_group_are_needed_for_a_cheaper_one() -> None:
+    assert cheapest_model(["a", "b", "c"], {"a": 10.0, "b": 8.9, "c": 30.0}) == "b"
+    assert cheapest_model(["a", "b", "c"], {"a": 9.0, "b": 8.9, "c": 30.0}) is None
+    assert cheapest_model(["a"], {"a": 1.0}) is None
+    assert cheapest_model(["a", "b"], {"a": 1.0, "c": 9.0}) is None
+
+
+def scores_alone(values: Scores, **change: Any) -> Judgement:
+    first, *others = values
+    tables = {"values": make_tables(values)["values"]}
+    if change:
+        tables["unpaired"] = make_tables(values, **change)["pairs"].assign(kind="unpaired")
+    return make_judgement(tables, reference=first, targets=others, margin=1.0)
+
+
+def test_scores_alone_are_a_bet_equal_or_nothing_on_one_set() -> None:
+    assert scores_alone({"a": {"x": 80.0, "y": 70.0}}, half=0.5).action == Action.BET
+    equal = scores_alone({"a": {"x": 80.0, "y": 79.6, "z": 70.0}}, half=0.6)
+    assert (equal.action, equal.models) == (Action.EQUAL, ["x", "y"])
+    assert scores_alone({"a": {"x": 80.0, "y": 79.0}}, half=3.0).action == Action.NOTHING
+    assert scores_alone({"a": {"x": 80.0, "y": 70.0}}).action == Action.NOTHING
+    tie = scores_alone({"a": {"x": 80.0, "y": 80.0}, "b": {"x": 1.0, "y": 1.0}})
+    assert (tie.action, tie.models) == (Action.TIE, ["x", "y"])
+    assert scores_alone({"a": {"x": 80.0, "y": 80.0}, "b": {"x": 1.0, "y": 2.0}}).action == Action.NOTHING
+    assert scores_alone({"a": {"x": 80.0, "y": 70.0}, "b": {"x": 1.0, "y": 2.0}}, half=0.5).action == Action.NOTHING
+
+
+def test_undecided_models_are_shared_with_those_that_are_equal_and_small_ones_only_without_them() -> None:
+    wide = {("a", "x", "open"): 3.0, ("a", "x", "same"): 0.6, ("a", "x", "small"): 0.2}
+    scores = {"a": {"x": 80.0, "open": 79.0, "same": 79.6, "small": 79.7, "low": 60.0}}
+    shared = judged(scores, wide, methods={})
+    assert (shared.action, shared.models) == (Action.SHARED, ["x", "same", "open"])
+    equal = judged({"a": {k: v for k, v in scores["a"].items() if k != "open"}}, wide, methods={})
+    assert (equal.action, equal.models) == (Action.EQUAL, ["x", "small", "same"])
+
+
+def test_the_untrained_network_in_front_is_named_and_a_tie_with_it_names_the_other() -> None:
+    first = judged({"a": {"random": 80.0, "byol": 70.0}})
+    assert (first.action, first.models, first.untrained) == (Action.UNTRAINED, ["random"], first.lead)
+    wide = {("a", "random", "byol"): 3.0}
+    tie = judged({"a": {"random": 80.0, "byol": 80.0}}, wide)
+    assert (tie.action, tie.models) == (Action.UNTRAINED, ["byol"])
+    assert judged({"a": {"random": 80.0}}).action == Action.ONE
+
+
+def test_the_numbers_of_the_judgement() -> None:
+    assert (CHEAPER, MIN_PAIRS, HOLD_SHARE, LOST_SHARE, SAFE_CHANCE, AGAINST) == (0.9, 20, 0.9, 0.75, 0.95, 20)
+
+
+def test_a_safe_bet_and_rules_want_picks_two_models_and_two_sets() -> None:
+    lottery = lottery_of(SCORES)
+    tables = {"values": SCORES.melt("model", var_name="dataset", value_name="value").assign(lo=None, hi=None)}
+    known = Comparisons(tables)
+    assert safe_finding(lottery, known, 1.0) is not None
+    for less in (
+        None,
+        replace(lottery, bet=replace(lottery.bet, picks=[])),
+        replace(lottery, models=1),
+        replace(lottery, targets=[]),
+    ):
+        assert safe_finding(less, known, 1.0) is None
+    assert rules_finding(lottery) is not None
+    for less in (None, replace(lottery, models=1), replace(lottery, targets=[])):
+        assert rules_finding(less) is None
+    assert rules_finding(replace(lottery, unified=replace(lottery.unified, winners={}))) is None
+    weighed = safe_finding(replace(lottery, weights={"a": 1.0, "b": 0.0}), known, 1.0)
+    assert weighed is not None
+    assert weighed.sets == 1

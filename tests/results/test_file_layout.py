@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from kogen.results.file_layout import Layout, find_layout, split_spaces
+from kogen.results import file_layout
+from kogen.results.file_layout import Layout, find_columns, find_layout, is_parquet, may_be_markdown, split_spaces
 
 
 def layout(folder: Path, content: bytes, name: str = "t.csv", encoding: str | None = None) -> Layout:
@@ -64,3 +65,40 @@ def test_encodings(tmp_path: Path) -> None:
 def test_cells_that_spaces_part() -> None:
     assert split_spaces("res net  80.1   70") == ["res net", "80.1", "70"]
     assert split_spaces(" a 1\t2 ") == ["a", "1", "2"]
+
+
+def test_a_file_that_goes_on_is_judged_without_its_last_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "model val\na 1\nb"  # whole: words, since its last line has one
+    assert find_columns(tmp_path, text, "utf-8").kind == "separated"
+    for limit, kind in ((4 * len(text), "spaces"), (4 * len(text) + 4, "separated")):
+        monkeypatch.setattr(file_layout, "LINE_BYTES", limit)
+        assert find_columns(tmp_path, text, "utf-8").kind == kind
+    assert find_columns(tmp_path, "a;b;c;d;e;f;g", "utf-8").heads == tuple("abcdefg")  # one line alone is kept
+
+
+def test_a_name_may_hold_a_line_break_and_a_file_of_blanks_has_no_rows(tmp_path: Path) -> None:
+    assert layout(tmp_path, b'"a\nb",c\n1,2\n').heads == ("a\nb", "c")
+    with pytest.raises(ValueError, match="it has no rows"):
+        find_columns(tmp_path, "sep=;\n\n \n", "utf-8")
+    assert find_columns(tmp_path, "\n\na,b\n1,2\n", "utf-8").separator == ","
+
+
+def test_parquet_is_known_by_its_name_or_its_first_bytes(tmp_path: Path) -> None:
+    assert layout(tmp_path, b"anything", "t.PARQUET").kind == "parquet"
+    assert layout(tmp_path, b"anything", "t.pq").kind == "parquet"
+    assert layout(tmp_path, b"PAR1....", "t.csv").kind == "parquet"
+    assert [is_parquet(Path(name)) for name in ("a.parquet", "a.pq", "a.csv", "parquet")] == [True, True, False, False]
+
+
+def test_a_text_with_a_pipe_and_a_dash_need_not_be_markdown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "t").write_text("x" * 100)
+    table = "|a|b|\n|-|-|\n"
+    assert may_be_markdown(tmp_path / "t", table)
+    assert may_be_markdown(tmp_path / "t", "text\n" + table)
+    assert not may_be_markdown(tmp_path / "t", "a|b\n1-2|3\n")
+    assert not may_be_markdown(tmp_path / "t", "|-|-|\n|a|b|\n")
+    assert not may_be_markdown(tmp_path / "t", "text\n|-|-|\n")
+    monkeypatch.setattr(file_layout, "MAX_MARKDOWN_BYTES", 100)
+    assert may_be_markdown(tmp_path / "t", table)
+    monkeypatch.setattr(file_layout, "MAX_MARKDOWN_BYTES", 99)
+    assert not may_be_markdown(tmp_path / "t", table)

@@ -11,8 +11,8 @@ import pytest
 from studies import make_study
 
 import kogen
-from kogen.common.tables import SCHEMAS
-from kogen.results.gather import gather_predictions
+from kogen.common.tables import CLASSES, SCHEMAS
+from kogen.results.gather import gather_predictions, shared_classes, stored_digests, to_schema
 
 MODELS = {"byol": 0.8, "random": -0.6}
 
@@ -118,3 +118,38 @@ def test_derived_files_never_block(study: Path, name: str):
     wanted = kogen.report(study)
     (study / name).write_bytes(b"\xffdamaged{")
     assert kogen.report(study)["values"] == wanted["values"]
+
+
+# each step by itself
+
+
+def test_columns_that_older_versions_did_not_write_are_null() -> None:
+    old = pa.table({"run": ["r"], "item": ["i"], "extra": [1]})
+    found = to_schema(old)
+    assert found.column_names == SCHEMAS["predictions"].names
+    assert (found["item"].to_pylist(), found["budget"].to_pylist()) == (["i"], [None])
+    assert stored_digests(old) == {}
+    marked = old.replace_schema_metadata({b"judged": b'{"val": "d"}'})
+    assert stored_digests(marked) == {"val": "d"}
+
+
+def test_classes_are_shared_where_every_run_agrees(tmp_path: Path) -> None:
+    def file(name: str, classes: bytes | None) -> Path:
+        table = pa.table({"a": [1]}).replace_schema_metadata({b"classes": classes} if classes is not None else None)
+        pq.write_table(table, tmp_path / name)
+        return tmp_path / name
+
+    one, same, other, none = file("a", b"x"), file("b", b"x"), file("c", b"y"), file("d", None)
+    key = CLASSES.encode()
+    known = pa.table({"a": [1]}).replace_schema_metadata({key: b"x"})
+    pq.write_table(known, one)
+    pq.write_table(known, same)
+    pq.write_table(known.replace_schema_metadata({key: b"y"}), other)
+    assert shared_classes([one, same]) == {key: b"x"}
+    assert (
+        shared_classes([one, other])
+        == shared_classes([one, none])
+        == shared_classes([none])
+        == shared_classes([])
+        == {}
+    )

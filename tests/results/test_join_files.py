@@ -3,10 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
-from kogen.options.lottery import LotteryOptions
-from kogen.results.join_files import file_labels
+from kogen.options.lottery import LotteryOptions, TableOptions
+from kogen.results.join_files import Part, common_keys, file_labels, join_tables, shorten_names, stack_tables
+from kogen.results.model_names import name_models
+from kogen.results.questions import Questions
+from kogen.results.raw_table import RawTable, table_from_frame
 from kogen.results.results import Results, read_results
 
 VAL = "model,img_size,top1,top1_err,top5,param_count\n"
@@ -103,3 +107,94 @@ def test_long_files_of_two_decimal_marks_are_refused(tmp_path: Path) -> None:
     texts = {"a.csv": "model,dataset,score\nx,v,80.51\n", "b.csv": "model;dataset;score\nx;w;70,25\n"}
     with pytest.raises(ValueError, match="some files write decimals with a comma and some with a point"):
         joined(tmp_path, texts, reference="v")
+
+
+# each step by itself
+
+
+def raw(**columns: list[Any]) -> RawTable:
+    return table_from_frame(pd.DataFrame(columns))
+
+
+def part(path: str, **columns: list[Any]) -> Part:
+    return Part(Path(path), raw(**columns), TableOptions(), Questions(None, TableOptions()))
+
+
+def test_columns_that_tell_rows_apart_do_so_in_every_file() -> None:
+    torn = part("a.csv", model=["x", "x", "y"], size=["s", "t", "s"], val=[80.5, 70.5, 60.5])
+    whole = part("b.csv", model=["x", "y"], size=["s", "s"], val=[50.5, 40.5])
+    assert common_keys([whole]) == []
+    assert common_keys([torn, whole]) == common_keys([whole, torn]) == ["size"]
+    lacking = part("c.csv", model=["x", "y"], val=[50.5, 40.5])
+    with pytest.raises(ValueError, match=r"a.csv has several rows of 'x'"):
+        common_keys([torn, lacking])
+    still = part("d.csv", model=["x", "x"], size=["s", "s"], data=["u", "v"], val=[50.5, 40.5])
+    with pytest.raises(ValueError, match="several rows of 'x'"):
+        common_keys([torn, still])
+
+
+def test_only_models_that_need_it_have_longer_names() -> None:
+    one, two = (
+        part("a.csv", model=["x", "x", "y"], size=["s", "t", "s"], val=[80.5, 70.5, 60.5]),
+        part("b.csv", model=["y"], size=["s"], val=[1.5]),
+    )
+    names = [name_models(each.raw, ["model", "size"]) for each in (one, two)]
+    assert [list(each) for each in shorten_names([one, two], names)] == [["x / s", "x / t", "y"], ["y"]]
+
+
+def test_a_file_has_its_scores_its_errors_and_what_describes_its_models() -> None:
+    made = part(
+        "a.csv",
+        model=["x", "y"],
+        val=[80.5, 70.5],
+        err=[19.5, 29.5],
+        mCE=[60.5, 70.2],
+        params=[5.5, 6.5],
+        rank=[1, 2],
+        words=["u", "v"],
+    )
+    assert (made.scores, made.errors) == (["val", "mCE"], {"mCE"})
+    assert made.others == ["params", "words"]
+    with pytest.raises(ValueError, match=r"a.csv has no rows: leave it out"):
+        Part(Path("a.csv"), raw(model=[], val=[]), TableOptions(), Questions(None, TableOptions()))
+
+
+def test_columns_are_put_in_the_order_of_the_models_and_named_by_their_files() -> None:
+    first = raw(model=["x", "y"], acc=[80.5, 70.5], params=[1.5, 2.5])
+    second = raw(model=["y", "z"], acc=[60.5, 50.5], params=[9.5, 9.5])
+    found = join_tables(
+        [Path("val.csv"), Path("night.csv")], [first, second], TableOptions(), Questions(None, TableOptions())
+    )
+    assert list(found.columns) == ["model", "val", "night", "params"]
+    assert found.columns["val"].tolist() == pytest.approx([80.5, 70.5, float("nan")], nan_ok=True)
+    assert found.columns["night"].tolist() == pytest.approx([float("nan"), 60.5, 50.5], nan_ok=True)
+    assert found.columns["params"].tolist() == pytest.approx([1.5, 2.5, float("nan")], nan_ok=True)  # of the first file
+    assert found.notes[-1].values == {"files": 2, "models": 3, "all": 1}
+    both = raw(model=["x", "y"], acc=[80.5, 70.5], f1=[60.5, 50.5])
+    named = join_tables(
+        [Path("val.csv"), Path("night.csv")], [both, both], TableOptions(), Questions(None, TableOptions())
+    )
+    assert list(named.columns) == ["model", "val acc", "val f1", "night acc", "night f1"]
+    other = raw(model=["x", "y"], f1=[60.5, 50.5])
+    apart = join_tables(
+        [Path("val.csv"), Path("night.csv")], [first, other], TableOptions(), Questions(None, TableOptions())
+    )
+    assert list(apart.columns) == ["model", "acc", "f1", "params"]
+
+
+def test_long_tables_are_stacked_with_one_decimal_mark() -> None:
+    one, two = raw(model=["a"], dataset=["s"], score=["80,5"]), raw(model=["b"], dataset=["t"], score=["70,5"], n=["9"])
+    found = stack_tables([one, two])
+    assert (found.decimal, list(found.columns)) == (",", ["model", "dataset", "score", "n"])
+    assert found.texts("n").isna().tolist() == [True, False]
+    assert found.columns["model"].tolist() == ["a", "b"]
+    two.decimal = "."
+    with pytest.raises(ValueError, match="some files write decimals with a comma"):
+        stack_tables([one, two])
+
+
+def test_words_that_all_files_begin_with_are_left_out_of_their_names() -> None:
+    assert file_labels([Path("a-b-val.csv"), Path("a_b_night.csv")]) == ["val", "night"]
+    assert file_labels([Path("a-val.csv"), Path("b-val.csv")]) == ["a-val", "b-val"]
+    assert file_labels([Path("a.csv"), Path("a-b.csv")]) == ["a", "a-b"]
+    assert file_labels([Path("a-b-c.csv")]) == ["c"]

@@ -21,7 +21,17 @@ from kogen.options import forms
 from kogen.options.lottery import LotteryOptions
 from kogen.options.model import validate
 from kogen.reporting.lottery import page
-from kogen.results.judge import judge_results, judge_tables, tables_from_items
+from kogen.results.judge import (
+    add_reported_ends,
+    count_steps,
+    judge_results,
+    judge_tables,
+    refuse_bad_counterpart,
+    rows_of,
+    tables_from_items,
+    values_as_scores,
+    without_shift,
+)
 from kogen.results.results import read_results
 
 TABLES = ("values", "pairs", "ranks", "transfer", "agreement", "unified", "robustness", "left_out", "cochran")
@@ -274,3 +284,91 @@ def test_a_set_with_one_model_leaves_the_columns_of_pairs_as_they_are() -> None:
     assert set(two["values"]["dataset"]) == {"alone", "shift", "val"}
     pd.testing.assert_frame_equal(one["pairs"], two["pairs"])
     assert list(tables_from_items(alone, options)["pairs"]) == list(one["pairs"])
+
+
+# each step by itself
+
+
+def test_progress_counts_the_steps() -> None:
+    told: list[tuple[int, int]] = []
+    step = count_steps(lambda done, of: told.append((done, of)), 3)
+    step()
+    step()
+    assert told == [(1, 3), (2, 3)]
+
+
+def test_gains_that_were_lifted_are_put_back() -> None:
+    unified = pd.DataFrame({"metric": ["mean_accuracy", "iqm", "group_accuracy", "mean_logit", "mean_rank"]})
+    unified = unified.assign(value=10.0, rank=1.0)
+    robust = pd.DataFrame({"observed": [5.0], "expected": [4.0], "effective": [1.0]})
+    one, two = without_shift(unified, robust, 3.0)
+    assert one["value"].tolist() == pytest.approx([7.0, 7.0, 7.0, np.nan, 10.0], nan_ok=True)
+    assert one["rank"].isna().tolist() == [False, False, False, True, False]
+    assert two["observed"].tolist() == [2.0]
+    assert two[["expected", "effective"]].isna().all(axis=None)
+
+
+def test_intervals_of_the_table_are_taken_where_there_is_nothing_better() -> None:
+    values = pd.DataFrame({"model": list("abc"), "dataset": "s", "lo": [1.0, None, None], "hi": [2.0, None, None]})
+    scores = pd.DataFrame(
+        {"model": list("abcc"), "dataset": "s", "lo": [7.0, 8.0, 9.0, 9.0], "hi": [17.0, 18.0, 19.0, 19.0]}
+    )
+    found = add_reported_ends(values, scores)
+    assert found["lo"].tolist() == pytest.approx([1.0, 8.0, np.nan], nan_ok=True)  # c was written twice
+    assert found["hi"].tolist() == pytest.approx([2.0, 18.0, np.nan], nan_ok=True)
+    assert add_reported_ends(values, scores.drop(columns="lo")) is values
+
+
+def test_counterparts_are_sets_other_than_the_reference_and_themselves() -> None:
+    refuse_bad_counterpart({"a": "c"}, ["s", "a", "c"], "s")
+    for bad, words in (
+        ({"q": "c"}, "names 'q'"),
+        ({"a": "q"}, "names 'q'"),
+        ({"s": "c"}, "'s' can have no counterpart"),
+        ({"a": "a"}, "'a' can have no"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            refuse_bad_counterpart(bad, ["s", "a", "c"], "s")
+
+
+def test_five_hundred_rows_of_a_table_are_repeated() -> None:
+    many = pd.DataFrame({"n": range(501)})
+    found = rows_of({"x": many, "none": many.head(0)}, "x")
+    assert found is not None
+    assert (len(found), rows_of({"none": many.head(0)}, "none"), rows_of({}, "x")) == (500, None, None)
+    scores = values_as_scores(pd.DataFrame({"model": ["a"], "dataset": "s", "value": 1.0, "n": 5, "lo": 0}), {"a": "f"})
+    assert (list(scores), scores["family"].tolist()) == (["model", "dataset", "score", "n", "family"], ["f"])
+    assert list(values_as_scores(pd.DataFrame({"model": ["a"], "dataset": "s", "value": 1.0, "n": 5}), None)) == [
+        *("model", "dataset", "score", "n"),
+    ]
+
+
+def test_gaps_are_the_usual_ones_the_margin_and_the_lead() -> None:
+    table = pd.DataFrame({"model": ["a", "b"], "s": [100.0, 0.0], "t": [60.0, 50.0]})
+    found = judge_results(table, LotteryOptions(reference="s", margin=0.7))[0].transfer["t"]
+    assert found.at_lead is not None
+    assert (found.at_lead["gap"], found.at_lead["pairs"]) == (100.0, 1)
+    assert found.at_margin is not None
+    assert (found.at_margin["gap"], found.at_margin["pairs"]) == (0.7, 0)
+    none = judge_results(table, LotteryOptions(reference="s", margin=0))[0].transfer["t"]
+    assert none.at_margin is None
+
+
+def test_losses_have_no_rule_of_logits_among_those_that_leave_a_set_out() -> None:
+    """Gains below 0 are lifted to be scores: logits of them would mean nothing."""
+    rng, parts = np.random.default_rng(0), []
+    for name in ("s", "t", "u"):
+        label = np.where(np.arange(40) % 2, "bad", "good")
+        for model, skill in (("a", 2.0), ("b", 0.5)):
+            bad = 1 / (1 + np.exp(-skill * np.where(label == "bad", 1, -1) - rng.normal(size=40)))
+            said = np.where(bad > 0.5, "bad", "good")
+            rows = {"model": model, "dataset": name, "item": np.arange(40), "label": label, "predicted": said}
+            parts.append(pd.DataFrame(rows | {"correct": (said == label) * 1, "prob_bad": bad, "prob_good": 1 - bad}))
+    table = pd.concat(parts, ignore_index=True)
+    options = {"reference": "s", "draws": 20}
+    found = judge_results(table, LotteryOptions(**options, metric="log_loss", margin=0.02))[0].left_out  # type: ignore[arg-type]
+    plain = judge_results(table, LotteryOptions(**options))[0].left_out  # type: ignore[arg-type]
+    assert found is not None
+    assert plain is not None
+    assert "mean_logit" in {row["rule"] for row in plain.rules}
+    assert {row["rule"] for row in found.rules} == {row["rule"] for row in plain.rules} - {"mean_logit"}

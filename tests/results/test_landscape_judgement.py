@@ -13,6 +13,7 @@ from kogen.results.landscape_judgement import (
     Judgement,
     LossClaim,
     Reason,
+    judge_gain,
     judge_landscape,
     judge_loss,
 )
@@ -126,3 +127,57 @@ def test_what_width_buys_counts_scores():
     )
     found = gain(row("x", "together"), row("y", "against"), row("z", "undecided"))
     assert found == GainClaim("pretrain", "width", Finding.UNDECIDED, 6, 1, 1, 1)
+
+
+def test_a_pair_that_says_otherwise_than_the_values_is_undecided_and_its_gap_is_turned():
+    found = width([pair("b", "a", 0.1, 0.3), pair("a", "c", 0.2, 0.4), pair("b", "c", 0.1, 0.3)])
+    assert (found.finding, found.leader, found.unsure, found.over) == (Finding.UNDECIDED, "a", ["b"], ["c"])
+    assert (found.gap, found.gap_lo, found.gap_hi) == (pytest.approx(-0.2), -0.3, -0.1)
+    half = width([pair("a", "b", None, 0.3), pair("a", "c", 0.2, 0.4)])
+    assert (half.gap, half.unsure) == (None, ["b"])
+
+
+def test_all_pairs_have_to_be_equivalent_and_not_only_the_leaders():
+    level = [pair("a", "b", -0.01, 0.01), pair("a", "c", -0.01, 0.01)]
+    assert width([*level, pair("b", "c", -0.01, 0.01)]).finding is Finding.EQUIVALENT
+    assert width([*level, pair("b", "c", -0.2, 0.2)]).finding is Finding.UNDECIDED
+    assert width(level).finding is Finding.UNDECIDED
+    two = width([pair("a", "b", -0.01, 0.01)], {"a": 0.5, "b": 0.5})
+    assert (two.finding, two.leader) == (Finding.EQUIVALENT, "a")
+
+
+def test_without_intervals_one_plane_is_the_reason_or_none_is_known():
+    nothing = [pair("a", "b", None, None), pair("a", "c", None, None)]
+    assert width(nothing, planes=1).reason is Reason.ONE_PLANE
+    assert width(nothing, planes=2).reason is Reason.NO_INTERVAL
+    assert width([], planes=0).reason is Reason.NO_PLANES
+    assert width([], {"a": None}).reason is Reason.NONE_RANKED
+    assert width([], {"a": 0.5}).reason is Reason.ONE_RANKED
+    some = width([nothing[0], pair("a", "c", 0.2, 0.4)])
+    assert (some.finding, some.unsure) == (Finding.UNDECIDED, ["b"])
+
+
+def test_losses_are_compared_on_pairs_that_both_have():
+    own = [pair("a", "b", 0.1, 0.3), pair("a", "c", 0.1, 0.3), pair("b", "c", 0.1, 0.3), pair("a", "d", -0.1, 0.3)]
+    shared = [pair("a", "b", 0.1, 0.3, objective="probe"), pair("c", "a", 0.1, 0.3, objective="probe")]
+    found = judge_loss([*own, *shared], "pretrain", "probe")
+    assert (found.finding, found.pairs, found.same, found.opposite, found.unsure) == (Finding.UNDECIDED, 2, 1, 1, 0)
+    alike = judge_loss([*own, shared[0]], "pretrain", "probe")
+    assert (alike.finding, alike.pairs, alike.same) == (Finding.BETTER, 1, 1)
+    open_ = judge_loss([*own, pair("a", "b", -0.1, 0.3, objective="probe")], "pretrain", "probe")
+    assert (open_.finding, open_.pairs, open_.unsure) == (Finding.UNDECIDED, 1, 1)
+    none = judge_loss(own, "pretrain", "probe")
+    assert (none.finding, none.pairs) == (Finding.UNDECIDED, 0)
+
+
+def test_scores_that_all_rise_with_width_are_a_gain():
+    def gain(*words: str) -> GainClaim | None:
+        rows = [{"metric": "width", "verdict": word, "n": 6 + i} for i, word in enumerate(words)]
+        return judge_gain([*rows, {"metric": "convex", "verdict": "together", "n": 99}], "pretrain")
+
+    assert gain() is gain("too few") is None
+    assert gain("together", "together") == GainClaim("pretrain", "width", Finding.BETTER, 7, 2, 0, 0)
+    assert gain("together", "against", "undecided") == GainClaim("pretrain", "width", Finding.UNDECIDED, 8, 1, 1, 1)
+    coarse = judge([], WIDTHS).coarse
+    assert coarse == ["a"]
+    assert COARSE == 0.1

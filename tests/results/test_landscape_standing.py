@@ -8,8 +8,14 @@ import pytest
 from landscapes import bowl, plane_rows, run_facts, slope
 
 from kogen.common.alarms import Alarm, AlarmKind
-from kogen.results.landscape_facts import RunStanding, Standing
-from kogen.results.landscape_standing import find_standings, model_standings, ranked_models
+from kogen.results.landscape_facts import RunStanding, Standing, TrainingFacts
+from kogen.results.landscape_standing import (
+    find_standings,
+    judge_run,
+    measure_shape,
+    model_standings,
+    ranked_models,
+)
 from kogen.results.landscape_summary import EMPTY_READINGS
 
 
@@ -123,3 +129,39 @@ def test_an_older_run_has_the_loss_of_its_method_or_its_own():
     older = find_standings([run_facts("a", loss=None, method="byol")], plane_rows("a", bowl), EMPTY_READINGS)
     oldest = find_standings([run_facts("a", loss=None)], plane_rows("a", bowl), EMPTY_READINGS)
     assert (older[0].loss, oldest[0].loss) == ("byol", "a")
+
+
+def test_a_tenth_is_no_descent_and_a_run_of_unknown_shape_is_sound():
+    known: dict[str, Any] = {"planes": 1, "level": 1.0, "range": 2.0, "drop": 0.1, "fall": None}
+    done = TrainingFacts("done", True, [])
+    assert judge_run(done, known) == (Standing.SOUND, None)
+    assert judge_run(done, known | {"drop": 0.1001})[0] is Standing.NOT_MINIMUM
+    assert judge_run(done, known | {"drop": 0.0, "fall": 0.1}) == (Standing.SOUND, None)
+    assert judge_run(done, known | {"drop": 0.0, "fall": 0.11})[0] is Standing.NOT_MINIMUM
+    assert judge_run(done, known | {"planes": 0, "level": None, "drop": None}) == (Standing.SOUND, None)
+    assert judge_run(done, known | {"level": None, "drop": None})[0] is Standing.NOT_FINITE
+    assert judge_run(done, known | {"drop": None})[0] is Standing.FLAT
+
+
+def test_of_two_alarms_of_one_kind_the_first_epoch_is_said_and_none_only_where_nobody_knows_it():
+    def epoch(*epochs: int | None) -> int | None:
+        alarms = [Alarm(AlarmKind.BROKEN, one, "") for one in epochs]
+        return judge_run(
+            TrainingFacts("failed", True, alarms), {"planes": 0, "level": None, "drop": None, "fall": None}
+        )[1]
+
+    assert epoch(5, 2) == 2
+    assert epoch(None, 5) == 5
+    assert epoch(None) is None
+    assert epoch(0, 5) == 0
+
+
+def test_flat_planes_among_others_have_no_drop():
+    surface = pd.concat(
+        [plane_rows("a", loss, plane=i) for i, loss in enumerate((slope, slope, lambda a, b: 1 + 0 * a))]
+    )
+    found = measure_shape(surface)
+    assert (found["planes"], found["range"], found["drop"]) == (3, pytest.approx(2), pytest.approx(0.5))
+    assert measure_shape(None) == {"planes": 0, "level": None, "range": None, "drop": None}
+    hole = measure_shape(plane_rows("a", lambda a, b: np.where((a == 0) & (b == 0), np.nan, 1.0)))
+    assert hole == {"planes": 1, "level": None, "range": None, "drop": None}

@@ -12,8 +12,19 @@ from kogen.common.alarms import Alarm, AlarmKind
 from kogen.common.contracts import to_plain
 from kogen.common.files import write_json
 from kogen.common.tables import write_table
-from kogen.results.landscape_facts import LandscapeFacts, RunFacts, Standing
-from kogen.results.landscape_summary import EMPTY_READINGS, read_landscape, summarise_landscape
+from kogen.results.landscape_facts import LandscapeFacts, RunFacts, RunStanding, Standing
+from kogen.results.landscape_summary import (
+    EMPTY_READINGS,
+    correlate,
+    has_random_planes,
+    is_comparable,
+    keep_models,
+    mark_geometry,
+    measure_numbers,
+    measure_pairs,
+    read_landscape,
+    summarise_landscape,
+)
 
 NO_SCORES = pd.DataFrame(columns=["model", "score", "value"])
 
@@ -119,3 +130,66 @@ def test_an_older_file_is_read_and_ranks_nobody(tmp_path: Path):
     (tmp_path / "landscape.json").write_text("{}")
     with pytest.raises(ValueError, match="does not hold what is wanted, at 'runs'"):
         read_landscape(tmp_path)
+
+
+# each step by itself
+
+
+RANKED: dict[tuple[str, str], str | None] = {("o", "a"): "one", ("o", "b"): "one", ("o", "c"): "two", ("o", "d"): None}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "metric", "wanted"),
+    [
+        *[("a", "b", "range", True), ("a", "c", "range", False), ("d", "d", "range", False), ("a", "c", "width", True)],
+        *[("a", "lost", "width", False), ("lost", "a", "width", False), ("a", "d", "range", False)],
+    ],
+)
+def test_models_are_compared_in_one_unit(first: str, second: str, metric: str, wanted: bool) -> None:
+    row = {"objective": "o", "first": first, "second": second, "metric": metric}
+    assert is_comparable(row, RANKED) is wanted
+
+
+def test_shares_of_planes_without_a_basin_are_hidden_and_each_model_has_its_standing() -> None:
+    rows = [(m, metric, 0.5) for m in ("a", "lost", "new") for metric in ("width", "range")]
+    table = pd.DataFrame(rows, columns=["model", "metric", "value"]).assign(objective="o", lo=0.4, hi=0.6)
+    stands = [
+        RunStanding("a", "a", "o", "one", Standing.SOUND),
+        RunStanding("l", "lost", "o", "one", Standing.COLLAPSED),
+    ]
+    stands += [RunStanding("n", "new", "other", "one", Standing.COLLAPSED)]
+    found = mark_geometry(table, stands)
+    assert found["standing"].tolist()[:4] == ["sound"] * 2 + ["collapsed"] * 2
+    assert found["standing"].isna().tolist() == [False] * 4 + [True] * 2
+    assert found["value"].isna().tolist() == [False, False, True, False, False, False]
+    assert found["lo"].isna().tolist() == found["hi"].isna().tolist() == found["value"].isna().tolist()
+    assert mark_geometry(table.head(0), stands).empty
+
+
+def test_only_models_that_may_be_ranked_are_correlated_and_in_one_unit() -> None:
+    models = [f"m{i}" for i in range(6)]
+    rows = [(m, metric, float(i)) for i, m in enumerate(models) for metric in ("width", "range")]
+    table = pd.DataFrame(rows, columns=["model", "metric", "value"]).assign(objective="o", lo=0.0, hi=1.0)
+    scores = pd.DataFrame({"model": models, "score": "s", "value": [1.0, 2, 3, 4, 5, 6]})
+    same = correlate(table, {("o", m): "one" for m in models}, scores)
+    assert set(same["metric"]) == {"width", "range"}
+    mixed = correlate(table, {("o", m): "one" if m != "m0" else "two" for m in models}, scores)
+    assert set(mixed["metric"]) == {"width"}
+    unknown: dict[tuple[str, str], str | None] = {("o", m): None for m in models}
+    assert set(correlate(table, unknown, scores)["metric"]) == {"width"}
+    five = correlate(table, {("o", m): "one" for m in models[:5]}, scores)
+    assert set(five["n"]) == {5}
+    assert correlate(table, {}, scores).empty
+    assert correlate(table, {("o", m): "one" for m in models}, scores.head(0)).empty
+    assert keep_models(table, {("o", "m1"): None})["model"].tolist() == ["m1", "m1"]
+    assert keep_models(table.head(0), {}).empty
+
+
+def test_planes_are_random_where_one_is_and_empty_tables_are_not_measured() -> None:
+    surface = plane_rows("a", bowl)
+    assert has_random_planes(surface)
+    assert not has_random_planes(surface.assign(direction="between"))
+    assert not has_random_planes(surface.head(0))
+    assert measure_numbers(surface.head(0), pd.DataFrame(), pd.DataFrame()).empty
+    assert measure_pairs(surface.head(0), pd.DataFrame(), pd.DataFrame()) == []
+    assert set(measure_numbers(surface, pd.DataFrame(), pd.DataFrame())["model"]) == {"a"}

@@ -48,3 +48,28 @@ def test_tables_with_and_without_outer_pipes_and_what_is_none() -> None:
 def test_pipes_inside_cells() -> None:
     assert split_row(r"| a \| b | 1 |") == ["a | b", "1"]
     assert split_row("a||1") == ["a", "", "1"]
+
+
+def tables(*lines: str) -> list[list[list[str]]]:
+    return [one.rows for one in find_markdown_tables("\n".join(lines))]
+
+
+def test_a_table_starts_where_dashes_stand_below_as_many_cells() -> None:
+    assert tables("|a|b|", "|-|-|") == [[["a", "b"]]]
+    assert tables("|a|b|") == tables("|a|b|", "text") == tables("ab", "|-|-|") == []
+    assert tables("|a|b|c|", "|-|-|", "|1|2|3|") == []
+    assert tables("x", "|a|b|", "|-|-|", "|1|2|", "y", "|c|", "|-|") == [[["a", "b"], ["1", "2"]], [["c"]]]
+
+
+def test_a_fence_ends_a_table_and_hides_headings() -> None:
+    text = "# One\n```\n# Two\n```\n|a|b|\n|-|-|\n|1|2|\n```\n|3|4|\n```\n"
+    (one,) = find_markdown_tables(text)
+    assert (one.heading, one.rows) == ("One", [["a", "b"], ["1", "2"]])
+
+
+def test_marks_are_taken_off_as_often_as_they_stand_around_the_whole_cell() -> None:
+    assert plain_cell("***x***") == plain_cell("**_x_**") == plain_cell("__**x**__") == "x"
+    assert (plain_cell("**"), plain_cell("*"), plain_cell("****")) == ("**", "*", "**")
+    assert plain_cell("[[a](b)](c)") == "a"
+    assert plain_cell("**a** and `b`") == "a and b"
+    assert split_row("a | b \\|") == ["a", "b |"]

@@ -106,3 +106,58 @@ def test_copies_of_a_row_count_once_and_blank_rows_not_at_all() -> None:
     raw = drop_copies(raw_of(model=["a", "a", None, "b", ""], x=[1.5, 1.5, None, 2, None]))
     assert list(raw.columns["model"]) == ["a", "b"]
     assert [(note.key, note.values) for note in raw.notes] == [("read_copies", {"n": 1})]
+
+
+def test_the_column_that_is_taken_is_said_but_for_model() -> None:
+    def notes(raw: RawTable) -> list[Any]:
+        chosen(raw)
+        return [note.values["name"] for note in raw.notes]
+
+    assert notes(raw_of(Model=["a", "b"], x=[1.5, 2])) == []
+    assert notes(raw_of(method=["a", "b"], x=[1.5, 2])) == ["method"]
+    unnamed = table_from_frame(pd.DataFrame([["a", "c", 1.5], ["b", "d", 2]], columns=["", "other", "x"]))
+    assert (chosen(unnamed)[0], [note.values["name"] for note in unnamed.notes]) == (["column 1"], ["column 1"])
+
+
+def test_rows_that_say_nothing_or_repeat_another_are_dropped() -> None:
+    raw = raw_of(model=["a", "a", "", "a", None], x=["1", "1", " ", "2", None])
+    found = drop_copies(raw)
+    assert found.texts("x").tolist() == ["1", "2"]
+    assert [note.values for note in raw.notes] == [{"n": 1}]
+    whole = raw_of(model=["a", "b"], x=[1.5, 2])
+    assert drop_copies(whole) is whole
+    assert whole.notes == []
+
+
+def test_names_are_stripped_and_parts_that_say_nothing_are_left_out() -> None:
+    raw = raw_of(model=[" a", "a ", "", "b"], more=["x", "-", "y", "n/a"])
+    assert [None if pd.isna(one) else one for one in name_models(raw, ["model"])] == ["a", "a", None, "b"]
+    assert list(name_models(raw, ["model", "more"])) == ["a / x", "a", "y", "b"]
+
+
+def test_what_tells_rows_apart_is_text_before_settings_and_one_column_before_two() -> None:
+    raw = raw_of(model=["a", "a", "b"], epochs=[1, 2, 3], data=["x", "y", "y"], acc=[70.5, 80.5, 90.5])
+    assert find_keys(raw, ["model"], [raw.texts("model").cat.codes]) == ["data"]
+    two = raw_of(model=["a"] * 4, data=list("xxyy"), size=["s", "t", "s", "t"], acc=[70.5, 80.5, 90.5, 60.5])
+    assert find_keys(two, ["model"], [two.texts("model").cat.codes]) == ["data", "size"]
+    none = raw_of(model=["a", "a"], acc=[70.5, 80.5])
+    assert find_keys(none, ["model"], [none.texts("model").cat.codes]) == []
+    questions = Questions(None, TableOptions())
+    names = tell_apart(raw, ["model"], raw.texts("model"), questions)
+    assert list(names) == ["a / x", "a / y", "b / y"]
+    assert questions.answers == {"model_column": ("model", "data")}
+    assert (
+        "1 names of models stand in several rows, first 'a' in 2: the column data tells them apart"
+        in questions.sentences[0]
+    )
+
+
+def test_thirty_columns_are_tried() -> None:
+    columns = {f"c{i:02d}": ["s", "s"] for i in range(30)}
+    raw = raw_of(model=["a", "a"], **columns)
+    codes = [raw.texts("model").cat.codes]
+    assert find_keys(raw, ["model"], codes) == []
+    thirtieth = raw_of(model=["a", "a"], **(columns | {"c29": ["s", "t"]}))
+    assert find_keys(thirtieth, ["model"], codes) == ["c29"]
+    later = raw_of(model=["a", "a"], **columns, last=["s", "t"])
+    assert find_keys(later, ["model"], codes) == []

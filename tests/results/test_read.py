@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from small import SHARED
 
 from kogen.options import forms
-from kogen.options.lottery import LotteryOptions
+from kogen.options.lottery import LotteryOptions, TableOptions
 from kogen.options.model import validate
+from kogen.results.questions import Questions
+from kogen.results.read import ReadTable, canonical_names, matching_rows, read_columns
 from kogen.results.results import Results, read_results
 
 TIMM = SHARED / "timm"
@@ -340,3 +342,158 @@ def test_rows_of_label_budgets_are_left_out_and_it_is_said(tmp_path: Path) -> No
     part.to_csv(file, index=False)
     with pytest.raises(ValueError, match="every row was learnt from part of the labels: choose one with --where"):
         read_results(file, LotteryOptions())
+
+
+# each step by itself
+
+
+IMAGES = pd.DataFrame({"model": ["a", "a", "b", "b"], "dataset": "s", "item": list("ijij"), "correct": [1, 0, 1, 1]})
+
+
+def read_frame(frame: pd.DataFrame, **asked: Any) -> ReadTable:
+    options = TableOptions(**asked)
+    return read_columns(frame, options, Questions(frame, options))
+
+
+def test_names_that_kogen_knows_are_taken_once_whatever_their_letters() -> None:
+    assert canonical_names(["Model", "Data Set", "SCORE", "x"]) == {
+        "Model": "model",
+        "Data Set": "dataset",
+        "SCORE": "score",
+        "x": "x",
+    }
+    assert canonical_names(["Model", "model"]) == {"Model": "Model", "model": "model"}
+    assert canonical_names(["MODEL", "Model"]) == {"MODEL": "model", "Model": "Model"}
+
+
+def test_images_are_read_with_what_is_needed_and_the_rest_is_named() -> None:
+    found = read_frame(
+        IMAGES.assign(lot=list("xxyy"), size=[1, 2, 3, 4], notes="z", n=5, run="r"), cluster="lot", family="size"
+    )
+    assert found.images
+    assert found.ignored == ("notes", "run")
+    assert {"cluster", "family"} <= set(found.frame)
+    assert {"lot", "size", "n", "run"}.isdisjoint(found.frame)
+    assert found.frame["cluster"].tolist() == list("xxyy")
+    assert found.notes == ()
+    with pytest.raises(ValueError, match="no column 'lots' for the cluster"):
+        read_frame(IMAGES.assign(lot="x"), cluster="lots")
+    with pytest.raises(ValueError, match="the column 'seed' cannot be the family too"):
+        read_frame(IMAGES, family="seed")
+    with pytest.raises(ValueError, match="unknown column 'protocl': did you mean 'protocol'"):
+        read_frame(IMAGES.assign(protocl="x"))
+
+
+def test_rows_of_images_are_chosen_by_their_cells() -> None:
+    table = IMAGES.assign(lot=["x1", "x2", "y", None], size=[1.0, 2.0, 2.0, None])
+    found = read_frame(table, where={"lot": "X*"})
+    assert found.frame["item"].tolist() == ["i", "j"]
+    assert [(note.key, note.values) for note in found.notes] == [("read_where", {"names": ["lot=X*"], "n": 2, "of": 4})]
+    assert read_frame(table, where={"size": "2"}).frame["item"].tolist() == ["j", "i"]
+    both = read_frame(table, where={"size": "2.0", "lot": " Y "})
+    assert both.frame["model"].tolist() == ["b"]
+    with pytest.raises(ValueError, match=r"lot=z: no row has it; there are x1, x2, y"):
+        read_frame(table, where={"lot": "z"})
+    with pytest.raises(ValueError, match=r"size=big: no row has it; there are 1.0, 2.0"):
+        read_frame(table, where={"size": "big"})
+    with pytest.raises(ValueError, match="names 'gone', which is no column"):
+        read_frame(table, where={"gone": "z"})
+    many = pd.Series([float(i) for i in range(10, 0, -1)])
+    with pytest.raises(ValueError, match=r"there are 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0 \(") as error:
+        matching_rows(many, "size", "99")
+    assert "9.0" not in str(error.value)
+
+
+def test_one_protocol_is_read() -> None:
+    table = IMAGES.assign(protocol=["knn", "knn", "linear", "linear"])
+    assert read_frame(table, protocol="knn").frame["model"].tolist() == ["a", "a"]
+    with pytest.raises(ValueError, match="the table mixes the protocols knn, linear"):
+        read_frame(table)
+    with pytest.raises(ValueError, match="no rows with the protocol 'other'; there are knn, linear"):
+        read_frame(table, protocol="other")
+    with pytest.raises(ValueError, match="no rows with the protocol 'knn'; there are none"):
+        read_frame(IMAGES, protocol="knn")
+    assert len(read_frame(table[table["protocol"] == "knn"]).frame) == 2
+
+
+def test_answers_of_part_of_the_labels_are_left_out_and_columns_of_another_meaning_are_not() -> None:
+    table = IMAGES.assign(budget=["5%", None, None, "5%"], draw=[0, None, None, 0])
+    found = read_frame(table)
+    assert found.frame["item"].tolist() == ["j", "i"]
+    assert [(note.key, note.values["n"]) for note in found.notes] == [("read_budgets", 2)]
+    assert {"budget", "draw"}.isdisjoint(found.frame)
+    assert read_frame(table, where={"budget": "5%"}).frame["item"].tolist() == ["i", "j"]
+    assert read_frame(table.assign(budget=None, draw=None)).notes == ()
+    other = read_frame(IMAGES.assign(budget="large", draw="first"))
+    assert (len(other.frame), other.ignored) == (4, ("budget", "draw"))
+    with pytest.raises(
+        ValueError, match=r"every row was learnt from part of the labels: .* such as budget=5% and draw=0"
+    ):
+        read_frame(table.assign(budget="5%", draw=0))
+    assert len(read_frame(IMAGES.assign(budget="5%")).frame) == 4  # without a draw it says nothing
+
+
+WIDE = pd.DataFrame(
+    {"model": ["a", "b", "c"], "s": [80.5, 70.5, 60.5], "t": [75.5, 65.5, 55.5], "kind": ["x", "x", "y"]}
+)
+
+
+def test_families_of_scores_are_of_a_column_that_is_named_or_called_so() -> None:
+    found = read_frame(WIDE, family="Kind").frame
+    assert dict(zip(found["model"], found["family"], strict=True)) == {"a": "x", "b": "x", "c": "y"}
+    assert "family" not in read_frame(WIDE).frame
+    with pytest.raises(ValueError, match="no column 'kinds' for the family: did you mean 'kind'"):
+        read_frame(WIDE, family="kinds")
+    with pytest.raises(ValueError, match="no column 'family' for the family"):
+        read_frame(WIDE, family="family")
+    with pytest.raises(ValueError, match="the column 'score' cannot be the family too"):
+        read_frame(WIDE, family="score")
+    long = pd.DataFrame({"model": ["a", "a"], "dataset": ["s", "t"], "score": [80.5, 70.5], "kind": ["x", "y"]})
+    with pytest.raises(ValueError, match="the model 'a' is in two families"):
+        read_frame(long, family="kind")
+
+
+def test_rows_of_scores_are_chosen_by_their_cells_and_what_is_left_says_how_many() -> None:
+    found = read_frame(WIDE, where={"Kind": "x"})
+    assert set(found.frame["model"]) == {"a", "b"}
+    assert [(note.key, note.values) for note in found.notes] == [("read_where", {"names": ["Kind=x"], "n": 2, "of": 3})]
+    with pytest.raises(ValueError, match="no row has kind=y and model=a at once: leave one out"):
+        read_frame(WIDE, where={"kind": "y", "model": "a"})
+    table = WIDE.assign(protocol=["knn", "knn", "linear"])
+    assert set(read_frame(table, protocol="knn").frame["model"]) == {"a", "b"}
+    with pytest.raises(ValueError, match="mixes the protocols"):
+        read_frame(table)
+    with pytest.raises(ValueError, match="the table has no rows"):
+        read_frame(WIDE.head(0))
+
+
+def test_other_columns_of_a_long_table_are_axes_or_are_named() -> None:
+    long = pd.DataFrame(
+        {
+            "model": ["a", "b"],
+            "dataset": "s",
+            "score": [80.5, 70.5],
+            "params": [5.0, 6.0],
+            "words": ["x", "y"],
+            "label": 1,
+        }
+    )
+    found = read_frame(long)
+    assert found.axes == {"params": {"a": 5.0, "b": 6.0}}
+    assert found.excluded == {"words": "excluded_text", "params": "excluded_cost", "label": "excluded_unused"}
+    assert not found.images
+    with pytest.raises(ValueError, match="unknown column 'famly': did you mean 'family'"):
+        read_frame(long.assign(famly="x"))
+
+
+def test_no_file_and_files_of_images_beside_others_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no table is given"):
+        read_columns([], TableOptions(), Questions(None, TableOptions()))
+    IMAGES.to_csv(tmp_path / "a.csv", index=False)
+    WIDE.to_csv(tmp_path / "b.csv", index=False)
+    with pytest.raises(ValueError, match=r"a.csv has one row an image, and files of scores alone are joined"):
+        read_columns([tmp_path / "b.csv", tmp_path / "a.csv"], TableOptions(), Questions(None, TableOptions()))
+    with pytest.raises(ValueError, match=r"b.csv: no column 'kinds' for the family"):
+        read_columns(tmp_path / "b.csv", TableOptions(family="kinds"), Questions(None, TableOptions()))
+    with pytest.raises(ValueError, match=r"b.csv and 1 more: "):
+        read_columns([tmp_path / "b.csv"] * 2, TableOptions(), Questions(None, TableOptions()))

@@ -8,7 +8,15 @@ import pandas as pd
 import pytest
 
 from kogen.options.lottery import TableOptions
-from kogen.results.results import Results, read_results
+from kogen.results.questions import Questions
+from kogen.results.results import (
+    Results,
+    families,
+    guess_reference,
+    item_rows,
+    read_results,
+    select_reference,
+)
 
 WIDE = pd.DataFrame({"model": ["a", "b", "c"], "val": [70.0, 71.5, 72.0], "shift": [50.0, None, 55.0]})
 LONG = WIDE.melt("model", var_name="dataset", value_name="score")
@@ -254,3 +262,58 @@ def test_images_of_some_sets_are_chosen_and_a_set_without_rows_is_named() -> Non
     assert set(items["dataset"]) == {"val"}
     with pytest.raises(ValueError, match="no rows of the data set 'vall': did you mean 'val'"):
         read(IMAGES, reference="val", sets=["val", "vall"])
+
+
+# each step by itself
+
+
+def asked_of(frame: pd.DataFrame, reference: str | None, datasets: list[str], **excluded: str) -> tuple[str, Questions]:
+    asked = Questions(None, TableOptions())
+    return select_reference(frame, reference, datasets, asked, excluded), asked
+
+
+def test_the_reference_is_asked_for_only_where_nothing_says_it() -> None:
+    frame = pd.DataFrame({"dataset": ["night", "val", "x"], "role": ["shift", "reference", "shift"]})
+    assert asked_of(frame, "x", ["night", "val", "x"])[0] == "x"
+    found, asked = asked_of(frame, None, ["night", "val", "x"])
+    assert (found, asked.sentences) == ("val", [])
+    gone, asked = asked_of(frame, None, ["night", "x"])  # the set of the role was not chosen
+    assert (gone, asked.answers) == ("night", {"reference": "night"})
+    assert asked_of(frame.drop(columns="role"), None, ["night"]) == ("night", Questions(None, TableOptions()))
+    guess, asked = asked_of(frame.drop(columns="role"), None, ["night", "val", "x"])
+    assert (guess, asked.answers) == ("val", {"reference": "val"})
+    two = frame.assign(role="reference")
+    assert asked_of(two, None, ["night", "val", "x"])[1].sentences != []
+    with pytest.raises(ValueError, match="no data set 'vale' to choose on: did you mean 'val'"):
+        asked_of(frame, "vale", ["night", "val"])
+    with pytest.raises(ValueError, match=r"the column 'year' is not taken for a data set .cost.: choose on one of val"):
+        asked_of(frame, "year", ["val"], year="excluded_cost")
+    assert guess_reference(["b", "a"], ["a", "b"]) == "b"
+    assert guess_reference(["gone"], ["a", "b"]) == "a"
+    assert guess_reference(["b", "ImageNet", "val"], ["val", "b", "ImageNet"]) in ("val", "ImageNet")
+
+
+def test_rows_of_images_have_a_seed_and_numbers() -> None:
+    frame = pd.DataFrame(
+        {"model": "a", "dataset": ["s", "t"], "item": ["i", "j"], "correct": [True, False], "extra": 1}
+    )
+    found = item_rows(frame, None)
+    assert list(found) == ["model", "dataset", "item", "correct", "seed"]
+    assert (found["correct"].tolist(), found["seed"].tolist(), found["correct"].dtype) == ([1.0, 0.0], [0, 0], float)
+    assert item_rows(frame.assign(seed=[None, None]), None)["seed"].tolist() == [0, 0]
+    assert item_rows(frame.assign(seed=[1, 2]), ["t"])["seed"].tolist() == [2]
+    with pytest.raises(ValueError, match="no rows of the data set 'u'"):
+        item_rows(frame, ["s", "u"])
+    with pytest.raises(ValueError, match="the column 'correct' holds text in 2 rows"):
+        item_rows(frame.assign(correct=["yes", "no"]), None)
+    for name in ("dataset", "item"):
+        with pytest.raises(ValueError, match=f"the column '{name}' is empty in 1 rows"):
+            item_rows(frame.assign(**{name: ["x", None]}), None)
+
+
+def test_families_are_of_models_that_have_one() -> None:
+    frame = pd.DataFrame({"model": ["a", "a", "b", "c"], "family": ["x", "x", None, 3]})
+    assert families(frame) == {"a": "x", "c": "3"}
+    assert families(frame.assign(family=None)) is families(frame[["model"]]) is None
+    with pytest.raises(ValueError, match="the model 'a' is in two families"):
+        families(frame.assign(family=["x", "y", None, None]))

@@ -1,14 +1,17 @@
 """The summary of a lottery: each part from a hand-made table, with its ties, gaps and what is not known."""
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from kogen.results.lottery_summary import Lead, Row
+from kogen.results import summary
+from kogen.results.lottery_summary import Lead, Missing, Row
 from kogen.results.summary import (
     best_models,
     compare_rules,
+    describe_results,
     describe_similarity,
     find_pair,
     gap_at_share,
@@ -160,3 +163,61 @@ def test_rules_that_have_a_value_are_compared_though_one_has_none() -> None:
     assert set(rules.winners) == set(METRICS) - {"mean_logit"}
     assert rules.winners["mean_accuracy"] == ["m1"]
     assert compare_rules(table.assign(rank=float("nan")), None, None, 100, 0).winners == {}
+
+
+@dataclass
+class Read:
+    """What is described of a table that was read."""
+
+    kind: str = "scores"
+    datasets: tuple[str, ...] = ("val", "night")
+    families: dict[str, str] | None = None
+    reference: str = "val"
+    ignored: tuple[str, ...] = ("path",)
+    excluded: dict[str, str] = field(default_factory=lambda: {"year": "excluded_cost"})
+    axes: dict[str, Any] = field(default_factory=dict)
+    unbounded: tuple[str, ...] = ()
+    notes: tuple[Any, ...] = ()
+
+
+def test_what_is_missing_and_refused_is_described() -> None:
+    scores = SCORES.assign(n=[100.0, None, 100.0, 100.0, 100.0])
+    found = describe_results(Read(), scores)  # type: ignore[arg-type]
+    assert found["missing"] == Missing(1, 1, ["b"])  # of six cells one is empty
+    assert (found["models"], found["families"], found["sets"]) == (3, None, ["val", "night"])
+    assert (found["ignored"], found["excluded"]) == (["path"], {"year": "excluded_cost"})
+    assert list(found["refused"]) == ["pairs", "ranks", "combined", "noise_floor"]
+    assert list(describe_results(Read(), scores.assign(n=1.0))["refused"]) == ["pairs", "ranks", "combined"]  # type: ignore[arg-type]
+    items = describe_results(Read(kind="items", families={"a": "x", "b": "x", "c": "y"}), scores)  # type: ignore[arg-type]
+    assert (items["refused"], items["families"]) == ({}, 2)
+    many = pd.DataFrame({"model": [f"m{i}" for i in range(7)], "dataset": "val", "n": 1.0})
+    assert describe_results(Read(), many)["missing"] == Missing(7, 7, [f"m{i}" for i in range(5)])  # type: ignore[arg-type]
+
+
+def test_a_decision_of_images_takes_what_is_needed_by_the_same_pair() -> None:
+    row = {"difference": 2.0, "n": 400, "minimum_detectable": 3.0, "verdict": "undecided", "family_lo": -1.0}
+    row |= {"family_hi": 5.0, "lo": 0.1, "hi": 3.9, "lo90": 0.2, "hi90": 3.8}
+    tables = {"pairs": pairs("a", "b", **row), "needed": pairs("b", "a", images=900, more=500, decides="better")}
+    found = images_to_decide(tables, None, ["a", "b"], "val")
+    assert found is not None
+    assert (found.first, found.second, found.images) == ("a", "b", 900)
+    assert row_at_gap(within(5e-9), 5e-9 + 9e-9) is not None  # gaps this near are the same
+    assert row_at_gap(within(1.0), 1.0 + 2e-5) is None
+
+
+def test_tests_that_are_refused_say_why() -> None:
+    found, refused = summary.tests_over_sets(SCORES)
+    assert found == {"friedman": None, "wilcoxon": None}
+    assert set(refused) == {"friedman", "wilcoxon"}
+
+
+def test_the_correlations_of_two_hundred_sets_are_kept() -> None:
+    names = [f"s{i}" for i in range(200)]
+    eye = pd.DataFrame(0.0, index=range(200), columns=names).assign(dataset=names, n_eff=3.0)
+    assert len(describe_similarity(eye, None).correlations) == 200
+
+
+def test_a_lead_is_known_to_nine_digits() -> None:
+    scores = pd.DataFrame({"model": ["a", "b"], "dataset": "val", "score": [80.0 + 4e-9, 80.0]})
+    assert reference_lead(scores, "val").gap == pytest.approx(4e-9, rel=1e-3)
+    assert reference_lead(scores.assign(score=[80.0 + 4e-10, 80.0]), "val").gap == 0

@@ -17,7 +17,7 @@ from kogen.common.tables import write_arrow
 from kogen.options.lottery import TableOptions
 from kogen.results import file_layout, table_file
 from kogen.results.results import Results, read_results
-from kogen.results.table_file import read_file
+from kogen.results.table_file import read_file, read_parquet_columns, refuse_long_names
 
 LONG = pd.DataFrame({"model": ["a", "b", "c"], "dataset": "val", "score": [70.5, 71.25, 72.0], "n": 1000})
 IMAGES = pd.DataFrame(
@@ -208,3 +208,51 @@ def test_a_csv_that_is_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(file_layout, "MAX_CSV_BYTES", 10)
     with pytest.raises(ValueError, match=r"cannot read the table .*t.csv.* at most 10 are read"):
         read(tmp_path / "t.csv")
+
+
+# each step by itself
+
+
+def test_columns_of_a_parquet_file_that_are_neither_text_nor_numbers_are_left_out(tmp_path: Path) -> None:
+    table = pa.table({"model": ["a", "b"], "val": [70.5, 71.5], "when": [datetime(2024, 1, 1)] * 2, "list": [[1], [2]],
+                      "exact": pa.array([Decimal("1.50"), Decimal("2.50")])})  # fmt: skip
+    pq.write_table(table, tmp_path / "t.parquet")
+    found = read_parquet_columns(tmp_path / "t.parquet")
+    assert list(found.columns) == ["model", "val", "exact"]
+    assert [note.values for note in found.notes] == [{"names": ["when", "list"]}]
+    assert found.numbers("exact").value.tolist() == [1.5, 2.5]
+    assert isinstance(found.columns["model"].dtype, pd.CategoricalDtype)
+    pq.write_table(table.select(["model", "val"]), tmp_path / "u.parquet")
+    assert read_parquet_columns(tmp_path / "u.parquet").notes == []
+    pq.write_table(table.rename_columns(["model", "val", "n", "list", "exact"]), tmp_path / "v.parquet")
+    with pytest.raises(ValueError, match=r"the column 'n' is of the type timestamp.*: write numbers"):
+        read_parquet_columns(tmp_path / "v.parquet")
+    pq.write_table(table.rename_columns(["x", "val", "when", "model", "exact"]), tmp_path / "w.parquet")
+    with pytest.raises(ValueError, match=r"the column 'model' is of the type list.*: write text or whole numbers"):
+        read_parquet_columns(tmp_path / "w.parquet")
+
+
+def test_names_of_twenty_thousand_letters_are_read(tmp_path: Path) -> None:
+    def frame(length: int, coded: bool) -> pd.DataFrame:
+        made = pd.DataFrame({"c" * 61: ["x" * length, None]})
+        return made.astype("category") if coded else made
+
+    for coded in (True, False):
+        refuse_long_names(frame(20_000, coded), ["c" * 61])
+        with pytest.raises(ValueError, match=f"the column '{'c' * 60}' has a name of 20,001 letters, at most 20,000"):
+            refuse_long_names(frame(20_001, coded), ["c" * 61])
+        refuse_long_names(frame(20_001, coded), [])
+
+
+def test_a_file_is_read_as_it_is_written_and_its_header_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text('skip\nmodel;acc\n"a\nb";1,5\n')
+    layout = file_layout.Layout(tmp_path / "t.csv", "separated", separator=";", skipped=1)
+    found = read_file(tmp_path / "t.csv", ["model", "acc"], ["model", "acc"], layout)
+    assert found["model"].tolist() == ["a\nb"]
+    assert found["acc"].tolist() == ["1,5"]
+    pq.write_table(pa.table({"a": [1], "b": [2]}), tmp_path / "t.pq")
+    assert table_file.read_header(tmp_path / "t.pq") == ["a", "b"]
+    assert list(read_file(tmp_path / "t.pq", ["b"], [])) == ["b"]
+    (tmp_path / "other.csv").write_bytes((tmp_path / "t.pq").read_bytes())
+    binary = file_layout.Layout(tmp_path / "other.csv", "parquet")
+    assert read_file(tmp_path / "other.csv", ["a"], [], binary)["a"].tolist() == [1]

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.stats import t as student
 
-from kogen.statistics._curvature_metrics import metric_half_width, tables
+from kogen.statistics._curvature_metrics import EXACT_DF, metric_half_width, tables
 
 ANT = [[1.0, 2, 3, 4], [3.0, 4, 5, 6]]  # means of 2.5 and 4.5; by part of the images 2, 3, 4 and 5
 BEE = [[1.0, 1, 2, 2]]
@@ -74,3 +74,7 @@ def test_runs_with_other_parts_are_refused() -> None:
     rows.at[1, "values"] = [1.0, 2.0]
     with pytest.raises(ValueError, match="the runs of a model were measured on different numbers of images"):
         tables(rows)
+
+
+def test_an_error_is_known_with_a_million_degrees_of_freedom() -> None:
+    assert EXACT_DF == 1_000_000

@@ -64,3 +64,31 @@ def test_curves_that_meet_before_or_never() -> None:
     at_once = find_crossing(labels, [Estimate(3, 1, 5), Estimate(2, 0.5, 4)])
     assert at_once == Crossing(None, None, 10, True)  # as few as the fewest that were tried
     assert first_zero([1, 2], [-2.0, -1.0]) is None
+
+
+def test_each_crossed_sample_has_students_t_of_its_own_number() -> None:
+    values = np.random.default_rng(3).normal(size=(3, 2, 8))
+    clusters = np.array([0, 0, 0, 1, 1, 2, 3, 3])
+    found = crossed_mean(values, clusters)
+    images = values.mean(axis=(0, 1))
+    sums = np.bincount(clusters, images - images.mean())
+    effective = 64 / (9 + 4 + 1 + 4)
+    half2 = (sums**2).sum() / 64 * 4 / 3 * student.isf(0.025, effective - 1) ** 2
+    seeds, draws = values.mean(axis=(1, 2)), values.mean(axis=(0, 2))
+    half2 += seeds.var(ddof=1) / 3 * student.isf(0.025, 2) ** 2
+    half2 += draws.var(ddof=1) / 2 * student.isf(0.025, 1) ** 2
+    assert found == pytest.approx((values.mean(), values.mean() - half2**0.5, values.mean() + half2**0.5))
+    few = crossed_mean(values[:1, :1], np.array([0] * 7 + [1]))  # 1.3 clusters in effect: one degree of freedom
+    own = values[0, 0]
+    sums = np.array([(own[:7] - own.mean()).sum(), own[7] - own.mean()])
+    assert few.hi - few.value == pytest.approx(student.isf(0.025, 1) * ((sums**2).sum() / 64 * 2) ** 0.5)
+    one = crossed_mean(values[:1, :1], np.zeros(8, int))
+    assert (one.lo, one.hi) == pytest.approx((own.mean(), own.mean()))
+
+
+def test_a_curve_that_starts_at_zero_has_met_before() -> None:
+    assert first_zero([10, 100], [0.0, 1.0]) is None
+    assert first_zero([10, 100], [-1.0, 0.0]) == pytest.approx(100)
+    assert first_zero([10, 100, 1000], [-1.0, 1.0, -1.0]) == pytest.approx(10**1.5)
+    assert find_crossing([10, 100], [Estimate(-1, -2, 0), Estimate(0, -1, 1)]).reached
+    assert not find_crossing([10, 100], [Estimate(-1, -2, 0), Estimate(-0.1, -1, 1)]).reached

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.stats import t as student
 
-from kogen.statistics._near_convex import FINE, downward_curvature, near_convex_share, share_half_width, tables
+from kogen.statistics._near_convex import BELOW, FINE, downward_curvature, near_convex_share, share_half_width, tables
 
 
 def tilted(most: float, beta: tuple[float, ...] = (-1.0, 0.0, 1.0)) -> pd.DataFrame:
@@ -66,3 +66,36 @@ def test_half_of_an_interval_is_students_over_runs() -> None:
 def test_missing_columns_are_named() -> None:
     with pytest.raises(ValueError, match=r"an eigenmap needs the columns run, .*; missing: run, lambda_max$"):
         tables(maps(("ant", "0", 0.2)).drop(columns=["run", "lambda_max"]))
+
+
+def points(*rows: tuple[float, float, float, float]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["alpha", "beta", "lambda_min", "lambda_max"])
+
+
+def test_downward_curvature_is_a_share_of_the_largest_and_at_most_one() -> None:
+    made = points(
+        (0, 0, 1.0, 2.0), (0, 1, 0.0, 0.0), (0, 2, -1.0, 4.0), (0, 3, -5.0, 4.0), (0, 4, -1.0, 0.0), (0, 5, -1.0, -0.5)
+    )
+    assert downward_curvature(made).tolist() == [0.0, 0.0, 0.25, 1.0, 1.0, 1.0]
+    assert np.isnan(downward_curvature(points((0, 0, np.nan, 1.0), (0, 1, 1.0, np.nan)))).all()
+
+
+def test_the_share_of_a_plane_and_of_a_line_below_a_tenth() -> None:
+    square = points((0, 0, 0.0, 1.0), (0, 1, 0.0, 1.0), (1, 0, -0.2, 1.0), (1, 1, -0.2, 1.0))
+    assert near_convex_share(square) == pytest.approx(100 / 201, abs=1e-3)  # of 201 places those before the middle
+    line = points((0, 0, 0.0, 1.0), (1, 0, -0.2, 1.0))
+    assert near_convex_share(line) == pytest.approx(100 / 201, abs=1e-3)
+    assert near_convex_share(square.assign(lambda_min=-0.0999)) == 1.0
+    assert near_convex_share(square.assign(lambda_min=-0.1001)) == 0.0
+    assert (FINE, BELOW) == (201, 0.1)
+
+
+def test_one_run_has_no_interval_and_two_have_students() -> None:
+    assert np.isnan(share_half_width(np.array([0.5])))
+    assert np.isnan(share_half_width(np.array([0.5, 0.6]), np.array([0.5])))
+    half = share_half_width(np.array([0.5, 0.6]))
+    assert half == pytest.approx(12.7062 * 0.05, rel=1e-4)
+    both = share_half_width(np.array([0.5, 0.6]), np.array([0.1, 0.4]))
+    total = 0.05**2 + 0.15**2
+    freedom = total**2 / (0.05**4 + 0.15**4)
+    assert both == pytest.approx(float(student.isf(0.025, freedom)) * total**0.5)

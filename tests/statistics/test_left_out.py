@@ -1,10 +1,14 @@
 """Leaving one set out: a table judged by hand, the same rules as `unified` and `safe_bet`, and its refusals."""
 
+from inspect import signature
+
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import rankdata
 
-from kogen.statistics.left_out import left_out
+from kogen.statistics import left_out as left_out_module
+from kogen.statistics.left_out import left_out, pick_losses, refuse_too_few, resample_regrets, summarise
 from kogen.statistics.safe_bet import near_best_probability
 from kogen.statistics.scores_of_sets.score_matrix import make_score_matrix
 from kogen.statistics.unified import METRICS, unified
@@ -117,3 +121,63 @@ def test_a_rule_without_a_value_is_left_away() -> None:
     table = left_out(scores(losses), source="s0")
     assert set(table["rule"]) == {*METRICS, "reference"} - {"mean_logit"}
     assert table["regret"].notna().all()
+
+
+def test_regrets_of_resamples_are_those_of_a_loop() -> None:
+    """Who is drawn counts once; of two rules each picks again among those that are there."""
+    values = np.round(np.random.default_rng(0).normal(70, 5, (6, 3)), 1)
+    tests, share, unit = np.array([1, 2]), np.array([0.25, 0.75]), np.array([0, 1, 2, 3, 4, 4])
+    goals = {"reference": np.repeat(values[:, [0]], 2, axis=1), "mean_rank": np.zeros((6, 2))}
+    found = resample_regrets(values, tests, share, goals, unit, 3)
+    assert found is not None
+    rng, wanted = np.random.default_rng([3, 11]), {"reference": [], "mean_rank": []}
+    for _ in range(200):
+        kept = np.isin(unit, rng.integers(0, 5, size=5))
+        some = values[kept]
+        losses = some.max(axis=0) - some
+        picks = [losses[some[:, 0] == some[:, 0].max(), place].mean() for place in tests]
+        wanted["reference"].append(share @ picks)
+        ranks = rankdata(-some, axis=0)
+        means = [np.delete(ranks, place, axis=1).mean(axis=1) for place in tests]
+        picks = [losses[mean <= mean.min() + 1e-9, place].mean() for mean, place in zip(means, tests, strict=True)]
+        wanted["mean_rank"].append(share @ picks)
+    assert found["reference"] == pytest.approx(wanted["reference"])
+    assert found["mean_rank"] == pytest.approx(wanted["mean_rank"])
+    assert resample_regrets(values, tests, share, goals, np.array([0, 1, 2, 3, 3, 3]), 3) is None
+
+
+def test_resampling_is_left_out_where_fewer_than_fifty_could_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    values, tests = np.arange(18.0).reshape(6, 3), np.array([1, 2])
+    goals = {"reference": np.repeat(values[:, [0]], 2, axis=1)}
+    cost = 18 + 2 * (18 + left_out_module.CALL_CELLS) // 4
+    for draws in (49, 50, 51):
+        monkeypatch.setattr(left_out_module, "WORK_CELLS", draws * cost)
+        found = resample_regrets(values, tests, np.array([0.5, 0.5]), goals, np.arange(6), 0)
+        assert (None if found is None else len(found["reference"])) == (None if draws < 50 else draws)
+
+
+def test_too_much_work_is_refused_and_what_is_enough_is_not() -> None:
+    refuse_too_few(3, 2, 2)
+    refuse_too_few(100, 3000, 100)  # thirty millions
+    with pytest.raises(ValueError, match="leaving 100 sets out one by one of 3,001 models on 100 sets takes too long"):
+        refuse_too_few(100, 3001, 100)
+    with pytest.raises(ValueError, match="wants 3 sets or more with a weight, there are 2"):
+        refuse_too_few(2, 2, 1)
+
+
+def test_the_row_of_all_sets_has_percentiles_and_how_often_no_rule_loses_less() -> None:
+    means = {"one": np.arange(101.0), "two": np.arange(101.0)[::-1]}
+    found = summarise({"one": [{"rule": "one"}], "two": [{"rule": "two"}]}, {"one": 2.0, "two": 1.0}, means)
+    assert found["rule"].tolist() == ["two", "one"]
+    assert found["lo"].tolist() == pytest.approx([2.5, 2.5])
+    assert found["hi"].tolist() == pytest.approx([97.5, 97.5])
+    assert found["share_best"].tolist() == pytest.approx([51 / 101, 51 / 101])
+    plain = summarise({"b": [{"rule": "b"}], "a": [{"rule": "a"}]}, {"b": 1.0, "a": 1.0 - 1e-10}, None)
+    assert plain["rule"].tolist() == ["b", "a"]  # equals in the order of the rules
+    goal, losses = np.array([[1.0, 3.0], [1.0 - 5e-10, 2.0]]), np.array([[4.0, 0.0], [2.0, 5.0]])
+    assert pick_losses(goal, losses).tolist() == [3.0, 0.0]
+
+
+def test_the_usual_settings() -> None:
+    found = {key: one.default for key, one in signature(left_out).parameters.items() if one.default is not one.empty}
+    assert found == {"margin": 0.5, "weights": None, "groups": None, "noise": None, "seed": 0}

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from kogen.statistics._intervals import wilson
-from kogen.statistics.recall import recall
+from kogen.statistics.recall import COLUMNS, MAX_NAMES, mark_worst, recall
 
 
 def table(groups: bool = True) -> pd.DataFrame:
@@ -63,3 +63,45 @@ def test_the_fifty_largest_classes_are_shown() -> None:
     assert len(found) == 50
     assert "c54" in set(found["name"])
     assert "c50" not in set(found["name"])
+
+
+def images(names: list[str], clusters: list[str] | None = None, by: str = "label") -> pd.DataFrame:
+    count = len(names)
+    table = pd.DataFrame(
+        {"model": "a", "dataset": "s", "seed": 0, "item": [f"i{k:03d}" for k in range(count)], by: names}
+    )
+    table = table.assign(correct=[k % 2 for k in range(count)])
+    return table if clusters is None else table.assign(cluster=clusters)
+
+
+def test_five_images_in_two_clusters_are_needed_for_an_interval() -> None:
+    found = recall(images(["x"] * 5 + ["y"] * 4)).set_index("name")
+    assert found["n"].to_dict() == {"x": 5, "y": 4}
+    assert found["lo"].isna().to_dict() == {"x": False, "y": True}
+    one = recall(images(["x"] * 6 + ["y"] * 6, ["c"] * 6 + ["d"] * 3 + ["e"] * 3)).set_index("name")
+    assert one["lo"].isna().to_dict() == {"x": True, "y": False}
+    alone = recall(images(["x"] * 6, [None] * 6))  # each image stands for itself
+    assert alone["lo"].notna().all()
+    assert list(alone) == COLUMNS
+
+
+def test_the_fifty_largest_are_shown_and_equals_by_name() -> None:
+    names = [f"n{k:02d}" for k in range(52)] + ["n51", "n50"]
+    found = recall(images(names))
+    assert found["name"].tolist() == [*(f"n{k:02d}" for k in range(48)), "n50", "n51"]
+    assert MAX_NAMES == 50
+
+
+def test_one_group_is_none_and_images_without_one_are_left_out() -> None:
+    assert recall(images(["g"] * 6, by="group")).empty
+    two = recall(images(["g"] * 3 + ["h"] * 2 + [None], by="group"))
+    assert two[["by", "name", "n"]].to_numpy().tolist() == [["group", "g", 3], ["group", "h", 2]]
+    assert recall(images([None] * 3, by="group")).empty
+    coded = images(["x"] * 3).astype({"dataset": pd.CategoricalDtype(["other", "s"])})
+    assert recall(coded)["dataset"].tolist() == ["s"]
+
+
+def test_the_worst_has_an_interval_and_company() -> None:
+    table = pd.DataFrame({"dataset": "s", "by": "class", "model": list("aaab"), "value": [3.0, 1.0, 2.0, 1.0]})
+    assert mark_worst(table.assign(lo=[1.0, None, 1.0, 1.0]))["worst"].tolist() == [False, False, True, False]
+    assert mark_worst(table.assign(lo=1.0, value=2.0))["worst"].tolist() == [True, False, False, False]

@@ -335,3 +335,16 @@ def test_the_effective_number_of_sets_is_that_of_the_eigenvalues() -> None:
     found = similarity(scores(drawn(30, sets=5)), source="s0")
     values = np.linalg.eigvalsh(found[found["dataset"].tolist()].to_numpy())
     assert found["n_eff"].tolist() == pytest.approx([values.sum() ** 2 / (values**2).sum()] * 5, rel=1e-12)
+
+
+def test_gaps_and_bins_are_those_of_the_curve() -> None:
+    table = transfer(scores({"s": [50.0, 50.2, 51.0, 60.0], "t": [50.0, 50.1, 52.0, 61.0]}), source="s")
+    assert table.loc[table["band"] == "within", "gap"].tolist() == [0.1, 0.3, 0.5, 1.0, 100.0]
+    bins = table[table["band"] == "bin"]
+    edges = [0.0, 0.1, 0.3, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 100.0]
+    assert (bins["gap_lo"].tolist(), bins["gap"].tolist()) == (edges[:-1], edges[1:])
+    assert bins["pairs"].tolist() == [0, 1, 0, 2, 0, 0, 0, 3, 0, 0]
+    for gap in (0.0, 100.1):
+        with pytest.raises(ValueError, match="a gap is a difference in points above 0 and up to 100"):
+            transfer(scores({"s": [50.0, 51], "t": [50.0, 51]}), source="s", gaps=[gap])
+    assert len(transfer(scores({"s": [50.0, 51], "t": [50.0, 51]}), source="s", gaps=[100.0])) == 11

@@ -279,3 +279,14 @@ def test_wishes_that_cannot_be_are_refused(wish: dict, words: str) -> None:
 def test_a_margin_below_0_is_refused() -> None:
     with pytest.raises(ValueError, match="margin must be 0 or more points, got -1"):
         safe_bet(scores(drawn(3, 2)), margin=-1)
+
+
+def test_values_that_differ_by_rounding_share_a_rank_and_others_do_not() -> None:
+    def ranks_of(gap: float) -> list[float]:
+        rows = [("a", "s", 70.0), ("b", "s", 70.0 + gap), ("c", "s", 60.0)]
+        found = unified(pd.DataFrame(rows, columns=["model", "dataset", "score"]))
+        primary = found[found["metric"] == "mean_accuracy"].set_index("model")["rank"]
+        return [primary["a"], primary["b"]]
+
+    assert ranks_of(3e-10) == [1.5, 1.5]
+    assert ranks_of(4e-9) == [2.0, 1.0]

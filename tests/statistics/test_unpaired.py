@@ -6,7 +6,8 @@ import pytest
 from scipy.stats import norm, studentized_range
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
-from kogen.statistics.unpaired import family_quantile, unpaired
+from kogen.statistics.reported_scores import score_interval
+from kogen.statistics.unpaired import COLUMNS, family_quantile, unpaired
 
 
 def scores(values: list[float], n: float | None = 1000, dataset: str = "d") -> pd.DataFrame:
@@ -79,3 +80,40 @@ def test_without_the_number_of_images_of_the_leader_nothing_is_tested() -> None:
     assert found["second"].tolist() == ["m2"]
     assert found["correction"].tolist() == ["tukey"]  # the family is all that were measured
     assert unpaired(scores([80.0]), dataset="d").empty
+
+
+def test_every_number_of_a_pair_with_several_runs_is_that_of_its_formula() -> None:
+    one = scores([80.0, 70.0, 60.0]).assign(n=[900, 400, 1000])
+    runs = pd.concat(
+        [one.assign(seed=s, score=one["score"] + d * np.array([1, 2, 0])) for s, d in enumerate((-1, 0, 1))]
+    )
+    row = unpaired(runs, dataset="d", margin=1.0).iloc[0]
+    assert list(row.index) == COLUMNS
+    training = np.array([1.0, 4.0]) / 3 / 1e4
+    error = np.sqrt(0.16 / 900 + 0.21 / 400 + training.sum())
+    assert (row["second"], row["n"], row["difference"]) == ("m1", 400, pytest.approx(10))
+    assert row["lottery"] == pytest.approx(norm.sf(0.1 / error))
+    assert row["minimum_detectable"] == pytest.approx(280 * error)
+    assert row["seed_error"] == pytest.approx(100 * training.sum() ** 0.5)
+    for lo, hi, tail in (
+        ("lo", "hi", 0.025),
+        ("lo90", "hi90", 0.05),
+        ("family_lo", "family_hi", norm.sf(row["critical"])),
+    ):
+        low, high = score_interval(
+            np.array([0.8, 0.7]), np.array([900.0, 400]), training, np.array([3, 3]), float(tail)
+        )
+        assert row[lo] == pytest.approx(100 * (0.1 - np.hypot(0.8 - low[0], high[1] - 0.7)))
+        assert row[hi] == pytest.approx(100 * (0.1 + np.hypot(high[0] - 0.8, 0.7 - low[1])))
+
+
+def test_opponents_stand_best_first_and_equals_by_name() -> None:
+    table = scores([70.0, 80.0, 70.0 + 1e-11]).assign(model=["c", "b", "a"])
+    found = unpaired(table, dataset="d")
+    assert (found["first"].tolist(), found["second"].tolist()) == (["b", "b"], ["a", "c"])
+    tie = unpaired(scores([70.0, 70.0]), dataset="d").iloc[0]
+    assert (tie["first"], tie["lottery"]) == ("m0", 0.5)
+    sure = unpaired(scores([100.0, 0.0]), dataset="d").iloc[0]
+    assert (sure["lottery"], sure["minimum_detectable"]) == (0.0, 0.0)
+    assert unpaired(scores([80.0, 70.0]), dataset="other").empty
+    assert list(unpaired(scores([80.0]), dataset="d")) == COLUMNS

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from kogen.reporting.audit.comparison import ABSENT, LISTED, Comparison
+from kogen.reporting.audit.comparison import ABSENT, ABSOLUTE, LISTED, RELATIVE, Comparison
 
 
 def compare(was: Any, now: Any) -> Comparison:
@@ -45,3 +45,17 @@ def test_what_one_side_lacks_is_absent() -> None:
 def test_long_lists_are_cut_and_counted() -> None:
     found = compare(list(range(1000)), list(range(1, 1001)))
     assert (found.differing, len(found.differences)) == (1000, LISTED)
+
+
+def test_two_hundred_fields_of_each_file_are_listed_and_floats_are_near_to_a_billionth() -> None:
+    found = compare(list(range(201)), list(range(1, 202)))
+    assert (LISTED, len(found.differences), found.differing, found.fields) == (200, 200, 201, 201)
+    found.add("other", [1], [2])
+    assert found.differences[-1].file == "other"
+    assert (RELATIVE, ABSOLUTE) == (1e-9, 1e-12)
+    assert compare(1.0, 1.0 + 9e-10).near == 1
+    assert compare(1.0, 1.0 + 3e-9).near == 0
+    assert compare(0.0, 9e-13).near == 1
+    assert compare(0.0, 3e-12).near == 0
+    both = compare([1.0, 2.0], [1.0 + 2e-10, 2.0 + 1e-10])
+    assert both.largest == pytest.approx(2e-10, rel=1e-3)

@@ -1,11 +1,23 @@
 """Figures of a decision from hand-made rows: where each dot, bar and arrow stands, and what each says."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from looks import looks
 from tables import make_tables
 
-from kogen.reporting.decision.figures import Bar, axis_range, bar_traces, draw_differences, draw_sets, draw_values
+from kogen.reporting.charts import label
+from kogen.reporting.decision.figures import (
+    FAR_FACTOR,
+    ROWS,
+    Bar,
+    axis_range,
+    bar_traces,
+    draw_differences,
+    draw_sets,
+    draw_values,
+)
 from kogen.results.decide import make_judgement
 from kogen.results.judgement import Judgement
 
@@ -121,3 +133,79 @@ def test_outliers_do_not_squeeze_the_rest(rows: list[Any], margin: float, ends: 
 
 def test_nothing_apart_has_half_a_point_on_each_side() -> None:
     assert axis_range([Bar("x", 0.0, None, None, decided=False)], 0.0) == (-0.5, 0.5)
+
+
+def test_the_look_of_values() -> None:
+    scores = {"simclr": 70.0, "byol": 80.0, "random": 50.0}
+    found, cells = judged({"a": scores}, floors={"a": ("Free", 65.0)})
+    figure = draw_values(cells, list(scores), found, "en")["values"]
+    assert looks(figure) == [
+        "frame: 146 high, margins 8 50 8 48",
+        "x: title (font (size=12) standoff=6), nticks=6, tickangle=0",
+        "y: tickfont (ink size=13), ticklabelstandoff=6, showgrid=False",
+        "lines: line (ink width=2)",
+        "markers: marker (ink size=10 symbol=circle), cliponaxis=False",
+        "lines: line (mid width=2)",
+        "markers: marker (mid size=10 symbol=circle), cliponaxis=False",
+        "markers: marker (paper size=10 line (mid width=2) symbol=circle), cliponaxis=False",
+        "line y0=0 y1=1: xref=x, yref=paper, layer=below, line (soft width=1.5 dash=dash)",
+        "word x=1: xanchor=right, xref=paper, xshift=46",
+    ]
+
+
+def test_the_look_of_differences() -> None:
+    found, _ = judged({"a": {"simclr": 70.0, "byol": 80.0, "random": 50.0}})
+    figure = draw_differences(found, "en")
+    assert figure is not None
+    assert looks(figure) == [
+        "frame: 118 high, margins 8 50 8 48",
+        "x: title (font (size=12) standoff=6), nticks=5, tickangle=0",
+        "y: tickfont (ink size=13), ticklabelstandoff=6, showgrid=False",
+        "lines: line (ink width=2)",
+        "markers: marker (ink size=10 symbol=circle), cliponaxis=False",
+        "markers: marker (paper size=10 line (ink width=2) symbol=circle), cliponaxis=False",
+        "rect y0=0 y1=1: xref=x, yref=paper, layer=below, line (width=0), fillcolor=tint",
+        "line y0=0 y1=1: xref=x, yref=paper, layer=below, line (accent width=2)",
+        "word x=1: xanchor=right, xref=paper, xshift=46",
+    ]
+
+
+def test_ten_models_and_the_baselines_behind_them_are_shown() -> None:
+    scores = {f"m{i:02d}": 90.0 - i for i in range(14)} | {"random": 20.0}
+    found, cells = judged({"a": scores})
+    figure = draw_differences(found, "en")
+    assert figure is not None
+    assert len(markers(figure)) == 11
+    assert figure["layout"]["yaxis"]["ticktext"] == [*(f"m{i:02d}" for i in range(1, 11)), "random"]
+    assert figure["layout"]["yaxis"]["range"] == [0.4, 11.6]
+    assert len(markers(draw_values(cells, list(scores), found, "en")["values"])) == 10
+    assert figure["layout"]["shapes"][1]["x0"] == figure["layout"]["shapes"][1]["x1"] == 0
+
+
+def test_errors_are_drawn_as_people_know_them_with_three_digits() -> None:
+    found, cells = judged({"a": {"simclr": -0.5, "byol": -0.25}}, floors={"a": ("Free", 0.7)})
+    loss = replace(found, metric=replace(found.metric, name="log_loss", unit="nats", higher_is_better=False))
+    for cell, (lo, hi) in zip((cells["simclr", "a"], cells["byol", "a"]), ((-0.6, -0.4), (-0.3, -0.2)), strict=True):
+        cell |= {"lo": lo, "hi": hi}
+    figure = draw_values(cells, ["simclr", "byol"], loss, "en")["values"]
+    assert [one["x"] for one in markers(figure)] == [[0.25], [0.5]]
+    assert [one["x"] for one in segments(figure)] == [[0.2, 0.3], [0.4, 0.6]]
+    assert [note["text"] for note in figure["layout"]["annotations"]] == ["0.250", "0.500"]
+    assert figure["layout"]["xaxis"]["range"] == pytest.approx([0.2 - 0.06 * 0.5, 0.7 + 0.06 * 0.5])
+
+
+def test_a_long_name_has_forty_letters_in_what_its_dot_says() -> None:
+    (dot,) = bar_traces(Bar("n" * 50, 1.0, None, None, decided=True), 1, (-2.0, 2.0), 1)
+    assert dot["hovertext"] == [f"{label('n' * 50, 40)}: +1.0"]
+    assert (FAR_FACTOR, ROWS) == (2.5, 10)
+
+
+def test_of_many_baselines_thirteen_rows_are_kept() -> None:
+    methods = {f"r{i}": "random" for i in range(5)}
+    scores = {f"m{i:02d}": 90.0 - i for i in range(12)} | {name: 20.0 - i for i, name in enumerate(methods)}
+    found, _ = judged({"a": scores})
+    known = replace(found, methods=methods)
+    figure = draw_differences(known, "en")
+    assert figure is not None
+    shown = figure["layout"]["yaxis"]["ticktext"]
+    assert shown == [*(f"m{i:02d}" for i in range(1, 11)), "r0", "r1", "r2"]

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from tables import judge_scores, make_tables
 
-from kogen.reporting.decision.lights import Light, holds_light, real_light, rules_light, safe_light
-from kogen.reporting.words import format_value
+from kogen.reporting.decision.lights import Light, holds_light, named, real_light, rules_light, safe_light
+from kogen.reporting.words import format_value, phrase
 from kogen.results.decide import make_judgement
 from kogen.results.findings import Answer
 from kogen.results.judgement import Action, Judgement, RulesFinding, SafeFinding, ShareFinding
@@ -177,3 +177,8 @@ def test_where_the_untrained_network_may_be_as_good_the_light_is_about_it() -> N
     assert light.reasons[0].values["second"] == "random"
     assert light.number == {"phrase": "num_of", "with": {"model": "byol", "number": light.number["with"]["number"]}}
     assert light.number["with"]["number"]["with"]["points"] == "+4.0"
+
+
+def test_a_number_has_the_name_of_its_model_where_that_is_short() -> None:
+    assert named("m" * 14, "num_first") == phrase("num_of", model="m" * 14, number=phrase("num_first"))
+    assert named("m" * 15, "num_first") == phrase("num_first")

@@ -7,7 +7,7 @@ import pytest
 from tables import make_tables
 
 from kogen.common.metric_facts import ACCURACY, POINTS
-from kogen.reporting.decision.quantities import at_most, quantity, show_gain, show_number, value_phrase
+from kogen.reporting.decision.quantities import at_most, quantity, show_gain, show_number, unit_phrase, value_phrase
 from kogen.reporting.words import format_value
 from kogen.results.decide import make_judgement
 from kogen.results.judgement import Judgement
@@ -68,3 +68,8 @@ def test_points_stay_numbers_and_others_have_three_decimals() -> None:
 )
 def test_at_most_is_rounded_up(points: float, shown: str) -> None:
     assert float(at_most(points, ACCURACY)) == float(shown)
+
+
+def test_differences_have_the_unit_of_the_metric() -> None:
+    assert unit_phrase(ACCURACY) == {"phrase": f"difference_in_{POINTS}", "with": {}}
+    assert unit_phrase(GAIN)["phrase"] == "difference_in_unit"

@@ -5,8 +5,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from looks import looks
 from scipy.stats import t as student
 
+from kogen.reporting.charts import label
 from kogen.reporting.landscape.comparisons import (
     draw_correlations,
     draw_profiles,
@@ -180,3 +182,102 @@ def test_correlations_stand_from_the_highest_and_what_is_sure_has_the_colour() -
     cut = draw_correlations(rows, "en", most=2)
     assert cut["layout"]["yaxis"]["ticktext"] == ["c", "a"]
     assert cut["layout"]["yaxis"]["range"] == [1.6, -0.6]
+
+
+def test_the_look_of_widths() -> None:
+    figure = draw_widths(*judged(), "en")
+    assert looks(figure) == [
+        "frame: 166 high, margins 8 8 8 46",
+        "x: nticks=6, title (font (size=12 soft) standoff=6)",
+        "y: tickfont (size=13 ink), showgrid=False",
+        "lines: line (accent width=2.5)",
+        "markers: marker (accent size=10)",
+        "lines: line (ink width=2.5)",
+        "markers: marker (ink size=10)",
+        "word: font (size=12 soft)",
+    ]
+
+
+def test_the_look_of_profiles() -> None:
+    figure = draw_profiles(DRAWN, judged()[0], "en")
+    assert looks(figure) == [
+        "frame: 320 high, margins 8 49 28 46",
+        "x: nticks=5, title (font (size=12 soft) standoff=6)",
+        "y: nticks=5",
+        "lines: fill=toself, fillcolor=tint, line (width=0)",
+        "lines: line (mid width=1.75 dash=solid)",
+        "lines: line (mid width=1.75 dash=dot)",
+        "lines: line (accent width=3 dash=solid)",
+        "word x=0 y=1: xref=paper, yref=paper, yanchor=bottom, yshift=6",
+        "word x=1: font (size=12 accent), xref=paper, xshift=8",
+        "word x=1: font (size=12 ink), xref=paper, xshift=8",
+    ]
+
+
+def test_the_look_of_two_losses() -> None:
+    own = judged()[1]
+    figure = draw_two_losses(own, own, ["mae", "byol"], "en")
+    assert looks(figure) == [
+        "frame: 300 high, margins 8 8 8 36",
+        "x: tickfont (size=13 ink), showgrid=False",
+        "y: nticks=6, title (font (size=12 soft) standoff=6)",
+        "lines+markers: marker (ink size=8), line (mid width=1.25)",
+        "lines: line (ink width=2)",
+        "word: font (size=12 ink)",
+    ]
+
+
+def test_the_look_of_correlations() -> None:
+    rows = [{"score": "b", "tau": -0.5, "tau_lo": -0.9, "tau_hi": 0.2, "verdict": "undecided"}]
+    figure = draw_correlations(rows, "en")
+    assert looks(figure) == [
+        "frame: 88 high, margins 8 8 8 46",
+        "x: nticks=5, title (font (size=12 soft) standoff=6)",
+        "y: showgrid=False",
+        "lines: line (mid width=1.5)",
+        "lines: line (ink width=2.5)",
+        "markers: marker (ink size=9)",
+    ]
+
+
+def test_names_of_losses_spread_over_230_pixels_and_of_profiles_over_220() -> None:
+    row = {"value": 0.5, "lo": None, "hi": None}
+    cells = {(name, "width"): row for name in "ab"}
+    figure = draw_two_losses(cells, cells, ["a", "b"], "en")
+    heights = [one["y"] for one in figure["layout"]["annotations"]]
+    assert heights == pytest.approx([0.5 - 7.5 / 230, 0.5 + 7.5 / 230])
+    assert [one["x"] for one in figure["layout"]["annotations"]] == [1.1, 1.1]
+    assert figure["layout"]["xaxis"]["range"] == [-0.35, 1.6]
+    assert figure["layout"]["yaxis"]["range"] == [0, 1.02]
+    assert figure["data"][0]["x"] == [-0.06, 0.94]
+    assert [one["x"] for one in draw_two_losses(cells, cells, ["a"], "en")["data"]] == [[0.0, 1.0]]
+
+
+def test_long_names_are_cut_as_they_are_everywhere() -> None:
+    name = "n" * 50
+    row = {"value": 0.5, "lo": 0.4, "hi": 0.6}
+    losses = draw_two_losses({(name, "width"): row}, {(name, "width"): row}, [name], "en")
+    assert losses["data"][0]["hovertext"][0].partition(":")[0] == label(name, 40)
+    rows = [{"score": name, "tau": 0.5, "tau_lo": 0.1, "tau_hi": 0.9, "verdict": "together"}]
+    figure = draw_correlations(rows, "en")
+    assert figure["data"][2]["hovertext"][0].partition(":")[0] == label(name, 40)
+    assert figure["layout"]["yaxis"]["ticktext"] == [label(name, 28)]
+    assert figure["layout"]["xaxis"]["range"] == [-1.02, 1.02]
+    assert figure["layout"]["height"] == 26 + 62
+    assert len(draw_correlations(rows * 17, "en")["layout"]["yaxis"]["ticktext"]) == 16
+    profile = draw_profiles({name: landscape([bowl(1, 1)])}, judged()[0], "en")
+    assert profile["data"][0]["hovertext"][0] == label(name, 40)
+    assert profile["layout"]["margin"]["r"] == 14 + 16 * 7
+
+
+def test_widths_are_on_a_scale_from_0_to_1_and_reasons_stand_at_its_left() -> None:
+    figure = draw_widths(*judged(), "en")
+    assert figure["layout"]["xaxis"]["range"] == [0, 1.02]
+    assert [one["x"] for one in figure["layout"]["annotations"]] == [0.01]
+    assert [one["y"] for one in figure["data"] if one["mode"] == "markers"] == [[0], [1], [2]]
+
+
+def test_flat_profiles_end_at_one() -> None:
+    flat = Spline2D(SIDE, SIDE, np.zeros((9, 9)))
+    figure = draw_profiles({"mae": landscape([flat])}, judged()[0], "en")
+    assert figure["layout"]["yaxis"]["range"] == pytest.approx([0.0, 1.04])

@@ -5,8 +5,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from looks import looks
 
 from kogen.reporting.landscape.figures import (
+    NEAR_CONVEX_SHARE,
+    PROFILE_POINTS,
+    RIM_SHARE,
+    SURFACE_POINTS,
+    TOLERANCE,
     ModelLandscape,
     common_scale,
     draw_contours,
@@ -15,12 +21,14 @@ from kogen.reporting.landscape.figures import (
     draw_surface,
     format_short,
     known_range,
+    landscape_from_rows,
     on_plane,
     ribbon,
     rise_on_plane,
     round_values,
 )
 from kogen.surface_fit.interpolation import Spline2D
+from kogen.surface_fit.metrics import SCALE
 
 SIDE = np.linspace(-1, 1, 9)
 POINTS = pd.DataFrame({"alpha": [0.0, 0.5, 0.5], "beta": [0.0, -0.5, -0.5], "level": 0, "loss": [3.0, 3.5, 3.6]})
@@ -137,3 +145,85 @@ def test_numbers_of_figures_have_five_digits_and_holes_are_none() -> None:
 )
 def test_a_number_of_the_landscape_is_short(value: float | None, shown: str) -> None:
     assert format_short(value) == shown
+
+
+def test_the_look_of_a_surface() -> None:
+    figure = draw_surface(landscape(1, 3), "mae", "en")
+    assert looks(figure) == [
+        "frame: 300 high, margins 0 0 0 0",
+        "surface: showscale=False, lighting (ambient=0.75 diffuse=0.5 specular=0.05 roughness=0.9)",
+    ]
+
+
+def test_the_look_of_contours() -> None:
+    figure = draw_contours(landscape(1, 3), "mae", "en")
+    assert looks(figure) == [
+        "frame: 290 high, margins 8 8 4 24",
+        "x: nticks=5, constrain=domain, showgrid=False",
+        "y: nticks=5, constrain=domain, showgrid=False, scaleanchor=x",
+        "contour: showscale=False, line (paper width=0.5)",
+        "contour: showscale=False, line (red width=1 dash=dot)",
+        "contour: showscale=False, line (red width=2.5 dash=solid)",
+        "markers: marker (ink size=2.5)",
+    ]
+
+
+def test_the_look_of_convexity() -> None:
+    figure = draw_convexity(plane(1, 1), "mae", 0, "en")
+    assert looks(figure) == [
+        "frame: 290 high, margins 8 8 4 24",
+        "x: nticks=5, constrain=domain, showgrid=False",
+        "y: nticks=5, constrain=domain, showgrid=False, scaleanchor=x",
+        "heatmap: zmin=0, zmax=1, showscale=False, opacity=0.8",
+    ]
+
+
+def test_the_look_of_curvature() -> None:
+    rows = [{"alpha": a, "beta": b, "lambda_min": 0.0, "lambda_max": 1.0} for a in (0.0, 1.0) for b in (0.0, 1.0)]
+    figure = draw_curvature(pd.DataFrame(rows), "mae", "en")
+    assert looks(figure) == [
+        "frame: 290 high, margins 8 8 4 24",
+        "x: nticks=5, constrain=domain, showgrid=False",
+        "y: nticks=5, constrain=domain, showgrid=False, scaleanchor=x",
+        "heatmap: zmin=0, zmax=1, colorbar (thickness=8 outlinewidth=0 tickfont (size=12) xpad=4)",
+        "contour: line (ink width=1.5 smoothing=0), showscale=False",
+    ]
+
+
+def test_a_surface_is_written_with_its_letters_and_its_scales() -> None:
+    figure = draw_surface(landscape(1, 3), "mae", "en")
+    scene = figure["layout"]["scene"]
+    assert [scene[side]["title"]["font"]["size"] for side in ("xaxis", "yaxis", "zaxis")] == [12] * 3
+    (data,) = figure["data"]
+    assert [(place, colour(name)) for place, name in data["colorscale"]] == [(0, "accent"), (0.5, "mid"), (1, "line")]
+    assert (colour(data["contours"]["z"]["color"]), data["contours"]["z"]["width"]) == ("ink", 1)
+    contours = draw_contours(landscape(1, 3), "mae", "en")["data"]
+    assert contours[1]["contours"]["size"] == 1
+    assert contours[0]["hovertemplate"] == "%{z:.4g}<extra></extra>"
+
+
+def test_curvature_below_a_hundredth_of_the_range_counts_as_none() -> None:
+    def kinds(a: float, b: float) -> set[float]:
+        return {value for row in draw_convexity(plane(a, b), "mae", 0, "en")["data"][0]["z"] for value in row}
+
+    assert kinds(1.0, 0.0049) == {0.5}  # curvature of 0.0098, of a range of 1.0049
+    assert kinds(1.0, 0.0052) == {1.0}
+    assert kinds(1.0, -0.0049) == {0.5}
+    assert kinds(1.0, -0.0052) == {0.0}
+    (data,) = draw_convexity(plane(1, 1), "mae", 2, "en")["data"]
+    assert (data["x"][0], data["x"][-1], len(data["x"])) == (round(-1 + SCALE, 5), round(1 - SCALE, 5), 33)
+    assert (TOLERANCE, RIM_SHARE, NEAR_CONVEX_SHARE, SURFACE_POINTS, PROFILE_POINTS) == (0.01, 0.1, 0.1, 33, 41)
+
+
+def test_a_landscape_is_read_from_the_planes_that_all_runs_have() -> None:
+    def rows(run: str, index: int, images: int, loss: float) -> pd.DataFrame:
+        alpha, beta = (one.ravel() for one in np.meshgrid(SIDE, SIDE, indexing="ij"))
+        table = pd.DataFrame({"alpha": alpha, "beta": beta, "level": 0, "loss": loss + alpha**2, "loss_se": 0.3})
+        return table.assign(run=run, plane=index, images=images, units=4, parts=[[1.0]] * 81)
+
+    table = pd.concat([rows("r1", 0, 64, 1.0), rows("r0", 1, 64, 2.0), rows("r0", 0, 64, 3.0), rows("r1", 2, 64, 4.0)])
+    found = landscape_from_rows(table)
+    assert [len(run) for run in found.splines] == [1, 1]
+    assert (found.centre, found.height) == pytest.approx((3.0, 1.0))  # of r0
+    assert found.error == pytest.approx(0.3)
+    assert len(found.points) == 81

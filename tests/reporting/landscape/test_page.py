@@ -16,9 +16,12 @@ from kogen.common.alarms import Alarm, AlarmKind
 from kogen.common.contracts import from_plain, to_plain
 from kogen.common.tables import write_table
 from kogen.loss_landscape import tables
+from kogen.reporting.landscape import page
 from kogen.reporting.landscape.figures import format_short
 from kogen.reporting.landscape.page import write
+from kogen.reporting.words import say
 from kogen.results.landscape_facts import GridFacts, LandscapeFacts, PlaneFacts, RunFacts, TrainingFacts
+from kogen.results.landscape_judgement import Finding, GainClaim
 
 GRID = np.linspace(-1, 1, 9)
 HOW = {"seed": 0, "images": 64, "batch": 16, "unit": "image", "batch_norm": "frozen", "excluded_share": 0.02}
@@ -551,3 +554,129 @@ def test_paper_has_the_surfaces_all_of_the_tables_and_at_most_four_pages(chromiu
     tab.locator("#widths-0 svg.main-svg").first.wait_for(state="attached")
     assert tab.evaluate("document.querySelector('.decision').getBoundingClientRect().bottom") <= 2 * 844
     tab.close()
+
+
+# what the template is given, without drawing the page
+
+
+@pytest.fixture(scope="module")
+def two_losses(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two models under their own loss and under the same one for all, two planes each."""
+    folder = make_landscape(tmp_path_factory.mktemp("both"), {"mae": 0.6, "net": 3.0}, 2)
+    return make_landscape(folder, {"mae": 0.6, "net": 3.0}, 2, objective="probe")
+
+
+def given(folder: Path, monkeypatch: pytest.MonkeyPatch, lang: str = "en") -> tuple[dict[str, Any], dict[str, Any]]:
+    """What `write` hands to the template, and the figures."""
+    found: list[Any] = []
+    monkeypatch.setattr(page, "write_page", lambda *args, **shown: found.append((args, shown)))
+    assert write(folder, lang=lang) == folder / "landscape.html"
+    (place, template, language, figures), shown = found[0]
+    assert (place, template, language) == (folder / "landscape.html", "landscape.html.j2", lang)
+    return shown, figures
+
+
+def test_the_template_is_given_all_parts_in_their_order(two_losses: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown, figures = given(two_losses, monkeypatch)
+    assert [part.objective for part in shown["parts"]] == ["pretrain", "probe"]
+    assert (shown["name"], shown["many"], len(shown["guide"])) == (two_losses.name, False, 10)
+    assert shown["files"] == ["surface.parquet", "geometry.parquet", "landscape.json"]
+    assert [one["name"] for one in shown["questions"]] == ["wider", "loss"]
+    assert shown["questions"][1]["said"][1].startswith("Under the same loss for all: ")
+    assert [len(one) for one in shown["stills"]] == [2, 2]
+    assert all(shown["claims"])
+    assert shown["absent"] == [say("en", "l_flat_none"), say("en", "l_absent_map")]
+    places = {"q-wider", "q-loss", "widths-0", "widths-1"}
+    places |= {f"{kind}-{n}-{place}" for kind in ("solid", "contour", "convex") for n in (0, 1) for place in (0, 1)}
+    places |= {f"convex-{n}-{place}-1" for n in (0, 1) for place in (0, 1)}
+    places |= {"solid-1-0-1", "solid-1-1-1"}  # of one loss, the common scale too
+    assert set(figures) == places
+    assert shown["scale"](shown["parts"][0].landscapes["mae"]).startswith("Scale: ")
+    japanese, _ = given(two_losses, monkeypatch, "ja")
+    assert japanese["questions"][1]["said"][1].startswith(say("ja", "l_loss_under") + "mae")
+
+
+def test_what_is_absent_is_said_and_nothing_else(two_losses: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own, probe = given(two_losses, monkeypatch)[0]["parts"]
+    facts = LandscapeFacts([], [], [], [])
+    asked = [{"name": name} for name in ("wider", "loss", "gain")]
+    mapped = replace(own, maps={"mae": [pd.DataFrame()]})
+    assert page.absent_texts([mapped, probe], facts, asked, "en") == []
+    bare = replace(mapped, cells={})
+    assert page.absent_texts([bare], facts, asked, "en") == [say("en", "l_absent_curvature")]
+    assert page.absent_texts([bare, probe], facts, asked, "en") == []
+    some = page.absent_texts([mapped, probe], facts, [], "en")
+    assert some[0].startswith("Not shown: who is wider. mae has ")
+    assert some[1:] == [say("en", "l_absent_loss_ranked"), say("en", "l_flat_none")]
+    assert page.absent_texts([mapped], facts, asked[::2], "en") == [say("en", "l_absent_loss")]
+    assert page.absent_texts([mapped, replace(own, objective="pretrain-a")], facts, asked[::2], "en") == [
+        say("en", "l_absent_loss")
+    ]
+    few = replace(facts, flatness=[{"n": 3}, {"n": 4}])
+    assert page.absent_texts([mapped], few, asked[:2], "en") == [say("en", "l_flat_few", n=4)]
+    nothing = replace(mapped, landscapes={})
+    assert page.absent_texts([nothing], facts, [], "en") == [say("en", "l_absent_random")]
+
+
+def test_own_and_shared_losses_are_compared_from_two_ranked_models_on(
+    two_losses: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, probe = given(two_losses, monkeypatch)[0]["parts"]
+    found = page.own_and_probe([own, probe])
+    assert found is not None
+    assert [one.objective for one in found] == ["pretrain", "probe"]
+    less = replace(probe, judged=replace(probe.judged, ranked=["mae"]))
+    for parts in (
+        [own],
+        [probe],
+        [own, less],
+        [own, replace(probe, landscapes={})],
+        [replace(own, landscapes={}), probe],
+    ):
+        assert page.own_and_probe(parts) is None
+
+
+def test_more_than_eight_models_are_many_and_eight_surfaces_can_be_turned(
+    two_losses: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (own, _) = given(two_losses, monkeypatch)[0]["parts"]
+    one = own.landscapes["mae"]
+    one = replace(one, splines=[[one.shown_plane]])
+    nine = replace(own, landscapes={f"m{i}": one for i in range(9)}, maps={"m8": []})
+    drawn = page.draw_part(3, nine, "en")
+    assert [f"solid-3-{i}" in drawn for i in range(9)] == [True] * 8 + [False]
+    assert "contour-3-8" in drawn
+    assert len(page.draw_stills(nine, "en")) == 8
+    assert page.draw_part(0, replace(own, landscapes={}), "en") == {}
+    monkeypatch.setattr(page.parts, "read_part", lambda *_: replace(own, cells={(f"m{i}", "x"): {} for i in range(6)}))
+    assert given(two_losses, monkeypatch)[0]["many"] is False  # mae, net and six more
+    monkeypatch.setattr(page.parts, "read_part", lambda *_: replace(own, cells={(f"m{i}", "x"): {} for i in range(7)}))
+    assert given(two_losses, monkeypatch)[0]["many"] is True
+
+
+def test_shares_that_are_nearly_convex_are_those_of_ranked_models(
+    two_losses: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (own, _) = given(two_losses, monkeypatch)[0]["parts"]
+    assert page.near_convex_text(own, "en") == ""
+    cells = {("mae", "near_convex"): {"value": 0.704}, ("net", "near_convex"): {"value": None}}
+    part = replace(own, cells={**cells, ("lost", "near_convex"): {"value": 0.5}})
+    assert page.near_convex_text(part, "en") == "Nearly convex, below a tenth: mae 70\u00a0% of the plane."
+    assert page.objective_title("pretrain-a-b", "en").endswith(": a, b")
+    assert page.objective_title("other-a", "en") == "other-a"
+    assert (page.variant_id("map-0-1", 0), page.variant_id("map-0-1", 2)) == ("map-0-1", "map-0-1-2")
+
+
+def test_width_has_scores_to_go_with_only_where_they_were_computed(
+    two_losses: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (own, _) = given(two_losses, monkeypatch)[0]["parts"]
+    facts, gain = LandscapeFacts([], [], [], []), GainClaim("pretrain", "width", Finding.UNDECIDED, 6, 1, 0, 2)
+    row = {"metric": "width", "score": "s", "tau": 0.5, "tau_lo": 0.1, "tau_hi": 0.9, "verdict": "together"}
+    rows = [row, row | {"score": "t", "tau": None}, row | {"metric": "convex", "score": "u"}]
+    part = replace(own, judged=replace(own.judged, gain=gain), flatness=rows)
+    (_, asked) = page.ask_questions([part], facts, "en")
+    assert (asked["name"], asked["hint"]) == ("gain", say("en", "l_c_gain"))
+    assert asked["figure"]["layout"]["yaxis"]["ticktext"] == ["s"]
+    assert [one["name"] for one in page.ask_questions([replace(part, flatness=rows[1:])], facts, "en")] == ["wider"]
+    assert [one["name"] for one in page.ask_questions([replace(own, flatness=rows)], facts, "en")] == ["wider"]

@@ -5,8 +5,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from looks import looks
 from scipy.stats import t as student
 
+from kogen.reporting.charts import label
 from kogen.reporting.landscape.figures import ModelLandscape
 from kogen.reporting.landscape.planes import (
     ChosenPlane,
@@ -166,3 +168,105 @@ def test_a_model_of_several_runs_has_the_number_of_the_run() -> None:
     runs = [facts("mae", 0, []), facts("mae", 1, []), facts("byol", 0, []), facts("two", 0, ["a", "b"])]
     found = chosen_planes(pd.concat(rows), pd.DataFrame(), runs, "between")
     assert [one.name for one in found] == ["a – b", "byol", "mae 0", "mae 1"]  # what has no facts yet is left out
+
+
+def test_the_look_of_a_line_between_models() -> None:
+    line = Spline2D(SIDE, np.zeros(1), hill(0.5).values[:, :1])
+    figure = draw_plane(chosen(BETWEEN, ["a", "b"], line), True, "en")["l_h_contours"]
+    assert looks(figure) == [
+        "frame: 290 high, margins 8 8 24 36",
+        "x: nticks=6, title (font (size=12 soft) standoff=6)",
+        "y: nticks=6",
+        "lines: fill=toself, fillcolor=tint, line (width=0)",
+        "lines: line (mid width=1.5 dash=dot)",
+        "lines: line (red width=2)",
+        "lines: line (accent width=2.5)",
+        "markers: marker (accent size=5)",
+        "markers: marker (ink size=10 line (paper width=1.5))",
+        "word: yshift=15, xshift=-8, bgcolor=paper, borderpad=1, opacity=0.9",
+        "word: xanchor=right, yshift=15, xshift=8, bgcolor=paper, borderpad=1, opacity=0.9",
+    ]
+
+
+def test_the_look_of_the_path_of_a_training() -> None:
+    figure = draw_plane(chosen(TURN, ["mae"]), True, "en")["l_h_contours"]
+    assert looks(figure) == [
+        "frame: 290 high, margins 8 8 4 24",
+        "x: nticks=5, constrain=domain, showgrid=False, title (font (size=12 soft) standoff=6)",
+        "y: nticks=5, constrain=domain, showgrid=False, scaleanchor=x, title (font (size=12 soft) standoff=6)",
+        "contour: showscale=False, line (paper width=0.5)",
+        "contour: showscale=False, line (red width=1 dash=dot)",
+        "contour: showscale=False, line (red width=2.5 dash=solid)",
+        "markers: marker (ink size=2.5)",
+        "lines+markers: marker (ink size=[7, 7, 13] line (paper width=1.5) opacity=1), line (ink width=2)",
+    ]
+
+
+def test_the_look_of_a_path_on_a_surface() -> None:
+    figure = draw_marked_surface(chosen(TURN, ["mae"]), "en")
+    assert looks(figure) == [
+        "frame: 300 high, margins 0 0 0 0",
+        "surface: showscale=False, lighting (ambient=0.75 diffuse=0.5 specular=0.05 roughness=0.9)",
+        "scatter3d: marker (ink size=3.5)",
+        "scatter3d: line (ink width=4)",
+    ]
+
+
+def test_the_look_of_a_plane_between_models() -> None:
+    figure = draw_plane(chosen(BETWEEN, ["a", "b"]), True, "en")["l_h_contours"]
+    assert looks(figure) == [
+        "frame: 290 high, margins 8 8 4 24",
+        "x: nticks=5, constrain=domain, showgrid=False, title (font (size=12 soft) standoff=6)",
+        "y: nticks=5, constrain=domain, showgrid=False, scaleanchor=x, title (font (size=12 soft) standoff=6)",
+        "contour: showscale=False, line (paper width=0.5)",
+        "contour: showscale=False, line (red width=1 dash=dot)",
+        "contour: showscale=False, line (red width=2.5 dash=solid)",
+        "markers: marker (ink size=2.5)",
+        "markers: marker (ink size=[9, 9] line (paper width=1.5) opacity=1), line (ink width=2)",
+        "word: yshift=15, xshift=-8, bgcolor=paper, borderpad=1, opacity=0.9",
+        "word: xanchor=right, yshift=15, xshift=8, bgcolor=paper, borderpad=1, opacity=0.9",
+    ]
+
+
+def test_tips_have_forty_letters_of_a_name_and_labels_sixteen() -> None:
+    long = chosen(BETWEEN, ["n" * 50, "b"])
+    assert mark_tips(long, "en")[0] == label("n" * 50, 40)
+    assert [one["text"] for one in name_labels(long, np.zeros(2))] == [label("n" * 50, 16), "b"]
+    middle = PlaneFacts("between", positions=[[0.5, 0.0], [0.49, 0.0]])  # the middle of -0.25 to 1.25 is the right half
+    assert [one["xanchor"] for one in name_labels(chosen(middle, ["a", "b"]), np.zeros(2))] == ["right", "left"]
+
+
+def test_a_line_between_models_has_its_curve_its_points_and_both_ends() -> None:
+    spline = Spline2D(SIDE, np.zeros(1), hill(0.5, slope=2.0).values[:, :1])
+    parts = [[value - 0.1, value + 0.1] for value in spline.values[:, 0]]
+    points = chosen(BETWEEN, ["a", "b"], spline).landscape.points.assign(parts=parts)
+    chart = ChosenPlane(["a", "b"], ModelLandscape([[spline]], points, 0.0), BETWEEN, pd.DataFrame())
+    figure = draw_plane(chart, True, "en")["l_h_contours"]
+    ribbon, straight, barrier_line, curve, seen, ends = figure["data"]
+    assert (curve["x"][0], curve["x"][-1], len(curve["x"])) == (-0.25, 1.25, 81)
+    assert curve["y"][40] == pytest.approx(2.5)  # at one half, half a unit above the line
+    assert (seen["x"], seen["hovertemplate"]) == (list(SIDE), "α %{x:.2f}: %{y:.4g}<extra></extra>")
+    assert (ends["x"], ends["y"], ends["hovertext"]) == ([0, 1], [1, 3], ["a", "b"])
+    assert (straight["y"], barrier_line["y"]) == ([1, 3], [2.0, 2.5])
+    half = float(student.isf(0.025, 1)) * 0.1  # of two parts that differ by 0.2
+    assert ribbon["y"][0] - curve["y"][0] == pytest.approx(half, rel=1e-3)
+    assert figure["layout"]["xaxis"]["title"]["text"] == "α"
+    assert figure["alt"]
+
+
+def test_points_of_a_path_lie_eight_to_each_step() -> None:
+    _, marks, path = draw_marked_surface(chosen(TURN, ["mae"]), "en")["data"]
+    assert (marks["x"], marks["y"]) == ([-0.2, 0.5, 0.0], [0.1, 0.8, 0.0])
+    fine = np.linspace(0, 2, 24)
+    assert path["x"] == pytest.approx(list(np.interp(fine, [0, 1, 2], [-0.2, 0.5, 0.0])), abs=1e-5)
+    assert path["y"] == pytest.approx(list(np.interp(fine, [0, 1, 2], [0.1, 0.8, 0.0])), abs=1e-5)
+
+
+def test_a_map_is_one_more_view_of_its_run_alone() -> None:
+    known = chosen(TURN, ["mae"])
+    points = [{"alpha": a, "beta": b, "lambda_min": 0.0, "lambda_max": 1.0} for a in (0.0, 1.0) for b in (0.0, 1.0)]
+    mapped = ChosenPlane(["mae"], known.landscape, TURN, pd.DataFrame(points))
+    assert list(draw_plane(mapped, False, "en")) == ["l_h_contours", "l_h_map"]
+    assert draw_plane(mapped, False, "en")["l_h_map"]["data"][-1]["marker"]["size"] == [7, 7, 13]
+    assert ChosenPlane(["a"], known.landscape, SHARP, pd.DataFrame()).marks.shape == (0, 2)
+    assert (known.is_plane, mapped.name) == (True, "mae")

@@ -2,12 +2,14 @@
 
 import itertools
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kogen.reporting.landscape import sentences
+from kogen.reporting.words import say
 from kogen.results.landscape_facts import LandscapeFacts, RunStanding, Standing
 from kogen.results.landscape_judgement import Finding, GainClaim, Judgement, LossClaim, judge_landscape
 from kogen.statistics._surface_metrics import pair_verdict
@@ -176,4 +178,60 @@ def test_models_of_which_nothing_can_be_drawn_are_said_to_be_left_out() -> None:
     assert bad.startswith("Drawn, but not ranked: ant. The features collapsed in training")
     assert sentences.not_ranked_text(["ant"], Standing.COLLAPSED, "ja").startswith(
         "描画のみで順位は付けません：ant。学習"
+    )
+
+
+# each sentence by itself
+
+
+def test_a_claim_that_is_open_says_over_whom_the_leader_is_ahead() -> None:
+    judged = judge([("ant", "bee", -0.05, 0.15), ("ant", "cat", 0.2, 0.4), ("bee", "cat", -0.1, 0.3)], WIDTHS)
+    said = sentences.sureness(judged, "en")
+    assert said[1] == say("en", "l_sure_gap_open", model="ant", second="bee", gap="0.05 (−0.05 to 0.15)")
+    assert said[2] == say("en", "l_sure_over", model="ant", models=["cat"])
+    assert sentences.next_step(judged, "en") == say("en", "l_next_more", planes=8)
+    one = judge([], WIDTHS, planes=1)
+    assert len(sentences.sureness(one, "en")) == 1  # one plane is nothing to rest on
+    assert sentences.number_text(0.5, None, 0.6, "en") == sentences.number_text(0.5, 0.4, None, "en") == "0.5"
+    assert sentences.number_text(0.5, 0.4, 0.6, "en") == "0.5 (0.4 to 0.6)"
+
+
+def test_runs_of_models_are_counted_from_the_fewest_to_the_most() -> None:
+    judged = judge(PAIRS, WIDTHS)
+    twice = {"ant": judged.standings["ant"] * 2}
+    more = replace(judged, standings=judged.standings | twice)
+    assert sentences.sureness(more, "en")[-1] == say("en", "l_sure_base", planes=4, seeds="1 to 2")
+    assert say("en", "l_catch_seed") not in sentences.catches(more, "en")
+    assert say("en", "l_catch_seed") in sentences.catches(judged, "en")
+    coarse = replace(judged, coarse=["bee"], gain=GainClaim("pretrain", "width", Finding.UNDECIDED, 5, 1, 1, 1))
+    assert say("en", "l_catch_coarse", models=["bee"]) in sentences.catches(coarse, "en")
+    assert say("en", "l_catch_gain") not in sentences.catches(coarse, "en")
+    nobody = judge(PAIRS, WIDTHS, dict.fromkeys(WIDTHS, Standing.COLLAPSED))
+    assert len(sentences.catches(nobody, "en")) == 1
+
+
+def test_models_are_not_ranked_by_the_reason_of_their_worst_run_the_worst_first() -> None:
+    bad = {"ant": Standing.NOT_MINIMUM, "bee": Standing.BROKEN, "dog": Standing.BROKEN}
+    judged = judge(PAIRS, WIDTHS | {"dog": 0.1}, bad)
+    found = sentences.models_not_ranked(judged)
+    assert list(found.items()) == [(Standing.BROKEN, ["bee", "dog"]), (Standing.NOT_MINIMUM, ["ant"])]
+    drawn = replace(judged, standings=judged.standings | {"new": []})
+    assert sentences.models_not_ranked(drawn)[Standing.UNKNOWN] == ["new"]
+    assert sentences.next_step(drawn, "en") == say("en", "l_next_again")
+    alone = judge([], {"ant": 0.5}, {"ant": Standing.BROKEN})
+    assert sentences.next_step(alone, "en") is None
+
+
+def test_pairs_are_counted_by_what_they_say_of_width() -> None:
+    rows = [
+        {"metric": "width", "verdict": word}
+        for word in ("larger", "larger", "equivalent", "undecided", "unknown", "undecided")
+    ]
+    judged = judge(PAIRS, WIDTHS)
+    (said, *_) = sentences.width_answer(judged, [*rows, {"metric": "convex", "verdict": "larger"}], "en")
+    assert said == say("en", "l_pairs_said", total=6, margin="0.05", larger=2, equal=1, open=3)
+    assert sentences.width_answer(judged, [], "en") == []
+    claim = GainClaim("pretrain", "width", Finding.UNDECIDED, 7, 2, 1, 3)
+    assert sentences.gain_answer(claim, "en")[0] == say(
+        "en", "l_gain_said", n=7, total=6, together=2, against=1, open=3
     )

@@ -12,12 +12,15 @@ from kogen.reporting.landscape.solid_picture import (
     TALL,
     TILT,
     TURN,
+    axis_texts,
     colour_at,
     draw_still_surface,
     far_to_near,
     frame_lines,
+    points,
     project,
     shade,
+    text,
 )
 from kogen.surface_fit.interpolation import Spline2D
 
@@ -100,3 +103,55 @@ def test_colours_go_from_low_to_high_and_are_darker_away_from_the_light() -> Non
     steep = flat.copy()
     steep[1:3, 2] = 3.0
     assert int(shade(0.0, steep)[3:5], 16) < int(shade(0.0, flat)[3:5], 16)
+
+
+def placed(words: list[str]) -> list[tuple[str, float, float, str]]:
+    """Each word with its place and the side at which it is held."""
+    found = []
+    for one in words:
+        match = re.fullmatch(r'<text x="([^"]*)" y="([^"]*)" text-anchor="(\w+)">(.*)</text>', one)
+        assert match is not None
+        found.append((match[4], float(match[1]), float(match[2]), match[3]))
+    return found
+
+
+def test_words_stand_beside_the_edge_and_along_both_axes() -> None:
+    ends = np.array([-1.0, 0.0, 1.0]), np.array([-2.0, 0.0, 2.0])
+    found = placed(axis_texts(ends, (0.5, 4.0), "en"))
+    places = [(-0.5, -0.5, 0), (-0.5, -0.5, TALL), (-0.5, -0.5, TALL)]
+    places += [(x, -0.58, 0) for x in (-0.46, 0, 0.46)] + [(0.58, y, 0) for y in (-0.46, 0, 0.46)]
+    shifts = [(-6, 4), (-6, 4), (-30, -14), *[(0, 12)] * 6]
+    wanted = project(np.array(places, float)) + np.array(shifts)
+    assert [word for word, *_ in found] == ["0.5", "4", "loss rise", "−1", "α", "1", "−2", "β", "2"]
+    assert [(x, y) for _, x, y, _ in found] == [(round(x, 1), round(y, 1)) for x, y in wanted]
+    assert [side for *_, side in found] == ["end", "end", "start", *["middle"] * 6]
+    ((word, x, y, side),) = placed([text(np.zeros(3), "<a>")])
+    assert (word, x, y, side) == ("&lt;a&gt;", 182.0, 183.4, "start")
+    assert points(np.zeros((2, 3))) == "182.0,183.4 182.0,183.4"
+
+
+def test_the_picture_has_its_size_and_a_surface_has_the_whole_height() -> None:
+    drawn = picture(np.repeat(SIDE[:, None], 9, axis=1))
+    assert drawn.startswith('<svg class="still" viewBox="0 0 320 262" role="img"')
+    assert 'fill="none"' in drawn
+    assert 'stroke-width="1"' in drawn
+    assert len(re.findall('stroke-width=".6"', drawn)) == CELLS * CELLS
+    assert (CELLS, TALL) == (16, 0.75)
+
+
+def test_a_quadrilateral_has_the_colour_of_its_mean_height() -> None:
+    drawn = picture(np.repeat(SIDE[:, None], 9, axis=1))
+    colours = re.findall(r'Z" fill="(#[0-9a-f]{6})" stroke="(#[0-9a-f]{6})"', drawn)
+    assert all(one == two for one, two in colours)
+    quad = np.array([[0, 0, 0.0], [1 / 16, 0, TALL / 16], [1 / 16, 1 / 16, TALL / 16], [0, 1 / 16, 0]])
+    shades = {shade((i + 0.5) / 16, quad) for i in range(16)}
+    assert {one for one, _ in colours} == shades
+    tilted = np.array([[0.0, 0, 0], [1, 0, 1], [1, 1, 1.5], [0, 1, 0.5]])
+    normal, light = np.array([-1.0, -0.5, 1.0]), np.array([-0.3, -0.5, 0.8])
+    bright = 0.72 + 0.28 * (normal @ light) / np.linalg.norm(normal) / np.linalg.norm(light)
+    assert shade(1.0, tilted) == "#" + "".join(f"{round(bright * part):02x}" for part in (0xE3, 0xE7, 0xEB))
+
+
+def test_a_flat_plane_has_no_height_to_divide_by() -> None:
+    one = ModelLandscape([[Spline2D(SIDE, SIDE, np.full((9, 9), np.nan))]], pd.DataFrame(), 0.0)
+    assert 'Z" fill="#' not in str(draw_still_surface(one, "m", "en"))

@@ -3,6 +3,7 @@
 import math
 
 import pytest
+from looks import looks
 
 from kogen.reporting.lottery.axes import draw_cost_axis, frontier, thin_out
 
@@ -61,3 +62,19 @@ def test_of_many_models_some_are_drawn_and_the_kept_ones_always() -> None:
     assert shown[0] == "m0999"
     assert 200 < len(shown) <= 301
     assert len(set(shown)) == len(shown)
+
+
+def test_the_look_of_scores_against_costs() -> None:
+    costs = {model: cost for model, (cost, _) in BOTH.items()}
+    scores = {model: score for model, (_, score) in BOTH.items()}
+    figure = draw_cost_axis("size", costs, scores, ["best"], "val", "en")
+    assert figure is not None
+    assert looks(figure) == [
+        "frame: 280 high, margins 8 8 22 40",
+        "x: title (font (size=11) standoff=4), tickangle=0, nticks=6",
+        "y: nticks=6",
+        "lines: line (ink width=1.5 shape=linear)",
+        "markers: marker (mid size=5 opacity=0.6)",
+        "markers: marker (accent size=10)",
+        "word x=0 y=1: font (size=11), xref=paper, yref=paper, yanchor=bottom, yshift=4",
+    ]

@@ -5,7 +5,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from looks import looks
 
+from kogen.reporting.charts import label
 from kogen.reporting.lottery.figures import (
     TICKS,
     bars,
@@ -13,6 +15,7 @@ from kogen.reporting.lottery.figures import (
     draw_gap_curve,
     draw_regrets,
     draw_scatter,
+    gap_tip,
     logit,
     logit_ticks,
     position,
@@ -158,3 +161,118 @@ def test_of_many_models_the_marked_and_those_furthest_from_the_line_are_kept() -
     assert 200 < len(found) <= 300
     assert thin_out_models(many.head(300), []) is not None
     assert len(thin_out_models(many.head(300), [])) == 300
+
+
+def test_the_look_of_a_gap_curve() -> None:
+    figure = draw_gap_curve(curve(), 0.3, "night", "en")
+    assert figure is not None
+    assert looks(figure) == [
+        "frame: 210 high, margins 8 8 6 38",
+        "x: title (font (size=11) standoff=4), showgrid=False, tickangle=0",
+        "y: nticks=5, ticksuffix= %",
+        "lines+markers: line (soft width=1.5 dash=dot), marker (soft size=5)",
+        "lines: line (accent width=2), opacity=0.6",
+        "lines+markers: line (accent width=2), marker (accent size=8)",
+        "line: layer=below, line (soft width=1.5 dash=dash)",
+        "line y0=0 y1=1: layer=below, line (ink width=1.5 dash=solid), yref=paper",
+        "word: font (size=11 soft), yshift=8",
+        "word y=0: font (size=11), yref=paper, yshift=9, xshift=5",
+    ]
+
+
+def test_the_look_of_flips() -> None:
+    row = {"pairs": 20, "transfer": 0.8, "noise_floor": 0.95, "lo": 0.7, "hi": None}
+    figure = draw_flips({"night": row}, "en")
+    assert figure is not None
+    assert looks(figure) == [
+        "frame: 92 high, margins 8 84 8 44",
+        "x: title (font (size=11) standoff=6), rangemode=tozero, ticksuffix= %, nticks=5, tickangle=0",
+        "y: showgrid=False, ticklabelstandoff=6",
+        "lines: line (mid width=1)",
+        "lines: line (accent width=2), opacity=0.6",
+        "markers: marker (paper size=10 line (soft width=2))",
+        "markers: marker (accent size=10)",
+        "word x=1: xanchor=right, xref=paper, xshift=78",
+    ]
+
+
+def test_the_look_of_a_scatter() -> None:
+    figure = draw_scatter(line(8), ["m3"], "en")
+    assert figure is not None
+    assert looks(figure) == [
+        "frame: 280 high, margins 8 8 22 40",
+        "x: tickangle=0, title (font (size=11) standoff=4)",
+        "y: ",
+        "lines: line (ink width=1.5)",
+        "markers: marker (mid size=5 opacity=0.6)",
+        "markers: marker (accent size=10 opacity=1)",
+        "word x=0 y=1: font (size=11), xref=paper, yref=paper, yanchor=bottom, yshift=4",
+    ]
+
+
+def test_the_look_of_regrets() -> None:
+    behind = pd.DataFrame({"val": [0.0, 2.0], "night": [1.5, 0.0]}, index=["a", "b"])
+    figure = draw_regrets(behind, "en")
+    assert figure is not None
+    assert looks(figure) == [
+        "frame: 118 high, margins 8 14 8 48",
+        "x: title (font (size=12) standoff=6), nticks=6, rangemode=tozero, tickangle=0",
+        "y: tickfont (ink size=13), showgrid=False, ticklabelstandoff=6",
+        "markers: marker (mid size=6)",
+        "markers: marker (ink size=11)",
+    ]
+
+
+def test_the_words_of_a_gap_curve_stand_at_its_left_and_at_the_lead() -> None:
+    figure = draw_gap_curve(curve(), 0.3, "night", "en")
+    assert figure is not None
+    green, lead = figure["layout"]["annotations"]
+    assert (green["x"], green["y"]) == (0, 90.0)
+    assert (lead["x"], lead["y"], lead["xshift"]) == (pytest.approx(1.5), 0, 5)
+    assert figure["data"][2]["hovertext"][0] == gap_tip(curve().to_dict("records")[1], "en")
+    middle = draw_gap_curve(curve(), 0.5, "night", "en")  # at 2 of 4, its middle: turned to the left
+    assert middle is not None
+    assert (middle["layout"]["annotations"][1]["xanchor"], middle["layout"]["annotations"][1]["xshift"]) == (
+        "right",
+        -5,
+    )
+
+
+def test_a_point_of_a_gap_curve_says_its_share_and_that_of_noise() -> None:
+    row = {"gap_lo": 0.5, "gap": 1.0, "pairs": 20.0, "transfer": 0.755, "noise_floor": 0.904}
+    assert gap_tip(row, "en") == "0.5 to 1 points: 75.5 % hold, 20 pairs; chance alone: 90.4 %"
+    for unknown in (None, float("nan")):
+        assert "alone: – %" in gap_tip(row | {"noise_floor": unknown}, "en")
+
+
+def test_a_gap_curve_whose_values_are_all_high_reaches_down_to_half() -> None:
+    rows = curve()
+    rows["hi"] = 0.85
+    rows["transfer"], rows["noise_floor"], rows["lo"] = 0.8, 0.9, [None, float("nan"), 0.75, 0.75, 0.75, 0.75]
+    rows.loc[3, "pairs"] = 1  # one pair is one
+    figure = draw_gap_curve(rows, None, "night", "en")
+    assert figure is not None
+    assert figure["layout"]["yaxis"]["range"] == [50.0 - 6, 103]
+    assert figure["data"][1]["y"][:4] == [None, 85.0, None, 75.0]
+    assert figure["data"][2]["x"] == [0.5, 1.5, 2.5, 3.5]
+
+
+def test_tips_have_forty_letters_of_a_name_and_axes_sixteen() -> None:
+    row = {"pairs": 20, "transfer": 0.8, "noise_floor": 0.95, "lo": 0.7, "hi": None}
+    figure = draw_flips({"n" * 50: row}, "en")
+    assert figure is not None
+    assert figure["data"][3]["hovertext"][0].partition(":")[0] == label("n" * 50, 40)
+    assert figure["layout"]["yaxis"]["ticktext"] == [label("n" * 50, 16)]
+    regrets = draw_regrets(pd.DataFrame({"v" * 50: [0.0], "night": [1.5]}, index=["m" * 50]), "en")
+    assert regrets is not None
+    assert regrets["data"][0]["hovertext"][0] == f"{label('m' * 50, 40)}, {label('v' * 50, 30)}: 0.0"
+    scatter = draw_scatter(line(8).assign(source="s" * 50, model=[f"{i}" + "m" * 80 for i in range(8)]), [], "en")
+    assert scatter is not None
+    assert scatter["layout"]["xaxis"]["title"]["text"] == label(f"{'s' * 50}, %", 40)
+    assert scatter["data"][1]["hovertext"][0].partition(":")[0] == label("0" + "m" * 80, 60)
+
+
+def test_of_301_models_about_half_are_drawn_evenly_over_the_source() -> None:
+    many = line(301).assign(effective=[float(i) for i in range(301)])
+    found = thin_out_models(many, [])
+    assert set(found["model"]) == {f"m{i}" for i in [*range(10), *range(0, 301, 2), *range(291, 301)]}

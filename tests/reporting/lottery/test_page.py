@@ -313,3 +313,32 @@ def test_the_page_opens_in_silence_and_fits(judged: Path, width: int, scheme: st
         head.click()
         assert tab.evaluate(cells) == sorted(values, reverse=True)
         running.close()
+
+
+# what the template is given, without drawing the page
+
+
+def given(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+    found: list[Any] = []
+    monkeypatch.setattr(lottery_page, "write_page", lambda *args, **shown: found.append((args, shown)))
+    words = lottery_page.write(folder)
+    (place, template, lang, figures), shown = found[0]
+    assert (place, template, lang) == (folder / "report.html", "lottery.html.j2", "en")
+    return shown, figures, words
+
+
+@pytest.mark.parametrize(("models", "sets", "many"), [(8, 4, False), (9, 4, True), (8, 5, True), (3, 5, True)])
+def test_many_models_or_sets_are_folded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, models: int, sets: int, many: bool
+) -> None:
+    table = pd.DataFrame({f"s{j}": [90.5 - 2 * i - 3 * j for i in range(models)] for j in range(sets)})
+    judge_results(
+        table.assign(model=[f"m{i}" for i in range(models)]), LotteryOptions(reference="s0", draws=20), tmp_path
+    )
+    shown, figures, words = given(tmp_path, monkeypatch)
+    assert shown["many"] is many
+    assert shown["name"] == tmp_path.name
+    assert figures["decision"] == figures["regrets"]  # scores alone: nothing was tested
+    assert "values" in figures
+    assert words[0] == shown["decision"]["headline"][0]
+    assert words[len(words) - len(shown["notes"]) :] == shown["notes"]

@@ -12,7 +12,16 @@ import pytest
 
 from kogen.options.lottery import LotteryOptions
 from kogen.reporting.lottery import page
-from kogen.reporting.lottery.sections import clean_sources, draw_axes, flip_rows, robustness_rows, shown_panels
+from kogen.reporting.lottery.sections import (
+    clean_sources,
+    draw_axes,
+    flip_rows,
+    lottery_part,
+    robustness_rows,
+    shown_panels,
+    target_rows,
+    tier_by_cell,
+)
 from kogen.results.judge import judge_results
 from kogen.results.lottery_summary import LotterySummary
 
@@ -120,3 +129,29 @@ def test_captions_and_numbers_are_those_of_the_metric(tmp_path: Path, lang: str,
 def test_a_margin_of_points_is_not_taken_for_nats() -> None:
     with pytest.raises(ValueError, match="log_loss is in nats, so say the smallest difference that matters in them"):
         judge_results(probabilities(), LotteryOptions(reference="val", metric="log_loss"))
+
+
+def test_tiers_are_of_the_sets_that_are_shown() -> None:
+    pairs = pd.DataFrame({"dataset": ["set0", "set0", "set0", "gone"], "first": list("aabx"), "second": list("bccy")})
+    pairs["family_lo"] = [1.0, 1.0, -1.0, 1.0]
+    assert tier_by_cell(pairs, ["set0"]) == {("a", "set0"): 1, ("b", "set0"): 2, ("c", "set0"): 2}
+    assert tier_by_cell(pairs.head(0), ["set0"]) == {}
+    assert target_rows(pd.DataFrame({"target": ["t", "u", "t"], "n": [1, 2, 3]}), "t")["n"].tolist() == [1, 3]
+
+
+def test_the_parts_of_a_page(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"set0": [80.0, 70, 60, 50, 40, 30], "set1": [70.0, 80, 60, 50, 30, 40]})
+    frame = frame.assign(model=list("abcdef"))
+    summary, _ = judge_results(frame, LotteryOptions(reference="set0", draws=50), tmp_path)
+    shown, figures = lottery_part(tmp_path, summary, "en")
+    assert (shown["models"], shown["count"], shown["sets"]) == (list("abcdef"), 6, ["set0", "set1"])
+    assert (shown["panels"], shown["subsets"], shown["thinned"], shown["tested"]) == (["set1"], ["all"], False, 0)
+    assert shown["files"][0] == "values.parquet"
+    assert all((tmp_path / name).exists() for name in shown["files"])
+    assert shown["cells"]["b", "set1"]["value"] == 80.0
+    assert shown["regret"]["columns"] == ["set0", "set1"]
+    assert shown["lasts"] == {"set1": summary.transfer["set1"].gap_for_90}
+    assert "regrets" in figures
+    assert "gap-0" not in figures  # of 15 pairs none is drawn
+    many = replace(summary, unified=replace(summary.unified, combined=[{"model": "a"}] * 9))
+    assert len(lottery_part(tmp_path, many, "en")[0]["combined"]) == 8

@@ -151,3 +151,47 @@ def test_how_alike_the_sets_are_is_shown_of_two_other_sets_or_more() -> None:
         replace(judged(), similarity=alike, targets=["set1"]),
     ):
         assert tables.correlations(less) is None
+
+
+def test_models_of_equal_rank_or_value_stand_by_name_and_a_lead_of_its_own_is_shown() -> None:
+    names = [f"m{i:02d}" for i in range(20)]
+    tied = frames(names)
+    tied["unified"]["rank"] = 1.0
+    assert tables.best_models(judged(), tied)[:3] == ["m00", "m01", "m02"]
+    unranked = frames(["m05"], ["m03", "m02"])
+    unranked["values"]["value"] = [90.0, 80.0, 80.0]
+    assert tables.best_models(judged(), unranked) == ["m05", "m02", "m03"]
+    null = frames(names[:3])
+    null["unified"].loc[0, "rank"] = None
+    assert tables.best_models(judged(), null) == ["m01", "m02", "m00"]
+    led = replace(judged(), lead=replace(judged().lead, model="m19"))
+    assert tables.best_models(led, frames(names)) == [*names[:14], "m19"]
+
+
+def test_points_above_a_line_have_their_models_in_order_and_a_full_colour_at_one_point_at_least() -> None:
+    rows = pd.DataFrame(
+        [("x", "set1", 2.0), ("y", "set1", -4.0), ("x", "set2", 0.5), ("y", "set2", None), ("z", "set1", 9.0)],
+        columns=["model", "target", "effective"],
+    )
+    found = tables.residuals(judged(), {"robustness": rows}, ["y", "x", "w"])
+    assert found is not None
+    assert found["columns"] == ["set1", "set2"]
+    assert [(row["model"], [one["value"] for one in row["cells"]]) for row in found["rows"]] == [
+        ("y", [-4.0, None]),
+        ("x", [2.0, 0.5]),
+    ]
+    limit = float(np.nanquantile([2.0, 4.0, 0.5], 0.9))
+    assert found["rows"][1]["cells"][0] == {"value": 2.0, "heat": round(0.5 * 2 / limit, 3), "cool": True}
+    small = tables.residuals(judged(), {"robustness": rows.assign(effective=0.4)}, ["x"])
+    assert small is not None
+    assert small["rows"][0]["cells"][0]["heat"] == 0.2  # of a point
+    assert tables.residuals(judged(), {"robustness": rows}, ["w"]) is None
+    assert tables.residuals(judged(), {"robustness": rows.assign(effective=None)}, ["x"]) is None
+
+
+def test_regrets_are_cold_at_the_value_that_a_tenth_of_the_cells_exceed() -> None:
+    rows = pd.DataFrame([("m00", "set0", 90.0), ("m01", "set0", 80.0)], columns=["model", "dataset", "value"])
+    found = tables.regret(replace(judged(), targets=[]), {"values": rows}, ["m00", "m01"])
+    assert [row["own"] for row in found["rows"]] == [True, False]
+    assert [row["cells"][0]["value"] for row in found["rows"]] == [0.0, 10.0]
+    assert [row["cells"][0]["cool"] for row in found["rows"]] == [False, False]

@@ -203,3 +203,43 @@ def test_six_models_are_shown() -> None:
     names = [f"m{n}" for n in range(8)]
     made = Made(order={"val": names, "night": names[::-1]}, metrics=[metric_row(n, "accuracy", 50.0) for n in names])
     assert errors_section(Path(), made)["metrics"]["val"]["models"] == names[:6]
+
+
+def test_the_leader_and_the_runner_up_are_looked_at_and_the_worst_class_is_the_leaders() -> None:
+    made = Made(order={"val": ["a", "b", "c"], "night": ["c", "a"]})
+    assert errors.leaders_of(made) == ["a", "b"]  # type: ignore[arg-type]
+    assert errors.shown_models(made, "night") == ["a", "c"]  # type: ignore[arg-type]
+    assert errors.leaders_of(Made(order={})) == []  # type: ignore[arg-type]
+    rows = [recall_row("x", 60, 9, worst=True), recall_row("y", 90, 9), recall_row("z", 80, 9, model="b", worst=True)]
+    (part,) = errors.recall_of(Made(recall=rows), "val")  # type: ignore[arg-type]
+    assert [(row["name"], row["worst"], row["n"]) for row in part["rows"]] == [
+        ("x", True, 40),
+        ("y", False, 40),
+        ("z", False, 40),
+    ]
+    assert [cell["value"] for cell in part["rows"][2]["cells"]] == [None, 80.0]
+    assert errors.recall_of(Made(recall=rows, order={}), "val")[0]["rows"][0]["worst"] is False  # type: ignore[arg-type]
+
+
+def test_of_many_classes_only_confusions_that_happened_are_listed() -> None:
+    rows = confusion_rows(13)
+    few = [row | {"n": 3 if (row["label"], row["predicted"]) == ("c05", "c02") else 0} for row in rows]
+    (listed,) = errors.confusion_of(Made(confusion=few), "val")  # type: ignore[arg-type]
+    assert [(row["label"], row["predicted"]) for row in listed["commonest"]] == [("c05", "c02")]
+    ordered = [row | {"n": int(row["label"] != row["predicted"]) + (row["label"] == "c09")} for row in rows]
+    (listed,) = errors.confusion_of(Made(confusion=ordered), "val")  # type: ignore[arg-type]
+    assert {row["label"] for row in listed["commonest"]} == {"c09"}
+    assert [row["predicted"] for row in listed["commonest"]] == [f"c{i:02d}" for i in range(11) if i != 9]
+    assert errors.cell_of({"value": 1.0, "lo": 0.5, "hi": 2.0, "reason": "one_class"}) == {
+        **{"value": 1.0, "lo": 0.5, "hi": 2.0, "reason": "reason_one_class"}
+    }
+
+
+def test_two_classes_with_intervals_are_needed_to_call_one_the_worst() -> None:
+    rows = [recall_row("bad", 60, 9), recall_row("good", 90, 9)]
+    assert len(errors.recall_sentences(Made(recall=rows))) == 1  # type: ignore[arg-type]
+    assert errors.recall_sentences(Made(recall=rows[:1])) == []  # type: ignore[arg-type]
+    touching = [recall_row("bad", 60, 9), recall_row("good", 78, 9)]  # both end at 69
+    assert errors.recall_sentences(Made(recall=touching)) == []  # type: ignore[arg-type]
+    others = [row | {"model": "b"} for row in rows]
+    assert errors.recall_sentences(Made(recall=others)) == []  # type: ignore[arg-type]

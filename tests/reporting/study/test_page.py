@@ -170,3 +170,53 @@ def test_paper_is_light_and_figures_fit_it(chromium: Any, plain: Path) -> None:
     dark = charts.load_look()["palette"]["dark"]
     assert tab.evaluate(f"getComputedStyle({FOREST}).fill") == rgb(dark["ink"])
     tab.close()
+
+
+# what the template is given, without drawing the page
+
+
+def test_the_template_is_given_the_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    models = {"byol": 0.8, "net": 0.3, "random": -0.6}
+    study = make_study(
+        tmp_path / "s", models, {"reference": "reference"}, n=40, seeds=1, epochs=2, protocols=("linear",)
+    )
+    judged = verdict.build(study, margin=1.0)
+    found: list[Any] = []
+    monkeypatch.setattr(page, "write_page", lambda *args, **shown: found.append((args, shown)))
+    assert page.write(study) == study / "report.html"
+    (place, template, lang, figures), shown = found[0]
+    assert (place, template, lang) == (study / "report.html", "page.html.j2", "en")
+    assert (shown["trained"], shown["plan"]["backbone"], shown["plan"]["image_size"]) == (
+        ["byol", "net"],
+        "resnet18",
+        64,
+    )
+    assert shown["tier"] == {(m, "reference"): i for i, tier in enumerate(judged.tiers["reference"], 1) for m in tier}
+    assert shown["cells"]["byol", "reference"]["model"] == "byol"
+    assert shown["places"]["byol", "reference"]["model"] == "byol"
+    assert shown["asked"].startswith("# what was asked")
+    assert shown["views"].startswith("data:image/png;base64,")
+    assert {row["name"] for row in shown["data"]["sets"]} >= {"reference"}
+    assert {"loss-0", "loss-1", "rank", "values", "decision"} <= set(figures)
+    assert "labels" not in figures
+    assert figures["loss-0"]["data"][0]["line"]["color"].endswith("accent") == (judged.judgement.leader == "byol")
+    (study / "data.json").unlink()
+    page.write(study)
+    assert found[1][1]["data"] == {"sets": []}
+
+
+def test_trainings_of_a_model_have_their_seeds(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "s", {"byol": 0.8, "random": 0.1}, n=8, seeds=2, epochs=1, protocols=("linear",))
+    runs = page.read_runs(study)
+    found = page.read_training(runs)
+    assert list(found) == ["byol"]
+    assert sorted(found["byol"]["seed"].unique()) == [0, 1]
+
+
+def test_a_long_study_file_is_cut(tmp_path: Path) -> None:
+    assert page.study_text(tmp_path / "none") is None
+    assert page.study_text(tmp_path) is None
+    (tmp_path / "t").write_text("x" * 20_000)
+    assert page.study_text(tmp_path / "t") == "x" * 20_000
+    (tmp_path / "t").write_text("x" * 20_001)
+    assert page.study_text(tmp_path / "t") == "x" * 20_000 + "\n…"

@@ -177,3 +177,28 @@ def test_the_order_of_the_runs_in_the_table_does_not_move_the_tables(study: Path
     back, whole = verdict.build(tmp_path, margin=1.0), verdict.build(study, margin=1.0)
     assert (back.values, back.pairs, back.ranks) == (whole.values, whole.pairs, whole.ranks)
     assert back.methods == whole.methods
+
+
+# each step by itself
+
+
+def test_sets_and_protocols_are_sorted_and_the_reference_stands_first() -> None:
+    frame = pd.DataFrame({"dataset": ["t", "s", "r", "s"], "role": ["transfer", "shift", "reference", "shift"]})
+    assert verdict.roles_in_order(frame) == {"r": "reference", "s": "shift", "t": "transfer"}
+    with pytest.raises(ValueError, match=r"found .'r', 'q'."):
+        verdict.roles_in_order(pd.DataFrame({"dataset": ["r", "q"], "role": "reference"}))
+    rows = pd.DataFrame({"protocol": ["knn", "linear", "knn"], "n": [1, 2, 3]})
+    assert {name: part["n"].tolist() for name, part in verdict.rows_by_protocol(rows).items()} == {
+        "knn": [1, 3],
+        "linear": [2],
+    }
+    assert verdict.baselines_last({"a": "byol", "n": "supervised", "r": "random"}) == {"a": False, "n": True, "r": True}
+
+
+def test_tiers_are_lists_and_a_model_alone_is_one() -> None:
+    groups = pd.DataFrame({"dataset": ["s", "s", "s", "t"], "tier": [2, 1, 1, 1], "model": ["c", "a", "b", "x"]})
+    values = pd.DataFrame({"dataset": ["u", "s"], "model": ["m", "a"]})
+    assert verdict.tier_lists(groups, "s", values) == [["a", "b"], ["c"]]
+    assert verdict.tier_lists(groups, "u", values) == [["m"]]
+    frame = pd.DataFrame({"a": [1.0, None], "b": ["x", None]})
+    assert verdict.rows_of(frame) == [{"a": 1.0, "b": "x"}, {"a": None, "b": None}]

@@ -68,3 +68,28 @@ def test_a_file_says_of_which_classes_its_probabilities_are(tmp_path: Path, clas
 
 def test_lists_have_a_width() -> None:
     assert len(to_lists(np.ones((3, 2), dtype=np.float32))) == 3
+
+
+def test_rows_of_probabilities_sum_to_one_within_two_hundredths() -> None:
+    check_probabilities(np.array([[0.5, 0.519], [0.5, 0.481], [0.0, 1.0]]), ["prob_a", "prob_b"])
+    for bad in ([0.5, 0.521], [0.5, 0.479], [-0.01, 1.01], [np.nan, 1.0]):
+        with pytest.raises(ValueError, match="hold no probabilities in 1 rows"):
+            check_probabilities(np.array([[0.5, 0.5], bad]), ["prob_a", "prob_b"])
+
+
+def test_columns_of_probabilities_have_a_class_in_their_names() -> None:
+    assert probability_columns(["prob_a", "prob_", "probability", 3, "prob_b c"]) == ["prob_a", "prob_b c"]
+    assert sort_classes(["10", "9", "1"]) == ["1", "9", "10"]
+    assert sort_classes(["10", "9", "x"]) == ["10", "9", "x"]
+    assert sort_classes(["２", "1", "-1"]) == ["-1", "1", "２"]
+
+
+def test_lists_are_read_row_by_row_and_none_where_one_is_missing() -> None:
+    column = pd.Series(to_lists(np.array([[0.1, 0.9], [0.2, 0.8], [0.3, 0.7]], np.float32)))
+    found = probability_rows(column, np.array([2, 0]))
+    assert found is not None
+    assert found == pytest.approx(np.array([[0.3, 0.7], [0.1, 0.9]]))
+    assert probability_rows(column, np.array([], int)) is None
+    holes = pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([pa.array([[0.5, 0.5], None])])))
+    assert probability_rows(holes, np.array([0, 1])) is None
+    assert probability_rows(holes, np.array([0])) is not None

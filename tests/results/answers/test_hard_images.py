@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from kogen.results.answers.hard_images import hard_images, read_leaders
+from kogen.results.answers.hard_images import hard_images, most_said, picture_name, read_leaders
 
 # item, (a right, a's probability of the label), (b ...)
 CASES = {
@@ -71,3 +71,35 @@ def test_without_scores_or_leaders_there_are_none() -> None:
 def test_leaders_are_those_of_the_reference() -> None:
     rows = [("a", "val", 80.0), ("b", "val", 90.0), ("c", "val", 90.0), ("a", "shift", 99.0)]
     assert read_leaders(pd.DataFrame(rows, columns=["model", "dataset", "value"]), "val") == ["b", "c"]
+
+
+def test_half_is_not_most_on_either_side_and_sets_are_apart() -> None:
+    half = pd.concat([table(), table().assign(seed=1, correct=lambda rows: 1 - rows["correct"])], ignore_index=True)
+    assert hard_images(half, ["a", "b"]).empty  # each is right in half of its runs
+    rows = pd.concat([table(), table().assign(dataset="night")])
+    found = hard_images(rows, ["a", "b"])
+    assert found["dataset"].tolist() == ["night"] * 5 + ["val"] * 5
+    coded = rows.astype({"dataset": "category"}).query("dataset == 'val'")
+    assert hard_images(coded, ["a", "b"])["dataset"].tolist() == ["val"] * 5
+    without = hard_images(table().drop(columns="path"), ["a", "b"])
+    assert without["path"].isna().all()
+    assert hard_images(
+        table()[["model", "dataset", "seed", "item", "label", "predicted", "correct", "score"]], ["a"]
+    ).shape[0]
+    assert hard_images(table().assign(score=[None, *[0.5] * 11]), ["a"]).empty
+
+
+def test_what_most_runs_say_counts_and_of_equals_the_first_by_name() -> None:
+    rows = [("i", "a", "x"), ("i", "a", "y"), ("i", "a", "y"), ("j", "a", "z"), ("j", "a", "x")]
+    said = most_said(pd.DataFrame(rows, columns=["item", "model", "predicted"]))
+    assert said == {("i", "a"): "y", ("j", "a"): "x"}
+
+
+def test_leaders_that_differ_by_rounding_stand_by_name_and_pictures_have_the_name_of_the_item() -> None:
+    def leaders(gap: float) -> list[str]:
+        rows = [("b", "val", 80.0 + gap), ("a", "val", 80.0)]
+        return read_leaders(pd.DataFrame(rows, columns=["model", "dataset", "value"]), "val")
+
+    assert leaders(1e-10) == ["a", "b"]
+    assert leaders(4e-9) == ["b", "a"]
+    assert picture_name("0123#2") == "0123-2.jpg"

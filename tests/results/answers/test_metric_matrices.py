@@ -11,7 +11,16 @@ from kogen.common.metric_facts import MetricFacts
 from kogen.common.registry import load
 from kogen.results.answers.answer_columns import share_classes, to_lists
 from kogen.results.answers.metric_choice import choose_metric
-from kogen.results.answers.metric_matrices import exact_pairs, metric_matrices, set_answers, two_class_probabilities
+from kogen.results.answers.metric_matrices import (
+    REASONS,
+    exact_pairs,
+    explain,
+    measure_set,
+    metric_matrices,
+    set_answers,
+    two_class_probabilities,
+    validation_shares,
+)
 from kogen.statistics.paired import paired
 from kogen.statistics.values import values
 
@@ -160,3 +169,49 @@ def test_what_float32_makes_equal_near_one_is_told_apart() -> None:
     found = exact_pairs(stored)
     assert found[0, 0] > found[1, 0]
     assert found[2].tolist() == [0.25, 0.75]
+
+
+def test_probabilities_at_a_half_and_a_hair_beyond_it() -> None:
+    labels, predicted = np.array([0, 0]), np.array([0, 1])
+    near = two_class_probabilities(labels, predicted, np.array([0.5 - 5e-7, 0.5 + 5e-7]))
+    assert near is not None
+    assert two_class_probabilities(labels, predicted, np.array([0.5 - 2e-6, 0.5])) is None
+    assert two_class_probabilities(labels, predicted, np.array([0.5, 0.5 + 2e-6])) is None
+    assert two_class_probabilities(labels, predicted, np.array([1.0, 0.0])) is not None
+    assert exact_pairs(np.array([[0.5, 0.5], [0.75, 0.5]])).tolist() == [[0.5, 0.5], [0.5, 0.5]]
+
+
+def test_gains_have_the_bounds_the_step_and_the_support_of_their_metric() -> None:
+    frame = table(seeds=2)
+    (found,) = set_answers(frame, facts(frame, "balanced_accuracy"))
+    matrix = measure_set(found, facts(frame, "balanced_accuracy")).matrix
+    assert matrix is not None
+    assert (matrix.low, matrix.high, matrix.whole, matrix.withheld) == (0.0, 1.0, False, "")
+    metric = load("metrics", "balanced_accuracy")
+    parts = [metric.measure(one) for one in found.answers]
+    assert matrix.step == max(part.step for part in parts) > 1  # an image of the rare class moves it further
+    by_model = {m: np.mean([p.support for (n, _), p in zip(found.runs, parts, strict=True) if n == m]) for m in "ab"}
+    assert matrix.support is not None
+    assert matrix.support.tolist() == pytest.approx([by_model[m] for m in matrix.models])
+    loss = measure_set(found, facts(frame, "log_loss")).matrix
+    assert loss is not None
+    assert loss.means.max() < 0  # a gain is minus a loss, in hundredths
+    assert 100 * loss.means[loss.models.index("a")] == pytest.approx(-direct(frame, "log_loss", "a"))
+    more = measure_set(found, facts(frame, "accuracy"), [("extra", found.answers[0])]).matrix
+    assert more is not None
+    assert "extra" in more.models
+    lost = measure_set(found, facts(frame, "recall_at_false_alarm"))
+    assert (lost.matrix, lost.reason) == (None, "no_threshold")
+
+
+def test_every_reason_has_words_and_shares_need_two_columns() -> None:
+    assert all(explain(reason) for reason in REASONS)
+    frame = table()
+    part = frame.assign(false_alarm=to_lists(np.zeros((len(frame), 3), np.float32)))
+    rows = np.arange(60)
+    assert (
+        validation_shares(part, rows, 0)
+        is validation_shares(frame, rows, 0)
+        is validation_shares(part, rows, None)
+        is None
+    )

@@ -12,13 +12,17 @@ from kogen.common.metric_facts import MetricFacts
 from kogen.metrics._metric import Answers
 from kogen.results.answers.answer_columns import share_classes
 from kogen.results.answers.metric_choice import choose_metric
-from kogen.results.answers.metric_matrices import metric_matrices
+from kogen.results.answers.metric_matrices import metric_matrices, set_answers
 from kogen.results.answers.metric_tables import (
     answer_tables,
     best_accuracy,
+    best_constant,
+    best_thresholds,
     constant_answers,
+    floor_rows,
     metric_floor,
     metric_tables,
+    protocol_answers,
     shift_case,
     withhold_claims,
 )
@@ -184,3 +188,120 @@ def test_without_labels_there_is_accuracy_alone() -> None:
     known = found["metrics"].set_index("metric")["value"].dropna()
     assert list(known.index) == ["accuracy"]
     assert all(not len(found[name]) for name in ("floors", "threshold_shift", "recall", "confusion", "hard"))
+
+
+def test_rows_of_a_metric_have_their_direction_and_their_ends_in_order() -> None:
+    frame, facts = study(table())
+    rows = metric_tables(frame, facts, "val", "knn")["metrics"].set_index("metric")
+    assert {name: rows.loc[name, "better"] for name in ("auroc", "log_loss", "expected_cost")} == {
+        "auroc": "higher",
+        "log_loss": "lower",
+        "expected_cost": "lower",
+    }
+    loss = rows.loc["log_loss"]
+    assert 0 < loss["lo"] < loss["value"] < loss["hi"]
+    assert (loss["n"], loss["dataset"], loss["unit"], loss["model"], loss["protocol"]) == (
+        200,
+        "val",
+        "nats",
+        "a",
+        "knn",
+    )
+    assert rows.loc["accuracy", "reason"] is None
+    lost = rows.loc["recall_at_false_alarm"]
+    assert (lost["model"], lost["n"], bool(np.isnan(lost["lo"])), bool(np.isnan(lost["hi"]))) == ("a", 200, True, True)
+
+
+def test_the_floor_of_a_recall_is_the_rate_of_false_alarms_that_is_asked_for() -> None:
+    frame, facts = study(table())
+    one = Answers(("a", "b"), np.array([0, 1, 1]), np.array([0, 1, 1]), np.ones(3))
+    constants = constant_answers(one)
+    recall = replace(facts, name="recall_at_false_alarm", parameters={})
+    assert metric_floor(recall, constants) == (None, 5.0)
+    assert metric_floor(replace(recall, parameters={"rate": 0.2}), constants) == (None, 20.0)
+    assert metric_floor(recall, {})[0] is None
+    assert np.isnan(metric_floor(recall, {})[1])
+    assert np.isnan(metric_floor(replace(facts, name="calibration_error"), constants)[1])
+    assert len(frame)
+
+
+def test_always_the_same_class_has_the_shares_of_all_as_probabilities() -> None:
+    probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7], [0.4, 0.6]])
+    one = Answers(("a", "b", "none"), np.array([0, 1, 1, 1]), np.array([0, 1, 1, 0]), np.ones(4), probabilities)
+    found = constant_answers(one)
+    assert list(found) == ["a", "b"]  # `none` has no images
+    assert found["a"].predicted.tolist() == [0] * 4
+    assert found["a"].correct.tolist() == [1, 0, 0, 0]
+    for each in found.values():
+        assert each.probabilities is not None
+        assert each.score is not None
+        assert each.probabilities.tolist() == [[0.25, 0.75, 0]] * 4
+        assert each.score.tolist() == [0.25, 0.75, 0.75, 0.75]
+    assert constant_answers(replace(one, probabilities=None))["a"].probabilities is None
+
+
+def test_the_floor_of_shares_is_that_of_the_largest_class() -> None:
+    frame, facts = study(table())
+    one = Answers(("a", "b"), np.array([0, 1, 1]), np.array([0, 1, 1]), np.ones(3))
+    one = replace(one, probabilities=np.full((3, 2), 0.5), positive=0)
+    loss = replace(facts, name="log_loss", higher_is_better=False, unit="nats")
+    name, value = metric_floor(loss, constant_answers(one))
+    assert name == "b"
+    assert abs(value) > 0
+    assert len(frame)
+
+
+@pytest.mark.parametrize(("lost", "clear"), [(11, True), (13, False)])
+def test_a_floor_is_clear_from_where_its_interval_lies_above_0(lost: int, clear: bool) -> None:
+    """Of 60 bad and 140 good images, 24 bad ones are found and `lost` good ones are called bad."""
+    frame = table()
+    bad = np.isin(np.arange(200), [*range(24), *range(60, 60 + lost)])
+    frame = frame.assign(predicted=np.where(bad, "bad", "good")).drop(columns="score")
+    frame = frame.assign(correct=(frame["predicted"] == frame["label"]).astype(int))
+    coded, facts = study(frame)
+    (found,) = set_answers(coded, facts)
+    row = floor_rows(found, facts, best_constant(facts, constant_answers(found.answers[0]))).iloc[0]
+    assert row["difference"] == pytest.approx((24 - lost) / 2)
+    middle = 100 * (24 - lost) / 202
+    half = 1.959964 * 100 * (24 + lost + 2 - (24 - lost) ** 2 / 202) ** 0.5 / 202
+    assert (row["lo"], row["hi"]) == pytest.approx((middle - half, middle + half), abs=1e-3)
+    assert abs(row["lo"]) < 1
+    assert bool(row["clear"]) is clear
+
+
+def test_best_thresholds_are_the_mean_over_runs_of_each_model() -> None:
+    runs = pd.concat([table(), table(seed=9).assign(seed=1), table(seed=8).assign(model="b"),
+                      table(seed=7).assign(model="b", seed=1)])  # fmt: skip
+    frame, facts = study(runs.assign(item=np.tile(np.arange(200), 4)))
+    (found,) = set_answers(frame, facts)
+    best = best_thresholds(found)
+    singles = [100 * best_accuracy(one.chance, one.is_positive) for one in found.answers]
+    assert best["model"].tolist() == ["a", "b"]
+    assert best["best"].tolist() == pytest.approx([np.mean(singles[:2]), np.mean(singles[2:])])
+    assert best["larger_class"].tolist() == ["good", "good"]
+
+
+def test_shifts_are_rows_of_the_other_sets_where_the_reference_is_there() -> None:
+    frame, facts = study(table(), table(dataset="moved", off=6, seed=1))
+    found = metric_tables(frame, facts, "val")
+    assert found["threshold_shift"]["dataset"].tolist() == ["moved"]
+    row, every = found["threshold_shift"].iloc[0], found["metrics"].set_index(["dataset", "metric"])
+    for name in ("accuracy", "auroc"):
+        assert [row[name], row[f"{name}_lo"], row[f"{name}_hi"]] == list(
+            every.loc[("moved", name), ["value", "lo", "hi"]]
+        )
+        assert row[f"reference_{name}"] == every.loc[("val", name), "value"]
+    assert row["reference_accuracy_lo"] == every.loc[("val", "accuracy"), "lo"]
+    assert (row["n"], row["accuracy_falls"], row["ranking_holds"]) == (200, True, True)
+    assert metric_tables(table(), facts, "absent")["threshold_shift"].empty
+
+
+def test_metrics_of_other_protocols_stand_below_and_have_no_other_tables() -> None:
+    frame, facts = study(table())
+    other = share_classes(table(seed=3))
+    both = {"linear": frame, "knn": other}
+    found = protocol_answers(both, values(metric_matrices(frame, facts)), facts, "val", "linear")
+    counts = found["metrics"].groupby("protocol").size()
+    assert counts["linear"] == counts["knn"] > 5
+    assert found["metrics"]["protocol"].iloc[0] == "linear"
+    assert len(found["floors"]) == 1

@@ -10,6 +10,7 @@ from kogen.statistics._intervals import pair_differences
 from kogen.statistics._item_matrix import ItemMatrix, matrix_from_runs
 from kogen.statistics.clusters import cluster_quantiles
 from kogen.statistics.clusters.cluster_quantiles import (
+    DF_TABLE,
     SHARES,
     StudentisedMean,
     cluster_shares,
@@ -206,3 +207,36 @@ def test_wild_deviations_have_the_unbiased_variance() -> None:
     expected = np.sqrt(bias * 8 / 7 * (apart**2).sum(axis=0)) / matrix.n
     assert moved.std(axis=0) == pytest.approx(expected, rel=0.04)
     assert moved.mean(axis=0) == pytest.approx([0, 0], abs=0.002)
+
+
+def test_a_table_of_critical_values_is_the_same_for_everybody() -> None:
+    """Numbers of the program itself: another seed, number of draws or share of the table gives others."""
+    found = StudentisedMean(4, *merge_small_clusters(np.array([5, 3, 2, 1])))
+    assert found.ratios.shape == (20_000, 7)
+    assert np.array([0, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0]).tolist() == SHARES.tolist()
+    at = np.quantile(found.ratios, 0.95, axis=0)
+    for share, value in zip(SHARES, at, strict=True):
+        assert float(found.quantile(0.025, np.array(share))) == pytest.approx(value)
+    part = found.sizes / 11
+    normal = np.random.default_rng(20_161_001).standard_normal((20_000, 4))
+    root = np.sqrt(found.squares)  # a share of 1
+    total = normal @ root
+    residual = normal * root - part * total[:, None]
+    wanted = np.quantile(np.abs(total) / np.sqrt(4 / 3 * (residual**2).sum(axis=1)), 0.95)
+    assert at[-1] == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize("df", [0.3, 0.35, 5.0, 9.95, 10.0, 10.1, 10.1 * (1e6 / 10.1) ** (1 / 3), 1e6])
+def test_the_nodes_of_the_table_of_degrees_of_freedom_are_exact(df: float) -> None:
+    assert float(df_of_quantile(student.isf(0.025, df))) == pytest.approx(df, rel=1e-9 if df < 1e5 else 1e-6)
+    assert (DF_TABLE[0], DF_TABLE[-1], len(DF_TABLE)) == (0.3, pytest.approx(1e6), 595)
+
+
+def test_up_to_192_clusters_are_drawn_one_by_one() -> None:
+    sizes = np.arange(1, 193)
+    assert merge_small_clusters(sizes)[0].tolist() == list(range(192, 0, -1))
+    more = merge_small_clusters(np.arange(1, 194))
+    assert len(more[0]) == 192
+    assert more[0][:64].tolist() == list(range(193, 129, -1))
+    assert more[0][64] == 129 + 1  # the 65th goes with the last, the 193rd
+    assert more[1][64] == 129**2 + 1

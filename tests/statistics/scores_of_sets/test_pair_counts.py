@@ -83,3 +83,18 @@ def test_of_very_many_models_a_sample_in_order_is_compared() -> None:
     assert (np.diff(some) > 0).all()
     assert (some == sample_models(MAX_MODELS + 1, 0)).all()
     assert (some != sample_models(MAX_MODELS + 1, 1)).any()
+
+
+def test_of_more_than_1600_models_a_thousand_are_drawn() -> None:
+    assert (MAX_MODELS, SAMPLE) == (1600, 1000)
+    assert sample_models(1600, 0).tolist() == list(range(1600))
+    drawn = sample_models(1601, 5)
+    assert drawn.tolist() == sorted(np.random.default_rng([5, 1601]).choice(1601, 1000, replace=False).tolist())
+    assert (count_sampled(1600), count_sampled(1601)) == (1600, 1000)
+
+
+def test_no_pairs_have_no_bins() -> None:
+    pairs = source_pairs(np.array([1.0]))
+    counts = count_pairs(pairs, np.zeros(0, dtype=int), [np.ones(0)])
+    assert counts.total.shape == (0, 1)
+    assert counts.by_unit.shape == (1, 0, 1)
