@@ -2,6 +2,7 @@
 
     python benchmarks/probe.py                     # 2,000 x 128 with 13 strengths, 50,000 x 512 with 45
     python benchmarks/probe.py --sizes 5000x512x13
+    python benchmarks/probe.py --budgets           # 10 networks x 4 budgets x 20 draws of 10,000 x 512, as a study asks
 
 Features are Gaussian classes whose spectrum falls over two decades, as those of networks do. Both sides fit each
 strength on the same four fifths and choose the one of the least log loss on the last fifth; scikit-learn's tolerance
@@ -21,22 +22,54 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.preprocessing import StandardScaler
 
+from kogen.common.protocols import Protocol
+from kogen.evaluation.features import Features
+from kogen.evaluation.label_budgets import drawn_rows
 from kogen.evaluation.logistic_regression import fit
+from kogen.evaluation.probes.linear import linear
+from kogen.evaluation.validation import take
 
 CLASSES = 10
 SOLVERS: dict[Any, int] = {"lbfgs": 1000, "newton-cholesky": 100, "saga": 100}  # and their largest number of passes
 
+BUDGETS = ("1%", "5%", "10%", "25%")
 TOLERANCES = (1e-4, 1e-5, 1e-6, 1e-7)  # of scikit-learn, the first with which it is as good
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", default="2000x128x13,50000x512x45", help="images x dimensions x strengths")
+    parser.add_argument("--budgets", action="store_true", help="the probes of label budgets, as a study fits them")
     warnings.simplefilter("ignore")
     print(f"{torch.get_num_threads()} threads")
-    for size in parser.parse_args().sizes.split(","):
+    options = parser.parse_args()
+    if options.budgets:
+        time_budgets()
+        return
+    for size in options.sizes.split(","):
         count, dimensions, strengths = map(int, size.split("x"))
         compare(count, dimensions, np.logspace(5, -6, 45) if strengths == 45 else np.logspace(1, -5, strengths))
+
+
+def time_budgets(networks: int = 10, draws: int = 20, tested: int = 2000) -> None:
+    """Print the seconds of every probe that label budgets ask for, each with its 13 strengths and its predictions."""
+    began, classes = time.perf_counter(), tuple(map(str, range(CLASSES)))
+    spent = dict.fromkeys(BUDGETS, 0.0)
+    for network in range(networks):
+        values, labels = sample(10_000 + tested, 512, seed=network)
+        ids = np.arange(len(labels)).astype(str)
+        every = Features(values, labels, classes, ids, ids)
+        train, test = take(every, np.arange(10_000)), take(every, np.arange(10_000, 10_000 + tested))
+        for budget in BUDGETS:
+            start = time.perf_counter()
+            for draw in range(draws):
+                rows = drawn_rows(train, Protocol("linear", budget, draw))
+                linear(take(train, rows), test).predict(slice(0, tested))
+            spent[budget] += time.perf_counter() - start
+    parts = ", ".join(f"{budget} {seconds:.1f} s" for budget, seconds in spent.items())
+    whole, made = time.perf_counter() - began, networks * draws * len(BUDGETS)
+    print(f"{made} probes of {networks} networks, {draws} draws of 10,000 x 512: {sum(spent.values()):.1f} s ({parts})")
+    print(f"    with making the features {whole:.1f} s")
 
 
 def compare(count: int, dimensions: int, strengths: np.ndarray) -> None:

@@ -58,7 +58,7 @@ def test_other_channels_and_nothing_are_said(model: Path, tmp_path: Path):
     with pytest.raises(ValueError, match=r"cannot read .*nothing\.safetensors"):
         kogen.predict(colour, model=tmp_path / "nothing.safetensors", out=tmp_path / "p.csv")
     run = next((model.parent / "study" / "runs").iterdir())
-    with pytest.raises(ValueError, match="unknown head 'tuned'"):
+    with pytest.raises(ValueError, match="--head tuned: no study has fine-tuned this run"):
         kogen.predict(colour, model=run, head="tuned", out=tmp_path / "p.csv")
     assert not (tmp_path / "p.csv").exists()
 

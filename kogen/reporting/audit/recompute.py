@@ -96,7 +96,7 @@ def metric_of(stored: Mapping[str, Any], question: Mapping[str, Any]) -> str | N
 def prices_of(stored: Mapping[str, Any], question: Mapping[str, Any]) -> dict[str, Any]:
     """The prices of a stored verdict; those of the question where it does not say."""
     economics = stored.get("economics")
-    return economics["prices"] if isinstance(economics, dict) and "prices" in economics else question["prices"]
+    return economics["prices"] if isinstance(economics, dict) and "prices" in economics else question.get("prices", {})
 
 
 def compare_predictions(place: Path, gathered: Path) -> list[Remark]:

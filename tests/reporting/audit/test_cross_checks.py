@@ -26,7 +26,8 @@ from kogen.reporting.audit.cross_checks import (
 )
 from kogen.reporting.audit.remarks import Remark
 
-ASKED = {"methods": ["byol", "net"], "seeds": 2, "candidates": ["own"], "settings": {"net": {"a": 1}}, "backbone": "r",
+ASKED = {"init": None, "starts": None, "pools": [],
+         "methods": ["byol", "net"], "seeds": 2, "candidates": ["own"], "settings": {"net": {"a": 1}}, "backbone": "r",
          "image_size": 16, "views": "v", "epochs": 3, "batch_size": "auto"}  # fmt: skip
 
 

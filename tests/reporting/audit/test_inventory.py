@@ -59,7 +59,7 @@ def test_what_was_chosen_is_said_with_who_chose_it() -> None:
 
 
 def test_parts_of_the_images_and_of_the_labels_are_drawn_by_seeds() -> None:
-    asked = {"test": None, "hold_out_seed": 4, "budgets": ["5%"], "shots": [10], "draws": 3}
+    asked = {"test": None, "hold_out_seed": 4, "budgets": ["5%"], "shots": [10], "draws": 3, "pools": []}
     found = chosen(asked=asked)
     assert found["choice_hold_out"] == ("4", "by_seed")
     assert found["choice_budgets"] == ("5%, 10 x; 0 .. 2", "by_seed")
