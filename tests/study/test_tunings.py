@@ -73,6 +73,16 @@ def test_each_protocol_budget_and_draw_has_rows_and_says_what_it_chose(calm):
     assert "Which layers should learn?" in page
 
 
+def test_the_audit_lists_what_was_chosen_and_by_what(calm):
+    root, _, _ = calm
+    found = kogen.audit(root / "study")
+    assert found["passed"], found["problems"]
+    chosen = [one for one in found["choices"] if one["name"] == "choice_tuning"]
+    assert [one["value"].partition(":")[2].partition(":")[0] for one in chosen] == ["head", "last1"]
+    assert all(one["by"] == "by_tuning" and "3 of 3" in one["value"] for one in chosen)
+    assert sum("tuned/" in one["path"] for one in found["files"]) == 2 * 3 * (6 + 1)  # six tries and the choice
+
+
 def test_what_is_answered_is_not_trained_again_and_a_set_may_be_added(calm, monkeypatch, tmp_path):
     root, _, before = calm
     shutil.copytree(root / "study", tmp_path / "copy")

@@ -24,6 +24,7 @@ from kogen.reporting.audit.inventory import (
     list_files,
     list_runs,
     list_sets,
+    list_tunings,
     price_text,
 )
 from kogen.reporting.audit.recompute import compare_judgement, prices_of
@@ -99,6 +100,7 @@ def make_audit(study: Path, read_question: ReadQuestion) -> Audit:
         lists["commands"] = list_commands(study, asked, whole, stored)
         lists["choices"] = list_choices(stored, question, whole, lists["runs"]) if question else []
         lists["sets"] = list_sets(study)
+        lists["choices"] += list_tunings(study)
     found += version_note(lists["runs"])
     once = list(
         {one.text("en"): one for one in without_folder(found, study)}.values()

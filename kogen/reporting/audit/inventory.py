@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kogen.common.files import read_json
+from kogen.common.files import read_json, read_sealed_json
+from kogen.common.protocols import split_protocol
 from kogen.common.tables import read_arrow
 from kogen.options.audit import AuditOptions
 from kogen.options.command_line import command_line
@@ -15,9 +16,10 @@ from kogen.options.study import PilotOptions
 from kogen.reporting.audit.cross_checks import DATA, read_records
 from kogen.reporting.audit.recompute import prices_of
 from kogen.results.asked import FIRST, Asked, extension_options
-from kogen.results.gather import TABLE, stored_digests
+from kogen.results.gather import REJUDGE, TABLE, stored_digests
 
 HASHED = ("*.toml", "*.json", "*.parquet", "runs/*/*.json", "runs/*/*.parquet", "runs/*/*.npy")
+HASHED += ("runs/*/tuned/*/*.json",)
 OWN = ("audit.json",)  # what the audit writes itself
 AGAIN = "again"  # the folder that the commands write to
 NOT_RECORDED = None
@@ -178,6 +180,23 @@ def list_choices(
     for name, (column, by) in columns.items() if trained else ():
         values = dict.fromkeys(f"{run.model} {getattr(run, column)}" for run in trained)
         found.append(Choice(name, ", ".join(values), by))
+    return found
+
+
+def list_tunings(study: Path) -> list[Choice]:
+    """What was chosen for the fine-tunings of a study, by protocol: the records lie in tuned/ of each run."""
+    known: dict[str, list[dict[str, Any]]] = {}
+    for place in sorted(study.glob("runs/*/tuned/*/chosen.json")):
+        record = read_sealed_json(place, REJUDGE)
+        known.setdefault(split_protocol(record["protocol"]).probe, []).append(record)
+    found = []
+    for probe, records in known.items():
+        rates, steps = (
+            [f"{one:.3g}" for one in sorted({record[key] for record in records})] for key in ("rate", "steps")
+        )
+        held = sum(record["validation_images"] > 0 for record in records)
+        said = f"{probe}: rates {', '.join(rates)}; steps {', '.join(steps)}; {held} of {len(records)}"
+        found.append(Choice("choice_tuning", said, "by_tuning"))
     return found
 
 
