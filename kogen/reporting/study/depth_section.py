@@ -68,5 +68,6 @@ def layers_phrase(protocol: str) -> dict[str, Any]:
     """The layers that learn in a protocol, in words."""
     layers = layers_tuned(protocol)
     if layers.startswith("last"):
-        return phrase("layers_last", count=int(layers.removeprefix("last")))
+        count = int(layers.removeprefix("last"))
+        return phrase("layers_last", count=count) if count > 1 else phrase("layers_last_one")
     return phrase(f"layers_{layers or 'frozen'}")

@@ -60,7 +60,7 @@ CASES = [
         f"with 2,000 labels the data cannot tell whether {D} is better than {F}: "
         "the difference is 2.0 points (0.0 to 4.0).",
     ),
-    ([DOWN], f"use {F}; {D} is worse, by −4.0 points (−6.5 to −1.5) with 2,000 labels."),
+    ([DOWN], f"use {F}; {D} is worse: −4.0 points (−6.5 to −1.5) with 2,000 labels."),
 ]
 
 
@@ -87,6 +87,7 @@ def test_layers_have_words_in_both_languages() -> None:
         ("linear", "a classifier on the frozen network"),
         ("tune:head", "the last layer alone"),
         ("tune:norm", "the norms"),
+        ("tune:last1", "the last stage"),
         ("tune:last2", "the last 2 stages"),
         ("tune:decay", "all layers, the first ones slowly"),
         ("tune:all", "all layers"),
