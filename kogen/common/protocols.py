@@ -89,6 +89,11 @@ def layers_tuned(probe: str) -> str:
     return found[1]
 
 
+def tunings_among(protocols: Sequence[str]) -> list[str]:
+    """The protocols that fine-tune layers."""
+    return [name for name in protocols if layers_tuned(split_protocol(name).probe)]
+
+
 def depth_of(probe: str) -> tuple[int, int] | None:
     """Where a probe stands from frozen features to all layers, to be sorted by; None for one that does not learn.
 

@@ -40,10 +40,10 @@ def export_program(module: nn.Module, example: Tensor, inputs: Sequence[str], ou
     return program.model_proto
 
 
-def open_network(proto: Any) -> Callable[[np.ndarray], np.ndarray]:
-    """What computes the first output of a model of one input on the CPU, with as many threads as torch has.
+def make_session(content: bytes) -> Any:
+    """A session of onnxruntime on the CPU, with as many threads as torch has; its own errors where it cannot read.
 
-    MissingPackages without onnxruntime, ValueError for a model that it does not take.
+    MissingPackages without onnxruntime.
     """
     try:
         import onnxruntime
@@ -52,8 +52,18 @@ def open_network(proto: Any) -> Callable[[np.ndarray], np.ndarray]:
     settings = onnxruntime.SessionOptions()
     settings.log_severity_level = 4
     settings.intra_op_num_threads = torch.get_num_threads()
+    return onnxruntime.InferenceSession(content, settings, providers=["CPUExecutionProvider"])
+
+
+def open_network(proto: Any) -> Callable[[np.ndarray], np.ndarray]:
+    """What computes the first output of a model of one input, see `make_session`.
+
+    MissingPackages without onnxruntime, ValueError for a model that it does not take.
+    """
     try:
-        session = onnxruntime.InferenceSession(proto.SerializeToString(), settings, providers=["CPUExecutionProvider"])
+        session = make_session(proto.SerializeToString())
+    except MissingPackages:
+        raise
     except Exception as error:
         raise ValueError(str(error)[:300]) from error
     name = session.get_inputs()[0].name

@@ -18,7 +18,7 @@ from kogen.common.outputs import STAMP
 from kogen.common.rng import StepRng
 from kogen.data.images import Images
 from kogen.evaluation.features import NonFiniteFeatures
-from kogen.evaluation.onnx_program import PACKAGES, MissingPackages, export_program
+from kogen.evaluation.onnx_program import MissingPackages, export_program, make_session
 from kogen.handover.exported_model import CURE, ExportedModel, TorchModel, read_metadata
 
 MAX_BYTES = 1 << 31  # what the format can hold
@@ -157,15 +157,11 @@ def open_session(
     content: bytes, path: Path
 ) -> tuple[Callable[[np.ndarray], list[np.ndarray]], dict[str, str], Any, Any]:
     """What computes a file, its metadata, its inputs and its outputs (name, type, shape without the images)."""
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise ValueError(f"{path}: to read ONNX takes {PACKAGES}") from error
-    settings = onnxruntime.SessionOptions()
-    settings.log_severity_level = 4
-    settings.intra_op_num_threads = torch.get_num_threads()
     with explain_unreadable(str(path), CURE):
-        session = onnxruntime.InferenceSession(content, settings, providers=["CPUExecutionProvider"])
+        try:
+            session = make_session(content)
+        except MissingPackages as error:
+            raise ValueError(f"{path}: {error}") from error
         facts = dict(session.get_modelmeta().custom_metadata_map)
         inputs, outputs = (
             [(one.name, one.type, list(one.shape[1:])) for one in part]

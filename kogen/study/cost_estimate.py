@@ -13,7 +13,7 @@ from kogen.augmentation.views import evaluation_view
 from kogen.common import distributed, registry
 from kogen.common.devices import default_device
 from kogen.common.files import read_sealed_json
-from kogen.common.protocols import layers_tuned, split_protocol
+from kogen.common.protocols import layers_tuned, split_protocol, tunings_among
 from kogen.common.records import RETRAIN
 from kogen.common.system import peak_memory
 from kogen.config.plan import Plan
@@ -73,11 +73,6 @@ def unfinished_work(
             names, asked = {name for name, _ in missing}, list(dict.fromkeys(protocol for _, protocol in missing))
             left.append(Work(number, not done, count_judged(splits, names), tunings_among(asked)))
     return left
-
-
-def tunings_among(protocols: Sequence[str]) -> list[str]:
-    """The protocols that fine-tune."""
-    return [name for name in protocols if layers_tuned(split_protocol(name).probe)]
 
 
 def count_judged(sets: Splits, names: Collection[str]) -> int:

@@ -12,7 +12,7 @@ from kogen.common import devices, distributed
 from kogen.common.console import say
 from kogen.common.files import write_sealed_json
 from kogen.common.progress import training_bar
-from kogen.common.protocols import Protocol, layers_tuned, split_protocol
+from kogen.common.protocols import Protocol, layers_tuned, split_protocol, tunings_among
 from kogen.common.records import read_plan_record
 from kogen.config.plan import Plan
 from kogen.data.images import Images, require_classes
@@ -44,34 +44,36 @@ def judge_tunings(
     `lengths`: numbers of steps to choose from. ValueError as `missing_answers` and `fine_tune`.
     """
     record = read_plan_record(run)
-    for name in protocols_of_run(protocols, record["method"], record.get("pool", "")):
+    wanted = tunings_among(protocols_of_run(protocols, record["method"], record.get("pool", "")))
+    missing: dict[str, list[str]] = {}  # by protocol, the sets that it has no answers to
+    if distributed.rank() == 0:
+        for one, name in missing_answers(target / TABLE, sets, wanted):
+            missing.setdefault(name, []).append(one)
+        for name in set(wanted) - set(missing):  # killed after its answers were written
+            shutil.rmtree(folder_of(target, split_protocol(name)) / "final", ignore_errors=True)
+    missing = distributed.from_first(missing)
+    if not missing:
+        return
+    _, plan, _ = load_run(run)
+    for name, sets_left in missing.items():
         asked = split_protocol(name)
-        if not (layers := layers_tuned(asked.probe)):
-            continue
-        missing: list[str] = []
-        if distributed.rank() == 0:
-            missing = [one for one, _ in missing_answers(target / TABLE, sets, [name])]
-        missing, place = distributed.from_first(missing), folder_of(target, asked)
-        if missing:
-            _, plan, _ = load_run(run)
-            tuning = Tuning(plan, record["id"], str(run / "weights.safetensors"), layers, lengths)
-            images = labelled_images(sets, plan, asked)
-            bar = partial(fit_bar, f"{title or record['model']} {name}")
-            tuned = fine_tune(tuning, images, place, bar)
-            with distributed.first_process_only() as mine:
-                if mine:
-                    rows = tuned_answers(asked, tuned, plan, {one: sets.tests[one] for one in missing})
-                    rows = rows.assign(**identity_of(record, plan, model), role=rows.dataset.map(sets.roles()))
-                    write_sealed_json(place / CHOSEN, {"protocol": name, "labels": len(images), **tuned.chosen})
-                    add_answers(target / TABLE, [rows], sets, protocols)
-                    say(f"{title} {name}: {tell_choice(tuned)}", title="tuned")
-        if distributed.rank() == 0:
-            shutil.rmtree(place / "final", ignore_errors=True)
+        place, images = folder_of(target, asked), labelled_images(sets, plan, asked)
+        layers, bar = layers_tuned(asked.probe), partial(fit_bar, f"{title or record['model']} {name}")
+        tuning = Tuning(plan, record["id"], str(run / "weights.safetensors"), layers, lengths)
+        tuned = fine_tune(tuning, images, place, bar)
+        with distributed.first_process_only() as mine:
+            if mine:
+                rows = tuned_answers(asked, tuned, plan, {one: sets.tests[one] for one in sets_left})
+                rows = rows.assign(**identity_of(record, plan, model), role=rows.dataset.map(sets.roles()))
+                write_sealed_json(place / CHOSEN, {"protocol": name, "labels": len(images), **tuned.chosen})
+                add_answers(target / TABLE, [rows], sets, protocols)
+                say(f"{title} {name}: {tell_choice(tuned)}", title="tuned")
+                shutil.rmtree(place / "final", ignore_errors=True)
 
 
 def check_tunings(plans: Sequence[Plan], protocols: Sequence[str]) -> None:
     """ValueError for layers to fine-tune that a network of these plans does not have, before anything is trained."""
-    asked = {layers for name in protocols if (layers := layers_tuned(split_protocol(name).probe))}
+    asked = {layers_tuned(split_protocol(name).probe) for name in tunings_among(protocols)}
     for plan in {(plan.backbone, plan.image_size): plan for plan in plans if asked}.values():
         for layers in sorted(asked):
             build_method(tuning_plan(plan, layers))

@@ -70,14 +70,10 @@ ARGUED = {
     ("data/extra_formats.py", "installed_extras", "importlib.util.find_spec"): "constant names, nothing is loaded",
     (
         "evaluation/onnx_program.py",
-        "open_network",
+        "make_session",
         "onnxruntime.InferenceSession",
-    ): "a program just made from our network",
-    (
-        "handover/onnx_file.py",
-        "open_session",
-        "onnxruntime.InferenceSession",
-    ): "a graph of onnxruntime's own operations, from bytes: it names no file that is found",
+    ): "a graph of onnxruntime's own operations, from bytes (a program of ours, or a file that was opened): it "
+    "names no file that is found",
     ("loss_landscape/export.py", "as_h5", "importlib.import_module"): "a constant name",
     ("modules/blueprint.py", "build", "getattr"): "the kind of a Layer, which our own files write",
     ("modules/blueprint.py", "build", "timm.create_model"): "name and settings went through check_timm_settings",

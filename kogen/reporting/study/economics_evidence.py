@@ -12,12 +12,12 @@ from kogen.common.metric_facts import MetricFacts
 from kogen.common.protocols import layers_tuned
 from kogen.common.running_costs import RunningCost, network_key, read_running_costs
 from kogen.options.prices import Prices
+from kogen.reporting.study.part_tables import rows_of
 from kogen.reporting.study.runs import RunRecord
 from kogen.results.answers.amounts import Amount
 from kogen.results.answers.economics import Point, StudyFacts, Training
 from kogen.results.answers.error_costs import cost_errors
 from kogen.results.answers.label_curves import budget_labels
-from kogen.results.lottery_summary import Row
 
 BUSY = re.compile(r" x (\d+) (?:threads|GPUs)$")  # in `kwh_assumes` of a summary
 
@@ -48,9 +48,9 @@ def gather_economics(
         training={model: describe_training(model, runs) for model in dict.fromkeys(run.model for run in runs)},
         running=running_by_model(runs, measured),
         errors=cost_errors(every[part].drop(columns=["budget", "draw"]), budgeted, facts, prices, sizes),
-        matches=rows_of(tables, "matches"),
+        matches=rows_of(tables["matches"]) if "matches" in tables else [],
         tuned=bool(layers_tuned(str(every["protocol"].iloc[0]))),
-        order=[row["model"] for row in sorted(rows_of(tables, "values"), key=lambda row: -row["value"])],
+        order=[row["model"] for row in sorted(rows_of(tables["values"]), key=lambda row: -row["value"])],
     )
 
 
@@ -60,22 +60,14 @@ def list_points(tables: Mapping[str, pd.DataFrame], facts: MetricFacts, whole: f
     Without the rows of budgets called `supervised`: they are of an untrained network of which all layers learnt, and
     what that took is not on record.
     """
-    for row in rows_of(tables, "values"):
+    for row in rows_of(tables["values"]):
         ends = sorted(facts.sign * end for end in (row["lo"], row["hi"]) if end is not None)
         quality = Amount(facts.sign * row["value"], *(ends if len(ends) == 2 else (None, None)))
         yield Point(row["model"], "", whole, quality, row["value"])
-    for row in rows_of(tables, "labels"):
+    for row in rows_of(tables["labels"]) if "labels" in tables else []:
         if row["budget"] and row["model"] != "supervised":
             quality = Amount(row["value"], row["lo"], row["hi"])
             yield Point(row["model"], row["budget"], row["labels"], quality, row["gain"])
-
-
-def rows_of(tables: Mapping[str, pd.DataFrame], name: str) -> list[Row]:
-    """The rows of a table, None for what is missing; [] without it."""
-    if name not in tables:
-        return []
-    frame = tables[name]
-    return frame.astype(object).where(frame.notna(), None).to_dict("records")
 
 
 def running_by_model(runs: Sequence[RunRecord], measured: Mapping[str, RunningCost]) -> dict[str, RunningCost]:

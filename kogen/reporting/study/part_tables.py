@@ -15,6 +15,7 @@ from kogen.results.answers.part_rows import BUDGETS, POOL
 from kogen.results.answers.pool_curves import PoolCurves, pool_curves
 from kogen.results.answers.tuning_depths import tuning_depths, with_scratch_rows
 from kogen.results.judge import write_tables
+from kogen.results.lottery_summary import Row
 
 NAMES = ("model", "method", "dataset", "role", "protocol", "item", "cluster")  # columns of predictions that are read
 
@@ -54,3 +55,8 @@ def sort_names(predictions: Any) -> pd.DataFrame:
     return predictions.assign(
         **{name: one.cat.reorder_categories(sorted(one.cat.categories)) for name, one in known.items()}
     )
+
+
+def rows_of(frame: Any) -> list[Row]:
+    """The rows of a table as JSON has them, null where nothing is known."""
+    return frame.astype(object).where(frame.notna(), None).to_dict("records")

@@ -31,7 +31,7 @@ from kogen.reporting.study.facts import (
     model_methods,
     model_starts,
 )
-from kogen.reporting.study.part_tables import NAMES, judge_budgets, judge_pools, sort_names
+from kogen.reporting.study.part_tables import NAMES, judge_budgets, judge_pools, rows_of, sort_names
 from kogen.reporting.study.runs import read_runs, whole_runs
 from kogen.reporting.words import Sentence, say, sentence
 from kogen.results.answers.answer_columns import with_stored_probabilities
@@ -210,11 +210,6 @@ def verdict_sentences(evidence: Evidence, more: Sequence[Sentence] = ()) -> list
     against = [one for one in catches(found) if one.key != "catch_floor" or one.values["dataset"] not in said]
     decided = [headline(found), *how_sure(found), *start_sentences(found), *more, *against, *study_catches(evidence)]
     return [*alerts(evidence), *decided, *steps, *prices(evidence, steps[0].key)]
-
-
-def rows_of(frame: Any) -> list[Row]:
-    """The rows of a table as JSON has them, null where nothing is known."""
-    return frame.astype(object).where(frame.notna(), None).to_dict("records")
 
 
 def metric_catches(facts: MetricFacts, answers: dict[str, pd.DataFrame], evidence: Evidence) -> list[Sentence]:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from kogen.common.metric_facts import MetricFacts
 from kogen.common.protocols import depth_of
-from kogen.results.answers.label_curves import Contributions, contributions, ordered, paired
+from kogen.results.answers.label_curves import Contributions, contributions, ordered, paired, value_ends
 from kogen.statistics._label_curves import crossed_mean
 
 DEPTH_COLUMNS = ["dataset", "model", "protocol", "budget", "labels", "draws", "seeds", "gain", "value", "lo", "hi"]
@@ -48,7 +48,7 @@ def depth_rows(
             for budget in ordered(budgets, sizes):
                 values = budgets[budget]
                 gain, *ends = (100 * end for end in crossed_mean(values, clusters))
-                lo, hi = sorted(facts.sign * end for end in ends)
+                lo, hi = value_ends(ends, facts)
                 more: tuple[float | None, ...] = (None, None, None)
                 if protocol != protocols[0] and budget in first:
                     more = tuple(100 * end for end in crossed_mean(paired(values, first[budget]), clusters))

@@ -188,16 +188,21 @@ def test_the_look_of_a_line_between_models() -> None:
     ]
 
 
+PLANE = [  # what the planes of a training and of a way between models share
+    "frame: 290 high, margins 8 8 4 24",
+    "x: nticks=5, constrain=domain, showgrid=False, title (font (size=12 soft) standoff=6)",
+    "y: nticks=5, constrain=domain, showgrid=False, scaleanchor=x, title (font (size=12 soft) standoff=6)",
+    "contour: showscale=False, line (paper width=0.5)",
+    "contour: showscale=False, line (red width=1 dash=dot)",
+    "contour: showscale=False, line (red width=2.5 dash=solid)",
+    "markers: marker (ink size=2.5)",
+]
+
+
 def test_the_look_of_the_path_of_a_training() -> None:
     figure = draw_plane(chosen(TURN, ["mae"]), True, "en")["l_h_contours"]
     assert looks(figure) == [
-        "frame: 290 high, margins 8 8 4 24",
-        "x: nticks=5, constrain=domain, showgrid=False, title (font (size=12 soft) standoff=6)",
-        "y: nticks=5, constrain=domain, showgrid=False, scaleanchor=x, title (font (size=12 soft) standoff=6)",
-        "contour: showscale=False, line (paper width=0.5)",
-        "contour: showscale=False, line (red width=1 dash=dot)",
-        "contour: showscale=False, line (red width=2.5 dash=solid)",
-        "markers: marker (ink size=2.5)",
+        *PLANE,
         "lines+markers: marker (ink size=[7, 7, 13] line (paper width=1.5) opacity=1), line (ink width=2)",
     ]
 
@@ -215,13 +220,7 @@ def test_the_look_of_a_path_on_a_surface() -> None:
 def test_the_look_of_a_plane_between_models() -> None:
     figure = draw_plane(chosen(BETWEEN, ["a", "b"]), True, "en")["l_h_contours"]
     assert looks(figure) == [
-        "frame: 290 high, margins 8 8 4 24",
-        "x: nticks=5, constrain=domain, showgrid=False, title (font (size=12 soft) standoff=6)",
-        "y: nticks=5, constrain=domain, showgrid=False, scaleanchor=x, title (font (size=12 soft) standoff=6)",
-        "contour: showscale=False, line (paper width=0.5)",
-        "contour: showscale=False, line (red width=1 dash=dot)",
-        "contour: showscale=False, line (red width=2.5 dash=solid)",
-        "markers: marker (ink size=2.5)",
+        *PLANE,
         "markers: marker (ink size=[9, 9] line (paper width=1.5) opacity=1), line (ink width=2)",
         "word: yshift=15, xshift=-8, bgcolor=paper, borderpad=1, opacity=0.9",
         "word: xanchor=right, yshift=15, xshift=8, bgcolor=paper, borderpad=1, opacity=0.9",

@@ -51,6 +51,12 @@ def test_without_fine_tuning_or_with_one_protocol_there_is_no_table() -> None:
     assert tuning_depths(by_protocol({"tune:all": shares}), ACCURACY, SIZES).empty
 
 
+def test_no_interval_ends_beyond_what_the_metric_can_be() -> None:
+    rows = by_protocol({"linear": {"x": {"10%": 0.02, "": 0.5}}, "tune:all": {"x": {"10%": 0.97, "": 0.99}}})
+    found = tuning_depths(rows, ACCURACY, SIZES)
+    assert (found["lo"].min(), found["hi"].max()) == (0, 100)
+
+
 def test_a_model_without_the_shallow_protocol_has_values_and_no_gain() -> None:
     rows = by_protocol({"linear": {"x": {"": 0.8}}, "tune:all": {"x": {"": 0.9}, "y": {"": 0.7}}})
     found = tuning_depths(rows, ACCURACY, SIZES).set_index(["model", "protocol"])
