@@ -61,11 +61,12 @@ def depth_rows(
 def with_scratch_rows(rows: Any, protocol: str) -> pd.DataFrame:
     """The rows of a protocol, and under the name `supervised` those of the untrained network with all layers learning.
 
-    These stand in for supervised training from few labels; there are none where nothing of the kind was asked. The
-    method `supervised`, whose network has seen all labels, is left out of both.
+    These stand in for supervised training from few labels; there are none where nothing of the kind was asked, or where
+    it is the protocol itself, of which `random` has these rows. The method `supervised`, whose network has seen all
+    labels, is left out of both.
     """
     mine = rows[(rows["protocol"] == protocol) & (rows["method"] != "supervised")]
-    for name in FROM_SCRATCH:
+    for name in FROM_SCRATCH if protocol not in FROM_SCRATCH else ():
         scratch = rows[(rows["method"] == "random") & (rows["protocol"] == name)]
         if len(scratch):
             return pd.concat([mine, scratch.assign(model="supervised")], ignore_index=True)

@@ -77,3 +77,5 @@ def test_the_untrained_network_with_all_layers_stands_for_supervised_training_fr
     assert counts.loc[("supervised", "tune:all")] == 2 * 200 * (3 + 1)
     plain = with_scratch_rows(rows[rows["protocol"] == "linear"], "linear")
     assert sorted(plain["model"].astype(str).unique()) == ["random", "x"]
+    deep = with_scratch_rows(rows, "tune:all")  # random is that training itself, and stands there once
+    assert sorted(deep["model"].astype(str).unique()) == ["random", "x"]
