@@ -22,11 +22,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.preprocessing import StandardScaler
 
-from kogen.common.protocols import Protocol
+from kogen.data.images import from_array
 from kogen.evaluation.features import Features
-from kogen.evaluation.label_budgets import drawn_rows
-from kogen.evaluation.logistic_regression import fit
-from kogen.evaluation.probes.linear import linear
+from kogen.evaluation.logistic_regression import rotate, solve
+from kogen.evaluation.predict import answer_protocols
 from kogen.evaluation.validation import take
 
 CLASSES = 10
@@ -40,11 +39,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", default="2000x128x13,50000x512x45", help="images x dimensions x strengths")
     parser.add_argument("--budgets", action="store_true", help="the probes of label budgets, as a study fits them")
+    parser.add_argument("--networks", type=int, default=10, help="of --budgets")
     warnings.simplefilter("ignore")
     print(f"{torch.get_num_threads()} threads")
     options = parser.parse_args()
     if options.budgets:
-        time_budgets()
+        time_budgets(options.networks)
         return
     for size in options.sizes.split(","):
         count, dimensions, strengths = map(int, size.split("x"))
@@ -52,23 +52,23 @@ def main() -> None:
 
 
 def time_budgets(networks: int = 10, draws: int = 20, tested: int = 2000) -> None:
-    """Print the seconds of every probe that label budgets ask for, each with its 13 strengths and its predictions."""
+    """Print the seconds of every probe that label budgets ask for, each with its 13 strengths and its rows."""
     began, classes = time.perf_counter(), tuple(map(str, range(CLASSES)))
-    spent = dict.fromkeys(BUDGETS, 0.0)
+    spent, right = dict.fromkeys(BUDGETS, 0.0), dict.fromkeys(BUDGETS, 0.0)
     for network in range(networks):
         values, labels = sample(10_000 + tested, 512, seed=network)
         ids = np.arange(len(labels)).astype(str)
         every = Features(values, labels, classes, ids, ids)
         train, test = take(every, np.arange(10_000)), take(every, np.arange(10_000, 10_000 + tested))
+        tests = {"test": from_array(np.zeros((tested, 1, 8, 8), np.uint8), test.labels, classes)}
         for budget in BUDGETS:
             start = time.perf_counter()
-            for draw in range(draws):
-                rows = drawn_rows(train, Protocol("linear", budget, draw))
-                linear(take(train, rows), test).predict(slice(0, tested))
+            rows = answer_protocols(train, {"test": test}, tests, [f"linear@{budget}#{draw}" for draw in range(draws)])
             spent[budget] += time.perf_counter() - start
-    parts = ", ".join(f"{budget} {seconds:.1f} s" for budget, seconds in spent.items())
+            right[budget] += float(np.mean([table.correct.mean() for table in rows])) / networks
+    parts = ", ".join(f"{budget} {spent[budget]:.1f} s ({right[budget]:.4f} right)" for budget in BUDGETS)
     whole, made = time.perf_counter() - began, networks * draws * len(BUDGETS)
-    print(f"{made} probes of {networks} networks, {draws} draws of 10,000 x 512: {sum(spent.values()):.1f} s ({parts})")
+    print(f"{made} probes of {networks} networks, {draws} draws of 10,000 x 512: {sum(spent.values()):.1f} s: {parts}")
     print(f"    with making the features {whole:.1f} s")
 
 
@@ -77,7 +77,8 @@ def compare(count: int, dimensions: int, strengths: np.ndarray) -> None:
     values, labels = sample(count, dimensions)
     held = np.arange(count) % 5 == 0
     began = time.perf_counter()
-    found = fit(values[~held], labels[~held], list(strengths), 300, dtype=torch.float32)
+    axes = rotate(values[~held], labels[~held], "cpu")
+    found = solve(axes, np.ones((1, len(axes.labels)), dtype=bool), list(strengths), 300, 1e-7)[0]
     ours = found.judge(values[held], labels[held])[1] / held.sum()
     seconds = time.perf_counter() - began
     scaler = StandardScaler().fit(values[~held])

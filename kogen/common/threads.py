@@ -7,6 +7,8 @@ from contextlib import contextmanager
 import torch
 from threadpoolctl import threadpool_limits
 
+SMALL_FEATURES = 4_000_000  # values of the features of a probe below which more threads cost more than they save
+
 
 @contextmanager
 def serial_threads(count: int) -> Iterator[ThreadPoolExecutor]:
@@ -40,10 +42,10 @@ def one_thread(wanted: bool) -> Iterator[None]:
 
     Threads that share a small product wait for each other longer than they compute, most of all on a busy machine.
     """
-    if not wanted:
+    before = torch.get_num_threads()
+    if not wanted or before == 1:  # a thread of `serial_threads` must not touch what others share
         yield
         return
-    before = torch.get_num_threads()
     torch.set_num_threads(1)  # its own copies of BLAS and LAPACK, too
     try:
         with threadpool_limits(1):

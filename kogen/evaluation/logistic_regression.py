@@ -1,12 +1,11 @@
-"""Multinomial logistic regression of one set of features under many L2 penalties at once.
+"""Multinomial logistic regression of one set of features under many L2 penalties, and on many parts of it, at once.
 
-One pass over the features serves all penalties: the products with the features become wide ones, which a processor
+One pass over the features serves all of them: the products with the features become wide ones, which a processor
 computes several times faster than one narrow product a penalty.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import scipy.linalg
@@ -15,16 +14,12 @@ from scipy.special import log_softmax
 from torch import Tensor
 
 from kogen.common.devices import to_device
+from kogen.evaluation.lbfgs import MAX_PROBABILITIES, REMEMBERED, Problem, Walks, minimise
 
 Device = torch.device | str
-TOLERANCE = {
-    torch.float32: 1e-7,
-    torch.float64: 1e-10,
-}  # of the loss, below which the next step is expected to lower it
-MAX_PROBABILITIES = 2**22  # computed at once: few enough to stay in a processor's cache, enough for wide products
+TOLERANCE = 1e-9  # of the loss, below which the next step is expected to lower it
 MAX_STATE = 2**27  # values of all steps that are remembered
-REMEMBERED = 10  # steps that L-BFGS knows the curvature from
-WIDEST_STRIDE = 8  # penalties from one that is solved cold to the next; those between start from their neighbours
+WIDEST_STRIDE = 4  # penalties from one that is solved cold to the next; those between start from their neighbours
 
 
 @dataclass(frozen=True)
@@ -68,59 +63,78 @@ class Classifiers:
         return right, loss
 
 
-class Problem(NamedTuple):
-    """Standardised features on their principal axes, and what is wanted of them."""
+@dataclass(frozen=True)
+class Axes:
+    """Standardised features rotated to their R principal axes, which leaves the penalty as it is.
 
-    x: Tensor  # (R, N)
-    labels: Tensor  # (N,) int64 in [0, C)
+    There each axis can be scaled by the curvature it has, and L-BFGS meets an almost round problem.
+    """
+
+    mean: np.ndarray  # (D,)
+    scale: np.ndarray  # (D,)
+    turn: np.ndarray  # (D, R)
     variance: Tensor  # (R,) of each axis
-
-
-class State(NamedTuple):
-    """Where each of S penalties stands, in steps of the curvature."""
-
-    place: Tensor  # (S, P), weights (C, R) over their steps and biases (C,)
-    loss: Tensor  # (S,) float64
-    slope: Tensor  # (S, P)
+    x: Tensor  # (R, N) float32
+    labels: np.ndarray  # (N,) in [0, C)
 
 
 def fit(
-    values: np.ndarray,
-    labels: np.ndarray,
+    values: np.ndarray, labels: np.ndarray, path: Sequence[float], max_iterations: int, device: Device = "cpu"
+) -> Classifiers:
+    """Classifiers of features (N, D) to labels (N,) in [0, C), one for each penalty of the path, which falls.
+
+    Minimises mean cross-entropy + penalty / 2 * |W|^2 over standardised features, the bias is free.
+    """
+    every = np.ones((1, len(labels)), dtype=bool)
+    return solve(rotate(values, labels, device), every, path, max_iterations)[0]
+
+
+def solve(
+    axes: Axes,
+    parts: np.ndarray,
     path: Sequence[float],
     max_iterations: int,
-    device: Device = "cpu",
-    *,
-    dtype: torch.dtype = torch.float64,
+    tolerance: float = TOLERANCE,
     start: Classifier | None = None,
-) -> Classifiers:
-    """Classifiers of features (N, D) to labels (N,) in [0, C), one for each penalty of the path, which falls or rises.
+) -> list[Classifiers]:
+    """As `fit`, for each part of the images, (F, N) bool: all penalties of all parts share each pass.
 
-    Minimises mean cross-entropy + penalty / 2 * |W|^2 over standardised features, the bias is free. The features are
-    rotated to their principal axes, which leaves the penalty as it is; there each axis can be scaled by the curvature
-    it has, and L-BFGS meets an almost round problem. Every eighth penalty of the path is solved from `start` (all
-    zeros without one), then those half way between solved ones, from the mean of their neighbours. `dtype` of what
-    grows with N: sums are float64.
+    Every fourth penalty of the path is solved from `start`, of the same axes (without one, from the shares of the
+    classes), then those half way between solved ones, from the mean of their neighbours. Where the stronger of these
+    has not converged the weaker penalty would not either, and is left there.
     """
-    mean, scale = mean_and_scale(values)
-    problem, axes = rotate(values, labels, mean, scale, device, dtype)
-    share = np.bincount(labels) / len(labels)  # (C,) of each class
-    weights, bias = np.zeros((len(path), len(share), axes.shape[1])), np.tile(np.log(share), (len(path), 1))
+    count = np.stack([np.bincount(axes.labels[part], minlength=axes.labels.max() + 1) for part in parts])  # (F, C)
+    share = np.maximum(count, 1) / parts.sum(axis=1, keepdims=True)
+    shape = (len(path), *share.shape)
+    weights, bias = np.zeros((*shape, axes.turn.shape[1])), np.broadcast_to(np.log(share), shape).copy()
     if start is not None:
-        raw = start.coefficient * start.scale[:, None]  # (D, C) of features as they come
-        ratio = np.divide(1, scale, out=np.zeros_like(scale), where=scale > 0)
-        weights[:] = (raw * ratio[:, None]).T @ axes
-        bias[:] = start.bias + (mean - start.mean) @ raw
-    penalty, done = np.asarray(path, dtype=np.float64), np.zeros(len(path), dtype=bool)
-    curvature = float((share * (1 - share)).mean())
+        weights[:], bias[:] = start.coefficient.T @ axes.turn, start.bias
+    done, strengths = np.zeros(shape[:2], dtype=bool), np.asarray(path, dtype=np.float64)
+    device, every = axes.x.device, np.bincount(axes.labels) / len(axes.labels)
+    used = np.flatnonzero(parts.any(axis=0))  # all images, but those that the only part leaves out
+    x = axes.x if len(used) == len(axes.labels) else axes.x[:, to_device(torch.from_numpy(used), device)]
+    weight = to_device(torch.from_numpy(parts[:, used] / parts.sum(axis=1, keepdims=True)).float(), device)
+    problem = Problem(x, to_device(torch.from_numpy(axes.labels[used]), device), weight)
     for places, near in halvings(len(path)):
         if near:
             weights[places], bias[places] = weights[near].mean(axis=1), bias[near].mean(axis=1)
+            places = [place for place, (stronger, _) in zip(places, near, strict=True) if done[stronger].all()]
         for some in groups_of(places, weights[0].size):
-            found = minimise(problem, penalty[some], curvature, weights[some], bias[some], max_iterations)
-            weights[some], bias[some], done[some] = found
-    bias -= bias.mean(axis=1, keepdims=True)
-    return Classifiers(mean, scale, axes @ weights.swapaxes(1, 2), bias, done)
+            penalty = torch.from_numpy(np.repeat(strengths[some], len(parts)))  # (W,)
+            part = torch.arange(len(parts)).repeat(len(some))
+            curvature = axes.variance.cpu() * float((every * (1 - every)).mean()) + penalty[:, None]
+            walks = Walks(*(to_device(one, device) for one in (penalty, part, (1 / curvature.sqrt()).float()[:, None])))
+            begun = torch.from_numpy(weights[some]).flatten(0, 1).to(device) / walks.step  # (W, C, R)
+            offsets = torch.from_numpy(bias[some]).flatten(0, 1).to(device)  # (W, C)
+            place = torch.cat([begun.flatten(1), offsets], dim=1).float()
+            ends, arrived = minimise(problem, walks, place, shape[2], max_iterations, tolerance)
+            size = begun[0].numel()
+            weights[some] = (ends[:, :size].view_as(begun) * walks.step).cpu().numpy().reshape(weights[some].shape)
+            bias[some] = ends[:, size:].cpu().numpy().reshape(bias[some].shape)
+            done[some] = arrived.cpu().numpy().reshape(done[some].shape)
+    bias -= bias.mean(axis=2, keepdims=True)
+    found = axes.turn @ weights.swapaxes(2, 3)  # (S, F, D, C)
+    return [Classifiers(axes.mean, axes.scale, found[:, f], bias[:, f], done[:, f]) for f in range(len(parts))]
 
 
 def halvings(count: int) -> Iterator[tuple[list[int], list[list[int]]]]:
@@ -141,20 +155,19 @@ def groups_of(places: list[int], size: int) -> Iterator[list[int]]:
     return (places[start : start + most] for start in range(0, len(places), most))
 
 
-def rotate(
-    values: np.ndarray, labels: np.ndarray, mean: np.ndarray, scale: np.ndarray, device: Device, dtype: torch.dtype
-) -> tuple[Problem, np.ndarray]:
-    """The problem of features (N, D) on their R principal axes, and these axes, (D, R)."""
-    x = to_device(torch.tensor(values), device).double()
+def rotate(values: np.ndarray, labels: np.ndarray, device: Device) -> Axes:
+    """Features (N, D) with labels (N,), standardised and on their principal axes."""
+    mean, scale = mean_and_scale(values)
+    x = to_device(torch.from_numpy(np.ascontiguousarray(values)), device).double()
     x = x.sub_(to_device(torch.from_numpy(mean), device)).mul_(to_device(torch.from_numpy(scale), device))
     few = len(x) < x.shape[1]  # then the products of images are the smaller matrix
-    variance, axes = eigen(((x @ x.T if few else x.T @ x) / len(x)).cpu())
+    variance, turn = eigen(((x @ x.T if few else x.T @ x) / len(x)).cpu())
     kept = variance > 1e-9 * variance[-1]  # fewer images than dimensions span fewer axes
-    variance, axes = variance[kept], axes[:, kept]
+    variance, turn = variance[kept], turn[:, kept]
     if few:
-        axes = x.cpu().T @ axes / (len(x) * variance).sqrt()
-    x = to_device(axes.T.to(dtype).contiguous(), device) @ x.to(dtype).T
-    return Problem(x, to_device(torch.from_numpy(labels), device), variance.to(x.device)), axes.numpy()
+        turn = x.cpu().T @ turn / (len(x) * variance).sqrt()
+    x = to_device(turn.T.float().contiguous(), device) @ x.float().T
+    return Axes(mean, scale, turn.numpy(), to_device(variance, device), x, labels)
 
 
 def eigen(matrix: Tensor) -> tuple[Tensor, Tensor]:
@@ -167,107 +180,6 @@ def eigen(matrix: Tensor) -> tuple[Tensor, Tensor]:
     except torch.linalg.LinAlgError:
         values, vectors = scipy.linalg.eigh(matrix.numpy(), driver="ev")
         return torch.from_numpy(values), torch.from_numpy(vectors)
-
-
-def minimise(
-    problem: Problem, penalty: np.ndarray, curvature: float, weights: np.ndarray, bias: np.ndarray, max_iterations: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """L-BFGS of S penalties side by side from weights (S, C, R) and bias (S, C); the ends, and which reached a minimum.
-
-    Each walks its own way with its own step; one that has arrived is no longer computed.
-    Source: Nocedal & Wright, Numerical Optimization (2006), algorithms 7.4 and 3.1.
-    """
-    dtype, device, shape = problem.x.dtype, problem.x.device, weights.shape
-    strength = torch.from_numpy(penalty).to(device)
-    step = (1 / (problem.variance * curvature + strength[:, None]).sqrt()).to(dtype)[:, None]  # (S, 1, R)
-    place = torch.from_numpy(weights).to(device) / step
-    place = torch.cat([place.flatten(1), torch.from_numpy(bias).to(device)], dim=1).to(dtype)  # (S, P)
-    here = State(place, *evaluate(problem, place, strength, step, shape))
-    way, length, history = -here.slope, torch.ones_like(here.loss), History()
-    for _ in range(max_iterations):
-        gain = -dot(here.slope, way)  # twice what the step is expected to lower the loss by
-        open_ = (gain > TOLERANCE[dtype] * here.loss.clamp(max=1)) & (length > 1e-4)
-        rows = open_.nonzero()[:, 0]
-        if not len(rows):
-            break
-        there = here.place[rows] + length[rows, None].to(dtype) * way[rows]
-        loss, slope = evaluate(problem, there, strength[rows], step[rows], shape)
-        fallen = here.loss[rows] - loss
-        good = fallen >= 1e-4 * length[rows] * gain[rows]
-        bent = 2 * (length[rows] * gain[rows] - fallen)  # of the parabola through both losses and the first slope
-        shorter = length[rows] * (length[rows] * gain[rows] / bent).clamp(0.1, 0.5)
-        length[rows] = torch.where(good, 1.0, shorter)
-        moved = rows[good]
-        history.remember(moved, there[good] - here.place[moved], slope[good] - here.slope[moved], here.place)
-        for held, new in zip(here, (there, loss, slope), strict=True):
-            held[moved] = new[good]
-        way[moved] = -history.solve(here.slope)[moved]
-    else:
-        open_ = (-dot(here.slope, way) > TOLERANCE[dtype] * here.loss.clamp(max=1)) & (length > 1e-4)
-    size = shape[1] * shape[2]
-    ends = (here.place[:, :size].view(shape) * step).double().cpu().numpy()
-    return ends, here.place[:, size:].double().cpu().numpy(), (~open_).cpu().numpy()
-
-
-class History:
-    """The last steps of S walks and how their slopes changed: what L-BFGS knows of the curvature."""
-
-    def __init__(self) -> None:
-        self.steps: list[tuple[Tensor, Tensor, Tensor]] = []  # (S, P), (S, P), (S,) one over their product, 0 for none
-        self.scale: Tensor | None = None  # (S,) of the newest pair
-
-    def remember(self, rows: Tensor, step: Tensor, change: Tensor, like: Tensor) -> None:
-        """Add the steps (m, P) of the walks `rows`; the other walks made none."""
-        product, square = dot(step, change), dot(change, change)
-        curved = product > 1e-10 * square
-        steps, changes, inverse = torch.zeros_like(like), torch.zeros_like(like), like.new_zeros(len(like)).double()
-        steps[rows], changes[rows], inverse[rows] = step, change, torch.where(curved, 1 / product, 0)
-        self.scale = torch.ones_like(inverse) if self.scale is None else self.scale
-        self.scale[rows] = torch.where(curved, product / square, self.scale[rows])
-        self.steps = [*self.steps, (steps, changes, inverse)][-REMEMBERED:]
-
-    def solve(self, slope: Tensor) -> Tensor:
-        """The slope (S, P) divided by the curvature that the steps show."""
-        found, shares = slope.clone(), []
-        for step, change, inverse in reversed(self.steps):
-            shares.append(inverse * dot(step, found))
-            found -= shares[-1][:, None].to(found.dtype) * change
-        if self.scale is not None:
-            found *= self.scale[:, None].to(found.dtype)
-        for (step, change, inverse), share in zip(self.steps, reversed(shares), strict=True):
-            found += (share - inverse * dot(change, found))[:, None].to(found.dtype) * step
-        return found
-
-
-def dot(first: Tensor, second: Tensor) -> Tensor:
-    """Products of rows, (S,) float64."""
-    return (first * second).sum(dim=1, dtype=torch.float64)
-
-
-def evaluate(
-    problem: Problem, place: Tensor, strength: Tensor, step: Tensor, shape: tuple[int, ...]
-) -> tuple[Tensor, Tensor]:
-    """Loss (S,) and slope (S, P) at each place (S, P), by one pass over the features."""
-    (_, classes, axes), (x, labels, _), count = shape, problem, problem.x.shape[1]
-    weights = place[:, : classes * axes].view(-1, classes, axes) * step  # (S, C, R)
-    bias = place[:, classes * axes :].reshape(-1, 1)  # (S C, 1)
-    loss, slope = x.new_zeros(len(place)).double(), torch.zeros_like(weights).flatten(0, 1)
-    bias_slope = loss.new_zeros(len(place), classes)
-    size = max(1, MAX_PROBABILITIES // len(bias))
-    for start in range(0, count, size):
-        rows = slice(start, start + size)
-        right = labels[rows].expand(len(place), 1, -1)  # (S, 1, n)
-        p = torch.addmm(bias, weights.flatten(0, 1), x[:, rows]).view(len(place), classes, -1)  # (S, C, n)
-        p -= p.amax(dim=1, keepdim=True)
-        true = p.gather(1, right)
-        total = p.exp_().sum(dim=1, keepdim=True)
-        loss += (total.log() - true).sum(dim=(1, 2), dtype=torch.float64)
-        p.div_(total).scatter_(1, right, true.exp() / total - 1)
-        slope.addmm_(p.flatten(0, 1), x[:, rows].T)
-        bias_slope += p.sum(dim=2, dtype=torch.float64)
-    loss = loss / count + strength / 2 * dot(weights.flatten(1), weights.flatten(1))
-    full = (slope.view_as(weights) / count + strength.to(x.dtype)[:, None, None] * weights) * step
-    return loss, torch.cat([full.flatten(1), (bias_slope / count).to(x.dtype)], dim=1)
 
 
 def mean_and_scale(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

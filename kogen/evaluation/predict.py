@@ -7,10 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import torch
+from threadpoolctl import threadpool_limits
 
 from kogen.augmentation.views import View
 from kogen.common import registry
+from kogen.common.devices import exact_arithmetic
 from kogen.common.protocols import Protocol, split_protocol
+from kogen.common.threads import SMALL_FEATURES, serial_threads
 from kogen.data.images import Images
 from kogen.evaluation.features import Features, Predictions, embed
 from kogen.evaluation.label_budgets import drawn_rows
@@ -48,18 +52,42 @@ def evaluate_backbone(
     check_sets(train, tests, probes)
     known = embed(backbone, train, view)
     judged = {name: embed(backbone, images, view) for name, images in tests.items()}
+    tables = answer_protocols(known, judged, tests, probes, next(backbone.parameters()).device)
+    return pd.concat(tables, ignore_index=True).assign(**identity, role=lambda rows: rows.dataset.map(roles))
+
+
+def answer_protocols(
+    known: Features,
+    judged: Mapping[str, Features],
+    tests: Mapping[str, Images],
+    protocols: Sequence[str],
+    device: torch.device | str = "cpu",
+) -> list[pd.DataFrame]:
+    """The rows of each protocol, which learns from the features `known`, as of `answer_rows`.
+
+    Those that learn from few values do so on the processor, several at a time; large ones one after the other, on
+    `device`.
+    """
     everything = join_features(list(judged.values()))
-    tables, device = [], next(backbone.parameters()).device
-    for probe in probes:
-        asked = split_protocol(probe)
-        learn = partial(registry.load("probes", asked.probe), device=device)
-        learnt = take(known, drawn_rows(known, asked))
+
+    def answer(asked: Protocol, learnt: Features, place: torch.device | str) -> pd.DataFrame:
+        learn = partial(registry.load("probes", asked.probe), device=place)
         predictions: Predictions = learn(learnt, everything)
         # Its choices stay: made anew for each part they cost several times the probe, most of all where labels are few.
         settled = partial(learn, **predictions.settled)
-        held = validate_probe(settled, learnt) if len(train.classes) == 2 else None
-        tables.append(answer_rows(asked, predictions, held, judged, tests))
-    return pd.concat(tables, ignore_index=True).assign(**identity, role=lambda rows: rows.dataset.map(roles))
+        held = validate_probe(settled, learnt) if len(known.classes) == 2 else None
+        return answer_rows(asked, predictions, held, judged, tests)
+
+    asked = [split_protocol(name) for name in protocols]
+    rows = {one: drawn_rows(known, one) for one in asked}
+    few = [one for one in asked if one.budget and known.values.shape[1] * len(rows[one]) < SMALL_FEATURES]
+    found = {
+        one: answer(one, take(known, rows[one]) if one.budget else known, device) for one in asked if one not in few
+    }
+    with serial_threads(torch.get_num_threads()) as pool, threadpool_limits(1), exact_arithmetic():
+        made = pool.map(lambda one: answer(one, take(known, rows[one]), "cpu"), few)
+        found |= dict(zip(few, made, strict=True))
+    return [found[one] for one in asked]
 
 
 def answer_rows(

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 
 from kogen.common.devices import exact_arithmetic, float64_device
-from kogen.common.threads import one_thread
+from kogen.common.threads import SMALL_FEATURES, one_thread
 from kogen.evaluation.features import Features, LinearHead, Predictions
-from kogen.evaluation.logistic_regression import Classifier, fit
+from kogen.evaluation.logistic_regression import Classifier, rotate, solve
 from kogen.evaluation.probes._check import check
 from kogen.evaluation.validation import ENOUGH_IMAGES, FOLDS, deal_parts
 
@@ -17,9 +17,8 @@ __all__ = ["linear"]
 
 Device = torch.device | str
 STRENGTHS = tuple(float(s) for s in np.logspace(1, -5, 13))
-SMALL_FEATURES = 4_000_000  # values of the features below which more threads cost more than they save
 MAX_ITERATIONS = 300
-COMPARED = 60  # steps after which strengths are compared: those not there by then are the weakest, far past the best
+COMPARED, COMPARED_TOLERANCE = 25, 1e-4  # steps and tolerance with which strengths are compared, which tells them apart
 
 
 class Choice(NamedTuple):
@@ -93,25 +92,35 @@ def choose_classifier(
 ) -> Choice:
     """The classifier of features (N, D) and labels (N,) in [0, C), fitted with the best of the strengths, see `linear`.
 
-    The strengths are compared in float32 and after at most 60 steps, which tells them apart; the fit that is handed on
-    is float64, or float32 of 4 million values and more.
+    All folds and strengths are fitted together, standardised by the mean and deviation of all of the values, in at most
+    25 steps to a tolerance that tells strengths apart. One that has not arrived by then, as the weakest of few labels,
+    is chosen only where none has: nobody knows how good it is.
     """
-    device = float64_device(device)
     path, part = sorted(map(float, strengths), reverse=True), assign_folds(labels, folds, seed)
-    right, loss, judged, start = np.zeros(len(path)), np.zeros(len(path)), 0, None
-    for fold in range(folds if len(path) > 1 else 0):
-        held = part == fold
-        if judged >= ENOUGH_IMAGES or not held.any():
-            continue
-        start = fit(values[~held], labels[~held], path, min(COMPARED, max_iterations), device, dtype=torch.float32)
-        more, worse = start.judge(values[held], labels[held])
-        right, loss, judged = right + more, loss + worse, judged + int(held.sum())
+    axes, right, loss = rotate(values, labels, float64_device(device)), np.zeros(len(path)), np.zeros(len(path))
+    held, start = parts_to_judge(part, folds) if len(path) > 1 else [], None
     best = len(path) // 2  # one image a class, nothing to spare: the middle of the path
-    if judged:
-        best = max(range(len(path)), key=lambda i: (right[i], -loss[i]))
-    dtype = torch.float64 if values.size < SMALL_FEATURES else torch.float32
-    final = fit(values, labels, path[best : best + 1], max_iterations, device, dtype=dtype, start=start and start[best])
-    return Choice(final[0], path[best], float(right[best]), judged)
+    if held:
+        tried = solve(axes, ~np.array(held), path, min(COMPARED, max_iterations), COMPARED_TOLERANCE)
+        for rows, found in zip(held, tried, strict=True):
+            more, worse = found.judge(values[rows], labels[rows])
+            right, loss = right + more, loss + worse
+        arrived = np.all([found.converged for found in tried], axis=0)
+        best = max(range(len(path)), key=lambda i: (arrived[i], right[i], -loss[i]))
+        start = tried[0][best]
+    every = np.ones((1, len(labels)), dtype=bool)
+    final = solve(axes, every, path[best : best + 1], max_iterations, start=start)[0]
+    return Choice(final[0], path[best], float(right[best]), sum(int(rows.sum()) for rows in held))
+
+
+def parts_to_judge(part: np.ndarray, folds: int) -> list[np.ndarray]:
+    """Images to hold out, (N,) bool, one fold after the other until 500 were judged."""
+    found = list[np.ndarray]()
+    for fold in range(folds):
+        held = part == fold
+        if held.any() and sum(map(np.sum, found)) < ENOUGH_IMAGES:
+            found.append(held)
+    return found
 
 
 def assign_folds(labels: np.ndarray, folds: int, seed: int) -> np.ndarray:
