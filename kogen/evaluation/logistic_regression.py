@@ -158,7 +158,7 @@ def groups_of(places: list[int], size: int) -> Iterator[list[int]]:
 def rotate(values: np.ndarray, labels: np.ndarray, device: Device) -> Axes:
     """Features (N, D) with labels (N,), standardised and on their principal axes."""
     mean, scale = mean_and_scale(values)
-    x = to_device(torch.from_numpy(np.ascontiguousarray(values)), device).double()
+    x = to_device(torch.tensor(values), device).double()
     x = x.sub_(to_device(torch.from_numpy(mean), device)).mul_(to_device(torch.from_numpy(scale), device))
     few = len(x) < x.shape[1]  # then the products of images are the smaller matrix
     variance, turn = eigen(((x @ x.T if few else x.T @ x) / len(x)).cpu())

@@ -136,7 +136,7 @@ def seconds_of_a_step(plan: Plan, pool: Images) -> float:
 
 def seconds_of_a_tuning_step(plan: Plan, labelled: Images, probe: str) -> float:
     """Seconds of a step of a fine-tuning, of the network as it is drawn."""
-    seen = repeat_images(labelled)
+    seen = repeat_images(labelled, (TIMED_STEPS,))
     return seconds_of_a_step(Tuning(plan, "", "", layers_tuned(probe), ()).plan_for(seen, 1.0, 1), seen)
 
 

@@ -248,7 +248,6 @@ def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
             target = folder / "runs" / read_plan_record(run)["id"]
             judge_run(run, sets, options.protocols, target, names[run])
             judge_tunings(run, sets, options.protocols, options.tune_steps, target, names[run])
-            judge_tunings(run, sets, options.protocols, options.tune_steps, target, names[run])
             copy_record(run, target)
 
 

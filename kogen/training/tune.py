@@ -24,9 +24,7 @@ from kogen.training.build import build_method
 from kogen.training.run import interruptible
 
 BATCH = 64  # images a step; the rate is for 256, as everywhere, and scaled
-PASS_STEPS = (
-    25  # few labels are repeated until a pass over them has this many steps: it is measured and saved after each
-)
+PASS_STEPS = 100  # few labels are repeated until a pass, after which is measured and saved, has as many (or is a fit)
 RATE_FACTORS = (0.1, 1.0, 5.0)  # of the recipe's rate, to choose from
 SCORES = "delete it, and the choice is made anew"
 OnFit = Callable[[str], Any]  # what is under way -> a context whose value is called after every step
@@ -78,7 +76,7 @@ def fine_tune(tuning: Tuning, images: Images, folder: Path, on_fit: OnFit) -> Tu
     """
     part = assign_parts(images.labels, images.clusters, 0)
     rest, held = images.subset(np.flatnonzero(part != 0)), images.subset(np.flatnonzero(part == 0))
-    seen, scores = repeat_images(rest) if len(rest) else rest, list[dict[str, Any]]()
+    seen, scores = repeat_images(rest, tuning.lengths) if len(rest) else rest, list[dict[str, Any]]()
     if len(held) and set(rest.labels.tolist()) == set(images.labels.tolist()):
         for factor, steps in product(RATE_FACTORS, tuning.lengths):
             plan = tuning.plan_for(seen, factor, steps)
@@ -87,7 +85,7 @@ def fine_tune(tuning: Tuning, images: Images, folder: Path, on_fit: OnFit) -> Tu
             raise ValueError(f"{folder}: fine-tuning ended in NaN at every rate: the network's weights are broken")
     best = min((score for score in scores if score["loss"] is not None), key=lambda score: score["loss"], default=None)
     factor, steps = (best["factor"], best["steps"]) if best else (1.0, max(tuning.lengths))
-    seen = repeat_images(images)
+    seen = repeat_images(images, tuning.lengths)
     plan = tuning.plan_for(seen, factor, steps)
     backbone, head = network_of(fit(plan, seen, folder / "final", "all labels", on_fit), seen)
     chosen = {"rate": plan.recipe.rate, "steps": float(steps), "validation_images": float(len(held) if best else 0)}
@@ -128,9 +126,9 @@ def try_plan(plan: Plan, images: Images, held: Images, folder: Path, on_fit: OnF
     return {key: known[key] for key in ("loss", "probability")}
 
 
-def repeat_images(images: Images) -> Images:
+def repeat_images(images: Images, lengths: Sequence[int]) -> Images:
     """The images, as often as it takes for a pass of enough steps; they are not copied."""
-    times = math.ceil(PASS_STEPS * BATCH / len(images))
+    times = math.ceil(min(PASS_STEPS, *lengths) * BATCH / len(images))
     return images.subset(np.tile(np.arange(len(images)), times)) if times > 1 else images
 
 
@@ -138,7 +136,7 @@ def count_steps(labels: int, lengths: Sequence[int]) -> int:
     """Steps of a whole fine-tuning on so many labels: of everything that is tried, and of the last fit on all."""
 
     def whole_passes(images: int, steps: int) -> int:
-        a_pass = max(images * math.ceil(PASS_STEPS * BATCH / max(images, 1)) // BATCH, 1)
+        a_pass = max(images * math.ceil(min(PASS_STEPS, *lengths) * BATCH / max(images, 1)) // BATCH, 1)
         return math.ceil(steps / a_pass) * a_pass
 
     tried = sum(whole_passes(labels - labels // FOLDS, steps) for steps in lengths)

@@ -110,7 +110,7 @@ def their_probability(train: Features, test: Features, strength: float) -> np.nd
 def test_linear_is_logistic_regression(strength, n, d, classes):
     train, test = sample(n, d, classes=classes), sample(200, d, seed=1, classes=classes)
     found = linear(train, test, strengths=[strength])
-    np.testing.assert_allclose(found.probability, their_probability(train, test, strength), atol=1e-3)
+    np.testing.assert_allclose(found.probability, their_probability(train, test, strength), atol=1e-3 if strength > 1e-3 else 5e-3)
     assert found.chosen["strength"] == strength
     assert found.chosen["converged"] == 1
 
@@ -122,7 +122,10 @@ def test_some_predictions_are_those_of_all(probe):
 
 
 def test_strength_is_the_best_on_held_out_images():
-    """Many useless dimensions and few images: a slow search over the same folds must choose the same strength."""
+    """Many useless dimensions and few images: a slow search over the same folds must choose the same strength.
+
+    It standardises each part by itself and converges fully; one image of a hundred may fall otherwise.
+    """
     train, test = sample(100, 80, spread=0.25), sample(400, 80, seed=1, spread=0.25)
     strengths = [1e-4, 1e-2, 1.0, 10.0]
     part, right = assign_folds(train.labels, 5, 0), []
@@ -134,7 +137,7 @@ def test_strength_is_the_best_on_held_out_images():
         right.append(hits / len(train))
     found = linear(train, test, strengths=strengths).chosen
     assert right[strengths.index(found["strength"])] == max(right)
-    assert found["validation_accuracy"] == pytest.approx(max(right))
+    assert found["validation_accuracy"] == pytest.approx(max(right), abs=0.011)
     assert max(right) > min(right)
     assert found["validation_images"] == 100
 
@@ -345,7 +348,7 @@ def test_settings_at_their_limits_are_allowed():
 def test_the_numbers_of_the_linear_probe():
     assert pytest.approx([10 ** (1 - place / 2) for place in range(13)]) == linear_file.STRENGTHS
     numbers = linear_file.SMALL_FEATURES, linear_file.MAX_ITERATIONS, linear_file.COMPARED
-    assert numbers == (4_000_000, 300, 60)
+    assert numbers == (4_000_000, 300, 25)
 
 
 def test_what_the_linear_probe_chose_is_on_record():

@@ -164,10 +164,10 @@ def test_a_network_with_broken_weights_is_told(tmp_path):
 
 
 def test_few_labels_are_repeated_until_a_pass_has_enough_steps():
-    seen = repeat_images(blobs(5))
+    seen = repeat_images(blobs(5), (2, 9))
     assert len(seen) == 35  # 2 steps of 16
     assert seen.ids.tolist() == blobs(5).ids.tolist() * 7
-    assert len(repeat_images(blobs(33))) == 33
+    assert len(repeat_images(blobs(33), (2,))) == 33
 
 
 def test_the_plan_is_that_of_the_run_with_its_own_batch_and_nothing_of_its_start():
