@@ -110,7 +110,9 @@ def their_probability(train: Features, test: Features, strength: float) -> np.nd
 def test_linear_is_logistic_regression(strength, n, d, classes):
     train, test = sample(n, d, classes=classes), sample(200, d, seed=1, classes=classes)
     found = linear(train, test, strengths=[strength])
-    np.testing.assert_allclose(found.probability, their_probability(train, test, strength), atol=1e-3 if strength > 1e-3 else 5e-3)
+    np.testing.assert_allclose(
+        found.probability, their_probability(train, test, strength), atol=1e-3 if strength > 1e-3 else 5e-3
+    )
     assert found.chosen["strength"] == strength
     assert found.chosen["converged"] == 1
 
