@@ -22,7 +22,6 @@ from kogen.config.plan import Plan
 from kogen.config.study import Study, check_probes, make_study, study_to_toml
 from kogen.data.contact_sheet import write_sheet
 from kogen.data.images import Images, require_classes
-from kogen.data.near_copies import with_copy_clusters
 from kogen.data.split_names import training_part
 from kogen.evaluation.label_budgets import budget_sizes
 from kogen.options.runs import EvaluateOptions
@@ -54,6 +53,7 @@ from kogen.study.splits import (
     refuse_seen,
     same_levels,
     storage_for,
+    with_clusters,
     with_corruptions,
     without_twins,
 )
@@ -224,7 +224,7 @@ def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
     opened = open_tests(tests, pool, same_levels(storage, pool))
     opened = without_places(opened) if options.private else opened
     copies = copies_among([pool, *opened.values()], options.twins)
-    opened = {name: with_copy_clusters(images, copies) for name, images in opened.items()}
+    opened = with_clusters(opened, copies)
     pool, notes = without_twins(pool, opened, copies, options.twins)
     require_classes(train := pool.labelled_subset())
     sources = {"train": (options.train, pool)} | {name: (tests[name], images) for name, images in opened.items()}

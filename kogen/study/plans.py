@@ -15,6 +15,7 @@ from kogen.study.pool_parts import part_plans
 from kogen.study.splits import Splits, normalisation
 from kogen.study.study_start import begin_plan, images_for
 from kogen.training.batch_fitting import choose_batch, fit_batch, say_if_smaller, whole_batch_images
+from kogen.training.run import load_run
 from kogen.training.start_weights import KEPT, Start, load_start
 
 
@@ -75,8 +76,14 @@ def candidate_plan(name: str, asked: str, study: Study, images: Images) -> Plan:
 
 
 def read_candidate(name: str, asked: str) -> Plan:
-    """`FILE?settings` as a plan without images. ValueError for a file that is no checkpoint or does not fit them."""
+    """`FILE?settings` as a plan without images; a folder of a finished run stands for its weights.
+
+    ValueError for a file that is no checkpoint or does not fit them, and for a run that is not finished.
+    """
     file, settings = text.parse_spec(asked)
+    if (Path(file) / "plan.json").is_file():
+        load_run(Path(file))
+        file = str(Path(file) / "weights.safetensors")
     facts = asdict(describe_checkpoint(file, name=name, **settings))
     plan = {"method": "stock", "name": name, "weights": facts.pop("file"), **facts}
     return validate(Plan, plan, f"candidate {name}")

@@ -71,7 +71,7 @@ def open_splits(study: Study) -> Splits:
         notes += [f"{given} (seed {study.hold_out_seed})", *said]
     train = pool.labelled_subset()
     require_classes(train)
-    tests = {name: with_copy_clusters(images, copies) for name, images in tests.items()}
+    tests = with_clusters(tests, copies)
     sources = {"train": (study.source, pool)} | {name: (opened[name], images) for name, images in tests.items()}
     tests, note = with_corruptions(tests, study.corrupt), "; ".join(notes)
     return Splits(pool, train, tests, sources, note, copies, stored_side=storage.stored_side)
@@ -171,6 +171,19 @@ def open_test(title: str, source: str, train: Images, storage: CacheSettings) ->
             f"{'; '.join([got, *test.notes])}, so nothing can be judged on it: give class folders or a csv"
         )
     return test.labelled_subset().with_classes(train.classes).with_channels(train.channels)
+
+
+def with_clusters(tests: Mapping[str, Images], copies: Mapping[str, str]) -> dict[str, Images]:
+    """The sets to judge on, near copies of an image in its cluster. ValueError where all of a set is one cluster."""
+    found = {name: with_copy_clusters(images, copies) for name, images in tests.items()}
+    for name, images in found.items():
+        if len(images) > 1 and len(set(images.clusters.tolist())) == 1:
+            raise ValueError(
+                f"all {len(images)} images of the set {name!r} are in the one cluster {str(images.clusters[0])!r} (or "
+                "copies of one image), so nothing says how clusters differ: give images of more; or, where the column "
+                "that was read as cluster names lines, cameras or days, read it so (--columns cluster=none,group=NAME)"
+            )
+    return found
 
 
 def without_twins(

@@ -106,6 +106,19 @@ def test_the_study_file_gives_the_same_question(study, tmp_path):
     assert read_study(place) == again
 
 
+def test_the_folder_of_a_finished_run_is_a_candidate(study, tmp_path):
+    run = next(folder for folder in (study[0] / "study" / "runs").iterdir() if load_run(folder)[1].method == "random")
+    plan, was = read_candidate("mine", str(run)), load_run(run)[1]
+    assert (plan.name, plan.weights) == ("mine", str(run / "weights.safetensors"))
+    assert (plan.image_size, plan.channels) == (16, was.channels)
+    assert plan.mean + plan.std == pytest.approx(was.mean + was.std)
+    unfinished = tmp_path / "run"
+    shutil.copytree(run, unfinished)
+    (unfinished / "summary.json").unlink()
+    with pytest.raises(ValueError, match="summary.json"):
+        read_candidate("mine", str(unfinished))
+
+
 def test_candidates_alone_and_what_they_cost(study):
     root, _, asked = study
     cost = kogen.estimate(root / "a", **(asked | {"methods": ()}))

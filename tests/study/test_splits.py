@@ -215,6 +215,19 @@ def write_deep(root, tops: dict[str, int]) -> str:
     return str(root)
 
 
+def test_a_set_of_one_cluster_is_refused_before_anything_is_trained(tmp_path):
+    folder = write_folder(tmp_path / "cells", {"ok": 10, "bad": 10})
+    rows = [(f"{name}/{i}.png", name, "mono" if i < 3 else "poly") for name in ("ok", "bad") for i in range(10)]
+    pd.DataFrame(rows, columns=["path", "label", "group"]).to_csv(tmp_path / "t.csv", index=False)
+    asked = Study(source=folder, labels=str(tmp_path / "t.csv"))
+    with pytest.raises(
+        ValueError, match=r"all 6 images of the set 'reference' are in the one cluster 'mono' .*group=NAME"
+    ):
+        open_splits(asked)
+    told = open_splits(asked.model_copy(update={"columns": "cluster=none,group=group"}))
+    assert set(told.tests["reference"].groups) == {"mono", "poly"}
+
+
 def test_what_is_white_in_train_is_white_in_every_set(tmp_path):
     train = write_deep(tmp_path / "train", {"ok": 4095, "bad": 3000})
     dark = write_deep(tmp_path / "dark", {"ok": 1000, "bad": 900})  # alone it would be read as 10 bits
