@@ -114,8 +114,8 @@ def test_the_folder_of_a_finished_run_is_a_candidate(study, tmp_path):
     assert plan.mean + plan.std == pytest.approx(was.mean + was.std)
     unfinished = tmp_path / "run"
     shutil.copytree(run, unfinished)
-    (unfinished / "summary.json").unlink()
-    with pytest.raises(ValueError, match="summary.json"):
+    (unfinished / "weights.safetensors").unlink()
+    with pytest.raises(ValueError, match=r"weights.safetensors"):
         read_candidate("mine", str(unfinished))
 
 
