@@ -27,6 +27,7 @@ class MetricFacts:
     counts_images: bool = False  # whether b and c of a pair count images that only one model has right
     parameters: dict[str, Any] = field(default_factory=dict)
     positive: str | None = None  # the class that is looked for, of two
+    faults: dict[str, float] = field(default_factory=dict)  # prices of miss and false_alarm, of the cheaper one
     reason: str = "default"  # asked | default | imbalance
     larger: int = 0  # images of the largest and the smallest class of the reference, where labels are known
     smaller: int = 0

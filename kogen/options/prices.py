@@ -112,10 +112,9 @@ def metric_with_prices(metric: str | None, prices: Prices, where: str = TABLE) -
     name, given = parse_spec(metric or "")
     if name != "expected_cost" or prices.miss is None or prices.false_alarm is None:
         return metric
-    least = min(prices.miss, prices.false_alarm)
-    if not least:
+    ratios = fault_ratios(prices)
+    if not all(ratios.values()):
         raise ValueError(f"{where}: expected_cost wants a price above 0 of both faults: choose another metric")
-    ratios = {"miss": prices.miss / least, "false_alarm": prices.false_alarm / least}
     for key, value in ratios.items():
         if key in given and not is_number(given[key], value):
             got = f"--metric says {key}={given[key]}, and {where} make it {value:g} of the cheaper fault"
@@ -123,6 +122,14 @@ def metric_with_prices(metric: str | None, prices: Prices, where: str = TABLE) -
     texts = {key: ",".join(map(str, one)) if isinstance(one, tuple) else str(one) for key, one in given.items()}
     texts |= {key: repr(value) for key, value in ratios.items()}
     return f"{name}?{'&'.join(f'{key}={text}' for key, text in texts.items())}"
+
+
+def fault_ratios(prices: Prices) -> dict[str, float]:
+    """The prices of a miss and a false alarm in units of the cheaper one that costs anything; {} without them."""
+    if prices.miss is None or prices.false_alarm is None:
+        return {}
+    least = min(price for price in (prices.miss, prices.false_alarm) if price)
+    return {"miss": prices.miss / least, "false_alarm": prices.false_alarm / least}
 
 
 def is_number(given: Any, value: float) -> bool:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from kogen.augmentation.corruptions import parse_corruptions
-from kogen.common import distributed
+from kogen.common import distributed, text
 from kogen.config.plan import Plan
-from kogen.config.study import Study
+from kogen.config.study import Study, split_start
 from kogen.data.cache_settings import CacheSettings
 from kogen.data.corrupted import corrupt_images
 from kogen.data.images import BadFile, Images, require_classes
@@ -20,6 +20,7 @@ from kogen.data.open import open_images, source_paths, test_part_of
 from kogen.data.split_names import TEST, VAL, judging_part, split_names, training_part
 from kogen.options.shared import TableOptions
 from kogen.study.hold_out import HELD_OUT, hold_out
+from kogen.training.seen_images import seen_among
 
 MOSTLY = 0.5  # of a test set in train: nothing that was not trained on would be judged
 SAMPLED = 2048  # images on which mean and std of the channels are computed
@@ -72,9 +73,18 @@ def open_splits(study: Study) -> Splits:
     train = pool.labelled_subset()
     require_classes(train)
     tests = with_clusters(tests, copies)
+    seen = {name: seen_among(images, runs_named(study)) for name, images in tests.items()}
+    refuse_seen(seen, tests, study.twins)
     sources = {"train": (study.source, pool)} | {name: (opened[name], images) for name, images in tests.items()}
     tests, note = with_corruptions(tests, study.corrupt), "; ".join(notes)
-    return Splits(pool, train, tests, sources, note, copies, stored_side=storage.stored_side)
+    return Splits(pool, train, tests, sources, note, copies, seen, storage.stored_side)
+
+
+def runs_named(study: Study) -> list[Path]:
+    """The folders of finished runs that are candidates of a study, or begin its trainings."""
+    files = [text.parse_spec(asked)[0] for asked in study.candidates.values()]
+    files += [text.parse_spec(split_start(study.init)[1])[0]] if study.init else []
+    return [folder for file in files for folder in (Path(file), Path(file).parent) if (folder / "plan.json").is_file()]
 
 
 def copies_among(sets: Sequence[Images], choice: str) -> dict[str, str]:

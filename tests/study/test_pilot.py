@@ -372,6 +372,22 @@ def test_evaluate_knows_what_its_runs_were_trained_on(tmp_path):
     assert sum(text.startswith("1 test images (at most ") for text in told["words"]) == 1
 
 
+@pytest.mark.parametrize("given", ["candidates", "weights", "init"])
+def test_a_pilot_knows_what_the_runs_it_is_given_were_trained_on(tmp_path, given):
+    for number, name in enumerate("ab"):
+        write_set(tmp_path / name, 12, seed=20 + number)
+    kogen.pretrain(tmp_path / "b", method="supervised", out=tmp_path / "run", **SMALL)
+    run = str(tmp_path / "run")
+    asked = {"candidates": {"mine": run}, "weights": {"mine": f"{run}/weights.safetensors"}}.get(given)
+    asked = {"candidates": asked} if asked else {"init": f"seen={run}"}
+    asked |= {"methods": ("random",), "probes": ("knn",), **(QUICK | {"seeds": 1})}
+    with pytest.raises(ValueError, match="the runs were trained on 24 of 24 images of the set 'reference'"):
+        kogen.pilot(tmp_path / "a", test=str(tmp_path / "b"), out=tmp_path / "s", **asked)
+    told = kogen.pilot(tmp_path / "a", test=str(tmp_path / "b"), out=tmp_path / "t", twins="keep", **asked)
+    assert json.loads((tmp_path / "t" / "data.json").read_text())["sets"][1]["twins_in_train"] == 24
+    assert any("24 test images" in text for text in told["words"])
+
+
 def test_a_test_set_in_train_is_judged_if_asked_and_the_page_says_so_first(tmp_path):
     write_set(tmp_path / "a", 12, seed=30)
     asked = {"methods": ("random",), "probes": ("knn",), **(QUICK | {"seeds": 1})}

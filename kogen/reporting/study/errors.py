@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kogen.common.registry import load
 from kogen.reporting.html import jpeg_data_url
 from kogen.reporting.study.cautions import metric_reason
 from kogen.reporting.words import Sentence, sentence
@@ -63,7 +64,8 @@ def recall_sentences(judged: "Verdict") -> list[Sentence]:
 def metrics_of(judged: "Verdict", dataset: str) -> dict[str, Any]:
     """Every metric of the main protocol on one set: the models shown, and a row a metric, the deciding one first.
 
-    A row: metric, label (a key of the words), unit, better, floor, decides, cells (value, lo, hi, reason, one a model).
+    A row: metric, label (a key of the words), unit, better, floor, decides, cells (value, lo, hi, reason, one a model),
+    faults: what a miss and a false alarm cost where the unit is a price.
     Metrics that have no value for any model are named under `absent` with their reason.
     """
     rows = [r for r in judged.metrics if r["dataset"] == dataset and r["protocol"] in ("", judged.protocol)]
@@ -77,6 +79,8 @@ def metrics_of(judged: "Verdict", dataset: str) -> dict[str, Any]:
             continue
         cells = [cell_of(mine.get(model)) for model in models]
         facts = {name: first[name] for name in ("unit", "better", "floor")}
+        given = judged.metric.parameters if metric == judged.metric.name else judged.metric.faults
+        facts["faults"] = load("metrics", "expected_cost").parameters | given
         table.append(
             {"metric": metric, "label": label, "decides": metric == judged.metric.name, "cells": cells, **facts}
         )

@@ -15,7 +15,7 @@ from kogen.common.running_costs import RunningCost
 from kogen.common.text import check_language
 from kogen.options.lottery import LotteryOptions
 from kogen.options.model import validate
-from kogen.options.prices import make_prices, metric_with_prices
+from kogen.options.prices import fault_ratios, make_prices, metric_with_prices
 from kogen.reporting.decision.sentences import catches, headline, how_sure, margin_of
 from kogen.reporting.decision.start_sentences import start_sentences
 from kogen.reporting.decision.steps import next_steps
@@ -142,6 +142,7 @@ def build(
     options = options.model_copy(update={"reference": sets[0]})
     unread = tuple(name for name in read_header(place) if name not in (*NAME_COLUMNS, *NUMBER_COLUMNS))
     results = replace(read_results(predictions, options), ignored=unread)
+    results = replace(results, metric=replace(results.metric, faults=fault_ratios(priced)))
     facts, others = results.metric, {name: part for name, part in parts.items() if name != protocol}
     judged = {name: judge_items(metric_matrices(part, facts), options) for name, part in others.items()}
     judged[protocol] = judge_items(results.matrices or [], options)

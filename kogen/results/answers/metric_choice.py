@@ -44,7 +44,7 @@ def every_metric(deciding: MetricFacts, names: Sequence[str]) -> list[MetricFact
             found.append(deciding)
             continue
         shared = {key: value for key, value in deciding.parameters.items() if key in SHARED}
-        found.append(facts_of(deciding, name, shared))
+        found.append(facts_of(deciding, name, shared | (deciding.faults if name == "expected_cost" else {})))
     return found
 
 
