@@ -41,12 +41,14 @@ def crossed_mean(values: np.ndarray, clusters: np.ndarray, outside: float = 0.05
     Seeds, draws and clusters of images are three crossed samples. The square of the interval's half is the sum of the
     squares that each of the three alone would give, by Student's t of its own degrees of freedom (Zou & Donner 2008,
     Statistics in Medicine 27): that counts their interplay more than once, and errs on the wide side. One seed says
-    nothing of seeds, one draw none of draws.
+    nothing of seeds, one draw none of draws. Of images in one cluster nothing is known: the interval has no ends.
     """
     seeds, draws, images = values.mean(axis=(1, 2)), values.mean(axis=(0, 2)), values.mean(axis=(0, 1))
     mean = float(images.mean())
     sums, sizes = np.bincount(clusters, images - mean), np.bincount(clusters)
     groups = len(sizes)
+    if groups < 2:
+        return Estimate(mean, -np.inf, np.inf)
     parts = [(float((sums**2).sum()) / len(images) ** 2 * groups / max(groups - 1, 1), effective_count(sizes) - 1)]
     parts += [(float(each.var(ddof=1)) / len(each), len(each) - 1.0) for each in (seeds, draws) if len(each) > 1]
     half = float(np.sqrt(sum(variance * student.isf(outside / 2, max(df, 1.0)) ** 2 for variance, df in parts)))

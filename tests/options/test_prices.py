@@ -8,7 +8,7 @@ import pytest
 
 from kogen.config.study import make_study, read_study, study_to_toml
 from kogen.options.forms import parse_prices
-from kogen.options.prices import make_prices, metric_with_prices
+from kogen.options.prices import fault_ratios, make_prices, metric_with_prices
 
 EURO = {"currency": "EUR"}
 
@@ -80,6 +80,13 @@ def test_faults_have_their_prices_in_one_place() -> None:
     far = EURO | {"miss": 500, "false_alarm": 1}
     with pytest.raises(ValueError, match=r"miss is 500\.0, wanted a price above 0 and up to 100"):
         make_study({"source": "a", "metric": "expected_cost", "prices": far}, "pilot")
+
+
+def test_faults_are_in_units_of_the_cheaper_one_that_costs_anything() -> None:
+    assert fault_ratios(make_prices({})) == {}
+    priced = {"currency": "EUR", "miss": 0.05, "false_alarm": 0.02}
+    assert fault_ratios(make_prices(priced)) == {"miss": pytest.approx(2.5), "false_alarm": 1}
+    assert fault_ratios(make_prices(priced | {"miss": 0})) == {"miss": 0, "false_alarm": 1}
 
 
 def test_a_study_holds_them_in_a_table_of_its_own(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def test_each_crossed_sample_has_students_t_of_its_own_number() -> None:
     sums = np.array([(own[:7] - own.mean()).sum(), own[7] - own.mean()])
     assert few.hi - few.value == pytest.approx(student.isf(0.025, 1) * ((sums**2).sum() / 64 * 2) ** 0.5)
     one = crossed_mean(values[:1, :1], np.zeros(8, int))
-    assert (one.lo, one.hi) == pytest.approx((own.mean(), own.mean()))
+    assert (one.lo, one.hi) == (-np.inf, np.inf)  # one cluster says nothing
 
 
 def test_a_curve_that_starts_at_zero_has_met_before() -> None:
@@ -92,3 +92,10 @@ def test_a_curve_that_starts_at_zero_has_met_before() -> None:
     assert first_zero([10, 100, 1000], [-1.0, 1.0, -1.0]) == pytest.approx(10**1.5)
     assert find_crossing([10, 100], [Estimate(-1, -2, 0), Estimate(0, -1, 1)]).reached
     assert not find_crossing([10, 100], [Estimate(-1, -2, 0), Estimate(-0.1, -1, 1)]).reached
+
+
+def test_images_of_one_cluster_say_nothing() -> None:
+    found = crossed_mean(np.ones((2, 3, 5)), np.zeros(5, dtype=np.int64))
+    assert (found.value, found.lo, found.hi) == (1, -np.inf, np.inf)
+    met = find_crossing([10, 20], [found, found])
+    assert (met.labels, met.lo, met.hi, met.reached) == (None, None, None, True)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from kogen.reporting.charts import Figure, axis_title, draw_curves, ink, trace
 from kogen.reporting.words import Sentence, say, sentence
+from kogen.results.answers.tuning_depths import FROM_SCRATCH, scratch_name
 from kogen.results.lottery_summary import Row
 
 if TYPE_CHECKING:
@@ -29,9 +30,10 @@ def labels_section(judged: "Verdict") -> dict[str, Any] | None:
     order, cells = models_in_order(mine), {(row["model"], row["labels"]): row for row in mine}
     said = [match_sentence(row, mine) for row in first_matches(judged, order, mine)]
     seen = [model for model, method in judged.methods.items() if method == "supervised"]
-    if any(row["model"] == "supervised" for row in mine):  # see `with_scratch_rows`
-        said.append(sentence("labels", "labels_scratch"))
-    elif seen:
+    scratch = [name for name in map(scratch_name, FROM_SCRATCH) if name in order]
+    if scratch:
+        said.append(sentence("labels", "labels_scratch", model=scratch[0]))
+    if seen:
         said.append(sentence("labels", "labels_seen", models=seen))
     sizes = sorted({row["labels"] for row in mine})
     draws = max(row["draws"] for row in mine)

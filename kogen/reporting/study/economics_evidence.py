@@ -18,6 +18,7 @@ from kogen.results.answers.amounts import Amount
 from kogen.results.answers.economics import Point, StudyFacts, Training
 from kogen.results.answers.error_costs import cost_errors
 from kogen.results.answers.label_curves import budget_labels
+from kogen.results.answers.tuning_depths import FROM_SCRATCH, scratch_name
 
 BUSY = re.compile(r" x (\d+) (?:threads|GPUs)$")  # in `kwh_assumes` of a summary
 
@@ -57,15 +58,15 @@ def gather_economics(
 def list_points(tables: Mapping[str, pd.DataFrame], facts: MetricFacts, whole: float) -> Iterator[Point]:
     """Each model with all labels, and with each budget.
 
-    Without the rows of budgets called `supervised`: they are of an untrained network of which all layers learnt, and
-    what that took is not on record.
+    Without the rows of budgets called `random tune:all`: they are of an untrained network of which all layers learnt,
+    and what that took is not on record.
     """
     for row in rows_of(tables["values"]):
         ends = sorted(facts.sign * end for end in (row["lo"], row["hi"]) if end is not None)
         quality = Amount(facts.sign * row["value"], *(ends if len(ends) == 2 else (None, None)))
         yield Point(row["model"], "", whole, quality, row["value"])
     for row in rows_of(tables["labels"]) if "labels" in tables else []:
-        if row["budget"] and row["model"] != "supervised":
+        if row["budget"] and row["model"] not in map(scratch_name, FROM_SCRATCH):
             quality = Amount(row["value"], row["lo"], row["hi"])
             yield Point(row["model"], row["budget"], row["labels"], quality, row["gain"])
 

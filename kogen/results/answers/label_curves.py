@@ -44,6 +44,13 @@ def label_curves(
     return pd.DataFrame(curves, columns=CURVE_COLUMNS), pd.DataFrame(matches, columns=MATCH_COLUMNS)
 
 
+def difference_ends(ends: Sequence[float], facts: MetricFacts) -> tuple[float, float]:
+    """The ends of an interval of differences, none beyond what two values of the metric can differ by."""
+    width = facts.high - facts.low
+    lo, hi = (min(max(end, -width), width) for end in ends)
+    return lo, hi
+
+
 def value_ends(ends: Sequence[float], facts: MetricFacts) -> tuple[float, float]:
     """The ends of an interval of gains as values, none beyond what the metric can be."""
     lo, hi = sorted(min(max(facts.sign * end, facts.low), facts.high) for end in ends)
@@ -97,21 +104,25 @@ def paired(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def contributions(part: pd.DataFrame, facts: MetricFacts) -> tuple[Contributions, np.ndarray]:
-    """What each image adds to the gain of each model with each budget, and the clusters (n,) of the images."""
+    """What each image adds to the gain of each model with each budget, and the clusters (n,) of the images.
+
+    Where a class has too few images for an interval of the metric, they are all in one cluster: nothing is claimed.
+    """
     metric: Metric = load("metrics", facts.name)
     own, unit = own_parameters(metric, facts.parameters), facts.sign * facts.scale / 100
     budgets = part["budget"].astype(object).where(part["budget"].notna(), "")
     draws = part["draw"].fillna(0).astype(int)
     found: dict[str, dict[str, dict[int, np.ndarray]]] = {}
-    clusters = np.zeros(0, dtype=np.int64)
+    clusters, withheld = np.zeros(0, dtype=np.int64), False
     for key, some in part.groupby([budgets, draws], sort=True):
         budget, draw = (str(key[0]), int(key[1]))  # type: ignore[index]
         (answers,) = set_answers(some.assign(dataset="set"), facts)
         clusters = answers.cluster
         runs: dict[str, list[np.ndarray]] = {}
         for (model, _), one in zip(answers.runs, answers.answers, strict=True):
-            if (each := metric.measure(one, **own).each) is not None:
-                runs.setdefault(model, []).append(unit * each)
+            if (measured := metric.measure(one, **own)).each is not None:
+                runs.setdefault(model, []).append(unit * measured.each)
+                withheld |= bool(measured.reason)
         for model, each in runs.items():
             found.setdefault(model, {}).setdefault(budget, {})[draw] = np.stack(each)  # (S, n)
     whole: Contributions = {}
@@ -122,4 +133,4 @@ def contributions(part: pd.DataFrame, facts: MetricFacts) -> tuple[Contributions
             for budget, draws_of in budgets_of.items()
             if all(len(one) == seeds for one in draws_of.values())
         }
-    return whole, clusters
+    return whole, np.zeros_like(clusters) if withheld else clusters

@@ -1,7 +1,7 @@
 """Pool curves of a study: how good each model is by the images that it was pre-trained on; is it still rising?"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from kogen.common.metric_facts import MetricFacts
-from kogen.results.answers.label_curves import contributions, value_ends
+from kogen.results.answers.label_curves import contributions, difference_ends, value_ends
 from kogen.statistics._label_curves import crossed_mean
 
 Sizes = Mapping[tuple[str, str], float]
@@ -96,7 +96,9 @@ def pool_curves(
                 about = (str(name), model, pool, sizes[model, pool], len(pools[pool]))
                 known = (alarmed or {}).get((model, pool), 0)
                 values.append(PoolValue(*about, gain, facts.sign * gain, lo, hi, known))
-            gains.append(last_gain(str(name), model, pools, order, clusters, sizes, margin))
+            gain_row = last_gain(str(name), model, pools, order, clusters, sizes, margin)
+            lo, hi = difference_ends((gain_row.lo, gain_row.hi), facts)
+            gains.append(replace(gain_row, lo=lo, hi=hi))
     return PoolCurves(values, gains)
 
 

@@ -8,7 +8,14 @@ import pandas as pd
 
 from kogen.common.metric_facts import MetricFacts
 from kogen.common.protocols import depth_of
-from kogen.results.answers.label_curves import Contributions, contributions, ordered, paired, value_ends
+from kogen.results.answers.label_curves import (
+    Contributions,
+    contributions,
+    difference_ends,
+    ordered,
+    paired,
+    value_ends,
+)
 from kogen.statistics._label_curves import crossed_mean
 
 DEPTH_COLUMNS = ["dataset", "model", "protocol", "budget", "labels", "draws", "seeds", "gain", "value", "lo", "hi"]
@@ -51,17 +58,23 @@ def depth_rows(
                 lo, hi = value_ends(ends, facts)
                 more: tuple[float | None, ...] = (None, None, None)
                 if protocol != protocols[0] and budget in first:
-                    more = tuple(100 * end for end in crossed_mean(paired(values, first[budget]), clusters))
+                    change, *around = (100 * end for end in crossed_mean(paired(values, first[budget]), clusters))
+                    more = (change, *difference_ends(around, facts))
                 seeds, draws = values.shape[:2]
                 row = (dataset, model, protocol, budget, sizes[budget], draws, seeds)
                 found.append((*row, gain, facts.sign * gain, lo, hi, *more))
     return found
 
 
-def with_scratch_rows(rows: Any, protocol: str) -> pd.DataFrame:
-    """The rows of a protocol, and under the name `supervised` those of the untrained network with all layers learning.
+def scratch_name(protocol: str) -> str:
+    """What the untrained network whose layers learn by a protocol is called beside models with another one."""
+    return f"random {protocol}"
 
-    These stand in for supervised training from few labels; there are none where nothing of the kind was asked, or where
+
+def with_scratch_rows(rows: Any, protocol: str) -> pd.DataFrame:
+    """The rows of a protocol, and as `random tune:all` those of the untrained network with all layers learning.
+
+    These are supervised training from few labels; there are none where nothing of the kind was asked, or where
     it is the protocol itself, of which `random` has these rows. The method `supervised`, whose network has seen all
     labels, is left out of both.
     """
@@ -69,5 +82,5 @@ def with_scratch_rows(rows: Any, protocol: str) -> pd.DataFrame:
     for name in FROM_SCRATCH if protocol not in FROM_SCRATCH else ():
         scratch = rows[(rows["method"] == "random") & (rows["protocol"] == name)]
         if len(scratch):
-            return pd.concat([mine, scratch.assign(model="supervised")], ignore_index=True)
+            return pd.concat([mine, scratch.assign(model=scratch_name(name))], ignore_index=True)
     return mine

@@ -49,7 +49,7 @@ def test_points_have_the_values_that_people_know() -> None:
     ]
     curves = [{"model": "x", "budget": "", "labels": 90.0, "value": 0.2, "gain": -0.2, "lo": 0.1, "hi": 0.3}]
     curves.append(curves[0] | {"budget": "10%", "labels": 9.0, "value": 0.5, "gain": -0.5, "lo": 0.4, "hi": 0.6})
-    curves.append(curves[1] | {"model": "supervised"})  # of few labels: what its training took is not known
+    curves.append(curves[1] | {"model": "random tune:all"})  # of few labels: what its training took is not known
     loss = MetricFacts("log_loss", unit="nats", higher_is_better=False)
     found = list(list_points({"values": pd.DataFrame(rows), "labels": pd.DataFrame(curves)}, loss, 90.0))
     assert [(one.model, one.budget, one.labels) for one in found] == [("x", "", 90), ("y", "", 90), ("x", "10%", 9)]

@@ -6,6 +6,7 @@ from budgets import SIZES, predictions
 
 from kogen.common.metric_facts import ACCURACY
 from kogen.results.answers.label_curves import budget_labels, label_curves
+from kogen.results.answers.metric_choice import choose_metric
 
 
 def test_each_model_has_a_value_for_every_number_of_labels() -> None:
@@ -33,6 +34,20 @@ def test_a_model_without_every_seed_or_without_budgets_is_left_out() -> None:
     torn = rows[~((rows["model"] == "torn") & (rows["budget"] == "50%") & (rows["seed"] == 1) & (rows["draw"] == 2))]
     curves, _ = label_curves(torn, ACCURACY, SIZES)
     assert curves[["model", "budget"]].to_numpy().tolist() == [["torn", "10%"], ["torn", ""], ["x", "10%"], ["x", ""]]
+
+
+def test_nothing_is_claimed_where_a_class_has_too_few_images() -> None:
+    rows = predictions({"x": {"10%": 0.4, "50%": 0.7, "": 0.9}, "y": {"10%": 0.3, "50%": 0.6, "": 0.8}})
+    few = rows[(rows["label"] == "b") | (rows["item"] < 4)]  # two images of class a
+    wanted = choose_metric(few[few["budget"].isna()], "balanced_accuracy", "test")
+    curves, matches = label_curves(few, wanted, SIZES)
+    assert (curves["lo"] == 0).all()
+    assert (curves["hi"] == 100).all()
+    assert len(matches) == 6
+    assert matches[["needed_lo", "needed_hi"]].isna().all(axis=None)
+    full, known = label_curves(rows, choose_metric(rows[rows["budget"].isna()], "balanced_accuracy", "test"), SIZES)
+    assert (full["hi"] < 100).all()
+    assert known[["needed_lo", "needed_hi"]].notna().any(axis=None)
 
 
 def test_numbers_of_labels_are_those_of_the_record() -> None:

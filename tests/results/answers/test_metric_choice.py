@@ -1,5 +1,7 @@
 """Which metric decides, and what its parameters may be."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -95,3 +97,12 @@ def test_the_order_of_graded_classes() -> None:
     assert class_order(["high", "low", "mid"], asked) == (1, 2, 0)
     with pytest.raises(ValueError, match="order=low,mid,high: wanted each of the classes high, low once"):
         class_order(["high", "low"], asked)
+
+
+def test_expected_cost_takes_the_prices_of_the_study_wherever_it_stands() -> None:
+    facts = choose_metric(images(10, 40), None, "val")
+    (usual,) = every_metric(facts, ["expected_cost"])
+    assert (usual.parameters["miss"], usual.parameters["false_alarm"], usual.high) == (10, 1, 10)
+    priced, other = every_metric(replace(facts, faults={"miss": 2.5, "false_alarm": 1.0}), ["expected_cost", "auroc"])
+    assert (priced.parameters["miss"], priced.parameters["false_alarm"], priced.high) == (2.5, 1, 2.5)
+    assert "miss" not in other.parameters

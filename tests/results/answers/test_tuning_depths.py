@@ -73,8 +73,8 @@ def test_the_untrained_network_with_all_layers_stands_for_supervised_training_fr
     )
     found = with_scratch_rows(rows, "linear")
     counts = found.groupby([found["model"].astype(str), "protocol"], observed=True).size()
-    assert counts.index.tolist() == [("random", "linear"), ("supervised", "tune:all"), ("x", "linear")]
-    assert counts.loc[("supervised", "tune:all")] == 2 * 200 * (3 + 1)
+    assert counts.index.tolist() == [("random", "linear"), ("random tune:all", "tune:all"), ("x", "linear")]
+    assert counts.loc[("random tune:all", "tune:all")] == 2 * 200 * (3 + 1)
     plain = with_scratch_rows(rows[rows["protocol"] == "linear"], "linear")
     assert sorted(plain["model"].astype(str).unique()) == ["random", "x"]
     deep = with_scratch_rows(rows, "tune:all")  # random is that training itself, and stands there once
