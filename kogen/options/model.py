@@ -79,6 +79,8 @@ def validate(kind: type[Model], given: Mapping[str, Any], where: str) -> Model:
         key, words = BOUNDS.get(first["type"], ("", ""))
         bound: Any = first.get("ctx", {}).get(key)
         wanted = f"wanted {number_text(bound)} {words}" if key else first["msg"].removeprefix("Value error, ")
+        if wanted.startswith("--"):  # which names the option and its value
+            raise ValueError(f"{where}: {wanted}") from error
         raise ValueError(f"{where}: {name} = {shorten(first['input'])}: {wanted}") from error
 
 

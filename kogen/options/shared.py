@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from kogen.common.protocols import protocols_of
+from kogen.common.protocols import check_shots, name_shares, protocols_of
 from kogen.options.model import Options, Source, option
 
 DATA, TRAINING, JUDGING, OUTPUT = "Data", "Training", "Judging", "Output"  # groups of --help
@@ -29,6 +29,12 @@ METRIC_HELP = (
 PRICES_HELP = (
     "what a label, an hour, an error cost: a file.toml, or NAME=VALUE such as label=0.5 or currency=EUR; repeatable"
 )
+
+
+def check_budgets(budgets: tuple[str, ...]) -> tuple[str, ...]:
+    """Parts of the labels as they are written. ValueError as `name_shares`."""
+    name_shares(budgets)
+    return budgets
 
 
 class TableOptions(Options):
@@ -97,10 +103,10 @@ class JudgingOptions(Options):
         JUDGING,
         form="names",
     )
-    budgets: tuple[str, ...] = option(
+    budgets: Annotated[tuple[str, ...], AfterValidator(check_budgets)] = option(
         (), "parts of the labels to learn from too, comma-separated: 1%,5%,10%,100%", JUDGING, form="names"
     )
-    shots: tuple[int, ...] = option(
+    shots: Annotated[tuple[int, ...], AfterValidator(check_shots)] = option(
         (), "labelled images a class to learn from too, comma-separated: 1,5,10", JUDGING, form="names"
     )
     draws: int = option(5, "draws of each of these parts, the same for every model", JUDGING, ge=1, le=100)
