@@ -6,13 +6,12 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from kogen.common.protocols import check_shots, name_shares, protocols_of
 from kogen.options.model import Options, Source, option
+from kogen.options.prices import PriceTable
 
 DATA, TRAINING, JUDGING, OUTPUT = "Data", "Training", "Judging", "Output"  # groups of --help
 
-MAX_EPOCHS, MAX_BATCH, MAX_PARTS, MAX_SIZE, MAX_PRICE = 1_000_000, 1_000_000, 100_000, 1024, 1e12
+MAX_EPOCHS, MAX_BATCH, MAX_PARTS, MAX_SIZE = 1_000_000, 1_000_000, 100_000, 1024
 BatchSize = Annotated[int, Field(ge=2, le=MAX_BATCH)] | Literal["auto"]
-
-Price = Annotated[float, Field(ge=0, le=MAX_PRICE)] | str  # options/prices.py says which of them may be a text
 
 BATCH_HELP = (
     "images per step, over all processes; by default 256, or the largest power of two that fewer images fill; auto: as "
@@ -122,7 +121,7 @@ class JudgingOptions(Options):
     costs: Literal["none", "torch", "onnx"] = option(
         "torch", "what running a network costs, measured once in seconds: none, torch, or onnx too (a minute)", JUDGING
     )
-    prices: dict[str, Price] = option({}, PRICES_HELP, JUDGING, form="prices")
+    prices: PriceTable = option({}, PRICES_HELP, JUDGING, form="prices")
     private: bool = option(False, "no paths and no pictures of images in tables and on the page", JUDGING)
 
     @property

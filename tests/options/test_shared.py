@@ -25,6 +25,13 @@ WRONG = {
     "--images 10%,10.0%": "--images 10%,10% names 10% twice: name each once",
     "--images 1e-9%": "--images 1e-9%: so small a share of the images has no name",
 }
+PRICES = {
+    "label=-1": "prices.label = -1: wanted 0 or more",
+    "label=nan": "[prices]: label = 'nan': no number: wanted one",
+    "label=1e400": "[prices]: label = '1e400': infinite: wanted a number",
+    "lable=1": "[prices]: unknown key 'lable': did you mean 'label'?",
+    "label=1": "[prices]: currency is missing, and label is a price: name it, such as EUR",
+}
 CODE = """
 import json, sys
 from kogen.cli import Ended, main
@@ -53,6 +60,19 @@ def test_parts_that_are_none_are_a_wrong_command_line(verb: str) -> None:
     for (code, sentence), message in zip(ends, WRONG.values(), strict=True):
         assert code == 2
         assert sentence.startswith(f"kogen: {verb}: {message}")
+
+
+@pytest.mark.parametrize("verb", ["report", "pilot"])
+def test_prices_that_are_none_are_a_wrong_command_line(verb: str) -> None:
+    ends = ends_of([[verb, "nowhere", "--prices", words] for words in PRICES])
+    assert ends == [(2, f"kogen: {verb}: {message}") for message in PRICES.values()]
+
+
+def test_prices_are_checked_alike_in_python() -> None:
+    with pytest.raises(ValueError, match=r"report: prices\.label = inf: infinite: wanted a number"):
+        kogen.report("nowhere", prices={"label": float("inf")})
+    with pytest.raises(ValueError, match=r"report: \[prices\]: unknown key 'lable': did you mean 'label'"):
+        kogen.report("nowhere", prices={"lable": 1})
 
 
 def test_parts_are_checked_alike_in_python_and_in_a_file(tmp_path: Path) -> None:
