@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 PERCENT = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*%")
+WRITTEN = re.compile(r"((\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)\s*%", re.ASCII | re.IGNORECASE)  # a share as it is typed
+LEAST = 0.0001  # percent: the name of a smaller share would have an exponent, which no table has
 SHOTS = re.compile(r"(\d+) shots?")
 TUNINGS = "tune:head, tune:norm, tune:last2 (of the blocks or stages), tune:decay or tune:all"
 TUNING = re.compile(r"tune:(head|norm|last[1-9]\d{0,2}|decay|all)")
@@ -27,11 +29,7 @@ def protocols_of(probes: Sequence[str], budgets: Sequence[str], shots: Sequence[
 
     All labels are one budget, whether 100% is named or not, and have no draws. ValueError for a budget that is none.
     """
-    named = [*map(parse_percent, budgets), *(f"{count} shot{'s' * (count > 1)}" for count in shots)]
-    if len(set(named)) < len(named):
-        raise ValueError(f"the budgets {', '.join(named)} name one twice: name each once")
-    if any(count < 1 for count in shots):
-        raise ValueError(f"--shots {','.join(map(str, shots))}: wanted 1 or more labelled images a class")
+    named = [*name_shares(budgets), *(f"{count} shot{'s' * (count > 1)}" for count in check_shots(shots))]
     parts = [
         Protocol(probe, name, draw) for probe in probes for name in named if name != "100%" for draw in range(draws)
     ]
@@ -43,10 +41,7 @@ def pool_shares(pools: Sequence[str]) -> tuple[str, ...]:
 
     ValueError for a share that is none or named twice.
     """
-    named = [parse_percent(text, "--images", "images") for text in pools]
-    if len(set(named)) < len(named):
-        raise ValueError(f"--images {','.join(named)} names a share twice: name each once")
-    return tuple(sorted({*named} - {"100%"}, key=share_of))
+    return tuple(sorted({*name_shares(pools, "--images", "images")} - {"100%"}, key=share_of))
 
 
 def share_of(text: str) -> float:
@@ -54,12 +49,36 @@ def share_of(text: str) -> float:
     return float(text.removesuffix("%")) / 100
 
 
+def name_shares(texts: Sequence[str], flag: str = "--budgets", of: str = "labels") -> list[str]:
+    """Shares as they are written in tables. ValueError for one that is none, see `parse_percent`, or named twice."""
+    named = [parse_percent(text, flag, of) for text in texts]
+    refuse_twice(named, flag)
+    return named
+
+
+def check_shots(shots: Sequence[int]) -> Sequence[int]:
+    """The numbers of labelled images a class. ValueError for one below 1, or named twice."""
+    if any(count < 1 for count in shots):
+        raise ValueError(f"--shots {','.join(map(str, shots))}: wanted 1 or more labelled images a class")
+    refuse_twice(list(map(str, shots)), "--shots")
+    return shots
+
+
+def refuse_twice(named: Sequence[str], flag: str) -> None:
+    """ValueError where a part is named twice: it would count twice."""
+    if twice := [name for place, name in enumerate(named) if name in named[:place]]:
+        raise ValueError(f"{flag} {','.join(named)} names {twice[0]} twice: name each once")
+
+
 def parse_percent(text: str, flag: str = "--budgets", of: str = "labels") -> str:
     """A share as it is written in tables, `5%` or `0.5%`; ValueError for no share above 0 and up to 100 %."""
-    found = PERCENT.fullmatch(text.strip())
-    if not found or not 0 < float(found[1]) <= 100:
+    found = WRITTEN.fullmatch(text.strip())
+    share = float(found[1]) if found else 0.0
+    if found and share < LEAST and found[2].strip("0."):
+        raise ValueError(f"{flag} {text}: so small a share of the {of} has no name: write {LEAST:g}% or more")
+    if not 0 < share <= 100:
         raise ValueError(f"{flag} {text}: write shares of the {of} above 0 and up to 100%, such as 1%,10%,100%")
-    return f"{float(found[1]):g}%"
+    return f"{share:g}%"
 
 
 def is_budget(text: str) -> bool:

@@ -10,7 +10,7 @@ from kogen.augmentation import corruptions
 from kogen.common import registry
 from kogen.common.files import read_toml
 from kogen.common.metric_facts import check_metric
-from kogen.common.protocols import layers_tuned, pool_shares
+from kogen.common.protocols import layers_tuned
 from kogen.common.text import check_language, hint
 from kogen.config.plan import CONTINUED, check_method, check_settings, continued_settings, count_frozen
 from kogen.options.model import Source, Value, validate
@@ -72,14 +72,13 @@ def make_study(asked: Mapping[str, Any], where: str) -> Study:
 
 
 def check_pools(study: Study) -> None:
-    """ValueError for parts of the images that are none, or that no method is pre-trained on."""
+    """ValueError for parts of the images that no method is pre-trained on."""
     if study.pools and not any(resolve_pools(method, ("1%",)) for method in study.methods):
         rest = ", ".join(method for method in study.methods) or "no method"
         raise ValueError(
             f"--images {','.join(study.pools)} asks what more images without labels bring, and {rest} learns nothing "
             f"from them: add a method such as byol ({', '.join((*UNTRAINED, *LABELLED))} do not)"
         )
-    pool_shares(study.pools)
 
 
 def check_starts(study: Study) -> None:

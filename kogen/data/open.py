@@ -12,7 +12,7 @@ from kogen.data.cache_settings import CacheSettings
 from kogen.data.datasets.table import read_rows
 from kogen.data.datasets.torchvision import torchvision_parts
 from kogen.data.images import Images
-from kogen.data.listing import escape_surrogates
+from kogen.data.listing import escape_surrogates, spellings
 
 KINDS: dict[str, str] = dict.fromkeys((".csv", ".tsv", ".txt", ".parquet"), "table")
 KINDS |= dict.fromkeys((".npy", ".npz"), "arrays")
@@ -96,12 +96,18 @@ def _parse_source(source: str) -> tuple[str, str, dict[str, Any]]:
     return kind, variant, settings
 
 
-def source_paths(*sources: str | Path | None, **reading: str | None) -> list[Path]:
-    """What sources (SOURCE, NAME=SOURCE, or None) read on this disk, links followed; `reading` as for `open_images`.
+def source_paths(
+    *sources: str | Path | None,
+    labels: str | Path | None = None,
+    columns: str | None = None,
+    encoding: str | None = None,
+) -> list[Path]:
+    """What sources (SOURCE, NAME=SOURCE, or None) read on this disk, links followed; keywords as for `open_images`.
 
-    Their paths, settings that are paths, the folders of a table's images, and what links below a folder point to.
+    Their paths, settings that are paths, the folders of a table's images, and what links below a folder point to. Of a
+    table that labels a folder the file alone: its rows name images of that folder, wherever the table lies.
     """
-    paths: list[Path] = []
+    paths = [Path(labels)] if labels is not None and _exists(str(labels)) else []
     given = [str(source) for source in sources if source is not None]
     for spec in [*given, *(source.partition("=")[2] for source in given if not _exists(source))]:
         base = spec if _exists(spec) else spec.partition("?")[0]
@@ -110,9 +116,10 @@ def source_paths(*sources: str | Path | None, **reading: str | None) -> list[Pat
         except ValueError:  # a file of weights; or nothing, and whoever opens it says so
             what, settings = base, {}
         there = [Path(str(part)) for part in (base, what, *settings.values()) if part and _exists(str(part))]
-        tables = [path for path in there if path.is_file() and KINDS.get(path.suffix.lower()) == "table"]
-        how = {key: str(value) for key, value in settings.items() if key in ("columns", "encoding")}
-        paths += there + [place for table in tables for place in _image_places(table, **(reading | how))]
+        tables = {path for path in map(Path, (base, what)) if KINDS.get(path.suffix.lower()) == "table"}
+        how = {"columns": columns, "encoding": encoding}
+        how |= {key: str(value) for key, value in settings.items() if key in how}
+        paths += there + [place for table in tables & {*there} for place in _image_places(table, **how)]
         paths += [target for folder in there if folder.is_dir() for target in _link_targets(folder)]
     return paths
 
@@ -126,12 +133,14 @@ def _exists(path: str) -> bool:
 
 
 def _image_places(table: Path, columns: str | None = None, encoding: str | None = None) -> set[Path]:
-    """The folders of a table's images, and of what they are links to."""
+    """The folders of a table's images, which lie beside it or below, and of what they are links to."""
     try:
         rows = read_rows(str(table), columns, encoding).paths
     except ValueError:
         return set()  # whoever reads it says so
-    images = [os.path.join(table.parent, row.replace("\\", "/")) for row in rows]
+    named = ((os.path.join(table.parent, form) for form in spellings(row)) for row in rows)
+    found = [next((image for image in forms if _exists(image) or os.path.islink(image)), None) for forms in named]
+    images = [image for image in found if image is not None]
     folders = {os.path.dirname(image) for image in images}
     folders |= {os.path.dirname(os.path.realpath(image)) for image in images if os.path.islink(image)}
     return {Path(folder) for folder in folders if os.path.isdir(folder)}

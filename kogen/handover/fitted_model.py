@@ -27,7 +27,7 @@ from kogen.options.shared import TableOptions
 from kogen.results.asked import FIRST, read_asked
 from kogen.results.gather import TABLE
 from kogen.study.extension import study_of
-from kogen.study.predictions import missing_answers
+from kogen.study.predictions import refuse_other_images
 from kogen.study.splits import Splits, open_source, storage_for
 from kogen.study.study_splits import open_study_splits
 from kogen.training.build import network_facts
@@ -72,6 +72,8 @@ def fit_model(run: Path, head: str, train: str | None = None) -> FittedModel:
     if study and train:
         raise ValueError(f"{run} lies in a study, which says what its head learns from: leave out --train")
     sets = study_sets(study, plan) if study else None
+    if sets and (run / TABLE).exists():
+        refuse_other_images(run, sets)
     labelled, stored_side = (sets.train, sets.stored_side) if sets else open_labelled(train, plan, run)
     images = labelled.with_channels(plan.channels)
     if layers_tuned(head):
@@ -144,7 +146,6 @@ def judged_rows(run: Path, sets: Splits, head: str, name: str) -> pd.DataFrame |
     place = run / TABLE
     if not place.exists():
         return None
-    missing_answers(place, sets, [head])  # ValueError where the images are not those that were judged
     rows: Any = read_table(place)
     mine = rows[(rows.dataset == name) & (rows.protocol == head)].reset_index(drop=True)
     return mine if len(mine) == len(sets.tests[name]) else None

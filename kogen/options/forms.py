@@ -65,8 +65,6 @@ def parse_method_settings(texts: Texts, flag: str) -> dict[str, dict[str, Any]]:
 
 def parse_prices(texts: Texts, flag: str) -> dict[str, Any]:
     """Prices from files, toml with a table [prices] or without, and from NAME=VALUE; what is named later stands."""
-    from kogen.common.files import read_toml  # loads pandas: help does without
-
     found: dict[str, Any] = {}
     for text in texts:
         if "=" in text:
@@ -74,6 +72,8 @@ def parse_prices(texts: Texts, flag: str) -> dict[str, Any]:
             continue
         if not text.endswith(".toml"):
             raise ValueError(f"--{flag} {text}: write a file.toml, or NAME=VALUE such as label=0.5")
+        from kogen.common.files import read_toml  # loads pandas: what has no file does without
+
         content = read_toml(Path(text))
         found |= content.get("prices", content)
     return found

@@ -1,6 +1,7 @@
 """The base of all options: how one is declared, how values are checked, and how a verb takes them as keywords."""
 
 import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce, wraps
 from operator import or_
@@ -17,6 +18,7 @@ Bound = float | None
 MAX_SEED = 2**63 - 1  # what every generator takes, and a column of a table holds
 
 BOUNDS = {"greater_than_equal": ("ge", "or more"), "less_than_equal": ("le", "or less")}  # pydantic's error to ours
+NO_NUMBER = ("finite_number", "float_type", "float_parsing")  # pydantic's errors of what is no number
 
 
 def source_text(value: Any) -> Any:
@@ -79,7 +81,20 @@ def validate(kind: type[Model], given: Mapping[str, Any], where: str) -> Model:
         key, words = BOUNDS.get(first["type"], ("", ""))
         bound: Any = first.get("ctx", {}).get(key)
         wanted = f"wanted {number_text(bound)} {words}" if key else first["msg"].removeprefix("Value error, ")
+        if first["type"] in NO_NUMBER:
+            wanted = endless_words(first["input"]) or wanted
+        if wanted.startswith(("--", "[")):  # which names the option, or the table of study.toml, and the value
+            raise ValueError(f"{where}: {wanted}") from error
         raise ValueError(f"{where}: {name} = {shorten(first['input'])}: {wanted}") from error
+
+
+def endless_words(value: Any) -> str:
+    """What is wrong with a number that is infinite or none, also as text; "" for every other value."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return ""
+    return "no number: wanted one" if math.isnan(number) else "infinite: wanted a number" if math.isinf(number) else ""
 
 
 def flag_of(options: type[BaseModel], name: str) -> str:

@@ -3,20 +3,21 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from kogen.common.text import parse_spec
 from kogen.options.model import Options, validate
-from kogen.options.shared import MAX_PRICE
 
 TABLE = "[prices]"  # of study.toml, in messages
 PARTS = ("label", "expert_minute", "gpu_hour", "cpu_hour", "kwh", "miss", "false_alarm")  # that are in the currency
 HOURS = ("gpu_hour", "cpu_hour")
 DAYS_A_MONTH = 30.4
+MAX_PRICE = 1e12
 
 Amount = Annotated[
     float, Field(strict=True, ge=0, le=MAX_PRICE)
 ]  # strict: a text is no number, even where it reads as one
+Price = Annotated[float, Field(ge=0, le=MAX_PRICE)] | str  # `Prices` says which of them may be a text
 
 
 class Prices(Options):
@@ -92,6 +93,15 @@ def make_prices(given: Mapping[str, Any], where: str = TABLE) -> Prices:
         raise ValueError(f"{where}: machine is own, and kwh is missing: give the price of a kWh")
     check_faults(prices, where)
     return prices
+
+
+def check_prices(given: dict[str, Price]) -> dict[str, Price]:
+    """The prices as they are given. ValueError as `make_prices`."""
+    make_prices(given)
+    return given
+
+
+PriceTable = Annotated[dict[str, Price], AfterValidator(check_prices)]
 
 
 def check_faults(prices: Prices, where: str) -> None:

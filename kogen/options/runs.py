@@ -6,6 +6,7 @@ from pydantic import Field
 
 from kogen.options.landscape import MAX_PLANES
 from kogen.options.model import MAX_SEED, Options, Source, Value, cli_metadata, option
+from kogen.options.prices import PriceTable
 from kogen.options.shared import (
     DATA,
     JUDGING,
@@ -17,7 +18,6 @@ from kogen.options.shared import (
     DataOptions,
     JudgingOptions,
     PageOptions,
-    Price,
     ProcessOptions,
     TrainingOptions,
 )
@@ -78,4 +78,4 @@ class ReportOptions(Options):
 
     lang: str | None = option(None, "language of the page, en or ja; by default the study's", OUTPUT)
     metric: str | None = option(None, f"{METRIC_HELP}; or the study's", JUDGING)
-    prices: dict[str, Price] = option({}, f"{PRICES_HELP}; in place of all of the study's", JUDGING, form="prices")
+    prices: PriceTable = option({}, f"{PRICES_HELP}; in place of all of the study's", JUDGING, form="prices")

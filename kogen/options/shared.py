@@ -2,17 +2,16 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from kogen.common.protocols import protocols_of
+from kogen.common.protocols import check_shots, name_shares, protocols_of
 from kogen.options.model import Options, Source, option
+from kogen.options.prices import PriceTable
 
 DATA, TRAINING, JUDGING, OUTPUT = "Data", "Training", "Judging", "Output"  # groups of --help
 
-MAX_EPOCHS, MAX_BATCH, MAX_PARTS, MAX_SIZE, MAX_PRICE = 1_000_000, 1_000_000, 100_000, 1024, 1e12
+MAX_EPOCHS, MAX_BATCH, MAX_PARTS, MAX_SIZE = 1_000_000, 1_000_000, 100_000, 1024
 BatchSize = Annotated[int, Field(ge=2, le=MAX_BATCH)] | Literal["auto"]
-
-Price = Annotated[float, Field(ge=0, le=MAX_PRICE)] | str  # options/prices.py says which of them may be a text
 
 BATCH_HELP = (
     "images per step, over all processes; by default 256, or the largest power of two that fewer images fill; auto: as "
@@ -29,6 +28,12 @@ METRIC_HELP = (
 PRICES_HELP = (
     "what a label, an hour, an error cost: a file.toml, or NAME=VALUE such as label=0.5 or currency=EUR; repeatable"
 )
+
+
+def check_budgets(budgets: tuple[str, ...]) -> tuple[str, ...]:
+    """Parts of the labels as they are written. ValueError as `name_shares`."""
+    name_shares(budgets)
+    return budgets
 
 
 class TableOptions(Options):
@@ -97,10 +102,10 @@ class JudgingOptions(Options):
         JUDGING,
         form="names",
     )
-    budgets: tuple[str, ...] = option(
+    budgets: Annotated[tuple[str, ...], AfterValidator(check_budgets)] = option(
         (), "parts of the labels to learn from too, comma-separated: 1%,5%,10%,100%", JUDGING, form="names"
     )
-    shots: tuple[int, ...] = option(
+    shots: Annotated[tuple[int, ...], AfterValidator(check_shots)] = option(
         (), "labelled images a class to learn from too, comma-separated: 1,5,10", JUDGING, form="names"
     )
     draws: int = option(5, "draws of each of these parts, the same for every model", JUDGING, ge=1, le=100)
@@ -116,7 +121,7 @@ class JudgingOptions(Options):
     costs: Literal["none", "torch", "onnx"] = option(
         "torch", "what running a network costs, measured once in seconds: none, torch, or onnx too (a minute)", JUDGING
     )
-    prices: dict[str, Price] = option({}, PRICES_HELP, JUDGING, form="prices")
+    prices: PriceTable = option({}, PRICES_HELP, JUDGING, form="prices")
     private: bool = option(False, "no paths and no pictures of images in tables and on the page", JUDGING)
 
     @property

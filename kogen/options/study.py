@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 from kogen.common.protocols import pool_shares
 from kogen.options.model import MAX_SEED, Source, Value, option
@@ -34,6 +37,12 @@ def resolve_pools(method: str, pools: Sequence[str]) -> tuple[str, ...]:
     return () if method in (*UNTRAINED, *LABELLED) else pool_shares(pools)
 
 
+def check_pools(pools: tuple[str, ...]) -> tuple[str, ...]:
+    """Parts of the images as they are written. ValueError as `pool_shares`."""
+    pool_shares(pools)
+    return pools
+
+
 class StudyOptions(PageOptions, JudgingOptions, TrainingOptions):
     """The question of a study; study.toml holds it."""
 
@@ -59,7 +68,7 @@ class StudyOptions(PageOptions, JudgingOptions, TrainingOptions):
     )
     seeds: int = option(3, "runs of every method, each with its own seed", TRAINING, ge=1, le=100)
     epochs: int = option(50, "passes over the images", TRAINING, ge=1, le=MAX_EPOCHS)
-    pools: tuple[str, ...] = option(
+    pools: Annotated[tuple[str, ...], AfterValidator(check_pools)] = option(
         (),
         "parts of the images to pre-train on too, comma-separated: 10%,30%,100%",
         TRAINING,

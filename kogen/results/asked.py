@@ -105,8 +105,11 @@ def read_asked(folder: Path) -> Asked:
     return Asked(read_toml(place), extensions, digest.hexdigest())
 
 
-def write_first(folder: Path) -> None:
-    """Write down which study.toml is the first question; ValueError where runs were made for another one."""
+def write_first(folder: Path, *, written: bool = False) -> None:
+    """Write down which study.toml is the first question; ValueError where runs were made for another one.
+
+    `written`: kogen has just written it. One that was put there by hand is not known as kogen's own.
+    """
     digest, found = hashlib.sha256((folder / FIRST).read_bytes()).hexdigest(), _read_record(folder)
     if found["study"] == digest:
         return
@@ -115,7 +118,20 @@ def write_first(folder: Path) -> None:
         raise ValueError(
             f"{got}: {CURE}. To add seeds, methods or sets, leave it as it was and ask for more by options"
         )
-    write_sealed_json(folder / RECORD, {"study": digest, "extensions": []})
+    own = {"written": True} if written else {}
+    write_sealed_json(folder / RECORD, {"study": digest, "extensions": [], **own})
+
+
+def may_be_replaced(folder: Path) -> bool:
+    """Whether study.toml may be written anew: it is as kogen wrote it, and nothing was prepared for it.
+
+    One that somebody wrote or edited there, to be held to it, stays; so does one of which that is not recorded.
+    """
+    place, found = folder / FIRST, _read_record(folder)
+    if not found.get("written") or found["extensions"] or not place.exists():
+        return False
+    is_prepared = (folder / "data.json").exists() or any(folder.glob("runs/*"))
+    return not is_prepared and found["study"] == hashlib.sha256(place.read_bytes()).hexdigest()
 
 
 def append_extension(folder: Path, extension: Extension) -> None:

@@ -19,17 +19,26 @@ from kogen.common.progress import training_bar
 from kogen.common.records import read_plan_record
 from kogen.common.text import check_language
 from kogen.config.plan import Plan
-from kogen.config.study import Study, check_probes, make_study, study_to_toml
+from kogen.config.study import Study, check_probes, make_study
 from kogen.data.contact_sheet import write_sheet
 from kogen.data.images import Images, require_classes
 from kogen.data.split_names import training_part
 from kogen.evaluation.label_budgets import budget_sizes
 from kogen.options.runs import EvaluateOptions
 from kogen.options.study import PilotOptions
-from kogen.results.asked import FIRST, Asked, Extension, append_extension, extension_options, read_asked, write_first
+from kogen.results.asked import (
+    FIRST,
+    Asked,
+    Extension,
+    append_extension,
+    extension_options,
+    may_be_replaced,
+    read_asked,
+)
 from kogen.results.gather import TABLE, split_older_table
 from kogen.study.cost_estimate import Cost, Work, estimate_cost, unfinished_work
 from kogen.study.extension import Merge, merge_studies, study_of
+from kogen.study.first_question import claim_study, write_question
 from kogen.study.plans import plans_of
 from kogen.study.pool_parts import part_of_pool
 from kogen.study.predictions import (
@@ -114,7 +123,7 @@ def share_work(found: list[Work]) -> list[Work]:
 
 def estimate_study(wanted: Study, folder: Path | None) -> Cost:
     """The cost of a study; where the folder holds one, of what is left of it with what is wanted beside."""
-    if folder is None or not (folder / FIRST).exists():
+    if folder is None or not (folder / FIRST).exists() or may_be_replaced(folder):
         sets = open_study_splits(wanted)
         with spare_folder(wanted) as spare:
             plans = plans_of(wanted, sets.base, spare)
@@ -176,24 +185,6 @@ def write_study(folder: Path, merge: Merge, sets: StudySplits, plans: Sequence[P
     if not merge.study.private:
         write_view_sheet(sets.base.pool, merge.study, folder / "views.png")
     print_data(quality)
-
-
-def claim_study(folder: Path, study: Study) -> None:
-    """Make the folder one that kogen writes; ValueError where that could hurt what the study reads, or other files."""
-    read = paths_read(study, study.source, study.test, study.init, *study.shifts.values(), *study.candidates.values())
-    claim_folder(folder, read, expected=[FIRST])
-
-
-def write_question(folder: Path, study: Study, source: str) -> None:
-    """Write study.toml where there is none. ValueError where one was edited after runs were made for it."""
-    place = folder / FIRST
-    split_older_table(folder)
-    if not place.exists():  # a pre-registered study is copied byte for byte
-        text = Path(source).read_text("utf-8") if source.endswith(".toml") else study_to_toml(study)
-        write_atomically(place, lambda p: p.write_text(text, encoding="utf-8"))
-    elif "runs" in read_toml(place):
-        raise ValueError(f"{folder} holds runs that `kogen evaluate` judged, no study of a pilot: choose another --out")
-    write_first(folder)
 
 
 def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:

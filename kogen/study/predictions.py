@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -113,17 +113,37 @@ def missing_answers(place: Path, sets: Splits, probes: Sequence[str]) -> list[tu
     if not place.exists():
         return wanted
     table = read_arrow(place, REJUDGE, kind="predictions", columns=["dataset", "protocol", "budget", "draw"])
-    was, now = stored_digests(table), sets.digests()
+    was = stored_digests(table)
     rows = table.to_pandas().drop_duplicates()
     there = set(zip(rows.dataset, protocol_keys(rows), strict=True))
     missing = [pair for pair in wanted if pair not in there]
-    if was and (odd := sorted(name for name in now if name in {"train", *rows.dataset} and was.get(name) != now[name])):
-        got = f"{place} was judged on other images or labels of {', '.join(odd)} than are there now"
+    if odd := changed_sets(was, sets, rows.dataset):
+        got = f"{place} was judged on other images or labels of {odd} than are there now"
         raise ValueError(f"{got}: choose another --out, or delete the file to judge the run again")
     if missing and not was:  # older versions wrote no digests
         got = f"{place} does not say on which images and labels it was judged, so none can be added to it"
         raise ValueError(f"{got}: delete it, and the run is judged again on all sets")
     return missing
+
+
+def changed_sets(was: Mapping[str, str], sets: Splits, judged: Iterable[str]) -> str:
+    """The names of train, and of sets that were judged, whose images or labels are no more those of a run's table.
+
+    `was`: the digests in the table; an older one, without them, says nothing.
+    """
+    now, told = sets.digests(), {"train", *judged}
+    return ", ".join(sorted(name for name in now if was and name in told and was.get(name) != now[name]))
+
+
+def refuse_other_images(run: Path, sets: Splits) -> None:
+    """ValueError where the images of a judged run's study are no more those that it was judged on.
+
+    For who makes something of a finished study: its tables stay as they are.
+    """
+    table = read_arrow(run / TABLE, REJUDGE, kind="predictions", columns=["dataset"])
+    if odd := changed_sets(stored_digests(table), sets, table.to_pandas().dataset.unique()):
+        got = f"images or labels of {odd} are others than {run} was judged on ({run / TABLE} has their digests)"
+        raise ValueError(f"{got}: put them back, or run the study again at another --out of `kogen pilot`")
 
 
 def refuse_other_answers(place: Path, sets: Splits, probes: Sequence[str]) -> None:

@@ -13,8 +13,7 @@ from kogen.common.text import check_language
 from kogen.config.plan import Plan
 from kogen.config.study import Study, check_probes, make_study
 from kogen.options.model import validate
-from kogen.options.prices import make_prices, metric_with_prices
-from kogen.options.shared import Price
+from kogen.options.prices import Price, make_prices, metric_with_prices
 from kogen.options.study import StudyOptions
 from kogen.results.asked import read_asked
 from kogen.study.plans import read_candidate

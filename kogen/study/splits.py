@@ -101,7 +101,7 @@ def open_source(source: str, storage: CacheSettings, how: TableOptions, name: st
 
 def paths_read(how: TableOptions, *sources: str | Path | None) -> list[Path]:
     """What sources and the table of labels read on this disk."""
-    return source_paths(*sources, how.labels, columns=how.columns, encoding=how.encoding)
+    return source_paths(*sources, labels=how.labels, columns=how.columns, encoding=how.encoding)
 
 
 def sources_of_tests(study: Study) -> dict[str, str]:

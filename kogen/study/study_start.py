@@ -14,6 +14,7 @@ from kogen.config.plan import Plan, check_method, count_frozen
 from kogen.config.study import Study, split_start
 from kogen.data.images import Images
 from kogen.options.study import UNTRAINED
+from kogen.results.asked import may_be_replaced
 from kogen.training.build import draw_method, tell_start
 from kogen.training.freezing import freeze_stages
 from kogen.training.run import digest_of, load_run
@@ -33,7 +34,7 @@ def open_start(asked: str, out: Path | None) -> Start:
         say(f"the weights of {spec} as they were kept in {out}", title="init")
         return kept
     found = read_start(asked)
-    if kept and kept.digest != found.digest:
+    if out and kept and kept.digest != found.digest and not may_be_replaced(out):
         raise ValueError(
             f"{out} was begun with other weights than {spec} holds now (of {kept.source}, digest {kept.digest[:12]}, "
             f"and not {found.digest[:12]}): put the file back, or choose another --out"
@@ -68,9 +69,14 @@ def read_run_start(folder: Path, spec: str, said: dict[str, Any]) -> Start:
 
 
 def keep_start(start: Start, out: Path) -> None:
-    """Write the start into the folder of its runs, once; the runs read it there, whatever becomes of the file."""
-    if distributed.rank() == 0 and not (out / KEPT).exists():
-        save_start(start, out / KEPT)
+    """Write the start into the folder of its runs, once; the runs read it there, whatever becomes of the file.
+
+    One that was kept for a question for which nothing was prepared does not count.
+    """
+    if distributed.rank() == 0:
+        place = out / KEPT
+        if not place.exists() or (may_be_replaced(out) and load_start(place).digest != start.digest):
+            save_start(start, place)
     distributed.from_first(True)  # nobody reads it before it is there
 
 

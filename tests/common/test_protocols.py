@@ -34,22 +34,33 @@ def test_a_protocol_is_read_as_it_is_written(probe: str, budget: str, draw: int)
     assert split_protocol(str(asked)) == asked
 
 
-@pytest.mark.parametrize(("text", "wanted"), [("5%", "5%"), (" 0.50 %", "0.5%"), ("100%", "100%"), (".5%", "0.5%")])
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [("5%", "5%"), (" 0.50 %", "0.5%"), ("100%", "100%"), (".5%", "0.5%"), ("1e1%", "10%"), ("1E-4%", "0.0001%")],
+)
 def test_a_share_is_written_in_one_way(text: str, wanted: str) -> None:
     assert parse_percent(text) == wanted
 
 
-@pytest.mark.parametrize("text", ["0%", "101%", "5", "-1%", "five", "1e1%", ""])
+@pytest.mark.parametrize("text", ["0%", "101%", "5", "-1%", "five", "nan%", "inf%", "1e3%", "0e5%", ""])
 def test_what_is_no_share_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=f"--budgets {re.escape(text)}: write shares of the labels above 0 and up to"):
         protocols_of(("linear",), (text,), (), 5)
 
 
+@pytest.mark.parametrize("text", ["1e-9%", "0.00001%", "1e-999%"])
+def test_a_share_below_all_names_is_refused_for_that(text: str) -> None:
+    with pytest.raises(ValueError, match=f"--images {text}: so small a share of the images has no name: write 0.0001%"):
+        pool_shares((text,))
+
+
 def test_budgets_are_named_once_and_shots_are_images() -> None:
-    with pytest.raises(ValueError, match="the budgets 5%, 5% name one twice"):
+    with pytest.raises(ValueError, match="--budgets 5%,5% names 5% twice: name each once"):
         protocols_of(("linear",), ("5%", "5.0%"), (), 5)
     with pytest.raises(ValueError, match="--shots 0: wanted 1 or more labelled images a class"):
         protocols_of(("linear",), (), (0,), 5)
+    with pytest.raises(ValueError, match="--shots 5,1,5 names 5 twice: name each once"):
+        protocols_of(("linear",), (), (5, 1, 5), 5)
     with pytest.raises(ValueError, match="'@' is no protocol"):
         split_protocol("@")
 

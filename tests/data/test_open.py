@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from kogen.common import registry
+from kogen.common.outputs import claim_folder
 from kogen.data.cache_settings import CacheSettings
 from kogen.data.open import open_images, source_paths
 
@@ -103,6 +104,27 @@ def test_paths_of_a_source(root: Path, source: str, wanted: set[str]):
     found = {path.resolve() for path in source_paths(source)}
     assert {(root / name).resolve() for name in wanted} <= found
     assert (root / "out").resolve() not in found
+
+
+def test_a_table_of_a_folder_protects_the_folder_and_itself_and_not_where_it_lies(root: Path):
+    (root / "l.csv").write_text("path,label\n1.png,a\n")
+    for found in (source_paths("imgs", labels="l.csv"), source_paths("imgs?labels=l.csv")):
+        assert {path.resolve() for path in found} == {root / "imgs", root / "real", root / "l.csv"}
+    claim_folder(root / "out", source_paths("imgs", labels="l.csv"))
+    for place, words in (("imgs/out", "lies inside .*imgs"), ("real/out", "lies inside .*real"), ("l.csv", "lies on")):
+        with pytest.raises(ValueError, match=f"{words}.*, which is read and stays as it is"):
+            claim_folder(root / place, source_paths("imgs", labels="l.csv"))
+
+
+def test_a_table_alone_protects_the_folders_that_its_rows_are_found_in(root: Path):
+    (root / "gr\u00fcn").mkdir()
+    (root / "gr\u00fcn" / "1.png").touch()
+    (root / "l.csv").write_text("path,label\ngru\u0308n\\1.png,a\nnowhere.png,a\n", encoding="utf-8")
+    assert {path.resolve() for path in source_paths("l.csv")} == {root / "l.csv", root / "gr\u00fcn"}
+    (root / "l.csv").write_text("path,label\n1.png,a\n")
+    (root / "1.png").touch()  # beside the table: all of its folder is read
+    with pytest.raises(ValueError, match=r"lies inside .*, which is read and stays as it is"):
+        claim_folder(root / "out", source_paths("l.csv"))
 
 
 def test_links_to_folders_below_a_folder_and_circles(root: Path):

@@ -96,9 +96,16 @@ def test_without_the_packages_it_says_what_to_install(run: Path, tmp_path: Path,
 
 def test_images_that_changed_since_are_refused(tmp_path: Path):
     run = small_study(tmp_path)
-    (tmp_path / "test" / "ok" / "3.png").unlink()
-    with pytest.raises(ValueError, match="was judged on other images or labels of reference"):
-        kogen.export(run, head="linear", out=tmp_path / "model.safetensors")
+    for name, what in (("test", "reference"), ("train", "train")):
+        place = tmp_path / name / "ok" / "3.png"
+        before = place.read_bytes()
+        place.write_bytes((tmp_path / "line2" / "ok" / "3.png").read_bytes())
+        with pytest.raises(ValueError, match=f"images or labels of .*{what}.* are others than .* was judged on") as got:
+            kogen.export(run, head="linear", out=tmp_path / "model.safetensors")
+        assert "put them back, or run the study again at another --out of `kogen pilot`" in str(got.value)
+        assert "delete" not in str(got.value)  # the table is part of a finished study
+        place.write_bytes(before)
+    kogen.export(run, head="linear", out=tmp_path / "model.safetensors")
 
 
 def test_a_lone_run_needs_labels(tmp_path: Path):

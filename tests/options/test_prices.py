@@ -17,8 +17,10 @@ EURO = {"currency": "EUR"}
     ("given", "words"),
     [
         ({"label": -1}, r"\[prices\]: label = -1: wanted 0 or more"),
-        ({"label": math.nan}, r"\[prices\]: label = nan: Input should be a finite number"),
-        ({"label": math.inf}, r"\[prices\]: label = inf: Input should be a finite number"),
+        ({"label": math.nan}, r"\[prices\]: label = nan: no number: wanted one"),
+        ({"label": math.inf}, r"\[prices\]: label = inf: infinite: wanted a number"),
+        ({"label": "nan"}, r"\[prices\]: label = 'nan': no number: wanted one"),
+        ({"label": "1e400"}, r"\[prices\]: label = '1e400': infinite: wanted a number"),
         ({"label": "cheap"}, r"\[prices\]: label = 'cheap': Input should be a valid number"),
         ({"label": "0.5"}, r"\[prices\]: label = '0.5': Input should be a valid number"),
         ({"label": True}, r"\[prices\]: label = True: wanted a number"),

@@ -104,7 +104,7 @@ def test_what_learns_nothing_from_images_without_labels_is_known_by_name() -> No
     [
         (("0%",), "--images 0%: write shares of the images above 0 and up to 100%, such as 1%,10%,100%"),
         (("ten",), "--images ten: write shares"),
-        (("10%", "10.0 %"), "--images 10%,10% names a share twice: name each once"),
+        (("10%", "10.0 %"), "--images 10%,10% names 10% twice: name each once"),
     ],
 )
 def test_shares_that_are_none_are_refused(images: tuple[str, ...], message: str) -> None:

@@ -190,6 +190,20 @@ def test_two_processes_go_on_as_one(home, tmp_path):
     assert read_plan_record(tmp_path / "one")["id"] == read_plan_record(tmp_path / "two")["id"]
 
 
+def test_weights_that_were_kept_for_a_refused_question_make_way_for_others(home, tmp_path):
+    asked = {"test": str(home / "test"), "methods": ("random",), "probes": ("knn",), "costs": "none", "seeds": 1}
+    asked |= {"out": tmp_path / "study", "starts": ("init",), **QUICK}
+    other = tmp_path / "other.safetensors"
+    save_file({key: value + 1 for key, value in load_file(home / "small.safetensors").items()}, other)
+    with pytest.raises(ValueError, match="or for --shots"):
+        kogen.pilot(home / "train", init=small(home), budgets=("1%",), **asked)
+    assert load_start(tmp_path / "study" / KEPT).digest == read_start(small(home)).digest
+    kogen.pilot(home / "train", init=str(other), **asked)
+    assert load_start(tmp_path / "study" / KEPT).digest == read_start(str(other)).digest
+    with pytest.raises(ValueError, match="was begun with other weights than"):
+        kogen.pilot(home / "train", init=small(home), **asked)
+
+
 @pytest.fixture(scope="module")
 def study(home) -> tuple[Path, dict]:
     """A pilot in which BYOL competes in three ways, from the real ImageNet weights."""
