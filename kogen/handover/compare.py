@@ -35,7 +35,9 @@ def compare(models: Sequence[Path], options: CompareOptions) -> dict[str, Any]:
     ValueError for other than two models, no test set or labels, and labels that neither model knows.
     """
     if len(models) != 2:
-        raise ValueError(f"{len(models)} models: name two, first the old one, then the new: kogen compare OLD NEW")
+        raise ValueError(
+            f"models given: {len(models)}; name two, first the old one, then the new: kogen compare OLD NEW"
+        )
     if not options.test:
         raise ValueError("no images to compare on: name labelled ones with --test SOURCE")
     if options.out:

@@ -373,7 +373,7 @@ def saved(data) -> bytes:
         (saved([1, 2]), "holds no network of a known layout: 0 tensors"),
         (
             saved({"net.0.0.weight": torch.zeros(2)}),
-            r"no network of a known layout: 1 tensors, first \['net.0.0.weight'\]",
+            r"no network of a known layout: tensors: 1, first \['net.0.0.weight'\]",
         ),
         (
             saved(at("a.", R) | at("b.", OTHER)),

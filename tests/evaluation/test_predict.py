@@ -157,7 +157,7 @@ def without_labels(count: int) -> Images:
             blobs(40, labels=False),
             {"x": blobs()},
             ("knn",),
-            r"blobs0: 40 of 40 images have no label, the first is blob",
+            r"blobs0: images without a label: 40 of 40, the first is blob",
         ),
         (
             without_labels(3),
@@ -166,7 +166,7 @@ def without_labels(count: int) -> Images:
             r"blobs0: 3 of 40 images .*--labels TABLE.csv .*labelled_subset",
         ),
         (without_labels(40).labelled_subset(), {"x": blobs()}, ("linear",), "blobs0: no image has a label. Probes"),
-        (blobs(), {"x": blobs(), "y": without_labels(1)}, ("knn",), "y: 1 of 40 images have no label, the first is"),
+        (blobs(), {"x": blobs(), "y": without_labels(1)}, ("knn",), "y: images without a label: 1 of 40, the first is"),
         (blobs(), {"x": blobs(), "y": blobs().subset([])}, ("knn",), "y: no image has a label"),
         (blobs(), {}, ("knn",), "0 test sets and 1 probes: name one or more of each"),
         (blobs(), {"x": blobs()}, (), "1 test sets and 0 probes: name one or more of each"),

@@ -68,7 +68,7 @@ def test_a_file_beside_its_copy_changes_nothing(models: Path, tmp_path: Path):
 
 def test_what_cannot_be_compared_is_said(models: Path, tmp_path: Path):
     new = models / "new.safetensors"
-    with pytest.raises(ValueError, match="1 models: name two, first the old one, then the new"):
+    with pytest.raises(ValueError, match="models given: 1; name two, first the old one, then the new"):
         kogen.compare([new], test="x")
     with pytest.raises(ValueError, match="no images to compare on: name labelled ones with --test SOURCE"):
         kogen.compare([new, new])
