@@ -34,7 +34,7 @@ def clean_labels(labels: np.ndarray, where: str) -> tuple[np.ndarray, list[str]]
     del present[""]
     refuse_own_classes(present, where)
     if odd := [label for label in present if label.casefold() in PLACEHOLDERS or is_far_off(label, list(present))]:
-        said = join_names([f"{label!r} ({present[label]} images)" for label in odd])
+        said = join_names([f"{label!r} (images: {present[label]})" for label in odd])
         notes.append(f"{where} has the class {said}: if it means no label, leave these labels empty")
     if joined := joined_names(set(present)):
         said = join_names([repr(label) for label in joined], 3)

@@ -79,7 +79,7 @@ def test_a_table_with_paths_that_are_not_there(tmp_path: Path) -> None:
     ):
         open_images(tmp_path / "in", labels=tmp_path / "l.csv")
     with pytest.raises(
-        ValueError, match=r"paths in the table that do not exist below .*: 5 of 6 for example gone0.png"
+        ValueError, match=r"paths in the table that do not exist below .*: 5 of 6, for example gone0.png"
     ):
         open_images(tmp_path / "l.csv")
 
