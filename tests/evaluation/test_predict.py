@@ -163,7 +163,7 @@ def without_labels(count: int) -> Images:
             without_labels(3),
             {"x": blobs()},
             ("knn",),
-            r"blobs0: 3 of 40 images .*--labels TABLE.csv .*labelled_subset",
+            r"blobs0: images without a label: 3 of 40.*--labels TABLE.csv .*labelled_subset",
         ),
         (without_labels(40).labelled_subset(), {"x": blobs()}, ("linear",), "blobs0: no image has a label. Probes"),
         (blobs(), {"x": blobs(), "y": without_labels(1)}, ("knn",), "y: images without a label: 1 of 40, the first is"),

@@ -303,9 +303,13 @@ def test_points_are_more_is_better() -> None:
         *[
             ("percent", 100.0, ""),
             ("percent", 100 + 5e-10, ""),
-            ("percent", 100 + 5e-9, "0 to 100 .percent., first 100"),
+            ("percent", 100 + 5e-9, "0 to 100 .percent.: 1, first 100"),
         ],
-        *[("fraction", 1.0, ""), ("fraction", 1.1, "0 to 1 .fraction., first 1.1 of 'A' on 's'"), ("percent", 0.0, "")],
+        *[
+            ("fraction", 1.0, ""),
+            ("fraction", 1.1, "0 to 1 .fraction.: 1, first 1.1 of 'A' on 's'"),
+            ("percent", 0.0, ""),
+        ],
         ("percent", -0.1, "scores outside 0 to 100 .*: 1, first"),
     ],
 )
