@@ -124,7 +124,7 @@ def explain_absence(tensors: dict[str, Tensor], named: Backbone | None, backbone
     """The sentence for a file in which no network was found."""
     if named is None:
         return (
-            f"{place} holds no network of a known layout: {len(tensors)} tensors, first {sorted(tensors)[:3]}; a "
+            f"{place} holds no network of a known layout (tensors: {len(tensors)}, first {sorted(tensors)[:3]}): a "
             "ResNet or ViT of timm, torchvision, transformers or one of the frameworks is wanted, or name it: "
             "FILE?backbone=NAME"
         )

@@ -214,7 +214,7 @@ def contradictions(images: Images, twice: list[np.ndarray]) -> list[str]:
     if not odd:
         return []
     shown = join_names([images.sources[place] for place in odd[0]], 3)
-    return [f"{len(odd)} images stand there more than once with different labels, for example {shown}"]
+    return [f"images that stand there more than once with different labels: {len(odd)}, for example {shown}"]
 
 
 def require_classes(images: Images) -> None:

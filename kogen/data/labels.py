@@ -26,7 +26,7 @@ def clean_labels(labels: np.ndarray, where: str) -> tuple[np.ndarray, list[str]]
     cleaned = np.array([meant[label] for label in labels.tolist()], object)
     notes = []
     if nothing := {label: n for label, n in counts.items() if label and not meant[label]}:
-        said = join_names([f"{label} ({n} images)" for label, n in nothing.items()])
+        said = join_names([f"{label} (images: {n})" for label, n in nothing.items()])
         notes.append(f"labels of {where} that mean no label: {said}")
     present = Counter({meant[label]: 0 for label in counts if meant[label]})
     for label, n in counts.items():
@@ -34,7 +34,7 @@ def clean_labels(labels: np.ndarray, where: str) -> tuple[np.ndarray, list[str]]
     del present[""]
     refuse_own_classes(present, where)
     if odd := [label for label in present if label.casefold() in PLACEHOLDERS or is_far_off(label, list(present))]:
-        said = join_names([f"{label!r} ({present[label]} images)" for label in odd])
+        said = join_names([f"{label!r} (images: {present[label]})" for label in odd])
         notes.append(f"{where} has the class {said}: if it means no label, leave these labels empty")
     if joined := joined_names(set(present)):
         said = join_names([repr(label) for label in joined], 3)

@@ -42,7 +42,7 @@ def read_layout(root: str, names: list[str], max_pixels: int, *, classes: bool =
     """
     masks = find_masks(root, names, max_pixels)
     layout = Layout([name for name in names if name not in masks])
-    notes = [f"{len(masks)} files are masks of others and left out, for example {min(masks)}"] if masks else []
+    notes = [f"files that are masks of others and left out: {len(masks)}, for example {min(masks)}"] if masks else []
     folders = without_shared([name.split("/")[:-1] for name in layout.names])
     if found := find_splits(folders):
         splits, folders = found
@@ -101,7 +101,7 @@ def find_classes(names: list[str], folders: list[list[str]], splits: list[str]) 
         got = f"the folders {join_names(sorted(set(labels) - {''}), 4)} seem to hold a split and a class in one name"
         raise ValueError(f"{got}: name them train/CLASS and test/CLASS, or give a table path,label,split by --labels")
     found = [f"folders are taken as classes: {count_words([label for label in labels if label])}"]
-    lost = f"{len(strays)} images lie in no class folder and stay without a label: {join_names(strays, 3)}"
+    lost = f"images in no class folder, which stay without a label: {len(strays)} ({join_names(strays, 3)})"
     return labels, [*found, lost] if strays else found
 
 

@@ -198,11 +198,11 @@ def stat_files(root: str, names: list[str]) -> tuple[FileList, list[str]]:
     if absent:
         ending = next((ending for ending in sorted(IMAGE_ENDINGS) if _exists(f"{root}/{absent[0]}.{ending}")), None)
         raise ValueError(
-            f"{len(absent)} of {len(names)} paths in the table do not exist below {root}, for example "
+            f"paths in the table that do not exist below {root}: {len(absent)} of {len(names)}, for example "
             f"{join_names(absent, 3)}: paths are relative to the table's own folder"
             f"{f' and end in .{ending}' if ending else '; for another folder, give it and the table by --labels'}"
         )
-    notes = [f"{other} paths are written with \\ or in another Unicode form than the files"] if other else []
+    notes = [f"paths written with \\ or in another Unicode form than the files: {other}"] if other else []
     return FileList(found, stamps), notes
 
 

@@ -29,8 +29,8 @@ def _suspicious_notes(good: Mapping[str, np.ndarray]) -> list[str]:
     copies[np.unique(good["id"].astype(str), return_index=True)[1]] = False  # but the first of each
     if not count or np.mean(constant | copies) <= SUSPICIOUS:
         return []
-    parts = [f"{constant.sum()} of {count} have one value throughout"] if constant.any() else []
-    parts += [f"{copies.sum()} of {count} are the same as another, pixel for pixel"] if copies.any() else []
+    parts = [f"of one value throughout {constant.sum()} of {count}"] if constant.any() else []
+    parts += [f"the same as another, pixel for pixel, {copies.sum()} of {count}"] if copies.any() else []
     return [f"look at the images before you trust a result: {', '.join(parts)}"]
 
 
@@ -42,7 +42,7 @@ def _levels_notes(good: Mapping[str, np.ndarray], levels: Levels | None, given: 
     black, white, high = f"{levels.black:,.6g}", f"{levels.white:,.6g}", good["high"][unsaid]
     if given:
         cut = int(outside_levels(good, levels).sum())
-        lost = f"; {cut} of {unsaid.sum()} images hold values outside, which are cut off" if cut else ""
+        lost = f"; images with values outside, which are cut off: {cut} of {unsaid.sum()}" if cut else ""
         return [f"16-bit or float images: black is {black} and white {white}, as given{lost}"]
     half = f"{np.median(high):,.6g}"
     if levels.bits is None or (good["depth"] == 32).any():

@@ -95,7 +95,7 @@ def training_part(images: Images) -> Images:
     part = part.with_classes(tuple(images.classes[number] for number in there))
     notes = [*images.notes, *_left_out(images.splits, ~kept, "never trained on")]
     if (extra := int((meant == UNLABELLED).sum())) > 0:
-        notes.append(f"{extra} images are trained on without labels: their split says so, or no table lists them")
+        notes.append(f"images that are trained on without labels: {extra}; their split says so, or no table lists them")
     return replace(part, splits=None, notes=tuple(notes))
 
 

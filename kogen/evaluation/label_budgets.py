@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from kogen.common.protocols import SHOTS, Protocol, split_protocol
+from kogen.common.text import join_names
 from kogen.data.images import Images
 from kogen.evaluation.features import Features
 
@@ -22,10 +23,8 @@ def draw_labels(labels: np.ndarray, clusters: np.ndarray, classes: Sequence[str]
     counts = np.bincount(labels, minlength=len(classes))
     present = np.flatnonzero(counts).tolist()
     if shots and (few := [number for number in present if counts[number] < int(shots[1])]):
-        names = ", ".join(f"{classes[number]} {counts[number]}" for number in few[:5])
-        raise ValueError(
-            f"{budget} a class, and {len(few)} classes have fewer labelled images ({names}): ask for fewer"
-        )
+        names = join_names([f"{classes[number]} ({counts[number]})" for number in few], 5)
+        raise ValueError(f"{budget} a class, and there are fewer labelled images of {names}: ask for fewer")
     share = None if shots else float(budget.removesuffix("%")) / 100
     if share is not None and share * len(labels) < len(present):
         got = (

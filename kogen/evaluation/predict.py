@@ -120,7 +120,7 @@ def check_sets(train: Images, tests: Mapping[str, Images], probes: Sequence[str]
         unknown = np.flatnonzero(images.labels < 0)
         if len(unknown) or not len(images):
             first = images.sources[unknown[0]] if len(unknown) else ""
-            got = f"{len(unknown)} of {len(images)} images have no label, the first is {first}"
+            got = f"images without a label: {len(unknown)} of {len(images)}, the first is {first}"
             raise ValueError(
                 f"{name}: {got if len(images) else 'no image has a label'}. Probes learn from labels and are judged on "
                 "them: give labels (--labels TABLE.csv with columns path,label, or one sub-folder per class), or leave "

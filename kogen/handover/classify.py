@@ -41,7 +41,7 @@ def predict_images(source: str, options: PredictOptions) -> Path:
     table["probability"] = probability[np.arange(len(best)), best]
     shares = pd.DataFrame(probability, columns=[f"p_{name}" for name in classes])
     table = pd.concat([table, shares], axis=1)
-    table[STAMP] = f"{model.origin.name} {model.origin.run} {model.origin.head}"
+    table[STAMP] = f"{model.origin.title} {model.origin.run} {model.origin.head}"
     write_csv(options.out, table)
     counts = ", ".join(
         f"{name} {count:,}" for name, count in zip(classes, np.bincount(best, minlength=len(classes)), strict=True)

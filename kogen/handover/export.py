@@ -32,8 +32,7 @@ def export_classifier(run: Path, options: ExportOptions) -> str:
         claim_file(place, read, force=options.force)
     fitted = fit_model(run, options.head, options.train)
     model, checks = write_model(fitted, out)
-    if found := compare_with_study(model, fitted):
-        checks.append(str(found))
+    checks.append(compare_with_study(model, fitted))
     text = write_card(model, fitted, run, onnx, checks)
     write_atomically(card, lambda place: place.write_text(text, encoding="utf-8"))
     return "\n".join([*preprocessing_lines(model), *checks, f"{out}, its card {card}"])

@@ -46,8 +46,14 @@ class Origin:
     bits: int  # of a pixel, 8 or 16
     pixels: str  # as the network sees an image: whole numbers (uint8), or with fractions (float32), 0 to 2^bits - 1
     depth: str = ""  # what is white in 16-bit and float images, as --depth takes it
+    pool: str = ""  # part of the images that the network was pre-trained on, `10%`; "" for all of them
     chosen: dict[str, float] = field(default_factory=dict)  # what the head chose by itself
     versions: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """What a person reads of it, as of its run: its model, and the part of the images."""
+        return f"{self.name} on {self.pool}" if self.pool else self.name
 
 
 @dataclass(frozen=True)

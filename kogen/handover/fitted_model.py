@@ -98,6 +98,7 @@ def fit_model(run: Path, head: str, train: str | None = None) -> FittedModel:
         bits=8 * np.dtype(images.pixels.dtype).itemsize,
         pixels=kind_of_pixels(images, plan.image_size),
         depth=plan.depth,
+        pool=plan.pool,
         chosen=learnt.chosen,
         versions=record["versions"],
     )
@@ -147,16 +148,19 @@ def judged_rows(run: Path, sets: Splits, head: str, name: str) -> pd.DataFrame |
     if not place.exists():
         return None
     rows: Any = read_table(place)
+    rows = rows[rows.budget.isna()] if "budget" in rows else rows  # those of parts of the labels are of other heads
     mine = rows[(rows.dataset == name) & (rows.protocol == head)].reset_index(drop=True)
     return mine if len(mine) == len(sets.tests[name]) else None
 
 
-def compare_with_study(model: ExportedModel, fitted: FittedModel) -> Agreement | None:
-    """How a model answers what the study of a fitted one has judged; None where nothing was."""
-    if fitted.rows is None or fitted.reference is None:
-        return None
+def compare_with_study(model: ExportedModel, fitted: FittedModel) -> str:
+    """How a model answers what the study of a fitted one has judged, in a sentence, or that nothing was checked."""
+    if fitted.reference is None:
+        return "not checked: the run lies in no study, so there are no answers to compare with"
+    if fitted.rows is None:
+        return f"not checked: the study has no rows of {model.origin.title} with the head {model.origin.head}"
     images, rows = fitted.reference, fitted.rows
     known = Features(np.empty((len(images), 0)), images.labels, images.classes, images.ids, images.clusters)
     answers = judge_rows(known, model.probability(images), images, slice(0, len(images)))
     alike = np.array(images.classes, object)[answers.predicted] == rows.predicted.to_numpy(object)
-    return Agreement(len(rows), int(alike.sum()), float(np.abs(answers.score - rows.score).max()))
+    return str(Agreement(len(rows), int(alike.sum()), float(np.abs(answers.score - rows.score).max())))

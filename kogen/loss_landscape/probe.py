@@ -32,7 +32,9 @@ class Probe(nn.Module):
     def make_targets(self, views: Views) -> Tensor:
         """The labels, (B,). ValueError where one is unknown."""
         if (unknown := int((views.labels < 0).sum())) > 0:
-            raise ValueError(f"{unknown} of {len(views.labels)} images have no label: give labelled images to a probe")
+            raise ValueError(
+                f"images without a label: {unknown} of {len(views.labels)}; give labelled images to a probe"
+            )
         return views.labels
 
     def losses(self, views: Views, targets: Tensor) -> dict[str, Tensor]:

@@ -121,7 +121,7 @@ def find_runs(given: Sequence[Path], objective: str, notify: Callable[[str], Non
         finished = [run for run in inside if (run / "weights.safetensors").exists()]
         found += finished if inside and not (folder / "plan.json").exists() else [folder]
         if len(finished) < len(inside):
-            notify(f"left out: {len(inside) - len(finished)} runs of {folder} that are not finished")
+            notify(f"left out: runs of {folder} that are not finished ({len(inside) - len(finished)})")
     opened = {run: read_record(run) for run in found}
     lossless = [run for run, (_, plan) in opened.items() if objective == "pretrain" and not plan.recipe.trains]
     if not found:
@@ -130,7 +130,7 @@ def find_runs(given: Sequence[Path], objective: str, notify: Callable[[str], Non
         return found  # opening the first one says what it lacks
     if lossless:
         names = ", ".join(sorted({opened[run][0]["model"] for run in lossless}))
-        notify(f"left out: {len(lossless)} runs without a loss of their own ({names}); --objective probe has them too")
+        notify(f"left out: runs without a loss of their own ({len(lossless)}: {names}); --objective probe has them too")
     return [run for run in found if run not in lossless]
 
 
@@ -217,7 +217,7 @@ def model_states(runs: Sequence[LandscapeRun], moving: Mapping[str, Tensor]) -> 
     for one, state in zip(runs, found, strict=True):
         if odd := [name for name in moving if name not in state or state[name].shape != moving[name].shape]:
             raise ValueError(
-                f"{one.folder} is of another architecture ({len(odd)} tensors differ, first {odd[0]!r}): give runs of "
-                "one method and one network for directions between them"
+                f"{one.folder} is of another architecture (tensors that differ: {len(odd)}, first {odd[0]!r}): "
+                "give runs of one method and one network for directions between them"
             )
     return found

@@ -76,7 +76,7 @@ def split_older_table(study: Path) -> None:
         if once.duplicated(KEY).any():
             raise ValueError(f"{place} has two answers of the run {run} for one image; {REGATHER}")
         if len(once) < len(rows):
-            say(f"{place}: {len(rows) - len(once)} rows of the run {run} stood twice, and are taken once")
+            say(f"{place}: rows of the run {run} that stood twice, and are taken once: {len(rows) - len(once)}")
         write_arrow(
             study / "runs" / run / TABLE, pa.Table.from_pandas(once, SCHEMAS["predictions"], preserve_index=False)
         )
@@ -114,7 +114,7 @@ def _unequal_answers(study: Path) -> set[tuple[str, str]]:
     odd = set.union(set(), *found) - set.intersection(*found) if found else set()
     for name, probe in sorted(odd):
         count = sum((name, probe) in one for one in found)
-        got = f"{name} ({probe}) is left out: {count} of {len(found)} runs are judged on it so far"
+        got = f"{name} ({probe}) is left out; runs judged on it so far: {count} of {len(found)}"
         say(f"{got}; `kogen pilot` with the same options judges the others")
     return odd
 

@@ -134,8 +134,8 @@ def tell_apart(raw: RawTable, columns: list[str], names: Any, asked: Questions) 
     counts = names.value_counts()
     first, count = str(counts.index[0]), int(counts.iloc[0])
     asked.ask(
-        f"{int((counts > 1).sum())} names of models stand in several rows, first {first[:60]!r} in {count}: the column "
-        f"{join_names(more)} tells them apart: join them with {flag('model_column')}",
+        f"names of models that stand in several rows: {int((counts > 1).sum())}, first {first[:60]!r} in {count}: "
+        f"the column {join_names(more)} tells them apart: join them with {flag('model_column')}",
         model_column=(*columns, *more),
     )
     return name_models(raw, [*columns, *more])

@@ -173,8 +173,8 @@ def refuse_wrong_cells(name: str, numbers: Numbers) -> None:
     count, first = numbers.wrong
     if count:
         raise ValueError(
-            f"the column {name[:60]!r} holds text in {count} rows, first {first[:60]!r}: write numbers, leave unknown "
-            "cells empty, or choose the columns with --sets (sets=)"
+            f"the column {name[:60]!r} holds text in some cells ({count}), first {first[:60]!r}: write numbers, "
+            "leave unknown cells empty, or choose the columns with --sets (sets=)"
         )
     if np.isinf(numbers.value).any():
         raise ValueError(f"the column {name[:60]!r} holds infinity: leave unknown cells empty")

@@ -104,7 +104,7 @@ def refuse_nameless(frame: pd.DataFrame, column: str) -> None:
     names: Any = frame[column]
     empty = np.count_nonzero(names.isna()) + np.count_nonzero(names == "")
     if empty:
-        raise ValueError(f"the column {column!r} is empty in {empty} rows: fill these cells or leave the rows out")
+        raise ValueError(f"the column {column!r} has empty cells ({empty}): fill them or leave the rows out")
 
 
 def number_column(long: Any, name: str) -> Any:
@@ -230,7 +230,7 @@ def to_points(long: Any, facts: list[SetFacts]) -> Any:
         first = long[odd].iloc[0]
         fact = by_name[first["dataset"]]
         raise ValueError(
-            f"{int(odd.sum())} scores are outside 0 to {100 if fact.unit == 'percent' else 1} ({fact.unit}), first "
+            f"scores outside 0 to {100 if fact.unit == 'percent' else 1} ({fact.unit}): {int(odd.sum())}, first "
             f"{first['score']:g} of {first['model'][:60]!r} on {first['dataset'][:60]!r}: mend them, or leave columns "
             f"that are no scores out with {flag('sets')}"
         )
@@ -292,6 +292,7 @@ def refuse_repeated_scores(long: Any) -> None:
     if len(twice):
         first = twice.iloc[0]
         raise ValueError(
-            f"{len(twice)} rows repeat (model, dataset, seed), first ({first['model'][:60]}, {first['dataset'][:60]}, "
-            f"{first['seed']}): keep one row for each, or tell repeated trainings apart by a column 'seed'"
+            f"rows that repeat (model, dataset, seed): {len(twice)}, first ({first['model'][:60]}, "
+            f"{first['dataset'][:60]}, {first['seed']}): keep one row for each, "
+            "or tell repeated trainings apart by a column 'seed'"
         )

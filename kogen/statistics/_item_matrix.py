@@ -106,7 +106,7 @@ def check_predictions(predictions: pd.DataFrame) -> None:
         raise ValueError("the predictions have no rows: evaluate at least one model on at least one image first")
     for name in REQUIRED_COLUMNS:
         if empty := np.count_nonzero(predictions[name].isna()):
-            raise ValueError(f"the column {name!r} is empty in {empty} rows: fill these cells or leave the rows out")
+            raise ValueError(f"the column {name!r} has empty cells ({empty}): fill them or leave the rows out")
     odd = np.asarray(predictions["correct"][~np.isin(predictions["correct"], (0, 1))])
     if len(odd):
         raise ValueError(f"'correct' must be 0 or 1, got {odd[0]} and {len(odd) - 1} more: map it to 0 and 1")
@@ -176,7 +176,7 @@ def check_complete(dataset: str, run: np.ndarray, runs: list[Any], item: np.ndar
         where = np.argwhere(seen > 1)
         (model, seed), name = runs[where[0, 0]], items[where[0, 1]]
         raise ValueError(
-            f"{len(where)} rows repeat (model, dataset, seed, item), first ({model}, {dataset}, {seed}, {name}): "
+            f"rows that repeat (model, dataset, seed, item): {len(where)}, first ({model}, {dataset}, {seed}, {name}): "
             "keep one row for each"
         )
     if (seen == 0).any():
@@ -184,7 +184,7 @@ def check_complete(dataset: str, run: np.ndarray, runs: list[Any], item: np.ndar
         model, seed = runs[int((seen == 0).any(axis=1).argmax())]
         examples = ", ".join(str(name) for name in items[lost[:3]])
         raise ValueError(
-            f"items do not match on {dataset!r}: {len(lost)} of {len(items)} are missing from some run, as {examples} "
+            f"items do not match on {dataset!r}: some run lacks {len(lost)} of {len(items)}, as {examples} "
             f"(model {model}, seed {seed}): compare models on the same images, or evaluate the missing ones"
         )
 
@@ -199,7 +199,7 @@ def cluster_codes(dataset: str, part: pd.DataFrame, item: np.ndarray, items: np.
     torn = np.unique(item[cluster[item] != code])
     if len(torn):
         raise ValueError(
-            f"{len(torn)} items of {dataset!r} are in two clusters, e.g. {items[torn[0]]}: give each one cluster"
+            f"items of {dataset!r} in two clusters: {len(torn)}, e.g. {items[torn[0]]}: give each one cluster"
         )
     if len(labels) == 1 < len(items):
         raise ValueError(

@@ -30,7 +30,7 @@ def hold_out(
         if len(labelled) == len(set(images.labels[labelled])):
             got = f"each of the {len(labelled)} labels of {images.name or 'the set'} stands at one image alone"
             raise ValueError(f"{got}: are they names or ids? Choose the column of classes (--columns label=NAME)")
-        got = f"{len(numbers)} groups of labelled images (clusters, copies)"
+        got = f"the labelled images (groups by clusters and copies: {len(numbers)})"
         raise ValueError(f"{got} cannot be cut in two: give --test")
     out = np.isin(group, numbers[chosen])
     test = images.subset(np.flatnonzero(out & (images.labels >= 0)))

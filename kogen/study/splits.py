@@ -208,7 +208,7 @@ def without_twins(
         out = np.isin(merged_ids(pool, copies), judged)
         if out.all():
             raise ValueError("every image to train on has a copy in a test set: give other images to train or judge on")
-        said = f"{out.sum()} images to train on have a copy in a test set and are left out (--twins drop)"
+        said = f"images to train on with a copy in a test set, left out (--twins drop): {out.sum()}"
         return pool.subset(~out), [said] if out.any() else []
     for name, images in tests.items() if choice != "keep" else ():
         found = len(twins(images, pool, copies))

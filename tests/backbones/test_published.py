@@ -370,10 +370,10 @@ def saved(data) -> bytes:
         (b"", "no checkpoint that can be read: wanted safetensors or a file of torch.save"),
         (b"version https://git-lfs.github.com/spec/v1", "no checkpoint that can be read"),
         (saved(at("", R))[:5000], "no checkpoint that can be read"),
-        (saved([1, 2]), "holds no network of a known layout: 0 tensors"),
+        (saved([1, 2]), "holds no network of a known layout .tensors: 0,"),
         (
             saved({"net.0.0.weight": torch.zeros(2)}),
-            r"no network of a known layout: 1 tensors, first \['net.0.0.weight'\]",
+            r"no network of a known layout \(tensors: 1, first \['net.0.0.weight'\]",
         ),
         (
             saved(at("a.", R) | at("b.", OTHER)),

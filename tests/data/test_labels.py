@@ -21,7 +21,7 @@ def test_what_means_no_label(label: str) -> None:
     assert is_none(label)
     found, notes = clean_labels(np.array(["a", label, "b"], object), "t.csv")
     assert found.tolist() == ["a", "", "b"]
-    assert notes == ([f"labels of t.csv that mean no label: {label} (1 images)"] if label else [])
+    assert notes == ([f"labels of t.csv that mean no label: {label} (images: 1)"] if label else [])
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet", "npz", "folder"])
@@ -62,7 +62,7 @@ def test_names_that_are_likely_one_or_none_are_said() -> None:
     )
     assert found[6] == found[7] == "caf\u00e9"
     assert notes == [
-        "t.csv has the class 'NA' (2 images): if it means no label, leave these labels empty",
+        "t.csv has the class 'NA' (images: 2): if it means no label, leave these labels empty",
         "t.csv has several labels in one, each combination is a class of its own: 'OK|NG'",
         "t.csv has classes that may be one: OK, ok",
     ]
@@ -82,5 +82,5 @@ def test_names_that_mean_one_class(names: list[str]) -> None:
 def test_numbers_far_beyond_the_others_are_said(labels: str, odd: str | None) -> None:
     notes = clean_labels(np.array(labels.split(), object), "t")[1]
     assert [note for note in notes if "if it means no label" in note] == (
-        [] if odd is None else [f"t has the class '{odd}' (1 images): if it means no label, leave these labels empty"]
+        [] if odd is None else [f"t has the class '{odd}' (images: 1): if it means no label, leave these labels empty"]
     )

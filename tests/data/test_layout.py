@@ -56,7 +56,7 @@ def test_a_stray_image_beside_class_folders_is_named(tmp_path: Path) -> None:
     assert named(images)["map.png"] is None
     assert images.notes == (
         "folders are taken as classes: cat 10, dog 10",
-        "1 images lie in no class folder and stay without a label: map.png",
+        "images in no class folder, which stay without a label: 1 (map.png)",
     )
 
 
@@ -111,7 +111,7 @@ def test_an_anomaly_layout_keeps_its_masks_out(tmp_path: Path) -> None:
     assert images.classes == ("crack", "good")
     assert images.splits is not None
     assert sorted(set(images.splits)) == ["test", "train"]
-    assert "3 files are masks of others and left out, for example ground_truth/crack/0_mask.png" in images.notes
+    assert "files that are masks of others and left out: 3, for example ground_truth/crack/0_mask.png" in images.notes
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_masks_of_every_kind(tmp_path: Path, place: str) -> None:
     drawn(*(tmp_path / "in" / place.format(i) for i in range(4)))
     images = open_images(tmp_path / "in")
     assert sorted(images.sources) == [f"imgs/{i}.jpg" for i in range(4)]
-    assert images.notes[0].startswith("4 files are masks of others and left out")
+    assert images.notes[0].startswith("files that are masks of others and left out: 4")
 
 
 def test_photographs_are_no_masks_whatever_they_are_called(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_masks_that_a_table_names_are_images(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("path,label\nmasks/0.png,a\nimgs/1.jpg,b\n")
     images = open_images(tmp_path / "in", labels=tmp_path / "t.csv")
     assert sorted(images.sources) == ["imgs/0.jpg", "imgs/1.jpg", "imgs/2.jpg", "imgs/3.jpg", "masks/0.png"]
-    assert f"3 of 5 images are not in {tmp_path}/t.csv and have no label" in images.notes
+    assert f"images that are not in {tmp_path}/t.csv and have no label: 3 of 5" in images.notes
 
 
 def test_split_folders_and_a_table_of_labels(tmp_path: Path) -> None:

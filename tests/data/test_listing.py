@@ -111,7 +111,7 @@ def test_names_with_any_bytes(tmp_path: Path, broken: bool) -> None:
 
 
 def test_paths_that_no_file_can_have(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"2 of 2 paths in the table do not exist below"):
+    with pytest.raises(ValueError, match=r"paths in the table that do not exist below .*: 2 of 2"):
         stat_files(str(tmp_path), ["a\0b.png", "x" * 300 + ".png"])
 
 

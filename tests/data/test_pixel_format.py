@@ -89,7 +89,7 @@ def test_a_window_cuts_off_and_says_so(tmp_path: Path) -> None:
     )
     np.testing.assert_allclose(unit(images)[0, 0], np.clip((values + 160) / 400, 0, 1), atol=1e-4)
     said = " ".join(images.notes)
-    assert "black is -160 and white 240, as given; 2 of 2 images hold values outside, which are cut off" in said
+    assert "black is -160 and white 240, as given; images with values outside, which are cut off: 2 of 2" in said
 
 
 @pytest.mark.parametrize("on_demand", [None, True])

@@ -44,7 +44,7 @@ def test_given_levels_and_what_they_cut_off_are_said() -> None:
     (note,) = set_notes(facts([4095.0, 900.0]), whole_levels(12), given=True)
     assert note == "16-bit or float images: black is 0 and white 4,095, as given"
     (note,) = set_notes(facts([4095.0, 900.0]), parse_levels("0:1000"), given=True)
-    assert note.endswith("as given; 1 of 2 images hold values outside, which are cut off")
+    assert note.endswith("as given; images with values outside, which are cut off: 1 of 2")
 
 
 def test_eight_bits_need_no_word() -> None:
@@ -63,12 +63,12 @@ def test_more_than_a_tenth_of_one_value_is_said_first(tmp_path: Path, monkeypatc
     notes = open_images(write_all(tmp_path / "in", [png(image) for image in images], "png")).notes
     assert bool(notes) == said
     if said:
-        assert notes[0] == "look at the images before you trust a result: 2 of 11 have one value throughout"
+        assert notes[0] == "look at the images before you trust a result: of one value throughout 2 of 11"
 
 
 def test_copies_are_said() -> None:
     (note,) = set_notes(facts([9.0, 9.0, 9.0], 8, ids=["a", "a", "b"]), None, given=False)
-    assert note.endswith("1 of 3 are the same as another, pixel for pixel")
+    assert note.endswith("the same as another, pixel for pixel, 1 of 3")
 
 
 def test_dicom_is_said() -> None:

@@ -83,7 +83,7 @@ def test_draws_differ_and_are_the_same_again() -> None:
 
 def test_what_cannot_be_drawn_is_refused() -> None:
     labels, clusters = labelled([100, 3])
-    with pytest.raises(ValueError, match=r"5 shots a class, and 1 classes have fewer labelled images \(b 3\): ask for"):
+    with pytest.raises(ValueError, match=r"5 shots a class, and there are fewer labelled images of b \(3\): ask for"):
         draw_labels(labels, clusters, CLASSES, "5 shots", 0)
     with pytest.raises(
         ValueError, match=r"1% of 103 labelled images is 1.03 images for 2 classes: ask for 1.9% or more"

@@ -275,7 +275,7 @@ def test_bad_features_are_refused(probe):
     train, test = sample(40), sample(20, seed=1)
     with pytest.raises(ValueError, match="all 40 training images are of the class 'b'; a probe needs two or more"):
         probe(replace(train, labels=np.ones(40, int)), test)
-    with pytest.raises(ValueError, match=r"3 of 40 training images have no label \(-1\)"):
+    with pytest.raises(ValueError, match=r"training images without a label \(-1\): 3 of 40"):
         probe(replace(train, labels=np.where(np.arange(40) < 3, -1, train.labels)), test)
     with pytest.raises(ValueError, match=r"training labels are None, wanted an array \(N,\): a probe learns from"):
         probe(replace(train, labels=None), test)

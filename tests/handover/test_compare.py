@@ -1,6 +1,7 @@
 """compare: two files on the same images, a verdict, and the images that newly fail."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -49,13 +50,25 @@ def test_json_is_printed_and_a_run_is_compared_too(models: Path, capsys: pytest.
     with pytest.raises(SystemExit):
         main(["compare", str(run), str(models / "new.safetensors"), "--test", str(models / "test")])
     told = json.loads(capsys.readouterr().out)
-    assert told["verdict"] == "cannot be told"  # 36 images are too few for one point
+    assert told["verdict"] == "not worse within the margin"  # although 36 images are too few for one point
+    assert told["sentence"].startswith("Not worse: both gave the same probabilities to every image, so nothing changes")
     assert (told["newly_failing"], told["overall"]["difference"]) == (0, 0)
+
+
+def test_a_file_beside_its_copy_changes_nothing(models: Path, tmp_path: Path):
+    new, copied = models / "new.safetensors", tmp_path / "copied.safetensors"
+    shutil.copyfile(new, copied)
+    for other in (new, copied):
+        found = kogen.compare([new, other], test=str(models / "test"), out=tmp_path / "out")
+        assert found["verdict"] == "not worse within the margin"
+        assert found["sentence"].startswith("Not worse: both are the same model, so nothing changes. Both are right on")
+        assert (found["least"], found["overall"]["lo"], found["overall"]["hi"]) == (0, 0, 0)
+        assert len(pd.read_csv(tmp_path / "out" / "newly_failing.csv")) == 0
 
 
 def test_what_cannot_be_compared_is_said(models: Path, tmp_path: Path):
     new = models / "new.safetensors"
-    with pytest.raises(ValueError, match="1 models: name two, first the old one, then the new"):
+    with pytest.raises(ValueError, match="models given: 1; name two, first the old one, then the new"):
         kogen.compare([new], test="x")
     with pytest.raises(ValueError, match="no images to compare on: name labelled ones with --test SOURCE"):
         kogen.compare([new, new])

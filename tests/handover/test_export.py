@@ -114,7 +114,9 @@ def test_a_lone_run_needs_labels(tmp_path: Path):
         kogen.export(run, head="linear", out=tmp_path / "model.safetensors")
     train = write_images(tmp_path / "train", 10, 3)
     kogen.export(run, head="linear", train=str(train), out=tmp_path / "model.safetensors")
-    assert "this run was not judged in a study" in (tmp_path / "model.md").read_text()
+    card = (tmp_path / "model.md").read_text()
+    assert "this run was not judged in a study" in card
+    assert "* not checked: the run lies in no study, so there are no answers to compare with" in card
     probability = open_model(tmp_path / "model.safetensors").probability(open_images(train))
     assert probability.shape == (30, 3)
     np.testing.assert_allclose(probability.sum(axis=1), 1, atol=1e-6)

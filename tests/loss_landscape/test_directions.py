@@ -173,7 +173,7 @@ def test_models_without_a_way_between_them_are_refused(at):
         between(at, [at])
     with pytest.raises(ValueError, match="the three models lie on one line"):
         between(at, [one, two])
-    with pytest.raises(ValueError, match=r"model 2 does not fit: 1 of 9 tensors differ, first 'fc.bias'.*got nothing"):
+    with pytest.raises(ValueError, match=r"model 2 does not fit in 1 of 9 tensors, first 'fc.bias'.*got nothing"):
         between(at, [{name: tensor for name, tensor in one.items() if name != "fc.bias"}])
 
 

@@ -263,7 +263,7 @@ def test_a_probes_head_alone_asks_the_backbone_once():
 def test_a_probe_wants_labels():
     backbone, features, probe, batches = probe_parts()
     batches[1].labels[3] = -1
-    with pytest.raises(ValueError, match="1 of 32 images have no label: give labelled images to a probe"):
+    with pytest.raises(ValueError, match="images without a label: 1 of 32; give labelled images to a probe"):
         Objective(probe, batches)
     features.labels[features.labels == 2] = 1
     with pytest.raises(ValueError, match="the probe got images of 3 of 4 classes, wanted all of 2 or more"):

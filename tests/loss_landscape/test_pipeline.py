@@ -261,8 +261,8 @@ def test_a_study_stands_for_its_finished_runs_with_a_loss(runs: dict[str, Path],
     found = find_runs([study], "pretrain", said.append)
     assert [run.name for run in found] == ["mae", "one"]
     assert said == [
-        f"left out: 1 runs of {study} that are not finished",
-        "left out: 1 runs without a loss of their own (random); --objective probe has them too",
+        f"left out: runs of {study} that are not finished (1)",
+        "left out: runs without a loss of their own (1: random); --objective probe has them too",
     ]
     assert [run.name for run in find_runs([study], "probe", said.append)] == ["mae", "one", "random"]
     with pytest.raises(ValueError, match="holds no run"):

@@ -61,7 +61,9 @@ def test_rows_that_two_processes_wrote_twice_are_taken_once_by_the_report(
     make_older(study, pd.concat([rows, rows[rows.run == run]]))
     told = kogen.report(study)
     assert told["values"] == wanted["values"]
-    assert f"240 rows of the run {run} stood twice, and are taken once" in " ".join(capsys.readouterr().err.split())
+    assert f"rows of the run {run} that stood twice, and are taken once: 240" in " ".join(
+        capsys.readouterr().err.split()
+    )
 
 
 def test_two_answers_for_one_image_are_refused(study: Path):

@@ -99,7 +99,7 @@ def test_intervals_percent_signs_and_decimal_marks_come_along(tmp_path: Path, wh
 
 def test_text_among_the_scores_of_joined_files_is_refused(tmp_path: Path) -> None:
     texts = {"a.csv": "model,val\nx,80.5\ny,79.5\nz,70\n", "b.csv": "model,shift\nx,60\ny,broken\nz,61\n"}
-    with pytest.raises(ValueError, match="the column 'shift' holds text in 1 rows, first 'broken'"):
+    with pytest.raises(ValueError, match=r"the column 'shift' holds text in some cells \(1\), first 'broken'"):
         joined(tmp_path, texts, reference="val")
 
 

@@ -88,7 +88,9 @@ def test_rows_of_one_name_are_told_apart_by_what_describes_them_and_else_kept_to
         raw_of(model=["a", "a", "b", "b", "b"], data=["x", "y", "x", "y", "z"], score=[1.5, 2, 3, 4, 5])
     )
     assert names == ["a / x", "a / y", "b / x", "b / y", "b / z"]
-    assert asked.sentences[0].startswith("2 names of models stand in several rows, first 'b' in 3: the column data")
+    assert asked.sentences[0].startswith(
+        "names of models that stand in several rows: 2, first 'b' in 3: the column data"
+    )
     assert asked.answers == {"model_column": ("model", "data")}
     for raw in (
         raw_of(model=["a", "b"], score=[1.5, 2]),  # each has one row
@@ -147,7 +149,7 @@ def test_what_tells_rows_apart_is_text_before_settings_and_one_column_before_two
     assert list(names) == ["a / x", "a / y", "b / y"]
     assert questions.answers == {"model_column": ("model", "data")}
     assert (
-        "1 names of models stand in several rows, first 'a' in 2: the column data tells them apart"
+        "names of models that stand in several rows: 1, first 'a' in 2: the column data tells them apart"
         in questions.sentences[0]
     )
 

@@ -84,7 +84,7 @@ def test_a_column_is_text_where_more_cells_are_text_than_numbers(wrong: int, tex
 def test_a_column_of_scores_with_text_infinity_or_an_unclear_comma_is_refused() -> None:
     refuse_wrong_cells("acc", Numbers(np.array([1.0])))
     with pytest.raises(
-        ValueError, match=rf"column '{'c' * 60}' holds text in 2 rows, first '{'x' * 60}': write numbers"
+        ValueError, match=rf"column '{'c' * 60}' holds text in some cells .2., first '{'x' * 60}': write numbers"
     ):
         refuse_wrong_cells("c" * 61, Numbers(np.array([1.0]), wrong=(2, "x" * 61)))
     with pytest.raises(ValueError, match=rf"column '{'c' * 60}' holds infinity"):

@@ -275,7 +275,7 @@ def test_all_questions_are_asked_at_once_with_what_was_given(tmp_path: Path) -> 
         read(tmp_path / "t.csv", margin=2.0)
     text = str(refused.value)
     assert re.search(r"a table of results needs a column 'model'.* --model-column \(model_column=\)", text)
-    assert "1 names of models stand in several rows, first 'a' in 2: the column data tells them apart" in text
+    assert "names of models that stand in several rows: 1, first 'a' in 2: the column data tells them apart" in text
     assert text.endswith("--margin 2.0 --model-column 'net name,data' --lower mCE --reference val")
     with pytest.raises(ValueError, match=r"kogen\.lottery\(table, reference='val'\)$"):
         read(pd.DataFrame({"model": ["a", "b"], "val": [70.5, 71], "w": [1.5, 2]}))

@@ -154,13 +154,16 @@ BAD = {
     "a long table without its sets": (LONG.drop(columns="dataset"), "scores want model, dataset, score"),
     "images without correct": (IMAGES.drop(columns="correct"), "one row an image wants model, dataset, item, correct"),
     "a misspelt column": (IMAGES.rename(columns={"seed": "seeds"}), "unknown column 'seeds': did you mean 'seed'"),
-    "text": (WIDE.assign(val=["70", "71", "many"]), "the column 'val' holds text in 1 rows, first 'many'"),
-    "two numbers in a cell": (LONG.assign(score="70 71"), "the column 'score' holds text in 6 rows, first '70 71'"),
+    "text": (WIDE.assign(val=["70", "71", "many"]), "the column 'val' holds text in some cells .1., first 'many'"),
+    "two numbers in a cell": (
+        LONG.assign(score="70 71"),
+        "the column 'score' holds text in some cells .6., first '70 71'",
+    ),
     "out of range": (
         WIDE.assign(val=[70, 71, 130.0]),
-        r"1 scores are outside 0 to 100 \(percent\), first 130 of 'c' on 'val'",
+        r"scores outside 0 to 100 \(percent\): 1, first 130 of 'c' on 'val'",
     ),
-    "below 0": (WIDE.assign(val=[70, 71, -1.0]), "1 scores are outside 0 to 100"),
+    "below 0": (WIDE.assign(val=[70, 71, -1.0]), "scores outside 0 to 100 .*: 1, first"),
     "mixed units": (
         WIDE.assign(val=[0.7, 0.8, 0.9], shift=[50.1, 51.2, 52.3]),
         r"percent and fractions may be mixed: 'shift' goes up to 52.3, val not above 1: say --unit \(unit=\) for each",
@@ -169,19 +172,22 @@ BAD = {
     "nothing measured": (WIDE.assign(val=np.nan, shift=np.nan), "every score is empty"),
     "twice": (
         pd.concat([LONG, LONG.head(1).assign(score=70.5)]),
-        r"2 rows repeat \(model, dataset, seed\), first \(a, val, 0\)",
+        r"rows that repeat \(model, dataset, seed\): 2, first \(a, val, 0\)",
     ),
-    "no name": (LONG.assign(model=["", "b", "c"] * 2), "the column 'model' is empty in 2 rows"),
+    "no name": (LONG.assign(model=["", "b", "c"] * 2), "the column 'model' has empty cells .2.: fill them"),
     "a column twice": (pd.concat([WIDE, WIDE[["val"]]], axis=1), "the column 'val' is there more than once"),
     "a number of items in a wide table": (WIDE.assign(n=50), "a wide table wants model and one column a data set, of"),
     "half an item": (LONG.assign(n=10.5), "the number of items of 'val' is 10.5: a score wants a whole number of 1"),
     "no items": (LONG.assign(n=0), "the number of items of 'val' is 0: a score wants a whole number of 1"),
-    "an item without a name": (IMAGES.assign(item=IMAGES["item"].replace("i3", "")), "'item' is empty in 8 rows"),
+    "an item without a name": (
+        IMAGES.assign(item=IMAGES["item"].replace("i3", "")),
+        "'item' has empty cells .8.: fill them",
+    ),
     "metrics without a name": (
         pd.concat([LONG, LONG.assign(metric="error")]),
-        "the column 'metric' is empty in 6 rows",
+        "the column 'metric' has empty cells .6.: fill them",
     ),
-    "text for right": (IMAGES.assign(correct="yes"), "the column 'correct' holds text in 48 rows, first 'yes'"),
+    "text for right": (IMAGES.assign(correct="yes"), "the column 'correct' holds text in some cells .48., first 'yes'"),
 }
 
 
@@ -304,10 +310,10 @@ def test_rows_of_images_have_a_seed_and_numbers() -> None:
     assert item_rows(frame.assign(seed=[1, 2]), ["t"])["seed"].tolist() == [2]
     with pytest.raises(ValueError, match="no rows of the data set 'u'"):
         item_rows(frame, ["s", "u"])
-    with pytest.raises(ValueError, match="the column 'correct' holds text in 2 rows"):
+    with pytest.raises(ValueError, match=r"the column 'correct' holds text in some cells \(2\)"):
         item_rows(frame.assign(correct=["yes", "no"]), None)
     for name in ("dataset", "item"):
-        with pytest.raises(ValueError, match=f"the column '{name}' is empty in 1 rows"):
+        with pytest.raises(ValueError, match=f"the column '{name}' has empty cells .1.: fill them"):
             item_rows(frame.assign(**{name: ["x", None]}), None)
 
 

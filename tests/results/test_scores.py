@@ -89,7 +89,7 @@ def test_errors_with_a_bound_are_turned_round_and_typos_refused() -> None:
     found = read({"model": ["A", "B"], "err": [20, 100.0]}, higher_is_better={"err": False})
     assert values(found, "err") == {"A": 80, "B": 0}
     assert found.unbounded == ()
-    with pytest.raises(ValueError, match=r"1 scores are outside 0 to 100 \(percent\), first 100.5 of 'B' on 'err'"):
+    with pytest.raises(ValueError, match=r"scores outside 0 to 100 \(percent\): 1, first 100.5 of 'B' on 'err'"):
         read({"model": ["A", "B", "C"], "err": [20, 100.5, 3]}, higher_is_better={"err": False})
     other = read({"model": ["A", "B", "C"], "badness": [20, 100.5, 3]}, higher_is_better={"badness": False})
     assert values(other, "badness") == {"A": -20, "B": -100.5, "C": -3}
@@ -191,11 +191,11 @@ def test_columns_have_their_defaults_and_rows_without_a_name_are_refused() -> No
     assert found["n"].isna().all()
     named = frame(dataset="s", score=[1.0, 2.0], seed=[3, None], n=["10", None], metric=["acc", "acc"], base="b")
     assert (named["seed"].tolist(), named["n"][0], named["base"].tolist()) == ([3, 0], 10.0, ["b", "b"])
-    with pytest.raises(ValueError, match="the column 'dataset' is empty in 2 rows"):
+    with pytest.raises(ValueError, match=r"the column 'dataset' has empty cells \(2\): fill them"):
         frame(dataset=["", None, "s"], score=1.0)
-    with pytest.raises(ValueError, match="the column 'metric' is empty in 1 rows"):
+    with pytest.raises(ValueError, match=r"the column 'metric' has empty cells \(1\): fill them"):
         frame(dataset="s", score=1.0, metric=["acc", "f1", ""])
-    with pytest.raises(ValueError, match="the column 'n' holds text in 1 rows"):
+    with pytest.raises(ValueError, match=r"the column 'n' holds text in some cells \(1\)"):
         frame(dataset="s", score=1.0, n=["many"])
 
 
@@ -303,10 +303,14 @@ def test_points_are_more_is_better() -> None:
         *[
             ("percent", 100.0, ""),
             ("percent", 100 + 5e-10, ""),
-            ("percent", 100 + 5e-9, "0 to 100 .percent., first 100"),
+            ("percent", 100 + 5e-9, "0 to 100 .percent.: 1, first 100"),
         ],
-        *[("fraction", 1.0, ""), ("fraction", 1.1, "0 to 1 .fraction., first 1.1 of 'A' on 's'"), ("percent", 0.0, "")],
-        ("percent", -0.1, "1 scores are outside 0 to 100"),
+        *[
+            ("fraction", 1.0, ""),
+            ("fraction", 1.1, "0 to 1 .fraction.: 1, first 1.1 of 'A' on 's'"),
+            ("percent", 0.0, ""),
+        ],
+        ("percent", -0.1, "scores outside 0 to 100 .*: 1, first"),
     ],
 )
 def test_scores_out_of_range_are_refused(unit: str, score: float, words: str) -> None:
@@ -354,7 +358,7 @@ def test_numbers_of_images_are_as_asked_or_as_written_or_known() -> None:
 
 def test_two_scores_of_one_run_are_refused() -> None:
     refuse_repeated_scores(frame(dataset="s", score=1.0, seed=[0, 1]))
-    with pytest.raises(ValueError, match=r"2 rows repeat \(model, dataset, seed\), first \(A, s, 0\)"):
+    with pytest.raises(ValueError, match=r"rows that repeat \(model, dataset, seed\): 2, first \(A, s, 0\)"):
         refuse_repeated_scores(frame(dataset=["t", "s", "s"], score=1.0))
 
 

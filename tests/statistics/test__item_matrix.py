@@ -115,9 +115,9 @@ def test_names_are_coded_in_order_and_unused_categories_are_left_out() -> None:
 def test_items_that_are_there_twice_or_lack_a_run_are_named() -> None:
     right = {("a", 0): [1, 0, 1, 1, 0], ("b", 3): [0, 0, 1, 1, 0]}
     table = rows(right)
-    with pytest.raises(ValueError, match=r"2 rows repeat .* first \(a, ref, 0, i1\): keep"):
+    with pytest.raises(ValueError, match=r"rows that repeat .*: 2, first \(a, ref, 0, i1\): keep"):
         list(item_matrices(pd.concat([table, table.iloc[[1, 7]]])))
-    words = r"4 of 5 are missing from some run, as i0, i1, i2 \(model b, seed 3\)"
+    words = r"some run lacks 4 of 5, as i0, i1, i2 \(model b, seed 3\)"
     with pytest.raises(ValueError, match=words):
         list(item_matrices(table.iloc[[0, 1, 2, 3, 4, 9]]))
 
@@ -127,7 +127,7 @@ def test_items_that_are_there_twice_or_lack_a_run_are_named() -> None:
     [
         ({"correct": [0, 2, 1, 3]}, "got 2 and 1 more"),
         ({"protocol": ["a", "a", "b", "b"]}, "mix the protocols a, b"),
-        ({"seed": [None, 0, 0, 0]}, "'seed' is empty in 1 rows"),
+        ({"seed": [None, 0, 0, 0]}, "'seed' has empty cells .1.: fill them"),
     ],
 )
 def test_tables_of_which_nothing_can_be_made(change: dict[str, list[object]], words: str) -> None:

@@ -292,8 +292,8 @@ ONE = scores({"s0": [70.0, 71], "s1": [60.0, 61]})
     [
         (ONE.drop(columns="score"), "scores need the columns model, dataset, score; missing: score"),
         (ONE.head(0), "the scores have no rows"),
-        (pd.concat([ONE, ONE.head(1)]), "1 models are named more than once on a data set, first 'm000' on 's0'"),
-        (ONE.assign(score=101.0), "4 scores are outside 0 to 100 points, first 101.0"),
+        (pd.concat([ONE, ONE.head(1)]), "models that are named more than once on a data set: 1, first 'm000' on 's0'"),
+        (ONE.assign(score=101.0), "scores outside 0 to 100 points: 4, first 101.0"),
         (ONE.assign(n=0), "the data set 's0' has 0 items"),
         (ONE.assign(family=["a", "b", "c", "d"]), "the model 'm000' is in two families"),
     ],

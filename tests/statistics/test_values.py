@@ -427,14 +427,17 @@ GOOD = table({"a": np.array([1, 0, 1, 1]), "b": np.array([0, 0, 1, 1])})
     [
         (GOOD.drop(columns=["item", "seed"]), "missing: seed, item"),
         (GOOD[:0], "no rows: evaluate at least one model"),
-        (GOOD.astype({"correct": float}).replace({"correct": {0.0: np.nan}}), "'correct' is empty in 3 rows"),
-        (GOOD.assign(model=[None, *"aaabbbb"]), "'model' is empty in 1 rows"),
+        (
+            GOOD.astype({"correct": float}).replace({"correct": {0.0: np.nan}}),
+            "'correct' has empty cells .3.: fill them",
+        ),
+        (GOOD.assign(model=[None, *"aaabbbb"]), "'model' has empty cells .1.: fill them"),
         (GOOD.assign(correct=[2, 7, 0, 1, 0, 0, 1, 1]), "must be 0 or 1, got 2 and 1 more"),
         (GOOD.assign(correct=list("10110011")), "must be 0 or 1, got 1 and 7 more"),
         (GOOD.assign(protocol=["knn"] * 4 + ["linear"] * 4), "mix the protocols knn, linear"),
-        (pd.concat([GOOD, GOOD[:2]]), "2 rows repeat .* first .a, ref, 0, i00000.: keep one row"),
-        (GOOD[:-1], "1 of 4 are missing from some run, as i00003 .model b, seed 0.: compare models on the same"),
-        (GOOD.assign(cluster=list("xxyyxyyy")), "1 items of 'ref' are in two clusters, e.g. i00001"),
+        (pd.concat([GOOD, GOOD[:2]]), "rows that repeat .*: 2, first .a, ref, 0, i00000.: keep one row"),
+        (GOOD[:-1], "some run lacks 1 of 4, as i00003 .model b, seed 0.: compare models on the same"),
+        (GOOD.assign(cluster=list("xxyyxyyy")), "items of 'ref' in two clusters: 1, e.g. i00001"),
         (GOOD.assign(cluster="lot 7"), "in the one cluster 'lot 7'.*give at least 2"),
     ],
 )

@@ -314,7 +314,7 @@ def test_a_set_on_which_not_every_run_was_judged_is_left_out_and_it_is_said(
     capsys.readouterr()
     assert kogen.report(tmp_path / "s")["sets"] == ["reference"]
     said = " ".join(capsys.readouterr().err.split())
-    assert "line2 (knn) is left out: 1 of 2 runs are judged on it so far; `kogen pilot` with the same options" in said
+    assert "line2 (knn) is left out; runs judged on it so far: 1 of 2; `kogen pilot` with the same options" in said
     monkeypatch.undo()
     assert kogen.pilot(**asked, shifts={"line2": sets["c"]})["sets"] == ["reference", "line2"]
 

@@ -91,7 +91,9 @@ def test_unlabelled_images_of_a_held_out_cluster_leave_the_pool_too():
 
 def test_one_cluster_cannot_be_cut():
     images = replace(blobs(20), clusters=np.zeros(20, dtype=str))
-    with pytest.raises(ValueError, match=r"1 groups of labelled images .* cannot be cut in two: give --test"):
+    with pytest.raises(
+        ValueError, match=r"the labelled images \(groups by clusters and copies: 1\) cannot be cut in two: give --test"
+    ):
         hold_out(images)
 
 

@@ -392,5 +392,5 @@ def test_a_test_set_in_train_is_judged_if_asked_and_the_page_says_so_first(tmp_p
     write_set(tmp_path / "a", 12, seed=30)
     asked = {"methods": ("random",), "probes": ("knn",), **(QUICK | {"seeds": 1})}
     told = kogen.pilot(tmp_path / "a", test=str(tmp_path / "a"), twins="keep", out=tmp_path / "study", **asked)
-    assert told["words"][0].startswith("24 test images are also in the training set, equal or nearly so, 100.0 % of")
+    assert told["words"][0].startswith("Test images that are also in the training set, equal or nearly so: 24, 100.0")
     assert (told["judgement"]["action"], told["judgement"]["models"]) == ("one", ["random"])

@@ -68,7 +68,7 @@ def test_twins_in_train_are_counted(tmp_path):
     assert (box["sets"][0]["images"], box["sets"][1]["twins_in_train"]) == (16, 1)
     dropped = open_splits(Study(source=train, test=val, twins="drop"))
     assert (len(dropped.pool), data_quality(dropped)["sets"][1]["twins_in_train"]) == (15, 0)
-    assert dropped.note == "1 images to train on have a copy in a test set and are left out (--twins drop)"
+    assert dropped.note == "images to train on with a copy in a test set, left out (--twins drop): 1"
 
 
 def test_a_test_set_that_is_in_train_is_refused(tmp_path):

@@ -112,7 +112,7 @@ def label_by_table(
         splits = [by_folders.get(name, "") for name in names]
     notes = [*layout.notes, *rows.notes]
     if unlisted := len(names) - len(listed):
-        notes.append(f"{unlisted} of {len(names)} images are not in {table} and have no label")
+        notes.append(f"images that are not in {table} and have no label: {unlisted} of {len(names)}")
     labels = [cells["labels"].get(name, "") for name in names]
     groups = [cells["groups"].get(name, "") for name in names] if (rows.groups != "").any() else None
     return Layout(names, labels, splits, notes), [cells["clusters"].get(name, "") for name in names], groups
@@ -138,7 +138,7 @@ def match_rows(root: str, names: list[str], table: str, rows: TableRows) -> list
             absent.append(path)
     if absent:
         raise ValueError(
-            f"{len(absent)} of {len(rows.paths)} paths in {table} are not among the {len(names)} images below {root}, "
+            f"paths in {table} that are no images below {root} ({len(names)}): {len(absent)} of {len(rows.paths)}, "
             f"for example {join_names(absent, 3)}: write them relative to the folder or to the table, with their "
             f"ending, as in {names[0]}"
         )

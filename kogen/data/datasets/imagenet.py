@@ -47,7 +47,9 @@ def imagenet(
         wanted = set(class_folders(like, known))
         chosen = [place for place, label in enumerate(text) if label in wanted]
         if missing := sorted(wanted - {text[place] for place in chosen}):
-            raise ValueError(f"{path} has no images of {len(missing)} classes of {like}, for example {missing[0]}")
+            raise ValueError(
+                f"{path} has no images of some classes of {like} ({len(missing)}), for example {missing[0]}"
+            )
         found = found.take(chosen)
         text = [text[i] for i in chosen]
     images = Images.from_cache(load_or_build(ImageFiles(path, found), storage or CacheSettings()), text, name=name)

@@ -33,7 +33,9 @@ def check(train: Features, test: Features) -> None:
         raise ValueError(f"{len(train.labels)} labels for {len(train)} training features; wanted one each")
     unknown = int((train.labels < 0).sum())
     if unknown:
-        raise ValueError(f"{unknown} of {len(train)} training images have no label (-1); pass the labelled ones only")
+        raise ValueError(
+            f"training images without a label (-1): {unknown} of {len(train)}; pass the labelled ones only"
+        )
     if train.labels.max() >= len(train.classes):
         raise ValueError(f"a training label is {train.labels.max()}, but there are {len(train.classes)} classes")
     if len(np.unique(train.labels)) < 2:

@@ -48,6 +48,6 @@ def check_shapes(at: Mapping[str, Tensor], other: Mapping[str, Tensor], what: st
     if odd := [name for name in at if name not in other or other[name].shape != at[name].shape]:
         got = tuple(other[odd[0]].shape) if odd[0] in other else "nothing"
         raise ValueError(
-            f"{what} does not fit: {len(odd)} of {len(at)} tensors differ, first {odd[0]!r}, wanted "
+            f"{what} does not fit in {len(odd)} of {len(at)} tensors, first {odd[0]!r}, wanted "
             f"{tuple(at[odd[0]].shape)}, got {got}: give weights of the same architecture"
         )

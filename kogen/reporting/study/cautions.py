@@ -83,6 +83,27 @@ def threshold_sentences(rows: Sequence[Mapping[str, Any]], leader: str | None, r
     return found
 
 
+def constant_sentences(rows: Any, reference: str) -> list[Sentence]:
+    """Who answers every image of the reference with the same class, by any protocol, part of the labels or the images.
+
+    `rows`: all predictions of a study. A model is named where each of its runs and draws knows one answer alone; where
+    the images have one class, that is no fault.
+    """
+    mine = rows[rows["dataset"] == reference]
+    if "predicted" not in mine or "label" not in mine or mine["label"].nunique() < 2:
+        return []
+    kinds = mine[["model", "pool", "protocol", "budget"]].astype(object)
+    kinds = kinds.where(kinds.notna(), "").assign(**{name: mine[name] for name in ("seed", "draw", "predicted")})
+    of = ["model", "pool", "protocol", "budget"]
+    answers = kinds.drop_duplicates().groupby([*of, "seed", "draw"], dropna=False, observed=True).size()
+    most = answers.groupby(level=of, observed=True).max()
+    names = [
+        f"{model}{f' on {pool}' if pool else ''} ({protocol}{f'@{budget}' if budget else ''})"
+        for model, pool, protocol, budget in most.index[most == 1]
+    ]
+    return [sentence("catch", "always_one", dataset=reference, models=names)] if names else []
+
+
 def twin_sentences(evidence: Evidence) -> list[Sentence]:
     """How many test images are in train, too: numbers on them can be memory."""
     if not evidence.twins:

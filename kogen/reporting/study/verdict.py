@@ -19,7 +19,14 @@ from kogen.options.prices import fault_ratios, make_prices, metric_with_prices
 from kogen.reporting.decision.sentences import catches, headline, how_sure, margin_of
 from kogen.reporting.decision.start_sentences import start_sentences
 from kogen.reporting.decision.steps import next_steps
-from kogen.reporting.study.cautions import alerts, metric_reason, prices, study_catches, threshold_sentences
+from kogen.reporting.study.cautions import (
+    alerts,
+    constant_sentences,
+    metric_reason,
+    prices,
+    study_catches,
+    threshold_sentences,
+)
 from kogen.reporting.study.economics_evidence import gather_economics
 from kogen.reporting.study.evidence import Evidence, ModelAlarm, ModelCost, TwinCount
 from kogen.reporting.study.extended import question_sentences
@@ -166,9 +173,8 @@ def build(
         judgement = make_judgement(tables, reference=sets[0], targets=sets[1:], **known)
     judgement = judge_starts(judgement, tables, model_starts(whole_runs(runs)))
     evidence = gather(study, rows, judged, judgement, runs, costs)
-    sentences = verdict_sentences(
-        evidence, [*metric_catches(facts, answers, evidence), *question_sentences(question, len(runs))]
-    )
+    more = [*metric_catches(facts, answers, evidence), *constant_sentences(every, sets[0])]
+    sentences = verdict_sentences(evidence, [*more, *question_sentences(question, len(runs))])
     compared = Comparisons(tables, baselines_last(methods))
     verdict = Verdict(
         judgement=judgement,

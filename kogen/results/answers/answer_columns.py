@@ -73,7 +73,7 @@ def check_probabilities(values: np.ndarray, columns: Sequence[str]) -> None:
     wrong = np.flatnonzero(~((values >= 0).all(axis=1) & (np.abs(values.sum(axis=1) - 1) < 0.02)))
     if len(wrong):
         raise ValueError(
-            f"the columns {join_names(list(columns))} hold no probabilities in {len(wrong)} rows, first "
+            f"the columns {join_names(list(columns))} hold no probabilities in some rows ({len(wrong)}), first "
             f"{values[wrong[0]].tolist()}: wanted numbers from 0 to 1 that sum to 1, one column a class"
         )
 

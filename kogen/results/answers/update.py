@@ -1,6 +1,6 @@
 """An update compared with what it replaces: the same images, one verdict, and the classes that became worse."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -54,12 +54,13 @@ class Comparison:
     newly_right: int
 
 
-def compare_models(rows: pd.DataFrame, margin: float) -> Comparison:
+def compare_models(rows: pd.DataFrame, margin: float, same: str = "") -> Comparison:
     """The comparison of the models `old` and `new` on the same images.
 
     `rows`: model, dataset, seed, item, cluster, label, correct. Differences are those of `statistics.paired`, values of
     `values`, those of classes of `recall`. Better: the 95 % interval lies above 0. Worse: it lies below, and the loss
     may exceed the margin. Not worse: the lower end of the 90 % interval is above -margin. ValueError for one cluster.
+    `same`: why the two cannot differ, in words; the difference is then 0 without a doubt, and that is not worse.
     """
     pair: Any = paired.paired(rows, margin=margin).iloc[0]
     overall = change("", values.values(rows), pair)
@@ -69,11 +70,25 @@ def compare_models(rows: pd.DataFrame, margin: float) -> Comparison:
     failing, gained = int((right[OLD] & ~right[NEW]).sum()), int((right[NEW] & ~right[OLD]).sum())
     classes = tuple(class_changes(rows, margin))
     fell = tuple(each.name for each in classes if each.hi is not None and each.hi < 0)
-    verdict = decide(overall, least, margin)
-    said = [sentence_of(verdict, overall, margin), f"{failing:,} images newly fail, {gained:,} are newly right."]
+    if same:
+        overall, least, classes = without_doubt(overall), 0.0, tuple(map(without_doubt, classes))
+        fell, verdict, said = (), Update.NOT_WORSE, [same_sentence(same, overall)]
+    else:
+        verdict = decide(overall, least, margin)
+        said = [sentence_of(verdict, overall, margin), f"Images that newly fail: {failing:,}, newly right: {gained:,}."]
     if fell:
         said.append(f"Clearly fewer right, each class judged alone: {join_names(fell)}.")
     return Comparison(verdict, " ".join(said), margin, least, overall, classes, fell, failing, gained)
+
+
+def without_doubt(change: Change) -> Change:
+    """The change of a model that is compared with itself: the difference of 0 has no error."""
+    return replace(change, lo=0.0, hi=0.0)
+
+
+def same_sentence(same: str, overall: Change) -> str:
+    """The verdict on two models that cannot differ."""
+    return f"Not worse: {same}, so nothing changes. Both are right on {overall.new:.1f} % of {overall.images:,} images."
 
 
 def decide(overall: Change, least: float, margin: float) -> Update:
@@ -116,11 +131,12 @@ def class_changes(rows: pd.DataFrame, margin: float) -> list[Change]:
 
 def sentence_of(verdict: Update, overall: Change, margin: float) -> str:
     """The verdict in a sentence."""
+    unit = f"point{'s' if margin != 1 else ''}"
     begins = {
         Update.BETTER: "Better",
-        Update.NOT_WORSE: f"Not worse by more than {margin:g} points",
+        Update.NOT_WORSE: f"Not worse by more than {margin:g} {unit}",
         Update.WORSE: "Worse",
-        Update.UNKNOWN: f"It cannot be told whether the new model is worse by more than {margin:g} points",
+        Update.UNKNOWN: f"It cannot be told whether the new model is worse by more than {margin:g} {unit}",
     }
     return (
         f"{begins[verdict]}: on {overall.images:,} images the new model is right on {overall.new:.1f} %, the old one "

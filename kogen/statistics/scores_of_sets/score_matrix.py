@@ -104,8 +104,9 @@ def check_unique(scores: pd.DataFrame, cell: np.ndarray) -> None:
     if (count > 1).any():
         row = scores[pd.Series(cell).duplicated(keep=False).to_numpy()].iloc[0]
         raise ValueError(
-            f"{np.count_nonzero(count > 1)} models are named more than once on a data set, first {row['model']!r} on "
-            f"{row['dataset']!r}: keep one row for each, or mark repeated trainings by a column 'seed'"
+            f"models that are named more than once on a data set: {np.count_nonzero(count > 1)}, first "
+            f"{row['model']!r} on {row['dataset']!r}: keep one row for each, or mark repeated "
+            "trainings by a column 'seed'"
         )
 
 
@@ -116,7 +117,7 @@ def check_scores(values: np.ndarray, n: np.ndarray, sets: pd.Index) -> None:
         none = np.argwhere(n < 1)
     if len(odd):
         raise ValueError(
-            f"{len(odd)} scores are outside 0 to 100 points, first {values[tuple(odd[0])]} on {sets[odd[0][1]]!r}: "
+            f"scores outside 0 to 100 points: {len(odd)}, first {values[tuple(odd[0])]} on {sets[odd[0][1]]!r}: "
             "give shares of right answers (0 to 1) or points (0 to 100), or leave that column out"
         )
     if len(none):

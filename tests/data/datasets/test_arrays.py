@@ -171,7 +171,7 @@ def test_labels_and_splits_of_an_npz_under_the_names_they_have(tmp_path: Path) -
     assert (images.classes, images.labels.tolist()) == (("0", "1"), [1, 0, -1, 1])
     assert images.notes == (
         f"arrays in {tmp_path}/a.npz that are not read: angle",
-        f"labels of {tmp_path}/a.npz that mean no label: -1 (1 images)",
+        f"labels of {tmp_path}/a.npz that mean no label: -1 (images: 1)",
     )
     assert images.splits is not None
     assert images.splits.tolist() == ["Train", "train", "test", "test"]

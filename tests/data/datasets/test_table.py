@@ -325,7 +325,7 @@ def test_paths_of_windows_and_names_in_other_unicode_forms(tmp_path: Path) -> No
     place = image_table(tmp_path / "in", f"path,label\nsub\\a.png,x\n{composed},y\n", ("sub/a.png", apart))
     images = open_images(place)
     assert cells(images) == {"sub/a.png": "x", apart: "y"}
-    assert images.notes == ("2 paths are written with \\ or in another Unicode form than the files",)
+    assert images.notes == ("paths written with \\ or in another Unicode form than the files: 2",)
     assert cells(open_images(tmp_path / "in", labels=place)) == {"sub/a.png": "x", apart: "y"}
 
 

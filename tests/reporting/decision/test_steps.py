@@ -138,7 +138,7 @@ def test_equals_on_the_reference_are_led_by_what_is_best_elsewhere_and_are_no_le
         "Get one row an image of z, b and c: then it can be tested whether they differ."
     ]
     holds = next(light for light in lights(found) if light.name == "holds")
-    assert said(*holds.reasons) == ["z is the highest on 2 of 2 other sets."]
+    assert said(*holds.reasons) == ["Of the other sets (2), z is the highest on 2."]
 
 
 def test_a_table_is_not_told_of_options_that_only_a_study_has() -> None:

@@ -217,7 +217,7 @@ def test_many_models_are_cut_and_counted(tmp_path: Path) -> None:
     text = drawn(scores(400, 30), tmp_path, reference="set0")
     assert "of 400 models" in text
     assert text.count("<tr") < 150
-    assert "20 further sets" in text  # of 30, the reference and nine others are shown
+    assert "in the tables beside this page: 20." in text  # of 30, the reference and nine others are shown
     assert "8 of 29 sets" in text
 
 

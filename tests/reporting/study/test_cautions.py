@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import pandas as pd
 import pytest
 from tables import make_tables
 
@@ -10,6 +11,7 @@ from kogen.common.alarms import AlarmKind
 from kogen.reporting.study.cautions import (
     ALARM_SENTENCES,
     alerts,
+    constant_sentences,
     prices,
     study_catches,
     threshold_sentences,
@@ -53,7 +55,7 @@ def test_a_run_that_collapses_in_two_ways_is_counted_once() -> None:
     ]
     (said,) = study_catches(evidence(alarms=found))
     assert said.values == {"model": "simclr", "kind": "rank", "n": 2, "total": 3, "epoch": 7}
-    assert "collapsed in 2 of 3 runs" in say("en", said.key, **said.values)
+    assert "collapsed (runs: 2 of 3, first in epoch" in say("en", said.key, **said.values)
 
 
 @pytest.mark.parametrize(("share", "before"), [(50.0, False), (50.1, True)])
@@ -141,3 +143,26 @@ def test_a_ranking_is_worse_only_where_it_fell(auroc: float, accuracy_hi: float,
     assert found.key == key
     text = say("en", found.key, **found.values)
     assert ("less well" in text) == (key == "ranking_lost")
+
+
+def test_models_that_always_give_one_answer_are_named_with_protocol_and_part() -> None:
+    def rows(answers: str, protocol: str, *, pool: str | None = None, budget: str | None = None, draw: int = 0) -> Any:
+        known = {"dataset": "reference", "model": "byol", "seed": 0, "protocol": protocol, "pool": pool}
+        known |= {"budget": budget, "draw": draw if budget else None}
+        return pd.DataFrame({**known, "label": list("aabb"), "predicted": list(answers)})
+
+    every = [
+        rows("abbb", "linear"),
+        rows("aaaa", "tune:all"),
+        rows("bbbb", "linear", pool="50%"),
+        rows("bbbb", "linear", budget="5%"),
+        rows("aaaa", "linear", budget="5%", draw=1),
+        rows("bbbb", "linear", budget="10 shots"),
+        rows("abbb", "linear", budget="10 shots", draw=1),
+        rows("aaaa", "knn").assign(dataset="line2"),
+    ]
+    (said,) = constant_sentences(pd.concat(every, ignore_index=True), "reference")
+    assert said.values["models"] == ["byol (linear@5%)", "byol (tune:all)", "byol on 50% (linear)"]
+    assert "byol (linear@5%), byol (tune:all) and byol on 50% (linear)" in say("en", said.key, **said.values)
+    assert constant_sentences(every[0], "reference") == []
+    assert constant_sentences(every[1].assign(label="a"), "reference") == []

@@ -41,5 +41,5 @@ def test_a_study_that_was_extended_after_its_verdict_and_is_not_done(study: Path
         "this study was extended (how often: 2): --seeds 2 (1 before), --lang ja (en before) and --shift line3="
         in words
     )
-    assert "2 of the 4 runs that are asked for have not begun" in say("en", unfinished.key, **unfinished.values)
+    assert "Runs that are asked for and have not begun: 2 of 4;" in say("en", unfinished.key, **unfinished.values)
     assert "4 件の学習のうち 2 件" in say("ja", unfinished.key, **unfinished.values)

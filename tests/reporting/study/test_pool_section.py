@@ -96,7 +96,7 @@ def test_who_is_not_in_the_curves_is_said_with_the_reason_and_alarms_are_named()
     assert [one.key for one in found["sentences"]] == ["pools_rising", "pools_alarmed", "pools_left", "pools_torn"]
     assert found["sentences"][2].values["models"] == ["random", "sup", "hub"]
     assert found["sentences"][3].values["models"] == ["simclr"]
-    assert "2 of 3 runs of byol on 200 images raised an alarm" in words(judged)
+    assert "Runs of byol on 200 images that raised an alarm, such as a collapse: 2 of 3;" in words(judged)
     assert words(judged, "ja")
     assert found["sizes"] == [200, 600, 2000]
     assert found["cells"]["byol", 2000].value == 72

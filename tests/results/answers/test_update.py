@@ -78,7 +78,7 @@ def test_what_may_be_said_at_its_limits(lo: float, hi: float, least: float, verd
 
 def test_the_sentence_has_every_number():
     assert sentence_of(Update.NOT_WORSE, changed(-0.5, 2.5), 1.0) == (
-        "Not worse by more than 1 points: on 1,234 images the new model is right on 81.0 %, the old one on 80.0 %, a "
+        "Not worse by more than 1 point: on 1,234 images the new model is right on 81.0 %, the old one on 80.0 %, a "
         "difference of +1.0 points (-0.5 to +2.5, 95 % sure)."
     )
     assert [
@@ -86,6 +86,16 @@ def test_the_sentence_has_every_number():
     ] == [
         *("Better", "Worse", "It cannot be told whether the new model is worse by more than 0.5 points"),
     ]
+
+
+def test_a_model_beside_itself_is_not_worse_whatever_the_number_of_images():
+    right = np.tile([1, 0, 1], 5)
+    found = compare_models(rows(right, right, np.repeat(["a", "b"], [10, 5])), 0.0, "both are the same model")
+    assert (found.verdict, found.least, found.overall.lo, found.overall.hi) == (Update.NOT_WORSE, 0, 0, 0)
+    assert [(one.lo, one.hi) for one in found.classes] == [(0, 0), (0, 0)]
+    assert found.sentence == (
+        "Not worse: both are the same model, so nothing changes. Both are right on 66.7 % of 15 images."
+    )
 
 
 def test_five_images_in_two_clusters_give_a_class_its_interval():

@@ -69,10 +69,10 @@ def test_images_and_families_are_those_of_the_models() -> None:
         (TABLE.head(0), "the scores have no rows"),
         (
             pd.concat([TABLE, TABLE.iloc[[3, 3, 0]]]),
-            "2 models are named more than once on a data set, first 'b' on 't'",
+            "models that are named more than once on a data set: 2, first 'b' on 't'",
         ),
-        (TABLE.assign(score=[50.0, 101.0, 1, 1, 1]), "1 scores are outside 0 to 100 points, first 101.0 on 't'"),
-        (TABLE.assign(score=[50.0, -1.0, 1, 1, 1]), "1 scores are outside 0 to 100 points, first -1.0 on 't'"),
+        (TABLE.assign(score=[50.0, 101.0, 1, 1, 1]), "scores outside 0 to 100 points: 1, first 101.0 on 't'"),
+        (TABLE.assign(score=[50.0, -1.0, 1, 1, 1]), "scores outside 0 to 100 points: 1, first -1.0 on 't'"),
         (TABLE.assign(n=[1.0, 1.0, 0.0, 1.0, 1.0]), "the data set 's' has 0 items"),
         (TABLE.assign(family=["x", "y", "x", "y", "z"]), "the model 'b' is in two families"),
     ],
