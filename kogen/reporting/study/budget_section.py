@@ -90,15 +90,17 @@ def draw_labels(judged: "Verdict", lang: str) -> Figure | None:
 
 
 def draw_by_size(judged: "Verdict", rows: Sequence[Row], order: list[str], size: str, lang: str) -> Figure:
-    """The metric by a size, `labels` or `images` of the rows, a line and a band of 95 % for the first models."""
-    sizes, models = sorted({row[size] for row in rows}), order[:MOST_MODELS]
+    """The metric by a size, `labels` or `images` of the rows: line and band of 95 % of the leader and the first."""
+    leader = judged.judgement.leader
+    shown = [*filter(order.__contains__, [leader]), *(model for model in order if model != leader)][:MOST_MODELS]
+    sizes, models = sorted({row[size] for row in rows}), [model for model in order if model in shown]
     known = {(row["model"], row[size]): row for row in rows}
     lines = {model: [known.get((model, each), {}).get("value") for each in sizes] for model in models}
     ticks = {"type": "log", "tickvals": sizes, "ticktext": [f"{each:,.0f}" for each in sizes]}
     ticks |= {"title": axis_title(say(lang, AXES[size]))}
     ends = [row[end] for row in rows if row["model"] in models for end in ("lo", "hi")]
     title = say(lang, judged.metric.label)
-    figure = draw_curves(sizes, lines, judged.judgement.leader, judged.methods, title, ticks, ends)
+    figure = draw_curves(sizes, lines, leader, judged.methods, title, ticks, ends)
     bands = []
     for model in models:
         mine = [known[model, each] for each in sizes if (model, each) in known]

@@ -126,11 +126,14 @@ def contributions(part: pd.DataFrame, facts: MetricFacts) -> tuple[Contributions
         for model, each in runs.items():
             found.setdefault(model, {}).setdefault(budget, {})[draw] = np.stack(each)  # (S, n)
     whole: Contributions = {}
+    most: dict[str, int] = {}  # draws of each budget: who is not judged with all of them yet is not judged with it
+    for budgets_of in found.values():
+        most |= {budget: max(len(draws_of), most.get(budget, 0)) for budget, draws_of in budgets_of.items()}
     for model, budgets_of in found.items():
         seeds = max(len(one) for draws_of in budgets_of.values() for one in draws_of.values())
         whole[model] = {
             budget: np.stack([draws_of[draw] for draw in sorted(draws_of)], axis=1)
             for budget, draws_of in budgets_of.items()
-            if all(len(one) == seeds for one in draws_of.values())
+            if len(draws_of) == most[budget] and all(len(one) == seeds for one in draws_of.values())
         }
     return whole, np.zeros_like(clusters) if withheld else clusters

@@ -28,7 +28,8 @@ def tuning_depths(rows: pd.DataFrame, facts: MetricFacts, sizes: Mapping[str, fl
 
     gain, value, lo, hi: as in `label_curves`. more, more_lo, more_hi: the gain over the protocol that touches the
     fewest layers, with as many labels, on the same images, seeds and draws, with its 95 % interval; null for that one.
-    Empty where nothing was fine-tuned. `sizes`: the number of labels of each budget, "" for all.
+    Empty where nothing was fine-tuned; what is not judged with every seed and draw yet has no row. `sizes`: the number
+    of labels of each budget, "" for all.
     """
     protocols = sorted((name for name in map(str, rows["protocol"].unique()) if depth_of(name)), key=depth_of)  # type: ignore[arg-type]
     found = []
@@ -54,6 +55,11 @@ def depth_rows(
             budgets = known[protocol].get(model, {})
             for budget in ordered(budgets, sizes):
                 values = budgets[budget]
+                made = [
+                    known[name][model][budget].shape[:2] for name in protocols if budget in known[name].get(model, ())
+                ]
+                if values.shape[:2] != tuple(map(max, zip(*made, strict=True))):
+                    continue  # not judged with every seed and draw yet
                 gain, *ends = (100 * end for end in crossed_mean(values, clusters))
                 lo, hi = value_ends(ends, facts)
                 more: tuple[float | None, ...] = (None, None, None)

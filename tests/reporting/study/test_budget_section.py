@@ -61,6 +61,14 @@ def test_the_best_with_the_fewest_labels_stands_first_and_who_saw_all_labels_is_
     assert labels_section(Judged([])) is None  # type: ignore[arg-type]
 
 
+def test_the_leader_is_drawn_wherever_it_begins() -> None:
+    others = [row for number in range(7) for row in curve(f"m{number}", [60 + number, 65, 68])]
+    figure = draw_labels(Judged([*curve("byol", [40, 66, 80]), *others]), "en")  # type: ignore[arg-type]
+    assert figure is not None
+    lines = figure["data"][6:]
+    assert [line["y"][0] for line in lines] == [66, 65, 64, 63, 62, 40]
+
+
 def test_the_figure_holds_lines_and_bands() -> None:
     figure = draw_labels(Judged(ROWS), "en")  # type: ignore[arg-type]
     assert figure is not None

@@ -36,6 +36,13 @@ def test_a_model_without_every_seed_or_without_budgets_is_left_out() -> None:
     assert curves[["model", "budget"]].to_numpy().tolist() == [["torn", "10%"], ["torn", ""], ["x", "10%"], ["x", ""]]
 
 
+def test_a_budget_without_every_draw_that_others_have_is_left_out() -> None:
+    rows = predictions({"x": {"10%": 0.4, "50%": 0.7, "": 0.9}, "y": {"10%": 0.3, "50%": 0.6, "": 0.8}})
+    torn = rows[~((rows["model"] == "x") & (rows["budget"] == "50%") & (rows["draw"] == 2))]
+    curves, _ = label_curves(torn, ACCURACY, SIZES)
+    assert [("x", "50%") in zip(curves["model"], curves["budget"], strict=True), len(curves)] == [False, 5]
+
+
 def test_nothing_is_claimed_where_a_class_has_too_few_images() -> None:
     rows = predictions({"x": {"10%": 0.4, "50%": 0.7, "": 0.9}, "y": {"10%": 0.3, "50%": 0.6, "": 0.8}})
     few = rows[(rows["label"] == "b") | (rows["item"] < 4)]  # two images of class a

@@ -45,6 +45,20 @@ def test_gains_over_the_protocol_with_the_fewest_layers() -> None:
     assert 0 < clear["more_lo"] < 10 < clear["more_hi"]
 
 
+@pytest.mark.parametrize("missing", ["draw", "seed"])
+def test_what_is_not_judged_with_every_seed_and_draw_has_no_row(missing: str) -> None:
+    shares = {"x": {"10%": 0.6, "50%": 0.7, "": 0.8}, "y": {"10%": 0.5, "50%": 0.6, "": 0.7}}
+    rows = by_protocol({"linear": shares, "tune:all": shares})
+    gone = (rows["protocol"] == "tune:all") & (rows["model"] == "x") & (rows["budget"] == "50%") & (rows[missing] == 1)
+    found = tuning_depths(rows[~gone], ACCURACY, SIZES).set_index(["protocol", "model", "budget"])
+    assert len(found) == 12 - 1
+    assert ("tune:all", "x", "50%") not in found.index
+    left = rows[~((rows["protocol"] == "tune:all") & (rows["budget"] == "50%") & (rows[missing] == 1))]
+    found = tuning_depths(left, ACCURACY, SIZES).set_index(["protocol", "model", "budget"])
+    assert found["more"].loc[[("tune:all", "x", "10%")]].notna().all()
+    assert ("tune:all", "y", "50%") not in found.index  # of nobody, while the shallow protocol has them all
+
+
 def test_without_fine_tuning_or_with_one_protocol_there_is_no_table() -> None:
     shares = {"x": {"10%": 0.6, "": 0.8}}
     assert tuning_depths(by_protocol({"linear": shares, "knn": shares}), ACCURACY, SIZES).empty
