@@ -157,9 +157,12 @@ def groups_of(places: list[int], size: int) -> Iterator[list[int]]:
 
 def rotate(values: np.ndarray, labels: np.ndarray, device: Device) -> Axes:
     """Features (N, D) with labels (N,), standardised and on their principal axes."""
-    mean, scale = mean_and_scale(values)
     x = to_device(torch.tensor(values), device).double()
-    x = x.sub_(to_device(torch.from_numpy(mean), device)).mul_(to_device(torch.from_numpy(scale), device))
+    mean = x.mean(dim=0)
+    deviation = x.sub_(mean).square().mean(dim=0).sqrt()
+    varies = deviation > 1e-6 * mean.abs()  # else rounding is all that does
+    scale = torch.where(varies, 1 / deviation, 0)
+    x.mul_(scale)
     few = len(x) < x.shape[1]  # then the products of images are the smaller matrix
     variance, turn = eigen(((x @ x.T if few else x.T @ x) / len(x)).cpu())
     kept = variance > 1e-9 * variance[-1]  # fewer images than dimensions span fewer axes
@@ -167,7 +170,7 @@ def rotate(values: np.ndarray, labels: np.ndarray, device: Device) -> Axes:
     if few:
         turn = x.cpu().T @ turn / (len(x) * variance).sqrt()
     x = to_device(turn.T.float().contiguous(), device) @ x.float().T
-    return Axes(mean, scale, turn.numpy(), to_device(variance, device), x, labels)
+    return Axes(mean.cpu().numpy(), scale.cpu().numpy(), turn.numpy(), to_device(variance, device), x, labels)
 
 
 def eigen(matrix: Tensor) -> tuple[Tensor, Tensor]:
@@ -180,12 +183,3 @@ def eigen(matrix: Tensor) -> tuple[Tensor, Tensor]:
     except torch.linalg.LinAlgError:
         values, vectors = scipy.linalg.eigh(matrix.numpy(), driver="ev")
         return torch.from_numpy(values), torch.from_numpy(vectors)
-
-
-def mean_and_scale(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and one over the standard deviation of each feature, (D,) each; 0 where only rounding varies."""
-    mean = values.mean(axis=0, dtype=np.float64)
-    deviation = values.std(axis=0, dtype=np.float64)
-    varies = deviation > 1e-6 * np.abs(mean)
-    scale = np.divide(1, deviation, out=np.zeros_like(deviation), where=varies & (deviation > 0))
-    return mean, scale
