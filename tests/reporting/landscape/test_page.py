@@ -149,7 +149,7 @@ def test_one_plane_ranks_nothing(tmp_path: Path):
 
 def test_few_models_say_nothing_of_robustness_and_five_do(tmp_path: Path):
     few = write(make_landscape(tmp_path / "few", {"a": 0.5, "b": 2.0}, scores=True)).read_text()
-    assert "Only 2 models that may be ranked have a score" in few
+    assert "Models that may be ranked and have a score: 2; from fewer than 5 nothing can be said" in few
     many = {f"m{k}": 0.3 + 0.5 * k for k in range(7)}
     text = write(make_landscape(tmp_path / "many", many, scores=True)).read_text()
     assert "accuracy: night" in text
