@@ -385,7 +385,7 @@ def test_a_pilot_knows_what_the_runs_it_is_given_were_trained_on(tmp_path, given
         kogen.pilot(tmp_path / "a", test=str(tmp_path / "b"), out=tmp_path / "s", **asked)
     told = kogen.pilot(tmp_path / "a", test=str(tmp_path / "b"), out=tmp_path / "t", twins="keep", **asked)
     assert json.loads((tmp_path / "t" / "data.json").read_text())["sets"][1]["twins_in_train"] == 24
-    assert any("equal or nearly so: 24 (at most " in text for text in told["words"])
+    assert any("equal or nearly so: 24, 100.0" in text for text in told["words"])
 
 
 def test_a_test_set_in_train_is_judged_if_asked_and_the_page_says_so_first(tmp_path):
