@@ -34,7 +34,8 @@ class Classifier:
 
     def log_probability(self, values: np.ndarray) -> np.ndarray:
         """Features (N, D) to log probabilities (N, C)."""
-        return log_softmax(((values - self.mean) * self.scale) @ self.coefficient + self.bias, axis=1)
+        raw = self.scale[:, None] * self.coefficient  # of features as they come, which are then copied once
+        return log_softmax(values @ raw + (self.bias - self.mean @ raw), axis=1)
 
 
 @dataclass(frozen=True)

@@ -224,5 +224,7 @@ def restrict_classes(probability: np.ndarray, classes: tuple[str, ...], among: t
 def unique_item_ids(ids: np.ndarray) -> np.ndarray:
     """Content ids with `#2`, `#3` ... on the copies of an image inside one set, so that a row has one key."""
     series = pd.Series(ids.astype(str))
+    if series.is_unique:
+        return series.to_numpy()
     copy = series.groupby(series).cumcount()  # (M,) 0 for the first
     return np.where(copy == 0, series, series + "#" + (copy + 1).astype(str))
