@@ -130,7 +130,9 @@ def test_a_trajectory_needs_two_directions():
     for path in ([], [{"w": torch.ones(3, 1)}], [{"w": torch.ones(3, 1)}, {"w": 2 * torch.ones(3, 1)}]):
         with pytest.raises(ValueError, match=f"{len(path)} checkpoints lie in less than two directions"):
             trajectory(at, path)
-    with pytest.raises(ValueError, match=r"checkpoint 0 does not fit in 1 of 1 tensors.* wanted \(3, 1\), got \(2, 1\)"):
+    with pytest.raises(
+        ValueError, match=r"checkpoint 0 does not fit in 1 of 1 tensors.* wanted \(3, 1\), got \(2, 1\)"
+    ):
         trajectory(at, [{"w": torch.ones(2, 1)}])
 
 
