@@ -2,10 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
+from kogen.common.metric_facts import POINTS
 from kogen.common.protocols import depth_of, layers_tuned
 from kogen.reporting.decision.quantities import show_number, unit_phrase
 from kogen.reporting.study.budget_section import models_in_order, round_labels
-from kogen.reporting.words import Sentence, phrase, sentence
+from kogen.reporting.words import Sentence, format_points, phrase, sentence
 from kogen.results.lottery_summary import Row
 
 if TYPE_CHECKING:
@@ -60,7 +61,9 @@ def depth_sentences(judged: "Verdict", model: str, protocols: list[str], gains: 
 def gain_values(judged: "Verdict", row: Row) -> dict[str, Any]:
     """A difference with its interval, and the number of labels."""
     keys = {"gain": "more", "lo": "more_lo", "hi": "more_hi"}
-    values = {name: show_number(row[key], judged.metric) for name, key in keys.items()}
+    values: dict[str, Any] = {name: show_number(row[key], judged.metric) for name, key in keys.items()}
+    if judged.metric.unit == POINTS:  # two decimals below 1: an end just below 0 is not "0.0"
+        values = {name: format_points(row[key]) for name, key in keys.items()}
     return values | {"unit": unit_phrase(judged.metric), "labels": round_labels(row["labels"])}
 
 

@@ -38,6 +38,7 @@ ZERO = (2.0, 0.0, 4.0)  # an interval that ends at nothing is not clear of it
 D, F = "letting all layers learn", "a classifier on the frozen network"
 GAIN = "3.1 points (1.0 to 5.2)"
 CASES = [
+    ([(-3.6, -7.2, -0.04)], f"use {F}; {D} is worse: −3.6 points (−7.2 to −0.04) with 2,000 labels."),
     ([UP, UP, UP], f"byol: {D} gains over {F} at every number of labels tried: {GAIN} with 2,000."),
     ([UP], f"byol: {D} gains {GAIN} over {F}, with 2,000 labels."),
     (
@@ -48,12 +49,12 @@ CASES = [
     (
         [OPEN, UP, UP],
         f"from 210 labels on, {D} gains over {F}: {GAIN} with 2,000. "
-        "With 40 labels the data cannot tell: the difference is 0.4 points (−1.5 to 2.3).",
+        "With 40 labels the data cannot tell: the difference is 0.40 points (−1.5 to 2.3).",
     ),
     (
         [UP, UP, OPEN],
         f"from 40 to 2,000 labels, {D} is not clearly better than {F}; "
-        "with 2,000 the difference is 0.4 points (−1.5 to 2.3).",
+        "with 2,000 the difference is 0.40 points (−1.5 to 2.3).",
     ),
     (
         [ZERO],
