@@ -24,6 +24,8 @@ from pathlib import Path
 
 import numpy as np
 
+from kogen.evaluation.validation import deal_parts
+
 LABELLED = 10_000  # of CIFAR-10's training images
 VITS = {"cifar": "vit_tiny_patch16_224?patch_size=4&depth=6", "elpv": "vit_tiny_patch16_224?patch_size=8&depth=6"}
 BUDGETS = {"cifar": "1%,10%", "elpv": "3%,10%,30%"}
@@ -202,12 +204,9 @@ def write_elpv(asked: argparse.Namespace, folder: Path) -> list[str]:
 
 def hold_out(lines: list[dict[str, str]]) -> list[str]:
     """The split of each cell: a fifth of each grade and type is judged on, and no training sees it."""
-    kinds = np.array([f"{line['defect_probability']} {line['cell_type']}" for line in lines])
-    split = np.full(len(lines), "train", dtype=object)
-    for kind in np.unique(kinds):
-        of = np.random.default_rng(0).permutation(np.flatnonzero(kinds == kind))
-        split[of[: round(len(of) / 5)]] = "test"
-    return split.tolist()
+    kinds = [f"{line['defect_probability']} {line['cell_type']}" for line in lines]
+    part = deal_parts(np.unique(kinds, return_inverse=True)[1], 5, seed=0)
+    return np.where(part == 0, "test", "train").tolist()
 
 
 if __name__ == "__main__":

@@ -98,9 +98,9 @@ def minimise(
         bent = 2 * (length * gain - fallen)  # of the parabola through both losses and the first slope
         length = torch.where(good, 1.0, length * (length * gain / bent).clamp(0.1, 0.5))
         moved = good[:, None]
-        history.remember(torch.where(moved, place - here.place, 0), torch.where(moved, slope - here.slope, 0))
-        here = State(*(torch.where(good if new.ndim == 1 else moved, new, old)
-                       for new, old in zip((place, loss, slope), here, strict=True)))  # fmt: skip
+        place, slope = torch.where(moved, place, here.place), torch.where(moved, slope, here.slope)
+        history.remember(place - here.place, slope - here.slope)  # zeros where nothing moved
+        here = State(place, torch.where(good, loss, here.loss), slope)
         way = torch.where(moved, -history.solve(here.slope), way)
     return ends, arrived
 

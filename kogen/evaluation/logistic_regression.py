@@ -74,7 +74,7 @@ class Axes:
     mean: np.ndarray  # (D,)
     scale: np.ndarray  # (D,)
     turn: np.ndarray  # (D, R)
-    variance: Tensor  # (R,) of each axis
+    variance: Tensor  # (R,) of each axis, float64 on the CPU
     x: Tensor  # (R, N) float32
     labels: np.ndarray  # (N,) in [0, C)
 
@@ -123,7 +123,7 @@ def solve(
         for some in groups_of(places, weights[0].size):
             penalty = torch.from_numpy(np.repeat(strengths[some], len(parts)))  # (W,)
             part = torch.arange(len(parts)).repeat(len(some))
-            curvature = axes.variance.cpu() * float((every * (1 - every)).mean()) + penalty[:, None]
+            curvature = axes.variance * float((every * (1 - every)).mean()) + penalty[:, None]
             walks = Walks(*(to_device(one, device) for one in (penalty, part, (1 / curvature.sqrt()).float()[:, None])))
             begun = torch.from_numpy(weights[some]).flatten(0, 1).to(device) / walks.step  # (W, C, R)
             offsets = torch.from_numpy(bias[some]).flatten(0, 1).to(device)  # (W, C)
@@ -171,7 +171,7 @@ def rotate(values: np.ndarray, labels: np.ndarray, device: Device) -> Axes:
     if few:
         turn = x.cpu().T @ turn / (len(x) * variance).sqrt()
     x = to_device(turn.T.float().contiguous(), device) @ x.float().T
-    return Axes(mean.cpu().numpy(), scale.cpu().numpy(), turn.numpy(), to_device(variance, device), x, labels)
+    return Axes(mean.cpu().numpy(), scale.cpu().numpy(), turn.numpy(), variance, x, labels)
 
 
 def eigen(matrix: Tensor) -> tuple[Tensor, Tensor]:

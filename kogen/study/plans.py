@@ -7,6 +7,7 @@ from typing import Any
 
 from kogen.backbones.published import describe_checkpoint
 from kogen.common import text
+from kogen.common.records import read_plan_record
 from kogen.config.plan import Plan
 from kogen.config.study import Study, split_start
 from kogen.data.images import Images
@@ -15,7 +16,7 @@ from kogen.study.pool_parts import part_plans
 from kogen.study.splits import Splits, normalisation
 from kogen.study.study_start import begin_plan, images_for
 from kogen.training.batch_fitting import choose_batch, fit_batch, say_if_smaller, whole_batch_images
-from kogen.training.run import load_run
+from kogen.training.run import weights_of
 from kogen.training.start_weights import KEPT, Start, load_start
 
 
@@ -82,8 +83,7 @@ def read_candidate(name: str, asked: str) -> Plan:
     """
     file, settings = text.parse_spec(asked)
     if (Path(file) / "plan.json").is_file():
-        load_run(Path(file))
-        file = str(Path(file) / "weights.safetensors")
+        file = str(weights_of(Path(file), read_plan_record(Path(file))))
     facts = asdict(describe_checkpoint(file, name=name, **settings))
     plan = {"method": "stock", "name": name, "weights": facts.pop("file"), **facts}
     return validate(Plan, plan, f"candidate {name}")

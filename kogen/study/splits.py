@@ -73,7 +73,8 @@ def open_splits(study: Study) -> Splits:
     train = pool.labelled_subset()
     require_classes(train)
     tests = with_clusters(tests, copies)
-    seen = {name: seen_among(images, runs_named(study)) for name, images in tests.items()}
+    runs = runs_named(study)
+    seen = {name: seen_among(images, runs) for name, images in tests.items()}
     refuse_seen(seen, tests, study.twins)
     sources = {"train": (study.source, pool)} | {name: (opened[name], images) for name, images in tests.items()}
     tests, note = with_corruptions(tests, study.corrupt), "; ".join(notes)

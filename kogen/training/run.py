@@ -184,11 +184,17 @@ def load_run(folder: Path) -> tuple[dict[str, Any], Plan, Backbone]:
     """A finished run: its record, its plan and its backbone with the trained weights, in eval mode."""
     record = read_plan_record(folder)
     plan = validate(Plan, {k: v for k, v in record.items() if k in Plan.model_fields}, str(folder / "plan.json"))
-    if not (folder / "weights.safetensors").exists():
-        raise ValueError(f"{folder} has no weights yet: its training is not finished; run the same command again")
-    check_owner(folder / "weights.safetensors", record)
-    trained = plan.model_copy(update={"weights": str(folder / "weights.safetensors")})  # not those it began with
+    trained = plan.model_copy(update={"weights": str(weights_of(folder, record))})  # not those it began with
     return record, plan, build_method(trained).evaluation_backbone().eval()
+
+
+def weights_of(folder: Path, record: Mapping[str, Any]) -> Path:
+    """The file of a finished run's weights. ValueError where there is none yet, and for those of another run."""
+    weights = folder / "weights.safetensors"
+    if not weights.exists():
+        raise ValueError(f"{folder} has no weights yet: its training is not finished; run the same command again")
+    check_owner(weights, record)
+    return weights
 
 
 def check_owner(weights: Path, record: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from kogen.reporting.charts import Figure, axis_title, draw_curves, ink, trace
 from kogen.reporting.words import Sentence, say, sentence
-from kogen.results.answers.tuning_depths import FROM_SCRATCH, scratch_name
+from kogen.results.answers.tuning_depths import FROM_SCRATCH
 from kogen.results.lottery_summary import Row
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def labels_section(judged: "Verdict") -> dict[str, Any] | None:
     order, cells = models_in_order(mine), {(row["model"], row["labels"]): row for row in mine}
     said = [match_sentence(row, mine) for row in first_matches(judged, order, mine)]
     seen = [model for model, method in judged.methods.items() if method == "supervised"]
-    scratch = [name for name in map(scratch_name, FROM_SCRATCH) if name in order]
+    scratch = [name for name in FROM_SCRATCH.values() if name in order]
     if scratch:
         said.append(sentence("labels", "labels_scratch", model=scratch[0]))
     if seen:

@@ -61,9 +61,10 @@ def depth_sentences(judged: "Verdict", model: str, protocols: list[str], gains: 
 def gain_values(judged: "Verdict", row: Row) -> dict[str, Any]:
     """A difference with its interval, and the number of labels."""
     keys = {"gain": "more", "lo": "more_lo", "hi": "more_hi"}
-    values: dict[str, Any] = {name: show_number(row[key], judged.metric) for name, key in keys.items()}
-    if judged.metric.unit == POINTS:  # two decimals below 1: an end just below 0 is not "0.0"
-        values = {name: format_points(row[key]) for name, key in keys.items()}
+    points = judged.metric.unit == POINTS  # two decimals below 1: an end just below 0 is not "0.0"
+    values = {
+        name: format_points(row[key]) if points else show_number(row[key], judged.metric) for name, key in keys.items()
+    }
     return values | {"unit": unit_phrase(judged.metric), "labels": round_labels(row["labels"])}
 
 

@@ -18,7 +18,7 @@ from kogen.results.answers.amounts import Amount
 from kogen.results.answers.economics import Point, StudyFacts, Training
 from kogen.results.answers.error_costs import cost_errors
 from kogen.results.answers.label_curves import budget_labels
-from kogen.results.answers.tuning_depths import FROM_SCRATCH, scratch_name
+from kogen.results.answers.tuning_depths import FROM_SCRATCH
 
 BUSY = re.compile(r" x (\d+) (?:threads|GPUs)$")  # in `kwh_assumes` of a summary
 
@@ -66,7 +66,7 @@ def list_points(tables: Mapping[str, pd.DataFrame], facts: MetricFacts, whole: f
         quality = Amount(facts.sign * row["value"], *(ends if len(ends) == 2 else (None, None)))
         yield Point(row["model"], "", whole, quality, row["value"])
     for row in rows_of(tables["labels"]) if "labels" in tables else []:
-        if row["budget"] and row["model"] not in map(scratch_name, FROM_SCRATCH):
+        if row["budget"] and row["model"] not in FROM_SCRATCH.values():
             quality = Amount(row["value"], row["lo"], row["hi"])
             yield Point(row["model"], row["budget"], row["labels"], quality, row["gain"])
 

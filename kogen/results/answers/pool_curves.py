@@ -1,7 +1,7 @@
 """Pool curves of a study: how good each model is by the images that it was pre-trained on; is it still rising?"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -96,29 +96,27 @@ def pool_curves(
                 about = (str(name), model, pool, sizes[model, pool], len(pools[pool]))
                 known = (alarmed or {}).get((model, pool), 0)
                 values.append(PoolValue(*about, gain, facts.sign * gain, lo, hi, known))
-            gain_row = last_gain(str(name), model, pools, order, clusters, sizes, margin)
-            lo, hi = difference_ends((gain_row.lo, gain_row.hi), facts)
-            gains.append(replace(gain_row, lo=lo, hi=hi))
+            gains.append(last_gain((str(name), model), pools, order, clusters, facts, sizes, margin))
     return PoolCurves(values, gains)
 
 
 def last_gain(
-    dataset: str,
-    model: str,
+    of: tuple[str, str],
     pools: Mapping[str, np.ndarray],
     order: Sequence[str],
     clusters: np.ndarray,
+    facts: MetricFacts,
     sizes: Sizes,
     margin: float,
 ) -> PoolGain:
-    """What the most images of a model bring over the part before them."""
-    less, more = order[-2:]
+    """What the most images bring over the part before them; `of`: the data set and the model."""
+    (less, more), model = order[-2:], of[1]
     difference = pools[more] - pools[less]  # (S, 1, n)
     gain, lo, hi = (100 * end for end in crossed_mean(difference, clusters))
     inner = [100 * end for end in crossed_mean(difference, clusters, 0.1)[1:]]
     growth = read_growth((lo, hi), (inner[0], inner[1]), margin)
     about = (sizes[model, less], sizes[model, more], len(difference))
-    return PoolGain(dataset, model, less, more, *about, gain, lo, hi, growth)
+    return PoolGain(*of, less, more, *about, gain, *difference_ends((lo, hi), facts), growth)
 
 
 def read_growth(ends: tuple[float, float], inner: tuple[float, float], margin: float) -> Growth:

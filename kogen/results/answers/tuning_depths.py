@@ -20,7 +20,8 @@ from kogen.statistics._label_curves import crossed_mean
 
 DEPTH_COLUMNS = ["dataset", "model", "protocol", "budget", "labels", "draws", "seeds", "gain", "value", "lo", "hi"]
 DEPTH_COLUMNS += ["more", "more_lo", "more_hi"]
-FROM_SCRATCH = ("tune:all", "tune:decay")  # of an untrained network: supervised training from scratch
+FROM_SCRATCH = {name: f"random {name}" for name in ("tune:all", "tune:decay")}
+"""Protocols by which an untrained network is trained from scratch, and what it is called beside models with another."""
 
 
 def tuning_depths(rows: pd.DataFrame, facts: MetricFacts, sizes: Mapping[str, float]) -> pd.DataFrame:
@@ -72,11 +73,6 @@ def depth_rows(
     return found
 
 
-def scratch_name(protocol: str) -> str:
-    """What the untrained network whose layers learn by a protocol is called beside models with another one."""
-    return f"random {protocol}"
-
-
 def with_scratch_rows(rows: Any, protocol: str) -> pd.DataFrame:
     """The rows of a protocol, and as `random tune:all` those of the untrained network with all layers learning.
 
@@ -85,8 +81,8 @@ def with_scratch_rows(rows: Any, protocol: str) -> pd.DataFrame:
     labels, is left out of both.
     """
     mine = rows[(rows["protocol"] == protocol) & (rows["method"] != "supervised")]
-    for name in FROM_SCRATCH if protocol not in FROM_SCRATCH else ():
+    for name, title in FROM_SCRATCH.items() if protocol not in FROM_SCRATCH else ():
         scratch = rows[(rows["method"] == "random") & (rows["protocol"] == name)]
         if len(scratch):
-            return pd.concat([mine, scratch.assign(model=scratch_name(name))], ignore_index=True)
+            return pd.concat([mine, scratch.assign(model=title)], ignore_index=True)
     return mine
