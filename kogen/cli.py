@@ -15,6 +15,7 @@ import typer
 from rich.markup import escape
 
 from kogen.common.console import say, write_line
+from kogen.common.plugins import blame
 from kogen.common.registry import FOLDERS, names
 from kogen.common.tasks import Stopped, task_of
 from kogen.common.text import hint
@@ -34,6 +35,7 @@ from kogen.options.output import (
     show_training,
     show_verdict,
 )
+from kogen.options.own_code import open_plugins
 from kogen.options.runs import EvaluateOptions, ExportOptions, PretrainOptions, ReportOptions, ViewsOptions
 from kogen.options.study import EstimateOptions, PilotOptions
 
@@ -135,6 +137,7 @@ def make_command(name: str, command: Command) -> Callable[..., None]:
         subject = given.pop(command.subject)
         try:
             asked = parse_options(command.options, given)
+            subject, asked = open_plugins(command.options, command.subject, subject, asked)
             validate(command.options, asked, name)
         except ValueError as error:
             raise UsageError(str(error)) from error
@@ -241,6 +244,8 @@ def explain_error(error: Exception, asked: Sequence[str]) -> tuple[int, str]:
     """Exit code and sentence of an error."""
     if isinstance(error, UsageError):
         return USAGE, shorten_words(str(error))
+    if own := blame(error):
+        return ERROR, shorten_words(f"your own code: {own}")
     if isinstance(error, ValueError):
         return ERROR, shorten_words(str(error))
     if isinstance(error, BrokenPipeError):  # `kogen list methods | head`

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from kogen.augmentation.pixel_rng import ItemRng, item_rng, normal, uniform
 from kogen.common.devices import float64_device, to_device
+from kogen.common.plugins import find_plugin, plugin_records
 from kogen.common.text import hint
 
 REFERENCE_SIDE = 224  # pixels; strengths are those of an image with this shorter side
@@ -201,6 +202,20 @@ DEFAULT_SEVERITY = 3
 CPU_CHUNK, GPU_CHUNK = 2**18, 2**26  # values worked on at once, on a CPU and on a GPU
 
 
+def find_kind(name: str) -> CorruptionKind:
+    """A corruption by its name. ValueError for an unknown one, and for a user's own that is none."""
+    if name in CORRUPTIONS:
+        return CORRUPTIONS[name]
+    plugin = find_plugin("corruptions", name)
+    if plugin is None:
+        raise ValueError(f"no corruption {name!r}: {hint(name, list(CORRUPTIONS))}")
+    kind = plugin.thing
+    if not isinstance(kind, CorruptionKind) or len(kind.strengths) != 5 or not callable(kind.apply):
+        wanted = "kogen.extend.CorruptionKind(group, apply, strengths) with five strengths"
+        raise ValueError(f"the corruption {name!r} is a {type(kind).__name__}: wanted {wanted}")
+    return kind
+
+
 @dataclass(frozen=True)
 class Corruption:
     """One corruption at one severity; what happens to an image depends on (seed, name, content id) and nothing else.
@@ -212,9 +227,14 @@ class Corruption:
     severity: int
     seed: int = 0
 
+    def __repr__(self) -> str:
+        """All that a corrupted image depends on, of which the digest of a set is made: of a plug-in also its code."""
+        code = "".join(plugin_records([("corruptions", self.name)]))
+        facts = f"name={self.name!r}, severity={self.severity!r}, seed={self.seed!r}"
+        return f"Corruption({facts}{', ' if code else ''}{code})"
+
     def __post_init__(self) -> None:
-        if self.name not in CORRUPTIONS:
-            raise ValueError(f"no corruption {self.name!r}: {hint(self.name, list(CORRUPTIONS))}")
+        find_kind(self.name)
         if self.severity not in range(1, 6):
             raise ValueError(f"the severity of {self.name} is {self.severity!r}, wanted a whole number from 1 to 5")
 
@@ -223,12 +243,15 @@ class Corruption:
         if not len(pixels):
             return pixels
         top, out = torch.iinfo(pixels.dtype).max, torch.empty_like(pixels)
-        kind, rng = CORRUPTIONS[self.name], item_rng(ids, self.seed, self.name, pixels.device)
+        kind, rng = find_kind(self.name), item_rng(ids, self.seed, self.name, pixels.device)
         step = max(1, (CPU_CHUNK if pixels.device.type == "cpu" else GPU_CHUNK) // pixels[0].numel())
         for start in range(0, len(pixels), step):
             part = slice(start, start + step)
             values = pixels[part].float().mul_(1 / top)
             changed = kind.apply(values, kind.strengths[self.severity - 1], rng.part(part))
+            if changed.shape != values.shape:
+                got = f"made {tuple(changed.shape)} of images {tuple(values.shape)}"
+                raise ValueError(f"the corruption {self.name!r} {got}: wanted the same shape")
             out[part] = changed.clamp_(0, 1).mul_(top).add_(0.5).to(pixels.dtype)
         return out
 
@@ -244,6 +267,9 @@ def parse_corruptions(text: str, channels: int = 3) -> list[tuple[str, int]]:
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, colon, levels = (piece.strip() for piece in part.partition(":"))
         names = [key for key, kind in CORRUPTIONS.items() if name in ("all", kind.group, key)]
+        if not names and find_plugin("corruptions", name):
+            find_kind(name)
+            names = [name]
         if not names:
             raise ValueError(f"no corruption {name!r}: {hint(name, ['all', *sorted(groups | set(CORRUPTIONS))])}")
         if channels == 1 and name == "cast":

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,8 +12,8 @@ from torch import Tensor
 from kogen.augmentation import ops
 from kogen.augmentation.crop import TRIES, Range, random_boxes, resample
 from kogen.common.devices import to_device
+from kogen.common.plugins import find_plugin, unknown_name
 from kogen.common.rng import StepRng
-from kogen.common.text import hint
 from kogen.common.threads import keep_freed_memory, serial_threads
 
 CPU_CHUNK = 2**20  # values worked on at once: so many that Python does not matter, so few that a CPU's cache holds them
@@ -224,11 +225,26 @@ def view_set(
         first = second = replace(turned, jitter=0.8, brightness=0.3, contrast=0.3, light=0.3, noise=0.04)
     elif name == "gentle":
         first = second = replace(common, crop=(0.5, 1.0), jitter=0.8, brightness=0.2, contrast=0.2)
+    elif plugin := find_plugin("views", name):
+        first, second = (replace(view, mean=mean, std=std) for view in own_views(name, plugin.thing, size))
     else:
-        raise ValueError(f"unknown set of views {name!r}: {hint(name, list(VIEW_SETS))}")
+        raise ValueError(unknown_name("views", name, list(VIEW_SETS)))
     if channels != 3:  # without the operations that need three
         first, second = (replace(view, saturation=0.0, hue=0.0, gray=0.0) for view in (first, second))
     return first, second
+
+
+def own_views(name: str, make: Any, size: int) -> tuple[View, View]:
+    """The two views of a user's own set. ValueError for what is none."""
+    wanted = "a function of the size that returns two kogen.extend.View(size=size, ...)"
+    if not callable(make):
+        raise ValueError(f"the set of views {name!r} is a {type(make).__name__}: wanted {wanted}")
+    made = make(size)
+    if not isinstance(made, tuple | list) or [type(view) for view in made] != [View, View]:
+        raise ValueError(f"the set of views {name!r} returned {made!r}: wanted {wanted}")
+    if odd := [view.size for view in made if view.size != size]:
+        raise ValueError(f"the set of views {name!r} has a view of {odd[0]} pixels at --image-size {size}: {wanted}")
+    return made[0], made[1]
 
 
 def only_geometry(view: View) -> View:

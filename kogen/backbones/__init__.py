@@ -1,6 +1,8 @@
 """Backbones: `name(**settings) -> Backbone`, an image batch (B, C, S, S) in, features (B, D) out."""
 
+from kogen.backbones._own_network import own_network
 from kogen.common import registry, text
+from kogen.common.plugins import find_plugin
 from kogen.modules.base import Backbone
 from kogen.modules.blueprint import KOGEN_SETTINGS
 
@@ -16,8 +18,10 @@ def make_backbone(backbone: str, channels: int, image_size: int) -> Backbone:
     if odd := [setting for setting in KOGEN_SETTINGS if setting in settings]:
         size = "; the size of the images is --image-size, image_size" if "img_size" in odd else ""
         raise ValueError(f"backbone {backbone!r}: {odd[0]} is set by kogen: leave it out{size}")
-    own = name in registry.names("backbones") and name != "timm"
+    own = name in registry.own_names("backbones") and name != "timm"
     named = () if own else (name,)
+    if plugin := None if own else find_plugin("backbones", name):
+        return own_network(plugin, backbone, settings, channels, image_size)
     try:
         return registry.load("backbones", name if own else "timm")(
             *named, in_chans=channels, image_size=image_size, **settings

@@ -71,6 +71,8 @@ def check_metric(spec: str | None) -> None:
 
 def check_parameters(name: str, metric: Any, given: Mapping[str, Any]) -> None:
     """ValueError for a parameter that the metric does not have, and for numbers that make no sense."""
+    if not hasattr(metric, "measure"):  # a user's own
+        raise ValueError(f"the metric {name!r} is a {type(metric).__name__}: wanted a kogen.extend.Metric")
     known = [*metric.parameters, *SHARED]
     for key, value in given.items():
         if key not in known:

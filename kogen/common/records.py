@@ -1,5 +1,6 @@
 """The record of a run, plan.json: everything that was resolved, under an id that is the hash of it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,3 +40,8 @@ def holds_run(folder: Path) -> bool:
         return (folder / "plan.json").exists() and bool(read_plan_record(folder))
     except ValueError:
         return False
+
+
+def made_with(record: Mapping[str, Any]) -> dict[str, str]:
+    """What a run was made with, from its plan.json: versions of libraries by name, and the code of a user's own."""
+    return {**record.get("versions", {}), **dict(str(code).rsplit(" ", 1) for code in record.get("code", ()))}

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from kogen.common import registry, text
 from kogen.common.files import json_digest
-from kogen.modules.base import OPTIMISERS, Recipe
+from kogen.common.plugins import check_records, find_plugin, plugin_records
+from kogen.modules.base import OPTIMISERS, Method, Recipe
 from kogen.modules.blueprint import class_parameters
 from kogen.options.model import MAX_SEED, Value, shorten
 from kogen.options.shared import MAX_BATCH, MAX_EPOCHS, MAX_PARTS, MAX_SIZE
@@ -26,7 +27,13 @@ LARGEST_COUNTS |= {"knots": 10_000, "queue": 10_000_000}
 MAY_BE_ZERO = {"swav.queue", "depth", "iterations", "obow.border"}  # counts whose default is not 0
 LARGEST = 1_000_000  # of any other number
 CONTINUED_RATE, CONTINUED_WARMUP = 0.1, 0.1  # see `continued_recipe`
-LATER = ("depth", "init", "freeze", "pool")  # fields that runs without them do not write down, as before they existed
+LATER = (
+    "depth",
+    "init",
+    "freeze",
+    "pool",
+    "code",
+)  # fields that runs without them do not write down, as before they existed
 TYPE_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a name"}
 
 
@@ -59,6 +66,7 @@ class Plan(BaseModel):
     images: int = Field(default=0, ge=0, le=10**12)
     data: str = ""  # digest of the training images
     pool: str = ""  # the part of the images that it is pre-trained on, `10%`, drawn by its seed; "" for all of them
+    code: tuple[str, ...] = ()  # records of plug-ins that it is made with, by file and digest
     depth: str = ""  # of 16-bit or float training images, as --depth takes it: what is white in all sets of the run
 
     @field_validator("mean", "std")
@@ -70,6 +78,13 @@ class Plan(BaseModel):
         if info.field_name == "std" and min(values, default=1) <= 0:
             raise ValueError("wanted numbers above 0")
         return values
+
+    @field_validator("code")
+    @classmethod
+    def check_code(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """The code that a run was made with is there, as it was."""
+        check_records(value)
+        return value
 
     @field_validator("freeze")
     @classmethod
@@ -149,7 +164,8 @@ def settings_for(method: str, backbone: str) -> dict[str, Any]:
 def has_attention(backbone: str) -> bool:
     """Whether a network is a Transformer: its class in timm takes a number of heads. Those of the shelf are ResNets."""
     name = text.parse_spec(backbone)[0]
-    return name not in registry.names("backbones") and "num_heads" in class_parameters(name)
+    own = name in registry.own_names("backbones") or find_plugin("backbones", name)
+    return not own and "num_heads" in class_parameters(name)
 
 
 def check_method(method: str) -> None:
@@ -158,7 +174,34 @@ def check_method(method: str) -> None:
         raise ValueError("'stock' is published weights, nothing to train: name them with --candidates NAME=FILE")
     if method == "tune":
         raise ValueError("'tune' is a way to judge networks, no method: ask for it with --probe tune:all")
-    registry.load("methods", method)
+    check_contract(method, registry.load("methods", method))
+
+
+def check_contract(name: str, made: Any) -> None:
+    """ValueError for a method that the training loop could not build or call: no other code than a user's has this."""
+    if not (inspect.isclass(made) and issubclass(made, Method)):
+        kind = f"the class {made.__name__}" if inspect.isclass(made) else f"a {type(made).__name__}"
+        raise ValueError(f"the method {name!r} is {kind}: wanted a class that inherits kogen.extend.Method")
+    if inspect.isabstract(made):
+        raise ValueError(f"the method {name!r} does not define {', '.join(sorted(made.__abstractmethods__))}: write it")
+    if not isinstance(getattr(made, "recipe", None), Recipe):
+        raise ValueError(f"the method {name!r} has no recipe: write recipe = kogen.extend.Recipe(source=..., ...)")
+    parameters = list(inspect.signature(made).parameters.values())
+    first, rest = next(iter(parameters), None), parameters[1:]
+    wanted = f"{name}(backbone, *, classes=0, images=0, ...) with a default for every hyperparameter"
+    if first is None or first.kind in (first.KEYWORD_ONLY, first.VAR_KEYWORD):
+        raise ValueError(f"the method {name!r} takes no backbone: wanted {wanted}")
+    told = ("classes", "images")  # by the training
+    if odd := [p.name for p in rest if p.kind is not p.KEYWORD_ONLY or (p.default is p.empty and p.name not in told)]:
+        raise ValueError(f"the method {name!r} takes {', '.join(odd)}: wanted {wanted}")
+    if missing := {*told} - {one.name for one in rest}:
+        raise ValueError(f"the method {name!r} does not take {' and '.join(sorted(missing))}: wanted {wanted}")
+
+
+def code_records(plan: Plan) -> tuple[str, ...]:
+    """The plug-ins that a run of this plan is made with."""
+    used = ("methods", plan.method), ("backbones", text.parse_spec(plan.backbone)[0]), ("views", plan.views)
+    return plugin_records(used)
 
 
 def check_settings(method: str, settings: Mapping[str, Value]) -> None:

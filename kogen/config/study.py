@@ -1,5 +1,6 @@
 """The Study: the whole question, as `kogen pilot` takes it and study.toml holds it."""
 
+import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from kogen.augmentation import corruptions
 from kogen.common import registry
 from kogen.common.files import read_toml
 from kogen.common.metric_facts import check_metric
+from kogen.common.plugins import refuse_unopened
 from kogen.common.protocols import layers_tuned
 from kogen.common.text import check_language, hint
 from kogen.config.plan import CONTINUED, check_method, check_settings, continued_settings, count_frozen
@@ -46,6 +48,7 @@ def split_start(init: str) -> tuple[str, str]:
 def make_study(asked: Mapping[str, Any], where: str) -> Study:
     """A study of these options. ValueError for wrong values and wrong names, before any data is opened."""
     study = validate(Study, asked, where)
+    refuse_unopened(where, study.plugins)
     check_language(study.lang)
     for method in study.methods:
         check_method(method)
@@ -116,9 +119,18 @@ def check_probes(probes: Sequence[str]) -> None:
         raise ValueError("no probes: name one or more, for instance --probe linear")
     for probe in probes:
         if not layers_tuned(probe):
-            registry.load("probes", probe)
+            check_probe(probe, registry.load("probes", probe))
     if len(set(probes)) < len(probes):
         raise ValueError(f"probes {', '.join(probes)}: one is named twice; name each once")
+
+
+def check_probe(name: str, probe: Any) -> None:
+    """ValueError for a probe that cannot be called with two sets of features: no other code than a user's is one."""
+    try:
+        inspect.signature(probe).bind("train", "test")
+    except (TypeError, ValueError) as error:
+        wanted = "a function probe(train, test) of two kogen.extend.Features"
+        raise ValueError(f"the probe {name!r} is a {type(probe).__name__} ({error}): wanted {wanted}") from error
 
 
 def read_study(path: Path) -> Study:

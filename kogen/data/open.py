@@ -7,11 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
+
 from kogen.common import registry, text
+from kogen.common.plugins import unknown_name
 from kogen.data.cache_settings import CacheSettings
 from kogen.data.datasets.table import read_rows
 from kogen.data.datasets.torchvision import torchvision_parts
-from kogen.data.images import Images
+from kogen.data.images import Images, from_array
 from kogen.data.listing import escape_surrogates, spellings
 
 KINDS: dict[str, str] = dict.fromkeys((".csv", ".tsv", ".txt", ".parquet"), "table")
@@ -53,13 +56,39 @@ def open_images(
         if key not in known:
             help = text.hint(key, known) if known else "it takes none"
             raise ValueError(f"the data source {kind!r} has no setting {key!r}: {help}")
-        check_type(f"{key} of {str(source)!r}", settings, key, accepted[key].annotation)
+        if accepted[key].annotation is not inspect.Parameter.empty:  # a user's own may say nothing of types
+            check_type(f"{key} of {str(source)!r}", settings, key, accepted[key].annotation)
     shared = {"storage": storage or CacheSettings()} if "storage" in accepted else {}
     images = function(*([what] if what else []), **settings, **shared)
+    if kind not in registry.own_names("datasets"):
+        images = own_images(kind, images)
     if name or os.path.exists(what):
         path = Path(os.path.abspath(what))
         images = replace(images, name=name or escape_surrogates(path.name if path.is_dir() else path.stem))
     return images
+
+
+def own_images(kind: str, made: Any) -> Images:
+    """What a user's own data source returned, as Images: these, or pixels (N, C, H, W) with labels and class names."""
+    if isinstance(made, Images):
+        return made
+    wanted = "wanted kogen.extend.Images, or (pixels, labels, class names) with pixels (N, C, H, W) of uint8"
+    if not isinstance(made, tuple | list) or len(made) not in (1, 2, 3):
+        raise ValueError(f"the data source {kind!r} returned a {type(made).__name__}: {wanted}")
+    pixels, labels, classes = (*made, None, None)[:3]
+    pixels = np.asarray(pixels)
+    if pixels.ndim != 4 or pixels.dtype not in (np.uint8, np.uint16) or pixels.shape[1] > 4:
+        raise ValueError(f"the data source {kind!r} returned pixels {pixels.shape} of {pixels.dtype}: {wanted}")
+    if labels is None:
+        return from_array(pixels, name=kind)
+    numbers = np.asarray(labels)
+    if numbers.shape != (len(pixels),) or numbers.dtype.kind not in "iu":
+        got = f"labels {numbers.shape} of {numbers.dtype} for {len(pixels)} images"
+        raise ValueError(f"the data source {kind!r} returned {got}: wanted a whole number each, -1 where unknown")
+    names = tuple(map(str, range(int(numbers.max(initial=-1)) + 1) if classes is None else classes))
+    if numbers.max(initial=-1) >= len(names) or numbers.min(initial=0) < -1:
+        raise ValueError(f"the data source {kind!r} returned labels out of -1 to {len(names) - 1}: {wanted}")
+    return from_array(pixels, numbers, names, name=kind)
 
 
 def check_type(title: str, settings: dict[str, Any], key: str, annotation: Any) -> None:
@@ -88,6 +117,8 @@ def _parse_source(source: str) -> tuple[str, str, dict[str, Any]]:
     if os.path.exists(base):
         return _source_kind(base), base, settings
     kind, _, variant = base.partition(":")
+    if kind.endswith(".py"):
+        raise ValueError(unknown_name("datasets", base, []))
     if kind not in registry.names("datasets"):
         raise ValueError(
             f"no such path and no such data source: {source!r}; {text.hint(kind, registry.names('datasets'))} "

@@ -11,13 +11,13 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from kogen.augmentation.views import View
-from kogen.common import registry
 from kogen.common.devices import exact_arithmetic
 from kogen.common.protocols import Protocol, split_protocol
 from kogen.common.threads import SMALL_FEATURES, serial_threads
 from kogen.data.images import Images
 from kogen.evaluation.features import Features, Predictions, embed
 from kogen.evaluation.label_budgets import drawn_rows
+from kogen.evaluation.probe_shelf import load_probe
 from kogen.evaluation.validation import false_alarms, take, validate_probe
 from kogen.modules.base import Backbone
 
@@ -71,7 +71,7 @@ def answer_protocols(
     everything = join_features(list(judged.values()))
 
     def answer(asked: Protocol, learnt: Features, place: torch.device | str) -> pd.DataFrame:
-        learn = partial(registry.load("probes", asked.probe), device=place)
+        learn = partial(load_probe(asked.probe), device=place)
         predictions: Predictions = learn(learnt, everything)
         # Its choices stay: made anew for each part they cost several times the probe, most of all where labels are few.
         settled = partial(learn, **predictions.settled)

@@ -10,7 +10,6 @@ import torch
 
 from kogen.augmentation.views import evaluation_view, render
 from kogen.backbones._network_facts import NetworkFacts, read_network_facts
-from kogen.common import registry
 from kogen.common.devices import default_device
 from kogen.common.protocols import layers_tuned
 from kogen.common.rng import StepRng
@@ -21,6 +20,7 @@ from kogen.data.images import Images, require_classes
 from kogen.data.split_names import training_part
 from kogen.evaluation.features import Features, embed
 from kogen.evaluation.predict import judge_rows
+from kogen.evaluation.probe_shelf import load_probe
 from kogen.handover.exported_model import ExportedModel, Origin, TorchModel
 from kogen.handover.tuned_head import lengths_of, name_head, tune_again
 from kogen.options.shared import TableOptions
@@ -82,7 +82,8 @@ def fit_model(run: Path, head: str, train: str | None = None) -> FittedModel:
     else:
         backbone.to(default_device())
         known = embed(backbone, images, evaluation_view(plan.image_size, mean=plan.mean, std=plan.std))
-        learnt = registry.load("probes", head)(known, known, device=default_device())
+        learnt = load_probe(head)(known, known, device=default_device())
+    assert learnt.head is not None  # of every head that may be named, see HEADS
     backbone.to(default_device())
     facts = read_network_facts(network_facts(plan, backbone), run)
     assert isinstance(facts, NetworkFacts)

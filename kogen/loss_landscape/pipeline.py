@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from kogen.common import distributed, registry, text
+from kogen.common.plugins import find_plugin
 from kogen.common.system import usable_cores
 from kogen.data.images import Images
 from kogen.loss_landscape import runs as landscape_runs
@@ -17,7 +18,7 @@ from kogen.loss_landscape import tables
 from kogen.loss_landscape.cost_estimate import estimate_landscape
 from kogen.loss_landscape.curvature_map import eigenmap
 from kogen.loss_landscape.curvature_metrics import METRIC_PARTS, curvature_metrics
-from kogen.loss_landscape.directions._plane import Plane
+from kogen.loss_landscape.directions._plane import Plane, check_shapes
 from kogen.loss_landscape.directions.random import NORMALISATIONS
 from kogen.loss_landscape.grid import surface
 from kogen.loss_landscape.objective import BATCH_NORM, Objective
@@ -116,6 +117,8 @@ def share_points(runs: Sequence[Path], images: Images, options: LandscapeOptions
 def make_planes(one: LandscapeRun, loss: Objective, others: list[LandscapeRun]) -> list[Plane]:
     """The planes through a run's weights, in order. ValueError for a trajectory without checkpoints."""
     options, make = one.options, registry.load("directions", one.options.directions)
+    if options.directions not in DIRECTIONS:
+        return [own_plane(options, make, loss, number) for number in range(options.planes)]
     if options.directions == "random":
         chance = {"seed": options.seed, "normalise": options.normalise}
         return [make(loss.at, plane=number, **chance) for number in range(options.planes)]
@@ -135,6 +138,18 @@ def make_planes(one: LandscapeRun, loss: Objective, others: list[LandscapeRun]) 
         state = state_of(landscape_runs.load_method(one.folder, one.plan, file.stem))
         passed.append({name: tensor.to(loss.at[name]) for name, tensor in state.items() if name in loss.at})
     return [make(loss.at, passed)]
+
+
+def own_plane(options: LandscapeOptions, make: Callable[..., Any], loss: Objective, number: int) -> Plane:
+    """A plane of a user's own: `make(at, plane=number, seed=seed)`. ValueError for what does not fit the weights."""
+    name = options.directions
+    made = make(dict(loss.at), plane=number, seed=options.seed)
+    if not isinstance(made, Plane):
+        raise ValueError(f"the directions {name!r} returned a {type(made).__name__}: wanted a kogen.extend.Plane")
+    for direction in made.directions:
+        check_shapes(loss.at, direction, f"a direction of {name!r}")
+    facts = {"kind": name, "plane": number, "seed": options.seed, "excluded": {}} | made.facts
+    return Plane(made.first, made.second, facts)
 
 
 def evaluate_plane(
@@ -207,7 +222,8 @@ def run_facts(one: LandscapeRun, loss: Objective, few: Objective, planes: list[P
 def check_options(runs: Sequence[Path], options: LandscapeOptions) -> None:
     """ValueError for options that do not fit, before anything is opened."""
     for name, known in CHOICES.items():
-        if (value := getattr(options, name)) not in known:
+        own = name == "directions" and find_plugin("directions", options.directions)
+        if (value := getattr(options, name)) not in known and not own:
             raise ValueError(f"unknown {name} {value!r}: {text.hint(value, list(known))}")
     if options.steps % 2 == 0:
         raise ValueError(f"got steps={options.steps}: give an odd number, so that the trained weights are a point")

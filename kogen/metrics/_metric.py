@@ -96,7 +96,11 @@ class Metric:
         """The value and contributions of one run, or the reason why there are none."""
         if reason := refusal(self.needs, answers):
             return Contributions(np.nan, reason=reason)
-        return self.compute(answers, **{**self.parameters, **parameters})
+        found = self.compute(answers, **{**self.parameters, **parameters})
+        if not isinstance(found, Contributions):
+            name = getattr(self.compute, "__name__", "compute")
+            raise ValueError(f"the metric's {name} returned a {type(found).__name__}: wanted Contributions")
+        return found
 
     def bounds(self, **parameters: Any) -> tuple[float, float]:
         """Lowest and highest value in the metric's unit."""

@@ -37,7 +37,9 @@ class EmbedOptions(ReadOptions):
 class CompareOptions(ReadOptions):
     """Compare a new model with the old one on the same labelled images: is the update safe?"""
 
-    test: Source | None = option(None, "labelled images to compare on, best those that neither model has seen", DATA)
+    test: Source | None = option(
+        None, "labelled images to compare on, best those that neither model has seen", DATA, shelf="datasets"
+    )
     head: str = option("linear", HEAD_HELP, MODEL)
     margin: float = option(1.0, "loss that would be bearable, in points", JUDGING, ge=0, le=100)
     out: Path | None = option(None, "folder for compare.json and newly_failing.csv; by default JSON is printed", OUTPUT)

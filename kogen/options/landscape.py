@@ -14,7 +14,9 @@ PLANES, LOSS, CURVATURE = "Planes", "Loss", "Curvature"
 class LandscapeOptions(ProcessOptions, PageOptions, DataOptions):
     """Draw and measure the loss around finished runs: how wide, convex and sharp it is, with intervals over planes."""
 
-    data: Source = Field(description="images that the loss is computed on", json_schema_extra=cli_metadata(DATA))
+    data: Source = Field(
+        description="images that the loss is computed on", json_schema_extra=cli_metadata(DATA, shelf="datasets")
+    )
     images: int = option(2048, "number of images in the loss, the same for every run", LOSS, ge=1, le=MAX_IMAGES)
     few: int | None = option(
         None, "images on the finest grid, in whole batches; by default 64, or 8 batches", LOSS, ge=1, le=MAX_IMAGES
@@ -25,7 +27,7 @@ class LandscapeOptions(ProcessOptions, PageOptions, DataOptions):
     batch_norm: str = option("frozen", "statistics of batch norm: frozen, batch or interpolated", LOSS)
     moves: tuple[str, ...] = option(("",), "parameters that move: how their names begin", LOSS, form="python")
     planes: int = option(8, "random planes, the same for every run; 8 or more to compare", PLANES, ge=1, le=MAX_PLANES)
-    directions: str = option("random", "random, sharpest, trajectory or between", PLANES)
+    directions: str = option("random", "random, sharpest, trajectory or between", PLANES, shelf="directions")
     normalise: str = option("filter", "scale of the directions: filter, layer or adaptive", PLANES)
     steps: int = option(9, "points per side of the coarse grid, an odd number", PLANES, ge=3, le=513)
     levels: int = option(

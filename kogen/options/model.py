@@ -12,6 +12,7 @@ from typing import Annotated, Any, Concatenate, Literal, ParamSpec, TypeVar, Uni
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from kogen.common.text import hint
+from kogen.options.own_code import PLUGINS_HELP, open_plugins
 
 Value = bool | int | float | str
 Bound = float | None
@@ -39,26 +40,29 @@ Result = TypeVar("Result")
 Model = TypeVar("Model", bound=BaseModel)
 
 
+def option(default: Any, help: str, group: str, *, ge: Bound = None, le: Bound = None, **more: str) -> Any:
+    """One option: its default, its help in one line, and the group that lists it.
+
+    `ge` and `le`: the least and the largest number allowed. `more`: see `cli_metadata`.
+    """
+    return Field(default, description=help, ge=ge, le=le, json_schema_extra=cli_metadata(group, **more))
+
+
+def cli_metadata(group: str, flag: str = "", form: str = "", shelf: str = "") -> dict[str, Any]:
+    """What the command line must know of an option; alone, of one that has no default.
+
+    `flag`: its name on the command line, if not the field's. `form`: how a text becomes its value, see forms.py.
+    `shelf`: what it names, which may be code of the user's own, see own_code.py.
+    """
+    return {"group": group, "flag": flag, "form": form, "shelf": shelf}
+
+
 class Options(BaseModel):
     """Options of a verb; frozen, unknown names are refused. The first line of a subclass is the verb's help."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
 
-
-def option(
-    default: Any, help: str, group: str, *, flag: str = "", form: str = "", ge: Bound = None, le: Bound = None
-) -> Any:
-    """One option: its default, its help in one line, and the group that lists it.
-
-    `flag`: its name on the command line, if not the field's. `form`: how a text becomes its value, see forms.py. `ge`
-    and `le`: the least and the largest number allowed.
-    """
-    return Field(default, description=help, ge=ge, le=le, json_schema_extra=cli_metadata(group, flag, form))
-
-
-def cli_metadata(group: str, flag: str = "", form: str = "") -> dict[str, Any]:
-    """What the command line must know of an option; alone, of one that has no default."""
-    return {"group": group, "flag": flag, "form": form}
+    plugins: tuple[str, ...] = option((), PLUGINS_HELP, "Own code", form="each")
 
 
 def validate(kind: type[Model], given: Mapping[str, Any], where: str) -> Model:
@@ -151,7 +155,8 @@ def takes(
             if len(positional) != 1:
                 want = f"{verb.__name__} takes one positional argument, {first.name}, and options by keyword"
                 raise TypeError(f"{want}; got {len(positional)}")
-            return verb(positional[0], validate(kind, given, verb.__name__))
+            subject, given = open_plugins(kind, first.name, positional[0], given)
+            return verb(subject, validate(kind, given, verb.__name__))
 
         parameters, result = [first, *keyword_parameters(kind)], verb.__annotations__["return"]
         call.__signature__ = inspect.Signature(parameters, return_annotation=result)  # type: ignore[attr-defined]

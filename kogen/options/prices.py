@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from kogen.common.text import parse_spec
 from kogen.options.model import Options, validate
@@ -20,8 +20,10 @@ Amount = Annotated[
 Price = Annotated[float, Field(ge=0, le=MAX_PRICE)] | str  # `Prices` says which of them may be a text
 
 
-class Prices(Options):
+class Prices(BaseModel):
     """What things cost; what has no price is not counted, and that is said."""
+
+    model_config = Options.model_config
 
     currency: Annotated[str, Field(min_length=1, max_length=12)] | None = Field(None, description="such as EUR")
     label: Amount | None = Field(None, description="price of a label")

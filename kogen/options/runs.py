@@ -26,7 +26,9 @@ from kogen.options.shared import (
 class PretrainOptions(ProcessOptions, TrainingOptions):
     """Train one method on images without labels (supervised: with)."""
 
-    method: str = option("byol", "method to train, see `kogen list methods`", TRAINING, form="argument")
+    method: str = option(
+        "byol", "method to train, see `kogen list methods`", TRAINING, form="argument", shelf="methods"
+    )
     seed: int = option(0, "seed of every random draw", TRAINING, ge=0, le=MAX_SEED)
     settings: dict[str, Value] = option(
         {}, "NAME=VALUE, a hyperparameter or a number of the recipe; repeatable", TRAINING, flag="set", form="setting"
@@ -38,11 +40,11 @@ class EvaluateOptions(ProcessOptions, PageOptions, JudgingOptions, DataOptions):
     """Judge finished runs on labelled sets."""
 
     train: Source = Field(
-        description="labelled images that the probes learn from", json_schema_extra=cli_metadata(DATA)
+        description="labelled images that the probes learn from", json_schema_extra=cli_metadata(DATA, shelf="datasets")
     )
     tests: dict[str, Source] = Field(
         description="labelled set to judge on, NAME=SOURCE; the first is the reference; repeatable",
-        json_schema_extra=cli_metadata(DATA, "test", "pairs"),
+        json_schema_extra=cli_metadata(DATA, "test", "pairs", "datasets"),
     )
     out: Path = option(Path("study"), "folder of the study", OUTPUT)
 
@@ -58,7 +60,9 @@ class ExportOptions(Options):
         "linear, or tune:all as the study fine-tuned it (tuned): from pixels to probabilities; none: the backbone",
         "Run",
     )
-    train: Source | None = option(None, "labelled images of the head, for a run that lies in no study", "Run")
+    train: Source | None = option(
+        None, "labelled images of the head, for a run that lies in no study", "Run", shelf="datasets"
+    )
     run: str = option("", "id of a run or name of a model; by default the first", "Landscape")
     objective: str = option("", "pretrain or probe; by default the first", "Landscape")
     direction: str = option("random", "random, sharpest, trajectory or between", "Landscape")
@@ -77,5 +81,5 @@ class ReportOptions(Options):
     """Judge a study again from its tables and draw its page; needs no images and no GPU."""
 
     lang: str | None = option(None, "language of the page, en or ja; by default the study's", OUTPUT)
-    metric: str | None = option(None, f"{METRIC_HELP}; or the study's", JUDGING)
+    metric: str | None = option(None, f"{METRIC_HELP}; or the study's", JUDGING, shelf="metrics")
     prices: PriceTable = option({}, f"{PRICES_HELP}; in place of all of the study's", JUDGING, form="prices")

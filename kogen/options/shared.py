@@ -66,7 +66,7 @@ class AugmentationOptions(DataOptions):
     """How images are augmented, and how large they are."""
 
     image_size: int = option(32, "height and width in pixels that the network sees", TRAINING, ge=8, le=MAX_SIZE)
-    views: str = option("natural", "set of augmentations: natural, inspection or gentle", TRAINING)
+    views: str = option("natural", "set of augmentations: natural, inspection or gentle", TRAINING, shelf="views")
 
 
 class TrainingOptions(AugmentationOptions):
@@ -75,7 +75,9 @@ class TrainingOptions(AugmentationOptions):
     epochs: int = option(50, "passes over the images", TRAINING, ge=0, le=MAX_EPOCHS)
     batch_size: BatchSize | None = option(None, BATCH_HELP, TRAINING, form="batch")
     accumulate: int = option(1, "parts that a batch is cut into, to save memory", TRAINING, ge=1, le=MAX_PARTS)
-    backbone: str = option("tiny", "tiny, or any network of timm, such as resnet18?layers=1,1,1,1", TRAINING)
+    backbone: str = option(
+        "tiny", "tiny, or any network of timm, such as resnet18?layers=1,1,1,1", TRAINING, shelf="backbones"
+    )
     precision: str = option("auto", "auto, 32, tf32 or bf16", TRAINING)
     init: Source | None = option(
         None, "published weights to go on from: FILE[?key=value], hf-hub:OWNER/NAME or RUN, as NAME=... too", TRAINING
@@ -87,7 +89,12 @@ class TrainingOptions(AugmentationOptions):
 class JudgingOptions(Options):
     """How networks are judged."""
 
-    corrupt: str | None = option(None, "corruptions of the test set to judge on: all, all:1-5, blur:5,jpeg:2", JUDGING)
+    corrupt: str | None = option(
+        None,
+        "corruptions of the test set to judge on: all, all:1-5, blur:5,jpeg:2",
+        JUDGING,
+        shelf="corruptions",
+    )
     probes: tuple[str, ...] = option(
         ("linear", "knn"),
         "probe: linear or knn, or layers to fine-tune: tune:head, tune:norm, tune:last2, tune:decay, tune:all; the "
@@ -95,6 +102,7 @@ class JudgingOptions(Options):
         JUDGING,
         flag="probe",
         form="each",
+        shelf="probes",
     )
     tune_steps: tuple[Steps, ...] = option(
         (100, 400),
@@ -117,7 +125,7 @@ class JudgingOptions(Options):
     margin: float = option(
         1.0, "smallest difference that matters, in points (or the metric's unit)", JUDGING, ge=0, le=100
     )
-    metric: str | None = option(None, METRIC_HELP, JUDGING)
+    metric: str | None = option(None, METRIC_HELP, JUDGING, shelf="metrics")
     costs: Literal["none", "torch", "onnx"] = option(
         "torch", "what running a network costs, measured once in seconds: none, torch, or onnx too (a minute)", JUDGING
     )

@@ -46,15 +46,26 @@ def check_pools(pools: tuple[str, ...]) -> tuple[str, ...]:
 class StudyOptions(PageOptions, JudgingOptions, TrainingOptions):
     """The question of a study; study.toml holds it."""
 
-    test: Source | None = option(None, "labelled set the choice is made on: SOURCE or NAME=SOURCE", DATA)
+    test: Source | None = option(
+        None, "labelled set the choice is made on: SOURCE or NAME=SOURCE", DATA, shelf="datasets"
+    )
     shifts: dict[str, Source] = option(
-        {}, "similar labelled set to judge on too, NAME=SOURCE; repeatable", DATA, flag="shift", form="pairs"
+        {},
+        "similar labelled set to judge on too, NAME=SOURCE; repeatable",
+        DATA,
+        flag="shift",
+        form="pairs",
+        shelf="datasets",
     )
     hold_out_seed: int = option(
         0, "seed of the draw of held-out images, where there is no test set", DATA, ge=0, le=MAX_SEED
     )
     methods: tuple[str, ...] = option(
-        METHODS, "methods to compare, comma-separated; see `kogen list methods`", TRAINING, form="names"
+        METHODS,
+        "methods to compare, comma-separated; see `kogen list methods`",
+        TRAINING,
+        form="names",
+        shelf="methods",
     )
     candidates: dict[str, Source] = option(
         {}, "published weights to compare, NAME=FILE[?backbone=...&image_size=...]; repeatable", TRAINING, form="pairs"

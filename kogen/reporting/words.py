@@ -14,6 +14,7 @@ from kogen.common.text import check_language
 
 LONGEST = 56  # letters of a name that are shown: published checkpoints differ in the middle of longer names
 UNNAMED_SET = "reference"  # what a study calls its test set where nobody named it
+OWN_METRIC = "name_of_"  # and the name of a metric, which a user's own is shown by as it is
 LISTED = 4  # names that are listed before "and n more"
 
 
@@ -42,7 +43,10 @@ def say(lang: str, key: str, /, **values: Any) -> str:
     Floats are shown with one decimal, whole numbers with thousands separators, None as a dash, lists as a list of
     names, a `phrase` in the language. ValueError for a language that is not known.
     """
-    return load_templates(lang)[key].format(**{name: format_value(lang, value) for name, value in values.items()})
+    templates = load_templates(lang)
+    if key.startswith(OWN_METRIC) and key not in templates:
+        return clean(key.removeprefix(OWN_METRIC))
+    return templates[key].format(**{name: format_value(lang, value) for name, value in values.items()})
 
 
 @cache

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from kogen.augmentation.views import evaluation_view
-from kogen.common import distributed, registry
+from kogen.common import distributed
 from kogen.common.devices import default_device
 from kogen.common.files import read_sealed_json
 from kogen.common.protocols import layers_tuned, split_protocol, tunings_among
@@ -20,6 +20,7 @@ from kogen.config.plan import Plan
 from kogen.data.images import Images
 from kogen.evaluation.features import embed
 from kogen.evaluation.label_budgets import drawn_rows
+from kogen.evaluation.probe_shelf import load_probe
 from kogen.results.gather import TABLE
 from kogen.study.pool_parts import part_of_pool
 from kogen.study.predictions import missing_answers, protocols_of_run
@@ -44,8 +45,8 @@ class Cost:
     seconds_per_step: dict[str, float]  # by method that is left to train; 0 for one that has no steps
 
     def __str__(self) -> str:
-        minutes = f"{self.minutes:.0f} min" if self.minutes >= 1 else "less than a minute"
-        return f"about {minutes}, {self.memory_gb:.1f} GB of memory, {self.disk_gb:.2f} GB of disk"
+        minutes = f"about {self.minutes:.0f} min" if self.minutes >= 1 else "less than a minute"
+        return f"{minutes}, {self.memory_gb:.1f} GB of memory, {self.disk_gb:.2f} GB of disk"
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ def seconds_of_judging(plan: Plan, labelled: Images, protocols: Sequence[str]) -
             continue
         if asked.probe not in ends:
             start = time.perf_counter()
-            registry.load("probes", asked.probe)(features, features, device=default_device())
+            load_probe(asked.probe)(features, features, device=default_device())
             ends[asked.probe] = (time.perf_counter() - start) / len(some)
         labels = len(drawn_rows(labelled, asked))
         seconds += ends[asked.probe] * labels

@@ -18,7 +18,15 @@ from kogen.study.study_start import open_start, with_network
 # Options in which a study may grow; what is not in them or in FREE is what its runs and answers are made of, and stays.
 COUNTS = ("seeds", "draws")
 GROWING = (*COUNTS, "methods", "settings", "candidates", "shifts", "corrupt", "probes", "budgets", "shots", "pools")
-FREE = ("margin", "lang", "max_bad", "metric", "costs", "prices")  # no run and no row of predictions depends on them
+FREE = (
+    "margin",
+    "lang",
+    "max_bad",
+    "metric",
+    "costs",
+    "prices",
+    "plugins",
+)  # no run and no row of predictions depends on them
 MISSING: Any = object()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from kogen.backbones.published import describe_checkpoint
 from kogen.common import text
 from kogen.common.records import read_plan_record
-from kogen.config.plan import Plan
+from kogen.config.plan import Plan, code_records
 from kogen.config.study import Study, split_start
 from kogen.data.images import Images
 from kogen.options.model import validate
@@ -95,7 +95,7 @@ def with_data(plan: Plan, images: Images) -> Plan:
     mean, std = normalisation(images)
     seen = images.labelled_subset() if recipe.labels else images
     update: dict[str, Any] = {"mean": mean, "std": std, "channels": images.channels, "classes": images.classes}
-    update |= {"images": len(seen), "data": images.digest}
+    update |= {"images": len(seen), "data": images.digest, "code": code_records(plan)}
     update |= {"depth": "" if images.levels is None else str(images.levels)}
     if not recipe.trains:
         update |= {"epochs": 0}

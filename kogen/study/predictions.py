@@ -12,6 +12,7 @@ import pandas as pd
 from kogen.augmentation.views import evaluation_view
 from kogen.common import devices, registry
 from kogen.common.files import json_digest, write_atomically
+from kogen.common.plugins import find_plugin
 from kogen.common.protocols import layers_tuned, protocol_keys, split_protocol
 from kogen.common.records import read_plan_record
 from kogen.common.tables import CLASSES, read_arrow, write_table
@@ -91,6 +92,7 @@ def add_answers(place: Path, tables: Sequence[pd.DataFrame], sets: Splits, proto
         digests = stored_digests(before) | digests
         tables.insert(0, with_present_clusters(before.to_pandas(), sets))
     found = order_rows(pd.concat(tables, ignore_index=True), sets, protocols)
+    digests |= code_of_probes(protocols)
     facts = {JUDGED: json.dumps(digests), CLASSES: json.dumps(sets.train.classes)}
     write_table(place, found, "predictions", facts)
 
@@ -120,10 +122,20 @@ def missing_answers(place: Path, sets: Splits, probes: Sequence[str]) -> list[tu
     if odd := changed_sets(was, sets, rows.dataset):
         got = f"{place} was judged on other images or labels of {odd} than are there now"
         raise ValueError(f"{got}: choose another --out, or delete the file to judge the run again")
+    now = code_of_probes(probe for _, probe in there)
+    if changed := [name for name, digest in now.items() if was.get(name, digest) != digest]:
+        got = f"{place} has answers of the {changed[0]}, whose code was another one then ({was[changed[0]]})"
+        raise ValueError(f"{got}: give the file as it was, or choose another --out")
     if missing and not was:  # older versions wrote no digests
         got = f"{place} does not say on which images and labels it was judged, so none can be added to it"
         raise ValueError(f"{got}: delete it, and the run is judged again on all sets")
     return missing
+
+
+def code_of_probes(protocols: Iterable[str]) -> dict[str, str]:
+    """The digests of the code of those probes that are plug-ins, `probe NAME`."""
+    found = {name: find_plugin("probes", name) for name in {split_protocol(one).probe for one in protocols}}
+    return {f"probe {name}": plugin.digest for name, plugin in found.items() if plugin}
 
 
 def changed_sets(was: Mapping[str, str], sets: Splits, judged: Iterable[str]) -> str:

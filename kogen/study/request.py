@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from kogen.augmentation.views import view_set
 from kogen.common.files import read_toml
 from kogen.common.metric_facts import check_metric
-from kogen.common.text import check_language
+from kogen.common.plugins import listed_plugin, refuse_unopened
+from kogen.common.text import check_language, parse_spec
 from kogen.config.plan import Plan
 from kogen.config.study import Study, check_probes, make_study
 from kogen.options.model import validate
@@ -19,6 +20,7 @@ from kogen.results.asked import read_asked
 from kogen.study.plans import read_candidate
 from kogen.study.study_start import check_start_fits, open_start, with_network
 from kogen.training.build import build_method
+from kogen.training.trial import try_method
 
 # Defaults of `kogen pilot surfaces`, which takes minutes on two cores.
 SURFACES_OPTIONS = dict(epochs=5, image_size=32, batch_size=32, backbone="tiny?stem=half", views="inspection")
@@ -36,6 +38,7 @@ class Question(BaseModel):
     metric: str | None = None
     private: bool = False
     prices: dict[str, Price] = {}
+    plugins: tuple[str, ...] = ()
 
 
 def study_from_request(source: str, options: StudyOptions) -> Study:
@@ -45,10 +48,13 @@ def study_from_request(source: str, options: StudyOptions) -> Study:
     """
     asked = {name: getattr(options, name) for name in options.model_fields_set if name in StudyOptions.model_fields}
     if source.endswith(".toml"):
+        opened = asked.pop("plugins", ())  # to run the code that the file names, a command has to name it too
         if asked:
             odd = ", ".join(sorted(asked))
             raise ValueError(f"{source} says all that is asked; leave out {odd}, or change the file")
-        told = with_defaults = read_toml(Path(source))
+        told = read_toml(Path(source))
+        listed = [code for code in told.get("plugins", ()) if listed_plugin(str(code)) is None]
+        told = with_defaults = told | ({"plugins": [*listed, *opened]} if opened else {})
     else:
         told, with_defaults = asked, {"source": source, **with_surfaces_defaults(source, asked)}
     where = source if source.endswith(".toml") else "pilot"
@@ -57,7 +63,8 @@ def study_from_request(source: str, options: StudyOptions) -> Study:
     study = make_study(with_defaults | with_network(told, start), where)
     view_set(study.views, study.image_size)
     for method in {"random", *study.methods}:
-        plan = Plan(method=method, backbone=study.backbone, image_size=study.image_size)
+        seen: dict[str, Any] = {name: getattr(study, name) for name in ("backbone", "image_size", "views", "precision")}
+        plan = Plan(method=method, **seen)
         check_method_fits(plan, study.settings.get(method, {}))
         if start and "init" in study.starts_of(method):
             plan = plan.model_copy(update={"settings": study.settings_of(method, "init")})
@@ -78,7 +85,8 @@ def with_surfaces_defaults(source: str, asked: dict[str, Any]) -> dict[str, Any]
 
 def check_method_fits(plan: Plan, settings: Mapping[str, Any]) -> None:
     """ValueError for a method that cannot be built around the backbone, before anything is decoded."""
-    build_method(plan.model_copy(update={"settings": dict(settings), "classes": ("a", "b")}))
+    full = plan.model_copy(update={"settings": dict(settings), "classes": ("a", "b")})
+    try_method(build_method(full), full)
 
 
 def read_question(folder: Path) -> dict[str, Any]:
@@ -87,7 +95,11 @@ def read_question(folder: Path) -> dict[str, Any]:
     if not place.exists():
         raise ValueError(f"{folder} holds no study (no study.toml): run `kogen pilot ... --out {folder}` first")
     question = validate(Question, read_asked(folder).question, str(place))
-    check_probes(question.probes)
+    own = [(text, *text.partition("=")[::2]) for text in question.plugins]  # SHELF=FILE.py:NAME, SHELF, FILE.py:NAME
+    answered = [what.rpartition(":")[2] for _, shelf, what in own if shelf == "probes"]  # by probes that need not run
+    check_probes([probe for probe in question.probes if probe not in answered] or ["linear"])
+    metric = f":{parse_spec(question.metric or '')[0]}"
+    refuse_unopened(str(place), [listed for listed, shelf, what in own if shelf == "metrics" and what.endswith(metric)])
     check_language(question.lang)
     check_metric(metric_with_prices(question.metric, make_prices(question.prices)))
     return question.model_dump()

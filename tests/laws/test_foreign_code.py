@@ -50,6 +50,30 @@ ARGUED = {
     ): "two files, where a user asks for it",
     ("cli.py", "run", "getattr"): "the name of one of our own verbs, from COMMANDS",
     ("common/devices.py", "resolve_precision", "getattr"): "constant names",
+    **{
+        ("common/plugins.py", function, call): "code that the command itself names, never what a file does"
+        for function, call in (
+            ("open_spec", "hasattr"),
+            ("open_spec", "getattr"),
+            ("import_file", "importlib.util.spec_from_file_location"),
+            ("import_file", "importlib.util.module_from_spec"),
+            ("import_file", ".exec_module"),
+            ("import_module", "importlib.import_module"),
+        )
+    },
+    **{
+        (
+            "common/plugins.py",
+            function,
+            call,
+        ): "installed packages, of which names are read until one is used"
+        for function, call in (
+            ("installed", "importlib.metadata.entry_points"),
+            ("installed", "importlib.metadata.EntryPoint"),
+            ("load_installed", "importlib.metadata.EntryPoint"),
+        )
+    },
+    ("extend.py", "__getattr__", "importlib.import_module"): "a constant name",
     ("common/registry.py", "load", "importlib.import_module"): "a file that lies on the shelf, by its exact name",
     ("common/registry.py", "load", "getattr"): "the one name in __all__ of that file",
     ("common/tensors.py", "_open_file", "safetensors.safe_open"): "a format without code",

@@ -8,6 +8,7 @@ from typing import Any
 
 from kogen.common.files import read_json, read_sealed_json
 from kogen.common.protocols import split_protocol
+from kogen.common.records import made_with
 from kogen.common.tables import read_arrow
 from kogen.options.audit import AuditOptions
 from kogen.options.command_line import command_line
@@ -145,7 +146,7 @@ def list_runs(study: Path) -> list[RunFacts]:
         facts: dict[str, Any] = {"id": record["id"], "model": record["model"]}
         facts |= {name: record.get(name) for name in names}
         rate = recipe.get("rate") if recipe.get("trains") else None
-        found.append(RunFacts(**facts, status=status, rate=rate, versions=record.get("versions", {})))
+        found.append(RunFacts(**facts, status=status, rate=rate, versions=made_with(record)))
     return sorted(found, key=lambda run: (run.model, run.seed or 0, run.id))
 
 

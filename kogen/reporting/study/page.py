@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from kogen.common.files import read_json
+from kogen.common.records import made_with
 from kogen.common.tables import read_table
 from kogen.reporting.charts import Figure
 from kogen.reporting.decision.figures import draw_values
@@ -61,7 +62,7 @@ def write(study: Path, *, lang: str = "en") -> Path:
         "depths": depths_section(verdict),
         "pools": pools_section(verdict),
         "economics": economics_section(verdict),
-        "versions": plan.get("versions", {}),
+        "versions": {name: text for run in reversed(runs) for name, text in made_with(run.plan).items()},
         "plan": {name: plan.get(name) for name in ("backbone", "image_size", "device")},
     }
     write_page(study / "report.html", "page.html.j2", lang, figures, **shown)

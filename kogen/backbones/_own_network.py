@@ -1,0 +1,97 @@
+"""A network of the user's own as a backbone: a class or function of a plug-in that makes an nn.Module."""
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from kogen.common.plugins import Plugin
+from kogen.modules.base import Backbone
+from kogen.modules.blueprint import Blueprint
+
+
+@dataclass(frozen=True)
+class OwnBlueprint(Blueprint):
+    """How a network of the user's own is made: by its own code, which is named."""
+
+    plugin: Plugin | None = field(default=None, repr=False)
+
+    def build(self) -> nn.Module:
+        """The network, untrained."""
+        assert self.plugin is not None
+        return self.plugin.thing(**self.settings)
+
+    def to_python(self) -> str:
+        """A line of Python that makes the same network as `m`, with the user's own code."""
+        assert self.plugin is not None
+        module = Path(self.plugin.place).stem if self.plugin.place.endswith(".py") else self.plugin.place
+        settings = ", ".join(f"{name}={value!r}" for name, value in self.settings.items())
+        return f"import torch; from {module} import {self.name}; m = {self.name}({settings})"
+
+
+class OwnBackbone(Backbone):
+    """A network of the user's own, around which methods train."""
+
+    def __init__(self, network: nn.Module, blueprint: Blueprint, spec: str, channels: int, image_size: int) -> None:
+        super().__init__()
+        self.inner, self.blueprint, self.spec = network, blueprint, spec
+        self.channels, self.image_size = channels, image_size
+        self.dim = feature_dim(blueprint.name, network, channels, image_size)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.inner(images)  # (B, D)
+
+    @property
+    def network(self) -> nn.Module:
+        return self.inner
+
+
+def own_network(plugin: Plugin, spec: str, settings: Mapping[str, Any], channels: int, image_size: int) -> Backbone:
+    """The network of a plug-in: `NAME(**settings)`, told `in_chans` and `image_size` where its signature has them.
+
+    ValueError for what makes no nn.Module, for settings that it does not take, and where images of this size do not
+    come out as features (B, D).
+    """
+    title = f"backbone {plugin.name!r}"
+    wanted = "a class or function that makes a torch.nn.Module, images (B, C, S, S) to features (B, D)"
+    if not callable(plugin.thing) or isinstance(plugin.thing, nn.Module):
+        raise ValueError(f"{title} is a {type(plugin.thing).__name__}: wanted {wanted}")
+    parameters = inspect.signature(plugin.thing).parameters
+    open_ended = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
+    if odd := [name for name in settings if name not in parameters and not open_ended]:
+        known = ", ".join(parameters) or "none"
+        raise ValueError(f"{title} has no setting {odd[0]!r}: its settings are {known}")
+    facts = {"in_chans": channels, "image_size": image_size}
+    given = {name: value for name, value in facts.items() if name in parameters} | dict(settings)
+    if missing := [p.name for p in parameters.values() if p.default is p.empty and p.name not in given
+                   and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY, p.POSITIONAL_ONLY)]:  # fmt: skip
+        raise ValueError(f"{title} wants {', '.join(missing)}: give {plugin.name}?{missing[0]}=..., or a default")
+    blueprint = OwnBlueprint(plugin.name, given, plugin=plugin)
+    network = blueprint.build()
+    if not isinstance(network, nn.Module):
+        raise ValueError(f"{title} made a {type(network).__name__}: wanted {wanted}")
+    return OwnBackbone(network, blueprint, spec, channels, image_size)
+
+
+def feature_dim(name: str, network: nn.Module, channels: int, image_size: int) -> int:
+    """Length D of the features, by trying. ValueError where a network does not make finite features (B, D)."""
+    modes = {part: part.training for part in network.modules()}
+    images = torch.linspace(-1, 1, 2 * channels * image_size**2).view(2, channels, image_size, image_size)
+    title = f"backbone {name!r} on images of {image_size} pixels and {channels} channels"
+    try:
+        with torch.no_grad():
+            features = network.eval()(images)  # (2, D)
+    except (RuntimeError, ValueError, TypeError) as error:
+        raise ValueError(f"{title}: {error}: mend it, or choose another --image-size") from error
+    for part, mode in modes.items():
+        part.training = mode
+    if not isinstance(features, Tensor) or features.ndim != 2 or len(features) != 2:
+        got = f"features of shape {tuple(features.shape)}" if isinstance(features, Tensor) else type(features).__name__
+        raise ValueError(f"{title} gives {got}, wanted a tensor (B, D): pool what it gives, for instance by its mean")
+    if not bool(torch.isfinite(features).all()):
+        raise ValueError(f"{title} gives NaN or infinity before any training: mend its first weights")
+    return features.shape[1]

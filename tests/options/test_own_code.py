@@ -1,0 +1,142 @@
+"""Code of a user's own in options: opened where a person names it, and replaced by its name."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from own_code import RIGHT
+
+import kogen
+from kogen.cli import main
+from kogen.common import plugins
+from kogen.common.records import read_plan_record
+from kogen.common.tables import read_table
+from kogen.options.landscape import LandscapeOptions
+from kogen.options.own_code import open_plugins
+from kogen.options.runs import PretrainOptions
+from kogen.options.study import PilotOptions
+
+
+@pytest.fixture(autouse=True)
+def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(plugins, "OPENED", {})
+    monkeypatch.setattr(plugins, "FILES", {})
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(RIGHT)
+    return tmp_path / "mine.py"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value", "wanted", "listed"),
+    [
+        (PilotOptions, "methods", ("byol", "mine.py:MyByol"), ("byol", "MyByol"), "methods=mine.py:MyByol"),
+        (PretrainOptions, "method", "mine.py:MyByol", "MyByol", "methods=mine.py:MyByol"),
+        (PilotOptions, "backbone", "mine.py:Net?width=16", "Net?width=16", "backbones=mine.py:Net"),
+        (PilotOptions, "views", "mine.py:plain", "plain", "views=mine.py:plain"),
+        (PilotOptions, "probes", ["mine.py:nearest_mean"], ("nearest_mean",), "probes=mine.py:nearest_mean"),
+        (PilotOptions, "metric", "mine.py:right", "right", "metrics=mine.py:right"),
+        (PilotOptions, "corrupt", "blur:5, mine.py:fog:3,all", "blur:5,fog:3,all", "corruptions=mine.py:fog"),
+        (PilotOptions, "test", "line=mine.py:dots?n=9", "line=dots?n=9", "datasets=mine.py:dots"),
+        (PilotOptions, "shifts", {"a": "mine.py:dots?split=test"}, {"a": "dots?split=test"}, "datasets=mine.py:dots"),
+        (LandscapeOptions, "directions", "mine.py:straight", "straight", "directions=mine.py:straight"),
+    ],
+)  # fmt: skip
+def test_what_an_option_names_is_opened(kind: Any, name: str, value: Any, wanted: Any, listed: str):
+    _, found = open_plugins(kind, "source", "imgs", {name: value})
+    assert found == {name: wanted, "plugins": (listed,)}
+
+
+def test_a_source_of_ones_own_and_code_that_is_listed():
+    subject, found = open_plugins(PilotOptions, "source", "mine.py:dots?n=30", {"plugins": ["views=mine.py:plain"]})
+    assert subject == "dots?n=30"
+    assert found == {"plugins": ("views=mine.py:plain", "datasets=mine.py:dots")}
+
+
+def test_what_names_no_code_stays_as_it_is(tmp_path: Path):
+    (tmp_path / "odd.py:dots").mkdir()
+    given = {"probes": ("tune:all", "linear"), "test": "odd.py:dots", "corrupt": "blur:5", "backbone": "resnet18"}
+    assert open_plugins(PilotOptions, "source", "torchvision:CIFAR10", given) == ("torchvision:CIFAR10", given)
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("mine.py:MyByol", "--plugins mine.py:MyByol: write SHELF=FILE.py:NAME"),
+        ("method=mine.py:MyByol", "did you mean 'methods'?"),
+        ("methods=mine.py", "'mine.py' is no plug-in"),
+    ],
+)
+def test_wrong_listings_are_sentences(text: str, match: str):
+    with pytest.raises(ValueError, match=match):
+        open_plugins(PilotOptions, "source", "imgs", {"plugins": [text]})
+
+
+OPTIONS = {
+    "test": "mine.py:dots?split=test",
+    "methods": "mine.py:MyByol,random",
+    "views": "mine.py:plain",
+    "backbone": "mine.py:Net?width=16",
+    "probe": "mine.py:nearest_mean",
+    "metric": "mine.py:right",
+    "corrupt": "mine.py:fog:2",
+    "set": "MyByol.dim=8",
+    **{"image-size": "16", "epochs": "1", "batch-size": "32", "seeds": "2", "costs": "none", "out": "study"},
+}
+WORDS = ["pilot", "mine.py:dots", *(word for name, value in OPTIONS.items() for word in (f"--{name}", value))]
+
+
+def succeed(*words: str) -> None:
+    """A command that ends well."""
+    with pytest.raises(SystemExit) as end:
+        main(words)
+    assert end.value.code == 0
+
+
+def test_a_study_of_ones_own_code_is_trained_judged_resumed_and_guarded(
+    mine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    succeed(*WORDS)
+    verdict = capsys.readouterr().out
+    study = tmp_path / "study"
+    plans = [read_plan_record(run) for run in sorted((study / "runs").iterdir())]
+    assert {plan["method"] for plan in plans} == {"MyByol", "random"}
+    code = f"methods=mine.py:MyByol sha256:{plugins.digest_of(mine.read_bytes())}"
+    assert all((code in plan["code"]) == (plan["method"] == "MyByol") for plan in plans)
+    assert code.partition(" ")[0] in (study / "report.html").read_text()
+    rows = read_table(study / "predictions.parquet")
+    assert set(rows["protocol"].unique()) == {"nearest_mean"}
+    assert set(rows["dataset"].unique()) == {"reference", "reference~fog2"}
+    weights = {run: (run / "weights.safetensors").stat().st_mtime_ns for run in (study / "runs").iterdir()}
+
+    succeed(*WORDS)  # nothing is left to do, and the page is the same
+    assert capsys.readouterr().out == verdict
+    assert {run: (run / "weights.safetensors").stat().st_mtime_ns for run in weights} == weights
+
+    plugins.OPENED.clear()
+    with pytest.raises(SystemExit, match=r"add --plugins metrics=mine.py:right$"):
+        main(["report", "study"])
+    succeed("report", "study", "--plugins", "metrics=mine.py:right")
+    plugins.OPENED.clear()
+    with pytest.raises(SystemExit, match=r"add --plugins views=mine.py:plain --plugins backbones=mine.py:Net"):
+        main(["pilot", "study/study.toml", "--out", "study"])
+    run = next(run for run, plan in zip(sorted(weights), plans, strict=True) if plan["method"] == "MyByol")
+    with pytest.raises(SystemExit, match=r"--plugins methods=mine.py:MyByol .*is wanted"):
+        main(["export", str(run), "--out", "weights.safetensors"])
+    named = [f"{shelf}=mine.py:{name}" for shelf, name in
+             (("methods", "MyByol"), ("backbones", "Net"), ("views", "plain"))]  # fmt: skip
+    line = kogen.export(run, plugins=named, out=tmp_path / "weights.safetensors")
+    assert line.startswith("import torch; from mine import Net; m = Net(in_chans=3, width=16)")
+
+    mine.write_text(RIGHT.replace("np.exp(far", "np.exp(0.5 * far"))
+    with pytest.raises(SystemExit, match=r"differs in code"):
+        main(WORDS)
+
+
+def test_a_probe_that_changed_is_not_mixed_with_its_older_answers(mine: Path, tmp_path: Path):
+    asked: dict[str, Any] = {"probes": ["mine.py:nearest_mean"], "train": "digits?split=train", "out": tmp_path / "e"}
+    few: dict[str, Any] = {"backbone": "tiny?width=8", "image_size": 8, "epochs": 1}
+    kogen.pretrain("digits?split=train", method="random", **few, out=tmp_path / "run")
+    kogen.evaluate(tmp_path / "run", tests={"test": "digits?split=test"}, costs="none", **asked)
+    mine.write_text(RIGHT.replace("np.exp(far", "np.exp(0.5 * far"))
+    with pytest.raises(ValueError, match="answers of the probe nearest_mean, whose code was another one then"):
+        kogen.evaluate(tmp_path / "run", tests={"test": "digits?split=test"}, costs="none", **asked)
