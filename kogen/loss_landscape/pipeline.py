@@ -78,8 +78,8 @@ def measure_landscape(
         planes = make_planes(one, loss, others)
         if number == 0 and first:
             curved = one.make_objective(sharp or SHARP) if sharp or map_steps else None
-            amounts = options, len(planes) * len(runs), len(runs), process[1]
-            notify(estimate_landscape(few, loss.facts["images"], curved, *amounts))
+            amounts = options, len(planes) * len(runs), len(runs), process[1], time.perf_counter() - started
+            notify(estimate_landscape(few, loss, curved, *amounts))
         if sharp and number % process[1] == process[0]:
             measure_curvature(one)
         for order, plane in enumerate(planes):
@@ -190,7 +190,7 @@ def run_facts(one: LandscapeRun, loss: Objective, few: Objective, planes: list[P
     return RunFacts(
         **one.identity | one.facts | loss.facts,
         excluded_share=still / size,
-        grid=GridFacts(few.facts["images"], *sides),
+        grid=GridFacts(few.facts["images"], *sides, few.facts["unit"]),
         run_seed=one.plan.seed,
         direction=options.directions,
         through=through,
