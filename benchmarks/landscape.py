@@ -10,6 +10,8 @@ speed     CPU seconds; the same network (supervised, 32 px) and images for each,
           plain   the network called with the batches as they are, under inference mode: what the hardware gives
 teacher   a point of RC-MAE with and without what the teacher said kept
 accuracy  of surfaces against 51 x 51 points: landscape_accuracy.py, as it is without arguments
+coupled   a plane of a loss that couples a batch, before and after its images were embedded once: landscape_coupled.py
+          with the RUN and the DATA of --coupled
 """
 
 import argparse
@@ -19,6 +21,7 @@ import time
 from typing import Any
 
 import landscape_accuracy
+import landscape_coupled
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -46,7 +49,8 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=32, help="of kogen's frozen batches and of the plain network")
     parser.add_argument("--points", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--parts", default="speed,teacher,accuracy")
+    parser.add_argument("--parts", default="speed,teacher,accuracy,coupled")
+    parser.add_argument("--coupled", nargs=2, metavar=("RUN", "DATA"), help="a finished run of SimCLR, images")
     parser.add_argument("--backbones", default="tiny;" + VIT)
     asked = parser.parse_args()
     if "speed" in asked.parts:
@@ -56,6 +60,8 @@ def main() -> None:
         teacher(asked)
     if "accuracy" in asked.parts:
         landscape_accuracy.main([])
+    if "coupled" in asked.parts and asked.coupled:
+        landscape_coupled.main([*asked.coupled, "--planes", "1"])
 
 
 def noise(count: int) -> Images:

@@ -28,8 +28,8 @@ from kogen.data.images import Images
 from kogen.loss_landscape.directions.random import random
 from kogen.loss_landscape.frozen_batches import frozen_batches
 from kogen.loss_landscape.grid import surface
+from kogen.loss_landscape.grouped_objective import FEW
 from kogen.loss_landscape.objective import Objective
-from kogen.loss_landscape.pipeline import FEW
 from kogen.study.plans import with_data
 from kogen.surface_fit.interpolation import Spline2D, fit_grid
 from kogen.surface_fit.metrics import surface_metrics

@@ -61,7 +61,7 @@ COLUMNS = {
         "loss": NUMBER,  # null: computed, and not finite
         "loss_se": NUMBER,  # over units; null for one unit
         "images": WHOLE,
-        "units": WHOLE,  # what has a loss of its own: images, or batches where a loss couples them
+        "units": WHOLE,  # what has a loss of its own: images, or batches or groups where a loss couples them
         "parts": pa.list_(NUMBER),  # mean loss of each of up to 8 equal parts of the units
     },
     "eigenmap": {

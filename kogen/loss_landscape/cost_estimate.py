@@ -1,12 +1,15 @@
-"""Estimate of how long a landscape takes on this machine, from a few points and one product with a Hessian."""
+"""Estimate of how long a landscape takes on this machine, from its first run, a few points and Hessian products."""
 
+import copy
 import time
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
+from kogen.common.threads import serial_threads
 from kogen.loss_landscape.grid import evaluate_point
+from kogen.loss_landscape.grouped_objective import first_images
 from kogen.loss_landscape.hessian import Hessian
 from kogen.loss_landscape.objective import Objective
 from kogen.options.landscape import LandscapeOptions
@@ -17,33 +20,45 @@ MAP_POINT_PRODUCTS = 12  # a point of a map, with the graph it begins with (meas
 
 
 def estimate_landscape(
-    part: Objective,
-    images: int,
+    few: Objective,
+    loss: Objective,
     curvature_loss: Objective | None,
     options: LandscapeOptions,
     planes: int,
     runs: int,
     processes: int,
+    opening: float,
 ) -> str:
-    """A sentence: how long `planes` planes and the curvature of `runs` runs take.
+    """A sentence: how long `planes` planes and the curvature of `runs` runs take, from the start of the first.
 
-    `part`, the loss of few images, is evaluated on the finest grid, all `images` (an assumption) on every other place
-    of the coarsest. The curvature of a run is its metrics and its map, where they are wanted; `curvature_loss` is None
-    where no curvature is measured.
+    `few`, the loss of few images, is evaluated on the finest grid, `loss`, that of all (an assumption) on every other
+    place of the coarsest. The curvature of a run is its metrics and its map, where they are wanted; `curvature_loss` is
+    None where no curvature is measured. `opening`: seconds that the first run took so far: to be read, to freeze its
+    images, to fit its probe, to find its planes; every process does it for every run.
     """
-    first, workers = part.facts["images"], options.workers or 1
+    first, images, workers = few.facts["images"], loss.facts["images"], options.workers or 1
     finest = (2 ** (options.levels - 1) * (options.steps - 1) + 1) ** 2  # from the third level on at most
-    passes = first * finest + images * (options.steps // 2 + 1) ** 2 * (first < images)
-    seconds = measure_seconds(lambda: evaluate_point(part, part.at)) / first * passes * planes / workers
+    coarse = (options.steps // 2 + 1) ** 2 * (first < images)
+    batch = first_images(loss, loss.facts["batch"])
+    seconds = planes * point_seconds(few, workers) * finest
+    seconds += planes * point_seconds(batch, workers) / batch.facts["images"] * images * coarse
     if curvature_loss is not None:
         products = METRICS_PRODUCTS * (options.sharp > 0) + MAP_POINT_PRODUCTS * options.map_steps**2 / workers
         weighted = curvature_loss.weighted_losses()
         hessian = Hessian(weighted[:1], curvature_loss.at)
         vector = torch.ones(hessian.size, dtype=hessian.dtype, device=hessian.device)
         seconds += runs * measure_seconds(lambda: hessian(vector).sum().item()) * len(weighted) * products
-    work = f"{planes} planes of about {passes:,} image passes each"
+    minutes = (seconds / processes + runs * opening) / 60
+    work = f"{runs} runs to open, {planes} planes of about {first * finest + images * coarse:,} image passes each"
     work += f" and the curvature of {runs} runs" * (curvature_loss is not None)
-    return f"Estimate: {seconds / processes / 60:.1f} min for {work}; points on disk are not computed again"
+    return f"Estimate: {minutes:.1f} min for {work}; points on disk are not computed again"
+
+
+def point_seconds(loss: Objective, workers: int) -> float:
+    """Seconds a point where as many threads as there will be compute one each: they share the memory of the machine."""
+    twins = [copy.deepcopy(loss) if number else loss for number in range(workers)]
+    with serial_threads(workers) as pool:
+        return measure_seconds(lambda: list(pool.map(lambda one: evaluate_point(one, one.at), twins))) / workers
 
 
 def measure_seconds(work: Callable[[], Any]) -> float:

@@ -44,8 +44,10 @@ def frozen_batches(
 def split_batch(views: Views, count: int) -> list[Views]:
     """A batch cut into `count` parts (fewer where it has fewer images); each image keeps its random numbers."""
     ends = np.linspace(0, len(views.labels), min(count, len(views.labels)) + 1).astype(int).tolist()
-    parts = []
-    for low, high in pairwise(ends):
-        crops, rng = [crop[low:high] for crop in views.crops], views.rng.part(low, high)
-        parts.append(Views(crops, views.labels[low:high], views.index[low:high], rng, views.progress))
-    return parts
+    return [cut_views(views, low, high) for low, high in pairwise(ends)]
+
+
+def cut_views(views: Views, low: int, high: int) -> Views:
+    """The images `low` to `high` of a batch, with their random numbers."""
+    crops, rng = [crop[low:high] for crop in views.crops], views.rng.part(low, high)
+    return Views(crops, views.labels[low:high], views.index[low:high], rng, views.progress)

@@ -15,7 +15,7 @@ from kogen.loss_landscape.parameters import Params
 from kogen.loss_landscape.speedups.cached_parts import CachedForward, Memory, cache_constant_parts
 from kogen.loss_landscape.speedups.class_token import skip_unread_tokens
 from kogen.loss_landscape.speedups.folded_batch_norm import FoldedConv, fold_batch_norms
-from kogen.modules.base import Views
+from kogen.modules.base import Terms, Views
 from kogen.modules.losses import full_precision
 
 BATCH_NORM = ("batch", "frozen", "interpolated")
@@ -25,7 +25,8 @@ class Objective:
     """Parameters to losses of units, (U,), on frozen batches; pure: the module is copied, the copy is in eval mode.
 
     `module` is a method or a Probe. A unit is an image where the module has `losses(views)`, terms of (B,) each. It is
-    a batch where the module only has `forward`, whose loss may couple images, or where batch statistics couple them.
+    a batch where the module only has `forward`, whose loss may couple images, or where batch statistics couple them
+    (`GroupedObjective` takes less of a CoupledMethod).
     What does not move is constant: dropout is off, queues and centres stand still. Four things save time: targets are
     computed once (`make_targets` where the method has it); so are the outputs of parts without moving parameters, such
     as a prefix of frozen blocks; batch norms with fixed statistics are folded into the convolutions before them; a ViT
@@ -99,7 +100,7 @@ class Objective:
     def run_batch(self, ready: Params, number: int) -> Tensor:
         """Losses of the units of one batch, (u,), at parameters of `prepare_params`."""
         for part in self.constant:
-            part.start_batch(number)
+            part.start_batch((number, len(self.batches[number].labels)))
         losses = functional_call(self.each, ready, (self.batches[number], self.targets[number]))
         return losses.mean().reshape(1) if self.coupled else losses
 
@@ -142,11 +143,15 @@ class UnitLosses(nn.Module):
         self.terms = terms
 
     def forward(self, views: Views, targets: Any) -> Tensor:
-        """The sum of the terms of each unit, (u,). ValueError for a name that is no term."""
+        """The sum of the terms of each unit, (u,); as `sum_terms`."""
         if not hasattr(self.module, "losses"):
             terms = self.module(views)
         else:
             terms = self.module.losses(views) if targets is None else self.module.losses(views, targets)
+        return self.sum_terms(terms)
+
+    def sum_terms(self, terms: Terms) -> Tensor:
+        """The sum of the terms that count, (u,). ValueError for a name that is no term."""
         if odd := [name for name in self.terms if name not in terms]:
             raise ValueError(f"the loss has no term {odd[0]!r}, its terms are {', '.join(terms)}: give some of these")
         return torch.stack([full_precision(terms[name]) for name in self.terms or terms]).sum(0).reshape(-1)

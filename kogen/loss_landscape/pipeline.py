@@ -21,6 +21,7 @@ from kogen.loss_landscape.curvature_metrics import METRIC_PARTS, curvature_metri
 from kogen.loss_landscape.directions._plane import Plane, check_shapes
 from kogen.loss_landscape.directions.random import NORMALISATIONS
 from kogen.loss_landscape.grid import surface
+from kogen.loss_landscape.grouped_objective import default_few, first_images
 from kogen.loss_landscape.objective import BATCH_NORM, Objective
 from kogen.loss_landscape.point_log import Sharing
 from kogen.loss_landscape.runs import OBJECTIVES, LandscapeRun, open_run, read_record, torch_device
@@ -31,7 +32,6 @@ from kogen.surface_fit.multilevel import choose_corrections
 from kogen.training.checkpoint import state_of
 
 DIRECTIONS = ("between", "random", "sharpest", "trajectory")
-FEW = 64  # images of the finest grid of a plane
 SHARP = 256  # images at most on which curvature is measured: a product with a Hessian costs five to nine losses
 
 
@@ -46,7 +46,7 @@ def measure_landscape(
     """Measure the landscape of finished runs on `images`; returns the content of OUT/landscape.json.
 
     All runs share the frozen images, views and masks, and the draws of random planes. Of `options.images` images, `few`
-    (by default FEW, or 8 batches of a loss that couples images) are evaluated on a grid of `steps` x `steps` and finer
+    (by default those of `default_few`) are evaluated on a grid of `steps` x `steps` and finer
     `levels`; more of them, up to all, correct it on coarser grids (`choose_corrections`). Both ends of the Hessian's
     spectrum are mapped over each run's first plane. `models`: the name of each run's model; runs of one model are its
     seeds. Directions: random | sharpest (one plane, along eigenvectors) | trajectory (through kept checkpoints) |
@@ -74,14 +74,13 @@ def measure_landscape(
 
     for number, run in enumerate(runs):
         one = open_run(run, images, options, names[number])  # one at a time: all need not fit into memory
-        loss = one.make_objective(options.images)
-        default_few = FEW if loss.facts["unit"] == "image" else 8 * options.batch_size  # 8 units for error bars
-        few = loss.take_first(options.few or default_few)
+        loss = first_images(one.make_objective(options.images), options.images)
+        few = first_images(loss, options.few or default_few(loss))
         planes = make_planes(one, loss, others)
         if number == 0 and first:
             curved = one.make_objective(sharp or SHARP) if sharp or map_steps else None
-            amounts = options, len(planes) * len(runs), len(runs), process[1]
-            notify(estimate_landscape(few, loss.facts["images"], curved, *amounts))
+            amounts = options, len(planes) * len(runs), len(runs), process[1], time.perf_counter() - started
+            notify(estimate_landscape(few, loss, curved, *amounts))
         if sharp and number % process[1] == process[0]:
             measure_curvature(one)
         for order, plane in enumerate(planes):
@@ -166,7 +165,7 @@ def evaluate_plane(
     steps = one.options.steps
     drawn = [evaluate(few, steps, one.options.levels)]
     for images, stride in choose_corrections(drawn[0], loss.facts["images"]):
-        drawn.append(evaluate(loss.take_first(images), (steps - 1) // stride + 1, 1))
+        drawn.append(evaluate(first_images(loss, images), (steps - 1) // stride + 1, 1))
     common = min(len(table["parts"].iloc[0]) for table in drawn)
     found = pd.concat(drawn, ignore_index=True)
     return found.assign(parts=[merge_parts(common, parts) for parts in found["parts"]])
@@ -206,7 +205,7 @@ def run_facts(one: LandscapeRun, loss: Objective, few: Objective, planes: list[P
     return RunFacts(
         **one.identity | one.facts | loss.facts,
         excluded_share=still / size,
-        grid=GridFacts(few.facts["images"], *sides),
+        grid=GridFacts(few.facts["images"], *sides, few.facts["unit"]),
         run_seed=one.plan.seed,
         direction=options.directions,
         through=through,

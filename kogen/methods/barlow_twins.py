@@ -4,14 +4,15 @@ import torch
 from torch import Tensor
 
 from kogen.common.distributed import gather
-from kogen.modules.base import Backbone, Method, Recipe, Terms, Views
+from kogen.common.rng import StepRng
+from kogen.modules.base import Backbone, CoupledMethod, Recipe, Terms, Views
 from kogen.modules.heads import mlp
 from kogen.modules.losses import full_precision
 
 __all__ = ["BarlowTwins"]
 
 
-class BarlowTwins(Method):
+class BarlowTwins(CoupledMethod):
     """Section 2.1, eq. 1 and 2; the correlation is over the batch of all processes, with gradient."""
 
     recipe = Recipe(
@@ -45,8 +46,11 @@ class BarlowTwins(Method):
         self.projector = mlp(backbone.dim, dim, dim, dim, last_bias=False)
         self.redundancy = redundancy
 
-    def forward(self, views: Views) -> Terms:
-        first, second = [gather(self.projector(self.backbone(x))) for x in views.crops]  # (W B, D) each
+    def embed(self, views: Views) -> list[Tensor]:
+        return [self.projector(self.backbone(x)) for x in views.crops]  # (B, D) each
+
+    def loss_of(self, embedded: list[Tensor], rng: StepRng) -> Terms:
+        first, second = [gather(x) for x in embedded]  # (W B, D) each
         return barlow_twins_terms(first, second, self.redundancy)
 
 

@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kogen.modules.base import Backbone, Method, Recipe, Terms, Views
+from kogen.common.rng import StepRng
+from kogen.modules.base import Backbone, CoupledMethod, Recipe, Terms, Views
 from kogen.modules.clustering import MemoryBank, centroid_cross_entropy, cluster_count, kmeans
 from kogen.modules.heads import mlp
 from kogen.modules.losses import full_precision
@@ -15,7 +16,7 @@ from kogen.modules.multicrop import embed_views, take_local_crops
 __all__ = ["DeepClusterV2"]
 
 
-class DeepClusterV2(Method):
+class DeepClusterV2(CoupledMethod):
     """Appendix D.1: centroids of spherical k-means are the classifier, and only the network is trained.
 
     The paper fills its memory by a pass over the images before training. Here the first epoch is that pass: its loss
@@ -71,11 +72,15 @@ class DeepClusterV2(Method):
         self.temperature, self.iterations, self.together = temperature, iterations, together
         take_local_crops(backbone, local_crops, "deepcluster_v2")
 
-    def forward(self, views: Views) -> Terms:
+    def embed(self, views: Views) -> list[Tensor]:
         embedded = embed_views(self.backbone, self.projector, views.crops, self.together)
         features = [F.normalize(full_precision(x), dim=1) for x in embedded]  # (B, D) each
         self.bank.buffer_features(views.rng, views.index, features[:2])
-        labels = self.labels[:, self.bank.row_indices(views.index)]  # (M, B)
+        return [*features, views.index]
+
+    def loss_of(self, embedded: list[Tensor], rng: StepRng) -> Terms:
+        *features, index = embedded
+        labels = self.labels[:, self.bank.row_indices(index)]  # (M, B)
         terms: Terms = {}
         for number, (centroids, wanted) in enumerate(zip(self.centroids, labels, strict=True)):
             losses = [centroid_cross_entropy(z, centroids, self.temperature, wanted) for z in features]

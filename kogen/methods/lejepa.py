@@ -7,7 +7,7 @@ from torch import Tensor
 from kogen.common.devices import to_device
 from kogen.common.distributed import sum_over_processes, world_size
 from kogen.common.rng import StepRng
-from kogen.modules.base import Backbone, Method, Recipe, Terms, Views
+from kogen.modules.base import Backbone, CoupledMethod, Recipe, Terms, Views
 from kogen.modules.heads import mlp
 from kogen.modules.losses import full_precision
 from kogen.modules.multicrop import embed_views, take_local_crops
@@ -15,7 +15,7 @@ from kogen.modules.multicrop import embed_views, take_local_crops
 __all__ = ["LeJEPA"]
 
 
-class LeJEPA(Method):
+class LeJEPA(CoupledMethod):
     """Sections 4 and 5, algorithms 1 and 2: no teacher, no stop-gradient, one weight between two terms.
 
     Every view is compared with the mean of the two whole ones (algorithm 2); in the authors' minimal example, which has
@@ -63,9 +63,11 @@ class LeJEPA(Method):
         self.together = together
         take_local_crops(backbone, local_crops, "lejepa")
 
-    def forward(self, views: Views) -> Terms:
-        embedded = embed_views(self.backbone, self.projector, views.crops, self.together)  # (B, D) each
-        sketch = random_directions(views.rng, embedded[0].shape[1], self.directions)  # (D, S)
+    def embed(self, views: Views) -> list[Tensor]:
+        return embed_views(self.backbone, self.projector, views.crops, self.together)  # (B, D) each
+
+    def loss_of(self, embedded: list[Tensor], rng: StepRng) -> Terms:
+        sketch = random_directions(rng, embedded[0].shape[1], self.directions)  # (D, S)
         prediction, gaussian = predict_and_spread(embedded, sketch, self.knots, self.reach)
         return {"prediction": (1 - self.weight) * prediction, "gaussian": self.weight * gaussian}
 

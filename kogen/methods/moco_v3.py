@@ -5,7 +5,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kogen.common.distributed import gather, rank
-from kogen.modules.base import Backbone, Method, Recipe, Terms, Views
+from kogen.common.rng import StepRng
+from kogen.modules.base import Backbone, CoupledMethod, Recipe, Terms, Views
 from kogen.modules.ema import ema_copy, ema_update
 from kogen.modules.heads import mlp
 from kogen.modules.losses import full_precision
@@ -15,7 +16,7 @@ from kogen.modules.schedules import cosine_schedule
 __all__ = ["MoCoV3"]
 
 
-class MoCoV3(Method):
+class MoCoV3(CoupledMethod):
     """Section 3 and algorithm 1: no queue, a predictor, both orders of the views; keys are those of all processes.
 
     On a ResNet the authors have a projector of two layers, no norm at the predictor's output, a temperature of 1 and
@@ -69,10 +70,14 @@ class MoCoV3(Method):
         self.target = ema_copy(nn.Sequential(self.backbone, self.projector))
         self.temperature, self.momentum = temperature, momentum
 
-    def forward(self, views: Views) -> Terms:
+    def embed(self, views: Views) -> list[Tensor]:
         queries = [self.predictor(self.projector(self.backbone(x))) for x in views.crops]  # (B, D) each
         with torch.no_grad():
             keys = [self.target(x) for x in views.crops]  # (B, D) each
+        return [*queries, *keys]
+
+    def loss_of(self, embedded: list[Tensor], rng: StepRng) -> Terms:
+        queries, keys = embedded[:2], embedded[2:]
         pairs = {"first": (queries[0], keys[1]), "second": (queries[1], keys[0])}
         return {name: contrastive_loss(query, key, self.temperature) for name, (query, key) in pairs.items()}
 

@@ -5,7 +5,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kogen.common.distributed import gather
-from kogen.modules.base import Backbone, Method, Recipe, Terms, Views
+from kogen.common.rng import StepRng
+from kogen.modules.base import Backbone, CoupledMethod, Recipe, Terms, Views
 from kogen.modules.clustering import MemoryBank, centroid_cross_entropy, cluster_count, cluster_sums, kmeans
 from kogen.modules.ema import ema_copy, ema_update
 from kogen.modules.heads import mlp
@@ -15,7 +16,7 @@ from kogen.modules.queue import Queue, StepBuffer
 __all__ = ["PCL"]
 
 
-class PCL(Method):
+class PCL(CoupledMethod):
     """ProtoNCE, eq. 11 and 12, with the head and temperature of MoCo v2 ("PCL v2", appendix).
 
     The paper embeds all images afresh before each clustering. Here the newest keys of the teacher, from this epoch,
@@ -77,18 +78,23 @@ class PCL(Method):
         self.temperature, self.smooth, self.warm = temperature, smooth, warm
         self.iterations, self.momentum, self.symmetric = iterations, momentum, symmetric
 
-    def forward(self, views: Views) -> Terms:
-        orders = {"first": (0, 1), "second": (1, 0)} if self.symmetric else {"first": (0, 1)}
-        keys, apart = [], []
-        terms: Terms = {}
-        for slot, (name, (first, second)) in enumerate(orders.items()):
-            query = F.normalize(full_precision(self.projector(self.backbone(views.crops[first]))), dim=1)  # (B, D)
+    def embed(self, views: Views) -> list[Tensor]:
+        queries, keys = [], []
+        for slot, (first, second) in enumerate([(0, 1), (1, 0)] if self.symmetric else [(0, 1)]):
+            queries.append(F.normalize(full_precision(self.projector(self.backbone(views.crops[first]))), dim=1))
             with torch.no_grad():
                 keys.append(F.normalize(full_precision(self.target(views.crops[second])), dim=1))  # (B, D)
             self.notes.put(views.rng, gather(keys[-1]), slot)
-            terms[name] = info_nce(query, keys[-1], self.queue.rows, self.temperature).mean() / len(orders)
-            apart += [centroid_cross_entropy(query, *tables) for tables in self.look_up_prototypes(views.index)]
         self.bank.buffer_features(views.rng, views.index, [F.normalize(sum(keys), dim=1)])  # type: ignore[arg-type]
+        return [*queries, *keys, views.index]
+
+    def loss_of(self, embedded: list[Tensor], rng: StepRng) -> Terms:
+        *rows, index = embedded
+        count, apart = len(rows) // 2, []
+        terms: Terms = {}
+        for name, query, key in zip(("first", "second"), rows[:count], rows[count:], strict=False):
+            terms[name] = info_nce(query, key, self.queue.rows, self.temperature).mean() / count
+            apart += [centroid_cross_entropy(query, *tables) for tables in self.look_up_prototypes(index)]
         return terms | {"prototypes": torch.stack(apart).mean()}
 
     def look_up_prototypes(self, index: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:

@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kogen.modules.base import Backbone, Method, Recipe, Terms, Views
+from kogen.common.rng import StepRng
+from kogen.modules.base import Backbone, CoupledMethod, Recipe, Terms, Views
 from kogen.modules.clustering import MemoryBank, cluster_count, masked_cross_entropy
 from kogen.modules.heads import Prototypes, mlp
 from kogen.modules.losses import full_precision
@@ -15,7 +16,7 @@ from kogen.modules.multicrop import embed_views, take_local_crops
 __all__ = ["SeLaV2"]
 
 
-class SeLaV2(Method):
+class SeLaV2(CoupledMethod):
     """1911.05371, eq. 4 to 7, with the prototypes, head and memory of 2006.09882, appendix D.
 
     Every epoch the memory of all images is labelled anew by optimal transport. The first epoch only fills it: its loss
@@ -73,11 +74,15 @@ class SeLaV2(Method):
         self.together = together
         take_local_crops(backbone, local_crops, "sela_v2")
 
-    def forward(self, views: Views) -> Terms:
+    def embed(self, views: Views) -> list[Tensor]:
         embedded = embed_views(self.backbone, self.projector, views.crops, self.together)
         features = [F.normalize(full_precision(x), dim=1) for x in embedded]  # (B, D) each
         self.bank.buffer_features(views.rng, views.index, features[:2])
-        labels = self.labels[:, self.bank.row_indices(views.index)]  # (M, B)
+        return [*features, views.index]
+
+    def loss_of(self, embedded: list[Tensor], rng: StepRng) -> Terms:
+        *features, index = embedded
+        labels = self.labels[:, self.bank.row_indices(index)]  # (M, B)
         terms: Terms = {}
         for number, (prototypes, wanted) in enumerate(zip(self.prototypes, labels, strict=True)):
             losses = [masked_cross_entropy(prototypes(z) / self.temperature, wanted) for z in features]

@@ -5,7 +5,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kogen.common.distributed import gather, rank
-from kogen.modules.base import Backbone, Method, Recipe, Terms, Views
+from kogen.common.rng import StepRng
+from kogen.modules.base import Backbone, CoupledMethod, Recipe, Terms, Views
 from kogen.modules.heads import mlp
 from kogen.modules.losses import full_precision
 from kogen.modules.multicrop import embed_views
@@ -13,7 +14,7 @@ from kogen.modules.multicrop import embed_views
 __all__ = ["SimCLR"]
 
 
-class SimCLR(Method):
+class SimCLR(CoupledMethod):
     """Section 2.1, eq. 1 (NT-Xent); negatives are those of all processes, with gradient.
 
     The paper's loss is the mean over both orders of the views, as here. The authors' code sums the two means, twice the
@@ -54,8 +55,11 @@ class SimCLR(Method):
         self.projector = mlp(backbone.dim, hidden, dim)
         self.temperature, self.together = temperature, together
 
-    def forward(self, views: Views) -> Terms:
-        first, second = embed_views(self.backbone, self.projector, views.crops, self.together)  # (B, D) each
+    def embed(self, views: Views) -> list[Tensor]:
+        return embed_views(self.backbone, self.projector, views.crops, self.together)  # (B, D) each
+
+    def loss_of(self, embedded: list[Tensor], rng: StepRng) -> Terms:
+        first, second = embedded
         return {"contrast": nt_xent(first, second, self.temperature)}
 
 

@@ -5,7 +5,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kogen.common.distributed import gather, rank
-from kogen.modules.base import Backbone, Method, Recipe, Terms, Views
+from kogen.common.rng import StepRng
+from kogen.modules.base import Backbone, CoupledMethod, Recipe, Terms, Views
 from kogen.modules.heads import Prototypes, mlp
 from kogen.modules.losses import full_precision
 from kogen.modules.multicrop import embed_views, take_local_crops
@@ -14,7 +15,7 @@ from kogen.modules.queue import Queue, StepBuffer
 __all__ = ["SwAV"]
 
 
-class SwAV(Method):
+class SwAV(CoupledMethod):
     """Section 3, eq. 1 to 5; the codes share out the batch of all processes, and the queue once it is full.
 
     Prototypes become unit vectors again between steps, which the gradient does not know (facebookresearch/swav,
@@ -71,15 +72,19 @@ class SwAV(Method):
         self.frozen, self.queue_from, self.together = frozen, queue_from, together
         take_local_crops(backbone, local_crops, "swav")
 
-    def forward(self, views: Views) -> Terms:
+    def embed(self, views: Views) -> list[Tensor]:
         features = embed_views(self.backbone, self.projector, views.crops, self.together)  # (B, D) each
-        scores = [self.prototypes(z, views.progress < self.frozen) for z in features]  # (B, K) each
-        predicted = [F.log_softmax(s / self.temperature, dim=1) for s in scores]  # (B, K) each
+        with torch.no_grad():
+            for place, rows in enumerate(features[:2]):
+                self.notes.put(views.rng, gather(F.normalize(full_precision(rows.detach()), dim=1)), place)
+        return [self.prototypes(z, views.progress < self.frozen) for z in features]  # (B, K) each
+
+    def loss_of(self, embedded: list[Tensor], rng: StepRng) -> Terms:
+        predicted = [F.log_softmax(s / self.temperature, dim=1) for s in embedded]  # (B, K) each
         terms: Terms = {}
         for place, name in enumerate(("first", "second")):
             with torch.no_grad():
-                self.notes.put(views.rng, gather(F.normalize(full_precision(features[place].detach()), dim=1)), place)
-                codes = self.codes(scores[place].detach(), place)  # (B, K)
+                codes = self.codes(embedded[place].detach(), place)  # (B, K)
             pairs = [-(codes * g).sum(1).mean() for view, g in enumerate(predicted) if view != place]
             terms[name] = torch.stack(pairs).mean() / 2
         return terms

@@ -5,14 +5,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kogen.common.distributed import gather
-from kogen.modules.base import Backbone, Method, Recipe, Terms, Views
+from kogen.common.rng import StepRng
+from kogen.modules.base import Backbone, CoupledMethod, Recipe, Terms, Views
 from kogen.modules.heads import mlp
 from kogen.modules.losses import full_precision
 
 __all__ = ["VICReg"]
 
 
-class VICReg(Method):
+class VICReg(CoupledMethod):
     """Section 4.1, eq. 1 to 6; variance and covariance are over the batch of all processes, with gradient."""
 
     recipe = Recipe(
@@ -47,8 +48,11 @@ class VICReg(Method):
         self.projector = mlp(backbone.dim, dim, dim, dim, last_bias=False)
         self.weights = {"invariance": invariance, "variance": variance, "covariance": covariance}
 
-    def forward(self, views: Views) -> Terms:
-        first, second = [gather(self.projector(self.backbone(x))) for x in views.crops]  # (W B, D) each
+    def embed(self, views: Views) -> list[Tensor]:
+        return [self.projector(self.backbone(x)) for x in views.crops]  # (B, D) each
+
+    def loss_of(self, embedded: list[Tensor], rng: StepRng) -> Terms:
+        first, second = [gather(x) for x in embedded]  # (W B, D) each
         return {name: self.weights[name] * value for name, value in vicreg_terms(first, second).items()}
 
 

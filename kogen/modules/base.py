@@ -119,3 +119,21 @@ class PerImageMethod(Method):
 
     def forward(self, views: Views) -> Terms:
         return {name: each.mean() for name, each in self.losses(views).items()}
+
+
+class CoupledMethod(Method):
+    """A method whose loss compares the images of a batch, after each of them was embedded.
+
+    In eval mode an image's embeddings do not depend on its batch, so that a landscape embeds it once for many batches.
+    """
+
+    @abstractmethod
+    def embed(self, views: Views) -> list[Tensor]:
+        """All that the loss needs of each image: tensors (B, ...); in eval mode a row depends on no other image."""
+
+    @abstractmethod
+    def loss_of(self, embedded: list[Tensor], rng: StepRng) -> Terms:
+        """Named, weighted terms of the loss of a batch of embeddings, each a scalar; `rng` is that of the step."""
+
+    def forward(self, views: Views) -> Terms:
+        return self.loss_of(self.embed(views), views.rng)

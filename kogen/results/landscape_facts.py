@@ -63,6 +63,7 @@ class GridFacts:
     workers: int | None = None
     seed: int | None = None
     map: int = 0  # places a side of the map of the curvature; 0: no map
+    unit: str | None = None  # of the few, as that of all; None: an older version measured it
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class RunFacts:
     seed: int  # of the frozen images, views and directions
     images: int
     batch: int
-    unit: str  # image | batch: what a loss is the mean of
+    unit: str  # image | batch | group (of images embedded once, one left out of each batch): what has a loss of its own
     batch_norm: str
     excluded_share: float  # of the parameters
     grid: GridFacts

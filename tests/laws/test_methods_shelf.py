@@ -12,7 +12,7 @@ from small import NARROW, NETWORKS, network_for, plan_for
 from kogen.common import registry
 from kogen.data.datasets.surfaces import surfaces
 from kogen.data.images import Images
-from kogen.modules.base import PerImageMethod, Views
+from kogen.modules.base import CoupledMethod, PerImageMethod, Views
 from kogen.training.batches import Batches
 from kogen.training.build import build_method
 from kogen.training.loop import Stopped, pretrain
@@ -20,6 +20,7 @@ from kogen.training.monitor import find_alarms
 
 METHODS = [name for name in registry.names("methods") if registry.load("methods", name).recipe.trains]
 PER_IMAGE = [name for name in METHODS if issubclass(registry.load("methods", name), PerImageMethod)]
+COUPLED = [name for name in METHODS if issubclass(registry.load("methods", name), CoupledMethod)]
 PAIRS = [(m, f) for m in METHODS for f in NETWORKS if registry.load("methods", m).needs in ("", f)]
 EPOCHS, BATCH = 5, 16  # 6 steps each
 
@@ -114,6 +115,31 @@ def test_in_eval_mode_an_images_loss_is_its_own_and_nothing_is_noted(method):
     before = {name: value.clone() for name, value in module.named_buffers() if not name.startswith("target.")}
     module.update(1.0)
     assert all(torch.equal(value, before[name]) for name, value in module.named_buffers() if name in before)
+
+
+@pytest.mark.parametrize("method", COUPLED)
+def test_in_eval_mode_an_images_embeddings_are_its_own_and_give_the_loss(method):
+    """The embeddings of a part of a batch are those it has in the whole; forward is the loss of them."""
+    asked = plan(method, network_for(method))
+    module = build_method(asked)
+    loader = Batches(asked, pool(), torch.device("cpu"))
+    for step in range(2):
+        module(loader.render_views(step, 0))
+        module.update(0.1 * step)
+    whole, cut = loader.render_views(2, 0), slice(4, 12)
+    part = Views([x[cut] for x in whole.crops], whole.labels[cut], whole.index[cut], whole.rng, whole.progress)
+    module.eval()
+    with torch.no_grad():
+        embedded, some, terms = module.embed(whole), module.embed(part), module(whole)
+        again = module.loss_of(embedded, whole.rng)
+    assert all(len(rows) == len(whole.labels) for rows in embedded)
+    assert all(torch.allclose(one[cut], other, rtol=1e-4, atol=1e-5) for one, other in zip(embedded, some, strict=True))
+    assert terms.keys() == again.keys()
+    assert all(torch.equal(terms[name], again[name]) for name in terms)
+
+
+def test_every_method_says_how_its_loss_divides():
+    assert sorted(PER_IMAGE + COUPLED) == sorted(METHODS)
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from kogen.common.launch import Launch
 from kogen.common.records import record_id
 from kogen.data.images import Images
 from kogen.loss_landscape import cost_estimate, pipeline
+from kogen.loss_landscape import runs as landscape_runs
 from kogen.loss_landscape.curvature_metrics import curvature_metrics
 from kogen.loss_landscape.hessian import Hessian
 from kogen.loss_landscape.objective import Objective
@@ -183,10 +185,35 @@ def test_the_forecast_counts_what_the_curvature_takes(
     assert cost_estimate.METRICS_PRODUCTS / 4 < count < cost_estimate.METRICS_PRODUCTS
     options = asked_for(steps=3, levels=1, workers=1)
     few = loss.take_first(16)
-    said = [cost_estimate.estimate_landscape(few, 32, loss, options, 1, many, 1) for many in (1, 1000)]
+    said = [cost_estimate.estimate_landscape(few, loss, loss, options, 1, many, 1, 0.0) for many in (1, 1000)]
     minutes = [float(words.split()[1]) for words in said]
     assert minutes[1] > 100 * max(minutes[0], 0.01)
     assert "and the curvature of 1000 runs" in said[1]
+
+
+def test_the_forecast_has_the_opening_of_every_run_and_the_passes_of_a_plane(runs: dict[str, Path], images: Images):
+    loss = opened(runs["one"], images, batch_size=8).make_objective(32)
+    few, options = loss.take_first(16), asked_for(steps=5, levels=2, workers=2)
+    said = [cost_estimate.estimate_landscape(few, loss, None, options, 2, 3, 4, seconds) for seconds in (0.0, 600.0)]
+    minutes = [float(words.split()[1]) for words in said]
+    assert minutes[1] - minutes[0] == pytest.approx(30, abs=0.3)  # every process opens all three
+    passes = 16 * 9 * 9 + 32 * 3 * 3
+    assert f"3 runs to open, 2 planes of about {passes:,} image passes each; points on disk" in said[0]
+
+
+def test_the_fit_of_a_probe_is_part_of_the_opening(
+    runs: dict[str, Path], images: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    told, fit = [], landscape_runs.fit_probe
+
+    def slow_fit(*given: Any) -> Any:
+        time.sleep(0.5)
+        return fit(*given)
+
+    monkeypatch.setattr(landscape_runs, "fit_probe", slow_fit)
+    monkeypatch.setattr(pipeline, "estimate_landscape", lambda *given: told.append(given[-1]) or "")
+    draw([runs["one"]], images, out=tmp_path, **SMALL | {"objective": "probe", "planes": 1, "levels": 1})
+    assert 0.5 < told[0] < 30
 
 
 def test_views_and_images_are_the_same_for_every_run(runs: dict[str, Path], images: Images):
@@ -411,6 +438,33 @@ def test_scores_are_those_of_the_folder(tmp_path: Path):
     pd.DataFrame({"model": ["a"], "dataset": ["night"], "value": [80.0]}).to_parquet(tmp_path / "values.parquet")
     pd.DataFrame({"model": ["a"], "target": ["night"], "effective": [-2.0]}).to_parquet(tmp_path / "robustness.parquet")
     assert read_scores(tmp_path)["score"].to_list() == ["accuracy: night", "robustness: night"]
+
+
+def test_a_coupled_loss_takes_few_images_and_says_so(images: Images, tmp_path: Path):
+    """Ten images in batches of 8 on the finest grid, where there were 64; the loss of all images is what it was."""
+    plan = plan_for(images, "simclr", epochs=1, backbone="tiny?width=4", settings=NARROW.get("simclr", {}))
+    train_run(plan, images, tmp_path / "run", on_step=lambda *_: None)
+    asked = {"planes": 1, "images": 64, "batch_size": 8, "steps": 3, "levels": 2, "sharp": 0}
+    said: list[str] = []
+    told = draw([tmp_path / "run"], images, tell=said.append, out=tmp_path, **asked)
+    assert "about 506 image passes each" in said[0]  # 10 at 25 points, 64 at 4
+    (run,) = told["runs"]
+    assert (run["unit"], run["images"], run["grid"]["unit"], run["grid"]["few"]) == ("batch", 64, "group", 10)
+    table = pd.read_parquet(tmp_path / "surface.parquet")
+    assert set(table["parts"].map(len)) == {8}
+    assert set(table.loc[table["images"] == 10, "units"]) == {8}
+    one = open_run(tmp_path / "run", images, asked_for(images=64, batch_size=8))
+    with torch.inference_mode():
+        wanted = np.mean([sum(term.item() for term in one.module.eval()(views).values()) for views in one.batches])
+    here = table[(table["alpha"] == 0) & (table["beta"] == 0)].set_index("images")
+    assert here.loc[64, "loss"] == pytest.approx(wanted, rel=1e-5)
+    assert abs(here.loc[10, "loss"] - wanted) < 5 * here.loc[10, "loss_se"]
+    old = draw([tmp_path / "run"], images, out=tmp_path / "batch", **asked | {"batch_norm": "batch"})
+    assert (old["runs"][0]["unit"], old["runs"][0]["grid"]["unit"], old["runs"][0]["grid"]["few"]) == (
+        "batch",
+        "batch",
+        64,
+    )
 
 
 def test_few_batches_are_cut_for_the_readings_where_images_are_apart(runs: dict[str, Path], images: Images):

@@ -1,6 +1,6 @@
 """Caches the outputs of the parts of a network that do not move while a landscape is computed."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Hashable
 from typing import Any
 
 import torch
@@ -14,9 +14,10 @@ class CachedForward:
 
     def __init__(self, name: str, forward: Callable[..., Any], memory: Memory) -> None:
         self.name, self.compute, self.memory = name, forward, memory
-        self.batch, self.calls = 0, 0
+        self.batch: Hashable = 0
+        self.calls = 0
 
-    def start_batch(self, batch: int) -> None:
+    def start_batch(self, batch: Hashable) -> None:
         """The following calls are those of this batch, from the first."""
         self.batch, self.calls = batch, 0
 

@@ -77,6 +77,20 @@ def make_landscape(
     return folder
 
 
+def test_the_page_says_what_has_a_loss_of_its_own(tmp_path: Path):
+    make_landscape(tmp_path, {"simclr": 1.0, "byol": 2.0})
+    identity = {"run": "simclr-0", "model": "simclr", "objective": "pretrain", "direction": "random"}
+    grid = GridFacts(few=19, unit="group")
+    tables.write_facts(tmp_path, RunFacts(**identity, run_seed=0, grid=grid, **HOW | {"unit": "batch"}, training=DONE))
+    tables.write_summary(tmp_path)
+    write(tmp_path)
+    text = (tmp_path / "landscape.html").read_text()
+    cell = "each batch<small>batches of 16 of images embedded once, an eighth of the images left out in turn</small>"
+    assert f"<td>{cell}</td>" in text
+    assert "<td>each image</td>" in text
+    assert say("ja", "l_unit_group", batch=16).startswith("一度だけ埋め込んだ画像から作る 16 枚のバッチ")
+
+
 def add_plane(
     folder: Path, facts: PlaneFacts, model: str = "mae", seed: int = 0, through: tuple[str, ...] = (), **own: Any
 ) -> Path:
