@@ -64,6 +64,14 @@ COLUMNS = {
         "units": WHOLE,  # what has a loss of its own: images, or batches where a loss couples them
         "parts": pa.list_(NUMBER),  # mean loss of each of up to 8 equal parts of the units
     },
+    "metrics": {  # beside the loss, at the same points
+        **PLACE,
+        "level": WHOLE,
+        "images": WHOLE,
+        "units": WHOLE,
+        "metric": TEXT,
+        **dict.fromkeys(["value", "value_se"], NUMBER),  # mean over units and its standard error; null: not finite
+    },
     "eigenmap": {
         **PLACE,
         "lambda_min": NUMBER,  # ends of the Hessian's spectrum, over all that moves; null: not finite

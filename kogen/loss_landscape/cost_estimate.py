@@ -9,7 +9,7 @@ import torch
 from kogen.loss_landscape.grid import evaluate_point
 from kogen.loss_landscape.hessian import Hessian
 from kogen.loss_landscape.objective import Objective
-from kogen.options.landscape import LandscapeOptions
+from kogen.options.landscape import PlaneOptions
 
 # Time in units of a product with the Hessian of all images:
 METRICS_PRODUCTS = 100  # all curvature metrics of a run (70 of them are products)
@@ -20,7 +20,7 @@ def estimate_landscape(
     part: Objective,
     images: int,
     curvature_loss: Objective | None,
-    options: LandscapeOptions,
+    options: PlaneOptions,
     planes: int,
     runs: int,
     processes: int,

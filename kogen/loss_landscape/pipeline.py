@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,9 @@ from kogen.loss_landscape.grid import surface
 from kogen.loss_landscape.objective import BATCH_NORM, Objective
 from kogen.loss_landscape.point_log import Sharing
 from kogen.loss_landscape.runs import OBJECTIVES, LandscapeRun, open_run, read_record, torch_device
-from kogen.loss_landscape.training_facts import name_loss, read_training
-from kogen.options.landscape import LandscapeOptions
+from kogen.options.landscape import LandscapeOptions, PlaneOptions
 from kogen.results.landscape_facts import GridFacts, PlaneFacts, RunFacts
 from kogen.surface_fit.multilevel import choose_corrections
-from kogen.training.checkpoint import state_of
 
 DIRECTIONS = ("between", "random", "sharpest", "trajectory")
 FEW = 64  # images of the finest grid of a plane
@@ -56,25 +55,44 @@ def measure_landscape(
     """
     check_options(runs, options)
     names = list(models or [read_record(run)[0]["model"] for run in runs])
-    process = share_points(runs, images, options)
-    started = time.perf_counter()
-    workers = options.workers or (usable_cores() if torch_device().type == "cpu" else 1)
-    options, others = options.model_copy(update={"workers": workers}), list[LandscapeRun]()
+    process = share_points({"images": images.digest, "runs": [read_record(run)[0]["id"] for run in runs]}, options)
+    options = options.model_copy(update={"workers": count_workers(options, torch_device().type)})
+    opened = [partial(open_run, run, images, options, name) for run, name in zip(runs, names, strict=True)]
+    return measure_runs(opened, options, process, notify)
+
+
+def count_workers(options: PlaneOptions, device: str) -> int:
+    """Threads that compute points: as asked for, or one a core; one for a GPU."""
+    return options.workers or (usable_cores() if device == "cpu" else 1)
+
+
+def measure_runs(
+    runs: Sequence[Callable[[], LandscapeRun]],
+    options: PlaneOptions,
+    process: tuple[int, int],
+    notify: Callable[[str], None],
+) -> dict[str, Any]:
+    """Measure runs, each opened when it is its turn; as `measure_landscape`."""
+    started, others = time.perf_counter(), list[LandscapeRun]()
     if options.directions == "between":
-        others = [open_run(run, images, options, name) for run, name in zip(runs[1:], names[1:], strict=True)]
+        others = [open_other() for open_other in runs[1:]]
         runs, options = runs[:1], options.model_copy(update={"sharp": 0})
     out, sharp, map_steps, first = options.out, options.sharp, options.map_steps, process[0] == 0
 
     def save(one: LandscapeRun, kind: str, plane: int, rows: pd.DataFrame, what: str) -> None:
         if first:
-            tables.upsert_rows(out, one.identity | {"direction": options.directions, "plane": plane}, rows, kind)
+            place = one.identity | {"direction": options.directions, "plane": plane}
+            if kind == "surface":
+                tables.write_plane(out, place, rows)
+            else:
+                tables.upsert_rows(out, place, rows, kind)
             minutes = (time.perf_counter() - started) / 60
-            notify(f"{one.model} seed {one.plan.seed}: {what}, {minutes:.1f} min")
+            notify(f"{one.label}: {what}, {minutes:.1f} min")
 
-    for number, run in enumerate(runs):
-        one = open_run(run, images, options, names[number])  # one at a time: all need not fit into memory
-        loss = one.make_objective(options.images)
-        default_few = FEW if loss.facts["unit"] == "image" else 8 * options.batch_size  # 8 units for error bars
+    for number, open_one in enumerate(runs):
+        one = open_one()  # one at a time: all need not fit into memory
+        loss = one.make_objective()
+        default_few = FEW if loss.facts["unit"] == "image" else 8 * loss.facts["batch"]  # 8 units for error bars
         few = loss.take_first(options.few or default_few)
         planes = make_planes(one, loss, others)
         if number == 0 and first:
@@ -95,20 +113,20 @@ def measure_landscape(
         if first:
             if sharp and number % process[1]:
                 measure_curvature(one)  # another process was to do it, and may have stopped
-            through = [f"{other.model} {other.plan.seed}" for other in (one, *others)] if others else []
+            through = [other.label.replace(" seed ", " ") for other in (one, *others)] if others else []
             tables.write_facts(out, run_facts(one, loss, few, planes, through))
     return tables.write_summary(out) if first else {}
 
 
-def share_points(runs: Sequence[Path], images: Images, options: LandscapeOptions) -> tuple[int, int]:
+def share_points(what: dict[str, Any], options: PlaneOptions) -> tuple[int, int]:
     """Number of this process and number of processes that share the points. ValueError where they do not agree.
 
-    From then on a process that is lost does not stop the others: they compute its points.
+    `what` they measure: digests of models and data. From then on a process that is lost does not stop the others: they
+    compute its points.
     """
     launch = distributed.find_processes(options.processes)
     facts = options.model_dump(mode="json", exclude={"out", "workers", "data", "labels", "processes"})
-    facts |= {"images": images.digest, "runs": [read_record(run)[0]["id"] for run in runs]}
-    distributed.check_agreement(facts, "the landscape")
+    distributed.check_agreement(facts | what, "the landscape")
     distributed.stop_watching()
     return launch.rank, launch.size
 
@@ -123,17 +141,10 @@ def make_planes(one: LandscapeRun, loss: Objective, others: list[LandscapeRun]) 
         return [make(one.make_objective(SHARP).weighted_losses(), loss.at, seed=options.seed)]
     if options.directions == "between":
         return [make(loss.at, landscape_runs.model_states(others, loss.at), batch_norm=loss.batch_norm)]
-    files = landscape_runs.checkpoint_files(one.folder)
-    files = [file for file in files if not one.step or int(file.stem) < int(one.step)]
-    if len(files) < 2 or one.facts["objective"].startswith("probe"):
-        raise ValueError(
-            f"{one.folder} keeps {len(files)} checkpoints before its weights: a trajectory needs two or more (files "
-            "checkpoint/*.safetensors in the order of their names) and the objective pretrain"
-        )
-    passed = []
-    for file in files:
-        state = state_of(landscape_runs.load_method(one.folder, one.plan, file.stem))
-        passed.append({name: tensor.to(loss.at[name]) for name, tensor in state.items() if name in loss.at})
+    passed = [
+        {name: tensor.to(loss.at[name]) for name, tensor in state.items() if name in loss.at}
+        for state in one.checkpoints()
+    ]
     return [make(loss.at, passed)]
 
 
@@ -192,27 +203,28 @@ def run_facts(one: LandscapeRun, loss: Objective, few: Objective, planes: list[P
         **one.identity | one.facts | loss.facts,
         excluded_share=still / size,
         grid=GridFacts(few.facts["images"], *sides),
-        run_seed=one.plan.seed,
         direction=options.directions,
         through=through,
         planes=[PlaneFacts(**short_facts(plane)) for plane in planes],
         excluded=dict(Counter(excluded.values())),
-        method=one.plan.method,
-        backbone=one.plan.backbone,
-        loss=name_loss(one.plan, one.facts["objective"]),
-        training=read_training(one.folder, one.plan, one.step),
+        **one.about,
     )
 
 
-def check_options(runs: Sequence[Path], options: LandscapeOptions) -> None:
-    """ValueError for options that do not fit, before anything is opened."""
+def check_plane_options(options: PlaneOptions) -> None:
+    """ValueError for options of any landscape that do not fit."""
     for name, known in CHOICES.items():
-        if (value := getattr(options, name)) not in known:
+        if (value := getattr(options, name, None)) is not None and value not in known:
             raise ValueError(f"unknown {name} {value!r}: {text.hint(value, list(known))}")
     if options.steps % 2 == 0:
         raise ValueError(f"got steps={options.steps}: give an odd number, so that the trained weights are a point")
     if options.map_steps == 1:
         raise ValueError("got map_steps=1: give 2 or more points a side, or 0 for no map")
+
+
+def check_options(runs: Sequence[Path], options: LandscapeOptions) -> None:
+    """ValueError for options that do not fit, before anything is opened."""
+    check_plane_options(options)
     if options.few is not None and not 1 <= options.few <= options.images:
         raise ValueError(f"got few={options.few} of {options.images} images: the finer grid takes 1 or more of them")
     ids = [read_record(run)[0]["id"] for run in runs]

@@ -26,6 +26,23 @@ def upsert_rows(out: Path, identity: dict[str, Any], rows: pd.DataFrame, kind: s
     write_table(path, new, kind)
 
 
+def write_plane(out: Path, identity: dict[str, Any], rows: pd.DataFrame) -> None:
+    """Write a plane's points to OUT/surface.parquet, and what was measured beside the loss to OUT/metrics.parquet."""
+    if "metrics" in rows:
+        upsert_rows(out, identity, unfold_metrics(rows), "metrics")
+    upsert_rows(out, identity, rows.drop(columns="metrics", errors="ignore"))
+
+
+def unfold_metrics(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row for each point and metric."""
+    kept = ["alpha", "beta", "level", "images", "units"]
+    parts = []
+    for name in rows["metrics"].iloc[0]:
+        value, error = zip(*(found[name] for found in rows["metrics"]), strict=True)
+        parts.append(rows[kept].assign(metric=name, value=value, value_se=error))
+    return pd.concat(parts, ignore_index=True)
+
+
 def has_curvature_metrics(out: Path, identity: dict[str, Any], facts: dict[str, Any]) -> bool:
     """Whether a run's curvature metrics are on disk, all of them; older versions did not measure NEWEST_METRIC.
 
