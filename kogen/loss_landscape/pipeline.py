@@ -24,6 +24,7 @@ from kogen.loss_landscape.grid import surface
 from kogen.loss_landscape.objective import BATCH_NORM, Objective
 from kogen.loss_landscape.point_log import Sharing
 from kogen.loss_landscape.runs import OBJECTIVES, LandscapeRun, open_run, read_record, torch_device
+from kogen.loss_landscape.spectrum import block_curvature, spectral_density
 from kogen.options.landscape import LandscapeOptions, PlaneOptions
 from kogen.results.landscape_facts import GridFacts, PlaneFacts, RunFacts
 from kogen.surface_fit.multilevel import choose_corrections
@@ -76,8 +77,9 @@ def measure_runs(
     started, others = time.perf_counter(), list[LandscapeRun]()
     if options.directions == "between":
         others = [open_other() for open_other in runs[1:]]
-        runs, options = runs[:1], options.model_copy(update={"sharp": 0})
-    out, sharp, map_steps, first = options.out, options.sharp, options.map_steps, process[0] == 0
+        runs, options = runs[:1], options.model_copy(update={"sharp": 0, "by": "", "density": 0})
+    out, map_steps, first = options.out, options.map_steps, process[0] == 0
+    sharp, curved_too = options.sharp, bool(options.sharp or options.by or options.density)
 
     def save(one: LandscapeRun, kind: str, plane: int, rows: pd.DataFrame, what: str) -> None:
         if first:
@@ -99,7 +101,7 @@ def measure_runs(
             curved = one.make_objective(sharp or SHARP) if sharp or map_steps else None
             amounts = options, len(planes) * len(runs), len(runs), process[1]
             notify(estimate_landscape(few, loss.facts["images"], curved, *amounts))
-        if sharp and number % process[1] == process[0]:
+        if curved_too and number % process[1] == process[0]:
             measure_curvature(one)
         for order, plane in enumerate(planes):
             rows = evaluate_plane(one, loss, few, plane, order, process)
@@ -111,7 +113,7 @@ def measure_runs(
             found = eigenmap(curved, planes[0].directions, map_steps, sharing, span=planes[0].span, seed=options.seed)
             save(one, "eigenmap", 0, found, "map")
         if first:
-            if sharp and number % process[1]:
+            if curved_too and number % process[1]:
                 measure_curvature(one)  # another process was to do it, and may have stopped
             through = [other.label.replace(" seed ", " ") for other in (one, *others)] if others else []
             tables.write_facts(out, run_facts(one, loss, few, planes, through))
@@ -186,11 +188,22 @@ def short_facts(plane: Plane) -> dict[str, Any]:
 
 
 def measure_curvature(one: LandscapeRun) -> None:
-    """Write the curvature metrics of a run to the study, unless they are there."""
-    loss = one.make_objective(one.options.sharp, METRIC_PARTS)
-    out, facts = one.options.out, one.facts | loss.facts
-    if not tables.has_curvature_metrics(out, one.identity, facts):
-        tables.write_curvature_metrics(out, one.identity, facts, curvature_metrics(loss, one.options.seed))
+    """Write the curvature metrics of a run, of parts of its network and its spectrum, unless they are there."""
+    options, out = one.options, one.options.out
+    loss = one.make_objective(options.sharp or SHARP, METRIC_PARTS)
+    wanted: list[tuple[str, dict[str, Any], Callable[[], list[dict[str, Any]]]]] = []
+    if options.sharp:
+        wanted.append(("readings", {}, lambda: curvature_metrics(loss, options.seed)))
+    if options.by:
+        wanted.append(("blocks", {"by": options.by}, lambda: block_curvature(loss, options.by, options.seed)))
+    if options.density:
+        wanted.append(
+            ("spectrum", {"draws": options.density}, lambda: spectral_density(loss, options.density, options.seed))
+        )
+    for kind, more, measure in wanted:
+        facts = one.facts | loss.facts | more
+        if not tables.has_curvature(out, kind, one.identity, facts):
+            tables.write_curvature(out, kind, one.identity, facts, measure())
 
 
 def run_facts(one: LandscapeRun, loss: Objective, few: Objective, planes: list[Plane], through: list[str]) -> RunFacts:
@@ -234,3 +247,4 @@ def check_options(runs: Sequence[Path], options: LandscapeOptions) -> None:
 
 
 CHOICES = {"objective": OBJECTIVES, "directions": DIRECTIONS, "normalise": NORMALISATIONS, "batch_norm": BATCH_NORM}
+CHOICES |= {"by": ("", "blocks", "layers")}

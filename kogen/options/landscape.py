@@ -36,6 +36,10 @@ class PlaneOptions(ProcessOptions, PageOptions):
     map_steps: int = option(
         0, "points per side of a map of the curvature; 0: no map", CURVATURE, flag="map", ge=0, le=257
     )
+    by: str = option("", "also the curvature of parts of the network, each alone: blocks or layers", CURVATURE)
+    density: int = option(
+        0, "random vectors for the density of the whole spectrum, 8 for a curve; 0: none", CURVATURE, ge=0, le=1000
+    )
     workers: int | None = option(None, "threads that compute points; by default one per core", OUTPUT, ge=1, le=1024)
     out: Path = option(Path("landscape"), "folder of the landscape", OUTPUT)
 

@@ -353,3 +353,17 @@ def test_a_frozen_part_stays_and_hooks_take_one_thread(tmp_path: Path):
     found = kogen.landscape_of(model, hooked, batches(), out=tmp_path, **asked)
     assert found["runs"][0]["grid"]["workers"] == 1
     assert found["runs"][0]["moves"] == ["head"]
+
+
+def test_curvature_by_block_and_the_spectrum_lie_in_tables(tmp_path: Path):
+    asked: dict[str, Any] = SMALL | {"planes": 1, "by": "blocks", "density": 2, "out": tmp_path}
+    kogen.landscape_of(trained(), cross_entropy, batches(), **asked)
+    blocks, spectrum = (pd.read_parquet(tmp_path / f"{name}.parquet") for name in ("blocks", "spectrum"))
+    assert list(blocks["block"].unique()) == ["stem", "blocks.0", "blocks.1", "head"]
+    assert spectrum.groupby("draw")["weight"].sum().tolist() == pytest.approx([1, 1])
+    kogen.landscape_of(trained(), cross_entropy, batches(), **asked)
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "blocks.parquet"), blocks)
+    with pytest.raises(ValueError, match="blocks.json has curvature metrics that differ in by"):
+        kogen.landscape_of(trained(), cross_entropy, batches(), **asked | {"by": "layers"})
+    with pytest.raises(ValueError, match="unknown by 'block'.*blocks"):
+        kogen.landscape_of(trained(), cross_entropy, batches(), **asked | {"by": "block"})
