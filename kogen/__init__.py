@@ -21,16 +21,17 @@ if TYPE_CHECKING:
         report,
         views,
     )
+    from kogen.own_model import landscape_of
 
 __version__ = VERSION
 __all__ = ["audit", "compare", "embed", "estimate", "evaluate", "export", "landscape", "lottery", "pilot", "predict"]
-__all__ += ["pretrain", "report", "views"]
+__all__ += ["landscape_of", "pretrain", "report", "views"]
 
 
 def __getattr__(name: str) -> Any:
     """A verb, loaded at its first use: importing `kogen.statistics` must not import torch."""
     if name in __all__:
-        return getattr(importlib.import_module("kogen.api"), name)
+        return getattr(importlib.import_module("kogen.own_model" if name == "landscape_of" else "kogen.api"), name)
     raise AttributeError(f"module 'kogen' has no attribute {name!r}")
 
 

@@ -64,6 +64,28 @@ COLUMNS = {
         "units": WHOLE,  # what has a loss of its own: images, or batches or groups where a loss couples them
         "parts": pa.list_(NUMBER),  # mean loss of each of up to 8 equal parts of the units
     },
+    "metrics": {  # beside the loss, at the same points
+        **PLACE,
+        "level": WHOLE,
+        "images": WHOLE,
+        "units": WHOLE,
+        "metric": TEXT,
+        **dict.fromkeys(["value", "value_se"], NUMBER),  # mean over units and its standard error; null: not finite
+    },
+    "blocks": {  # the Hessian of a part of a network alone, the others fixed
+        **dict.fromkeys(["run", "model", "objective", "block"], TEXT),
+        "parameters": WHOLE,
+        "metric": TEXT,  # lambda_max | lambda_min | trace
+        **dict.fromkeys(
+            ["value", "error"], NUMBER
+        ),  # residual of Lanczos, standard error of the trace; null: not finite
+    },
+    "spectrum": {  # quadrature of the whole spectrum at the weights
+        **dict.fromkeys(["run", "model", "objective"], TEXT),
+        "draw": WHOLE,
+        "value": NUMBER,
+        "weight": NUMBER,  # those of a draw add up to 1
+    },
     "eigenmap": {
         **PLACE,
         "lambda_min": NUMBER,  # ends of the Hessian's spectrum, over all that moves; null: not finite

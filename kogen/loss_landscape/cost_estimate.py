@@ -12,7 +12,7 @@ from kogen.loss_landscape.grid import evaluate_point
 from kogen.loss_landscape.grouped_objective import first_images
 from kogen.loss_landscape.hessian import Hessian
 from kogen.loss_landscape.objective import Objective
-from kogen.options.landscape import LandscapeOptions
+from kogen.options.landscape import PlaneOptions
 
 # Time in units of a product with the Hessian of all images:
 METRICS_PRODUCTS = 100  # all curvature metrics of a run (70 of them are products)
@@ -23,7 +23,7 @@ def estimate_landscape(
     few: Objective,
     loss: Objective,
     curvature_loss: Objective | None,
-    options: LandscapeOptions,
+    options: PlaneOptions,
     planes: int,
     runs: int,
     processes: int,

@@ -20,7 +20,10 @@ from kogen.loss_landscape.point_log import ALONE, Coordinates, PointLog, Sharing
 from kogen.surface_fit.interpolation import SQUARE, Span, next_points
 
 Loss = Callable[[Params], Tensor]
-"""Parameters to the losses of fixed units, (U,): images, or batches where a loss couples its images."""
+"""Parameters to the losses of fixed units, (U,): images, or batches where a loss couples its images.
+
+A loss with an attribute `metrics`, names, gives (U, 1 + M): a column for each of them after the losses.
+"""
 
 PARTS = 8  # of the units, each with its mean loss: error bars over images are made from them
 TOLERANCE = 0.01  # share of the range of the losses that a halving may change the spline by without another one
@@ -96,6 +99,8 @@ def surface(
 ) -> pd.DataFrame:
     """The loss on a grid around `at`: alpha, beta, level, loss, loss_se, units, parts; one row a point, in order.
 
+    With metrics a further column `metrics`: name to [mean, standard error].
+
     `loss` is called under inference mode with all of `at`, moved, and returns the losses of its units, (U,); where
     their mean is not finite, loss is nan. `steps` (odd): points along alpha and beta over `span` at level 0; level 1
     halves the grid, each further level halves it where the level before changed the spline by more than TOLERANCE
@@ -161,17 +166,29 @@ def evaluate_points(walkers: list[tuple[ShiftedParameters, Loss]], places: list[
 
 @torch.inference_mode()
 def evaluate_point(loss: Loss, params: Params) -> dict[str, Any]:
-    """A point's record: mean and standard error over units, their number, and the means of parts of them."""
+    """A point's record: mean and standard error over units, their number, the means of parts of them, and metrics."""
+    names = getattr(loss, "metrics", ())
     with exact_arithmetic():
         found: Any = loss(params)
-    if not isinstance(found, Tensor) or found.ndim != 1 or not len(found):
+    if not isinstance(found, Tensor) or found.ndim != (2 if names else 1) or not len(found):
         got = f"shape {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
         raise ValueError(f"the loss gave {got}, wanted the losses of its units, (U,): reduction='none', or reshape(1)")
-    units = found.double().cpu().numpy()  # (U,)
+    table = found.double().cpu().numpy().reshape(len(found), -1)  # (U, 1 + M)
+    units = table[:, 0]
     with np.errstate(invalid="ignore", over="ignore"):  # checked below
         parts = [part.mean() for part in np.array_split(units, min(PARTS, len(units)))]
         error = units.std(ddof=1) / math.sqrt(len(units)) if len(units) > 1 else math.nan
         mean = float(units.mean())
     if not math.isfinite(mean):
         mean, error, parts = math.nan, math.nan, [math.nan] * len(parts)
-    return {"loss": mean, "loss_se": float(error), "units": len(units), "parts": [float(part) for part in parts]}
+    record = {"loss": mean, "loss_se": float(error), "units": len(units), "parts": [float(part) for part in parts]}
+    return record | ({"metrics": measure_metrics(names, table[:, 1:])} if names else {})
+
+
+def measure_metrics(names: Sequence[str], values: np.ndarray) -> dict[str, list[float]]:
+    """Mean and standard error over units of each metric, (U, M); nan where they are not finite."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        errors = values.std(axis=0, ddof=1) / math.sqrt(len(values)) if len(values) > 1 else values[0] * math.nan
+        means = values.mean(axis=0)
+    found = zip(names, means.tolist(), errors.tolist(), strict=True)
+    return {name: [mean, error] if math.isfinite(mean) else [math.nan, math.nan] for name, mean, error in found}

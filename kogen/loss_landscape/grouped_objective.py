@@ -82,7 +82,7 @@ class GroupedObjective(Objective):
 class Embedding(nn.Module):
     """Calls `embed` of the method in a UnitLosses."""
 
-    def __init__(self, each: UnitLosses) -> None:
+    def __init__(self, each: Any) -> None:
         super().__init__()
         self.module: Any = each.module
 
@@ -93,7 +93,7 @@ class Embedding(nn.Module):
 class Coupling(nn.Module):
     """Calls `loss_of` of the method in a UnitLosses."""
 
-    def __init__(self, each: UnitLosses) -> None:
+    def __init__(self, each: Any) -> None:
         super().__init__()
         self.module: Any = each.module
         self.sum_terms = each.sum_terms

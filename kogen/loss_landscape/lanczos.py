@@ -67,7 +67,7 @@ def lanczos(
     before = torch.full((wanted,), math.nan)  # values when the space last closed
     while True:
         image, products, held = apply_operator(operator, basis[held]), products + 1, held + 1
-        inner[:held, held - 1], rest = _orthogonalise(basis[:held], image)
+        inner[:held, held - 1], rest = orthogonalise(basis[:held], image)
         inner[held - 1, :held] = inner[:held, held - 1].clone()
         length, since = rest.norm().item(), since + 1
         values, turn = torch.linalg.eigh(inner[:held, :held])  # (held,), (held, held)
@@ -88,7 +88,7 @@ def lanczos(
             held = _shrink(basis, inner, values, turn, smallest, largest)
         if closed:  # the space of this start is exhausted: take another one, orthogonal to it
             before, since = values[ends] if held >= wanted else before, 0
-            _, rest = _orthogonalise(basis[:held], draw_normal(rest, generator))
+            _, rest = orthogonalise(basis[:held], draw_normal(rest, generator))
         basis[held] = rest / rest.norm()
 
 
@@ -116,7 +116,7 @@ def apply_operator(operator: Operator, vector: Tensor) -> Tensor:
     return image
 
 
-def _orthogonalise(basis: Tensor, vector: Tensor) -> tuple[Tensor, Tensor]:
+def orthogonalise(basis: Tensor, vector: Tensor) -> tuple[Tensor, Tensor]:
     """Coefficients (m,) float64 of a vector in an orthonormal basis (m, P), and the rest that lies outside it."""
     once = basis @ vector
     rest = vector - once @ basis

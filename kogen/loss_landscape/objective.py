@@ -1,7 +1,9 @@
-"""Objectives: the loss of a landscape, a method's own or a linear probe's, as losses of units of frozen batches."""
+"""Objectives: the loss of a landscape, a method's, a probe's or anybody's, as losses of units of frozen batches."""
 
 import copy
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -11,6 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from kogen.common import distributed
 from kogen.common.text import hint
+from kogen.loss_landscape.own_loss import OwnLoss, OwnUnitLosses
 from kogen.loss_landscape.parameters import Params
 from kogen.loss_landscape.speedups.cached_parts import CachedForward, Memory, cache_constant_parts
 from kogen.loss_landscape.speedups.class_token import skip_unread_tokens
@@ -24,9 +27,10 @@ BATCH_NORM = ("batch", "frozen", "interpolated")
 class Objective:
     """Parameters to losses of units, (U,), on frozen batches; pure: the module is copied, the copy is in eval mode.
 
-    `module` is a method or a Probe. A unit is an image where the module has `losses(views)`, terms of (B,) each. It is
-    a batch where the module only has `forward`, whose loss may couple images, or where batch statistics couple them
-    (`GroupedObjective` takes less of a CoupledMethod).
+    `module` is a method or a Probe, or any module with a `loss` from outside (`OwnLoss`). A unit is an image where the
+    module has `losses(views)`, terms of (B,) each, or the loss from outside gives as many. It is a batch where there is
+    only one loss for it, which may couple images, or where batch statistics couple them (`GroupedObjective` takes less
+    of a CoupledMethod).
     What does not move is constant: dropout is off, queues and centres stand still. Four things save time: targets are
     computed once (`make_targets` where the method has it); so are the outputs of parts without moving parameters, such
     as a prefix of frozen blocks; batch norms with fixed statistics are folded into the convolutions before them; a ViT
@@ -34,18 +38,23 @@ class Objective:
 
     `moves`: beginnings of the names that move. `batch_norm`: `frozen` uses the statistics of training; `batch` those of
     each frozen batch; `interpolated` lets them move as if they were parameters (between models). `terms`: names of the
-    terms of the loss that count, by default all. Raises ValueError for no batches, nothing that moves, a term that the
-    loss does not have, and inside a torch.distributed group.
+    terms of the loss that count, by default all. `weight_decay`: half of it times the sum of the squares of all
+    parameters that train is added to each unit's loss. With metrics beside a `loss` from outside the result is
+    (U, 1 + M). A loss from outside may read weights and call parts of its module, so that none of the four things is
+    done for it. Raises ValueError for no batches, nothing that moves, a term that the loss does not have, and inside a
+    torch.distributed group.
     """
 
     def __init__(
         self,
         module: nn.Module,
-        batches: Sequence[Views],
+        batches: Sequence[Any],
         *,
         moves: Sequence[str] = ("",),
         batch_norm: str = "frozen",
         terms: Sequence[str] = (),
+        loss: OwnLoss | None = None,
+        weight_decay: float = 0.0,
     ) -> None:
         if batch_norm not in BATCH_NORM:
             raise ValueError(f"unknown batch_norm {batch_norm!r}: {hint(batch_norm, list(BATCH_NORM))}")
@@ -54,7 +63,10 @@ class Objective:
         if distributed.world_size() > 1:  # a method would gather over points that are not of one batch
             raise ValueError("an objective works without a process group: share points through a folder instead")
         self.batches, self.batch_norm = list(batches), batch_norm
-        self.each = UnitLosses(copy.deepcopy(module), tuple(terms)).eval()
+        twin = copy.deepcopy(module)
+        self.each: UnitLosses | OwnUnitLosses = UnitLosses(twin, terms) if loss is None else OwnUnitLosses(twin, loss)
+        self.each.eval()
+        trained = {name: p.detach() for name, p in self.each.module.named_parameters() if p.requires_grad}
         for name, parameter in self.each.module.named_parameters():
             parameter.requires_grad_(parameter.requires_grad and name.startswith(tuple(moves)))
         self.at: Params = {n: p.detach() for n, p in self.each.module.named_parameters() if p.requires_grad}
@@ -62,31 +74,50 @@ class Objective:
             raise ValueError(
                 f"no parameter that trains begins with {' or '.join(map(repr, moves))}: nothing would move"
             )
+        self.weight_decay, self.decayed = weight_decay, list(self.at)  # names of what moves and decays
+        self.still = sum(float(p.double().square().sum()) for n, p in trained.items() if n not in self.at)
         self.at |= batch_norm_statistics(self.each.module, batch_norm)
         norms = any(isinstance(part, _BatchNorm) for part in self.each.modules())
         self.coupled = batch_norm == "batch" and norms  # an image's loss then depends on the others of its batch
         self.memory: Memory = {}  # outputs of constant parts, shared with copies
         with torch.inference_mode(False), torch.no_grad():
-            skip_unread_tokens(self.each)
             self.targets = [self.each.make_targets(views) for views in self.batches]
             run = lambda: self.unit_losses(self.at, 0)  # noqa: E731
             self.constant: list[CachedForward] = []
             self.folds: list[FoldedConv] = []
-            self.folds = fold_batch_norms(self.each.module, self.at, run)
-            self.constant = cache_constant_parts(self.each.module, self.at, run, self.memory)
+            if loss is None:
+                skip_unread_tokens(self.each)
+                self.folds = fold_batch_norms(self.each.module, self.at, run)
+                self.constant = cache_constant_parts(self.each.module, self.at, run, self.memory)
             self.units = [len(self.unit_losses(self.at, number)) for number in range(len(self))]
+        self.name, self.metrics = (loss.name, tuple(loss.metrics)) if loss else ("", ())
+        self.sizes = [len(views.labels) for views in self.batches] if loss is None else self.units  # in images
 
     def __len__(self) -> int:
         return len(self.batches)
 
     def __call__(self, params: Params) -> Tensor:
-        """Losses of all units, (U,), where `params` take the place of those of the same name in `at`."""
-        ready = self.prepare_params(params)
-        return torch.cat([self.run_batch(ready, number) for number in range(len(self))])
+        """Losses of all units, (U,), where `params` take the place of those of the same name in `at`.
+
+        With metrics (U, 1 + M): a column for each after that of the losses.
+        """
+        ready, decay = self.prepare_params(params), self.decay_of(params)
+        if not isinstance(self.each, OwnUnitLosses) or not self.metrics:
+            return torch.cat([self.run_batch(ready, number) for number in range(len(self))]) + decay
+        with self.each.measuring():
+            found = torch.cat([self.run_batch(ready, number) for number in range(len(self))])
+        return torch.cat([found[:, :1] + decay, found[:, 1:]], dim=1)
 
     def unit_losses(self, params: Params, number: int) -> Tensor:
         """Losses of the units of one batch, (u,)."""
-        return self.run_batch(self.prepare_params(params), number)
+        return self.run_batch(self.prepare_params(params), number) + self.decay_of(params)
+
+    def decay_of(self, params: Params) -> Tensor | float:
+        """The weight decay at these parameters, a scalar; what is not among them stands where it was."""
+        if not self.weight_decay:
+            return 0.0
+        squares = [params.get(name, self.at[name]).square().sum() for name in self.decayed]
+        return self.weight_decay / 2 * (torch.stack(squares).sum() + self.still)
 
     def prepare_params(self, params: Params) -> Params:
         """The parameters by their names in the copy, with batch norms folded into convolutions."""
@@ -98,17 +129,18 @@ class Objective:
         return {f"module.{name}": value for name, value in ready.items()}
 
     def run_batch(self, ready: Params, number: int) -> Tensor:
-        """Losses of the units of one batch, (u,), at parameters of `prepare_params`."""
+        """Losses of the units of one batch, (u,), at parameters of `prepare_params`, without weight decay."""
         for part in self.constant:
             part.start_batch((number, len(self.batches[number].labels)))
         losses = functional_call(self.each, ready, (self.batches[number], self.targets[number]))
-        return losses.mean().reshape(1) if self.coupled else losses
+        return losses.mean(dim=0, keepdim=True) if self.coupled else losses
 
     def take_first(self, images: int) -> "Objective":
         """The same objective on the first `images`, in whole batches, at least one; all but the batches is shared."""
         few = copy.copy(self)
-        part = slice(max(images // len(self.batches[0].labels), 1))
-        few.batches, few.targets, few.units = self.batches[part], self.targets[part], self.units[part]
+        part = slice(max(bisect_right(list(accumulate(self.sizes)), images), 1))
+        few.batches, few.targets = self.batches[part], self.targets[part]
+        few.units, few.sizes = self.units[part], self.sizes[part]
         return few
 
     def weighted_losses(self) -> list[tuple[float, Callable[[Params], Tensor]]]:
@@ -117,7 +149,7 @@ class Objective:
         def of(number: int) -> Callable[[Params], Tensor]:
             return lambda params: self.unit_losses(params, number).mean()
 
-        return [(float(len(views.labels)), of(number)) for number, views in enumerate(self.batches)]
+        return [(float(size), of(number)) for number, size in enumerate(self.sizes)]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Objective":
         """A copy for another thread: the network is its own, batches and constants are shared."""
@@ -128,19 +160,23 @@ class Objective:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """Images, batch, unit and batch norm, as plain values for the record."""
-        images = sum(len(views.labels) for views in self.batches)
-        unit = "image" if sum(self.units) == images else "batch"
-        return {"images": images, "batch": len(self.batches[0].labels), "unit": unit, "batch_norm": self.batch_norm}
+        """Images, batch, unit and batch norm, and what else the loss has, as plain values for the record."""
+        images = sum(self.sizes)
+        unit = "image" if sum(self.units) == images and not self.each.scalar else "batch"
+        facts = {"images": images, "batch": self.sizes[0], "unit": unit, "batch_norm": self.batch_norm}
+        more = {"weight_decay": self.weight_decay, "metrics": list(self.metrics)}
+        return facts | {name: value for name, value in more.items() if value}
 
 
 class UnitLosses(nn.Module):
     """Calls `losses` of a module for each image (with its `make_targets`), or else `forward` for the batch."""
 
-    def __init__(self, module: nn.Module, terms: tuple[str, ...] = ()) -> None:
+    scalar = False  # a loss from outside may be of a whole batch
+
+    def __init__(self, module: nn.Module, terms: Sequence[str] = ()) -> None:
         super().__init__()
         self.module: Any = module
-        self.terms = terms
+        self.terms = tuple(terms)
 
     def forward(self, views: Views, targets: Any) -> Tensor:
         """The sum of the terms of each unit, (u,); as `sum_terms`."""

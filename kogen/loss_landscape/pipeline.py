@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,10 @@ from kogen.loss_landscape.grouped_objective import default_few, first_images
 from kogen.loss_landscape.objective import BATCH_NORM, Objective
 from kogen.loss_landscape.point_log import Sharing
 from kogen.loss_landscape.runs import OBJECTIVES, LandscapeRun, open_run, read_record, torch_device
-from kogen.loss_landscape.training_facts import name_loss, read_training
-from kogen.options.landscape import LandscapeOptions
+from kogen.loss_landscape.spectrum import block_curvature, spectral_density
+from kogen.options.landscape import LandscapeOptions, PlaneOptions
 from kogen.results.landscape_facts import GridFacts, PlaneFacts, RunFacts
 from kogen.surface_fit.multilevel import choose_corrections
-from kogen.training.checkpoint import state_of
 
 DIRECTIONS = ("between", "random", "sharpest", "trajectory")
 SHARP = 256  # images at most on which curvature is measured: a product with a Hessian costs five to nine losses
@@ -57,31 +57,52 @@ def measure_landscape(
     """
     check_options(runs, options)
     names = list(models or [read_record(run)[0]["model"] for run in runs])
-    process = share_points(runs, images, options)
-    started = time.perf_counter()
-    workers = options.workers or (usable_cores() if torch_device().type == "cpu" else 1)
-    options, others = options.model_copy(update={"workers": workers}), list[LandscapeRun]()
+    process = share_points({"images": images.digest, "runs": [read_record(run)[0]["id"] for run in runs]}, options)
+    options = options.model_copy(update={"workers": count_workers(options, torch_device().type)})
+    opened = [partial(open_run, run, images, options, name) for run, name in zip(runs, names, strict=True)]
+    return measure_runs(opened, options, process, notify)
+
+
+def count_workers(options: PlaneOptions, device: str) -> int:
+    """Threads that compute points: as asked for, or one a core; one for a GPU."""
+    return options.workers or (usable_cores() if device == "cpu" else 1)
+
+
+def measure_runs(
+    runs: Sequence[Callable[[], LandscapeRun]],
+    options: PlaneOptions,
+    process: tuple[int, int],
+    notify: Callable[[str], None],
+) -> dict[str, Any]:
+    """Measure runs, each opened when it is its turn; as `measure_landscape`."""
+    started, others = time.perf_counter(), list[LandscapeRun]()
     if options.directions == "between":
-        others = [open_run(run, images, options, name) for run, name in zip(runs[1:], names[1:], strict=True)]
-        runs, options = runs[:1], options.model_copy(update={"sharp": 0})
-    out, sharp, map_steps, first = options.out, options.sharp, options.map_steps, process[0] == 0
+        others = [open_other() for open_other in runs[1:]]
+        runs, options = runs[:1], options.model_copy(update={"sharp": 0, "by": "", "density": 0})
+    out, map_steps, first = options.out, options.map_steps, process[0] == 0
+    sharp, curved_too = options.sharp, bool(options.sharp or options.by or options.density)
 
     def save(one: LandscapeRun, kind: str, plane: int, rows: pd.DataFrame, what: str) -> None:
         if first:
-            tables.upsert_rows(out, one.identity | {"direction": options.directions, "plane": plane}, rows, kind)
+            place = one.identity | {"direction": options.directions, "plane": plane}
+            if kind == "surface":
+                tables.write_plane(out, place, rows)
+            else:
+                tables.upsert_rows(out, place, rows, kind)
             minutes = (time.perf_counter() - started) / 60
-            notify(f"{one.model} seed {one.plan.seed}: {what}, {minutes:.1f} min")
+            notify(f"{one.label}: {what}, {minutes:.1f} min")
 
-    for number, run in enumerate(runs):
-        one = open_run(run, images, options, names[number])  # one at a time: all need not fit into memory
-        loss = first_images(one.make_objective(options.images), options.images)
+    for number, open_one in enumerate(runs):
+        one = open_one()  # one at a time: all need not fit into memory
+        whole = one.make_objective()
+        loss = first_images(whole, whole.facts["images"])
         few = first_images(loss, options.few or default_few(loss))
         planes = make_planes(one, loss, others)
         if number == 0 and first:
             curved = one.make_objective(sharp or SHARP) if sharp or map_steps else None
             amounts = options, len(planes) * len(runs), len(runs), process[1], time.perf_counter() - started
             notify(estimate_landscape(few, loss, curved, *amounts))
-        if sharp and number % process[1] == process[0]:
+        if curved_too and number % process[1] == process[0]:
             measure_curvature(one)
         for order, plane in enumerate(planes):
             rows = evaluate_plane(one, loss, few, plane, order, process)
@@ -93,22 +114,22 @@ def measure_landscape(
             found = eigenmap(curved, planes[0].directions, map_steps, sharing, span=planes[0].span, seed=options.seed)
             save(one, "eigenmap", 0, found, "map")
         if first:
-            if sharp and number % process[1]:
+            if curved_too and number % process[1]:
                 measure_curvature(one)  # another process was to do it, and may have stopped
-            through = [f"{other.model} {other.plan.seed}" for other in (one, *others)] if others else []
+            through = [other.label.replace(" seed ", " ") for other in (one, *others)] if others else []
             tables.write_facts(out, run_facts(one, loss, few, planes, through))
     return tables.write_summary(out) if first else {}
 
 
-def share_points(runs: Sequence[Path], images: Images, options: LandscapeOptions) -> tuple[int, int]:
+def share_points(what: dict[str, Any], options: PlaneOptions) -> tuple[int, int]:
     """Number of this process and number of processes that share the points. ValueError where they do not agree.
 
-    From then on a process that is lost does not stop the others: they compute its points.
+    `what` they measure: digests of models and data. From then on a process that is lost does not stop the others: they
+    compute its points.
     """
     launch = distributed.find_processes(options.processes)
     facts = options.model_dump(mode="json", exclude={"out", "workers", "data", "labels", "processes"})
-    facts |= {"images": images.digest, "runs": [read_record(run)[0]["id"] for run in runs]}
-    distributed.check_agreement(facts, "the landscape")
+    distributed.check_agreement(facts | what, "the landscape")
     distributed.stop_watching()
     return launch.rank, launch.size
 
@@ -125,21 +146,14 @@ def make_planes(one: LandscapeRun, loss: Objective, others: list[LandscapeRun]) 
         return [make(one.make_objective(SHARP).weighted_losses(), loss.at, seed=options.seed)]
     if options.directions == "between":
         return [make(loss.at, landscape_runs.model_states(others, loss.at), batch_norm=loss.batch_norm)]
-    files = landscape_runs.checkpoint_files(one.folder)
-    files = [file for file in files if not one.step or int(file.stem) < int(one.step)]
-    if len(files) < 2 or one.facts["objective"].startswith("probe"):
-        raise ValueError(
-            f"{one.folder} keeps {len(files)} checkpoints before its weights: a trajectory needs two or more (files "
-            "checkpoint/*.safetensors in the order of their names) and the objective pretrain"
-        )
-    passed = []
-    for file in files:
-        state = state_of(landscape_runs.load_method(one.folder, one.plan, file.stem))
-        passed.append({name: tensor.to(loss.at[name]) for name, tensor in state.items() if name in loss.at})
+    passed = [
+        {name: tensor.to(loss.at[name]) for name, tensor in state.items() if name in loss.at}
+        for state in one.checkpoints()
+    ]
     return [make(loss.at, passed)]
 
 
-def own_plane(options: LandscapeOptions, make: Callable[..., Any], loss: Objective, number: int) -> Plane:
+def own_plane(options: PlaneOptions, make: Callable[..., Any], loss: Objective, number: int) -> Plane:
     """A plane of a user's own: `make(at, plane=number, seed=seed)`. ValueError for what does not fit the weights."""
     name = options.directions
     made = make(dict(loss.at), plane=number, seed=options.seed)
@@ -189,11 +203,22 @@ def short_facts(plane: Plane) -> dict[str, Any]:
 
 
 def measure_curvature(one: LandscapeRun) -> None:
-    """Write the curvature metrics of a run to the study, unless they are there."""
-    loss = one.make_objective(one.options.sharp, METRIC_PARTS)
-    out, facts = one.options.out, one.facts | loss.facts
-    if not tables.has_curvature_metrics(out, one.identity, facts):
-        tables.write_curvature_metrics(out, one.identity, facts, curvature_metrics(loss, one.options.seed))
+    """Write the curvature metrics of a run, of parts of its network and its spectrum, unless they are there."""
+    options, out = one.options, one.options.out
+    loss = one.make_objective(options.sharp or SHARP, METRIC_PARTS)
+    wanted: list[tuple[str, dict[str, Any], Callable[[], list[dict[str, Any]]]]] = []
+    if options.sharp:
+        wanted.append(("readings", {}, lambda: curvature_metrics(loss, options.seed)))
+    if options.by:
+        wanted.append(("blocks", {"by": options.by}, lambda: block_curvature(loss, options.by, options.seed)))
+    if options.density:
+        wanted.append(
+            ("spectrum", {"draws": options.density}, lambda: spectral_density(loss, options.density, options.seed))
+        )
+    for kind, more, measure in wanted:
+        facts = one.facts | loss.facts | more
+        if not tables.has_curvature(out, kind, one.identity, facts):
+            tables.write_curvature(out, kind, one.identity, facts, measure())
 
 
 def run_facts(one: LandscapeRun, loss: Objective, few: Objective, planes: list[Plane], through: list[str]) -> RunFacts:
@@ -206,28 +231,29 @@ def run_facts(one: LandscapeRun, loss: Objective, few: Objective, planes: list[P
         **one.identity | one.facts | loss.facts,
         excluded_share=still / size,
         grid=GridFacts(few.facts["images"], *sides, few.facts["unit"]),
-        run_seed=one.plan.seed,
         direction=options.directions,
         through=through,
         planes=[PlaneFacts(**short_facts(plane)) for plane in planes],
         excluded=dict(Counter(excluded.values())),
-        method=one.plan.method,
-        backbone=one.plan.backbone,
-        loss=name_loss(one.plan, one.facts["objective"]),
-        training=read_training(one.folder, one.plan, one.step),
+        **one.about,
     )
 
 
-def check_options(runs: Sequence[Path], options: LandscapeOptions) -> None:
-    """ValueError for options that do not fit, before anything is opened."""
+def check_plane_options(options: PlaneOptions) -> None:
+    """ValueError for options of any landscape that do not fit."""
     for name, known in CHOICES.items():
         own = name == "directions" and find_plugin("directions", options.directions)
-        if (value := getattr(options, name)) not in known and not own:
+        if (value := getattr(options, name, None)) is not None and value not in known and not own:
             raise ValueError(f"unknown {name} {value!r}: {text.hint(value, list(known))}")
     if options.steps % 2 == 0:
         raise ValueError(f"got steps={options.steps}: give an odd number, so that the trained weights are a point")
     if options.map_steps == 1:
         raise ValueError("got map_steps=1: give 2 or more points a side, or 0 for no map")
+
+
+def check_options(runs: Sequence[Path], options: LandscapeOptions) -> None:
+    """ValueError for options that do not fit, before anything is opened."""
+    check_plane_options(options)
     if options.few is not None and not 1 <= options.few <= options.images:
         raise ValueError(f"got few={options.few} of {options.images} images: the finer grid takes 1 or more of them")
     ids = [read_record(run)[0]["id"] for run in runs]
@@ -237,3 +263,4 @@ def check_options(runs: Sequence[Path], options: LandscapeOptions) -> None:
 
 
 CHOICES = {"objective": OBJECTIVES, "directions": DIRECTIONS, "normalise": NORMALISATIONS, "batch_norm": BATCH_NORM}
+CHOICES |= {"by": ("", "blocks", "layers")}

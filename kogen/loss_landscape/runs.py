@@ -18,9 +18,11 @@ from kogen.data.images import Images
 from kogen.evaluation.features import embed
 from kogen.loss_landscape.frozen_batches import frozen_batches, split_batch
 from kogen.loss_landscape.objective import Objective
+from kogen.loss_landscape.own_loss import OwnLoss
 from kogen.loss_landscape.probe import fit_probe
+from kogen.loss_landscape.training_facts import name_loss, name_with_decay, read_training
 from kogen.modules.base import Method, Views
-from kogen.options.landscape import LandscapeOptions
+from kogen.options.landscape import LandscapeOptions, PlaneOptions
 from kogen.options.model import validate
 from kogen.training import checkpoint
 from kogen.training.batches import Batches
@@ -34,31 +36,44 @@ FIT_IMAGES = 4096  # images at most that a probe is fitted to, none of which the
 
 @dataclass(frozen=True)
 class LandscapeRun:
-    """An opened run: its module with the trained weights, and the frozen batches of its loss."""
+    """An opened run, or a model from outside: its module with the weights, and the frozen batches of its loss."""
 
     run_id: str
     model: str
-    folder: Path
-    plan: Plan
+    title: str  # its folder, for messages
     module: nn.Module
-    batches: list[Views]
-    options: LandscapeOptions
+    batches: list[Any]
+    options: PlaneOptions
     facts: dict[str, Any]  # of the loss, for the record
-    step: str  # of the checkpoint it was read from; empty: the end of the training
+    about: dict[str, Any]  # what is known of the training, as RunFacts names it
+    checkpoints: Callable[[], list[dict[str, Tensor]]]  # states that the training passed, in order
+    terms: tuple[str, ...] = ()  # of the loss that count; none: all
+    loss: OwnLoss | None = None  # of a model from outside
 
     @property
     def identity(self) -> dict[str, Any]:
         """The columns that identify its rows."""
         return {"run": self.run_id, "model": self.model, "objective": self.facts["objective"]}
 
-    def make_objective(self, images: int, parts: int = 1) -> Objective:
-        """The loss on the first `images` of the frozen images, in whole batches, at least one.
+    @property
+    def label(self) -> str:
+        """Its model and seed, for people."""
+        seed = self.about["run_seed"]
+        return self.model if seed is None else f"{self.model} seed {seed}"
 
-        Fewer batches than `parts` are cut into `parts` where no image's loss depends on the others of its batch.
+    def make_objective(self, images: int | None = None, parts: int = 1) -> Objective:
+        """The loss on the first `images` of the frozen images, in whole batches, at least one; by default on all.
+
+        Fewer batches than `parts` are cut into `parts` where no image's loss depends on the others of its batch, and
+        the batches are kogen's own.
         """
-        options, size = self.options, len(self.batches[0].labels)
-        how: dict[str, Any] = {"batch_norm": options.batch_norm, "moves": options.moves, "terms": options.terms}
-        whole = Objective(self.module, self.batches[: max(images // size, 1)], **how)
+        how = {name: getattr(self.options, name) for name in ("batch_norm", "moves", "weight_decay")}
+        if self.loss is not None:
+            whole = Objective(self.module, self.batches, loss=self.loss, **how)
+            return whole if images is None else whole.take_first(images)
+        how |= {"terms": self.terms}
+        count = len(self.batches) if images is None else max(images // len(self.batches[0].labels), 1)
+        whole = Objective(self.module, self.batches[:count], **how)
         if len(whole) >= parts or whole.facts["unit"] == "batch":
             return whole
         finer = [piece for views in whole.batches for piece in split_batch(views, -(-parts // len(whole)))]
@@ -173,12 +188,27 @@ def open_run(run: Path, images: Images, options: LandscapeOptions, model: str = 
     how = {"count": options.images, "batch": options.batch_size, "seed": options.seed, "device": torch_device()}
     opened = open_probe if options.objective == "probe" else open_pretrain
     module, batches = opened(folder, step, plan, images, how)
-    facts = {"objective": "-".join([options.objective, *options.terms]), "data": images.digest}
+    facts: dict[str, Any] = {"objective": "-".join([options.objective, *options.terms]), "data": images.digest}
     facts |= {"seed": options.seed, "moves": list(options.moves)}
     if options.objective == "probe":
         facts["count"] = options.images  # decides which images are frozen, and so which the probe was fitted to
-    about = record["id"], model or record["model"], folder, plan
-    return LandscapeRun(*about, module.to(torch_device()), batches, options, facts, step)
+    about = {"run_seed": plan.seed, "method": plan.method, "backbone": plan.backbone}
+    called = name_with_decay(name_loss(plan, facts["objective"]), options.weight_decay)
+    about |= {"loss": called, "training": read_training(folder, plan, step)}
+    who = record["id"], model or record["model"], str(folder)
+    passed = lambda: read_checkpoints(folder, step, plan, options.objective)  # noqa: E731
+    return LandscapeRun(*who, module.to(torch_device()), batches, options, facts, about, passed, options.terms)
+
+
+def read_checkpoints(folder: Path, step: str, plan: Plan, objective: str) -> list[dict[str, Tensor]]:
+    """The states that a training kept before its weights, or before a step. ValueError for fewer than two."""
+    files = [file for file in checkpoint_files(folder) if not step or int(file.stem) < int(step)]
+    if len(files) < 2 or objective == "probe":
+        raise ValueError(
+            f"{folder} keeps {len(files)} checkpoints before its weights: a trajectory needs two or more (files "
+            "checkpoint/*.safetensors in the order of their names) and the objective pretrain"
+        )
+    return [checkpoint.state_of(load_method(folder, plan, file.stem)) for file in files]
 
 
 def open_pretrain(folder: Path, step: str, plan: Plan, images: Images, how: dict[str, Any]) -> Opened:
@@ -217,7 +247,7 @@ def model_states(runs: Sequence[LandscapeRun], moving: Mapping[str, Tensor]) -> 
     for one, state in zip(runs, found, strict=True):
         if odd := [name for name in moving if name not in state or state[name].shape != moving[name].shape]:
             raise ValueError(
-                f"{one.folder} is of another architecture (tensors that differ: {len(odd)}, first {odd[0]!r}): "
+                f"{one.title} is of another architecture (tensors that differ: {len(odd)}, first {odd[0]!r}): "
                 "give runs of one method and one network for directions between them"
             )
     return found

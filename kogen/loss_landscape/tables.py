@@ -13,6 +13,7 @@ from kogen.results.landscape_facts import RunFacts
 from kogen.results.landscape_summary import EMPTY_READINGS, summarise_landscape
 
 NEWEST_METRIC = "fall"
+CURVATURE_KINDS = ("readings", "blocks", "spectrum")  # metrics of the whole, of parts of the network, the spectrum
 KEYS = ("run", "objective", "direction", "plane")
 
 
@@ -26,26 +27,49 @@ def upsert_rows(out: Path, identity: dict[str, Any], rows: pd.DataFrame, kind: s
     write_table(path, new, kind)
 
 
-def has_curvature_metrics(out: Path, identity: dict[str, Any], facts: dict[str, Any]) -> bool:
-    """Whether a run's curvature metrics are on disk, all of them; older versions did not measure NEWEST_METRIC.
+def write_plane(out: Path, identity: dict[str, Any], rows: pd.DataFrame) -> None:
+    """Write a plane's points to OUT/surface.parquet, and what was measured beside the loss to OUT/metrics.parquet."""
+    if "metrics" in rows:
+        upsert_rows(out, identity, unfold_metrics(rows), "metrics")
+    upsert_rows(out, identity, rows.drop(columns="metrics", errors="ignore"))
+
+
+def unfold_metrics(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row for each point and metric."""
+    kept = ["alpha", "beta", "level", "images", "units"]
+    parts = []
+    for name in rows["metrics"].iloc[0]:
+        value, error = zip(*(found[name] for found in rows["metrics"]), strict=True)
+        parts.append(rows[kept].assign(metric=name, value=value, value_se=error))
+    return pd.concat(parts, ignore_index=True)
+
+
+def has_curvature(out: Path, kind: str, identity: dict[str, Any], facts: dict[str, Any]) -> bool:
+    """Whether a run's rows of a kind of CURVATURE_KINDS are on disk; older versions did not measure NEWEST_METRIC.
 
     ValueError where they were measured with other settings.
     """
-    if not (path := record_file(out, "readings", identity)).exists():
+    if not (path := record_file(out, kind, identity)).exists():
         return False
     found = read_sealed_json(path)
     if odd := differing_keys(found["facts"], facts):
         raise ValueError(f"{path} has curvature metrics that differ in {odd}: choose another --out, or delete it")
-    return NEWEST_METRIC in {row["metric"] for row in found["rows"]}
+    return kind != "readings" or NEWEST_METRIC in {row["metric"] for row in found["rows"]}
 
 
-def write_curvature_metrics(
-    out: Path, identity: dict[str, Any], facts: dict[str, Any], rows: list[dict[str, Any]]
+def write_curvature(
+    out: Path, kind: str, identity: dict[str, Any], facts: dict[str, Any], rows: list[dict[str, Any]]
 ) -> None:
-    """Write a run's curvature metrics."""
-    finite = lambda value: value if abs(value) < float("inf") else None  # noqa: E731  # null unless finite
-    plain = [row | {"values": [*map(finite, row["values"])], "error": finite(row["error"])} for row in rows]
-    write_sealed_json(record_file(out, "readings", identity), {"facts": facts, "identity": identity, "rows": plain})
+    """Write a run's rows of a kind of CURVATURE_KINDS; what is not finite becomes null."""
+    plain = [{name: finite_or_null(value) for name, value in row.items()} for row in rows]
+    write_sealed_json(record_file(out, kind, identity), {"facts": facts, "identity": identity, "rows": plain})
+
+
+def finite_or_null(value: Any) -> Any:
+    """A value, or a list of them, with None for numbers that are not finite."""
+    if isinstance(value, list):
+        return [finite_or_null(one) for one in value]
+    return None if isinstance(value, float) and not abs(value) < float("inf") else value
 
 
 def write_facts(out: Path, facts: RunFacts) -> None:
@@ -74,19 +98,23 @@ def write_summary(out: Path) -> dict[str, Any]:
     eigenmap = read_table(path) if path.exists() else pd.DataFrame()
     files = sorted((out / "landscape").glob("*/*.facts.json"))
     runs = [from_plain(RunFacts, read_sealed_json(file), str(file)) for file in files]
-    geometry, facts = summarise_landscape(surface, eigenmap, read_curvature_metrics(out), runs, read_scores(out))
+    readings = read_curvature(out, "readings")
+    readings = readings if len(readings) else EMPTY_READINGS
+    geometry, facts = summarise_landscape(surface, eigenmap, readings, runs, read_scores(out))
     if len(geometry):
         write_table(out / "geometry.parquet", geometry, "geometry")
+    for kind in ("blocks", "spectrum"):
+        if len(rows := read_curvature(out, kind)):
+            write_table(out / f"{kind}.parquet", rows, kind)
     summary = to_plain(facts) | {"runs": [plain_run(run) for run in runs]}
     write_json(out / "landscape.json", summary)
     return summary
 
 
-def read_curvature_metrics(out: Path) -> pd.DataFrame:
-    """The curvature metrics of all runs of the folder, one row a run and metric."""
-    files = sorted((out / "landscape").glob("*/*.readings.json"))
-    rows = [one["identity"] | row for one in map(read_sealed_json, files) for row in one["rows"]]
-    return pd.DataFrame(rows) if rows else EMPTY_READINGS
+def read_curvature(out: Path, kind: str) -> pd.DataFrame:
+    """The rows of a kind of CURVATURE_KINDS of all runs; no rows, and no columns, where there are none."""
+    files = sorted((out / "landscape").glob(f"*/*.{kind}.json"))
+    return pd.DataFrame([one["identity"] | row for one in map(read_sealed_json, files) for row in one["rows"]])
 
 
 def read_scores(out: Path) -> pd.DataFrame:

@@ -39,3 +39,8 @@ def name_loss(plan: Plan, objective: str) -> str:
     chosen = [f"{name}={value}" for name, value in sorted(plan.hyperparameters.items()) if value != usual[name]]
     seen = f"{plan.image_size} px, {plan.views} views"
     return ", ".join([f"{plan.method}{': ' if terms else ''}{terms}", *chosen, seen])
+
+
+def name_with_decay(loss: str, weight_decay: float) -> str:
+    """The name of a loss with the weight decay that is in it: losses of different ones are not compared."""
+    return f"{loss}, weight decay {weight_decay:g}" if weight_decay else loss

@@ -115,6 +115,8 @@ class RunFacts:
     backbone: str | None = None
     loss: str | None = None  # its name: two runs are compared in units of the loss where it is the same
     training: TrainingFacts | None = None  # None: an older version measured it
+    weight_decay: float = 0.0  # in the loss
+    metrics: list[str] = field(default_factory=list)  # measured beside the loss
 
 
 @dataclass(frozen=True)

@@ -101,3 +101,31 @@ def test_the_verb_export_writes_a_plane_of_a_landscape(study: Path, monkeypatch:
     monkeypatch.setattr(sys, "argv", [*asked, "three"])
     with pytest.raises(SystemExit, match="no surface with model 'three'; there is"):
         cli.main()
+
+
+def test_a_line_is_written_as_a_line(tmp_path: Path):
+    """A line between two models has one place of beta: one axis, as the 1-D plots of Li et al. have it."""
+    study, rows = tmp_path / "study", [{"alpha": a, "beta": 0.0, "level": 0, "loss": float(a**2)} for a in ALPHA]
+    about = {"run": "one", "model": "mone", "plane": 0, "objective": "own", "direction": "between"}
+    frame = pd.DataFrame(rows).assign(**about, loss_se=0.1, images=8, units=8)
+    frame["parts"] = [[loss] for loss in frame["loss"]]
+    frame.loc[1, "loss"] = np.nan
+    study.mkdir()
+    write_table(study / "surface.parquet", frame, "surface")
+    metrics = frame[["alpha", "beta", "level", "images", "units", *about]]
+    write_table(study / "metrics.parquet", metrics.assign(metric="accuracy", value=ALPHA, value_se=0.1), "metrics")
+    wanted = np.where(np.arange(5) == 1, np.nan, ALPHA**2)
+    with np.load(export_surface(study, tmp_path / "line.npz")) as found:  # the one kind of directions there is
+        assert set(found) == {"alpha", "loss", "accuracy"}
+        np.testing.assert_array_equal(found["loss"], wanted)
+        np.testing.assert_allclose(found["accuracy"], ALPHA)
+    h5py = pytest.importorskip("h5py", reason="h5py is not installed")
+    with h5py.File(export_surface(study, tmp_path / "line.h5"), "r") as file:
+        assert set(file) == {"xcoordinates", "train_loss", "accuracy"}
+        np.testing.assert_array_equal(file["train_loss"][:], wanted)
+    piece = ElementTree.parse(export_surface(study, tmp_path / "line.vtp")).getroot().find(".//Piece")
+    assert piece is not None
+    assert (piece.get("NumberOfLines"), piece.get("NumberOfPolys"), piece.get("NumberOfPoints")) == ("2", "0", "4")
+    joined = piece.find("./Lines/DataArray[@Name='connectivity']")
+    assert joined is not None
+    assert str(joined.text).split() == ["1", "2", "2", "3"]  # the first point stands alone beside the hole

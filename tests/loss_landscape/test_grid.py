@@ -421,7 +421,7 @@ def test_the_error_is_honest_on_trained_networks(method, tmp_path):
     plan = plan_for(images, method, backbone=METHODS[method], settings=settings, epochs=20)
     list(pretrain(plan, images, tmp_path))
     module = build_method(plan)
-    load(tmp_path / "checkpoint" / "state.safetensors", module)
+    load(tmp_path / "checkpoint" / "state.safetensors", plan.fingerprint, module)
     views = Batches(plan, images, torch.device("cpu")).views
     loss = Objective(module, frozen_batches(images, views, count=32, batch=32))
     directions = random(loss.at).directions

@@ -22,7 +22,7 @@ from kogen.loss_landscape.curvature_metrics import curvature_metrics
 from kogen.loss_landscape.hessian import Hessian
 from kogen.loss_landscape.objective import Objective
 from kogen.loss_landscape.pipeline import measure_landscape
-from kogen.loss_landscape.runs import LandscapeRun, checkpoint_files, find_runs, load_method, open_run
+from kogen.loss_landscape.runs import LandscapeRun, checkpoint_files, find_runs, load_method, open_run, read_record
 from kogen.loss_landscape.tables import read_scores
 from kogen.options.landscape import LandscapeOptions
 from kogen.options.model import validate
@@ -380,7 +380,7 @@ def test_runs_without_a_loss_or_with_other_weights_are_refused(runs: dict[str, P
 
 def test_the_whole_method_comes_back(runs: dict[str, Path], images: Images):
     one = opened(runs["mae"], images)
-    again = load_method(runs["mae"], one.plan)
+    again = load_method(runs["mae"], read_record(runs["mae"])[1])
     for name, tensor in again.state_dict().items():
         assert torch.equal(tensor, one.module.state_dict()[name])
 

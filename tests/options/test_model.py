@@ -115,8 +115,8 @@ def test_a_subject_may_be_named_and_wrong_words_have_a_hint(tmp_path: Path):
         kogen.estimate("imgs", methods="byol")  # type: ignore[arg-type]
 
 
-def test_the_verbs_are_found_by_completion():
-    assert set(api.__all__) - {"Stopped"} == set(COMMANDS) == set(kogen.__all__) <= set(dir(kogen))
+def test_the_verbs_are_found_by_completion():  # landscape_of takes modules: Python alone has it
+    assert set(api.__all__) - {"Stopped"} == set(COMMANDS) == set(kogen.__all__) - {"landscape_of"} <= set(dir(kogen))
 
 
 @pytest.mark.parametrize("word", ["--help", "--version"])

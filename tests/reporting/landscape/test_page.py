@@ -68,7 +68,7 @@ def make_landscape(
             values = [steep * (1 + k / 50) for k in range(4)]
             read = [{"metric": "lambda_max", "values": values, "error": 0.01, "images": 64}]
             read.append({"metric": "trace", "values": [float("nan")] * 4, "error": 0.1, "images": 64})
-            tables.write_curvature_metrics(folder, identity, {"images": 64}, read)
+            tables.write_curvature(folder, "readings", identity, {"images": 64}, read)
             write_facts(folder, identity | {"direction": "random"}, seed)
     if scores:
         rows = [{"model": model, "dataset": "night", "value": 90 - steep} for model, steep in models.items()]
@@ -232,8 +232,8 @@ def test_a_training_is_shown_where_nothing_else_was_drawn(tmp_path: Path):
 
 def test_sharpest_directions_say_their_curvature_and_whether_it_is_sure(tmp_path: Path):
     add_plane(tmp_path, SHARP)
-    tables.write_curvature_metrics(
-        tmp_path, {"run": "mae-0", "model": "mae", "objective": "pretrain"}, {"images": 64}, [READING]
+    tables.write_curvature(
+        tmp_path, "readings", {"run": "mae-0", "model": "mae", "objective": "pretrain"}, {"images": 64}, [READING]
     )
     page = page_of(add_plane(tmp_path, replace(SHARP, converged=False), seed=1))
     text, figure = page.read_text(), drawn(page)["sharpest-0-0"]
