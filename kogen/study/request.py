@@ -11,7 +11,7 @@ from kogen.common.files import read_toml
 from kogen.common.metric_facts import check_metric
 from kogen.common.text import check_language
 from kogen.config.plan import Plan
-from kogen.config.study import Study, check_probes, make_study
+from kogen.config.study import BESIDE, Study, check_probes, make_study
 from kogen.options.model import validate
 from kogen.options.prices import Price, make_prices, metric_with_prices
 from kogen.options.study import StudyOptions
@@ -45,10 +45,11 @@ def study_from_request(source: str, options: StudyOptions) -> Study:
     """
     asked = {name: getattr(options, name) for name in options.model_fields_set if name in StudyOptions.model_fields}
     if source.endswith(".toml"):
+        beside = {name: asked.pop(name) for name in BESIDE if name in asked}
         if asked:
             odd = ", ".join(sorted(asked))
             raise ValueError(f"{source} says all that is asked; leave out {odd}, or change the file")
-        told = with_defaults = read_toml(Path(source))
+        told = with_defaults = read_toml(Path(source)) | beside
     else:
         told, with_defaults = asked, {"source": source, **with_surfaces_defaults(source, asked)}
     where = source if source.endswith(".toml") else "pilot"
