@@ -20,7 +20,7 @@ from kogen.common.events import Caution
 from kogen.common.files import read_json, write_json
 from kogen.common.locks import hold_lock
 from kogen.common.tasks import Stopped
-from kogen.tracking.tracker import TrackedRun, Tracker
+from kogen.tracking.tracker import Status, TrackedRun, Tracker
 
 FOLDER = "tracking"  # in the folder of a study or of a run
 STUDY = "study"  # the name of a study's own session
@@ -60,7 +60,7 @@ def track(to: TrackTo, run: str, name: str, config: Mapping[str, Any], *, conten
     except Exception:
         session.end("failed")
         raise
-    session.end("done")
+    session.end(session.status)
 
 
 @dataclass
@@ -80,6 +80,7 @@ class Tracking:
         self.names = to.names if distributed.rank() == 0 else ()
         self.trackers: dict[str, Tracker] = {}
         self.mark = Mark(run)
+        self.status: Status = "done"  # that it ends with, unless the inside raises
 
     def begin(self, name: str, config: Mapping[str, Any]) -> None:
         """Begin the run in each tracker that does not have the whole of it."""
@@ -117,7 +118,7 @@ class Tracking:
             for name in list(self.trackers):
                 self._guard(name, lambda one, file=file: self.trackers[one].log_artefact(file))
 
-    def end(self, status: Any) -> None:
+    def end(self, status: Status) -> None:
         """End the run in each tracker."""
         for name in list(self.trackers):
             self._guard(name, lambda one: self.trackers[one].end(status))

@@ -89,7 +89,7 @@ def train_run(
     distributed.check_agreement(facts, f"the run in {folder}")
     if finished:
         summary = read_sealed_json(folder / "summary.json", RETRAIN)
-        send_finished(plan, record, folder, to)
+        send_finished(plan, record, summary["status"], folder, to)
         return summary
     if distributed.rank() == 0:
         write_json(folder / "plan.json", record)

@@ -25,11 +25,12 @@ def tracked_values(epoch: Epoch) -> dict[str, float]:
     return terms | {name: getattr(epoch, name) for name in rest}
 
 
-def send_finished(plan: Plan, record: Mapping[str, Any], folder: Path, to: TrackTo) -> None:
+def send_finished(plan: Plan, record: Mapping[str, Any], status: str, folder: Path, to: TrackTo) -> None:
     """Give a run that is finished to trackers that lack it, from its table: they were named later, or broke off."""
     table = folder / "training.parquet"
     if to.names and table.exists():
         with track_run(plan, record, to) as session:
+            session.status = "done" if status == "done" else "failed"
             for epoch in read_epochs(table):
                 session.log_values(epoch.epoch, tracked_values(epoch))
 

@@ -1,17 +1,69 @@
 """Runs that are tracked, and what a tracker should have of them."""
 
+import random
 from pathlib import Path
+from typing import Any, ClassVar
 
+import numpy as np
 import pandas as pd
 import pytest
+import torch
 from small import blobs, plan_for
 
+from kogen.common import registry
 from kogen.common.tasks import Stopped
 from kogen.tracking.session import track_to
+from kogen.tracking.tracker import Status, TrackedRun, Tracker
 from kogen.training.run import train_run
 
 EPOCHS = 3
 NUMBERS = ("rate", "images_per_second", "seconds", "rank_me", "feature_std")
+
+
+class Recorder(Tracker):
+    """Writes down what it gets; breaks where `breaks` says, and always prints and draws from the global generators."""
+
+    package = "json"
+    begun: ClassVar[list[TrackedRun]] = []
+    values: ClassVar[dict[str, dict[int, float]]] = {}
+    artefacts: ClassVar[list[str]] = []
+    ends: ClassVar[list[Status]] = []
+    breaks: ClassVar[dict[str, int]] = {}  # method to the number of calls that are still well
+
+    def __init__(self, run: TrackedRun) -> None:
+        self.act("begin")
+        self.begun.append(run)
+
+    def act(self, name: str) -> None:
+        print("a tracker prints")
+        random.random(), np.random.rand(3), torch.rand(3)  # noqa: NPY002
+        if name in self.breaks:
+            if not self.breaks[name]:
+                raise ConnectionError(f"the server is gone at {name}")
+            self.breaks[name] -= 1
+
+    def log_values(self, step: int, values: Any) -> None:
+        self.act("log_values")
+        for name, value in values.items():
+            assert step not in self.values.setdefault(name, {}), "sent twice"
+            self.values[name][step] = value
+
+    def log_artefact(self, file: Path) -> None:
+        self.act("log_artefact")
+        self.artefacts.append(file.name)
+
+    def end(self, status: Status) -> None:
+        self.act("end")
+        self.ends.append(status)
+
+
+def put_on_shelf(monkeypatch: pytest.MonkeyPatch) -> type[Recorder]:
+    """The recorder, empty, in the place of every tracker on the shelf."""
+    load = registry.load
+    monkeypatch.setattr(registry, "load", lambda shelf, name: Recorder if shelf == "trackers" else load(shelf, name))
+    for name in ("begun", "values", "artefacts", "ends", "breaks"):
+        monkeypatch.setattr(Recorder, name, type(getattr(Recorder, name))())
+    return Recorder
 
 
 def train_tracked(out: Path, *names: str, stops: int = 0, epochs: int = EPOCHS) -> Path:

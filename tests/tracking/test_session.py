@@ -3,64 +3,21 @@
 import json
 import random
 from pathlib import Path
-from typing import Any, ClassVar
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from tracked import train_tracked, wanted_values
+from tracked import Recorder, put_on_shelf, train_tracked, wanted_values
 
 from kogen.common import distributed, registry
 from kogen.options.model import validate
 from kogen.options.runs import PretrainOptions
 from kogen.tracking.session import Mark, TrackTo, track, track_to
-from kogen.tracking.tracker import Status, TrackedRun, Tracker
-
-
-class Recorder(Tracker):
-    """Writes down what it gets; breaks where `breaks` says, and always prints and draws from the global generators."""
-
-    package = "json"
-    begun: ClassVar[list[TrackedRun]] = []
-    values: ClassVar[dict[str, dict[int, float]]] = {}
-    ends: ClassVar[list[Status]] = []
-    breaks: ClassVar[dict[str, int]] = {}  # method to the number of calls that are still well
-
-    def __init__(self, run: TrackedRun) -> None:
-        self.act("begin")
-        self.begun.append(run)
-
-    def act(self, name: str) -> None:
-        print("a tracker prints")
-        random.random(), np.random.rand(3), torch.rand(3)  # noqa: NPY002
-        if name in self.breaks:
-            if not self.breaks[name]:
-                raise ConnectionError(f"the server is gone at {name}")
-            self.breaks[name] -= 1
-
-    def log_values(self, step: int, values: Any) -> None:
-        self.act("log_values")
-        for name, value in values.items():
-            assert step not in self.values.setdefault(name, {}), "sent twice"
-            self.values[name][step] = value
-
-    def log_artefact(self, file: Path) -> None:
-        self.act("log_artefact")
-
-    def end(self, status: Status) -> None:
-        self.act("end")
-        self.ends.append(status)
 
 
 @pytest.fixture
-def recorder(monkeypatch: pytest.MonkeyPatch):
-    """The recorder stands on the shelf as `tensorboard`."""
-    load = registry.load
-    monkeypatch.setattr(registry, "load", lambda shelf, name: Recorder if shelf == "trackers" else load(shelf, name))
-    for name in ("begun", "values", "ends", "breaks"):
-        monkeypatch.setattr(Recorder, name, type(getattr(Recorder, name))())
-    return Recorder
+def recorder(monkeypatch: pytest.MonkeyPatch) -> type[Recorder]:
+    return put_on_shelf(monkeypatch)
 
 
 def test_what_is_tracked_is_the_table(recorder: type[Recorder], tmp_path: Path, capsys: pytest.CaptureFixture[str]):
