@@ -18,7 +18,7 @@ def track_verdict(verdict: dict[str, Any], study: Study, folder: Path) -> dict[s
         left_out = {*BESIDE, *(PLACES if study.private else ())}
         config = study.model_dump(mode="json", exclude=left_out, exclude_none=True)
         to = TrackTo(study.trackers, folder, is_study=True)
-        with track(to, STUDY, folder.resolve().name, config, content=json_digest(verdict)) as session:
+        with track(to, STUDY, f"{folder.resolve().name} verdict", config, content=json_digest(verdict)) as session:
             session.log_values(None, verdict_values(verdict))
             session.log_artefacts([folder / name for name in FILES])
     return verdict

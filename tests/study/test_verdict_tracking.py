@@ -48,7 +48,7 @@ def test_runs_are_a_group_and_the_verdict_is_sent_once(
     out = tmp_path / "out"
     verdict = kogen.pilot(tmp_path / "study.toml", out=out)
     run, study = recorder.begun
-    assert (run.name, study.name) == ("simclr seed 0", "out")  # the untrained network has no epochs
+    assert (run.name, study.name) == ("simclr seed 0", "out verdict")  # the untrained network has no epochs
     assert run.group == study.group == study.id
     assert study.id.startswith("out-")
     assert study.config["methods"] == ["simclr", "random"]

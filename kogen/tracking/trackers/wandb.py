@@ -1,4 +1,7 @@
-"""Weights & Biases; its own settings (WANDB_MODE=offline, WANDB_PROJECT, WANDB_ENTITY, WANDB_DIR) are honoured."""
+"""Weights & Biases; its own settings (WANDB_MODE=offline, WANDB_PROJECT, WANDB_ENTITY, WANDB_DIR) are honoured.
+
+What it keeps on this machine is in ./wandb, as always: it makes links, and kogen writes into no folder that has some.
+"""
 
 import os
 from collections.abc import Mapping
@@ -35,11 +38,10 @@ class WeightsAndBiases(Tracker):
     def __init__(self, run: TrackedRun) -> None:
         os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
         self.wandb, self.id = self.load_package(), run.id
-        place = {} if os.environ.get("WANDB_DIR") else {"dir": str(run.folder)}
         names = {"id": run.id, "name": run.name, "group": run.group or None}
         names["project"] = os.environ.get("WANDB_PROJECT", PROJECT)
         how: dict[str, Any] = {"resume": "allow", "reinit": "create_new", "settings": self.wandb.Settings(**SETTINGS)}
-        self.run: Any = self.wandb.init(**names, **place, **how, config=dict(run.config))
+        self.run: Any = self.wandb.init(**names, **how, config=dict(run.config))
 
     def log_values(self, step: int, values: Mapping[str, float]) -> None:
         """One row of the run's history."""
