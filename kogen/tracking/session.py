@@ -60,7 +60,7 @@ def track(to: TrackTo, run: str, name: str, config: Mapping[str, Any], *, conten
     except Exception:
         session.end("failed")
         raise
-    session.end(session.status)
+    session.end(session.status, is_whole=True)
 
 
 @dataclass
@@ -118,11 +118,11 @@ class Tracking:
             for name in list(self.trackers):
                 self._guard(name, lambda one, file=file: self.trackers[one].log_artefact(file))
 
-    def end(self, status: Status) -> None:
-        """End the run in each tracker."""
+    def end(self, status: Status, *, is_whole: bool = False) -> None:
+        """End the run in each tracker; unless it is whole it may go on."""
         for name in list(self.trackers):
             self._guard(name, lambda one: self.trackers[one].end(status))
-            if name in self.trackers and status != "stopped":
+            if name in self.trackers and is_whole:
                 self.mark.ended[name] = self.content
         self._write_mark()
 

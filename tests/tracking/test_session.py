@@ -89,6 +89,11 @@ def test_a_failed_run_ends_as_failed_and_its_error_goes_on(recorder: type[Record
         fail()
     assert recorder.ends == ["failed"]
     assert recorder.values == {"loss": {0: 1.0}}
+    with track(TrackTo(("tensorboard",), tmp_path), "ab", "byol", {}) as session:  # whoever mends it goes on
+        session.log_values(1, {"loss": 0.5})
+    assert recorder.values == {"loss": {0: 1.0, 1: 0.5}}
+    assert recorder.begun[0].id == recorder.begun[1].id
+    assert recorder.ends == ["failed", "done"]
 
 
 def test_only_the_first_process_tracks(recorder: type[Recorder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

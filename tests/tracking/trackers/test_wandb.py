@@ -5,6 +5,7 @@ import os
 import struct
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,14 @@ wandb = pytest.importorskip("wandb", reason="wandb is not installed")
 BLOCK = 32768
 
 
-@pytest.fixture
-def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("WANDB_MODE", "offline")
-    monkeypatch.setenv("WANDB_DIR", str(tmp_path))
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where wandb keeps all runs of this file, offline: it asks its environment once a process."""
+    folder = tmp_path_factory.mktemp("wandb")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WANDB_MODE", "offline")
+        patch.setenv("WANDB_DIR", str(folder))
+        yield folder
 
 
 def read_back(folder: Path) -> list[Any]:
@@ -62,15 +67,15 @@ def values_of(records: list[Any]) -> dict[str, dict[int, float]]:
     return found
 
 
-@pytest.mark.usefixtures("offline")
-def test_offline_files_hold_the_table_as_one_run(tmp_path: Path):
+def test_offline_files_hold_the_table_as_one_run(place: Path, tmp_path: Path):
     out = train_tracked(tmp_path / "run", "wandb", stops=1)
-    folders = sorted((tmp_path / "wandb").glob("offline-run-*"))
+    known = json.loads(next((out / "tracking").glob("*.json")).read_text())["id"]
+    folders = sorted((place / "wandb").glob(f"offline-run-*-{known}"))
     assert not [place for place in out.rglob("*") if place.is_symlink()]  # kogen would not write there again
     assert len(folders) == 2  # each time it began; `wandb sync` makes one run of them: they have one id
     records = [read_back(folder) for folder in folders]
     runs = [record.run for each in records for record in each if record.WhichOneof("record_type") == "run"]
-    assert {run.run_id for run in runs} == {json.loads(next((out / "tracking").glob("*.json")).read_text())["id"]}
+    assert {run.run_id for run in runs} == {known}
     assert {(run.project, run.display_name) for run in runs} == {("kogen", "simclr seed 0")}
     found: dict[str, dict[int, float]] = {}
     for each in records:
@@ -83,12 +88,12 @@ def test_offline_files_hold_the_table_as_one_run(tmp_path: Path):
         np.testing.assert_allclose([found[name][step] for step in sorted(values)], [values[s] for s in sorted(values)])
 
 
-@pytest.mark.usefixtures("offline")
-def test_a_page_becomes_an_artefact_and_runs_of_a_study_a_group(tmp_path: Path):
+def test_a_page_becomes_an_artefact_and_runs_of_a_study_a_group(place: Path, tmp_path: Path):
     (tmp_path / "report.html").write_text("<p>")
     with track(TrackTo(("wandb",), tmp_path, is_study=True), "ab", "byol", {"seed": 1}) as session:
         session.log_artefacts([tmp_path / "report.html"])
-    (folder,) = (tmp_path / "wandb").glob("offline-run-*")
+    known = json.loads((tmp_path / "tracking" / "ab.json").read_text())["id"]
+    (folder,) = (place / "wandb").glob(f"offline-run-*-{known}")
     records = read_back(folder)
     (run,) = [record.run for record in records if record.WhichOneof("record_type") == "run"][:1]
     assert run.run_group == json.loads((tmp_path / "tracking" / "study.json").read_text())["id"]
