@@ -21,20 +21,22 @@ if TYPE_CHECKING:
         report,
         views,
     )
+    from kogen.common.console import show_events as show_events
     from kogen.own_model import landscape_of
 
 __version__ = VERSION
 __all__ = ["audit", "compare", "embed", "estimate", "evaluate", "export", "landscape", "lottery", "pilot", "predict"]
 __all__ += ["landscape_of", "pretrain", "report", "views"]
+ELSEWHERE = {"landscape_of": "kogen.own_model", "show_events": "kogen.common.console"}  # what is no verb of api.py
 
 
 def __getattr__(name: str) -> Any:
     """A verb, loaded at its first use: importing `kogen.statistics` must not import torch."""
-    if name in __all__:
-        return getattr(importlib.import_module("kogen.own_model" if name == "landscape_of" else "kogen.api"), name)
+    if name in (*__all__, *ELSEWHERE):
+        return getattr(importlib.import_module(ELSEWHERE.get(name, "kogen.api")), name)
     raise AttributeError(f"module 'kogen' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
     """All names, with the verbs that are not loaded yet, for completion."""
-    return sorted([*globals(), *__all__])
+    return sorted([*globals(), *__all__, *ELSEWHERE])

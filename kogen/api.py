@@ -55,10 +55,12 @@ from kogen.study.study_start import (
     print_starts,
     with_network,
 )
+from kogen.study.verdict_tracking import track_verdict
+from kogen.tracking.session import track_to
 from kogen.training import fabric
 from kogen.training.batch_fitting import choose_batch, fit_batch, say_if_smaller
 from kogen.training.export import export_run
-from kogen.training.run import runs_as_free, train_run
+from kogen.training.run import runs_as_free, say_alarms, train_run
 from kogen.training.start_weights import KEPT
 
 
@@ -71,7 +73,7 @@ def pilot(source: str | Path, options: PilotOptions) -> dict[str, Any]:
     """
     study = studies.run_pilot(str(source), options)
     measure_running_costs(options.out, study.costs)
-    return report(options.out, lang=study.lang) if distributed.rank() == 0 else {}
+    return track_verdict(report(options.out, lang=study.lang), study, options.out) if distributed.rank() == 0 else {}
 
 
 @takes(EstimateOptions)
@@ -107,13 +109,13 @@ def pretrain(source: str | Path, options: PretrainOptions) -> dict[str, Any]:
     check_method_fits(wanted, settings)
     if start:
         check_start_fits(wanted, start, options.freeze)
+    to = track_to(options.trackers, options.out)
     claim_folder(options.out, paths_read(options, source, options.init))
     distributed.join_processes(options.processes)
     fabric.start(wanted.precision)
     storage = storage_for(wanted.image_size, options.max_bad, options.depth)
     images = training_part(open_source(str(source), storage, options, "train"))
-    if distributed.rank() == 0:
-        studies.print_notes("train", images.notes)
+    studies.print_notes("train", images.notes)
     if start:
         keep_start(start, options.out)
         images = images_for(start, images)
@@ -129,7 +131,8 @@ def pretrain(source: str | Path, options: PretrainOptions) -> dict[str, Any]:
     summary: dict[str, Any] = {}
     for _ in runs_as_free([options.out]):
         with training_bar(f"{plan.model} seed {plan.seed}") as bar:
-            summary = train_run(plan, images, options.out, bar, keep=options.keep)
+            summary = train_run(plan, images, options.out, bar, keep=options.keep, to=to)
+    say_alarms(summary, options.out, f"{plan.model} seed {plan.seed}")
     return summary
 
 
@@ -168,8 +171,7 @@ def landscape(runs: Sequence[str | Path] | str | Path, options: LandscapeOptions
     size, depth = max(plan.image_size for plan in plans), depth_of_runs(plans, options.depth)
     claim_folder(options.out, paths_read(options, options.data))
     opened = one_part(open_source(options.data, storage_for(size, options.max_bad, depth), options), options.data)
-    if first:
-        studies.print_notes(opened.name, opened.notes)
+    studies.print_notes(opened.name, opened.notes)
     # The first process of a job holds the lock, and the others wait until it agrees with them on what is measured.
     with lock_output(options.out, "landscape") if first else nullcontext():
         found = measure_landscape(listed, opened, options, models=names, notify=say)

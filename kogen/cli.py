@@ -2,22 +2,19 @@
 
 import inspect
 import io
-import os
-import re
-import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.markup import escape
 
-from kogen.common.console import say, write_line
-from kogen.common.plugins import blame
+from kogen.common.console import say, show_events, write_line
+from kogen.common.events import Failed, Listed
+from kogen.common.failures import DEBUG, INTERRUPTED, UsageError, explain_error
 from kogen.common.registry import FOLDERS, names
-from kogen.common.tasks import Stopped, task_of
 from kogen.common.text import hint
 from kogen.common.version import VERSION
 from kogen.options import forms
@@ -42,14 +39,8 @@ from kogen.options.study import EstimateOptions, PilotOptions
 SOURCE = "folder, .csv, .parquet, .npy, .npz, or a name such as surfaces, digits"
 RECIPE_HELP = "method whose settings are listed, beside its authors' where they differ"
 KEYWORD = inspect.Parameter.KEYWORD_ONLY
-DEBUG = "--debug"
-ERROR, USAGE, INTERRUPTED = 1, 2, 75  # exit codes
+QUIET, JSON = "--quiet", "--json"  # may stand anywhere, as --debug
 CTRL_C = 130  # what typer makes of a KeyboardInterrupt
-OUT_OF_MEMORY = ("DefaultCPUAllocator", "start new thread", "failed to map segment", "Cannot allocate memory")
-
-
-class UsageError(ValueError):
-    """The command line is wrong."""
 
 
 class Ended(SystemExit):
@@ -124,9 +115,16 @@ def print_version(wanted: bool) -> None:
 
 VersionFlag = typer.Option("--version", callback=print_version, is_eager=True, help="Print the version and stop.")
 DebugFlag = typer.Option(DEBUG, help="Show the traceback of an error; may stand anywhere.")
+QuietFlag = typer.Option(QUIET, help="Show the result, warnings and errors alone; may stand anywhere.")
+JsonFlag = typer.Option(JSON, help="Write each event as a line of JSON to stdout; may stand anywhere.")
 
 
-def describe_program(version: Annotated[bool, VersionFlag] = False, debug: Annotated[bool, DebugFlag] = False) -> None:
+def describe_program(
+    version: Annotated[bool, VersionFlag] = False,
+    debug: Annotated[bool, DebugFlag] = False,
+    quiet: Annotated[bool, QuietFlag] = False,
+    as_json: Annotated[bool, JsonFlag] = False,
+) -> None:
     """Which self-supervised vision model to bet on, and whether its lead survives outside the benchmark it won."""
 
 
@@ -209,68 +207,52 @@ def list_names(
     from kogen import api
 
     for name in [recipe] if recipe else names(what):
-        write_line("\n".join(api.method_lines(name) if what == "methods" else [name]))
+        say(Listed("\n".join(api.method_lines(name) if what == "methods" else [name]), what, name))
     if recipe:
         write_line("\n".join(["", *api.recipe_lines(recipe)]))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one verb. What goes wrong is one sentence on stderr, and a traceback with --debug.
+    """Run one verb. What goes wrong is one sentence on stderr (an event with --json), and a traceback with --debug.
 
     Exit codes: 0 done, 1 an error, 2 a wrong command line, 75 (EX_TEMPFAIL) stopped by Ctrl-C or SIGTERM: all is saved,
     and the same command goes on.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    asked = [argument for argument in given if argument != DEBUG]
+    asked = [argument for argument in given if argument not in (DEBUG, QUIET, JSON)]
     for stream in (sys.stdout, sys.stderr):  # a terminal that is not UTF-8 gets escapes instead of an error at the end
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    try:
-        make_app()(asked)
-    except SystemExit as end:
-        if end.code == CTRL_C:
-            raise KeyboardInterrupt from end
-        raise
-    except Exception as error:
-        if DEBUG in given:
+    with show_events("json" if JSON in given else "quiet" if QUIET in given else "lines"):
+        try:
+            run_verb(asked, as_json=JSON in given)
+        except KeyboardInterrupt:
+            if JSON in given:  # else __main__ says it
+                say(Failed(INTERRUPTED, "stopped; what was finished is saved, and the same command goes on there"))
             raise
-        code, sentence = explain_error(error, asked)
-        if sentence:
-            say(f"kogen: {sentence}")
-        raise Ended(code, f"kogen: {sentence}") from None
+        except Exception as error:
+            code, sentence = explain_error(error, [argument for argument in given if argument != DEBUG])
+            if sentence and (JSON in given or DEBUG not in given):
+                say(Failed(code, sentence))
+            if DEBUG in given:
+                raise
+            raise Ended(code, f"kogen: {sentence}") from None
 
 
-def explain_error(error: Exception, asked: Sequence[str]) -> tuple[int, str]:
-    """Exit code and sentence of an error."""
-    if isinstance(error, UsageError):
-        return USAGE, shorten_words(str(error))
-    if own := blame(error):
-        return ERROR, shorten_words(f"your own code: {own}")
-    if isinstance(error, ValueError):
-        return ERROR, shorten_words(str(error))
-    if isinstance(error, BrokenPipeError):  # `kogen list methods | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ERROR, ""
-    if isinstance(error, Stopped):
-        return INTERRUPTED, f"{error}. {resume_hint(asked)}"
-    during = f" while at {task_of(error)}" if task_of(error) else ""
-    if isinstance(error, OSError):  # no permission, no space, a file where a folder is wanted
-        where = f"{error.filename}: " if error.filename else ""
-        return ERROR, f"{where}{error.strerror or error}{during}; choose a place that can be read and written (--out)"
-    if isinstance(error, MemoryError) or any(words in str(error) for words in OUT_OF_MEMORY):
-        return ERROR, f"too little memory, or too few threads,{during}: {shorten_words(str(error).splitlines()[0])}"
-    what = shorten_words((str(error).splitlines() or [""])[0])
-    return ERROR, f"broke off{during}: {type(error).__name__}: {what}. Please report it, with what {DEBUG} prints"
-
-
-def resume_hint(asked: Sequence[str]) -> str:
-    """The words after an interruption."""
-    return f"Go on with the same command:\n  kogen {' '.join(map(shlex.quote, asked))}"
-
-
-def shorten_words(text: str) -> str:
-    """The text with words of 400 letters or more cut: they would hide the rest of the message."""
-    return re.sub(r"\S{400,}", lambda word: f"{word[0][:57]}...{word[0][-20:]}", text)
+def run_verb(asked: list[str], *, as_json: bool) -> NoReturn:
+    """Run the verb of a command line and end the program. UsageError for a wrong one where typer must not print it."""
+    try:
+        code = make_app()(asked, standalone_mode=not as_json)
+    except SystemExit as end:
+        code = end.code
+    except Exception as error:
+        words: Any = getattr(error, "format_message", None)  # of typer's errors, wherever it keeps their class
+        if words is None:
+            raise
+        raise UsageError(words()) from error
+    if code == CTRL_C:
+        raise KeyboardInterrupt
+    raise SystemExit(code or 0)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ import pytest  # noqa: E402
 import torch  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
+from kogen.common.console import show_events  # noqa: E402
+
 # A busy machine is not a failure, and a gate says the same of the same code twice; `make slow` draws new cases.
 settings.register_profile("gate", deadline=None, derandomize=True)
 settings.register_profile("explore", deadline=None)
@@ -21,3 +23,10 @@ def _quiet(tmp_path_factory):
     os.environ["KOGEN_CACHE"] = str(tmp_path_factory.mktemp("cache"))
     os.environ["HF_HUB_OFFLINE"] = "1"
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _screen():
+    """Tests read what the command line shows; used from Python the package is silent (tests/common/test_console.py)."""
+    with show_events():
+        yield

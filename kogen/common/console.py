@@ -1,16 +1,36 @@
-"""The one writer to the terminal: text that is not ours cannot move the cursor, hide a line or change a colour."""
+"""The one door for all that the package says: an event goes to Python's `logging` under the name `kogen`.
 
+Used from Python that is all. The command line shows events as lines or as JSON, see `show_events`.
+"""
+
+import json
+import logging
 import sys
 import unicodedata
-from typing import Any, TextIO
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, redirect_stdout
+from datetime import UTC, datetime
+from typing import Any, Literal, TextIO
 
 from rich.console import Console
 from rich.text import Text
+
+from kogen.common.events import ERROR, INFO, LEVELS, RESULT, Answered, Event, Note, event_fields
 
 # Categories that act instead of being seen: controls, surrogates, private use, line and paragraph separators; of the
 # invisible format characters those that turn the direction of a line (the others join letters in names of people).
 ACTING = ("Cc", "Cs", "Co", "Zl", "Zp")
 TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
+NAME = "kogen"  # of the logger
+Form = Literal["lines", "quiet", "json"]
+
+
+class Speech:
+    """How this process speaks."""
+
+    first: bool = True  # of several processes that work together only the first one does, but for errors
+    bars: bool = False  # of progress, on a terminal
+    shown_by: logging.Handler | None = None
 
 
 def printable(text: Any) -> str:
@@ -23,14 +43,17 @@ def printable(text: Any) -> str:
     )
 
 
-def say(text: Any, *, title: str = "", style: str = "bold") -> None:
-    """Write a line to stderr, with a `title` before it in `style`."""
-    _write(sys.stderr, text, title, style)
+def say(what: Event | Any, *, title: str = "") -> None:
+    """Tell that something happened: an event, or a sentence that becomes a note about `title`."""
+    event = what if isinstance(what, Event) else Note(str(what), title)
+    if Speech.first or event.level >= ERROR:
+        line = f"{event.title}: {event.sentence}" if event.title else event.sentence
+        logging.getLogger(NAME).log(event.level, "%s", printable(line), extra={"event": event})
 
 
 def write_line(text: Any) -> None:
-    """Write a line to stdout: an answer that a person or a program asked for."""
-    _write(sys.stdout, text, "", "")
+    """Tell a line that a person or a program asked for; it goes to stdout on the command line."""
+    say(Answered(str(text)))
 
 
 def make_console(stream: TextIO) -> Console:
@@ -38,9 +61,70 @@ def make_console(stream: TextIO) -> Console:
     return Console(file=stream, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
-def _write(stream: TextIO, text: Any, title: str, style: str) -> None:
-    line = Text(_encodable(printable(title), stream), style=style) + Text(": " if title else "", style="")
-    make_console(stream).print(line + Text(_encodable(printable(text), stream)))
+@contextmanager
+def show_events(form: Form = "lines") -> Iterator[None]:
+    """While inside, events are shown as the command line shows them, and nowhere else; the innermost call decides.
+
+    lines: sentences on stderr, results on stdout, and bars of progress on a terminal. quiet: results, warnings and
+    errors alone. json: each event a line of JSON on stdout, where nothing else is written then.
+    """
+    logger = logging.getLogger(NAME)
+    before = (Speech.shown_by, Speech.bars, logger.level, logger.propagate)
+    with ExitStack() as stack:
+        handler = JsonHandler(sys.stdout) if form == "json" else LineHandler()
+        if form == "json":  # what a library or a plug-in prints must not stand between the lines
+            stack.enter_context(redirect_stdout(sys.stderr))
+        if Speech.shown_by:
+            logger.removeHandler(Speech.shown_by)
+        logger.addHandler(handler)
+        logger.setLevel(RESULT if form == "quiet" else INFO)
+        logger.propagate = False
+        Speech.shown_by, Speech.bars = handler, form == "lines"
+        try:
+            yield
+        finally:
+            logger.removeHandler(handler)
+            Speech.shown_by, Speech.bars, level, logger.propagate = before
+            logger.setLevel(level)
+            if Speech.shown_by:
+                logger.addHandler(Speech.shown_by)
+
+
+class LineHandler(logging.Handler):
+    """Shows events to a person; text that is not ours cannot move the cursor, hide a line or change a colour."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the sentence of an event: results to stdout, the rest to stderr."""
+        event = event_of(record)
+        if event.on_bar:
+            return
+        stream = sys.stdout if record.levelno == RESULT else sys.stderr
+        line = Text(_encodable(printable(event.title), stream), style=event.style)
+        line += Text(": " if event.title else "", style="")
+        make_console(stream).print(line + Text(_encodable(printable(event.sentence), stream)))
+
+
+class JsonHandler(logging.Handler):
+    """Writes each event as one line of JSON: `event`, `time`, `level`, `text` (the sentence) and its fields."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self.stream = stream
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write an event; a line is written in one piece."""
+        event = event_of(record)
+        now = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        level = LEVELS.get(record.levelno, record.levelname.lower())
+        content = {"event": event.kind, "time": now, "level": level, "text": event.sentence, **event_fields(event)}
+        self.stream.write(json.dumps(content, allow_nan=False) + "\n")
+        self.stream.flush()
+
+
+def event_of(record: logging.LogRecord) -> Event:
+    """The event of a record; what others log under our name is a note."""
+    event = getattr(record, "event", None)
+    return event if isinstance(event, Event) else Note(record.getMessage())
 
 
 def _encodable(text: str, stream: TextIO) -> str:

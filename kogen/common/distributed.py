@@ -10,8 +10,9 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from kogen.common.console import say
+from kogen.common.console import Speech, say
 from kogen.common.devices import default_device
+from kogen.common.events import Caution
 from kogen.common.launch import ALONE, Launch, ignored_tasks, read_launch
 from kogen.common.peers import Peers, loss_sentence
 
@@ -36,9 +37,9 @@ def find_processes(processes: int | None = None) -> Launch:
     if Job.peers is None:
         launch = read_launch(processes)
         if processes is None and not Job.warned and (ignored := ignored_tasks()):
-            say(ignored)
+            say(Caution(ignored))
             Job.warned = True
-        Job.launch = launch
+        Job.launch, Speech.first = launch, launch.rank == 0
         Job.peers = Peers(launch) if launch.size > 1 else None
     elif processes not in (None, Job.launch.size):
         got = f"this process already works with {Job.launch.size - 1} others"

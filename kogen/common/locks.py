@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kogen.common.console import say
+from kogen.common.events import Caution
 from kogen.common.files import refuse_link, sweep_temporary
 from kogen.common.system import NO_LINK, NO_WAIT, try_lock
 
@@ -52,5 +53,5 @@ def _take_lock(descriptor: int, path: Path, wait: bool, busy: str) -> bool:
             return try_lock(descriptor, wait=True)
         return False
     except OSError:
-        say(f"the file system of {path.parent} has no locks: let no second kogen write there at the same time")
+        say(Caution(f"the file system of {path.parent} has no locks: let no second kogen write there at the same time"))
         return True

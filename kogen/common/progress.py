@@ -1,4 +1,4 @@
-"""What a person sees while a long job runs: a bar on a terminal, a line now and then elsewhere."""
+"""What a person sees while a long job runs: a bar on the command line's terminal, an event now and then elsewhere."""
 
 import sys
 import time
@@ -9,10 +9,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from kogen.common import distributed
-from kogen.common.console import make_console, printable, say
+from kogen.common.console import Speech, make_console, printable, say
+from kogen.common.events import Progressed
 from kogen.common.tasks import name_task
 
-QUIET_SECONDS = 30.0  # between lines where there is no terminal
+QUIET_SECONDS = 30.0  # between events where there is no bar
 
 
 @contextmanager
@@ -31,7 +32,7 @@ def _show_progress(title: str, console: Console, show: bool, transient: bool) ->
     """The `report` of a bar, of lines, or of nothing."""
     if not show:
         yield lambda *_: None
-    elif console.is_terminal:
+    elif Speech.bars and console.is_terminal:
         columns = [TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.percentage:.0f}%")]
         columns += [TimeRemainingColumn(), TextColumn("{task.fields[note]}", markup=False)]
         with Progress(*columns, console=console, transient=transient) as bar:
@@ -42,7 +43,7 @@ def _show_progress(title: str, console: Console, show: bool, transient: bool) ->
 
 
 def line_reporter(title: str, last_line: bool) -> Callable[..., None]:
-    """A `report` that prints a line with a forecast every QUIET_SECONDS, and one at the end if `last_line`."""
+    """A `report` that says with a forecast how far it is, every QUIET_SECONDS, and at the end if `last_line`."""
     began = last = time.perf_counter()
     first = -1  # what was done before, by an earlier call that was interrupted
 
@@ -52,8 +53,7 @@ def line_reporter(title: str, last_line: bool) -> Callable[..., None]:
         if (last_line and step == steps) or now - last > QUIET_SECONDS:
             last = now
             left = (now - began) / (step - first) * (steps - step) if step > first else 0.0
-            forecast = f", about {max(left / 60, 0.1):.1f} min left" if step < steps and left else ""
-            say(f"{title}: {step} of {steps}{forecast}" + (f", {note}" if note else ""))
+            say(Progressed(title, step, steps, left / 60 if step < steps and left else None, note))
 
     return report
 

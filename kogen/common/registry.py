@@ -18,6 +18,7 @@ FOLDERS = {  # of each shelf, in kogen/
     "metrics": "metrics",
     "probes": "evaluation/probes",
     "statistics": "statistics",
+    "trackers": "tracking/trackers",
 }
 # What plans of candidates and of fine-tunings name, and nobody types.
 UNLISTED = {("methods", "stock"): "_published", ("methods", "tune"): "_fine_tuning"}

@@ -19,6 +19,7 @@ from kogen.options.model import Source, Value, validate
 from kogen.options.prices import make_prices, metric_with_prices
 from kogen.options.study import LABELLED, STARTS, UNTRAINED, StudyOptions, resolve_pools, resolve_starts
 
+BESIDE = ("trackers",)  # options that change neither a run nor a page: who asks again may ask otherwise
 ORIGINAL = "original"  # what the weights of --init are called as they came, unless NAME= says another name
 
 
@@ -26,6 +27,11 @@ class Study(StudyOptions):
     """The options of a study and the source of its images."""
 
     source: Source
+
+    @property
+    def question(self) -> "Study":
+        """The study without what is no part of its question, see `BESIDE`."""
+        return self.model_copy(update={name: Study.model_fields[name].default for name in BESIDE})
 
     def starts_of(self, method: str) -> tuple[str, ...]:
         """How a method begins; one that is not trained has nothing to go on with."""
@@ -140,5 +146,6 @@ def read_study(path: Path) -> Study:
 
 def study_to_toml(study: Study) -> str:
     """The study as toml that `read_study` reads back to an equal study."""
-    fields = {name: value for name, value in study.model_dump(mode="json").items() if value is not None}
+    asked = study.model_dump(mode="json", exclude=set(BESIDE))
+    fields = {name: value for name, value in asked.items() if value is not None}
     return tomli_w.dumps({"source": fields.pop("source"), **fields})

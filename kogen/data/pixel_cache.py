@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from kogen.common.console import say
+from kogen.common.events import Caution
 from kogen.common.files import write_atomically
 from kogen.common.locks import hold_lock
 from kogen.data import cache_files
@@ -79,7 +80,7 @@ def _open_finished(request: CacheRequest, *, remove_damaged: bool = False) -> Ca
             return _open_cache(place, request)
         except DamagedCache as damage:
             if remove_damaged:
-                say(f"the pixel cache of this set is damaged ({damage}) and is built anew")
+                say(Caution(f"the pixel cache of this set is damaged ({damage}) and is built anew"))
                 remove_path(place)
     return None
 
@@ -100,7 +101,7 @@ def _open_cache(place: Path, request: CacheRequest) -> CachedPixels:
 
     def mark_damage(row: int) -> None:
         what = f"the stored pixels of {items.source(row)} are damaged"
-        say(f"{what}: they are decoded anew, and all of {place} at the next start")
+        say(Caution(f"{what}: they are decoded anew, and all of {place} at the next start"))
         with suppress(OSError, ValueError):  # it cannot be written to: the next start finds the damage itself
             write_atomically(place / MARK, lambda path: path.touch(), lasting=False)
 

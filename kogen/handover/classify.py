@@ -7,6 +7,7 @@ import pandas as pd
 
 from kogen.augmentation.views import evaluation_view
 from kogen.common.console import say
+from kogen.common.events import Caution
 from kogen.common.outputs import STAMP, claim_file
 from kogen.common.tables import write_table
 from kogen.common.text import join_names
@@ -86,9 +87,9 @@ def open_named(source: str, storage: CacheSettings, how: ReadOptions) -> Images:
     """The images of a source; what could not be read is named. ValueError where nothing is left."""
     images = open_source(source, storage, how)
     for bad in images.bad[:NAMED]:
-        say(f"{bad.source}: {bad.reason}", title="skipped")
+        say(Caution(f"{bad.source}: {bad.reason}", "skipped"))
     if len(images.bad) > NAMED:
-        say(f"and {len(images.bad) - NAMED:,} more", title="skipped")
+        say(Caution(f"and {len(images.bad) - NAMED:,} more", "skipped"))
     if not len(images):
         raise ValueError(f"{source} has no image that can be read ({join_names([b.source for b in images.bad])})")
     return images

@@ -35,7 +35,7 @@ def option_words(flag: str, form: str, value: Any) -> Iterator[str]:
                 yield from (flag, f"{method}.{name}={setting_text(chosen)}")
     elif form == "prices":
         yield from (word for name, price in value.items() for word in (flag, f"{name}={setting_text(price)}"))
-    elif form == "each":
+    elif form in ("each", "several"):
         yield from (word for one in value for word in (flag, one))
     else:
         yield from (flag, str(value))

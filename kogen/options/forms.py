@@ -105,4 +105,5 @@ REPEATABLE_FORMS: dict[str, Callable[[Texts, str], Any]] = {
     "settings": parse_method_settings,
     "prices": parse_prices,
     "each": lambda texts, flag: tuple(texts),
+    "several": lambda texts, flag: tuple(name for text in texts for name in parse_names(text, flag)),
 }

@@ -4,7 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from kogen.common import registry
 from kogen.common.protocols import check_shots, name_shares, protocols_of
+from kogen.common.text import hint
 from kogen.options.model import Options, Source, option
 from kogen.options.prices import PriceTable
 
@@ -25,9 +27,18 @@ METRIC_HELP = (
 )
 
 
+TRACKER_HELP = "where epochs, numbers and pages are tracked: tensorboard, wandb, mlflow, trackio; repeatable"
 PRICES_HELP = (
     "what a label, an hour, an error cost: a file.toml, or NAME=VALUE such as label=0.5 or currency=EUR; repeatable"
 )
+
+
+def check_trackers(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Trackers, each once. ValueError for a name that is none; whether its package is there is looked at later."""
+    for name in names:
+        if name not in registry.names("trackers"):
+            raise ValueError(f"--tracker {name}: unknown name: {hint(name, registry.names('trackers'))}")
+    return tuple(dict.fromkeys(names))
 
 
 def check_budgets(budgets: tuple[str, ...]) -> tuple[str, ...]:
@@ -83,6 +94,9 @@ class TrainingOptions(AugmentationOptions):
         None, "published weights to go on from: FILE[?key=value], hf-hub:OWNER/NAME or RUN, as NAME=... too", TRAINING
     )
     freeze: str | None = option(None, "first layers of --init that stay as they are: stages:2", TRAINING)
+    trackers: Annotated[tuple[str, ...], AfterValidator(check_trackers)] = option(
+        (), TRACKER_HELP, OUTPUT, flag="tracker", form="several"
+    )
     keep: int = option(0, "checkpoints to keep on the way, for landscapes of the trajectory", TRAINING, ge=0, le=1000)
 
 

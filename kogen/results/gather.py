@@ -9,6 +9,7 @@ import pyarrow.compute
 import pyarrow.parquet as pq
 
 from kogen.common.console import say
+from kogen.common.events import Caution
 from kogen.common.files import write_atomically
 from kogen.common.tables import CLASSES, ROWS, SCHEMAS, read_arrow, write_arrow
 from kogen.results.asked import read_asked
@@ -76,7 +77,8 @@ def split_older_table(study: Path) -> None:
         if once.duplicated(KEY).any():
             raise ValueError(f"{place} has two answers of the run {run} for one image; {REGATHER}")
         if len(once) < len(rows):
-            say(f"{place}: rows of the run {run} that stood twice, and are taken once: {len(rows) - len(once)}")
+            twice = len(rows) - len(once)
+            say(Caution(f"{place}: rows of the run {run} that stood twice, and are taken once: {twice}"))
         write_arrow(
             study / "runs" / run / TABLE, pa.Table.from_pandas(once, SCHEMAS["predictions"], preserve_index=False)
         )
@@ -115,7 +117,7 @@ def _unequal_answers(study: Path) -> set[tuple[str, str]]:
     for name, probe in sorted(odd):
         count = sum((name, probe) in one for one in found)
         got = f"{name} ({probe}) is left out; runs judged on it so far: {count} of {len(found)}"
-        say(f"{got}; `kogen pilot` with the same options judges the others")
+        say(Caution(f"{got}; `kogen pilot` with the same options judges the others"))
     return odd
 
 
@@ -143,7 +145,7 @@ def _is_gathered(place: Path, known: list[str]) -> bool:
     except ValueError:
         if not known:
             raise
-        say(f"{place} is damaged; it is gathered anew from the runs")
+        say(Caution(f"{place} is damaged; it is gathered anew from the runs"))
         return True
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from kogen.augmentation.corruptions import parse_corruptions
 from kogen.common.protocols import layers_tuned, pool_shares
 from kogen.common.text import join_names
-from kogen.config.study import Study, make_study
+from kogen.config.study import BESIDE, Study, make_study
 from kogen.options.model import shorten
 from kogen.results.asked import FIRST, Asked, Extension, flag_of, read_asked
 from kogen.study.request import read_question
@@ -136,7 +136,7 @@ def differing_options(known: Study, wanted: Study) -> list[str]:
     """Every option that runs are made of and that differs: its name, its value there and its value here."""
     odd = []
     for name in Study.model_fields:
-        if name not in (*GROWING, *free_options(known)) and (was := getattr(known, name)) != (
+        if name not in (*GROWING, *BESIDE, *free_options(known)) and (was := getattr(known, name)) != (
             now := getattr(wanted, name)
         ):
             odd.append(describe_difference(flag_of(name), was, now))

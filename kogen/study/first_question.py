@@ -27,7 +27,7 @@ def write_question(folder: Path, study: Study, source: str) -> None:
     split_older_table(folder)
     if place.exists() and "runs" in read_toml(place):
         raise ValueError(f"{folder} holds runs that `kogen evaluate` judged, no study of a pilot: choose another --out")
-    is_other = may_be_replaced(folder) and make_study(read_toml(place), str(place)) != study
+    is_other = may_be_replaced(folder) and make_study(read_toml(place), str(place)).question != study.question
     if is_other:
         say(f"nothing was prepared for the question of {place}: this one takes its place", title="study")
     if not is_other and place.exists():

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from kogen.common.console import say
+from kogen.common.events import Caution
 from kogen.common.files import read_json, write_atomically
 from kogen.data.decode import decode
 from kogen.data.image_facts import UnreadableImage
@@ -43,7 +44,8 @@ def write_gallery(study: Path, hard: Sequence[Mapping[str, Any]], *, private: bo
             write_atomically(place, lambda target, data=picture: target.write_bytes(data))
         used += place.stat().st_size
     if lost:
-        say(f"{lost} of {len(wanted)} hard images cannot be read where they were; the page shows their names alone")
+        got = f"{lost} of {len(wanted)} hard images cannot be read where they were"
+        say(Caution(f"{got}; the page shows their names alone"))
 
 
 def image_roots(study: Path) -> dict[str, str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from kogen.common import devices, distributed
 from kogen.common.console import say
+from kogen.common.events import Caution
 from kogen.common.locks import lock_output
 from kogen.common.records import read_plan_record
 from kogen.common.running_costs import (
@@ -56,5 +57,5 @@ def measure_run(run: Path, known: RunningCost | None, *, onnx: bool) -> RunningC
         found = known or measure_network(backbone, run / "weights.safetensors", WATTS[device])
         return measure_onnx(found, backbone) if again else found
     except (RuntimeError, MemoryError) as error:  # too little memory for 32 images, an operation nobody can count
-        say(f"what {run} costs to run is not measured: {str(error)[:200]}", title="costs")
+        say(Caution(f"what {run} costs to run is not measured: {str(error)[:200]}", "costs"))
         return known

@@ -11,6 +11,7 @@ from kogen.augmentation.views import view_set
 from kogen.common import distributed
 from kogen.common.console import say
 from kogen.common.contracts import from_plain, to_plain
+from kogen.common.events import Estimated, SetRead
 from kogen.common.files import read_toml, write_atomically, write_sealed_json
 from kogen.common.locks import lock_output
 from kogen.common.metric_facts import check_metric
@@ -69,8 +70,9 @@ from kogen.study.splits import (
 from kogen.study.study_splits import StudySplits, open_study_splits, without_places
 from kogen.study.study_start import keep_start, open_start, print_starts, spare_folder
 from kogen.study.tunings import check_tunings, judge_tunings
+from kogen.tracking.session import track_to
 from kogen.training import fabric
-from kogen.training.run import load_run, record_of, runs_as_free, train_or_record_failure
+from kogen.training.run import load_run, record_of, runs_as_free, say_alarms, train_or_record_failure
 from kogen.training.seen_images import seen_among
 
 
@@ -81,6 +83,7 @@ def run_pilot(source: str, options: PilotOptions) -> Study:
     asked beyond a study that is there is added to it, see `merge_studies`.
     """
     wanted, folder = study_from_request(source, options), options.out
+    to = track_to(wanted.trackers, folder, is_study=True)
     distributed.join_processes(options.processes)
     fabric.start(wanted.precision)  # says what is wrong with the precision
     first = distributed.rank() == 0
@@ -96,15 +99,14 @@ def run_pilot(source: str, options: PilotOptions) -> Study:
         # On every process: a step needs all of them.
         cost = estimate_cost(plans, sets.base, study.protocols, study.tune_steps, work)
         if first:
-            say(cost, title="Estimate")
+            say(Estimated(**vars(cost), words=str(cost)))
     for number in runs_as_free(runs):
         plan, run = plans[number], runs[number]
         title = f"{number + 1}/{len(plans)} {plan.title} seed {plan.seed}"
         with training_bar(title) as on_step:
             pool = part_of_pool(sets.base.pool, plan).with_channels(plan.channels)
-            summary = train_or_record_failure(plan, pool, run, on_step, study.keep)
-        for alarm in summary["alarms"] if first else []:
-            say(f"{title}: {alarm['text']} (epoch {alarm['epoch']})", title="alarm", style="yellow")
+            summary = train_or_record_failure(plan, pool, run, on_step, study.keep, to)
+        say_alarms(summary, run, title)
         if summary["status"] != "done":
             continue
         with distributed.first_process_only() as mine:
@@ -113,7 +115,7 @@ def run_pilot(source: str, options: PilotOptions) -> Study:
         judge_tunings(run, sets.of(plan), study.protocols, study.tune_steps, run, title=title)
     if first and not any((run / TABLE).exists() for run in runs):
         raise ValueError(f"every run of {folder} broke off: see the alarms above")
-    return study
+    return study.model_copy(update={"trackers": wanted.trackers})
 
 
 def share_work(found: list[Work]) -> list[Work]:
@@ -268,10 +270,8 @@ def print_parts(plan: Plan) -> None:
 def print_data(quality: dict[str, Any]) -> None:
     """Print what was opened, what was skipped and how many test images have a twin in train."""
     for row in quality["sets"]:
-        near = f", {row['near_copies_inside']} near copies of others" if row["near_copies_inside"] else ""
-        twins = f", {row['twins_in_train']} with a twin in train" if row["twins_in_train"] else ""
-        bad = f", {row['bad_count']} skipped" if row["bad_count"] else ""
-        say(f"{row['images']} images, {row['labelled']} labelled{bad}{near}{twins}", title=row["name"])
+        counts = {"near_copies": row["near_copies_inside"], "twins_in_train": row["twins_in_train"]}
+        say(SetRead(row["name"], row["images"], row["labelled"], row["bad_count"], **counts))
         print_notes(row["name"], row["notes"])
     if quality["note"]:
         say(quality["note"])

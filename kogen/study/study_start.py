@@ -137,5 +137,4 @@ def with_network(asked: dict[str, Any], start: Start | None) -> dict[str, Any]:
 def print_starts(plans: Sequence[Plan]) -> None:
     """Print what methods that go on from weights take over, and what begins anew."""
     for plan in {plan.model: plan for plan in plans if plan.init and not plan.name}.values():
-        if distributed.rank() == 0:
-            say(tell_start(plan), title=plan.model)
+        say(tell_start(plan), title=plan.model)

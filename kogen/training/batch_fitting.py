@@ -28,7 +28,7 @@ def choose_batch(asked: int | str | None, images: int) -> int:
         return asked
     usual: int = Plan.model_fields["batch_size"].default
     chosen = min(usual, 2 ** max(images.bit_length() - 1, 1))
-    if 1 < images < usual and distributed.rank() == 0:
+    if 1 < images < usual:
         say(f"batch of {chosen}, because there are {images} images; --batch-size chooses")
     return chosen
 
@@ -40,7 +40,7 @@ def whole_batch_images(images: int, batch: int) -> int:
 
 def say_if_smaller(plan: Plan, batch: int) -> None:
     """Say that a plan which trains on labelled images has a smaller batch than `batch`, where they do not fill it."""
-    if plan.recipe.trains and plan.batch_size < batch and distributed.rank() == 0:
+    if plan.recipe.trains and plan.batch_size < batch:
         say(f"batch of {plan.batch_size}, because {plan.images} images have labels", title=plan.method)
 
 

@@ -20,19 +20,22 @@ from kogen.common import devices, distributed, version
 from kogen.common.alarms import Alarm, AlarmKind
 from kogen.common.console import say
 from kogen.common.contracts import to_plain
+from kogen.common.events import AlarmRaised, Caution, EpochEnded, RunEnded, RunStarted
 from kogen.common.files import read_sealed_json, sweep_temporary, write_json, write_sealed_json
 from kogen.common.locks import hold_lock
 from kogen.common.records import RETRAIN, read_plan_record, record_id
-from kogen.common.tables import write_table
+from kogen.common.tables import read_arrow, write_table
 from kogen.common.tensors import read_facts
 from kogen.config.plan import LATER, Plan
 from kogen.data.images import Images
 from kogen.modules.base import DESCRIPTIVE_FIELDS, LATER_FIELDS, Backbone
 from kogen.options.model import validate
+from kogen.tracking.session import TrackTo
 from kogen.training import checkpoint, loop, monitor
 from kogen.training.batch_fitting import explain_out_of_memory
 from kogen.training.build import build_method, network_facts, save_weights
 from kogen.training.loop import Epoch
+from kogen.training.run_tracking import NOWHERE, send_finished, track_run, tracked_values
 from kogen.training.seen_images import write_seen
 
 BUSY_SECONDS = 1.0  # between two looks at runs that other jobs are at work on
@@ -65,9 +68,18 @@ def digest_of(file: Path) -> str:
 
 
 def train_run(
-    plan: Plan, images: Images, folder: Path, on_step: Callable[..., None] | None = None, *, keep: int = 0
+    plan: Plan,
+    images: Images,
+    folder: Path,
+    on_step: Callable[..., None] | None = None,
+    *,
+    keep: int = 0,
+    to: TrackTo = NOWHERE,
 ) -> dict[str, Any]:
-    """The summary of a plan, trained into `folder` as by `pretrain`. ValueError where that holds another run."""
+    """The summary of a plan, trained into `folder` as by `pretrain`, and tracked.
+
+    ValueError where the folder holds another run.
+    """
     record = record_of(plan)
     if (folder / "plan.json").exists() and (was := read_plan_record(folder))["id"] != record["id"]:
         odd = ", ".join(key for key in record if was.get(key) != record[key] and key != "id")
@@ -76,18 +88,25 @@ def train_run(
     facts = {name: value for name, value in record.items() if name != "id"} | {"finished": finished}
     distributed.check_agreement(facts, f"the run in {folder}")
     if finished:
-        return read_sealed_json(folder / "summary.json", RETRAIN)
+        summary = read_sealed_json(folder / "summary.json", RETRAIN)
+        send_finished(plan, record, summary["status"], folder, to)
+        return summary
     if distributed.rank() == 0:
         write_json(folder / "plan.json", record)
         if plan.recipe.trains:
             write_seen(folder, images.labelled_subset() if plan.recipe.labels else images)
-    epochs = []
+    epochs, told = list[Epoch](), last_epoch(folder)
+    say_start(plan, record["id"], folder, max(told, 0))
     if plan.recipe.trains:
-        with interruptible() as stop, distributed.explain_lost_peer(), explain_out_of_memory(plan, images):
+        explained = distributed.explain_lost_peer(), explain_out_of_memory(plan, images)
+        with track_run(plan, record, to) as session, interruptible() as stop, explained[0], explained[1]:
             for epoch in loop.pretrain(plan, images, folder, keep=keep, stop=stop, on_step=on_step):
                 epochs.append(epoch)
                 if distributed.rank() == 0:
                     write_table(folder / "training.parquet", training_table(epochs), "training")
+                    if epoch.epoch > told:
+                        say(EpochEnded(record["id"], epochs=plan.epochs, **vars(epoch)))
+                session.log_values(epoch.epoch, tracked_values(epoch))
     method, place = build_method(plan), folder / "checkpoint" / "state.safetensors"
     if place.exists():
         checkpoint.load(place, plan.fingerprint, method)
@@ -98,22 +117,50 @@ def train_run(
         save_weights(backbone, folder / "weights.safetensors", facts)
         write_json(folder / "plan.json", record)  # again: who deleted it meanwhile must not leave a run without it
         write_sealed_json(folder / "summary.json", summary)  # last: a run with a summary is complete
+    say_end(summary, record["id"], folder)
     return summary
 
 
 def train_or_record_failure(
-    plan: Plan, images: Images, folder: Path, on_step: Callable[..., None], keep: int
+    plan: Plan, images: Images, folder: Path, on_step: Callable[..., None], keep: int, to: TrackTo = NOWHERE
 ) -> dict[str, Any]:
     """The summary of a run after its training; NaN is recorded as a failure, and the study goes on without the run."""
     try:
-        return train_run(plan, images, folder, on_step, keep=keep)
+        return train_run(plan, images, folder, on_step, keep=keep, to=to)
     except loop.NonFiniteLoss as broken:
         alarm = to_plain(Alarm(AlarmKind.BROKEN, None, str(broken)))
         summary: dict[str, Any] = {"status": "failed", "alarms": [alarm], "minutes": 0.0, "kwh": 0.0}
         summary |= {"images_seen": 0, "images_per_second": None}
         if distributed.rank() == 0:
             write_sealed_json(folder / "summary.json", summary)
+        say_end(summary, folder.name, folder)
         return summary
+
+
+def last_epoch(folder: Path) -> int:
+    """The last epoch that an earlier call has told of; -1 for none, or where its table cannot be read."""
+    try:
+        return max(read_arrow(folder / "training.parquet")["epoch"].to_pylist(), default=-1)
+    except ValueError:
+        return -1
+
+
+def say_start(plan: Plan, run: str, folder: Path, done: int) -> None:
+    """Tell that a training begins, or goes on after `done` epochs."""
+    facts = plan.model_dump(include={"method", "seed", "pool", "images", "epochs"})
+    say(RunStarted(run, plan.model, done=done, folder=str(folder), **facts))
+
+
+def say_end(summary: Mapping[str, Any], run: str, folder: Path) -> None:
+    """Tell how a training ended."""
+    facts = {name: summary[name] for name in ("status", "minutes", "images_seen", "images_per_second", "kwh")}
+    say(RunEnded(run, **facts, alarms=len(summary["alarms"]), folder=str(folder)))
+
+
+def say_alarms(summary: Mapping[str, Any], folder: Path, name: str) -> None:
+    """Tell each alarm of the run in a folder, which people know as `name`."""
+    for alarm in summary["alarms"]:
+        say(AlarmRaised(read_plan_record(folder)["id"], name, alarm["kind"], alarm["epoch"], alarm["text"]))
 
 
 def runs_as_free(runs: Sequence[Path]) -> Iterator[int]:
@@ -130,7 +177,7 @@ def runs_as_free(runs: Sequence[Path]) -> Iterator[int]:
                     yield number
                 else:
                     busy.append(number)
-        if busy and not told and distributed.rank() == 0:
+        if busy and not told:
             say(f"another process is at work on {runs[busy[0]]}; this one goes on when it is done")
             told = True
         if busy == left:
@@ -206,7 +253,7 @@ def check_owner(weights: Path, record: Mapping[str, Any]) -> None:
             f"put its own back; {RETRAIN}"
         )
     if owner is None:
-        say(f"{weights} was written by another version of kogen: whose weights these are is not checked")
+        say(Caution(f"{weights} was written by another version of kogen: whose weights these are is not checked"))
     elif owner != record["id"]:
         raise ValueError(
             f"{weights} is of the run {owner}, and lies in the folder of {record['id']}: put its own back; {RETRAIN}"

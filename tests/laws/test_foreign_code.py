@@ -110,6 +110,8 @@ ARGUED = {
         "jinja2.Environment",
     ): "templates are our own files, and what they show is escaped",
     ("results/table_file.py", "is_of_type", "getattr"): "constant names",
+    ("tracking/tracker.py", "check", "importlib.util.find_spec"): "a constant name, nothing is loaded",
+    ("tracking/tracker.py", "load_package", "importlib.import_module"): "a constant name",
     ("training/export.py", "export_run", "safetensors.torch.load_file"): "a format without code",
 }
 

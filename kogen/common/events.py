@@ -1,0 +1,343 @@
+"""Events: what happens in a verb, each with named fields for a program and a sentence for a person.
+
+docs/tracking.md has the table of events and keys, which tests/common/test_events.py compares with the classes here.
+"""
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar
+
+INFO, WARNING, ERROR = logging.INFO, logging.WARNING, logging.ERROR
+RESULT = 25  # between INFO and WARNING: what a verb was asked for
+LEVELS = {INFO: "info", RESULT: "result", WARNING: "warning", ERROR: "error"}
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened: `kind` and the fields are stable keys, `sentence` may be worded anew at any time."""
+
+    kind: ClassVar[str] = ""
+    level: ClassVar[int] = INFO
+    style: ClassVar[str] = "bold"  # of the title, on a terminal
+    on_bar: ClassVar[bool] = False  # a terminal's progress bar has shown it: no line there
+
+    @property
+    def title(self) -> str:
+        """What stands before the sentence: a set, a model; "" for nothing."""
+        return ""
+
+    @property
+    def sentence(self) -> str:
+        """What a person reads."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Note(Event):
+    """A sentence that has no numbers of its own."""
+
+    kind = "note"
+    text: str
+    about: str = ""  # a set, a model, a part of the work
+
+    @property
+    def title(self) -> str:
+        return self.about
+
+    @property
+    def sentence(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Caution(Note):
+    """A note that somebody should act on, or know before believing a result."""
+
+    kind = "warning"
+    level = WARNING
+
+
+@dataclass(frozen=True)
+class Progressed(Event):
+    """How far a long job is; at most one in 30 seconds, and one at its end."""
+
+    kind = "progress"
+    task: str
+    step: int
+    steps: int
+    minutes_left: float | None
+    detail: str = ""
+
+    @property
+    def sentence(self) -> str:
+        left = f", about {max(self.minutes_left, 0.1):.1f} min left" if self.minutes_left is not None else ""
+        return f"{self.task}: {self.step} of {self.steps}{left}" + (f", {self.detail}" if self.detail else "")
+
+
+@dataclass(frozen=True)
+class SetRead(Event):
+    """A set of images was opened."""
+
+    kind = "set_read"
+    dataset: str
+    images: int
+    labelled: int
+    skipped: int  # files that could not be used
+    near_copies: int | None  # of others in the set; None where none were looked for
+    twins_in_train: int | None
+
+    @property
+    def title(self) -> str:
+        return self.dataset
+
+    @property
+    def sentence(self) -> str:
+        near = f", {self.near_copies} near copies of others" if self.near_copies else ""
+        twins = f", {self.twins_in_train} with a twin in train" if self.twins_in_train else ""
+        bad = f", {self.skipped} skipped" if self.skipped else ""
+        return f"{self.images} images, {self.labelled} labelled{bad}{near}{twins}"
+
+
+@dataclass(frozen=True)
+class Estimated(Event):
+    """What the work that is left will cost."""
+
+    kind = "estimate"
+    minutes: float
+    memory_gb: float
+    disk_gb: float
+    seconds_per_step: Mapping[str, float]  # by method
+    words: str  # the same as people read it
+
+    @property
+    def title(self) -> str:
+        return "Estimate"
+
+    @property
+    def sentence(self) -> str:
+        return self.words
+
+
+@dataclass(frozen=True)
+class CostAnswered(Estimated):
+    """The answer of `kogen estimate`."""
+
+    level = RESULT
+
+    @property
+    def title(self) -> str:
+        return ""
+
+    @property
+    def sentence(self) -> str:
+        lines = [f"{method}: {seconds:.3f} s per step" for method, seconds in self.seconds_per_step.items()]
+        return "\n".join([*lines, f"the whole study: {self.words}"])
+
+
+@dataclass(frozen=True)
+class RunStarted(Event):
+    """The training of a run began, or goes on."""
+
+    kind = "run_started"
+    on_bar = True
+    run: str  # its id
+    model: str
+    method: str
+    seed: int
+    pool: str  # the part of the images that it is trained on; "" for all
+    images: int
+    epochs: int
+    done: int  # epochs that an earlier call finished
+    folder: str
+
+    @property
+    def sentence(self) -> str:
+        on = f" on {self.pool}" if self.pool else ""
+        after = f", goes on after epoch {self.done}" if self.done else ""
+        return f"{self.model}{on} seed {self.seed}: training for {self.epochs} epochs{after} ({self.run})"
+
+
+@dataclass(frozen=True)
+class EpochEnded(Event):
+    """An epoch of a training ended; epoch 0 is the untrained network. Of many epochs not every one has an event."""
+
+    kind = "epoch_ended"
+    on_bar = True
+    run: str
+    epoch: int
+    epochs: int
+    terms: Mapping[str, float]  # mean of each named term of the loss, and "loss", their sum; {} at epoch 0
+    rate: float
+    images_per_second: float
+    seconds: float  # since the last record
+    rank_me: float
+    feature_std: float
+
+    @property
+    def sentence(self) -> str:
+        losses = "".join(f", {name} {value:.4g}" for name, value in self.terms.items())
+        return f"{self.run}: epoch {self.epoch} of {self.epochs}{losses}, RankMe {self.rank_me:.2f}"
+
+
+@dataclass(frozen=True)
+class RunEnded(Event):
+    """A run is trained, or broke off."""
+
+    kind = "run_ended"
+    on_bar = True
+    run: str
+    status: str  # done, failed
+    minutes: float
+    images_seen: int
+    images_per_second: float | None
+    kwh: float
+    alarms: int
+    folder: str
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.run}: {self.status} after {self.minutes:.1f} min, {self.images_seen} images"
+
+
+@dataclass(frozen=True)
+class AlarmRaised(Event):
+    """What somebody should look at before believing a run; said each time its study or its training is asked for."""
+
+    kind = "alarm"
+    level = WARNING
+    style = "yellow"
+    run: str  # its id
+    name: str  # as people know it: `2/8 byol seed 1`
+    alarm: str  # rank, spread, stuck, broken
+    epoch: int | None
+    why: str
+
+    @property
+    def title(self) -> str:
+        return "alarm"
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.name}: {self.why} (epoch {self.epoch})"
+
+
+@dataclass(frozen=True)
+class Answered(Event):
+    """A line that was asked for: a name of `kogen list`, a line of Python, a version."""
+
+    kind = "line"
+    level = RESULT
+    text: str
+
+    @property
+    def sentence(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Listed(Answered):
+    """A name that `kogen list` shows, with what it says of it."""
+
+    kind = "listed"
+    shelf: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class FileWritten(Answered):
+    """The file that a verb was asked for, and what it says of it."""
+
+    kind = "written"
+    path: str = ""
+
+
+@dataclass(frozen=True)
+class Trained(Event):
+    """The answer of `kogen pretrain`."""
+
+    kind = "trained"
+    level = RESULT
+    weights: str  # file
+    minutes: float
+    images_seen: int
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.weights} after {self.minutes:.1f} min, {self.images_seen} images"
+
+
+@dataclass(frozen=True)
+class Judged(Event):
+    """A verdict, an audit or a landscape: in words, for a program, and where its page is."""
+
+    kind = "verdict"
+    level = RESULT
+    page: str  # file
+    words: Sequence[str] = ()  # sentences
+    facts: Mapping[str, Any] = field(default_factory=dict)  # `judgement` of verdict.json, `passed` of an audit
+
+    @property
+    def sentence(self) -> str:
+        return "\n".join([*self.words, "", self.page]) if self.words else self.page
+
+
+@dataclass(frozen=True)
+class AuditJudged(Judged):
+    """The answer of `kogen audit`."""
+
+    kind = "audit"
+
+
+@dataclass(frozen=True)
+class LandscapeDrawn(Judged):
+    """The answer of `kogen landscape`."""
+
+    kind = "landscape"
+
+
+@dataclass(frozen=True)
+class Compared(Event):
+    """The answer of `kogen compare`."""
+
+    kind = "comparison"
+    level = RESULT
+    words: str
+    facts: Mapping[str, Any]  # as compare.json
+
+    @property
+    def sentence(self) -> str:
+        return self.words
+
+
+@dataclass(frozen=True)
+class Failed(Event):
+    """The end of a verb that did not do what was asked."""
+
+    kind = "error"
+    level = ERROR
+    exit_code: int  # 1 an error, 2 a wrong command line, 75 stopped and saved
+    text: str
+
+    @property
+    def sentence(self) -> str:
+        return f"kogen: {self.text}"
+
+
+def event_fields(event: Event) -> dict[str, Any]:
+    """The fields of an event as JSON takes them: plain values, None for a number that is not finite."""
+    return {one.name: plain_value(getattr(event, one.name)) for one in fields(event)}
+
+
+def plain_value(value: Any) -> Any:
+    """A value without what JSON has no word for: paths and other objects as text, NaN and infinity as None."""
+    if isinstance(value, Mapping):
+        return {str(key): plain_value(one) for key, one in value.items()}
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Sequence):
+        return [plain_value(one) for one in value]
+    return plain_value(value.item()) if hasattr(value, "item") else str(value)  # a number of numpy; a path

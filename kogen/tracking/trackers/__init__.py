@@ -1,0 +1,1 @@
+"""The shelf of trackers: a file is a name that `--tracker` takes."""
