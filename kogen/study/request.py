@@ -48,11 +48,12 @@ def study_from_request(source: str, options: StudyOptions) -> Study:
     """
     asked = {name: getattr(options, name) for name in options.model_fields_set if name in StudyOptions.model_fields}
     if source.endswith(".toml"):
+        beside = {name: asked.pop(name) for name in BESIDE if name in asked}
         opened = asked.pop("plugins", ())  # to run the code that the file names, a command has to name it too
         if asked:
             odd = ", ".join(sorted(asked))
             raise ValueError(f"{source} says all that is asked; leave out {odd}, or change the file")
-        told = read_toml(Path(source))
+        told = read_toml(Path(source)) | beside
         listed = [code for code in told.get("plugins", ()) if listed_plugin(str(code)) is None]
         told = with_defaults = told | ({"plugins": [*listed, *opened]} if opened else {})
     else:
