@@ -12,7 +12,7 @@ from kogen.common.metric_facts import check_metric
 from kogen.common.plugins import listed_plugin, refuse_unopened
 from kogen.common.text import check_language, parse_spec
 from kogen.config.plan import Plan
-from kogen.config.study import Study, check_probes, make_study
+from kogen.config.study import BESIDE, Study, check_probes, make_study
 from kogen.options.model import validate
 from kogen.options.prices import Price, make_prices, metric_with_prices
 from kogen.options.study import StudyOptions
