@@ -1,8 +1,8 @@
 """kogen: which self-supervised vision model to bet on, and whether its lead survives outside the benchmark it won."""
 
-import importlib
 from typing import TYPE_CHECKING, Any
 
+from kogen.common.verbs import load_verb
 from kogen.common.version import VERSION
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ __all__ += ["pretrain", "report", "views"]
 def __getattr__(name: str) -> Any:
     """A verb, loaded at its first use: importing `kogen.statistics` must not import torch."""
     if name in __all__:
-        return getattr(importlib.import_module("kogen.api"), name)
+        return load_verb(name)
     raise AttributeError(f"module 'kogen' has no attribute {name!r}")
 
 

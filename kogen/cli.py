@@ -18,6 +18,7 @@ from kogen.common.console import say, write_line
 from kogen.common.registry import FOLDERS, names
 from kogen.common.tasks import Stopped, task_of
 from kogen.common.text import hint
+from kogen.common.verbs import load_verb
 from kogen.common.version import VERSION
 from kogen.options import forms
 from kogen.options.audit import AuditOptions
@@ -140,9 +141,7 @@ def make_command(name: str, command: Command) -> Callable[..., None]:
             raise UsageError(str(error)) from error
         written = command.options.model_fields.get("out")
         folder = asked.get("out", written.default if written else subject)
-        from kogen import api  # loads torch: after what can be refused without it
-
-        command.show(getattr(api, name)(subject, **asked), folder)
+        command.show(load_verb(name)(subject, **asked), folder)  # most load torch: after what is refused without it
 
     argument = typer.Argument(help=escape(command.about), show_default=False)
     fields = {key: details(field)["form"] for key, field in command.options.model_fields.items()}
@@ -203,12 +202,15 @@ def list_names(
         raise ValueError(f"nothing to list is called {what!r}: {hint(what, list(FOLDERS))}")
     if recipe and what != "methods":
         raise UsageError(f"{what} have no recipes: write kogen list methods --recipe {recipe}")
-    from kogen import api
+    if what != "methods":
+        write_line("\n".join(names(what)))
+        return
+    from kogen.config import recipes  # loads torch, in whose words methods are written
 
     for name in [recipe] if recipe else names(what):
-        write_line("\n".join(api.method_lines(name) if what == "methods" else [name]))
+        write_line("\n".join(recipes.method_lines(name)))
     if recipe:
-        write_line("\n".join(["", *api.recipe_lines(recipe)]))
+        write_line("\n".join(["", *recipes.recipe_lines(recipe)]))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from kogen.common import distributed
 from kogen.common.console import make_console, printable, say
 from kogen.common.tasks import name_task
 
@@ -61,6 +60,8 @@ def line_reporter(title: str, last_line: bool) -> Callable[..., None]:
 @contextmanager
 def training_bar(title: str, *, transient: bool = False) -> Iterator[Callable[..., None]]:
     """While inside, `report_progress(step, steps, terms, images_per_second, rank_me)` shows how far a training is."""
+    from kogen.common import distributed  # loads torch, which a bar without a training does not need
+
     with progress_bar(title, show=distributed.rank() == 0, transient=transient) as report:
 
         def report_progress(step: int, steps: int, terms: Mapping[str, float], speed: float, rank_me: float) -> None:

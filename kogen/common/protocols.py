@@ -4,6 +4,9 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from kogen.common import registry
+from kogen.common.text import hint
+
 PERCENT = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*%")
 WRITTEN = re.compile(r"((\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)\s*%", re.ASCII | re.IGNORECASE)  # a share as it is typed
 LEAST = 0.0001  # percent: the name of a smaller share would have an exponent, which no table has
@@ -11,6 +14,18 @@ SHOTS = re.compile(r"(\d+) shots?")
 TUNINGS = "tune:head, tune:norm, tune:last2 (of the blocks or stages), tune:decay or tune:all"
 TUNING = re.compile(r"tune:(head|norm|last[1-9]\d{0,2}|decay|all)")
 PROTOCOL = re.compile(r"(?P<probe>[^@]+)(?:@(?P<budget>.+)#(?P<draw>\d+))?")
+
+
+def check_probes(probes: Sequence[str]) -> None:
+    """ValueError for no probe, one that does not exist or is named twice: each of its answers would count twice."""
+    if not probes:
+        raise ValueError("no probes: name one or more, for instance --probe linear")
+    known = registry.names("probes")
+    for probe in probes:
+        if not layers_tuned(probe) and probe not in known:
+            raise ValueError(f"unknown name {probe!r} among the probes: {hint(probe, known)}")
+    if len(set(probes)) < len(probes):
+        raise ValueError(f"probes {', '.join(probes)}: one is named twice; name each once")
 
 
 class Protocol(NamedTuple):

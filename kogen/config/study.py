@@ -1,16 +1,15 @@
 """The Study: the whole question, as `kogen pilot` takes it and study.toml holds it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import tomli_w
 
 from kogen.augmentation import corruptions
-from kogen.common import registry
 from kogen.common.files import read_toml
 from kogen.common.metric_facts import check_metric
-from kogen.common.protocols import layers_tuned
+from kogen.common.protocols import check_probes
 from kogen.common.text import check_language, hint
 from kogen.config.plan import CONTINUED, check_method, check_settings, continued_settings, count_frozen
 from kogen.options.model import Source, Value, validate
@@ -108,17 +107,6 @@ def check_freeze(freeze: str, init: str | None) -> None:
     count_frozen(freeze)
     if init is None:
         raise ValueError(f"--freeze {freeze} keeps layers of published weights, and none are named: add --init FILE")
-
-
-def check_probes(probes: Sequence[str]) -> None:
-    """ValueError for no probe, one that does not exist or is named twice: each of its answers would count twice."""
-    if not probes:
-        raise ValueError("no probes: name one or more, for instance --probe linear")
-    for probe in probes:
-        if not layers_tuned(probe):
-            registry.load("probes", probe)
-    if len(set(probes)) < len(probes):
-        raise ValueError(f"probes {', '.join(probes)}: one is named twice; name each once")
 
 
 def read_study(path: Path) -> Study:
