@@ -33,7 +33,6 @@ METHODS = {"query", "from_string", "load_module", "exec_module"}  # of whatever 
 
 # File, function, call: why nothing of a stranger's runs there.
 ARGUED = {
-    ("__init__.py", "__getattr__", "importlib.import_module"): "a constant name",
     ("backbones/_checkpoint_formats.py", "load_inert", "pickle.UnpicklingError"): "an exception",
     ("backbones/_checkpoint_formats.py", "load_inert", "torch.load"): "weights_only=True: tensors and plain containers",
     (
