@@ -18,13 +18,14 @@ if TYPE_CHECKING:
         pilot,
         predict,
         pretrain,
+        push,
         report,
         views,
     )
 
 __version__ = VERSION
 __all__ = ["audit", "compare", "embed", "estimate", "evaluate", "export", "landscape", "lottery", "pilot", "predict"]
-__all__ += ["pretrain", "report", "views"]
+__all__ += ["pretrain", "push", "report", "views"]
 
 
 def __getattr__(name: str) -> Any:

@@ -22,10 +22,12 @@ from kogen.data.split_names import one_part, training_part
 from kogen.handover.classify import embed_images, predict_images
 from kogen.handover.compare import compare as compare_models
 from kogen.handover.export import export_classifier
+from kogen.handover.push import push_model
 from kogen.loss_landscape.export import export_surface
 from kogen.loss_landscape.pipeline import measure_landscape
 from kogen.loss_landscape.runs import find_runs, read_record, split_step
 from kogen.options.handover import CompareOptions, EmbedOptions, PredictOptions
+from kogen.options.hub import PushOptions
 from kogen.options.landscape import LandscapeOptions
 from kogen.options.model import takes, validate
 from kogen.options.prices import make_prices, metric_with_prices
@@ -216,6 +218,15 @@ def compare(models: Sequence[str | Path], options: CompareOptions) -> dict[str, 
     return compare_models([Path(model) for model in models], options)
 
 
+@takes(PushOptions)
+def push(hub: str, options: PushOptions) -> str:
+    """Give a finished run or an exported classifier to `hub`, hf:OWNER/NAME; its address, and how timm opens it.
+
+    What will be uploaded is said first. ValueError for an unfinished run, and for a repository with other content.
+    """
+    return push_model(hub, options)
+
+
 @takes(ViewsOptions)
 def views(source: str | Path, options: ViewsOptions) -> Path:
     """Write a picture of an image and 16 of its augmented views to `out`; returns `out`."""
@@ -230,4 +241,4 @@ def views(source: str | Path, options: ViewsOptions) -> Path:
 
 
 __all__ = ["Stopped", "audit", "compare", "embed", "estimate", "evaluate", "export", "landscape", "lottery", "pilot"]
-__all__ += ["predict", "pretrain", "report", "views"]
+__all__ += ["predict", "pretrain", "push", "report", "views"]

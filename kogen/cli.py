@@ -23,6 +23,7 @@ from kogen.common.version import VERSION
 from kogen.options import forms
 from kogen.options.audit import AuditOptions
 from kogen.options.handover import CompareOptions, EmbedOptions, PredictOptions
+from kogen.options.hub import PushOptions
 from kogen.options.landscape import LandscapeOptions
 from kogen.options.lottery import LotteryOptions
 from kogen.options.model import Options, flag_of, plain_type, validate
@@ -96,6 +97,8 @@ COMMANDS = {
         "kogen embed study/runs/ID imgs/ --out features.parquet"),
     "compare": Command(CompareOptions, show_comparison, "models", "two exported models, the old one and the new one",
         "kogen compare old.safetensors new.safetensors --test fresh/ --out compared", list[Path]),
+    "push": Command(PushOptions, show_line, "hub", "repository to write, hf:OWNER/NAME",
+        "kogen push study/runs/ID hf:OWNER/NAME --private"),
     "views": Command(ViewsOptions, show_line, "source", f"images ({SOURCE})",
         "kogen views imgs/ --views inspection --out views.png"),
     "report": Command(ReportOptions, show_verdict, "study", "folder of a study", "kogen report study/ --lang ja", Path),
