@@ -1,11 +1,11 @@
-# make pilot | test | slow | lowest | lint | docs: each sets up what it needs first, once.
+# make pilot | test | slow | lowest | bounds | lint | docs | package: each sets up what it needs first, once.
 PYTHON ?= python3
 VENV := .venv
-BIN := $(VENV)/bin
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 
 COMMA := ,
 
-.PHONY: setup pilot test slow lowest lint docs browser clean
+.PHONY: setup pilot test slow lowest bounds lint docs package browser clean
 
 setup: $(VENV)/.installed
 
@@ -39,6 +39,11 @@ lowest: setup
 	PYTHONPATH=work/lowest $(BIN)/python -c "import timm; print('timm', timm.__version__)"
 	PYTHONPATH=work/lowest $(BIN)/python -m pytest -m "not slow" tests/modules tests/backbones tests/loss_landscape/speedups
 
+# The lowest and the newest of all dependencies, each laid before the installed ones, with a fast part of the tests.
+bounds: setup
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/python .ci/bounds.py
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -49,5 +54,10 @@ docs: setup
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --site-dir work/site
 
+# Wheel and sdist as the index gets them: built, checked, installed where no source is, and tried.
+package: setup
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check build twine
+	$(BIN)/python .ci/package.py
+
 clean:
-	rm -rf $(VENV) work
+	rm -rf $(VENV) work dist

@@ -3,6 +3,7 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from kogen.common.verbs import load_verb
 from kogen.common.version import VERSION
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
         pilot,
         predict,
         pretrain,
+        push,
         report,
         views,
     )
@@ -26,14 +28,16 @@ if TYPE_CHECKING:
 
 __version__ = VERSION
 __all__ = ["audit", "compare", "embed", "estimate", "evaluate", "export", "landscape", "lottery", "pilot", "predict"]
-__all__ += ["landscape_of", "pretrain", "report", "views"]
-ELSEWHERE = {"landscape_of": "kogen.own_model", "show_events": "kogen.common.console"}  # what is no verb of api.py
+__all__ += ["landscape_of", "pretrain", "push", "report", "views"]
+ELSEWHERE = {"landscape_of": "kogen.own_model", "show_events": "kogen.common.console"}  # what is no verb
 
 
 def __getattr__(name: str) -> Any:
     """A verb, loaded at its first use: importing `kogen.statistics` must not import torch."""
-    if name in (*__all__, *ELSEWHERE):
-        return getattr(importlib.import_module(ELSEWHERE.get(name, "kogen.api")), name)
+    if name in ELSEWHERE:
+        return getattr(importlib.import_module(ELSEWHERE[name]), name)
+    if name in __all__:
+        return load_verb(name)
     raise AttributeError(f"module 'kogen' has no attribute {name!r}")
 
 

@@ -5,46 +5,40 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from kogen.api_tables import audit as audit
+from kogen.api_tables import lottery as lottery
+from kogen.api_tables import report as report
 from kogen.common import distributed
 from kogen.common.console import say
-from kogen.common.contracts import to_plain
 from kogen.common.locks import lock_output
 from kogen.common.metric_facts import check_metric
 from kogen.common.outputs import claim_file, claim_folder
-from kogen.common.progress import progress_bar, training_bar
+from kogen.common.progress import training_bar
 from kogen.common.tasks import Stopped
 from kogen.common.text import check_language
 from kogen.config.plan import Plan, check_method, check_settings
-from kogen.config.recipes import method_lines as method_lines
-from kogen.config.recipes import recipe_lines as recipe_lines
 from kogen.config.study import check_freeze
 from kogen.data.split_names import one_part, training_part
 from kogen.handover.classify import embed_images, predict_images
 from kogen.handover.compare import compare as compare_models
 from kogen.handover.export import export_classifier
+from kogen.handover.push import push_model
 from kogen.loss_landscape.export import export_surface
 from kogen.loss_landscape.pipeline import measure_landscape
 from kogen.loss_landscape.runs import find_runs, read_record, split_step
-from kogen.options.audit import AuditOptions
 from kogen.options.handover import CompareOptions, EmbedOptions, PredictOptions
+from kogen.options.hub import PushOptions
 from kogen.options.landscape import LandscapeOptions
-from kogen.options.lottery import LotteryOptions
 from kogen.options.model import takes, validate
 from kogen.options.prices import make_prices, metric_with_prices
-from kogen.options.runs import EvaluateOptions, ExportOptions, PretrainOptions, ReportOptions, ViewsOptions
+from kogen.options.runs import EvaluateOptions, ExportOptions, PretrainOptions, ViewsOptions
 from kogen.options.study import EstimateOptions, PilotOptions, StudyOptions
-from kogen.results.asked import FIRST
-from kogen.results.gather import gather_predictions
-from kogen.results.judge import judge_results
-from kogen.results.questions import table_paths
 from kogen.study import pilot as studies
 from kogen.study.cost_estimate import Cost
-from kogen.study.extension import read_whole_question
-from kogen.study.gallery import write_gallery
 from kogen.study.network_measurements import measure_running_costs
 from kogen.study.plans import with_data
 from kogen.study.predictions import names_of_runs
-from kogen.study.request import check_method_fits, read_question, study_from_request
+from kogen.study.request import check_method_fits, study_from_request
 from kogen.study.splits import depth_of_runs, open_source, paths_read, storage_for
 from kogen.study.study_start import (
     begin_plan,
@@ -62,6 +56,7 @@ from kogen.training.batch_fitting import choose_batch, fit_batch, say_if_smaller
 from kogen.training.export import export_run
 from kogen.training.run import runs_as_free, say_alarms, train_run
 from kogen.training.start_weights import KEPT
+from kogen.training.transformers_export import export_transformers
 
 
 @takes(PilotOptions)
@@ -180,30 +175,11 @@ def landscape(runs: Sequence[str | Path] | str | Path, options: LandscapeOptions
     return found
 
 
-@takes(LotteryOptions)
-def lottery(table: str | Path | Sequence[str | Path], options: LotteryOptions) -> dict[str, Any]:
-    """Judge any table of results (a row per image, or scores) and write its tables, verdict.json and report.html.
-
-    `table`: a csv, markdown or parquet file, or a frame; several files of scores are joined by model.
-    Returns the summary with the judgement, and the first sentences of the page as "words". ValueError for a table that
-    cannot be read, and where `out` holds a study, whose page has its own lottery.
-    """
-    from kogen.reporting.lottery import page
-
-    check_language(options.lang)
-    if (options.out / "study.toml").exists():
-        raise ValueError(f"{options.out} is a study, whose report shows its own lottery: choose another --out")
-    claim_folder(options.out, table_paths(table) or [])
-    with lock_output(options.out):
-        with progress_bar("judging the table", transient=True) as report:
-            summary, judgement = judge_results(table, options, options.out, report)
-        words = page.write(options.out, lang=options.lang)
-        return to_plain(summary) | {"judgement": to_plain(judgement), "words": words}
-
-
 @takes(ExportOptions)
 def export(folder: str | Path, options: ExportOptions) -> str:
     """Write a run's backbone to `out`; returns the line of Python that loads it without kogen.
+
+    With format "transformers", `out` is a folder that ViTMAE or Dinov2 of transformers opens.
 
     With `head`, write one model from pixels to class probabilities, and a card beside it; returns lines on its
     preprocessing and on what was checked.
@@ -214,6 +190,8 @@ def export(folder: str | Path, options: ExportOptions) -> str:
         return export_classifier(Path(folder), options)
     if options.format == "onnx":
         raise ValueError("--format onnx writes a whole classifier: name its head, --head linear")
+    if options.format == "transformers":
+        return export_transformers(Path(folder), options.out)
     claim_file(options.out, [Path(folder)], force=options.force)
     if (Path(folder) / "surface.parquet").exists():
         which = options.model_dump(include={"run", "objective", "direction", "plane"})
@@ -242,6 +220,15 @@ def compare(models: Sequence[str | Path], options: CompareOptions) -> dict[str, 
     return compare_models([Path(model) for model in models], options)
 
 
+@takes(PushOptions)
+def push(hub: str, options: PushOptions) -> str:
+    """Give a finished run or an exported classifier to `hub`, hf:OWNER/NAME; its address, and how timm opens it.
+
+    What will be uploaded is said first. ValueError for an unfinished run, and for a repository with other content.
+    """
+    return push_model(hub, options)
+
+
 @takes(ViewsOptions)
 def views(source: str | Path, options: ViewsOptions) -> Path:
     """Write a picture of an image and 16 of its augmented views to `out`; returns `out`."""
@@ -255,46 +242,5 @@ def views(source: str | Path, options: ViewsOptions) -> Path:
     return options.out
 
 
-@takes(ReportOptions)
-def report(study: str | Path, options: ReportOptions) -> dict[str, Any]:
-    """The verdict on a study, from its tables alone; writes verdict.json and report.html."""
-    from kogen.reporting.study import page, verdict  # training does not load what only pages need
-
-    folder = Path(study)
-    asked = read_question(folder)
-    lang = options.lang or asked["lang"]
-    prices = options.prices or asked["prices"]
-    check_metric(metric_with_prices(options.metric, make_prices(prices)))
-    claim_folder(folder, expected=["study.toml"])
-    with lock_output(folder):
-        gather_predictions(folder)
-        metric = options.metric or asked["metric"]
-        known: dict[str, Any] = {"margin": asked["margin"], "protocol": asked["probes"][0], "lang": lang}
-        judged = verdict.build(folder, metric=metric, prices=prices, **known)
-        write_gallery(folder, judged.hard, private=asked["private"])
-        page.write(folder, lang=lang)
-    return to_plain(judged)
-
-
-@takes(AuditOptions)
-def audit(study: str | Path, options: AuditOptions) -> dict[str, Any]:
-    """Judge a study again from the tables of its runs, check its records, and write audit.json and audit.html.
-
-    Returns the content of audit.json: "passed" where the judgement is the same and no record contradicts another. The
-    tables and the verdict of the study stay as they are. ValueError for a folder that holds no study.
-    """
-    from kogen.reporting.audit import page
-    from kogen.reporting.audit.assemble import make_audit
-
-    folder = Path(study)
-    if not (folder / FIRST).exists():
-        raise ValueError(f"{folder} holds no study (no {FIRST}): give a folder that `kogen pilot` or `evaluate` wrote")
-    check_language(options.lang or "en")
-    claim_folder(folder, expected=[FIRST])
-    with lock_output(folder):
-        found = make_audit(folder, read_whole_question)
-        return page.write(folder, found, options.lang or found.lang)
-
-
 __all__ = ["Stopped", "audit", "compare", "embed", "estimate", "evaluate", "export", "landscape", "lottery", "pilot"]
-__all__ += ["predict", "pretrain", "report", "views"]
+__all__ += ["predict", "pretrain", "push", "report", "views"]

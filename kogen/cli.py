@@ -16,10 +16,12 @@ from kogen.common.events import Failed, Listed
 from kogen.common.failures import DEBUG, INTERRUPTED, UsageError, explain_error
 from kogen.common.registry import FOLDERS, names
 from kogen.common.text import hint
+from kogen.common.verbs import load_verb
 from kogen.common.version import VERSION
 from kogen.options import forms
 from kogen.options.audit import AuditOptions
 from kogen.options.handover import CompareOptions, EmbedOptions, PredictOptions
+from kogen.options.hub import PushOptions
 from kogen.options.landscape import LandscapeOptions
 from kogen.options.lottery import LotteryOptions
 from kogen.options.model import Options, flag_of, plain_type, validate
@@ -88,6 +90,8 @@ COMMANDS = {
         "kogen embed study/runs/ID imgs/ --out features.parquet"),
     "compare": Command(CompareOptions, show_comparison, "models", "two exported models, the old one and the new one",
         "kogen compare old.safetensors new.safetensors --test fresh/ --out compared", list[Path]),
+    "push": Command(PushOptions, show_line, "hub", "repository to write, hf:OWNER/NAME",
+        "kogen push study/runs/ID hf:OWNER/NAME --private"),
     "views": Command(ViewsOptions, show_line, "source", f"images ({SOURCE})",
         "kogen views imgs/ --views inspection --out views.png"),
     "report": Command(ReportOptions, show_verdict, "study", "folder of a study", "kogen report study/ --lang ja", Path),
@@ -141,9 +145,7 @@ def make_command(name: str, command: Command) -> Callable[..., None]:
             raise UsageError(str(error)) from error
         written = command.options.model_fields.get("out")
         folder = asked.get("out", written.default if written else subject)
-        from kogen import api  # loads torch: after what can be refused without it
-
-        command.show(getattr(api, name)(subject, **asked), folder)
+        command.show(load_verb(name)(subject, **asked), folder)  # most load torch: after what is refused without it
 
     argument = typer.Argument(help=escape(command.about), show_default=False)
     fields = {key: details(field)["form"] for key, field in command.options.model_fields.items()}
@@ -204,12 +206,15 @@ def list_names(
         raise ValueError(f"nothing to list is called {what!r}: {hint(what, list(FOLDERS))}")
     if recipe and what != "methods":
         raise UsageError(f"{what} have no recipes: write kogen list methods --recipe {recipe}")
-    from kogen import api
+    if what != "methods":
+        write_line("\n".join(names(what)))
+        return
+    from kogen.config import recipes  # loads torch, in whose words methods are written
 
     for name in [recipe] if recipe else names(what):
-        say(Listed("\n".join(api.method_lines(name) if what == "methods" else [name]), what, name))
+        say(Listed("\n".join(recipes.method_lines(name)), what, name))
     if recipe:
-        write_line("\n".join(["", *api.recipe_lines(recipe)]))
+        write_line("\n".join(["", *recipes.recipe_lines(recipe)]))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -55,8 +55,10 @@ def check_timm_config(config: Any, file: str) -> dict[str, Any]:
         raise ValueError(f"{file}: its model_args are none of timm: wanted settings of its architecture")
     own = {key: tuple(v) if isinstance(v, list) else v for key, v in arguments.items() if key not in KOGEN_SETTINGS}
     found: dict[str, Any] = {"architecture": format_spec(name, own)}
+    size = said.get("input_size")
+    colours = not isinstance(size, list) or len(size) != 3 or size[0] == 3
     for key in ("mean", "std", "input_size"):
-        if key in said:
+        if key in said and (colours or key == "input_size"):  # what is not of three channels says it in its weights
             found[key] = three_numbers(said[key], key, file)
     if len({*found.get("input_size", (3, 0))[1:]}) > 1:
         raise ValueError(f"{file}: its input_size is {found['input_size']}, and kogen feeds square images alone")

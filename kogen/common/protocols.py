@@ -1,8 +1,12 @@
 """Protocols: how a model is judged, by a probe and the part of the labels that it learns from."""
 
+import inspect
 import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
+
+from kogen.common import registry
+from kogen.common.plugins import find_plugin, unknown_name
 
 PERCENT = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*%")
 WRITTEN = re.compile(r"((\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)\s*%", re.ASCII | re.IGNORECASE)  # a share as it is typed
@@ -11,6 +15,30 @@ SHOTS = re.compile(r"(\d+) shots?")
 TUNINGS = "tune:head, tune:norm, tune:last2 (of the blocks or stages), tune:decay or tune:all"
 TUNING = re.compile(r"tune:(head|norm|last[1-9]\d{0,2}|decay|all)")
 PROTOCOL = re.compile(r"(?P<probe>[^@]+)(?:@(?P<budget>.+)#(?P<draw>\d+))?")
+
+
+def check_probes(probes: Sequence[str]) -> None:
+    """ValueError for no probe, one that does not exist or is named twice: each of its answers would count twice."""
+    if not probes:
+        raise ValueError("no probes: name one or more, for instance --probe linear")
+    known = registry.names("probes")
+    for probe in probes:
+        if not layers_tuned(probe) and probe not in known:
+            raise ValueError(unknown_name("probes", probe, known))
+        check_own_probe(probe)
+    if len(set(probes)) < len(probes):
+        raise ValueError(f"probes {', '.join(probes)}: one is named twice; name each once")
+
+
+def check_own_probe(name: str) -> None:
+    """ValueError for a probe of a user's own that cannot be called with two sets of features."""
+    if plugin := find_plugin("probes", name):
+        try:
+            inspect.signature(plugin.thing).bind("train", "test")
+        except (TypeError, ValueError) as error:
+            wanted = "a function probe(train, test) of two kogen.extend.Features"
+            got = f"is a {type(plugin.thing).__name__} that cannot be called so ({error})"
+            raise ValueError(f"the probe {name!r} {got}: wanted {wanted}") from error
 
 
 class Protocol(NamedTuple):

@@ -1,18 +1,16 @@
 """The Study: the whole question, as `kogen pilot` takes it and study.toml holds it."""
 
-import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import tomli_w
 
 from kogen.augmentation import corruptions
-from kogen.common import registry
 from kogen.common.files import read_toml
 from kogen.common.metric_facts import check_metric
 from kogen.common.plugins import refuse_unopened
-from kogen.common.protocols import layers_tuned
+from kogen.common.protocols import check_probes
 from kogen.common.text import check_language, hint
 from kogen.config.plan import CONTINUED, check_method, check_settings, continued_settings, count_frozen
 from kogen.options.model import Source, Value, validate
@@ -117,26 +115,6 @@ def check_freeze(freeze: str, init: str | None) -> None:
     count_frozen(freeze)
     if init is None:
         raise ValueError(f"--freeze {freeze} keeps layers of published weights, and none are named: add --init FILE")
-
-
-def check_probes(probes: Sequence[str]) -> None:
-    """ValueError for no probe, one that does not exist or is named twice: each of its answers would count twice."""
-    if not probes:
-        raise ValueError("no probes: name one or more, for instance --probe linear")
-    for probe in probes:
-        if not layers_tuned(probe):
-            check_probe(probe, registry.load("probes", probe))
-    if len(set(probes)) < len(probes):
-        raise ValueError(f"probes {', '.join(probes)}: one is named twice; name each once")
-
-
-def check_probe(name: str, probe: Any) -> None:
-    """ValueError for a probe that cannot be called with two sets of features: no other code than a user's is one."""
-    try:
-        inspect.signature(probe).bind("train", "test")
-    except (TypeError, ValueError) as error:
-        wanted = "a function probe(train, test) of two kogen.extend.Features"
-        raise ValueError(f"the probe {name!r} is a {type(probe).__name__} ({error}): wanted {wanted}") from error
 
 
 def read_study(path: Path) -> Study:

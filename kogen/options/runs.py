@@ -52,9 +52,15 @@ class EvaluateOptions(ProcessOptions, PageOptions, JudgingOptions, DataOptions):
 class ExportOptions(Options):
     """Write a run for use elsewhere: its backbone, or with --head a whole classifier; or a plane of a landscape."""
 
-    out: Path = option(Path("weights.safetensors"), "file to write; .h5, .npz or .vtp for a landscape", OUTPUT)
+    out: Path = option(
+        Path("weights.safetensors"),
+        "file to write; .h5, .npz or .vtp for a landscape; a folder for transformers",
+        OUTPUT,
+    )
     force: bool = option(False, "replace a file that kogen did not write", OUTPUT)
-    format: str = option("auto", "timm for the backbone; safetensors or onnx with --head; auto: by --out", "Run")
+    format: str = option(
+        "auto", "timm or transformers for the backbone; safetensors or onnx with --head; auto: by --out", "Run"
+    )
     head: str = option(
         "",
         "linear, or tune:all as the study fine-tuned it (tuned): from pixels to probabilities; none: the backbone",

@@ -5,13 +5,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, Field
+
 from kogen.common.contracts import from_plain, to_plain
 from kogen.common.files import json_digest, read_sealed_json, read_toml, write_sealed_json
+from kogen.common.metric_facts import check_metric
+from kogen.common.plugins import refuse_unopened
+from kogen.common.protocols import check_probes
+from kogen.common.text import check_language, parse_spec
 from kogen.options import model
+from kogen.options.model import Source, validate
+from kogen.options.prices import Price, make_prices, metric_with_prices
 from kogen.options.study import UNTRAINED, StudyOptions, resolve_pools, resolve_starts
 
 FIRST, RECORD, VERDICT = "study.toml", "asked.json", "verdict.json"
 CURE = "put its own back, or choose another --out"
+COUNTS = ("seeds", "draws")  # of which an extension says how many there are from then on
 
 
 @dataclass(frozen=True)
@@ -75,6 +84,26 @@ class Asked:
         return asked
 
 
+class Question(BaseModel):
+    """What the report reads of a study.toml, which says more."""
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+    margin: float = Field(default=1.0, ge=0, le=100)
+    probes: tuple[str, ...] = ("linear",)
+    lang: str = "en"
+    metric: str | None = None
+    private: bool = False
+    prices: dict[str, Price] = {}
+    plugins: tuple[str, ...] = ()  # code of a user's own
+
+
+class WholeQuestion(StudyOptions):
+    """All that a pilot was asked; what its names mean is not looked up, as its runs were made of them."""
+
+    source: Source
+
+
 def extension_lines(asked: Asked) -> list[str]:
     """A line for each extension as the command line writes it, `--seeds 5 (3 before), --shift line3=imgs/line3`."""
     return [", ".join(extension_options(one)) for one in asked.extensions]
@@ -103,6 +132,57 @@ def read_asked(folder: Path) -> Asked:
     extensions = tuple(from_plain(Extension, one, str(folder / RECORD)) for one in found["extensions"])
     digest.update(json_digest(found["extensions"]).encode())
     return Asked(read_toml(place), extensions, digest.hexdigest())
+
+
+def read_question(folder: Path) -> dict[str, Any]:
+    """What the report asks of the study in a folder, see `Question`. ValueError for none, and for a wrong one."""
+    place = folder / FIRST
+    if not place.exists():
+        raise ValueError(f"{folder} holds no study (no {FIRST}): run `kogen pilot ... --out {folder}` first")
+    question = validate(Question, read_asked(folder).question, str(place))
+    own = [(text, *text.partition("=")[::2]) for text in question.plugins]  # SHELF=FILE.py:NAME, SHELF, FILE.py:NAME
+    answered = [what.rpartition(":")[2] for _, shelf, what in own if shelf == "probes"]  # by probes that need not run
+    check_probes([probe for probe in question.probes if probe not in answered] or ["linear"])
+    metric = f":{parse_spec(question.metric or '')[0]}"
+    refuse_unopened(str(place), [listed for listed, shelf, what in own if shelf == "metrics" and what.endswith(metric)])
+    check_language(question.lang)
+    check_metric(metric_with_prices(question.metric, make_prices(question.prices)))
+    return question.model_dump()
+
+
+def read_whole_question(folder: Path) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """What the report asks of the study in a folder, and all that a pilot was asked by now; None for no pilot.
+
+    Not for what `leaves_open`.
+    """
+    asked = read_asked(folder)
+    if "source" not in asked.first:
+        return read_question(folder), None
+    fields = validate(WholeQuestion, asked.first, str(folder / FIRST)).model_dump(mode="json")
+    for one in asked.extensions:
+        fields = validate(WholeQuestion, extend_fields(fields, one), "pilot").model_dump(mode="json")
+    return read_question(folder), fields
+
+
+def leaves_open(asked: Asked) -> bool:
+    """Whether the words of a question leave a part of it to its weights (the network), or its source (the shifts)."""
+    first = asked.first
+    of_weights = "init" in first and not {"backbone", "image_size"} <= first.keys()
+    of_source = str(first.get("source", "")).startswith("surfaces") and not {"test", "shifts"} & first.keys()
+    return of_weights or (of_source and any("shifts" in one.added for one in asked.extensions))
+
+
+def extend_fields(fields: dict[str, Any], extension: Extension) -> dict[str, Any]:
+    """The options of a study, as JSON has them, with what an extension adds and changes."""
+    found = dict(fields)
+    for name, value in extension.added.items():
+        if name in COUNTS:
+            found[name] = value
+        elif name == "corrupt":
+            found[name] = ",".join(filter(None, [found[name], value]))
+        else:
+            found[name] = found[name] | dict(value) if isinstance(found[name], dict) else [*found[name], *value]
+    return {name: value for name, value in (found | extension.changed).items() if value is not None}
 
 
 def write_first(folder: Path, *, written: bool = False) -> None:

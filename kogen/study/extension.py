@@ -10,13 +10,20 @@ from kogen.common.protocols import layers_tuned, pool_shares
 from kogen.common.text import join_names
 from kogen.config.study import BESIDE, Study, make_study
 from kogen.options.model import shorten
-from kogen.results.asked import FIRST, Asked, Extension, flag_of, read_asked
-from kogen.study.request import read_question
+from kogen.results.asked import (
+    COUNTS,
+    FIRST,
+    Asked,
+    Extension,
+    extend_fields,
+    flag_of,
+    read_asked,
+    read_question,
+)
 from kogen.study.splits import shifts_of
 from kogen.study.study_start import open_start, with_network
 
 # Options in which a study may grow; what is not in them or in FREE is what its runs and answers are made of, and stays.
-COUNTS = ("seeds", "draws")
 GROWING = (*COUNTS, "methods", "settings", "candidates", "shifts", "corrupt", "probes", "budgets", "shots", "pools")
 FREE = (
     "margin",
@@ -61,8 +68,8 @@ def study_of(asked: Asked, folder: Path) -> Study:
     return study
 
 
-def read_whole_question(folder: Path) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """What the report asks of the study in a folder, and all that a pilot was asked by now; None for no pilot."""
+def read_opened_question(folder: Path) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """As `read_whole_question`, with what weights and source say where the question leaves that to them."""
     asked = read_asked(folder)
     whole = study_of(asked, folder).model_dump(mode="json") if "source" in asked.first else None
     return read_question(folder), whole
@@ -70,18 +77,10 @@ def read_whole_question(folder: Path) -> tuple[dict[str, Any], dict[str, Any] | 
 
 def extend_study(study: Study, extension: Extension) -> Study:
     """The study with what an extension adds and changes."""
-    fields, added = study.model_dump(mode="json"), extension.added
-    if "shifts" in added:
+    fields = study.model_dump(mode="json")
+    if "shifts" in extension.added:
         fields["shifts"] = shifts_of(study)  # a set that brings its own shifts keeps them beside those that are named
-    for name, value in added.items():
-        if name in COUNTS:
-            fields[name] = value
-        elif name == "corrupt":
-            fields[name] = ",".join(filter(None, [fields[name], value]))
-        else:
-            fields[name] = fields[name] | dict(value) if isinstance(fields[name], dict) else [*fields[name], *value]
-    fields |= extension.changed
-    return make_study({name: value for name, value in fields.items() if value is not None}, "pilot")
+    return make_study(extend_fields(fields, extension), "pilot")
 
 
 def merge_studies(known: Study, wanted: Study, folder: Path) -> Merge:

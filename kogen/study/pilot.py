@@ -17,10 +17,11 @@ from kogen.common.locks import lock_output
 from kogen.common.metric_facts import check_metric
 from kogen.common.outputs import claim_folder
 from kogen.common.progress import training_bar
+from kogen.common.protocols import check_probes
 from kogen.common.records import read_plan_record
 from kogen.common.text import check_language
 from kogen.config.plan import Plan
-from kogen.config.study import Study, check_probes, make_study
+from kogen.config.study import Study, make_study
 from kogen.data.contact_sheet import write_sheet
 from kogen.data.images import Images, require_classes
 from kogen.data.split_names import training_part

@@ -4,19 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from kogen.augmentation.views import view_set
 from kogen.common.files import read_toml
-from kogen.common.metric_facts import check_metric
-from kogen.common.plugins import listed_plugin, refuse_unopened
-from kogen.common.text import check_language, parse_spec
+from kogen.common.plugins import listed_plugin
 from kogen.config.plan import Plan
-from kogen.config.study import BESIDE, Study, check_probes, make_study
-from kogen.options.model import validate
-from kogen.options.prices import Price, make_prices, metric_with_prices
+from kogen.config.study import BESIDE, Study, make_study
 from kogen.options.study import StudyOptions
-from kogen.results.asked import read_asked
 from kogen.study.plans import read_candidate
 from kogen.study.study_start import check_start_fits, open_start, with_network
 from kogen.training.build import build_method
@@ -25,20 +18,6 @@ from kogen.training.trial import try_method
 # Defaults of `kogen pilot surfaces`, which takes minutes on two cores.
 SURFACES_OPTIONS = dict(epochs=5, image_size=32, batch_size=32, backbone="tiny?stem=half", views="inspection")
 SURFACES_SETTINGS = {"byol": {"momentum": 0.9, "rate": 0.5}, "simclr": {"rate": 0.5}, "supervised": {"rate": 1.0}}
-
-
-class Question(BaseModel):
-    """What the report reads of a study.toml, which says more."""
-
-    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
-
-    margin: float = Field(default=1.0, ge=0, le=100)
-    probes: tuple[str, ...] = ("linear",)
-    lang: str = "en"
-    metric: str | None = None
-    private: bool = False
-    prices: dict[str, Price] = {}
-    plugins: tuple[str, ...] = ()
 
 
 def study_from_request(source: str, options: StudyOptions) -> Study:
@@ -88,19 +67,3 @@ def check_method_fits(plan: Plan, settings: Mapping[str, Any]) -> None:
     """ValueError for a method that cannot be built around the backbone, before anything is decoded."""
     full = plan.model_copy(update={"settings": dict(settings), "classes": ("a", "b")})
     try_method(build_method(full), full)
-
-
-def read_question(folder: Path) -> dict[str, Any]:
-    """What the report asks of the study in a folder, see `Question`. ValueError for none, and for a wrong one."""
-    place = folder / "study.toml"
-    if not place.exists():
-        raise ValueError(f"{folder} holds no study (no study.toml): run `kogen pilot ... --out {folder}` first")
-    question = validate(Question, read_asked(folder).question, str(place))
-    own = [(text, *text.partition("=")[::2]) for text in question.plugins]  # SHELF=FILE.py:NAME, SHELF, FILE.py:NAME
-    answered = [what.rpartition(":")[2] for _, shelf, what in own if shelf == "probes"]  # by probes that need not run
-    check_probes([probe for probe in question.probes if probe not in answered] or ["linear"])
-    metric = f":{parse_spec(question.metric or '')[0]}"
-    refuse_unopened(str(place), [listed for listed, shelf, what in own if shelf == "metrics" and what.endswith(metric)])
-    check_language(question.lang)
-    check_metric(metric_with_prices(question.metric, make_prices(question.prices)))
-    return question.model_dump()

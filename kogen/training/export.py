@@ -10,7 +10,7 @@ from kogen.common.text import hint
 from kogen.training.build import network_facts, save_weights
 from kogen.training.run import load_run
 
-FORMATS = ("timm",)
+FORMATS = ("timm", "transformers")  # the second by transformers_export.py
 
 
 def export_run(folder: Path, out: Path, kind: str = "timm") -> str:

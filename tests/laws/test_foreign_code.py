@@ -33,7 +33,6 @@ METHODS = {"query", "from_string", "load_module", "exec_module"}  # of whatever 
 
 # File, function, call: why nothing of a stranger's runs there.
 ARGUED = {
-    ("__init__.py", "__getattr__", "importlib.import_module"): "a constant name",
     ("backbones/_checkpoint_formats.py", "load_inert", "pickle.UnpicklingError"): "an exception",
     ("backbones/_checkpoint_formats.py", "load_inert", "torch.load"): "weights_only=True: tensors and plain containers",
     (
@@ -48,7 +47,6 @@ ARGUED = {
         "fetch_checkpoint",
         "huggingface_hub.hf_hub_download",
     ): "two files, where a user asks for it",
-    ("cli.py", "run", "getattr"): "the name of one of our own verbs, from COMMANDS",
     ("common/devices.py", "resolve_precision", "getattr"): "constant names",
     **{
         ("common/plugins.py", function, call): "code that the command itself names, never what a file does"
@@ -81,6 +79,7 @@ ARGUED = {
     ("data/array_files.py", "open_npy", "numpy.load"): "allow_pickle=False",
     ("data/array_files.py", "read", "numpy.lib.format.read_array"): "allow_pickle=False",
     ("data/array_files.py", "read_header", "numpy.lib.format.read_array_header_1_0"): "a literal, by ast.literal_eval",
+    ("common/verbs.py", "load_verb", "importlib.import_module"): "one of two constant names",
     ("data/array_files.py", "read_header", "numpy.lib.format.read_magic"): "six bytes",
     ("data/datasets/_imagenet_labels.py", "_read_devkit_ids", "scipy.io.loadmat"): "numbers and texts, no code",
     ("data/datasets/_table_file.py", "_read_parquet", "getattr"): "constant names",
@@ -98,6 +97,17 @@ ARGUED = {
         "onnxruntime.InferenceSession",
     ): "a graph of onnxruntime's own operations, from bytes (a program of ours, or a file that was opened): it "
     "names no file that is found",
+    ("handover/hub_folder.py", "compare_with_timm", "safetensors.torch.load_file"): "a format without code",
+    (
+        "handover/hub_folder.py",
+        "compare_with_timm",
+        "timm.create_model",
+    ): "a folder that was just written",
+    ("handover/push.py", "explain_hub", "huggingface_hub.errors.HfHubHTTPError"): "an exception",
+    ("handover/push.py", "explain_hub", "huggingface_hub.errors.LocalTokenNotFoundError"): "an exception",
+    ("handover/push.py", "look_at", "huggingface_hub.errors.RepositoryNotFoundError"): "an exception",
+    ("handover/push.py", "look_at", "huggingface_hub.errors.RevisionNotFoundError"): "an exception",
+    ("handover/push.py", "make_api", "huggingface_hub.HfApi"): "uploads what a user asks for, to where he asks",
     ("loss_landscape/export.py", "as_h5", "importlib.import_module"): "a constant name",
     ("modules/blueprint.py", "build", "getattr"): "the kind of a Layer, which our own files write",
     ("modules/blueprint.py", "build", "timm.create_model"): "name and settings went through check_timm_settings",
@@ -113,6 +123,7 @@ ARGUED = {
     ("tracking/tracker.py", "check", "importlib.util.find_spec"): "a constant name, nothing is loaded",
     ("tracking/tracker.py", "load_package", "importlib.import_module"): "a constant name",
     ("training/export.py", "export_run", "safetensors.torch.load_file"): "a format without code",
+    ("training/transformers_export.py", "compare_outputs", "importlib.import_module"): "a constant name",
 }
 
 

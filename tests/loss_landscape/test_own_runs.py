@@ -365,5 +365,5 @@ def test_curvature_by_block_and_the_spectrum_lie_in_tables(tmp_path: Path):
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "blocks.parquet"), blocks)
     with pytest.raises(ValueError, match="blocks.json has curvature metrics that differ in by"):
         kogen.landscape_of(trained(), cross_entropy, batches(), **asked | {"by": "layers"})
-    with pytest.raises(ValueError, match="unknown by 'block'.*blocks"):
+    with pytest.raises(ValueError, match=r"unknown by 'block'.*blocks"):
         kogen.landscape_of(trained(), cross_entropy, batches(), **asked | {"by": "block"})

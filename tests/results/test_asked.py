@@ -3,17 +3,23 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from kogen.common.files import write_sealed_json
 from kogen.results.asked import (
     Asked,
     Extension,
     append_extension,
     extension_lines,
+    leaves_open,
     read_asked,
+    read_question,
+    read_whole_question,
     write_first,
 )
+from kogen.study.extension import read_opened_question
 
 TEXT = 'source = "a"\nseeds = 2\nmethods = ["byol", "random"]\nmargin = 1.5\n\n[candidates]\nown = "w.pth"\n'
 
@@ -150,3 +156,104 @@ def test_what_was_added_and_changed_is_written_as_the_command_line_writes_it() -
         *("--seeds 5 (3 before)", "--shift line3=imgs", "--methods a,b", "--set byol.tau=1", "--set byol.x=2"),
         *("--margin 0.5 (1.0 before)", "--metric by default (auroc before)"),
     }
+
+
+QUESTION = """source = "imgs"
+test = "val"
+methods = ["byol", "supervised", "random"]
+corrupt = "blur:1"
+probes = ["linear", "tune:head"]
+[settings.byol]
+momentum = 0.9
+[shifts]
+line2 = "line2"
+[candidates]
+mae = "mae.pth"
+"""
+EXTENSIONS: list[dict[str, Any]] = [
+    {"added": {"seeds": 5, "draws": 2, "methods": ["vicreg"], "settings": {"vicreg": {"dim": 64}}}},
+    {"added": {"shifts": [["line3", "imgs/3"]], "candidates": [["dino", "dino.pth"]], "corrupt": "noise:2"}},
+    {"added": {"probes": ["knn"], "budgets": ["10%"], "shots": [5], "pools": ["30%"]}, "changed": {"margin": 2.0}},
+    {"added": {}, "changed": {"metric": None, "prices": {"currency": "EUR", "label": 0.5}}},
+]
+
+
+def test_what_the_report_asks_for_has_defaults(tmp_path: Path):
+    (tmp_path / "study.toml").write_text("source = 'x'\nruns = ['a']\nmargin = 2\n")
+    known = {"margin": 2.0, "probes": ("linear",), "lang": "en"}
+    assert read_question(tmp_path) == known | {"metric": None, "private": False, "prices": {}}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("margin = -1", "study.toml: margin = -1: wanted 0 or more"),
+        ("margin = 101", "study.toml: margin = 101: wanted 100 or less"),
+        ("margin = nan", "study.toml: margin = nan: no number: wanted one"),
+        ("margin = true", "study.toml: margin = True: wanted a number"),
+        ("margin = 'x'", "study.toml: margin = 'x': Input should be a valid number"),
+        ("probes = []", "no probes: name one or more"),
+        ("probes = 3", "study.toml: probes = 3: Input should be a valid tuple"),
+        ("probes = ['../linear']", r"unknown name '../linear' among the probes"),
+        ("lang = 'xx'", "unknown language 'xx'"),
+        ("lang = 3", "study.toml: lang = 3: Input should be a valid string"),
+        ("[", "cannot read .*study.toml"),
+    ],
+)
+def test_a_question_that_cannot_be_asked(text: str, message: str, tmp_path: Path):
+    (tmp_path / "study.toml").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_question(tmp_path)
+    with pytest.raises(ValueError, match="holds no study"):
+        read_question(tmp_path / "nowhere")
+
+
+def write_question(folder: Path, first: str, extensions: list[dict[str, Any]]) -> None:
+    (folder / "study.toml").write_text(first)
+    write_first(folder)
+    for one in extensions:
+        append_extension(folder, Extension(**one))
+
+
+@pytest.mark.parametrize("count", range(len(EXTENSIONS) + 1))
+def test_the_whole_question_is_what_a_pilot_makes_of_it(count: int, tmp_path: Path):
+    """The words alone say what `make_study`, which looks every name up, says."""
+    write_question(tmp_path, QUESTION, EXTENSIONS[:count])
+    assert not leaves_open(read_asked(tmp_path))
+    assert read_whole_question(tmp_path) == read_opened_question(tmp_path)
+    whole = read_whole_question(tmp_path)[1]
+    assert whole is not None
+    assert whole["seeds"] == (5 if count else 3)
+    assert list(whole["shifts"]) == (["line2", "line3"] if count > 1 else ["line2"])
+
+
+def test_what_was_judged_by_evaluate_has_no_question_of_a_pilot(tmp_path: Path):
+    (tmp_path / "study.toml").write_text("runs = ['a']\nmargin = 2\n")
+    assert read_whole_question(tmp_path)[1] is None
+
+
+@pytest.mark.parametrize(
+    ("first", "extensions", "wanted"),
+    [
+        ("source = 'a'\ninit = 'w.pth'\n", [], True),
+        ("source = 'a'\ninit = 'w.pth'\nbackbone = 'tiny'\nimage_size = 16\n", [], False),
+        ("source = 'surfaces?n=60'\n", [{"added": {"seeds": 5}}], False),
+        ("source = 'surfaces?n=60'\n", [{"added": {"shifts": [["a", "b"]]}}], True),
+        ("source = 'surfaces?n=60'\ntest = 'b'\n", [{"added": {"shifts": [["a", "b"]]}}], False),
+        ("source = 'imgs'\n", [{"added": {"shifts": [["a", "b"]]}}], False),
+    ],
+)
+def test_what_only_weights_or_images_say_is_known(
+    first: str, extensions: list[dict[str, Any]], wanted: bool, tmp_path: Path
+):
+    write_question(tmp_path, first, extensions)
+    assert leaves_open(read_asked(tmp_path)) is wanted
+
+
+def test_an_extension_that_is_none_is_named(tmp_path: Path):
+    write_question(tmp_path, QUESTION, [])
+    found = read_asked(tmp_path)
+    odd = {"added": {"seeds": -1}, "changed": {}, "before": {}, "verdict": None}
+    write_sealed_json(tmp_path / "asked.json", {"study": found.sha256, "extensions": [odd]})
+    with pytest.raises(ValueError, match="pilot: seeds = -1: wanted 1 or more"):
+        read_whole_question(tmp_path)

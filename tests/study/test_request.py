@@ -14,7 +14,7 @@ from kogen.common.tensors import save_tensors
 from kogen.config.plan import Plan
 from kogen.options.study import StudyOptions
 from kogen.study.plans import read_candidate
-from kogen.study.request import read_question, study_from_request
+from kogen.study.request import study_from_request
 from kogen.training.build import build_method
 from kogen.training.export import export_run
 from kogen.training.run import record_of
@@ -115,36 +115,6 @@ def test_a_study_file_is_a_file_of_a_study(tmp_path: Path):
         with pytest.raises(ValueError, match=f"{name}.toml.*{message}"):
             study_from_request(str(tmp_path / f"{name}.toml"), StudyOptions())
     assert time.perf_counter() - start < 5
-
-
-def test_what_the_report_asks_for_has_defaults(tmp_path: Path):
-    (tmp_path / "study.toml").write_text("source = 'x'\nruns = ['a']\nmargin = 2\n")
-    known = {"margin": 2.0, "probes": ("linear",), "lang": "en"}
-    assert read_question(tmp_path) == known | {"metric": None, "private": False, "prices": {}}
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("margin = -1", "study.toml: margin = -1: wanted 0 or more"),
-        ("margin = 101", "study.toml: margin = 101: wanted 100 or less"),
-        ("margin = nan", "study.toml: margin = nan: no number: wanted one"),
-        ("margin = true", "study.toml: margin = True: wanted a number"),
-        ("margin = 'x'", "study.toml: margin = 'x': Input should be a valid number"),
-        ("probes = []", "no probes: name one or more"),
-        ("probes = 3", "study.toml: probes = 3: Input should be a valid tuple"),
-        ("probes = ['../linear']", r"unknown name '../linear' among the probes"),
-        ("lang = 'xx'", "unknown language 'xx'"),
-        ("lang = 3", "study.toml: lang = 3: Input should be a valid string"),
-        ("[", "cannot read .*study.toml"),
-    ],
-)
-def test_a_question_that_cannot_be_asked(text: str, message: str, tmp_path: Path):
-    (tmp_path / "study.toml").write_text(text)
-    with pytest.raises(ValueError, match=message):
-        read_question(tmp_path)
-    with pytest.raises(ValueError, match="holds no study"):
-        read_question(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,96 @@
+"""The verbs that read tables alone, and load no torch: lottery, report, audit."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from kogen.common.contracts import to_plain
+from kogen.common.locks import lock_output
+from kogen.common.metric_facts import check_metric
+from kogen.common.outputs import claim_folder
+from kogen.common.progress import progress_bar
+from kogen.common.text import check_language
+from kogen.options.audit import AuditOptions
+from kogen.options.lottery import LotteryOptions
+from kogen.options.model import takes
+from kogen.options.prices import make_prices, metric_with_prices
+from kogen.options.runs import ReportOptions
+from kogen.results.asked import FIRST, leaves_open, read_asked, read_question, read_whole_question
+from kogen.results.gather import gather_predictions
+from kogen.results.judge import judge_results
+from kogen.results.questions import table_paths
+from kogen.study.gallery import write_gallery
+
+
+@takes(LotteryOptions)
+def lottery(table: str | Path | Sequence[str | Path], options: LotteryOptions) -> dict[str, Any]:
+    """Judge any table of results (a row per image, or scores) and write its tables, verdict.json and report.html.
+
+    `table`: a csv, markdown or parquet file, or a frame; several files of scores are joined by model.
+    Returns the summary with the judgement, and the first sentences of the page as "words". ValueError for a table that
+    cannot be read, and where `out` holds a study, whose page has its own lottery.
+    """
+    from kogen.reporting.lottery import page
+
+    check_language(options.lang)
+    if (options.out / "study.toml").exists():
+        raise ValueError(f"{options.out} is a study, whose report shows its own lottery: choose another --out")
+    claim_folder(options.out, table_paths(table) or [])
+    with lock_output(options.out):
+        with progress_bar("judging the table", transient=True) as report:
+            summary, judgement = judge_results(table, options, options.out, report)
+        words = page.write(options.out, lang=options.lang)
+        return to_plain(summary) | {"judgement": to_plain(judgement), "words": words}
+
+
+@takes(ReportOptions)
+def report(study: str | Path, options: ReportOptions) -> dict[str, Any]:
+    """The verdict on a study, from its tables alone; writes verdict.json and report.html."""
+    from kogen.reporting.study import page, verdict  # training does not load what only pages need
+
+    folder = Path(study)
+    asked = read_question(folder)
+    lang = options.lang or asked["lang"]
+    prices = options.prices or asked["prices"]
+    check_metric(metric_with_prices(options.metric, make_prices(prices)))
+    claim_folder(folder, expected=["study.toml"])
+    with lock_output(folder):
+        gather_predictions(folder)
+        metric = options.metric or asked["metric"]
+        known: dict[str, Any] = {"margin": asked["margin"], "protocol": asked["probes"][0], "lang": lang}
+        judged = verdict.build(folder, metric=metric, prices=prices, **known)
+        write_gallery(folder, judged.hard, private=asked["private"])
+        page.write(folder, lang=lang)
+    return to_plain(judged)
+
+
+@takes(AuditOptions)
+def audit(study: str | Path, options: AuditOptions) -> dict[str, Any]:
+    """Judge a study again from the tables of its runs, check its records, and write audit.json and audit.html.
+
+    Returns the content of audit.json: "passed" where the judgement is the same and no record contradicts another. The
+    tables and the verdict of the study stay as they are. ValueError for a folder that holds no study.
+    """
+    from kogen.reporting.audit import page
+    from kogen.reporting.audit.assemble import make_audit
+
+    folder = Path(study)
+    if not (folder / FIRST).exists():
+        raise ValueError(f"{folder} holds no study (no {FIRST}): give a folder that `kogen pilot` or `evaluate` wrote")
+    check_language(options.lang or "en")
+    claim_folder(folder, expected=[FIRST])
+    with lock_output(folder):
+        found = make_audit(folder, read_whole)
+        return page.write(folder, found, options.lang or found.lang)
+
+
+def read_whole(folder: Path) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """What the report asks of a study, and all that a pilot was asked by now; None for no pilot."""
+    if leaves_open(read_asked(folder)):
+        from kogen.study.extension import read_opened_question  # loads torch, which reads the weights
+
+        return read_opened_question(folder)
+    return read_whole_question(folder)
+
+
+__all__ = ["audit", "lottery", "report"]
