@@ -21,16 +21,18 @@ if TYPE_CHECKING:
         report,
         views,
     )
+    from kogen.common.objects import hold
 
 __version__ = VERSION
 __all__ = ["audit", "compare", "embed", "estimate", "evaluate", "export", "landscape", "lottery", "pilot", "predict"]
-__all__ += ["pretrain", "report", "views"]
+__all__ += ["hold", "pretrain", "report", "views"]
+HOMES = {"hold": "kogen.common.objects"}  # of what is no verb
 
 
 def __getattr__(name: str) -> Any:
     """A verb, loaded at its first use: importing `kogen.statistics` must not import torch."""
     if name in __all__:
-        return getattr(importlib.import_module("kogen.api"), name)
+        return getattr(importlib.import_module(HOMES.get(name, "kogen.api")), name)
     raise AttributeError(f"module 'kogen' has no attribute {name!r}")
 
 

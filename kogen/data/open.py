@@ -7,7 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
+
 from kogen.common import registry, text
+from kogen.common.objects import PREFIX
 from kogen.data.cache_settings import CacheSettings
 from kogen.data.datasets.table import read_rows
 from kogen.data.datasets.torchvision import torchvision_parts
@@ -33,6 +36,8 @@ def open_images(
     name: str = "",
 ) -> Images:
     """The images of a source: a path (folder, table, array file), or a data source `NAME[:VARIANT][?KEY=VALUE&...]`.
+
+    An object stands there as the text under which it is held, see `kogen.common.objects`.
 
     An existing path wins. `labels` is a table `path,label,cluster,split` (only path required) for a folder, `columns`
     and `encoding` how a table is read, `split` one part of a source that has parts (None: all, each image with its
@@ -115,6 +120,8 @@ def source_paths(
             _, what, settings = _parse_source(spec)
         except ValueError:  # a file of weights; or nothing, and whoever opens it says so
             what, settings = base, {}
+        if spec.startswith(PREFIX):
+            paths += _held_places(spec, columns)
         there = [Path(str(part)) for part in (base, what, *settings.values()) if part and _exists(str(part))]
         tables = {path for path in map(Path, (base, what)) if KINDS.get(path.suffix.lower()) == "table"}
         how = {"columns": columns, "encoding": encoding}
@@ -138,7 +145,21 @@ def _image_places(table: Path, columns: str | None = None, encoding: str | None 
         rows = read_rows(str(table), columns, encoding).paths
     except ValueError:
         return set()  # whoever reads it says so
-    named = ((os.path.join(table.parent, form) for form in spellings(row)) for row in rows)
+    return _places_of(rows, str(table.parent))
+
+
+def _held_places(spec: str, columns: str | None) -> set[Path]:
+    """The folders of the images that a frame names; none of other objects."""
+    try:
+        rows = read_rows(spec, columns).paths
+    except ValueError:
+        return set()  # an array, or a frame that whoever reads it refuses
+    return _places_of(rows, os.getcwd())
+
+
+def _places_of(rows: np.ndarray, root: str) -> set[Path]:
+    """The folders of images that rows name below a root, and of what they are links to."""
+    named = ((os.path.join(root, form) for form in spellings(row)) for row in rows)
     found = [next((image for image in forms if _exists(image) or os.path.islink(image)), None) for forms in named]
     images = [image for image in found if image is not None]
     folders = {os.path.dirname(image) for image in images}
