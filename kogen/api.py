@@ -60,10 +60,11 @@ from kogen.training.batch_fitting import choose_batch, fit_batch, say_if_smaller
 from kogen.training.export import export_run
 from kogen.training.run import runs_as_free, train_run
 from kogen.training.start_weights import KEPT
+from kogen.verb_results import AuditResult, ComparisonResult, LandscapeResult, LotteryResult, StudyResult, TrainedRun
 
 
 @takes(PilotOptions)
-def pilot(source: str | Path, options: PilotOptions) -> dict[str, Any]:
+def pilot(source: Any, options: PilotOptions) -> StudyResult:
     """The verdict on a source of images (or a study.toml): train every method, judge it on every set, report.
 
     Returns the content of verdict.json; the page is OUT/report.html. Finished work is not done again, interrupted work
@@ -71,11 +72,11 @@ def pilot(source: str | Path, options: PilotOptions) -> dict[str, Any]:
     """
     study = studies.run_pilot(str(source), options)
     measure_running_costs(options.out, study.costs)
-    return report(options.out, lang=study.lang) if distributed.rank() == 0 else {}
+    return report(options.out, lang=study.lang) if distributed.rank() == 0 else StudyResult({})
 
 
 @takes(EstimateOptions)
-def estimate(source: str | Path, options: EstimateOptions) -> Cost:
+def estimate(source: Any, options: EstimateOptions) -> Cost:
     """Minutes, memory and disk of a whole pilot on this machine, from a few real steps of each method.
 
     With `out`, the folder of a study: what is left of it, with what these options add. Nothing is written.
@@ -86,7 +87,7 @@ def estimate(source: str | Path, options: EstimateOptions) -> Cost:
 
 
 @takes(PretrainOptions)
-def pretrain(source: str | Path, options: PretrainOptions) -> dict[str, Any]:
+def pretrain(source: Any, options: PretrainOptions) -> TrainedRun:
     """Train one method on the images of `source` into the folder `out` and return its summary.
 
     Resumes where an earlier call stopped. Raises ValueError for unknown names (with the nearest right one), too few
@@ -130,11 +131,11 @@ def pretrain(source: str | Path, options: PretrainOptions) -> dict[str, Any]:
     for _ in runs_as_free([options.out]):
         with training_bar(f"{plan.model} seed {plan.seed}") as bar:
             summary = train_run(plan, images, options.out, bar, keep=options.keep)
-    return summary
+    return TrainedRun(summary, options.out)
 
 
 @takes(EvaluateOptions)
-def evaluate(runs: Sequence[str | Path] | str | Path, options: EvaluateOptions) -> dict[str, Any]:
+def evaluate(runs: Sequence[str | Path] | str | Path, options: EvaluateOptions) -> StudyResult:
     """The verdict on finished runs: probes learn on the labelled images of `train` and are judged on each of `tests`.
 
     The first of `tests` is the reference, the others are shifts; `corrupt` makes more shifts from the first. Rows go to
@@ -149,7 +150,7 @@ def evaluate(runs: Sequence[str | Path] | str | Path, options: EvaluateOptions) 
 
 
 @takes(LandscapeOptions)
-def landscape(runs: Sequence[str | Path] | str | Path, options: LandscapeOptions) -> dict[str, Any]:
+def landscape(runs: Sequence[str | Path] | str | Path, options: LandscapeOptions) -> LandscapeResult:
     """Measure and draw the loss of finished runs around their weights, as OUT/landscape.html.
 
     In `runs`, the folder of a study means its finished runs, and RUN@STEP a run at a checkpoint that it kept. Returns
@@ -175,11 +176,11 @@ def landscape(runs: Sequence[str | Path] | str | Path, options: LandscapeOptions
         found = measure_landscape(listed, opened, options, models=names, notify=say)
         if found:
             page.write(options.out, lang=options.lang)
-    return found
+    return LandscapeResult(found, options.out, options.lang)
 
 
 @takes(LotteryOptions)
-def lottery(table: str | Path | Sequence[str | Path], options: LotteryOptions) -> dict[str, Any]:
+def lottery(table: str | Path | Sequence[str | Path], options: LotteryOptions) -> LotteryResult:
     """Judge any table of results (a row per image, or scores) and write its tables, verdict.json and report.html.
 
     `table`: a csv, markdown or parquet file, or a frame; several files of scores are joined by model.
@@ -196,7 +197,8 @@ def lottery(table: str | Path | Sequence[str | Path], options: LotteryOptions) -
         with progress_bar("judging the table", transient=True) as report:
             summary, judgement = judge_results(table, options, options.out, report)
         words = page.write(options.out, lang=options.lang)
-        return to_plain(summary) | {"judgement": to_plain(judgement), "words": words}
+        found = to_plain(summary) | {"judgement": to_plain(judgement), "words": words}
+        return LotteryResult(found, options.out, options.lang)
 
 
 @takes(ExportOptions)
@@ -220,28 +222,28 @@ def export(folder: str | Path, options: ExportOptions) -> str:
 
 
 @takes(PredictOptions)
-def predict(images: str | Path, options: PredictOptions) -> Path:
+def predict(images: Any, options: PredictOptions) -> Path:
     """Write the class of each of `images` to the csv `out`; returns `out`. ValueError for a file that is no model."""
     return predict_images(str(images), options)
 
 
 @takes(EmbedOptions)
-def embed(images: str | Path, options: EmbedOptions) -> Path:
+def embed(images: Any, options: EmbedOptions) -> Path:
     """Write the features of each of `images` to the table `out`; returns `out`."""
     return embed_images(str(images), options)
 
 
 @takes(CompareOptions)
-def compare(models: Sequence[str | Path], options: CompareOptions) -> dict[str, Any]:
+def compare(models: Sequence[str | Path], options: CompareOptions) -> ComparisonResult:
     """Whether the second of two `models` may replace the first: "verdict", "sentence", values with intervals, classes.
 
     With `out`, compare.json and newly_failing.csv are written there. ValueError for other than two models.
     """
-    return compare_models([Path(model) for model in models], options)
+    return ComparisonResult(compare_models([Path(model) for model in models], options))
 
 
 @takes(ViewsOptions)
-def views(source: str | Path, options: ViewsOptions) -> Path:
+def views(source: Any, options: ViewsOptions) -> Path:
     """Write a picture of an image and 16 of its augmented views to `out`; returns `out`."""
     asked = options.model_dump(include={"views", "image_size", "max_bad"})
     study = study_from_request(str(source), StudyOptions(**asked))
@@ -254,7 +256,7 @@ def views(source: str | Path, options: ViewsOptions) -> Path:
 
 
 @takes(ReportOptions)
-def report(study: str | Path, options: ReportOptions) -> dict[str, Any]:
+def report(study: str | Path, options: ReportOptions) -> StudyResult:
     """The verdict on a study, from its tables alone; writes verdict.json and report.html."""
     from kogen.reporting.study import page, verdict  # training does not load what only pages need
 
@@ -271,11 +273,11 @@ def report(study: str | Path, options: ReportOptions) -> dict[str, Any]:
         judged = verdict.build(folder, metric=metric, prices=prices, **known)
         write_gallery(folder, judged.hard, private=asked["private"])
         page.write(folder, lang=lang)
-    return to_plain(judged)
+    return StudyResult(to_plain(judged), folder, lang)
 
 
 @takes(AuditOptions)
-def audit(study: str | Path, options: AuditOptions) -> dict[str, Any]:
+def audit(study: str | Path, options: AuditOptions) -> AuditResult:
     """Judge a study again from the tables of its runs, check its records, and write audit.json and audit.html.
 
     Returns the content of audit.json: "passed" where the judgement is the same and no record contradicts another. The
@@ -291,7 +293,7 @@ def audit(study: str | Path, options: AuditOptions) -> dict[str, Any]:
     claim_folder(folder, expected=[FIRST])
     with lock_output(folder):
         found = make_audit(folder, read_whole_question)
-        return page.write(folder, found, options.lang or found.lang)
+        return AuditResult(page.write(folder, found, options.lang or found.lang), folder)
 
 
 __all__ = ["Stopped", "audit", "compare", "embed", "estimate", "evaluate", "export", "landscape", "lottery", "pilot"]
