@@ -22,11 +22,12 @@ if TYPE_CHECKING:
         views,
     )
     from kogen.common.objects import hold
+    from kogen.handover.embedder import Embedder
 
 __version__ = VERSION
 __all__ = ["audit", "compare", "embed", "estimate", "evaluate", "export", "landscape", "lottery", "pilot", "predict"]
-__all__ += ["hold", "pretrain", "report", "views"]
-HOMES = {"hold": "kogen.common.objects"}  # of what is no verb
+__all__ += ["Embedder", "hold", "pretrain", "report", "views"]
+HOMES = {"Embedder": "kogen.handover.embedder", "hold": "kogen.common.objects"}  # of what is no verb
 
 
 def __getattr__(name: str) -> Any:
