@@ -1,4 +1,4 @@
-"""What a person sees while a long job runs: a bar on a terminal, a line now and then elsewhere."""
+"""What a person sees while a long job runs: a bar on a terminal or in a notebook, a line now and then elsewhere."""
 
 import sys
 import time
@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from kogen.common import distributed
-from kogen.common.console import make_console, printable, say
+from kogen.common.console import in_notebook, make_console, printable, say
+from kogen.common.notebook_bar import notebook_bar
 from kogen.common.tasks import name_task
 
 QUIET_SECONDS = 30.0  # between lines where there is no terminal
@@ -31,6 +32,9 @@ def _show_progress(title: str, console: Console, show: bool, transient: bool) ->
     """The `report` of a bar, of lines, or of nothing."""
     if not show:
         yield lambda *_: None
+    elif in_notebook():
+        with notebook_bar(title, transient=transient) as report:
+            yield report
     elif console.is_terminal:
         columns = [TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.percentage:.0f}%")]
         columns += [TimeRemainingColumn(), TextColumn("{task.fields[note]}", markup=False)]
