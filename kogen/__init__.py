@@ -33,7 +33,12 @@ HOMES = {"Embedder": "kogen.handover.embedder", "hold": "kogen.common.objects"} 
 def __getattr__(name: str) -> Any:
     """A verb, loaded at its first use: importing `kogen.statistics` must not import torch."""
     if name in __all__:
-        return getattr(importlib.import_module(HOMES.get(name, "kogen.api")), name)
+        try:
+            return getattr(importlib.import_module(HOMES.get(name, "kogen.api")), name)
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] != "sklearn":
+                raise
+            raise ImportError(f"kogen.{name} is made with scikit-learn: pip install scikit-learn") from error
     raise AttributeError(f"module 'kogen' has no attribute {name!r}")
 
 

@@ -3,14 +3,10 @@
 from typing import Any
 
 import numpy as np
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
 
 from kogen.study.run_model import RunModel
-
-try:
-    from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-    from sklearn.utils.validation import check_is_fitted
-except ImportError as error:
-    raise ImportError("kogen.Embedder is a transformer of scikit-learn: pip install scikit-learn") from error
 
 
 class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -30,7 +26,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         """
         model = self._model()
         model.open(X)
-        self._n_features_out = int(model.backbone.dim)  # what ClassNamePrefixFeaturesOutMixin counts names by
+        self._n_features_out = model.dim  # what ClassNamePrefixFeaturesOutMixin counts names by
         return self
 
     def transform(self, X: Any) -> np.ndarray:

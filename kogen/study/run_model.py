@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from kogen.augmentation.views import evaluation_view, render
 from kogen.common.devices import default_device
@@ -15,7 +16,6 @@ from kogen.config.plan import Plan
 from kogen.data.images import Images
 from kogen.data.open import open_images
 from kogen.evaluation.features import embed
-from kogen.modules.base import Backbone
 from kogen.study.splits import storage_for
 from kogen.training.run import load_run
 
@@ -27,7 +27,7 @@ class RunModel:
         self.folder = Path(folder)
 
     @cached_property
-    def _loaded(self) -> tuple[Plan, Backbone]:
+    def _loaded(self) -> tuple[Plan, Any]:
         _, plan, backbone = load_run(self.folder)
         return plan, backbone.to(default_device())
 
@@ -37,9 +37,14 @@ class RunModel:
         return self._loaded[0]
 
     @property
-    def backbone(self) -> Backbone:
+    def backbone(self) -> nn.Module:
         """The trained network, an nn.Module in eval mode: (B, C, H, W) as `preprocess` makes them to (B, D)."""
         return self._loaded[1]
+
+    @property
+    def dim(self) -> int:
+        """Number of features."""
+        return int(self._loaded[1].dim)
 
     def open(self, images: Any, max_bad: float = 0.0) -> Images:
         """Images (a path, an array, a data set ...) as this run was trained on them. ValueError as `open_images`."""
@@ -57,7 +62,7 @@ class RunModel:
 
     def embed(self, images: Any) -> np.ndarray:
         """Features (N, D) float32 of images."""
-        return embed(self.backbone, self.open(images), self._view()).values
+        return embed(self._loaded[1], self.open(images), self._view()).values
 
     def _view(self) -> Any:
         return evaluation_view(self.plan.image_size, mean=self.plan.mean, std=self.plan.std)

@@ -80,7 +80,7 @@ def test_what_is_no_images_is_refused_and_a_row_is_never_lost(run: Path):
 def test_without_scikit_learn_a_sentence():
     code = "import sys; sys.modules['sklearn.base'] = None; import kogen; kogen.Embedder"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert "kogen.Embedder is a transformer of scikit-learn: pip install scikit-learn" in done.stderr
+    assert "kogen.Embedder is made with scikit-learn: pip install scikit-learn" in done.stderr
 
 
 class Plain(Embedder):
