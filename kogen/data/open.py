@@ -16,11 +16,12 @@ from kogen.data.datasets.table import read_rows
 from kogen.data.datasets.torchvision import torchvision_parts
 from kogen.data.images import Images
 from kogen.data.listing import escape_surrogates, spellings
+from kogen.data.objects.shards import expand_shards
 
 KINDS: dict[str, str] = dict.fromkeys((".csv", ".tsv", ".txt", ".parquet"), "table")
-KINDS |= dict.fromkeys((".npy", ".npz"), "arrays")
+KINDS |= dict.fromkeys((".npy", ".npz"), "arrays") | {".tar": "wds"}
 FOLDER = "give the folder it lies in"
-PACKED: dict[str, str] = dict.fromkeys((".zip", ".tar", ".gz", ".tgz", ".7z", ".rar"), "unpack it, and give the folder")
+PACKED: dict[str, str] = dict.fromkeys((".zip", ".gz", ".tgz", ".7z", ".rar"), "unpack it, and give the folder")
 PACKED |= dict.fromkeys((".xls", ".xlsx", ".ods"), "save it as csv")
 TYPE_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 
@@ -122,6 +123,9 @@ def source_paths(
             what, settings = base, {}
         if spec.startswith(PREFIX):
             paths += _held_places(spec, columns)
+        elif base.startswith("wds:"):
+            with suppress(ValueError):  # whoever reads them says so
+                paths += [Path(shard) for shard in expand_shards(what)]
         there = [Path(str(part)) for part in (base, what, *settings.values()) if part and _exists(str(part))]
         tables = {path for path in map(Path, (base, what)) if KINDS.get(path.suffix.lower()) == "table"}
         how = {"columns": columns, "encoding": encoding}

@@ -11,10 +11,12 @@ from kogen.data.objects.held import HeldImages
 from kogen.data.objects.hugging_face import hold_hugging_face
 from kogen.data.objects.image_columns import hold_parts
 from kogen.data.objects.label_column import HeldLabels, hold_labels
+from kogen.data.objects.shards import hold_shards
 
 Held = HeldImages | HeldFrame | HeldLabels
 KINDS: tuple[Callable[[Any, str], Held | None], ...] = (
     hold_frame,
+    hold_shards,  # before data sets: it is one, of a stream
     hold_hugging_face,  # before mappings and data sets: its own are both
     lambda value, where: hold_parts(value, where, open_door),
     hold_array,
