@@ -11,6 +11,7 @@ from kogen.data.listing import PixelStack
 from kogen.data.objects.held import FirstReading, HeldImages, read_first
 
 LAYOUTS = ("NHWC", "NCHW")
+PATHS = ": give paths as a frame, pandas.DataFrame({'path': ...})"
 MAX_USUAL = 4  # channels: gray, gray with alpha, colour, colour with alpha; an axis of so few may be that of channels
 
 
@@ -50,6 +51,8 @@ def as_array(value: Any, where: str) -> np.ndarray | None:
             return value.numpy()
         except TypeError as error:
             raise ValueError(f"{where} is a tensor of {value.dtype}, which numpy lacks: give value.float()") from error
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise ValueError(f"{where} is an array with a mask, and what is masked has no pixels: give value.filled(...)")
     if isinstance(value, np.ndarray):
         return np.asarray(value)  # of a memory map the array, which is as lazy
     return np.asarray(value) if hasattr(value, "__array__") and len(getattr(value, "shape", ())) > 1 else None
@@ -124,8 +127,14 @@ def _hold_list(images: list[Any], where: str, layout: str | None) -> HeldImages:
 
 
 def _hint_of_paths(array: np.ndarray) -> str:
-    """What to do with an array of texts."""
-    return ": give paths as a frame, pandas.DataFrame({'path': ...})" if array.dtype.kind in "UO" else ""
+    """What to do with an array of texts, or of arrays of several sizes."""
+    return (
+        PATHS
+        if array.dtype.kind == "U"
+        else f"{PATHS}, images of several sizes as a list"
+        if array.dtype == object
+        else ""
+    )
 
 
 __all__ = ["FirstReading", "as_array", "find_layout", "hold_array", "image_pixels"]

@@ -62,6 +62,8 @@ def test_one_image_is_not_taken_for_many_gray_ones():
         (np.zeros((0, 9, 9, 3), np.uint8), "no 0"),
         (np.zeros((4, 9, 9, 3), complex), "holds complex128, wanted uint8"),
         (np.array([["a.png"]]), r"give paths as a frame, pandas.DataFrame"),
+        (np.array([PIXELS[0], PIXELS[0][:9]], object), "images of several sizes as a list"),
+        (np.ma.masked_less(PIXELS, 30), r"array with a mask, .*value.filled"),
         (["a.png"], "list of texts: give paths as a frame"),
         ([], "empty list"),
         ([np.zeros(3)], r"source\[0\] is an array of shape \(3,\): wanted an image"),

@@ -107,6 +107,22 @@ def test_verbs_that_are_given_the_study_alone_find_objects_that_are_held(study: 
     assert len(pd.read_csv(done)) == 20
 
 
+def test_other_verbs_take_objects_too(study: Path, tmp_path: Path):
+    assert kogen.audit(study)["passed"]
+    cost = kogen.estimate(draw(48, 0), test=draw(20, 1), **QUICK)
+    assert cost is not None
+    assert kogen.views(draw(48, 0)[0], image_size=16, out=tmp_path / "views.png").exists()
+    runs = [run for run in study.glob("runs/*") if (run / "summary.json").exists()]
+    tests = {"a": draw(20, 1), "b": draw(20, 3)}
+    judged = kogen.evaluate(runs, train=draw(48, 0), tests=tests, costs="none", out=tmp_path / "judged")
+    assert judged["sets"] == ["a", "b"]
+    asked = pd.read_parquet(study / "predictions.parquet").query("dataset == 'reference' and protocol == 'linear'")
+    again = judged.to_pandas("predictions").query("dataset == 'a' and protocol == 'linear'")
+    both = asked.merge(again, on=["run", "item"])
+    assert len(both) == len(asked) == len(again)
+    assert (both.predicted_x.astype(str) == both.predicted_y.astype(str)).all()
+
+
 @pytest.mark.parametrize("value", [5j, iter([1]), object()])
 def test_objects_of_no_known_kind_are_refused_by_name(value: object):
     with pytest.raises(ValueError, match=r"source is a builtins\.\w+: wanted a path or a name of a data source"):
