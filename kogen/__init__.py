@@ -24,18 +24,26 @@ if TYPE_CHECKING:
         views,
     )
     from kogen.common.console import show_events as show_events
+    from kogen.common.objects import hold
+    from kogen.handover.embedder import Embedder
     from kogen.own_model import landscape_of
 
 __version__ = VERSION
 __all__ = ["audit", "compare", "embed", "estimate", "evaluate", "export", "landscape", "lottery", "pilot", "predict"]
-__all__ += ["landscape_of", "pretrain", "push", "report", "views"]
-ELSEWHERE = {"landscape_of": "kogen.own_model", "show_events": "kogen.common.console"}  # what is no verb
+__all__ += ["Embedder", "hold", "landscape_of", "pretrain", "push", "report", "views"]
+ELSEWHERE = {"Embedder": "kogen.handover.embedder", "hold": "kogen.common.objects"}  # what is no verb
+ELSEWHERE |= {"landscape_of": "kogen.own_model", "show_events": "kogen.common.console"}
 
 
 def __getattr__(name: str) -> Any:
     """A verb, loaded at its first use: importing `kogen.statistics` must not import torch."""
     if name in ELSEWHERE:
-        return getattr(importlib.import_module(ELSEWHERE[name]), name)
+        try:
+            return getattr(importlib.import_module(ELSEWHERE[name]), name)
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] != "sklearn":
+                raise
+            raise ImportError(f"kogen.{name} is made with scikit-learn: pip install scikit-learn") from error
     if name in __all__:
         return load_verb(name)
     raise AttributeError(f"module 'kogen' has no attribute {name!r}")

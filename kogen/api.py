@@ -57,10 +57,11 @@ from kogen.training.export import export_run
 from kogen.training.run import runs_as_free, say_alarms, train_run
 from kogen.training.start_weights import KEPT
 from kogen.training.transformers_export import export_transformers
+from kogen.verb_results import ComparisonResult, LandscapeResult, StudyResult, TrainedRun
 
 
 @takes(PilotOptions)
-def pilot(source: str | Path, options: PilotOptions) -> dict[str, Any]:
+def pilot(source: Any, options: PilotOptions) -> StudyResult:
     """The verdict on a source of images (or a study.toml): train every method, judge it on every set, report.
 
     Returns the content of verdict.json; the page is OUT/report.html. Finished work is not done again, interrupted work
@@ -68,11 +69,14 @@ def pilot(source: str | Path, options: PilotOptions) -> dict[str, Any]:
     """
     study = studies.run_pilot(str(source), options)
     measure_running_costs(options.out, study.costs)
-    return track_verdict(report(options.out, lang=study.lang), study, options.out) if distributed.rank() == 0 else {}
+    found = report(options.out, lang=study.lang) if distributed.rank() == 0 else StudyResult({})
+    if found:
+        track_verdict(found, study, options.out)
+    return found
 
 
 @takes(EstimateOptions)
-def estimate(source: str | Path, options: EstimateOptions) -> Cost:
+def estimate(source: Any, options: EstimateOptions) -> Cost:
     """Minutes, memory and disk of a whole pilot on this machine, from a few real steps of each method.
 
     With `out`, the folder of a study: what is left of it, with what these options add. Nothing is written.
@@ -83,7 +87,7 @@ def estimate(source: str | Path, options: EstimateOptions) -> Cost:
 
 
 @takes(PretrainOptions)
-def pretrain(source: str | Path, options: PretrainOptions) -> dict[str, Any]:
+def pretrain(source: Any, options: PretrainOptions) -> TrainedRun:
     """Train one method on the images of `source` into the folder `out` and return its summary.
 
     Resumes where an earlier call stopped. Raises ValueError for unknown names (with the nearest right one), too few
@@ -128,11 +132,11 @@ def pretrain(source: str | Path, options: PretrainOptions) -> dict[str, Any]:
         with training_bar(f"{plan.model} seed {plan.seed}") as bar:
             summary = train_run(plan, images, options.out, bar, keep=options.keep, to=to)
     say_alarms(summary, options.out, f"{plan.model} seed {plan.seed}")
-    return summary
+    return TrainedRun(summary, options.out)
 
 
 @takes(EvaluateOptions)
-def evaluate(runs: Sequence[str | Path] | str | Path, options: EvaluateOptions) -> dict[str, Any]:
+def evaluate(runs: Sequence[str | Path] | str | Path, options: EvaluateOptions) -> StudyResult:
     """The verdict on finished runs: probes learn on the labelled images of `train` and are judged on each of `tests`.
 
     The first of `tests` is the reference, the others are shifts; `corrupt` makes more shifts from the first. Rows go to
@@ -147,7 +151,7 @@ def evaluate(runs: Sequence[str | Path] | str | Path, options: EvaluateOptions) 
 
 
 @takes(LandscapeOptions)
-def landscape(runs: Sequence[str | Path] | str | Path, options: LandscapeOptions) -> dict[str, Any]:
+def landscape(runs: Sequence[str | Path] | str | Path, options: LandscapeOptions) -> LandscapeResult:
     """Measure and draw the loss of finished runs around their weights, as OUT/landscape.html.
 
     In `runs`, the folder of a study means its finished runs, and RUN@STEP a run at a checkpoint that it kept. Returns
@@ -172,7 +176,7 @@ def landscape(runs: Sequence[str | Path] | str | Path, options: LandscapeOptions
         found = measure_landscape(listed, opened, options, models=names, notify=say)
         if found:
             page.write(options.out, lang=options.lang)
-    return found
+    return LandscapeResult(found, options.out, options.lang)
 
 
 @takes(ExportOptions)
@@ -200,24 +204,24 @@ def export(folder: str | Path, options: ExportOptions) -> str:
 
 
 @takes(PredictOptions)
-def predict(images: str | Path, options: PredictOptions) -> Path:
+def predict(images: Any, options: PredictOptions) -> Path:
     """Write the class of each of `images` to the csv `out`; returns `out`. ValueError for a file that is no model."""
     return predict_images(str(images), options)
 
 
 @takes(EmbedOptions)
-def embed(images: str | Path, options: EmbedOptions) -> Path:
+def embed(images: Any, options: EmbedOptions) -> Path:
     """Write the features of each of `images` to the table `out`; returns `out`."""
     return embed_images(str(images), options)
 
 
 @takes(CompareOptions)
-def compare(models: Sequence[str | Path], options: CompareOptions) -> dict[str, Any]:
+def compare(models: Sequence[str | Path], options: CompareOptions) -> ComparisonResult:
     """Whether the second of two `models` may replace the first: "verdict", "sentence", values with intervals, classes.
 
     With `out`, compare.json and newly_failing.csv are written there. ValueError for other than two models.
     """
-    return compare_models([Path(model) for model in models], options)
+    return ComparisonResult(compare_models([Path(model) for model in models], options))
 
 
 @takes(PushOptions)
@@ -230,7 +234,7 @@ def push(hub: str, options: PushOptions) -> str:
 
 
 @takes(ViewsOptions)
-def views(source: str | Path, options: ViewsOptions) -> Path:
+def views(source: Any, options: ViewsOptions) -> Path:
     """Write a picture of an image and 16 of its augmented views to `out`; returns `out`."""
     asked = options.model_dump(include={"views", "image_size", "max_bad"})
     study = study_from_request(str(source), StudyOptions(**asked))

@@ -20,10 +20,11 @@ from kogen.results.gather import gather_predictions
 from kogen.results.judge import judge_results
 from kogen.results.questions import table_paths
 from kogen.study.gallery import write_gallery
+from kogen.verb_results import AuditResult, LotteryResult, StudyResult
 
 
 @takes(LotteryOptions)
-def lottery(table: str | Path | Sequence[str | Path], options: LotteryOptions) -> dict[str, Any]:
+def lottery(table: str | Path | Sequence[str | Path], options: LotteryOptions) -> LotteryResult:
     """Judge any table of results (a row per image, or scores) and write its tables, verdict.json and report.html.
 
     `table`: a csv, markdown or parquet file, or a frame; several files of scores are joined by model.
@@ -40,11 +41,12 @@ def lottery(table: str | Path | Sequence[str | Path], options: LotteryOptions) -
         with progress_bar("judging the table", transient=True) as report:
             summary, judgement = judge_results(table, options, options.out, report)
         words = page.write(options.out, lang=options.lang)
-        return to_plain(summary) | {"judgement": to_plain(judgement), "words": words}
+        found = to_plain(summary) | {"judgement": to_plain(judgement), "words": words}
+        return LotteryResult(found, options.out, options.lang)
 
 
 @takes(ReportOptions)
-def report(study: str | Path, options: ReportOptions) -> dict[str, Any]:
+def report(study: str | Path, options: ReportOptions) -> StudyResult:
     """The verdict on a study, from its tables alone; writes verdict.json and report.html."""
     from kogen.reporting.study import page, verdict  # training does not load what only pages need
 
@@ -61,11 +63,11 @@ def report(study: str | Path, options: ReportOptions) -> dict[str, Any]:
         judged = verdict.build(folder, metric=metric, prices=prices, **known)
         write_gallery(folder, judged.hard, private=asked["private"])
         page.write(folder, lang=lang)
-    return to_plain(judged)
+    return StudyResult(to_plain(judged), folder, lang)
 
 
 @takes(AuditOptions)
-def audit(study: str | Path, options: AuditOptions) -> dict[str, Any]:
+def audit(study: str | Path, options: AuditOptions) -> AuditResult:
     """Judge a study again from the tables of its runs, check its records, and write audit.json and audit.html.
 
     Returns the content of audit.json: "passed" where the judgement is the same and no record contradicts another. The
@@ -81,7 +83,7 @@ def audit(study: str | Path, options: AuditOptions) -> dict[str, Any]:
     claim_folder(folder, expected=[FIRST])
     with lock_output(folder):
         found = make_audit(folder, read_whole)
-        return page.write(folder, found, options.lang or found.lang)
+        return AuditResult(page.write(folder, found, options.lang or found.lang), folder)
 
 
 def read_whole(folder: Path) -> tuple[dict[str, Any], dict[str, Any] | None]:

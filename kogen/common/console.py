@@ -57,8 +57,26 @@ def write_line(text: Any) -> None:
 
 
 def make_console(stream: TextIO) -> Console:
-    """A rich console on a stream that takes text as it is: no markup, no emoji names, no colours of its own."""
-    return Console(file=stream, highlight=False, soft_wrap=True, markup=False, emoji=False)
+    """A rich console on a stream that takes text as it is: no markup, no emoji names, no colours of its own.
+
+    In a notebook plain text on the stream, too: rich would show each line as an output of its own, with escape codes.
+    """
+    terminal = False if in_notebook() else None  # kernels set FORCE_COLOR
+    return Console(
+        file=stream,
+        force_terminal=terminal,
+        force_jupyter=False,
+        highlight=False,
+        soft_wrap=True,
+        markup=False,
+        emoji=False,
+    )
+
+
+def in_notebook() -> bool:
+    """Whether this process is the kernel of a notebook, which shows what is displayed."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    return hasattr(shell, "kernel")
 
 
 @contextmanager

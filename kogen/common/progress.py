@@ -1,4 +1,4 @@
-"""What a person sees while a long job runs: a bar on the command line's terminal, an event now and then elsewhere."""
+"""What a person sees while a long job runs: a bar on a terminal or in a notebook, an event now and then elsewhere."""
 
 import sys
 import time
@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from kogen.common import distributed
-from kogen.common.console import Speech, make_console, printable, say
+from kogen.common.console import Speech, in_notebook, make_console, printable, say
 from kogen.common.events import Progressed
+from kogen.common.notebook_bar import notebook_bar
 from kogen.common.tasks import name_task
 
 QUIET_SECONDS = 30.0  # between events where there is no bar
@@ -32,6 +33,9 @@ def _show_progress(title: str, console: Console, show: bool, transient: bool) ->
     """The `report` of a bar, of lines, or of nothing."""
     if not show:
         yield lambda *_: None
+    elif in_notebook():
+        with notebook_bar(title, transient=transient) as report:
+            yield report
     elif Speech.bars and console.is_terminal:
         columns = [TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.percentage:.0f}%")]
         columns += [TimeRemainingColumn(), TextColumn("{task.fields[note]}", markup=False)]

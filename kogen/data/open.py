@@ -10,17 +10,19 @@ from typing import Any, get_args
 import numpy as np
 
 from kogen.common import registry, text
+from kogen.common.objects import PREFIX
 from kogen.common.plugins import unknown_name
 from kogen.data.cache_settings import CacheSettings
 from kogen.data.datasets.table import read_rows
 from kogen.data.datasets.torchvision import torchvision_parts
 from kogen.data.images import Images, from_array
 from kogen.data.listing import escape_surrogates, spellings
+from kogen.data.objects.shards import expand_shards
 
 KINDS: dict[str, str] = dict.fromkeys((".csv", ".tsv", ".txt", ".parquet"), "table")
-KINDS |= dict.fromkeys((".npy", ".npz"), "arrays")
+KINDS |= dict.fromkeys((".npy", ".npz"), "arrays") | {".tar": "wds"}
 FOLDER = "give the folder it lies in"
-PACKED: dict[str, str] = dict.fromkeys((".zip", ".tar", ".gz", ".tgz", ".7z", ".rar"), "unpack it, and give the folder")
+PACKED: dict[str, str] = dict.fromkeys((".zip", ".gz", ".tgz", ".7z", ".rar"), "unpack it, and give the folder")
 PACKED |= dict.fromkeys((".xls", ".xlsx", ".ods"), "save it as csv")
 TYPE_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 
@@ -36,6 +38,8 @@ def open_images(
     name: str = "",
 ) -> Images:
     """The images of a source: a path (folder, table, array file), or a data source `NAME[:VARIANT][?KEY=VALUE&...]`.
+
+    An object stands there as the text under which it is held, see `kogen.common.objects`.
 
     An existing path wins. `labels` is a table `path,label,cluster,split` (only path required) for a folder, `columns`
     and `encoding` how a table is read, `split` one part of a source that has parts (None: all, each image with its
@@ -146,6 +150,11 @@ def source_paths(
             _, what, settings = _parse_source(spec)
         except ValueError:  # a file of weights; or nothing, and whoever opens it says so
             what, settings = base, {}
+        if spec.startswith(PREFIX):
+            paths += _held_places(spec, columns)
+        elif base.startswith("wds:"):
+            with suppress(ValueError):  # whoever reads them says so
+                paths += [Path(shard) for shard in expand_shards(what)]
         there = [Path(str(part)) for part in (base, what, *settings.values()) if part and _exists(str(part))]
         tables = {path for path in map(Path, (base, what)) if KINDS.get(path.suffix.lower()) == "table"}
         how = {"columns": columns, "encoding": encoding}
@@ -169,7 +178,21 @@ def _image_places(table: Path, columns: str | None = None, encoding: str | None 
         rows = read_rows(str(table), columns, encoding).paths
     except ValueError:
         return set()  # whoever reads it says so
-    named = ((os.path.join(table.parent, form) for form in spellings(row)) for row in rows)
+    return _places_of(rows, str(table.parent))
+
+
+def _held_places(spec: str, columns: str | None) -> set[Path]:
+    """The folders of the images that a frame names; none of other objects."""
+    try:
+        rows = read_rows(spec, columns).paths
+    except ValueError:
+        return set()  # an array, or a frame that whoever reads it refuses
+    return _places_of(rows, os.getcwd())
+
+
+def _places_of(rows: np.ndarray, root: str) -> set[Path]:
+    """The folders of images that rows name below a root, and of what they are links to."""
+    named = ((os.path.join(root, form) for form in spellings(row)) for row in rows)
     found = [next((image for image in forms if _exists(image) or os.path.islink(image)), None) for forms in named]
     images = [image for image in found if image is not None]
     folders = {os.path.dirname(image) for image in images}

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Concatenate, Literal, ParamSpec, TypeVar, Uni
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from kogen.common.objects import hold, with_texts
 from kogen.common.text import hint
 from kogen.options.own_code import PLUGINS_HELP, open_plugins
 
@@ -155,8 +156,10 @@ def takes(
             if len(positional) != 1:
                 want = f"{verb.__name__} takes one positional argument, {first.name}, and options by keyword"
                 raise TypeError(f"{want}; got {len(positional)}")
-            subject, given = open_plugins(kind, first.name, positional[0], given)
-            return verb(subject, validate(kind, given, verb.__name__))
+            with hold():
+                subject, given = open_plugins(kind, first.name, positional[0], given)
+                texts = {name: with_texts(name, value) for name, value in given.items()}
+                return verb(with_texts(first.name, subject), validate(kind, texts, verb.__name__))
 
         parameters, result = [first, *keyword_parameters(kind)], verb.__annotations__["return"]
         call.__signature__ = inspect.Signature(parameters, return_annotation=result)  # type: ignore[attr-defined]

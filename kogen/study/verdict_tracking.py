@@ -12,8 +12,8 @@ FILES = ("report.html", "views.png", "verdict.json")
 PLACES = ("source", "labels", "test", "shifts", "candidates", "init")  # options that name places
 
 
-def track_verdict(verdict: dict[str, Any], study: Study, folder: Path) -> dict[str, Any]:
-    """The verdict, after the trackers of the study have it; one that they have is not sent again."""
+def track_verdict(verdict: Mapping[str, Any], study: Study, folder: Path) -> None:
+    """Give the trackers of a study its verdict; one that they have is not sent again."""
     if study.trackers:
         left_out = {*BESIDE, *(PLACES if study.private else ())}
         config = study.model_dump(mode="json", exclude=left_out, exclude_none=True)
@@ -21,7 +21,6 @@ def track_verdict(verdict: dict[str, Any], study: Study, folder: Path) -> dict[s
         with track(to, STUDY, f"{folder.resolve().name} verdict", config, content=json_digest(verdict)) as session:
             session.log_values(None, verdict_values(verdict))
             session.log_artefacts([folder / name for name in FILES])
-    return verdict
 
 
 def verdict_values(verdict: Mapping[str, Any]) -> dict[str, float | None]:

@@ -33,6 +33,7 @@ METHODS = {"query", "from_string", "load_module", "exec_module"}  # of whatever 
 
 # File, function, call: why nothing of a stranger's runs there.
 ARGUED = {
+    ("__init__.py", "__getattr__", "importlib.import_module"): "constant names",
     ("backbones/_checkpoint_formats.py", "load_inert", "pickle.UnpicklingError"): "an exception",
     ("backbones/_checkpoint_formats.py", "load_inert", "torch.load"): "weights_only=True: tensors and plain containers",
     (
@@ -72,6 +73,7 @@ ARGUED = {
         )
     },
     ("extend.py", "__getattr__", "importlib.import_module"): "a constant name",
+    ("common/objects.py", "object_text", "importlib.import_module"): "a constant name",
     ("common/registry.py", "load", "importlib.import_module"): "a file that lies on the shelf, by its exact name",
     ("common/registry.py", "load", "getattr"): "the one name in __all__ of that file",
     ("common/tensors.py", "_open_file", "safetensors.safe_open"): "a format without code",
@@ -84,6 +86,11 @@ ARGUED = {
     ("data/datasets/_imagenet_labels.py", "_read_devkit_ids", "scipy.io.loadmat"): "numbers and texts, no code",
     ("data/datasets/_table_file.py", "_read_parquet", "getattr"): "constant names",
     ("data/datasets/_table_file.py", "_to_texts", "getattr"): "constant names",
+    (
+        "data/datasets/hf.py",
+        "import_datasets",
+        "importlib.import_module",
+    ): "a constant name, of version 4 or later, which runs no code of a data set",
     (
         "data/datasets/torchvision.py",
         "torchvision",

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 import kogen
 from kogen import api
 from kogen.cli import COMMANDS, Command, details, make_app
+from kogen.common.objects import LABELS, SOURCES
 from kogen.config.study import Study, study_to_toml
 from kogen.options.landscape import LandscapeOptions
 from kogen.options.lottery import LotteryOptions
@@ -115,8 +116,19 @@ def test_a_subject_may_be_named_and_wrong_words_have_a_hint(tmp_path: Path):
         kogen.estimate("imgs", methods="byol")  # type: ignore[arg-type]
 
 
-def test_the_verbs_are_found_by_completion():  # landscape_of takes modules: Python alone has it
-    assert set(api.__all__) - {"Stopped"} == set(COMMANDS) == set(kogen.__all__) - {"landscape_of"} <= set(dir(kogen))
+def test_the_verbs_are_found_by_completion():  # the others take objects: Python alone has them
+    others = {"Embedder", "hold", "landscape_of"}
+    assert set(api.__all__) - {"Stopped"} == set(COMMANDS) == set(kogen.__all__) - others
+    assert set(kogen.__all__) <= set(dir(kogen))
+
+
+@pytest.mark.parametrize("verb", COMMANDS)
+def test_every_source_of_images_may_be_an_object(verb: str):
+    """An option that takes a source is one of those that objects stand for, or takes weights."""
+    found = COMMANDS[verb].options.model_fields.items()
+    sources = {name for name, field in found if "source_text" in f"{field.annotation}{field.metadata}"}
+    assert sources <= {*SOURCES, LABELS, "init", "candidates"}
+    assert sources & {*SOURCES, LABELS} == {name for name, _ in found if name in (*SOURCES, LABELS)} - {"images"}
 
 
 @pytest.mark.parametrize("word", ["--help", "--version"])

@@ -81,12 +81,17 @@ def _open_npy(path: str, storage: CacheSettings) -> CachedPixels:
     check_stack(ArrayHeader(stored.shape, stored.dtype), path, images=None)
     pixels = to_nhwc(stored)  # (N, H, W, C)
     stack = PixelStack(os.path.basename(path), file_stamp(path), lambda: pixels, len(pixels))
+    return load_in_place(stack, pixels, storage)
+
+
+def load_in_place(items: Listing, pixels: np.ndarray, storage: CacheSettings) -> CachedPixels:
+    """Pixels (N, H, W, C), which `items` list: read where they lie, unless they are squeezed or brought to levels."""
     as_they_are = max(pixels.shape[1:3]) <= max(storage.stored_side, SMALL_SIDE)
     if as_they_are and pixels.dtype in (np.uint8, np.uint16):  # in this machine's byte order
-        found = load_or_build(stack, replace(storage, on_demand=True))
+        found = load_or_build(items, replace(storage, on_demand=True))
         if found.levels in (None, whole_levels(16)):
             return replace(found, pixels=pixels.transpose(0, 3, 1, 2))
-    return load_or_build(stack, storage)
+    return load_or_build(items, storage)
 
 
 def _npz_listing(file: NpzFile) -> Listing:

@@ -4,15 +4,16 @@ import os
 from collections import Counter
 from dataclasses import replace
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
 from kogen.common.files import check_regular_file
+from kogen.common.objects import PREFIX, find_object
 from kogen.common.text import join_names
 from kogen.data.cache_settings import CacheSettings
 from kogen.data.datasets._table_columns import COLUMNS, choose_columns, flags_to_splits, one_hot
-from kogen.data.datasets._table_file import open_table
+from kogen.data.datasets._table_file import TableFile, open_table
 from kogen.data.images import Images
 from kogen.data.labels import clean_labels
 from kogen.data.layout import count_words, find_splits, without_shared
@@ -21,6 +22,13 @@ from kogen.data.pixel_cache import load_or_build
 from kogen.data.split_names import find_split
 
 __all__ = ["table"]
+
+
+@runtime_checkable
+class FramedRows(Protocol):
+    """A frame that was given in Python."""
+
+    def rows(self, columns: str | None) -> "TableRows": ...
 
 
 class TableRows(NamedTuple):
@@ -49,16 +57,22 @@ def table(
     by number (`path=1,label=2`), and `encoding` how a csv is written. Raises ValueError for a table without paths, for
     paths that do not exist or stand twice, for an unknown split, and where the table does not say what it means.
     """
-    rows = with_split_folders(read_rows(path, columns, encoding))
+    return images_of_rows(read_rows(path, columns, encoding), path, os.path.dirname(path) or ".", split, storage, name)
+
+
+def images_of_rows(
+    rows: TableRows, title: str, root: str, split: str | None, storage: CacheSettings | None, name: str
+) -> Images:
+    """The images that rows name, with paths relative to `root`; `title`: what the table is called. As `table`."""
+    rows = with_split_folders(rows)
     splits = rows.splits if (rows.splits != "").any() else None
     chosen = np.arange(len(rows.paths))
     if split is not None:
-        chosen, splits = chosen_split(rows, split, path), None
-    root = os.path.dirname(path) or "."
-    refuse_twice(rows.paths[chosen].tolist(), path)
+        chosen, splits = chosen_split(rows, split, title), None
+    refuse_twice(rows.paths[chosen].tolist(), title)
     files, notes = stat_files(root, rows.paths[chosen].tolist())
-    refuse_twice(files.names, path)  # a.png and ./a.png
-    labels, said = clean_labels(rows.labels[chosen], path)
+    refuse_twice(files.names, title)  # a.png and ./a.png
+    labels, said = clean_labels(rows.labels[chosen], title)
     images = Images.from_cache(
         load_or_build(ImageFiles(root, files), storage or CacheSettings()),
         labels,
@@ -86,6 +100,10 @@ def with_split_folders(rows: TableRows) -> TableRows:
 
 def read_rows(path: str, columns: str | None = None, encoding: str | None = None) -> TableRows:
     """A table of images as text. ValueError where it cannot be read or has no rows or no column of paths."""
+    if path.startswith(PREFIX):
+        if not isinstance(held := find_object(path), FramedRows):
+            raise ValueError("labels of files are a list or an array: give a frame with the columns path and label")
+        return held.rows(columns)
     check_regular_file(path)
     return _read_rows(path, columns, encoding, file_stamp(path))
 
@@ -93,7 +111,12 @@ def read_rows(path: str, columns: str | None = None, encoding: str | None = None
 @lru_cache(maxsize=2)  # a study asks for the same table for its pool, its splits and its output: minutes of parsing
 def _read_rows(path: str, columns: str | None, encoding: str | None, stamp: tuple[str, ...]) -> TableRows:
     """The rows of a table whose file has this stamp; nobody changes them."""
-    file = open_table(path, encoding)
+    return rows_of_table(open_table(path, encoding), columns)
+
+
+def rows_of_table(file: TableFile, columns: str | None) -> TableRows:
+    """The rows of a table that is open. ValueError as `read_rows`."""
+    path = file.path
     places, header = choose_columns(file, columns)
     wanted = list(dict.fromkeys(places.values()))  # a column may be the cluster and the group
     cells = dict(zip(wanted, file.read(wanted, header=header), strict=True))

@@ -28,6 +28,13 @@ def write(folder: Path, *, lang: str = "en") -> Path:
     Reads surface.parquet, landscape.json and, where they are, geometry.parquet and eigenmap.parquet, nothing else.
     ValueError for a folder without the first two, one without a finished plane, or an unknown language.
     """
+    drawn, shown = compose(folder, lang)
+    write_page(folder / "landscape.html", "landscape.html.j2", lang, drawn, **shown)
+    return folder / "landscape.html"
+
+
+def compose(folder: Path, lang: str) -> tuple[dict[str, Figure], dict[str, Any]]:
+    """The figures of a landscape's page by the id of their place, and what else its template shows."""
     check_language(lang)
     facts, surface = read_landscape(folder), read_table(folder / "surface.parquet")
     found = [parts.read_part(folder, surface, objective, facts) for objective in sorted(set(surface["objective"]))]
@@ -65,8 +72,7 @@ def write(folder: Path, *, lang: str = "en") -> Path:
         "short": figures.format_short,
         "guide": [say(lang, f"l_guide_{line}") for line in range(1, 11)],
     }
-    write_page(folder / "landscape.html", "landscape.html.j2", lang, drawn, **shown)
-    return folder / "landscape.html"
+    return drawn, shown
 
 
 def draw_part(number: int, part: Part, lang: str) -> dict[str, Figure]:

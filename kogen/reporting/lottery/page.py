@@ -1,10 +1,12 @@
 """Lottery page: a judged table of results as one self-contained HTML file."""
 
 from pathlib import Path
+from typing import Any
 
 from kogen.common.contracts import from_plain
 from kogen.common.files import read_json
 from kogen.common.text import check_language
+from kogen.reporting.charts import Figure
 from kogen.reporting.decision.figures import draw_values
 from kogen.reporting.decision.page import decision_part, sentence_texts
 from kogen.reporting.decision.sentences import catches, headline, how_sure
@@ -21,6 +23,13 @@ def write(folder: Path, *, lang: str = "en") -> list[str]:
     Reads FOLDER/verdict.json and the tables beside it, nothing else. ValueError for a folder that holds no lottery, or
     an unknown language.
     """
+    figures, shown = compose(folder, lang)
+    write_page(folder / "report.html", "lottery.html.j2", lang, figures, **shown)
+    return [*shown["sentences"], *shown["notes"]]
+
+
+def compose(folder: Path, lang: str) -> tuple[dict[str, Figure], dict[str, Any]]:
+    """The figures of a lottery's page by the id of their place, and what else its template shows."""
     check_language(lang)
     place = folder / "verdict.json"
     known = read_json(place)
@@ -38,5 +47,4 @@ def write(folder: Path, *, lang: str = "en") -> list[str]:
     notes = sentence_texts(shown["notes"], lang)
     many = len(shown["models"]) > 8 or len(shown["sets"]) > 4
     about = {"name": folder.resolve().name, "lottery": shown, "many": many, "notes": notes, "decision": decision}
-    write_page(folder / "report.html", "lottery.html.j2", lang, figures, **about)
-    return sentence_texts(sentences, lang) + notes
+    return figures, about | {"sentences": sentence_texts(sentences, lang)}

@@ -1,6 +1,7 @@
 """Page: a judged study as one self-contained HTML file; nothing in it reaches for the network."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -32,6 +33,13 @@ def write(study: Path, *, lang: str = "en") -> Path:
     The page holds its figures' program and data, so it opens from a mail or a stick. ValueError when the study was not
     judged yet, or for an unknown language.
     """
+    figures, shown = compose(study, lang)
+    write_page(study / "report.html", "page.html.j2", lang, figures, **shown)
+    return study / "report.html"
+
+
+def compose(study: Path, lang: str) -> tuple[dict[str, Figure], dict[str, Any]]:
+    """The figures of a study's page by the id of their place, and what else its template shows."""
     verdict, runs, quality = read_verdict(study), whole_runs(read_runs(study)), study / "data.json"
     training, plan = read_training(runs), runs[0].plan if runs else {}
     decision, figures = decision_part(verdict.judgement, verdict.sentences, lang)
@@ -65,8 +73,7 @@ def write(study: Path, *, lang: str = "en") -> Path:
         "versions": {name: text for run in reversed(runs) for name, text in made_with(run.plan).items()},
         "plan": {name: plan.get(name) for name in ("backbone", "image_size", "device")},
     }
-    write_page(study / "report.html", "page.html.j2", lang, figures, **shown)
-    return study / "report.html"
+    return figures, shown
 
 
 def draw_training(verdict: Verdict, training: dict[str, pd.DataFrame], lang: str) -> dict[str, Figure]:
