@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from kogen.common import distributed, registry, text
+from kogen.common.console import say
 from kogen.common.system import usable_cores
 from kogen.data.images import Images
 from kogen.loss_landscape import runs as landscape_runs
@@ -40,7 +41,7 @@ def measure_landscape(
     options: LandscapeOptions,
     *,
     models: Sequence[str] | None = None,
-    notify: Callable[[str], None] = print,
+    notify: Callable[[str], None] = say,
 ) -> dict[str, Any]:
     """Measure the landscape of finished runs on `images`; returns the content of OUT/landscape.json.
 
