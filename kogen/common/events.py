@@ -1,12 +1,12 @@
 """Events: what happens in a verb, each with named fields for a program and a sentence for a person.
 
-docs/tracking.md has the table of events and keys, which tests/common/test_events.py compares with the classes here.
+docs/tracking.md has the table of events and keys; a test compares it with the classes here and in verb_answers.py.
 """
 
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 INFO, WARNING, ERROR = logging.INFO, logging.WARNING, logging.ERROR
@@ -121,22 +121,6 @@ class Estimated(Event):
 
 
 @dataclass(frozen=True)
-class CostAnswered(Estimated):
-    """The answer of `kogen estimate`."""
-
-    level = RESULT
-
-    @property
-    def title(self) -> str:
-        return ""
-
-    @property
-    def sentence(self) -> str:
-        lines = [f"{method}: {seconds:.3f} s per step" for method, seconds in self.seconds_per_step.items()]
-        return "\n".join([*lines, f"the whole study: {self.words}"])
-
-
-@dataclass(frozen=True)
 class RunStarted(Event):
     """The training of a run began, or goes on."""
 
@@ -221,94 +205,6 @@ class AlarmRaised(Event):
     @property
     def sentence(self) -> str:
         return f"{self.name}: {self.why} (epoch {self.epoch})"
-
-
-@dataclass(frozen=True)
-class Answered(Event):
-    """A line that was asked for: a name of `kogen list`, a line of Python, a version."""
-
-    kind = "line"
-    level = RESULT
-    text: str
-
-    @property
-    def sentence(self) -> str:
-        return self.text
-
-
-@dataclass(frozen=True)
-class Listed(Answered):
-    """A name that `kogen list` shows, with what it says of it."""
-
-    kind = "listed"
-    shelf: str = ""
-    name: str = ""
-
-
-@dataclass(frozen=True)
-class FileWritten(Answered):
-    """The file that a verb was asked for, and what it says of it."""
-
-    kind = "written"
-    path: str = ""
-
-
-@dataclass(frozen=True)
-class Trained(Event):
-    """The answer of `kogen pretrain`."""
-
-    kind = "trained"
-    level = RESULT
-    weights: str  # file
-    minutes: float
-    images_seen: int
-
-    @property
-    def sentence(self) -> str:
-        return f"{self.weights} after {self.minutes:.1f} min, {self.images_seen} images"
-
-
-@dataclass(frozen=True)
-class Judged(Event):
-    """A verdict, an audit or a landscape: in words, for a program, and where its page is."""
-
-    kind = "verdict"
-    level = RESULT
-    page: str  # file
-    words: Sequence[str] = ()  # sentences
-    facts: Mapping[str, Any] = field(default_factory=dict)  # `judgement` of verdict.json, `passed` of an audit
-
-    @property
-    def sentence(self) -> str:
-        return "\n".join([*self.words, "", self.page]) if self.words else self.page
-
-
-@dataclass(frozen=True)
-class AuditJudged(Judged):
-    """The answer of `kogen audit`."""
-
-    kind = "audit"
-
-
-@dataclass(frozen=True)
-class LandscapeDrawn(Judged):
-    """The answer of `kogen landscape`."""
-
-    kind = "landscape"
-
-
-@dataclass(frozen=True)
-class Compared(Event):
-    """The answer of `kogen compare`."""
-
-    kind = "comparison"
-    level = RESULT
-    words: str
-    facts: Mapping[str, Any]  # as compare.json
-
-    @property
-    def sentence(self) -> str:
-        return self.words
 
 
 @dataclass(frozen=True)

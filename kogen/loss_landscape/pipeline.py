@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from kogen.common import distributed, registry, text
+from kogen.common.console import say
 from kogen.common.plugins import find_plugin
 from kogen.common.system import usable_cores
 from kogen.data.images import Images
@@ -41,7 +42,7 @@ def measure_landscape(
     options: LandscapeOptions,
     *,
     models: Sequence[str] | None = None,
-    notify: Callable[[str], None] = print,
+    notify: Callable[[str], None] = say,
 ) -> dict[str, Any]:
     """Measure the landscape of finished runs on `images`; returns the content of OUT/landscape.json.
 

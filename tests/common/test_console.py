@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import kogen
 from kogen.common.console import Speech, printable, say, show_events, write_line
 from kogen.common.events import AlarmRaised, Caution, Failed, RunStarted
 
@@ -119,6 +120,11 @@ def test_json_has_a_line_an_event_and_nothing_else_on_stdout(capsys: pytest.Capt
     assert (lines[1]["run"], lines[1]["epochs"]) == ("ab12", 5)
     assert lines[2]["text"] == "of a plug-in"
     assert all(line["time"].endswith("+00:00") for line in lines)
+
+
+def test_python_has_the_screen_of_the_command_line_by_name():
+    assert kogen.show_events is show_events
+    assert "show_events" in dir(kogen)
 
 
 def test_lines_leave_out_what_a_bar_shows(capsys: pytest.CaptureFixture[str]):

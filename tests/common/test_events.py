@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kogen.common import events
+from kogen.common import events, verb_answers
 from kogen.common.alarms import AlarmKind
 from kogen.common.events import LEVELS, EpochEnded, Event, Note, event_fields
 
@@ -16,7 +16,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "tracking.md"
 
 
 def all_events() -> list[type[Event]]:
-    found = [one for one in vars(events).values() if isinstance(one, type) and issubclass(one, Event)]
+    named = {**vars(events), **vars(verb_answers)}
+    found = [one for one in named.values() if isinstance(one, type) and issubclass(one, Event)]
     return [one for one in found if one.kind]
 
 
