@@ -114,7 +114,7 @@ def decide(part: Part, sections: list[dict[str, Any]], lang: str) -> dict[str, A
     """The first screen: what is claimed, how sure it is, the catch and what comes next."""
     judged = part.judged
     if not part.landscapes and sections:
-        only = [say(lang, f"l_only_{one['kind']}", models=one["named"]) for one in sections]
+        only = [say(lang, f"l_only_{one['words']}", models=one["named"]) for one in sections]
         said = [*only[1:], say(lang, "l_no_rank")]
         return {"headline": only[0], "sure": said, "catches": sentences.catches(judged, lang), "next": None}
     return {
@@ -186,7 +186,8 @@ def plane_section(number: int, kind: str, found: list[ChosenPlane], left: Iterat
     made = [planes.draw_plane(chart, chart.is_plane and next(left, None) is not None, lang) for chart in found]
     menu = [view for view in planes.MENU_KEYS if any(view in one for one in made)]
     names = [chart.name for chart in found]
-    shown: dict[str, Any] = {"kind": kind, "models": names, "views": menu, "flat": {one.is_plane for one in found}}
+    shown: dict[str, Any] = {"kind": kind, "words": planes.words_key(kind), "models": names, "views": menu}
+    shown["flat"] = {one.is_plane for one in found}
     shown["figures"] = {
         variant_id(f"{kind}-{number}-{place}", menu.index(view)): figure
         for place, one in enumerate(made)

@@ -107,7 +107,7 @@ def read_part(folder: Path, surface: pd.DataFrame, objective: str, facts: Landsc
     compared = ranked_models(standings, objective).keys() & landscapes.keys() or landscapes.keys()
     count = min((len(landscapes[model].splines[0]) for model in compared), default=0)
     judged = judge_landscape(facts, list(shown.values()), objective, count, list(landscapes))
-    others = {kind: planes.chosen_planes(rows, eigenmap, runs, kind) for kind in planes.KINDS}
+    others = {kind: planes.chosen_planes(rows, eigenmap, runs, kind) for kind in planes.kinds_of(rows)}
     pairs = [row for row in facts.pairs if row["objective"] == objective and row["difference"] is not None]
     pairs = [row for row in pairs if row["metric"] in METRICS]
     return Part(

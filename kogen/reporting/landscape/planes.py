@@ -17,6 +17,7 @@ from kogen.statistics._surface_metrics import half_width, jackknife_variance, sp
 from kogen.surface_fit.interpolation import Spline2D
 
 KINDS = ("trajectory", "sharpest", "between")
+OWN = "own"  # in keys of words.toml, of directions by a user's own code
 MENU_KEYS = ("l_h_contours", "l_h_solids", "l_h_map")  # the views of a plane, by the words of the menu
 LETTERS = 16  # of a model's name inside a figure
 
@@ -65,6 +66,17 @@ def chosen_planes(surface: pd.DataFrame, maps: pd.DataFrame, runs: list[RunFacts
     return sorted(found, key=lambda chart: chart.name)
 
 
+def kinds_of(surface: pd.DataFrame) -> list[str]:
+    """The kinds of planes that are not random, those of a user's own code last."""
+    own = sorted(set(surface["direction"]) - {"random", *KINDS}) if len(surface) else []
+    return [*KINDS, *own]
+
+
+def words_key(kind: str) -> str:
+    """What the keys of words.toml call a kind."""
+    return kind if kind in KINDS else OWN
+
+
 def draw_plane(chart: ChosenPlane, deep: bool, lang: str) -> dict[str, Figure]:
     """The figures of a plane by the word of the menu that shows it, the first one first; `deep`: with a surface."""
     contours, surface, curvature = MENU_KEYS
@@ -91,10 +103,10 @@ def axis_words(facts: PlaneFacts, lang: str) -> Iterator[str]:
 def add_marks(chart: ChosenPlane, figure: Figure, lang: str) -> Figure:
     """The figure with titles of its axes, and the steps of the training or the models where they lie on the plane."""
     kind, places, path = chart.facts.kind, round_values(chart.marks.T), chart.facts.kind == "trajectory"
-    figure["alt"] = say(lang, f"l_a_{kind}", model=chart.name)
+    figure["alt"] = say(lang, f"l_a_{words_key(kind)}", model=chart.name)
     for place, words in zip(("xaxis", "yaxis"), axis_words(chart.facts, lang), strict=True):
         figure["layout"][place]["title"] = axis_title(words, color=ink("soft"))
-    if kind == "sharpest":
+    if kind == "sharpest" or words_key(kind) == OWN:
         return figure
     sizes = [7] * (len(chart.marks) - 1) + [13] if path else [9] * len(chart.marks)
     look = {"marker": dots("ink", sizes, line=stroke("paper", 1.5), opacity=1), "line": stroke("ink", 2)}
@@ -208,6 +220,8 @@ def plane_note(chart: ChosenPlane, lang: str) -> str:
         return say(lang, "l_n_trajectory", n=len(outside), **shares)
     if facts.kind == "sharpest":
         return say(lang, "l_n_converged" if facts.converged else "l_n_stopped", n=facts.products)
+    if words_key(facts.kind) == OWN:
+        return say(lang, "l_n_own", name=facts.kind)
     splines, found = splines_without_parts(chart.landscape.points), []
     for (one, first), (two, second) in combinations(zip(chart.names, chart.marks, strict=True), 2):
         height = barrier_text(*barrier(splines, first, second), lang)
