@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from kogen.options.model import Source, cli_metadata, option
+from kogen.options.model import ImageSource, cli_metadata, option
 from kogen.options.shared import DATA, JUDGING, OUTPUT, ReadOptions
 
 MODEL = "Model"
@@ -37,7 +37,7 @@ class EmbedOptions(ReadOptions):
 class CompareOptions(ReadOptions):
     """Compare a new model with the old one on the same labelled images: is the update safe?"""
 
-    test: Source | None = option(
+    test: ImageSource | None = option(
         None, "labelled images to compare on, best those that neither model has seen", DATA, shelf="datasets"
     )
     head: str = option("linear", HEAD_HELP, MODEL)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from kogen.options.model import MAX_SEED, Source, cli_metadata, option
+from kogen.options.model import MAX_SEED, ImageSource, cli_metadata, option
 from kogen.options.shared import DATA, MAX_BATCH, OUTPUT, DataOptions, PageOptions, ProcessOptions
 
 MAX_IMAGES, MAX_PLANES = 10_000_000, 1000
@@ -47,7 +47,7 @@ class PlaneOptions(ProcessOptions, PageOptions):
 class LandscapeOptions(PlaneOptions, DataOptions):
     """Draw and measure the loss around finished runs: how wide, convex and sharp it is, with intervals over planes."""
 
-    data: Source = Field(
+    data: ImageSource = Field(
         description="images that the loss is computed on", json_schema_extra=cli_metadata(DATA, shelf="datasets")
     )
     images: int = option(2048, "number of images in the loss, the same for every run", LOSS, ge=1, le=MAX_IMAGES)

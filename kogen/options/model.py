@@ -7,7 +7,7 @@ from functools import reduce, wraps
 from operator import or_
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Concatenate, Literal, ParamSpec, TypeVar, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, Literal, ParamSpec, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -33,6 +33,12 @@ def source_text(value: Any) -> Any:
 
 Source = Annotated[str, BeforeValidator(source_text)]
 """A path, or a name of a data source; a Path becomes its text."""
+
+if TYPE_CHECKING:
+    ImageSource = Any
+else:
+    ImageSource = Source
+"""A source of images or labels: for who calls a verb an object too, whose text `takes` puts in its place."""
 
 FirstArgument = TypeVar("FirstArgument")
 Keywords = ParamSpec("Keywords")

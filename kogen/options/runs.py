@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import Field
 
 from kogen.options.landscape import MAX_PLANES
-from kogen.options.model import MAX_SEED, Options, Source, Value, cli_metadata, option
+from kogen.options.model import MAX_SEED, ImageSource, Options, Value, cli_metadata, option
 from kogen.options.prices import PriceTable
 from kogen.options.shared import (
     DATA,
@@ -39,10 +39,10 @@ class PretrainOptions(ProcessOptions, TrainingOptions):
 class EvaluateOptions(ProcessOptions, PageOptions, JudgingOptions, DataOptions):
     """Judge finished runs on labelled sets."""
 
-    train: Source = Field(
+    train: ImageSource = Field(
         description="labelled images that the probes learn from", json_schema_extra=cli_metadata(DATA, shelf="datasets")
     )
-    tests: dict[str, Source] = Field(
+    tests: dict[str, ImageSource] = Field(
         description="labelled set to judge on, NAME=SOURCE; the first is the reference; repeatable",
         json_schema_extra=cli_metadata(DATA, "test", "pairs", "datasets"),
     )
@@ -66,7 +66,7 @@ class ExportOptions(Options):
         "linear, or tune:all as the study fine-tuned it (tuned): from pixels to probabilities; none: the backbone",
         "Run",
     )
-    train: Source | None = option(
+    train: ImageSource | None = option(
         None, "labelled images of the head, for a run that lies in no study", "Run", shelf="datasets"
     )
     run: str = option("", "id of a run or name of a model; by default the first", "Landscape")

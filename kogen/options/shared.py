@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from kogen.common import registry
 from kogen.common.protocols import check_shots, name_shares, protocols_of
 from kogen.common.text import hint
-from kogen.options.model import Options, Source, option
+from kogen.options.model import ImageSource, Options, Source, option
 from kogen.options.prices import PriceTable
 
 DATA, TRAINING, JUDGING, OUTPUT = "Data", "Training", "Judging", "Output"  # groups of --help
@@ -50,7 +50,7 @@ def check_budgets(budgets: tuple[str, ...]) -> tuple[str, ...]:
 class TableOptions(Options):
     """How a table of images is read."""
 
-    labels: Source | None = option(
+    labels: ImageSource | None = option(
         None, "table (path,label[,cluster,split,group]) with labels of some or all images", DATA
     )
     columns: str | None = option(None, "columns of the table: path=NAME,label=NAME; by number without a header", DATA)

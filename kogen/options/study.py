@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from kogen.common.protocols import pool_shares
-from kogen.options.model import MAX_SEED, Source, Value, option
+from kogen.options.model import MAX_SEED, ImageSource, Source, Value, option
 from kogen.options.shared import (
     DATA,
     MAX_EPOCHS,
@@ -46,10 +46,10 @@ def check_pools(pools: tuple[str, ...]) -> tuple[str, ...]:
 class StudyOptions(PageOptions, JudgingOptions, TrainingOptions):
     """The question of a study; study.toml holds it."""
 
-    test: Source | None = option(
+    test: ImageSource | None = option(
         None, "labelled set the choice is made on: SOURCE or NAME=SOURCE", DATA, shelf="datasets"
     )
-    shifts: dict[str, Source] = option(
+    shifts: dict[str, ImageSource] = option(
         {},
         "similar labelled set to judge on too, NAME=SOURCE; repeatable",
         DATA,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kogen.common.files import read_json, read_sealed_json
+from kogen.common.objects import PREFIX
 from kogen.common.protocols import split_protocol
 from kogen.common.records import made_with
 from kogen.common.tables import read_arrow
@@ -227,10 +228,19 @@ def list_commands(study: Path, asked: Asked, whole: Mapping[str, Any] | None, st
     repeat = [command_line("report", (name,), ReportOptions, report), command_line("audit", (name,), AuditOptions, {})]
     if whole is None:
         return [*evaluate_command(study, asked.first), *repeat]
+    repeat = [*object_remark(whole), *repeat]
     if not asked.extensions:
         return [command_line("pilot", (f"{name}/{FIRST}",), PilotOptions, {"out": AGAIN}), *repeat]
     options = {key: value for key, value in whole.items() if key != "source"}
     return [command_line("pilot", (whole["source"],), PilotOptions, options | {"out": AGAIN}), *repeat]
+
+
+def object_remark(whole: Mapping[str, Any]) -> list[str]:
+    """A line that does nothing in a shell and says which images the command line lacks, where some were objects."""
+    sources = [whole.get("source"), whole.get("labels"), whole.get("test"), *(whole.get("shifts") or {}).values()]
+    objects = [source for source in sources if isinstance(source, str) and source.startswith(PREFIX)]
+    said = f"# kogen pilot wants these again, from Python: kogen.pilot(...) with {', '.join(objects)}"
+    return [said] if objects else []
 
 
 def price_text(prices: Mapping[str, Any]) -> str:

@@ -108,7 +108,11 @@ def test_verbs_that_are_given_the_study_alone_find_objects_that_are_held(study: 
 
 
 def test_other_verbs_take_objects_too(study: Path, tmp_path: Path):
-    assert kogen.audit(study)["passed"]
+    audit = kogen.audit(study)
+    assert audit["passed"]
+    assert audit["commands"][1].startswith(
+        "# kogen pilot wants these again, from Python: kogen.pilot(...) with object:array-48x"
+    )
     cost = kogen.estimate(draw(48, 0), test=draw(20, 1), **QUICK)
     assert cost is not None
     assert kogen.views(draw(48, 0)[0], image_size=16, out=tmp_path / "views.png").exists()
