@@ -17,7 +17,7 @@ class LandscapeOptions(ProcessOptions, PageOptions, DataOptions):
     data: Source = Field(description="images that the loss is computed on", json_schema_extra=cli_metadata(DATA))
     images: int = option(2048, "number of images in the loss, the same for every run", LOSS, ge=1, le=MAX_IMAGES)
     few: int | None = option(
-        None, "images on the finest grid, in whole batches; by default 64, or 8 batches", LOSS, ge=1, le=MAX_IMAGES
+        None, "images on the finest grid; by default 64, or 8/7 of a batch, or 8 batches", LOSS, ge=1, le=MAX_IMAGES
     )
     batch_size: int = option(64, "images per batch; some losses depend on it", LOSS, ge=1, le=MAX_BATCH)
     objective: str = option("pretrain", "pretrain (the loss a run was trained with) or probe", LOSS)
