@@ -47,11 +47,11 @@ def measure_landscape(
     """Measure the landscape of finished runs on `images`; returns the content of OUT/landscape.json.
 
     All runs share the frozen images, views and masks, and the draws of random planes. Of `options.images` images, `few`
-    (by default those of `default_few`) are evaluated on a grid of `steps` x `steps` and finer
-    `levels`; more of them, up to all, correct it on coarser grids (`choose_corrections`). Both ends of the Hessian's
-    spectrum are mapped over each run's first plane. `models`: the name of each run's model; runs of one model are its
-    seeds. Directions: random | sharpest (one plane, along eigenvectors) | trajectory (through kept checkpoints) |
-    between (from the first run to the others).
+    (by default those of `default_few`) are evaluated on a grid of `steps` x `steps` and finer `levels`; more of them,
+    up to all, correct it on coarser grids (`choose_corrections`). Both ends of the Hessian's spectrum are mapped over
+    each run's first plane. `models`: the name of each run's model; runs of one model are its seeds. Directions: random
+    | sharpest (one plane, along eigenvectors) | trajectory (through kept checkpoints) | between (from the first run to
+    the others).
 
     Every point is written to OUT/landscape when it is known and never computed again. Under torchrun the processes
     share the points, with `workers` threads each (one a core). Raises ValueError for options that do not fit.

@@ -15,7 +15,7 @@ class PlaneOptions(ProcessOptions, PageOptions):
     """Draw and measure the loss around any weights: planes, grids, curvature."""
 
     few: int | None = option(
-        None, "images on the finest grid, in whole batches; by default 64, or 8 batches", LOSS, ge=1, le=MAX_IMAGES
+        None, "images on the finest grid; by default 64, or 8/7 of a batch, or 8 batches", LOSS, ge=1, le=MAX_IMAGES
     )
     batch_norm: str = option("frozen", "statistics of batch norm: frozen, batch or interpolated", LOSS)
     moves: tuple[str, ...] = option(("",), "parameters that move: how their names begin", LOSS, form="python")
