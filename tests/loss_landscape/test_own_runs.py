@@ -363,7 +363,7 @@ def test_curvature_by_block_and_the_spectrum_lie_in_tables(tmp_path: Path):
     assert spectrum.groupby("draw")["weight"].sum().tolist() == pytest.approx([1, 1])
     kogen.landscape_of(trained(), cross_entropy, batches(), **asked)
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "blocks.parquet"), blocks)
-    with pytest.raises(ValueError, match="blocks.json has curvature metrics that differ in by"):
+    with pytest.raises(ValueError, match=r"blocks.json has curvature metrics that differ in by"):
         kogen.landscape_of(trained(), cross_entropy, batches(), **asked | {"by": "layers"})
-    with pytest.raises(ValueError, match="unknown by 'block'.*blocks"):
+    with pytest.raises(ValueError, match=r"unknown by 'block'.*blocks"):
         kogen.landscape_of(trained(), cross_entropy, batches(), **asked | {"by": "block"})
