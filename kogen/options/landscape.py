@@ -48,6 +48,12 @@ class LandscapeOptions(PlaneOptions, DataOptions):
     """Draw and measure the loss around finished runs: how wide, convex and sharp it is, with intervals over planes."""
 
     data: Source = Field(description="images that the loss is computed on", json_schema_extra=cli_metadata(DATA))
+    candidates: dict[str, Source] = option(
+        {},
+        "published files of MAE or RC-MAE with their decoders, NAME=FILE[?image_size=...]; repeatable",
+        LOSS,
+        form="pairs",
+    )
     images: int = option(2048, "number of images in the loss, the same for every run", LOSS, ge=1, le=MAX_IMAGES)
     batch_size: int = option(64, "images per batch; some losses depend on it", LOSS, ge=1, le=MAX_BATCH)
     objective: str = option("pretrain", "pretrain (the loss a run was trained with) or probe", LOSS)

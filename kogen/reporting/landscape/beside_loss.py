@@ -35,8 +35,8 @@ def read_beside(folder: Path, objective: str) -> BesideLoss:
     metrics: dict[str, dict[str, pd.DataFrame]] = {}
     for model, rows in first["metrics"].items():
         kinds = rows["direction"].unique().tolist()
-        chosen = rows[rows["direction"] == ("random" if "random" in kinds else kinds[0])]
-        chosen = chosen[chosen["plane"] == chosen["plane"].min()]
+        chosen = pd.DataFrame(rows[rows["direction"] == ("random" if "random" in kinds else kinds[0])])
+        chosen = pd.DataFrame(chosen[chosen["plane"] == chosen["plane"].min()])
         for name, one in chosen.groupby("metric", sort=True):
             metrics.setdefault(str(name), {})[model] = pd.DataFrame(one.rename(columns={"value": "loss"}))
     blocks = {model: block_rows(rows) for model, rows in first["blocks"].items()}
