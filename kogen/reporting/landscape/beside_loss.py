@@ -1,5 +1,6 @@
 """What a landscape has beside losses: metrics over a plane, curvature of parts of a network, the whole spectrum."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from kogen.reporting.landscape import figures
 from kogen.reporting.landscape.figures import SHADES, format_short, map_layout, on_plane, round_values
 from kogen.reporting.landscape.parts import objective_rows
 from kogen.reporting.words import say
+from kogen.results.landscape_facts import RunFacts
 from kogen.surface_fit.multilevel import multilevel_spline
 
 SMOOTHING = 0.01  # of the width of a spectrum: standard deviation of the bell that each place becomes
@@ -93,6 +95,23 @@ def draw_density(rows: pd.DataFrame, model: str, lang: str) -> Figure:
     line = trace(round_values(values), round_values(shown), tips, line=stroke("accent", 2.5))
     frame = layout(290, margin={"b": 46}, xaxis=across, yaxis=up)
     return {"data": [line], "layout": frame, "alt": say(lang, "l_a_density", model=model)}
+
+
+def draw_training(runs: Sequence[RunFacts], lang: str) -> Figure | None:
+    """The mean loss of each epoch of the runs' trainings, a curve a run; None where none is known."""
+    data = []
+    for run in runs:
+        losses = run.training.losses if run.training else []
+        if len(losses) > 1:
+            epochs, values = np.array(losses).T
+            name = run.model if run.run_seed is None else f"{run.model} {run.run_seed}"
+            tips = [f"{label(name, 40)}, {epoch:g}: {format_short(value)}" for epoch, value in losses]
+            data.append(trace(round_values(epochs), round_values(values), tips, line=stroke("mid", 1.75)))
+    if not data:
+        return None
+    across = axis(nticks=6, title=axis_title(say(lang, "l_x_epoch"), color=ink("soft")))
+    frame = layout(290, margin={"b": 46}, xaxis=across, yaxis=axis(nticks=5))
+    return {"data": data, "layout": frame, "alt": say(lang, "l_a_training")}
 
 
 def smooth_spectrum(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

@@ -46,8 +46,10 @@ def write(folder: Path, *, lang: str = "en") -> Path:
     ]
     drawn |= {place: figure for some in sections for one in some for place, figure in one["figures"].items()}
     beside = [beside_loss.read_beside(folder, part.objective) for part in found]
-    for number, one in enumerate(beside):
+    for number, (one, part) in enumerate(zip(beside, found, strict=True)):
         drawn |= draw_beside(number, one, lang)
+        if (curve := beside_loss.draw_training(part.runs, lang)) is not None and part.objective != "probe":
+            drawn[f"training-{number}"] = curve
     questions = ask_questions(found, facts, lang)
     drawn |= {f"q-{one['name']}": one["figure"] for one in questions}
     if "q-wider" not in drawn and found[0].landscapes:

@@ -74,3 +74,14 @@ def test_a_metric_over_a_line_is_a_curve():
     rows = pd.DataFrame({"alpha": GRID, "beta": 0.0, "level": 0, "images": 8, "loss": GRID**2})
     figure = beside_loss.draw_metric(rows, "ant", "accuracy", "en")
     assert figure["data"][1]["y"] == pytest.approx((GRID**2).tolist(), abs=1e-4)
+
+
+def test_the_losses_of_trainings_are_curves_and_runs_without_are_left_out():
+    known = {"run_seed": 0, "grid": GridFacts(few=64), **KNOWN}
+    losses = [[1.0, 2.5], [2.0, 1.5]]
+    one = RunFacts("a-0", "a", "pretrain", training=TrainingFacts("done", True, [], losses), **known)
+    other = RunFacts("b-0", "b", "pretrain", training=TrainingFacts("done", True), **known)
+    figure = beside_loss.draw_training([one, other], "en")
+    assert figure is not None
+    assert [(line["x"], line["y"]) for line in figure["data"]] == [([1.0, 2.0], [2.5, 1.5])]
+    assert beside_loss.draw_training([other], "en") is None
