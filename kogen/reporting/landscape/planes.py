@@ -212,7 +212,7 @@ def plane_note(chart: ChosenPlane, lang: str) -> str:
     for (one, first), (two, second) in combinations(zip(chart.names, chart.marks, strict=True), 2):
         height = barrier_text(*barrier(splines, first, second), lang)
         found.append(say(lang, "l_n_barrier", first=one, second=two, height=height))
-    if chart.is_plane:
+    if len(chart.marks) == 3:
         found.insert(0, positions_text(chart, lang))
     return (" " if lang == "en" else "").join(found)
 
