@@ -47,6 +47,7 @@ from kogen.study.study_start import (
     keep_start,
     open_start,
     print_starts,
+    read_starts,
     with_network,
 )
 from kogen.study.verdict_tracking import track_verdict
@@ -154,26 +155,27 @@ def evaluate(runs: Sequence[str | Path] | str | Path, options: EvaluateOptions) 
 def landscape(runs: Sequence[str | Path] | str | Path, options: LandscapeOptions) -> LandscapeResult:
     """Measure and draw the loss of finished runs around their weights, as OUT/landscape.html.
 
-    In `runs`, the folder of a study means its finished runs, and RUN@STEP a run at a checkpoint that it kept. Returns
-    the content of OUT/landscape.json; stored points are not computed again. ValueError for runs that do not fit.
+    In `runs`, the folder of a study means its finished runs, and RUN@STEP a run at a checkpoint that it kept; there may
+    be none beside `candidates`. Returns the content of OUT/landscape.json; stored points are not computed again.
     """
     from kogen.reporting.landscape import page
 
     given = [Path(runs)] if isinstance(runs, (str, Path)) else [Path(run) for run in runs]
     check_language(options.lang)
     first = distributed.find_processes(options.processes).rank == 0
-    listed = find_runs(given, options.objective, say)
-    folders, steps = zip(*map(split_step, listed), strict=True)
-    called = names_of_runs(folders, with_parts=True)
-    names = [f"{name}@{step}" if step else name for name, step in zip(called, steps, strict=True)]
+    starts = read_starts(options.candidates)
+    listed = find_runs(given, options.objective, say) if given or not starts else []
+    parts = [split_step(run) for run in listed]
+    called = names_of_runs([folder for folder, _ in parts], with_parts=True) if parts else []
+    names = [f"{name}@{step}" if step else name for name, (_, step) in zip(called, parts, strict=True)]
     plans = [read_record(run)[1] for run in listed]
-    size, depth = max(plan.image_size for plan in plans), depth_of_runs(plans, options.depth)
-    claim_folder(options.out, paths_read(options, options.data))
+    size, depth = max(one.image_size for one in [*plans, *starts.values()]), depth_of_runs(plans, options.depth)
+    claim_folder(options.out, paths_read(options, options.data, *options.candidates.values()))
     opened = one_part(open_source(options.data, storage_for(size, options.max_bad, depth), options), options.data)
     studies.print_notes(opened.name, opened.notes)
     # The first process of a job holds the lock, and the others wait until it agrees with them on what is measured.
     with lock_output(options.out, "landscape") if first else nullcontext():
-        found = measure_landscape(listed, opened, options, models=names, notify=say)
+        found = measure_landscape(listed, opened, options, models=names, starts=starts, notify=say)
         if found:
             page.write(options.out, lang=options.lang)
     return LandscapeResult(found, options.out, options.lang)

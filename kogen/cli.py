@@ -67,6 +67,7 @@ class Command:
     about: str  # help of the first argument
     example: str
     kind: Any = str  # type of the first argument
+    least: int = 1  # how often it has to be given
 
 
 COMMANDS = {
@@ -79,7 +80,7 @@ COMMANDS = {
     "evaluate": Command(EvaluateOptions, show_verdict, "runs", "folders of finished runs",
         "kogen evaluate run/ --train train/ --test reference=val/ --test line2=line2/ --out study", list[Path]),
     "landscape": Command(LandscapeOptions, show_landscape, "runs", "folders of finished runs, of studies, or RUN@STEP",
-        "kogen landscape study/ --data val/ --planes 8 --images 2048 --out landscape", list[Path]),
+        "kogen landscape study/ --data val/ --planes 8 --images 2048 --out landscape", list[Path], 0),
     "lottery": Command(LotteryOptions, show_verdict, "table",
         "csv, markdown or parquet: a row per image, or scores; several files of scores are joined by model",
         "kogen lottery results.csv --reference val --n val=50000 --out lottery", list[Path]),
@@ -152,7 +153,8 @@ def make_command(name: str, command: Command) -> Callable[..., None]:
     fields = {key: details(field)["form"] for key, field in command.options.model_fields.items()}
     first = [parameter(command.options, key) for key, form in fields.items() if form == "argument"]
     rest = [parameter(command.options, key) for key, form in fields.items() if form not in ("argument", "python")]
-    subject = inspect.Parameter(command.subject, KEYWORD, annotation=Annotated[command.kind, argument])
+    default = inspect.Parameter.empty if command.least else ()
+    subject = inspect.Parameter(command.subject, KEYWORD, default=default, annotation=Annotated[command.kind, argument])
     run.__signature__ = inspect.Signature([*first, subject, *rest])  # type: ignore[attr-defined]
     return run
 

@@ -145,7 +145,13 @@ def open_own(question: Question, name: str, module: nn.Module, seed: int | None,
         key, name, f"the model {name!r}", module, list(question.batches), options, facts, about, passed, loss=loss
     )
     check_module(name, module)
+    chance = torch.get_rng_state()
     check_level(run, check_objective(run.make_objective(), name))
+    if options.workers != 1 and not torch.equal(chance, torch.get_rng_state()):
+        raise ValueError(
+            f"the loss {loss.name!r} seeds and draws from torch's global generator, which the {options.workers} "
+            "threads share: give workers=1, or draw once, into the batches"
+        )
     if model_digest(name, module) != key:
         raise ValueError(f"the loss {loss.name!r} changed the model {name!r} itself: it has to leave it as it is")
     return run

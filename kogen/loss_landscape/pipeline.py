@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,11 +26,13 @@ from kogen.loss_landscape.grid import surface
 from kogen.loss_landscape.grouped_objective import default_few, first_images
 from kogen.loss_landscape.objective import BATCH_NORM, Objective
 from kogen.loss_landscape.point_log import Sharing
+from kogen.loss_landscape.published_runs import check_candidate_names, open_published
 from kogen.loss_landscape.runs import OBJECTIVES, LandscapeRun, open_run, read_record, torch_device
 from kogen.loss_landscape.spectrum import block_curvature, spectral_density
 from kogen.options.landscape import LandscapeOptions, PlaneOptions
 from kogen.results.landscape_facts import GridFacts, PlaneFacts, RunFacts
 from kogen.surface_fit.multilevel import choose_corrections
+from kogen.training.start_weights import Start
 
 DIRECTIONS = ("between", "random", "sharpest", "trajectory")
 SHARP = 256  # images at most on which curvature is measured: a product with a Hessian costs five to nine losses
@@ -42,9 +44,12 @@ def measure_landscape(
     options: LandscapeOptions,
     *,
     models: Sequence[str] | None = None,
+    starts: Mapping[str, Start] | None = None,
     notify: Callable[[str], None] = say,
 ) -> dict[str, Any]:
     """Measure the landscape of finished runs on `images`; returns the content of OUT/landscape.json.
+
+    `starts`: published files by name, which are looked at as the runs are.
 
     All runs share the frozen images, views and masks, and the draws of random planes. Of `options.images` images, `few`
     (by default those of `default_few`) are evaluated on a grid of `steps` x `steps` and finer `levels`; more of them,
@@ -58,9 +63,13 @@ def measure_landscape(
     """
     check_options(runs, options)
     names = list(models or [read_record(run)[0]["model"] for run in runs])
-    process = share_points({"images": images.digest, "runs": [read_record(run)[0]["id"] for run in runs]}, options)
+    files = dict(starts or {})
+    check_candidate_names(list(files), names)
+    ids = [read_record(run)[0]["id"] for run in runs] + [start.digest for start in files.values()]
+    process = share_points({"images": images.digest, "runs": ids}, options)
     options = options.model_copy(update={"workers": count_workers(options, torch_device().type)})
     opened = [partial(open_run, run, images, options, name) for run, name in zip(runs, names, strict=True)]
+    opened += [partial(open_published, name, start, images, options) for name, start in files.items()]
     return measure_runs(opened, options, process, notify)
 
 

@@ -1,10 +1,14 @@
 """What goes with a run's landscape: how its training ended, and what its loss is called."""
 
+import math
 from pathlib import Path
+
+import pandas as pd
 
 from kogen.common.alarms import Alarm
 from kogen.common.contracts import from_plain
 from kogen.common.files import read_sealed_json
+from kogen.common.tables import read_table
 from kogen.config.plan import Plan, hyperparameters
 from kogen.results.landscape_facts import TrainingFacts
 
@@ -18,12 +22,23 @@ def read_training(folder: Path, plan: Plan, step: str = "") -> TrainingFacts:
     path = folder / "summary.json"
     summary = read_sealed_json(path) if path.exists() else {}
     alarms = [from_plain(Alarm, alarm, str(path)) for alarm in summary.get("alarms", [])]
+    losses, last = read_losses(folder), math.inf
     trained = bool(plan.weights) or (plan.recipe.trains and plan.epochs > 0)
     if step:
         per_epoch = max(plan.images // plan.batch_size, 1)  # steps
         alarms = [alarm for alarm in alarms if alarm.epoch is None or alarm.epoch * per_epoch <= int(step)]
-        trained = trained and int(step) > 0
-    return TrainingFacts(summary.get("status"), trained, alarms)
+        trained, last = trained and int(step) > 0, int(step) / per_epoch
+    return TrainingFacts(summary.get("status"), trained, alarms, [pair for pair in losses if pair[0] <= last])
+
+
+def read_losses(folder: Path) -> list[list[float]]:
+    """Epoch and mean loss of each epoch of a run, from its training.parquet; none where it has none."""
+    path = folder / "training.parquet"
+    if not path.exists():
+        return []
+    table = read_table(path)
+    rows = pd.DataFrame(table[(table["term"] == "loss") & table["value"].notna()]).sort_values("epoch")
+    return [[float(epoch), float(value)] for epoch, value in zip(rows["epoch"], rows["value"], strict=True)]
 
 
 def name_loss(plan: Plan, objective: str) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from kogen.options.model import MAX_SEED, ImageSource, cli_metadata, option
+from kogen.options.model import MAX_SEED, ImageSource, Source, cli_metadata, option
 from kogen.options.shared import DATA, MAX_BATCH, OUTPUT, DataOptions, PageOptions, ProcessOptions
 
 MAX_IMAGES, MAX_PLANES = 10_000_000, 1000
@@ -49,6 +49,12 @@ class LandscapeOptions(PlaneOptions, DataOptions):
 
     data: ImageSource = Field(
         description="images that the loss is computed on", json_schema_extra=cli_metadata(DATA, shelf="datasets")
+    )
+    candidates: dict[str, Source] = option(
+        {},
+        "published files of MAE or RC-MAE with their decoders, NAME=FILE[?image_size=...]; repeatable",
+        LOSS,
+        form="pairs",
     )
     images: int = option(2048, "number of images in the loss, the same for every run", LOSS, ge=1, le=MAX_IMAGES)
     batch_size: int = option(64, "images per batch; some losses depend on it", LOSS, ge=1, le=MAX_BATCH)

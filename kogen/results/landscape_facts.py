@@ -33,6 +33,7 @@ class TrainingFacts:
     status: str | None  # of its summary.json; None where there is none
     trained: bool  # False: the network as it was made, or no epoch of training
     alarms: list[Alarm] = field(default_factory=list)  # those raised up to the weights that are looked at
+    losses: list[list[float]] = field(default_factory=list)  # (n, 2) epoch and mean loss of each, up to the weights
 
 
 @dataclass(frozen=True)

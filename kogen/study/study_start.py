@@ -1,7 +1,7 @@
 """What `--init` names, published weights or a run, kept beside the runs that begin with it."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -42,8 +42,13 @@ def open_start(asked: str, out: Path | None) -> Start:
     return found
 
 
-def read_start(asked: str) -> Start:
-    """The weights that `--init` names, read where they are. ValueError for some that kogen cannot read."""
+def read_starts(candidates: Mapping[str, str]) -> dict[str, Start]:
+    """The weights that `--candidates` names, by their names, read where they are. ValueError as of `read_start`."""
+    return {name: read_start(f"{name}={file}", "--candidates") for name, file in candidates.items()}
+
+
+def read_start(asked: str, option: str = "--init") -> Start:
+    """The weights that an option names, read where they are. ValueError for some that kogen cannot read."""
     name, spec = split_start(asked)
     file, said = text.parse_spec(spec)
     try:
@@ -51,7 +56,7 @@ def read_start(asked: str) -> Start:
             return read_run_start(Path(file), spec, said)
         found, tensors, heads = read_checkpoint(file, name, said)
     except ValueError as error:
-        raise ValueError(f"--init {spec}: {error}") from error
+        raise ValueError(f"{option} {spec}: {error}") from error
     network = (found.framework, found.backbone, found.image_size, found.channels, found.mean, found.std)
     return Start(spec, digest_of(Path(found.file)), *network, tensors, heads, found.remarks)
 

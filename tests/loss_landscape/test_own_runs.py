@@ -367,3 +367,15 @@ def test_curvature_by_block_and_the_spectrum_lie_in_tables(tmp_path: Path):
         kogen.landscape_of(trained(), cross_entropy, batches(), **asked | {"by": "layers"})
     with pytest.raises(ValueError, match=r"unknown by 'block'.*blocks"):
         kogen.landscape_of(trained(), cross_entropy, batches(), **asked | {"by": "block"})
+
+
+def test_a_loss_that_seeds_itself_takes_one_thread(tmp_path: Path):
+    def seeded(net: nn.Module, batch: Any) -> Tensor:
+        torch.manual_seed(3)
+        return cross_entropy(net, (batch[0] + 0.1 * torch.randn_like(batch[0]), batch[1]))
+
+    with pytest.raises(
+        ValueError, match="draws from torch's global generator, which the 2 threads share: give workers=1"
+    ):
+        kogen.landscape_of(trained(), seeded, batches(), out=tmp_path, workers=2, **SMALL)
+    assert kogen.landscape_of(trained(), seeded, batches(), out=tmp_path, workers=1, **SMALL)["runs"]

@@ -476,3 +476,11 @@ def test_few_batches_are_cut_for_the_readings_where_images_are_apart(runs: dict[
             torch.testing.assert_close(finer(finer.at), whole(whole.at), rtol=1e-5, atol=1e-6)
     coupled = opened(runs["one"], images, batch_size=32, batch_norm="batch")
     assert len(coupled.make_objective(32, 4)) == 1
+
+
+def test_the_losses_of_the_training_are_kept_up_to_the_weights(runs: dict[str, Path], images: Images):
+    table = pd.read_parquet(runs["mae"] / "training.parquet")
+    wanted = table[table["term"] == "loss"]
+    found = opened(runs["mae"], images).about["training"].losses
+    assert found == [[epoch, value] for epoch, value in zip(wanted["epoch"], wanted["value"], strict=True)]
+    assert found

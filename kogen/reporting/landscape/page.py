@@ -8,7 +8,8 @@ from kogen.common.tables import read_table
 from kogen.common.text import check_language
 from kogen.reporting.charts import Figure
 from kogen.reporting.html import write_page
-from kogen.reporting.landscape import comparisons, figures, parts, planes, sentences
+from kogen.reporting.landscape import beside_loss, comparisons, figures, parts, planes, sentences
+from kogen.reporting.landscape.beside_loss import BesideLoss
 from kogen.reporting.landscape.parts import Part
 from kogen.reporting.landscape.planes import ChosenPlane
 from kogen.reporting.landscape.solid_picture import draw_still_surface
@@ -17,7 +18,8 @@ from kogen.results.landscape_facts import LandscapeFacts
 from kogen.results.landscape_judgement import Finding, judge_loss
 from kogen.results.landscape_summary import read_landscape
 
-FILES = ("surface.parquet", "geometry.parquet", "eigenmap.parquet", "landscape.json")
+FILES = ("surface.parquet", "metrics.parquet", "geometry.parquet", "eigenmap.parquet")
+FILES += ("blocks.parquet", "spectrum.parquet", "landscape.json")
 SURFACES_SHOWN = 8  # surfaces of random planes that can be turned, for each objective
 SCENES = 16  # all surfaces of a page: browsers keep no more such scenes alive
 
@@ -25,7 +27,7 @@ SCENES = 16  # all surfaces of a page: browsers keep no more such scenes alive
 def write(folder: Path, *, lang: str = "en") -> Path:
     """Write FOLDER/landscape.html from what `kogen landscape` wrote there; returns its path.
 
-    Reads surface.parquet, landscape.json and, where they are, geometry.parquet and eigenmap.parquet, nothing else.
+    Reads surface.parquet, landscape.json and, where they are, the other tables of FILES, nothing else.
     ValueError for a folder without the first two, one without a finished plane, or an unknown language.
     """
     drawn, shown = compose(folder, lang)
@@ -50,6 +52,11 @@ def compose(folder: Path, lang: str) -> tuple[dict[str, Figure], dict[str, Any]]
         for number, part in enumerate(found)
     ]
     drawn |= {place: figure for some in sections for one in some for place, figure in one["figures"].items()}
+    beside = [beside_loss.read_beside(folder, part.objective) for part in found]
+    for number, (one, part) in enumerate(zip(beside, found, strict=True)):
+        drawn |= draw_beside(number, one, lang)
+        if (curve := beside_loss.draw_training(part.runs, lang)) is not None and part.objective != "probe":
+            drawn[f"training-{number}"] = curve
     questions = ask_questions(found, facts, lang)
     drawn |= {f"q-{one['name']}": one["figure"] for one in questions}
     if "q-wider" not in drawn and found[0].landscapes:
@@ -59,6 +66,7 @@ def compose(folder: Path, lang: str) -> tuple[dict[str, Figure], dict[str, Any]]
         "many": max(len(part.models) for part in found) > 8,
         "parts": found,
         "sections": sections,
+        "beside": beside,
         "stills": [draw_stills(part, lang) for part in found],
         "questions": questions,
         "decision": decide(found[0], sections[0], lang),
@@ -90,6 +98,18 @@ def draw_part(number: int, part: Part, lang: str) -> dict[str, Figure]:
             found[variant_id(f"convex-{number}-{place}", plane)] = figures.draw_convexity(spline, model, plane, lang)
         for run, points in enumerate(part.maps.get(model, [])):
             found[variant_id(f"map-{number}-{place}", run)] = figures.draw_curvature(points, model, lang)
+    return found
+
+
+def draw_beside(number: int, one: BesideLoss, lang: str) -> dict[str, Figure]:
+    """The figures of what was measured beside the loss, by the id of their place; further metrics with a number."""
+    found: dict[str, Figure] = {}
+    for order, (metric, models) in enumerate(one.metrics.items()):
+        for place, (model, rows) in enumerate(models.items()):
+            figure = beside_loss.draw_metric(rows, model, metric, lang)
+            found[variant_id(f"metric-{number}-{place}", order)] = figure
+    for place, (model, rows) in enumerate(one.spectrum.items()):
+        found[f"density-{number}-{place}"] = beside_loss.draw_density(rows, model, lang)
     return found
 
 

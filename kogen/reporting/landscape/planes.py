@@ -226,7 +226,19 @@ def plane_note(chart: ChosenPlane, lang: str) -> str:
     for (one, first), (two, second) in combinations(zip(chart.names, chart.marks, strict=True), 2):
         height = barrier_text(*barrier(splines, first, second), lang)
         found.append(say(lang, "l_n_barrier", first=one, second=two, height=height))
+    if len(chart.marks) == 3:
+        found.insert(0, positions_text(chart, lang))
     return (" " if lang == "en" else "").join(found)
+
+
+def positions_text(chart: ChosenPlane, lang: str) -> str:
+    """Where the three models of a plane lie, in plain words; lengths in ways from the first to the second."""
+    places = [f"({format_short(alpha)}, {format_short(beta)})" for alpha, beta in chart.marks]
+    named = dict(zip(("one", "two", "three"), chart.names, strict=True))
+    gap = float(np.linalg.norm(chart.marks[2] - chart.marks[1]))
+    lengths = {"away": format_short(float(np.linalg.norm(chart.marks[2]))), "gap": format_short(gap)}
+    distance = format_short(chart.facts.distance)
+    return say(lang, "l_n_three", at=places[2], distance=distance, **named, **lengths)
 
 
 def barrier_text(height: float, half: float, lang: str) -> str:

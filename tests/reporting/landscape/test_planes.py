@@ -92,9 +92,12 @@ def test_a_barrier_is_said_with_its_interval(height: float, half: float, words: 
 def test_the_note_names_every_pair_of_models() -> None:
     two = chosen(BETWEEN, ["mae", "byol"])
     assert plane_note(two, "en") == "Barrier between mae and byol: 0.5."
-    facts = PlaneFacts("between", positions=[[0.0, 0.0], [1.0, 0.0], [0.5, 0.5]])
+    facts = PlaneFacts("between", positions=[[0.0, 0.0], [1.0, 0.0], [0.5, 0.5]], distance=7.0)
     three = plane_note(chosen(facts, ["a", "b", "c"]), "en")
-    assert three == "Barrier between a and b: 0.5. Barrier between a and c: 0.125. Barrier between b and c: 0.125."
+    barriers = "Barrier between a and b: 0.5. Barrier between a and c: 0.125. Barrier between b and c: 0.125."
+    assert three.endswith(f"Every other place is a mixture of the three. {barriers}")
+    assert "a lies at (0, 0), b at (1, 0), c at (0.5, 0.5)" in three
+    assert "the weights of the first two, 7; in such steps c is 0.707 from a and 0.707 from b." in three
     assert "。 " not in plane_note(chosen(facts, ["a", "b", "c"]), "ja")
     assert "40" in plane_note(chosen(SHARP, ["mae"]), "en")
     turn = plane_note(chosen(TURN, ["mae"]), "en")
