@@ -26,7 +26,13 @@ LARGEST_COUNTS |= {"knots": 10_000, "queue": 10_000_000}
 MAY_BE_ZERO = {"swav.queue", "depth", "iterations", "obow.border"}  # counts whose default is not 0
 LARGEST = 1_000_000  # of any other number
 CONTINUED_RATE, CONTINUED_WARMUP = 0.1, 0.1  # see `continued_recipe`
-LATER = ("depth", "init", "freeze", "pool")  # fields that runs without them do not write down, as before they existed
+LATER = (
+    "depth",
+    "init",
+    "freeze",
+    "pool",
+    "compile",
+)  # fields that runs without them do not write down, as before they existed
 TYPE_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a name"}
 
 
@@ -46,6 +52,7 @@ class Plan(BaseModel):
     batch_size: int = Field(default=256, ge=2, le=MAX_BATCH)
     accumulate: int = Field(default=1, ge=1, le=MAX_PARTS)
     precision: str = "auto"
+    compile: bool = False  # by torch.compile: the same question, other last bits
     mean: tuple[float, ...] = (0.5,)
     std: tuple[float, ...] = (0.25,)
     settings: dict[str, Value] = Field(default_factory=dict)  # hyperparameters of the method and numbers of its recipe
