@@ -56,10 +56,11 @@ def try_end(end: str) -> None:
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
     shutil.rmtree(target, ignore_errors=True)
     run(["install", "--quiet", "--no-deps", "--target", str(target), "-r", str(file)])
+    shutil.rmtree(target / "benchmarks", ignore_errors=True)  # that some bring along, and that would hide ours
     project = tomllib.loads((HOME / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     own = {re.split(r"[^\w-]", name)[0] for name in project["dependencies"]}
     print(f"{end}: {', '.join(line for line in lines if line.split('==')[0] in own)}", flush=True)
-    path = os.pathsep.join([str(HOME), str(target)])  # this project first: some packages bring a `benchmarks` along
+    path = os.pathsep.join([str(HOME), str(target)])
     tests = [str(HOME / "tests" / part) for part in TESTS.split()]
     asked = [sys.executable, "-m", "pytest", "-m", "not slow", *LEFT_OUT, *tests]
     if subprocess.run(asked, cwd=HOME, env=os.environ | {"PYTHONPATH": path}).returncode:

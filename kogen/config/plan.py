@@ -33,6 +33,7 @@ LATER = (
     "freeze",
     "pool",
     "code",
+    "compile",
 )  # fields that runs without them do not write down, as before they existed
 TYPE_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a name"}
 
@@ -53,6 +54,7 @@ class Plan(BaseModel):
     batch_size: int = Field(default=256, ge=2, le=MAX_BATCH)
     accumulate: int = Field(default=1, ge=1, le=MAX_PARTS)
     precision: str = "auto"
+    compile: bool = False  # by torch.compile: the same question, other last bits
     mean: tuple[float, ...] = (0.5,)
     std: tuple[float, ...] = (0.25,)
     settings: dict[str, Value] = Field(default_factory=dict)  # hyperparameters of the method and numbers of its recipe

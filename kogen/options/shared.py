@@ -90,6 +90,7 @@ class TrainingOptions(AugmentationOptions):
         "tiny", "tiny, or any network of timm, such as resnet18?layers=1,1,1,1", TRAINING, shelf="backbones"
     )
     precision: str = option("auto", "auto, 32, tf32 or bf16", TRAINING)
+    compile: bool = option(False, "compute networks by torch.compile: minutes to compile, then faster steps", TRAINING)
     init: Source | None = option(
         None, "published weights to go on from: FILE[?key=value], hf-hub:OWNER/NAME or RUN, as NAME=... too", TRAINING
     )

@@ -31,7 +31,7 @@ def plans_of(
     candidates in `larger` see their images stored larger than `sets`. Weights to go on from are kept in `folder`.
     """
     pools = {name: splits.pool for name, splits in (larger or {}).items()}
-    fields = ("backbone", "image_size", "views", "epochs", "batch_size", "accumulate", "precision")
+    fields = ("backbone", "image_size", "views", "epochs", "batch_size", "accumulate", "precision", "compile")
     common = {field: getattr(study, field) for field in fields}
     auto = study.batch_size == "auto"
     common["batch_size"] = choose_batch(study.batch_size, len(sets.pool))

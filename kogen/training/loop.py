@@ -4,6 +4,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -27,6 +28,7 @@ from kogen.modules.schedules import learning_rate
 from kogen.training import checkpoint, monitor
 from kogen.training.batches import Batches
 from kogen.training.build import build_method
+from kogen.training.compiled import compile_backbones, compute_eagerly
 from kogen.training.fabric import start
 from kogen.training.freezing import hold_frozen
 from kogen.training.optimizers import make_optimiser
@@ -149,6 +151,8 @@ def prepare(plan: Plan, fabric: Fabric) -> tuple[Method, torch.optim.Optimizer, 
     method.train().to(fabric.device)
     if plan.freeze:
         hold_frozen(method, count_frozen(plan.freeze))
+    if plan.compile:
+        compile_backbones(method, plan)
     optimiser = make_optimiser(method, plan.recipe, method.rate_shares())
     wrapped, prepared = fabric.setup(method, optimiser)
     return method, getattr(prepared, "optimizer", prepared), wrapped
@@ -222,7 +226,8 @@ def measure_features(method: Method, loader: Batches) -> tuple[float, float]:
     view = evaluation_view(plan.image_size, mean=plan.mean, std=plan.std)
     # As many images at a time as a training step has: they fit into memory.
     try:
-        features = embed(method.evaluation_backbone(), some, view, batch_size=min(128, loader.part))
+        with compute_eagerly() if plan.compile else nullcontext():
+            features = embed(method.evaluation_backbone(), some, view, batch_size=min(128, loader.part))
     except NonFiniteFeatures as error:
         raise NonFiniteLoss(f"{error}. {SMALLER_STEPS}") from error
     values = torch.from_numpy(features.values)

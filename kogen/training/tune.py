@@ -53,6 +53,7 @@ class Tuning:
 def tuning_plan(plan: Plan, layers: str) -> Plan:
     """The plan of a run as that of a fine-tuning of its network, which is drawn anew, without images."""
     nothing = {"weights": "", "init": "", "init_file": "", "freeze": "", "data": "", "images": 0, "epochs": 0}
+    nothing |= {"compile": False}  # a few hundred steps take less than compiling
     facts = {"method": "tune", "settings": {"layers": layers}, "classes": ("a", "b")}
     return plan.model_copy(update=nothing | facts | {"batch_size": BATCH, "accumulate": 1})
 
