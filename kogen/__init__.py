@@ -23,8 +23,8 @@ if TYPE_CHECKING:
         report,
         views,
     )
-    from kogen.common.console import show_events as show_events
     from kogen.common.objects import hold
+    from kogen.common.speech.console import show_events as show_events
     from kogen.handover.embedder import Embedder
     from kogen.own_model import landscape_of
 
@@ -32,7 +32,7 @@ __version__ = VERSION
 __all__ = ["audit", "compare", "embed", "estimate", "evaluate", "export", "landscape", "lottery", "pilot", "predict"]
 __all__ += ["Embedder", "hold", "landscape_of", "pretrain", "push", "report", "views"]
 ELSEWHERE = {"Embedder": "kogen.handover.embedder", "hold": "kogen.common.objects"}  # what is no verb
-ELSEWHERE |= {"landscape_of": "kogen.own_model", "show_events": "kogen.common.console"}
+ELSEWHERE |= {"landscape_of": "kogen.own_model", "show_events": "kogen.common.speech.console"}
 
 
 def __getattr__(name: str) -> Any:

@@ -9,11 +9,11 @@ from kogen.api_tables import audit as audit
 from kogen.api_tables import lottery as lottery
 from kogen.api_tables import report as report
 from kogen.common import distributed
-from kogen.common.console import say
 from kogen.common.locks import lock_output
 from kogen.common.metric_facts import check_metric
 from kogen.common.outputs import claim_file, claim_folder
-from kogen.common.progress import training_bar
+from kogen.common.speech.console import say
+from kogen.common.speech.progress import training_bar
 from kogen.common.tasks import Stopped
 from kogen.common.text import check_language
 from kogen.config.plan import Plan, check_method, check_settings

@@ -8,7 +8,7 @@ from kogen.common.contracts import to_plain
 from kogen.common.locks import lock_output
 from kogen.common.metric_facts import check_metric
 from kogen.common.outputs import claim_folder
-from kogen.common.progress import progress_bar
+from kogen.common.speech.progress import progress_bar
 from kogen.common.text import check_language
 from kogen.options.audit import AuditOptions
 from kogen.options.lottery import LotteryOptions

@@ -11,12 +11,12 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.markup import escape
 
-from kogen.common.console import say, show_events, write_line
-from kogen.common.events import Failed
-from kogen.common.failures import DEBUG, INTERRUPTED, UsageError, explain_error
 from kogen.common.registry import FOLDERS, names
+from kogen.common.speech.console import say, show_events, write_line
+from kogen.common.speech.events import Failed
+from kogen.common.speech.failures import DEBUG, INTERRUPTED, UsageError, explain_error
+from kogen.common.speech.verb_answers import Listed
 from kogen.common.text import hint
-from kogen.common.verb_answers import Listed
 from kogen.common.verbs import load_verb
 from kogen.common.version import VERSION
 from kogen.options import forms

@@ -9,9 +9,9 @@ from typing import Any
 
 from torch import nn
 
-from kogen.common.console import say
 from kogen.common.locks import lock_output
 from kogen.common.outputs import claim_folder
+from kogen.common.speech.console import say
 from kogen.common.text import check_language
 from kogen.loss_landscape.own_loss import UnitFunction
 from kogen.loss_landscape.own_runs import (

@@ -10,7 +10,7 @@ import pytest  # noqa: E402
 import torch  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
-from kogen.common.console import show_events  # noqa: E402
+from kogen.common.speech.console import show_events  # noqa: E402
 
 # A busy machine is not a failure, and a gate says the same of the same code twice; `make slow` draws new cases.
 settings.register_profile("gate", deadline=None, derandomize=True)

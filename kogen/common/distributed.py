@@ -10,11 +10,11 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from kogen.common.console import Speech, say
 from kogen.common.devices import default_device
-from kogen.common.events import Caution
 from kogen.common.launch import ALONE, Launch, ignored_tasks, read_launch
 from kogen.common.peers import Peers, loss_sentence
+from kogen.common.speech.console import Speech, say
+from kogen.common.speech.events import Caution
 
 Plain = TypeVar("Plain")
 COLLECTIVE = timedelta(minutes=5)  # how long one process waits inside a sum for another that lives but does not come

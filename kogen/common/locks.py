@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kogen.common.console import say
-from kogen.common.events import Caution
 from kogen.common.files import refuse_link, sweep_temporary
+from kogen.common.speech.console import say
+from kogen.common.speech.events import Caution
 from kogen.common.system import NO_LINK, NO_WAIT, try_lock
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from kogen.common.files import sweep_temporary
-from kogen.common.progress import progress_bar
+from kogen.common.speech.progress import progress_bar
 from kogen.data import cache_files
 from kogen.data.cache_files import Columns, DamagedCache, remove_path
 from kogen.data.cache_settings import CacheRequest

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kogen.common.progress import progress_bar
+from kogen.common.speech.progress import progress_bar
 from kogen.common.text import LARGEST_WHOLE, join_names
 from kogen.data.decode import decode, read_header
 from kogen.data.image_facts import ImageFacts, UnreadableImage, as_unreadable, image_facts, to_hwc

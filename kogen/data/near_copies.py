@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch.nn.functional import adaptive_avg_pool2d
 
-from kogen.common.progress import progress_bar
+from kogen.common.speech.progress import progress_bar
 from kogen.data.images import Images
 
 SIDE = 16  # pixels that an image is brought to

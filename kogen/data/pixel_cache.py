@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kogen.common.console import say
-from kogen.common.events import Caution
 from kogen.common.files import write_atomically
 from kogen.common.locks import hold_lock
+from kogen.common.speech.console import say
+from kogen.common.speech.events import Caution
 from kogen.data import cache_files
 from kogen.data.cache_build import MANIFEST, build_cache
 from kogen.data.cache_files import Columns, DamagedCache, remove_path

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from kogen.common.console import printable
 from kogen.common.files import read_json
 from kogen.common.outputs import STAMP
 from kogen.common.protocols import layers_tuned
+from kogen.common.speech.console import printable
 from kogen.handover.exported_model import ExportedModel, Origin
 from kogen.handover.fitted_model import FittedModel, study_folder
 from kogen.results.asked import VERDICT

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from kogen.augmentation.views import evaluation_view
-from kogen.common.console import say
-from kogen.common.events import Caution
 from kogen.common.outputs import STAMP, claim_file
+from kogen.common.speech.console import say
+from kogen.common.speech.events import Caution
 from kogen.common.tables import write_table
 from kogen.common.text import join_names
 from kogen.data.cache_settings import CacheSettings

@@ -8,8 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from kogen.common.console import say
 from kogen.common.files import read_json
+from kogen.common.speech.console import say
 from kogen.handover.hub_folder import FILES, HubModel, open_hub_model, write_hub_folder
 from kogen.options.hub import PushOptions
 

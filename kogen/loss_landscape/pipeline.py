@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from kogen.common import distributed, registry, text
-from kogen.common.console import say
 from kogen.common.plugins import find_plugin
+from kogen.common.speech.console import say
 from kogen.common.system import usable_cores
 from kogen.data.images import Images
 from kogen.loss_landscape import runs as landscape_runs

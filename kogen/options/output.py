@@ -6,8 +6,16 @@ from typing import Any
 
 import typer
 
-from kogen.common.console import say
-from kogen.common.verb_answers import AuditJudged, Compared, CostAnswered, FileWritten, Judged, LandscapeDrawn, Trained
+from kogen.common.speech.console import say
+from kogen.common.speech.verb_answers import (
+    AuditJudged,
+    Compared,
+    CostAnswered,
+    FileWritten,
+    Judged,
+    LandscapeDrawn,
+    Trained,
+)
 
 DIFFERS = 1  # exit code of an audit that does not confirm a study
 

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet as pq
 
-from kogen.common.console import say
-from kogen.common.events import Caution
 from kogen.common.files import write_atomically
+from kogen.common.speech.console import say
+from kogen.common.speech.events import Caution
 from kogen.common.tables import CLASSES, ROWS, SCHEMAS, read_arrow, write_arrow
 from kogen.results.asked import read_asked
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from kogen.common.console import say
 from kogen.common.files import read_toml, write_atomically
 from kogen.common.outputs import claim_folder
+from kogen.common.speech.console import say
 from kogen.config.study import Study, make_study, study_to_toml
 from kogen.results.asked import FIRST, may_be_replaced, write_first
 from kogen.results.gather import split_older_table

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from kogen.common.console import say
-from kogen.common.events import Caution
 from kogen.common.files import read_json, write_atomically
+from kogen.common.speech.console import say
+from kogen.common.speech.events import Caution
 from kogen.data.decode import decode
 from kogen.data.image_facts import UnreadableImage
 from kogen.results.answers.hard_images import GALLERY, picture_name

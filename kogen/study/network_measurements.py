@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kogen.common import devices, distributed
-from kogen.common.console import say
-from kogen.common.events import Caution
 from kogen.common.locks import lock_output
 from kogen.common.records import read_plan_record
 from kogen.common.running_costs import (
@@ -16,6 +14,8 @@ from kogen.common.running_costs import (
     read_running_costs,
     write_running_costs,
 )
+from kogen.common.speech.console import say
+from kogen.common.speech.events import Caution
 from kogen.evaluation.cost_measurement import measure_network, measure_onnx
 from kogen.training.run import WATTS, load_run
 

@@ -9,16 +9,16 @@ import tomli_w
 
 from kogen.augmentation.views import view_set
 from kogen.common import distributed
-from kogen.common.console import say
 from kogen.common.contracts import from_plain, to_plain
-from kogen.common.events import Estimated, SetRead
 from kogen.common.files import read_toml, write_atomically, write_sealed_json
 from kogen.common.locks import lock_output
 from kogen.common.metric_facts import check_metric
 from kogen.common.outputs import claim_folder
-from kogen.common.progress import training_bar
 from kogen.common.protocols import check_probes
 from kogen.common.records import read_plan_record
+from kogen.common.speech.console import say
+from kogen.common.speech.events import Estimated, SetRead
+from kogen.common.speech.progress import training_bar
 from kogen.common.text import check_language
 from kogen.config.plan import Plan
 from kogen.config.study import Study, make_study

@@ -8,8 +8,8 @@ from typing import Any
 
 from kogen.backbones.published import read_checkpoint
 from kogen.common import distributed, text
-from kogen.common.console import say
 from kogen.common.files import json_digest
+from kogen.common.speech.console import say
 from kogen.config.plan import Plan, check_method, count_frozen
 from kogen.config.study import Study, split_start
 from kogen.data.images import Images

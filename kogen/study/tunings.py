@@ -9,11 +9,11 @@ from typing import Any
 
 from kogen.augmentation.views import evaluation_view
 from kogen.common import devices, distributed
-from kogen.common.console import say
 from kogen.common.files import write_sealed_json
-from kogen.common.progress import training_bar
 from kogen.common.protocols import Protocol, layers_tuned, split_protocol, tunings_among
 from kogen.common.records import read_plan_record
+from kogen.common.speech.console import say
+from kogen.common.speech.progress import training_bar
 from kogen.config.plan import Plan
 from kogen.data.images import Images, require_classes
 from kogen.evaluation.features import Predictions, embed

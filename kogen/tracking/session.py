@@ -15,10 +15,10 @@ import numpy as np
 import torch
 
 from kogen.common import distributed, registry
-from kogen.common.console import say
-from kogen.common.events import Caution
 from kogen.common.files import read_json, write_json
 from kogen.common.locks import hold_lock
+from kogen.common.speech.console import say
+from kogen.common.speech.events import Caution
 from kogen.common.tasks import Stopped
 from kogen.tracking.tracker import Status, TrackedRun, Tracker
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import torch
 
 from kogen.common import distributed
-from kogen.common.console import say
 from kogen.common.devices import default_device, free_cached_memory, is_out_of_memory
 from kogen.common.files import read_json
+from kogen.common.speech.console import say
 from kogen.config.plan import Plan
 from kogen.data.images import Images
 from kogen.training.loop import trial_steps

@@ -18,12 +18,12 @@ import torch
 
 from kogen.common import devices, distributed, version
 from kogen.common.alarms import Alarm, AlarmKind
-from kogen.common.console import say
 from kogen.common.contracts import to_plain
-from kogen.common.events import AlarmRaised, Caution, EpochEnded, RunEnded, RunStarted
 from kogen.common.files import read_sealed_json, sweep_temporary, write_json, write_sealed_json
 from kogen.common.locks import hold_lock
 from kogen.common.records import RETRAIN, read_plan_record, record_id
+from kogen.common.speech.console import say
+from kogen.common.speech.events import AlarmRaised, Caution, EpochEnded, RunEnded, RunStarted
 from kogen.common.tables import read_arrow, write_table
 from kogen.common.tensors import read_facts
 from kogen.config.plan import LATER, Plan

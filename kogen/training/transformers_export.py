@@ -10,10 +10,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from kogen.backbones._transformers_layout import TransformersModel, as_dinov2, as_vit_mae
-from kogen.common.console import say
 from kogen.common.files import write_atomically, write_json
 from kogen.common.outputs import claim_folder
 from kogen.common.rng import StepRng
+from kogen.common.speech.console import say
 from kogen.config.plan import Plan
 from kogen.modules import masking
 from kogen.modules.base import Backbone

@@ -73,6 +73,9 @@ ARGUED = {
         )
     },
     ("extend.py", "__getattr__", "importlib.import_module"): "a constant name",
+    ("config/plan.py", "", "compile"): "the name of a field",
+    ("options/shared.py", "", "compile"): "the name of an option",
+    ("training/compiled.py", "compute_eagerly", "torch.compiler.set_stance"): "turns compiling off",
     ("common/objects.py", "object_text", "importlib.import_module"): "a constant name",
     ("common/registry.py", "load", "importlib.import_module"): "a file that lies on the shelf, by its exact name",
     ("common/registry.py", "load", "getattr"): "the one name in __all__ of that file",

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from kogen.common.objects import PREFIX
-from kogen.common.progress import progress_bar
+from kogen.common.speech.progress import progress_bar
 from kogen.data.cache_settings import CacheSettings, Listing
 from kogen.data.datasets.arrays import load_in_place
 from kogen.data.image_facts import MAX_PIXELS, ImageFacts, UnreadableImage, content_id, pixel_dtype

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from kogen.common.console import in_notebook
-from kogen.common.notebook_bar import bar_content
+from kogen.common.speech.console import in_notebook
+from kogen.common.speech.notebook_bar import bar_content
 
 CODE = """
 import time
-from kogen.common.console import say
-from kogen.common.progress import progress_bar, training_bar
+from kogen.common.speech.console import say
+from kogen.common.speech.progress import progress_bar, training_bar
 say("60 images", title="train")
 with progress_bar("decoding", transient=True) as report:
     for step in range(200):

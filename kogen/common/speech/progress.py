@@ -8,10 +8,9 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from kogen.common import distributed
-from kogen.common.console import Speech, in_notebook, make_console, printable, say
-from kogen.common.events import Progressed
-from kogen.common.notebook_bar import notebook_bar
+from kogen.common.speech.console import Speech, in_notebook, make_console, printable, say
+from kogen.common.speech.events import Progressed
+from kogen.common.speech.notebook_bar import notebook_bar
 from kogen.common.tasks import name_task
 
 QUIET_SECONDS = 30.0  # between events where there is no bar
@@ -65,6 +64,8 @@ def line_reporter(title: str, last_line: bool) -> Callable[..., None]:
 @contextmanager
 def training_bar(title: str, *, transient: bool = False) -> Iterator[Callable[..., None]]:
     """While inside, `report_progress(step, steps, terms, images_per_second, rank_me)` shows how far a training is."""
+
+    from kogen.common import distributed  # loads torch, which a bar without a training does not need
 
     with progress_bar(title, show=distributed.rank() == 0, transient=transient) as report:
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import kogen
-from kogen.common.console import Speech, printable, say, show_events, write_line
-from kogen.common.events import AlarmRaised, Caution, Failed, RunStarted
+from kogen.common.speech.console import Speech, printable, say, show_events, write_line
+from kogen.common.speech.events import AlarmRaised, Caution, Failed, RunStarted
 
 
 @given(text=st.text())
@@ -45,9 +45,9 @@ def test_a_terminal_that_is_not_utf_8_gets_escapes(monkeypatch: pytest.MonkeyPat
 
 EVENTS = """
 import logging, sys
-from kogen.common.console import say, write_line
-from kogen.common.events import Caution, Failed
-from kogen.common.progress import progress_bar
+from kogen.common.speech.console import say, write_line
+from kogen.common.speech.events import Caution, Failed
+from kogen.common.speech.progress import progress_bar
 exec(sys.argv[1])
 say("batch of 8", title="byol")
 write_line("a result")

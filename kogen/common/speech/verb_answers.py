@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kogen.common.events import RESULT, Estimated, Event
+from kogen.common.speech.events import RESULT, Estimated, Event
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Progress: lines away from a terminal."""
 
-from kogen.common import progress
+from kogen.common.speech import progress
 
 
 def test_progress_is_printed_now_and_then_away_from_a_terminal(capsys, monkeypatch) -> None:

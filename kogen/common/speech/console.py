@@ -15,8 +15,8 @@ from typing import Any, Literal, TextIO
 from rich.console import Console
 from rich.text import Text
 
-from kogen.common.events import ERROR, INFO, LEVELS, RESULT, Event, Note, event_fields
-from kogen.common.verb_answers import Answered
+from kogen.common.speech.events import ERROR, INFO, LEVELS, RESULT, Event, Note, event_fields
+from kogen.common.speech.verb_answers import Answered
 
 # Categories that act instead of being seen: controls, surrogates, private use, line and paragraph separators; of the
 # invisible format characters those that turn the direction of a line (the others join letters in names of people).

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from html import escape
 from typing import Any
 
-from kogen.common.console import printable
+from kogen.common.speech.console import printable
 
 SECONDS = 0.5  # between two drawings
 

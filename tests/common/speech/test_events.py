@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kogen.common import events, verb_answers
 from kogen.common.alarms import AlarmKind
-from kogen.common.events import LEVELS, EpochEnded, Event, Note, event_fields
+from kogen.common.speech import events, verb_answers
+from kogen.common.speech.events import LEVELS, EpochEnded, Event, Note, event_fields
 
-PAGE = Path(__file__).parents[2] / "docs" / "tracking.md"
+PAGE = Path(__file__).parents[3] / "docs" / "tracking.md"
 
 
 def all_events() -> list[type[Event]]:

@@ -1,0 +1,1 @@
+"""Speech: all that is said to a person or a program while a verb runs: events, sentences, bars, failures."""
