@@ -8,6 +8,7 @@ from kogen.common.contracts import to_plain
 from kogen.common.locks import lock_output
 from kogen.common.metric_facts import check_metric
 from kogen.common.outputs import claim_folder
+from kogen.common.own_statistics import check_statistics, write_statistics
 from kogen.common.speech.progress import progress_bar
 from kogen.common.text import check_language
 from kogen.options.audit import AuditOptions
@@ -55,6 +56,7 @@ def report(study: str | Path, options: ReportOptions) -> StudyResult:
     lang = options.lang or asked["lang"]
     prices = options.prices or asked["prices"]
     check_metric(metric_with_prices(options.metric, make_prices(prices)))
+    check_statistics(options.statistics)
     claim_folder(folder, expected=["study.toml"])
     with lock_output(folder):
         gather_predictions(folder)
@@ -62,7 +64,9 @@ def report(study: str | Path, options: ReportOptions) -> StudyResult:
         known: dict[str, Any] = {"margin": asked["margin"], "protocol": asked["probes"][0], "lang": lang}
         judged = verdict.build(folder, metric=metric, prices=prices, **known)
         write_gallery(folder, judged.hard, private=asked["private"])
-        page.write(folder, lang=lang)
+        own = options.statistics or asked["statistics"]
+        write_statistics(folder, own)
+        page.write(folder, lang=lang, statistics=own)
     return StudyResult(to_plain(judged), folder, lang)
 
 

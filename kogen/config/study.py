@@ -9,6 +9,7 @@ import tomli_w
 from kogen.augmentation import corruptions
 from kogen.common.files import read_toml
 from kogen.common.metric_facts import check_metric
+from kogen.common.own_statistics import check_statistics
 from kogen.common.plugins import refuse_unopened
 from kogen.common.protocols import check_probes
 from kogen.common.text import check_language, hint
@@ -57,6 +58,7 @@ def make_study(asked: Mapping[str, Any], where: str) -> Study:
     for method in study.methods:
         check_method(method)
     check_probes(study.probes)
+    check_statistics(study.statistics)
     check_metric(metric_with_prices(study.metric, make_prices(study.prices)))
     if study.corrupt:
         corruptions.parse_corruptions(study.corrupt)

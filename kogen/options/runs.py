@@ -13,6 +13,7 @@ from kogen.options.shared import (
     METRIC_HELP,
     OUTPUT,
     PRICES_HELP,
+    STATISTICS_HELP,
     TRAINING,
     AugmentationOptions,
     DataOptions,
@@ -88,4 +89,7 @@ class ReportOptions(Options):
 
     lang: str | None = option(None, "language of the page, en or ja; by default the study's", OUTPUT)
     metric: str | None = option(None, f"{METRIC_HELP}; or the study's", JUDGING, shelf="metrics")
+    statistics: tuple[str, ...] = option(
+        (), f"{STATISTICS_HELP}; by default the study's", JUDGING, form="names", shelf="statistics"
+    )
     prices: PriceTable = option({}, f"{PRICES_HELP}; in place of all of the study's", JUDGING, form="prices")

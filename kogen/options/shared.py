@@ -28,6 +28,7 @@ METRIC_HELP = (
 
 
 TRACKER_HELP = "where epochs, numbers and pages are tracked: tensorboard, wandb, mlflow, trackio; repeatable"
+STATISTICS_HELP = "statistics of your own, FILE.py:NAME, functions of the rows of predictions, comma-separated"
 PRICES_HELP = (
     "what a label, an hour, an error cost: a file.toml, or NAME=VALUE such as label=0.5 or currency=EUR; repeatable"
 )
@@ -141,6 +142,7 @@ class JudgingOptions(Options):
         1.0, "smallest difference that matters, in points (or the metric's unit)", JUDGING, ge=0, le=100
     )
     metric: str | None = option(None, METRIC_HELP, JUDGING, shelf="metrics")
+    statistics: tuple[str, ...] = option((), STATISTICS_HELP, JUDGING, form="names", shelf="statistics")
     costs: Literal["none", "torch", "onnx"] = option(
         "torch", "what running a network costs, measured once in seconds: none, torch, or onnx too (a minute)", JUDGING
     )

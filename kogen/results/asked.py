@@ -95,6 +95,7 @@ class Question(BaseModel):
     metric: str | None = None
     private: bool = False
     prices: dict[str, Price] = {}
+    statistics: tuple[str, ...] = ()
     plugins: tuple[str, ...] = ()  # code of a user's own
 
 
@@ -143,8 +144,8 @@ def read_question(folder: Path) -> dict[str, Any]:
     own = [(text, *text.partition("=")[::2]) for text in question.plugins]  # SHELF=FILE.py:NAME, SHELF, FILE.py:NAME
     answered = [what.rpartition(":")[2] for _, shelf, what in own if shelf == "probes"]  # by probes that need not run
     check_probes([probe for probe in question.probes if probe not in answered] or ["linear"])
-    metric = f":{parse_spec(question.metric or '')[0]}"
-    refuse_unopened(str(place), [listed for listed, shelf, what in own if shelf == "metrics" and what.endswith(metric)])
+    used = {("metrics", parse_spec(question.metric or "")[0]), *(("statistics", name) for name in question.statistics)}
+    refuse_unopened(str(place), [text for text, shelf, what in own if (shelf, what.rpartition(":")[2]) in used])
     check_language(question.lang)
     check_metric(metric_with_prices(question.metric, make_prices(question.prices)))
     return question.model_dump()

@@ -25,15 +25,8 @@ from kogen.study.study_start import open_start, with_network
 
 # Options in which a study may grow; what is not in them or in FREE is what its runs and answers are made of, and stays.
 GROWING = (*COUNTS, "methods", "settings", "candidates", "shifts", "corrupt", "probes", "budgets", "shots", "pools")
-FREE = (
-    "margin",
-    "lang",
-    "max_bad",
-    "metric",
-    "costs",
-    "prices",
-    "plugins",
-)  # no run and no row of predictions depends on them
+# Options that no run and no row of predictions depends on.
+FREE = ("margin", "lang", "max_bad", "metric", "statistics", "costs", "prices", "plugins")
 MISSING: Any = object()
 
 

@@ -14,6 +14,7 @@ from kogen.common.files import read_toml, write_atomically, write_sealed_json
 from kogen.common.locks import lock_output
 from kogen.common.metric_facts import check_metric
 from kogen.common.outputs import claim_folder
+from kogen.common.own_statistics import check_statistics
 from kogen.common.protocols import check_probes
 from kogen.common.records import read_plan_record
 from kogen.common.speech.console import say
@@ -194,6 +195,7 @@ def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
     """Judge finished runs on other sets; the predictions and all that the report reads go to the folder."""
     folder, tests, runs = options.out, options.tests, [Path(run) for run in listed]
     check_probes(options.probes)
+    check_statistics(options.statistics)
     check_metric(options.metric)
     check_language(options.lang)
     if not runs or not tests:
@@ -235,6 +237,7 @@ def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
         question |= options.model_dump(include={"margin", "probes", "lang", "metric", "private"}, exclude_none=True)
         question |= {name: list(value) for name in ("budgets", "shots") if (value := getattr(options, name))}
         question |= {"draws": options.draws} if options.budgets or options.shots else {}
+        question |= {name: list(value) for name in ("statistics", "plugins") if (value := getattr(options, name))}
         question |= {name: value for name in ("corrupt", "prices") if (value := getattr(options, name))}
         write_sealed_json(folder / "data.json", quality)
         write_atomically(place, lambda p: p.write_text(tomli_w.dumps(question), encoding="utf-8"))

@@ -147,3 +147,17 @@ class Late(MyByol):
 
 nothing = lambda backbone: None
 """
+
+STATISTIC = """
+
+def by_model(rows):
+    return rows.groupby("model", observed=True)["correct"].mean().reset_index()
+
+
+def no_frame(rows):
+    return 3
+
+
+def no_rows():
+    return None
+"""

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from own_code import RIGHT
+from own_code import RIGHT, STATISTIC
 
 import kogen
 from kogen.cli import main
@@ -140,3 +140,39 @@ def test_a_probe_that_changed_is_not_mixed_with_its_older_answers(mine: Path, tm
     mine.write_text(RIGHT.replace("np.exp(far", "np.exp(0.5 * far"))
     with pytest.raises(ValueError, match="answers of the probe nearest_mean, whose code was another one then"):
         kogen.evaluate(tmp_path / "run", tests={"test": "digits?split=test"}, costs="none", **asked)
+
+
+def test_a_statistic_of_ones_own_is_written_and_shown(mine: Path, tmp_path: Path):
+    mine.write_text(RIGHT + STATISTIC)
+    few: dict[str, Any] = {"backbone": "tiny?width=8", "image_size": 8, "epochs": 1}
+    kogen.pretrain("digits?split=train", method="random", **few, out=tmp_path / "run")
+    asked: dict[str, Any] = {"train": "digits?split=train", "tests": {"test": "digits?split=test"}, "costs": "none"}
+    kogen.evaluate(tmp_path / "run", **asked, statistics=["mine.py:by_model"], out=tmp_path / "e")
+    table = read_table(tmp_path / "e" / "own_by_model.parquet")
+    rows = read_table(tmp_path / "e" / "predictions.parquet")
+    assert table["correct"].iloc[0] == pytest.approx(rows["correct"].mean())
+    page = (tmp_path / "e" / "report.html").read_text()
+    assert "Your own statistic: by_model" in page
+    assert f"<td>{table['correct'].iloc[0]:.4g}</td>" in page
+    plugins.OPENED.clear()
+    with pytest.raises(ValueError, match=r"add --plugins statistics=mine.py:by_model$"):
+        kogen.report(tmp_path / "e")
+    for name, match in (("no_frame", "'no_frame' returned a int: wanted"), ("no_rows", "cannot be called so")):
+        with pytest.raises(ValueError, match=match):
+            kogen.report(tmp_path / "e", statistics=[f"mine.py:{name}"], plugins=["statistics=mine.py:by_model"])
+    with pytest.raises(ValueError, match=r"unknown name 'values' .*kogen's own are always computed"):
+        kogen.report(tmp_path / "e", statistics=["values"], plugins=["statistics=mine.py:by_model"])
+
+
+def test_directions_of_ones_own_are_drawn(tmp_path: Path):
+    few: dict[str, Any] = {"backbone": "tiny?width=8", "image_size": 8, "epochs": 1}
+    kogen.pretrain("digits?split=train", method="simclr", **few, batch_size=32, out=tmp_path / "run")
+    small: dict[str, Any] = {"images": 32, "batch_size": 16, "few": 16, "planes": 2, "steps": 3, "sharp": 0}
+    asked: dict[str, Any] = small | {"data": "digits?split=test", "out": tmp_path / "l"}
+    kogen.landscape(tmp_path / "run", directions="mine.py:straight", **asked)
+    rows = read_table(tmp_path / "l" / "surface.parquet")
+    assert set(rows["direction"]) == {"straight"}
+    assert set(rows["plane"]) == {0, 1}
+    page = (tmp_path / "l" / "landscape.html").read_text()
+    assert "along directions of your own code" in page
+    assert "Directions: straight;" in page

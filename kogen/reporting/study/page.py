@@ -1,11 +1,13 @@
 """Page: a judged study as one self-contained HTML file; nothing in it reaches for the network."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from kogen.common.files import read_json
+from kogen.common.own_statistics import shown_statistics
 from kogen.common.records import made_with
 from kogen.common.tables import read_table
 from kogen.reporting.charts import Figure
@@ -27,13 +29,14 @@ from kogen.results.asked import extension_lines, read_asked
 LONGEST_TEXT = 20_000  # letters of the study file that are shown
 
 
-def write(study: Path, *, lang: str = "en") -> Path:
+def write(study: Path, *, lang: str = "en", statistics: Sequence[str] = ()) -> Path:
     """Write STUDY/report.html from STUDY/verdict.json and the tables beside it; returns its path.
 
-    The page holds its figures' program and data, so it opens from a mail or a stick. ValueError when the study was not
-    judged yet, or for an unknown language.
+    `statistics`: those of the user's own whose tables are shown too. The page holds its figures' program and data, so
+    it opens from a mail or a stick. ValueError when the study was not judged yet, or for an unknown language.
     """
     figures, shown = compose(study, lang)
+    shown["own"] = shown_statistics(study, statistics)
     write_page(study / "report.html", "page.html.j2", lang, figures, **shown)
     return study / "report.html"
 
