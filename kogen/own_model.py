@@ -26,6 +26,7 @@ from kogen.loss_landscape.own_runs import (
 from kogen.loss_landscape.pipeline import check_plane_options, count_workers, measure_runs, share_points
 from kogen.options.landscape import PlaneOptions
 from kogen.options.model import keyword_parameters, validate
+from kogen.verb_results import LandscapeResult
 
 
 def landscape_of(
@@ -37,7 +38,7 @@ def landscape_of(
     metrics: Mapping[str, UnitFunction] | None = None,
     checkpoints: Checkpoints | None = None,
     **options: Any,
-) -> dict[str, Any]:
+) -> LandscapeResult:
     """Measure and draw a loss around the weights of any torch module, as OUT/landscape.html.
 
     `model`: a module, or {name: module} of several that are compared on the same draws; a list of modules under a name
@@ -75,7 +76,7 @@ def landscape_of(
             from kogen.reporting.landscape import page
 
             page.write(asked.out, lang=asked.lang)
-    return found
+    return LandscapeResult(found, asked.out, asked.lang)
 
 
 def seed_of(listed: Sequence[tuple[str, nn.Module]], number: int) -> int | None:
@@ -87,7 +88,7 @@ def seed_of(listed: Sequence[tuple[str, nn.Module]], number: int) -> int | None:
 
 OWN = [each for each in inspect.signature(landscape_of).parameters.values() if each.kind is not each.VAR_KEYWORD]
 landscape_of.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-    [*OWN, *keyword_parameters(PlaneOptions)], return_annotation=dict[str, Any]
+    [*OWN, *keyword_parameters(PlaneOptions)], return_annotation=LandscapeResult
 )
 landscape_of.__doc__ = "\n".join(
     [inspect.cleandoc(landscape_of.__doc__ or ""), "", "Args:"]

@@ -123,7 +123,8 @@ def open_object(shelf: str, thing: Any, taken: Iterable[str] = ()) -> str:
     name = getattr(thing, "__name__", "")
     if not name.isidentifier():
         got = "a lambda" if name == "<lambda>" else f"an object of the type {type(thing).__name__}"
-        raise ValueError(f"{shelf}: got {got}, which has no name: define it in a file and write 'FILE.py:NAME'")
+        wanted = "a name, a text FILE.py:NAME, or a class or function with a name"
+        raise ValueError(f"{shelf}: got {got}, which has no name: wanted {wanted}")
     try:
         file = inspect.getsourcefile(thing) or ""
     except TypeError:  # a class of a notebook: its module has no file
@@ -245,5 +246,9 @@ def unknown_name(shelf: str, name: str, known: list[str]) -> str:
     """The sentence for a name that is not on a shelf."""
     if FILE_SPEC.match(name):
         return f"{name} is code that this command does not name itself: add --plugins {shelf}={name} to run it"
+    if ".py" in name:
+        return f"{name!r} names no code: write FILE.py:NAME, such as mine.py:MySSL"
+    if "?" in name:
+        return f"{name!r}: {shelf} take no settings there: write the name alone"
     own = f"; one of your own: --plugins {shelf}=FILE.py:{name}" if name.isidentifier() else ""
     return f"unknown name {name!r} among the {shelf}: {hint(name, known)}{own}"

@@ -1,6 +1,8 @@
 """Random numbers of a step: pure functions of (seed, step, tag), the same however a batch is divided."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import torch
@@ -35,6 +37,20 @@ class StepRng:
     def uniform(self, tag: str, *shape: int) -> Tensor:
         """Uniform draws in [0, 1), (B, *shape), float32, on the CPU."""
         return torch.rand(self.total, *shape, generator=self.generator(tag))[self.start :][: len(self)]
+
+
+@contextmanager
+def seeded_torch(seed: int, step: int, rank: int = 0) -> Iterator[None]:
+    """While inside, torch's global generators draw what (seed, step, rank) decides, as for dropout in a network.
+
+    That of the processor is put back afterwards.
+    """
+    before = torch.get_rng_state()
+    torch.manual_seed(generator_from_text(f"{seed}/{step}/{rank}/global").initial_seed())
+    try:
+        yield
+    finally:
+        torch.set_rng_state(before)
 
 
 def generator_from_text(text: str) -> torch.Generator:

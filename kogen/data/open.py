@@ -54,6 +54,8 @@ def open_images(
     if what and os.path.isdir(what):
         refuse_cache_among_images(what, storage or CacheSettings())
     function = registry.load("datasets", kind)
+    if kind not in registry.own_names("datasets"):
+        check_source(kind, function, bool(what))
     accepted = inspect.signature(function).parameters
     known = [p.name for p in accepted.values() if p.kind is p.KEYWORD_ONLY and p.name not in ("storage", "name")]
     for key in settings:
@@ -72,17 +74,28 @@ def open_images(
     return images
 
 
+def check_source(kind: str, function: Any, variant: bool) -> None:
+    """ValueError for a user's own data source that cannot be called as one."""
+    try:
+        inspect.signature(function).bind(*(["variant"] if variant else []))
+    except (TypeError, ValueError) as error:
+        wanted = "a function, variant first where it has any (NAME:VARIANT), and settings by keyword with defaults"
+        raise ValueError(f"the data source {kind!r} cannot be called ({error}): wanted {wanted}") from error
+
+
 def own_images(kind: str, made: Any) -> Images:
     """What a user's own data source returned, as Images: these, or pixels (N, C, H, W) with labels and class names."""
     if isinstance(made, Images):
         return made
-    wanted = "wanted kogen.extend.Images, or (pixels, labels, class names) with pixels (N, C, H, W) of uint8"
+    wanted = "wanted kogen.extend.Images, or (pixels, labels, class names) with pixels (N, C, H, W) of uint8 or uint16"
     if not isinstance(made, tuple | list) or len(made) not in (1, 2, 3):
         raise ValueError(f"the data source {kind!r} returned a {type(made).__name__}: {wanted}")
     pixels, labels, classes = (*made, None, None)[:3]
     pixels = np.asarray(pixels)
     if pixels.ndim != 4 or pixels.dtype not in (np.uint8, np.uint16) or pixels.shape[1] > 4:
         raise ValueError(f"the data source {kind!r} returned pixels {pixels.shape} of {pixels.dtype}: {wanted}")
+    if not len(pixels):
+        raise ValueError(f"the data source {kind!r} returned no images: wanted one or more")
     if labels is None:
         return from_array(pixels, name=kind)
     numbers = np.asarray(labels)
@@ -91,7 +104,9 @@ def own_images(kind: str, made: Any) -> Images:
         raise ValueError(f"the data source {kind!r} returned {got}: wanted a whole number each, -1 where unknown")
     names = tuple(map(str, range(int(numbers.max(initial=-1)) + 1) if classes is None else classes))
     if numbers.max(initial=-1) >= len(names) or numbers.min(initial=0) < -1:
-        raise ValueError(f"the data source {kind!r} returned labels out of -1 to {len(names) - 1}: {wanted}")
+        found = f"from {numbers.min(initial=0)} to {numbers.max(initial=-1)}"
+        wanted = f"-1 (unknown) or a place in the {len(names)} class names"
+        raise ValueError(f"the data source {kind!r} returned labels {found}: wanted {wanted}")
     return from_array(pixels, numbers, names, name=kind)
 
 

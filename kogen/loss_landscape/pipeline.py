@@ -166,7 +166,7 @@ def make_planes(one: LandscapeRun, loss: Objective, others: list[LandscapeRun]) 
 def own_plane(options: PlaneOptions, make: Callable[..., Any], loss: Objective, number: int) -> Plane:
     """A plane of a user's own: `make(at, plane=number, seed=seed)`. ValueError for what does not fit the weights."""
     name = options.directions
-    made = make(dict(loss.at), plane=number, seed=options.seed)
+    made = make({key: tensor.clone() for key, tensor in loss.at.items()}, plane=number, seed=options.seed)
     if not isinstance(made, Plane):
         raise ValueError(f"the directions {name!r} returned a {type(made).__name__}: wanted a kogen.extend.Plane")
     for direction in made.directions:

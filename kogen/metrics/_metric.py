@@ -31,6 +31,13 @@ class Answers:
     false_alarm: np.ndarray | None = None  # (n,) share of negative validation images that look as positive as this one
     order: tuple[int, ...] | None = None  # the classes from low to high, where they are graded
 
+    def __post_init__(self) -> None:
+        for name in ("labels", "predicted", "correct", "probabilities", "score", "false_alarm"):
+            if isinstance(values := getattr(self, name), np.ndarray):  # several metrics read the same
+                view = values.view()
+                view.flags.writeable = False
+                object.__setattr__(self, name, view)
+
     @property
     def n(self) -> int:
         return len(self.labels)

@@ -1,5 +1,6 @@
 """Code of a user's own in options: `mine.py:MySSL`, or a class in Python, is opened and replaced by its name."""
 
+import inspect
 import os
 from collections.abc import Iterable, Mapping
 from functools import partial
@@ -69,7 +70,7 @@ def replace_code(shelf: str, value: Any, opened: list[str]) -> Any:
         return ",".join(replace_spec(shelf, part.strip(), opened) for part in value.split(","))
     if isinstance(value, str):
         return replace_spec(shelf, value, opened)
-    if value is None or shelf == "datasets":  # whose objects are images
+    if value is None or (shelf == "datasets" and not inspect.isfunction(value)):  # whose objects are images
         return value
     name = open_object(shelf, value, own_names(shelf))
     plugin = find_plugin(shelf, name)

@@ -17,6 +17,7 @@ from kogen.results.asked import read_asked
 pc: Any = pyarrow.compute  # its functions are made at run time: type checkers do not know them
 
 TABLE = "predictions.parquet"  # of a run, and of the study
+CODE = "code"  # key of a run's table: digests of the code of probes of a user's own
 JUDGED = "judged"  # key of a run's table: a digest of the images and labels of every set
 KEY = ["dataset", "protocol", "budget", "draw", "item"]  # of a row among those of its run
 REJUDGE = "delete it and run `kogen pilot` again: the run keeps its weights and is judged anew"
@@ -90,6 +91,11 @@ def to_schema(table: Any) -> Any:
     for field in absent:
         table = table.append_column(field, pa.nulls(len(table), field.type))
     return table.select(SCHEMAS["predictions"].names)
+
+
+def stored_code(table: Any) -> dict[str, str]:
+    """The digests of the code of probes of a user's own that a run's table has answers of, `probe NAME`."""
+    return json.loads((table.schema.metadata or {}).get(CODE.encode(), b"null")) or {}
 
 
 def stored_digests(table: Any) -> dict[str, str]:

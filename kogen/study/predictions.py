@@ -18,7 +18,7 @@ from kogen.common.records import read_plan_record
 from kogen.common.tables import CLASSES, read_arrow, write_table
 from kogen.config.plan import Plan
 from kogen.evaluation.predict import evaluate_backbone
-from kogen.results.gather import JUDGED, REJUDGE, TABLE, runs_in, stored_digests
+from kogen.results.gather import CODE, JUDGED, REJUDGE, TABLE, runs_in, stored_code, stored_digests
 from kogen.study.splits import Splits
 from kogen.training.run import load_run, record_of
 
@@ -92,8 +92,8 @@ def add_answers(place: Path, tables: Sequence[pd.DataFrame], sets: Splits, proto
         digests = stored_digests(before) | digests
         tables.insert(0, with_present_clusters(before.to_pandas(), sets))
     found = order_rows(pd.concat(tables, ignore_index=True), sets, protocols)
-    digests |= code_of_probes(protocols)
-    facts = {JUDGED: json.dumps(digests), CLASSES: json.dumps(sets.train.classes)}
+    facts = {JUDGED: digests, CODE: code_of_probes(protocols), CLASSES: sets.train.classes}
+    facts = {key: json.dumps(value) for key, value in facts.items()}
     write_table(place, found, "predictions", facts)
 
 
@@ -123,8 +123,9 @@ def missing_answers(place: Path, sets: Splits, probes: Sequence[str]) -> list[tu
         got = f"{place} was judged on other images or labels of {odd} than are there now"
         raise ValueError(f"{got}: choose another --out, or delete the file to judge the run again")
     now = code_of_probes(probe for _, probe in there)
-    if changed := [name for name, digest in now.items() if was.get(name, digest) != digest]:
-        got = f"{place} has answers of the {changed[0]}, whose code was another one then ({was[changed[0]]})"
+    then = stored_code(table)
+    if changed := [name for name, digest in now.items() if then.get(name, digest) != digest]:
+        got = f"{place} has answers of the {changed[0]}, whose code was another one then ({then[changed[0]]})"
         raise ValueError(f"{got}: give the file as it was, or choose another --out")
     if missing and not was:  # older versions wrote no digests
         got = f"{place} does not say on which images and labels it was judged, so none can be added to it"

@@ -18,6 +18,7 @@ from torch import Tensor
 from kogen.augmentation.views import evaluation_view
 from kogen.common import distributed
 from kogen.common.devices import PendingTensor, exact_arithmetic, wait_for_device
+from kogen.common.rng import seeded_torch
 from kogen.common.tasks import Stopped
 from kogen.config.plan import Plan, count_frozen
 from kogen.data.images import Images
@@ -179,7 +180,8 @@ def train_step(
     collected: dict[str, Tensor] = {}
     for micro in range(accumulate):
         views = loader.render_views(step, micro)
-        with fabric.no_backward_sync(wrapped, enabled=micro < accumulate - 1):
+        chance = seeded_torch(loader.plan.seed, step * accumulate + micro, distributed.rank())
+        with fabric.no_backward_sync(wrapped, enabled=micro < accumulate - 1), chance:
             terms = wrapped(views)
             fabric.backward(torch.stack(list(terms.values())).sum() / accumulate)
         for name, value in terms.items():

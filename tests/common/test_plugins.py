@@ -105,7 +105,7 @@ def test_a_class_of_a_notebook_has_the_digest_of_its_functions(monkeypatch: pyte
 
 
 def test_what_has_no_name_is_refused():
-    with pytest.raises(ValueError, match="methods: got a lambda, which has no name: define it in a file"):
+    with pytest.raises(ValueError, match="methods: got a lambda, which has no name: wanted a name"):
         open_object("methods", lambda backbone: None)
     with pytest.raises(ValueError, match="metrics: got an object of the type int"):
         open_object("metrics", 3)

@@ -60,3 +60,25 @@ def test_kogens_own_is_the_function_itself():
 def test_what_are_no_probabilities_is_a_sentence(answer: Any, match: str, monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(ValueError, match=match):
         probe_of(answer, monkeypatch)(features(30, 0), features(12, 1))
+
+
+def test_a_probe_that_writes_into_its_features_changes_those_of_no_other(monkeypatch: pytest.MonkeyPatch):
+    train, test = features(30, 0), features(12, 1)
+    before = train.values.copy(), test.values.copy(), train.labels.copy()
+
+    def scale(train: Features, test: Features) -> np.ndarray:
+        train.values[:], test.values[:], train.labels[:] = 0, 0, 0
+        return np.full((len(test), 3), 1 / 3)
+
+    probe_of(scale, monkeypatch)(train, test)
+    for was, values in zip(before, (train.values, test.values, train.labels), strict=True):
+        np.testing.assert_array_equal(was, values)
+
+
+def test_a_probe_without_a_seed_is_refused(monkeypatch: pytest.MonkeyPatch):
+    def chance(train: Features, test: Features) -> np.ndarray:
+        values = np.random.rand(len(test), 3)  # noqa: NPY002
+        return values / values.sum(axis=1, keepdims=True)
+
+    with pytest.raises(ValueError, match="answers otherwise when it is asked again: take what is random from"):
+        probe_of(chance, monkeypatch)(features(30, 0), features(12, 1))

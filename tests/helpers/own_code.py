@@ -161,3 +161,38 @@ def no_frame(rows):
 def no_rows():
     return None
 """
+
+MORE_WRONG = """
+
+class PerImage(MyByol):
+    def forward(self, views):
+        return {"loss": self.backbone(views.crops[0]).mean(1)}
+
+
+class NoBackbone(MyByol):
+    def __init__(self, backbone, *, classes=0, images=0):
+        super().__init__(backbone)
+        self.net = backbone
+        del self.backbone
+
+
+class Empty(MyByol):
+    def forward(self, views):
+        return {}
+
+
+class Unseeded(MyByol):
+    def forward(self, views):
+        return {"loss": super().forward(views)["first"] * float(np.random.rand())}
+
+
+class Judged(MyByol):
+    def evaluation_backbone(self):
+        return nn.Identity()
+
+
+class Dropped(MyByol):
+    def forward(self, views):
+        noise = torch.randn_like(views.crops[0])
+        return {"loss": super().forward(views)["first"] + (self.backbone(views.crops[0] + noise) ** 2).mean()}
+"""

@@ -59,6 +59,23 @@ def test_what_names_no_code_stays_as_it_is(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
+    ("code", "match"),
+    [
+        ("def odd(a, b, c): pass", "the data source 'odd' cannot be called"),
+        ("odd = 5", "the data source 'odd' cannot be called"),
+        ("import numpy as np\ndef odd(): return np.zeros((0, 3, 8, 8), 'uint8'), []", "'odd' returned no images"),
+        ("import numpy as np\ndef odd(): return np.zeros((2, 3, 8, 8), 'uint8'), [0, 2], 'ab'", "labels from 0 to 2:"),
+        ("def odd(): return 3", "the data source 'odd' returned a int: wanted"),
+        ("import numpy as np\ndef odd(): return np.zeros((2, 8, 8, 3), 'uint8'), [0, 1]", r"pixels \(2, 8, 8, 3\)"),
+    ],
+)
+def test_what_is_no_source_is_a_sentence(code: str, match: str, mine: Path, tmp_path: Path):
+    mine.write_text(code)
+    with pytest.raises(ValueError, match=match):
+        kogen.pretrain("mine.py:odd", method="byol", out=tmp_path / "run")
+
+
+@pytest.mark.parametrize(
     ("text", "match"),
     [
         ("mine.py:MyByol", "--plugins mine.py:MyByol: write SHELF=FILE.py:NAME"),
@@ -137,6 +154,8 @@ def test_a_probe_that_changed_is_not_mixed_with_its_older_answers(mine: Path, tm
     few: dict[str, Any] = {"backbone": "tiny?width=8", "image_size": 8, "epochs": 1}
     kogen.pretrain("digits?split=train", method="random", **few, out=tmp_path / "run")
     kogen.evaluate(tmp_path / "run", tests={"test": "digits?split=test"}, costs="none", **asked)
+    plugins.OPENED.clear()
+    assert kogen.audit(tmp_path / "e")["passed"]  # without the code of the probe
     mine.write_text(RIGHT.replace("np.exp(far", "np.exp(0.5 * far"))
     with pytest.raises(ValueError, match="answers of the probe nearest_mean, whose code was another one then"):
         kogen.evaluate(tmp_path / "run", tests={"test": "digits?split=test"}, costs="none", **asked)

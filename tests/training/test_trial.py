@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from own_code import RIGHT, WRONG
+import torch
+from own_code import MORE_WRONG, RIGHT, WRONG
 
 import kogen
 from kogen.cli import main
@@ -18,7 +19,7 @@ def _mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(plugins, "OPENED", {})
     monkeypatch.setattr(plugins, "FILES", {})
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "mine.py").write_text(RIGHT + WRONG)
+    (tmp_path / "mine.py").write_text(RIGHT + WRONG + MORE_WRONG)
 
 
 @pytest.mark.parametrize(
@@ -34,8 +35,13 @@ def _mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         ("NoRecipe", r"has no recipe: write recipe = kogen.extend.Recipe\(source"),
         ("Abstract", "does not define forward: write it"),
         ("Number", "forward returned a Tensor, wanted named terms of a loss"),
-        ("Wide", r"the term 'loss' has the shape \(4, 3, 16, 16\), wanted a scalar or \(B,\)"),
+        ("Wide", r"the term 'loss' has the shape \(4, 3, 16, 16\), wanted a scalar"),
         ("Still", "no gradient reaches its backbone"),
+        ("PerImage", r"the term 'loss' has the shape \(4,\), wanted a scalar, such as its mean"),
+        ("NoBackbone", "keeps no backbone: its constructor has to set self.backbone = backbone"),
+        ("Empty", "forward returned no term, wanted named terms of a loss"),
+        ("Unseeded", "the term 'loss' is another one in the same step again"),
+        ("Judged", r"evaluation_backbone\(\) gives no features \(B, D\)"),
     ],
 )
 def test_what_is_wrong_with_a_method_is_a_sentence(name: str, match: str, tmp_path: Path):
@@ -68,3 +74,15 @@ def test_a_class_trains_as_its_file_does(tmp_path: Path):
         tmp_path / "other" / "weights.safetensors"
     ).read_bytes()
     assert one["alarms"] == other["alarms"]
+
+
+def test_what_a_method_draws_from_torch_is_that_of_seed_and_step(tmp_path: Path):
+    few: dict[str, Any] = SMALL | {"epochs": 2}
+    for name in ("one", "other"):
+        torch.rand(3)  # wherever the global generator stands
+        kogen.pretrain("surfaces?n=64&size=16", method="mine.py:Dropped", **few, out=tmp_path / name)
+    files = [tmp_path / name / "weights.safetensors" for name in ("one", "other")]
+    assert files[0].read_bytes() == files[1].read_bytes()
+    state = torch.get_rng_state()
+    kogen.pretrain("surfaces?n=64&size=16", method="mine.py:Dropped", **few, out=tmp_path / "third")
+    assert torch.equal(torch.get_rng_state(), state)

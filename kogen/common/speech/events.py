@@ -204,7 +204,7 @@ class AlarmRaised(Event):
 
     @property
     def sentence(self) -> str:
-        return f"{self.name}: {self.why} (epoch {self.epoch})"
+        return f"{self.name}: {self.why}" + (f" (epoch {self.epoch})" if self.epoch is not None else "")
 
 
 @dataclass(frozen=True)
