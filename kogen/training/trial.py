@@ -34,7 +34,7 @@ def try_method(method: Method, plan: Plan) -> None:
             terms = method.train()(views)
         check_terms(title, terms)
         if plan.recipe.trains:
-            total = torch.stack([term.float().mean() for term in terms.values()]).sum()
+            total = torch.stack([term.float() for term in terms.values()]).sum()
             total.backward()
         method.update(1.0)
     except (RuntimeError, TypeError, AttributeError, LookupError, ArithmeticError, AssertionError, OSError) as error:
@@ -46,14 +46,15 @@ def try_method(method: Method, plan: Plan) -> None:
 
 
 def check_terms(title: str, terms: object) -> None:
-    """ValueError for what are no named terms of a loss: finite scalars, or a value an image."""
+    """ValueError for what are no named terms of a loss: finite scalars."""
     wanted = "wanted named terms of a loss, such as {'loss': loss}"
     if not isinstance(terms, dict) or not terms:
         raise ValueError(f"{title}: forward returned a {type(terms).__name__}, {wanted}")
     for name, term in terms.items():
         if not isinstance(term, Tensor) or not isinstance(name, str):
             raise ValueError(f"{title}: forward returned {name!r}: a {type(term).__name__}, {wanted}")
-        if term.shape not in ((), (TRIAL_IMAGES,)):
-            raise ValueError(f"{title}: the term {name!r} has the shape {tuple(term.shape)}, wanted a scalar or (B,)")
+        if term.shape:
+            shape = tuple(term.shape)
+            raise ValueError(f"{title}: the term {name!r} has the shape {shape}, wanted a scalar: return its mean")
         if not bool(torch.isfinite(term).all()):
-            raise ValueError(f"{title}: the term {name!r} is {float(term.detach().mean())} in a trial step")
+            raise ValueError(f"{title}: the term {name!r} is {float(term.detach())} in a trial step")

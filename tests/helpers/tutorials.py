@@ -1,14 +1,14 @@
-"""Runs the code of a page of documentation, block by block as a reader would: python tests/helpers/tutorials.py PAGE ...
+"""Runs the code of a page of documentation, block by block as a reader would.
 
-Each page runs in an empty folder, in a process of its own, with the Python that runs this script.
+`python tests/helpers/tutorials.py PAGE ...` runs each page in an empty folder, in a process of its own.
 
     ```python              runs; the blocks of a page are one session
     ```python title="f.py" is written to f.py (so is any block with a title)
     ```console             lines after `$ ` run as commands, what stands below a line is what it prints
     ```text                what the block of Python above it prints
 
-What is shown is compared with what is printed as doctest does: `...` stands for anything. What nothing is shown of is not
-compared. A line `--8<-- "FILE"` stands for a file of the repository, as mkdocs shows it.
+What is shown is compared with what is printed as doctest does: `...` stands for anything. Where nothing is shown, nothing
+is compared. A line `--8<-- "FILE"` stands for a file of the repository, as mkdocs shows it.
 """
 
 import contextlib
@@ -53,8 +53,9 @@ def read_snippet(found: re.Match[str]) -> str:
 
 
 def run_page(page: Path) -> None:
-    """Run the blocks of a page in the current folder; ends with the line of the first that does not do what it shows."""
+    """Run the blocks of a page in the current folder; ends with the first that does not do what it shows."""
     session: dict[str, Any] = {"__name__": "__main__"}
+    sys.path[:] = ["", *(path for path in sys.path if path != str(Path(__file__).parent))]  # as in a session there
     blocks = read_blocks(page)
     for number, block in enumerate(blocks):
         place = f"{page.name}, line {block.line}"

@@ -23,7 +23,9 @@ from kogen.study.request import study_from_request
 from kogen.training.loop import pretrain
 
 HOME = Path(__file__).parents[2]
-PAGES = [*HOME.glob("*.md"), *(HOME / "docs").glob("*.md")]
+PAGES = [*HOME.glob("*.md"), *(HOME / "docs").rglob("*.md")]
+TUTORIALS = sorted((HOME / "docs" / "tutorials").glob("*.md"))
+RUN_PAGE = [sys.executable, str(HOME / "tests" / "helpers" / "tutorials.py")]
 LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
 
 
@@ -113,3 +115,30 @@ def test_examples_run(example: Path, tmp_path: Path):
     )
     assert done.returncode == 0, done.stderr
     assert str(tmp_path) in done.stdout
+
+
+@pytest.mark.parametrize("page", TUTORIALS, ids=lambda page: page.stem)
+def test_a_tutorial_does_what_it_shows(page: Path):
+    done = subprocess.run([*RUN_PAGE, str(page)], capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{page.name} ran in" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("page", "match"),
+    [
+        ("```python\nprint(1)\n```\n\n```text\n2\n```\n", r"page.md, line 5: shown is\n2\n\nbut printed was\n1"),
+        ("```console\n$ echo a b\na ... c\n```\n", r"page.md, line 1: shown is\na \.\.\. c"),
+        ("```console\n$ echo a \\\n  b\na b\n$ exit 3\n```\n", r"page.md, line 1: exit 3 ended with 3"),
+        ("\n```python\nx = 1\n```\n\n```python\n\nprint(x / 0)\n```\n", r'"page.md, line 6", line 2'),
+        (
+            '```python title="a.py"\nx = 1\n```\n\n```python\nimport a\nprint(a.x)\n```\n```text\n3\n```\n',
+            "printed was\n1",
+        ),
+    ],
+)
+def test_a_tutorial_that_does_something_else_is_noticed(page: str, match: str, tmp_path: Path):
+    (tmp_path / "page.md").write_text(page)
+    done = subprocess.run([*RUN_PAGE, str(tmp_path / "page.md")], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert re.search(match, done.stderr), done.stderr

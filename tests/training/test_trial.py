@@ -34,7 +34,8 @@ def _mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         ("NoRecipe", r"has no recipe: write recipe = kogen.extend.Recipe\(source"),
         ("Abstract", "does not define forward: write it"),
         ("Number", "forward returned a Tensor, wanted named terms of a loss"),
-        ("Wide", r"the term 'loss' has the shape \(4, 3, 16, 16\), wanted a scalar or \(B,\)"),
+        ("Wide", r"the term 'loss' has the shape \(4, 3, 16, 16\), wanted a scalar: return its mean"),
+        ("EachImage", r"the term 'loss' has the shape \(4,\), wanted a scalar: return its mean"),
         ("Still", "no gradient reaches its backbone"),
     ],
 )
