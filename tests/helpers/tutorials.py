@@ -7,8 +7,8 @@
     ```console             lines after `$ ` run as commands, what stands below a line is what it prints
     ```text                what the block of Python above it prints
 
-What is shown is compared with what is printed as doctest does: `...` stands for anything. Where nothing is shown, nothing
-is compared. A line `--8<-- "FILE"` stands for a file of the repository, as mkdocs shows it.
+What is shown is compared with what is printed as doctest does: `...` stands for anything; nothing shown, nothing
+compared. A line `--8<-- "FILE"` stands for a file of the repository, as mkdocs shows it.
 """
 
 import contextlib
@@ -27,7 +27,6 @@ from typing import Any, NamedTuple
 HOME = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?[^\n]*\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 SNIPPET = re.compile(r'^--8<-- "([^"]+)"\n', re.MULTILINE)
-SAME = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
 class Block(NamedTuple):
@@ -96,7 +95,8 @@ def run_command(command: str, place: str) -> str:
 
 def compare(shown: str, printed: str, place: str) -> None:
     """End with both texts where what is shown is not what was printed; nothing shown is nothing to compare."""
-    if shown.strip() and not doctest.OutputChecker().check_output(shown, printed, SAME):
+    wanted, got = (" ".join(text.split()) for text in (shown, printed))  # spaces that do not break lines are spaces too
+    if wanted and not doctest.OutputChecker().check_output(wanted, got, doctest.ELLIPSIS):
         sys.exit(f"{place}: shown is\n{shown}\nbut printed was\n{printed}")
 
 
