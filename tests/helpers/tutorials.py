@@ -87,7 +87,8 @@ def split_commands(text: str) -> list[tuple[str, str]]:
 def run_command(command: str, place: str) -> str:
     """What a line of a console prints; the commands of this Python's environment are found first."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    done = subprocess.run(command, shell=True, capture_output=True, text=True, env=os.environ | {"PATH": path})
+    env = os.environ | {"PATH": path, "PYTHONUTF8": "1"}
+    done = subprocess.run(command, shell=True, capture_output=True, encoding="utf-8", env=env)
     if done.returncode:
         sys.exit(f"{place}: {command.strip()} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
     return done.stdout
