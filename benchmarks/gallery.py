@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 HOME = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(HOME / "tests" / "helpers"))
@@ -34,18 +34,25 @@ def main(timm: Path, folder: Path) -> None:
     for page, made in (("gallery.md", "study/audit.html"), ("tutorials/landscape.md", "landscape")):
         if not Path(made).exists():
             tutorials.run_page(HOME / "docs" / page)
+    found = browser.find()
     with sync_playwright() as play:
-        chromium = play.chromium.launch(executable_path=browser.find(), args=list(browser.FLAGS))
+        chromium = play.chromium.launch(executable_path=found, args=list(browser.FLAGS))
         for name, place in PAGES.items():
-            page = chromium.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")
-            page.goto((folder / place).resolve().as_uri())
-            page.wait_for_timeout(1500)  # figures that are drawn by a script
-            picture = HOME / "docs" / "pictures" / f"{name}.png"
-            page.screenshot(path=picture)
-            page.close()
-            Image.open(picture).convert("RGB").quantize(COLOURS).save(picture, optimize=True)
-            print(picture, f"{picture.stat().st_size / 1e3:.0f} kB")
+            take_picture(chromium, folder / place, HOME / "docs" / "pictures" / f"{name}.png")
         chromium.close()
+
+
+def take_picture(chromium: Browser, file: Path, picture: Path) -> None:
+    """The first screen of a page, as a small PNG."""
+    page = chromium.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")
+    page.goto(file.resolve().as_uri())
+    page.wait_for_timeout(2000)  # figures are drawn by a script
+    page.screenshot(path=picture)
+    page.close()
+    with Image.open(picture) as taken:
+        small = taken.convert("RGB").quantize(COLOURS)
+    small.save(picture, optimize=True)
+    print(picture, f"{picture.stat().st_size / 1e3:.0f} kB")
 
 
 if __name__ == "__main__":

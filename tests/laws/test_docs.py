@@ -43,6 +43,24 @@ def test_links_inside_the_repository_lead_somewhere(page: Path):
             assert (page.parent / link.partition("#")[0]).exists(), link
 
 
+def test_every_picture_is_there_said_in_words_and_they_are_small():
+    named = {
+        (page.parent / file).resolve(): words
+        for page in PAGES
+        for words, file in re.findall(r"!\[([^\]]*)\]\(([^)\s]+)\)", page.read_text())
+    }
+    assert set(named) == set((HOME / "docs" / "pictures").iterdir())
+    assert all(len(words) > 10 for words in named.values())
+    assert all(file.read_bytes().startswith(b"\x89PNG") for file in named)
+    assert sum(file.stat().st_size for file in named) < 1e6
+
+
+def test_every_page_is_in_the_navigation_of_the_site():
+    text = (HOME / "mkdocs.yml").read_text()
+    inside = {page.relative_to(HOME / "docs").as_posix() for page in (HOME / "docs").rglob("*.md")}
+    assert inside == set(re.findall(r"[\w./]+\.md$", text, re.MULTILINE))
+
+
 def test_the_readme_works_on_a_package_index():
     """There no file lies beside it: every link is whole."""
     links = LINK.findall((HOME / "README.md").read_text())
