@@ -94,6 +94,8 @@ def try_wheel(wheel: Path) -> None:
         sys.exit(f"kogen lottery wrote no page, and said {told!r}")
     run([kogen, "report", "--help"], empty)
     print(told.splitlines()[0])
+    pages = sorted((HOME / "docs" / "tutorials").glob("*.md"))
+    print(run([str(python), str(HOME / "tests" / "helpers" / "tutorials.py"), *map(str, pages)], empty), end="")
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def try_method(method: Method, plan: Plan) -> None:
                 "resumed or repeated: take what is random from views.rng, or from torch"
             )
         if plan.recipe.trains:
-            total = torch.stack([term.float().mean() for term in terms.values()]).sum()
+            total = torch.stack([term.float() for term in terms.values()]).sum()
             total.backward()
         method.update(1.0)
         check_judged(title, method, views)
@@ -92,4 +92,4 @@ def check_terms(title: str, terms: object) -> None:
                 "(terms of (B,) are what losses of a PerImageMethod returns)"
             )
         if not bool(torch.isfinite(term).all()):
-            raise ValueError(f"{title}: the term {name!r} is {float(term.detach().mean())} in a trial step")
+            raise ValueError(f"{title}: the term {name!r} is {float(term.detach())} in a trial step")

@@ -130,6 +130,11 @@ class Wide(MyByol):
         return {"loss": views.crops[0]}
 
 
+class EachImage(MyByol):
+    def forward(self, views):
+        return {"loss": self.backbone(views.crops[0]).square().mean(dim=1)}
+
+
 class Still(MyByol):
     def forward(self, views):
         return {"loss": sum(p.sum() for p in self.predictor.parameters())}

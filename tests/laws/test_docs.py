@@ -23,7 +23,9 @@ from kogen.study.request import study_from_request
 from kogen.training.loop import pretrain
 
 HOME = Path(__file__).parents[2]
-PAGES = [*HOME.glob("*.md"), *(HOME / "docs").glob("*.md")]
+PAGES = [*HOME.glob("*.md"), *(HOME / "docs").rglob("*.md")]
+TUTORIALS = sorted((HOME / "docs" / "tutorials").glob("*.md"))
+RUN_PAGE = [sys.executable, str(HOME / "tests" / "helpers" / "tutorials.py")]
 LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
 
 
@@ -39,6 +41,24 @@ def test_links_inside_the_repository_lead_somewhere(page: Path):
             assert (HOME / inside[1]).exists(), link
         elif not link.startswith(("http://", "https://", "#")):
             assert (page.parent / link.partition("#")[0]).exists(), link
+
+
+def test_every_picture_is_there_said_in_words_and_they_are_small():
+    named = {
+        (page.parent / file).resolve(): words
+        for page in PAGES
+        for words, file in re.findall(r"!\[([^\]]*)\]\(([^)\s]+)\)", page.read_text())
+    }
+    assert set(named) == set((HOME / "docs" / "pictures").iterdir())
+    assert all(len(words) > 10 for words in named.values())
+    assert all(file.read_bytes().startswith(b"\x89PNG") for file in named)
+    assert sum(file.stat().st_size for file in named) < 1e6
+
+
+def test_every_page_is_in_the_navigation_of_the_site():
+    text = (HOME / "mkdocs.yml").read_text()
+    inside = {page.relative_to(HOME / "docs").as_posix() for page in (HOME / "docs").rglob("*.md")}
+    assert inside == set(re.findall(r"[\w./]+\.md$", text, re.MULTILINE))
 
 
 def test_the_readme_works_on_a_package_index():
@@ -113,3 +133,30 @@ def test_examples_run(example: Path, tmp_path: Path):
     )
     assert done.returncode == 0, done.stderr
     assert str(tmp_path) in done.stdout
+
+
+@pytest.mark.parametrize("page", TUTORIALS, ids=lambda page: page.stem)
+def test_a_tutorial_does_what_it_shows(page: Path):
+    done = subprocess.run([*RUN_PAGE, str(page)], capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{page.name} ran in" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("page", "match"),
+    [
+        ("```python\nprint(1)\n```\n\n```text\n2\n```\n", r"page.md, line 5: shown is\n2\n\nbut printed was\n1"),
+        ("```console\n$ echo a b\na ... c\n```\n", r"page.md, line 1: shown is\na \.\.\. c"),
+        ("```console\n$ echo a \\\n  b\na b\n$ exit 3\n```\n", r"page.md, line 1: exit 3 ended with 3"),
+        ("\n```python\nx = 1\n```\n\n```python\n\nprint(x / 0)\n```\n", r'"page.md, line 6", line 2'),
+        (
+            '```python title="a.py"\nx = 1\n```\n\n```python\nimport a\nprint(a.x)\n```\n```text\n3\n```\n',
+            "printed was\n1",
+        ),
+    ],
+)
+def test_a_tutorial_that_does_something_else_is_noticed(page: str, match: str, tmp_path: Path):
+    (tmp_path / "page.md").write_text(page)
+    done = subprocess.run([*RUN_PAGE, str(tmp_path / "page.md")], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert re.search(match, done.stderr), done.stderr
