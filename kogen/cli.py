@@ -210,7 +210,8 @@ def list_names(
     if recipe and what != "methods":
         raise UsageError(f"{what} have no recipes: write kogen list methods --recipe {recipe}")
     if what != "methods":
-        write_line("\n".join(names(what)))
+        for name in names(what):
+            say(Listed(name, what, name))
         return
     from kogen.config import recipes  # loads torch, in whose words methods are written
 

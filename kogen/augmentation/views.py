@@ -12,8 +12,9 @@ from torch import Tensor
 from kogen.augmentation import ops
 from kogen.augmentation.crop import TRIES, Range, random_boxes, resample
 from kogen.common.devices import to_device
-from kogen.common.plugins import find_plugin, unknown_name
+from kogen.common.plugins import find_plugin
 from kogen.common.rng import StepRng
+from kogen.common.text import hint
 from kogen.common.threads import keep_freed_memory, serial_threads
 
 CPU_CHUNK = 2**20  # values worked on at once: so many that Python does not matter, so few that a CPU's cache holds them
@@ -228,7 +229,7 @@ def view_set(
     elif plugin := find_plugin("views", name):
         first, second = (replace(view, mean=mean, std=std) for view in own_views(name, plugin.thing, size))
     else:
-        raise ValueError(unknown_name("views", name, list(VIEW_SETS)))
+        raise ValueError(f"unknown set of views {name!r}: {hint(name, list(VIEW_SETS))} (your own: mine.py:NAME)")
     if channels != 3:  # without the operations that need three
         first, second = (replace(view, saturation=0.0, hue=0.0, gray=0.0) for view in (first, second))
     return first, second

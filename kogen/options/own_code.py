@@ -64,7 +64,7 @@ def replace_code(shelf: str, value: Any, opened: list[str]) -> Any:
     again = partial(replace_code, shelf, opened=opened)
     if isinstance(value, dict):
         return {key: again(part) for key, part in value.items()}
-    if isinstance(value, tuple | list) and shelf not in PARTS:
+    if isinstance(value, tuple | list) and shelf not in (*PARTS, "datasets"):  # a list of images is one source
         return tuple(map(again, value))
     if isinstance(value, str) and shelf in PARTS:
         return ",".join(replace_spec(shelf, part.strip(), opened) for part in value.split(","))

@@ -143,7 +143,9 @@ def read_question(folder: Path) -> dict[str, Any]:
     question = validate(Question, read_asked(folder).question, str(place))
     own = [(text, *text.partition("=")[::2]) for text in question.plugins]  # SHELF=FILE.py:NAME, SHELF, FILE.py:NAME
     answered = [what.rpartition(":")[2] for _, shelf, what in own if shelf == "probes"]  # by probes that need not run
-    check_probes([probe for probe in question.probes if probe not in answered] or ["linear"])
+    unanswered = [probe for probe in question.probes if probe not in answered]
+    if unanswered or not question.probes:
+        check_probes(unanswered)
     used = {("metrics", parse_spec(question.metric or "")[0]), *(("statistics", name) for name in question.statistics)}
     refuse_unopened(str(place), [text for text, shelf, what in own if (shelf, what.rpartition(":")[2]) in used])
     check_language(question.lang)

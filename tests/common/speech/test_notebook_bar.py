@@ -13,9 +13,10 @@ from kogen.common.speech.notebook_bar import bar_content
 
 CODE = """
 import time
-from kogen.common.speech.console import say
+from kogen.common.speech.console import say, show_events
 from kogen.common.speech.progress import progress_bar, training_bar
-say("60 images", title="train")
+with show_events():
+    say("60 images", title="train")
 with progress_bar("decoding", transient=True) as report:
     for step in range(200):
         report(step + 1, 200)
