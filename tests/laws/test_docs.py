@@ -135,6 +135,7 @@ def test_examples_run(example: Path, tmp_path: Path):
     assert str(tmp_path) in done.stdout
 
 
+@pytest.mark.slow  # `make package`, which every change passes, runs them with the wheel alone
 @pytest.mark.parametrize("page", TUTORIALS, ids=lambda page: page.stem)
 def test_a_tutorial_does_what_it_shows(page: Path):
     done = subprocess.run([*RUN_PAGE, str(page)], capture_output=True, text=True, timeout=600)
