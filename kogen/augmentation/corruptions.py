@@ -22,7 +22,7 @@ from torch import Tensor
 
 from kogen.augmentation.pixel_rng import ItemRng, item_rng, normal, uniform
 from kogen.common.devices import float64_device, to_device
-from kogen.common.plugins import find_plugin, plugin_records
+from kogen.common.plugins import find_plugin, plugin_records, refuse_taken
 from kogen.common.text import hint
 
 REFERENCE_SIDE = 224  # pixels; strengths are those of an image with this shorter side
@@ -204,9 +204,10 @@ CPU_CHUNK, GPU_CHUNK = 2**18, 2**26  # values worked on at once, on a CPU and on
 
 def find_kind(name: str) -> CorruptionKind:
     """A corruption by its name. ValueError for an unknown one, and for a user's own that is none."""
+    plugin = find_plugin("corruptions", name)
+    refuse_taken(plugin, own_words())
     if name in CORRUPTIONS:
         return CORRUPTIONS[name]
-    plugin = find_plugin("corruptions", name)
     if plugin is None:
         raise ValueError(f"no corruption {name!r}: {hint(name, list(CORRUPTIONS))}")
     kind = plugin.thing
@@ -214,6 +215,11 @@ def find_kind(name: str) -> CorruptionKind:
         wanted = "kogen.extend.CorruptionKind(group, apply, strengths) with five strengths"
         raise ValueError(f"the corruption {name!r} is a {type(kind).__name__}: wanted {wanted}")
     return kind
+
+
+def own_words() -> list[str]:
+    """What may be named: all corruptions, a group of them, or one."""
+    return ["all", *sorted({kind.group for kind in CORRUPTIONS.values()} | set(CORRUPTIONS))]
 
 
 @dataclass(frozen=True)
@@ -262,16 +268,15 @@ def parse_corruptions(text: str, channels: int = 3) -> list[tuple[str, int]]:
     A name is a corruption, a group of them or `all`; the severity is 3 unless said. A colour cast is left out of `all`
     for images that are gray. Raises ValueError for an unknown name, a severity out of 1 to 5, and a text without names.
     """
-    groups = {kind.group for kind in CORRUPTIONS.values()}
     found: dict[tuple[str, int], None] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, colon, levels = (piece.strip() for piece in part.partition(":"))
         names = [key for key, kind in CORRUPTIONS.items() if name in ("all", kind.group, key)]
-        if not names and find_plugin("corruptions", name):
+        if find_plugin("corruptions", name):
             find_kind(name)
             names = [name]
         if not names:
-            raise ValueError(f"no corruption {name!r}: {hint(name, ['all', *sorted(groups | set(CORRUPTIONS))])}")
+            raise ValueError(f"no corruption {name!r}: {hint(name, own_words())}")
         if channels == 1 and name == "cast":
             raise ValueError("a colour cast needs colour, and these images are gray: leave 'cast' out")
         names = [key for key in names if channels > 1 or key != "cast"]

@@ -12,7 +12,7 @@ from torch import Tensor
 from kogen.augmentation import ops
 from kogen.augmentation.crop import TRIES, Range, random_boxes, resample
 from kogen.common.devices import to_device
-from kogen.common.plugins import find_plugin
+from kogen.common.plugins import find_plugin, refuse_taken
 from kogen.common.rng import StepRng
 from kogen.common.text import hint
 from kogen.common.threads import keep_freed_memory, serial_threads
@@ -214,6 +214,7 @@ def view_set(
         noise and light instead of hue, saturation and solarization; no blur that wipes a scratch away.
     gentle: crop, flip and a little brightness and contrast: where colour and scale carry the label.
     """
+    refuse_taken(find_plugin("views", name), VIEW_SETS)
     common = View(size=size, mean=mean, std=std, flip=0.5)
     if name == "natural":
         small = size <= 64

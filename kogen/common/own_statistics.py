@@ -1,12 +1,11 @@
 """Statistics of a user's own: functions of a study's rows, whose tables are written beside it and shown on its page."""
 
-import inspect
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kogen.common.files import write_atomically
-from kogen.common.plugins import find_plugin, unknown_name
+from kogen.common.plugins import check_call, find_plugin, unknown_name
 from kogen.common.tables import read_table
 
 if TYPE_CHECKING:
@@ -22,11 +21,7 @@ def check_statistics(names: Sequence[str]) -> None:
         plugin = find_plugin("statistics", name)
         if plugin is None:
             raise ValueError(f"{unknown_name('statistics', name, ['FILE.py:NAME'])} (kogen's own are always computed)")
-        try:
-            inspect.signature(plugin.thing).bind("rows")
-        except (TypeError, ValueError) as error:
-            got = f"is a {type(plugin.thing).__name__} that cannot be called so ({error})"
-            raise ValueError(f"the statistic {name!r} {got}: wanted {WANTED}") from error
+        check_call(f"the statistic {name!r}", plugin.thing, ["rows"], WANTED)
 
 
 def table_of(study: Path, name: str) -> Path:

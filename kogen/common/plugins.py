@@ -3,28 +3,31 @@
 Code runs only where a command or a call names it: what a study.toml or the record of a run names is never imported.
 """
 
-import hashlib
-import importlib
-import importlib.util
 import inspect
 import re
 import sys
-import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+from kogen.common.own_modules import (
+    FILES,
+    describe_in,
+    digest_of,
+    frames_in,
+    import_file,
+    import_module,
+    module_content,
+)
 from kogen.common.text import hint
 
 SHELVES = ("methods", "backbones", "datasets", "probes", "metrics", "views", "corruptions", "directions", "statistics")
 # FILE.py:NAME, at the beginning of what an option says; of MODULE:NAME an option must know that it may be one.
 FILE_SPEC = re.compile(r"(?P<place>[^?]+?\.py):(?P<name>[^\W\d]\w*)(?=$|[?:,])")
 MODULE_SPEC = re.compile(r"(?P<place>[^\W\d][\w.]*):(?P<name>[^\W\d]\w*)(?=$|[?,])")
-DIGEST = 16  # hexadecimal digits of a SHA-256 that are recorded
 INTERACTIVE = "defined at a prompt"
 
 
@@ -46,7 +49,6 @@ class Plugin:
 
 
 OPENED: dict[tuple[str, str], Plugin] = {}  # by shelf and name, those that this process was told to use
-FILES: dict[str, tuple[str, ModuleType]] = {}  # by path, digest and module of what was imported
 
 
 def find_plugin(shelf: str, name: str) -> Plugin | None:
@@ -58,7 +60,7 @@ def find_plugin(shelf: str, name: str) -> Plugin | None:
 
 def plugin_names(shelf: str) -> list[str]:
     """The names of a shelf's plug-ins, opened or installed."""
-    return [*(name for place, name in OPENED if place == shelf), *installed(shelf)]
+    return list(dict.fromkeys([*(name for place, name in OPENED if place == shelf), *installed(shelf)]))
 
 
 def plugin_records(used: Iterable[tuple[str, str]]) -> tuple[str, ...]:
@@ -143,52 +145,23 @@ def add_plugin(plugin: Plugin, taken: Iterable[str]) -> str:
     """Put a plug-in on its shelf, in place of one of its name; its name. ValueError for a name of kogen's own."""
     if plugin.shelf not in SHELVES:
         raise ValueError(f"there is no shelf {plugin.shelf!r}: {hint(plugin.shelf, list(SHELVES))}")
-    if plugin.name in taken:
-        raise ValueError(f"{plugin.place}:{plugin.name}: kogen's own {plugin.shelf} have one of this name: rename it")
+    refuse_taken(plugin, taken)
     OPENED[plugin.shelf, plugin.name] = plugin
     return plugin.name
 
 
-def import_file(place: str) -> tuple[str, ModuleType]:
-    """Digest and module of a file; a file that is as it was is not run twice."""
-    path = Path(place).resolve()
-    if not path.is_file():
-        raise ValueError(f"{place}: there is no such file; wanted FILE.py:NAME with a file of Python")
-    digest = digest_of(path.read_bytes())
-    if FILES.get(str(path), ("",))[0] == digest:
-        return FILES[str(path)]
-    name = f"kogen_plugin_{digest}_{path.stem}"
-    specification = importlib.util.spec_from_file_location(name, path)
-    if specification is None or specification.loader is None:
-        raise ValueError(f"{place} cannot be imported: wanted a file of Python")
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[name] = module  # dataclasses and pickle look a class's module up
-    if str(path.parent) not in sys.path:
-        sys.path.append(str(path.parent))  # modules beside it; behind everything that is installed
-    FILES[str(path)] = digest, module
+def refuse_taken(plugin: Plugin | None, taken: Iterable[str]) -> None:
+    """ValueError for a plug-in under a name of kogen's own, which would be used in its place."""
+    if plugin and plugin.name in taken:
+        raise ValueError(f"{plugin.place}:{plugin.name}: kogen's own {plugin.shelf} have one of this name: rename it")
+
+
+def check_call(title: str, thing: Any, arguments: Iterable[str], wanted: str) -> None:
+    """ValueError for what cannot be called with so many arguments by place."""
     try:
-        specification.loader.exec_module(module)
-    except Exception as error:
-        why = describe_error(error)
-        del sys.modules[name], FILES[str(path)]
-        raise ValueError(f"{place} cannot be imported: {why}") from error
-    return FILES[str(path)]
-
-
-def import_module(place: str) -> tuple[str, ModuleType]:
-    """Digest and module of an installed module."""
-    try:
-        module = importlib.import_module(place)
-    except Exception as error:
-        what = f"{type(error).__name__}: {error}"
-        raise ValueError(f"the module {place!r} cannot be imported ({what}): write FILE.py:NAME for a file") from error
-    return digest_of(module_content(module)), module
-
-
-def module_content(module: ModuleType) -> bytes:
-    """What a module's file holds; nothing for one without a file."""
-    file = getattr(module, "__file__", None)
-    return Path(file).read_bytes() if file else b""
+        inspect.signature(thing).bind(*arguments)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{title} cannot be called so ({error}): wanted {wanted}") from error
 
 
 @cache
@@ -202,16 +175,11 @@ def load_installed(shelf: str, name: str, point: EntryPoint) -> Plugin:
     package = f"{point.dist.name} {point.dist.version}" if point.dist else point.value
     try:
         thing = point.load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         what = f"{type(error).__name__}: {error}"
         raise ValueError(f"{shelf}: {name!r} of the package {package} cannot be imported ({what})") from error
     content = module_content(sys.modules[point.module])
     return Plugin(shelf, name, package, digest_of(content), thing)
-
-
-def digest_of(content: bytes) -> str:
-    """The digest of a source, as it is recorded."""
-    return hashlib.sha256(content).hexdigest()[:DIGEST]
 
 
 def source_of(part: Any) -> str:
@@ -224,22 +192,17 @@ def source_of(part: Any) -> str:
 
 def blame(error: BaseException) -> str:
     """Where in a plug-in an error arose, and what it is: `mine.py, line 31, in forward: ...`; "" for another's."""
-    return describe_error(error) if plugin_frames(error) else ""
-
-
-def plugin_frames(error: BaseException) -> list[traceback.FrameSummary]:
-    """The frames of an error's traceback that lie in the files of plug-ins."""
-    files = {*FILES, *(str(Path(plugin.place).resolve()) for plugin in OPENED.values() if plugin.place.endswith(".py"))}
-    return [one for one in traceback.extract_tb(error.__traceback__) if one.filename in files]
+    return describe_error(error) if frames_in(error, plugin_files()) else ""
 
 
 def describe_error(error: BaseException) -> str:
     """An error in words, with the last line of a plug-in that it passed."""
-    if isinstance(error, SyntaxError):
-        return f"line {error.lineno}: {error.msg}"
-    frames = plugin_frames(error)
-    where = f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}, in {frames[-1].name}: " if frames else ""
-    return f"{where}{type(error).__name__}: {error}" if str(error) else f"{where}{type(error).__name__}"
+    return describe_in(error, plugin_files())
+
+
+def plugin_files() -> set[str]:
+    """The files of all plug-ins."""
+    return {*FILES, *(str(Path(plugin.place).resolve()) for plugin in OPENED.values() if plugin.place.endswith(".py"))}
 
 
 def unknown_name(shelf: str, name: str, known: list[str]) -> str:

@@ -1,12 +1,11 @@
 """Protocols: how a model is judged, by a probe and the part of the labels that it learns from."""
 
-import inspect
 import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from kogen.common import registry
-from kogen.common.plugins import find_plugin, unknown_name
+from kogen.common.plugins import check_call, find_plugin, unknown_name
 
 PERCENT = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*%")
 WRITTEN = re.compile(r"((\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)\s*%", re.ASCII | re.IGNORECASE)  # a share as it is typed
@@ -33,12 +32,8 @@ def check_probes(probes: Sequence[str]) -> None:
 def check_own_probe(name: str) -> None:
     """ValueError for a probe of a user's own that cannot be called with two sets of features."""
     if plugin := find_plugin("probes", name):
-        try:
-            inspect.signature(plugin.thing).bind("train", "test")
-        except (TypeError, ValueError) as error:
-            wanted = "a function probe(train, test) of two kogen.extend.Features"
-            got = f"is a {type(plugin.thing).__name__} that cannot be called so ({error})"
-            raise ValueError(f"the probe {name!r} {got}: wanted {wanted}") from error
+        wanted = "a function probe(train, test) of two kogen.extend.Features"
+        check_call(f"the probe {name!r}", plugin.thing, ("train", "test"), wanted)
 
 
 class Protocol(NamedTuple):

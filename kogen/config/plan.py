@@ -27,14 +27,8 @@ LARGEST_COUNTS |= {"knots": 10_000, "queue": 10_000_000}
 MAY_BE_ZERO = {"swav.queue", "depth", "iterations", "obow.border"}  # counts whose default is not 0
 LARGEST = 1_000_000  # of any other number
 CONTINUED_RATE, CONTINUED_WARMUP = 0.1, 0.1  # see `continued_recipe`
-LATER = (
-    "depth",
-    "init",
-    "freeze",
-    "pool",
-    "code",
-    "compile",
-)  # fields that runs without them do not write down, as before they existed
+# Fields that runs without them do not write down, as before they existed.
+LATER = ("depth", "init", "freeze", "pool", "code", "compile")
 TYPE_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a name"}
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from kogen.common import registry, text
 from kogen.common.objects import PREFIX
-from kogen.common.plugins import unknown_name
+from kogen.common.plugins import check_call, unknown_name
 from kogen.data.cache_settings import CacheSettings
 from kogen.data.datasets.table import read_rows
 from kogen.data.datasets.torchvision import torchvision_parts
@@ -76,11 +76,8 @@ def open_images(
 
 def check_source(kind: str, function: Any, variant: bool) -> None:
     """ValueError for a user's own data source that cannot be called as one."""
-    try:
-        inspect.signature(function).bind(*(["variant"] if variant else []))
-    except (TypeError, ValueError) as error:
-        wanted = "a function, variant first where it has any (NAME:VARIANT), and settings by keyword with defaults"
-        raise ValueError(f"the data source {kind!r} cannot be called ({error}): wanted {wanted}") from error
+    wanted = "a function, variant first where it has any (NAME:VARIANT), and settings by keyword with defaults"
+    check_call(f"the data source {kind!r}", function, ["variant"] if variant else [], wanted)
 
 
 def own_images(kind: str, made: Any) -> Images:

@@ -40,28 +40,25 @@ def answer_with_own(
     check(train, test)
     where = {"device": device} if "device" in inspect.signature(probe).parameters else {}
 
-    def ask() -> Any:
+    def ask() -> tuple[Any, np.ndarray]:
+        """The answer, and its probabilities."""
         known = replace(train, values=train.values.copy(), labels=train.labels.copy())  # other probes learn from these
         hidden = replace(test, values=test.values.copy(), labels=np.full(len(test), -1))
-        return probe(known, hidden, **where, **settled)
+        answer = probe(known, hidden, **where, **settled)
+        return answer, answer.probability if isinstance(answer, Predictions) else np.asarray(answer)
 
-    answer = ask()
     shape = (len(test), len(train.classes))
-    if not isinstance(answer, Predictions):
-        values = np.asarray(answer)
-        check_answer(name, values, shape)
-        answer = Predictions(len(test), lambda rows: values[rows])
-    check_answer(name, answer.probability, shape)
+    answer, probability = ask()
+    check_answer(name, probability, shape)
     if (probe, shape) not in REPEATED:
-        REPEATED.add((probe, shape))
-        again = ask()
-        again = again.probability if isinstance(again, Predictions) else np.asarray(again)
-        if not np.array_equal(again, answer.probability):
+        if not np.array_equal(ask()[1], probability):
             raise ValueError(
                 f"the probe {name!r} answers otherwise when it is asked again: take what is random from a generator "
                 "with a seed, np.random.default_rng(0)"
             )
-    return replace(answer, predict=lambda rows, ask=answer.predict: np.asarray(ask(rows), np.float32))
+        REPEATED.add((probe, shape))
+    whole = answer if isinstance(answer, Predictions) else Predictions(len(test), lambda rows: probability[rows])
+    return replace(whole, predict=lambda rows: probability[rows].astype(np.float32))
 
 
 def check_answer(name: str, probability: Any, shape: tuple[int, int]) -> None:

@@ -38,9 +38,21 @@ def open_plugins(
             found[name] = replace_code(shelf, value, opened)
     if first in SUBJECTS:
         subject = replace_code(SUBJECTS[first], subject, opened)
+    refuse_two(opened)
     if opened:
         found["plugins"] = tuple(dict.fromkeys(opened))
     return subject, found
+
+
+def refuse_two(opened: list[str]) -> None:
+    """ValueError where two files have a thing of one shelf and name: one would stand in the place of the other."""
+    places: dict[tuple[str, str], str] = {}
+    for text in opened:
+        place, _, name = text.rpartition(":")
+        shelf, _, file = place.partition("=")
+        first = places.setdefault((shelf, name), file)
+        if os.path.realpath(first) != os.path.realpath(file):
+            raise ValueError(f"{first} and {file} both have a {name!r} for the {shelf}: rename one of them")
 
 
 def shelf_of(kind: type[BaseModel], name: str) -> str:
@@ -56,7 +68,15 @@ def open_listed(text: str) -> None:
     if not equals or shelf not in SHELVES:
         near = f": {hint(shelf, list(SHELVES))}" if equals else ""
         raise ValueError(f"--plugins {text}: write SHELF=FILE.py:NAME, such as methods=mine.py:MySSL{near}")
-    open_spec(shelf, spec, own_names(shelf))
+    open_code(shelf, spec)
+
+
+def open_code(shelf: str, spec: str) -> str:
+    """Open FILE.py:NAME; its name. ValueError as `open_spec`, and for a source that a path of this name would hide."""
+    name = open_spec(shelf, spec, own_names(shelf))
+    if shelf == "datasets" and os.path.exists(name):
+        raise ValueError(f"{spec}: {name!r} is a path here too, which would be read in its place: rename the function")
+    return name
 
 
 def replace_code(shelf: str, value: Any, opened: list[str]) -> Any:
@@ -87,7 +107,7 @@ def replace_spec(shelf: str, text: str, opened: list[str]) -> str:
     match = FILE_SPEC.match(rest) or (MODULE_SPEC.match(rest) if shelf in BY_MODULE else None)
     if not match or (shelf == "datasets" and os.path.exists(rest)):
         return text
-    name = open_spec(shelf, match[0], own_names(shelf))
+    name = open_code(shelf, match[0])
     opened.append(f"{shelf}={match[0]}")
     return f"{before}{equals}{name}{rest[match.end() :]}"
 

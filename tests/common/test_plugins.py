@@ -1,5 +1,6 @@
 """Plug-ins are opened where a command names them, under a name and a digest; what cannot be is a sentence."""
 
+import os
 import sys
 import types
 from importlib.metadata import EntryPoint
@@ -7,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from kogen.common import plugins, registry
+from kogen.common import own_modules, plugins, registry
 from kogen.common.plugins import check_records, find_plugin, open_object, open_spec, refuse_unopened
 
 
 @pytest.fixture(autouse=True)
 def _clean(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(plugins, "OPENED", {})
-    monkeypatch.setattr(plugins, "FILES", {})
+    monkeypatch.setattr(own_modules, "FILES", {})
+    monkeypatch.setattr(plugins, "FILES", own_modules.FILES)
 
 
 def write(folder: Path, text: str, name: str = "mine.py") -> Path:
@@ -151,3 +153,32 @@ def test_an_unknown_name_says_how_code_of_ones_own_is_named():
         registry.load("methods", "MySSL")
     with pytest.raises(ValueError, match=r"mine.py:MySSL is code that this command does not name itself"):
         registry.load("methods", "mine.py:MySSL")
+
+
+def test_a_file_is_read_as_it_is_and_nothing_is_written_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    import py_compile
+
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    write(tmp_path, "Y = 1\n", "beside_it_8.py")
+    file = write(tmp_path, "from beside_it_8 import Y\nX = 1\n")
+    open_spec("probes", f"{file}:X")
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["beside_it_8.py", "mine.py"]
+    stale = write(tmp_path, "X = 2\n", "stale.py")  # of the same size and time as the compiled one, which says 3
+    py_compile.compile(str(write(tmp_path, "X = 3\n", "stale.py")))
+    stamp = stale.stat()
+    write(tmp_path, "X = 2\n", "stale.py")
+    os.utime(stale, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    open_spec("metrics", f"{stale}:X")
+    assert registry.load("metrics", "X") == 2
+
+
+def test_two_folders_with_a_module_of_one_name_are_not_mixed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    for name, value in (("a", 1), ("b", 2)):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name, f"Y = {value}\n", "beside_it_9.py")
+        write(tmp_path / name, f"from beside_it_9 import Y\n{name.upper()} = Y\n", f"{name}.py")
+    open_spec("probes", f"{tmp_path}/a/a.py:A")
+    with pytest.raises(ValueError, match=r"b/beside_it_9.py and .*a/beside_it_9.py have one name"):
+        open_spec("probes", f"{tmp_path}/b/b.py:B")

@@ -50,14 +50,15 @@ ARGUED = {
     ): "two files, where a user asks for it",
     ("common/devices.py", "resolve_precision", "getattr"): "constant names",
     **{
-        ("common/plugins.py", function, call): "code that the command itself names, never what a file does"
-        for function, call in (
-            ("open_spec", "hasattr"),
-            ("open_spec", "getattr"),
-            ("import_file", "importlib.util.spec_from_file_location"),
-            ("import_file", "importlib.util.module_from_spec"),
-            ("import_file", ".exec_module"),
-            ("import_module", "importlib.import_module"),
+        (f"common/{file}.py", function, call): "code that the command itself names, never what a file does"
+        for file, function, call in (
+            ("plugins", "open_spec", "hasattr"),
+            ("plugins", "open_spec", "getattr"),
+            ("own_modules", "import_file", "importlib.util.spec_from_file_location"),
+            ("own_modules", "import_file", "importlib.util.module_from_spec"),
+            ("own_modules", "import_file", ".exec_module"),
+            ("own_modules", "import_module", "importlib.import_module"),
+            ("own_modules", "", "importlib.machinery.SourceFileLoader"),
         )
     },
     **{

@@ -20,7 +20,6 @@ from kogen.options.study import PilotOptions
 @pytest.fixture(autouse=True)
 def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(plugins, "OPENED", {})
-    monkeypatch.setattr(plugins, "FILES", {})
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text(RIGHT)
     return tmp_path / "mine.py"
@@ -195,3 +194,32 @@ def test_directions_of_ones_own_are_drawn(tmp_path: Path):
     page = (tmp_path / "l" / "landscape.html").read_text()
     assert "along directions of your own code" in page
     assert "Directions: straight;" in page
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "code"),
+    [
+        ("views", "mine.py:natural", "def natural(size): return 1"),
+        ("corrupt", "mine.py:blur:3", "blur = 1"),
+        ("corrupt", "mine.py:gaussian", "gaussian = 1"),
+        ("probes", ["mine.py:knn"], "def knn(train, test): return 1"),
+        ("metric", "mine.py:accuracy", "accuracy = 1"),
+    ],
+)
+def test_a_name_of_kogens_own_is_not_taken(name: str, value: Any, code: str, mine: Path, tmp_path: Path):
+    mine.write_text(code)
+    with pytest.raises(ValueError, match=r"kogen's own .* have one of this name: rename it"):
+        kogen.pilot("digits", **{name: value}, image_size=8, epochs=1, backbone="tiny?width=8", out=tmp_path / "study")
+
+
+def test_two_things_of_one_name_and_a_source_that_a_path_hides_are_refused(mine: Path, tmp_path: Path):
+    other = tmp_path / "other.py"
+    other.write_text(RIGHT)
+    with pytest.raises(ValueError, match=r"mine.py and other.py both have a 'MyByol' for the methods: rename one"):
+        open_plugins(
+            PilotOptions, "source", "x", {"plugins": ["methods=mine.py:MyByol"], "methods": ["other.py:MyByol"]}
+        )
+    open_plugins(PilotOptions, "source", "x", {"plugins": ["methods=mine.py:MyByol"], "methods": ["./mine.py:MyByol"]})
+    (tmp_path / "dots").mkdir()
+    with pytest.raises(ValueError, match=r"mine.py:dots: 'dots' is a path here too, which would be read in its place"):
+        open_plugins(PilotOptions, "source", "mine.py:dots", {})

@@ -17,7 +17,6 @@ SMALL: dict[str, Any] = {"backbone": "tiny?width=8", "image_size": 16, "batch_si
 @pytest.fixture(autouse=True)
 def _mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(plugins, "OPENED", {})
-    monkeypatch.setattr(plugins, "FILES", {})
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text(RIGHT + WRONG + MORE_WRONG)
 
