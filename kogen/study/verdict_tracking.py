@@ -9,7 +9,7 @@ from kogen.config.study import BESIDE, Study
 from kogen.tracking.session import STUDY, TrackTo, track
 
 FILES = ("report.html", "views.png", "verdict.json")
-PLACES = ("source", "labels", "test", "shifts", "candidates", "init")  # options that name places
+PLACES = ("source", "labels", "test", "shifts", "candidates", "init", "plugins")  # options that name places
 
 
 def track_verdict(verdict: Mapping[str, Any], study: Study, folder: Path) -> None:

@@ -103,6 +103,7 @@ class Tracking:
     def log_values(self, step: int | None, values: Mapping[str, float | None]) -> None:
         """Give the finite of these numbers to each tracker that has not got this step; None: a step after its last."""
         finite = {name: float(value) for name, value in values.items() if value is not None and math.isfinite(value)}
+        before = dict(self.mark.done)
         for name in list(self.trackers):
             last = self.mark.done.get(name, -1)
             now = last + 1 if step is None else step
@@ -110,7 +111,8 @@ class Tracking:
                 self._guard(name, lambda one, now=now: self.trackers[one].log_values(now, finite))
                 if name in self.trackers:
                     self.mark.done[name] = now
-        self._write_mark()
+        if self.mark.done != before:
+            self._write_mark()
 
     def log_artefacts(self, files: Sequence[Path]) -> None:
         """Give each tracker those of the files that are there."""

@@ -95,7 +95,8 @@ def train_run(
         write_json(folder / "plan.json", record)
         if plan.recipe.trains:
             write_seen(folder, images.labelled_subset() if plan.recipe.labels else images)
-    epochs, told = list[Epoch](), last_epoch(folder)
+    epochs, place = list[Epoch](), folder / "checkpoint" / "state.safetensors"
+    told = last_epoch(folder) if place.exists() else -1  # who deleted the checkpoint starts over
     say_start(plan, record["id"], folder, max(told, 0))
     if plan.recipe.trains:
         explained = distributed.explain_lost_peer(), explain_out_of_memory(plan, images)
@@ -107,7 +108,7 @@ def train_run(
                     if epoch.epoch > told:
                         say(EpochEnded(record["id"], epochs=plan.epochs, **vars(epoch)))
                 session.log_values(epoch.epoch, tracked_values(epoch))
-    method, place = build_method(plan), folder / "checkpoint" / "state.safetensors"
+    method = build_method(plan)
     if place.exists():
         checkpoint.load(place, plan.fingerprint, method)
     summary = summarise_run(plan, epochs, method.floor)

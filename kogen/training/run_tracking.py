@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from kogen.tracking.session import Tracking, TrackTo, track
 from kogen.training.loop import Epoch
 
 NOWHERE = TrackTo()
+NUMBERS = [one.name for one in fields(Epoch) if one.name not in ("epoch", "terms")]
 
 
 def track_run(plan: Plan, record: Mapping[str, Any], to: TrackTo) -> AbstractContextManager[Tracking]:
@@ -21,8 +23,7 @@ def track_run(plan: Plan, record: Mapping[str, Any], to: TrackTo) -> AbstractCon
 def tracked_values(epoch: Epoch) -> dict[str, float]:
     """The numbers of an epoch: `loss`, each of its terms as `term/NAME`, and what else training.parquet has."""
     terms = {name if name == "loss" else f"term/{name}": value for name, value in epoch.terms.items()}
-    rest = ("rate", "images_per_second", "seconds", "rank_me", "feature_std")
-    return terms | {name: getattr(epoch, name) for name in rest}
+    return terms | {name: getattr(epoch, name) for name in NUMBERS}
 
 
 def send_finished(plan: Plan, record: Mapping[str, Any], status: str, folder: Path, to: TrackTo) -> None:
@@ -31,7 +32,7 @@ def send_finished(plan: Plan, record: Mapping[str, Any], status: str, folder: Pa
     if to.names and table.exists():
         with track_run(plan, record, to) as session:
             session.status = "done" if status == "done" else "failed"
-            for epoch in read_epochs(table):
+            for epoch in read_epochs(table) if session.trackers else ():
                 session.log_values(epoch.epoch, tracked_values(epoch))
 
 
@@ -41,6 +42,6 @@ def read_epochs(table: Path) -> list[Epoch]:
     for _, rows in read_table(table).groupby("epoch", sort=True):
         first = rows.iloc[0].to_dict()
         terms = {str(name): float(value) for name, value in zip(rows.term, rows.value, strict=True) if name != "none"}
-        numbers = {name: first[name] for name in ("rate", "images_per_second", "seconds", "rank_me", "feature_std")}
+        numbers = {name: first[name] for name in NUMBERS}
         found.append(Epoch(int(first["epoch"]), terms, **numbers))
     return found

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 import tomli_w
+from own_code import RIGHT
 from tracked import Recorder, put_on_shelf
 
 import kogen
 from kogen.cli import main
+from kogen.common import plugins
 from kogen.config.study import make_study, study_to_toml
 from kogen.options.command_line import command_line
 from kogen.options.study import PilotOptions
@@ -98,8 +100,18 @@ def test_a_question_knows_no_tracker():
     assert study.question == make_study({"source": "a"}, "pilot")
 
 
-def test_a_private_study_sends_no_places(recorder: type[Recorder], tmp_path: Path):
-    kogen.pilot(SOURCE, out=tmp_path / "out", private=True, trackers=("tensorboard",), **ASKED)
+def test_a_private_study_sends_no_places(
+    recorder: type[Recorder],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(plugins, "OPENED", {})
+    monkeypatch.setattr(plugins, "FILES", {})
+    (tmp_path / "mine.py").write_text(RIGHT)
+    asked = {**ASKED, "views": f"{tmp_path / 'mine.py'}:plain"}
+    kogen.pilot(SOURCE, out=tmp_path / "out", private=True, trackers=("tensorboard",), **asked)
+    assert recorder.begun[-1].config["views"] == "plain"
     for run in recorder.begun:
         assert "surfaces" not in json.dumps(dict(run.config))
+        assert str(tmp_path) not in json.dumps(dict(run.config))
     assert recorder.artefacts == ["report.html", "verdict.json"]

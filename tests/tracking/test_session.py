@@ -10,8 +10,11 @@ from safetensors.torch import load_file
 from tracked import Recorder, put_on_shelf, train_tracked, wanted_values
 
 from kogen.common import distributed, registry
+from kogen.common.files import write_json
+from kogen.common.tasks import Stopped
 from kogen.options.model import validate
 from kogen.options.runs import PretrainOptions
+from kogen.tracking import session
 from kogen.tracking.session import Mark, TrackTo, track, track_to
 
 
@@ -68,6 +71,24 @@ def test_a_run_that_was_stopped_goes_on_as_the_same_run(recorder: type[Recorder]
     assert len(recorder.begun) == 3
     assert recorder.ends == ["stopped", "stopped", "done"]
     assert recorder.values == wanted_values(out)  # each epoch once, none left out
+
+
+def test_steps_that_every_tracker_has_write_nothing(
+    recorder: type[Recorder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def track_steps() -> None:
+        with track(TrackTo(("tensorboard",), tmp_path), "ab", "byol", {}) as tracked:
+            for step in range(3):
+                tracked.log_values(step, {"loss": 1.0})
+            raise Stopped
+
+    written: list[Path] = []
+    monkeypatch.setattr(session, "write_json", lambda place, data: written.append(place) or write_json(place, data))
+    for count in (5, 6):  # the new run, three steps and an end; an end
+        with pytest.raises(Stopped):
+            track_steps()
+        assert len(written) == count
+    assert recorder.values == {"loss": {0: 1.0, 1: 1.0, 2: 1.0}}
 
 
 def test_the_same_run_in_another_folder_is_another_one_there(recorder: type[Recorder], tmp_path: Path):

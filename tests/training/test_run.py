@@ -1,5 +1,6 @@
 """A run killed at twenty random instants ends with the weights of a run that nobody disturbed, bit by bit."""
 
+import logging
 import multiprocessing
 import os
 import platform
@@ -16,6 +17,7 @@ import torch
 from safetensors.torch import load_file
 from small import blobs, plan_for
 
+from kogen.common.speech.events import EpochEnded, RunStarted
 from kogen.training.run import runs_as_free, train_run
 
 KILLS = 20
@@ -145,3 +147,20 @@ main()
     assert process.returncode == 75
     assert told.endswith("kogen: stopped; what was finished is saved, and the same command goes on there\n")
     assert "Traceback" not in told
+
+
+def test_a_run_whose_checkpoint_was_deleted_tells_that_it_starts_over(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    images, folder = blobs(), tmp_path / "run"
+    plan = plan_for(images, "simclr", epochs=2)
+    train_run(plan, images, folder)
+    (folder / "summary.json").unlink()
+    for deleted, epochs in ((False, []), (True, [0, 1, 2])):
+        caplog.clear()
+        if deleted:
+            (folder / "checkpoint" / "state.safetensors").unlink()
+            (folder / "summary.json").unlink()
+        with caplog.at_level(logging.INFO, "kogen"):
+            train_run(plan, images, folder)
+        events = [record.event for record in caplog.records if hasattr(record, "event")]
+        assert [event.done for event in events if isinstance(event, RunStarted)] == [0 if deleted else 2]
+        assert [event.epoch for event in events if isinstance(event, EpochEnded)] == epochs

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
+from kogen.common.speech.forecast import forecast_words
+
 INFO, WARNING, ERROR = logging.INFO, logging.WARNING, logging.ERROR
 RESULT = 25  # between INFO and WARNING: what a verb was asked for
 LEVELS = {INFO: "info", RESULT: "result", WARNING: "warning", ERROR: "error"}
@@ -72,8 +74,8 @@ class Progressed(Event):
 
     @property
     def sentence(self) -> str:
-        left = f", about {max(self.minutes_left, 0.1):.1f} min left" if self.minutes_left is not None else ""
-        return f"{self.task}: {self.step} of {self.steps}{left}" + (f", {self.detail}" if self.detail else "")
+        far = f"{self.task}: {self.step} of {self.steps}"
+        return ", ".join(filter(None, (far, forecast_words(self.minutes_left), self.detail)))
 
 
 @dataclass(frozen=True)

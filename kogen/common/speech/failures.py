@@ -32,12 +32,12 @@ def explain_error(error: Exception, asked: Sequence[str]) -> tuple[int, str]:
     if isinstance(error, Stopped):
         return INTERRUPTED, f"{error}. {resume_hint(asked)}"
     during = f" while at {task_of(error)}" if task_of(error) else ""
+    what = shorten_words((str(error).splitlines() or [""])[0])
     if isinstance(error, OSError):  # no permission, no space, a file where a folder is wanted
         where = f"{error.filename}: " if error.filename else ""
         return ERROR, f"{where}{error.strerror or error}{during}; choose a place that can be read and written (--out)"
     if isinstance(error, MemoryError) or any(words in str(error) for words in OUT_OF_MEMORY):
-        return ERROR, f"too little memory, or too few threads,{during}: {shorten_words(str(error).splitlines()[0])}"
-    what = shorten_words((str(error).splitlines() or [""])[0])
+        return ERROR, f"too little memory, or too few threads,{during}: {what or type(error).__name__}"
     return ERROR, f"broke off{during}: {type(error).__name__}: {what}. Please report it, with what {DEBUG} prints"
 
 

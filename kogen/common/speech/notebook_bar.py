@@ -8,6 +8,7 @@ from html import escape
 from typing import Any
 
 from kogen.common.speech.console import printable
+from kogen.common.speech.forecast import Forecast, forecast_words
 
 SECONDS = 0.5  # between two drawings
 
@@ -17,16 +18,16 @@ def notebook_bar(title: str, *, transient: bool) -> Iterator[Callable[..., None]
     """The `report` of a bar in the cell that runs; `transient`: it is empty when the job ends."""
     display: Any = sys.modules["IPython"].display.display
     drawn = display(bar_content(title, 0, 0, ""), raw=True, display_id=True)
-    began, last, state = time.perf_counter(), 0.0, (0, 0, "")
+    forecast, last, state = Forecast(), 0.0, (0, 0, "")
 
     def report(step: int, steps: int, note: str = "") -> None:
         nonlocal last, state
         now, state = time.perf_counter(), (step, steps, note)
+        left = forecast.minutes_left(step, steps, now)
         if now - last > SECONDS:
             last = now
-            left = (now - began) / step * (steps - step) if step else 0.0
-            forecast = f"about {max(left / 60, 0.1):.1f} min left" if left else ""
-            drawn.update(bar_content(title, step, steps, ", ".join(filter(None, (forecast, note)))), raw=True)
+            words = ", ".join(filter(None, (forecast_words(left), note)))
+            drawn.update(bar_content(title, step, steps, words), raw=True)
 
     try:
         yield report

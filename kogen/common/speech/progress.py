@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from kogen.common.speech.console import Speech, in_notebook, make_console, printable, say
 from kogen.common.speech.events import Progressed
+from kogen.common.speech.forecast import Forecast
 from kogen.common.speech.notebook_bar import notebook_bar
 from kogen.common.tasks import name_task
 
@@ -47,16 +48,16 @@ def _show_progress(title: str, console: Console, show: bool, transient: bool) ->
 
 def line_reporter(title: str, last_line: bool) -> Callable[..., None]:
     """A `report` that says with a forecast how far it is, every QUIET_SECONDS, and at the end if `last_line`."""
-    began = last = time.perf_counter()
-    first = -1  # what was done before, by an earlier call that was interrupted
+    forecast = Forecast()
+    last = forecast.began
 
     def report(step: int, steps: int, note: str = "") -> None:
-        nonlocal last, first
-        now, first = time.perf_counter(), step if first < 0 else first
+        nonlocal last
+        now = time.perf_counter()
+        left = forecast.minutes_left(step, steps, now)
         if (last_line and step == steps) or now - last > QUIET_SECONDS:
             last = now
-            left = (now - began) / (step - first) * (steps - step) if step > first else 0.0
-            say(Progressed(title, step, steps, left / 60 if step < steps and left else None, note))
+            say(Progressed(title, step, steps, left, note))
 
     return report
 

@@ -4,10 +4,12 @@ import json
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from kogen.common.speech import notebook_bar
 from kogen.common.speech.console import in_notebook
 from kogen.common.speech.notebook_bar import bar_content
 
@@ -33,6 +35,24 @@ def test_words_cannot_act():
     assert "<b>" not in content["text/html"]
     assert 'value="1" max="4"' in content["text/html"]
     assert not in_notebook()
+
+
+def test_a_forecast_is_by_the_pace_of_this_call(monkeypatch: pytest.MonkeyPatch):
+    shown: list[str] = []
+    drawn = SimpleNamespace(update=lambda content, raw: shown.append(content["text/plain"]))
+    display = SimpleNamespace(display=lambda *_, **__: drawn)
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(display=display, get_ipython=lambda: None))
+    clock = iter([0.0, 60.0, 120.0, 180.0])
+    monkeypatch.setattr(notebook_bar.time, "perf_counter", lambda: next(clock))
+    with notebook_bar.notebook_bar("byol", transient=False) as report:
+        for step in (50, 60, 70):  # 50 were done by an earlier call
+            report(step, 100, "loss 1")
+    assert shown == [
+        "byol: 50 %, loss 1",
+        "byol: 60 %, about 8.0 min left, loss 1",
+        "byol: 70 %, about 4.5 min left, loss 1",
+        "byol: 70 %, loss 1",
+    ]
 
 
 def run_cell(code: str, folder: Path) -> list[Any]:
