@@ -75,7 +75,8 @@ def hold_hugging_face(value: Any, where: str) -> HeldImages | None:
         cells = [cell for part in plain for cell in part.select_columns([label])[label]]
         columns["labels"] = column_texts(cells, f"the column {label!r} of {where}")
         if is_class_label(features[label]):
-            columns["labels"], classes = name_classes(columns["labels"], features[label].names)
+            named = f"the names of the column {label!r} of {where}"
+            columns["labels"], classes = name_classes(columns["labels"], features[label].names, named)
     if isinstance(value, Mapping):
         columns["splits"] = np.array([name for name, part in parts.items() for _ in range(len(part))], object)
     undecoded = type(features[image])(decode=False)

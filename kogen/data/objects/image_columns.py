@@ -39,9 +39,8 @@ def hold_parts(value: Any, where: str, open_door: Callable[[Any, str], Any]) -> 
     if names is not None:
         if "labels" not in columns:
             raise ValueError(f"{where} has class_names and no labels: they name the numbers of labels")
-        columns["labels"], classes = name_classes(
-            columns["labels"], column_texts(names, f"class_names of {where}").tolist()
-        )
+        what = f"class_names of {where}"
+        columns["labels"], classes = name_classes(columns["labels"], column_texts(names, what).tolist(), what)
     return held.with_columns(columns, classes, where)
 
 
