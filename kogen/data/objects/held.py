@@ -108,7 +108,7 @@ class _Checked:
     changing: str
 
     def key(self) -> str:
-        return hash_parts("object", self.kind, self.first.ids.astype("S16").data)
+        return hash_parts("object", self.kind, self.items.key(), self.first.ids.astype("S16").data)
 
     def __len__(self) -> int:
         return len(self.items)
