@@ -65,7 +65,7 @@ class RunModel:
 
     def embed(self, images: Any) -> np.ndarray:
         """Features (N, D) float32 of images."""
-        return embed(self.backbone, self.open(images), self._view()).values
+        return embed(self._loaded[1], self.open(images), self._view()).values
 
     def _view(self) -> Any:
         return evaluation_view(self.plan.image_size, mean=self.plan.mean, std=self.plan.std)
