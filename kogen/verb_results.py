@@ -62,8 +62,12 @@ class Result(dict[str, Any]):
     def _tables(self) -> "dict[str, list[Any] | Path]":
         """Name to rows, or to the file that holds them."""
         files = {file.stem: file for file in sorted(self.folder.glob("*.parquet"))} if self.folder else {}
-        rows = {name: value for name, value in self.items() if isinstance(value, list) and value and _is_rows(value)}
-        return files | rows
+        return files | self._rows()
+
+    def _rows(self) -> dict[str, list[Any] | Path]:
+        """The tables that the mapping itself holds: lists of rows, as they are written in JSON."""
+        lists = {name: value for name, value in self.items() if isinstance(value, list) and value}
+        return {name: value for name, value in lists.items() if all(isinstance(row, dict) for row in value)}
 
     def _figures(self) -> "dict[str, Figure]":
         return {}
@@ -115,7 +119,7 @@ class AuditResult(Result):
     default_table, page = "runs", "audit.html"
 
     def _tables(self) -> "dict[str, list[Any] | Path]":
-        return {name: value for name, value in self.items() if isinstance(value, list) and value and _is_rows(value)}
+        return self._rows()
 
 
 class ComparisonResult(Result):
@@ -158,11 +162,6 @@ class TrainedRun(Result):
         if self.folder is None:
             raise ValueError("this result does not say in which folder its run is: open it with kogen.Embedder(FOLDER)")
         return RunModel(self.folder)
-
-
-def _is_rows(values: list[Any]) -> bool:
-    """Whether a list is one of rows, as tables are written in JSON."""
-    return all(isinstance(value, dict) for value in values)
 
 
 def _names(known: Mapping[str, Any]) -> str:

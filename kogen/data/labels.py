@@ -4,10 +4,12 @@ import math
 import re
 import unicodedata
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 
 import numpy as np
 
 from kogen.common.text import join_names
+from kogen.data.listing import escape_surrogates
 
 FEW_IMAGES = 10  # with fewer labels than this, each may be of its own class
 OWN_CLASS_SHARE = 0.9  # of labelled images with a label that no other has: an id or a measurement, not a class
@@ -43,6 +45,15 @@ def clean_labels(labels: np.ndarray, where: str) -> tuple[np.ndarray, list[str]]
         f"{where} has classes that may be one: {join_names(sorted(alike))}" for alike in alike_names(list(present))
     ]
     return cleaned, notes
+
+
+def distinct_names(names: Iterable[object], what: str) -> tuple[str, ...]:
+    """The names of classes as text in one Unicode form. ValueError where one stands twice: two classes would be one."""
+    found = tuple(unicodedata.normalize("NFC", escape_surrogates(str(name))) for name in names)
+    if len(set(found)) < len(found):
+        twice = Counter(found).most_common(1)[0][0]
+        raise ValueError(f"{what} are not distinct: {twice} stands twice; give each class a name of its own")
+    return found
 
 
 def is_none(label: str) -> bool:

@@ -16,6 +16,7 @@ from kogen.data.cache_settings import CacheSettings
 from kogen.data.datasets.table import read_rows
 from kogen.data.datasets.torchvision import torchvision_parts
 from kogen.data.images import Images, from_array
+from kogen.data.labels import distinct_names
 from kogen.data.listing import escape_surrogates, spellings
 from kogen.data.objects.shards import expand_shards
 
@@ -99,7 +100,8 @@ def own_images(kind: str, made: Any) -> Images:
     if numbers.shape != (len(pixels),) or numbers.dtype.kind not in "iu":
         got = f"labels {numbers.shape} of {numbers.dtype} for {len(pixels)} images"
         raise ValueError(f"the data source {kind!r} returned {got}: wanted a whole number each, -1 where unknown")
-    names = tuple(map(str, range(int(numbers.max(initial=-1)) + 1) if classes is None else classes))
+    named = range(int(numbers.max(initial=-1)) + 1) if classes is None else classes
+    names = distinct_names(named, f"the class names of the data source {kind!r}")
     if numbers.max(initial=-1) >= len(names) or numbers.min(initial=0) < -1:
         found = f"from {numbers.min(initial=0)} to {numbers.max(initial=-1)}"
         wanted = f"-1 (unknown) or a place in the {len(names)} class names"

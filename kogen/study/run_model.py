@@ -46,9 +46,12 @@ class RunModel:
         """Number of features."""
         return int(self._loaded[1].dim)
 
-    def open(self, images: Any, max_bad: float = 0.0) -> Images:
-        """Images (a path, an array, a data set ...) as this run was trained on them. ValueError as `open_images`."""
-        storage = storage_for(self.plan.image_size, max_bad, self.plan.depth or None)
+    def open(self, images: Any) -> Images:
+        """Images (a path, an array, a data set ...) as this run was trained on them.
+
+        ValueError as `open_images`, and where one cannot be read.
+        """
+        storage = storage_for(self.plan.image_size, 0.0, self.plan.depth or None)
         with hold():
             found = open_images(str(object_text(images, "images")), storage)
         return found.with_channels(self.plan.channels)

@@ -64,6 +64,10 @@ def test_what_names_no_code_stays_as_it_is(tmp_path: Path):
         ("odd = 5", "the data source 'odd' cannot be called"),
         ("import numpy as np\ndef odd(): return np.zeros((0, 3, 8, 8), 'uint8'), []", "'odd' returned no images"),
         ("import numpy as np\ndef odd(): return np.zeros((2, 3, 8, 8), 'uint8'), [0, 2], 'ab'", "labels from 0 to 2:"),
+        (
+            "import numpy as np\ndef odd(): return np.zeros((2, 3, 8, 8), 'uint8'), [0, 1], 'aa'",
+            "the class names of the data source 'odd' are not distinct: a stands twice",
+        ),
         ("def odd(): return 3", "the data source 'odd' returned a int: wanted"),
         ("import numpy as np\ndef odd(): return np.zeros((2, 8, 8, 3), 'uint8'), [0, 1]", r"pixels \(2, 8, 8, 3\)"),
     ],

@@ -1,9 +1,7 @@
 """Data source `arrays`: pixels in an .npy or .npz file, or JPEG bytes packed into an .npz."""
 
 import os
-from collections import Counter
 from dataclasses import replace
-from unicodedata import normalize
 
 import numpy as np
 
@@ -13,7 +11,7 @@ from kogen.data.cache_settings import CacheSettings, Listing
 from kogen.data.datasets._human_labels import read_label_shares, relabel_by_majority
 from kogen.data.image_facts import channel_axis, pixel_dtype
 from kogen.data.images import Images, sorted_class_names
-from kogen.data.labels import clean_labels
+from kogen.data.labels import clean_labels, distinct_names
 from kogen.data.levels import whole_levels
 from kogen.data.listing import (
     MAX_CLASSES,
@@ -188,15 +186,12 @@ def _read_labels(file: NpzFile, count: int) -> tuple[np.ndarray | None, tuple[st
     header = file.header("class_names")
     if len(header.shape) != 1 or header.shape[0] > MAX_CLASSES:
         raise ValueError(f"class_names in {file.path} are {header}, wanted a list of at most {MAX_CLASSES:,} names")
-    names = tuple(normalize("NFC", escape_surrogates(str(name))) for name in _read_names(file, "class_names"))
+    names = distinct_names(_read_names(file, "class_names"), f"class_names in {file.path}")
     if (largest := labels[~np.isnan(labels)].max(initial=0)) >= len(names):
         raise ValueError(f"{file.path} has the label {largest} and only {len(names)} class_names")
     places = np.where(np.isnan(labels), -1, labels).astype(np.int64)
     if (places != np.where(np.isnan(labels), -1, labels)).any():
         raise ValueError(f"labels in {file.path} are no whole numbers: they count class_names, from 0")
-    if len(set(names)) < len(names):
-        twice = Counter(names).most_common(1)[0][0]
-        raise ValueError(f"class_names in {file.path} are not distinct: {twice} stands twice")
     return np.array([*names, ""], object)[places], names, notes
 
 

@@ -8,7 +8,7 @@ from PIL import Image
 from kogen.data.decode import to_pixels
 from kogen.data.image_facts import channel_axis, pixel_dtype, to_hwc
 from kogen.data.listing import PixelStack
-from kogen.data.objects.held import FirstReading, HeldImages, read_first
+from kogen.data.objects.held import HeldImages, read_first
 
 LAYOUTS = ("NHWC", "NCHW")
 PATHS = ": give paths as a frame, pandas.DataFrame({'path': ...})"
@@ -119,7 +119,7 @@ def _hold_list(images: list[Any], where: str, layout: str | None) -> HeldImages:
     if not images:
         raise ValueError(f"{where} is an empty list: wanted images")
     if isinstance(images[0], str):
-        raise ValueError(f"{where} is a list of texts: give paths as a frame, pandas.DataFrame({{'path': ...}})")
+        raise ValueError(f"{where} is a list of texts{PATHS}")
     rows = _ListRows(images, layout, where)
     rows[0]  # what is no image is said as it is, and not as a bad file
     items = PixelStack("list", (), lambda: rows, len(images))
@@ -128,13 +128,6 @@ def _hold_list(images: list[Any], where: str, layout: str | None) -> HeldImages:
 
 def _hint_of_paths(array: np.ndarray) -> str:
     """What to do with an array of texts, or of arrays of several sizes."""
-    return (
-        PATHS
-        if array.dtype.kind == "U"
-        else f"{PATHS}, images of several sizes as a list"
-        if array.dtype == object
-        else ""
-    )
-
-
-__all__ = ["FirstReading", "as_array", "find_layout", "hold_array", "image_pixels"]
+    if array.dtype == object:
+        return f"{PATHS}, images of several sizes as a list"
+    return PATHS if array.dtype.kind == "U" else ""

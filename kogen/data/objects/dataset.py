@@ -39,7 +39,7 @@ def hold_dataset(value: Any, where: str, layout: str | None = None) -> HeldImage
         columns["labels"] = column_texts(labels, f"the labels of {where}")
         names = class_names(value)
         if names and all(isinstance(label, int | np.integer) for label in labels if label is not None):
-            columns["labels"], classes = name_classes(columns["labels"], names)
+            columns["labels"], classes = name_classes(columns["labels"], names, f"the classes of {where}")
     size = str(len(value))
     return HeldImages("dataset", size, items, first, columns, classes, changing=random_words(value), threads=False)
 

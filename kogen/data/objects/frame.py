@@ -45,6 +45,7 @@ class HeldFrame:
     """A frame, which names files: they are read, and watched, as those of a table in a file are."""
 
     table: FrameTable
+    _read: dict[str | None, TableRows] = field(default_factory=dict, repr=False)  # by what says the columns
 
     @cached_property
     def text(self) -> str:
@@ -55,8 +56,10 @@ class HeldFrame:
         return f"{PREFIX}frame-{rows}x{len(self.table.names)}-{digest[:16]}"
 
     def rows(self, columns: str | None) -> TableRows:
-        """The rows as those of a file are read. ValueError where the columns do not say which holds what."""
-        return rows_of_table(self.table, columns)
+        """The rows as those of a file are read, once. ValueError where the columns do not say which holds what."""
+        if columns not in self._read:  # a study asks for its pool, its splits and its output: seconds for a million
+            self._read[columns] = rows_of_table(self.table, columns)
+        return self._read[columns]
 
     def open(self, storage: CacheSettings, name: str, split: str | None, columns: str | None) -> Images:
         """The images that the rows name, relative paths from the current folder."""

@@ -1,6 +1,6 @@
 """Images of an object: how each is read, what is known of it, and the text that names its content."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -12,7 +12,7 @@ from kogen.data.cache_settings import CacheSettings, Listing
 from kogen.data.datasets.arrays import load_in_place
 from kogen.data.image_facts import MAX_PIXELS, ImageFacts, UnreadableImage, content_id, pixel_dtype
 from kogen.data.images import Images
-from kogen.data.labels import clean_labels
+from kogen.data.labels import clean_labels, distinct_names
 from kogen.data.listing import hash_parts
 from kogen.data.pixel_cache import load_or_build
 from kogen.data.split_names import choose_split
@@ -108,7 +108,7 @@ class _Checked:
     changing: str
 
     def key(self) -> str:
-        return hash_parts("object", self.kind, self.first.ids.astype("S16").data)
+        return hash_parts("object", self.kind, self.items.key(), self.first.ids.astype("S16").data)
 
     def __len__(self) -> int:
         return len(self.items)
@@ -159,13 +159,18 @@ def wrong_count(name: str, got: int, images: int) -> str:
     return f"{name} has {got} values for {images} images: give one an image, None where it is not known"
 
 
-def name_classes(numbers: np.ndarray, names: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Labels (N,) as text of numbers into `names`, "" for -1 and none, and the names.
+def name_classes(numbers: np.ndarray, names: Iterable[str], what: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Labels (N,) as text of numbers into `names`, "" for -1 and none, and the names; `what`: how these are called.
 
-    ValueError for a number that has no name.
+    ValueError for a number that has no name, labels that are no numbers, and names that are empty or stand twice.
     """
-    found = {text: int(text) for text in set(numbers.tolist()) if text not in ("", "-1")}
+    names, given = distinct_names(names, what), sorted({*numbers.tolist()} - {"", "-1"})
+    if "" in names:
+        raise ValueError(f"{what} hold an empty one, number {names.index('')}, as if it had no label: give it a name")
+    if other := [text for text in given if not text.removeprefix("-").isdecimal()]:
+        raise ValueError(f"{what} are counted by labels, and there is a label {other[0]!r}: wanted whole numbers")
+    found = {text: int(text) for text in given}
     if odd := [number for number in found.values() if not 0 <= number < len(names)]:
         raise ValueError(f"there is a label {odd[0]}, and {len(names)} class names, for 0 to {len(names) - 1}")
-    meant = {text: str(names[number]) for text, number in found.items()}
-    return np.array([meant.get(text, "") for text in numbers.tolist()], object), tuple(map(str, names))
+    meant = {text: names[number] for text, number in found.items()}
+    return np.array([meant.get(text, "") for text in numbers.tolist()], object), names

@@ -65,6 +65,7 @@ def hold_hugging_face(value: Any, where: str) -> HeldImages | None:
         raise ValueError(f"{where} has no rows: wanted images")
     features = next(iter(parts.values())).features
     image, label = find_columns(features, where)
+    check_parts(parts, [column for column in (image, label) if column is not None], where)
     notes = [f"columns that are not read: {join_names(rest)}"] if (rest := [*{*features} - {image, label}]) else []
     if any(part.format["type"] == "custom" for part in parts.values()):
         notes.append("a transform of the data set is not asked: images are read as they are stored")
@@ -75,7 +76,8 @@ def hold_hugging_face(value: Any, where: str) -> HeldImages | None:
         cells = [cell for part in plain for cell in part.select_columns([label])[label]]
         columns["labels"] = column_texts(cells, f"the column {label!r} of {where}")
         if is_class_label(features[label]):
-            columns["labels"], classes = name_classes(columns["labels"], features[label].names)
+            named = f"the names of the column {label!r} of {where}"
+            columns["labels"], classes = name_classes(columns["labels"], features[label].names, named)
     if isinstance(value, Mapping):
         columns["splits"] = np.array([name for name, part in parts.items() for _ in range(len(part))], object)
     undecoded = type(features[image])(decode=False)
@@ -98,6 +100,20 @@ def find_columns(features: Mapping[str, Any], where: str) -> tuple[str, str | No
     if len(labels) > 1:
         raise ValueError(f"{where} has the columns of labels {join_names(labels)}: keep one, remove_columns([...])")
     return images[0], labels[0] if labels else None
+
+
+def check_parts(parts: Mapping[str, Any], columns: list[str], where: str) -> None:
+    """ValueError unless all parts have the columns, of one type and with the same class names as the first."""
+    first, *others = parts
+    for split in others:
+        for column in columns:
+            meant, found = (
+                getattr(feature, "names", type(feature))
+                for feature in (parts[name].features.get(column) for name in (first, split))
+            )
+            if found != meant:
+                got = f"the column {column!r} of {where} is another in the split {split} than in {first}"
+                raise ValueError(f"{got}, its type or its class names: make them equal, cast_column({column!r}, ...)")
 
 
 def is_class_label(feature: Any) -> bool:

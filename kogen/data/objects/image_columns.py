@@ -3,10 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
-
 from kogen.common.text import hint
-from kogen.data.objects.array import as_array, hold_array
+from kogen.data.objects.array import hold_array
 from kogen.data.objects.dataset import hold_dataset
 from kogen.data.objects.held import COLUMNS, HeldImages, name_classes, wrong_count
 from kogen.data.objects.label_column import column_texts
@@ -39,9 +37,8 @@ def hold_parts(value: Any, where: str, open_door: Callable[[Any, str], Any]) -> 
     if names is not None:
         if "labels" not in columns:
             raise ValueError(f"{where} has class_names and no labels: they name the numbers of labels")
-        columns["labels"], classes = name_classes(
-            columns["labels"], column_texts(names, f"class_names of {where}").tolist()
-        )
+        what = f"class_names of {where}"
+        columns["labels"], classes = name_classes(columns["labels"], column_texts(names, what).tolist(), what)
     return held.with_columns(columns, classes, where)
 
 
@@ -51,12 +48,9 @@ def _hold_images(
     """What is held of the images of a dict, read in its layout, if it says one."""
     images, layout = value["images"], value.get("layout")
     count = counts.pop() if len(counts) == 1 else None
-    if isinstance(images, list | np.ndarray) or as_array(images, where) is not None:
-        held = hold_array(images, where, layout, count)
-    elif layout is not None:
-        held = hold_dataset(images, where, layout)
-    else:
-        held = open_door(images, where)
+    held = hold_array(images, where, layout, count)
+    if held is None:
+        held = open_door(images, where) if layout is None else hold_dataset(images, where, layout)
     if not isinstance(held, HeldImages):
         raise ValueError(f"images of {where} are a {type(images).__name__}: wanted an array, a list or a Dataset")
     return held

@@ -41,6 +41,17 @@ def test_items_are_read_with_labels_and_names():
     assert [part.classes[label] for label in part.labels] == ["bad", "bad", "ok"]
 
 
+def test_two_classes_of_one_name_are_not_made_one():
+    cranes = Pictures()
+    cranes.classes = (
+        ("crane",),
+        ("crane",),
+        ("maillot", "tank suit"),
+    )  # the bird and the machine, as ImageNet has them
+    with pytest.raises(ValueError, match="the classes of source are not distinct: crane stands twice; give each"):
+        hold_dataset(cranes, "source")
+
+
 def test_tensors_dicts_and_plain_classes():
     tensors = torch.from_numpy(PIXELS).permute(0, 3, 1, 2)
     alone = hold_dataset(TensorDataset(tensors), "source").open(STORAGE, "", None, None)

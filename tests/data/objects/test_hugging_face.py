@@ -47,6 +47,17 @@ def test_parts_of_a_dict_are_splits_and_an_equal_set_has_an_equal_text():
     assert open_door(rows(), "source").text == open_door(rows().select([*range(8)]), "source").text
 
 
+def test_parts_whose_class_names_differ_are_refused():
+    """As `class_encode_column` makes them of parts that do not have the same classes."""
+    turned = datasets.ClassLabel(names=["bad", "ok", "never"])
+    with pytest.raises(
+        ValueError, match=r"column 'label' of source is another in the split test than in train, .*cast"
+    ):
+        open_door(datasets.DatasetDict(train=rows(), test=rows().cast_column("label", turned)), "source")
+    with pytest.raises(ValueError, match=r"column 'label' of source is another in the split test than in train"):
+        open_door(datasets.DatasetDict(train=rows(), test=rows().remove_columns("label")), "source")
+
+
 def test_transforms_are_not_asked_and_that_is_said():
     turned = rows().with_transform(lambda cells: 1 / 0)
     images = open_door(turned, "source").open(STORAGE, "", None, None)

@@ -25,6 +25,12 @@ def test_a_tuple_is_images_and_labels_and_a_dict_says_more():
     assert open_door(whole, "source").open(STORAGE, "", "test", None).labels.tolist() == [1, -1]
 
 
+def test_names_in_another_unicode_form_are_the_same_classes():
+    given = {"images": PIXELS, "labels": [0, 1] * 3, "class_names": ["cafe\u0301", "b"]}
+    images = open_door(given, "source").open(STORAGE, "", None, None)
+    assert (images.classes, images.labels.tolist()) == (("caf\u00e9", "b"), [0, 1] * 3)
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
@@ -35,6 +41,15 @@ def test_a_tuple_is_images_and_labels_and_a_dict_says_more():
         ({"images": PIXELS, "clusters": ["a"]}, "clusters of source has 1 values for 6 images"),
         ({"images": PIXELS, "class_names": ["a"]}, "class_names and no labels"),
         ({"images": PIXELS, "labels": [0, 1, 2, 0, 0, 0], "class_names": ["a", "b"]}, "a label 2, and 2 class names"),
+        (
+            {"images": PIXELS, "labels": [0, 1] * 3, "class_names": ["a", "a"]},
+            "class_names of source are not distinct: a",
+        ),
+        (
+            {"images": PIXELS, "labels": [-1, 1] * 3, "class_names": ["", "b"]},
+            "class_names of source hold an empty one",
+        ),
+        ({"images": PIXELS, "labels": list("abcabc"), "class_names": ["a"]}, "a label 'a': wanted whole numbers"),
         (({"images": PIXELS, "labels": range(6)}, range(6)), "gives labels beside a array that has its own"),
         ((3, [1]), "source is a builtins.int: wanted a path"),
     ],

@@ -12,6 +12,8 @@ from pictures import png
 from kogen.data.cache_settings import CacheSettings
 from kogen.data.image_facts import content_id
 from kogen.data.objects.door import open_door
+from kogen.data.objects.held import HeldImages, read_first
+from kogen.data.objects.shards import read_shards
 from kogen.data.open import open_images, source_paths
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 9, 11, 3), dtype=np.uint8)
@@ -102,3 +104,13 @@ def test_an_object_over_local_shards_is_read_from_them(shards: Path):
     assert images.labels.tolist() == open_images(f"wds:{shards}/train-*.tar", STORAGE).labels.tolist()
     with pytest.raises(ValueError, match=r"stages that change its samples \(_map, _to_tuple\): give"):
         open_door(data.decode("pil").to_tuple("png", "cls"), "source")
+
+
+def test_equal_images_under_other_names_keep_their_own_names(tmp_path: Path):
+    for name in ("a", "b"):
+        shard = write_tar(tmp_path / f"{name}.tar", {f"{name}{item}.png": png(PIXELS[item]) for item in range(3)})
+        items = read_shards([str(shard)]).images
+        held = HeldImages("webdataset", "3", items, read_first(items, "webdataset", keep_facts=True), {})
+        assert held.open(STORAGE, "", None, None).sources.tolist() == [
+            f"{name}.tar/{name}{item}.png" for item in range(3)
+        ]
