@@ -114,6 +114,16 @@ def test_the_surface_of_an_own_resnet_is_that_of_a_slow_twin(tmp_path: Path, bat
             assert row["loss"] == pytest.approx(wanted, rel=1e-6, abs=1e-6)
 
 
+def test_losses_of_samples_under_statistics_of_their_batch_are_of_batches(tmp_path: Path):
+    """Twelve batches: the finest grid takes eight, and the unit is a batch, as where the loss itself is of a batch."""
+    mean = lambda net, batch: cross_entropy(net, batch).mean()  # noqa: E731
+    asked, given = SMALL | {"batch_norm": "batch", "planes": 1}, batches(4)
+    each = kogen.landscape_of(trained(), cross_entropy, given, out=tmp_path / "each", **asked)["runs"][0]
+    whole = kogen.landscape_of(trained(), mean, given, name="mean", out=tmp_path / "mean", **asked)["runs"][0]
+    for run in (each, whole):
+        assert (run["unit"], run["grid"]["unit"], run["images"], run["grid"]["few"]) == ("batch", "batch", 12, 8)
+
+
 def test_eigenvalues_and_trace_are_those_of_the_whole_hessian(tmp_path: Path):
     """Against torch.func's Hessian of a small net, formed whole in float64."""
     torch.manual_seed(1)
