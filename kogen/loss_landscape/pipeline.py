@@ -30,7 +30,7 @@ from kogen.loss_landscape.published_runs import check_candidate_names, open_publ
 from kogen.loss_landscape.runs import OBJECTIVES, LandscapeRun, open_run, read_record, torch_device
 from kogen.loss_landscape.spectrum import block_curvature, spectral_density
 from kogen.options.landscape import LandscapeOptions, PlaneOptions
-from kogen.results.landscape_facts import GridFacts, PlaneFacts, RunFacts
+from kogen.results.landscape_facts import GridFacts, PlaneFacts, RunFacts, name_run
 from kogen.surface_fit.multilevel import choose_corrections
 from kogen.training.start_weights import Start
 
@@ -126,7 +126,7 @@ def measure_runs(
         if first:
             if curved_too and number % process[1]:
                 measure_curvature(one)  # another process was to do it, and may have stopped
-            through = [other.label.replace(" seed ", " ") for other in (one, *others)] if others else []
+            through = [name_run(other.model, other.about["run_seed"]) for other in (one, *others)] if others else []
             tables.write_facts(out, run_facts(one, loss, few, planes, through))
     return tables.write_summary(out) if first else {}
 

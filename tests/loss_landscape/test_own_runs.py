@@ -212,11 +212,11 @@ def test_a_metric_shares_the_pass_of_the_loss(tmp_path: Path):
 
 
 def test_the_plane_through_three_models_and_the_path_of_a_training(tmp_path: Path):
-    models = {name: trained(seed) for seed, name in enumerate(("ant", "bee", "cow"))}
+    models = {name: trained(seed) for seed, name in enumerate(("ant", "bee seed 1", "cow"))}
     asked = SMALL | {"batch_norm": "batch", "out": tmp_path, "steps": 3}
     found = kogen.landscape_of(models, cross_entropy, batches(), directions="between", **asked)
     (run,) = found["runs"]
-    assert run["through"] == ["ant", "bee", "cow"]
+    assert run["through"] == ["ant", "bee seed 1", "cow"]
     assert len(run["planes"][0]["positions"]) == 3
     path = [trained(0, steps).state_dict() for steps in (2, 4, 8)]
     found = kogen.landscape_of(
