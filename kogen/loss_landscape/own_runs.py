@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from kogen.common.devices import exact_arithmetic
 from kogen.common.files import read_sealed_json, write_sealed_json
 from kogen.common.rng import generator_from_text
+from kogen.loss_landscape.export import ARRAYS
 from kogen.loss_landscape.objective import Objective
 from kogen.loss_landscape.own_loss import OwnLoss
 from kogen.loss_landscape.parameters import Params
@@ -86,6 +87,8 @@ def check_names(loss: OwnLoss) -> None:
         raise ValueError(f"name = {loss.name!r}: kogen calls losses of its own {' and '.join(TAKEN)}: choose another")
     if "loss" in loss.metrics:
         raise ValueError("metrics = 'loss': the loss itself has this name: choose another for the metric")
+    if taken := [metric for metric in loss.metrics if metric in ARRAYS]:
+        raise ValueError(f"metrics = {taken[0]!r}: exported planes have an array of this name: choose another")
 
 
 def list_models(models: Any) -> list[tuple[str, nn.Module]]:
