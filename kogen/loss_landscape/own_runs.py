@@ -127,6 +127,20 @@ def identify_models(models: Sequence[tuple[str, nn.Module]]) -> list[str]:
     return ids
 
 
+def name_checkpoints(
+    checkpoints: Checkpoints | None, models: Sequence[tuple[str, nn.Module]]
+) -> Mapping[str, Sequence[Mapping[str, Tensor]]]:
+    """Checkpoints by the name of their model. ValueError where several modules have it: each was trained apart."""
+    named = checkpoints if isinstance(checkpoints, Mapping) else {models[0][0]: checkpoints or []}
+    counts = Counter(name for name, _ in models)
+    if many := [name for name, states in named.items() if len(states) and counts[name] > 1]:
+        raise ValueError(
+            f"checkpoints: the model {many[0]!r} has {counts[many[0]]} modules, and checkpoints are of the training of "
+            "one: give each module a name of its own"
+        )
+    return named
+
+
 def open_own(question: Question, name: str, module: nn.Module, seed: int | None, key: str) -> LandscapeRun:
     """A model from outside with its loss on the batches, after `check_objective`."""
     loss, options = question.loss, question.options

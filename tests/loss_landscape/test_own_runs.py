@@ -321,6 +321,12 @@ def test_wrong_models_batches_and_names_are_refused(tmp_path: Path):
         ((model, cross_entropy, given), {"name": "probe"}, "kogen calls losses of its own pretrain and probe"),
         ((model, cross_entropy, given), {"metrics": {"acc": 3}}, "the metric 'acc' is a int: give a function"),
         ((model, cross_entropy, given), {"metrics": {"loss": accuracy}}, "the loss itself has this name"),
+        ((model, cross_entropy, given), {"metrics": {"alpha": accuracy}}, "'alpha': exported planes have an array of"),
+        (
+            ({"a": [model, trained(1)]}, cross_entropy, given),
+            {"directions": "trajectory", "checkpoints": [trained(0, 2).state_dict(), trained(0, 4).state_dict()]},
+            "checkpoints: the model 'a' has 2 modules, and checkpoints are of the training of one",
+        ),
         ((nn.ReLU(), cross_entropy, given), {}, "the model 'ReLU' has no parameters: nothing would move"),
         ((trained().requires_grad_(False), cross_entropy, given), {}, "all frozen: requires_grad_.True."),
         ((3, cross_entropy, given), {}, "model: wanted a torch.nn.Module, or a dict of them by name, got a int"),
