@@ -62,10 +62,11 @@ def measure_landscape(
     share the points, with `workers` threads each (one a core). Raises ValueError for options that do not fit.
     """
     check_options(runs, options)
-    names = list(models or [read_record(run)[0]["model"] for run in runs])
+    records = [read_record(run)[0] for run in runs]
+    names = list(models or [record["model"] for record in records])
     files = dict(starts or {})
     check_candidate_names(list(files), names)
-    ids = [read_record(run)[0]["id"] for run in runs] + [start.digest for start in files.values()]
+    ids = [record["id"] for record in records] + [start.digest for start in files.values()]
     process = share_points({"images": images.digest, "runs": ids}, options)
     options = options.model_copy(update={"workers": count_workers(options, torch_device().type)})
     opened = [partial(open_run, run, images, options, name) for run, name in zip(runs, names, strict=True)]
@@ -109,7 +110,7 @@ def measure_runs(
         few = first_images(loss, options.few or default_few(loss))
         planes = make_planes(one, loss, others)
         if number == 0 and first:
-            curved = one.make_objective(sharp or SHARP) if sharp or map_steps else None
+            curved = one.make_objective(sharp or SHARP) if curved_too or map_steps else None
             amounts = options, len(planes) * len(runs), len(runs), process[1], time.perf_counter() - started
             notify(estimate_landscape(few, loss, curved, *amounts))
         if curved_too and number % process[1] == process[0]:
