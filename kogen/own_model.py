@@ -20,6 +20,7 @@ from kogen.loss_landscape.own_runs import (
     ask_question,
     identify_models,
     list_models,
+    name_checkpoints,
     needs_one_thread,
     open_own,
 )
@@ -57,14 +58,13 @@ def landscape_of(
     check_plane_options(asked)
     listed = list_models(model)
     question = ask_question(loss, name, metrics, batches, asked)
-    ids = identify_models(listed)
+    ids, passed = identify_models(listed), name_checkpoints(checkpoints, listed)
     claim_folder(asked.out)
     process = share_points({"models": ids, "data": question.data, "loss": question.loss.name}, asked)
     device = next((str(parameter.device.type) for _, one in listed for parameter in one.parameters()), "cpu")
     workers = 1 if needs_one_thread(listed) and asked.workers is None else count_workers(asked, device)
     asked = asked.model_copy(update={"workers": workers})
-    states = checkpoints if isinstance(checkpoints, Mapping) else {listed[0][0]: checkpoints or []}
-    question = replace(question, options=asked, checkpoints=states)
+    question = replace(question, options=asked, checkpoints=passed)
     opened = [
         partial(open_own, question, called, one, seed_of(listed, number), ids[number])
         for number, (called, one) in enumerate(listed)

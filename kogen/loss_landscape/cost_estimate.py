@@ -12,6 +12,7 @@ from kogen.loss_landscape.grid import evaluate_point
 from kogen.loss_landscape.grouped_objective import first_images
 from kogen.loss_landscape.hessian import Hessian
 from kogen.loss_landscape.objective import Objective
+from kogen.loss_landscape.spectrum import BLOCK_DRAWS, BLOCK_LIMIT, QUADRATURE_STEPS, parts_of_network
 from kogen.options.landscape import PlaneOptions
 
 # Time in units of a product with the Hessian of all images:
@@ -32,9 +33,9 @@ def estimate_landscape(
     """A sentence: how long `planes` planes and the curvature of `runs` runs take, from the start of the first.
 
     `few`, the loss of few images, is evaluated on the finest grid, `loss`, that of all (an assumption) on every other
-    place of the coarsest. The curvature of a run is its metrics and its map, where they are wanted; `curvature_loss` is
-    None where no curvature is measured. `opening`: seconds that the first run took so far: to be read, to freeze its
-    images, to fit its probe, to find its planes; every process does it for every run.
+    place of the coarsest. The curvature of a run is its metrics, its map, its parts and its spectrum, where they are
+    wanted; `curvature_loss` is None where no curvature is measured. `opening`: seconds that the first run took so far:
+    to be read, to freeze its images, to fit its probe, to find its planes; every process does it for every run.
     """
     first, images, workers = few.facts["images"], loss.facts["images"], options.workers or 1
     finest = (2 ** (options.levels - 1) * (options.steps - 1) + 1) ** 2  # from the third level on at most
@@ -44,6 +45,9 @@ def estimate_landscape(
     seconds += planes * point_seconds(batch, workers) / batch.facts["images"] * images * coarse
     if curvature_loss is not None:
         products = METRICS_PRODUCTS * (options.sharp > 0) + MAP_POINT_PRODUCTS * options.map_steps**2 / workers
+        products += QUADRATURE_STEPS * options.density
+        if options.by:  # at most: a part with well separated eigenvalues takes fewer
+            products += (BLOCK_DRAWS + BLOCK_LIMIT) * len(parts_of_network(curvature_loss, options.by))
         weighted = curvature_loss.weighted_losses()
         hessian = Hessian(weighted[:1], curvature_loss.at)
         vector = torch.ones(hessian.size, dtype=hessian.dtype, device=hessian.device)

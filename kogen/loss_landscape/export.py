@@ -16,7 +16,10 @@ from kogen.common.files import write_atomically
 from kogen.common.outputs import STAMP
 from kogen.common.tables import read_table
 from kogen.common.text import hint
+from kogen.loss_landscape.tables import KEYS
 from kogen.surface_fit.multilevel import multilevel_spline
+
+ARRAYS = ("alpha", "beta", "train_loss", "xcoordinates", "ycoordinates")  # of npz and h5, which metrics lie beside
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ def metrics_of_plane(study: Path, rows: pd.DataFrame) -> list[tuple[str, pd.Data
     if not path.exists():
         return []
     table: Any = read_table(path)
-    for column in ("run", "objective", "direction", "plane"):
+    for column in KEYS:
         table = table[table[column] == rows[column].iloc[0]]
     return [(str(name), pd.DataFrame(one.rename(columns={"value": "loss"}))) for name, one in table.groupby("metric")]
 

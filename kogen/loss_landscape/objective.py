@@ -162,7 +162,8 @@ class Objective:
     def facts(self) -> dict[str, Any]:
         """Images, batch, unit and batch norm, and what else the loss has, as plain values for the record."""
         images = sum(self.sizes)
-        unit = "image" if sum(self.units) == images and not self.each.scalar else "batch"
+        apart = sum(self.units) == images and not (self.each.scalar or self.coupled)
+        unit = "image" if apart else "batch"
         facts = {"images": images, "batch": self.sizes[0], "unit": unit, "batch_norm": self.batch_norm}
         more = {"weight_decay": self.weight_decay, "metrics": list(self.metrics)}
         return facts | {name: value for name, value in more.items() if value}

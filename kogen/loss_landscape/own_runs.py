@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from kogen.common.devices import exact_arithmetic
 from kogen.common.files import read_sealed_json, write_sealed_json
 from kogen.common.rng import generator_from_text
+from kogen.loss_landscape.export import ARRAYS
 from kogen.loss_landscape.objective import Objective
 from kogen.loss_landscape.own_loss import OwnLoss
 from kogen.loss_landscape.parameters import Params
@@ -86,6 +87,8 @@ def check_names(loss: OwnLoss) -> None:
         raise ValueError(f"name = {loss.name!r}: kogen calls losses of its own {' and '.join(TAKEN)}: choose another")
     if "loss" in loss.metrics:
         raise ValueError("metrics = 'loss': the loss itself has this name: choose another for the metric")
+    if taken := [metric for metric in loss.metrics if metric in ARRAYS]:
+        raise ValueError(f"metrics = {taken[0]!r}: exported planes have an array of this name: choose another")
 
 
 def list_models(models: Any) -> list[tuple[str, nn.Module]]:
@@ -122,6 +125,20 @@ def identify_models(models: Sequence[tuple[str, nn.Module]]) -> list[str]:
         names = " and ".join(repr(name) for (name, _), key in zip(models, ids, strict=True) if key == twice[0])
         raise ValueError(f"the models {names} have the same weights: give each once")
     return ids
+
+
+def name_checkpoints(
+    checkpoints: Checkpoints | None, models: Sequence[tuple[str, nn.Module]]
+) -> Mapping[str, Sequence[Mapping[str, Tensor]]]:
+    """Checkpoints by the name of their model. ValueError where several modules have it: each was trained apart."""
+    named = checkpoints if isinstance(checkpoints, Mapping) else {models[0][0]: checkpoints or []}
+    counts = Counter(name for name, _ in models)
+    if many := [name for name, states in named.items() if len(states) and counts[name] > 1]:
+        raise ValueError(
+            f"checkpoints: the model {many[0]!r} has {counts[many[0]]} modules, and checkpoints are of the training of "
+            "one: give each module a name of its own"
+        )
+    return named
 
 
 def open_own(question: Question, name: str, module: nn.Module, seed: int | None, key: str) -> LandscapeRun:

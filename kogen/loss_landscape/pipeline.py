@@ -30,7 +30,7 @@ from kogen.loss_landscape.published_runs import check_candidate_names, open_publ
 from kogen.loss_landscape.runs import OBJECTIVES, LandscapeRun, open_run, read_record, torch_device
 from kogen.loss_landscape.spectrum import block_curvature, spectral_density
 from kogen.options.landscape import LandscapeOptions, PlaneOptions
-from kogen.results.landscape_facts import GridFacts, PlaneFacts, RunFacts
+from kogen.results.landscape_facts import GridFacts, PlaneFacts, RunFacts, name_run
 from kogen.surface_fit.multilevel import choose_corrections
 from kogen.training.start_weights import Start
 
@@ -62,10 +62,11 @@ def measure_landscape(
     share the points, with `workers` threads each (one a core). Raises ValueError for options that do not fit.
     """
     check_options(runs, options)
-    names = list(models or [read_record(run)[0]["model"] for run in runs])
+    records = [read_record(run)[0] for run in runs]
+    names = list(models or [record["model"] for record in records])
     files = dict(starts or {})
     check_candidate_names(list(files), names)
-    ids = [read_record(run)[0]["id"] for run in runs] + [start.digest for start in files.values()]
+    ids = [record["id"] for record in records] + [start.digest for start in files.values()]
     process = share_points({"images": images.digest, "runs": ids}, options)
     options = options.model_copy(update={"workers": count_workers(options, torch_device().type)})
     opened = [partial(open_run, run, images, options, name) for run, name in zip(runs, names, strict=True)]
@@ -109,7 +110,7 @@ def measure_runs(
         few = first_images(loss, options.few or default_few(loss))
         planes = make_planes(one, loss, others)
         if number == 0 and first:
-            curved = one.make_objective(sharp or SHARP) if sharp or map_steps else None
+            curved = one.make_objective(sharp or SHARP) if curved_too or map_steps else None
             amounts = options, len(planes) * len(runs), len(runs), process[1], time.perf_counter() - started
             notify(estimate_landscape(few, loss, curved, *amounts))
         if curved_too and number % process[1] == process[0]:
@@ -126,7 +127,7 @@ def measure_runs(
         if first:
             if curved_too and number % process[1]:
                 measure_curvature(one)  # another process was to do it, and may have stopped
-            through = [other.label.replace(" seed ", " ") for other in (one, *others)] if others else []
+            through = [name_run(other.model, other.about["run_seed"]) for other in (one, *others)] if others else []
             tables.write_facts(out, run_facts(one, loss, few, planes, through))
     return tables.write_summary(out) if first else {}
 

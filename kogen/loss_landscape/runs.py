@@ -24,6 +24,7 @@ from kogen.loss_landscape.training_facts import name_loss, name_with_decay, read
 from kogen.modules.base import Method, Views
 from kogen.options.landscape import LandscapeOptions, PlaneOptions
 from kogen.options.model import validate
+from kogen.results.landscape_facts import name_run
 from kogen.training import checkpoint
 from kogen.training.batches import Batches
 from kogen.training.build import build_method
@@ -58,8 +59,7 @@ class LandscapeRun:
     @property
     def label(self) -> str:
         """Its model and seed, for people."""
-        seed = self.about["run_seed"]
-        return self.model if seed is None else f"{self.model} seed {seed}"
+        return name_run(self.model, self.about["run_seed"], " seed ")
 
     def make_objective(self, images: int | None = None, parts: int = 1) -> Objective:
         """The loss on the first `images` of the frozen images, in whole batches, at least one; by default on all.

@@ -66,15 +66,20 @@ def block_curvature(loss: Objective, by: str, seed: int) -> list[dict[str, Any]]
     `by`: layers (what owns parameters) or blocks (`block_name`). Metrics: lambda_max and lambda_min with the residual
     of Lanczos, trace with its standard error over draws. nan where a loss or a gradient is not finite.
     """
-    parts: dict[str, list[str]] = {}
-    for name in loss.decayed:
-        parts.setdefault(block_name(name) if by == "blocks" else name.rpartition(".")[0] or name, []).append(name)
     rows = []
-    for block, names in parts.items():
+    for block, names in parts_of_network(loss, by).items():
         at = {name: loss.at[name] for name in names}
         about = {"block": block, "parameters": sum(tensor.numel() for tensor in at.values())}
         rows += [about | row for row in measure_block(loss, at, seed)]
     return rows
+
+
+def parts_of_network(loss: Objective, by: str) -> dict[str, list[str]]:
+    """The names of what moves, by the block or the layer that they belong to; `by` as of `block_curvature`."""
+    parts: dict[str, list[str]] = {}
+    for name in loss.decayed:
+        parts.setdefault(block_name(name) if by == "blocks" else name.rpartition(".")[0] or name, []).append(name)
+    return parts
 
 
 def measure_block(loss: Objective, at: dict[str, Tensor], seed: int) -> list[dict[str, Any]]:

@@ -26,6 +26,11 @@ class Standing(StrEnum):
         return self in (Standing.SOUND, Standing.UNKNOWN)
 
 
+def name_run(model: str, seed: int | None, word: str = " ") -> str:
+    """What people call a run: its model, and its seed where it has one."""
+    return model if seed is None else f"{model}{word}{seed}"
+
+
 @dataclass(frozen=True)
 class TrainingFacts:
     """What is known of the training of a run."""

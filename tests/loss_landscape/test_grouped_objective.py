@@ -129,6 +129,27 @@ def test_a_term_alone_and_its_name():
         Objective(module, batches, terms=["spread"])
 
 
+@pytest.mark.parametrize("moves", [("",), ("projector",)])
+def test_weight_decay_adds_the_same_number_in_groups_and_in_batches(moves: tuple[str, ...]):
+    """Half of the decay times the squares of all weights that train, to the value and to each part of it."""
+    module, batches = made("simclr")
+    plain, decayed = (Objective(module, batches, moves=moves, weight_decay=decay) for decay in (0.0, 0.02))
+    squares = lambda params: sum(  # noqa: E731
+        params.get(name, weight).double().square().sum().item()
+        for name, weight in module.named_parameters()
+        if weight.requires_grad
+    )
+    for params in (plain.at, moved(plain.at)):
+        with torch.no_grad():
+            added = [
+                first_images(decayed, images)(params) - first_images(plain, images)(params) for images in (14, 28, SIZE)
+            ]
+            added.append(decayed(params) - plain(params))
+        assert [len(one) for one in added] == [GROUPS, GROUPS, 1, 3]
+        assert torch.cat(added).numpy() == pytest.approx(0.01 * squares(params), rel=1e-4)
+    assert first_images(decayed, 14).facts == {**first_images(plain, 14).facts, "weight_decay": 0.02}
+
+
 def test_where_batches_count_they_stay_the_unit():
     module, batches = made("simclr")
     whole = Objective(module, batches)

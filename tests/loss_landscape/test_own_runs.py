@@ -114,6 +114,16 @@ def test_the_surface_of_an_own_resnet_is_that_of_a_slow_twin(tmp_path: Path, bat
             assert row["loss"] == pytest.approx(wanted, rel=1e-6, abs=1e-6)
 
 
+def test_losses_of_samples_under_statistics_of_their_batch_are_of_batches(tmp_path: Path):
+    """Twelve batches: the finest grid takes eight, and the unit is a batch, as where the loss itself is of a batch."""
+    mean = lambda net, batch: cross_entropy(net, batch).mean()  # noqa: E731
+    asked, given = SMALL | {"batch_norm": "batch", "planes": 1}, batches(4)
+    each = kogen.landscape_of(trained(), cross_entropy, given, out=tmp_path / "each", **asked)["runs"][0]
+    whole = kogen.landscape_of(trained(), mean, given, name="mean", out=tmp_path / "mean", **asked)["runs"][0]
+    for run in (each, whole):
+        assert (run["unit"], run["grid"]["unit"], run["images"], run["grid"]["few"]) == ("batch", "batch", 12, 8)
+
+
 def test_eigenvalues_and_trace_are_those_of_the_whole_hessian(tmp_path: Path):
     """Against torch.func's Hessian of a small net, formed whole in float64."""
     torch.manual_seed(1)
@@ -202,11 +212,11 @@ def test_a_metric_shares_the_pass_of_the_loss(tmp_path: Path):
 
 
 def test_the_plane_through_three_models_and_the_path_of_a_training(tmp_path: Path):
-    models = {name: trained(seed) for seed, name in enumerate(("ant", "bee", "cow"))}
+    models = {name: trained(seed) for seed, name in enumerate(("ant", "bee seed 1", "cow"))}
     asked = SMALL | {"batch_norm": "batch", "out": tmp_path, "steps": 3}
     found = kogen.landscape_of(models, cross_entropy, batches(), directions="between", **asked)
     (run,) = found["runs"]
-    assert run["through"] == ["ant", "bee", "cow"]
+    assert run["through"] == ["ant", "bee seed 1", "cow"]
     assert len(run["planes"][0]["positions"]) == 3
     path = [trained(0, steps).state_dict() for steps in (2, 4, 8)]
     found = kogen.landscape_of(
@@ -311,6 +321,12 @@ def test_wrong_models_batches_and_names_are_refused(tmp_path: Path):
         ((model, cross_entropy, given), {"name": "probe"}, "kogen calls losses of its own pretrain and probe"),
         ((model, cross_entropy, given), {"metrics": {"acc": 3}}, "the metric 'acc' is a int: give a function"),
         ((model, cross_entropy, given), {"metrics": {"loss": accuracy}}, "the loss itself has this name"),
+        ((model, cross_entropy, given), {"metrics": {"alpha": accuracy}}, "'alpha': exported planes have an array of"),
+        (
+            ({"a": [model, trained(1)]}, cross_entropy, given),
+            {"directions": "trajectory", "checkpoints": [trained(0, 2).state_dict(), trained(0, 4).state_dict()]},
+            "checkpoints: the model 'a' has 2 modules, and checkpoints are of the training of one",
+        ),
         ((nn.ReLU(), cross_entropy, given), {}, "the model 'ReLU' has no parameters: nothing would move"),
         ((trained().requires_grad_(False), cross_entropy, given), {}, "all frozen: requires_grad_.True."),
         ((3, cross_entropy, given), {}, "model: wanted a torch.nn.Module, or a dict of them by name, got a int"),

@@ -23,6 +23,7 @@ from kogen.loss_landscape.hessian import Hessian
 from kogen.loss_landscape.objective import Objective
 from kogen.loss_landscape.pipeline import measure_landscape
 from kogen.loss_landscape.runs import LandscapeRun, checkpoint_files, find_runs, load_method, open_run, read_record
+from kogen.loss_landscape.spectrum import block_curvature
 from kogen.loss_landscape.tables import read_scores
 from kogen.options.landscape import LandscapeOptions
 from kogen.options.model import validate
@@ -189,6 +190,33 @@ def test_the_forecast_counts_what_the_curvature_takes(
     minutes = [float(words.split()[1]) for words in said]
     assert minutes[1] > 100 * max(minutes[0], 0.01)
     assert "and the curvature of 1000 runs" in said[1]
+
+
+def test_the_forecast_counts_parts_of_the_network_and_the_spectrum(
+    runs: dict[str, Path], images: Images, monkeypatch: pytest.MonkeyPatch
+):
+    """In products of a minute each: 64 for a random vector of the spectrum, up to 76 for a part of the network."""
+    loss = opened(runs["one"], images).make_objective(8)
+    monkeypatch.setattr(cost_estimate, "measure_seconds", lambda _: 60.0 / len(loss))
+    monkeypatch.setattr(cost_estimate, "point_seconds", lambda *_: 0.0)
+
+    def minutes(**more: Any) -> float:
+        options = asked_for(**{"steps": 3, "levels": 1, "workers": 1, "sharp": 0} | more)
+        return float(cost_estimate.estimate_landscape(loss, loss, loss, options, 1, 2, 1, 0.0).split()[1])
+
+    assert minutes() == 0
+    assert minutes(density=3) == pytest.approx(2 * 3 * 64)
+    many = {row["block"] for row in block_curvature(loss, "blocks", 0)}
+    assert minutes(by="blocks") == pytest.approx(2 * len(many) * 76)
+
+
+def test_a_landscape_whose_only_curvature_is_the_spectrum_says_how_long_it_takes(
+    runs: dict[str, Path], images: Images, tmp_path: Path
+):
+    said: list[str] = []
+    asked = SMALL | {"planes": 1, "levels": 1, "sharp": 0, "density": 1, "map_steps": 0}
+    draw([runs["one"]], images, tell=said.append, out=tmp_path, **asked)
+    assert "and the curvature of 1 runs" in said[0]
 
 
 def test_the_forecast_has_the_opening_of_every_run_and_the_passes_of_a_plane(runs: dict[str, Path], images: Images):

@@ -13,7 +13,7 @@ from kogen.reporting.landscape import figures
 from kogen.reporting.landscape.figures import SHADES, format_short, map_layout, on_plane, round_values
 from kogen.reporting.landscape.parts import objective_rows
 from kogen.reporting.words import say
-from kogen.results.landscape_facts import RunFacts
+from kogen.results.landscape_facts import RunFacts, name_run
 from kogen.surface_fit.multilevel import multilevel_spline
 
 SMOOTHING = 0.01  # of the width of a spectrum: standard deviation of the bell that each place becomes
@@ -104,8 +104,8 @@ def draw_training(runs: Sequence[RunFacts], lang: str) -> Figure | None:
         losses = run.training.losses if run.training else []
         if len(losses) > 1:
             epochs, values = np.array(losses).T
-            name = run.model if run.run_seed is None else f"{run.model} {run.run_seed}"
-            tips = [f"{label(name, 40)}, {epoch:g}: {format_short(value)}" for epoch, value in losses]
+            name = label(name_run(run.model, run.run_seed), 40)
+            tips = [f"{name}, {epoch:g}: {format_short(value)}" for epoch, value in losses]
             data.append(trace(round_values(epochs), round_values(values), tips, line=stroke("mid", 1.75)))
     if not data:
         return None
