@@ -15,6 +15,7 @@ from kogen.common.outputs import claim_folder
 from kogen.common.rng import StepRng
 from kogen.common.speech.console import say
 from kogen.config.plan import Plan
+from kogen.evaluation.cost_measurement import random_pixels
 from kogen.modules import masking
 from kogen.modules.base import Backbone
 from kogen.modules.heads import Decoder
@@ -47,7 +48,7 @@ def export_transformers(run: Path, out: Path) -> str:
     lines.append("its feature is m(pixel_values=x).last_hidden_state[:, 0]")
     if made.architecture.startswith("ViTMAE"):
         lines[1] = "to embed, load it with ViTMAEModel and mask_ratio=0.0; the feature is last_hidden_state[:, 0]"
-    return "\n".join([*lines, compare_outputs(made, out, backbone, decoder, plan)])
+    return "\n".join([*lines, compare_outputs(made, out, backbone, decoder)])
 
 
 def make_model(plan: Plan, backbone: Backbone, decoder: Decoder | None) -> TransformersModel:
@@ -77,16 +78,13 @@ def pixel_statistics(plan: Plan) -> dict[str, list[float]]:
     return {"image_mean": mean, "image_std": std}
 
 
-def compare_outputs(
-    made: TransformersModel, folder: Path, backbone: Backbone, decoder: Decoder | None, plan: Plan
-) -> str:
+def compare_outputs(made: TransformersModel, folder: Path, backbone: Backbone, decoder: Decoder | None) -> str:
     """A sentence on how outputs of the written files agree with the run's. ValueError where they do not."""
     try:
         library: Any = importlib.import_module("transformers")
     except ImportError:
         return "not checked: transformers is not installed here (pip install 'kogen[transformers]')"
-    shape = (TRIED, plan.channels, plan.image_size, plan.image_size)
-    images = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    images = random_pixels(backbone, TRIED)
     pairs = [(features_of(library, made, folder, images), backbone(images))]
     if decoder is not None:
         pairs.append(reconstructions(library, folder, images, backbone, decoder, float(made.config["mask_ratio"])))
