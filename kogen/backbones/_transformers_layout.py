@@ -35,9 +35,13 @@ ATTENTION = {"proj": "output.dense", "q": "attention.query", "k": "attention.key
 class TransformersModel:
     """What a folder of transformers holds of a network."""
 
-    architecture: str  # its class
     config: dict[str, Any]  # of config.json
     tensors: dict[str, Tensor]
+
+    @property
+    def architecture(self) -> str:
+        """Its class."""
+        return self.config["architectures"][0]
 
     @property
     def processor(self) -> dict[str, Any]:
@@ -59,17 +63,13 @@ def as_vit_mae(network: nn.Module, decoder: Mapping[str, Tensor], masked: float)
         raise ValueError("ViTMAE has no layer scale: this network has one, and nothing in transformers is like it")
     config |= {"mask_ratio": masked, "norm_pix_loss": True, "architectures": ["ViTMAEModel"]}
     if not decoder:
-        return TransformersModel("ViTMAEModel", config, tensors)
+        return TransformersModel(config, tensors)
     width, patch, channels = decoder["embed.weight"].shape[0], config["patch_size"], config["num_channels"]
     config |= {"architectures": ["ViTMAEForPreTraining"], "decoder_hidden_size": width}
     config |= {"decoder_num_attention_heads": width // 32, "decoder_intermediate_size": 4 * width}
     config["decoder_num_hidden_layers"] = sum(name.endswith(".norm1.weight") for name in decoder)
     found = {f"vit.{name}": value for name, value in tensors.items()}
-    for name, value in decoder.items():
-        if name.startswith("blocks."):
-            number, rest = name.removeprefix("blocks.").split(".", 1)
-            parts = rename_block(rest, value, "vit_mae")
-            found |= {f"decoder.decoder_layers.{number}.{key}": part for key, part in parts.items()}
+    found |= rename_blocks(decoder, "decoder.decoder_layers", "vit_mae")
     for ours, theirs in (("embed", "decoder_embed"), ("norm", "decoder_norm"), ("values", "decoder_pred")):
         for part in ("weight", "bias"):
             found[f"decoder.{theirs}.{part}"] = decoder[f"{ours}.{part}"]
@@ -79,7 +79,7 @@ def as_vit_mae(network: nn.Module, decoder: Mapping[str, Tensor], masked: float)
     places = decoder["positions"]  # (N, W)
     found["decoder.mask_token"] = decoder["mask_token"]
     found["decoder.decoder_pos_embed"] = torch.cat([torch.zeros_like(places[:1]), places])[None]  # (1, 1 + N, W)
-    return TransformersModel("ViTMAEForPreTraining", config, found)
+    return TransformersModel(config, found)
 
 
 def as_dinov2(network: nn.Module) -> TransformersModel:
@@ -96,7 +96,7 @@ def as_dinov2(network: nn.Module) -> TransformersModel:
     kind = "Dinov2WithRegistersModel" if registers else "Dinov2Model"
     config |= {"mlp_ratio": ratio, "use_swiglu_ffn": False, "layerscale_value": 1.0, "architectures": [kind]}
     config |= {"model_type": "dinov2_with_registers", "num_register_tokens": registers} if registers else {}
-    return TransformersModel(kind, config, tensors)
+    return TransformersModel(config, tensors)
 
 
 def read_vit(network: nn.Module, title: str, layout: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -124,11 +124,7 @@ def read_vit(network: nn.Module, title: str, layout: str) -> tuple[dict[str, Any
     }
     if prefix > 1:
         found["embeddings.register_tokens"] = tokens[:, 1:]
-    for name, value in tensors.items():
-        if name.startswith("blocks."):
-            number, rest = name.removeprefix("blocks.").split(".", 1)
-            parts = rename_block(rest, value, layout)
-            found |= {f"encoder.layer.{number}.{key}": part for key, part in parts.items()}
+    found |= rename_blocks(tensors, "encoder.layer", layout)
     config: dict[str, Any] = {
         "model_type": layout,
         "hidden_size": vit.embed_dim,
@@ -144,6 +140,16 @@ def read_vit(network: nn.Module, title: str, layout: str) -> tuple[dict[str, Any
         "registers": prefix - 1,
     }
     return config, {name: value.contiguous() for name, value in found.items()}
+
+
+def rename_blocks(tensors: Mapping[str, Tensor], place: str, layout: str) -> dict[str, Tensor]:
+    """The tensors of all blocks of timm under the names of a layout, whose blocks lie in `place`."""
+    found: dict[str, Tensor] = {}
+    for name, value in tensors.items():
+        if name.startswith("blocks."):
+            number, rest = name.removeprefix("blocks.").split(".", 1)
+            found |= {f"{place}.{number}.{key}": part for key, part in rename_block(rest, value, layout).items()}
+    return found
 
 
 def rename_block(name: str, value: Tensor, layout: str) -> dict[str, Tensor]:

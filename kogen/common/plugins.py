@@ -74,8 +74,7 @@ def check_records(records: Iterable[str]) -> None:
     missing: list[str] = []
     for record in records:
         named, _, digest = record.partition(" sha256:")
-        shelf, _, what = named.partition("=")
-        known = find_plugin(shelf, what.rpartition(":")[2])
+        known = find_plugin(*plugin_key(named))
         if known is None:
             missing.append(f"--plugins {named}")
         elif known.digest != digest:
@@ -94,9 +93,14 @@ def refuse_unopened(where: str, listed: Iterable[str], shelves: Iterable[str] = 
         raise ValueError(f"{where} was made with code of your own, which runs only where a command names it: add {add}")
 
 
+def plugin_key(text: str) -> tuple[str, str]:
+    """Shelf and name of SHELF=FILE.py:NAME."""
+    return text.partition("=")[0], text.rpartition(":")[2]
+
+
 def listed_plugin(text: str) -> Plugin | None:
     """The opened plug-in of SHELF=FILE.py:NAME."""
-    return OPENED.get((text.partition("=")[0], text.rpartition(":")[2]))
+    return OPENED.get(plugin_key(text))
 
 
 def open_spec(shelf: str, spec: str, taken: Iterable[str] = ()) -> str:

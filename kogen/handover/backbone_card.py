@@ -18,7 +18,7 @@ import timm, torch
 
 model = timm.create_model("hf-hub:OWNER/NAME", pretrained=True).eval()  # its repository
 transform = timm.data.create_transform(**timm.data.resolve_model_data_config(model), is_training=False)
-features = model(transform(image).unsqueeze(0))  # (1, {dim})
+features = model(transform(image).unsqueeze(0))  # (1, D)
 ```
 """
 
@@ -32,7 +32,7 @@ def write_backbone_card(folder: Path, record: Mapping[str, Any], plan: Plan, fac
         f"<!-- {STAMP} -->\n# {plain(plan.title)}, run {record['id']}\n",
         f"`{plain(facts.architecture)}`, {trained} (seed {plan.seed}, {plan.epochs} epochs){part}: features, without a "
         f"head. {begun}\n",
-        USE.format(dim="D"),
+        USE,
         "\n## Preprocessing\n",
         f"The whole image becomes {facts.input_size} x {facts.input_size} px, bicubic, without cropping; "
         f"{facts.channels} channels in [0, 1]; mean {list(facts.mean)}, std {list(facts.std)}. kogen resizes as torch "

@@ -14,6 +14,7 @@ from kogen.backbones._network_facts import NetworkFacts, read_network_facts
 from kogen.common.files import write_atomically, write_json
 from kogen.common.outputs import STAMP
 from kogen.common.tensors import save_tensors
+from kogen.evaluation.cost_measurement import random_pixels
 from kogen.handover.backbone_card import write_backbone_card
 from kogen.handover.exported_model import TorchModel, is_onnx, load_model
 from kogen.modules.base import Backbone
@@ -66,7 +67,7 @@ def open_run(folder: Path) -> HubModel:
     refuse_parts(backbone)
     facts = read_network_facts(network_facts(plan, backbone), folder)
     assert facts is not None
-    images = tried_images(backbone)
+    images = random_pixels(backbone, TRIED)
     with torch.inference_mode():
         wanted = backbone(images)
     network = backbone.blueprint.build()
@@ -85,7 +86,7 @@ def open_classifier(file: Path) -> HubModel:
         raise ValueError(f"{card} is not there, or is the card of another model than {file}: export the model again")
     backbone = model.backbone.cpu()
     refuse_parts(backbone)
-    images = tried_images(backbone)
+    images = random_pixels(backbone, TRIED)
     with torch.inference_mode():
         wanted = torch.from_numpy(model.head.probability(backbone(images).numpy()))
     network, said = with_head(model), card.read_text(encoding="utf-8")
@@ -100,12 +101,6 @@ def refuse_parts(backbone: Backbone) -> None:
             "(the stem of a ResNet for small images, or other norms). `kogen export` writes it with the line of Python "
             "that makes it; a ResNet that is trained with stem=original, or from 113 pixels on, can be pushed"
         )
-
-
-def tried_images(backbone: Backbone) -> Tensor:
-    """Some images for a network, drawn: (N, C, S, S)."""
-    shape = (TRIED, backbone.channels, backbone.image_size, backbone.image_size)
-    return torch.randn(shape, generator=torch.Generator().manual_seed(0))
 
 
 def with_head(model: TorchModel) -> nn.Module:

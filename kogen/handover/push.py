@@ -26,7 +26,7 @@ class Repository:
 
     private: bool
     files: frozenset[str] | None  # of the branch; None where there is no such branch yet
-    sha: str | None = None  # of its last commit
+    sha: str | None = None  # of the last commit of the branch
 
 
 def push_model(target: str, options: PushOptions) -> str:
@@ -60,23 +60,22 @@ def make_api() -> Any:
 def upload(api: Any, name: str, model: HubModel, folder: Path, options: PushOptions) -> str:
     """Look at what is there, say what will be uploaded, and do it in one commit on top of what was looked at."""
     there = look_at(api, name, options.revision)
-    if there is not None:
+    if there:
         check_repository(api, name, there, model, options)
     sizes = [f"{file} ({(folder / file).stat().st_size / 1e6:,.2f} MB)" for file in FILES]
-    kind = "private" if options.private or (there is not None and there.private) else "public"
-    what = "the new repository" if there is None else "the repository"
+    kind = "private" if options.private or (there and there.private) else "public"
+    what = "the repository" if there else "the new repository"
     say(f"{', '.join(sizes)} to {what} {name}, {kind}, branch {options.revision}", title="uploading")
     api.create_repo(name, private=options.private, exist_ok=there is not None)
     if options.revision != "main":
         api.create_branch(name, branch=options.revision, exist_ok=True)
-    # On top of the commit that was looked at: the hub refuses where somebody has written since.
-    parent = there.sha if there is not None and there.files is not None else None
     done = api.upload_folder(
         repo_id=name,
         folder_path=folder,
         allow_patterns=list(FILES),
         revision=options.revision,
-        parent_commit=parent,
+        # On top of the commit that was looked at: the hub refuses where somebody has written since.
+        parent_commit=there.sha if there else None,
         commit_message=f"{model.facts.framework}, run {model.run}, by kogen",
     )
     at = "" if options.revision == "main" else f"@{options.revision}"

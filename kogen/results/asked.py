@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from kogen.common.contracts import from_plain, to_plain
 from kogen.common.files import json_digest, read_sealed_json, read_toml, write_sealed_json
 from kogen.common.metric_facts import check_metric
-from kogen.common.plugins import refuse_unopened
+from kogen.common.plugins import plugin_key, refuse_unopened
 from kogen.common.protocols import check_probes
 from kogen.common.text import check_language, parse_spec
 from kogen.options import model
@@ -141,13 +141,13 @@ def read_question(folder: Path) -> dict[str, Any]:
     if not place.exists():
         raise ValueError(f"{folder} holds no study (no {FIRST}): run `kogen pilot ... --out {folder}` first")
     question = validate(Question, read_asked(folder).question, str(place))
-    own = [(text, *text.partition("=")[::2]) for text in question.plugins]  # SHELF=FILE.py:NAME, SHELF, FILE.py:NAME
-    answered = [what.rpartition(":")[2] for _, shelf, what in own if shelf == "probes"]  # by probes that need not run
-    unanswered = [probe for probe in question.probes if probe not in answered]
+    own = [(text, plugin_key(text)) for text in question.plugins]
+    # Answers of own probes are in the tables: these need not run.
+    unanswered = [probe for probe in question.probes if ("probes", probe) not in [key for _, key in own]]
     if unanswered or not question.probes:
         check_probes(unanswered)
     used = {("metrics", parse_spec(question.metric or "")[0]), *(("statistics", name) for name in question.statistics)}
-    refuse_unopened(str(place), [text for text, shelf, what in own if (shelf, what.rpartition(":")[2]) in used])
+    refuse_unopened(str(place), [text for text, key in own if key in used])
     check_language(question.lang)
     check_metric(metric_with_prices(question.metric, make_prices(question.prices)))
     return question.model_dump()

@@ -7,12 +7,12 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
-from torch import nn
 
 from kogen.common import distributed
 from kogen.common.devices import default_device
 from kogen.config.plan import Plan
-from kogen.modules.base import Backbone, Method
+from kogen.modules.base import Method
+from kogen.training.freezing import backbones_of
 
 BACKEND = "inductor"
 COMPILERS = ("cl",) if sys.platform == "win32" else ("g++", "clang++", "c++")  # one of them builds what a CPU runs
@@ -34,11 +34,6 @@ def compile_backbones(method: Method, plan: Plan) -> None:
         raise ValueError(f"--compile takes a C++ compiler ({', '.join(COMPILERS)}), and there is none: install one")
     for part in backbones_of(method):
         part.compile(backend=BACKEND)
-
-
-def backbones_of(method: nn.Module) -> list[Backbone]:
-    """The backbones of a method, its own and its teacher's."""
-    return [part for part in method.modules() if isinstance(part, Backbone)]
 
 
 def compute_eagerly() -> AbstractContextManager[Any]:

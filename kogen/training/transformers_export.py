@@ -15,6 +15,7 @@ from kogen.common.outputs import claim_folder
 from kogen.common.rng import StepRng
 from kogen.common.speech.console import say
 from kogen.config.plan import Plan
+from kogen.evaluation.cost_measurement import random_pixels
 from kogen.modules import masking
 from kogen.modules.base import Backbone
 from kogen.modules.heads import Decoder
@@ -47,7 +48,7 @@ def export_transformers(run: Path, out: Path) -> str:
     lines.append("its feature is m(pixel_values=x).last_hidden_state[:, 0]")
     if made.architecture.startswith("ViTMAE"):
         lines[1] = "to embed, load it with ViTMAEModel and mask_ratio=0.0; the feature is last_hidden_state[:, 0]"
-    return "\n".join([*lines, compare_outputs(made, out, backbone, decoder, plan)])
+    return "\n".join([*lines, compare_outputs(made, out, backbone, decoder)])
 
 
 def make_model(plan: Plan, backbone: Backbone, decoder: Decoder | None) -> TransformersModel:
@@ -77,22 +78,19 @@ def pixel_statistics(plan: Plan) -> dict[str, list[float]]:
     return {"image_mean": mean, "image_std": std}
 
 
-def compare_outputs(
-    made: TransformersModel, folder: Path, backbone: Backbone, decoder: Decoder | None, plan: Plan
-) -> str:
+def compare_outputs(made: TransformersModel, folder: Path, backbone: Backbone, decoder: Decoder | None) -> str:
     """A sentence on how outputs of the written files agree with the run's. ValueError where they do not."""
     try:
         library: Any = importlib.import_module("transformers")
     except ImportError:
         return "not checked: transformers is not installed here (pip install 'kogen[transformers]')"
-    shape = (TRIED, plan.channels, plan.image_size, plan.image_size)
-    images = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    images = random_pixels(backbone, TRIED)
     pairs = [(features_of(library, made, folder, images), backbone(images))]
     if decoder is not None:
         pairs.append(reconstructions(library, folder, images, backbone, decoder, float(made.config["mask_ratio"])))
-    worst = 0.0
-    for theirs, ours in pairs:
-        worst = max(worst, float((theirs - ours).detach().abs().max() / ours.detach().abs().max()))
+    # The largest of tensors: Python's max() would pass over one that is no number.
+    shares = [(theirs - ours).detach().abs().max() / ours.detach().abs().max() for theirs, ours in pairs]
+    worst = float(torch.stack(shares).max())
     if not worst <= PARITY:
         raise ValueError(f"outputs of transformers differ from the run's by {worst:.1e} of the largest: please report")
     what = "features and rebuilt patches" if decoder is not None else "features"

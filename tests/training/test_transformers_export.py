@@ -144,8 +144,9 @@ def test_vit_mae_has_less_than_dinov2(more: str, message: str):
         as_vit_mae(make_backbone(f"{VIT}&{more}", 3, 16).network, {}, 0.75)
 
 
-def test_a_difference_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Of a library that computes something else: its features are ours with a small error."""
+@pytest.mark.parametrize("error", [1e-3, float("nan")])
+def test_a_difference_is_refused(error: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Of a library that computes something else: its features are ours with a small error, or are no numbers."""
     run, _ = written("random", tmp_path, backbone=VIT)
     backbone = load_run(run)[2]
 
@@ -159,7 +160,7 @@ def test_a_difference_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             return self
 
         def __call__(self, pixel_values: torch.Tensor) -> Any:
-            return SimpleNamespace(last_hidden_state=backbone(pixel_values)[:, None] + 1e-3)
+            return SimpleNamespace(last_hidden_state=backbone(pixel_values)[:, None] + error)
 
     library = SimpleNamespace(Dinov2Model=Model, __version__="0")
     monkeypatch.setitem(sys.modules, "transformers", library)  # type: ignore[arg-type]
