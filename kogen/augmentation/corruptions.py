@@ -258,6 +258,8 @@ class Corruption:
             if changed.shape != values.shape:
                 got = f"made {tuple(changed.shape)} of images {tuple(values.shape)}"
                 raise ValueError(f"the corruption {self.name!r} {got}: wanted the same shape")
+            if self.name not in CORRUPTIONS and not bool(changed.isfinite().all()):
+                raise ValueError(f"the corruption {self.name!r} made NaN or infinity: wanted values in [0, 1]")
             out[part] = changed.clamp_(0, 1).mul_(top).add_(0.5).to(pixels.dtype)
         return out
 

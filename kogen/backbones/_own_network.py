@@ -78,14 +78,17 @@ def own_network(plugin: Plugin, spec: str, settings: Mapping[str, Any], channels
 
 
 def feature_dim(name: str, network: nn.Module, channels: int, image_size: int) -> int:
-    """Length D of the features, by trying. ValueError where a network does not make finite features (B, D)."""
+    """Length D of the features, by trying. ValueError where a network does not make finite features (B, D), each of
+    its image alone."""
     modes = {part: part.training for part in network.modules()}
-    images = torch.linspace(-1, 1, 2 * channels * image_size**2).view(2, channels, image_size, image_size)
+    images = torch.randn(2, channels, image_size, image_size, generator=torch.Generator().manual_seed(0))
     title = f"backbone {name!r} on images of {image_size} pixels and {channels} channels"
     try:
         with torch.no_grad():
             features = network.eval()(images)  # (2, D)
-    except (RuntimeError, ValueError, TypeError) as error:
+            again = network(images)
+            alone = [network(image[None]) for image in images]
+    except Exception as error:  # code of anyone, which raises what it meets
         raise ValueError(f"{title}: {error}: mend it, or choose another --image-size") from error
     for part, mode in modes.items():
         part.training = mode
@@ -94,4 +97,10 @@ def feature_dim(name: str, network: nn.Module, channels: int, image_size: int) -
         raise ValueError(f"{title} gives {got}, wanted a tensor (B, D): pool what it gives, for instance by its mean")
     if not bool(torch.isfinite(features).all()):
         raise ValueError(f"{title} gives NaN or infinity before any training: mend its first weights")
+    for other, why in ((again, "when it is asked again"), (torch.cat(alone), "for an image alone")):
+        if other.shape != features.shape or not torch.allclose(
+            features, other, 1e-3, 1e-3 * float(features.abs().mean())
+        ):
+            rule = "in eval mode they may depend on nothing but the image"
+            raise ValueError(f"{title} gives other features {why}: {rule}")
     return features.shape[1]

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from kogen.common.files import write_atomically
 from kogen.common.plugins import check_call, find_plugin, unknown_name
 from kogen.common.tables import read_table
@@ -42,9 +44,12 @@ def write_statistics(study: Path, names: Sequence[str]) -> None:
         table = plugin.thing(rows.copy())
         if not isinstance(table, pd.DataFrame) or not len(table.columns):
             raise ValueError(f"the statistic {name!r} returned a {type(table).__name__}: wanted {WANTED}")
-        flat = table.reset_index(drop=isinstance(table.index, pd.RangeIndex))
-        flat.columns = [str(column) for column in flat.columns]
-        write_atomically(table_of(study, name), flat.to_parquet)
+        try:
+            flat = table.reset_index(drop=isinstance(table.index, pd.RangeIndex))
+            flat.columns = [str(column) for column in flat.columns]
+            write_atomically(table_of(study, name), flat.to_parquet)
+        except (ValueError, TypeError) as error:  # names that are there twice, cells of several types
+            raise ValueError(f"the table of the statistic {name!r} cannot be stored ({error}): make it flat") from error
 
 
 def shown_statistics(study: Path, names: Sequence[str]) -> list[dict[str, Any]]:
@@ -60,6 +65,8 @@ def shown_statistics(study: Path, names: Sequence[str]) -> list[dict[str, Any]]:
 
 def cell_text(value: Any) -> str:
     """A cell as people read it; what is missing is a dash."""
-    if value is None or value != value:
+    import pandas as pd
+
+    if pd.api.types.is_scalar(value) and pd.isna(value):
         return "–"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float | np.floating) else str(value)

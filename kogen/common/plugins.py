@@ -29,6 +29,7 @@ SHELVES = ("methods", "backbones", "datasets", "probes", "metrics", "views", "co
 FILE_SPEC = re.compile(r"(?P<place>[^?]+?\.py):(?P<name>[^\W\d]\w*)(?=$|[?:,])")
 MODULE_SPEC = re.compile(r"(?P<place>[^\W\d][\w.]*):(?P<name>[^\W\d]\w*)(?=$|[?,])")
 INTERACTIVE = "defined at a prompt"
+DIGEST_MARK = " sha256:"  # between what is named and the digest of its code
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Plugin:
     def record(self) -> str:
         """What plans and pages say of it, `methods=mine.py:MySSL sha256:0123456789abcdef`."""
         place = Path(self.place).name if self.place.endswith(".py") else self.place
-        return f"{self.shelf}={place}:{self.name} sha256:{self.digest}"
+        return f"{self.shelf}={place}:{self.name}{DIGEST_MARK}{self.digest}"
 
 
 OPENED: dict[tuple[str, str], Plugin] = {}  # by shelf and name, those that this process was told to use
@@ -73,7 +74,7 @@ def check_records(records: Iterable[str]) -> None:
     """ValueError where code that a run was made with is another one now, or is not named by this command."""
     missing: list[str] = []
     for record in records:
-        named, _, digest = record.partition(" sha256:")
+        named, digest = split_listing(record)
         known = find_plugin(*plugin_key(named))
         if known is None:
             missing.append(f"--plugins {named}")
@@ -87,15 +88,38 @@ def check_records(records: Iterable[str]) -> None:
 
 def refuse_unopened(where: str, listed: Iterable[str], shelves: Iterable[str] = SHELVES) -> None:
     """ValueError where a file lists code, SHELF=FILE.py:NAME, that this command does not name: it is not run."""
-    missing = [text for text in listed if text.partition("=")[0] in shelves and listed_plugin(text) is None]
+    unopened = [text for text in listed if text.partition("=")[0] in shelves and listed_plugin(text) is None]
+    missing = [split_listing(text)[0] for text in unopened]
     if missing:
         add = " ".join(f"--plugins {text}" for text in missing)
         raise ValueError(f"{where} was made with code of your own, which runs only where a command names it: add {add}")
 
 
+def split_listing(text: str) -> tuple[str, str]:
+    """SHELF=FILE.py:NAME and the digest behind it, SHELF=FILE.py:NAME sha256:0123456789abcdef; "" for none."""
+    named, _, digest = text.partition(DIGEST_MARK)
+    return named, digest
+
+
 def plugin_key(text: str) -> tuple[str, str]:
-    """Shelf and name of SHELF=FILE.py:NAME."""
-    return text.partition("=")[0], text.rpartition(":")[2]
+    """Shelf and name of SHELF=FILE.py:NAME, with a digest behind it or without."""
+    named, _ = split_listing(text)
+    return named.partition("=")[0], named.rpartition(":")[2]
+
+
+def with_digest(text: str) -> str:
+    """SHELF=FILE.py:NAME with the digest of the code that was opened."""
+    plugin = listed_plugin(text)
+    return f"{split_listing(text)[0]}{DIGEST_MARK}{plugin.digest}" if plugin else text
+
+
+def refuse_changed(where: str, listed: Iterable[str]) -> None:
+    """ValueError where listed code, with a digest, is another one than was opened."""
+    for text in listed:
+        (named, digest), known = split_listing(text), listed_plugin(text)
+        if known and digest and known.digest != digest:
+            got = f"{known.place} holds other code (SHA-256 {known.digest}) than {where} has of {named} ({digest})"
+            raise ValueError(f"{got}: give the file as it was, or ask the whole command again to have it changed")
 
 
 def listed_plugin(text: str) -> Plugin | None:

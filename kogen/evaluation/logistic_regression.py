@@ -152,7 +152,7 @@ def halvings(count: int) -> Iterator[tuple[list[int], list[list[int]]]]:
 
 def groups_of(places: list[int], size: int) -> Iterator[list[int]]:
     """Parts of the places whose steps of `size` values each can be remembered at once."""
-    most = max(1, MAX_STATE // (size * 2 * (REMEMBERED + 2)))
+    most = max(1, MAX_STATE // (max(size, 1) * 2 * (REMEMBERED + 2)))  # no feature may vary
     return (places[start : start + most] for start in range(0, len(places), most))
 
 

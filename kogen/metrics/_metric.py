@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ MIN_PROBABILITY = 1e-7  # a logarithm wants more than 0; float32 keeps about as 
 # Why there is no value (the first six), or a value without an interval (few_of_class); keys of words.toml.
 NO_LABELS, NO_PROBABILITIES, ONE_CLASS, NOT_TWO = "no_labels", "no_probabilities", "one_class", "not_two_classes"
 NO_ORDER, NO_THRESHOLD, FEW = "no_order", "no_threshold", "few_of_class"
+REASONS = (NO_LABELS, NO_PROBABILITIES, ONE_CLASS, NOT_TWO, NO_ORDER, NO_THRESHOLD, FEW)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,14 +106,34 @@ class Metric:
         if reason := refusal(self.needs, answers):
             return Contributions(np.nan, reason=reason)
         found = self.compute(answers, **{**self.parameters, **parameters})
-        if not isinstance(found, Contributions):
-            name = getattr(self.compute, "__name__", "compute")
-            raise ValueError(f"the metric's {name} returned a {type(found).__name__}: wanted Contributions")
+        if not getattr(self.compute, "__module__", "").startswith("kogen."):
+            check_contributions(found, answers.n, getattr(self.compute, "__name__", "compute"))
         return found
 
     def bounds(self, **parameters: Any) -> tuple[float, float]:
         """Lowest and highest value in the metric's unit."""
         return self.low, self.high
+
+
+def check_contributions(found: Any, n: int, name: str) -> None:
+    """ValueError for what a user's own metric may not return for n images."""
+    title = f"the metric's {name} returned"
+    if not isinstance(found, Contributions):
+        raise ValueError(f"{title} a {type(found).__name__}: wanted Contributions")
+    if found.reason not in ("", *REASONS):
+        raise ValueError(f"{title} the reason {found.reason!r}: wanted none, or one of {', '.join(REASONS)}")
+    if found.each is None:
+        if not found.reason:
+            raise ValueError(f"{title} nothing of each image and no reason: wanted an array ({n},)")
+        return
+    if not isinstance(found.each, np.ndarray) or found.each.shape != (n,) or found.each.dtype.kind not in "fiub":
+        got = f"an array {found.each.shape}" if isinstance(found.each, np.ndarray) else type(found.each).__name__
+        raise ValueError(f"{title} {got} for the images: wanted numbers ({n},)")
+    if not np.isfinite(found.each).all():
+        raise ValueError(f"{title} NaN or infinity for {int((~np.isfinite(found.each)).sum())} of {n} images")
+    mean = float(found.each.mean())
+    if not isinstance(found.value, Real) or not abs(mean - found.value) <= 1e-6 * max(1.0, abs(mean)):
+        raise ValueError(f"{title} the value {found.value!r}, and the images' mean is {mean:.6g}: wanted the same")
 
 
 def refusal(needs: frozenset[str], answers: Answers) -> str:

@@ -9,7 +9,18 @@ from typing import Any
 from pydantic import BaseModel
 
 from kogen.common import registry
-from kogen.common.plugins import FILE_SPEC, MODULE_SPEC, SHELVES, find_plugin, open_object, open_spec
+from kogen.common.plugins import (
+    FILE_SPEC,
+    MODULE_SPEC,
+    SHELVES,
+    find_plugin,
+    open_object,
+    open_spec,
+    plugin_key,
+    refuse_changed,
+    split_listing,
+    with_digest,
+)
 from kogen.common.text import hint
 
 PLUGINS_HELP = (
@@ -40,7 +51,7 @@ def open_plugins(
         subject = replace_code(SUBJECTS[first], subject, opened)
     refuse_two(opened)
     if opened:
-        found["plugins"] = tuple(dict.fromkeys(opened))
+        found["plugins"] = tuple(dict.fromkeys(map(with_digest, opened)))
     return subject, found
 
 
@@ -48,8 +59,8 @@ def refuse_two(opened: list[str]) -> None:
     """ValueError where two files have a thing of one shelf and name: one would stand in the place of the other."""
     places: dict[tuple[str, str], str] = {}
     for text in opened:
-        place, _, name = text.rpartition(":")
-        shelf, _, file = place.partition("=")
+        shelf, name = plugin_key(text)
+        file = split_listing(text)[0].removeprefix(f"{shelf}=").rpartition(":")[0]
         first = places.setdefault((shelf, name), file)
         if os.path.realpath(first) != os.path.realpath(file):
             raise ValueError(f"{first} and {file} both have a {name!r} for the {shelf}: rename one of them")
@@ -64,11 +75,12 @@ def shelf_of(kind: type[BaseModel], name: str) -> str:
 
 def open_listed(text: str) -> None:
     """Open what `--plugins` says."""
-    shelf, equals, spec = text.partition("=")
+    shelf, equals, spec = split_listing(text)[0].partition("=")
     if not equals or shelf not in SHELVES:
         near = f": {hint(shelf, list(SHELVES))}" if equals else ""
         raise ValueError(f"--plugins {text}: write SHELF=FILE.py:NAME, such as methods=mine.py:MySSL{near}")
     open_code(shelf, spec)
+    refuse_changed("--plugins", [text])
 
 
 def open_code(shelf: str, spec: str) -> str:

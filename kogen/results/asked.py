@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from kogen.common.contracts import from_plain, to_plain
 from kogen.common.files import json_digest, read_sealed_json, read_toml, write_sealed_json
 from kogen.common.metric_facts import check_metric
-from kogen.common.plugins import plugin_key, refuse_unopened
+from kogen.common.plugins import plugin_key, refuse_changed, refuse_unopened
 from kogen.common.protocols import check_probes
 from kogen.common.text import check_language, parse_spec
 from kogen.options import model
@@ -147,7 +147,9 @@ def read_question(folder: Path) -> dict[str, Any]:
     if unanswered or not question.probes:
         check_probes(unanswered)
     used = {("metrics", parse_spec(question.metric or "")[0]), *(("statistics", name) for name in question.statistics)}
-    refuse_unopened(str(place), [text for text, key in own if key in used])
+    judging = [text for text, key in own if key in used]
+    refuse_unopened(str(place), judging)
+    refuse_changed(str(place), judging)
     check_language(question.lang)
     check_metric(metric_with_prices(question.metric, make_prices(question.prices)))
     return question.model_dump()
@@ -264,6 +266,8 @@ def _value_text(value: Any) -> str:
     """The value of an option; one without a value is left to kogen."""
     if isinstance(value, dict):
         return " ".join(f"{name}={one}" for name, one in value.items()) or "none"
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value)) or "none"
     return "by default" if value is None else str(value)
 
 

@@ -12,8 +12,17 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy import ndimage, stats
 
-from kogen.augmentation.corruptions import CORRUPTIONS, Corruption, disc_kernel, line_kernel, parse_corruptions
+from kogen.augmentation.corruptions import (
+    CORRUPTIONS,
+    Corruption,
+    CorruptionKind,
+    disc_kernel,
+    line_kernel,
+    parse_corruptions,
+)
 from kogen.augmentation.pixel_rng import item_rng, normal, uniform
+from kogen.common import plugins
+from kogen.common.plugins import Plugin
 from kogen.data.corrupted import corrupt_images
 from kogen.data.images import Images, from_array
 from kogen.study.splits import with_corruptions
@@ -341,6 +350,13 @@ def test_messages():
     images = pictures(2, 8, 8)
     with pytest.raises(ValueError, match="clean~jpeg3 is corrupted already: derive from the clean set"):
         corrupt_images(corrupt_images(images, "jpeg"), "dark")
+
+
+def test_a_corruption_of_ones_own_makes_no_nan(monkeypatch):
+    broken = CorruptionKind("weather", lambda images, strength, rng: images / 0 - images / 0, (1, 2, 3, 4, 5))
+    monkeypatch.setattr(plugins, "OPENED", {("corruptions", "own"): Plugin("corruptions", "own", "a.py", "0", broken)})
+    with pytest.raises(ValueError, match=r"the corruption 'own' made NaN or infinity: wanted values in \[0, 1\]"):
+        read(corrupt_images(pictures(2, 8, 8), "own"))
 
 
 def test_sets_gain_corrupted_versions_of_the_reference():

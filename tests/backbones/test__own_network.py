@@ -11,6 +11,21 @@ from kogen.common import plugins
 from kogen.common.plugins import Plugin
 
 
+class Lucky(nn.Module):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return nn.functional.dropout(images.mean((2, 3)), 0.5, training=True)
+
+
+class Crowd(nn.Module):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return images.mean((2, 3)) - images.mean((0, 2, 3))
+
+
+class Lost(nn.Module):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.body(images)
+
+
 class Net(nn.Module):
     def __init__(self, in_chans: int = 3, width: int = 8) -> None:
         super().__init__()
@@ -55,6 +70,13 @@ def test_a_function_may_make_it(monkeypatch: pytest.MonkeyPatch):
         (nn.Identity(), "Own", "is a Identity: wanted a class or function"),
         (nn.Identity, "Own", r"gives features of shape \(2, 3, 16, 16\), wanted a tensor \(B, D\)"),
         (lambda: nn.Sequential(nn.Flatten(), nn.Threshold(1e9, float("nan"))), "Own", "gives NaN or infinity before"),
+        (
+            Lucky,
+            "Own",
+            "gives other features when it is asked again: in eval mode they may depend on nothing but the image",
+        ),
+        (Crowd, "Own", "gives other features for an image alone: in eval mode"),
+        (Lost, "Own", "'Own' on images of 16 pixels and 3 channels: .* has no attribute 'body': mend it"),
     ],
 )
 def test_what_is_no_network_is_a_sentence(thing: Any, spec: str, match: str, monkeypatch: pytest.MonkeyPatch):

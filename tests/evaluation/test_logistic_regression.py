@@ -138,3 +138,4 @@ def test_steps_that_are_remembered_fit_into_memory(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(logistic_regression, "MAX_STATE", 16 * 100 * 3)
     assert list(groups_of([0, 1, 2, 3], 100)) == [[0, 1, 2], [3]]
     assert list(groups_of([5, 7], 10**9)) == [[5], [7]]
+    assert list(groups_of([5, 7], 0)) == [[5, 7]]  # no feature varies

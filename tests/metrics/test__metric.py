@@ -9,7 +9,16 @@ from sklearn import metrics as reference
 
 from kogen.common.registry import load, names
 from kogen.metrics import _metric
-from kogen.metrics._metric import Answers, class_means, few, harmonic_support, one_image, spread_within
+from kogen.metrics._metric import (
+    Answers,
+    Contributions,
+    Metric,
+    class_means,
+    few,
+    harmonic_support,
+    one_image,
+    spread_within,
+)
 from kogen.metrics.auroc import independent_images
 from kogen.metrics.calibration_error import excess
 
@@ -300,3 +309,34 @@ def test_shelf_facts() -> None:
     assert facts["log_loss"].bounds() == (0, pytest.approx(16.118, abs=1e-3))
     assert [name for name, each in facts.items() if each.counts_images] == ["accuracy"]
     assert _metric.MIN_OF_CLASS == 5
+
+
+EACH = np.array([1.0, 0.0] * 5)
+
+
+@pytest.mark.parametrize(
+    ("found", "match"),
+    [
+        (0.5, "the metric's own returned a float: wanted Contributions"),
+        (Contributions(0.5, EACH, reason="because"), "returned the reason 'because': wanted none, or one of no_labels"),
+        (Contributions(0.5), r"returned nothing of each image and no reason: wanted an array \(10,\)"),
+        (Contributions(0.5, EACH[:4]), r"returned an array \(4,\) for the images: wanted numbers \(10,\)"),
+        (Contributions(0.5, list(EACH)), r"returned list for the images"),  # pyright: ignore[reportArgumentType]
+        (Contributions(0.5, EACH.astype(str)), r"for the images: wanted numbers"),
+        (Contributions(0.5, np.where(EACH > 0, np.nan, 0)), "returned NaN or infinity for 5 of 10 images"),
+        (Contributions(0.6, EACH), "returned the value 0.6, and the images' mean is 0.5: wanted the same"),
+        (Contributions(float("nan"), EACH), "returned the value nan, and the images' mean is 0.5"),
+    ],
+)
+def test_what_a_metric_of_ones_own_may_not_return(found: Any, match: str) -> None:
+    def own(answers: Answers) -> Any:
+        return found
+
+    with pytest.raises(ValueError, match=match):
+        Metric(own).measure(by_hand())
+
+
+@pytest.mark.parametrize("value", [0.5, np.float32(0.5)])
+def test_what_a_metric_of_ones_own_may_return(value: float) -> None:
+    assert Metric(lambda answers: Contributions(value, EACH > 0.5)).measure(by_hand()).value == 0.5
+    assert Metric(lambda answers: Contributions(np.nan, reason="one_class")).measure(by_hand()).reason == "one_class"

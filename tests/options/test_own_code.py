@@ -42,13 +42,15 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 )  # fmt: skip
 def test_what_an_option_names_is_opened(kind: Any, name: str, value: Any, wanted: Any, listed: str):
     _, found = open_plugins(kind, "source", "imgs", {name: value})
-    assert found == {name: wanted, "plugins": (listed,)}
+    assert found == {name: wanted, "plugins": (f"{listed} sha256:{plugins.digest_of(RIGHT.encode())}",)}
 
 
 def test_a_source_of_ones_own_and_code_that_is_listed():
     subject, found = open_plugins(PilotOptions, "source", "mine.py:dots?n=30", {"plugins": ["views=mine.py:plain"]})
     assert subject == "dots?n=30"
-    assert found == {"plugins": ("views=mine.py:plain", "datasets=mine.py:dots")}
+    digest = plugins.digest_of(RIGHT.encode())
+    assert found["plugins"] == (f"views=mine.py:plain sha256:{digest}", f"datasets=mine.py:dots sha256:{digest}")
+    assert open_plugins(PilotOptions, "source", "imgs", dict(found))[1] == found  # what a study.toml says of it
 
 
 def test_what_names_no_code_stays_as_it_is(tmp_path: Path):
@@ -84,6 +86,10 @@ def test_what_is_no_source_is_a_sentence(code: str, match: str, mine: Path, tmp_
         ("mine.py:MyByol", "--plugins mine.py:MyByol: write SHELF=FILE.py:NAME"),
         ("method=mine.py:MyByol", "did you mean 'methods'?"),
         ("methods=mine.py", "'mine.py' is no plug-in"),
+        (
+            "methods=mine.py:MyByol sha256:0123456789abcdef",
+            r"mine.py holds other code \(SHA-256 \w{16}\) than --plugins has",
+        ),
     ],
 )
 def test_wrong_listings_are_sentences(text: str, match: str):
@@ -184,6 +190,30 @@ def test_a_statistic_of_ones_own_is_written_and_shown(mine: Path, tmp_path: Path
             kogen.report(tmp_path / "e", statistics=[f"mine.py:{name}"], plugins=["statistics=mine.py:by_model"])
     with pytest.raises(ValueError, match=r"unknown name 'values' .*kogen's own are always computed"):
         kogen.report(tmp_path / "e", statistics=["values"], plugins=["statistics=mine.py:by_model"])
+
+
+def test_a_metric_that_changed_decides_nothing_before_the_whole_command_says_so(mine: Path, tmp_path: Path):
+    asked: dict[str, Any] = {"seeds": 2, "image_size": 8, "epochs": 1, "backbone": "tiny?width=8", "costs": "none"}
+    asked |= {
+        "methods": ["random"],
+        "metric": "mine.py:right",
+        "statistics": ["mine.py:by_model"],
+        "test": "digits?split=test",
+    }
+    mine.write_text(RIGHT + STATISTIC)
+    first = kogen.pilot("digits?split=train", **asked, out=tmp_path / "study")["values"]
+    mine.write_text((RIGHT + STATISTIC).replace("answers.correct.astype(float)", "1.0 - answers.correct"))
+    plugins.OPENED.clear()
+    named = ["metrics=mine.py:right", "statistics=mine.py:by_model"]
+    match = r"mine.py holds other code \(SHA-256 \w+\) than .*study.toml has of metrics=mine.py:right .*ask the whole"
+    with pytest.raises(ValueError, match=match):
+        kogen.report(tmp_path / "study", plugins=named)
+    plugins.OPENED.clear()
+    again = kogen.pilot("digits?split=train", **asked, out=tmp_path / "study")["values"]
+    assert again[0]["value"] == pytest.approx(100 - first[0]["value"])
+    assert "by_model" in (tmp_path / "study" / "report.html").read_text()
+    plugins.OPENED.clear()
+    kogen.report(tmp_path / "study", plugins=named)
 
 
 def test_directions_of_ones_own_are_drawn(tmp_path: Path):

@@ -150,9 +150,11 @@ def test_runs_are_counted_by_methods_seeds_starts_and_candidates() -> None:
 
 def test_what_was_added_and_changed_is_written_as_the_command_line_writes_it() -> None:
     added = {"seeds": 5, "shifts": [["line3", "imgs"]], "methods": ["a", "b"], "settings": {"byol": {"tau": 1, "x": 2}}}
-    one = Extension(added, {"margin": 0.5, "metric": None}, {"seeds": 3, "margin": 1.0, "metric": "auroc"})
+    changed = {"margin": 0.5, "metric": None, "statistics": ("a", "b")}
+    one = Extension(added, changed, {"seeds": 3, "margin": 1.0, "metric": "auroc", "statistics": []})
     (line,) = extension_lines(Asked({}, (one,)))
     assert set(line.split(", ")) == {
+        "--statistics a,b (none before)",
         *("--seeds 5 (3 before)", "--shift line3=imgs", "--methods a,b", "--set byol.tau=1", "--set byol.x=2"),
         *("--margin 0.5 (1.0 before)", "--metric by default (auroc before)"),
     }
