@@ -1,5 +1,6 @@
 """What every test runs under: one thread a process, a cache of its own, no network."""
 
+import gc
 import os
 
 # Before numpy and torch are imported: two workers with two spinning threads each lame one another on two cores.
@@ -30,3 +31,9 @@ def _screen():
     """Tests read what the command line shows; used from Python the package is silent (tests/common/test_console.py)."""
     with show_events():
         yield
+
+
+def pytest_collection_finish():
+    """What stands after the collection (torch, thousands of tests) stays: searched for garbage, it costs a second a search."""
+    gc.collect()
+    gc.freeze()

@@ -16,6 +16,7 @@ def proof(*words: str) -> subprocess.CompletedProcess:
     return subprocess.run([sys.executable, str(PROGRAM), *words], capture_output=True, text=True, timeout=600, env=here)
 
 
+@pytest.mark.slow
 def test_every_part_is_rehearsed(tmp_path):
     done = proof("--device", "cpu", "--minutes", "5", "--out", str(tmp_path))
     assert done.returncode == 0, done.stdout + done.stderr

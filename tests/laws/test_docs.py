@@ -126,7 +126,13 @@ def test_the_worked_example_is_a_method_of_40_lines(tmp_path: Path, monkeypatch:
     assert losses[-1] < losses[0]
 
 
-@pytest.mark.parametrize("example", sorted((HOME / "examples").glob("*.py")), ids=lambda file: file.stem)
+LONG = {"landscape": pytest.mark.slow}  # half a minute; the fast tests draw smaller ones
+EXAMPLES = [
+    pytest.param(file, id=file.stem, marks=LONG.get(file.stem, ())) for file in sorted((HOME / "examples").glob("*.py"))
+]
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
 def test_examples_run(example: Path, tmp_path: Path):
     done = subprocess.run(
         [sys.executable, str(example), str(tmp_path)], capture_output=True, text=True, timeout=600, cwd=HOME

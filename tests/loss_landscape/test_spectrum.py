@@ -62,12 +62,12 @@ def test_the_quadrature_of_a_whole_space_has_every_eigenvalue_and_the_trace():
 
 
 def test_moments_of_the_density_are_those_of_the_hessian(small: SimpleNamespace):
-    rows, whole = spectral_density(small.loss, draws=400, seed=0), small.matrix(list(small.loss.at))
+    rows, whole = spectral_density(small.loss, draws=100, seed=0), small.matrix(list(small.loss.at))
     value, weight = (np.array([row[name] for row in rows]) for name in ("value", "weight"))
     for power in (1, 2):
         wanted = torch.linalg.matrix_power(whole, power).trace().item() / len(whole)
-        assert (weight * value**power).sum() / 400 == pytest.approx(wanted, rel=0.1)
-    assert {row["draw"] for row in rows} == set(range(400))
+        assert (weight * value**power).sum() / 100 == pytest.approx(wanted, rel=0.2)
+    assert {row["draw"] for row in rows} == set(range(100))
 
 
 @pytest.mark.parametrize(("by", "parts"), [("blocks", ["0", "2"]), ("layers", ["0", "2.0"])])
