@@ -34,6 +34,6 @@ def _screen():
 
 
 def pytest_collection_finish():
-    """What stands after the collection (torch, thousands of tests) stays: searched for garbage, it costs a second a search."""
+    """Torch and thousands of tests are no garbage: a search among them costs a second, and there are many searches."""
     gc.collect()
     gc.freeze()
