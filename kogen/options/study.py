@@ -23,6 +23,8 @@ METHODS = ("byol", "simclr", "supervised", "random")
 UNTRAINED = ("random",)  # methods that cannot go on from weights: there is nothing to train
 LABELLED = ("supervised",)  # methods that learn from labels: they have no use for more images without
 STARTS = ("scratch", "init")
+# Options that name files and folders, of a study and of `evaluate`; a private study keeps them from its page.
+PLACES = ("source", "labels", "test", "shifts", "candidates", "init", "plugins", "runs", "train", "tests")
 CONTINUED = "-continued"  # behind the name of a method that goes on from published weights
 SETTING = "METHOD.NAME=VALUE, a hyperparameter or a number of the recipe; repeatable"
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from kogen.common.files import json_digest
 from kogen.config.study import BESIDE, Study
+from kogen.options.study import PLACES
 from kogen.tracking.session import STUDY, TrackTo, track
 
 FILES = ("report.html", "views.png", "verdict.json")
-PLACES = ("source", "labels", "test", "shifts", "candidates", "init", "plugins")  # options that name places
 
 
 def track_verdict(verdict: Mapping[str, Any], study: Study, folder: Path) -> None:

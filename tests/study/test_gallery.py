@@ -127,6 +127,8 @@ def test_a_study_knows_paths_groups_and_probabilities_and_a_private_one_tells_no
     assert by_group == ["line 0", "line 1"]
     assert len(pictures_in(tmp_path / "open")) == len({row["item"] for row in found["hard"]}) > 0
     kogen.pilot(source, out=tmp_path / "private", private=True, **asked)
+    assert str(tmp_path) in (tmp_path / "open" / "report.html").read_text()
+    assert str(tmp_path) not in (tmp_path / "private" / "report.html").read_text()
     rows = pd.read_parquet(tmp_path / "private" / "predictions.parquet")
     assert rows["path"].isna().all()
     assert not (tmp_path / "private" / "gallery").exists()

@@ -22,11 +22,10 @@ from kogen.reporting.study.economics_section import economics_section
 from kogen.reporting.study.errors import errors_section
 from kogen.reporting.study.figures import draw_losses, draw_rank_me
 from kogen.reporting.study.pool_section import draw_pools, pools_section
+from kogen.reporting.study.question_text import addition_lines, private_quality, study_text
 from kogen.reporting.study.runs import RunRecord, read_runs, whole_runs
 from kogen.reporting.study.verdict import Verdict, read_verdict
-from kogen.results.asked import extension_lines, read_asked
-
-LONGEST_TEXT = 20_000  # letters of the study file that are shown
+from kogen.results.asked import read_asked
 
 
 def write(study: Path, *, lang: str = "en", statistics: Sequence[str] = ()) -> Path:
@@ -43,7 +42,9 @@ def write(study: Path, *, lang: str = "en", statistics: Sequence[str] = ()) -> P
 
 def compose(study: Path, lang: str) -> tuple[dict[str, Figure], dict[str, Any]]:
     """The figures of a study's page by the id of their place, and what else its template shows."""
-    verdict, runs, quality = read_verdict(study), whole_runs(read_runs(study)), study / "data.json"
+    verdict, runs, asked = read_verdict(study), whole_runs(read_runs(study)), read_asked(study)
+    private, quality = bool(asked.question.get("private")), study / "data.json"
+    data = read_json(quality) if quality.exists() else {"sets": []}
     training, plan = read_training(runs), runs[0].plan if runs else {}
     decision, figures = decision_part(verdict.judgement, verdict.sentences, lang)
     figures |= draw_training(verdict, training, lang)
@@ -64,10 +65,10 @@ def compose(study: Path, lang: str) -> tuple[dict[str, Figure], dict[str, Any]]:
         "places": {(row["model"], row["dataset"]): row for row in verdict.ranks},
         "tier": {(m, s): i + 1 for s, tiers in verdict.tiers.items() for i, tier in enumerate(tiers) for m in tier},
         "trained": list(training),
-        "data": read_json(quality) if quality.exists() else {"sets": []},
+        "data": private_quality(data, asked.question) if private else data,
         "views": png_data_url(study / "views.png"),
-        "asked": study_text(study / "study.toml"),
-        "extensions": extension_lines(read_asked(study)),
+        "asked": study_text(study / "study.toml", private=private),
+        "extensions": addition_lines(asked, private=private),
         "found": errors_section(study, verdict),
         "labels": labels_section(verdict),
         "depths": depths_section(verdict),
@@ -95,11 +96,3 @@ def read_training(runs: list[RunRecord]) -> dict[str, pd.DataFrame]:
         if path.exists():
             found.setdefault(run.model, []).append(read_table(path).assign(seed=run.seed or 0))
     return {model: pd.concat(tables) for model, tables in found.items()}
-
-
-def study_text(path: Path) -> str | None:
-    """The text of the study file, cut when it is very long; None where the study has none."""
-    if not path.is_file():
-        return None
-    text = path.read_text(encoding="utf-8", errors="replace")
-    return text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + "\n…"

@@ -211,12 +211,3 @@ def test_trainings_of_a_model_have_their_seeds(tmp_path: Path) -> None:
     found = page.read_training(runs)
     assert list(found) == ["byol"]
     assert sorted(found["byol"]["seed"].unique()) == [0, 1]
-
-
-def test_a_long_study_file_is_cut(tmp_path: Path) -> None:
-    assert page.study_text(tmp_path / "none") is None
-    assert page.study_text(tmp_path) is None
-    (tmp_path / "t").write_text("x" * 20_000)
-    assert page.study_text(tmp_path / "t") == "x" * 20_000
-    (tmp_path / "t").write_text("x" * 20_001)
-    assert page.study_text(tmp_path / "t") == "x" * 20_000 + "\n…"
