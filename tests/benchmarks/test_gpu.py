@@ -34,6 +34,7 @@ def test_every_part_is_rehearsed(tmp_path):
     assert "| byol: gradient, float64 | 0 relative | at most 0.0001 |" in table
 
 
+@pytest.mark.slow
 def test_it_stops_at_the_limit_and_keeps_what_it_has(tmp_path):
     done = proof("--device", "cpu", "--minutes", "0.03", "--only", "a", "--out", str(tmp_path))
     assert done.returncode == 1
@@ -42,6 +43,7 @@ def test_it_stops_at_the_limit_and_keeps_what_it_has(tmp_path):
     assert part["error"] == "cut off: the minutes were over"
 
 
+@pytest.mark.slow
 def test_a_part_that_fails_is_told_and_the_next_one_goes_on(tmp_path):
     done = proof("--device", "cpu", "--only", "f,e", "--cifar", str(tmp_path / "nothing.npz"), "--out", str(tmp_path))
     assert done.returncode == 1

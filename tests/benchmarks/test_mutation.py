@@ -69,6 +69,7 @@ def run(checkout: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=checkout, capture_output=True, text=True, timeout=300)
 
 
+@pytest.mark.slow
 def test_noticed_and_survived_are_told_apart_and_tried_once(checkout: Path):
     before = (checkout / "kogen" / "half.py").read_bytes()
     done = run(checkout)
@@ -142,6 +143,7 @@ def two():
     assert [function_around(source, line) for line in (1, 4, 6, 7, 11)] == [None, None, (3, 7), (3, 7), None]
 
 
+@pytest.mark.slow
 def test_what_no_test_calls_is_said_and_what_is_called_in_a_fixture_counts(checkout: Path):
     (checkout / "kogen" / "half.py").write_text("def half(x):\n    return x / 2\n\ndef third(x):\n    return x / 3\n")
     test = "import pytest\nfrom kogen.half import half\n\n"

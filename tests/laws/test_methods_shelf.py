@@ -21,7 +21,13 @@ from kogen.training.monitor import find_alarms
 METHODS = [name for name in registry.names("methods") if registry.load("methods", name).recipe.trains]
 PER_IMAGE = [name for name in METHODS if issubclass(registry.load("methods", name), PerImageMethod)]
 COUPLED = [name for name in METHODS if issubclass(registry.load("methods", name), CoupledMethod)]
-PAIRS = [(m, f) for m in METHODS for f in NETWORKS if registry.load("methods", m).needs in ("", f)]
+# Every method on every network it can take; of those that take several, all but one are slow tests, in turns.
+TAKEN = {m: [f for f in NETWORKS if registry.load("methods", m).needs in ("", f)] for m in METHODS}
+PAIRS = [
+    pytest.param(method, family, marks=() if family == families[turn % len(families)] else pytest.mark.slow)
+    for turn, (method, families) in enumerate(TAKEN.items())
+    for family in families
+]
 EPOCHS, BATCH = 5, 16  # 6 steps each
 
 # Losses that need not fall in 30 steps, each with the reason; they must stay finite and their features alive.

@@ -20,7 +20,7 @@ from kogen.config.study import make_study
 from kogen.study.cost_estimate import estimate_cost
 from kogen.study.plans import plans_of
 from kogen.study.splits import Splits
-from kogen.training import loop
+from kogen.training import batch_fitting, loop
 from kogen.training.batch_fitting import choose_batch, fit_batch, part_counts
 from kogen.training.run import train_run
 
@@ -39,6 +39,7 @@ def room(monkeypatch):
             return forward(fabric, wrapped, optimiser, loader, number, accumulate)
 
         monkeypatch.setattr(loop, "train_step", step)
+        monkeypatch.setattr(batch_fitting.gc, "collect", int)  # a second each in a process of many tests
 
     return make
 
@@ -163,6 +164,7 @@ def test_a_wrong_batch_size_is_refused_with_what_it_may_be():
     assert make_study({"source": "x", "batch_size": "auto"}, "pilot").batch_size == "auto"
 
 
+@pytest.mark.slow
 def test_a_real_lack_of_memory(tmp_path):
     """Under a limit of the system the allocator itself refuses: a sentence, and with auto fewer images at a time."""
     code = f"""

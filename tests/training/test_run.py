@@ -20,7 +20,6 @@ from small import blobs, plan_for
 from kogen.common.speech.events import EpochEnded, RunStarted
 from kogen.training.run import runs_as_free, train_run
 
-KILLS = 20
 EPOCHS = 10
 
 
@@ -44,7 +43,8 @@ def start():
     return start
 
 
-def test_killed_at_random_instants(tmp_path, start):
+@pytest.mark.parametrize("kills", [4, pytest.param(20, marks=pytest.mark.slow)])
+def test_killed_at_random_instants(tmp_path, start, kills):
     calm = start(tmp_path / "warm")  # the first one waits for the server's imports
     calm.join()
     began = time.perf_counter()
@@ -54,11 +54,11 @@ def test_killed_at_random_instants(tmp_path, start):
     assert calm.exitcode == 0
 
     rng, killed, runs = np.random.default_rng(0), 0, 0
-    while killed < KILLS:  # as many runs as it takes
+    while killed < kills:  # as many runs as it takes
         folder = tmp_path / f"killed{runs}"
         while not (folder / "summary.json").exists():
             process = start(folder)
-            process.join(rng.uniform(0.02, 0.6) * whole if killed < KILLS else None)
+            process.join(rng.uniform(0.02, 0.6) * whole if killed < kills else None)
             if process.is_alive():
                 os.kill(process.pid, signal.SIGKILL)
                 killed += 1
