@@ -20,9 +20,14 @@ ABOUT, SUM = "kogen", "sha256"  # the one key of a file's metadata, as several c
 def save_tensors(path: Path, tensors: dict[str, Tensor], facts: Mapping[str, str] | None = None) -> None:
     """Write tensors and facts (texts) to a safetensors file, atomically. OSError where the disk is full."""
     texts = dict(facts or {})
+    about = json.dumps({**texts, SUM: tensor_sum(tensors, texts)}, sort_keys=True)
+    write_safetensors(path, tensors, {ABOUT: about})
+
+
+def write_safetensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write a safetensors file with these metadata, atomically. OSError where the disk is full."""
     try:
-        about = json.dumps({**texts, SUM: tensor_sum(tensors, texts)}, sort_keys=True)
-        write_atomically(path, lambda place: save_file(tensors, place, {ABOUT: about}))
+        write_atomically(path, lambda place: save_file(tensors, place, metadata))
     except SafetensorError as error:  # its way to say that nothing can be written
         raise OSError(f"cannot write {path}: {error}") from error
 

@@ -18,6 +18,7 @@ from kogen.data.datasets.torchvision import torchvision_parts
 from kogen.data.images import Images, from_array
 from kogen.data.labels import distinct_names
 from kogen.data.listing import escape_surrogates, spellings
+from kogen.data.objects.array import hold_array
 from kogen.data.objects.shards import expand_shards
 
 KINDS: dict[str, str] = dict.fromkeys((".csv", ".tsv", ".txt", ".parquet"), "table")
@@ -68,7 +69,7 @@ def open_images(
     shared = {"storage": storage or CacheSettings()} if "storage" in accepted else {}
     images = function(*([what] if what else []), **settings, **shared)
     if kind not in registry.own_names("datasets"):
-        images = own_images(kind, images)
+        images = own_images(kind, images, storage or CacheSettings())
     if name or os.path.exists(what):
         path = Path(os.path.abspath(what))
         images = replace(images, name=name or escape_surrogates(path.name if path.is_dir() else path.stem))
@@ -81,8 +82,11 @@ def check_source(kind: str, function: Any, variant: bool) -> None:
     check_call(f"the data source {kind!r}", function, ["variant"] if variant else [], wanted)
 
 
-def own_images(kind: str, made: Any) -> Images:
-    """What a user's own data source returned, as Images: these, or pixels (N, C, H, W) with labels and class names."""
+def own_images(kind: str, made: Any, storage: CacheSettings) -> Images:
+    """What a user's own data source returned, as Images: these, or pixels (N, C, H, W) with labels and class names.
+
+    Of uint16 black and white are found, or are those of `storage`, as of any array.
+    """
     if isinstance(made, Images):
         return made
     wanted = "wanted kogen.extend.Images, or (pixels, labels, class names) with pixels (N, C, H, W) of uint8 or uint16"
@@ -94,8 +98,13 @@ def own_images(kind: str, made: Any) -> Images:
         raise ValueError(f"the data source {kind!r} returned pixels {pixels.shape} of {pixels.dtype}: {wanted}")
     if not len(pixels):
         raise ValueError(f"the data source {kind!r} returned no images: wanted one or more")
+    images = from_array(pixels, name=kind)
+    if pixels.dtype == np.uint16:
+        held = hold_array(pixels, kind, "NCHW")
+        assert held is not None
+        images = replace(held.open(storage, kind, None, None), sources=images.sources)
     if labels is None:
-        return from_array(pixels, name=kind)
+        return images
     numbers = np.asarray(labels)
     if numbers.shape != (len(pixels),) or numbers.dtype.kind not in "iu":
         got = f"labels {numbers.shape} of {numbers.dtype} for {len(pixels)} images"
@@ -106,7 +115,7 @@ def own_images(kind: str, made: Any) -> Images:
         found = f"from {numbers.min(initial=0)} to {numbers.max(initial=-1)}"
         wanted = f"-1 (unknown) or a place in the {len(names)} class names"
         raise ValueError(f"the data source {kind!r} returned labels {found}: wanted {wanted}")
-    return from_array(pixels, numbers, names, name=kind)
+    return replace(images, labels=numbers.astype(np.int64), classes=names)
 
 
 def check_type(title: str, settings: dict[str, Any], key: str, annotation: Any) -> None:

@@ -70,7 +70,7 @@ def measure_onnx(known: RunningCost, backbone: Backbone) -> RunningCost:
     timings = tuple(time_passes(lambda one=one: compute(one), len(one)) for one in arrays)
     with torch.inference_mode():
         pairs = [(compute(one), backbone(pixels).numpy()) for one, pixels in zip(arrays, inputs, strict=True)]
-    worst = max(float(np.abs(ours - theirs).max() / np.abs(ours).max()) for theirs, ours in pairs)
+    worst = float(np.max([np.abs(ours - theirs).max() / np.abs(ours).max() for theirs, ours in pairs]))
     return replace(known, onnx=timings, onnx_difference=worst, onnx_note="")
 
 

@@ -214,6 +214,10 @@ def check_objective(loss: Objective, name: str) -> float:
             f"{title} is not finite at the weights of {name!r} ({len(rows)} of {len(first)} losses, the first is "
             f"number {int(rows[0])}): there is nothing to draw around them"
         )
+    for number, metric in enumerate(loss.metrics, start=1):
+        if odd := int((~first[:, number].isfinite()).sum()):
+            got = f"the metric {metric!r} is not finite at the weights of {name!r} ({odd} of {len(first)} values)"
+            raise ValueError(f"{got}: give a number for each loss")
     for what, one, other in zip((title, *map(repr, loss.metrics)), first.T, again.T, strict=True):
         if not same_numbers(one, other):
             raise ValueError(

@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -172,6 +173,11 @@ def own_plane(options: PlaneOptions, make: Callable[..., Any], loss: Objective, 
         raise ValueError(f"the directions {name!r} returned a {type(made).__name__}: wanted a kogen.extend.Plane")
     for direction in made.directions:
         check_shapes(loss.at, direction, f"a direction of {name!r}")
+        if odd := [key for key, tensor in direction.items() if not bool(tensor.isfinite().all())]:
+            raise ValueError(f"a direction of {name!r} is NaN or infinite in {odd[0]!r}: wanted finite numbers")
+    known = [field.name for field in fields(PlaneFacts)]
+    if odd := [key for key in made.facts if key not in known]:
+        raise ValueError(f"the plane of {name!r} has the fact {odd[0]!r}: its facts are {', '.join(known)}")
     facts = {"kind": name, "plane": number, "seed": options.seed, "excluded": {}} | made.facts
     return Plane(made.first, made.second, facts)
 

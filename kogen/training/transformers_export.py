@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from kogen.backbones._transformers_layout import TransformersModel, as_dinov2, as_vit_mae
-from kogen.common.files import write_atomically, write_json
+from kogen.common.files import write_json
 from kogen.common.outputs import claim_folder
 from kogen.common.rng import StepRng
 from kogen.common.speech.console import say
+from kogen.common.tensors import write_safetensors
 from kogen.config.plan import Plan
 from kogen.evaluation.cost_measurement import random_pixels
 from kogen.modules import masking
@@ -43,7 +43,7 @@ def export_transformers(run: Path, out: Path) -> str:
     for name, what in content.items():
         write_json(out / name, what)
     tensors = {name: value.contiguous().clone() for name, value in made.tensors.items()}
-    write_atomically(out / "model.safetensors", lambda place: save_file(tensors, place, {"format": "pt"}))
+    write_safetensors(out / "model.safetensors", tensors, {"format": "pt"})
     lines = [f"from transformers import {made.architecture} as M; m = M.from_pretrained({str(out)!r}).eval()"]
     lines.append("its feature is m(pixel_values=x).last_hidden_state[:, 0]")
     if made.architecture.startswith("ViTMAE"):

@@ -320,6 +320,11 @@ def test_wrong_models_batches_and_names_are_refused(tmp_path: Path):
         ((model, cross_entropy, given), {"name": "a/b"}, "name = 'a/b': wanted 1 to 64 letters"),
         ((model, cross_entropy, given), {"name": "probe"}, "kogen calls losses of its own pretrain and probe"),
         ((model, cross_entropy, given), {"metrics": {"acc": 3}}, "the metric 'acc' is a int: give a function"),
+        (
+            (model, cross_entropy, given),
+            {"metrics": {"a": accuracy, "odd": lambda m, b: cross_entropy(m, b) * torch.nan}},
+            r"the metric 'odd' is not finite at the weights of 'ResNet' \(\d+ of \d+ values\): give a number",
+        ),
         ((model, cross_entropy, given), {"metrics": {"loss": accuracy}}, "the loss itself has this name"),
         ((model, cross_entropy, given), {"metrics": {"alpha": accuracy}}, "'alpha': exported planes have an array of"),
         (

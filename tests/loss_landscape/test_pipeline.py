@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,10 @@ from kogen.data.images import Images
 from kogen.loss_landscape import cost_estimate, pipeline
 from kogen.loss_landscape import runs as landscape_runs
 from kogen.loss_landscape.curvature_metrics import curvature_metrics
+from kogen.loss_landscape.directions._plane import Plane
 from kogen.loss_landscape.hessian import Hessian
 from kogen.loss_landscape.objective import Objective
-from kogen.loss_landscape.pipeline import measure_landscape
+from kogen.loss_landscape.pipeline import measure_landscape, own_plane
 from kogen.loss_landscape.runs import LandscapeRun, checkpoint_files, find_runs, load_method, open_run, read_record
 from kogen.loss_landscape.spectrum import block_curvature
 from kogen.loss_landscape.tables import read_scores
@@ -512,3 +514,22 @@ def test_the_losses_of_the_training_are_kept_up_to_the_weights(runs: dict[str, P
     found = opened(runs["mae"], images).about["training"].losses
     assert found == [[epoch, value] for epoch, value in zip(wanted["epoch"], wanted["value"], strict=True)]
     assert found
+
+
+AT = {"w": torch.ones(3)}
+
+
+@pytest.mark.parametrize(
+    ("made", "match"),
+    [
+        (3, "the directions 'mine' returned a int: wanted a kogen.extend.Plane"),
+        (Plane(AT, {"w": torch.ones(2)}), "a direction of 'mine' does not fit in 1 of 1 tensors"),
+        (Plane(AT, {"w": torch.tensor([1, float("nan"), 0])}), "a direction of 'mine' is NaN or infinite in 'w'"),
+        (Plane(AT, AT, {"colour": "red"}), "the plane of 'mine' has the fact 'colour': its facts are kind, seed"),
+    ],
+)
+def test_a_plane_of_ones_own_that_cannot_be_drawn_is_a_sentence(made: Any, match: str):
+    options: Any = SimpleNamespace(directions="mine", seed=0)
+    loss: Any = SimpleNamespace(at=AT)
+    with pytest.raises(ValueError, match=match):
+        own_plane(options, lambda at, plane, seed: made, loss, 0)

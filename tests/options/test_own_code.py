@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from own_code import RIGHT, STATISTIC
 
@@ -11,6 +12,10 @@ from kogen.cli import main
 from kogen.common import plugins
 from kogen.common.records import read_plan_record
 from kogen.common.tables import read_table
+from kogen.data.cache_settings import CacheSettings
+from kogen.data.levels import whole_levels
+from kogen.data.objects.array import hold_array
+from kogen.data.open import open_images
 from kogen.options.landscape import LandscapeOptions
 from kogen.options.own_code import open_plugins
 from kogen.options.runs import PretrainOptions
@@ -78,6 +83,29 @@ def test_what_is_no_source_is_a_sentence(code: str, match: str, mine: Path, tmp_
     mine.write_text(code)
     with pytest.raises(ValueError, match=match):
         kogen.pretrain("mine.py:odd", method="byol", out=tmp_path / "run")
+
+
+TWELVE_BITS = """
+import numpy as np
+def parts():
+    pixels = np.random.default_rng(0).integers(4096, size=(6, 3, 12, 12), dtype=np.uint16)
+    pixels[0, 0, 0, 0] = 4095
+    return pixels, [0, 1] * 3, ("a", "b")
+"""
+
+
+def test_pixels_of_12_bits_from_a_source_are_those_of_an_array(mine: Path):
+    mine.write_text(TWELVE_BITS)
+    open_plugins(PilotOptions, "source", "mine.py:parts", {})
+    images, pixels = open_images("parts"), plugins.find_plugin("datasets", "parts").thing()[0]
+    assert images.read(np.arange(6)).numpy().max() == 65535
+    assert images.classes == ("a", "b")
+    assert images.sources[1] == "parts[1]"
+    held = hold_array(pixels, "x", "NCHW").open(CacheSettings(), "x", None, None)
+    assert (images.read(np.arange(6)).numpy() == held.read(np.arange(6)).numpy()).all()
+    assert images.levels == held.levels is not None
+    whole = open_images("parts", CacheSettings(levels=whole_levels(16)))
+    assert (whole.read(np.arange(6)).numpy() == pixels).all()
 
 
 @pytest.mark.parametrize(
