@@ -1,4 +1,4 @@
-"""The verbs in Python: pilot, estimate, pretrain, evaluate, landscape, lottery, export, predict ..., views, report."""
+"""The verbs in Python: pilot, run, estimate, pretrain, evaluate, landscape, lottery, export, predict ..., report."""
 
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -8,6 +8,7 @@ from typing import Any
 from kogen.api_tables import audit as audit
 from kogen.api_tables import lottery as lottery
 from kogen.api_tables import report as report
+from kogen.api_tables import submit as submit
 from kogen.common import distributed
 from kogen.common.locks import lock_output
 from kogen.common.metric_facts import check_metric
@@ -32,14 +33,16 @@ from kogen.options.landscape import LandscapeOptions
 from kogen.options.model import takes, validate
 from kogen.options.prices import make_prices, metric_with_prices
 from kogen.options.runs import EvaluateOptions, ExportOptions, PretrainOptions, ViewsOptions
-from kogen.options.study import EstimateOptions, PilotOptions, StudyOptions
+from kogen.options.study import EstimateOptions, PilotOptions, RunOptions, StudyOptions
 from kogen.study import pilot as studies
 from kogen.study.cost_estimate import Cost
 from kogen.study.network_measurements import measure_running_costs
 from kogen.study.plans import with_data
 from kogen.study.predictions import names_of_runs
 from kogen.study.request import check_method_fits, study_from_request
+from kogen.study.run_study import run_study
 from kogen.study.splits import depth_of_runs, open_source, paths_read, storage_for
+from kogen.study.study_runs import write_view_sheet
 from kogen.study.study_start import (
     begin_plan,
     check_start_fits,
@@ -50,6 +53,7 @@ from kogen.study.study_start import (
     read_starts,
     with_network,
 )
+from kogen.study.telling import print_notes, print_parts
 from kogen.study.verdict_tracking import track_verdict
 from kogen.tracking.session import track_to
 from kogen.training import fabric
@@ -69,11 +73,23 @@ def pilot(source: Any, options: PilotOptions) -> StudyResult:
     resumes. Raises ValueError for a question that cannot be answered, before training where possible.
     """
     study = studies.run_pilot(str(source), options)
+    if options.prepare:
+        return StudyResult({})
     measure_running_costs(options.out, study.costs)
     found = report(options.out, lang=study.lang) if distributed.rank() == 0 else StudyResult({})
     if found:
         track_verdict(found, study, options.out)
     return found
+
+
+@takes(RunOptions)
+def run(study: str | Path, options: RunOptions) -> dict[str, Any]:
+    """Train and judge runs of a study that is there: one by its `index`, the `next` that is free, or all in turn.
+
+    For tasks of a scheduler, on one machine or on many that see one folder; `report` makes the page of all. Returns ids
+    of the runs that were worked on ("runs"), and how many are left. ValueError where this machine would train others.
+    """
+    return run_study(Path(study), options)
 
 
 @takes(EstimateOptions)
@@ -115,7 +131,7 @@ def pretrain(source: Any, options: PretrainOptions) -> TrainedRun:
     fabric.start(wanted.precision)
     storage = storage_for(wanted.image_size, options.max_bad, options.depth)
     images = training_part(open_source(str(source), storage, options, "train"))
-    studies.print_notes("train", images.notes)
+    print_notes("train", images.notes)
     if start:
         keep_start(start, options.out)
         images = images_for(start, images)
@@ -127,7 +143,7 @@ def pretrain(source: Any, options: PretrainOptions) -> TrainedRun:
         print_starts([plan])
     if options.batch_size == "auto":
         plan = fit_batch(plan, images, options.out)
-        studies.print_parts(plan)
+        print_parts(plan)
     summary: dict[str, Any] = {}
     for _ in runs_as_free([options.out]):
         with training_bar(f"{plan.model} seed {plan.seed}") as bar:
@@ -172,7 +188,7 @@ def landscape(runs: Sequence[str | Path] | str | Path, options: LandscapeOptions
     size, depth = max(one.image_size for one in [*plans, *starts.values()]), depth_of_runs(plans, options.depth)
     claim_folder(options.out, paths_read(options, options.data, *options.candidates.values()))
     opened = one_part(open_source(options.data, storage_for(size, options.max_bad, depth), options), options.data)
-    studies.print_notes(opened.name, opened.notes)
+    print_notes(opened.name, opened.notes)
     # The first process of a job holds the lock, and the others wait until it agrees with them on what is measured.
     with lock_output(options.out, "landscape") if first else nullcontext():
         found = measure_landscape(listed, opened, options, models=names, starts=starts, notify=say)
@@ -243,10 +259,10 @@ def views(source: Any, options: ViewsOptions) -> Path:
     claim_file(options.out, paths_read(options, source), force=options.force)
     storage = storage_for(study.image_size, study.max_bad, options.depth)
     images = training_part(open_source(str(source), storage, options))
-    studies.print_notes(images.name, images.notes)
-    studies.write_view_sheet(images, study, options.out, options.seed)
+    print_notes(images.name, images.notes)
+    write_view_sheet(images, study, options.out, options.seed)
     return options.out
 
 
 __all__ = ["Stopped", "audit", "compare", "embed", "estimate", "evaluate", "export", "landscape", "lottery", "pilot"]
-__all__ += ["predict", "pretrain", "push", "report", "views"]
+__all__ += ["predict", "pretrain", "push", "report", "run", "submit", "views"]

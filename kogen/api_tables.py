@@ -16,11 +16,13 @@ from kogen.options.lottery import LotteryOptions
 from kogen.options.model import takes
 from kogen.options.prices import make_prices, metric_with_prices
 from kogen.options.runs import ReportOptions
+from kogen.options.study import SubmitOptions
 from kogen.results.asked import FIRST, leaves_open, read_asked, read_question, read_whole_question
 from kogen.results.gather import gather_predictions
 from kogen.results.judge import judge_results
 from kogen.results.questions import table_paths
 from kogen.study.gallery import write_gallery
+from kogen.study.submission import write_submission
 from kogen.verb_results import AuditResult, LotteryResult, StudyResult
 
 
@@ -100,3 +102,12 @@ def read_whole(folder: Path) -> tuple[dict[str, Any], dict[str, Any] | None]:
 
 
 __all__ = ["audit", "lottery", "report"]
+
+
+@takes(SubmitOptions)
+def submit(study: str | Path, options: SubmitOptions) -> Path:
+    """Write a script for SLURM that does each planned run of a study in a task of its own; its path.
+
+    ValueError where no runs are planned, and for a file that kogen did not write.
+    """
+    return write_submission(Path(study), options)

@@ -32,12 +32,13 @@ from kogen.options.output import (
     show_cost,
     show_landscape,
     show_line,
+    show_runs,
     show_training,
     show_verdict,
 )
 from kogen.options.own_code import open_plugins
 from kogen.options.runs import EvaluateOptions, ExportOptions, PretrainOptions, ReportOptions, ViewsOptions
-from kogen.options.study import EstimateOptions, PilotOptions
+from kogen.options.study import EstimateOptions, PilotOptions, RunOptions, SubmitOptions
 
 SOURCE = "folder, .csv, .parquet, .npy, .npz, or a name such as surfaces, digits"
 RECIPE_HELP = "method whose settings are listed, beside its authors' where they differ"
@@ -73,6 +74,10 @@ class Command:
 COMMANDS = {
     "pilot": Command(PilotOptions, show_verdict, "source", f"images ({SOURCE}), or a study.toml",
         "kogen pilot imgs/ --labels train.csv --test val/ --shift line2=line2/ --seeds 3 --out study"),
+    "run": Command(RunOptions, show_runs, "study", "folder of a study",
+        "kogen run study/ --index $SLURM_ARRAY_TASK_ID", Path),
+    "submit": Command(SubmitOptions, show_line, "study", "folder of a study whose runs are planned",
+        "kogen submit study/ --gpus 1", Path),
     "estimate": Command(EstimateOptions, show_cost, "source", f"images ({SOURCE}), or a study.toml",
         "kogen estimate imgs/ --labels train.csv"),
     "pretrain": Command(PretrainOptions, show_training, "source", f"images ({SOURCE})",

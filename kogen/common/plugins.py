@@ -122,6 +122,12 @@ def refuse_changed(where: str, listed: Iterable[str]) -> None:
             raise ValueError(f"{got}: give the file as it was, or ask the whole command again to have it changed")
 
 
+def opened_listings() -> list[str]:
+    """What this process was told to use, as another one is told: SHELF=PLACE:NAME with the digest of the code."""
+    named = [plugin for plugin in OPENED.values() if plugin.place != INTERACTIVE]
+    return [f"{one.shelf}={one.place}:{one.name}{DIGEST_MARK}{one.digest}" for one in named]
+
+
 def listed_plugin(text: str) -> Plugin | None:
     """The opened plug-in of SHELF=FILE.py:NAME."""
     return OPENED.get(plugin_key(text))

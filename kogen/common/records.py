@@ -8,6 +8,8 @@ from kogen.common.files import json_digest, read_json
 
 SEEN = "images.npy"  # in a run's folder: content ids of the images it was trained on, as rising numbers of 64 bits
 NAMES = ("id", "model")  # of a record, which its hash does not cover
+PLANNED = "plans.json"  # in a study's folder: the records of all its runs, in their order
+PLAN_ANEW = "give its own file back, or delete it to plan anew"
 RETRAIN = "it cannot be trusted: delete the folder and run the same command again"
 
 

@@ -3,7 +3,7 @@
 import importlib
 from typing import Any
 
-TABLE_VERBS = ("audit", "lottery", "report")
+TABLE_VERBS = ("audit", "lottery", "report", "submit")
 
 
 def load_verb(name: str) -> Any:

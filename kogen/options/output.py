@@ -14,6 +14,7 @@ from kogen.common.speech.verb_answers import (
     FileWritten,
     Judged,
     LandscapeDrawn,
+    RunsWorked,
     Trained,
 )
 
@@ -35,6 +36,11 @@ def show_cost(cost: Any, written: Path) -> None:
 def show_training(summary: dict[str, Any], written: Path) -> None:
     """Tell the path of the weights, and what they took."""
     say(Trained(str(written / "weights.safetensors"), summary["minutes"], summary["images_seen"]))
+
+
+def show_runs(found: dict[str, Any], written: Path) -> None:
+    """Tell which runs were worked on, and how many are left."""
+    say(RunsWorked(found["runs"], found["left"]))
 
 
 def show_landscape(found: dict[str, Any], written: Path) -> None:

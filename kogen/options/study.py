@@ -7,18 +7,22 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from kogen.common.protocols import pool_shares
-from kogen.options.model import MAX_SEED, ImageSource, Source, Value, option
+from kogen.options.model import MAX_SEED, ImageSource, Options, Source, Value, option
 from kogen.options.shared import (
     DATA,
     MAX_EPOCHS,
     OUTPUT,
+    TRACKER_HELP,
     TRAINING,
     JudgingOptions,
     PageOptions,
     ProcessOptions,
     TrainingOptions,
+    check_trackers,
 )
 
+MAX_JOBS = 1024
+MAX_RUNS = 10**6
 METHODS = ("byol", "simclr", "supervised", "random")
 UNTRAINED = ("random",)  # methods that cannot go on from weights: there is nothing to train
 LABELLED = ("supervised",)  # methods that learn from labels: they have no use for more images without
@@ -102,4 +106,33 @@ class EstimateOptions(ProcessOptions, StudyOptions):
 class PilotOptions(ProcessOptions, StudyOptions):
     """From images to a verdict: train every method, judge it on every set, report."""
 
+    jobs: int | None = option(
+        None,
+        "runs at work at once on this machine, each in a process of its own; by default one a GPU, without a GPU one",
+        OUTPUT,
+        ge=1,
+        le=MAX_JOBS,
+    )
+    prepare: bool = option(False, "open the sets and plan the runs, and train none: `kogen run` does", OUTPUT)
+
     out: Path = option(Path("study"), "folder of the study", OUTPUT)
+
+
+class RunOptions(ProcessOptions):
+    """Train and judge runs of a study that is there: one by its number, the next that is free, or all in turn."""
+
+    index: int | None = option(None, "number of one run, from 0: $SLURM_ARRAY_TASK_ID", OUTPUT, ge=0, le=MAX_RUNS)
+    next: bool = option(False, "one run: the first that is left and that nobody is at work on", OUTPUT)
+    trackers: Annotated[tuple[str, ...], AfterValidator(check_trackers)] = option(
+        (), TRACKER_HELP, OUTPUT, flag="tracker", form="several"
+    )
+
+
+class SubmitOptions(Options):
+    """Write a script for SLURM that does each run of a study in a task of its own, and requeues what was cut off."""
+
+    out: Path | None = option(None, "file to write; by default study.sbatch in the study's folder", OUTPUT)
+    cpus: int = option(4, "processor cores of a run", OUTPUT, ge=1, le=1024)
+    gpus: int = option(0, "GPUs of a run", OUTPUT, ge=0, le=64)
+    at_once: int | None = option(None, "tasks at work at the same time, at most", OUTPUT, ge=1, le=MAX_JOBS)
+    force: bool = option(False, "replace a file that kogen did not write", OUTPUT)

@@ -3,13 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import tomli_w
 
-from kogen.augmentation.views import view_set
 from kogen.common import distributed
-from kogen.common.contracts import from_plain, to_plain
 from kogen.common.files import read_toml, write_atomically, write_sealed_json
 from kogen.common.locks import lock_output
 from kogen.common.metric_facts import check_metric
@@ -17,40 +14,31 @@ from kogen.common.outputs import claim_folder
 from kogen.common.own_statistics import check_statistics
 from kogen.common.protocols import check_probes
 from kogen.common.records import read_plan_record
-from kogen.common.speech.console import say
-from kogen.common.speech.events import Estimated, SetRead
-from kogen.common.speech.progress import training_bar
+from kogen.common.speech.console import say, write_line
+from kogen.common.speech.events import Estimated
 from kogen.common.text import check_language
-from kogen.config.plan import Plan
-from kogen.config.study import Study, make_study
-from kogen.data.contact_sheet import write_sheet
-from kogen.data.images import Images, require_classes
+from kogen.config.study import Study
+from kogen.data.images import require_classes
 from kogen.data.split_names import training_part
 from kogen.evaluation.label_budgets import budget_sizes
 from kogen.options.runs import EvaluateOptions
 from kogen.options.study import PilotOptions
 from kogen.results.asked import (
     FIRST,
-    Asked,
-    Extension,
-    append_extension,
-    extension_options,
     may_be_replaced,
     read_asked,
 )
 from kogen.results.gather import TABLE, split_older_table
-from kogen.study.cost_estimate import Cost, Work, estimate_cost, unfinished_work
-from kogen.study.extension import Merge, merge_studies, study_of
+from kogen.study.cost_estimate import Cost, estimate_cost, unfinished_work
+from kogen.study.executors.processes import count_jobs, work_in_jobs
+from kogen.study.extension import merge_studies, study_of
 from kogen.study.first_question import claim_study, write_question
+from kogen.study.planned_runs import keep_planned
 from kogen.study.plans import plans_of
-from kogen.study.pool_parts import part_of_pool
 from kogen.study.predictions import (
     copy_record,
     judge_run,
-    missing_answers,
     names_of_runs,
-    protocols_of_run,
-    refuse_foreign_rows,
     refuse_other_answers,
 )
 from kogen.study.request import study_from_request
@@ -69,12 +57,14 @@ from kogen.study.splits import (
     with_corruptions,
     without_twins,
 )
-from kogen.study.study_splits import StudySplits, open_study_splits, without_places
-from kogen.study.study_start import keep_start, open_start, print_starts, spare_folder
+from kogen.study.study_runs import do_runs, prepare_runs
+from kogen.study.study_splits import open_study_splits, without_places
+from kogen.study.study_start import spare_folder
+from kogen.study.telling import print_data
 from kogen.study.tunings import check_tunings, judge_tunings
 from kogen.tracking.session import track_to
 from kogen.training import fabric
-from kogen.training.run import load_run, record_of, runs_as_free, say_alarms, train_or_record_failure
+from kogen.training.run import load_run, record_of
 from kogen.training.seen_images import seen_among
 
 
@@ -88,41 +78,34 @@ def run_pilot(source: str, options: PilotOptions) -> Study:
     to = track_to(wanted.trackers, folder, is_study=True)
     distributed.join_processes(options.processes)
     fabric.start(wanted.precision)  # says what is wrong with the precision
+    jobs = count_jobs(options.jobs, wanted)
     first = distributed.rank() == 0
     if first:
         claim_study(folder, wanted)
         with lock_output(folder):
             write_question(folder, wanted, source)
-    study, sets, plans, runs = prepare_runs(folder, wanted)
-    # As the first process sees them: another job may finish one at this moment.
-    found = unfinished_work(runs, plans, sets, study.protocols) if first else []
-    work = share_work(found)
+    ready = prepare_runs(folder, wanted)
+    work = ready.work_left()
     if work:
         # On every process: a step needs all of them.
-        cost = estimate_cost(plans, sets.base, study.protocols, study.tune_steps, work)
+        cost = estimate_cost(ready.plans, ready.sets.base, ready.study.protocols, ready.study.tune_steps, work)
         if first:
             say(Estimated(**vars(cost), words=str(cost)))
-    for number in runs_as_free(runs):
-        plan, run = plans[number], runs[number]
-        title = f"{number + 1}/{len(plans)} {plan.title} seed {plan.seed}"
-        with training_bar(title) as on_step:
-            pool = part_of_pool(sets.base.pool, plan).with_channels(plan.channels)
-            summary = train_or_record_failure(plan, pool, run, on_step, study.keep, to)
-        say_alarms(summary, run, title)
-        if summary["status"] != "done":
-            continue
-        with distributed.first_process_only() as mine:
-            if mine:
-                judge_run(run, sets.of(plan), study.protocols, run)
-        judge_tunings(run, sets.of(plan), study.protocols, study.tune_steps, run, title=title)
-    if first and not any((run / TABLE).exists() for run in runs):
+    if first:
+        keep_planned(ready)
+    if options.prepare:
+        if first:
+            count = len(ready.runs)
+            write_line(
+                f"{count} runs are planned: kogen run {folder} --index 0 to {count - 1}, or kogen submit {folder}"
+            )
+        return ready.study
+    if (jobs := min(jobs, len(work))) > 1:
+        work_in_jobs(ready, jobs, wanted.trackers)
+    do_runs(ready, range(len(ready.runs)), to)
+    if first and not any((run / TABLE).exists() for run in ready.runs):
         raise ValueError(f"every run of {folder} broke off: see the alarms above")
-    return study.model_copy(update={"trackers": wanted.trackers})
-
-
-def share_work(found: list[Work]) -> list[Work]:
-    """The work that the first process found, on every process."""
-    return [Work(**one) for one in distributed.from_first([vars(one) for one in found])]
+    return ready.study.model_copy(update={"trackers": wanted.trackers})
 
 
 def estimate_study(wanted: Study, folder: Path | None) -> Cost:
@@ -138,57 +121,7 @@ def estimate_study(wanted: Study, folder: Path | None) -> Cost:
     plans = plans_of(study, sets.base, folder, sets.larger)
     runs = [folder / "runs" / record_of(plan)["id"] for plan in plans]
     left = unfinished_work(runs, plans, sets, study.protocols)
-    return estimate_cost(plans, sets.base, study.protocols, study.tune_steps, share_work(left))
-
-
-def prepare_runs(folder: Path, wanted: Study) -> tuple[Study, StudySplits, list[Plan], list[Path]]:
-    """The study as it is with what is wanted, its sets, its plans and the folders of its runs, once all of it fits.
-
-    Only then it is written down. Where another job extends the study meanwhile, it is prepared anew with that.
-    """
-    first = distributed.rank() == 0
-    while True:
-        asked, merge = Asked(), Merge(wanted, Extension({}), [])
-        if first:
-            asked = read_asked(folder)
-            merge = merge_studies(study_of(asked, folder), wanted, folder)
-        if wanted.init:
-            keep_start(open_start(wanted.init, folder), folder)
-        shared = distributed.from_first([to_plain(asked), merge.study.model_dump(mode="json", exclude_none=True)])
-        known, study = from_plain(Asked, shared[0], str(folder)), make_study(shared[1], str(folder))
-        sets = open_study_splits(study, study_of(replace(known, extensions=()), folder))
-        plans = plans_of(study, sets.base, folder, sets.larger)
-        runs = [folder / "runs" / record_of(plan)["id"] for plan in plans]
-        done = True
-        if first:
-            with lock_output(folder):
-                if done := read_asked(folder).sha256 == asked.sha256:
-                    write_study(folder, merge, sets, plans, runs)
-        if distributed.from_first(done):
-            break
-    if first:
-        print_plans(study, plans)
-    distributed.check_agreement(record_of(plans[0]) | {"runs": [run.name for run in runs]}, "the study")
-    return study, sets, plans, runs
-
-
-def write_study(folder: Path, merge: Merge, sets: StudySplits, plans: Sequence[Plan], runs: Sequence[Path]) -> None:
-    """Write what was opened, and the extension, if it is one. ValueError where runs that are there do not fit."""
-    refuse_foreign_rows(folder, list(plans), extended=merge.is_new)
-    for plan, run in zip(plans, runs, strict=True):
-        missing_answers(run / TABLE, sets.of(plan), protocols_of_run(merge.study.protocols, plan.method, plan.pool))
-    check_tunings(plans, merge.study.protocols)
-    quality = data_quality(sets.base, private=merge.study.private)
-    quality |= budget_sizes(sets.base.train, merge.study.protocols)
-    if merge.is_new:
-        append_extension(folder, merge.extension)
-        say(f"added to {folder}: {', '.join(extension_options(merge.extension))}", title="study")
-    if merge.kept:
-        say(f"{folder} has more than is asked for here, and keeps it: {', '.join(merge.kept)}", title="study")
-    write_sealed_json(folder / "data.json", quality)
-    if not merge.study.private:
-        write_view_sheet(sets.base.pool, merge.study, folder / "views.png")
-    print_data(quality)
+    return estimate_cost(plans, sets.base, study.protocols, study.tune_steps, left)
 
 
 def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
@@ -246,42 +179,3 @@ def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
             judge_run(run, sets, options.protocols, target, names[run])
             judge_tunings(run, sets, options.protocols, options.tune_steps, target, names[run])
             copy_record(run, target)
-
-
-def write_view_sheet(images: Images, study: Study, out: Path, seed: int = 0) -> None:
-    """Write the contact sheet of the study's views to `out`."""
-    write_sheet(images, view_set(study.views, study.image_size, channels=images.channels), out, seed=seed)
-
-
-def print_plans(study: Study, plans: Sequence[Plan]) -> None:
-    """Print what the plans of a study say that its question does not: parts of a batch, facts of candidates."""
-    for plan in {plan.method: plan for plan in plans if study.batch_size == "auto"}.values():
-        print_parts(plan)
-    print_starts(plans)
-    for plan in [plan for plan in plans if plan.name]:
-        facts = f"{plan.framework}, {plan.backbone}, {plan.image_size} px, mean {plan.mean}, std {plan.std}"
-        say(facts + (f"; {plan.remarks}" if plan.remarks else ""), title=plan.name)
-
-
-def print_parts(plan: Plan) -> None:
-    """Print into how many parts a batch is cut, where they are more than one."""
-    if plan.accumulate > 1:
-        part = plan.batch_size // plan.accumulate
-        cut = f"a batch of {plan.batch_size} in {plan.accumulate} parts of {part}, as many as fit into memory"
-        say(f"{cut}; batch norm and negatives see {part} at a time", title=plan.method)
-
-
-def print_data(quality: dict[str, Any]) -> None:
-    """Print what was opened, what was skipped and how many test images have a twin in train."""
-    for row in quality["sets"]:
-        counts = {"near_copies": row["near_copies_inside"], "twins_in_train": row["twins_in_train"]}
-        say(SetRead(row["name"], row["images"], row["labelled"], row["bad_count"], **counts))
-        print_notes(row["name"], row["notes"])
-    if quality["note"]:
-        say(quality["note"])
-
-
-def print_notes(name: str, notes: Sequence[str]) -> None:
-    """Print what a reader must know of how a set was read, a line each."""
-    for note in notes:
-        say(note, title=name)

@@ -11,8 +11,8 @@ from checkpoints import at, drawn, resnet, same, vit
 from kogen.backbones.published import describe_checkpoint, published
 from kogen.config.plan import Plan
 from kogen.config.study import Study
-from kogen.study.pilot import print_plans
 from kogen.study.plans import read_candidate
+from kogen.study.telling import print_plans
 from kogen.training.run import record_of
 
 RESNET = "assumed: ReLU, no dilation, no anti-aliasing, max-pool after the 7x7 stem"

@@ -20,7 +20,7 @@ import kogen
 from kogen.config.study import make_study
 from kogen.data.images import from_array
 from kogen.results.asked import Asked, Extension, extension_lines, read_asked
-from kogen.study import extension, pilot, predictions
+from kogen.study import extension, predictions, study_runs
 from kogen.study.extension import extend_study, merge_studies, study_of
 from kogen.study.splits import Splits
 from kogen.training import run
@@ -250,15 +250,15 @@ def test_shifts_that_the_surfaces_bring_stay_beside_those_that_are_named(tmp_pat
 SCRIPT = """
 import os, signal, sys
 import kogen
-from kogen.study import pilot
+from kogen.study import study_runs
 if sys.argv[2] == "die":
-    judge, left = pilot.judge_run, [2]
+    judge, left = study_runs.judge_run, [2]
     def die(*given):
         if not left[0]:
             os.kill(os.getpid(), signal.SIGKILL)
         left[0] -= 1
         judge(*given)
-    pilot.judge_run = die
+    study_runs.judge_run = die
 kogen.pilot(**eval(sys.argv[1]))
 """
 
@@ -308,7 +308,7 @@ def test_a_set_on_which_not_every_run_was_judged_is_left_out_and_it_is_said(
             raise KeyboardInterrupt
         judge(*given)
 
-    monkeypatch.setattr(pilot, "judge_run", broken)
+    monkeypatch.setattr(study_runs, "judge_run", broken)
     with pytest.raises(KeyboardInterrupt):
         kogen.pilot(**asked, shifts={"line2": sets["c"]})
     capsys.readouterr()
@@ -339,15 +339,15 @@ def test_a_study_that_was_extended_meanwhile_is_prepared_anew(
 ) -> None:
     asked = {"source": sets["a"], "test": sets["b"], "seeds": 1, **FEW, "methods": ("random",), "out": tmp_path / "s"}
     kogen.pilot(**asked)
-    open_sets, calls = pilot.open_study_splits, []
+    open_sets, calls = study_runs.open_study_splits, []
 
     def extend_first(*given: Any) -> Any:
         calls.append(given)
         if len(calls) == 1:
-            pilot.append_extension(tmp_path / "s", Extension({"seeds": 3}, {}, {"seeds": 1}))
+            study_runs.append_extension(tmp_path / "s", Extension({"seeds": 3}, {}, {"seeds": 1}))
         return open_sets(*given)
 
-    monkeypatch.setattr(pilot, "open_study_splits", extend_first)
+    monkeypatch.setattr(study_runs, "open_study_splits", extend_first)
     kogen.pilot(**asked | {"shifts": {"line2": sets["c"]}})
     assert len(calls) == 2
     assert len(list((tmp_path / "s").glob("runs/*/predictions.parquet"))) == 3

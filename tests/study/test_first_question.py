@@ -11,7 +11,7 @@ import kogen
 from kogen.common.files import read_toml
 from kogen.config.study import make_study, read_study, study_to_toml
 from kogen.results.asked import may_be_replaced, read_asked
-from kogen.study import pilot
+from kogen.study import study_runs
 from kogen.study.first_question import write_question
 
 ASKED: dict[str, Any] = {
@@ -115,7 +115,7 @@ def test_a_job_that_opened_a_question_which_was_replaced_reads_it_again(
 ) -> None:
     out = tmp_path / "study"
     asked: dict[str, Any] = {"test": sets["b"], **ASKED}
-    open_sets, calls = pilot.open_study_splits, []
+    open_sets, calls = study_runs.open_study_splits, []
 
     def replace_first(*given: Any) -> Any:
         calls.append(given)
@@ -123,7 +123,7 @@ def test_a_job_that_opened_a_question_which_was_replaced_reads_it_again(
             write_question(out, make_study({"source": sets["a"], **asked, "seeds": 2}, ""), sets["a"])
         return open_sets(*given)
 
-    monkeypatch.setattr(pilot, "open_study_splits", replace_first)
+    monkeypatch.setattr(study_runs, "open_study_splits", replace_first)
     kogen.pilot(sets["a"], out=out, **asked)
     assert len(calls) == 2
     assert read_toml(out / "study.toml")["seeds"] == len(list(out.glob("runs/*/predictions.parquet"))) == 2

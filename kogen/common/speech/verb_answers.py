@@ -54,6 +54,21 @@ class FileWritten(Answered):
 
 
 @dataclass(frozen=True)
+class RunsWorked(Event):
+    """The answer of `kogen run`."""
+
+    kind = "runs_worked"
+    level = RESULT
+    runs: Sequence[str]  # ids
+    left: int  # that are not finished; others may be at work on them
+
+    @property
+    def sentence(self) -> str:
+        done = f"done: {', '.join(self.runs)}" if self.runs else "nothing was left to do here"
+        return f"{done}; {self.left} runs of the study are left"
+
+
+@dataclass(frozen=True)
 class Trained(Event):
     """The answer of `kogen pretrain`."""
 

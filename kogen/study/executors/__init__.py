@@ -1,0 +1,1 @@
+"""Who works on the runs of a study: processes of this machine."""
