@@ -143,6 +143,7 @@ def test_without_the_package_and_without_a_network_it_says_so(run: Path, monkeyp
         kogen.push("hf:me/vit", model=run)
 
 
+@pytest.mark.slow
 def test_the_command_line_finds_the_token_and_keeps_it_to_itself(run: Path, tmp_path: Path):
     """The client finds endpoint and token as usual; timm opens from the hub what was pushed."""
     code = "import timm; print(timm.create_model('hf-hub:me/vit', pretrained=True).num_features)"

@@ -127,7 +127,7 @@ def test_the_worked_example_is_a_method_of_40_lines(tmp_path: Path, monkeypatch:
 
 
 # Half a minute each, on paths that other tests take with less; `make package` runs the tutorials.
-LONG = {"landscape": pytest.mark.slow, "pilot": pytest.mark.slow}
+LONG = dict.fromkeys(("landscape", "own_method", "pilot"), pytest.mark.slow)
 EXAMPLES = [
     pytest.param(file, id=file.stem, marks=LONG.get(file.stem, ())) for file in sorted((HOME / "examples").glob("*.py"))
 ]

@@ -511,7 +511,9 @@ def test_it_resumes_bitwise_across_a_clustering(method, tmp_path):
 
 
 @pytest.mark.parametrize("method", ["deepcluster_v2", "sela_v2"])
-@pytest.mark.parametrize("family", NETWORKS)
+@pytest.mark.parametrize(
+    "family", [pytest.param(one, marks=pytest.mark.slow if n else ()) for n, one in enumerate(NETWORKS)]
+)
 def test_the_loss_falls_once_there_are_labels(method, family, tmp_path):
     images = blobs(96, size=32)
     chosen = {**NARROW[method], "rate": 0.1}

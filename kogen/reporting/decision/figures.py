@@ -70,7 +70,7 @@ def draw_sets(found: Judgement, lang: str) -> Figure | None:
     bars = [set_bar(one, found, lang) for one in pairs if one.difference is not None]
     if len(bars) < 2:
         return None
-    figure = draw_bars(bars, found, say(lang, "axis_ahead", model=found.leader, unit=unit_phrase(found.metric)))
+    figure = draw_bars(bars, found, say(lang, "axis_ahead", unit=unit_phrase(found.metric)))
     alt = say(lang, "alt_sets", model=found.leader, unit=unit_phrase(found.metric))
     return figure | {"alt": f"{alt} {figure['alt']}"}
 

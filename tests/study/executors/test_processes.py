@@ -120,7 +120,7 @@ def start_pilot(sets: dict[str, str], out: Path) -> subprocess.Popen[bytes]:
     return begun
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
 def test_jobs_end_with_the_process_that_started_them(sets: dict[str, str], tmp_path: Path, number: signal.Signals):
     begun = start_pilot(sets, tmp_path / "study")
     jobs = children_of(begun.pid)
