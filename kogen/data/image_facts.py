@@ -57,7 +57,9 @@ def as_unreadable() -> Iterator[None]:
 
 
 def check_size(width: int, height: int, max_pixels: int, channels: int = 1) -> None:
-    """UnreadableImage for more pixels, or channels, than are decoded."""
+    """UnreadableImage for more pixels, or channels, than are decoded, and for none."""
+    if min(width, height, channels) < 1:
+        raise UnreadableImage(f"no pixels: {width} x {height} of {channels} channels")
     if width * height > max_pixels:
         raise UnreadableImage(f"absurdly large: {width} x {height} pixels, at most {max_pixels} are decoded")
     if channels > MAX_CHANNELS or width * height * channels > 4 * max_pixels:

@@ -73,6 +73,8 @@ def test_numbers_that_are_no_pixels() -> None:
 def test_absurd_sizes() -> None:
     with pytest.raises(UnreadableImage, match="absurdly large: 1001 channels of 1 x 1 pixels, at most 1000 and 400"):
         check_size(1, 1, 100, 1001)
+    with pytest.raises(UnreadableImage, match="no pixels: 9 x 0 of 1 channels"):
+        check_size(9, 0, 100)
     with pytest.raises(UnreadableImage, match="absurdly large: 5 channels of 10 x 10 pixels"):
         check_size(10, 10, 100, 5)
     check_size(10, 10, 100, 4)
