@@ -101,9 +101,6 @@ def read_whole(folder: Path) -> tuple[dict[str, Any], dict[str, Any] | None]:
     return read_whole_question(folder)
 
 
-__all__ = ["audit", "lottery", "report"]
-
-
 @takes(SubmitOptions)
 def submit(study: str | Path, options: SubmitOptions) -> Path:
     """Write a script for SLURM that does each planned run of a study in a task of its own; its path.
@@ -111,3 +108,6 @@ def submit(study: str | Path, options: SubmitOptions) -> Path:
     ValueError where no runs are planned, and for a file that kogen did not write.
     """
     return write_submission(Path(study), options)
+
+
+__all__ = ["audit", "lottery", "report", "submit"]

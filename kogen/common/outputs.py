@@ -67,6 +67,8 @@ def has_stamp(file: Path) -> bool:
         return tail.endswith(STAMP.encode())
     if head.startswith((b"PAR1", ONNX_START)):  # their remarks come last
         return STAMP.encode() in tail
+    if head.startswith(b"#!"):  # a script: its second line
+        return head.split(b"\n", 2)[1:2] == [f"# {STAMP}".encode()]
     if head.startswith(b"<!-- "):  # markdown
         return head.startswith(f"<!-- {STAMP} -->".encode())
     if head.split(b"\n", 1)[0].rstrip().endswith(f",{STAMP}".encode()):

@@ -3,12 +3,20 @@
 from pathlib import Path
 
 from kogen.common.files import read_toml, write_atomically
+from kogen.common.locks import lock_output
 from kogen.common.outputs import claim_folder
 from kogen.common.speech.console import say
 from kogen.config.study import Study, make_study, study_to_toml
 from kogen.results.asked import FIRST, may_be_replaced, write_first
 from kogen.results.gather import split_older_table
 from kogen.study.splits import paths_read
+
+
+def begin_study(folder: Path, study: Study, source: str) -> None:
+    """Claim the folder and write the question down, under the lock; of several processes the first one does it."""
+    claim_study(folder, study)
+    with lock_output(folder):
+        write_question(folder, study, source)
 
 
 def claim_study(folder: Path, study: Study) -> None:

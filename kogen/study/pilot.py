@@ -32,7 +32,7 @@ from kogen.results.gather import TABLE, split_older_table
 from kogen.study.cost_estimate import Cost, estimate_cost, unfinished_work
 from kogen.study.executors.processes import count_jobs, work_in_jobs
 from kogen.study.extension import merge_studies, study_of
-from kogen.study.first_question import claim_study, write_question
+from kogen.study.first_question import begin_study
 from kogen.study.planned_runs import keep_planned
 from kogen.study.plans import plans_of
 from kogen.study.predictions import (
@@ -81,9 +81,7 @@ def run_pilot(source: str, options: PilotOptions) -> Study:
     jobs = count_jobs(options.jobs, wanted)
     first = distributed.rank() == 0
     if first:
-        claim_study(folder, wanted)
-        with lock_output(folder):
-            write_question(folder, wanted, source)
+        begin_study(folder, wanted, source)
     ready = prepare_runs(folder, wanted)
     work = ready.work_left()
     if work:
@@ -101,7 +99,7 @@ def run_pilot(source: str, options: PilotOptions) -> Study:
             )
         return ready.study
     if (jobs := min(jobs, len(work))) > 1:
-        work_in_jobs(ready, jobs, wanted.trackers)
+        work_in_jobs(ready, work, jobs, wanted.trackers)
     do_runs(ready, range(len(ready.runs)), to)
     if first and not any((run / TABLE).exists() for run in ready.runs):
         raise ValueError(f"every run of {folder} broke off: see the alarms above")

@@ -8,7 +8,7 @@ from kogen.options.study import RunOptions
 from kogen.results.asked import FIRST, read_asked
 from kogen.study.executors.processes import end_with_head
 from kogen.study.extension import study_of
-from kogen.study.first_question import claim_study, write_question
+from kogen.study.first_question import begin_study
 from kogen.study.planned_runs import check_planned
 from kogen.study.study_runs import StudyRuns, do_run, do_runs, prepare_runs
 from kogen.tracking.session import TrackTo, track_to
@@ -36,8 +36,7 @@ def run_study(folder: Path, options: RunOptions) -> dict[str, Any]:
     distributed.join_processes(options.processes)
     fabric.start(wanted.precision)
     if distributed.rank() == 0:
-        claim_study(folder, wanted)
-        write_question(folder, wanted, str(folder / FIRST))
+        begin_study(folder, wanted, str(folder / FIRST))
     with end_with_head():
         ready = prepare_runs(folder, wanted)
         check_planned(ready)

@@ -5,14 +5,14 @@ import sys
 from pathlib import Path
 
 from kogen.common.files import read_sealed_json, write_atomically
-from kogen.common.outputs import claim_file
+from kogen.common.outputs import STAMP, claim_file
 from kogen.common.records import PLAN_ANEW, PLANNED
 from kogen.options.study import SubmitOptions
 from kogen.results.asked import FIRST
 
-MARK = "# Written by `kogen submit`"
 SCRIPT = """#!/bin/bash
-{mark}: a task for each run of a study. Add what your cluster wants (--partition, --account, --time), then
+# {stamp}
+# A task for each run of a study. Add what your cluster wants (--partition, --account, --time), then
 # `sbatch {script}`, and when all are done `{program} report {study}`.
 #SBATCH --job-name=kogen
 #SBATCH --array=0-{last}{limit}
@@ -45,11 +45,10 @@ def write_submission(study: Path, options: SubmitOptions) -> Path:
             f"{study} has no planned runs (no {PLANNED}): kogen pilot ... --out {study} --prepare plans them"
         )
     count, out = len(read_sealed_json(study / PLANNED, PLAN_ANEW)["runs"]), options.out or study / "study.sbatch"
-    known = out.exists() and MARK.encode() in out.read_bytes()[:200]
-    claim_file(out, [study / FIRST], force=options.force or known)
+    claim_file(out, [study / FIRST], force=options.force)
     folder = study.resolve()
     text = SCRIPT.format(
-        mark=MARK,
+        stamp=STAMP,
         script=shlex.quote(str(out)),
         program=f"{shlex.quote(sys.executable)} -m kogen",
         study=shlex.quote(str(folder)),

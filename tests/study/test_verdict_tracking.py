@@ -85,7 +85,7 @@ def test_a_study_toml_takes_trackers_from_the_command_line_too(
     monkeypatch: pytest.MonkeyPatch,
 ):
     got: list[Any] = []
-    monkeypatch.setattr("kogen.study.pilot.claim_study", lambda folder, study: got.append(study) or 1 / 0)
+    monkeypatch.setattr("kogen.study.pilot.begin_study", lambda folder, study, source: got.append(study) or 1 / 0)
     (tmp_path / "study.toml").write_text(tomli_w.dumps({"source": SOURCE, **ASKED}))
     with pytest.raises(ZeroDivisionError):
         kogen.pilot(tmp_path / "study.toml", out=tmp_path / "out", trackers=("tensorboard",))

@@ -23,6 +23,7 @@ from kogen.common.speech.events import AlarmRaised, Caution, EpochEnded, Event, 
 from kogen.common.speech.progress import progress_bar
 from kogen.common.system import process_lives, usable_cores
 from kogen.config.study import Study
+from kogen.study.cost_estimate import Work
 from kogen.study.study_runs import StudyRuns
 
 HEAD = "KOGEN_HEAD"  # variable with the number of the process that started a job
@@ -72,8 +73,7 @@ Heard = queue.SimpleQueue[tuple[Job, Event | None]]  # what jobs say, and None a
 class Tally:
     """How far the runs of a study are that jobs work on: epochs, and for each run one more for its judgement."""
 
-    def __init__(self, ready: StudyRuns) -> None:
-        left = ready.work_left()
+    def __init__(self, ready: StudyRuns, left: Sequence[Work]) -> None:
         self.runs = {ready.runs[work.number].name: ready.plans[work.number] for work in left}
         self.done = dict.fromkeys(self.runs, 0)
         self.at_work: dict[int, str] = {}  # by number of a job, the run that it is at
@@ -97,13 +97,13 @@ class Tally:
         return ", ".join(f"{one.title} seed {one.seed} {min(done, one.epochs)}/{one.epochs}" for one, done in plans)
 
 
-def work_in_jobs(ready: StudyRuns, count: int, trackers: Sequence[str]) -> None:
-    """Let `count` processes work on what is left of a study; returns when all have ended.
+def work_in_jobs(ready: StudyRuns, left: Sequence[Work], count: int, trackers: Sequence[str]) -> None:
+    """Let `count` processes work on what is `left` of a study; returns when all have ended.
 
     A process that is killed is started again, and its run goes on from its checkpoint. What is left then, for whatever
     reason, is the caller's to do. Ctrl-C stops all of them, and what they do is saved.
     """
-    tally, heard, command = Tally(ready), Heard(), job_command(ready, trackers)
+    tally, heard, command = Tally(ready, left), Heard(), job_command(ready, trackers)
     jobs = [start_job(number, command, count, heard) for number in range(1, count + 1)]
     try:
         with progress_bar(f"{len(tally.runs)} runs, {count} at a time") as report:
