@@ -91,15 +91,21 @@ def test_a_job_that_is_killed_is_started_again(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ):
-    hear, killed = processes.Tally.hear, []
+    hear, start, killed, started = processes.Tally.hear, processes.start_job, list[int](), dict[int, int]()
+
+    def start_known(number: int, *given: Any) -> Any:
+        job = start(number, *given)
+        started[number] = job.process.pid
+        return job
 
     def kill_first(tally: Any, job: int, event: Any) -> bool:
         heard = hear(tally, job, event)
         if isinstance(event, EpochEnded) and event.epoch == 1 and not killed:
-            killed.append(min(children_of(os.getpid())))
+            killed.append(started[job])  # this process may have other children, of other tests
             os.kill(killed[0], signal.SIGKILL)
         return heard
 
+    monkeypatch.setattr(processes, "start_job", start_known)
     monkeypatch.setattr(processes.Tally, "hear", kill_first)
     kogen.pilot(sets["a"], test=sets["b"], jobs=2, out=tmp_path / "study", **QUICK)
     assert killed
