@@ -14,6 +14,8 @@ d  embedding and probes of 50,000 x 2,048, beside scikit-learn
 e  a landscape: points, a plane, products with the Hessian
 g  out of memory
 h  b's bare step under torch.compile
+s  four small runs on one card, one, two and four at a time
+k  the engine under --compile
 f  BYOL and SimCLR on CIFAR-10 for the time that is left
 p  where the time of a step goes, only when asked for
 """
@@ -37,7 +39,7 @@ WHEELS = (
 )
 WHEELS += ("threadpoolctl", "jinja2", "plotly", "narwhals", "tomli-w", "portalocker", "lightly")
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64", "any")
-ORDER, MORE = "abcdeghf", "p"
+ORDER, MORE = "abcdegskhf", "p"
 
 
 def main() -> int:
@@ -65,6 +67,7 @@ def main() -> int:
 def proof(asked: argparse.Namespace) -> int:
     """Run the parts that were asked for; 1 if one broke or missed what is wanted."""
     import gpu_speed
+    import gpu_studies
     import gpu_training
     import torch
     from gpu_table import Limit, Table, machine, markdown
@@ -86,6 +89,8 @@ def proof(asked: argparse.Namespace) -> int:
         "d": gpu_speed.probes,
         "e": gpu_speed.landscape,
         "g": gpu_training.room,
+        "s": gpu_studies.shared_card,
+        "k": gpu_studies.engine_compiled,
         "h": gpu_speed.compiled,
         "f": gpu_training.cifar,
         "p": gpu_speed.profile,

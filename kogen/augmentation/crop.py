@@ -50,10 +50,10 @@ def resample(pixels: Tensor, boxes: Tensor, size: int, flip: tuple[Tensor, Tenso
         return _resample_each(pixels, boxes, size, flip)
     images = to_unit_range(pixels)
     height, width = images.shape[2:]
-    up, side = (to_device(mirrored, images.device) for mirrored in flip)
-    top, left, h, w = to_device(boxes, images.device).unbind(1)
-    rows = resize_matrices(top, h, height, size, up)  # (B, S, H)
-    columns = resize_matrices(left, w, width, size, side)  # (B, S, W)
+    drawn = torch.cat([boxes, torch.stack(flip, 1)], 1)  # (B, 6), in one copy
+    top, left, h, w, up, side = to_device(drawn, images.device).unbind(1)
+    rows = resize_matrices(top, h, height, size, up > 0)  # (B, S, H)
+    columns = resize_matrices(left, w, width, size, side > 0)  # (B, S, W)
     return apply_matrices(rows, images, columns).clamp_(0, 1)
 
 

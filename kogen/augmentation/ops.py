@@ -22,15 +22,17 @@ def gray_values(images: Tensor) -> Tensor:
     return (red * LUMA[0]).add_(green, alpha=LUMA[1]).add_(blue, alpha=LUMA[2])
 
 
-def adjust_tone(images: Tensor, keep: Tensor, gray: Tensor, mean: Tensor) -> Tensor:
+def adjust_tone(
+    images: Tensor, keep: Tensor, gray: Tensor, mean: Tensor, *, to_gray: bool = True, to_mean: bool = True
+) -> Tensor:
     """keep * images + gray * (their gray version) + mean * (their mean gray value), clipped, in place; factors (B,).
 
     With a factor f: brightness is (f, 0, 0), contrast (f, 0, 1 - f), saturation (f, 1 - f, 0), a gray image (0, 1, 0).
-    One formula for all, so that a batch takes one pass whatever the operation of each image is. Factors on the CPU.
+    One formula for all, so that a batch takes one pass whatever the operation of each image is. `to_gray`, `to_mean`:
+    whether any image has such a factor other than 0.
     """
-    to_gray, to_mean = bool(gray.any()), bool(mean.any())
     if not to_gray and not to_mean:
-        return images if bool((keep == 1).all()) else images.mul_(expand_per_image(keep, images)).clamp_(0, 1)
+        return images.mul_(expand_per_image(keep, images)).clamp_(0, 1)
     add = gray_values(images)  # (B, 1, H, W)
     flat = add.mean(dim=(2, 3), keepdim=True).mul_(expand_per_image(mean, images))
     add = add.mul_(expand_per_image(gray, images)).add_(flat) if to_gray else flat
@@ -46,25 +48,33 @@ def jitter(images: Tensor, factors: Tensor, order: Tensor) -> Tensor:
     coloured = images.shape[1] == 3
     factor = factors.gather(1, order)  # (B, 4), in the order of application
     blend = 1 - factor
-    keep = factor.masked_fill(order >= (3 if coloured else 2), 1).unbind(1)  # (B,) for each place in the order
-    gray = blend.masked_fill((order != 2) | (not coloured), 0).unbind(1)
-    mean = blend.masked_fill(order != 1, 0).unbind(1)
-    turned = ((order == 3) & (factor != 0)).unbind(1)
-    for place in range(4):
-        images = adjust_tone(images, keep[place], gray[place], mean[place])
+    keep = factor.masked_fill(order >= (3 if coloured else 2), 1)
+    gray = blend.masked_fill((order != 2) | (not coloured), 0)
+    mean = blend.masked_fill(order != 1, 0)
+    turned = ((order == 3) & (factor != 0)).unbind(1)  # (B,) for each place in the order
+    changed = torch.stack([keep != 1, gray != 0, mean != 0]).any(1).T.tolist()
+    there = to_device(torch.stack([keep, gray, mean, factor]), images.device)  # (4, B, 4) in one copy
+    for place, (any_kept, to_gray, to_mean) in enumerate(changed):
+        *tone, turn = there[:, :, place]
+        if any_kept:
+            images = adjust_tone(images, *tone, to_gray=to_gray, to_mean=to_mean)
         if coloured:
-            images = apply_where(turned[place], shift_hue, images, factor[:, place])
+            images = apply_where(turned[place], shift_hue, images, turn)
     return images
 
 
 def apply_where(which: Tensor, operation: Callable[..., Tensor], images: Tensor, *settings: Tensor) -> Tensor:
-    """Apply an operation to the images where `which` (B,), on the CPU, is true; the others stay as they are."""
+    """Apply an operation to the images where `which` (B,), on the CPU, is true; the others stay as they are.
+
+    `settings` (B,) lie on the CPU or on the device.
+    """
     if bool(which.all()):
         return operation(images, *settings)
     index = which.nonzero()[:, 0]
     if len(index):
         there = to_device(index, images.device)
-        images[there] = operation(images[there], *(values[index] for values in settings))
+        chosen = (values[index if values.device == index.device else there] for values in settings)
+        images[there] = operation(images[there], *chosen)
     return images
 
 

@@ -195,7 +195,7 @@ def apply_view(pixels: Tensor, view: View, parameters: ViewParameters) -> Tensor
         images = ops.add_noise(images, parameters["noise"], parameters["seed"])
     if view.mean is not None and view.std is not None:
         mean, rate = torch.tensor(view.mean), 1 / torch.tensor(view.std)  # (C,)
-        shift, rate = (to_device(values, images.device)[:, None, None] for values in (-mean * rate, rate))
+        shift, rate = to_device(torch.stack([-mean * rate, rate]), images.device)[..., None, None]
         images = torch.addcmul(shift, images, rate, out=images)
     return images
 

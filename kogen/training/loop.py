@@ -37,6 +37,7 @@ from kogen.training.optimizers import make_optimiser
 MONITORED_IMAGES = 512  # images on which RankMe and the spread of features are measured, always the same ones
 CHECK_DELAY = 16  # steps after which the terms of the loss are read from a GPU, so that it never waits for it
 SAVE_SECONDS = 120.0  # between checkpoints inside a long epoch
+SAVE_SHARE = 0.05  # of the time, which saving takes at most where epochs are short
 RECORDS = 200  # epochs that are recorded, at least; with few labels an epoch is a step or two, and there are thousands
 
 SMALLER_STEPS = (  # what to try where numbers overflow
@@ -107,6 +108,7 @@ def pretrain(
     peak = recipe.rate * plan.batch_size / 256
     marks = {steps * number // keep for number in range(keep)}
     began = saved = time.perf_counter()
+    saving = 0.0  # seconds that the last checkpoint took
     while state.step < steps:
         if state.step in marks and fabric.is_global_zero:
             kept = folder / "checkpoint" / f"{state.step:09d}.safetensors"
@@ -124,9 +126,9 @@ def pretrain(
             done = state.step - state.history[-1]["epoch"] * per_epoch
             on_step(state.step, steps, guard.last, done * plan.batch_size / spent, state.history[-1]["rank_me"])
         # Asked once a step, and of all processes: a signal that arrives later must not raise Stopped without a save.
-        late = time.perf_counter() - saved > SAVE_SECONDS
-        stopping, late = distributed.any_process(stop is not None and stop(), late)
         ended = state.step % recorded == 0 or state.step == steps
+        late = time.perf_counter() - saved > (saving / SAVE_SHARE if ended else SAVE_SECONDS)
+        stopping, late = distributed.any_process(stop is not None and stop(), late or state.step == steps)
         if ended or stopping or late:
             guard.check_steps()  # waits for the device, whose time counts, and keeps NaN out of what is saved
             state.seconds += time.perf_counter() - began
@@ -134,12 +136,16 @@ def pretrain(
                 record = epoch_record(state, per_epoch, plan.batch_size, rate, measure_features(method, loader))
                 state.history.append(vars(record))
                 state.sums, state.seconds = {}, 0.0
-            with distributed.first_process_only() as mine:
-                if mine:
-                    checkpoint.save(place, plan.fingerprint, method, optimiser, vars(state))
+            if stopping or late:
+                saving = time.perf_counter()
+                with distributed.first_process_only() as mine:
+                    if mine:
+                        checkpoint.save(place, plan.fingerprint, method, optimiser, vars(state))
+                saved = time.perf_counter()
+                saving = saved - saving
             if ended:
                 yield Epoch(**state.history[-1])
-            began = saved = time.perf_counter()
+            began = time.perf_counter()
         if stopping:
             raise Stopped(f"stopped at step {state.step} of {steps}; saved")
 
