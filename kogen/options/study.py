@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator
 
@@ -112,6 +112,22 @@ class PilotOptions(ProcessOptions, StudyOptions):
         OUTPUT,
         ge=1,
         le=MAX_JOBS,
+    )
+    engine: Literal["processes", "ray"] = option(
+        "processes", "who works on several runs at once: processes of this machine, or Ray", OUTPUT
+    )
+    address: str | None = option(
+        None, "a Ray cluster, auto or HOST:PORT; by default Ray uses this machine alone", OUTPUT
+    )
+    gpus_per_run: float | None = option(
+        None,
+        "GPUs of a run on Ray, 0.5 for two runs on one; by default 1 where this machine has one",
+        OUTPUT,
+        ge=0,
+        le=64,
+    )
+    cpus_per_run: int | None = option(
+        None, "cores of a run on Ray, and its threads; by default a node's, shared by its runs", OUTPUT, ge=1, le=1024
     )
     prepare: bool = option(False, "open the sets and plan the runs, and train none: `kogen run` does", OUTPUT)
 

@@ -30,7 +30,7 @@ from kogen.results.asked import (
 )
 from kogen.results.gather import TABLE, split_older_table
 from kogen.study.cost_estimate import Cost, estimate_cost, unfinished_work
-from kogen.study.executors.processes import count_jobs, work_in_jobs
+from kogen.study.executors.engines import choose_engine
 from kogen.study.extension import merge_studies, study_of
 from kogen.study.first_question import begin_study
 from kogen.study.planned_runs import keep_planned
@@ -78,7 +78,7 @@ def run_pilot(source: str, options: PilotOptions) -> Study:
     to = track_to(wanted.trackers, folder, is_study=True)
     distributed.join_processes(options.processes)
     fabric.start(wanted.precision)  # says what is wrong with the precision
-    jobs = count_jobs(options.jobs, wanted)
+    work_at_once = choose_engine(options, wanted)
     first = distributed.rank() == 0
     if first:
         begin_study(folder, wanted, source)
@@ -98,8 +98,7 @@ def run_pilot(source: str, options: PilotOptions) -> Study:
                 f"{count} runs are planned: kogen run {folder} --index 0 to {count - 1}, or kogen submit {folder}"
             )
         return ready.study
-    if (jobs := min(jobs, len(work))) > 1:
-        work_in_jobs(ready, work, jobs, wanted.trackers)
+    work_at_once(ready, work)
     do_runs(ready, range(len(ready.runs)), to)
     if first and not any((run / TABLE).exists() for run in ready.runs):
         raise ValueError(f"every run of {folder} broke off: see the alarms above")

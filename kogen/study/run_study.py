@@ -6,7 +6,7 @@ from typing import Any
 from kogen.common import distributed
 from kogen.options.study import RunOptions
 from kogen.results.asked import FIRST, read_asked
-from kogen.study.executors.processes import end_with_head
+from kogen.study.executors.children import end_with_head
 from kogen.study.extension import study_of
 from kogen.study.first_question import begin_study
 from kogen.study.planned_runs import check_planned

@@ -34,11 +34,12 @@ METHODS = {"query", "from_string", "load_module", "exec_module"}  # of whatever 
 # File, function, call: why nothing of a stranger's runs there.
 JOB = "kogen itself, with the folder of a study and code that the user's own command named"
 ARGUED = {
-    ("study/executors/processes.py", "", "subprocess.Popen"): "a type",
-    ("study/executors/processes.py", "start_job", "subprocess.PIPE"): "a constant",
-    ("study/executors/processes.py", "start_job", "subprocess.DEVNULL"): "a constant",
-    ("study/executors/processes.py", "start_job", "subprocess.Popen"): JOB,
-    ("study/executors/processes.py", "stop_jobs", "subprocess.TimeoutExpired"): "an exception",
+    ("study/executors/children.py", "", "subprocess.Popen"): "a type",
+    ("study/executors/children.py", "start_child", "subprocess.PIPE"): "a constant",
+    ("study/executors/children.py", "start_child", "subprocess.DEVNULL"): "a constant",
+    ("study/executors/children.py", "start_child", "subprocess.Popen"): JOB,
+    ("study/executors/children.py", "stop_children", "subprocess.TimeoutExpired"): "an exception",
+    ("study/executors/ray.py", "check_reachable", "socket.create_connection"): "an address that the user gives",
     ("__init__.py", "__getattr__", "importlib.import_module"): "constant names",
     ("backbones/_checkpoint_formats.py", "load_inert", "pickle.UnpicklingError"): "an exception",
     ("backbones/_checkpoint_formats.py", "load_inert", "torch.load"): "weights_only=True: tensors and plain containers",

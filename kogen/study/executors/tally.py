@@ -1,0 +1,48 @@
+"""A tally: how far the runs of a study are that others work on, from the events that they tell."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import fields
+
+from kogen.common.speech.events import AlarmRaised, Caution, EpochEnded, Event, Failed, RunEnded, RunStarted
+from kogen.study.cost_estimate import Work
+from kogen.study.study_runs import StudyRuns
+
+TOLD = {kind.kind: kind for kind in (RunStarted, EpochEnded, RunEnded, AlarmRaised, Caution, Failed)}
+
+
+def event_of(line: str) -> Event | None:
+    """The event that a process tells in a line of JSON; None for what is not told further."""
+    try:
+        content = json.loads(line)
+        kind = TOLD[content["event"]]
+        return kind(**{one.name: content[one.name] for one in fields(kind)})
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+class Tally:
+    """How far the runs of a study are: epochs, and for each run one more for its judgement."""
+
+    def __init__(self, ready: StudyRuns, left: Sequence[Work]) -> None:
+        self.runs = {ready.runs[work.number].name: ready.plans[work.number] for work in left}
+        self.done = dict.fromkeys(self.runs, 0)
+        self.at_work: dict[int, str] = {}  # by number of who works, the run that it is at
+        self.steps = sum(plan.epochs + 1 for plan in self.runs.values())
+
+    def hear(self, worker: int, event: Event) -> bool:
+        """Whether what a worker says tells of a run; it is taken in then."""
+        if not isinstance(event, RunStarted | EpochEnded | RunEnded) or event.run not in self.runs:
+            return False
+        self.at_work[worker] = event.run
+        if isinstance(event, RunEnded):
+            self.done[event.run] = self.runs[event.run].epochs + 1
+        else:
+            self.done[event.run] = event.done if isinstance(event, RunStarted) else event.epoch
+        return True
+
+    @property
+    def words(self) -> str:
+        """The runs that are worked on, and the epoch each is at."""
+        plans = [(self.runs[run], self.done[run]) for run in self.at_work.values()]
+        return ", ".join(f"{one.title} seed {one.seed} {min(done, one.epochs)}/{one.epochs}" for one, done in plans)
