@@ -6,18 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from kogen.common.claims import hold_claim
 from kogen.common.files import refuse_link, sweep_temporary
 from kogen.common.speech.console import say
-from kogen.common.speech.events import Caution
 from kogen.common.system import NO_LINK, NO_WAIT, try_lock
 
 
 @contextmanager
-def hold_lock(path: Path, *, wait: bool = True, busy: str = "") -> Iterator[bool]:
+def hold_lock(path: Path, *, wait: bool = True, busy: str = "", claim: bool = False) -> Iterator[bool]:
     """Yields True while this process holds the lock of `path`, a file made for it; False where another one does.
 
-    With `wait` it waits for the other, and says `busy` first. A file system without locks is said, and True: the
-    processes there must not meet. ValueError where `path` is a link or no plain file; its content is never touched.
+    With `wait` it waits for the other, and says `busy` first. Where the file system has no locks, a claim beside the
+    file takes its place; with `claim` there is one in any case, since some file systems keep locks to each machine.
+    ValueError where `path` is a link or no plain file; its content is never touched.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     refuse_link(path)
@@ -25,7 +26,12 @@ def hold_lock(path: Path, *, wait: bool = True, busy: str = "") -> Iterator[bool
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise ValueError(f"{path} is no plain file, which a lock wants: delete it, or choose another folder")
-        yield _take_lock(descriptor, path, wait, busy)
+        locked = _take_lock(descriptor, wait, busy)
+        if locked is False or (locked and not claim):
+            yield locked
+            return
+        with hold_claim(path.with_name(f"{path.name}.claim"), wait=wait, busy=busy) as mine:
+            yield mine
     finally:
         os.close(descriptor)  # which frees the lock
 
@@ -42,8 +48,8 @@ def lock_output(folder: Path, name: str = "") -> Iterator[None]:
         yield
 
 
-def _take_lock(descriptor: int, path: Path, wait: bool, busy: str) -> bool:
-    """Whether the lock was taken."""
+def _take_lock(descriptor: int, wait: bool, busy: str) -> bool | None:
+    """Whether the lock was taken; None where the file system has no locks."""
     try:
         if try_lock(descriptor, wait=False):
             return True
@@ -53,5 +59,4 @@ def _take_lock(descriptor: int, path: Path, wait: bool, busy: str) -> bool:
             return try_lock(descriptor, wait=True)
         return False
     except OSError:
-        say(Caution(f"the file system of {path.parent} has no locks: let no second kogen write there at the same time"))
-        return True
+        return None

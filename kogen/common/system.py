@@ -2,6 +2,7 @@
 
 import errno
 import os
+import platform
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -71,6 +72,29 @@ def process_lives(number: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def process_mark(number: int) -> str:
+    """What tells a process of this machine from a later one of the same number; empty where it is gone."""
+    try:
+        state, *rest = (
+            Path(f"/proc/{number}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+        )
+        return "" if state in "ZX" else rest[18]  # when it began, in ticks since the machine did
+    except (OSError, IndexError, ValueError):  # gone, or a system without /proc
+        return "there" if not Path("/proc/self/stat").exists() and process_lives(number) else ""
+
+
+def machine_mark() -> str:
+    """What tells this machine, since it was started, from others, and from containers with processes of their own."""
+    found = [platform.node()]
+    for read in (
+        lambda: Path("/proc/sys/kernel/random/boot_id").read_text("ascii"),
+        lambda: os.readlink("/proc/self/ns/pid"),
+    ):
+        with suppress(OSError):  # systems without /proc
+            found.append(read().strip())
+    return " ".join(found)
 
 
 def usable_cores() -> int:

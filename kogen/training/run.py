@@ -192,7 +192,7 @@ def take_run(run: Path) -> Iterator[bool]:
     if distributed.rank() != 0:
         yield distributed.from_first(False)
         return
-    with hold_lock(run / ".lock", wait=False) as mine:
+    with hold_lock(run / ".lock", wait=False, claim=True) as mine:
         if mine:
             sweep_temporary(run)
             sweep_temporary(run / "checkpoint")

@@ -50,13 +50,22 @@ def test_a_link_and_a_pipe_at_its_place_are_refused_and_their_content_stays(tmp_
     assert (tmp_path / "mine.txt").read_text() == "precious"
 
 
-def test_a_file_system_without_locks_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-):
-    def refuse(descriptor: int, *, wait: bool) -> bool:
-        raise OSError("no locks here")
+def refuse(descriptor: int, *, wait: bool) -> bool:
+    raise OSError("no locks here")
 
+
+def test_a_file_system_without_locks_has_claims(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(locks, "try_lock", refuse)
+    with hold_lock(tmp_path / ".lock", wait=False) as mine, hold_lock(tmp_path / ".lock", wait=False) as second:
+        assert mine
+        assert not second
     with hold_lock(tmp_path / ".lock", wait=False) as mine:
         assert mine
-    assert "has no locks: let no second kogen write there" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_claim_beside_a_lock_that_each_machine_keeps_for_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(locks, "try_lock", lambda descriptor, *, wait: True)
+    how = {"wait": False, "claim": True}
+    with hold_lock(tmp_path / ".lock", **how) as mine, hold_lock(tmp_path / ".lock", **how) as second:
+        assert (mine, second) == (True, False)
+    assert [file.name for file in tmp_path.iterdir()] == [".lock"]

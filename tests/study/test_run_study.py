@@ -58,6 +58,33 @@ def test_runs_one_by_one_give_what_the_pilot_gives(study: Path, sets: dict[str, 
     assert again["values"]
 
 
+WITHOUT_LOCKS = """
+import sys
+from kogen.common import locks
+
+def refuse(descriptor, *, wait):
+    raise OSError(37, "No locks available")
+
+locks.try_lock = refuse
+from kogen.__main__ import main
+sys.argv = ["kogen", "--json", "run", *sys.argv[1:]]
+main()
+"""
+
+
+def test_two_processes_share_the_runs_on_a_file_system_without_locks(study: Path):
+    words = [sys.executable, "-c", WITHOUT_LOCKS, str(study)]
+    some = [subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [one.communicate(timeout=120) for one in some]
+    assert [one.returncode for one in some] == [0, 0], said
+    events = [json.loads(line) for out, _ in said for line in out.splitlines()]
+    trained = [event["run"] for event in events if event["event"] == "epoch_ended" and event["epoch"] == 1]
+    assert len(trained) == len(set(trained)) == 2, said  # each of the runs that train, by one of the two
+    kogen.report(study)
+    assert len(list(study.glob("runs/*/summary.json"))) == 4
+    assert not list(study.rglob("*.claim*"))
+
+
 def test_wrong_numbers_and_folders_are_sentences(study: Path, tmp_path: Path):
     with pytest.raises(ValueError, match=r"--index 4: .*study has 4 runs, 0 to 3"):
         kogen.run(study, index=4)
