@@ -154,7 +154,7 @@ def test_nothing_runs_at_import(tmp_path):
     names = [module_name(file) for file in files() if file.name != "__main__.py"]
     code = f"""
 import os, random, sys, threading
-import numpy as np, torch, torchvision, timm, pandas, lightning_fabric, rich.progress, sklearn  # not ours
+import numpy as np, torch, torchvision, timm, pandas, lightning_fabric, rich.progress, sklearn, ray  # not ours
 import threadpoolctl
 os.chdir({str(tmp_path)!r})
 state = lambda: (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist(),
