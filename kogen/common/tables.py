@@ -54,6 +54,7 @@ COLUMNS = {
         **dict.fromkeys(["value", "rate", "images_per_second", "seconds"], NUMBER),
         "rank_me": NUMBER,  # normalised by min(N - 1, D), in (0, 1]
         "feature_std": NUMBER,  # of L2-normalised features, times sqrt(D): 1 is spread, 0 collapsed
+        "threads": WHOLE,  # of a CPU, in the last pass of the record; 0: not known
     },
     "surface": {
         **PLACE,

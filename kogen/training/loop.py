@@ -31,6 +31,7 @@ from kogen.training.batches import Batches
 from kogen.training.build import build_method
 from kogen.training.compiled import compile_backbones, compute_eagerly
 from kogen.training.fabric import start
+from kogen.training.free_threads import threads_as_free
 from kogen.training.freezing import hold_frozen
 from kogen.training.optimizers import make_optimiser
 
@@ -59,6 +60,7 @@ class Epoch:
     seconds: float
     rank_me: float
     feature_std: float
+    threads: int = 0  # of the last pass
 
 
 @dataclass
@@ -69,6 +71,7 @@ class TrainingState:
     history: list[dict[str, Any]] = field(default_factory=list)  # finished epochs, as Epoch
     sums: dict[str, float] = field(default_factory=dict)  # terms of the epoch that is under way
     seconds: float = 0.0  # of the epoch that is under way
+    threads: int = 0  # in the pass that is under way; 0: of older versions
 
 
 class NonFiniteLoss(ValueError):
@@ -109,45 +112,50 @@ def pretrain(
     marks = {steps * number // keep for number in range(keep)}
     began = saved = time.perf_counter()
     saving = 0.0  # seconds that the last checkpoint took
-    while state.step < steps:
-        if state.step in marks and fabric.is_global_zero:
-            kept = folder / "checkpoint" / f"{state.step:09d}.safetensors"
-            checkpoint.save(kept, plan.fingerprint, method, None, {"step": state.step})
-        rate = learning_rate((state.step + 0.5) / steps, peak, recipe.warmup)
-        for group in optimiser.param_groups:
-            group["lr"] = group["share"] * (peak if group["constant"] else rate)
-        with exact_arithmetic(plan.precision):
-            terms = train_step(fabric, wrapped, optimiser, loader, state.step, plan.accumulate)
-            method.update((state.step + 1) / steps)
-        guard.add_step(state.step, terms, state.sums)
-        state.step += 1
-        if on_step:
-            spent = state.seconds + time.perf_counter() - began
-            done = state.step - state.history[-1]["epoch"] * per_epoch
-            on_step(state.step, steps, guard.last, done * plan.batch_size / spent, state.history[-1]["rank_me"])
-        # Asked once a step, and of all processes: a signal that arrives later must not raise Stopped without a save.
-        ended = state.step % recorded == 0 or state.step == steps
-        late = time.perf_counter() - saved > (saving / SAVE_SHARE if ended else SAVE_SECONDS)
-        stopping, late = distributed.any_process(stop is not None and stop(), late or state.step == steps)
-        if ended or stopping or late:
-            guard.check_steps()  # waits for the device, whose time counts, and keeps NaN out of what is saved
-            state.seconds += time.perf_counter() - began
-            if ended:
-                record = epoch_record(state, per_epoch, plan.batch_size, rate, measure_features(method, loader))
-                state.history.append(vars(record))
-                state.sums, state.seconds = {}, 0.0
-            if stopping or late:
-                saving = time.perf_counter()
-                with distributed.first_process_only() as mine:
-                    if mine:
-                        checkpoint.save(place, plan.fingerprint, method, optimiser, vars(state))
-                saved = time.perf_counter()
-                saving = saved - saving
-            if ended:
-                yield Epoch(**state.history[-1])
-            began = time.perf_counter()
-        if stopping:
-            raise Stopped(f"stopped at step {state.step} of {steps}; saved")
+    with threads_as_free(fabric.device) as choose_threads:
+        if state.step % per_epoch:
+            choose_threads(state.threads)  # a pass that was begun ends as it began, bit for bit
+        while state.step < steps:
+            if state.step % per_epoch == 0:
+                state.threads = choose_threads(0)
+            if state.step in marks and fabric.is_global_zero:
+                kept = folder / "checkpoint" / f"{state.step:09d}.safetensors"
+                checkpoint.save(kept, plan.fingerprint, method, None, {"step": state.step})
+            rate = learning_rate((state.step + 0.5) / steps, peak, recipe.warmup)
+            for group in optimiser.param_groups:
+                group["lr"] = group["share"] * (peak if group["constant"] else rate)
+            with exact_arithmetic(plan.precision):
+                terms = train_step(fabric, wrapped, optimiser, loader, state.step, plan.accumulate)
+                method.update((state.step + 1) / steps)
+            guard.add_step(state.step, terms, state.sums)
+            state.step += 1
+            if on_step:
+                spent = state.seconds + time.perf_counter() - began
+                done = state.step - state.history[-1]["epoch"] * per_epoch
+                on_step(state.step, steps, guard.last, done * plan.batch_size / spent, state.history[-1]["rank_me"])
+            # Asked once a step, of all processes: a signal that arrives later must not raise Stopped without a save.
+            ended = state.step % recorded == 0 or state.step == steps
+            late = time.perf_counter() - saved > (saving / SAVE_SHARE if ended else SAVE_SECONDS)
+            stopping, late = distributed.any_process(stop is not None and stop(), late or state.step == steps)
+            if ended or stopping or late:
+                guard.check_steps()  # waits for the device, whose time counts, and keeps NaN out of what is saved
+                state.seconds += time.perf_counter() - began
+                if ended:
+                    record = epoch_record(state, per_epoch, plan.batch_size, rate, measure_features(method, loader))
+                    state.history.append(vars(record))
+                    state.sums, state.seconds = {}, 0.0
+                if stopping or late:
+                    saving = time.perf_counter()
+                    with distributed.first_process_only() as mine:
+                        if mine:
+                            checkpoint.save(place, plan.fingerprint, method, optimiser, vars(state))
+                    saved = time.perf_counter()
+                    saving = saved - saving
+                if ended:
+                    yield Epoch(**state.history[-1])
+                began = time.perf_counter()
+            if stopping:
+                raise Stopped(f"stopped at step {state.step} of {steps}; saved")
 
 
 def prepare(plan: Plan, fabric: Fabric) -> tuple[Method, torch.optim.Optimizer, Any]:
@@ -248,4 +256,4 @@ def epoch_record(state: TrainingState, per_epoch: int, batch: int, rate: float, 
     terms = {name: value / steps for name, value in state.sums.items()}
     terms["loss"] = sum(terms.values())
     speed = steps * batch / max(state.seconds, 1e-9)
-    return Epoch(state.step // per_epoch, terms, rate, speed, state.seconds, *spectrum)
+    return Epoch(state.step // per_epoch, terms, rate, speed, state.seconds, *spectrum, state.threads)

@@ -202,7 +202,8 @@ def take_run(run: Path) -> Iterator[bool]:
 def summarise_run(plan: Plan, epochs: list[Epoch], floor: float | None) -> dict[str, Any]:
     """What summary.json holds of a finished run; `floor` is the loss at which its method is known to be stuck."""
     seconds, device = sum(e.seconds for e in epochs), devices.default_device()
-    busy = distributed.world_size() * (torch.get_num_threads() if device == "cpu" else 1)
+    threads = max([e.threads for e in epochs], default=0) or torch.get_num_threads()
+    busy = distributed.world_size() * (threads if device == "cpu" else 1)
     per_epoch = plan.images // plan.batch_size  # steps
     seen = (epochs[-1].epoch if epochs else 0) * per_epoch * plan.batch_size
     columns = ([e.epoch for e in epochs], [e.rank_me for e in epochs], [e.feature_std for e in epochs])

@@ -42,6 +42,6 @@ def read_epochs(table: Path) -> list[Epoch]:
     for _, rows in read_table(table).groupby("epoch", sort=True):
         first = rows.iloc[0].to_dict()
         terms = {str(name): float(value) for name, value in zip(rows.term, rows.value, strict=True) if name != "none"}
-        numbers = {name: first[name] for name in NUMBERS}
+        numbers = {name: first[name] for name in NUMBERS if name in first}  # older tables have no threads
         found.append(Epoch(int(first["epoch"]), terms, **numbers))
     return found

@@ -17,7 +17,7 @@ from kogen.tracking.tracker import Status, TrackedRun, Tracker
 from kogen.training.run import train_run
 
 EPOCHS = 3
-NUMBERS = ("rate", "images_per_second", "seconds", "rank_me", "feature_std")
+NUMBERS = ("rate", "images_per_second", "seconds", "rank_me", "feature_std", "threads")
 
 
 class Recorder(Tracker):

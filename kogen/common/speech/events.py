@@ -160,6 +160,7 @@ class EpochEnded(Event):
     seconds: float  # since the last record
     rank_me: float
     feature_std: float
+    threads: int = 0  # of a CPU, in the last pass; 0: not known
 
     @property
     def sentence(self) -> str:
