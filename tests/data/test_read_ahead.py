@@ -1,5 +1,6 @@
 """Reading ahead: the same readings in order, one ahead and no more, no thread that stays, errors as they are."""
 
+import math
 import os
 import threading
 import time
@@ -32,7 +33,7 @@ def assert_no_thread_stays() -> None:
 
 @given(numbers=st.lists(st.integers(0, 9), max_size=20))
 def test_whatever_is_asked_for_is_what_is_read(numbers):
-    ahead = ReadAhead[int](10)
+    ahead = ReadAhead[int](10, worth=0)
     assert [ahead.get(number, lambda number: number**2) for number in numbers] == [number**2 for number in numbers]
     assert_no_thread_stays()
 
@@ -44,7 +45,7 @@ def test_the_next_is_read_while_the_caller_works_and_no_more():
         began.append((number, threading.get_ident() == caller))
         return number
 
-    ahead = ReadAhead[int](5)
+    ahead = ReadAhead[int](5, worth=0)
     ahead.get(0, read)
     assert began == [(0, True)]  # one reading alone says nothing of a next one
     for number in range(1, 5):
@@ -55,15 +56,28 @@ def test_the_next_is_read_while_the_caller_works_and_no_more():
     assert began[-1][0] == 4  # none beyond the end
 
 
+def test_a_reading_that_takes_no_time_is_worth_no_thread():
+    seconds = {number: 0.05 if 2 <= number < 4 else 0.0 for number in range(7)}
+    where = list[bool]()
+
+    def read(number: int) -> int:
+        where.append(threading.current_thread() is threading.main_thread())
+        time.sleep(seconds[number])
+        return number
+
+    assert list(read_in_turn(read, 7, worth=0.03)) == list(range(7))
+    assert where == [True, True, True, False, False, True, True]  # 3 and 4 follow one that took long
+
+
 def test_in_turn_the_second_is_begun_with_the_first():
     seen = list[int]()
-    readings = read_in_turn(lambda number: seen.append(number) or number, 4)
+    readings = read_in_turn(lambda number: seen.append(number) or number, 4, worth=0)
     assert next(readings) == 0
     assert_no_thread_stays()
     assert seen == [0, 1]
     assert list(readings) == [1, 2, 3]
     assert seen == [0, 1, 2, 3]
-    assert list(read_in_turn(lambda number: number, 0)) == []
+    assert list(read_in_turn(lambda number: number, 0, worth=0)) == []
 
 
 def test_work_and_reading_overlap():
@@ -83,7 +97,7 @@ def test_an_error_is_raised_where_its_reading_is_asked_for():
             raise ValueError("imgs/3.png changed")
         return number
 
-    ahead = ReadAhead[int](9)
+    ahead = ReadAhead[int](9, worth=0)
     assert [ahead.get(number, read) for number in range(3)] == [0, 1, 2]
     with pytest.raises(ValueError, match=r"imgs/3.png changed"):
         ahead.get(3, read)
@@ -93,7 +107,7 @@ def test_an_error_is_raised_where_its_reading_is_asked_for():
 
 def test_without_threads_it_reads_by_itself(monkeypatch):
     monkeypatch.setattr(threading.Thread, "start", lambda _: (_ for _ in ()).throw(RuntimeError("can't start")))
-    assert list(read_in_turn(lambda number: number, 5)) == list(range(5))
+    assert list(read_in_turn(lambda number: number, 5, worth=0)) == list(range(5))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
@@ -106,7 +120,7 @@ def test_a_process_that_was_forked_reads_for_itself(tmp_path):
             gate.wait(10)
         return number
 
-    ahead = ReadAhead[int](5)
+    ahead = ReadAhead[int](5, worth=0)
     ahead.get(0, read)
     ahead.get(1, read)  # 2 is under way, in a thread that a fork does not have
     child = os.fork()
@@ -126,7 +140,7 @@ def test_batches_are_those_that_are_read_without_it_also_over_the_end_of_an_epoc
     ahead, alone = (Batches(plan, images, torch.device("cpu")) for _ in range(2))
     for step in [*range(ahead.steps), 3, 4, 0]:
         for micro in range(2):
-            alone.ahead = ReadAhead(0)  # which reads nothing ahead
+            ahead.ahead.worth, alone.ahead.worth = 0, math.inf
             one, other = ahead.render_views(step, micro), alone.render_views(step, micro)
             assert torch.equal(one.index, other.index)
             assert all(map(torch.equal, one.crops, other.crops))
