@@ -18,7 +18,7 @@ from kogen.data.cache_settings import CacheSettings
 from kogen.data.checked_pixels import row_checksum
 from kogen.data.datasets.lance import read_columns
 from kogen.data.images import Images
-from kogen.data.lance_access import ENDING, explain_lance, import_lance, in_store, open_dataset
+from kogen.data.lance_access import ENDING, first_sentence, import_lance, in_store, open_dataset
 from kogen.data.packed_facts import CHECKSUM, Columns, PackedFacts, columns_of, facts_of, read_facts, schema_of
 from kogen.data.packed_pixels import PIXELS
 from kogen.data.read_ahead import read_in_turn
@@ -48,8 +48,8 @@ def pack_images(images: Images, place: str, storage: CacheSettings) -> bool:
     facts = facts_of(images, storage.stored_side, columns)
     if not in_store(place):
         return pack_on_disk(images, facts, columns, Path(place))
-    with explain_lance(place):  # the last thing that is written makes it a data set, or is refused where one is
-        write_rows(images, facts, columns, place)
+    # The last thing that is written there makes it a data set, and is refused where one is.
+    write_rows(images, facts, columns, place, place)
     return True
 
 
@@ -63,7 +63,7 @@ def pack_on_disk(images: Images, facts: PackedFacts, columns: Columns, place: Pa
     sweep_unfinished(place)
     partial = place.with_name(f".{place.name[:100]}.{platform.node()}-{os.getpid()}-{secrets.token_hex(4)}{PARTIAL}")
     try:
-        write_rows(images, facts, columns, str(partial))
+        write_rows(images, facts, columns, str(partial), str(place))
         for folder, _, files in os.walk(partial, topdown=False):
             for file in files:
                 sync_file(Path(folder, file))
@@ -97,8 +97,8 @@ def sweep_unfinished(place: Path) -> None:
             shutil.rmtree(left, ignore_errors=True)
 
 
-def write_rows(images: Images, facts: PackedFacts, columns: Columns, place: str) -> None:
-    """Write all rows of a data set that is not there."""
+def write_rows(images: Images, facts: PackedFacts, columns: Columns, place: str, title: str) -> None:
+    """Write all rows of a data set that is not there; ValueError, with its `title`, where it cannot be written."""
     schema, size = schema_of(facts), max(1, CHUNK_BYTES // (facts.channels * facts.height * facts.width))
     count = -(-len(images) // size)
 
@@ -121,7 +121,9 @@ def write_rows(images: Images, facts: PackedFacts, columns: Columns, place: str)
     try:
         import_lance().write_dataset(reader, place, mode="create", max_bytes_per_file=FILE_BYTES)
     except Exception as error:
-        raise (failed or [error])[0] from None
+        if failed:
+            raise failed[0] from None
+        raise ValueError(f"{title} cannot be written ({first_sentence(error)}): choose another --out") from error
 
 
 def keep_error(batches: Iterator[Any], failed: list[BaseException]) -> Iterator[Any]:

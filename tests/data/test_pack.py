@@ -22,7 +22,7 @@ from kogen.data.pack import check_place, pack_images
 from kogen.data.split_names import choose_split, training_part
 from kogen.training.loop import pretrain
 
-pytest.importorskip("lance")
+lance = pytest.importorskip("lance")
 
 
 @pytest.mark.parametrize("side", [128, 200])
@@ -121,6 +121,25 @@ def test_an_image_that_is_gone_is_named_and_nothing_is_left(tmp_path):
     images = open_images(table_set(tmp_path), replace(settings(tmp_path), on_demand=True))
     (tmp_path / "imgs" / "ä7.png").unlink()
     with pytest.raises(ValueError, match=r"imgs/ä7.png can no longer be read .no such file"):
+        pack(images, tmp_path)
+    assert not [path for path in tmp_path.iterdir() if "lance" in path.name]
+
+
+def test_what_a_store_says_is_said_with_its_address(tmp_path, monkeypatch):
+    asked = []
+
+    def refuse(reader, place, **more):
+        asked.append((place, more["mode"], sum(len(batch) for batch in reader)))
+        raise OSError("Dataset already exists: bucket/a.lance, /home/x/rust/lance/src/dataset.rs:12")
+
+    monkeypatch.setattr(lance, "write_dataset", refuse)
+    images = known_set()
+    with pytest.raises(
+        ValueError, match=r"^s3://b/a.lance cannot be written .Dataset already exists: bucket/a.lance.:"
+    ):
+        pack_images(images, "s3://b/a.lance", settings(tmp_path))
+    assert asked == [("s3://b/a.lance", "create", 20)]
+    with pytest.raises(ValueError, match=r"set.lance cannot be written .Dataset already"):
         pack(images, tmp_path)
     assert not [path for path in tmp_path.iterdir() if "lance" in path.name]
 
