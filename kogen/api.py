@@ -12,13 +12,15 @@ from kogen.api_tables import submit as submit
 from kogen.common import distributed
 from kogen.common.locks import lock_output
 from kogen.common.metric_facts import check_metric
-from kogen.common.outputs import claim_file, claim_folder
+from kogen.common.outputs import claim_file, claim_folder, refuse_sources
 from kogen.common.speech.console import say
 from kogen.common.speech.progress import training_bar
 from kogen.common.tasks import Stopped
 from kogen.common.text import check_language
 from kogen.config.plan import Plan, check_method, check_settings
 from kogen.config.study import check_freeze
+from kogen.data.lance_access import in_store, lance_place
+from kogen.data.pack import check_place, pack_images
 from kogen.data.split_names import one_part, training_part
 from kogen.handover.classify import embed_images, predict_images
 from kogen.handover.compare import compare as compare_models
@@ -31,6 +33,7 @@ from kogen.options.handover import CompareOptions, EmbedOptions, PredictOptions
 from kogen.options.hub import PushOptions
 from kogen.options.landscape import LandscapeOptions
 from kogen.options.model import takes, validate
+from kogen.options.packing import PackOptions
 from kogen.options.prices import make_prices, metric_with_prices
 from kogen.options.runs import EvaluateOptions, ExportOptions, PretrainOptions, ViewsOptions
 from kogen.options.study import EstimateOptions, PilotOptions, RunOptions, StudyOptions
@@ -264,5 +267,24 @@ def views(source: Any, options: ViewsOptions) -> Path:
     return options.out
 
 
+@takes(PackOptions)
+def pack(source: Any, options: PackOptions) -> str:
+    """Write the images of `source` as the packed set `out`, which is a source of every verb; returns `out`.
+
+    It opens as the set that the source opens as, and trains to the same weights. ValueError where something else is
+    there.
+    """
+    place = lance_place(str(options.out))
+    check_place(place)
+    if not in_store(place):
+        refuse_sources(options.out, paths_read(options, source))
+    storage = storage_for(options.image_size, options.max_bad, options.depth)
+    images = open_source(str(source), storage, options)
+    print_notes(images.name, images.notes)
+    if not pack_images(images, place, storage):
+        say(f"{place} holds this set already")
+    return place
+
+
 __all__ = ["Stopped", "audit", "compare", "embed", "estimate", "evaluate", "export", "landscape", "lottery", "pilot"]
-__all__ += ["predict", "pretrain", "push", "report", "run", "submit", "views"]
+__all__ += ["pack", "predict", "pretrain", "push", "report", "run", "submit", "views"]

@@ -37,6 +37,7 @@ from kogen.options.output import (
     show_verdict,
 )
 from kogen.options.own_code import open_plugins
+from kogen.options.packing import PackOptions
 from kogen.options.runs import EvaluateOptions, ExportOptions, PretrainOptions, ReportOptions, ViewsOptions
 from kogen.options.study import EstimateOptions, PilotOptions, RunOptions, SubmitOptions
 
@@ -101,6 +102,8 @@ COMMANDS = {
         "kogen push study/runs/ID hf:OWNER/NAME --private"),
     "views": Command(ViewsOptions, show_line, "source", f"images ({SOURCE})",
         "kogen views imgs/ --views inspection --out views.png"),
+    "pack": Command(PackOptions, show_line, "source", f"images ({SOURCE})",
+        "kogen pack imgs/ --labels train.csv --image-size 224 --out imgs.lance"),
     "report": Command(ReportOptions, show_verdict, "study", "folder of a study", "kogen report study/ --lang ja", Path),
     "audit": Command(AuditOptions, show_audit, "study", "folder of a judged study", "kogen audit study/", Path),
 }  # fmt: skip

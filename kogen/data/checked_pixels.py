@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from kogen.data.lazy_pixels import LazyPixels
+from kogen.data.lazy_pixels import LazyPixels, row_numbers
 
 UNREAD, GOOD, DAMAGED = 0, 1, 2  # what is known of a row
 
@@ -23,7 +23,7 @@ class CheckedPixels:
         self.state = np.where(checksums < 0, GOOD, UNREAD).astype(np.uint8)  # (N,)
 
     def __getitem__(self, index: Any) -> np.ndarray:
-        rows = np.arange(self.shape[0])[index]
+        rows = row_numbers(index, self.shape[0])
         self._check_rows(np.atleast_1d(rows))
         damaged = self.state[rows] == DAMAGED
         if not damaged.any():

@@ -81,6 +81,7 @@ class Images:
     splits: np.ndarray | None = None  # (N,) object, the split that the source puts each image in, "" where it says none
     notes: tuple[str, ...] = ()  # what a person must know of how the source was read, a sentence each
     groups: np.ndarray | None = None  # (N,) object, line, lot, camera or day, "" where the source says none
+    full_side: int = 0  # largest side of the images before they were squeezed to `pixels`; 0: they were not
     root: str = ""  # the folder below which `sources` are files; "" where they are none, or are to stay private
 
     def __post_init__(self) -> None:
@@ -112,6 +113,8 @@ class Images:
         text = np.array([""] * len(manifest) if labels is None else labels, object)[good]
         belong = ids if clusters is None else np.array(clusters, object)[good]
         width, height = manifest["width"].to_numpy(np.float32)[good], manifest["height"].to_numpy(np.float32)[good]
+        high, wide = cached.pixels.shape[2:]
+        squeezed = (width != wide).any() or (height != high).any()
         classes = sorted_class_names(text) if classes is None else classes
         number = {"": -1, **{label: place for place, label in enumerate(classes)}}
         return cls(
@@ -128,6 +131,7 @@ class Images:
             splits=None if splits is None else np.array(splits, object)[good],
             notes=(*cached.notes, *notes),
             groups=None if groups is None else np.array(groups, object)[good],
+            full_side=int(max(width.max(), height.max())) if squeezed else 0,
         )
 
     def __len__(self) -> int:
@@ -139,8 +143,16 @@ class Images:
 
     def read(self, index: np.ndarray, device: torch.device | str = "cpu") -> torch.Tensor:
         """Pixels (B, C, H, W) of the images at `index` (B,), uint8 or uint16, transformed on `device`."""
+        return self.deliver(self.fetch(index), index, device)
+
+    def fetch(self, index: np.ndarray) -> np.ndarray:
+        """Pixels (B, C, H, W) of the images at `index` (B,) as they are stored; any thread may ask for them."""
         stored = np.ascontiguousarray(self.pixels[index])
-        pixels = to_device(torch.from_numpy(stored if stored.flags.writeable else stored.copy()), device)
+        return stored if stored.flags.writeable else stored.copy()
+
+    def deliver(self, stored: np.ndarray, index: np.ndarray, device: torch.device | str = "cpu") -> torch.Tensor:
+        """What `fetch` gave for `index` (B,), transformed on `device`."""
+        pixels = to_device(torch.from_numpy(stored), device)
         return pixels if self.transform is None else self.transform(pixels, self.ids[index])
 
     def subset(self, index: np.ndarray) -> "Images":

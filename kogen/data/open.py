@@ -17,6 +17,7 @@ from kogen.data.datasets.table import read_rows
 from kogen.data.datasets.torchvision import torchvision_parts
 from kogen.data.images import Images, from_array
 from kogen.data.labels import distinct_names
+from kogen.data.lance_access import in_store, is_lance, lance_place
 from kogen.data.listing import escape_surrogates, spellings
 from kogen.data.objects.array import hold_array
 from kogen.data.objects.shards import expand_shards
@@ -53,7 +54,7 @@ def open_images(
     for key, value in given.items():
         if value is not None and settings.setdefault(key, str(value)) != str(value):
             raise ValueError(f"{key} is given twice, as {settings[key]!r} in {str(source)!r} and as {str(value)!r}")
-    if what and os.path.isdir(what):
+    if what and kind != "lance" and os.path.isdir(what):
         refuse_cache_among_images(what, storage or CacheSettings())
     function = registry.load("datasets", kind)
     if kind not in registry.own_names("datasets"):
@@ -72,7 +73,8 @@ def open_images(
         images = own_images(kind, images, storage or CacheSettings())
     if name or os.path.exists(what):
         path = Path(os.path.abspath(what))
-        images = replace(images, name=name or escape_surrogates(path.name if path.is_dir() else path.stem))
+        named = path.name if path.is_dir() and kind != "lance" else path.stem
+        images = replace(images, name=name or escape_surrogates(named))
     return images
 
 
@@ -143,6 +145,8 @@ def _parse_source(source: str) -> tuple[str, str, dict[str, Any]]:
     settings = text.parse_spec(source)[1]
     if os.path.exists(base):
         return _source_kind(base), base, settings
+    if in_store(base):
+        return "lance", lance_place(base), settings
     kind, _, variant = base.partition(":")
     if kind.endswith(".py"):
         raise ValueError(unknown_name("datasets", base, []))
@@ -246,7 +250,7 @@ def _link_targets(folder: Path) -> set[Path]:
 def _source_kind(path: str) -> str:
     """The name of the data source that reads a path."""
     if os.path.isdir(path):
-        return "folder"
+        return "lance" if is_lance(path) else "folder"
     ending = os.path.splitext(path)[1].lower()
     if ending not in KINDS:
         raise ValueError(f"{path} is neither a folder nor one of {', '.join(KINDS)}: {PACKED.get(ending, FOLDER)}")

@@ -13,6 +13,7 @@ from kogen.augmentation.views import View, render
 from kogen.common.devices import PendingTensor, exact_arithmetic
 from kogen.common.rng import StepRng
 from kogen.data.images import Images
+from kogen.data.read_ahead import read_in_turn
 from kogen.modules.base import Backbone
 
 MAX_BATCHES_PENDING = 4  # batches that a GPU may still be at work on while the next are made ready
@@ -86,13 +87,16 @@ def embed(backbone: Backbone, images: Images, view: View, *, batch_size: int = 2
             values = np.empty((len(images), part.shape[1]), np.float32)  # (N, D)
         values[start : start + len(part)] = part
 
+    def index_of(number: int) -> np.ndarray:
+        return np.arange(number * batch_size, min((number + 1) * batch_size, len(images)))
+
     backbone.eval()
-    for start in range(0, len(images), batch_size):
-        index = np.arange(start, min(start + batch_size, len(images)))
+    for number, stored in enumerate(read_in_turn(lambda n: images.fetch(index_of(n)), -(-len(images) // batch_size))):
+        index = index_of(number)
         rng, aspect = StepRng(0, 0, len(index)), torch.from_numpy(images.aspect[index])
-        batch = render(images.read(index, device), view, rng, tag="plain", aspect=aspect)
+        batch = render(images.deliver(stored, index, device), view, rng, tag="plain", aspect=aspect)
         with torch.inference_mode(), exact_arithmetic():
-            pending.append((start, PendingTensor(backbone(batch).float())))
+            pending.append((int(index[0]), PendingTensor(backbone(batch).float())))
         if len(pending) > MAX_BATCHES_PENDING:
             store_first()
     for part, mode in modes.items():

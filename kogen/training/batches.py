@@ -12,6 +12,7 @@ from kogen.common import distributed
 from kogen.common.devices import to_device
 from kogen.config.plan import Plan
 from kogen.data.images import Images
+from kogen.data.read_ahead import ReadAhead
 from kogen.modules.base import Views
 from kogen.modules.multicrop import local_size
 
@@ -38,22 +39,44 @@ class Batches:
         self.views: tuple[View, ...] = (*views, *[local] * local_crops)
         self.order: tuple[int, np.ndarray] = (-1, np.empty(0, dtype=np.int64))
         self.resident = DevicePixels(self.images, device) if fits_on_device(self.images, device) else None
+        self.ahead = ReadAhead[np.ndarray | None](self.steps * plan.accumulate)
 
     def epoch_order(self, epoch: int) -> np.ndarray:
         """The order of the images in an epoch, (N,)."""
-        if self.order[0] != epoch:
-            self.order = (epoch, np.random.default_rng([self.plan.seed, epoch]).permutation(len(self.images)))
-        return self.order[1]
+        order = self.order  # a thread that reads ahead may put that of the next epoch there
+        if order[0] != epoch:
+            order = (epoch, np.random.default_rng([self.plan.seed, epoch]).permutation(len(self.images)))
+            self.order = order
+        return order[1]
+
+    def batch_of(self, number: int) -> np.ndarray:
+        """The images (B,) of this process's part of a micro-batch, all of them counted through."""
+        step, micro = divmod(number, self.plan.accumulate)
+        epoch, place = divmod(step, self.per_epoch)
+        low = self.begin_of(micro)
+        return self.epoch_order(epoch)[place * self.plan.batch_size :][low : low + self.part]
+
+    def begin_of(self, micro: int) -> int:
+        """Where this process's part of a micro-batch begins in its batch."""
+        return (micro * distributed.world_size() + distributed.rank()) * self.part
+
+    def fetch(self, number: int) -> np.ndarray | None:
+        """Pixels (B, C, H, W) of a micro-batch as they are stored; None where the device has them all."""
+        batch = self.batch_of(number)
+        return None if self.resident and self.resident.has(batch) else self.images.fetch(batch)
 
     def render_views(self, step: int, micro: int) -> Views:
         """This process's part of micro-batch `micro` of `step`, rendered on the device."""
-        epoch, place = divmod(step, self.per_epoch)
-        low = (micro * distributed.world_size() + distributed.rank()) * self.part
-        batch = self.epoch_order(epoch)[place * self.plan.batch_size :][low : low + self.part]  # (B,)
+        number, low = step * self.plan.accumulate + micro, self.begin_of(micro)
+        batch, stored = self.batch_of(number), self.ahead.get(number, self.fetch)
         rng = StepRng(self.plan.seed, step, self.plan.batch_size).part(low, low + self.part)
         index = to_device(torch.from_numpy(batch), self.device)
         labels = to_device(torch.from_numpy(self.images.labels[batch]), self.device)
-        pixels = self.resident.read(batch, index) if self.resident else self.images.read(batch, self.device)
+        if self.resident:
+            pixels = self.resident.read(batch, index, stored)
+        else:
+            assert stored is not None
+            pixels = self.images.deliver(stored, batch, self.device)
         aspect = torch.from_numpy(self.images.aspect[batch])
         tags = [str(number) for number in range(len(self.views))]
         crops = render_all(pixels, self.views, rng, tags=tags, aspect=aspect)
@@ -86,10 +109,15 @@ class DevicePixels:
         self.known = np.zeros(len(images), dtype=bool)  # (N,)
         self.pixels = torch.empty(images.pixels.shape, dtype=torch.uint8, device=device)  # (N, C, H, W)
 
-    def read(self, batch: np.ndarray, index: Tensor) -> Tensor:
-        """Pixels (B, C, H, W) of the images at `batch` (B,), which is `index` on the device."""
-        if not self.known[batch].all():
-            self.pixels.index_copy_(0, index, self.images.read(batch, self.device))
+    def has(self, batch: np.ndarray) -> bool:
+        """Whether all images at `batch` (B,) are on the device."""
+        return bool(self.known[batch].all())
+
+    def read(self, batch: np.ndarray, index: Tensor, stored: np.ndarray | None = None) -> Tensor:
+        """Pixels (B, C, H, W) of the images at `batch` (B,), which is `index` on the device; `stored`: if fetched."""
+        if not self.has(batch):
+            stored = self.images.fetch(batch) if stored is None else stored
+            self.pixels.index_copy_(0, index, self.images.deliver(stored, batch, self.device))
             self.known[batch] = True
         return self.pixels[index]
 

@@ -77,14 +77,14 @@ def test_who_looks_later_adds_up_the_same_and_still_stops_at_nan():
 
 def test_resident_pixels_are_those_of_the_set_and_each_is_read_once(monkeypatch):
     images = blobs(40).subset(np.arange(5, 37))
-    read, asked = type(images).read, []
-    monkeypatch.setattr(type(images), "read", lambda self, batch, device: asked.extend(batch) or read(self, batch))
+    expected, fetch, asked = images.read(np.arange(len(images))), type(images).fetch, []
+    monkeypatch.setattr(type(images), "fetch", lambda self, batch: asked.extend(batch) or fetch(self, batch))
     resident = DevicePixels(images, torch.device("cpu"))
     rng = np.random.default_rng(0)
     for _ in range(3):
         for batch in rng.permutation(len(images)).reshape(4, 8):
             found = resident.read(batch, torch.from_numpy(batch))
-            assert torch.equal(found, read(images, batch))
+            assert torch.equal(found, expected[batch])
     assert sorted(asked) == list(range(len(images)))
 
 

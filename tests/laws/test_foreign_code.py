@@ -108,6 +108,7 @@ ARGUED = {
         "getattr",
     ): "a name in SETS, none of which unpickles unchecked files",
     ("data/decode.py", "load", "numpy.lib.format.read_array"): "allow_pickle=False",
+    ("data/lance_access.py", "import_lance", "importlib.import_module"): "a constant name, of a format without code",
     ("data/extra_formats.py", "installed_extras", "importlib.util.find_spec"): "constant names, nothing is loaded",
     (
         "evaluation/onnx_program.py",

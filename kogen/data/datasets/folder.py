@@ -46,7 +46,9 @@ def folder(
         raise ValueError("columns and encoding say how a table is read: give one with --labels")
     storage, found = storage or CacheSettings(), scan_folder(path)
     if not found.names:
-        raise ValueError(f"no images below {path}: it is empty, or holds only hidden files and files of other kinds")
+        shards = f"; of its shards write wds:{path}" if any(name.endswith(".tar") for name in os.listdir(path)) else ""
+        got = f"no images below {path}: it is empty, or holds only hidden files and files of other kinds"
+        raise ValueError(got + shards)
     layout = read_layout(path, found.names, storage.max_pixels, classes=labels is None)
     if labels is None:
         layout.notes.extend(unread_labels(path, layout))

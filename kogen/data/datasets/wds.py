@@ -1,4 +1,4 @@
-"""Data source `wds`: local shards of a webdataset, `wds:train-{000..009}.tar`, `wds:train-*.tar`, or one .tar file."""
+"""Data source `wds`: local shards of a webdataset: `wds:FOLDER`, `wds:train-{000..009}.tar`, `wds:train-*.tar`."""
 
 from kogen.data.cache_settings import CacheSettings
 from kogen.data.images import Images

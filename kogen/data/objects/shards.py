@@ -63,7 +63,9 @@ class Samples:
 
 
 def expand_shards(pattern: str) -> list[str]:
-    """The files of `train-{000..009}.tar` or `train-*.tar`. ValueError where there are none, or one is missing."""
+    """The files of `train-{000..009}.tar`, `train-*.tar` or a folder. ValueError where there are none, or one lacks."""
+    if os.path.isdir(pattern):
+        pattern = os.path.join(glob.escape(pattern), "*.tar")
     if found := _RANGE.search(pattern):
         first, last = found.groups()
         numbers = [str(number).zfill(len(first)) for number in range(int(first), int(last) + 1)]
@@ -72,7 +74,9 @@ def expand_shards(pattern: str) -> list[str]:
         paths = sorted(glob.glob(pattern)) if glob.has_magic(pattern) and not os.path.exists(pattern) else [pattern]
     if gone := [path for path in paths if not os.path.exists(path)] or (not paths and [pattern]):
         names = join_names([os.path.basename(path) for path in gone])
-        raise ValueError(f"no such shard: {names} ({pattern}); write wds:FOLDER/train-{{000..009}}.tar, or with *")
+        raise ValueError(
+            f"no such shard: {names} ({pattern}); write wds:FOLDER/train-{{000..009}}.tar, wds:FOLDER, or with *"
+        )
     return paths
 
 

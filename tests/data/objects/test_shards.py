@@ -41,7 +41,7 @@ def shards(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("pattern", ["wds:{}/train-{{000..001}}.tar", "wds:{}/train-*.tar"])
+@pytest.mark.parametrize("pattern", ["wds:{}/train-{{000..001}}.tar", "wds:{}/train-*.tar", "wds:{}"])
 def test_samples_are_images_with_a_class(shards: Path, pattern: str):
     source = pattern.format(shards)
     images = open_images(source, STORAGE)
@@ -53,7 +53,10 @@ def test_samples_are_images_with_a_class(shards: Path, pattern: str):
     ]
     assert images.sources[3] == "train-001.tar/s3.png"
     assert any("not read: json (6)" in note for note in images.notes)
-    assert source_paths(source) == [shards / "train-000.tar", shards / "train-001.tar"]
+    assert [path for path in source_paths(source) if path != shards] == [
+        shards / "train-000.tar",
+        shards / "train-001.tar",
+    ]
 
 
 def test_one_tar_is_a_source_and_a_changed_one_is_read_again(shards: Path):
@@ -82,6 +85,8 @@ def test_shards_that_are_missing_compressed_or_damaged_are_refused(shards: Path)
         open_images(f"wds:{shards}/train-{{000..002}}.tar", STORAGE)
     with pytest.raises(ValueError, match=r"no such shard: .*test-\*.tar"):
         open_images(f"wds:{shards}/test-*.tar", STORAGE)
+    with pytest.raises(ValueError, match=r"no images below .*; of its shards write wds:"):
+        open_images(shards)
     with pytest.raises(ValueError, match="wds needs its shards"):
         open_images("wds", STORAGE)
     packed = write_tar(shards / "packed.tar", {"a.png": png(PIXELS[0])}, "w:gz")
