@@ -34,10 +34,12 @@ def set_rows(dataset: str, part: pd.DataFrame) -> pd.DataFrame:
     if len(present) > MAX_CLASSES:
         return pd.DataFrame(columns=COLUMNS)
     rows = []
-    models = part["model"].astype(str).to_numpy()
-    for model in np.unique(models):
-        mine = models == model
-        runs = part["seed"].to_numpy()[mine]
+    codes, known = pd.factorize(part["model"])
+    models, place = np.unique(np.array(list(map(str, known)), dtype=object), return_inverse=True)
+    seeds = part["seed"].to_numpy()
+    for number, model in enumerate(models):
+        mine = place[codes] == number
+        runs = seeds[mine]
         count = np.zeros((len(classes), len(classes)))
         np.add.at(count, (label[mine], predicted[mine]), 1 / len(np.unique(runs)))
         for i in np.flatnonzero(count.sum(axis=1)):
