@@ -94,8 +94,26 @@ def item_matrices(predictions: Items) -> Iterator[ItemMatrix]:
         yield from predictions
         return
     check_predictions(predictions)
-    for dataset, part in predictions.groupby("dataset", sort=True, observed=True):
-        yield make_item_matrix(str(dataset), part)
+    for dataset, part in split_sets(predictions):
+        yield make_item_matrix(dataset, part)
+
+
+def split_sets(predictions: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The rows of each data set, one set at a time, sorted by its name; categories in their order.
+
+    As `groupby("dataset")`, which holds a second copy of the whole table.
+    """
+    column: Any = predictions["dataset"]
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        code, names = column.cat.codes.to_numpy(), column.cat.categories
+    else:
+        code, names = pd.factorize(column, sort=True)
+    order = np.argsort(code, kind="stable").astype(np.min_scalar_type(len(code)))
+    end = np.count_nonzero(code < 0)  # rows of no set
+    for name, count in zip(names, np.bincount(code[code >= 0], minlength=len(names)), strict=True):
+        start, end = end, end + count
+        if count:
+            yield str(name), predictions.iloc[order[start:end].astype(np.int64)]
 
 
 def check_predictions(predictions: pd.DataFrame) -> None:

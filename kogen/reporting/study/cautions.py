@@ -92,10 +92,11 @@ def constant_sentences(rows: Any, reference: str) -> list[Sentence]:
     mine = rows[rows["dataset"] == reference]
     if "predicted" not in mine or "label" not in mine or mine["label"].nunique() < 2:
         return []
-    kinds = mine[["model", "pool", "protocol", "budget"]].astype(object)
-    kinds = kinds.where(kinds.notna(), "").assign(**{name: mine[name] for name in ("seed", "draw", "predicted")})
-    of = ["model", "pool", "protocol", "budget"]
-    answers = kinds.drop_duplicates().groupby([*of, "seed", "draw"], dropna=False, observed=True).size()
+    of, others = ["model", "pool", "protocol", "budget"], ["seed", "draw", "predicted"]
+    mine = mine[[*of, *others]].drop_duplicates()
+    kinds = mine[of].astype(object)
+    kinds = kinds.where(kinds.notna(), "").assign(**{name: mine[name] for name in others})
+    answers = kinds.groupby([*of, "seed", "draw"], dropna=False, observed=True).size()
     most = answers.groupby(level=of, observed=True).max()
     names = [
         f"{model}{f' on {pool}' if pool else ''} ({protocol}{f'@{budget}' if budget else ''})"

@@ -31,9 +31,9 @@ def share_classes(frame: pd.DataFrame, classes: Sequence[str] | None = None) -> 
     `classes` in the order of the probabilities; by default those that are there, sorted. ValueError for a label or an
     answer that is not among them.
     """
-    if any(name not in frame or pd.isna(frame[name].to_numpy()).any() for name in ("label", "predicted")):
+    if any(name not in frame or frame[name].isna().any() for name in ("label", "predicted")):
         return frame
-    texts = {name: frame[name].astype(object).astype(str).astype("category") for name in ("label", "predicted")}
+    texts = {name: as_text_categories(frame[name]) for name in ("label", "predicted")}
     there = {str(name) for column in texts.values() for name in column.cat.categories}
     known = sort_classes(list(there)) if classes is None else list(classes)
     if lost := sorted(there - set(known)):
@@ -42,6 +42,16 @@ def share_classes(frame: pd.DataFrame, classes: Sequence[str] | None = None) -> 
             f"{PREFIX}CLASS for each class"
         )
     return frame.assign(**{name: column.cat.set_categories(known) for name, column in texts.items()})
+
+
+def as_text_categories(column: Any) -> Any:
+    """A column without gaps as categories of text that all occur."""
+    if isinstance(column.dtype, pd.CategoricalDtype):  # the distinct ones alone are looked at
+        column = column.cat.remove_unused_categories()
+        texts = list(map(str, column.cat.categories))
+        if len({*texts}) == len(texts):
+            return column.cat.rename_categories(texts)
+    return column.astype(object).astype(str).astype("category")
 
 
 def has_classes(frame: pd.DataFrame) -> bool:

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from kogen.statistics._item_matrix import split_sets
+
 SURE, DISAGREE, NOBODY = "surely_wrong", "disagree", "nobody"
 COLUMNS = ["dataset", "kind", "item", "path", "label", "leader", "leader_says", "other", "other_says", "sureness"]
 GALLERY = "gallery"  # folder of a study with their pictures
@@ -27,11 +29,11 @@ def hard_images(predictions: pd.DataFrame, leaders: Sequence[str]) -> pd.DataFra
     needed: list[str] = [name for name in NEEDED if name in predictions]
     if not {*NEEDED} - {"path"} <= {*needed}:
         return pd.DataFrame(columns=COLUMNS)
-    for dataset, part in predictions[["dataset", *needed]].groupby("dataset", sort=True, observed=True):
+    for dataset, part in split_sets(predictions[["dataset", *needed]]):
         there = set(map(str, part["model"].unique()))
         mine = [name for name in leaders if name in there]
         if mine and not pd.isna(part["score"].to_numpy()).any():
-            found += set_rows(str(dataset), part, mine)
+            found += set_rows(dataset, part, mine)
     return pd.DataFrame(found, columns=COLUMNS)
 
 

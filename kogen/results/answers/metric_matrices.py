@@ -16,8 +16,9 @@ from kogen.statistics._item_matrix import (
     ItemMatrix,
     arrange_rows,
     check_predictions,
-    make_item_matrix,
+    item_matrices,
     matrix_of_runs,
+    split_sets,
 )
 
 
@@ -45,10 +46,9 @@ def metric_matrices(predictions: pd.DataFrame, facts: MetricFacts) -> list[ItemM
 
     ValueError where the metric has no value on a set, with the reason; and as `item_matrices`.
     """
-    check_predictions(predictions)
-    parts = predictions.groupby("dataset", sort=True, observed=True)
     if facts.name == "accuracy":
-        return [make_item_matrix(str(name), part) for name, part in parts]
+        return list(item_matrices(predictions))
+    check_predictions(predictions)
     found = [measure_set(each, facts) for each in set_answers(predictions, facts)]
     for each in found:
         if each.matrix is None:
@@ -75,10 +75,10 @@ def explain(reason: str) -> str:
 
 def set_answers(predictions: pd.DataFrame, facts: MetricFacts) -> Iterator[SetAnswers]:
     """The answers on each set, sorted by its name."""
-    for dataset, part in predictions.groupby("dataset", sort=True, observed=True):
-        runs, rows, cluster = arrange_rows(str(dataset), part)
+    for dataset, part in split_sets(predictions):
+        runs, rows, cluster = arrange_rows(dataset, part)
         answers = [read_answers(part, rows[number], facts) for number in range(len(runs))]
-        yield SetAnswers(str(dataset), tuple(runs), tuple(answers), cluster)
+        yield SetAnswers(dataset, tuple(runs), tuple(answers), cluster)
 
 
 def read_answers(part: pd.DataFrame, rows: np.ndarray, facts: MetricFacts) -> Answers:
