@@ -94,7 +94,7 @@ def item_matrices(predictions: Items) -> Iterator[ItemMatrix]:
         yield from predictions
         return
     check_predictions(predictions)
-    for dataset, part in split_sets(predictions):
+    for dataset, part in split_sets(predictions[[name for name in (*REQUIRED_COLUMNS, "cluster") if name in predictions]]):
         yield make_item_matrix(dataset, part)
 
 

@@ -89,11 +89,11 @@ def constant_sentences(rows: Any, reference: str) -> list[Sentence]:
     `rows`: all predictions of a study. A model is named where each of its runs and draws knows one answer alone; where
     the images have one class, that is no fault.
     """
-    mine = rows[rows["dataset"] == reference]
-    if "predicted" not in mine or "label" not in mine or mine["label"].nunique() < 2:
+    here = rows["dataset"] == reference
+    if "predicted" not in rows or "label" not in rows or rows["label"][here].nunique() < 2:
         return []
     of, others = ["model", "pool", "protocol", "budget"], ["seed", "draw", "predicted"]
-    mine = mine[[*of, *others]].drop_duplicates()
+    mine = rows[[*of, *others]][here].drop_duplicates()
     kinds = mine[of].astype(object)
     kinds = kinds.where(kinds.notna(), "").assign(**{name: mine[name] for name in others})
     answers = kinds.groupby([*of, "seed", "draw"], dropna=False, observed=True).size()

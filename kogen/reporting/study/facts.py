@@ -34,7 +34,7 @@ def gather(
     """What is known beside the judgement; `mine`: predictions of its protocol, `judged`: tables of each protocol."""
     reference, protocol = judgement.reference, str(mine["protocol"].iloc[0])
     values, flattery = judged[protocol]["values"], judged[protocol]["optimism"]
-    seeds: Any = mine.drop_duplicates(["model", "seed"]).groupby("model", observed=True).size()
+    seeds: Any = mine[["model", "seed"]].drop_duplicates().groupby("model", observed=True).size()
     others = {name: tables["values"] for name, tables in judged.items() if name != protocol}
     return Evidence(
         judgement=judgement,
@@ -52,7 +52,7 @@ def gather(
 
 def model_methods(predictions: Any) -> dict[str, str]:
     """The method of each model."""
-    first = predictions.drop_duplicates("model").sort_values("model")
+    first = predictions[["model", "method"]].drop_duplicates("model").sort_values("model")
     return {str(model): str(method) for model, method in zip(first["model"], first["method"], strict=True)}
 
 

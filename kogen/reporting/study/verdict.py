@@ -46,7 +46,7 @@ from kogen.results.answers.break_even import BreakEven, judge_break_even
 from kogen.results.answers.economics import Economics, bill_models
 from kogen.results.answers.metric_matrices import metric_matrices
 from kogen.results.answers.metric_tables import protocol_answers
-from kogen.results.answers.part_rows import PARTS, POOL
+from kogen.results.answers.part_rows import PARTS, POOL, choose_rows
 from kogen.results.answers.pool_curves import PoolCurves
 from kogen.results.asked import read_asked
 from kogen.results.decide import BASELINES, make_judgement
@@ -139,7 +139,7 @@ def build(
     place = study / "predictions.parquet"
     every: Any = read_predictions(place)
     whole = every["budget"].isna() & every[POOL].isna()
-    predictions = sort_names(every[whole].drop(columns=list(PARTS)))
+    predictions = sort_names(choose_rows(every, whole).drop(columns=list(PARTS)))
     parts = rows_by_protocol(predictions)
     if protocol not in parts:
         raise ValueError(f"no predictions with the protocol {protocol!r}; there are {sorted(parts) or 'none'}")
@@ -155,9 +155,9 @@ def build(
     judged[protocol] = judge_items(results.matrices or [], options)
     answers = protocol_answers(parts, judged[protocol]["values"], facts, sets[0], protocol)
     tables = judged[protocol] | answers
-    kept = every[every[POOL].isna()]
+    kept = choose_rows(every, every[POOL].isna())
     curves = judge_budgets(study, kept, protocol, facts)
-    pools = judge_pools(study, every[every["budget"].isna()], protocol, facts, float(margin), runs)
+    pools = judge_pools(study, choose_rows(every, every["budget"].isna()), protocol, facts, float(margin), runs)
     shown: dict[str, Any] = {"values": tables["values"]}
     shown |= {name: curves[name] for name in ("labels", "matches") if name in curves}
     shown = {name: frame[frame["dataset"] == sets[0]] for name, frame in shown.items()}
@@ -234,7 +234,8 @@ def read_verdict(study: Path) -> Verdict:
 
 def rows_by_protocol(predictions: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """The rows of each protocol, sorted by its name."""
-    return {str(name): rows for name, rows in predictions.groupby("protocol", observed=True)}
+    protocols: Any = predictions["protocol"]
+    return {str(name): choose_rows(predictions, protocols == name) for name in sorted(protocols.dropna().unique())}
 
 
 def read_predictions(place: Path) -> pd.DataFrame:
@@ -267,7 +268,7 @@ def tier_lists(groups: Any, dataset: str, values: Any) -> list[list[str]]:
 
 def roles_in_order(predictions: pd.DataFrame) -> dict[str, str]:
     """Role of each set, the reference first, then shifts and transfers in the order they were judged."""
-    roles = predictions.drop_duplicates("dataset").set_index("dataset").role.to_dict()
+    roles = predictions[["dataset", "role"]].drop_duplicates("dataset").set_index("dataset").role.to_dict()
     found = [name for name, role in roles.items() if role == "reference"]
     if len(found) != 1:
         raise ValueError(f"one set with the role 'reference' is needed to choose on, found {found or 'none'}")

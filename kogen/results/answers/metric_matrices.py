@@ -10,9 +10,10 @@ import pandas as pd
 from kogen.common.metric_facts import MetricFacts
 from kogen.common.registry import load
 from kogen.metrics._metric import Answers, Contributions, Metric
-from kogen.results.answers.answer_columns import FALSE_ALARM, PROBABILITIES, has_classes, probability_rows
+from kogen.results.answers.answer_columns import FALSE_ALARM, LISTS, PROBABILITIES, has_classes, probability_rows
 from kogen.results.answers.metric_choice import class_order, own_parameters
 from kogen.statistics._item_matrix import (
+    REQUIRED_COLUMNS,
     ItemMatrix,
     arrange_rows,
     check_predictions,
@@ -75,7 +76,8 @@ def explain(reason: str) -> str:
 
 def set_answers(predictions: pd.DataFrame, facts: MetricFacts) -> Iterator[SetAnswers]:
     """The answers on each set, sorted by its name."""
-    for dataset, part in split_sets(predictions):
+    columns = (*REQUIRED_COLUMNS, "cluster", "score", "label", "predicted", *LISTS)
+    for dataset, part in split_sets(predictions[[name for name in columns if name in predictions]]):
         runs, rows, cluster = arrange_rows(dataset, part)
         answers = [read_answers(part, rows[number], facts) for number in range(len(runs))]
         yield SetAnswers(dataset, tuple(runs), tuple(answers), cluster)
