@@ -73,7 +73,10 @@ class Column:
         if len(types) > 1:  # whole numbers, some parts of which need more bytes
             widest = max(types, key=lambda kind: (kind == self.type, kind.bit_width))
             parts = [part.cast(widest) for part in parts]
-        whole = pa.chunked_array([chunk for part in parts for chunk in part.chunks], parts[0].type if parts else self.type)
+        kind = parts[0].type if parts else self.type
+        whole = pa.chunked_array([chunk for part in parts for chunk in part.chunks], kind)
+        if whole.null_count and kind in (pa.int8(), pa.int16()):
+            whole = whole.cast(pa.float32())  # which pandas would make twice as large
         return pa.table({self.name: whole}).to_pandas()[self.name]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import starmap
 from typing import Any
 
 import numpy as np
@@ -94,8 +95,8 @@ def item_matrices(predictions: Items) -> Iterator[ItemMatrix]:
         yield from predictions
         return
     check_predictions(predictions)
-    for dataset, part in split_sets(predictions[[name for name in (*REQUIRED_COLUMNS, "cluster") if name in predictions]]):
-        yield make_item_matrix(dataset, part)
+    columns = [name for name in (*REQUIRED_COLUMNS, "cluster") if name in predictions]
+    yield from starmap(make_item_matrix, split_sets(predictions[columns]))
 
 
 def split_sets(predictions: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -143,7 +144,7 @@ def arrange_rows(dataset: str, part: pd.DataFrame) -> tuple[list[tuple[str, Any]
     """The runs (model, seed) of one data set, the row of each run and item (runs, n), and the items' clusters (n,)."""
     (model, models), (seed, seeds), (item, items) = (code_names(part[name]) for name in ("model", "seed", "item"))
     models, rank = np.unique([str(name) for name in models], return_inverse=True)
-    pair, run = np.unique(rank[model] * len(seeds) + seed, return_inverse=True)  # runs by model, then by seed
+    run, pair = pd.factorize(rank[model] * len(seeds) + seed, sort=True)  # runs by model, then by seed
     runs = [(str(models[each // len(seeds)]), seeds[each % len(seeds)]) for each in pair]
     check_complete(dataset, run, runs, item, items)
     rows = np.zeros((len(runs), len(items)), dtype=np.int64)

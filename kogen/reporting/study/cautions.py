@@ -7,6 +7,7 @@ from typing import Any
 
 from kogen.common.alarms import AlarmKind
 from kogen.common.metric_facts import MetricFacts
+from kogen.common.tables import distinct_rows
 from kogen.reporting.study.evidence import Evidence, ModelAlarm
 from kogen.reporting.words import Sentence, phrase, sentence
 from kogen.results.answers.metric_tables import FAR
@@ -93,7 +94,7 @@ def constant_sentences(rows: Any, reference: str) -> list[Sentence]:
     if "predicted" not in rows or "label" not in rows or rows["label"][here].nunique() < 2:
         return []
     of, others = ["model", "pool", "protocol", "budget"], ["seed", "draw", "predicted"]
-    mine = rows[[*of, *others]][here].drop_duplicates()
+    mine = distinct_rows(rows[[*of, *others]][here], [*of, *others])
     kinds = mine[of].astype(object)
     kinds = kinds.where(kinds.notna(), "").assign(**{name: mine[name] for name in others})
     answers = kinds.groupby([*of, "seed", "draw"], dropna=False, observed=True).size()

@@ -12,6 +12,7 @@ from kogen.common.files import read_json, write_json
 from kogen.common.metric_facts import ACCURACY, POINTS, MetricFacts
 from kogen.common.registry import load
 from kogen.common.running_costs import RunningCost
+from kogen.common.tables import distinct_rows
 from kogen.common.text import check_language
 from kogen.options.lottery import LotteryOptions
 from kogen.options.model import validate
@@ -161,8 +162,8 @@ def build(
     shown: dict[str, Any] = {"values": tables["values"]}
     shown |= {name: curves[name] for name in ("labels", "matches") if name in curves}
     shown = {name: frame[frame["dataset"] == sets[0]] for name, frame in shown.items()}
-    mine = sort_names(kept[(kept["protocol"] == protocol) & (kept["dataset"] == sets[0])])
-    economics = gather_economics(study, whole_runs(runs), mine, shown, facts, priced)
+    mine = (kept["protocol"] == protocol) & (kept["dataset"] == sets[0])
+    economics = gather_economics(study, whole_runs(runs), sort_names(kept[mine]), shown, facts, priced)
     lottery, judgement = None, None
     minutes = {cost.model: cost.minutes for cost in costs if cost.minutes}
     if len(methods) > 1:  # on the predictions alone; its tables are written beside them
@@ -268,7 +269,8 @@ def tier_lists(groups: Any, dataset: str, values: Any) -> list[list[str]]:
 
 def roles_in_order(predictions: pd.DataFrame) -> dict[str, str]:
     """Role of each set, the reference first, then shifts and transfers in the order they were judged."""
-    roles = predictions[["dataset", "role"]].drop_duplicates("dataset").set_index("dataset").role.to_dict()
+    first = distinct_rows(predictions, ["dataset", "role"]).drop_duplicates("dataset")
+    roles = first.set_index("dataset").role.to_dict()
     found = [name for name, role in roles.items() if role == "reference"]
     if len(found) != 1:
         raise ValueError(f"one set with the role 'reference' is needed to choose on, found {found or 'none'}")

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import starmap
 from typing import Any
 
 import numpy as np
@@ -77,10 +79,15 @@ def explain(reason: str) -> str:
 def set_answers(predictions: pd.DataFrame, facts: MetricFacts) -> Iterator[SetAnswers]:
     """The answers on each set, sorted by its name."""
     columns = (*REQUIRED_COLUMNS, "cluster", "score", "label", "predicted", *LISTS)
-    for dataset, part in split_sets(predictions[[name for name in columns if name in predictions]]):
-        runs, rows, cluster = arrange_rows(dataset, part)
-        answers = [read_answers(part, rows[number], facts) for number in range(len(runs))]
-        yield SetAnswers(dataset, tuple(runs), tuple(answers), cluster)
+    parts = split_sets(predictions[[name for name in columns if name in predictions]])
+    yield from starmap(partial(read_set, facts), parts)  # which keeps neither a set nor its rows for the next one
+
+
+def read_set(facts: MetricFacts, dataset: str, part: pd.DataFrame) -> SetAnswers:
+    """The answers on one set, whose rows these are."""
+    runs, rows, cluster = arrange_rows(dataset, part)
+    answers = [read_answers(part, rows[number], facts) for number in range(len(runs))]
+    return SetAnswers(dataset, tuple(runs), tuple(answers), cluster)
 
 
 def read_answers(part: pd.DataFrame, rows: np.ndarray, facts: MetricFacts) -> Answers:
@@ -89,10 +96,10 @@ def read_answers(part: pd.DataFrame, rows: np.ndarray, facts: MetricFacts) -> An
     score = part["score"].to_numpy(dtype=np.float64)[rows] if "score" in part else None
     score = None if score is None or np.isnan(score).any() else score
     if not has_classes(part):
-        nothing = np.zeros(len(rows), dtype=np.int64)
+        nothing = np.zeros(len(rows), dtype=np.int32)
         return Answers((), nothing, nothing, correct, score=score)
     classes = tuple(map(str, part["label"].cat.categories))
-    labels, predicted = (part[name].cat.codes.to_numpy()[rows].astype(np.int64) for name in ("label", "predicted"))
+    labels, predicted = (part[name].cat.codes.to_numpy()[rows].astype(np.int32) for name in ("label", "predicted"))
     stored = probability_rows(part[PROBABILITIES], rows) if PROBABILITIES in part else None
     if stored is None or stored.shape[1] != len(classes):
         stored = two_class_probabilities(labels, predicted, score) if len(classes) == 2 else None

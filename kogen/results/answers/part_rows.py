@@ -33,7 +33,7 @@ PARTS = (*BUDGETS, POOL)
 
 
 def choose_rows(frame: Any, kept: Any) -> Any:
-    """The rows of a frame that are kept (N,) bool; where all are, the frame itself: large tables have no second copy."""
+    """The rows of a frame that are kept (N,) bool; where all are, the frame itself, without a copy."""
     return frame if bool(kept.all()) else frame[kept]
 
 
