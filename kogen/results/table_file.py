@@ -153,7 +153,7 @@ def read_parquet(path: Path, wanted: list[str], texts: list[str]) -> dict[str, C
         groups = range(file.num_row_groups)  # one at a time: a reader of several keeps what it has read
         batches = (each for g in groups for each in file.iter_batches(BATCH_ROWS, row_groups=[g], columns=wanted))
         found = read_columns(batches, file.schema_arrow, wanted, texts)
-        check_rows(file.schema_arrow, found[wanted[0]].rows)
+        check_rows(file.read_row_groups([], columns=wanted[:1]).schema, found[wanted[0]].rows)
     return found
 
 

@@ -1,6 +1,6 @@
 """The verdict of a study, from its tables to verdict.json: what to bet on, how sure, on what grounds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -141,18 +141,19 @@ def build(
     every: Any = read_predictions(place)
     whole = every["budget"].isna() & every[POOL].isna()
     predictions = sort_names(choose_rows(every, whole).drop(columns=list(PARTS)))
-    parts = rows_by_protocol(predictions)
+    parts = ProtocolRows(predictions)
     if protocol not in parts:
-        raise ValueError(f"no predictions with the protocol {protocol!r}; there are {sorted(parts) or 'none'}")
-    rows, runs, question = parts[protocol], read_runs(study), read_asked(study)
+        raise ValueError(f"no predictions with the protocol {protocol!r}; there are {list(parts) or 'none'}")
+    rows = parts[protocol][["model", "method", "seed", "dataset", "role", "protocol"]]
+    runs, question = read_runs(study), read_asked(study)
     roles, methods = roles_in_order(rows), model_methods(rows)
     sets, costs = list(roles), model_costs(whole_runs(runs))
     options = options.model_copy(update={"reference": sets[0]})
     unread = tuple(name for name in read_header(place) if name not in (*NAME_COLUMNS, *NUMBER_COLUMNS))
     results = replace(read_results(predictions, options), ignored=unread)
     results = replace(results, metric=replace(results.metric, faults=fault_ratios(priced)))
-    facts, others = results.metric, {name: part for name, part in parts.items() if name != protocol}
-    judged = {name: judge_items(metric_matrices(part, facts), options) for name, part in others.items()}
+    facts, others = results.metric, [name for name in parts if name != protocol]
+    judged = {name: judge_items(metric_matrices(parts[name], facts), options) for name in others}
     judged[protocol] = judge_items(results.matrices or [], options)
     answers = protocol_answers(parts, judged[protocol]["values"], facts, sets[0], protocol)
     tables = judged[protocol] | answers
@@ -233,10 +234,23 @@ def read_verdict(study: Path) -> Verdict:
     return from_plain(Verdict, read_json(study / "verdict.json"), str(study / "verdict.json"))
 
 
-def rows_by_protocol(predictions: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The rows of each protocol, sorted by its name."""
-    protocols: Any = predictions["protocol"]
-    return {str(name): choose_rows(predictions, protocols == name) for name in sorted(protocols.dropna().unique())}
+class ProtocolRows(Mapping[str, pd.DataFrame]):
+    """The rows of each protocol, sorted by its name; they are chosen anew whenever they are asked for, and not held."""
+
+    def __init__(self, predictions: pd.DataFrame) -> None:
+        self.predictions = predictions
+        self.names = sorted(map(str, predictions["protocol"].dropna().unique()))
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        if name not in self.names:
+            raise KeyError(name)
+        return choose_rows(self.predictions, self.predictions["protocol"] == name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
 
 
 def read_predictions(place: Path) -> pd.DataFrame:

@@ -52,7 +52,7 @@ def metric_matrices(predictions: pd.DataFrame, facts: MetricFacts) -> list[ItemM
     if facts.name == "accuracy":
         return list(item_matrices(predictions))
     check_predictions(predictions)
-    found = [measure_set(each, facts) for each in set_answers(predictions, facts)]
+    found = list(map(partial(measure_set, facts=facts), set_answers(predictions, facts)))
     for each in found:
         if each.matrix is None:
             raise ValueError(f"the metric {facts.spec} has no value on {each.dataset!r}: {explain(each.reason)}")
