@@ -187,7 +187,7 @@ def csv_options(layout: Layout, wanted: list[str], kinds: Mapping[str, Any]) -> 
 def read_columns(batches: Iterable[Any], schema: Any, wanted: list[str], texts: list[str]) -> dict[str, Column]:
     """The columns of the batches of a file, made small part by part."""
     found = {name: Column(schema.field(name)) for name in wanted}
-    waiting, rows = [], 0
+    waiting, rows, least = [], 0, PART_ROWS
 
     def keep() -> None:
         table = pa.Table.from_batches(waiting).select(wanted)  # arrow takes a.b for a part of a, too
@@ -198,9 +198,11 @@ def read_columns(batches: Iterable[Any], schema: Any, wanted: list[str], texts: 
     for batch in batches:
         waiting.append(batch)
         rows += batch.num_rows
-        if rows >= PART_ROWS:
+        if rows >= least:
             keep()
             waiting, rows = [], 0
+            names = max((len(column.known) for column in found.values() if column.known is not None), default=0)
+            least = max(PART_ROWS, names)  # names are looked up among all that are known: not too often
     if waiting:
         keep()
     check_column_types([schema.field(name) for name in wanted], texts)
