@@ -99,10 +99,10 @@ def item_matrices(predictions: Items) -> Iterator[ItemMatrix]:
     yield from starmap(make_item_matrix, split_sets(predictions[columns]))
 
 
-def split_sets(predictions: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+def split_sets(predictions: Any) -> Iterator[tuple[str, pd.DataFrame]]:
     """The rows of each data set, one set at a time, sorted by its name; categories in their order.
 
-    As `groupby("dataset")`, which holds a second copy of the whole table.
+    As pandas' `groupby`, which holds a second copy of the whole table.
     """
     column: Any = predictions["dataset"]
     if isinstance(column.dtype, pd.CategoricalDtype):

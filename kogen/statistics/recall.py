@@ -29,7 +29,7 @@ def recall(predictions: pd.DataFrame) -> pd.DataFrame:
     columns = [name for name in (*REQUIRED_COLUMNS, "cluster", *NAMES.values()) if name in predictions]
     for dataset, part in split_sets(predictions[columns]) if {*NAMES.values()} & {*columns} else ():
         for by, column in NAMES.items():
-            if column in part and not part[column].isna().all():
+            if column in part and part[column].notna().to_numpy().any():
                 found += rows_of_names(dataset, by, part, part[column])
     table = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=COLUMNS)
     return pd.DataFrame(mark_worst(table)[COLUMNS])

@@ -144,7 +144,7 @@ def build(
     parts = ProtocolRows(predictions)
     if protocol not in parts:
         raise ValueError(f"no predictions with the protocol {protocol!r}; there are {list(parts) or 'none'}")
-    rows = parts[protocol][["model", "method", "seed", "dataset", "role", "protocol"]]
+    rows: Any = parts[protocol][["model", "method", "seed", "dataset", "role", "protocol"]]
     runs, question = read_runs(study), read_asked(study)
     roles, methods = roles_in_order(rows), model_methods(rows)
     sets, costs = list(roles), model_costs(whole_runs(runs))

@@ -61,7 +61,7 @@ def set_rows(dataset: str, part: pd.DataFrame, leaders: list[str]) -> list[dict[
     if second is not None:
         apart = (right[first] > 0.5) != (right[second] > 0.5)
         choose(DISAGREE, apart, (score[first] - score[second]).abs())
-    shown = part[part["item"].isin([item for _, item, _ in chosen])]
+    shown: Any = part[part["item"].isin([item for _, item, _ in chosen])]
     said, once = most_said(shown), shown.drop_duplicates("item")
     facts = once.set_index(once["item"].astype(str))
     rows = []
