@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from lottery import wide_scores
 
-from kogen.common.tables import SCHEMAS
+from kogen.common.tables import SCHEMAS, to_arrow
 
 WORK = Path(__file__).parents[1] / "work" / "scale"
 SETS = {"val": ("reference", 66_667), "foggy": ("shift", 50_000), "other-plant": ("transfer", 50_000)}
@@ -66,7 +66,7 @@ def write_predictions(place: Path, models: int, seeds: int) -> None:
     with pq.ParquetWriter(place, SCHEMAS["predictions"]) as writer:
         for frame in runs(models, seeds):
             frame = frame.astype({"correct": np.int8, "score": np.float32, "soft": np.float32})
-            writer.write_table(pa.Table.from_pandas(frame, schema=SCHEMAS["predictions"], preserve_index=False))
+            writer.write_table(to_arrow(frame, "predictions"))
 
 
 def write_wide(models: int, sets: int) -> Callable[[Path], None]:

@@ -135,7 +135,7 @@ def read_arrow(path: Path, cure: str = REMAKE, *, kind: str = "", columns: list[
     check_regular_file(path)
     with explain_unreadable(f"the table {path}", cure):
         stored, table = pq.read_schema(path), _read_pages(path, columns)
-    if lost := _lost_rows(table):
+    if lost := _lost_rows(table.schema, table.num_rows):
         raise ValueError(f"{path} is damaged: {lost}; {cure}")
     if kind:
         if unknown := sorted(set(stored.names) - set(SCHEMAS[kind].names)):  # a changed bit in a name is no column less
@@ -155,21 +155,37 @@ def read_checked(path: str | Path, columns: list[str] | None = None, texts: Sequ
     What is not parquet raises errors of many kinds, see `explain_unreadable`.
     """
     table = _read_pages(path, columns, texts)
-    if lost := _lost_rows(table):
-        raise ValueError(lost)
+    check_rows(table.schema, table.num_rows)
     return table
+
+
+def open_checked(path: str | Path, texts: Sequence[str] = ()) -> pq.ParquetFile:
+    """A parquet file whose pages have the sums they were written with where they are read; `texts` come as codes."""
+    return pq.ParquetFile(path, read_dictionary=list(texts), page_checksum_verification=True)
+
+
+def check_rows(schema: Any, rows: int) -> None:
+    """ValueError where a table has lost rows since it was written, by the number in its metadata."""
+    if lost := _lost_rows(schema, rows):
+        raise ValueError(lost)
 
 
 def _read_pages(path: str | Path, columns: list[str] | None, texts: Sequence[str] = ()) -> Any:
     """Columns of a parquet file, whose pages have the sums they were written with."""
-    with pq.ParquetFile(path, read_dictionary=list(texts), page_checksum_verification=True) as file:
+    with open_checked(path, texts) as file:
         return file.read(columns)
 
 
-def _lost_rows(table: Any) -> str:
+def _lost_rows(schema: Any, rows: int) -> str:
     """How many rows a table has lost since it was written, in words; "" for none, and where nothing says."""
-    written = (table.schema.metadata or {}).get(ROWS, str(table.num_rows).encode())
-    return "" if written == str(table.num_rows).encode() else f"it has {table.num_rows} rows of {written.decode()}"
+    written = (schema.metadata or {}).get(ROWS, str(rows).encode())
+    return "" if written == str(rows).encode() else f"it has {rows} rows of {written.decode()}"
+
+
+def distinct_rows(frame: Any, columns: list[str], rows: int = 1 << 20) -> Any:
+    """The first row of each combination of cells of these columns; so many rows at a time, which takes less memory."""
+    parts = [frame[start : start + rows][columns].drop_duplicates() for start in range(0, len(frame), rows)]
+    return pd.concat(parts).drop_duplicates() if len(parts) > 1 else frame[columns].drop_duplicates()
 
 
 def to_arrow(frame: pd.DataFrame, kind: str) -> Any:

@@ -20,7 +20,7 @@ from kogen.results.answers.answer_columns import (
     probability_columns,
     with_stored_probabilities,
 )
-from kogen.results.answers.part_rows import PARTS, leave_out_parts, part_columns
+from kogen.results.answers.part_rows import PARTS, choose_rows, leave_out_parts, part_columns
 from kogen.results.bounds import check_column_count
 from kogen.results.file_layout import Layout, find_layout
 from kogen.results.join_files import join_tables
@@ -153,8 +153,7 @@ def read_items(table: Any, heads: list[str], options: TableOptions, read: Any) -
     if options.where:
         texts = [f"{name}={value}" for name, value in options.where.items()]
         notes += [Note("read_where", {"names": texts, "n": int(kept.sum()), "of": len(frame)})]
-    if not kept.all():
-        frame = frame[kept].reset_index(drop=True)
+    frame = choose_rows(frame, kept).reset_index(drop=True)
     frame = pd.DataFrame(select_protocol(frame, options.protocol))
     return ReadTable(frame, True, tuple(str(name) for name in heads if name not in used), notes=tuple(notes))
 
@@ -276,4 +275,4 @@ def select_protocol(frame: Any, protocol: str | None) -> pd.DataFrame:
         return frame
     if protocol not in there:
         raise ValueError(f"no rows with the protocol {protocol!r}; there are {join_names(there) if there else 'none'}")
-    return frame[frame["protocol"] == protocol]
+    return choose_rows(frame, frame["protocol"] == protocol)

@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Iterator
 from functools import lru_cache
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from scipy.stats import norm
@@ -12,7 +13,9 @@ from kogen.statistics._item_matrix import ItemMatrix
 from kogen.statistics.clusters.cluster_family import common_df, is_simulated, simulate_largest
 from kogen.statistics.clusters.cluster_quantiles import cluster_distribution, cluster_shares, has_equal_clusters
 
-MAX_CELLS = 4_000_000  # how many weights are held at once: 32 MB of counts, 16 MB as floats
+MAX_CELLS = 4_000_000  # how many weights are held at once, 16 MB
+KEPT_BYTES = 1 << 27  # of deviations that wait for the next statistic of the same matrix
+EXACT = 1 << 24  # up to here float32 has every whole number
 CACHED_CELLS = 32_768  # of float64 that a processor keeps near: work on them is several times as fast
 PATTERN_FACTOR = 16  # from so many clusters per distinct row, drawing the rows' counts is faster than drawing clusters
 
@@ -37,14 +40,38 @@ def chunk_sizes(draws: int, width: int) -> Iterator[int]:
         yield min(step, draws - start)
 
 
+_KEPT: WeakKeyDictionary[ItemMatrix, tuple[int, np.ndarray]] = WeakKeyDictionary()  # seed and deviations (draws, k)
+
+
 def bootstrap_deviations(matrix: ItemMatrix, draws: int, seed: int) -> np.ndarray:
-    """Deviations (draws, k) of the accuracies, 0-1, on resampled clusters, the same for all models.
+    """Deviations (draws, k) of the accuracies, 0-1, on resampled clusters, the same for all models; not to be written.
 
     With clusters they are multiplied by sqrt(G / (G - 1)), by which resampling G of them is too small. Clusters of
     unequal sizes are weighed by normal draws instead: see `wild_deviations`.
+    Several statistics of a matrix want the same, so as many as fit in KEPT_BYTES are kept as long as their matrices.
     """
     if draws < 1:
         raise ValueError(f"draws must be at least 1, got {draws}: 5000 is the usual number")
+    known_seed, known = _KEPT.get(matrix, (seed, np.empty((0, 0))))
+    if known_seed == seed and (len(known) == draws or (len(known) > draws and _has_exact_sums(matrix))):
+        return known[:draws]
+    found = _draw_deviations(matrix, draws, seed)
+    found.flags.writeable = False
+    others = sum(kept.nbytes for one, (_, kept) in _KEPT.items() if one is not matrix)
+    if draws > len(known) and others + found.nbytes <= KEPT_BYTES:
+        _KEPT[matrix] = seed, found
+    return found
+
+
+def _has_exact_sums(matrix: ItemMatrix) -> bool:
+    """Whether sums of drawn clusters have no rounding, so that the first of many draws are those of few, bit by bit."""
+    sums = matrix.cluster_sums
+    whole = has_equal_clusters(matrix) and bool((np.mod(sums, 1) == 0).all())
+    return whole and matrix.cluster_count * max(float(np.abs(sums).max()), matrix.cluster_sizes.max()) <= EXACT
+
+
+def _draw_deviations(matrix: ItemMatrix, draws: int, seed: int) -> np.ndarray:
+    """What `bootstrap_deviations` gives, drawn anew."""
     rng, groups = make_generator(seed, matrix, "items"), matrix.cluster_count
     if not has_equal_clusters(matrix):
         return wild_deviations(matrix, draws, rng)
@@ -52,14 +79,27 @@ def bootstrap_deviations(matrix: ItemMatrix, draws: int, seed: int) -> np.ndarra
     found = []
     for rows in chunk_sizes(draws, len(count) if len(count) * PATTERN_FACTOR < groups else groups):
         if len(count) * PATTERN_FACTOR < groups:
-            weight = rng.multinomial(groups, count / groups, size=rows)  # (rows, U)
+            weight = rng.multinomial(groups, count / groups, size=rows).astype(np.float32)  # (rows, U)
         else:
-            picks = code[rng.integers(0, groups, size=(rows, groups))] + len(count) * np.arange(rows)[:, None]
-            weight = np.bincount(picks.ravel(), minlength=rows * len(count)).reshape(rows, -1)
-        total = (weight.astype(np.float32) @ table).astype(np.float64)  # (rows, k + 1)
+            weight = draw_counts(rng, rows, code, len(count))
+        total = (weight @ table).astype(np.float64)  # (rows, k + 1)
         found.append(total[:, :-1] / total[:, -1:])
     moved = np.concatenate(found) - matrix.means
     return moved * np.sqrt(groups / (groups - 1)) if groups < matrix.n else moved
+
+
+def draw_counts(rng: np.random.Generator, draws: int, code: np.ndarray, width: int) -> np.ndarray:
+    """How often each of `width` rows is drawn, (draws, width) float32; `code` (G,): the row of each drawn cluster.
+
+    A few draws at a time: counts that a processor keeps near are made twice as fast, and the numbers are the same.
+    """
+    found, step = np.empty((draws, width), dtype=np.float32), max(CACHED_CELLS // max(width, len(code)), 1)
+    for start in range(0, draws, step):
+        rows = min(step, draws - start)
+        picks = code[rng.integers(0, len(code), size=(rows, len(code)))]
+        picks += width * np.arange(rows)[:, None]
+        found[start : start + rows] = np.bincount(picks.ravel(), minlength=rows * width).reshape(rows, width)
+    return found
 
 
 def wild_deviations(matrix: ItemMatrix, draws: int, rng: np.random.Generator) -> np.ndarray:

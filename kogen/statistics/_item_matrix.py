@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import starmap
 from typing import Any
 
 import numpy as np
@@ -94,8 +95,26 @@ def item_matrices(predictions: Items) -> Iterator[ItemMatrix]:
         yield from predictions
         return
     check_predictions(predictions)
-    for dataset, part in predictions.groupby("dataset", sort=True, observed=True):
-        yield make_item_matrix(str(dataset), part)
+    columns = [name for name in (*REQUIRED_COLUMNS, "cluster") if name in predictions]
+    yield from starmap(make_item_matrix, split_sets(predictions[columns]))
+
+
+def split_sets(predictions: Any) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The rows of each data set, one set at a time, sorted by its name; categories in their order.
+
+    As pandas' `groupby`, which holds a second copy of the whole table.
+    """
+    column: Any = predictions["dataset"]
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        code, names = column.cat.codes.to_numpy(), column.cat.categories
+    else:
+        code, names = pd.factorize(column, sort=True)
+    order = np.argsort(code, kind="stable").astype(np.min_scalar_type(len(code)))
+    end = np.count_nonzero(code < 0)  # rows of no set
+    for name, count in zip(names, np.bincount(code[code >= 0], minlength=len(names)), strict=True):
+        start, end = end, end + count
+        if count:
+            yield str(name), predictions.iloc[order[start:end].astype(np.int64)]
 
 
 def check_predictions(predictions: pd.DataFrame) -> None:
@@ -125,7 +144,7 @@ def arrange_rows(dataset: str, part: pd.DataFrame) -> tuple[list[tuple[str, Any]
     """The runs (model, seed) of one data set, the row of each run and item (runs, n), and the items' clusters (n,)."""
     (model, models), (seed, seeds), (item, items) = (code_names(part[name]) for name in ("model", "seed", "item"))
     models, rank = np.unique([str(name) for name in models], return_inverse=True)
-    pair, run = np.unique(rank[model] * len(seeds) + seed, return_inverse=True)  # runs by model, then by seed
+    run, pair = pd.factorize(rank[model] * len(seeds) + seed, sort=True)  # runs by model, then by seed
     runs = [(str(models[each // len(seeds)]), seeds[each % len(seeds)]) for each in pair]
     check_complete(dataset, run, runs, item, items)
     rows = np.zeros((len(runs), len(items)), dtype=np.int64)

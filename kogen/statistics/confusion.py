@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from kogen.statistics._item_matrix import split_sets
+
 __all__ = ["confusion"]
 
 COLUMNS = ["dataset", "model", "label", "predicted", "n", "share"]
@@ -17,11 +19,10 @@ def confusion(predictions: pd.DataFrame) -> pd.DataFrame:
     label sum to 1); labels that have images, in the order of the classes, each with every class that was answered or
     has images. No rows for more than 64 classes.
     """
-    found = [
-        set_rows(str(dataset), part)
-        for dataset, part in predictions.groupby("dataset", sort=True, observed=True)
-        if "label" in part
-    ]
+    columns = ["dataset", "model", "seed", "label", "predicted"]
+    if not {"label", "predicted"} <= {*predictions}:
+        return pd.DataFrame(columns=COLUMNS)
+    found = [set_rows(dataset, part) for dataset, part in split_sets(predictions[columns])]
     found = [part for part in found if len(part)]
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=COLUMNS)
 
@@ -34,10 +35,12 @@ def set_rows(dataset: str, part: pd.DataFrame) -> pd.DataFrame:
     if len(present) > MAX_CLASSES:
         return pd.DataFrame(columns=COLUMNS)
     rows = []
-    models = part["model"].astype(str).to_numpy()
-    for model in np.unique(models):
-        mine = models == model
-        runs = part["seed"].to_numpy()[mine]
+    codes, known = pd.factorize(part["model"])
+    models, place = np.unique(np.array(list(map(str, known)), dtype=object), return_inverse=True)
+    seeds = part["seed"].to_numpy()
+    for number, model in enumerate(models):
+        mine = place[codes] == number
+        runs = seeds[mine]
         count = np.zeros((len(classes), len(classes)))
         np.add.at(count, (label[mine], predicted[mine]), 1 / len(np.unique(runs)))
         for i in np.flatnonzero(count.sum(axis=1)):

@@ -5,12 +5,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kogen.statistics._item_matrix import make_item_matrix
+from kogen.statistics._item_matrix import REQUIRED_COLUMNS, make_item_matrix, split_sets
 from kogen.statistics.values import rows as value_rows
 
 __all__ = ["recall"]
 
 COLUMNS = ["dataset", "by", "name", "model", "n", "value", "lo", "hi", "worst"]
+NAMES = {"class": "label", "group": "group"}  # by what -> the column
 MAX_NAMES = 50  # classes or groups of a set that are shown, those with the most images
 MIN_IMAGES = 5  # of a class or group, below which no interval is given
 
@@ -25,10 +26,11 @@ def recall(predictions: pd.DataFrame) -> pd.DataFrame:
     out. The worst of many is low by chance too: with 20 groups one interval is expected to miss.
     """
     found = []
-    for dataset, part in predictions.groupby("dataset", sort=True, observed=True):
-        for by, column in (("class", "label"), ("group", "group")):
-            if column in part and not pd.isna(part[column].to_numpy()).all():
-                found += rows_of_names(str(dataset), by, part, part[column].astype(object))
+    columns = [name for name in (*REQUIRED_COLUMNS, "cluster", *NAMES.values()) if name in predictions]
+    for dataset, part in split_sets(predictions[columns]) if {*NAMES.values()} & {*columns} else ():
+        for by, column in NAMES.items():
+            if column in part and part[column].notna().to_numpy().any():
+                found += rows_of_names(dataset, by, part, part[column])
     table = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=COLUMNS)
     return pd.DataFrame(mark_worst(table)[COLUMNS])
 
@@ -36,7 +38,8 @@ def recall(predictions: pd.DataFrame) -> pd.DataFrame:
 def rows_of_names(dataset: str, by: str, part: pd.DataFrame, names: Any) -> list[pd.DataFrame]:
     """The rows of each class or group of one set, sorted by its name."""
     images = part.loc[names.notna(), ["item"]].assign(name=names[names.notna()]).drop_duplicates()
-    sizes = images["name"].value_counts()
+    sizes: Any = images["name"].value_counts()
+    sizes = sizes[sizes > 0]
     kept = sorted(sorted(sizes.index, key=lambda name: (-sizes[name], str(name)))[:MAX_NAMES], key=str)
     if by == "group" and len(kept) < 2:
         return []

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from kogen.common.tables import SCHEMAS, read_arrow, read_table, to_arrow, write_arrow, write_table
+from kogen.common.tables import SCHEMAS, distinct_rows, read_arrow, read_table, to_arrow, write_arrow, write_table
 
 
 def rows(count: int = 40) -> pd.DataFrame:
@@ -78,3 +78,11 @@ def test_columns_of_another_type_and_absent_ones_are_refused_but_for_optional_on
 def test_tables_of_others_and_of_older_versions_are_read(tmp_path: Path):
     pq.write_table(to_arrow(rows(), "predictions"), tmp_path / "a.parquet")
     assert read_arrow(tmp_path / "a.parquet", kind="predictions").schema.names == SCHEMAS["predictions"].names
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_distinct_rows_are_the_first_of_each_kind(size: int) -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": pd.Categorical(rng.choice(["x", "y"], 50)), "b": rng.integers(0, 3, 50), "c": range(50)})
+    pd.testing.assert_frame_equal(distinct_rows(frame, ["a", "b"], size), frame[["a", "b"]].drop_duplicates())
+    assert distinct_rows(frame[:0], ["a"], size).empty

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.csv as csv
 import pyarrow.parquet as pq
 import pytest
 
@@ -256,3 +257,71 @@ def test_a_file_is_read_as_it_is_written_and_its_header_as_it_is(tmp_path: Path)
     (tmp_path / "other.csv").write_bytes((tmp_path / "t.pq").read_bytes())
     binary = file_layout.Layout(tmp_path / "other.csv", "parquet")
     assert read_file(tmp_path / "other.csv", ["a"], [], binary)["a"].tolist() == [1]
+
+
+# parts: a file that is read part by part is what arrow reads at once
+
+SEEDS = {  # how a column of numbers begins, and how it goes on
+    "whole": ("1", "2"),
+    "decimals come late": ("1", "0.5"),
+    "text comes late": ("1", "x"),
+    "nothing at first": ("", "7"),
+    "nothing at all": ("", ""),
+    "nothing late": ("3", ""),
+    "yes and no come late": ("1", "true"),
+    "numbers after yes and no": ("true", "1"),
+    "wide ones come late": ("1", "70000"),
+    "very wide ones come late": ("-1", str(-(2**40))),
+    "more than whole numbers hold": ("1", str(10**20)),
+}
+
+
+def plain(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with numbers of the widest types, and text instead of categories."""
+    texts = {name: column.astype(object) for name, column in frame.items() if column.dtype.name in ("category", "str")}
+    wide = {name: column.astype(f"{column.dtype.kind}8") for name, column in frame.items() if column.dtype.kind in "if"}
+    return frame.assign(**texts, **wide)
+
+
+@pytest.mark.parametrize("case", SEEDS)
+def test_a_csv_read_in_parts_is_what_arrow_reads_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    monkeypatch.setattr(table_file, "LINE_BYTES", 500)
+    monkeypatch.setattr(table_file, "PART_ROWS", 90)
+    first, late = SEEDS[case]
+    lines = [f"m{k % 7 + k // 200},{first if k < 450 else late},{k % 2}\n" for k in range(600)]
+    (tmp_path / "t.csv").write_text("model,seed,correct\n" + "".join(lines))
+    found = read_file(tmp_path / "t.csv", ["model", "seed", "correct"], ["model"])
+    whole = csv.read_csv(tmp_path / "t.csv").to_pandas()
+    pd.testing.assert_frame_equal(plain(found), plain(whole))
+    assert list(found["model"].cat.categories) == list(dict.fromkeys(whole["model"]))
+    assert found["correct"].dtype == np.int8
+
+
+def test_a_row_with_a_cell_too_many_is_refused_wherever_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table_file, "LINE_BYTES", 500)
+    lines = [f"a,{k},1{',9' if k == 550 else ''}\n" for k in range(600)]
+    (tmp_path / "t.csv").write_text("model,seed,correct\n" + "".join(lines))
+    with pytest.raises(
+        ValueError, match=r"cannot read the table .*t.csv: CSV parse error: .*Expected 3 columns, got 4"
+    ):
+        read_file(tmp_path / "t.csv", ["model", "seed", "correct"], ["model"])
+
+
+@pytest.mark.parametrize("kind", [pa.int64(), pa.uint32(), pa.uint64(), pa.float32(), pa.bool_()])
+@pytest.mark.parametrize("empty", [False, True])
+def test_a_parquet_file_read_in_parts_is_what_arrow_reads_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: Any, empty: bool
+) -> None:
+    monkeypatch.setattr(table_file, "BATCH_ROWS", 17)
+    monkeypatch.setattr(table_file, "PART_ROWS", 40)
+    high = {pa.int64(): -(2**50), pa.uint32(): 2**31 + 5, pa.uint64(): 2**60}.get(kind, 1)
+    cells = [None if empty and k % 5 == 0 else (k % 2) * (high if k > 300 else 1) for k in range(500)]
+    names = pa.array([None if k % 11 == 0 else f"m{k % 7 + k // 200}" for k in range(500)])
+    table = pa.table({"model": names, "x": pa.array(cells).cast(kind)})
+    pq.write_table(table, tmp_path / "t.parquet", row_group_size=60)
+    found = read_file(tmp_path / "t.parquet", ["x", "model"], ["model"])
+    pd.testing.assert_frame_equal(plain(found), plain(table.to_pandas()[["x", "model"]]))

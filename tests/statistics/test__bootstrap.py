@@ -1,5 +1,6 @@
 """Resamples against twins that draw whole clusters or rows one by one, from the same generator."""
 
+import gc
 from zlib import crc32
 
 import numpy as np
@@ -13,6 +14,7 @@ from kogen.statistics._bootstrap import (
     bootstrap_accuracies,
     bootstrap_deviations,
     chunk_sizes,
+    draw_counts,
     draw_training_variance,
     family_half_width,
     make_generator,
@@ -158,3 +160,43 @@ def test_signs_are_flipped_by_cluster(groups: int) -> None:
 
 def test_each_purpose_and_set_has_a_generator_of_its_own() -> None:
     assert make_generator(7, PAIRS, "flips").random() == generator("flips").random()
+
+
+@pytest.mark.parametrize(("groups", "width", "draws"), [(7, 3, 50), (300, 200, 9), (40_000, 9_000, 3)])
+def test_counts_made_a_few_draws_at_a_time_are_those_of_all_at_once(groups: int, width: int, draws: int) -> None:
+    code = np.random.default_rng(0).integers(0, width, groups)
+    picks = code[np.random.default_rng(5).integers(0, groups, (draws, groups))]
+    found = draw_counts(np.random.default_rng(5), draws, code, width)
+    assert (found == np.stack([np.bincount(row, minlength=width) for row in picks])).all()
+
+
+def test_kept_deviations_are_those_that_are_drawn_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fresh(draws: int, seed: int, runs: bool) -> np.ndarray:
+        return bootstrap_deviations(matrix(runs), draws, seed)
+
+    def matrix(runs: bool) -> ItemMatrix:
+        right = {"a": [[1, 1, 0, 0, 1, 0, 1], [1, 0, 0, 0, 1, 0, 1], [1, 1, 1, 1, 1, 0, 0]]}
+        return matrix_of(right if runs else {"a": right["a"][:1], "b": right["a"][1:2]})
+
+    for runs in (False, True):  # thirds have rounding, whole numbers have none
+        one = matrix(runs)
+        many = bootstrap_deviations(one, 50, 3)
+        assert np.shares_memory(bootstrap_deviations(one, 50, 3), many)
+        assert (bootstrap_deviations(one, 20, 3) == fresh(20, 3, runs)).all()
+        assert np.shares_memory(bootstrap_deviations(one, 20, 3), many) == (not runs)
+        assert (bootstrap_deviations(one, 60, 3) == fresh(60, 3, runs)).all()
+        assert (bootstrap_deviations(one, 50, 4) == fresh(50, 4, runs)).all()
+        with pytest.raises(ValueError, match="read-only"):
+            many += 1
+    monkeypatch.setattr(_bootstrap, "KEPT_BYTES", 0)
+    alone = matrix(False)
+    assert not np.shares_memory(bootstrap_deviations(alone, 5, 3), bootstrap_deviations(alone, 5, 3))
+
+
+def test_deviations_are_let_go_with_their_matrix() -> None:
+    one = matrix_of({"a": [[1, 0, 1]], "b": [[1, 1, 0]]})
+    bootstrap_deviations(one, 5, 0)
+    held = len(_bootstrap._KEPT)
+    del one
+    gc.collect()
+    assert len(_bootstrap._KEPT) < held

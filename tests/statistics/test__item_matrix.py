@@ -14,6 +14,7 @@ from kogen.statistics._item_matrix import (
     code_names,
     item_matrices,
     matrix_from_runs,
+    split_sets,
 )
 
 
@@ -151,3 +152,16 @@ def test_sets_without_rows_have_no_matrix() -> None:
     assert [matrix.dataset for matrix in item_matrices(both)] == ["alone", "ref"]
     made_once = list(item_matrices(both))
     assert list(item_matrices(made_once)) == made_once
+
+
+@pytest.mark.parametrize("kind", ["object", "category", "ordered"])
+def test_sets_are_split_as_pandas_groups_them(kind: str) -> None:
+    names = np.random.default_rng(0).choice(np.array(["b", "a", "c", None], dtype=object), 200)
+    column = {"object": names, "category": pd.Categorical(names, ["c", "x", "a", "b"])}
+    column["ordered"] = pd.Categorical(names, ["b", "c", "a"], ordered=True)
+    frame = pd.DataFrame({"dataset": column[kind], "n": np.arange(200)})
+    wanted = [(str(name), part) for name, part in frame.groupby("dataset", sort=True, observed=True)]
+    found = list(split_sets(frame))
+    assert [name for name, _ in found] == [name for name, _ in wanted]
+    for (_, mine), (_, other) in zip(found, wanted, strict=True):
+        pd.testing.assert_frame_equal(mine, other)

@@ -7,6 +7,7 @@ from typing import Any
 
 from kogen.common.alarms import AlarmKind
 from kogen.common.metric_facts import MetricFacts
+from kogen.common.tables import distinct_rows
 from kogen.reporting.study.evidence import Evidence, ModelAlarm
 from kogen.reporting.words import Sentence, phrase, sentence
 from kogen.results.answers.metric_tables import FAR
@@ -89,13 +90,14 @@ def constant_sentences(rows: Any, reference: str) -> list[Sentence]:
     `rows`: all predictions of a study. A model is named where each of its runs and draws knows one answer alone; where
     the images have one class, that is no fault.
     """
-    mine = rows[rows["dataset"] == reference]
-    if "predicted" not in mine or "label" not in mine or mine["label"].nunique() < 2:
+    here = rows["dataset"] == reference
+    if "predicted" not in rows or "label" not in rows or rows["label"][here].nunique() < 2:
         return []
-    kinds = mine[["model", "pool", "protocol", "budget"]].astype(object)
-    kinds = kinds.where(kinds.notna(), "").assign(**{name: mine[name] for name in ("seed", "draw", "predicted")})
-    of = ["model", "pool", "protocol", "budget"]
-    answers = kinds.drop_duplicates().groupby([*of, "seed", "draw"], dropna=False, observed=True).size()
+    of, others = ["model", "pool", "protocol", "budget"], ["seed", "draw", "predicted"]
+    mine = distinct_rows(rows[[*of, *others]][here], [*of, *others])
+    kinds = mine[of].astype(object)
+    kinds = kinds.where(kinds.notna(), "").assign(**{name: mine[name] for name in others})
+    answers = kinds.groupby([*of, "seed", "draw"], dropna=False, observed=True).size()
     most = answers.groupby(level=of, observed=True).max()
     names = [
         f"{model}{f' on {pool}' if pool else ''} ({protocol}{f'@{budget}' if budget else ''})"

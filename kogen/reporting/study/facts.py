@@ -8,6 +8,7 @@ import pandas as pd
 from scipy.stats import kendalltau
 
 from kogen.common.files import read_json
+from kogen.common.tables import distinct_rows
 from kogen.reporting.study.evidence import Evidence, ModelAlarm, ModelCost, TwinCount
 from kogen.reporting.study.runs import RunRecord, whole_runs
 from kogen.results.findings import Comparisons
@@ -34,7 +35,7 @@ def gather(
     """What is known beside the judgement; `mine`: predictions of its protocol, `judged`: tables of each protocol."""
     reference, protocol = judgement.reference, str(mine["protocol"].iloc[0])
     values, flattery = judged[protocol]["values"], judged[protocol]["optimism"]
-    seeds: Any = mine.drop_duplicates(["model", "seed"]).groupby("model", observed=True).size()
+    seeds: Any = distinct_rows(mine, ["model", "seed"]).groupby("model", observed=True).size()
     others = {name: tables["values"] for name, tables in judged.items() if name != protocol}
     return Evidence(
         judgement=judgement,
@@ -52,7 +53,7 @@ def gather(
 
 def model_methods(predictions: Any) -> dict[str, str]:
     """The method of each model."""
-    first = predictions.drop_duplicates("model").sort_values("model")
+    first = distinct_rows(predictions, ["model", "method"]).drop_duplicates("model").sort_values("model")
     return {str(model): str(method) for model, method in zip(first["model"], first["method"], strict=True)}
 
 

@@ -52,9 +52,11 @@ def judge_pools(
 def sort_names(predictions: Any) -> pd.DataFrame:
     """The predictions with the categories of each column in the order of their names, whichever run is first."""
     known = {name: predictions[name].astype("category") for name in NAMES}
-    return predictions.assign(
-        **{name: one.cat.reorder_categories(sorted(one.cat.categories)) for name, one in known.items()}
-    )
+    order = {name: sorted(one.cat.categories) for name, one in known.items()}
+    other = [
+        name for name, one in known.items() if list(one.cat.categories) != order[name]
+    ]  # no copy of those in order
+    return predictions.assign(**known | {name: known[name].cat.reorder_categories(order[name]) for name in other})
 
 
 def rows_of(frame: Any) -> list[Row]:

@@ -1,6 +1,6 @@
 """The verdict of a study, from its tables to verdict.json: what to bet on, how sure, on what grounds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from kogen.common.files import read_json, write_json
 from kogen.common.metric_facts import ACCURACY, POINTS, MetricFacts
 from kogen.common.registry import load
 from kogen.common.running_costs import RunningCost
+from kogen.common.tables import distinct_rows
 from kogen.common.text import check_language
 from kogen.options.lottery import LotteryOptions
 from kogen.options.model import validate
@@ -46,7 +47,7 @@ from kogen.results.answers.break_even import BreakEven, judge_break_even
 from kogen.results.answers.economics import Economics, bill_models
 from kogen.results.answers.metric_matrices import metric_matrices
 from kogen.results.answers.metric_tables import protocol_answers
-from kogen.results.answers.part_rows import PARTS, POOL
+from kogen.results.answers.part_rows import PARTS, POOL, choose_rows
 from kogen.results.answers.pool_curves import PoolCurves
 from kogen.results.asked import read_asked
 from kogen.results.decide import BASELINES, make_judgement
@@ -139,30 +140,31 @@ def build(
     place = study / "predictions.parquet"
     every: Any = read_predictions(place)
     whole = every["budget"].isna() & every[POOL].isna()
-    predictions = sort_names(every[whole].drop(columns=list(PARTS)))
-    parts = rows_by_protocol(predictions)
+    predictions = sort_names(choose_rows(every, whole).drop(columns=list(PARTS)))
+    parts = ProtocolRows(predictions)
     if protocol not in parts:
-        raise ValueError(f"no predictions with the protocol {protocol!r}; there are {sorted(parts) or 'none'}")
-    rows, runs, question = parts[protocol], read_runs(study), read_asked(study)
+        raise ValueError(f"no predictions with the protocol {protocol!r}; there are {list(parts) or 'none'}")
+    rows: Any = parts[protocol][["model", "method", "seed", "dataset", "role", "protocol"]]
+    runs, question = read_runs(study), read_asked(study)
     roles, methods = roles_in_order(rows), model_methods(rows)
     sets, costs = list(roles), model_costs(whole_runs(runs))
     options = options.model_copy(update={"reference": sets[0]})
     unread = tuple(name for name in read_header(place) if name not in (*NAME_COLUMNS, *NUMBER_COLUMNS))
     results = replace(read_results(predictions, options), ignored=unread)
     results = replace(results, metric=replace(results.metric, faults=fault_ratios(priced)))
-    facts, others = results.metric, {name: part for name, part in parts.items() if name != protocol}
-    judged = {name: judge_items(metric_matrices(part, facts), options) for name, part in others.items()}
+    facts, others = results.metric, [name for name in parts if name != protocol]
+    judged = {name: judge_items(metric_matrices(parts[name], facts), options) for name in others}
     judged[protocol] = judge_items(results.matrices or [], options)
     answers = protocol_answers(parts, judged[protocol]["values"], facts, sets[0], protocol)
     tables = judged[protocol] | answers
-    kept = every[every[POOL].isna()]
+    kept = choose_rows(every, every[POOL].isna())
     curves = judge_budgets(study, kept, protocol, facts)
-    pools = judge_pools(study, every[every["budget"].isna()], protocol, facts, float(margin), runs)
+    pools = judge_pools(study, choose_rows(every, every["budget"].isna()), protocol, facts, float(margin), runs)
     shown: dict[str, Any] = {"values": tables["values"]}
     shown |= {name: curves[name] for name in ("labels", "matches") if name in curves}
     shown = {name: frame[frame["dataset"] == sets[0]] for name, frame in shown.items()}
-    mine = sort_names(kept[(kept["protocol"] == protocol) & (kept["dataset"] == sets[0])])
-    economics = gather_economics(study, whole_runs(runs), mine, shown, facts, priced)
+    mine = (kept["protocol"] == protocol) & (kept["dataset"] == sets[0])
+    economics = gather_economics(study, whole_runs(runs), sort_names(kept[mine]), shown, facts, priced)
     lottery, judgement = None, None
     minutes = {cost.model: cost.minutes for cost in costs if cost.minutes}
     if len(methods) > 1:  # on the predictions alone; its tables are written beside them
@@ -232,9 +234,23 @@ def read_verdict(study: Path) -> Verdict:
     return from_plain(Verdict, read_json(study / "verdict.json"), str(study / "verdict.json"))
 
 
-def rows_by_protocol(predictions: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The rows of each protocol, sorted by its name."""
-    return {str(name): rows for name, rows in predictions.groupby("protocol", observed=True)}
+class ProtocolRows(Mapping[str, pd.DataFrame]):
+    """The rows of each protocol, sorted by its name; they are chosen anew whenever they are asked for, and not held."""
+
+    def __init__(self, predictions: pd.DataFrame) -> None:
+        self.predictions = predictions
+        self.names = sorted(map(str, predictions["protocol"].dropna().unique()))
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        if name not in self.names:
+            raise KeyError(name)
+        return choose_rows(self.predictions, self.predictions["protocol"] == name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
 
 
 def read_predictions(place: Path) -> pd.DataFrame:
@@ -267,7 +283,8 @@ def tier_lists(groups: Any, dataset: str, values: Any) -> list[list[str]]:
 
 def roles_in_order(predictions: pd.DataFrame) -> dict[str, str]:
     """Role of each set, the reference first, then shifts and transfers in the order they were judged."""
-    roles = predictions.drop_duplicates("dataset").set_index("dataset").role.to_dict()
+    first = distinct_rows(predictions, ["dataset", "role"]).drop_duplicates("dataset")
+    roles = first.set_index("dataset").role.to_dict()
     found = [name for name, role in roles.items() if role == "reference"]
     if len(found) != 1:
         raise ValueError(f"one set with the role 'reference' is needed to choose on, found {found or 'none'}")

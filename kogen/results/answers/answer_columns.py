@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.parquet as pq
 
-from kogen.common.tables import CLASSES, read_checked
+from kogen.common.tables import CLASSES, open_checked
 from kogen.common.text import join_names
+
+pc: Any = pyarrow.compute  # its functions are made at run time: type checkers do not know them
 
 ANSWER_NAMES = ("label", "predicted", "group")  # columns of names, beside those that every statistic needs
 PROBABILITIES, PREFIX = "probabilities", "prob_"  # a list a row, or a column a class
@@ -31,9 +34,9 @@ def share_classes(frame: pd.DataFrame, classes: Sequence[str] | None = None) -> 
     `classes` in the order of the probabilities; by default those that are there, sorted. ValueError for a label or an
     answer that is not among them.
     """
-    if any(name not in frame or pd.isna(frame[name].to_numpy()).any() for name in ("label", "predicted")):
+    if any(name not in frame or frame[name].isna().any() for name in ("label", "predicted")):
         return frame
-    texts = {name: frame[name].astype(object).astype(str).astype("category") for name in ("label", "predicted")}
+    texts = {name: as_text_categories(frame[name]) for name in ("label", "predicted")}
     there = {str(name) for column in texts.values() for name in column.cat.categories}
     known = sort_classes(list(there)) if classes is None else list(classes)
     if lost := sorted(there - set(known)):
@@ -42,6 +45,16 @@ def share_classes(frame: pd.DataFrame, classes: Sequence[str] | None = None) -> 
             f"{PREFIX}CLASS for each class"
         )
     return frame.assign(**{name: column.cat.set_categories(known) for name, column in texts.items()})
+
+
+def as_text_categories(column: Any) -> Any:
+    """A column without gaps as categories of text that all occur."""
+    if isinstance(column.dtype, pd.CategoricalDtype):  # the distinct ones alone are looked at
+        column = column.cat.remove_unused_categories()
+        texts = list(map(str, column.cat.categories))
+        if len({*texts}) == len(texts):
+            return column.cat.rename_categories(texts)
+    return column.astype(object).astype(str).astype("category")
 
 
 def has_classes(frame: pd.DataFrame) -> bool:
@@ -84,12 +97,19 @@ def to_lists(values: np.ndarray) -> Any:
     return pd.arrays.ArrowExtensionArray(pa.chunked_array([pa.FixedSizeListArray.from_arrays(flat, values.shape[1])]))
 
 
+def number_rows(lists: Any) -> Any:
+    """An array of lists as a column of the numbers of its rows: some rows of it, and copies, hold these alone."""
+    number = pa.array(np.arange(len(lists), dtype=np.int32), mask=lists.is_null().to_numpy(zero_copy_only=False))
+    return pd.arrays.ArrowExtensionArray(pa.chunked_array([pa.DictionaryArray.from_arrays(number, lists)]))
+
+
 def probability_rows(column: Any, rows: np.ndarray) -> np.ndarray | None:
     """Some rows of a column of lists as an array (n, K) float; None where some have none."""
     chosen = column.array[rows].__arrow_array__()
     chosen = chosen.combine_chunks() if isinstance(chosen, pa.ChunkedArray) else chosen
     if chosen.null_count or not len(rows):
         return None
+    chosen = chosen.dictionary.take(chosen.indices) if pa.types.is_dictionary(chosen.type) else chosen
     flat = chosen.flatten().to_numpy(zero_copy_only=False)
     return flat.reshape(len(rows), -1).astype(np.float64) if len(flat) % len(rows) == 0 else None
 
@@ -105,6 +125,27 @@ def with_stored_probabilities(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     classes = json.loads((schema.metadata or {}).get(CLASSES.encode(), b"[]"))
     if not classes or len(frame) * len(classes) > MAX_VALUES:
         return share_classes(frame)
-    there: Any = read_checked(path, [name for name in LISTS if name in schema.names])
-    lists = {name: pd.arrays.ArrowExtensionArray(there[name]) for name in there.column_names}
-    return share_classes(frame.assign(**lists), classes)
+    lists = read_lists(path, [name for name in LISTS if name in schema.names])
+    return share_classes(frame.assign(**{name: number_rows(column) for name, column in lists.items()}), classes)
+
+
+def read_lists(path: Path, names: Sequence[str]) -> dict[str, Any]:
+    """Columns of lists of a parquet file, a row group at a time; lists of one length are held without their ends."""
+    with open_checked(path) as file:
+        parts: dict[str, list[Any]] = {name: [] for name in names}
+        for g in range(file.num_row_groups):
+            table = file.read_row_group(g, columns=list(names))
+            for name in names:
+                parts[name].append(drop_ends(pa.concat_arrays(table[name].chunks)))
+    for name, column in parts.items():
+        if len({part.type for part in column}) > 1:
+            parts[name] = [part.cast(pa.list_(pa.float32())) for part in column]
+    return {name: pa.concat_arrays(column) for name, column in parts.items()}
+
+
+def drop_ends(lists: Any) -> Any:
+    """Lists of one length as such; as they are where they have several, or some are missing."""
+    length = len(lists.flatten()) // max(len(lists), 1)
+    if lists.null_count or not length or not pc.all(pc.equal(pc.list_value_length(lists), length)).as_py():
+        return lists
+    return pa.FixedSizeListArray.from_arrays(lists.flatten(), length)

@@ -3,12 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
+
+from kogen.statistics._item_matrix import split_sets
 
 SURE, DISAGREE, NOBODY = "surely_wrong", "disagree", "nobody"
 COLUMNS = ["dataset", "kind", "item", "path", "label", "leader", "leader_says", "other", "other_says", "sureness"]
 GALLERY = "gallery"  # folder of a study with their pictures
 SHOWN = 4  # images of a kind and set
+NEEDED = ("model", "item", "label", "predicted", "correct", "score", "path")  # columns, the last where there is one
 
 
 def hard_images(predictions: pd.DataFrame, leaders: Sequence[str]) -> pd.DataFrame:
@@ -22,26 +26,34 @@ def hard_images(predictions: pd.DataFrame, leaders: Sequence[str]) -> pd.DataFra
     run of any model is right, the lowest mean probability first. Four each, equals by item; an image is in one kind.
     """
     found: list[dict[str, Any]] = []
-    for dataset, part in predictions.groupby("dataset", sort=True, observed=True):
-        there = set(part["model"].astype(str))
+    needed: list[str] = [name for name in NEEDED if name in predictions]
+    if not {*NEEDED} - {"path"} <= {*needed}:
+        return pd.DataFrame(columns=COLUMNS)
+    for dataset, part in split_sets(predictions[["dataset", *needed]]):
+        there = set(map(str, part["model"].unique()))
         mine = [name for name in leaders if name in there]
-        if {"label", "predicted", "score"} <= set(part) and mine and not pd.isna(part["score"].to_numpy()).any():
-            found += set_rows(str(dataset), part, mine)
+        if mine and not pd.isna(part["score"].to_numpy()).any():
+            found += set_rows(dataset, part, mine)
     return pd.DataFrame(found, columns=COLUMNS)
 
 
 def set_rows(dataset: str, part: pd.DataFrame, leaders: list[str]) -> list[dict[str, Any]]:
     """The rows of one set."""
-    cells: Any = part.astype({"model": str, "item": str}).groupby(["item", "model"], observed=True)
+    part = part.assign(**{name: sort_categories(part[name]) for name in ("model", "item")})
+    cells: Any = part[["item", "model", "correct", "score"]].groupby(["item", "model"], observed=True)
     right, score = (cells[name].mean().unstack() for name in ("correct", "score"))  # items x models
+    items = np.asarray(right.index, dtype=object)
     first, second = leaders[0], leaders[1] if len(leaders) > 1 else None
-    said = most_said(part)
-    facts = part.drop_duplicates("item").set_index(part.drop_duplicates("item")["item"].astype(str))
     chosen: list[tuple[str, str, float]] = []
 
     def choose(kind: str, among: Any, order: Any) -> None:
         taken = {item for _, item, _ in chosen}
-        listed = sorted((round(-float(order[item]), 9), str(item)) for item in among.index[among] if item not in taken)
+        places = np.flatnonzero(among.to_numpy() & ~np.isin(items, list(taken)))
+        most = order.to_numpy(dtype=np.float64)[places]
+        if len(most) > SHOWN:  # those that rounding makes equal stay
+            kept = ~(most < np.partition(most, -SHOWN)[-SHOWN] - 1e-8)
+            places, most = places[kept], most[kept]
+        listed = sorted((round(-float(value), 9), str(item)) for value, item in zip(most, items[places], strict=True))
         chosen.extend((kind, item, -value) for value, item in listed[:SHOWN])
 
     choose(NOBODY, right.max(axis=1) == 0, 1 - score.mean(axis=1))
@@ -49,6 +61,9 @@ def set_rows(dataset: str, part: pd.DataFrame, leaders: list[str]) -> list[dict[
     if second is not None:
         apart = (right[first] > 0.5) != (right[second] > 0.5)
         choose(DISAGREE, apart, (score[first] - score[second]).abs())
+    shown: Any = part[part["item"].isin([item for _, item, _ in chosen])]
+    said, once = most_said(shown), shown.drop_duplicates("item")
+    facts = once.set_index(once["item"].astype(str))
     rows = []
     for kind, item, sureness in chosen:
         row = {"dataset": dataset, "kind": kind, "item": item, "sureness": sureness, "leader": first, "other": second}
@@ -59,6 +74,13 @@ def set_rows(dataset: str, part: pd.DataFrame, leaders: list[str]) -> list[dict[
         rows.append(row)
     order = {SURE: 0, DISAGREE: 1, NOBODY: 2}
     return sorted(rows, key=lambda row: order[row["kind"]])
+
+
+def sort_categories(column: Any) -> Any:
+    """A column without gaps as categories of text, in the order of their names."""
+    codes, known = pd.factorize(column)
+    names, place = np.unique(np.array(list(map(str, known)), dtype=object), return_inverse=True)
+    return pd.Series(pd.Categorical.from_codes(place[codes], list(names)), index=column.index)
 
 
 def most_said(part: pd.DataFrame) -> dict[tuple[str, str], str]:

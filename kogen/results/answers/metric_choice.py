@@ -9,6 +9,7 @@ import pandas as pd
 
 from kogen.common.metric_facts import ACCURACY, SHARED, MetricFacts, check_parameters
 from kogen.common.registry import load
+from kogen.common.tables import distinct_rows
 from kogen.common.text import join_names, parse_spec
 from kogen.metrics._metric import Metric
 from kogen.results.answers.answer_columns import has_classes
@@ -65,7 +66,8 @@ def class_counts(frame: pd.DataFrame, reference: str) -> dict[str, int]:
     """How many images of each class the reference has, by the class's name; {} where labels are not known."""
     if not has_classes(frame):
         return {}
-    rows: Any = frame.loc[frame["dataset"] == reference, ["item", "label"]].drop_duplicates()
+    here = frame["dataset"] == reference
+    rows = distinct_rows(frame[["item", "label"]][here], ["item", "label"])
     counts = np.bincount(rows["label"].cat.codes, minlength=len(rows["label"].cat.categories))
     return {str(name): int(n) for name, n in zip(rows["label"].cat.categories, counts, strict=True) if n}
 

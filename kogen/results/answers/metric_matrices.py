@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import starmap
 from typing import Any
 
 import numpy as np
@@ -10,14 +12,16 @@ import pandas as pd
 from kogen.common.metric_facts import MetricFacts
 from kogen.common.registry import load
 from kogen.metrics._metric import Answers, Contributions, Metric
-from kogen.results.answers.answer_columns import FALSE_ALARM, PROBABILITIES, has_classes, probability_rows
+from kogen.results.answers.answer_columns import FALSE_ALARM, LISTS, PROBABILITIES, has_classes, probability_rows
 from kogen.results.answers.metric_choice import class_order, own_parameters
 from kogen.statistics._item_matrix import (
+    REQUIRED_COLUMNS,
     ItemMatrix,
     arrange_rows,
     check_predictions,
-    make_item_matrix,
+    item_matrices,
     matrix_of_runs,
+    split_sets,
 )
 
 
@@ -45,11 +49,10 @@ def metric_matrices(predictions: pd.DataFrame, facts: MetricFacts) -> list[ItemM
 
     ValueError where the metric has no value on a set, with the reason; and as `item_matrices`.
     """
-    check_predictions(predictions)
-    parts = predictions.groupby("dataset", sort=True, observed=True)
     if facts.name == "accuracy":
-        return [make_item_matrix(str(name), part) for name, part in parts]
-    found = [measure_set(each, facts) for each in set_answers(predictions, facts)]
+        return list(item_matrices(predictions))
+    check_predictions(predictions)
+    found = list(map(partial(measure_set, facts=facts), set_answers(predictions, facts)))
     for each in found:
         if each.matrix is None:
             raise ValueError(f"the metric {facts.spec} has no value on {each.dataset!r}: {explain(each.reason)}")
@@ -75,10 +78,16 @@ def explain(reason: str) -> str:
 
 def set_answers(predictions: pd.DataFrame, facts: MetricFacts) -> Iterator[SetAnswers]:
     """The answers on each set, sorted by its name."""
-    for dataset, part in predictions.groupby("dataset", sort=True, observed=True):
-        runs, rows, cluster = arrange_rows(str(dataset), part)
-        answers = [read_answers(part, rows[number], facts) for number in range(len(runs))]
-        yield SetAnswers(str(dataset), tuple(runs), tuple(answers), cluster)
+    columns = (*REQUIRED_COLUMNS, "cluster", "score", "label", "predicted", *LISTS)
+    parts = split_sets(predictions[[name for name in columns if name in predictions]])
+    yield from starmap(partial(read_set, facts), parts)  # which keeps neither a set nor its rows for the next one
+
+
+def read_set(facts: MetricFacts, dataset: str, part: pd.DataFrame) -> SetAnswers:
+    """The answers on one set, whose rows these are."""
+    runs, rows, cluster = arrange_rows(dataset, part)
+    answers = [read_answers(part, rows[number], facts) for number in range(len(runs))]
+    return SetAnswers(dataset, tuple(runs), tuple(answers), cluster)
 
 
 def read_answers(part: pd.DataFrame, rows: np.ndarray, facts: MetricFacts) -> Answers:
@@ -87,10 +96,10 @@ def read_answers(part: pd.DataFrame, rows: np.ndarray, facts: MetricFacts) -> An
     score = part["score"].to_numpy(dtype=np.float64)[rows] if "score" in part else None
     score = None if score is None or np.isnan(score).any() else score
     if not has_classes(part):
-        nothing = np.zeros(len(rows), dtype=np.int64)
+        nothing = np.zeros(len(rows), dtype=np.int32)
         return Answers((), nothing, nothing, correct, score=score)
     classes = tuple(map(str, part["label"].cat.categories))
-    labels, predicted = (part[name].cat.codes.to_numpy()[rows].astype(np.int64) for name in ("label", "predicted"))
+    labels, predicted = (part[name].cat.codes.to_numpy()[rows].astype(np.int32) for name in ("label", "predicted"))
     stored = probability_rows(part[PROBABILITIES], rows) if PROBABILITIES in part else None
     if stored is None or stored.shape[1] != len(classes):
         stored = two_class_probabilities(labels, predicted, score) if len(classes) == 2 else None

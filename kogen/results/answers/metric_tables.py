@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -106,6 +107,7 @@ def metric_tables(
         tables["metrics"] += mine.values()
         tables["floors"].append(floor_rows(found, deciding, floors[deciding.name]))
         known[found.dataset] = mine | {"best": best_thresholds(found)}
+        del found, floors  # before the next set is read
     for dataset, mine in known.items():
         if dataset != reference and reference in known:
             tables["threshold_shift"].append(shift_rows(dataset, mine, known[reference]))
@@ -116,9 +118,13 @@ def metric_tables(
 def floored_sets(predictions: pd.DataFrame, deciding: MetricFacts) -> Iterator[tuple[SetAnswers, dict[str, Floor]]]:
     """The answers to each set, and the floor of every metric there by its name."""
     every = every_metric(deciding, names("metrics"))
-    for found in set_answers(predictions, deciding):
-        constants = constant_answers(found.answers[0])
-        yield found, {facts.name: best_constant(facts, constants) for facts in every}
+    yield from map(partial(with_floors, every), set_answers(predictions, deciding))
+
+
+def with_floors(every: Sequence[MetricFacts], found: SetAnswers) -> tuple[SetAnswers, dict[str, Floor]]:
+    """The answers to a set, and the floor of every metric on it by its name."""
+    constants = constant_answers(found.answers[0])
+    return found, {facts.name: best_constant(facts, constants) for facts in every}
 
 
 def every_metric_rows(

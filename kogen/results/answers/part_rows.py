@@ -32,6 +32,11 @@ KINDS = (
 PARTS = (*BUDGETS, POOL)
 
 
+def choose_rows(frame: Any, kept: Any) -> Any:
+    """The rows of a frame that are kept (N,) bool; where all are, the frame itself, without a copy."""
+    return frame if bool(kept.all()) else frame[kept]
+
+
 def part_columns(heads: Sequence[Any]) -> set[str]:
     """The columns of a table that say of which part its rows are, if they mean that."""
     return {name for kind in KINDS if {*kind.names} <= {*heads} for name in kind.names}

@@ -188,10 +188,10 @@ def test_sets_and_protocols_are_sorted_and_the_reference_stands_first() -> None:
     with pytest.raises(ValueError, match=r"found .'r', 'q'."):
         verdict.roles_in_order(pd.DataFrame({"dataset": ["r", "q"], "role": "reference"}))
     rows = pd.DataFrame({"protocol": ["knn", "linear", "knn"], "n": [1, 2, 3]})
-    assert {name: part["n"].tolist() for name, part in verdict.rows_by_protocol(rows).items()} == {
-        "knn": [1, 3],
-        "linear": [2],
-    }
+    parts = verdict.ProtocolRows(rows)
+    assert {name: part["n"].tolist() for name, part in parts.items()} == {"knn": [1, 3], "linear": [2]}
+    assert len(parts) == 2
+    assert "simplex" not in parts
     assert verdict.baselines_last({"a": "byol", "n": "supervised", "r": "random"}) == {"a": False, "n": True, "r": True}
 
 

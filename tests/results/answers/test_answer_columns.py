@@ -9,10 +9,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from kogen.results.answers.answer_columns import (
+    as_text_categories,
     check_probabilities,
+    drop_ends,
     join_probabilities,
+    number_rows,
     probability_columns,
     probability_rows,
+    read_lists,
     share_classes,
     sort_classes,
     to_lists,
@@ -93,3 +97,38 @@ def test_lists_are_read_row_by_row_and_none_where_one_is_missing() -> None:
     holes = pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([pa.array([[0.5, 0.5], None])])))
     assert probability_rows(holes, np.array([0, 1])) is None
     assert probability_rows(holes, np.array([0])) is not None
+
+
+@pytest.mark.parametrize(
+    "lists", [[[0.25, 0.75]] * 6, [[0.25, 0.75], None] * 3, [[0.5]] * 3 + [[0.25, 0.75]] * 3, [[]] * 6]
+)
+def test_lists_are_read_a_row_group_at_a_time_and_held_once(tmp_path: Path, lists: list[list[float] | None]) -> None:
+    column = pa.array(lists, pa.list_(pa.float32()))
+    pq.write_table(pa.table({"probabilities": column}), tmp_path / "t.parquet", row_group_size=3)
+    read = read_lists(tmp_path / "t.parquet", ["probabilities"])["probabilities"]
+    assert read.to_pylist() == lists
+    rows = np.array([4, 1, 2])
+    found, wanted = (probability_rows(pd.Series(each), rows) for each in (number_rows(read), as_lists(column)))
+    assert (found is None) == (wanted is None)
+    if found is not None:
+        assert wanted is not None
+        assert (found == wanted).all()
+
+
+def as_lists(column: pa.Array) -> pd.arrays.ArrowExtensionArray:
+    return pd.arrays.ArrowExtensionArray(pa.chunked_array([column]))
+
+
+def test_lists_of_one_length_are_held_without_their_ends() -> None:
+    same, other = pa.array([[1.0, 2.0]] * 3), pa.array([[1.0], [2.0, 3.0], [4.0, 5.0, 6.0]])
+    assert drop_ends(same).type.list_size == 2
+    assert drop_ends(other) is other
+
+
+def test_classes_are_those_that_occur_as_text() -> None:
+    coded = pd.Series(pd.Categorical([2, 1, 2], categories=[3, 2, 1]))
+    assert as_text_categories(coded).cat.categories.tolist() == ["2", "1"]
+    assert as_text_categories(coded).tolist() == ["2", "1", "2"]
+    mixed = pd.Series(pd.Categorical([1, "1"], categories=[1, "1"]))  # one class, written in two ways
+    assert as_text_categories(mixed).tolist() == ["1", "1"]
+    assert as_text_categories(mixed).cat.categories.tolist() == ["1"]

@@ -1,6 +1,10 @@
 """Hard images, chosen by rule from a small table."""
 
+from typing import Any
+
+import numpy as np
 import pandas as pd
+import pytest
 
 from kogen.results.answers.hard_images import hard_images, most_said, picture_name, read_leaders
 
@@ -103,3 +107,35 @@ def test_leaders_that_differ_by_rounding_stand_by_name_and_pictures_have_the_nam
     assert leaders(1e-10) == ["a", "b"]
     assert leaders(4e-9) == ["b", "a"]
     assert picture_name("0123#2") == "0123-2.jpg"
+
+
+def slow_choice(part: pd.DataFrame, first: str, second: str) -> list[tuple[str, str, float]]:
+    """Kind, image and sureness by sorting every image of every kind, as the rule says."""
+    cells: Any = part.groupby(["item", "model"])
+    right, score = (cells[name].mean().unstack() for name in ("correct", "score"))
+    kinds = [
+        ("nobody", right.max(axis=1) == 0, 1 - score.mean(axis=1)),
+        ("surely_wrong", right[first] < 0.5, 1 - score[first]),
+    ]
+    apart = (right[first] > 0.5) != (right[second] > 0.5)
+    kinds.append(("disagree", apart, (score[first] - score[second]).abs()))
+    chosen: list[tuple[str, str, float]] = []
+    for kind, among, order in kinds:
+        taken = {item for _, item, _ in chosen}
+        listed = sorted((round(-float(order[item]), 9), item) for item in among.index[among] if item not in taken)
+        chosen += [(kind, item, -value) for value, item in listed[:4]]
+    return chosen
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_images_are_those_of_a_slow_twin(seed: int) -> None:
+    rng, items, runs = np.random.default_rng(seed), 60, 3
+    rows = pd.MultiIndex.from_product([list("abc"), range(runs), [f"i{k:02d}" for k in range(items)]])
+    frame = rows.to_frame(index=False, name=["model", "seed", "item"]).assign(dataset="val", label="bad")
+    right = rng.integers(0, 2, len(frame)) * rng.integers(0, 2, len(frame))
+    score = (rng.integers(0, 5, len(frame)) / 4).astype(np.float32)  # many equals
+    frame = frame.assign(correct=right, score=score, predicted=np.where(right, "bad", "good"))
+    frame = frame.sample(frac=1, random_state=seed).astype({"item": "category"})
+    found = hard_images(frame, ["b", "a"])
+    wanted = slow_choice(frame.astype({"item": str}), "b", "a")
+    assert sorted(zip(found["kind"], found["item"], found["sureness"], strict=True)) == sorted(wanted)

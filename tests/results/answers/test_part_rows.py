@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from kogen.options.lottery import LotteryOptions
+from kogen.results.answers.part_rows import choose_rows
 from kogen.results.results import read_results
 
 ROWS = pd.DataFrame({"model": np.repeat(["a", "b"], 20), "dataset": "val", "item": np.tile(np.arange(20), 2)})
@@ -55,3 +56,8 @@ def test_a_column_of_another_meaning_is_not_read(tmp_path: Path) -> None:
     clusters = read_results(file, LotteryOptions(cluster="pool"))
     assert clusters.predictions is not None
     assert set(clusters.predictions["cluster"]) == {"indoor", "outdoor"}
+
+
+def test_a_frame_whose_rows_are_all_kept_is_not_copied() -> None:
+    assert choose_rows(ROWS, np.ones(40, dtype=bool)) is ROWS
+    assert len(choose_rows(ROWS, ROWS["model"] == "a")) == 20
