@@ -167,9 +167,7 @@ def constant_answers(one: Answers) -> dict[str, Answers]:
     if not one.classes:
         return {}
     share = np.bincount(one.labels, minlength=len(one.classes)) / one.n
-    same = (
-        None if one.probabilities is None else np.broadcast_to(share, (one.n, len(share)))
-    )  # of all, and never written
+    same = None if one.probabilities is None else np.broadcast_to(share, (one.n, len(share)))  # never written
     found = {}
     for k in np.flatnonzero(share):
         found[one.classes[k]] = replace(
