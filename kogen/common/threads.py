@@ -35,8 +35,8 @@ def keep_freed_memory() -> None:
 
     glibc asks the system for each block of more than 32 MB, gives it back when it is freed, and gives back the end of
     its heap (mallopt(3)). A step of a training, or a batch of features, then touches all its memory for the first time
-    again: page faults took a sixth of a step, a quarter of an embedding (benchmarks/step.py, embedding.py). Other C
-    libraries are not affected.
+    again: page faults took up to a sixth of a step and a quarter of an embedding (docs/results.md). Other C libraries
+    are not affected.
     """
     with suppress(AttributeError, TypeError):  # a C library without mallopt (macOS, musl), and Windows
         mallopt = ctypes.CDLL(None).mallopt
