@@ -87,8 +87,9 @@ def resize_matrices(start: Tensor, length: Tensor, total: int, size: int, flip: 
     target = torch.where(flip[:, None, None], size - target, target)
     source = torch.arange(total, device=start.device) - start[:, None, None]  # (B, 1, T), counted within the box
     beyond = (-source).clamp(min=0) + (source + 1 - length[:, None, None]).clamp(min=0)  # 0 within the box
+    bound = (2 - 2 * beyond).float()  # a sum of two types of numbers takes twice the time
     near = (target * (scale / stretch) - (source + 0.5) / stretch).abs_()  # (B, S, T), distance in stretched pixels
-    near = torch.sub(2 - 2 * beyond, near, out=near).clamp_(min=0)  # 2 in the middle, 0 at the end of the cubic
+    near = torch.sub(bound, near, out=near).clamp_(min=0)  # 2 in the middle, 0 at the end of the cubic
     inner = (near - 1).clamp_(min=0)
     value = (near - 1).mul_(near).mul_(near)  # twice the cubic's outer piece, and what the inner piece has more
     value.add_((2 - 4 * inner).mul_(inner).mul_(inner))

@@ -111,7 +111,7 @@ def render_all(
             number, part = job
             parameters = {name: values[part] for name, values in sampled[number].items()}
             with torch.no_grad(), torch.autocast(pixels.device.type, enabled=False):
-                outs[number][part] = apply_view(pixels[part], views[number], parameters)
+                apply_view(pixels[part], views[number], parameters, out=outs[number][part])
 
         most = CPU_CHUNK if on_cpu else GPU_CHUNK
         jobs = [(number, part) for number, out in enumerate(outs) for part in split_batch(pixels, out, most)]
@@ -174,8 +174,8 @@ def sample_view(view: View, rng: StepRng, tag: str, aspect: Tensor, shape: tuple
     return parameters
 
 
-def apply_view(pixels: Tensor, view: View, parameters: ViewParameters) -> Tensor:
-    """The view of some images with parameters that are drawn already."""
+def apply_view(pixels: Tensor, view: View, parameters: ViewParameters, *, out: Tensor) -> None:
+    """Write the view of some images (B, C, H, W), with parameters that are drawn already, to `out` (B, C, S, S)."""
     images = resample(pixels, parameters["box"], view.size, (parameters["flip_vertical"], parameters["flip"]))
     if view.quarter_turns:
         images = ops.quarter_turns(images, parameters["turns"])
@@ -193,11 +193,12 @@ def apply_view(pixels: Tensor, view: View, parameters: ViewParameters) -> Tensor
         images = ops.apply_where(parameters["solarize"], ops.solarize, images)
     if view.noise:
         images = ops.add_noise(images, parameters["noise"], parameters["seed"])
-    if view.mean is not None and view.std is not None:
+    if view.mean is None or view.std is None:
+        out.copy_(images)
+    else:
         mean, rate = torch.tensor(view.mean), 1 / torch.tensor(view.std)  # (C,)
         shift, rate = to_device(torch.stack([-mean * rate, rate]), images.device)[..., None, None]
-        images = torch.addcmul(shift, images, rate, out=images)
-    return images
+        torch.addcmul(shift, images, rate, out=out)
 
 
 VIEW_SETS = ("gentle", "inspection", "natural")

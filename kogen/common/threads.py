@@ -1,12 +1,15 @@
 """Threads in which torch works alone, and freed memory that is kept: both make small operations fast on a CPU."""
 
+import ctypes
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 
 import torch
 from threadpoolctl import threadpool_limits
 
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # numbers of two settings in glibc's malloc.h
 SMALL_FEATURES = 4_000_000  # values of the features of a probe below which more threads cost more than they save
 
 
@@ -26,14 +29,19 @@ def serial_threads(count: int) -> Iterator[ThreadPoolExecutor]:
             torch.set_num_threads(default)
 
 
-def keep_freed_memory(size: int = 2**24) -> None:
-    """Make the C library keep freed blocks of up to `size` bytes for the next allocation.
+@cache
+def keep_freed_memory() -> None:
+    """Make the C library keep what is freed for what is allocated next, from now on in this process.
 
-    glibc gives large freed blocks back to the system until it has seen one as large being freed (mallopt(3), "dynamic
-    mmap threshold"). Freeing a block that was never touched costs nothing and prevents that; without it page faults
-    take as long as the arithmetic. Other C libraries are not affected.
+    glibc asks the system for each block of more than 32 MB, gives it back when it is freed, and gives back the end of
+    its heap (mallopt(3)). A step of a training, or a batch of features, then touches all its memory for the first time
+    again: page faults took up to a sixth of a step and a quarter of an embedding (docs/results.md). Other C libraries
+    are not affected.
     """
-    torch.empty(size, dtype=torch.uint8)
+    with suppress(AttributeError, TypeError):  # a C library without mallopt (macOS, musl), and Windows
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_TRIM_THRESHOLD, -1)  # never
+        mallopt(M_MMAP_MAX, 0)  # no block of its own, however large
 
 
 @contextmanager
