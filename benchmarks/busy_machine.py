@@ -1,6 +1,6 @@
 """Training beside busy processes: images a second, and of the fair share of the cores.
 
-Run: python benchmarks/busy_machine.py [--busy 0,1,2] [--epochs 6] [--out work/busy_machine]
+Run: python benchmarks/busy_machine.py [--busy 0,1,2] [--epochs 4] [--out work/busy_machine]
 
 BYOL on the default network at 32 px is trained, beside as many processes that only count, by as many threads as torch
 takes and as kogen chooses by what is free. The fair share of c cores beside b processes is c - b, or c / (b + 1) where
@@ -25,14 +25,14 @@ if sys.argv[2] == "fixed":
     import os
     os.environ["OMP_NUM_THREADS"] = str(torch.get_num_threads())
 how = {"method": "byol", "image_size": 32, "precision": "32", "epochs": int(sys.argv[3])}
-kogen.pretrain("surfaces?n=2048", out=sys.argv[1], **how)
+kogen.pretrain("surfaces?n=1024", out=sys.argv[1], **how)
 """
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--busy", default="0,1,2")
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--out", type=Path, default=Path("work/busy_machine"))
     asked = parser.parse_args()
     shutil.rmtree(asked.out, ignore_errors=True)

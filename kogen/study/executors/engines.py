@@ -1,18 +1,23 @@
 """Engines: who works on several runs of a study at once, chosen before anything is opened."""
 
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
 
 from kogen.common import distributed
+from kogen.common.devices import default_device
 from kogen.common.objects import PREFIX
+from kogen.common.speech.console import say
+from kogen.common.system import usable_cores
 from kogen.config.study import Study
 from kogen.options.study import PilotOptions
 from kogen.study.cost_estimate import Work
 from kogen.study.executors.processes import work_in_jobs
 from kogen.study.study_runs import StudyRuns
 
+SMALL = 64  # pixels; up to here one run used two cores worse than two runs did (docs/guide.md)
 Engine = Callable[[StudyRuns, Sequence[Work]], None]
 """Works on what is left of a study; what is left after it, the caller does."""
 
@@ -24,7 +29,10 @@ def choose_engine(options: PilotOptions, study: Study) -> Engine:
         if given:
             flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
             raise ValueError(f"{flags}: only Ray takes them; add --engine ray, or leave them out")
-        return partial(work_in_jobs, count=count_jobs(options.jobs, study), trackers=study.trackers)
+        count = count_jobs(options.jobs, study)
+        if options.jobs is None and may_leave_cores_idle(study):
+            say(f"--jobs {usable_cores()} would work on several runs at once: with images this small that is sooner")
+        return partial(work_in_jobs, count=count, trackers=study.trackers)
     if options.jobs is not None:
         raise ValueError("--jobs is for processes of this machine; with --engine ray give --cpus-per-run instead")
     refuse_alone("--engine ray", study)
@@ -46,6 +54,12 @@ def count_jobs(asked: int | None, study: Study) -> int:
     if asked > 1:
         refuse_alone(f"--jobs {asked}", study)
     return asked
+
+
+def may_leave_cores_idle(study: Study) -> bool:
+    """Whether runs are so small that threads of one wait for each other, and nobody has said how many there are to be."""
+    alone = distributed.world_size() == 1 and not objects_of(study) and "OMP_NUM_THREADS" not in os.environ
+    return alone and default_device() == "cpu" and usable_cores() > 1 and study.seeds > 1 and study.image_size <= SMALL
 
 
 def refuse_alone(option: str, study: Study) -> None:

@@ -10,6 +10,7 @@ import kogen
 from kogen.common import distributed
 from kogen.config.study import make_study
 from kogen.options.study import PilotOptions
+from kogen.study.executors import engines
 from kogen.study.executors.engines import choose_engine, count_jobs
 
 
@@ -42,3 +43,17 @@ def test_what_cannot_be_asked_of_an_engine(monkeypatch: pytest.MonkeyPatch, tmp_
     with pytest.raises(ValueError, match=r"--engine ray: Ray is not installed; pip install 'kogen\[ray\]'"):
         kogen.pilot("surfaces?n=40", engine="ray", out=tmp_path / "study")
     assert not (tmp_path / "study").exists()
+
+
+def test_who_could_have_more_runs_at_once_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.setattr(engines, "usable_cores", lambda: 6)
+    small = make_study({"source": "a"}, "x")
+    choose_engine(PilotOptions(), small)
+    assert not capsys.readouterr().err  # OMP_NUM_THREADS says how many threads there are
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    choose_engine(PilotOptions(jobs=1), small)
+    choose_engine(PilotOptions(), make_study({"source": "a", "image_size": 224}, "x"))
+    choose_engine(PilotOptions(), make_study({"source": "a", "seeds": 1}, "x"))
+    assert not capsys.readouterr().err
+    choose_engine(PilotOptions(), small)
+    assert "--jobs 6 would work on several runs at once" in capsys.readouterr().err
