@@ -57,7 +57,7 @@ def count_jobs(asked: int | None, study: Study) -> int:
 
 
 def may_leave_cores_idle(study: Study) -> bool:
-    """Whether runs are so small that threads of one wait for each other, and nobody has said how many there are to be."""
+    """Whether runs are so small that threads of one wait for each other, and nobody has said how many threads."""
     alone = distributed.world_size() == 1 and not objects_of(study) and "OMP_NUM_THREADS" not in os.environ
     return alone and default_device() == "cpu" and usable_cores() > 1 and study.seeds > 1 and study.image_size <= SMALL
 
