@@ -1,7 +1,9 @@
 """Ray: the runs of a study as tasks of a cluster, or of this machine's cores and GPUs.
 
-Ray decides where and when a task works, and gives it to another node where one is lost; the run goes on from its
-checkpoint. What a task does is `kogen run`, in a process of its own. All nodes see the study's folder and its images.
+Ray decides where and when a task works, and gives it to another node where one is lost; its run goes on from the
+checkpoint. There are as many tasks as runs. Each is `kogen run` in a process of its own, which takes runs as long as
+any is left, so that starting is paid once for each place and not for each run; the first task that finds nothing left
+ends the others. All nodes see the study's folder and its images.
 """
 
 import logging
@@ -59,7 +61,7 @@ class Mailbox:
         self.lines: list[tuple[int, str]] = []
 
     def put(self, number: int, line: str) -> None:
-        """A line of the run of this number."""
+        """A line of the task of this number."""
         self.lines.append((number, line))
 
     def fetch(self) -> list[tuple[int, str]]:
@@ -69,7 +71,7 @@ class Mailbox:
 
 
 def do_task(folder: str, number: int, words: Sequence[str], cpus: int, mailbox: Any, place: str) -> str:
-    """Do the run of this number in a child, and tell the mailbox of it; what went wrong, or nothing.
+    """Do what is left of a study in a child, and tell the mailbox of it; what went wrong, or nothing.
 
     `words`: the child's command behind the name of Python; `place`: the head's working folder. Killed where the child
     was, so that Ray tries again.
@@ -89,8 +91,7 @@ def do_task(folder: str, number: int, words: Sequence[str], cpus: int, mailbox: 
 
     # Ray has set the number of threads of its worker, which is no wish of the user.
     env = child_environment(cpus, {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"})
-    command = [sys.executable, *words, "--index", str(number)]
-    child = start_child(command, env, hear, Path(place) if Path(place).is_dir() else None)
+    child = start_child([sys.executable, *words], env, hear, Path(place) if Path(place).is_dir() else None)
     try:
         while not over.wait(LOOK):  # short waits: what cancels a task reaches it between two of them
             pass
@@ -112,7 +113,7 @@ def work_on_ray(ready: StudyRuns, left: Sequence[Work], asked: RayWork) -> None:
         return
     with connect(asked.address):
         cpus, gpus = size_of_task(asked, len(left))
-        tally, failed, begun = Tally(ready, left), dict[int, str](), set[int]()
+        tally, failed, begun, done = Tally(ready, left), list[str](), set[int](), False
         # With the head, so that it is not lost while this process is there.
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         remote: Any = ray.remote
@@ -120,7 +121,7 @@ def work_on_ray(ready: StudyRuns, left: Sequence[Work], asked: RayWork) -> None:
         how: dict[str, Any] = {"num_cpus": cpus, "num_gpus": gpus, "max_retries": RETRIES, "retry_exceptions": [Killed]}
         task, words = remote(**how)(do_task), run_command(ready.folder.absolute(), asked.trackers)[1:]
         folder, place = str(ready.folder.absolute()), os.getcwd()
-        at_work = {task.remote(folder, one.number, words, cpus, mailbox, place): one.number for one in left}
+        at_work = {task.remote(folder, number, words, cpus, mailbox, place): number for number in range(len(left))}
 
         def tell() -> None:
             for number, line in ray.get(mailbox.fetch.remote()):
@@ -133,21 +134,23 @@ def work_on_ray(ready: StudyRuns, left: Sequence[Work], asked: RayWork) -> None:
 
         try:
             with progress_bar(f"{len(left)} runs on Ray, {cpus} cores and {gpus:g} GPUs each") as report:
-                while at_work:
+                while at_work and not done:
                     ended, _ = ray.wait(list(at_work), num_returns=1, timeout=LOOK)
                     tell()
                     for one in ended:
                         number = at_work.pop(one)
                         tally.at_work.pop(number, None)
                         if told := failure_of(one):
-                            failed[number] = told
-                            say(Caution(f"run {number} was not done: {told}"))
+                            failed.append(told)
+                            say(
+                                Caution(f"task {number} on Ray ended: {told}; what is left of it is done by the others")
+                            )
+                        done = done or not told  # a task that ends well has seen the end of every run
         finally:
             stop_tasks(list(at_work))
-    if failed:
-        number, told = min(failed.items())
+    if not done:
         raise ValueError(
-            f"{len(failed)} of {len(left)} runs were not done on Ray, first run {number}: {told}. What is finished is "
+            f"all {len(failed)} tasks on Ray ended before all was done, the first: {failed[0]}. What is finished is "
             "kept; put that right, and give the same command again"
         )
 

@@ -80,7 +80,7 @@ def kogen_runs() -> dict[int, int]:
     found = {}
     for file in Path("/proc").glob("[0-9]*/cmdline"):
         words = file.read_bytes().split(b"\0") if file.exists() else []
-        if b"run" in words and b"--index" in words:
+        if b"run" in words and b"--json" in words:
             found[int(file.parent.name)] = int((file.parent / "stat").read_text().rpartition(")")[2].split()[1])
     return found
 
@@ -120,7 +120,7 @@ def test_what_ray_cannot_do_is_said(
     with pytest.raises(ValueError, match=r"a run is to have 2 cores and 0 GPUs, and no node of Ray has that .*1 cores"):
         kogen.pilot(sets["a"], cpus_per_run=2, out=tmp_path / "large", **asked)
     monkeypatch.setattr(ours, "run_command", lambda *_: ["python", "-c", "raise SystemExit('no luck')"])
-    with pytest.raises(ValueError, match=r"4 of 4 runs were not done on Ray, first run 0: no luck\. What is finished"):
+    with pytest.raises(ValueError, match=r"all 4 tasks on Ray ended before all was done, the first: no luck\. "):
         kogen.pilot(sets["a"], out=tmp_path / "unlucky", **asked)
 
 
