@@ -9,6 +9,7 @@ with those of one process that nobody disturbed: every row and every bit.
 
 import argparse
 import hashlib
+import os
 import random
 import shutil
 import subprocess
@@ -54,7 +55,9 @@ def start(folder: Path, log: Path) -> subprocess.Popen[bytes]:
     """A pilot as a process of its own."""
     command = [sys.executable, "-m", "kogen", "pilot", *ASKED, "--out", str(folder)]
     with log.open("ab") as file:
-        return subprocess.Popen(command, stdout=file, stderr=file)
+        # One thread: by default their number follows what other processes leave free, and last bits follow it.
+        env = os.environ | {"OMP_NUM_THREADS": "1"}
+        return subprocess.Popen(command, stdout=file, stderr=file, env=env)
 
 
 def disturb(folder: Path, rng: random.Random, kills: int, alone: float) -> int:

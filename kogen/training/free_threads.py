@@ -12,10 +12,8 @@ from kogen.common import distributed
 from kogen.common.speech.console import say
 
 USAGE = Path("/proc/stat")
-WINDOW = 0.3  # seconds over which the use of the cores is measured, at least
-SPARE = (
-    0.3  # of a core that others may use before a thread gives way: one that waits for its turn looks as if it used less
-)
+WINDOW = 3.0  # seconds over which the use of the cores is measured, at least: a moment's work of others changes no bits
+SPARE = 0.5  # of a core that others may use before a thread gives way
 
 
 @contextmanager
@@ -32,7 +30,6 @@ def threads_as_free(device: torch.device) -> Iterator[Callable[[int], int]]:
         yield lambda number: number or most
         return
     since = used_so_far()
-    time.sleep(WINDOW)
 
     def choose(number: int) -> int:
         nonlocal since, told

@@ -23,7 +23,6 @@ def cores(monkeypatch: pytest.MonkeyPatch) -> int:
     """Four cores, four threads, and no number that a user gave."""
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(free_threads, "core_count", lambda: 4)
-    monkeypatch.setattr(free_threads.time, "sleep", lambda seconds: None)
     before = torch.get_num_threads()
     torch.set_num_threads(4)
     yield 4
@@ -31,13 +30,13 @@ def cores(monkeypatch: pytest.MonkeyPatch) -> int:
 
 
 @pytest.mark.parametrize(
-    ("others", "wanted"), [(0.0, 4), (0.2, 4), (0.5, 3), (1.0, 3), (1.9, 2), (2.6, 1), (3.9, 1), (9.0, 1)]
+    ("others", "wanted"), [(0.0, 4), (0.2, 4), (0.5, 4), (0.6, 3), (1.0, 3), (1.9, 2), (2.6, 1), (3.9, 1), (9.0, 1)]
 )
 def test_what_others_use_is_left_to_them(
     cores: int, others: float, wanted: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    # By the clock, of all, of this process: two seconds in which this process uses all that the others leave.
-    told = iter([(0.0, 100.0, 50.0), (2.0, 100.0 + 2 * max(4, others), 50.0 + 2 * max(4 - others, 0))])
+    # By the clock, of all, of this process: four seconds in which this process uses all that the others leave.
+    told = iter([(0.0, 100.0, 50.0), (4.0, 100.0 + 4 * max(4, others), 50.0 + 4 * max(4 - others, 0))])
     monkeypatch.setattr(free_threads, "used_so_far", lambda: next(told))
     with threads_as_free(CPU) as choose:
         assert choose(0) == wanted
@@ -50,7 +49,7 @@ def test_what_others_use_is_left_to_them(
 
 
 def test_a_short_time_says_nothing_and_a_number_is_taken(cores: int, monkeypatch: pytest.MonkeyPatch):
-    told = iter([(0.0, 0.0, 0.0), (0.1, 9.0, 0.0), (0.2, 9.0, 0.0)])
+    told = iter([(0.0, 0.0, 0.0), (1.0, 9.0, 0.0), (2.0, 9.0, 0.0)])
     monkeypatch.setattr(free_threads, "used_so_far", lambda: next(told))
     with threads_as_free(CPU) as choose:
         assert choose(0) == 4
