@@ -4,11 +4,10 @@ Run: python benchmarks/at_once.py [--jobs 2] [--engines jobs,ray] [--epochs 10] 
 
 A study of 4 methods with 3 seeds in one process of one thread, then the same in N processes (`--jobs N`) and on Ray
 with N cores. The best possible split is the time of the one process over N. Starting counts for all of them. Weights
-and predictions are compared, every bit.
+and tables are compared, every bit.
 """
 
 import argparse
-import hashlib
 import os
 import shutil
 import subprocess
@@ -16,10 +15,9 @@ import sys
 import time
 from pathlib import Path
 
-import pandas as pd
+from two_pilots import content
 
 WANTED = 1.15  # of the best possible split
-KEY = ["run", "dataset", "protocol", "item"]
 
 
 def main() -> int:
@@ -56,14 +54,6 @@ def seconds_of(words: list[str], out: Path) -> float:
     command = [sys.executable, "-m", "kogen", "--quiet", "pilot", *words, "--out", str(out)]
     subprocess.run(command, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, stdout=subprocess.DEVNULL)
     return time.perf_counter() - began
-
-
-def content(study: Path) -> dict[str, str]:
-    """A digest of the weights of each run, and of all predictions."""
-    found = {file.parent.name: file.read_bytes() for file in study.glob("runs/*/weights.safetensors")}
-    table = pd.read_parquet(study / "predictions.parquet").sort_values(KEY).reset_index(drop=True)
-    found["predictions"] = pd.util.hash_pandas_object(table.astype(str)).to_numpy().tobytes()
-    return {name: hashlib.sha256(value).hexdigest() for name, value in found.items()}
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import torch
 
 from kogen.common import distributed
 from kogen.common.speech.console import say
+from kogen.common.system import usable_cores
 
 USAGE = Path("/proc/stat")
 WINDOW = 3.0  # seconds over which the use of the cores is measured, at least: a moment's work of others changes no bits
@@ -37,10 +38,10 @@ def threads_as_free(device: torch.device) -> Iterator[Callable[[int], int]]:
         seconds = now[0] - since[0]
         if not number and seconds >= WINDOW:
             others = (now[1] - since[1] - (now[2] - since[2])) / seconds
-            since, number = now, max(1, min(most, int(core_count() - others + SPARE)))
+            since, number = now, max(1, min(most, int(usable_cores() - others + SPARE)))
             if number != torch.get_num_threads() and not told:
                 told = True
-                used = f"other processes use {others:.1f} of {core_count()} cores"
+                used = f"other processes use {others:.1f} of {usable_cores()} cores"
                 say(f"{used}: threads follow what is free, {number} of {most} now")
         number = number or torch.get_num_threads()
         torch.set_num_threads(number)
@@ -50,11 +51,6 @@ def threads_as_free(device: torch.device) -> Iterator[Callable[[int], int]]:
         yield choose
     finally:
         torch.set_num_threads(most)
-
-
-def core_count() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0))
 
 
 def used_so_far() -> tuple[float, float, float]:

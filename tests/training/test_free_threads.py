@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(not free_threads.USAGE.exists(), reason="no /pro
 def cores(monkeypatch: pytest.MonkeyPatch) -> int:
     """Four cores, four threads, and no number that a user gave."""
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr(free_threads, "core_count", lambda: 4)
+    monkeypatch.setattr(free_threads, "usable_cores", lambda: 4)
     before = torch.get_num_threads()
     torch.set_num_threads(4)
     yield 4

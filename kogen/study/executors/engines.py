@@ -37,9 +37,11 @@ def choose_engine(options: PilotOptions, study: Study) -> Engine:
         raise ValueError("--jobs is for processes of this machine; with --engine ray give --cpus-per-run instead")
     refuse_alone("--engine ray", study)
     try:  # here, since few have Ray
-        from kogen.study.executors.ray import RayWork, work_on_ray
+        from kogen.study.executors.ray import RayWork, check_reachable, work_on_ray
     except ModuleNotFoundError as error:
         raise ValueError("--engine ray: Ray is not installed; pip install 'kogen[ray]'") from error
+    if options.address not in (None, "auto"):
+        check_reachable(options.address)
     asked = RayWork(options.address, options.gpus_per_run, options.cpus_per_run, tuple(study.trackers))
     return partial(work_on_ray, asked=asked)
 

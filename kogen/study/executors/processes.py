@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from kogen.common.speech.console import say
-from kogen.common.speech.events import Caution, Event, Failed, RunStarted
+from kogen.common.speech.events import Caution, Event, Failed
 from kogen.common.speech.progress import progress_bar
 from kogen.common.system import usable_cores
 from kogen.study.cost_estimate import Work
@@ -26,7 +26,6 @@ class Job:
     number: int  # from 1
     child: Child
     starts: int = 1
-    began: bool = False  # to train: what it said before, the caller has said too
 
 
 Heard = queue.SimpleQueue[tuple[int, Event | None]]  # what the job of a number says, and None at its end
@@ -49,17 +48,13 @@ def work_in_jobs(ready: StudyRuns, left: Sequence[Work], count: int, trackers: S
                 job = jobs[number]
                 if event is None:
                     del jobs[number]
-                    tally.at_work.pop(number, None)
+                    tally.leave(number)
                     if is_to_start_again(job):
                         jobs[number] = start_job(number, command, count, heard, job.starts + 1)
                 elif isinstance(event, Failed):
                     job.child.failure = event.text
                 else:
-                    job.began = job.began or isinstance(event, RunStarted)
-                    if job.began:
-                        say(event)
-                    if tally.hear(number, event):
-                        report(sum(tally.done.values()), tally.steps, tally.words)
+                    tally.tell(number, event, report)
     finally:
         stop_children([job.child for job in jobs.values()])
 

@@ -25,7 +25,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from kogen.common.devices import default_device
 from kogen.common.speech.console import say
-from kogen.common.speech.events import Caution, Failed, RunStarted
+from kogen.common.speech.events import Caution, Failed
 from kogen.common.speech.progress import progress_bar
 from kogen.results.asked import FIRST
 from kogen.study.cost_estimate import Work
@@ -113,7 +113,7 @@ def work_on_ray(ready: StudyRuns, left: Sequence[Work], asked: RayWork) -> None:
         return
     with connect(asked.address):
         cpus, gpus = size_of_task(asked, len(left))
-        tally, failed, begun, done = Tally(ready, left), list[str](), set[int](), False
+        tally, failed, done = Tally(ready, left), list[str](), False
         # With the head, so that it is not lost while this process is there.
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         remote: Any = ray.remote
@@ -125,12 +125,8 @@ def work_on_ray(ready: StudyRuns, left: Sequence[Work], asked: RayWork) -> None:
 
         def tell() -> None:
             for number, line in ray.get(mailbox.fetch.remote()):
-                event = event_of(line)
-                begun.update([number] if isinstance(event, RunStarted) else [])
-                if event and number in begun:  # what a child says before that, the head has said too
-                    say(event)
-                    if tally.hear(number, event):
-                        report(sum(tally.done.values()), tally.steps, tally.words)
+                if event := event_of(line):
+                    tally.tell(number, event, report)
 
         try:
             with progress_bar(f"{len(left)} runs on Ray, {cpus} cores and {gpus:g} GPUs each") as report:
@@ -139,7 +135,7 @@ def work_on_ray(ready: StudyRuns, left: Sequence[Work], asked: RayWork) -> None:
                     tell()
                     for one in ended:
                         number = at_work.pop(one)
-                        tally.at_work.pop(number, None)
+                        tally.leave(number)
                         if told := failure_of(one):
                             failed.append(told)
                             say(
@@ -178,8 +174,6 @@ def connect(address: str | None) -> Iterator[None]:
     if ray.is_initialized():  # the user's own session
         yield
         return
-    if address not in (None, "auto"):
-        check_reachable(address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would report home
     how: dict[str, Any] = {"include_dashboard": False, "object_store_memory": STORE} if address is None else {}
     handlers = {kind: signal.getsignal(kind) for kind in (signal.SIGINT, signal.SIGTERM)}

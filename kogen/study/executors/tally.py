@@ -1,9 +1,10 @@
 """A tally: how far the runs of a study are that others work on, from the events that they tell."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 
+from kogen.common.speech.console import say
 from kogen.common.speech.events import AlarmRaised, Caution, EpochEnded, Event, Failed, RunEnded, RunStarted
 from kogen.study.cost_estimate import Work
 from kogen.study.study_runs import StudyRuns
@@ -28,7 +29,22 @@ class Tally:
         self.runs = {ready.runs[work.number].name: ready.plans[work.number] for work in left}
         self.done = dict.fromkeys(self.runs, 0)
         self.at_work: dict[int, str] = {}  # by number of who works, the run that it is at
+        self.begun: set[int] = set()  # who has begun to train: what it said before, the caller has said too
         self.steps = sum(plan.epochs + 1 for plan in self.runs.values())
+
+    def tell(self, worker: int, event: Event, report: Callable[[int, int, str], None]) -> None:
+        """Say what a worker says once it has begun to train, and report how far the runs are where it tells of one."""
+        if isinstance(event, RunStarted):
+            self.begun.add(worker)
+        if worker in self.begun:
+            say(event)
+            if self.hear(worker, event):
+                report(sum(self.done.values()), self.steps, self.words)
+
+    def leave(self, worker: int) -> None:
+        """A worker ended; another of its number begins anew."""
+        self.at_work.pop(worker, None)
+        self.begun.discard(worker)
 
     def hear(self, worker: int, event: Event) -> bool:
         """Whether what a worker says tells of a run; it is taken in then."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from shared_work import QUICK, children_of, is_at_work, same_results, small_sets, study_alone
+from shared_work import QUICK, children_of, is_at_work, same_results
 
 import kogen
 from kogen.common.speech.events import EpochEnded
@@ -19,16 +19,6 @@ from kogen.study.executors.children import HEAD
 from kogen.study.executors.processes import job_environment
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
-
-
-@pytest.fixture(scope="module")
-def sets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    return small_sets(tmp_path_factory.mktemp("sets"))
-
-
-@pytest.fixture(scope="module")
-def alone(sets: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return study_alone(sets, tmp_path_factory.mktemp("alone") / "study")
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from shared_work import QUICK, same_results, small_sets, study_alone
+from shared_work import QUICK, same_results
 
 import kogen
 
@@ -19,16 +19,6 @@ cluster_utils = pytest.importorskip("ray.cluster_utils")
 from kogen.study.executors import ray as ours  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
-
-
-@pytest.fixture(scope="module")
-def sets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    return small_sets(tmp_path_factory.mktemp("sets"))
-
-
-@pytest.fixture(scope="module")
-def alone(sets: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return study_alone(sets, tmp_path_factory.mktemp("alone") / "study")
 
 
 @pytest.fixture
@@ -136,3 +126,4 @@ def test_what_ray_cannot_do_is_said(
 def test_an_address_where_no_ray_is(sets: dict[str, str], tmp_path: Path, address: str, said: str):
     with pytest.raises(ValueError, match=said):
         kogen.pilot(sets["a"], test=sets["b"], engine="ray", address=address, out=tmp_path / "study", **QUICK)
+    assert not (tmp_path / "study").exists()
