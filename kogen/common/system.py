@@ -102,6 +102,11 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def share_of_cores(processes: int) -> int:
+    """Cores of each of several processes that share those of this one, at least one."""
+    return max(1, usable_cores() // processes)
+
+
 def machine_memory() -> int:
     """Bytes of memory that this process may use at most: the machine's, its container's or the shell's limit."""
     if sys.platform == "win32":

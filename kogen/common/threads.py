@@ -3,7 +3,7 @@
 import ctypes
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cache
 
 import torch
@@ -44,19 +44,24 @@ def keep_freed_memory() -> None:
         mallopt(M_MMAP_MAX, 0)  # no block of its own, however large
 
 
-@contextmanager
-def one_thread(wanted: bool) -> Iterator[None]:
+def one_thread(wanted: bool) -> AbstractContextManager[None]:
     """While inside, torch and numpy compute on one thread, if that is wanted.
 
     Threads that share a small product wait for each other longer than they compute, most of all on a busy machine.
     """
+    return few_threads(1) if wanted else nullcontext()
+
+
+@contextmanager
+def few_threads(most: int) -> Iterator[None]:
+    """While inside, torch and numpy compute on at most so many threads."""
     before = torch.get_num_threads()
-    if not wanted or before == 1:  # a thread of `serial_threads` must not touch what others share
+    if before <= most:  # a thread of `serial_threads` must not touch what others share
         yield
         return
-    torch.set_num_threads(1)  # its own copies of BLAS and LAPACK, too
+    torch.set_num_threads(most)  # its own copies of BLAS and LAPACK, too
     try:
-        with threadpool_limits(1):
+        with threadpool_limits(most):
             yield
     finally:
         torch.set_num_threads(before)

@@ -108,7 +108,7 @@ class PilotOptions(ProcessOptions, StudyOptions):
 
     jobs: int | None = option(
         None,
-        "runs at work at once on this machine, each in a process of its own; by default one a GPU, without a GPU one",
+        "runs at work at once here, each in a process of its own; by default one a GPU, one a core for small images",
         OUTPUT,
         ge=1,
         le=MAX_JOBS,

@@ -15,7 +15,8 @@ from kogen.common.devices import default_device
 from kogen.common.files import read_sealed_json
 from kogen.common.protocols import layers_tuned, split_protocol, tunings_among
 from kogen.common.records import RETRAIN
-from kogen.common.system import peak_memory
+from kogen.common.system import peak_memory, share_of_cores
+from kogen.common.threads import few_threads
 from kogen.config.plan import Plan
 from kogen.data.images import Images
 from kogen.evaluation.features import embed
@@ -40,13 +41,15 @@ class Cost:
     """What a study, or what is left of it, costs on this machine, estimated."""
 
     minutes: float
-    memory_gb: float  # peak of this process, and of the GPU if there is one, the larger
+    memory_gb: float  # peak of a process at work, and of the GPU if there is one, the larger
     disk_gb: float
     seconds_per_step: dict[str, float]  # by method that is left to train; 0 for one that has no steps
+    at_once: int = 1  # processes at work
 
     def __str__(self) -> str:
         minutes = f"about {self.minutes:.0f} min" if self.minutes >= 1 else "less than a minute"
-        return f"{minutes}, {self.memory_gb:.1f} GB of memory, {self.disk_gb:.2f} GB of disk"
+        shared = (f" with {self.at_once} runs at a time", " each") if self.at_once > 1 else ("", "")
+        return f"{minutes}{shared[0]}, {self.memory_gb:.1f} GB of memory{shared[1]}, {self.disk_gb:.2f} GB of disk"
 
 
 @dataclass(frozen=True)
@@ -87,15 +90,31 @@ def estimate_cost(
     protocols: Sequence[str],
     lengths: Sequence[int],
     left: Sequence[Work] | None = None,
+    at_once: int = 1,
 ) -> Cost:
     """Cost of training the plans, embedding the labelled sets, fitting the probes and fine-tuning, from real steps.
 
     `lengths`: numbers of steps that fine-tunings choose from. `left`: what is still to be done; without it, everything.
+    `at_once`: processes that share the runs and the cores.
     """
     every = count_judged(sets, sets.tests)
     if left is None:
         asked = [tunings_among(protocols_of_run(protocols, plan.method, plan.pool)) for plan in plans]
         left = [Work(number, True, every, tunings) for number, tunings in enumerate(asked)]
+    at_once = max(1, min(at_once, len(left)))
+    with few_threads(share_of_cores(at_once)):
+        seconds, steps = time_steps(plans, sets, protocols, lengths, left)
+    disk = sum(bytes_of_a_run(plans[work.number]) for work in left if work.trains)
+    peak = peak_memory()
+    if torch.cuda.is_available():
+        peak = max(peak, torch.cuda.max_memory_allocated())
+    return Cost(seconds / 60 / at_once, peak / 1e9, disk / 1e9, steps, at_once)
+
+
+def time_steps(
+    plans: Sequence[Plan], sets: Splits, protocols: Sequence[str], lengths: Sequence[int], left: Sequence[Work]
+) -> tuple[float, dict[str, float]]:
+    """Seconds of what is left, one run after the other, and those of a training step of each method."""
     steps: dict[str, float] = {}
     tuning: dict[tuple[str, str], float] = {}  # seconds of a step, by candidate and layers
     # Of the network that the trained methods share, and of each candidate's own; on parts of the images fewer probes.
@@ -119,11 +138,7 @@ def estimate_cost(
                     tuning[key] = seconds_of_a_tuning_step(plan, labelled, name.probe)
                 labels = len(drawn_rows(labelled, name))
                 seconds += tuning[key] * count_steps(labels, lengths) + embedding * work.images
-    disk = sum(bytes_of_a_run(plans[work.number]) for work in left if work.trains)
-    peak = peak_memory()
-    if torch.cuda.is_available():
-        peak = max(peak, torch.cuda.max_memory_allocated())
-    return Cost(seconds / 60, peak / 1e9, disk / 1e9, steps)
+    return seconds, steps
 
 
 def seconds_of_a_step(plan: Plan, pool: Images) -> float:

@@ -30,7 +30,7 @@ from kogen.results.asked import (
 )
 from kogen.results.gather import TABLE, split_older_table
 from kogen.study.cost_estimate import Cost, estimate_cost, unfinished_work
-from kogen.study.executors.engines import choose_engine
+from kogen.study.executors.engines import choose_engine, count_jobs
 from kogen.study.extension import merge_studies, study_of
 from kogen.study.first_question import begin_study
 from kogen.study.planned_runs import keep_planned
@@ -78,19 +78,22 @@ def run_pilot(source: str, options: PilotOptions) -> Study:
     to = track_to(wanted.trackers, folder, is_study=True)
     distributed.join_processes(options.processes)
     fabric.start(wanted.precision)  # says what is wrong with the precision
-    work_at_once = choose_engine(options, wanted)
     first = distributed.rank() == 0
-    if first:
-        begin_study(folder, wanted, source)
-    ready = prepare_runs(folder, wanted)
-    work = ready.work_left()
-    if work:
-        # On every process: a step needs all of them.
-        cost = estimate_cost(ready.plans, ready.sets.base, ready.study.protocols, ready.study.tune_steps, work)
+    with choose_engine(options, wanted) as engine:
         if first:
-            say(Estimated(**vars(cost), words=str(cost)))
-    if first:
-        keep_planned(ready)
+            begin_study(folder, wanted, source)
+        ready = prepare_runs(folder, wanted)
+        work = ready.work_left()
+        if work:
+            # On every process: a step needs all of them.
+            asked = (ready.study.protocols, ready.study.tune_steps, work)
+            cost = estimate_cost(ready.plans, ready.sets.base, *asked, at_once=engine.count)
+            if first:
+                say(Estimated(**vars(cost), words=str(cost)))
+        if first:
+            keep_planned(ready)
+        if not options.prepare:
+            engine.work(ready, work)
     if options.prepare:
         if first:
             count = len(ready.runs)
@@ -98,7 +101,6 @@ def run_pilot(source: str, options: PilotOptions) -> Study:
                 f"{count} runs are planned: kogen run {folder} --index 0 to {count - 1}, or kogen submit {folder}"
             )
         return ready.study
-    work_at_once(ready, work)
     do_runs(ready, range(len(ready.runs)), to)
     if first and not any((run / TABLE).exists() for run in ready.runs):
         raise ValueError(f"every run of {folder} broke off: see the alarms above")
@@ -111,14 +113,16 @@ def estimate_study(wanted: Study, folder: Path | None) -> Cost:
         sets = open_study_splits(wanted)
         with spare_folder(wanted) as spare:
             plans = plans_of(wanted, sets.base, spare)
-            return estimate_cost(plans, sets.base, wanted.protocols, wanted.tune_steps)
+            asked = (wanted.protocols, wanted.tune_steps, None)
+            return estimate_cost(plans, sets.base, *asked, at_once=count_jobs(None, wanted))
     asked = read_asked(folder)
     study = merge_studies(study_of(asked, folder), wanted, folder).study
     sets = open_study_splits(study, study_of(replace(asked, extensions=()), folder))
     plans = plans_of(study, sets.base, folder, sets.larger)
     runs = [folder / "runs" / record_of(plan)["id"] for plan in plans]
     left = unfinished_work(runs, plans, sets, study.protocols)
-    return estimate_cost(plans, sets.base, study.protocols, study.tune_steps, left)
+    at_once = count_jobs(None, study)
+    return estimate_cost(plans, sets.base, study.protocols, study.tune_steps, left, at_once=at_once)
 
 
 def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:

@@ -21,23 +21,22 @@ def run_study(folder: Path, options: RunOptions) -> dict[str, Any]:
 
     A run that another process has is waited for by its number, and left out as the next one.
     """
-    if not (folder / FIRST).exists():
-        raise ValueError(
-            f"{folder} holds no study (no {FIRST}): write one, or plan it with `kogen pilot ... --prepare`"
-        )
-    if options.index is not None and options.next:
-        raise ValueError("--index names a run, and --next takes the first that is free: give one of them")
-    asked = read_asked(folder)
-    if "source" not in asked.first:
-        raise ValueError(f"{folder} holds runs that `kogen evaluate` judged, no study of a pilot")
-    wanted = study_of(asked, folder)
-    trackers = options.trackers or wanted.trackers
-    to = track_to(trackers, folder, is_study=True)
-    distributed.join_processes(options.processes)
-    fabric.start(wanted.precision)
-    if distributed.rank() == 0:
-        begin_study(folder, wanted, str(folder / FIRST))
-    with end_with_head():
+    with end_with_head():  # whose study is there from then on
+        if not (folder / FIRST).exists():
+            raise ValueError(
+                f"{folder} holds no study (no {FIRST}): write one, or plan it with `kogen pilot ... --prepare`"
+            )
+        if options.index is not None and options.next:
+            raise ValueError("--index names a run, and --next takes the first that is free: give one of them")
+        asked = read_asked(folder)
+        if "source" not in asked.first:
+            raise ValueError(f"{folder} holds runs that `kogen evaluate` judged, no study of a pilot")
+        wanted = study_of(asked, folder)
+        to = track_to(options.trackers or wanted.trackers, folder, is_study=True)
+        distributed.join_processes(options.processes)
+        fabric.start(wanted.precision)
+        if distributed.rank() == 0:
+            begin_study(folder, wanted, str(folder / FIRST))
         ready = prepare_runs(folder, wanted)
         check_planned(ready)
         numbers = choose_runs(ready, options, to)

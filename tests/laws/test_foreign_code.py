@@ -36,7 +36,6 @@ JOB = "kogen itself, with the folder of a study and code that the user's own com
 ARGUED = {
     ("study/executors/children.py", "", "subprocess.Popen"): "a type",
     ("study/executors/children.py", "start_child", "subprocess.PIPE"): "a constant",
-    ("study/executors/children.py", "start_child", "subprocess.DEVNULL"): "a constant",
     ("study/executors/children.py", "start_child", "subprocess.Popen"): JOB,
     ("study/executors/children.py", "stop_children", "subprocess.TimeoutExpired"): "an exception",
     ("study/executors/ray.py", "check_reachable", "socket.create_connection"): "an address that the user gives",

@@ -111,6 +111,7 @@ class Estimated(Event):
     memory_gb: float
     disk_gb: float
     seconds_per_step: Mapping[str, float]  # by method
+    at_once: int  # runs, each in a process of its own
     words: str  # the same as people read it
 
     @property

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ HEAD = "KOGEN_HEAD"  # variable with the number of the process that started a ch
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 PATIENCE = 120.0  # seconds that children have to save what they do
 LOOK = 2.0  # seconds between two looks at the process that started a child
+GO = "go\n"  # what the one that started a child writes to it, once the study is ready
 
 
 @dataclass(eq=False)
@@ -52,8 +53,11 @@ def child_environment(threads: int, env: Mapping[str, str] = os.environ) -> dict
 def start_child(
     command: Sequence[str], env: Mapping[str, str], hear: Callable[[str | None], None], folder: Path | None = None
 ) -> Child:
-    """Start a child, in a working folder; `hear` is called with each line of its stdout, and with None at its end."""
-    how: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL}
+    """Start a child, in a working folder; `hear` is called with each line of its stdout, and with None at its end.
+
+    It loads what it needs, and waits for `let_go`.
+    """
+    how: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.PIPE}
     how |= {"text": True, "encoding": "utf-8", "errors": "replace", "env": dict(env), "cwd": folder}
     # A session of its own: Ctrl-C on a terminal reaches this process alone, which tells the children once.
     child = Child(subprocess.Popen(list(command), start_new_session=True, **how))
@@ -72,6 +76,14 @@ def start_child(
 
     threading.Thread(target=listen, daemon=True).start()
     return child
+
+
+def let_go(child: Child) -> None:
+    """Let a child begin."""
+    assert child.process.stdin is not None
+    with suppress(BrokenPipeError):  # it has ended, which is seen by its end
+        child.process.stdin.write(GO)
+        child.process.stdin.close()
 
 
 def keep_last_words(child: Child) -> None:
@@ -95,8 +107,13 @@ def stop_children(children: Sequence[Child]) -> None:
 
 @contextmanager
 def end_with_head() -> Iterator[None]:
-    """While inside, a child ends, saved, soon after the process that started it is gone; for others nothing."""
+    """A child waits to be let go; while inside, it ends, saved, soon after the process that started it is gone.
+
+    For others nothing. KeyboardInterrupt where the one that started it has nothing for it to do, or is gone.
+    """
     head, over = os.environ.get(HEAD, ""), threading.Event()
+    if head.isdecimal() and sys.stdin.readline() != GO:
+        raise KeyboardInterrupt
 
     def watch() -> None:
         while not over.wait(LOOK):

@@ -4,15 +4,17 @@ import os
 import queue
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
 
 import torch
 
 from kogen.common.speech.console import say
 from kogen.common.speech.events import Caution, Event, Failed
 from kogen.common.speech.progress import progress_bar
-from kogen.common.system import usable_cores
+from kogen.common.system import share_of_cores
 from kogen.study.cost_estimate import Work
-from kogen.study.executors.children import Child, child_environment, run_command, start_child, stop_children
+from kogen.study.executors.children import Child, child_environment, let_go, run_command, start_child, stop_children
 from kogen.study.executors.tally import Tally, event_of
 from kogen.study.study_runs import StudyRuns
 
@@ -31,48 +33,64 @@ class Job:
 Heard = queue.SimpleQueue[tuple[int, Event | None]]  # what the job of a number says, and None at its end
 
 
-def work_in_jobs(ready: StudyRuns, left: Sequence[Work], count: int, trackers: Sequence[str]) -> None:
-    """Let `count` processes, or as many as runs, work on what is `left` of a study; returns when all have ended.
+class Jobs:
+    """Processes of this machine, which load what they need while the study is prepared.
 
-    A process that is killed is started again, and its run goes on from its checkpoint. What is left then, for whatever
-    reason, is the caller's to do. Ctrl-C stops all of them, and what they do is saved.
+    `count` of them, or as many as runs. One that is killed is started again, and its run goes on from its checkpoint.
+    What is left in the end, for whatever reason, is the caller's to do. Ctrl-C stops all of them, and what they do is
+    saved.
     """
-    if (count := min(count, len(left))) < 2:
-        return  # the caller is one process
-    tally, heard, command = Tally(ready, left), Heard(), run_command(ready.folder, trackers)
-    jobs = {number: start_job(number, command, count, heard) for number in range(1, count + 1)}
-    try:
+
+    def __init__(self, folder: Path, count: int, trackers: Sequence[str]) -> None:
+        self.count, self.heard, self.command = count, Heard(), run_command(folder, trackers)
+        self.jobs: dict[int, Job] = {}
+        self.threads = share_of_cores(count)
+
+    def __enter__(self) -> Self:
+        self.jobs = {number: self.start_job(number) for number in range(1, self.count + 1)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        stop_children([job.child for job in self.jobs.values()])
+
+    def work(self, ready: StudyRuns, left: Sequence[Work]) -> None:
+        """Work on what is `left` of a study; returns when all jobs have ended."""
+        count, tally = min(self.count, len(left)), Tally(ready, left)
+        if count < 2:
+            return  # the caller is one process
+        busy = set(range(1, count + 1))
+        for number in busy:
+            let_go(self.jobs[number].child)
         with progress_bar(f"{len(tally.runs)} runs, {count} at a time") as report:
-            while jobs:
-                number, event = heard.get()
-                job = jobs[number]
-                if event is None:
-                    del jobs[number]
+            while busy:
+                number, event = self.heard.get()
+                job = self.jobs[number]
+                if event is None and number in busy:
                     tally.leave(number)
                     if is_to_start_again(job):
-                        jobs[number] = start_job(number, command, count, heard, job.starts + 1)
+                        self.jobs[number] = self.start_job(number, job.starts + 1)
+                        let_go(self.jobs[number].child)
+                    else:
+                        busy.discard(number)
                 elif isinstance(event, Failed):
                     job.child.failure = event.text
-                else:
+                elif event is not None:
                     tally.tell(number, event, report)
-    finally:
-        stop_children([job.child for job in jobs.values()])
+
+    def start_job(self, number: int, starts: int = 1) -> Job:
+        """Start a job; what it says comes into `heard`, and None at its end."""
+
+        def hear(line: str | None) -> None:
+            event = None if line is None else event_of(line)
+            if event is not None or line is None:
+                self.heard.put((number, event))
+
+        return Job(number, start_child(self.command, job_environment(number, self.threads), hear), starts)
 
 
-def start_job(number: int, command: Sequence[str], count: int, heard: Heard, starts: int = 1) -> Job:
-    """Start a job; what it says comes into `heard`, and None at its end."""
-
-    def hear(line: str | None) -> None:
-        event = None if line is None else event_of(line)
-        if event is not None or line is None:
-            heard.put((number, event))
-
-    return Job(number, start_child(command, job_environment(number, count), hear), starts)
-
-
-def job_environment(number: int, count: int, env: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The variables of a job: its share of the cores, and its GPU of several."""
-    found = child_environment(max(1, usable_cores() // count), env)
+def job_environment(number: int, threads: int, env: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The variables of a job: its number of threads, and its GPU of several."""
+    found = child_environment(threads, env)
     cards = torch.cuda.device_count()
     if cards > 1:
         seen = env.get("CUDA_VISIBLE_DEVICES", "")

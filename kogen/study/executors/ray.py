@@ -14,10 +14,11 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import ray
 from ray.exceptions import RayError
@@ -29,7 +30,14 @@ from kogen.common.speech.events import Caution, Failed
 from kogen.common.speech.progress import progress_bar
 from kogen.results.asked import FIRST
 from kogen.study.cost_estimate import Work
-from kogen.study.executors.children import PATIENCE, child_environment, run_command, start_child, stop_children
+from kogen.study.executors.children import (
+    PATIENCE,
+    child_environment,
+    let_go,
+    run_command,
+    start_child,
+    stop_children,
+)
 from kogen.study.executors.tally import Tally, event_of
 from kogen.study.study_runs import StudyRuns
 
@@ -92,6 +100,7 @@ def do_task(folder: str, number: int, words: Sequence[str], cpus: int, mailbox: 
     # Ray has set the number of threads of its worker, which is no wish of the user.
     env = child_environment(cpus, {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"})
     child = start_child([sys.executable, *words], env, hear, Path(place) if Path(place).is_dir() else None)
+    let_go(child)
     try:
         while not over.wait(LOOK):  # short waits: what cancels a task reaches it between two of them
             pass
@@ -104,46 +113,65 @@ def do_task(folder: str, number: int, words: Sequence[str], cpus: int, mailbox: 
     return child.end if child.process.returncode else ""
 
 
-def work_on_ray(ready: StudyRuns, left: Sequence[Work], asked: RayWork) -> None:
-    """Do what is left of a study as tasks of Ray; returns when all is done. ValueError where Ray could not do it all.
+class OnRay:
+    """Tasks of Ray, which starts while the study is prepared. ValueError where Ray could not do all of it.
 
     A task whose process, worker or node is lost is tried again. Ctrl-C stops all of them, and what they do is saved.
     """
-    if not left:
-        return
-    with connect(asked.address):
-        cpus, gpus = size_of_task(asked, len(left))
-        tally, failed, done = Tally(ready, left), list[str](), False
-        # With the head, so that it is not lost while this process is there.
-        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-        remote: Any = ray.remote
-        mailbox = remote(num_cpus=0, scheduling_strategy=here)(Mailbox).remote()
-        how: dict[str, Any] = {"num_cpus": cpus, "num_gpus": gpus, "max_retries": RETRIES, "retry_exceptions": [Killed]}
-        task, words = remote(**how)(do_task), run_command(ready.folder.absolute(), asked.trackers)[1:]
-        folder, place = str(ready.folder.absolute()), os.getcwd()
-        at_work = {task.remote(folder, number, words, cpus, mailbox, place): number for number in range(len(left))}
 
-        def tell() -> None:
-            for number, line in ray.get(mailbox.fetch.remote()):
-                if event := event_of(line):
-                    tally.tell(number, event, report)
+    count = 1  # nobody knows before Ray answers
 
-        try:
-            with progress_bar(f"{len(left)} runs on Ray, {cpus} cores and {gpus:g} GPUs each") as report:
-                while at_work and not done:
-                    ended, _ = ray.wait(list(at_work), num_returns=1, timeout=LOOK)
-                    tell()
-                    for one in ended:
-                        number = at_work.pop(one)
-                        tally.leave(number)
-                        if told := failure_of(one):
-                            failed.append(told)
-                            say(
-                                Caution(f"task {number} on Ray ended: {told}; what is left of it is done by the others")
-                            )
-                        done = done or not told  # a task that ends well has seen the end of every run
-        finally:
-            stop_tasks(list(at_work))
+    def __init__(self, asked: RayWork) -> None:
+        self.asked, self.over = asked, ExitStack()
+
+    def __enter__(self) -> Self:
+        aside = self.over.enter_context(ThreadPoolExecutor(1))
+        self.there = aside.submit(self.over.enter_context, connect(self.asked.address))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.there.exception()  # it has started, or could not
+        self.over.close()
+
+    def work(self, ready: StudyRuns, left: Sequence[Work]) -> None:
+        """Do what is left of a study; returns when all is done."""
+        self.there.result()
+        if left:
+            work_on_ray(ready, left, self.asked)
+
+
+def work_on_ray(ready: StudyRuns, left: Sequence[Work], asked: RayWork) -> None:
+    """Do what is left of a study as tasks of Ray, which is there."""
+    cpus, gpus = size_of_task(asked, len(left))
+    tally, failed, done = Tally(ready, left), list[str](), False
+    # With the head, so that it is not lost while this process is there.
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    remote: Any = ray.remote
+    mailbox = remote(num_cpus=0, scheduling_strategy=here)(Mailbox).remote()
+    how: dict[str, Any] = {"num_cpus": cpus, "num_gpus": gpus, "max_retries": RETRIES, "retry_exceptions": [Killed]}
+    task, words = remote(**how)(do_task), run_command(ready.folder.absolute(), asked.trackers)[1:]
+    folder, place = str(ready.folder.absolute()), os.getcwd()
+    at_work = {task.remote(folder, number, words, cpus, mailbox, place): number for number in range(len(left))}
+
+    def tell() -> None:
+        for number, line in ray.get(mailbox.fetch.remote()):
+            if event := event_of(line):
+                tally.tell(number, event, report)
+
+    try:
+        with progress_bar(f"{len(left)} runs on Ray, {cpus} cores and {gpus:g} GPUs each") as report:
+            while at_work and not done:
+                ended, _ = ray.wait(list(at_work), num_returns=1, timeout=LOOK)
+                tell()
+                for one in ended:
+                    number = at_work.pop(one)
+                    tally.leave(number)
+                    if told := failure_of(one):
+                        failed.append(told)
+                        say(Caution(f"task {number} on Ray ended: {told}; what is left of it is done by the others"))
+                    done = done or not told  # a task that ends well has seen the end of every run
+    finally:
+        stop_tasks(list(at_work))
     if not done:
         raise ValueError(
             f"all {len(failed)} tasks on Ray ended before all was done, the first: {failed[0]}. What is finished is "

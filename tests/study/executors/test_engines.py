@@ -11,7 +11,8 @@ from kogen.common import distributed
 from kogen.config.study import make_study
 from kogen.options.study import PilotOptions
 from kogen.study.executors import engines
-from kogen.study.executors.engines import choose_engine, count_jobs
+from kogen.study.executors.engines import Alone, choose_engine, count_jobs
+from kogen.study.executors.processes import Jobs
 
 
 def test_how_many_jobs(monkeypatch: pytest.MonkeyPatch):
@@ -45,15 +46,23 @@ def test_what_cannot_be_asked_of_an_engine(monkeypatch: pytest.MonkeyPatch, tmp_
     assert not (tmp_path / "study").exists()
 
 
-def test_who_could_have_more_runs_at_once_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+def test_small_images_are_worked_on_by_one_process_a_core(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(engines, "usable_cores", lambda: 6)
-    small = make_study({"source": "a"}, "x")
-    choose_engine(PilotOptions(), small)
-    assert not capsys.readouterr().err  # OMP_NUM_THREADS says how many threads there are
+    small = make_study({"source": "a", "methods": ["byol", "random"]}, "x")
+    assert count_jobs(None, small) == 1  # OMP_NUM_THREADS says how many threads there are
     monkeypatch.delenv("OMP_NUM_THREADS")
-    choose_engine(PilotOptions(jobs=1), small)
-    choose_engine(PilotOptions(), make_study({"source": "a", "image_size": 224}, "x"))
-    choose_engine(PilotOptions(), make_study({"source": "a", "seeds": 1}, "x"))
-    assert not capsys.readouterr().err
-    choose_engine(PilotOptions(), small)
-    assert "--jobs 6 would work on several runs at once" in capsys.readouterr().err
+    assert count_jobs(None, small) == 2 * small.seeds == 6
+    assert count_jobs(None, make_study({"source": "a", "methods": ["byol"], "seeds": 2}, "x")) == 2
+    assert count_jobs(None, make_study({"source": "a", "image_size": 96}, "x")) == 1
+    assert count_jobs(1, small) == 1
+    monkeypatch.setattr(engines, "machine_memory", lambda: 3 * engines.JOB_MEMORY)
+    assert count_jobs(None, small) == 3
+    monkeypatch.setattr(engines, "default_device", lambda: "cuda")
+    assert count_jobs(None, small) == 1
+
+
+def test_nothing_is_started_where_nothing_is_to_be_trained():
+    study = make_study({"source": "a"}, "x")
+    assert isinstance(choose_engine(PilotOptions(jobs=2, prepare=True), study), Alone)
+    assert isinstance(choose_engine(PilotOptions(), study), Alone)
+    assert isinstance(choose_engine(PilotOptions(jobs=2), study), Jobs)

@@ -13,10 +13,11 @@ import torch
 from shared_work import QUICK, children_of, is_at_work, same_results
 
 import kogen
+from kogen.common import system
 from kogen.common.speech.events import EpochEnded
 from kogen.study.executors import processes
 from kogen.study.executors.children import HEAD
-from kogen.study.executors.processes import job_environment
+from kogen.study.executors.processes import Jobs, job_environment
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
 
@@ -41,10 +42,10 @@ def test_a_job_that_is_killed_is_started_again(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ):
-    hear, start, killed, started = processes.Tally.hear, processes.start_job, list[int](), dict[int, int]()
+    hear, start, killed, started = processes.Tally.hear, processes.Jobs.start_job, list[int](), dict[int, int]()
 
-    def start_known(number: int, *given: Any) -> Any:
-        job = start(number, *given)
+    def start_known(jobs: processes.Jobs, number: int, *given: Any) -> Any:
+        job = start(jobs, number, *given)
         started[number] = job.child.process.pid
         return job
 
@@ -55,7 +56,7 @@ def test_a_job_that_is_killed_is_started_again(
             os.kill(killed[0], signal.SIGKILL)
         return heard
 
-    monkeypatch.setattr(processes, "start_job", start_known)
+    monkeypatch.setattr(processes.Jobs, "start_job", start_known)
     monkeypatch.setattr(processes.Tally, "hear", kill_first)
     kogen.pilot(sets["a"], test=sets["b"], jobs=2, out=tmp_path / "study", **QUICK)
     assert killed
@@ -108,9 +109,9 @@ def test_a_job_that_cannot_work_is_told_and_its_runs_are_done_at_the_end(
 
 
 def test_each_job_has_its_share_of_cores_and_its_gpu(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(processes, "usable_cores", lambda: 7)
-    assert job_environment(1, 3, {})["OMP_NUM_THREADS"] == "2"
-    assert job_environment(1, 9, {})["MKL_NUM_THREADS"] == "1"
+    monkeypatch.setattr(system, "usable_cores", lambda: 7)
+    assert [Jobs(Path("s"), count, []).threads for count in (2, 3, 9)] == [3, 2, 1]
+    assert job_environment(1, 2, {})["MKL_NUM_THREADS"] == "2"
     assert job_environment(1, 3, {"OMP_NUM_THREADS": "5"})["MKL_NUM_THREADS"] == "5"
     assert "CUDA_VISIBLE_DEVICES" not in job_environment(1, 3, {})
     assert job_environment(1, 3, {})[HEAD] == str(os.getpid())
