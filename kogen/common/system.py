@@ -1,5 +1,6 @@
 """What operating systems do differently: locks, links, syncing, space on disk, cores, peak memory."""
 
+import ctypes
 import errno
 import os
 import platform
@@ -119,6 +120,12 @@ def machine_memory() -> int:
     with suppress(OSError, ValueError):  # no container, or "max"
         limits.append(int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
     return min(limit for limit in limits if limit > 0)  # RLIM_INFINITY is -1
+
+
+def give_back_memory() -> None:
+    """Give memory that was freed back to the system, where the C library keeps it (see `keep_freed_memory`)."""
+    with suppress(AttributeError, TypeError):  # a C library without malloc_trim (macOS, musl), and Windows
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def peak_memory() -> int:

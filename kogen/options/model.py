@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Concatenate, Literal, ParamSpe
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from kogen.common.objects import hold, with_texts
+from kogen.common.system import give_back_memory
 from kogen.common.text import hint
 from kogen.options.own_code import PLUGINS_HELP, open_plugins
 
@@ -165,7 +166,10 @@ def takes(
             with hold():
                 subject, given = open_plugins(kind, first.name, positional[0], given)
                 texts = {name: with_texts(name, value) for name, value in given.items()}
-                return verb(with_texts(first.name, subject), validate(kind, texts, verb.__name__))
+                try:
+                    return verb(with_texts(first.name, subject), validate(kind, texts, verb.__name__))
+                finally:
+                    give_back_memory()  # a notebook lives on
 
         parameters, result = [first, *keyword_parameters(kind)], verb.__annotations__["return"]
         call.__signature__ = inspect.Signature(parameters, return_annotation=result)  # type: ignore[attr-defined]

@@ -46,3 +46,29 @@ def test_a_c_library_without_the_setting_is_left_alone(monkeypatch):
         monkeypatch.setattr("kogen.common.threads.ctypes.CDLL", open_library)
         keep_freed_memory.__wrapped__()
         assert tried == [None]
+
+
+HOLD_AND_GIVE_BACK = """
+from pathlib import Path
+import torch
+from kogen.common.system import give_back_memory
+from kogen.common.threads import keep_freed_memory
+
+def held():
+    return int(Path("/proc/self/statm").read_text().split()[1])
+
+keep_freed_memory()
+before = held()
+torch.empty(2**28, dtype=torch.uint8).fill_(1)
+kept = held() - before
+give_back_memory()
+print(kept, held() - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc keeps what is freed, and gives it back")
+def test_kept_memory_is_given_back_at_the_end_of_a_verb():
+    """256 MB are 65,536 pages of 4 KB."""
+    kept, left = map(int, subprocess.check_output([sys.executable, "-c", HOLD_AND_GIVE_BACK], text=True).split())
+    assert kept >= 65_000
+    assert left <= kept // 50
