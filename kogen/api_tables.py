@@ -17,6 +17,7 @@ from kogen.options.model import takes
 from kogen.options.prices import make_prices, metric_with_prices
 from kogen.options.runs import ReportOptions
 from kogen.options.study import SubmitOptions
+from kogen.results.answers.transfer_leads import judge_transfers, transfer_folders, write_leads
 from kogen.results.asked import FIRST, leaves_open, read_asked, read_question, read_whole_question
 from kogen.results.gather import gather_predictions
 from kogen.results.judge import judge_results
@@ -60,6 +61,8 @@ def report(study: str | Path, options: ReportOptions) -> StudyResult:
     check_metric(metric_with_prices(options.metric, make_prices(prices)))
     check_statistics(options.statistics)
     claim_folder(folder, expected=["study.toml"])
+    for place in transfer_folders(folder).values():
+        report(place, lang=lang)
     with lock_output(folder):
         gather_predictions(folder)
         metric = options.metric or asked["metric"]
@@ -68,6 +71,7 @@ def report(study: str | Path, options: ReportOptions) -> StudyResult:
         write_gallery(folder, judged.hard, private=asked["private"])
         own = options.statistics or asked["statistics"]
         write_statistics(folder, own)
+        write_leads(folder, judge_transfers(folder, judged.judgement, judged.pairs))
         page.write(folder, lang=lang, statistics=own)
     return StudyResult(to_plain(judged), folder, lang)
 

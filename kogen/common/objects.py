@@ -9,7 +9,8 @@ from typing import Any
 
 DOOR = "kogen.data.objects.door"  # knows the kinds of objects; loaded when the first one is given
 PREFIX = "object:"  # of the text, object:array-1000x32x32x3-uint8-<digest>
-SOURCES = ("source", "images", "data", "train", "test", "tests", "shifts")  # parameters of verbs that take images
+SETS = ("tests", "shifts", "transfers")  # parameters that are mappings of names to sources
+SOURCES = ("source", "images", "data", "train", "test", *SETS)  # parameters of verbs that take images
 LABELS = "labels"
 
 _held: ContextVar[Mapping[str, Any] | None] = ContextVar("objects that are held", default=None)
@@ -33,9 +34,9 @@ def hold(*objects: Any) -> Iterator[tuple[str, ...]]:
 def with_texts(name: str, value: Any) -> Any:
     """The value of a parameter of a verb with the text of each object that stands for images or labels.
 
-    Only inside `hold`. A mapping of `tests` and of `shifts` is one of names to sources.
+    Only inside `hold`. A mapping of one of SETS is one of names to sources.
     """
-    if name in ("tests", "shifts") and isinstance(value, Mapping):
+    if name in SETS and isinstance(value, Mapping):
         return {title: object_text(one, f"{name}[{title!r}]") for title, one in value.items()}
     return object_text(value, name) if name in SOURCES or name == LABELS else value
 

@@ -1,5 +1,6 @@
 """The Study: the whole question, as `kogen pilot` takes it and study.toml holds it."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,7 @@ def make_study(asked: Mapping[str, Any], where: str) -> Study:
     check_probes(study.probes)
     check_statistics(study.statistics)
     check_metric(metric_with_prices(study.metric, make_prices(study.prices)))
+    check_transfers(study)
     if study.corrupt:
         corruptions.parse_corruptions(study.corrupt)
     for method, settings in study.settings.items():
@@ -78,6 +80,20 @@ def make_study(asked: Mapping[str, Any], where: str) -> Study:
     if len(set(study.methods)) < len(study.methods):
         raise ValueError(f"methods {', '.join(study.methods)}: one is named twice; name each once")
     return study
+
+
+def check_transfers(study: Study) -> None:
+    """ValueError for names of transfer sets that cannot be folders, and metrics of sets that are none."""
+    for name in study.transfers:
+        if not re.fullmatch(r"\w[\w .+-]{0,63}", name) or name.endswith((".", " ")):
+            raise ValueError(
+                f"--transfer {name!r}: the name becomes a folder: wanted up to 64 letters, digits, blanks, or - _ . +"
+            )
+    for name, metric in study.transfer_metrics.items():
+        if name not in study.transfers:
+            known = hint(name, list(study.transfers)) if study.transfers else "there is none; name one with --transfer"
+            raise ValueError(f"--transfer-metric {name}={metric}: no transfer set is called so: {known}")
+        check_metric(metric)
 
 
 def check_pools(study: Study) -> None:

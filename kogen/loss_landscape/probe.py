@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kogen.evaluation.features import Features
-from kogen.evaluation.probes.linear import choose_classifier
+from kogen.evaluation.probes._linear import choose_classifier
 from kogen.modules.base import Backbone, Views
 from kogen.modules.losses import full_precision
 

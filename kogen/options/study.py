@@ -10,6 +10,7 @@ from kogen.common.protocols import pool_shares
 from kogen.options.model import MAX_SEED, ImageSource, Options, Source, Value, option
 from kogen.options.shared import (
     DATA,
+    JUDGING,
     MAX_EPOCHS,
     OUTPUT,
     TRACKER_HELP,
@@ -28,7 +29,7 @@ UNTRAINED = ("random",)  # methods that cannot go on from weights: there is noth
 LABELLED = ("supervised",)  # methods that learn from labels: they have no use for more images without
 STARTS = ("scratch", "init")
 # Options that name files and folders, of a study and of `evaluate`; a private study keeps them from its page.
-PLACES = ("source", "labels", "test", "shifts", "candidates", "init", "plugins", "runs", "train", "tests")
+PLACES = ("source", "labels", "test", "shifts", "transfers", "candidates", "init", "plugins", "runs", "train", "tests")
 CONTINUED = "-continued"  # behind the name of a method that goes on from published weights
 SETTING = "METHOD.NAME=VALUE, a hyperparameter or a number of the recipe; repeatable"
 
@@ -62,6 +63,21 @@ class StudyOptions(PageOptions, JudgingOptions, TrainingOptions):
         flag="shift",
         form="pairs",
         shelf="datasets",
+    )
+    transfers: dict[str, ImageSource] = option(
+        {},
+        "labelled set with classes of its own: probes learn on its train part, NAME=SOURCE; repeatable",
+        DATA,
+        flag="transfer",
+        form="pairs",
+        shelf="datasets",
+    )
+    transfer_metrics: dict[str, str] = option(
+        {},
+        "metric that decides on a transfer set, NAME=METRIC; by default as --metric",
+        JUDGING,
+        flag="transfer-metric",
+        form="pairs",
     )
     hold_out_seed: int = option(
         0, "seed of the draw of held-out images, where there is no test set", DATA, ge=0, le=MAX_SEED

@@ -247,7 +247,7 @@ def _added_options(one: Extension) -> list[str]:
             found += [
                 f"--set {method}.{key}={chosen}" for method, more in value.items() for key, chosen in more.items()
             ]
-        elif name in ("candidates", "shifts"):
+        elif name in ("candidates", "shifts", "transfers"):
             found += [f"{flag_of(name)} {key}={source}" for key, source in value]
         else:
             found.append(f"{flag_of(name)} {value if isinstance(value, str) else ','.join(map(str, value))}")

@@ -59,23 +59,33 @@ class Work:
     number: int  # of its plan
     trains: bool  # it has to be trained, and its weights to be written
     images: int  # to be embedded and judged, those that the probes learn from among them
-    tunings: Sequence[str] = ()  # protocols that fine-tune it and have no answers yet
+    tunings: Sequence[str] = ()  # protocols that fine-tune it and have no answers yet, once for each set of labels
+    labels: int = 1  # sets of labels that its probes learn: the study's, and those of transfer sets
 
 
 def unfinished_work(
-    runs: Sequence[Path], plans: Sequence[Plan], sets: StudySplits, protocols: Sequence[str]
+    runs: Sequence[Path],
+    plans: Sequence[Plan],
+    judged: Sequence[tuple[StudySplits, Path]],
+    protocols: Sequence[str],
 ) -> list[Work]:
-    """What is left of the runs of plans: runs to train, and finished ones that lack answers."""
+    """What is left of the runs of plans: runs to train, and finished ones that lack answers.
+
+    `judged`: the sets of a study and its folder, then each transfer set and its own.
+    """
     left = []
     for number, (run, plan) in enumerate(zip(runs, plans, strict=True)):
-        splits = sets.of(plan)
         done = (run / "summary.json").exists() and (run / "plan.json").exists()
         if done and read_sealed_json(run / "summary.json", RETRAIN)["status"] != "done":
             continue
-        missing = missing_answers(run / TABLE, splits, protocols_of_run(protocols, plan.method, plan.pool))
-        if missing or not done:
-            names, asked = {name for name, _ in missing}, list(dict.fromkeys(protocol for _, protocol in missing))
-            left.append(Work(number, not done, count_judged(splits, names), tunings_among(asked)))
+        asked, images, tunings, labels = protocols_of_run(protocols, plan.method, plan.pool), 0, list[str](), 0
+        for sets, folder in judged:
+            missing = missing_answers(folder / "runs" / run.name / TABLE, sets.of(plan), asked)
+            images += count_judged(sets.of(plan), {name for name, _ in missing})
+            tunings += tunings_among(list(dict.fromkeys(protocol for _, protocol in missing)))
+            labels += bool(missing)
+        if images or not done:
+            left.append(Work(number, not done, images, tunings, labels))
     return left
 
 
@@ -131,7 +141,7 @@ def time_steps(
             if (plan.name, plan.pool) not in judging:
                 judging[plan.name, plan.pool] = seconds_of_judging(plan, pool.labelled_subset(), protocols)
             embedding, probing = judging[plan.name, plan.pool]
-            seconds += embedding * work.images + probing
+            seconds += embedding * work.images + probing * work.labels
             for name in map(split_protocol, work.tunings):
                 key, labelled = (plan.name, name.probe), pool.labelled_subset()
                 if key not in tuning:

@@ -21,7 +21,8 @@ def begin_study(folder: Path, study: Study, source: str) -> None:
 
 def claim_study(folder: Path, study: Study) -> None:
     """Make the folder one that kogen writes; ValueError where that could hurt what the study reads, or other files."""
-    read = paths_read(study, study.source, study.test, study.init, *study.shifts.values(), *study.candidates.values())
+    sets = [*study.shifts.values(), *study.transfers.values()]
+    read = paths_read(study, study.source, study.test, study.init, *sets, *study.candidates.values())
     claim_folder(folder, read, expected=[FIRST])
 
 

@@ -4,10 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import tomli_w
-
 from kogen.common import distributed
-from kogen.common.files import read_toml, write_atomically, write_sealed_json
+from kogen.common.files import write_sealed_json
 from kogen.common.locks import lock_output
 from kogen.common.metric_facts import check_metric
 from kogen.common.outputs import claim_folder
@@ -33,6 +31,7 @@ from kogen.study.cost_estimate import Cost, estimate_cost, unfinished_work
 from kogen.study.executors.engines import choose_engine, count_jobs
 from kogen.study.extension import merge_studies, study_of
 from kogen.study.first_question import begin_study
+from kogen.study.judged_question import read_judged, write_judged
 from kogen.study.planned_runs import keep_planned
 from kogen.study.plans import plans_of
 from kogen.study.predictions import (
@@ -61,6 +60,7 @@ from kogen.study.study_runs import do_runs, prepare_runs
 from kogen.study.study_splits import open_study_splits, without_places
 from kogen.study.study_start import spare_folder
 from kogen.study.telling import print_data
+from kogen.study.transfers import judged_sets, open_transfers
 from kogen.study.tunings import check_tunings, judge_tunings
 from kogen.tracking.session import track_to
 from kogen.training import fabric
@@ -113,14 +113,19 @@ def estimate_study(wanted: Study, folder: Path | None) -> Cost:
         sets = open_study_splits(wanted)
         with spare_folder(wanted) as spare:
             plans = plans_of(wanted, sets.base, spare)
-            asked = (wanted.protocols, wanted.tune_steps, None)
+            judged = judged_sets(spare, sets, open_transfers(wanted, wanted, sets))
+            runs = [spare / "runs" / str(number) for number in range(len(plans))]
+            left = unfinished_work(runs, plans, judged, wanted.protocols)
+            asked = (wanted.protocols, wanted.tune_steps, left)
             return estimate_cost(plans, sets.base, *asked, at_once=count_jobs(None, wanted))
     asked = read_asked(folder)
     study = merge_studies(study_of(asked, folder), wanted, folder).study
-    sets = open_study_splits(study, study_of(replace(asked, extensions=()), folder))
+    begun = study_of(replace(asked, extensions=()), folder)
+    sets = open_study_splits(study, begun)
+    judged = judged_sets(folder, sets, open_transfers(study, begun, sets))
     plans = plans_of(study, sets.base, folder, sets.larger)
     runs = [folder / "runs" / record_of(plan)["id"] for plan in plans]
-    left = unfinished_work(runs, plans, sets, study.protocols)
+    left = unfinished_work(runs, plans, judged, study.protocols)
     at_once = count_jobs(None, study)
     return estimate_cost(plans, sets.base, study.protocols, study.tune_steps, left, at_once=at_once)
 
@@ -134,11 +139,8 @@ def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
     check_language(options.lang)
     if not runs or not tests:
         raise ValueError(f"{len(runs)} runs and {len(tests)} test sets: give one run or more, one test set or more")
-    place = folder / "study.toml"
-    before = read_toml(place) if place.exists() else {"runs": [], "private": options.private}
-    if "runs" not in before:
-        raise ValueError(f"{folder} holds the study of a pilot, whose question stays as it is: choose another --out")
-    if before.get("private", False) != options.private:
+    before = read_judged(folder)
+    if before["runs"] and before.get("private", False) != options.private:
         got = "without the paths of images (--private)" if before.get("private") else "with the paths of images"
         now = "with --private" if options.private else "without --private"
         raise ValueError(f"{folder} was judged {got}, and is asked {now} here: choose another --out, or ask as before")
@@ -166,15 +168,8 @@ def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
     with lock_output(folder, "evaluate"):  # whoever asks for other sets must see what was judged
         for file in folder.glob(f"runs/*/{TABLE}"):
             refuse_other_answers(file, sets, options.protocols)
-        known = read_toml(place)["runs"] if place.exists() else []
-        question = {"runs": list(dict.fromkeys([*known, *map(str, listed)]))}
-        question |= options.model_dump(include={"margin", "probes", "lang", "metric", "private"}, exclude_none=True)
-        question |= {name: list(value) for name in ("budgets", "shots") if (value := getattr(options, name))}
-        question |= {"draws": options.draws} if options.budgets or options.shots else {}
-        question |= {name: list(value) for name in ("statistics", "plugins") if (value := getattr(options, name))}
-        question |= {name: value for name in ("corrupt", "prices") if (value := getattr(options, name))}
         write_sealed_json(folder / "data.json", quality)
-        write_atomically(place, lambda p: p.write_text(tomli_w.dumps(question), encoding="utf-8"))
+        write_judged(folder, list(map(str, listed)), options)
         for run in runs:
             target = folder / "runs" / read_plan_record(run)["id"]
             judge_run(run, sets, options.protocols, target, names[run])

@@ -1,7 +1,7 @@
 """The runs of a study: prepared once all of it fits; then each is trained and judged, under its lock."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kogen.augmentation.views import view_set
@@ -22,11 +22,12 @@ from kogen.study.cost_estimate import Work, unfinished_work
 from kogen.study.extension import Merge, merge_studies, study_of
 from kogen.study.plans import plans_of
 from kogen.study.pool_parts import part_of_pool
-from kogen.study.predictions import judge_run, missing_answers, protocols_of_run, refuse_foreign_rows
+from kogen.study.predictions import copy_record, judge_run, missing_answers, protocols_of_run, refuse_foreign_rows
 from kogen.study.splits import data_quality
 from kogen.study.study_splits import StudySplits, open_study_splits
 from kogen.study.study_start import keep_start, open_start
 from kogen.study.telling import print_data, print_plans
+from kogen.study.transfers import check_channels, judged_sets, open_transfers, write_transfers
 from kogen.study.tunings import check_tunings, judge_tunings
 from kogen.tracking.session import TrackTo
 from kogen.training.run import record_of, runs_as_free, say_alarms, train_or_record_failure
@@ -42,17 +43,23 @@ class StudyRuns:
     plans: list[Plan]
     runs: list[Path]  # the folder of each plan's run
     asked: str | None  # digest of all that was asked by then
+    transfers: dict[str, StudySplits] = field(default_factory=dict)  # by name
 
     def title(self, number: int) -> str:
         """A run as people know it, `2/8 byol seed 1`."""
         plan = self.plans[number]
         return f"{number + 1}/{len(self.plans)} {plan.title} seed {plan.seed}"
 
+    @property
+    def places(self) -> list[tuple[StudySplits, Path]]:
+        """The sets that runs are judged on, and the folder of the tables: the study's, and each transfer set's."""
+        return judged_sets(self.folder, self.sets, self.transfers)
+
     def work_left(self) -> list[Work]:
         """What is left, as the first process sees it, on every one: another job may finish a run at this moment."""
         found = []
         if distributed.rank() == 0:
-            found = unfinished_work(self.runs, self.plans, self.sets, self.study.protocols)
+            found = unfinished_work(self.runs, self.plans, self.places, self.study.protocols)
         return [Work(**one) for one in distributed.from_first([vars(one) for one in found])]
 
 
@@ -71,20 +78,24 @@ def prepare_runs(folder: Path, wanted: Study) -> StudyRuns:
             keep_start(open_start(wanted.init, folder), folder)
         shared = distributed.from_first([to_plain(asked), merge.study.model_dump(mode="json", exclude_none=True)])
         known, study = from_plain(Asked, shared[0], str(folder)), make_study(shared[1], str(folder))
-        sets = open_study_splits(study, study_of(replace(known, extensions=()), folder))
+        begun = study_of(replace(known, extensions=()), folder)
+        sets = open_study_splits(study, begun)
+        transfers = open_transfers(study, begun, sets)
         plans = plans_of(study, sets.base, folder, sets.larger)
+        check_channels(transfers, plans)
         runs = [folder / "runs" / record_of(plan)["id"] for plan in plans]
         done = True
         if first:
             with lock_output(folder):
                 if done := read_asked(folder).sha256 == asked.sha256:
                     write_study(folder, merge, sets, plans, runs)
+                    write_transfers(folder, study, transfers, runs)
         if distributed.from_first(done):
             break
     if first:
         print_plans(study, plans)
     distributed.check_agreement(record_of(plans[0]) | {"runs": [run.name for run in runs]}, "the study")
-    return StudyRuns(folder, study, sets, plans, runs, known.sha256)
+    return StudyRuns(folder, study, sets, plans, runs, known.sha256, transfers)
 
 
 def write_study(folder: Path, merge: Merge, sets: StudySplits, plans: Sequence[Plan], runs: Sequence[Path]) -> None:
@@ -121,10 +132,14 @@ def do_run(ready: StudyRuns, number: int, to: TrackTo) -> None:
     say_alarms(summary, run, title)
     if summary["status"] != "done":
         return
-    with distributed.first_process_only() as mine:
-        if mine:
-            judge_run(run, ready.sets.of(plan), study.protocols, run)
-    judge_tunings(run, ready.sets.of(plan), study.protocols, study.tune_steps, run, title=title)
+    for sets, folder in ready.places:
+        target = folder / "runs" / run.name
+        with distributed.first_process_only() as mine:
+            if mine:
+                judge_run(run, sets.of(plan), study.protocols, target)
+                if target != run:
+                    copy_record(run, target)
+        judge_tunings(run, sets.of(plan), study.protocols, study.tune_steps, target, title=title)
 
 
 def write_view_sheet(images: Images, study: Study, out: Path, seed: int = 0) -> None:

@@ -86,13 +86,11 @@ def keep_start(start: Start, out: Path) -> None:
 
 
 @contextmanager
-def spare_folder(study: Study) -> Iterator[Path | None]:
-    """A folder with the start of a study, for as long as its cost is estimated; None for a study without one."""
-    if study.init is None:
-        yield None
-        return
+def spare_folder(study: Study) -> Iterator[Path]:
+    """A folder with the start of a study, where it has one, for as long as its cost is estimated."""
     with tempfile.TemporaryDirectory() as folder:
-        save_start(open_start(study.init, None), Path(folder) / KEPT)
+        if study.init is not None:
+            save_start(open_start(study.init, None), Path(folder) / KEPT)
         yield Path(folder)
 
 

@@ -12,12 +12,13 @@ from lightly.utils.benchmarking.knn import knn_predict
 from sklearn.linear_model import LogisticRegression
 
 from kogen.evaluation.features import Features
+from kogen.evaluation.probes import _linear as linear_file
 from kogen.evaluation.probes import knn as knn_file
-from kogen.evaluation.probes import linear as linear_file
+from kogen.evaluation.probes._linear import assign_folds, linear
 from kogen.evaluation.probes.knn import knn, nearest
-from kogen.evaluation.probes.linear import assign_folds, linear
+from kogen.evaluation.probes.linear45 import PENALTIES, linear45
 
-BOTH = pytest.mark.parametrize("probe", [knn, linear])
+EACH = pytest.mark.parametrize("probe", [knn, linear, linear45])
 
 
 def features(values, labels, classes=4) -> Features:
@@ -117,7 +118,7 @@ def test_linear_is_logistic_regression(strength, n, d, classes):
     assert found.chosen["converged"] == 1
 
 
-@BOTH
+@EACH
 def test_some_predictions_are_those_of_all(probe):
     found = probe(sample(100), sample(20, seed=1))
     np.testing.assert_allclose(found.predict(slice(7, 12)), found.probability[7:12], atol=1e-6)
@@ -222,7 +223,7 @@ def test_linear_refuses_bad_settings():
 # both
 
 
-@BOTH
+@EACH
 def test_labels_of_test_are_never_read(probe):
     train, test = sample(80), sample(30, seed=1)
     first = probe(train, test)
@@ -232,7 +233,7 @@ def test_labels_of_test_are_never_read(probe):
         assert again.chosen == first.chosen
 
 
-@BOTH
+@EACH
 def test_no_test_image_changes_what_is_learnt(probe):
     """Predicting one image alone, or beside hostile ones, is the same: nothing of test reaches the probe."""
     train, test = sample(80), sample(30, seed=1)
@@ -243,7 +244,7 @@ def test_no_test_image_changes_what_is_learnt(probe):
     assert again.chosen == first.chosen
 
 
-@BOTH
+@EACH
 def test_same_again(probe):
     train, test = sample(120), sample(30, seed=1)
     first, second = probe(train, test), probe(train, test)
@@ -252,7 +253,7 @@ def test_same_again(probe):
     assert first.probability.shape == (30, 4)
 
 
-@BOTH
+@EACH
 def test_nothing_is_written_to(probe):
     train, test = sample(80), sample(30, seed=1)
     for f in (train, test):
@@ -262,7 +263,7 @@ def test_nothing_is_written_to(probe):
     assert (train.values == before).all()
 
 
-@BOTH
+@EACH
 def test_better_features_are_judged_better(probe):
     found = [probe(sample(400, spread=s), sample(400, seed=1, spread=s)).probability for s in (0.0, 0.3, 1.5)]
     scores = [(probability.argmax(axis=1) == np.arange(400) % 4).mean() for probability in found]
@@ -270,7 +271,7 @@ def test_better_features_are_judged_better(probe):
     assert scores[0] + 0.1 < scores[1] < scores[2] - 0.1
 
 
-@BOTH
+@EACH
 def test_bad_features_are_refused(probe):
     train, test = sample(40), sample(20, seed=1)
     with pytest.raises(ValueError, match="all 40 training images are of the class 'b'; a probe needs two or more"):
@@ -297,13 +298,13 @@ def test_bad_features_are_refused(probe):
         probe(train, replace(test, values=broken))
 
 
-@BOTH
+@EACH
 def test_a_probe_with_its_own_choices_is_the_same_probe_and_chooses_no_more(probe):
     train, test = sample(90, 6), sample(30, 6, seed=1)
     found = probe(train, test)
     again = probe(train, test, **found.settled)
     np.testing.assert_allclose(again.probability, found.probability, atol=1e-4)
-    if probe is linear:
+    if probe in (linear, linear45):
         assert found.settled == {"strengths": (found.chosen["strength"],)}
         assert again.chosen["validation_images"] == 0
     else:
@@ -378,3 +379,15 @@ def test_the_usual_settings_are_those_of_the_literature():
         "device": "cpu",
     }
     assert defaults(linear) == defaults(linear_file.choose_classifier) == own
+
+
+def test_the_penalties_of_transfer_papers_are_those_of_the_sum_of_the_losses():
+    assert (len(PENALTIES), PENALTIES[0], PENALTIES[-1]) == (45, 1e-6, 1e5)
+    train, test = sample(120), sample(40, seed=1)
+    found = linear45(train, test)
+    chosen = found.chosen["strength"] * len(train)
+    assert min(abs(np.log(chosen / one)) for one in PENALTIES) < 1e-9
+    twin = LogisticRegression(C=1 / chosen, tol=1e-8, max_iter=5000)
+    scaled = lambda values: (values - train.values.mean(0)) / train.values.std(0)  # noqa: E731
+    twin.fit(scaled(train.values), train.labels)
+    np.testing.assert_allclose(found.probability, twin.predict_proba(scaled(test.values)), atol=2e-3)

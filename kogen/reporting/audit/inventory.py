@@ -238,6 +238,7 @@ def list_commands(study: Path, asked: Asked, whole: Mapping[str, Any] | None, st
 def object_remark(whole: Mapping[str, Any]) -> list[str]:
     """A line that does nothing in a shell and says which images the command line lacks, where some were objects."""
     sources = [whole.get("source"), whole.get("labels"), whole.get("test"), *(whole.get("shifts") or {}).values()]
+    sources += (whole.get("transfers") or {}).values()
     objects = [source for source in sources if isinstance(source, str) and source.startswith(PREFIX)]
     said = f"# kogen pilot wants these again, from Python: kogen.pilot(...) with {', '.join(objects)}"
     return [said] if objects else []

@@ -24,7 +24,9 @@ from kogen.reporting.study.figures import draw_losses, draw_rank_me
 from kogen.reporting.study.pool_section import draw_pools, pools_section
 from kogen.reporting.study.question_text import addition_lines, private_quality, study_text
 from kogen.reporting.study.runs import RunRecord, read_runs, whole_runs
+from kogen.reporting.study.transfer_section import draw_transfer, transfer_section
 from kogen.reporting.study.verdict import Verdict, read_verdict
+from kogen.results.answers.transfer_leads import read_leads
 from kogen.results.asked import read_asked
 
 
@@ -48,9 +50,11 @@ def compose(study: Path, lang: str) -> tuple[dict[str, Figure], dict[str, Any]]:
     training, plan = read_training(runs), runs[0].plan if runs else {}
     decision, figures = decision_part(verdict.judgement, verdict.sentences, lang)
     figures |= draw_training(verdict, training, lang)
+    leads = read_leads(study)
     cells, lottery = {(row["model"], row["dataset"]): row for row in verdict.values}, None
     figures |= {"labels": curves} if (curves := draw_labels(verdict, lang)) else {}
     figures |= {"pools": drawn} if (drawn := draw_pools(verdict, lang)) else {}
+    figures |= {"transfer": leading} if (leading := draw_transfer(verdict, leads, lang)) else {}
     figures |= {"economics": costs} if (costs := draw_economics(verdict, lang)) else {}
     figures |= draw_values(cells, verdict.order[verdict.reference], verdict.judgement, lang)
     if verdict.lottery:
@@ -73,6 +77,7 @@ def compose(study: Path, lang: str) -> tuple[dict[str, Figure], dict[str, Any]]:
         "labels": labels_section(verdict),
         "depths": depths_section(verdict),
         "pools": pools_section(verdict),
+        "transfer": transfer_section(leads),
         "economics": economics_section(verdict),
         "versions": {name: text for run in reversed(runs) for name, text in made_with(run.plan).items()},
         "plan": {name: plan.get(name) for name in ("backbone", "image_size", "device")},

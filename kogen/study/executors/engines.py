@@ -95,5 +95,5 @@ def refuse_alone(option: str, study: Study) -> None:
 
 def objects_of(study: Study) -> list[str]:
     """The sets of a study that lie in this process alone."""
-    places = [study.source, study.test, study.labels, *study.shifts.values()]
+    places = [study.source, study.test, study.labels, *study.shifts.values(), *study.transfers.values()]
     return [str(place) for place in places if place and str(place).startswith(PREFIX)]
