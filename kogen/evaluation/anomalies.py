@@ -1,6 +1,7 @@
 """Anomalies: detectors learn from good images alone; one row per test image, and what their heat maps say."""
 
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -28,9 +29,10 @@ from kogen.modules.base import Backbone
 
 HELD = 0  # of five parts of the good images, the one that the threshold is chosen on
 FALSE_ALARMS = 0.05  # share of the good validation images above the threshold
-MAX_ROWS, MAX_VALUES = 2**17, 2**28  # patches of good images that a memory is chosen from; numbers in them
+MAX_ROWS, MAX_VALUES = 2**16, 2**28  # patches of good images that a memory is chosen from; numbers in them
 MAX_PIXELS = 2**27  # of all heat maps of a set that are held at once
 ROWS_AT_ONCE = 4096  # pooled features
+TIMED_IMAGES = 48  # on which a detector is timed
 
 
 class Scored(NamedTuple):
@@ -153,7 +155,7 @@ def hold_out_good(good: Images) -> np.ndarray:
 
 
 def sample_rows(rows: FrozenRows, images: Images, patches: bool, seed: int = 0) -> Tensor:
-    """Rows (n, D) of good images to learn from: all, or of more than 131,072 patches (or 1 GiB) as many at random."""
+    """Rows (n, D) of good images to learn from: all, or of more than 65,536 patches (or 1 GiB) as many at random."""
     kept: list[Tensor] = []
     chosen, start = None, 0
     for batch in rows.batches(images, patches):
@@ -231,3 +233,15 @@ def map_side(images: Images, count: int) -> int:
     """Pixels of a side at which heat maps are measured: those stored, fewer where all would not fit into memory."""
     side = max(images.pixels.shape[2:])
     return max(32, min(side, math.isqrt(MAX_PIXELS // max(count, 1))))
+
+
+def time_detector(backbone: Backbone, view: View, good: Images, detector: str) -> float:
+    """Seconds an image of learning from good images and scoring as many, from a few of them.
+
+    Those of a memory of patches grow with the square of the patches, as far as these are learnt from.
+    """
+    few = good.subset(np.arange(min(TIMED_IMAGES, len(good))))
+    start = time.perf_counter()
+    find_anomalies(backbone, view, few, {"timed": few}, [detector])
+    grown = max(1.0, len(good) / len(few)) if registry.load("detectors", detector).patches else 1.0
+    return (time.perf_counter() - start) / len(few) * grown

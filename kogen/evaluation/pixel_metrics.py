@@ -1,6 +1,6 @@
 """Metrics of heat maps against masks: pixel AUROC and PRO, each with an interval over images."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import ndimage
@@ -32,7 +32,8 @@ def weigh_pixels(masks: np.ndarray) -> PixelWeights:
     region, counts = np.zeros(masks.shape, np.float64), np.zeros(len(masks), np.int64)
     for place, mask in enumerate(masks):
         if mask.any():
-            numbers, counts[place] = ndimage.label(mask, structure=TOUCHING)
+            found: Any = ndimage.label(mask, structure=TOUCHING)
+            numbers, counts[place] = found
             region[place] = np.append(0, 1 / np.bincount(numbers.ravel())[1:])[numbers]
     return PixelWeights(~masks, region, counts)
 

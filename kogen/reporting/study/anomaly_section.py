@@ -39,7 +39,8 @@ def anomalies_section(study: Path, judged: "Verdict", runs: Sequence[RunRecord])
 
 def pixel_tables(study: Path, judged: "Verdict") -> dict[str, Any]:
     """The table of pixels of each set that has masks, by the deciding protocol, else by the one that has heat maps."""
-    every, found = pixel_values(study), {}
+    every: Any = pixel_values(study)
+    found: dict[str, Any] = {}
     there = set(every["protocol"])
     protocol = judged.protocol if judged.protocol in there else next(iter(sorted(there)), "")
     for name in judged.sets:

@@ -59,7 +59,7 @@ def telling_images(predictions: pd.DataFrame) -> pd.DataFrame:
         chance = np.where(part["label"] == ANOMALY, part["score"], 1 - part["score"])
         part = part.assign(chance=chance).sort_values(["chance", "item"])
         good, bad = part[part["label"] == GOOD], part[part["label"] == ANOMALY]
-        kinds = {FALSE_ALARM: good[::-1], MISSED: bad, FOUND: bad[::-1]}
+        kinds: dict[str, Any] = {FALSE_ALARM: good[::-1], MISSED: bad, FOUND: bad[::-1]}
         taken: set[str] = set()
         for kind, among in kinds.items():
             chosen = among[~among["item"].isin(taken)][:SHOWN_EACH]
