@@ -16,7 +16,7 @@ from kogen.common import registry
 from kogen.common.devices import exact_arithmetic
 from kogen.common.protocols import Protocol, split_protocol
 from kogen.data.images import Images
-from kogen.data.masks import masks_at
+from kogen.data.masks.mask_pixels import masks_at
 from kogen.evaluation.detectors._detector import Detector, Score
 from kogen.evaluation.features import Features, Predictions, embed
 from kogen.evaluation.heat_maps import heat_maps

@@ -12,7 +12,7 @@ from kogen.common.files import write_atomically
 from kogen.common.rng import StepRng
 from kogen.common.tables import read_table, write_table
 from kogen.data.images import Images
-from kogen.data.masks import masks_at
+from kogen.data.masks.mask_pixels import masks_at
 from kogen.evaluation.anomalies import MapRecord
 from kogen.evaluation.heat_maps import heat_picture
 from kogen.evaluation.predict import unique_item_ids

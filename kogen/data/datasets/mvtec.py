@@ -10,7 +10,7 @@ from kogen.common.text import join_names
 from kogen.data.cache_settings import CacheSettings
 from kogen.data.images import Images
 from kogen.data.listing import ImageFiles, escape_surrogates, scan_folder
-from kogen.data.masks import attach_masks
+from kogen.data.masks.attach_masks import attach_masks
 from kogen.data.pixel_cache import load_or_build
 from kogen.data.split_names import choose_split
 

@@ -10,7 +10,7 @@ from kogen.data.cache_settings import CacheSettings
 from kogen.data.datasets._table_file import open_table
 from kogen.data.images import Images
 from kogen.data.listing import ImageFiles, scan_folder, stat_files
-from kogen.data.masks import attach_masks
+from kogen.data.masks.attach_masks import attach_masks
 from kogen.data.pixel_cache import load_or_build
 from kogen.data.split_names import choose_split
 

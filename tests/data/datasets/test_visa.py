@@ -5,7 +5,7 @@ import pytest
 from inspections import draw_part, write_visa
 
 from kogen.data.cache_settings import CacheSettings
-from kogen.data.masks import masks_at
+from kogen.data.masks.mask_pixels import masks_at
 from kogen.data.open import open_images
 from kogen.data.split_names import judging_part, training_part
 

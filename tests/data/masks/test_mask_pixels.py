@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from inspections import save
 
 from kogen.data.image_facts import UnreadableImage
-from kogen.data.masks import box_average, masks_at, read_mask
+from kogen.data.masks.mask_pixels import box_average, masks_at, read_mask
 
 
 @settings(deadline=None, max_examples=20)
