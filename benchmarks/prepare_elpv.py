@@ -1,4 +1,5 @@
-"""Unpack ELPV solar cells into a folder and write the tables of a study: mono.csv (train, test) and poly.csv.
+"""Unpack ELPV solar cells into a folder and write the tables of studies: mono.csv (train, test) and poly.csv; and
+mono_anomaly.csv and poly_anomaly.csv, whose cells are surely good (defect probability 0) or surely not (1).
 
 Run: python benchmarks/prepare_elpv.py ../shared/data/factory/factory_elpv128.zip work/elpv
 
@@ -28,6 +29,10 @@ def main(archive: Path, out: Path) -> None:
             rows["split"] = "train"
             for _, same in rows.groupby("label"):
                 rows.loc[rng.choice(same.index, round(0.3 * len(same)), replace=False), "split"] = "test"
+        sure = cells[(cells.cell_type == kind) & cells.defect_probability.isin([0, 1])]
+        sure = sure.assign(label=np.where(sure.defect_probability == 0, "good", "defect"))[["path", "label"]]
+        sure.to_csv(root / f"{kind}_anomaly.csv", index=False)
+        print(f"{root / f'{kind}_anomaly.csv'}: {sure.label.value_counts().to_dict()}")
         rows.to_csv(root / f"{kind}.csv", index=False)
         print(f"{root / f'{kind}.csv'}: {rows.groupby([*rows.columns[2:], 'label']).size().to_dict()}")
 

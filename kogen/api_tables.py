@@ -11,6 +11,7 @@ from kogen.common.outputs import claim_folder
 from kogen.common.own_statistics import check_statistics, write_statistics
 from kogen.common.speech.progress import progress_bar
 from kogen.common.text import check_language
+from kogen.options.anomaly_task import metric_for_task
 from kogen.options.audit import AuditOptions
 from kogen.options.lottery import LotteryOptions
 from kogen.options.model import takes
@@ -65,7 +66,7 @@ def report(study: str | Path, options: ReportOptions) -> StudyResult:
         report(place, lang=lang)
     with lock_output(folder):
         gather_predictions(folder)
-        metric = options.metric or asked["metric"]
+        metric = metric_for_task(asked["task"], options.metric) if options.metric else asked["metric"]
         known: dict[str, Any] = {"margin": asked["margin"], "protocol": asked["probes"][0], "lang": lang}
         judged = verdict.build(folder, metric=metric, prices=prices, **known)
         write_gallery(folder, judged.hard, private=asked["private"])

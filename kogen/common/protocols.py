@@ -14,16 +14,33 @@ SHOTS = re.compile(r"(\d+) shots?")
 TUNINGS = "tune:head, tune:norm, tune:last2 (of the blocks or stages), tune:decay or tune:all"
 TUNING = re.compile(r"tune:(head|norm|last[1-9]\d{0,2}|decay|all)")
 PROTOCOL = re.compile(r"(?P<probe>[^@]+)(?:@(?P<budget>.+)#(?P<draw>\d+))?")
+TELL_CLASSES, FIND_ANOMALIES = "classify", "anomaly"  # tasks of a study
+GOOD, ANOMALY = "good", "anomaly"  # the classes of a set in which anomalies are looked for
+DETECTORS = (
+    "patch_memory",
+    "mahalanobis",
+    "knn_distance",
+)  # what finds them unless others are named; the first decides
 
 
-def check_probes(probes: Sequence[str]) -> None:
-    """ValueError for no probe, one that does not exist or is named twice: each of its answers would count twice."""
+def check_probes(probes: Sequence[str], task: str = TELL_CLASSES) -> None:
+    """ValueError for no probe, one that does not exist or is named twice: each of its answers would count twice.
+
+    Of the task `anomaly` probes are detectors.
+    """
+    shelf, other = ("detectors", "probes") if task == FIND_ANOMALIES else ("probes", "detectors")
+    known = registry.names(shelf)
     if not probes:
-        raise ValueError("no probes: name one or more, for instance --probe linear")
-    known = registry.names("probes")
+        raise ValueError(f"no probes: name one or more, for instance --probe {known[0]}")
     for probe in probes:
-        if not layers_tuned(probe) and probe not in known:
-            raise ValueError(unknown_name("probes", probe, known))
+        is_tuning = task == TELL_CLASSES and layers_tuned(probe)
+        if not is_tuning and probe not in known:
+            if probe in registry.names(other) or (task == FIND_ANOMALIES and probe.startswith("tune")):
+                wanted = f"with --task {task} one of {', '.join(known)}"
+                raise ValueError(
+                    f"--probe {probe} is for --task {TELL_CLASSES if other == 'probes' else FIND_ANOMALIES}, {wanted}"
+                )
+            raise ValueError(unknown_name(shelf, probe, known))
         check_own_probe(probe)
     if len(set(probes)) < len(probes):
         raise ValueError(f"probes {', '.join(probes)}: one is named twice; name each once")

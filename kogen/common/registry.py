@@ -13,6 +13,7 @@ PACKAGE_FOLDER = Path(__file__).parents[1]
 FOLDERS = {  # of each shelf, in kogen/
     "backbones": "backbones",
     "datasets": "data/datasets",
+    "detectors": "evaluation/detectors",
     "directions": "loss_landscape/directions",
     "methods": "methods",
     "metrics": "metrics",

@@ -43,6 +43,16 @@ COLUMNS = {
         "path": TEXT,  # of the image's file below its source; null where it has none, and with --private
         "group": TEXT,  # line, lot, camera, day: what its source calls a group; null where it names none
     },
+    "pixels": {  # how well heat maps show what masks mark
+        **dict.fromkeys(["run", "model"], TEXT),
+        "seed": WHOLE,
+        **dict.fromkeys(["dataset", "protocol", "budget"], TEXT),
+        "draw": WHOLE,
+        "metric": TEXT,  # pixel_auroc | pro
+        **dict.fromkeys(["value", "lo", "hi"], NUMBER),  # 0-1; 95 % over images, null below 5 images with a mask
+        "images": WHOLE,  # with a mask
+        "side": WHOLE,  # pixels of a side at which maps and masks were compared
+    },
     "features": {
         "item": TEXT,  # content id of the image, as in predictions
         "path": TEXT,  # of the image's file below its source, or its name

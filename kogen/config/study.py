@@ -12,9 +12,10 @@ from kogen.common.files import read_toml
 from kogen.common.metric_facts import check_metric
 from kogen.common.own_statistics import check_statistics
 from kogen.common.plugins import refuse_unopened
-from kogen.common.protocols import check_probes
+from kogen.common.protocols import FIND_ANOMALIES, check_probes
 from kogen.common.text import check_language, hint
 from kogen.config.plan import CONTINUED, check_method, check_settings, continued_settings, count_frozen
+from kogen.options.anomaly_task import check_task, with_task_defaults
 from kogen.options.model import Source, Value, validate
 from kogen.options.prices import make_prices, metric_with_prices
 from kogen.options.study import LABELLED, STARTS, UNTRAINED, StudyOptions, resolve_pools, resolve_starts
@@ -32,6 +33,11 @@ class Study(StudyOptions):
     def question(self) -> "Study":
         """The study without what is no part of its question, see `BESIDE`."""
         return self.model_copy(update={name: Study.model_fields[name].default for name in BESIDE})
+
+    @property
+    def normal_class(self) -> str | None:
+        """The class that is no anomaly, "" where its name is to be found; None where classes are told apart."""
+        return None if self.task != FIND_ANOMALIES else self.normal or ""
 
     def starts_of(self, method: str) -> tuple[str, ...]:
         """How a method begins; one that is not trained has nothing to go on with."""
@@ -53,12 +59,13 @@ def split_start(init: str) -> tuple[str, str]:
 
 def make_study(asked: Mapping[str, Any], where: str) -> Study:
     """A study of these options. ValueError for wrong values and wrong names, before any data is opened."""
-    study = validate(Study, asked, where)
+    study = validate(Study, with_task_defaults(asked), where)
+    check_task(study.task, study.normal, study.methods, study.metric)
     refuse_unopened(where, study.plugins)
     check_language(study.lang)
     for method in study.methods:
         check_method(method)
-    check_probes(study.probes)
+    check_probes(study.probes, study.task)
     check_statistics(study.statistics)
     check_metric(metric_with_prices(study.metric, make_prices(study.prices)))
     check_transfers(study)

@@ -82,6 +82,7 @@ class Images:
     notes: tuple[str, ...] = ()  # what a person must know of how the source was read, a sentence each
     groups: np.ndarray | None = None  # (N,) object, line, lot, camera or day, "" where the source says none
     full_side: int = 0  # largest side of the images before they were squeezed to `pixels`; 0: they were not
+    masks: np.ndarray | None = None  # (N,) object, file of the mask of what is not normal, "" where an image has none
     root: str = ""  # the folder below which `sources` are files; "" where they are none, or are to stay private
 
     def __post_init__(self) -> None:
@@ -162,7 +163,8 @@ class Images:
         pixels = PixelSubset(self.pixels.pixels, self.pixels.rows[index]) if nested else PixelSubset(self.pixels, index)  # type: ignore[attr-defined]
         rows = {key: getattr(self, key)[index] for key in ("ids", "sources", "labels", "clusters", "aspect")}
         rows |= {
-            key: None if (of := getattr(self, key)) is None else of[index] for key in ("answers", "splits", "groups")
+            key: None if (of := getattr(self, key)) is None else of[index]
+            for key in ("answers", "splits", "groups", "masks")
         }
         return replace(self, pixels=pixels, digest="", **rows)
 

@@ -19,6 +19,7 @@ from kogen.data.pixel_format import SMALL_SIDE
 
 FORMAT = 1  # of what a packed set holds; a set of another is refused
 METADATA = b"kogen"  # the key under which the metadata lies
+WITHOUT_MASKS = "masks of where defects lie are not packed: where a defect lies is judged from the source alone"
 CHECKSUM = "checksum"  # of the pixels of a row
 TEXT, NUMBER, RATIO = pa.string(), pa.int64(), pa.float32()
 EACH = {"id": TEXT, "source": TEXT, "label": NUMBER, "cluster": TEXT, "aspect": RATIO}  # known of every image
@@ -83,7 +84,7 @@ def facts_of(images: Images, stored_side: int, columns: Columns) -> PackedFacts:
         "classes": images.classes,
         "allowed_classes": images.allowed_classes,
         "levels": None if images.levels is None else tuple(images.levels),
-        "notes": images.notes,
+        "notes": images.notes if images.masks is None else (*images.notes, WITHOUT_MASKS),
         "bad": tuple((bad.source, bad.reason) for bad in images.bad),
         "digest": images.digest,
         "has": tuple(name for name in columns if name not in EACH),

@@ -1,7 +1,8 @@
 """Features: what a frozen backbone says of each image, and what a probe predicts from it."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,7 +77,6 @@ def embed(backbone: Backbone, images: Images, view: View, *, batch_size: int = 2
     are not finite, with the number of these images.
     """
     device = next(backbone.parameters()).device
-    modes = {part: part.training for part in backbone.modules()}  # some layers of a training may be frozen
     values, pending = np.empty((0, 0), np.float32), deque[tuple[int, PendingTensor]]()
 
     def store_first() -> None:
@@ -87,20 +87,12 @@ def embed(backbone: Backbone, images: Images, view: View, *, batch_size: int = 2
             values = np.empty((len(images), part.shape[1]), np.float32)  # (N, D)
         values[start : start + len(part)] = part
 
-    def index_of(number: int) -> np.ndarray:
-        return np.arange(number * batch_size, min((number + 1) * batch_size, len(images)))
-
-    backbone.eval()
-    for number, stored in enumerate(read_in_turn(lambda n: images.fetch(index_of(n)), -(-len(images) // batch_size))):
-        index = index_of(number)
-        rng, aspect = StepRng(0, 0, len(index)), torch.from_numpy(images.aspect[index])
-        batch = render(images.deliver(stored, index, device), view, rng, tag="plain", aspect=aspect)
-        with torch.inference_mode(), exact_arithmetic():
-            pending.append((int(index[0]), PendingTensor(backbone(batch).float())))
-        if len(pending) > MAX_BATCHES_PENDING:
-            store_first()
-    for part, mode in modes.items():
-        part.training = mode
+    with evaluating(backbone):
+        for start, batch in rendered_batches(images, view, device, batch_size):
+            with torch.inference_mode(), exact_arithmetic():
+                pending.append((start, PendingTensor(backbone(batch).float())))
+            if len(pending) > MAX_BATCHES_PENDING:
+                store_first()
     while pending:
         store_first()
     broken = int((~np.isfinite(values)).any(axis=1).sum())
@@ -108,3 +100,32 @@ def embed(backbone: Backbone, images: Images, view: View, *, batch_size: int = 2
         got = f"the features of {broken} of {len(values)} images are not finite"
         raise NonFiniteFeatures(f"{got}: the weights are broken")
     return Features(values, images.labels, images.classes, images.ids, images.clusters)
+
+
+@contextmanager
+def evaluating(backbone: Backbone) -> Iterator[None]:
+    """The backbone in eval mode while inside; then each of its layers as it was."""
+    modes = {part: part.training for part in backbone.modules()}  # some layers of a training may be frozen
+    backbone.eval()
+    try:
+        yield
+    finally:
+        for part, mode in modes.items():
+            part.training = mode
+
+
+def rendered_batches(
+    images: Images, view: View, device: torch.device, batch_size: int
+) -> Iterator[tuple[int, torch.Tensor]]:
+    """Every image under a view without chance, as the place of the first and (B, C, S, S) on the device, in order."""
+
+    def index_of(number: int) -> np.ndarray:
+        return np.arange(number * batch_size, min((number + 1) * batch_size, len(images)))
+
+    for number, stored in enumerate(read_in_turn(lambda n: images.fetch(index_of(n)), -(-len(images) // batch_size))):
+        index = index_of(number)
+        rng, aspect = StepRng(0, 0, len(index)), torch.from_numpy(images.aspect[index])
+        yield (
+            int(index[0]),
+            render(images.deliver(stored, index, device), view, rng, tag="plain", aspect=aspect),
+        )

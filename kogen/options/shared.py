@@ -105,6 +105,12 @@ class TrainingOptions(AugmentationOptions):
 class JudgingOptions(Options):
     """How networks are judged."""
 
+    task: Literal["classify", "anomaly"] = option(
+        "classify", "classify: tell classes apart; anomaly: find what is not normal, from good images alone", JUDGING
+    )
+    normal: str | None = option(
+        None, "class of the good images, for --task anomaly; by default good, normal, ok or clean", JUDGING
+    )
     corrupt: str | None = option(
         None,
         "corruptions of the test set to judge on: all, all:1-5, blur:5,jpeg:2",
@@ -113,8 +119,8 @@ class JudgingOptions(Options):
     )
     probes: tuple[str, ...] = option(
         ("linear", "knn"),
-        "probe: linear or knn, or layers to fine-tune: tune:head, tune:norm, tune:last2, tune:decay, tune:all; the "
-        "first decides; repeatable",
+        "probe: linear or knn, or layers to fine-tune: tune:head, tune:norm, tune:last2, tune:decay, tune:all; of "
+        "--task anomaly patch_memory, mahalanobis or knn_distance; the first decides; repeatable",
         JUDGING,
         flag="probe",
         form="each",

@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,6 +14,7 @@ from kogen.common.plugins import plugin_key, refuse_changed, refuse_unopened
 from kogen.common.protocols import check_probes
 from kogen.common.text import check_language, parse_spec
 from kogen.options import model
+from kogen.options.anomaly_task import with_task_defaults
 from kogen.options.model import Source, validate
 from kogen.options.prices import Price, make_prices, metric_with_prices
 from kogen.options.study import UNTRAINED, StudyOptions, resolve_pools, resolve_starts
@@ -56,7 +57,7 @@ class Asked:
             return 0
         defaults = StudyOptions.model_fields
         seeds = self.first.get("seeds", defaults["seeds"].default)
-        methods = list(self.first.get("methods", defaults["methods"].default))
+        methods = list(with_task_defaults(self.first).get("methods", defaults["methods"].default))
         candidates = len(self.first.get("candidates", {})) + ("init" in self.first)
         parts = list(self.first.get("pools", ()))
         for one in self.extensions:
@@ -75,7 +76,7 @@ class Asked:
     @property
     def question(self) -> dict[str, Any]:
         """study.toml with the later values of options that no run depends on, and with the probes that were added."""
-        asked = dict(self.first)
+        asked = with_task_defaults(self.first)
         for one in self.extensions:
             asked |= one.changed
             if more := one.added.get("probes"):
@@ -94,6 +95,7 @@ class Question(BaseModel):
     lang: str = "en"
     metric: str | None = None
     private: bool = False
+    task: Literal["classify", "anomaly"] = "classify"
     prices: dict[str, Price] = {}
     statistics: tuple[str, ...] = ()
     plugins: tuple[str, ...] = ()  # code of a user's own
@@ -145,7 +147,7 @@ def read_question(folder: Path) -> dict[str, Any]:
     # Answers of own probes are in the tables: these need not run.
     unanswered = [probe for probe in question.probes if ("probes", probe) not in [key for _, key in own]]
     if unanswered or not question.probes:
-        check_probes(unanswered)
+        check_probes(unanswered, question.task)
     used = {("metrics", parse_spec(question.metric or "")[0]), *(("statistics", name) for name in question.statistics)}
     judging = [text for text, key in own if key in used]
     refuse_unopened(str(place), judging)
@@ -163,7 +165,7 @@ def read_whole_question(folder: Path) -> tuple[dict[str, Any], dict[str, Any] | 
     asked = read_asked(folder)
     if "source" not in asked.first:
         return read_question(folder), None
-    fields = validate(WholeQuestion, asked.first, str(folder / FIRST)).model_dump(mode="json")
+    fields = validate(WholeQuestion, with_task_defaults(asked.first), str(folder / FIRST)).model_dump(mode="json")
     for one in asked.extensions:
         fields = validate(WholeQuestion, extend_fields(fields, one), "pilot").model_dump(mode="json")
     return read_question(folder), fields

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from kogen.augmentation.views import evaluation_view
-from kogen.common import distributed
+from kogen.common import distributed, registry
 from kogen.common.devices import default_device
 from kogen.common.files import read_sealed_json
 from kogen.common.protocols import layers_tuned, split_protocol, tunings_among
@@ -19,6 +19,7 @@ from kogen.common.system import peak_memory, share_of_cores
 from kogen.common.threads import few_threads
 from kogen.config.plan import Plan
 from kogen.data.images import Images
+from kogen.evaluation.anomalies import time_detector
 from kogen.evaluation.features import embed
 from kogen.evaluation.label_budgets import drawn_rows
 from kogen.evaluation.probe_shelf import load_probe
@@ -179,6 +180,8 @@ def seconds_of_judging(plan: Plan, labelled: Images, protocols: Sequence[str]) -
     for asked in map(split_protocol, protocols_of_run(protocols, plan.method, plan.pool)):
         if layers_tuned(asked.probe):
             continue
+        if asked.probe not in ends and asked.probe in registry.names("detectors"):
+            ends[asked.probe] = time_detector(backbone, view, some, asked.probe)
         if asked.probe not in ends:
             start = time.perf_counter()
             load_probe(asked.probe)(features, features, device=default_device())

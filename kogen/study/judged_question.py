@@ -7,6 +7,7 @@ from typing import Any
 import tomli_w
 
 from kogen.common.files import read_toml, write_atomically
+from kogen.common.protocols import FIND_ANOMALIES
 from kogen.config.study import Study
 from kogen.options.runs import EvaluateOptions
 from kogen.results.asked import FIRST
@@ -29,6 +30,8 @@ def write_judged(folder: Path, runs: Sequence[str], options: EvaluateOptions | S
     question: dict[str, Any] = {"runs": list(dict.fromkeys([*read_judged(folder)["runs"], *runs]))}
     question |= options.model_dump(include={"margin", "probes", "lang", "metric", "private"}, exclude_none=True)
     question |= {name: list(value) for name in ("budgets", "shots") if (value := getattr(options, name))}
+    if options.task == FIND_ANOMALIES:
+        question |= options.model_dump(include={"task", "normal"}, exclude_none=True)
     question |= {"draws": options.draws} if options.budgets or options.shots else {}
     question |= {name: list(value) for name in ("statistics", "plugins") if (value := getattr(options, name))}
     question |= {name: value for name in ("corrupt", "prices") if (value := getattr(options, name))}

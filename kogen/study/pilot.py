@@ -10,15 +10,15 @@ from kogen.common.locks import lock_output
 from kogen.common.metric_facts import check_metric
 from kogen.common.outputs import claim_folder
 from kogen.common.own_statistics import check_statistics
-from kogen.common.protocols import check_probes
+from kogen.common.protocols import FIND_ANOMALIES, check_probes
 from kogen.common.records import read_plan_record
 from kogen.common.speech.console import say, write_line
 from kogen.common.speech.events import Estimated
 from kogen.common.text import check_language
 from kogen.config.study import Study
-from kogen.data.images import require_classes
 from kogen.data.split_names import training_part
 from kogen.evaluation.label_budgets import budget_sizes
+from kogen.options.anomaly_task import check_task, with_task_defaults
 from kogen.options.runs import EvaluateOptions
 from kogen.options.study import PilotOptions
 from kogen.results.asked import (
@@ -27,6 +27,7 @@ from kogen.results.asked import (
     read_asked,
 )
 from kogen.results.gather import TABLE, split_older_table
+from kogen.study.anomaly_sets import CLASSES, as_anomalies, keep_good, require_labels
 from kogen.study.cost_estimate import Cost, estimate_cost, unfinished_work
 from kogen.study.executors.engines import choose_engine, count_jobs
 from kogen.study.extension import merge_studies, study_of
@@ -130,10 +131,19 @@ def estimate_study(wanted: Study, folder: Path | None) -> Cost:
     return estimate_cost(plans, sets.base, study.protocols, study.tune_steps, left, at_once=at_once)
 
 
+def options_of_task(options: EvaluateOptions) -> EvaluateOptions:
+    """The options with what their task has in the place of what is not named, see `with_task_defaults`."""
+    found = with_task_defaults(options.model_dump(include=options.model_fields_set | {"task"}))
+    return options.model_copy(update={name: tuple(found["probes"]) if name == "probes" else found[name]
+                                      for name in ("probes", "metric") if name in found})  # fmt: skip
+
+
 def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
     """Judge finished runs on other sets; the predictions and all that the report reads go to the folder."""
+    options = options_of_task(options)
     folder, tests, runs = options.out, options.tests, [Path(run) for run in listed]
-    check_probes(options.probes)
+    check_probes(options.probes, options.task)
+    check_task(options.task, options.normal, (), options.metric)
     check_statistics(options.statistics)
     check_metric(options.metric)
     check_language(options.lang)
@@ -151,18 +161,24 @@ def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
     plans = [load_run(run)[1] for run in runs]
     check_tunings(plans, options.protocols)
     storage = storage_for(max(plan.image_size for plan in plans), options.max_bad, depth_of_runs(plans, options.depth))
-    pool = training_part(open_source(options.train, storage, options, "train"))
-    require_classes(pool.labelled_subset())
-    opened = open_tests(tests, pool, same_levels(storage, pool))
+    normal = None if options.task != FIND_ANOMALIES else options.normal or ""
+    pool = training_part(as_anomalies(open_source(options.train, storage, options, "train"), normal))
+    pool = pool if normal is None else pool.with_classes(CLASSES)
+    require_labels(pool.labelled_subset(), normal)
+    opened = open_tests(tests, pool, same_levels(storage, pool), normal)
     opened = without_places(opened) if options.private else opened
     copies = copies_among([pool, *opened.values()], options.twins)
     opened = with_clusters(opened, copies)
     pool, notes = without_twins(pool, opened, copies, options.twins)
-    require_classes(train := pool.labelled_subset())
+    if normal is not None:
+        pool, opened, said = keep_good(pool, opened, False, copies)
+        notes += said
+    require_labels(train := pool.labelled_subset(), normal)
     sources = {"train": (options.train, pool)} | {name: (tests[name], images) for name, images in opened.items()}
     seen = {name: seen_among(images, runs) for name, images in opened.items()}
     refuse_seen(seen, opened, options.twins)
     sets = Splits(pool, train, with_corruptions(opened, options.corrupt), sources, "; ".join(notes), copies, seen)
+    sets = replace(sets, private=options.private)
     quality = data_quality(sets, private=options.private) | budget_sizes(sets.train, options.protocols)
     print_data(quality)
     with lock_output(folder, "evaluate"):  # whoever asks for other sets must see what was judged

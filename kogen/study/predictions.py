@@ -17,8 +17,10 @@ from kogen.common.protocols import layers_tuned, protocol_keys, split_protocol
 from kogen.common.records import read_plan_record
 from kogen.common.tables import CLASSES, read_arrow, write_table
 from kogen.config.plan import Plan
+from kogen.evaluation.anomalies import detect_anomalies
 from kogen.evaluation.predict import evaluate_backbone
 from kogen.results.gather import CODE, JUDGED, REJUDGE, TABLE, runs_in, stored_code, stored_digests
+from kogen.study.map_writer import MapWriter
 from kogen.study.splits import Splits
 from kogen.training.run import load_run, record_of
 
@@ -73,7 +75,12 @@ def judge_run(run: Path, sets: Splits, protocols: Sequence[str], target: Path, m
     tables, identity = [], identity_of(record, plan, model)
     for names, probes in group_probes(missing):
         tests = {name: sets.tests[name].with_channels(plan.channels) for name in names}
-        tables.append(evaluate_backbone(backbone, view, train, tests, sets.roles(), probes, identity))
+        if split_protocol(probes[0]).probe in registry.names("detectors"):
+            watch = MapWriter(target, identity, private=sets.private)
+            tables.append(detect_anomalies(backbone, view, train, tests, sets.roles(), probes, identity, watch))
+            watch.save()
+        else:
+            tables.append(evaluate_backbone(backbone, view, train, tests, sets.roles(), probes, identity))
     add_answers(target / TABLE, tables, sets, protocols)
 
 

@@ -9,6 +9,7 @@ from kogen.common.files import read_toml
 from kogen.common.plugins import listed_plugin
 from kogen.config.plan import Plan
 from kogen.config.study import BESIDE, Study, make_study
+from kogen.options.anomaly_task import with_task_defaults
 from kogen.options.study import StudyOptions
 from kogen.study.plans import read_candidate
 from kogen.study.study_start import check_start_fits, open_start, with_network
@@ -36,6 +37,7 @@ def study_from_request(source: str, options: StudyOptions) -> Study:
         listed = [code for code in told.get("plugins", ()) if listed_plugin(str(code)) is None]
         told = with_defaults = told | ({"plugins": [*listed, *opened]} if opened else {})
     else:
+        asked = with_task_defaults(asked)
         told, with_defaults = asked, {"source": source, **with_surfaces_defaults(source, asked)}
     where = source if source.endswith(".toml") else "pilot"
     study = make_study(with_defaults, where)

@@ -13,12 +13,13 @@ from kogen.config.plan import Plan
 from kogen.config.study import Study, split_start
 from kogen.data.cache_settings import CacheSettings
 from kogen.data.corrupted import corrupt_images
-from kogen.data.images import BadFile, Images, require_classes
+from kogen.data.images import BadFile, Images
 from kogen.data.levels import parse_levels
 from kogen.data.near_copies import count_copies, find_copies, merged_ids, twins, with_copy_clusters
 from kogen.data.open import open_images, source_paths, test_part_of
 from kogen.data.split_names import TEST, VAL, judging_part, split_names, training_part
 from kogen.options.shared import TableOptions
+from kogen.study.anomaly_sets import CLASSES, as_anomalies, keep_good, require_labels
 from kogen.study.hold_out import HELD_OUT, hold_out
 from kogen.training.seen_images import seen_among
 
@@ -38,6 +39,7 @@ class Splits:
     copies: dict[str, str] = field(default_factory=dict)  # content id to the one that stands for it and its near copies
     seen: dict[str, np.ndarray] = field(default_factory=dict)  # by test: positions of images that runs were trained on
     stored_side: int = 0  # pixels of a side up to which images are kept as they are; 0 where nobody asks
+    private: bool = False  # no picture of an image is kept
 
     def roles(self) -> dict[str, str]:
         """Name of each test set to `reference` or `shift`."""
@@ -55,30 +57,36 @@ def open_splits(study: Study) -> Splits:
     sets that cannot answer the question.
     """
     storage = storage_for(study.image_size, study.max_bad, study.depth)
-    whole = open_source(study.source, storage, study, "train")
+    normal = study.normal_class
+    whole = as_anomalies(open_source(study.source, storage, study, "train"), normal)
     pool, asked = training_part(whole), sources_of_tests(study)
-    require_classes(pool.labelled_subset())
-    tests = open_tests(asked, pool, same_levels(storage, pool))
+    pool = pool if normal is None else pool.with_classes(CLASSES)
+    require_labels(pool.labelled_subset(), normal)
+    tests = open_tests(asked, pool, same_levels(storage, pool), normal)
     opened, own = dict(asked), study.labels or study.source
     if study.test is None and "reference" not in asked and (part := own_test(whole, pool)) is not None:
         tests, opened = {"reference": part, **tests}, {"reference": f"part of {own}", **opened}
     copies = copies_among([pool, *tests.values()], study.twins)
     pool, notes = without_twins(pool, tests, copies, study.twins)
-    if study.test is None and "reference" not in tests:
+    is_cut = study.test is None and "reference" not in tests
+    if is_cut:
         pool, held_out, said = hold_out(pool, study.hold_out_seed, copies)
         held_out = replace(held_out, name="reference", notes=())  # those of the pool say how its files were read
         tests, opened = {"reference": held_out, **tests}, {"reference": f"part of {own}", **opened}
         given = f"no test set was given: {HELD_OUT:.0%} of the labelled images were held out and never trained on"
         notes += [f"{given} (seed {study.hold_out_seed})", *said]
+    if normal is not None:
+        pool, tests, said = keep_good(pool, tests, is_cut, copies)
+        notes += said
     train = pool.labelled_subset()
-    require_classes(train)
+    require_labels(train, normal)
     tests = with_clusters(tests, copies)
     runs = runs_named(study)
     seen = {name: seen_among(images, runs) for name, images in tests.items()}
     refuse_seen(seen, tests, study.twins)
     sources = {"train": (study.source, pool)} | {name: (opened[name], images) for name, images in tests.items()}
     tests, note = with_corruptions(tests, study.corrupt), "; ".join(notes)
-    return Splits(pool, train, tests, sources, note, copies, seen, storage.stored_side)
+    return Splits(pool, train, tests, sources, note, copies, seen, storage.stored_side, study.private)
 
 
 def runs_named(study: Study) -> list[Path]:
@@ -164,18 +172,23 @@ def depth_of_runs(plans: Sequence[Plan], given: str | None) -> str | None:
     return asked
 
 
-def open_tests(asked: Mapping[str, str], train: Images, storage: CacheSettings) -> dict[str, Images]:
+def open_tests(
+    asked: Mapping[str, str], train: Images, storage: CacheSettings, normal: str | None = None
+) -> dict[str, Images]:
     """The sets to judge on, name to source, opened as `open_test` does; what is white in one is white in the next."""
     tests: dict[str, Images] = {}
     for name, source in asked.items():
-        tests[name] = open_test(name, source, train, storage)
+        tests[name] = open_test(name, source, train, storage, normal)
         storage = same_levels(storage, tests[name])
     return tests
 
 
-def open_test(title: str, source: str, train: Images, storage: CacheSettings) -> Images:
-    """The labelled images of a set to judge on, with the classes and channels of `train`. ValueError for no labels."""
-    test = judging_part(open_images(source, storage, name=title))
+def open_test(title: str, source: str, train: Images, storage: CacheSettings, normal: str | None = None) -> Images:
+    """The labelled images of a set to judge on, with the classes and channels of `train`. ValueError for no labels.
+
+    `normal` as `as_anomalies` takes it.
+    """
+    test = judging_part(as_anomalies(open_images(source, storage, name=title), normal))
     if not (test.labels >= 0).any():
         got = f"the set {title!r} ({source}) has no labels"
         raise ValueError(

@@ -13,6 +13,7 @@ from kogen.config.plan import Plan
 from kogen.config.study import Study
 from kogen.data.near_copies import twins
 from kogen.evaluation.label_budgets import budget_sizes
+from kogen.options.anomaly_task import metric_for_task
 from kogen.results.answers.transfer_leads import transfer_folder
 from kogen.study.judged_question import write_judged
 from kogen.study.splits import Splits, copies_among, data_quality, refuse_seen
@@ -76,6 +77,6 @@ def write_transfers(folder: Path, study: Study, transfers: Mapping[str, StudySpl
         quality = data_quality(opened.base, private=study.private)
         quality |= budget_sizes(opened.base.train, study.protocols)
         write_sealed_json(place / "data.json", quality)
-        metric = study.transfer_metrics.get(name, study.metric)
+        metric = metric_for_task(study.task, study.transfer_metrics.get(name, study.metric))
         write_judged(place, list(map(str, runs)), study.model_copy(update={"metric": metric, "corrupt": None}))
         print_data(quality)

@@ -100,7 +100,7 @@ def test_no_import_goes_round_in_circles():
 
 
 def test_methods_and_probes_know_no_other():
-    for shelf in ("methods", "evaluation/probes"):
+    for shelf in ("methods", "evaluation/probes", "evaluation/detectors"):
         bad = [
             f"{file.relative_to(HOME)} -> {target.relative_to(HOME)}"
             for file, target in arrows()
@@ -111,7 +111,8 @@ def test_methods_and_probes_know_no_other():
 
 def test_probes_know_no_network():
     outside = {"timm", "torchvision", "lightning_fabric"}
-    for file in (HOUSE / "evaluation" / "probes").glob("*.py"):
+    shelves = [HOUSE / "evaluation" / name for name in ("probes", "detectors")]
+    for file in [file for shelf in shelves for file in shelf.glob("*.py")]:
         assert not {name.split(".")[0] for name in imports(file)} & outside
         assert not [name for name in imports(file) if name.startswith(("kogen.modules", "kogen.augmentation"))]
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kogen.common.protocols import DETECTORS
 from kogen.common.registry import load
 from kogen.reporting.html import jpeg_data_url
 from kogen.reporting.study.cautions import metric_reason
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from kogen.reporting.study.verdict import Verdict
 
 Row = Mapping[str, Any]
+CALIBRATED = ("log_loss", "calibration_error")  # metrics of probabilities, which the scores of detectors are not
 MAX_MODELS = 6  # in tables of classes and metrics: the best by the metric that decides
 MAX_MATRIX = 12  # classes of a confusion matrix; of more, the commonest confusions are listed
 MAX_CONFUSIONS = 10
@@ -74,6 +76,9 @@ def metrics_of(judged: "Verdict", dataset: str) -> dict[str, Any]:
         mine = {row["model"]: row for row in rows if row["metric"] == metric}
         first = next(iter(mine.values()))
         label = f"name_of_{metric}"
+        if judged.protocol in DETECTORS and metric in CALIBRATED and metric != judged.metric.name:
+            absent.append({"label": label, "reason": "reason_not_calibrated"})
+            continue
         if not any(float_or_none(row["value"]) is not None for row in mine.values()):
             absent.append({"label": label, "reason": f"reason_{first['reason']}"})
             continue

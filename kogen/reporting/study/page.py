@@ -15,6 +15,7 @@ from kogen.reporting.decision.figures import draw_values
 from kogen.reporting.decision.page import decision_part
 from kogen.reporting.html import png_data_url, write_page
 from kogen.reporting.lottery.sections import lottery_part
+from kogen.reporting.study.anomaly_section import anomalies_section
 from kogen.reporting.study.budget_section import draw_labels, labels_section
 from kogen.reporting.study.depth_section import depths_section
 from kogen.reporting.study.economics_figure import draw_economics
@@ -74,6 +75,7 @@ def compose(study: Path, lang: str) -> tuple[dict[str, Figure], dict[str, Any]]:
         "asked": study_text(study / "study.toml", private=private),
         "extensions": addition_lines(asked, private=private),
         "found": errors_section(study, verdict),
+        "anomalies": anomalies_section(study, verdict, runs),
         "labels": labels_section(verdict),
         "depths": depths_section(verdict),
         "pools": pools_section(verdict),

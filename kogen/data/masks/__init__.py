@@ -1,0 +1,1 @@
+"""Masks: which pixels of an image are not normal."""
