@@ -79,4 +79,5 @@ def write_transfers(folder: Path, study: Study, transfers: Mapping[str, StudySpl
         write_sealed_json(place / "data.json", quality)
         metric = metric_for_task(study.task, study.transfer_metrics.get(name, study.metric))
         write_judged(place, list(map(str, runs)), study.model_copy(update={"metric": metric, "corrupt": None}))
-        print_data(quality)
+        titled = [row | {"name": f"{name}, train"} if row["name"] == "train" else row for row in quality["sets"]]
+        print_data(quality | {"sets": titled})

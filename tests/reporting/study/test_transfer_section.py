@@ -58,7 +58,7 @@ def test_the_lead_and_all_pairs_are_counted_in_words():
     said = words(leads(*SETS))
     assert "byol leads simclr on test." in said
     assert "Transfer sets on which that lead is kept: 1 of 4; reversed: 1; open: 2." in said
-    assert "Pairs that test decides: 3." in said
+    assert "Pairs that are decided on test: 3." in said
     assert "decided alike 8 times, the other way 4 times, and 0 times they are open" in said
     assert "nothing proves that byol is ahead of simclr" in words(leads(*SETS, is_lead=False))
     assert "転移セット 4 個のうち、そのリードが保たれるのは 1 個" in words(leads(*SETS), "ja")
