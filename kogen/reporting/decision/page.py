@@ -75,7 +75,7 @@ def light_texts(light: Light, lang: str) -> dict[str, Any]:
     }
 
 
-def glossary(found: Judgement, own: str) -> list[Sentence]:
+def glossary(found: Judgement, own: str = "own") -> list[Sentence]:
     """What the names of a study's models mean."""
     groups: dict[str, list[str]] = {}
     for model, method in found.methods.items():
