@@ -83,6 +83,7 @@ def test_a_study_is_the_options_and_a_source():
         batch_size=8,
         depth=12,
         metric="auroc",
+        normal="ok",
         init="h",
         freeze="stages:1",
         starts=("init",),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-MAX_DISTANCES = 2**24  # held at once: 64 MiB in float32 ...
+MAX_DISTANCES = 2**20  # held at once: 4 MiB in float32, which caches hold ...
 MAX_DISTANCES_GPU = 2**28  # ... and 1 GiB on a GPU
 
 Score = Callable[[Tensor], tuple[Tensor, Tensor]]

@@ -18,9 +18,12 @@ GLOSSARY = ("own", "supervised", "stock", "random")
 
 
 def decision_part(
-    found: Judgement, sentences: Sequence[Sentence], lang: str
+    found: Judgement, sentences: Sequence[Sentence], lang: str, own: str = "own"
 ) -> tuple[dict[str, Any], dict[str, Figure]]:
-    """What the templates `decision` and `questions` show, and their figures by the id of their place."""
+    """What the templates `decision` and `questions` show, and their figures by the id of their place.
+
+    `own`: how models of no baseline are explained, `gloss_own` or another.
+    """
     said = {part: texts_of(sentences, part, lang) for part in ("alert", "headline", "sure", "catch", "next")}
     found_lights = [light_texts(light, lang) for light in lights(found)]
     figures = {"decision": draw_differences(found, lang), "holds": draw_sets(found, lang)}
@@ -30,7 +33,7 @@ def decision_part(
         "more": said["catch"][CATCHES:],
         "lights": found_lights,
         "absent": [light["question"] for light in found_lights if light["key"] in UNANSWERED],
-        "glossary": [say(lang, one.key, **one.values) for one in glossary(found)],
+        "glossary": [say(lang, one.key, **one.values) for one in glossary(found, own)],
         "leader": found.leader,
         "models": found.models,
         "reference": found.reference,
@@ -72,9 +75,10 @@ def light_texts(light: Light, lang: str) -> dict[str, Any]:
     }
 
 
-def glossary(found: Judgement) -> list[Sentence]:
+def glossary(found: Judgement, own: str = "own") -> list[Sentence]:
     """What the names of a study's models mean."""
     groups: dict[str, list[str]] = {}
     for model, method in found.methods.items():
         groups.setdefault(method if method in GLOSSARY else "own", []).append(model)
-    return [sentence("note", f"gloss_{kind}", models=groups[kind]) for kind in GLOSSARY if kind in groups]
+    kinds = {kind: own if kind == "own" else kind for kind in GLOSSARY if kind in groups}
+    return [sentence("note", f"gloss_{key}", models=groups[kind]) for kind, key in kinds.items()]

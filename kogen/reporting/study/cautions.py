@@ -7,6 +7,7 @@ from typing import Any
 
 from kogen.common.alarms import AlarmKind
 from kogen.common.metric_facts import MetricFacts
+from kogen.common.protocols import ANOMALY
 from kogen.common.tables import distinct_rows
 from kogen.reporting.study.evidence import Evidence, ModelAlarm
 from kogen.reporting.words import Sentence, phrase, sentence
@@ -63,6 +64,8 @@ def metric_reason(metric: MetricFacts) -> Sentence | None:
     named = {"metric": phrase(metric.label)}
     if metric.reason == "imbalance":
         return sentence("catch", "metric_by_imbalance", **named, larger=metric.larger, smaller=metric.smaller)
+    if metric.parameters.get("positive") == ANOMALY:
+        return sentence("catch", "metric_of_anomalies", **named)
     return sentence("catch", "metric_as_asked", **named)
 
 

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from kogen.reporting.study.verdict import Verdict
 
 Row = Mapping[str, Any]
-CALIBRATED = ("log_loss", "calibration_error")  # metrics of probabilities, which the scores of detectors are not
+CALIBRATED = (
+    "log_loss",
+    "calibration_error",
+    "expected_cost",
+)  # read probabilities: not scores of detectors
 MAX_MODELS = 6  # in tables of classes and metrics: the best by the metric that decides
 MAX_MATRIX = 12  # classes of a confusion matrix; of more, the commonest confusions are listed
 MAX_CONFUSIONS = 10

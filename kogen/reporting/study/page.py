@@ -8,6 +8,7 @@ import pandas as pd
 
 from kogen.common.files import read_json
 from kogen.common.own_statistics import shown_statistics
+from kogen.common.protocols import DETECTORS
 from kogen.common.records import made_with
 from kogen.common.tables import read_table
 from kogen.reporting.charts import Figure
@@ -49,7 +50,9 @@ def compose(study: Path, lang: str) -> tuple[dict[str, Figure], dict[str, Any]]:
     private, quality = bool(asked.question.get("private")), study / "data.json"
     data = read_json(quality) if quality.exists() else {"sets": []}
     training, plan = read_training(runs), runs[0].plan if runs else {}
-    decision, figures = decision_part(verdict.judgement, verdict.sentences, lang)
+    decision, figures = decision_part(
+        verdict.judgement, verdict.sentences, lang, "detected" if verdict.protocol in DETECTORS else "own"
+    )
     figures |= draw_training(verdict, training, lang)
     leads = read_leads(study)
     cells, lottery = {(row["model"], row["dataset"]): row for row in verdict.values}, None
