@@ -32,7 +32,7 @@ def clean_boxes(annotations: Annotations, sizes: np.ndarray, source: str) -> tup
     if annotations.kind == "coco":
         refuse_corners_as_widths(corners, edge, name, source)
     clipped = np.clip(corners, 0, edge).astype(np.float32)
-    empty = (corners[:, 2:] <= corners[:, :2]).any(axis=1)
+    empty = np.asarray((corners[:, 2:] <= corners[:, :2]).any(axis=1))
     outside = ~empty & (clipped[:, 2:] <= clipped[:, :2]).any(axis=1)
     labels = np.array([box.label for box in boxes], np.int64)
     twice = find_repeated(owner, labels, clipped) & ~empty & ~outside
@@ -94,7 +94,7 @@ def check_sizes(images: Sequence[ListedImage], sizes: np.ndarray) -> None:
 
 def check_numbers(corners: np.ndarray, boxes: Sequence[ListedBox], name: Namer) -> None:
     """ValueError for a box with NaN or an infinite number, and for an area that is infinite or negative."""
-    broken = ~np.isfinite(corners).all(axis=1)
+    broken = np.asarray(~np.isfinite(corners).all(axis=1))
     if broken.any():
         raise ValueError(f"{name.where(broken)} has a NaN or infinite number: write its corners, or take it out")
     area = np.array([box.area for box in boxes], np.float64)
@@ -105,7 +105,7 @@ def check_numbers(corners: np.ndarray, boxes: Sequence[ListedBox], name: Namer) 
 
 def refuse_corners_as_widths(corners: np.ndarray, edge: np.ndarray, name: Namer, source: str) -> None:
     """ValueError where boxes that should be x, y, width, height are plainly x1, y1, x2, y2."""
-    outside = (corners[:, 2:] > edge[:, 2:] + 1).any(axis=1)
+    outside = np.asarray((corners[:, 2:] > edge[:, 2:] + 1).any(axis=1))
     if outside.sum() < FEW_OUTSIDE or outside.mean() <= MAX_BAD:
         return
     low, high = corners[:, :2], corners[:, 2:] - corners[:, :2]  # as written
