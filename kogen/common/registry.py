@@ -21,8 +21,12 @@ FOLDERS = {  # of each shelf, in kogen/
     "statistics": "statistics",
     "trackers": "tracking/trackers",
 }
-# What plans of candidates and of fine-tunings name, and nobody types.
-UNLISTED = {("methods", "stock"): "_published", ("methods", "tune"): "_fine_tuning"}
+# What plans of candidates, of fine-tunings and of detectors name, and nobody types.
+UNLISTED = {
+    ("methods", "stock"): "_published",
+    ("methods", "tune"): "_fine_tuning",
+    ("methods", "detect"): "_detection",
+}
 
 
 def own_names(shelf: str) -> list[str]:

@@ -53,6 +53,26 @@ COLUMNS = {
         "images": WHOLE,  # with a mask
         "side": WHOLE,  # pixels of a side at which maps and masks were compared
     },
+    "boxes": {  # what is on each image, and what a detector found there; a row of kind none for an image without either
+        **dict.fromkeys(["run", "model", "method"], TEXT),  # as in predictions
+        "seed": WHOLE,
+        **dict.fromkeys(["dataset", "role"], TEXT),
+        "budget": TEXT,  # part of the training images whose boxes were seen: 10%; null: all of them
+        "draw": WHOLE,  # number of the draw of that part; null: all of them
+        "item": TEXT,  # content id of the image
+        "cluster": TEXT,  # the item itself where none is known
+        "group": TEXT,  # line, lot, camera, day; null where the source names none
+        "path": TEXT,  # of the image's file below its source
+        "kind": TEXT,  # true | found | none
+        "number": WHOLE,  # of the box among those of its image and kind, from 0; null for none
+        "class": TEXT,
+        "score": pa.float32(),  # of a found box
+        **dict.fromkeys(["x1", "y1", "x2", "y2"], pa.float32()),  # pixels of the image's file
+        "area": NUMBER,  # of a true box, square pixels, as its source says; COCO's sizes go by it
+        **dict.fromkeys(["crowd", "difficult"], pa.int8()),  # of a true box
+        # of a found box: number of the true one that it is, at overlaps .50, .55 ... .95; -1 for none
+        "match": pa.list_(pa.int32()),
+    },
     "features": {
         "item": TEXT,  # content id of the image, as in predictions
         "path": TEXT,  # of the image's file below its source, or its name

@@ -170,6 +170,8 @@ def check_method(method: str) -> None:
         raise ValueError("'stock' is published weights, nothing to train: name them with --candidates NAME=FILE")
     if method == "tune":
         raise ValueError("'tune' is a way to judge networks, no method: ask for it with --probe tune:all")
+    if method == "detect":
+        raise ValueError("'detect' trains detectors on boxes (kogen.detection), and this verb has none")
     check_contract(method, registry.load("methods", method))
 
 

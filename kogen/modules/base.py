@@ -20,12 +20,15 @@ class Views:
     A plain class and not a dataclass, so that lightning-fabric passes it to `forward` unchanged.
     """
 
-    def __init__(self, crops: list[Tensor], labels: Tensor, index: Tensor, rng: StepRng, progress: float) -> None:
+    def __init__(
+        self, crops: list[Tensor], labels: Tensor, index: Tensor, rng: StepRng, progress: float, targets: Any = None
+    ) -> None:
         self.crops = crops  # one tensor for each view, (B, C, S, S), float, normalised
         self.labels = labels  # (B,) int64, -1 where unknown
         self.index = index  # (B,) int64, position of each image in the training set
         self.rng = rng  # random numbers of this step (for masks ...), from seed, step and place in the batch alone
         self.progress = progress  # share of the training that is done, in [0, 1)
+        self.targets = targets  # what else is known of each image, as it is seen in the first view: its boxes
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -20,11 +21,22 @@ LOCAL_AREA = (0.05, 0.14)  # share of an image that a local crop shows (SwAV, se
 RESIDENT = 0.25  # share of a GPU's free memory that the pixels of a set may take, to be read from disk only once
 
 
-class Batches:
-    """The batches of a training; each process gets its own part."""
+class Targets(Protocol):
+    """What is known of images beside a label, such as boxes; it follows what a view does to them."""
 
-    def __init__(self, plan: Plan, images: Images, device: torch.device) -> None:
+    view: View  # the one view that it can follow
+
+    def follow(self, batch: np.ndarray, rng: StepRng, tag: str, device: torch.device) -> Any:
+        """Of the images at `batch` (B,), as they are seen in the view that `rng` and `tag` draw."""
+        ...
+
+
+class Batches:
+    """The batches of a training; each process gets its own part. With `targets` their view is the only one."""
+
+    def __init__(self, plan: Plan, images: Images, device: torch.device, targets: Targets | None = None) -> None:
         recipe = plan.recipe
+        self.targets = targets
         self.images = images.labelled_subset() if recipe.labels else images
         check_batch(plan, len(self.images))
         parts = distributed.world_size() * plan.accumulate
@@ -36,7 +48,7 @@ class Batches:
         views = views if recipe.colour else [only_geometry(view) for view in views]
         local_crops = int(plan.hyperparameters.get("local_crops") or 0)
         local = replace(views[0], size=local_size(plan.image_size), crop=LOCAL_AREA)
-        self.views: tuple[View, ...] = (*views, *[local] * local_crops)
+        self.views: tuple[View, ...] = (*views, *[local] * local_crops) if targets is None else (targets.view,)
         self.order: tuple[int, np.ndarray] = (-1, np.empty(0, dtype=np.int64))
         self.resident = DevicePixels(self.images, device) if fits_on_device(self.images, device) else None
         self.ahead = ReadAhead[np.ndarray | None](self.steps * plan.accumulate)
@@ -80,7 +92,8 @@ class Batches:
         aspect = torch.from_numpy(self.images.aspect[batch])
         tags = [str(number) for number in range(len(self.views))]
         crops = render_all(pixels, self.views, rng, tags=tags, aspect=aspect)
-        return Views(crops, labels, index, rng, step / self.steps)
+        targets = self.targets and self.targets.follow(batch, rng, tags[0], self.device)
+        return Views(crops, labels, index, rng, step / self.steps, targets)
 
 
 def check_batch(plan: Plan, images: int) -> None:

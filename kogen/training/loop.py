@@ -27,7 +27,7 @@ from kogen.modules import batch_norm
 from kogen.modules.base import Method
 from kogen.modules.schedules import learning_rate
 from kogen.training import checkpoint, monitor
-from kogen.training.batches import Batches
+from kogen.training.batches import Batches, Targets
 from kogen.training.build import build_method
 from kogen.training.compiled import compile_backbones, compute_eagerly
 from kogen.training.fabric import start
@@ -86,18 +86,19 @@ def pretrain(
     keep: int = 0,
     stop: Stop | None = None,
     on_step: Callable[..., None] | None = None,
+    targets: Targets | None = None,
 ) -> Iterator[Epoch]:
     """Train `plan.method` on `images` and yield each finished epoch; resumes from `folder`/checkpoint.
 
     Epochs of an earlier call are yielded again. Of 400 epochs or more only every second, third ... is yielded, and the
     last: at least RECORDS of them. `keep` states of the method, equally far apart from the untrained one on, stay as
     checkpoint/STEP.safetensors. After every step `on_step(step, steps, terms, images_per_second, rank_me)` is called,
-    and `stop()`: where it is True, all is saved and Stopped is raised. Raises ValueError for fewer images than a batch
-    and NonFiniteLoss at NaN or inf.
+    and `stop()`: where it is True, all is saved and Stopped is raised. `targets`: what is known of the images beside
+    labels. Raises ValueError for fewer images than a batch and NonFiniteLoss at NaN or inf.
     """
     fabric = start(plan.precision)
     method, optimiser, wrapped = prepare(plan, fabric)
-    loader = Batches(plan, images, fabric.device)
+    loader = Batches(plan, images, fabric.device, targets)
     state, place = TrainingState(), folder / "checkpoint" / "state.safetensors"
     if place.exists():
         state = TrainingState(**checkpoint.load(place, plan.fingerprint, method, optimiser))

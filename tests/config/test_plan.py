@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from kogen.common import registry
-from kogen.config.plan import RECIPE_NUMBERS, Plan, check_settings, continued_settings, hyperparameters
+from kogen.config.plan import RECIPE_NUMBERS, Plan, check_method, check_settings, continued_settings, hyperparameters
 from kogen.modules.base import OPTIMISERS
 from kogen.options.model import validate
 
@@ -99,3 +99,10 @@ def test_a_training_that_goes_on_has_a_tenth_of_the_rate_and_warms_up(method: st
         "momentum": 0.9,
     }
     assert continued_settings({}) == {}
+
+
+def test_detectors_are_no_method_of_a_verb_without_boxes():
+    with pytest.raises(
+        ValueError, match=r"'detect' trains detectors on boxes \(kogen.detection\), and this verb has none"
+    ):
+        check_method("detect")

@@ -27,6 +27,7 @@ DANGEROUS = (
     *("safetensors.safe_open", "safetensors.torch.load", "numpy.load", "numpy.genfromtxt", "numpy.lib.format.read"),
     *("pandas.read_pickle", "pandas.eval", "pandas.read_hdf", "pandas.read_html", "pandas.read_xml", "pandas.read_sql"),
     *("yaml.", "jinja2.Environment", "jinja2.Template", "string.Formatter", "ast.literal_eval", "scipy.io.load"),
+    *("xml.parsers.", "xml.etree.", "xml.dom.", "xml.sax.make_parser", "xml.sax.parse", "lxml.", "defusedxml."),
     *("huggingface_hub.", "urllib.", "requests.", "httpx.", "socket.", "ssl.", "ftplib.", "webbrowser."),
 )
 METHODS = {"query", "from_string", "load_module", "exec_module"}  # of whatever they are called on
@@ -94,6 +95,26 @@ ARGUED = {
     ("data/array_files.py", "read_header", "numpy.lib.format.read_array_header_1_0"): "a literal, by ast.literal_eval",
     ("common/verbs.py", "load_verb", "importlib.import_module"): "one of two constant names",
     ("data/array_files.py", "read_header", "numpy.lib.format.read_magic"): "six bytes",
+    **{
+        ("data/boxes/voc.py", function, call): "expat makes names and texts; a document type, which alone may name "
+        "entities or files, is refused when it begins"
+        for function, call in (
+            ("__init__", "xml.parsers.expat.ParserCreate"),
+            ("__init__", "xml.parsers.expat.ExpatError"),
+        )
+    },
+    **{
+        ("data/boxes/yolo.py", function, f"yaml.{call}"): "plain values, no code; aliases and depth are refused before"
+        for function, call in (
+            ("parse_yaml", "safe_load"),
+            ("parse_yaml", "YAMLError"),
+            ("check_plain", "parse"),
+            ("check_plain", "SafeLoader"),
+            ("check_plain", "CollectionStartEvent"),
+            ("check_plain", "CollectionEndEvent"),
+            ("check_plain", "AliasEvent"),
+        )
+    },
     ("data/datasets/_imagenet_labels.py", "_read_devkit_ids", "scipy.io.loadmat"): "numbers and texts, no code",
     ("data/datasets/_table_file.py", "_read_parquet", "getattr"): "constant names",
     ("data/datasets/_table_file.py", "_to_texts", "getattr"): "constant names",

@@ -15,7 +15,7 @@ import pytest
 
 HOME = Path(__file__).parents[2]
 HOUSE = HOME / "kogen"
-TORCH_FREE = ("statistics", "results", "reporting", "surface_fit", "options", "cli")
+TORCH_FREE = ("boxes", "statistics", "results", "reporting", "surface_fit", "options", "cli")
 LEARNING = {"torch", "torchvision", "timm", "lightning", "lightning_fabric"}
 
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 from small import NETWORKS, blobs, plan_for
 
+from kogen.augmentation.views import View, render
 from kogen.training.batches import Batches
 
 VIT = NETWORKS["vit"]
@@ -60,3 +61,27 @@ def test_one_image_is_too_few_whatever_the_batch():
     images = blobs(1)
     with pytest.raises(ValueError, match="1 image is fewer than a batch of 2: give more images"):
         Batches(plan_for(images, batch_size=2), images, torch.device("cpu"))
+
+
+class Halves:
+    """Targets that show which images, which draw and which tag they were asked for."""
+
+    view = View(size=16, flip=0.5)
+
+    def follow(self, batch, rng, tag, device):
+        return batch.tolist(), rng, tag
+
+
+def test_targets_are_asked_for_the_images_and_the_draw_of_their_one_view():
+    images = blobs(32)
+    loader = Batches(plan_for(images, "byol", batch_size=8, accumulate=2), images, torch.device("cpu"), Halves())
+    views = loader.render_views(1, 1)
+    assert loader.views == (Halves.view,)
+    assert len(views.crops) == 1
+    batch, rng, tag = views.targets
+    assert batch == views.index.tolist()
+    again = render(images.read(views.index.numpy()), Halves.view, rng, tag=tag)
+    assert torch.equal(again, views.crops[0])
+    assert (
+        Batches(plan_for(images, "byol", batch_size=8), images, torch.device("cpu")).render_views(0, 0).targets is None
+    )

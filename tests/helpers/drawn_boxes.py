@@ -1,0 +1,29 @@
+"""Small sets of bright rectangles with their boxes, which a detector learns in a few steps."""
+
+import numpy as np
+
+from kogen.boxes.image_boxes import ImageBoxes
+from kogen.data.boxes.box_images import BoxImages
+from kogen.data.images import from_array
+
+
+def rectangles(count: int = 24, size: int = 64, seed: int = 0, *, wide: int = 1) -> BoxImages:
+    """Dark noise with bright (class 0) and black (class 1) rectangles; the first image has none.
+
+    Files are `wide` times as wide as what is stored.
+    """
+    rng = np.random.default_rng(seed)
+    pixels = rng.integers(90, 140, (count, 1, size, size)).astype(np.uint8)
+    boxes = []
+    for image in range(count):
+        n = 0 if image == 0 else int(rng.integers(1, 4))
+        low = rng.integers(0, size // 2, (n, 2))
+        high = np.minimum(low + rng.integers(size // 6, size // 2, (n, 2)), size)
+        labels = rng.integers(0, 2, n)
+        for (x1, y1), (x2, y2), label in zip(low, high, labels, strict=True):
+            pixels[image, 0, y1:y2, x1:x2] = 20 if label else 240
+        corners = np.hstack([low, high]).astype(np.float32) * np.float32([wide, 1, wide, 1])
+        area = np.prod(corners[:, 2:] - corners[:, :2], axis=1).astype(np.float64)
+        boxes.append(ImageBoxes(corners, labels, np.zeros(n, bool), np.zeros(n, bool), area))
+    sizes = np.tile([wide * size, size], (count, 1))
+    return BoxImages(from_array(pixels, name="rectangles"), tuple(boxes), ("bright", "black"), sizes)
