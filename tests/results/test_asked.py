@@ -183,7 +183,7 @@ EXTENSIONS: list[dict[str, Any]] = [
 def test_what_the_report_asks_for_has_defaults(tmp_path: Path):
     (tmp_path / "study.toml").write_text("source = 'x'\nruns = ['a']\nmargin = 2\n")
     known = {"margin": 2.0, "probes": ("linear",), "lang": "en"}
-    assert read_question(tmp_path) == known | {"metric": None, "private": False, "prices": {}} | {
+    assert read_question(tmp_path) == known | {"metric": None, "private": False, "prices": {}, "task": "classify"} | {
         "plugins": (),
         "statistics": (),
     }

@@ -145,7 +145,9 @@ def validation_shares(part: pd.DataFrame, rows: np.ndarray, positive: int | None
     if positive is None or FALSE_ALARM not in part:
         return None
     shares = probability_rows(part[FALSE_ALARM], rows)
-    return None if shares is None or shares.shape[1] != 2 else shares[:, positive]
+    if shares is None or shares.shape[1] != 2 or np.isnan(shares[:, positive]).any():
+        return None  # NaN: of this class no validation image of the other one was kept, as of detectors of anomalies
+    return shares[:, positive]
 
 
 def measure_set(found: SetAnswers, facts: MetricFacts, more: Sequence[tuple[str, Answers]] = ()) -> MeasuredSet:

@@ -133,3 +133,10 @@ def test_without_masks_the_page_says_so(parts, tmp_path):
 def test_the_estimate_knows_detectors(parts):
     cost = kogen.estimate(f"mvtec:{parts}", task="anomaly", methods=("random",), twins="keep", **SMALL)
     assert 0 < cost.minutes < 5
+
+
+def test_false_alarms_of_the_other_class_are_not_known(study):
+    with pytest.raises(ValueError, match=r"nothing says at which probability to call an image"):
+        kogen.report(study, metric="recall_at_false_alarm?positive=good")
+    verdict = kogen.report(study, metric="recall_at_false_alarm")
+    assert verdict["metric"]["positive"] == "anomaly"
