@@ -88,12 +88,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=400)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--rows", nargs="*", default=["50,0", "150,0", "500,0", "150,15", "500,25"], help="IMAGES,LOTS")
     asked = parser.parse_args()
     began, truth = time.perf_counter(), truths(np.random.default_rng(asked.seed))
     print({name: np.round(values, 2).tolist() for name, values in truth.items()})
     print("| images | lots | number | value covers | percentile | width | difference covers | percentile | width |")
     print("|---|---|---|---|---|---|---|---|---|")
-    for images, lots in ((50, 0), (150, 0), (500, 0), (150, 15), (500, 25)):
+    for images, lots in (map(int, row.split(",")) for row in asked.rows):
         for name, (a, b, c, d, e, f) in count(images, lots, asked.studies, truth, asked.seed).items():
             shares = f"{100 * a:.1f} | {100 * b:.1f} | {c:.1f} | {100 * d:.1f} | {100 * e:.1f} | {f:.1f}"
             print(f"| {images} | {lots or 'none'} | {name} | {shares} |", flush=True)

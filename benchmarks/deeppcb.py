@@ -9,6 +9,7 @@ import torch
 
 from kogen.data.boxes.open_boxes import open_boxes
 from kogen.data.cache_settings import CacheSettings
+from kogen.detection.box_gallery import write_box_gallery
 from kogen.detection.box_study import join_rows, run_detector
 from kogen.detection.detectors import DetectorStart, scratch, start_from
 from kogen.results.boxes.box_runs import BoxRun, read_runs
@@ -64,7 +65,10 @@ def main() -> None:
                 chosen = common | {"epochs": epochs, "share": share, "seed": seed}
                 tables.append(run_detector(start, (train, test), asked.out, **chosen))
                 print(f"{start.name}, {share:.0%}, seed {seed}: {time.perf_counter() - began:.0f} s", flush=True)
-        runs = [parts_of(run, known) for run in read_runs(join_rows(tables), test.classes)]
+        found = read_runs(join_rows(tables), test.classes)
+        for run in found:
+            write_box_gallery(test, run, asked.out / "gallery" / f"{run.model}-{share:g}-{run.seed}")
+        runs = [parts_of(run, known) for run in found]
         for part in runs[0]:
             measured = [measure_run(run[part]) for run in runs]
             values = box_values(measured)

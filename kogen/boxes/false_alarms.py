@@ -41,3 +41,14 @@ def sensitivities(
             found = right[np.arange(len(part)), last]
             out[start : start + step, place] = np.where(total > 0, found / np.maximum(total, 1e-300), np.nan)
     return out
+
+
+def threshold_at(matches: Sequence[ClassMatches], rate: float, level: int = 0) -> float:
+    """The lowest score with no more than so many false alarms an image; infinite where every score has more."""
+    score = np.concatenate([one.score for one in matches])
+    wrong = np.concatenate([one.counts[0, level] & ~one.hit[0, level] for one in matches])
+    order = np.argsort(-score, kind="stable")
+    score, wrong = score[order], np.cumsum(wrong[order])
+    ends = np.flatnonzero(np.diff(score, append=-np.inf) < 0)  # boxes of one score are called together
+    allowed = ends[wrong[ends] <= rate * matches[0].wanted.shape[1] + 1e-9]
+    return float(score[allowed[-1]]) if len(allowed) else np.inf

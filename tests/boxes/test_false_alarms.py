@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from found_boxes import draw_run
 
-from kogen.boxes.false_alarms import RATES, sensitivities
+from kogen.boxes.false_alarms import RATES, sensitivities, threshold_at
 from kogen.boxes.image_boxes import FoundBoxes
 from kogen.results.boxes.box_runs import BoxRun
 
@@ -44,3 +44,16 @@ def test_nothing_to_find_is_nan():
     empty = [true.take(np.zeros(0, int)) for true in run.true]
     found = BoxRun(*("set", "a", 0, run.classes, run.items, run.clusters, tuple(empty), run.found))
     assert np.isnan(sensitivities(found.matches(), np.ones((1, 3)))).all()
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.5, 2.0, 100.0])
+def test_a_threshold_is_the_lowest_that_keeps_the_rate(rate: float):
+    run = draw_run(1, images=12)
+    matches = run.matches()
+    scores = np.unique(np.concatenate([one.score for one in matches]))
+
+    def alarms(threshold: float) -> float:
+        return sum(float((one.counts[0, 0] & ~one.hit[0, 0] & (one.score >= threshold)).sum()) for one in matches) / 12
+
+    allowed = [score for score in scores if alarms(score) <= rate]
+    assert threshold_at(matches, rate) == (min(allowed) if allowed else np.inf)

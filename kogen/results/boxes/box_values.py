@@ -28,7 +28,7 @@ class RunPrecisions:
     run: BoxRun
     numbers: dict[str, float]  # 0-1, NaN where nothing is to be found
     without: dict[str, np.ndarray]  # (N,) each
-    looked_for: dict[str, np.ndarray]  # (N,) bool each: images with something that the number looks for
+    looked_for: dict[str, np.ndarray]  # (N,) int each: boxes on each image that the number looks for
 
 
 def measure_run(run: BoxRun) -> RunPrecisions:
@@ -41,7 +41,7 @@ def measure_run(run: BoxRun) -> RunPrecisions:
         weights[np.arange(len(weights)), start + np.arange(len(weights))] = 0
         parts.append(numbers_of(all_precisions(matches, weights), run.classes))
     without = {name: np.concatenate([part[name] for part in parts]) for name in whole}
-    return RunPrecisions(run, {k: float(v[0]) for k, v in whole.items()}, without, images_with(matches, run.classes))
+    return RunPrecisions(run, {k: float(v[0]) for k, v in whole.items()}, without, count_wanted(matches, run.classes))
 
 
 def numbers_of(found: np.ndarray, classes: Sequence[str]) -> dict[str, np.ndarray]:
@@ -50,12 +50,12 @@ def numbers_of(found: np.ndarray, classes: Sequence[str]) -> dict[str, np.ndarra
     return dict(coco_numbers(found)) | own
 
 
-def images_with(matches: Sequence[ClassMatches], classes: Sequence[str]) -> dict[str, np.ndarray]:
-    """The images (N,) bool that have something that a number looks for."""
-    wanted = np.stack([one.wanted for one in matches]) > 0  # (K, S, N)
-    anything = np.asarray(wanted[:, 0].any(axis=0))
+def count_wanted(matches: Sequence[ClassMatches], classes: Sequence[str]) -> dict[str, np.ndarray]:
+    """How many boxes on each image (N,) a number looks for."""
+    wanted = np.stack([one.wanted for one in matches])  # (K, S, N)
+    anything = np.asarray(wanted[:, 0].sum(axis=0))
     found: dict[str, np.ndarray] = {"ap": anything, "ap50": anything, "ap75": anything}
-    found |= {f"ap_{name}": np.asarray(wanted[:, n].any(axis=0)) for n, name in enumerate(SIZES) if n}
+    found |= {f"ap_{name}": np.asarray(wanted[:, n].sum(axis=0)) for n, name in enumerate(SIZES) if n}
     return found | {f"ap:{name}": wanted[k, 0] for k, name in enumerate(classes)}
 
 
@@ -78,11 +78,12 @@ def number_matrix(measured: Sequence[RunPrecisions], number: str) -> ItemMatrix 
     each = np.stack([contributions(one, number) for one in measured])
     cluster = pd.factorize(first.run.clusters, sort=True)[0]
     matrix = matrix_of_runs(first.run.dataset, [(one.run.model, one.run.seed) for one in measured], each, cluster)
-    looked_for = first.looked_for[number]
+    boxes = first.looked_for[number]
+    looked_for = boxes > 0
     images = int(looked_for.sum())
     # As far as one image moves the sum: their spread, and at least one box that is missed where none is yet.
     step = max(float(each[:, looked_for].std(axis=1).max()), len(looked_for) / (images * (images + 1)))
-    support = np.full(len(matrix.models), float(images))
+    support = np.full(len(matrix.models), float(boxes.sum()))  # no value is worth more than its boxes one by one
     withheld = FEW if images < MIN_IMAGES else ""
     return replace(matrix, support=support, step=step, whole=False, withheld=withheld)
 

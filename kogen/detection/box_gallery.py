@@ -1,0 +1,105 @@
+"""Box gallery: pictures of the images where a detector misses most and raises most false alarms, boxes drawn."""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from kogen.boxes.false_alarms import threshold_at
+from kogen.common.files import write_atomically
+from kogen.data.boxes.box_images import BoxImages
+from kogen.results.boxes.box_runs import BoxRun
+
+SIDE = 480  # pixels of the longer side
+SHOWN = 6  # images of each kind
+RATE = 1.0  # false alarms an image: boxes of lower scores are not called
+# Told apart without colour, too: a true box that is missed is dashed, a false alarm is crossed.
+FOUND, MISSED, FALSE = (0, 158, 115), (213, 94, 0), (0, 114, 178)  # of Okabe and Ito's palette
+
+
+@dataclass(frozen=True, eq=False)
+class CalledBoxes:
+    """What a detector calls on one image at a threshold; numbers of boxes as in its run."""
+
+    found: np.ndarray  # true boxes that are found
+    missed: np.ndarray  # true boxes that are not
+    false: np.ndarray  # found boxes that are no true one
+
+
+def call_boxes(run: BoxRun, rate: float = RATE) -> list[CalledBoxes]:
+    """Of each image what is found, missed and falsely called where there are `rate` false alarms an image."""
+    matches = run.matches()
+    threshold = threshold_at(matches, rate)
+    hit: list[list[int]] = [[] for _ in run.items]
+    false: list[list[int]] = [[] for _ in run.items]
+    for one in matches:
+        for place in np.flatnonzero(one.score >= threshold):
+            image = one.image[place]
+            if one.hit[0, 0, place]:
+                hit[image].append(int(one.match[0, 0, place]))
+            elif one.counts[0, 0, place]:
+                false[image].append(int(one.place[place]))
+    called = list[CalledBoxes]()
+    for true, right, wrong in zip(run.true, hit, false, strict=True):
+        missed = np.setdiff1d(np.flatnonzero(~true.ignored), right)
+        called.append(CalledBoxes(np.array(right, int), missed, np.array(wrong, int)))
+    return called
+
+
+def choose_images(called: list[CalledBoxes], most: int = SHOWN) -> list[int]:
+    """The images with most misses, then those with most false alarms, each once; of equals the first."""
+    by_misses = sorted(range(len(called)), key=lambda n: (-len(called[n].missed), n))
+    by_alarms = sorted(range(len(called)), key=lambda n: (-len(called[n].false), n))
+    chosen = [n for n in by_misses if len(called[n].missed)][:most]
+    return chosen + [n for n in by_alarms if len(called[n].false) and n not in chosen][:most]
+
+
+def draw_boxes(pixels: np.ndarray, size: np.ndarray, run: BoxRun, image: int, called: CalledBoxes) -> Image.Image:
+    """A picture of stored pixels (C, H, W) of a file of `size` (width, height), with the boxes of a run on it."""
+    bright = pixels if pixels.dtype == np.uint8 else (pixels // 257).astype(np.uint8)
+    plain = Image.fromarray(bright[0] if bright.shape[0] != 3 else bright.transpose(1, 2, 0)).convert("RGB")
+    scale = SIDE / max(size)
+    picture = plain.resize(tuple(max(round(float(side) * scale), 1) for side in size))  # type: ignore[arg-type]
+    pen = ImageDraw.Draw(picture)
+    for number in called.found:
+        pen.rectangle((run.true[image].corners[number] * scale).tolist(), outline=FOUND, width=2)
+    for number in called.missed:
+        draw_dashes(pen, *(run.true[image].corners[number] * scale).tolist())
+    for number in called.false:
+        x1, y1, x2, y2 = (run.found[image].corners[number] * scale).tolist()
+        pen.rectangle((x1, y1, x2, y2), outline=FALSE, width=2)
+        pen.line((x1, y1, x2, y2), fill=FALSE)
+        pen.line((x1, y2, x2, y1), fill=FALSE)
+    return picture
+
+
+def draw_dashes(pen: ImageDraw.ImageDraw, x1: float, y1: float, x2: float, y2: float, step: float = 5.0) -> None:
+    """A dashed rectangle."""
+    for low, high, is_row, other in ((x1, x2, True, y1), (x1, x2, True, y2), (y1, y2, False, x1), (y1, y2, False, x2)):
+        for start in np.arange(low, high, 2 * step):
+            end = min(start + step, high)
+            pen.line((start, other, end, other) if is_row else (other, start, other, end), fill=MISSED, width=2)
+
+
+def write_box_gallery(boxes: BoxImages, run: BoxRun, folder: Path) -> list[Path]:
+    """Write the pictures of a run on these images to a folder, worst first: misses, then false alarms.
+
+    ValueError for a run on other images.
+    """
+    place = {item: number for number, item in enumerate(boxes.images.ids)}
+    if lost := sorted(set(run.items) - set(place)):
+        raise ValueError(
+            f"the run was judged on {len(lost)} images that {boxes.source or 'the set'} has not, as {lost[0]}"
+        )
+    called, written = call_boxes(run), list[Path]()
+    for number, image in enumerate(choose_images(called)):
+        row = place[run.items[image]]
+        pixels = boxes.images.fetch(np.array([row]))[0]
+        file = io.BytesIO()
+        draw_boxes(pixels, boxes.sizes[row], run, image, called[image]).save(file, "PNG")
+        target = folder / f"{number:02d}-{run.items[image]}.png"
+        write_atomically(target, lambda path, data=file.getvalue(): path.write_bytes(data))
+        written.append(target)
+    return written

@@ -1,0 +1,55 @@
+"""Box gallery: what is found, missed and falsely called is told apart, worst images first."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from drawn_boxes import rectangles
+from PIL import Image
+
+from kogen.boxes.image_boxes import FoundBoxes
+from kogen.detection.box_gallery import FALSE, FOUND, MISSED, SIDE, call_boxes, choose_images, write_box_gallery
+from kogen.results.boxes.box_runs import BoxRun
+
+BOXES = rectangles(6, wide=2)
+
+
+def run_that_misses(image: int) -> BoxRun:
+    """Every box is found but those of one image, where another place is called; file sizes are 128 x 64."""
+    found = []
+    for number, true in enumerate(BOXES.boxes):
+        if number == image:
+            found.append(FoundBoxes(np.float32([[90, 40, 126, 62]]), np.array([0]), np.array([0.6])))
+        else:
+            found.append(FoundBoxes(true.corners, true.classes, np.linspace(0.9, 0.7, len(true))))
+    images = BOXES.images
+    return BoxRun("set", "a", 0, BOXES.classes, images.ids, images.clusters, BOXES.boxes, tuple(found))
+
+
+def test_each_box_is_found_missed_or_false():
+    run = run_that_misses(2)
+    called = call_boxes(run)
+    assert [len(one.missed) for one in called] == [0, 0, len(BOXES.boxes[2]), 0, 0, 0]
+    assert [len(one.false) for one in called] == [0, 0, 1, 0, 0, 0]
+    assert [len(one.found) for one in called] == [len(b) if n != 2 else 0 for n, b in enumerate(BOXES.boxes)]
+    assert choose_images(called) == [2]
+    assert [len(one.false) for one in call_boxes(run, rate=0.1)] == [0] * 6  # of a lower rate it is not called
+
+
+def test_pictures_show_each_kind_in_its_colour(tmp_path: Path):
+    run = run_that_misses(2)
+    (place,) = write_box_gallery(BOXES, run, tmp_path / "gallery")
+    picture = np.asarray(Image.open(place))
+    assert picture.shape == (SIDE // 2, SIDE, 3)
+    colours = {tuple(colour) for colour in picture.reshape(-1, 3).tolist()}
+    assert {MISSED, FALSE} <= colours
+    assert FOUND not in colours
+    x1, y1 = (BOXES.boxes[2].corners[0, :2] * SIDE / 128).round().astype(int)
+    assert MISSED in {tuple(colour) for colour in picture[y1 : y1 + 3, x1 : x1 + 3].reshape(-1, 3).tolist()}
+
+
+def test_a_run_on_other_images_is_refused(tmp_path: Path):
+    run = replace(run_that_misses(2), items=np.array([f"{n}" for n in range(6)]))
+    with pytest.raises(ValueError, match=r"judged on 6 images that the set has not, as 0"):
+        write_box_gallery(BOXES, run, tmp_path)
