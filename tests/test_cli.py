@@ -88,6 +88,7 @@ def test_names_are_listed_one_an_event(capsys: pytest.CaptureFixture[str]):
     assert [(one["event"], one["shelf"], one["name"]) for one in events] == [
         ("listed", "probes", "knn"),
         ("listed", "probes", "linear"),
+        ("listed", "probes", "linear45"),
     ]
 
 

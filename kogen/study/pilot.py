@@ -33,7 +33,7 @@ from kogen.study.executors.engines import choose_engine, count_jobs
 from kogen.study.extension import merge_studies, study_of
 from kogen.study.first_question import begin_study
 from kogen.study.judged_question import read_judged, write_judged
-from kogen.study.planned_runs import keep_planned
+from kogen.study.planned_runs import keep_planned, longest_first
 from kogen.study.plans import plans_of
 from kogen.study.predictions import (
     copy_record,
@@ -84,15 +84,16 @@ def run_pilot(source: str, options: PilotOptions) -> Study:
         if first:
             begin_study(folder, wanted, source)
         ready = prepare_runs(folder, wanted)
-        work = ready.work_left()
+        work, order = ready.work_left(), list[int]()
         if work:
             # On every process: a step needs all of them.
             asked = (ready.study.protocols, ready.study.tune_steps, work)
             cost = estimate_cost(ready.plans, ready.sets.base, *asked, at_once=engine.count)
+            order = longest_first(ready, work, cost)
             if first:
                 say(Estimated(**vars(cost), words=str(cost)))
         if first:
-            keep_planned(ready)
+            keep_planned(ready, order)
         if not options.prepare:
             engine.work(ready, work)
     if options.prepare:

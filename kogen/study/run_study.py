@@ -9,7 +9,7 @@ from kogen.results.asked import FIRST, read_asked
 from kogen.study.executors.children import end_with_head
 from kogen.study.extension import study_of
 from kogen.study.first_question import begin_study
-from kogen.study.planned_runs import check_planned
+from kogen.study.planned_runs import check_planned, in_planned_order
 from kogen.study.study_runs import StudyRuns, do_run, do_runs, prepare_runs
 from kogen.tracking.session import TrackTo, track_to
 from kogen.training import fabric
@@ -52,6 +52,7 @@ def choose_runs(ready: StudyRuns, options: RunOptions, to: TrackTo) -> list[int]
         if options.index >= count:
             raise ValueError(f"--index {options.index}: {ready.folder} has {count} runs, 0 to {count - 1}")
         numbers = [number for number in numbers if number == options.index]
+    numbers = in_planned_order(ready, numbers)
     do_runs(ready, numbers, to)
     return numbers
 

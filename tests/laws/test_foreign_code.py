@@ -86,6 +86,7 @@ ARGUED = {
     ("training/compiled.py", "compute_eagerly", "torch.compiler.set_stance"): "turns compiling off",
     ("common/objects.py", "object_text", "importlib.import_module"): "a constant name",
     ("common/threads.py", "keep_freed_memory", "ctypes.CDLL"): "the C library that this process runs on, constant name",
+    ("common/system.py", "give_back_memory", "ctypes.CDLL"): "the C library that this process runs on, constant name",
     ("common/registry.py", "load", "importlib.import_module"): "a file that lies on the shelf, by its exact name",
     ("common/registry.py", "load", "getattr"): "the one name in __all__ of that file",
     ("common/tensors.py", "_open_file", "safetensors.safe_open"): "a format without code",

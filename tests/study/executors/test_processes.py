@@ -28,11 +28,18 @@ def _one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_two_jobs_give_what_one_process_gives(
-    sets: dict[str, str], alone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    sets: dict[str, str],
+    alone: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ):
+    caplog.set_level("INFO", logger="kogen")
     kogen.pilot(sets["a"], test=sets["b"], jobs=2, out=tmp_path / "study", **QUICK)
     same_results(alone, tmp_path / "study")
     assert "4 runs, 2 at a time: 10 of 10" in capsys.readouterr().err
+    started = [said.split()[0] for said in caplog.messages if "training for" in said]
+    assert started == ["simclr", "simclr", "random", "random"]  # the longest first, of all seeds
 
 
 def test_a_job_that_is_killed_is_started_again(
