@@ -10,6 +10,7 @@ import torch
 from kogen.common import distributed
 from kogen.common.devices import default_device
 from kogen.common.objects import PREFIX
+from kogen.common.plugins import INTERACTIVE, OPENED
 from kogen.common.system import machine_memory, usable_cores
 from kogen.config.study import Study
 from kogen.options.study import PilotOptions
@@ -94,6 +95,8 @@ def refuse_alone(option: str, study: Study) -> None:
 
 
 def objects_of(study: Study) -> list[str]:
-    """The sets of a study that lie in this process alone."""
+    """The sets of a study, and the code, that lie in this process alone."""
     places = [study.source, study.test, study.labels, *study.shifts.values(), *study.transfers.values()]
-    return [str(place) for place in places if place and str(place).startswith(PREFIX)]
+    typed = [one for one in OPENED.values() if one.place == INTERACTIVE and one.name in study.model_dump_json()]
+    held = [str(place) for place in places if place and str(place).startswith(PREFIX)]
+    return [*held, *(f"{one.shelf} {one.name}" for one in typed)]

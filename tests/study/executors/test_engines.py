@@ -7,7 +7,8 @@ import pytest
 import torch
 
 import kogen
-from kogen.common import distributed
+from kogen.common import distributed, plugins
+from kogen.common.plugins import INTERACTIVE, Plugin
 from kogen.config.study import make_study
 from kogen.options.study import PilotOptions
 from kogen.study.executors import engines
@@ -59,6 +60,18 @@ def test_small_images_are_worked_on_by_one_process_a_core(monkeypatch: pytest.Mo
     assert count_jobs(None, small) == 3
     monkeypatch.setattr(engines, "default_device", lambda: "cuda")
     assert count_jobs(None, small) == 1
+
+
+def test_code_that_was_typed_here_is_known_to_no_other_process(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(plugins.OPENED, ("metrics", "typed"), Plugin("metrics", "typed", INTERACTIVE, "0", None))
+    monkeypatch.setattr(engines, "usable_cores", lambda: 6)
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    study = make_study({"source": "a"}, "x")
+    assert count_jobs(None, study) > 1
+    typed = study.model_copy(update={"metric": "typed"})
+    assert count_jobs(None, typed) == 1
+    with pytest.raises(ValueError, match="--jobs 2: metrics typed lies in this process alone"):
+        count_jobs(2, typed)
 
 
 def test_nothing_is_started_where_nothing_is_to_be_trained():
