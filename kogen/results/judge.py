@@ -23,7 +23,6 @@ from kogen.results.judgement import Judgement
 from kogen.results.lottery_summary import LotterySummary, Row
 from kogen.results.questions import flag
 from kogen.results.results import Results, Table, read_results
-from kogen.statistics._bootstrap import draw_ahead
 from kogen.statistics._item_matrix import Items, item_matrices
 from kogen.statistics.cochran import COLUMNS as COCHRAN_COLUMNS
 from kogen.statistics.left_out import COLUMNS as LEFT_OUT_COLUMNS
@@ -210,7 +209,7 @@ def tables_from_items(rows: Items, options: LotteryOptions, step: Step = lambda:
     """The tables of each set from one row an image."""
     margin, chance = options.margin, {"draws": options.draws, "seed": options.seed}
     found: dict[str, list[pd.DataFrame]] = {"values": [], "pairs": [], "ranks": []}
-    for matrix in draw_ahead(item_matrices(rows), options.draws, options.seed):
+    for matrix in item_matrices(rows):
         found["values"].append(load("statistics", "values")([matrix]))
         found["pairs"].append(load("statistics", "paired")([matrix], margin=margin, **chance))
         found["ranks"].append(load("statistics", "ranks")([matrix], **chance))

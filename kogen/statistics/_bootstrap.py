@@ -1,10 +1,8 @@
 """Resampling an item matrix: paired bootstraps, max-T over all pairs, and sign flips of cluster sums."""
 
 import zlib
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from functools import lru_cache
-from threading import Lock
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -43,7 +41,6 @@ def chunk_sizes(draws: int, width: int) -> Iterator[int]:
 
 
 _KEPT: WeakKeyDictionary[ItemMatrix, tuple[int, np.ndarray]] = WeakKeyDictionary()  # seed and deviations (draws, k)
-_KEEPING = Lock()  # see `draw_ahead`
 
 
 def bootstrap_deviations(matrix: ItemMatrix, draws: int, seed: int) -> np.ndarray:
@@ -55,36 +52,15 @@ def bootstrap_deviations(matrix: ItemMatrix, draws: int, seed: int) -> np.ndarra
     """
     if draws < 1:
         raise ValueError(f"draws must be at least 1, got {draws}: 5000 is the usual number")
-    with _KEEPING:
-        known_seed, known = _KEPT.get(matrix, (seed, np.empty((0, 0))))
+    known_seed, known = _KEPT.get(matrix, (seed, np.empty((0, 0))))
     if known_seed == seed and (len(known) == draws or (len(known) > draws and _has_exact_sums(matrix))):
         return known[:draws]
     found = _draw_deviations(matrix, draws, seed)
     found.flags.writeable = False
-    with _KEEPING:
-        others = sum(kept.nbytes for one, (_, kept) in _KEPT.items() if one is not matrix)
-        if draws > len(known) and others + found.nbytes <= KEPT_BYTES:
-            _KEPT[matrix] = seed, found
+    others = sum(kept.nbytes for one, (_, kept) in _KEPT.items() if one is not matrix)
+    if draws > len(known) and others + found.nbytes <= KEPT_BYTES:
+        _KEPT[matrix] = seed, found
     return found
-
-
-def draw_ahead(matrices: Iterable[ItemMatrix], draws: int, seed: int) -> Iterator[ItemMatrix]:
-    """Each matrix, its bootstrap drawn already; that of the next is drawn in a thread meanwhile.
-
-    Of the time that a large table takes most is drawing, and numpy draws beside other Python code.
-    """
-    with ThreadPoolExecutor(1) as pool:
-        before: ItemMatrix | None = None
-        for matrix in matrices:
-            is_kept = 8 * draws * len(matrix.models) <= KEPT_BYTES // 4  # for the statistics that ask for it next
-            drawing = [pool.submit(bootstrap_deviations, matrix, draws, seed)] if is_kept else []
-            if before is not None:
-                yield before
-            for one in drawing:
-                one.result()
-            before = matrix
-        if before is not None:
-            yield before
 
 
 def _has_exact_sums(matrix: ItemMatrix) -> bool:

@@ -200,30 +200,3 @@ def test_deviations_are_let_go_with_their_matrix() -> None:
     del one
     gc.collect()
     assert len(_bootstrap._KEPT) < held
-
-
-def test_drawing_ahead_is_done_once_for_each_set_and_changes_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    rng = np.random.default_rng(0)
-    rows = pd.DataFrame(
-        {"model": m, "dataset": d, "seed": 0, "item": i} for m in "ab" for d in "xyz" for i in range(40)
-    )
-    rows["correct"] = rng.integers(0, 2, len(rows))
-    wanted = [_bootstrap.bootstrap_deviations(matrix, 50, 3) for matrix in item_matrices(rows)]
-    drawn, draw = list[str](), _bootstrap._draw_deviations
-
-    def draw_and_note(matrix: ItemMatrix, draws: int, seed: int) -> np.ndarray:
-        drawn.append(matrix.dataset)
-        return draw(matrix, draws, seed)
-
-    monkeypatch.setattr(_bootstrap, "_draw_deviations", draw_and_note)
-    found = [
-        _bootstrap.bootstrap_deviations(matrix, 50, 3) for matrix in _bootstrap.draw_ahead(item_matrices(rows), 50, 3)
-    ]
-    assert drawn == ["x", "y", "z"]
-    assert all(map(np.array_equal, found, wanted))
-    monkeypatch.setattr(_bootstrap, "KEPT_BYTES", 100)  # nothing is kept, so nothing is drawn in vain
-    drawn.clear()
-    assert len(list(_bootstrap.draw_ahead(item_matrices(rows), 50, 3))) == 3
-    assert not drawn
-    with pytest.raises(ValueError, match="draws must be at least 1, got 0"):
-        list(_bootstrap.draw_ahead(item_matrices(rows), 0, 3))
