@@ -12,7 +12,7 @@ from kogen.common.files import read_toml
 from kogen.common.metric_facts import check_metric
 from kogen.common.own_statistics import check_statistics
 from kogen.common.plugins import refuse_unopened
-from kogen.common.protocols import FIND_ANOMALIES, check_probes
+from kogen.common.protocols import check_probes
 from kogen.common.text import check_language, hint
 from kogen.config.plan import CONTINUED, check_method, check_settings, continued_settings, count_frozen
 from kogen.options.anomaly_task import check_task, with_task_defaults
@@ -33,11 +33,6 @@ class Study(StudyOptions):
     def question(self) -> "Study":
         """The study without what is no part of its question, see `BESIDE`."""
         return self.model_copy(update={name: Study.model_fields[name].default for name in BESIDE})
-
-    @property
-    def normal_class(self) -> str | None:
-        """The class that is no anomaly, "" where its name is to be found; None where classes are told apart."""
-        return None if self.task != FIND_ANOMALIES else self.normal or ""
 
     def starts_of(self, method: str) -> tuple[str, ...]:
         """How a method begins; one that is not trained has nothing to go on with."""
@@ -92,6 +87,8 @@ def make_study(asked: Mapping[str, Any], where: str) -> Study:
 def check_transfers(study: Study) -> None:
     """ValueError for names of transfer sets that cannot be folders, and metrics of sets that are none."""
     for name in study.transfers:
+        if name == "train":
+            raise ValueError(f"--transfer {name}=...: the name {name!r} is taken by another set; choose another")
         if not re.fullmatch(r"\w[\w .+-]{0,63}", name) or name.endswith((".", " ")):
             raise ValueError(
                 f"--transfer {name!r}: the name becomes a folder: wanted up to 64 letters, digits, blanks, or - _ . +"

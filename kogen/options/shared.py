@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from kogen.common import registry
-from kogen.common.protocols import check_shots, name_shares, protocols_of
+from kogen.common.protocols import FIND_ANOMALIES, check_shots, name_shares, protocols_of
 from kogen.common.text import hint
 from kogen.options.model import ImageSource, Options, Source, option
 from kogen.options.prices import PriceTable
@@ -154,6 +154,11 @@ class JudgingOptions(Options):
     )
     prices: PriceTable = option({}, PRICES_HELP, JUDGING, form="prices")
     private: bool = option(False, "no paths and no pictures of images in tables and on the page", JUDGING)
+
+    @property
+    def normal_class(self) -> str | None:
+        """The class that is no anomaly, "" where its name is to be found; None where classes are told apart."""
+        return None if self.task != FIND_ANOMALIES else self.normal or ""
 
     @property
     def protocols(self) -> list[str]:

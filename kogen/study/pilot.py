@@ -10,7 +10,7 @@ from kogen.common.locks import lock_output
 from kogen.common.metric_facts import check_metric
 from kogen.common.outputs import claim_folder
 from kogen.common.own_statistics import check_statistics
-from kogen.common.protocols import FIND_ANOMALIES, check_probes
+from kogen.common.protocols import check_probes
 from kogen.common.records import read_plan_record
 from kogen.common.speech.console import say, write_line
 from kogen.common.speech.events import Estimated
@@ -162,7 +162,7 @@ def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
     plans = [load_run(run)[1] for run in runs]
     check_tunings(plans, options.protocols)
     storage = storage_for(max(plan.image_size for plan in plans), options.max_bad, depth_of_runs(plans, options.depth))
-    normal = None if options.task != FIND_ANOMALIES else options.normal or ""
+    normal = options.normal_class
     pool = training_part(as_anomalies(open_source(options.train, storage, options, "train"), normal))
     pool = pool if normal is None else pool.with_classes(CLASSES)
     require_labels(pool.labelled_subset(), normal)

@@ -98,6 +98,8 @@ def test_what_cannot_be_judged_is_refused_before_anything_is_trained(places: dic
         ask(transfers={"dog": places["colours"]}, transfer_metrics={"dogs": "accuracy"})
     with pytest.raises(ValueError, match=r"--transfer-metric dogs=accuracy: .* there is none; name one with"):
         ask(transfer_metrics={"dogs": "accuracy"})
+    with pytest.raises(ValueError, match=r"--transfer train=\.\.\.: the name 'train' is taken by another set"):
+        ask(transfers={"train": places["colours"]})
     with pytest.raises(ValueError, match="macro_f2"):
         ask(transfers={"dog": places["colours"]}, transfer_metrics={"dog": "macro_f2"})
     flat = tmp_path / "flat"

@@ -12,11 +12,11 @@ from kogen.common.contracts import from_plain, to_plain
 from kogen.common.files import read_json, write_json
 from kogen.common.metric_facts import MetricFacts
 from kogen.results.findings import Comparisons, Finding
+from kogen.results.gather import TABLE
 from kogen.results.judgement import Judgement
 
 TRANSFER = "transfer"  # folder of the transfer sets in a study, one folder each
-ANSWERS = "predictions.parquet"  # of a run
-TABLE = "transfer.json"  # of a study: the leads
+LEADS = "transfer.json"  # of a study
 AHEAD = ("better", "small")  # verdicts on a pair whose first model is ahead, by however little
 
 
@@ -65,7 +65,7 @@ def transfer_folder(study: Path, name: str) -> Path:
 
 def transfer_folders(study: Path) -> dict[str, Path]:
     """The folders of the transfer sets on which runs of a study were judged, by name, sorted."""
-    return {place.parents[2].name: place.parents[2] for place in sorted((study / TRANSFER).glob(f"*/runs/*/{ANSWERS}"))}
+    return {place.parents[2].name: place.parents[2] for place in sorted((study / TRANSFER).glob(f"*/runs/*/{TABLE}"))}
 
 
 def judge_transfers(study: Path, found: Judgement, pairs: Sequence[Mapping[str, Any]]) -> TransferLeads | None:
@@ -119,12 +119,12 @@ def fate_of(found: Finding, model: str) -> Fate:
 def write_leads(study: Path, found: TransferLeads | None) -> None:
     """Write STUDY/transfer.json, or take away that of an earlier report."""
     if found is None:
-        (study / TABLE).unlink(missing_ok=True)
+        (study / LEADS).unlink(missing_ok=True)
     else:
-        write_json(study / TABLE, to_plain(found))
+        write_json(study / LEADS, to_plain(found))
 
 
 def read_leads(study: Path) -> TransferLeads | None:
     """What becomes of a study's leads on its transfer sets; None where it has none."""
-    place = study / TABLE
+    place = study / LEADS
     return from_plain(TransferLeads, read_json(place), str(place)) if place.exists() else None

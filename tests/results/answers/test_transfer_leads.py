@@ -7,7 +7,7 @@ from studies import make_study
 
 import kogen
 from kogen.results.answers.transfer_leads import (
-    TABLE,
+    LEADS,
     Fate,
     TransferLeads,
     read_leads,
@@ -66,7 +66,7 @@ def test_each_set_has_a_verdict_and_a_page_of_its_own(study: Path):
 
 def test_a_study_without_transfer_sets_says_nothing_of_them(tmp_path: Path):
     folder = make_study(tmp_path / "study", AT_HOME, {"reference": "reference"}, n=60, protocols=("linear",))
-    (folder / TABLE).write_text("{}")  # of an earlier report
+    (folder / LEADS).write_text("{}")  # of an earlier report
     kogen.report(folder)
     assert read_leads(folder) is None
     assert "other tasks" not in (folder / "report.html").read_text()
