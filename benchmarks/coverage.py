@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
-from kogen.statistics._bootstrap import beats, bootstrap_deviations, max_t_criterion
 from kogen.statistics._intervals import pair_differences
 from kogen.statistics._item_matrix import ItemMatrix, matrix_from_runs
+from kogen.statistics.resampling.bootstrap import beats, bootstrap_deviations, max_t_criterion
 from kogen.statistics.values import rows as value_rows
 
 

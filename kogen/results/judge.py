@@ -26,6 +26,7 @@ from kogen.results.results import Results, Table, read_results
 from kogen.statistics._item_matrix import Items, item_matrices
 from kogen.statistics.cochran import COLUMNS as COCHRAN_COLUMNS
 from kogen.statistics.left_out import COLUMNS as LEFT_OUT_COLUMNS
+from kogen.statistics.resampling.draw_ahead import draw_ahead
 from kogen.statistics.scores_of_sets.score_noise import score_noise, with_training_noise
 
 WRITTEN = ("values", "pairs", "ranks", "transfer", "agreement", "unified", "robustness", "left_out", "cochran")
@@ -209,7 +210,7 @@ def tables_from_items(rows: Items, options: LotteryOptions, step: Step = lambda:
     """The tables of each set from one row an image."""
     margin, chance = options.margin, {"draws": options.draws, "seed": options.seed}
     found: dict[str, list[pd.DataFrame]] = {"values": [], "pairs": [], "ranks": []}
-    for matrix in item_matrices(rows):
+    for matrix in draw_ahead(list(item_matrices(rows)), options.draws, options.seed):
         found["values"].append(load("statistics", "values")([matrix]))
         found["pairs"].append(load("statistics", "paired")([matrix], margin=margin, **chance))
         found["ranks"].append(load("statistics", "ranks")([matrix], **chance))

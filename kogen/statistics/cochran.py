@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2
 
-from kogen.statistics._bootstrap import make_generator
 from kogen.statistics._item_matrix import ItemMatrix, Items, item_matrices
+from kogen.statistics.resampling.bootstrap import make_generator
 
 __all__ = ["cochran"]
 

@@ -8,8 +8,8 @@ import pandas as pd
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from kogen.statistics._bootstrap import bootstrap_deviations
 from kogen.statistics._item_matrix import ItemMatrix, Items, item_matrices
+from kogen.statistics.resampling.bootstrap import bootstrap_deviations
 from kogen.statistics.unified import normalise_weights
 
 __all__ = ["combined"]

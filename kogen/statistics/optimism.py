@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from kogen.statistics._bootstrap import bootstrap_accuracies, bootstrap_deviations
 from kogen.statistics._item_matrix import ItemMatrix, Items, item_matrices
+from kogen.statistics.resampling.bootstrap import bootstrap_accuracies, bootstrap_deviations
 
 __all__ = ["optimism"]
 

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binom, norm
 
-from kogen.statistics import _bootstrap
 from kogen.statistics._item_matrix import ItemMatrix, Items, item_matrices
 from kogen.statistics.clusters.cluster_quantiles import effective_clusters, equivalent_df
+from kogen.statistics.resampling import bootstrap
 
 __all__ = ["paired"]
 
@@ -50,7 +50,7 @@ def paired(predictions: Items, *, margin: float | None = None, draws: int = 5000
 
 def rows(matrix: ItemMatrix, margin: float | None, draws: int, seed: int) -> pd.DataFrame:
     """The pairs of one data set, in the order of the models."""
-    (pairs, moved, criterion), n = _bootstrap.bootstrap_pairs(matrix, draws, seed), matrix.n
+    (pairs, moved, criterion), n = bootstrap.bootstrap_pairs(matrix, draws, seed), matrix.n
     first, second = np.triu_indices(len(matrix.models), 1)
     upper = lambda square: square[first, second]  # noqa: E731  # (k, k) -> (pairs,)
     only_first = (np.maximum(row[:, None] - matrix.values[:, i + 1 :], 0) for i, row in enumerate(matrix.values.T))
@@ -60,8 +60,8 @@ def rows(matrix: ItemMatrix, margin: float | None, draws: int, seed: int) -> pd.
         wins, losses = np.rint(wins), np.rint(losses)
         p, lottery = mid_p(wins, losses), lottery_probability(wins, losses, n)
     else:
-        sample = _bootstrap.bootstrap_accuracies(matrix, moved, seed)
-        p = upper(_bootstrap.permutation_p(matrix, draws, seed))
+        sample = bootstrap.bootstrap_accuracies(matrix, moved, seed)
+        p = upper(bootstrap.permutation_p(matrix, draws, seed))
         lost = [(sample[:, i : i + 1] <= sample[:, i + 1 :]).mean(axis=0) for i in range(len(matrix.models) - 1)]
         lottery = np.concatenate(lost)
         lottery = np.where(upper(pairs.null_variance + pairs.training_variance) > 0, lottery, 0.5)
@@ -69,9 +69,9 @@ def rows(matrix: ItemMatrix, margin: float | None, draws: int, seed: int) -> pd.
     table: dict[str, Any] = {"dataset": matrix.dataset, "first": names[first], "second": names[second]}
     table |= {"n": n, "b": wins, "c": np.maximum(losses, 0), "difference": 100 * upper(pairs.difference), "p": p}
     halves = ("lo", "hi", pairs.half_width(0.025)), ("lo90", "hi90", pairs.half_width(0.05))
-    for lo, hi, half in (*halves, ("family_lo", "family_hi", _bootstrap.family_half_width(pairs, criterion))):
+    for lo, hi, half in (*halves, ("family_lo", "family_hi", bootstrap.family_half_width(pairs, criterion))):
         table |= {lo: 100 * upper(pairs.adjusted - half), hi: 100 * upper(pairs.adjusted + half)}
-    table["verdict"] = verdict(upper(_bootstrap.beats(pairs, criterion)), table["lo90"], table["hi90"], margin)
+    table["verdict"] = verdict(upper(bootstrap.beats(pairs, criterion)), table["lo90"], table["hi90"], margin)
     table["lottery"] = lottery
     table["minimum_detectable"] = 100 * POWER_FACTOR * upper(np.sqrt(pairs.null_variance + pairs.training_variance))
     table |= {"critical": criterion, "seed_error": 100 * np.sqrt(upper(pairs.training_variance))}

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from kogen.statistics._bootstrap import beats, bootstrap_accuracies, bootstrap_pairs
 from kogen.statistics._item_matrix import ItemMatrix, Items, item_matrices
+from kogen.statistics.resampling.bootstrap import beats, bootstrap_accuracies, bootstrap_pairs
 
 __all__ = ["ranks"]
 

@@ -39,6 +39,13 @@ ARGUED = {
     ("study/executors/children.py", "start_child", "subprocess.PIPE"): "a constant",
     ("study/executors/children.py", "start_child", "subprocess.Popen"): JOB,
     ("study/executors/children.py", "stop_children", "subprocess.TimeoutExpired"): "an exception",
+    (
+        "statistics/resampling/draw_ahead.py",
+        "draw_ahead",
+        "joblib.Parallel",
+    ): "processes of kogen, a function of its own",
+    ("statistics/resampling/draw_ahead.py", "draw_ahead", "joblib.cpu_count"): "a number",
+    ("statistics/resampling/draw_ahead.py", "draw_ahead", "joblib.delayed"): "a function of kogen",
     ("study/executors/ray.py", "check_reachable", "socket.create_connection"): "an address that the user gives",
     ("__init__.py", "__getattr__", "importlib.import_module"): "constant names",
     ("backbones/_checkpoint_formats.py", "load_inert", "pickle.UnpicklingError"): "an exception",

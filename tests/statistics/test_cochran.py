@@ -10,10 +10,10 @@ import pytest
 from statsmodels.stats.contingency_tables import cochrans_q
 
 from kogen.statistics import cochran as cochran_module
-from kogen.statistics._bootstrap import make_generator
 from kogen.statistics._item_matrix import ItemMatrix, item_matrices
 from kogen.statistics.cochran import affordable_draws, cochran, refusal, statistic
 from kogen.statistics.cochran import rows as numbers_of
+from kogen.statistics.resampling.bootstrap import make_generator
 
 
 def rows(right: np.ndarray, size: int = 1, dataset: str = "d", seeds: int = 1) -> pd.DataFrame:

@@ -8,9 +8,9 @@ import pytest
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from kogen.statistics._bootstrap import bootstrap_deviations
 from kogen.statistics._item_matrix import item_matrices
 from kogen.statistics.combined import COLUMNS, combined, leader_rows, weighted_training_variance
+from kogen.statistics.resampling.bootstrap import bootstrap_deviations
 
 UP = np.array([0.01, -0.01, 0.01, -0.01])
 

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 from scipy.stats import binom, norm
 
-from kogen.statistics._bootstrap import bootstrap_accuracies, bootstrap_deviations, permutation_p
 from kogen.statistics._intervals import pair_differences
 from kogen.statistics._item_matrix import ItemMatrix, item_matrices
 from kogen.statistics.paired import COLUMNS, POWER_FACTOR, lottery_probability, mid_p, paired, rows, verdict
+from kogen.statistics.resampling.bootstrap import bootstrap_accuracies, bootstrap_deviations, permutation_p
 
 
 def matrix_of(right: dict[tuple[str, int], list[int]], clusters: list[int] | None = None) -> ItemMatrix:

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from scipy.stats import rankdata
 
-from kogen.statistics._bootstrap import beats, bootstrap_accuracies, bootstrap_pairs
 from kogen.statistics._item_matrix import ItemMatrix, item_matrices
 from kogen.statistics.optimism import optimism
 from kogen.statistics.ranks import ranks, rows
+from kogen.statistics.resampling.bootstrap import beats, bootstrap_accuracies, bootstrap_pairs
 
 
 def matrix_of(dataset: str = "ref", n: int = 60) -> ItemMatrix:

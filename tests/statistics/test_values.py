@@ -14,15 +14,6 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
 from kogen.common import registry
-from kogen.statistics import _bootstrap
-from kogen.statistics._bootstrap import (
-    beats,
-    bootstrap_accuracies,
-    bootstrap_deviations,
-    distinct_rows,
-    max_t_criterion,
-    permutation_p,
-)
 from kogen.statistics._intervals import pair_differences
 from kogen.statistics._item_matrix import item_matrices
 from kogen.statistics.combined import combined
@@ -30,6 +21,15 @@ from kogen.statistics.optimism import optimism
 from kogen.statistics.paired import mid_p, paired
 from kogen.statistics.ranks import ranks
 from kogen.statistics.required_images import required_images
+from kogen.statistics.resampling import bootstrap
+from kogen.statistics.resampling.bootstrap import (
+    beats,
+    bootstrap_accuracies,
+    bootstrap_deviations,
+    distinct_rows,
+    max_t_criterion,
+    permutation_p,
+)
 from kogen.statistics.tiers import tiers
 from kogen.statistics.values import uncertain_spread, values
 
@@ -256,7 +256,7 @@ def test_drawing_repeated_rows_at_once_is_the_same_chance(monkeypatch: pytest.Mo
     sheet = next(item_matrices(drawn([0.6, 0.75, 0.7], n=800)))
     assert len(distinct_rows(sheet)[2]) == 8
     quick, quick_p = bootstrap_deviations(sheet, 4_000, 0), permutation_p(sheet, 4_000, 0)
-    monkeypatch.setattr("kogen.statistics._bootstrap.PATTERN_FACTOR", 10**9)
+    monkeypatch.setattr("kogen.statistics.resampling.bootstrap.PATTERN_FACTOR", 10**9)
     sheet = next(item_matrices(drawn([0.6, 0.75, 0.7], n=800)))  # the deviations of the first are kept
     slow, slow_p = bootstrap_deviations(sheet, 4_000, 0), permutation_p(sheet, 4_000, 0)
     assert not np.array_equal(quick, slow)
@@ -497,5 +497,5 @@ def test_the_criterion_is_the_same_in_parts_of_any_size(monkeypatch: pytest.Monk
     (sheet,) = item_matrices(drawn([0.5, 0.7, 0.6, 0.9], n=80, seeds=2))
     moved, pairs = bootstrap_deviations(sheet, 501, 0), pair_differences(sheet)
     whole = max_t_criterion(pairs, moved, 0)
-    monkeypatch.setattr(_bootstrap, "CACHED_CELLS", 12)
+    monkeypatch.setattr(bootstrap, "CACHED_CELLS", 12)
     assert max_t_criterion(pairs, moved, 0) == whole

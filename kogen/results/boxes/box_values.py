@@ -10,9 +10,9 @@ from kogen.boxes.average_precisions import all_precisions, coco_numbers, mean_of
 from kogen.boxes.false_alarms import RATES, sensitivities
 from kogen.boxes.matching import SIZES, ClassMatches
 from kogen.results.boxes.box_runs import BoxRun
-from kogen.statistics._bootstrap import draw_counts
 from kogen.statistics._item_matrix import ItemMatrix, matrix_of_runs
 from kogen.statistics.paired import paired
+from kogen.statistics.resampling.bootstrap import draw_counts
 from kogen.statistics.values import values
 
 MIN_IMAGES = 5  # with something to be found, below which no interval is given

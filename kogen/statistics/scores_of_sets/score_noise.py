@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from kogen.statistics._bootstrap import bootstrap_accuracies, bootstrap_deviations
 from kogen.statistics._item_matrix import Items, item_matrices
+from kogen.statistics.resampling.bootstrap import bootstrap_accuracies, bootstrap_deviations
 from kogen.statistics.scores_of_sets.score_matrix import ScoreMatrix
 
 DRAWS = 1000

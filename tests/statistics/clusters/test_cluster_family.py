@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from kogen.statistics import _bootstrap
-from kogen.statistics._bootstrap import bootstrap_deviations, draw_training_variance, max_t_criterion
 from kogen.statistics._intervals import pair_differences, welch_df
 from kogen.statistics._item_matrix import ItemMatrix, matrix_from_runs
 from kogen.statistics.clusters import cluster_family
 from kogen.statistics.clusters.cluster_family import affordable_draws, common_df, is_simulated, simulate_largest
 from kogen.statistics.clusters.cluster_quantiles import cluster_distribution, cluster_shares, equivalent_df
+from kogen.statistics.resampling import bootstrap
+from kogen.statistics.resampling.bootstrap import bootstrap_deviations, draw_training_variance, max_t_criterion
 
 HALF = np.array([140, *[20] * 7])
 
@@ -61,7 +61,7 @@ def test_equal_models_are_seldom_told_apart_where_one_cluster_holds_half() -> No
         matrix = drawn(HALF, k=6, seed=study)
         pairs = pair_differences(matrix)
         criterion = max_t_criterion(pairs, bootstrap_deviations(matrix, 300, 0), 0)
-        false += _bootstrap.beats(pairs, criterion).any()
+        false += bootstrap.beats(pairs, criterion).any()
     assert false / 150 <= 0.1  # the bootstrap of clusters: 19 %
 
 
@@ -84,7 +84,7 @@ def test_which_way_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_criterion_of_equal_clusters_draws_their_errors_with_their_degrees_of_freedom() -> None:
     matrix = drawn(np.full(9, 10))
     pairs, moved, draws = pair_differences(matrix), bootstrap_deviations(matrix, 400, 0), 400
-    rng = _bootstrap.make_generator(0, matrix, "errors")
+    rng = bootstrap.make_generator(0, matrix, "errors")
     wide = moved * np.sqrt(8 / rng.chisquare(8, (draws, 1)))
     apart = np.abs(wide[:, :, None] - wide[:, None, :]) / pairs.half_width(0.025)
     expected = norm.isf(0.025) * max(np.quantile(apart.max(axis=(1, 2)), 0.95), 1)

@@ -5,7 +5,6 @@ import pytest
 from scipy.stats import kurtosis, norm
 from scipy.stats import t as student
 
-from kogen.statistics._bootstrap import bootstrap_deviations
 from kogen.statistics._intervals import pair_differences
 from kogen.statistics._item_matrix import ItemMatrix, matrix_from_runs
 from kogen.statistics.clusters import cluster_quantiles
@@ -28,6 +27,7 @@ from kogen.statistics.clusters.cluster_quantiles import (
     sum_variances,
 )
 from kogen.statistics.paired import paired
+from kogen.statistics.resampling.bootstrap import bootstrap_deviations
 from kogen.statistics.values import values
 
 HALF = np.array([140, *[20] * 7])  # eight clusters, one of which holds half

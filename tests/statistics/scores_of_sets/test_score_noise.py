@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kogen.statistics._bootstrap import bootstrap_accuracies, bootstrap_deviations
 from kogen.statistics._item_matrix import item_matrices
+from kogen.statistics.resampling.bootstrap import bootstrap_accuracies, bootstrap_deviations
 from kogen.statistics.scores_of_sets.score_matrix import make_score_matrix
 from kogen.statistics.scores_of_sets.score_noise import DRAWS, dataset_noise, score_noise, with_training_noise
 

@@ -8,8 +8,12 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
-from kogen.statistics import _bootstrap
-from kogen.statistics._bootstrap import (
+from kogen.statistics._intervals import pair_differences
+from kogen.statistics._item_matrix import ItemMatrix, item_matrices
+from kogen.statistics.clusters.cluster_family import common_df
+from kogen.statistics.clusters.cluster_quantiles import cluster_distribution, cluster_shares
+from kogen.statistics.resampling import bootstrap
+from kogen.statistics.resampling.bootstrap import (
     beats,
     bootstrap_accuracies,
     bootstrap_deviations,
@@ -21,10 +25,6 @@ from kogen.statistics._bootstrap import (
     max_t_criterion,
     permutation_p,
 )
-from kogen.statistics._intervals import pair_differences
-from kogen.statistics._item_matrix import ItemMatrix, item_matrices
-from kogen.statistics.clusters.cluster_family import common_df
-from kogen.statistics.clusters.cluster_quantiles import cluster_distribution, cluster_shares
 
 
 def matrix_of(right: dict[str, list[list[int]]], clusters: list[int] | None = None) -> ItemMatrix:
@@ -51,7 +51,7 @@ RUNS = matrix_of({"a": [[1, 1, 1, 1, 0, 1], [1, 1, 0, 0, 0, 1]], "b": [[0, 0, 1,
 
 
 def test_draws_are_made_in_parts_that_fit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_bootstrap, "MAX_CELLS", 12)
+    monkeypatch.setattr(bootstrap, "MAX_CELLS", 12)
     assert list(chunk_sizes(10, 4)) == [3, 3, 3, 1]
     assert list(chunk_sizes(2, 13)) == [1, 1]
     assert list(chunk_sizes(6, 6)) == [2, 2, 2]
@@ -188,7 +188,7 @@ def test_kept_deviations_are_those_that_are_drawn_anew(monkeypatch: pytest.Monke
         assert (bootstrap_deviations(one, 50, 4) == fresh(50, 4, runs)).all()
         with pytest.raises(ValueError, match="read-only"):
             many += 1
-    monkeypatch.setattr(_bootstrap, "KEPT_BYTES", 0)
+    monkeypatch.setattr(bootstrap, "KEPT_BYTES", 0)
     alone = matrix(False)
     assert not np.shares_memory(bootstrap_deviations(alone, 5, 3), bootstrap_deviations(alone, 5, 3))
 
@@ -196,7 +196,7 @@ def test_kept_deviations_are_those_that_are_drawn_anew(monkeypatch: pytest.Monke
 def test_deviations_are_let_go_with_their_matrix() -> None:
     one = matrix_of({"a": [[1, 0, 1]], "b": [[1, 1, 0]]})
     bootstrap_deviations(one, 5, 0)
-    held = len(_bootstrap._KEPT)
+    held = len(bootstrap._KEPT)
     del one
     gc.collect()
-    assert len(_bootstrap._KEPT) < held
+    assert len(bootstrap._KEPT) < held

@@ -55,12 +55,18 @@ def bootstrap_deviations(matrix: ItemMatrix, draws: int, seed: int) -> np.ndarra
     known_seed, known = _KEPT.get(matrix, (seed, np.empty((0, 0))))
     if known_seed == seed and (len(known) == draws or (len(known) > draws and _has_exact_sums(matrix))):
         return known[:draws]
-    found = _draw_deviations(matrix, draws, seed)
+    found = draw_deviations(matrix, draws, seed)
+    if draws > len(known):
+        keep_deviations(matrix, seed, found)
+    return found
+
+
+def keep_deviations(matrix: ItemMatrix, seed: int, found: np.ndarray) -> None:
+    """Keep the deviations of a matrix for the statistics that ask for them next, where they fit in KEPT_BYTES."""
     found.flags.writeable = False
     others = sum(kept.nbytes for one, (_, kept) in _KEPT.items() if one is not matrix)
-    if draws > len(known) and others + found.nbytes <= KEPT_BYTES:
+    if others + found.nbytes <= KEPT_BYTES:
         _KEPT[matrix] = seed, found
-    return found
 
 
 def _has_exact_sums(matrix: ItemMatrix) -> bool:
@@ -70,7 +76,7 @@ def _has_exact_sums(matrix: ItemMatrix) -> bool:
     return whole and matrix.cluster_count * max(float(np.abs(sums).max()), matrix.cluster_sizes.max()) <= EXACT
 
 
-def _draw_deviations(matrix: ItemMatrix, draws: int, seed: int) -> np.ndarray:
+def draw_deviations(matrix: ItemMatrix, draws: int, seed: int) -> np.ndarray:
     """What `bootstrap_deviations` gives, drawn anew."""
     rng, groups = make_generator(seed, matrix, "items"), matrix.cluster_count
     if not has_equal_clusters(matrix):
