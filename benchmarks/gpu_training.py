@@ -19,7 +19,8 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor
 
-from kogen.augmentation.views import evaluation_view, render_all, view_set
+from kogen.augmentation.view_sets import view_set
+from kogen.augmentation.views import evaluation_view, render_all
 from kogen.common import registry
 from kogen.common.devices import exact_arithmetic, resolve_precision
 from kogen.common.rng import StepRng

@@ -22,7 +22,8 @@ from lightly.transforms.byol_transform import BYOLView1Transform, BYOLView2Trans
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
-from kogen.augmentation.views import StepRng, render_all, view_set
+from kogen.augmentation.view_sets import view_set
+from kogen.augmentation.views import StepRng, render_all
 
 BATCH, WORKERS = 256, 2
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,9 +11,7 @@ from torch import Tensor
 from kogen.augmentation import ops
 from kogen.augmentation.crop import TRIES, Range, random_boxes, resample
 from kogen.common.devices import to_device
-from kogen.common.plugins import find_plugin, refuse_taken
 from kogen.common.rng import StepRng
-from kogen.common.text import hint
 from kogen.common.threads import keep_freed_memory, serial_threads
 
 CPU_CHUNK = 2**20  # values worked on at once: so many that Python does not matter, so few that a CPU's cache holds them
@@ -199,55 +196,6 @@ def apply_view(pixels: Tensor, view: View, parameters: ViewParameters, *, out: T
         mean, rate = torch.tensor(view.mean), 1 / torch.tensor(view.std)  # (C,)
         shift, rate = to_device(torch.stack([-mean * rate, rate]), images.device)[..., None, None]
         torch.addcmul(shift, images, rate, out=out)
-
-
-VIEW_SETS = ("gentle", "inspection", "natural")
-
-
-def view_set(
-    name: str, size: int, *, channels: int = 3, mean: PerChannel = None, std: PerChannel = None
-) -> tuple[View, View]:
-    """A ready-made pair of views: `natural`, `inspection` or `gentle`. ValueError for another name, with the nearest.
-
-    natural: BYOL's two (Grill et al. 2020, appendix B). Up to 64 pixels the crop keeps at least a fifth of the area and
-        nothing is blurred, as is usual for CIFAR-size images: a smaller crop shows no object, a blur of 2 no edge.
-    inspection: for surfaces, gray or coloured, where a defect is small: a crop of at least 60 %, flips, quarter turns,
-        noise and light instead of hue, saturation and solarization; no blur that wipes a scratch away.
-    gentle: crop, flip and a little brightness and contrast: where colour and scale carry the label.
-    """
-    refuse_taken(find_plugin("views", name), VIEW_SETS)
-    common = View(size=size, mean=mean, std=std, flip=0.5)
-    if name == "natural":
-        small = size <= 64
-        crop = (0.2 if small else 0.08, 1.0)
-        jitter = replace(common, crop=crop, jitter=0.8, brightness=0.4, contrast=0.4, saturation=0.2, hue=0.1, gray=0.2)
-        first = replace(jitter, blur=0.0 if small else 1.0)
-        second = replace(jitter, blur=0.0 if small else 0.1, solarize=0.2)
-    elif name == "inspection":
-        turned = replace(common, crop=(0.6, 1.0), flip_vertical=0.5, quarter_turns=True)
-        first = second = replace(turned, jitter=0.8, brightness=0.3, contrast=0.3, light=0.3, noise=0.04)
-    elif name == "gentle":
-        first = second = replace(common, crop=(0.5, 1.0), jitter=0.8, brightness=0.2, contrast=0.2)
-    elif plugin := find_plugin("views", name):
-        first, second = (replace(view, mean=mean, std=std) for view in own_views(name, plugin.thing, size))
-    else:
-        raise ValueError(f"unknown set of views {name!r}: {hint(name, list(VIEW_SETS))} (your own: mine.py:NAME)")
-    if channels != 3:  # without the operations that need three
-        first, second = (replace(view, saturation=0.0, hue=0.0, gray=0.0) for view in (first, second))
-    return first, second
-
-
-def own_views(name: str, make: Any, size: int) -> tuple[View, View]:
-    """The two views of a user's own set. ValueError for what is none."""
-    wanted = "a function of the size that returns two kogen.extend.View(size=size, ...)"
-    if not callable(make):
-        raise ValueError(f"the set of views {name!r} is a {type(make).__name__}: wanted {wanted}")
-    made = make(size)
-    if not isinstance(made, tuple | list) or [type(view) for view in made] != [View, View]:
-        raise ValueError(f"the set of views {name!r} returned {made!r}: wanted {wanted}")
-    if odd := [view.size for view in made if view.size != size]:
-        raise ValueError(f"the set of views {name!r} has a view of {odd[0]} pixels at --image-size {size}: {wanted}")
-    return made[0], made[1]
 
 
 def only_geometry(view: View) -> View:

@@ -28,7 +28,7 @@ MAY_BE_ZERO = {"swav.queue", "depth", "iterations", "obow.border"}  # counts who
 LARGEST = 1_000_000  # of any other number
 CONTINUED_RATE, CONTINUED_WARMUP = 0.1, 0.1  # see `continued_recipe`
 # Fields that runs without them do not write down, as before they existed.
-LATER = ("depth", "init", "freeze", "pool", "code", "compile")
+LATER = ("depth", "init", "freeze", "pool", "code", "compile", "variant")
 TYPE_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a name"}
 
 
@@ -44,6 +44,7 @@ class Plan(BaseModel):
     channels: int = Field(default=3, ge=1, le=1000)
     classes: tuple[str, ...] = ()
     views: str = "natural"
+    variant: str = ""  # name of its views, where a study compares several; "" for the study's own
     epochs: int = Field(default=50, ge=0, le=MAX_EPOCHS * MAX_BATCH)  # supervised: more where few have labels
     batch_size: int = Field(default=256, ge=2, le=MAX_BATCH)
     accumulate: int = Field(default=1, ge=1, le=MAX_PARTS)
@@ -90,8 +91,9 @@ class Plan(BaseModel):
 
     @property
     def model(self) -> str:
-        """The name that its rows are told under: of a candidate its own, else that of the method and its start."""
-        return self.name or (f"{self.method}{CONTINUED}" if self.init else self.method)
+        """The name that its rows are told under: of a candidate its own, else that of method, start and views."""
+        trained = f"{self.method}{CONTINUED}" if self.init else self.method
+        return self.name or (f"{trained} {self.variant}" if self.variant else trained)
 
     @property
     def title(self) -> str:
@@ -198,7 +200,8 @@ def check_contract(name: str, made: Any) -> None:
 
 def code_records(plan: Plan) -> tuple[str, ...]:
     """The plug-ins that a run of this plan is made with."""
-    used = ("methods", plan.method), ("backbones", text.parse_spec(plan.backbone)[0]), ("views", plan.views)
+    backbone, views = (text.parse_spec(spec)[0] for spec in (plan.backbone, plan.views))
+    used = ("methods", plan.method), ("backbones", backbone), ("views", views)
     return plugin_records(used)
 
 

@@ -64,6 +64,7 @@ def make_study(asked: Mapping[str, Any], where: str) -> Study:
     check_statistics(study.statistics)
     check_metric(metric_with_prices(study.metric, make_prices(study.prices)))
     check_transfers(study)
+    check_views(study)
     if study.corrupt:
         corruptions.parse_corruptions(study.corrupt)
     for method, settings in study.settings.items():
@@ -82,6 +83,19 @@ def make_study(asked: Mapping[str, Any], where: str) -> Study:
     if len(set(study.methods)) < len(study.methods):
         raise ValueError(f"methods {', '.join(study.methods)}: one is named twice; name each once")
     return study
+
+
+def check_views(study: Study) -> None:
+    """ValueError for names of views that are none, and for a set of its own where validation is to judge."""
+    for name, views in study.compare_views.items():
+        if not re.fullmatch(r"\w[\w .+-]{0,63}", name) or name.endswith(" "):
+            raise ValueError(f"--compare-views {name!r}: wanted a name of up to 64 letters, digits, blanks, or - _ . +")
+        if study.pools:
+            raise ValueError(f"--compare-views {name}={views} and --images are both given: ask one question at a time")
+    if study.judge_on == "validation":
+        for flag, given in (("--test", study.test), ("--shift", study.shifts)):
+            if given:
+                raise ValueError(f"--judge-on validation judges on no other set, and {flag} names one: leave one out")
 
 
 def check_transfers(study: Study) -> None:

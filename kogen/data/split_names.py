@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -99,17 +100,18 @@ def training_part(images: Images) -> Images:
     return replace(part, splits=None, notes=tuple(notes))
 
 
-def judging_part(images: Images) -> Images:
-    """The images of a set that may be judged on: of `test`, else of `val`, all where it has no splits.
+def judging_part(images: Images, kinds: Sequence[str] = (TEST, VAL)) -> Images:
+    """The images of a set that may be judged on: of the first of `kinds` that it has, all where it has no splits.
 
-    ValueError where there are splits and none of these two.
+    ValueError where there are splits and none of these.
     """
     if images.splits is None:
         return images
     meant = split_names(images.splits)
-    there = [name for name in (TEST, VAL) if name in meant]
+    there = [name for name in kinds if name in meant]
     if not there:
-        got = f"{images.name} has the splits {join_names(_written(images.splits))}, none is 'test' or 'val'"
+        wanted = " or ".join(map(repr, kinds))
+        got = f"{images.name} has the splits {join_names(_written(images.splits))}, none is {wanted}"
         raise ValueError(f"{got}: choose the one to judge on with ?split=NAME")
     # A split without labels cannot be judged on: what is uploaded somewhere to be scored is called test, too.
     kept = meant == next((name for name in there if (images.labels[meant == name] >= 0).any()), there[0])

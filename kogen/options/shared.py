@@ -9,6 +9,7 @@ from kogen.common.protocols import FIND_ANOMALIES, check_shots, name_shares, pro
 from kogen.common.text import hint
 from kogen.options.model import ImageSource, Options, Source, option
 from kogen.options.prices import PriceTable
+from kogen.options.view_files import ViewSet
 
 DATA, TRAINING, JUDGING, OUTPUT = "Data", "Training", "Judging", "Output"  # groups of --help
 
@@ -78,7 +79,12 @@ class AugmentationOptions(DataOptions):
     """How images are augmented, and how large they are."""
 
     image_size: int = option(32, "height and width in pixels that the network sees", TRAINING, ge=8, le=MAX_SIZE)
-    views: str = option("natural", "set of augmentations: natural, inspection or gentle", TRAINING, shelf="views")
+    views: ViewSet = option(
+        "natural",
+        "set of augmentations: natural, inspection or gentle, as inspection?without=flip, or a file, mine.toml",
+        TRAINING,
+        shelf="views",
+    )
 
 
 class TrainingOptions(AugmentationOptions):

@@ -21,6 +21,7 @@ from kogen.options.shared import (
     TrainingOptions,
     check_trackers,
 )
+from kogen.options.view_files import ViewSet
 
 MAX_JOBS = 1024
 MAX_RUNS = 10**6
@@ -79,6 +80,11 @@ class StudyOptions(PageOptions, JudgingOptions, TrainingOptions):
         flag="transfer-metric",
         form="pairs",
     )
+    judge_on: Literal["test", "validation"] = option(
+        "test",
+        "validation: labelled images to train on are held out, or those of a split val judge; no test image is used",
+        DATA,
+    )
     hold_out_seed: int = option(
         0, "seed of the draw of held-out images, where there is no test set", DATA, ge=0, le=MAX_SEED
     )
@@ -88,6 +94,13 @@ class StudyOptions(PageOptions, JudgingOptions, TrainingOptions):
         TRAINING,
         form="names",
         shelf="methods",
+    )
+    compare_views: dict[str, ViewSet] = option(
+        {},
+        "views to train every method with too, NAME=VIEWS as --views takes them; repeatable",
+        TRAINING,
+        form="pairs",
+        shelf="views",
     )
     candidates: dict[str, Source] = option(
         {}, "published weights to compare, NAME=FILE[?backbone=...&image_size=...]; repeatable", TRAINING, form="pairs"

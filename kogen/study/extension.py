@@ -20,14 +20,15 @@ from kogen.results.asked import (
     read_asked,
     read_question,
 )
-from kogen.study.splits import shifts_of
 from kogen.study.study_start import open_start, with_network
+from kogen.study.test_sources import shifts_of
 
 # Options in which a study may grow; what is not in them or in FREE is what its runs and answers are made of, and stays.
 GROWING = (
     *COUNTS,
     "methods",
     "settings",
+    "compare_views",
     "candidates",
     "shifts",
     "transfers",
@@ -95,7 +96,9 @@ def merge_studies(known: Study, wanted: Study, folder: Path) -> Merge:
     """
     place = f"{folder / FIRST} asks another question than this command"
     if odd := differing_options(known, wanted):
-        can = "only seeds, methods, candidates, sets, corruptions, probes, budgets, draws and images can be added"
+        can = (
+            "only seeds, methods, views, candidates, sets, corruptions, probes, budgets, draws and images can be added"
+        )
         raise ValueError(f"{place}: {'; '.join(odd)}. Choose another --out, or ask as before: {can} to a study")
     added: dict[str, Any] = {}
     kept: list[str] = []
@@ -144,7 +147,7 @@ def differing_options(known: Study, wanted: Study) -> list[str]:
             now := getattr(wanted, name)
         ):
             odd.append(describe_difference(flag_of(name), was, now))
-    for name in ("candidates", "shifts", "transfers"):
+    for name in ("candidates", "compare_views", "shifts", "transfers"):
         old, new = parts_of(name, known), parts_of(name, wanted)
         for key in [key for key in old if key in new and old[key] != new[key]]:
             odd.append(describe_difference(f"{flag_of(name)} {key}=", old[key], new[key]))

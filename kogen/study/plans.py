@@ -48,17 +48,27 @@ def plans_of(
             if auto and method not in parts:
                 parts[method] = fit_batch(plan, sets.pool, folder).accumulate
             plan = plan.model_copy(update={"accumulate": parts.get(method, plan.accumulate)})
-            plans += [plan] if "scratch" in study.starts_of(method) else []
+            plans += with_other_views(plan, study) if "scratch" in study.starts_of(method) else []
             if start and place and "init" in study.starts_of(method):
                 seen = images_for(start, sets.pool)
                 begun = plan.model_copy(
                     update={"channels": seen.channels, "settings": study.settings_of(method, "init")}
                 )
-                plans.append(begin_plan(begun, start, place, study.freeze))
-    candidates, parts_of_images = study.candidates.items(), part_plans(study, plans, sets.pool)
+                plans += with_other_views(begin_plan(begun, start, place, study.freeze), study)
+    whole = [plan for plan in plans if not plan.variant]
+    candidates, parts_of_images = study.candidates.items(), part_plans(study, whole, sets.pool)
     plans += [candidate_plan(name, asked, study, pools.get(name, sets.pool)) for name, asked in candidates]
     plans += [original_plan(study, sets.pool, start, place)] if start and place else []
     return plans + parts_of_images
+
+
+def with_other_views(plan: Plan, study: Study) -> list[Plan]:
+    """The plan, and where it is trained one for each other set of views that the study compares."""
+    found = [plan]
+    for name, views in study.compare_views.items() if plan.recipe.trains else ():
+        other = plan.model_copy(update={"views": views, "variant": name})
+        found.append(other.model_copy(update={"code": code_records(other)}))
+    return found
 
 
 def original_plan(study: Study, images: Images, start: Start, place: Path) -> Plan:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kogen.augmentation.views import view_set
+from kogen.augmentation.view_sets import view_set
 from kogen.common.files import read_toml
 from kogen.common.plugins import listed_plugin
 from kogen.config.plan import Plan
@@ -44,6 +44,8 @@ def study_from_request(source: str, options: StudyOptions) -> Study:
     start = open_start(study.init, getattr(options, "out", None)) if study.init else None
     study = make_study(with_defaults | with_network(told, start), where)
     view_set(study.views, study.image_size)
+    for views in study.compare_views.values():
+        view_set(views, study.image_size)
     for method in {"random", *study.methods}:
         seen: dict[str, Any] = {name: getattr(study, name) for name in ("backbone", "image_size", "views", "precision")}
         plan = Plan(method=method, **seen)

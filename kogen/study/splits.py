@@ -16,11 +16,12 @@ from kogen.data.corrupted import corrupt_images
 from kogen.data.images import BadFile, Images
 from kogen.data.levels import parse_levels
 from kogen.data.near_copies import count_copies, find_copies, merged_ids, twins, with_copy_clusters
-from kogen.data.open import open_images, source_paths, test_part_of
+from kogen.data.open import open_images, source_paths
 from kogen.data.split_names import TEST, VAL, judging_part, split_names, training_part
 from kogen.options.shared import TableOptions
 from kogen.study.anomaly_sets import CLASSES, as_anomalies, keep_good, require_labels
 from kogen.study.hold_out import HELD_OUT, hold_out
+from kogen.study.test_sources import sources_of_tests
 from kogen.training.seen_images import seen_among
 
 MOSTLY = 0.5  # of a test set in train: nothing that was not trained on would be judged
@@ -64,16 +65,18 @@ def open_splits(study: Study) -> Splits:
     require_labels(pool.labelled_subset(), normal)
     tests = open_tests(asked, pool, same_levels(storage, pool), normal)
     opened, own = dict(asked), study.labels or study.source
-    if study.test is None and "reference" not in asked and (part := own_test(whole, pool)) is not None:
-        tests, opened = {"reference": part, **tests}, {"reference": f"part of {own}", **opened}
+    own_title, kinds = ("reference", (TEST, VAL)) if study.judge_on == "test" else ("validation", (VAL,))
+    if study.test is None and "reference" not in asked and (part := own_test(whole, pool, kinds)) is not None:
+        tests, opened = {own_title: part, **tests}, {own_title: f"part of {own}", **opened}
     copies = copies_among([pool, *tests.values()], study.twins)
     pool, notes = without_twins(pool, tests, copies, study.twins)
-    is_cut = study.test is None and "reference" not in tests
+    is_cut = study.test is None and own_title not in tests
     if is_cut:
         pool, held_out, said = hold_out(pool, study.hold_out_seed, copies)
-        held_out = replace(held_out, name="reference", notes=())  # those of the pool say how its files were read
-        tests, opened = {"reference": held_out, **tests}, {"reference": f"part of {own}", **opened}
-        given = f"no test set was given: {HELD_OUT:.0%} of the labelled images were held out and never trained on"
+        held_out = replace(held_out, name=own_title, notes=())  # those of the pool say how its files were read
+        tests, opened = {own_title: held_out, **tests}, {own_title: f"part of {own}", **opened}
+        why = "no test set was given" if study.judge_on == "test" else "--judge-on validation"
+        given = f"{why}: {HELD_OUT:.0%} of the labelled images were held out and never trained on"
         notes += [f"{given} (seed {study.hold_out_seed})", *said]
     if normal is not None:
         pool, tests, said = keep_good(pool, tests, is_cut, copies)
@@ -113,42 +116,15 @@ def paths_read(how: TableOptions, *sources: str | Path | None) -> list[Path]:
     return source_paths(*sources, labels=how.labels, columns=how.columns, encoding=how.encoding)
 
 
-def sources_of_tests(study: Study) -> dict[str, str]:
-    """Name to source of the sets to judge on, the reference first: `study.test`, or a named data set's own test part.
-
-    Surfaces also bring two similar lines. There is no reference where it has to be a part of the pool. ValueError for a
-    shift that has the name of another set.
-    """
-    title, source = "reference", study.test
-    if source and is_named(source):
-        title, _, source = source.partition("=")
-    for name in ("train", title):
-        if name in study.shifts:
-            got = f"--shift {name}={study.shifts[name]}"
-            raise ValueError(f"{got}: the name {name!r} is taken by another set; choose another")
-    if source is not None:
-        return {title: source, **study.shifts}
-    own = test_part_of(study.source)
-    return study.shifts if own is None else {title: own, **shifts_of(study)}
-
-
-def shifts_of(study: Study) -> dict[str, str]:
-    """Name to source of the shifts of a study: surfaces without a test set bring two similar lines of their own."""
-    own = test_part_of(study.source) if study.test is None and not study.shifts else None
-    name, _, query = (own or "").partition("?")
-    if name != "surfaces":
-        return study.shifts
-    return {"line 2": f"surfaces:line2?{query}", "night shift": f"surfaces:night?{query}"}
-
-
-def own_test(whole: Images, pool: Images) -> Images | None:
-    """The labelled images of a source's own split `test` or `val`; None where it has neither, or no labels there."""
-    if whole.splits is None or not {TEST, VAL} & set(split_names(whole.splits)):
+def own_test(whole: Images, pool: Images, kinds: Sequence[str] = (TEST, VAL)) -> Images | None:
+    """The labelled images of the first of `kinds` that a source has as a split; None without, or without labels."""
+    if whole.splits is None or not set(kinds) & set(split_names(whole.splits)):
         return None
-    part = judging_part(whole)
+    part = judging_part(whole, kinds)
     if not (part.labels >= 0).any():
         return None
-    return replace(part.labelled_subset(), name="reference", notes=()).with_classes(pool.classes)
+    name = "reference" if TEST in kinds else "validation"
+    return replace(part.labelled_subset(), name=name, notes=()).with_classes(pool.classes)
 
 
 def storage_for(image_size: int, max_bad: float, depth: str | None = None) -> CacheSettings:
@@ -244,12 +220,6 @@ def with_corruptions(tests: dict[str, Images], text: str | None) -> dict[str, Im
             raise ValueError(f"the name {title!r} is taken by another set; choose another for that one")
         found[title] = replace(corrupt_images(tests[first], name, severity), name=title)
     return found
-
-
-def is_named(source: str) -> bool:
-    """Whether a source is `name=path`, and not a path or query that has an equals sign in it."""
-    name, equals, path = source.partition("=")
-    return bool(equals and path) and not Path(source).exists() and "?" not in name and "/" not in name
 
 
 def normalisation(images: Images) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from kogen.augmentation.views import view_set
+from kogen.augmentation.view_sets import view_set
 from kogen.common import distributed
 from kogen.common.contracts import from_plain, to_plain
 from kogen.common.files import write_sealed_json

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kogen.augmentation.views import StepRng, View, only_geometry, render_all, show_at_least, view_set
+from kogen.augmentation.view_sets import view_set
+from kogen.augmentation.views import StepRng, View, only_geometry, render_all, show_at_least
 from kogen.common import distributed
 from kogen.common.devices import to_device
 from kogen.config.plan import Plan

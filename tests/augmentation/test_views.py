@@ -12,7 +12,8 @@ from torch import Tensor
 
 from kogen.augmentation import crop, ops, views
 from kogen.augmentation.pixel_rng import box_muller_normal
-from kogen.augmentation.views import StepRng, View, evaluation_view, render, view_set
+from kogen.augmentation.view_sets import view_set
+from kogen.augmentation.views import StepRng, View, evaluation_view, render
 
 SIZES = (32, 80)  # below and above crop.LARGE, from which a CPU resizes one by one
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from kogen.augmentation.views import evaluation_view, render, view_set
+from kogen.augmentation.view_sets import view_set
+from kogen.augmentation.views import evaluation_view, render
 from kogen.common.rng import StepRng
 from kogen.data import contact_sheet
 from kogen.data.contact_sheet import write_sheet
