@@ -35,8 +35,9 @@ from kogen.options.landscape import LandscapeOptions
 from kogen.options.model import takes, validate
 from kogen.options.packing import PackOptions
 from kogen.options.prices import make_prices, metric_with_prices
-from kogen.options.runs import EvaluateOptions, ExportOptions, PretrainOptions, ViewsOptions
-from kogen.options.study import EstimateOptions, PilotOptions, RunOptions, StudyOptions
+from kogen.options.runs import EvaluateOptions, ExportOptions, PretrainOptions
+from kogen.options.study import EstimateOptions, PilotOptions, RunOptions
+from kogen.options.views import ViewsOptions
 from kogen.study import pilot as studies
 from kogen.study.cost_estimate import Cost
 from kogen.study.network_measurements import measure_running_costs
@@ -45,7 +46,6 @@ from kogen.study.predictions import names_of_runs
 from kogen.study.request import check_method_fits, study_from_request
 from kogen.study.run_study import run_study
 from kogen.study.splits import depth_of_runs, open_source, paths_read, storage_for
-from kogen.study.study_runs import write_view_sheet
 from kogen.study.study_start import (
     begin_plan,
     check_start_fits,
@@ -58,6 +58,7 @@ from kogen.study.study_start import (
 )
 from kogen.study.telling import print_notes, print_parts
 from kogen.study.verdict_tracking import track_verdict
+from kogen.study.view_picture import draw_views
 from kogen.tracking.session import track_to
 from kogen.training import fabric
 from kogen.training.batch_fitting import choose_batch, fit_batch, say_if_smaller
@@ -256,15 +257,15 @@ def push(hub: str, options: PushOptions) -> str:
 
 @takes(ViewsOptions)
 def views(source: Any, options: ViewsOptions) -> Path:
-    """Write a picture of an image and 16 of its augmented views to `out`; returns `out`."""
-    asked = options.model_dump(include={"views", "image_size", "max_bad"})
-    study = study_from_request(str(source), StudyOptions(**asked))
-    claim_file(options.out, paths_read(options, source), force=options.force)
-    storage = storage_for(study.image_size, study.max_bad, options.depth)
-    images = training_part(open_source(str(source), storage, options))
-    print_notes(images.name, images.notes)
-    write_view_sheet(images, study, options.out, options.seed)
-    return options.out
+    """Write a picture of an image and 16 of its augmented views to `out`; returns `out`.
+
+    With `advise`, find out which operations of the views fit the images, see `advise_on_views`; returns the page.
+    """
+    if options.advise:
+        from kogen.api_advice import advise_on_views  # training, judging and pages: a picture needs none of them
+
+        return advise_on_views(str(source), options)
+    return draw_views(str(source), options)
 
 
 @takes(PackOptions)

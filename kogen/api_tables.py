@@ -19,8 +19,9 @@ from kogen.options.prices import make_prices, metric_with_prices
 from kogen.options.runs import ReportOptions
 from kogen.options.study import SubmitOptions
 from kogen.results.answers.transfer_leads import judge_transfers, transfer_folders, write_leads
+from kogen.results.answers.view_effects import judge_views, read_asked_views, write_effects
 from kogen.results.asked import FIRST, leaves_open, read_asked, read_question, read_whole_question
-from kogen.results.gather import gather_predictions
+from kogen.results.gather import TABLE, gather_predictions
 from kogen.results.judge import judge_results
 from kogen.results.questions import table_paths
 from kogen.study.gallery import write_gallery
@@ -73,6 +74,9 @@ def report(study: str | Path, options: ReportOptions) -> StudyResult:
         own = options.statistics or asked["statistics"]
         write_statistics(folder, own)
         write_leads(folder, judge_transfers(folder, judged.judgement, judged.pairs))
+        if views := read_asked_views(folder):
+            rows = verdict.read_predictions(folder / TABLE)
+            write_effects(folder, judge_views(views, rows, judged.metric, judged.protocol, judged.reference))
         page.write(folder, lang=lang, statistics=own)
     return StudyResult(to_plain(judged), folder, lang)
 

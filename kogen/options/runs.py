@@ -1,4 +1,4 @@
-"""Options of the verbs that take runs, images or a finished study: pretrain, evaluate, export, views, report."""
+"""Options of the verbs that take runs, images or a finished study: pretrain, evaluate, export, report."""
 
 from pathlib import Path
 
@@ -15,7 +15,6 @@ from kogen.options.shared import (
     PRICES_HELP,
     STATISTICS_HELP,
     TRAINING,
-    AugmentationOptions,
     DataOptions,
     JudgingOptions,
     PageOptions,
@@ -74,14 +73,6 @@ class ExportOptions(Options):
     objective: str = option("", "pretrain or probe; by default the first", "Landscape")
     direction: str = option("random", "random, sharpest, trajectory or between", "Landscape")
     plane: int = option(0, "number of the plane", "Landscape", ge=0, le=MAX_PLANES)
-
-
-class ViewsOptions(AugmentationOptions):
-    """Write a picture of an image and 16 of its augmented views, to look at before training."""
-
-    seed: int = option(0, "seed of every random draw", TRAINING, ge=0, le=MAX_SEED)
-    out: Path = option(Path("views.png"), "picture to write", OUTPUT)
-    force: bool = option(False, "replace a file that kogen did not write", OUTPUT)
 
 
 class ReportOptions(Options):

@@ -41,7 +41,7 @@ def say(lang: str, key: str, /, **values: Any) -> str:
     """The sentence or label `key` in the language, filled with values: numbers are formatted, names cleaned and joined.
 
     Floats are shown with one decimal, whole numbers with thousands separators, None as a dash, lists as a list of
-    names, a `phrase` in the language. ValueError for a language that is not known.
+    names or phrases, a `phrase` in the language. ValueError for a language that is not known.
     """
     templates = load_templates(lang)
     if key.startswith(OWN_METRIC) and key not in templates:
@@ -62,7 +62,8 @@ def format_value(lang: str, value: Any) -> str:
     if isinstance(value, dict):
         return say(lang, value["phrase"], **value["with"])
     if isinstance(value, list | tuple):
-        return list_in_words(lang, [display_name(lang, str(name)) for name in value])
+        names = [format_value(lang, one) if isinstance(one, dict) else display_name(lang, str(one)) for one in value]
+        return list_in_words(lang, names)
     return display_name(lang, value) if isinstance(value, str) else format_number(value)
 
 

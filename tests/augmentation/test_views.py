@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from kogen.augmentation import crop, ops, views
+from kogen.augmentation import crop, ops, view_sets, views
 from kogen.augmentation.pixel_rng import box_muller_normal
 from kogen.augmentation.view_sets import view_set
 from kogen.augmentation.views import StepRng, View, evaluation_view, render
@@ -421,7 +421,7 @@ def test_natural_is_byols_pair() -> None:
     assert [(v.hue, v.saturation, v.gray) for v in gray] == [(0, 0, 0)] * 2
 
 
-@pytest.mark.parametrize("name", views.VIEW_SETS)
+@pytest.mark.parametrize("name", view_sets.VIEW_SETS)
 @pytest.mark.parametrize("channels", [1, 3, 5])
 def test_every_set_renders(name: str, channels: int) -> None:
     pixels = uint8(images(channels=channels))

@@ -28,7 +28,9 @@ from kogen.reporting.study.question_text import addition_lines, private_quality,
 from kogen.reporting.study.runs import RunRecord, read_runs, whole_runs
 from kogen.reporting.study.transfer_section import draw_transfer, transfer_section
 from kogen.reporting.study.verdict import Verdict, read_verdict
+from kogen.reporting.study.views_section import views_section
 from kogen.results.answers.transfer_leads import read_leads
+from kogen.results.answers.view_effects import read_effects
 from kogen.results.asked import read_asked
 
 
@@ -78,6 +80,7 @@ def compose(study: Path, lang: str) -> tuple[dict[str, Figure], dict[str, Any]]:
         "asked": study_text(study / "study.toml", private=private),
         "extensions": addition_lines(asked, private=private),
         "found": errors_section(study, verdict),
+        "advice": views_section(study, read_effects(study), training),
         "anomalies": anomalies_section(study, verdict, runs),
         "labels": labels_section(verdict),
         "depths": depths_section(verdict),

@@ -1,0 +1,179 @@
+"""Advice on views: a study with each operation left out and alone, on images that are held out, and a proposed set."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tomli_w
+import torch
+from PIL import Image
+
+from kogen.augmentation.view_sets import OPERATIONS, happens, operations_of, view_set
+from kogen.augmentation.views import View, evaluation_view, render
+from kogen.common.contracts import to_plain
+from kogen.common.devices import default_device
+from kogen.common.files import write_atomically, write_sealed_json
+from kogen.common.locks import lock_output
+from kogen.common.rng import StepRng
+from kogen.common.speech.progress import training_bar
+from kogen.common.text import parse_spec
+from kogen.config.plan import Plan
+from kogen.config.study import Study
+from kogen.data.contact_sheet import encode_png, thumbnail
+from kogen.evaluation.features import embed
+from kogen.evaluation.probe_shelf import load_probe
+from kogen.options.study import PilotOptions
+from kogen.options.views import ViewsOptions
+from kogen.results.answers.view_effects import ASKED, NOTHING, AskedViews, Reading, only, without
+from kogen.study.pilot import run_pilot
+from kogen.study.plans import with_data
+from kogen.study.request import study_from_request
+from kogen.study.splits import Splits
+from kogen.study.study_splits import open_study_splits
+from kogen.training.run import load_run, say_alarms, train_or_record_failure
+
+READING = "reading"  # folder of the classifier that is asked whether an operation changes its answers
+PICTURES = "operations"  # folder of the pictures
+SHOWN, TILE, GAP = 4, 96, 4  # pictures of an image after the operation, pixels of each, and between them
+MAX_ROWS = 4  # images that are shown, of different classes
+BASELINE = "supervised"
+
+
+def advice_options(options: ViewsOptions, **more: Any) -> PilotOptions:
+    """What a pilot is asked for the advice: the options that were given, and what makes it a study of views."""
+    given = {name: getattr(options, name) for name in options.model_fields_set - {"advise", "force", "seed", "method"}}
+    asked: dict[str, Any] = {"methods": (options.method,), "judge_on": "validation", "costs": "none"}
+    defaults = {name: getattr(options, name) for name in ("seeds",)}
+    return PilotOptions(**defaults | given | asked | more)
+
+
+def change_spec(views: str, change: str) -> str:
+    """A set of views with one more setting."""
+    return f"{views}{'&' if '?' in views else '?'}{change}"
+
+
+def compared_views(views: str, operations: tuple[str, ...]) -> dict[str, str]:
+    """The sets that are trained beside `views`: without each operation, with it alone, with none, by name."""
+    found = {without(one): change_spec(views, f"without={one}") for one in operations}
+    found |= {only(one): change_spec(views, f"only={one}") for one in operations} if len(operations) > 1 else {}
+    return found | {NOTHING: change_spec(views, "only=nothing")}
+
+
+def train_advice(source: str, options: ViewsOptions, folder: Path) -> AskedViews:
+    """Train and judge what the advice needs into FOLDER, and draw each operation. It goes on where it stopped.
+
+    ValueError for views without any operation, and for a method that does not see views.
+    """
+    wanted = study_from_request(source, advice_options(options, out=folder))
+    sets = open_study_splits(wanted).base
+    pair = view_set(wanted.views, wanted.image_size, channels=sets.pool.channels)
+    operations = operations_of(pair)
+    if not operations:
+        raise ValueError(f"--views {wanted.views}: nothing happens to these images, so there is no advice")
+    compared = compared_views(wanted.views, operations)
+    study = run_pilot(source, advice_options(options, out=folder, compare_views=compared))
+    asked = AskedViews(options.method, study.views, list(operations))
+    with lock_output(folder, "advice"):
+        asked = replace(asked, readings=read_operations(study, sets, folder, operations))
+        write_sealed_json(folder / ASKED, to_plain(asked))
+        if not study.private:
+            draw_operations(sets, pair, folder / PICTURES)
+    return asked
+
+
+def train_proposal(source: str, options: ViewsOptions, folder: Path, asked: AskedViews) -> None:
+    """Train the proposed views too, unless they leave one operation out, as one of the trainings did already."""
+    compared = compared_views(asked.views, tuple(asked.operations))
+    compared[without(*asked.proposed)] = proposed_spec(asked)
+    run_pilot(source, advice_options(options, out=folder, compare_views=compared))
+    with lock_output(folder, "advice"):
+        write_sealed_json(folder / ASKED, to_plain(asked))
+
+
+def proposed_spec(asked: AskedViews) -> str:
+    """The proposed views as an option takes them."""
+    return change_spec(asked.views, f"without={','.join(asked.proposed)}") if asked.proposed else asked.views
+
+
+def write_proposal(asked: AskedViews, place: Path) -> None:
+    """Write the proposed views as a file for --views."""
+    name, settings = parse_spec(proposed_spec(asked))
+    lists = {key: list(value) if isinstance(value, tuple) else value for key, value in settings.items()}
+    text = (
+        f"# Proposed by kogen views --advise: {place.parent / 'report.html'}\n{tomli_w.dumps({'views': name, **lists})}"
+    )
+    write_atomically(place, lambda path: path.write_text(text, "utf-8"))
+
+
+def happening(pair: tuple[View, View], operation: str) -> View:
+    """A view in which this operation happens to every image, and nothing else."""
+    off = OPERATIONS[operation]
+    view = next(one for one in pair if happens(one, off))
+    others = {key: value for name, fields in OPERATIONS.items() if name != operation for key, value in fields.items()}
+    alone = replace(view, **others)
+    chances = {name: 1.0 for name in (*off, "jitter") if name in ("flip", "flip_vertical", "gray", "blur", "solarize")}
+    return replace(alone, **chances, jitter=1.0 if alone.jitter else 0.0)
+
+
+def read_operations(study: Study, sets: Splits, folder: Path, operations: tuple[str, ...]) -> dict[str, Reading]:
+    """What a classifier, trained on labels without any operation, says of validation images before and after each.
+
+    No reading where its training broke off. An operation that it never saw may confuse it though the class is still
+    plain to see, so a reading is a hint; the trainings decide.
+    """
+    common = {name: getattr(study, name) for name in ("backbone", "image_size", "epochs", "accumulate", "precision")}
+    wanted = Plan(method=BASELINE, views=change_spec(study.views, "only=nothing"), **common)
+    wanted = wanted.model_copy(update={"settings": study.settings_of(BASELINE)})
+    plan = with_data(wanted.model_copy(update={"batch_size": min(256, max(2, len(sets.pool)))}), sets.pool)
+    run = folder / READING
+    with training_bar("a classifier to read from") as on_step:
+        summary = train_or_record_failure(plan, sets.pool, run, on_step, 0)
+    say_alarms(summary, run, "the classifier to read from")
+    if summary["status"] != "done":
+        return {}
+    backbone = load_run(run)[2].to(default_device())
+    shown = {"mean": plan.mean, "std": plan.std}
+    learnt = embed(backbone, sets.train, evaluation_view(plan.image_size, **shown))
+    test = next(iter(sets.tests.values()))
+    pair = view_set(study.views, study.image_size, channels=sets.pool.channels, **shown)
+
+    def answers(view: View) -> np.ndarray:
+        return load_probe("linear")(learnt, embed(backbone, test, view)).probability.argmax(axis=1)
+
+    before = answers(evaluation_view(plan.image_size, **shown))
+    found = {}
+    for operation in operations:
+        after = answers(happening(pair, operation))
+        shares = [{name: share(said[test.labels == number] == number) for number, name in enumerate(test.classes)
+                   if (test.labels == number).any()} for said in (before, after)]  # fmt: skip
+        found[operation] = Reading(len(test), int((before != after).sum()), *shares)
+    return found
+
+
+def share(right: np.ndarray) -> float:
+    """The share of true values, 0 to 100."""
+    return 100 * float(right.mean())
+
+
+def draw_operations(sets: Splits, pair: tuple[View, View], folder: Path) -> None:
+    """Write a picture of each operation: images of different classes, and each of them after it a few times."""
+    test = next(iter(sets.tests.values()))
+    index = np.array([np.flatnonzero(test.labels == number)[0] for number in np.unique(test.labels)][:MAX_ROWS])
+    pixels, aspect = test.read(index), torch.from_numpy(test.aspect[index])
+    folder.mkdir(exist_ok=True)
+    for operation in operations_of(pair):
+        view = replace(happening(pair, operation), mean=None, std=None)
+        after = [render(pixels, view, StepRng(0, step, len(index)), tag="0", aspect=aspect) for step in range(SHOWN)]
+        plain = render(pixels, View(size=view.size), StepRng(0, 0, len(index)), tag="0", aspect=aspect)
+        write_rows([plain, *after], folder / f"{operation}.png")
+
+
+def write_rows(columns: list[torch.Tensor], place: Path) -> None:
+    """Write columns of images (B, C, S, S) in [0, 1] side by side, the first one apart."""
+    step = TILE + GAP
+    sheet = Image.new("RGB", (len(columns) * step + 2 * GAP, len(columns[0]) * step - GAP), (255, 255, 255))
+    for x, images in enumerate(columns):
+        for y, image in enumerate(images):
+            sheet.paste(thumbnail(image, (TILE, TILE)), (x * step + (3 * GAP if x else 0), y * step))
+    write_atomically(place, lambda path: path.write_bytes(encode_png(sheet)))
