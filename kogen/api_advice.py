@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from kogen.api_tables import report
-from kogen.common.metric_facts import POINTS
 from kogen.common.speech.console import say
 from kogen.options.views import FOLDER, ViewsOptions
 from kogen.reporting.study.views_section import advice_lines
@@ -36,6 +35,4 @@ def effects_of(folder: Path) -> ViewEffects:
     found = read_effects(folder)
     if found is None:
         raise ValueError(f"{folder}: the trainings with and without an operation broke off: see the alarms above")
-    if found.metric.unit != POINTS or not found.metric.higher_is_better:
-        raise ValueError(f"--metric {found.metric.spec}: wanted one in points of which more is better, as accuracy is")
     return found

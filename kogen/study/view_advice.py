@@ -15,6 +15,8 @@ from kogen.common.contracts import to_plain
 from kogen.common.devices import default_device
 from kogen.common.files import write_atomically, write_sealed_json
 from kogen.common.locks import lock_output
+from kogen.common.metric_facts import POINTS
+from kogen.common.registry import load
 from kogen.common.rng import StepRng
 from kogen.common.speech.progress import training_bar
 from kogen.common.text import parse_spec
@@ -63,9 +65,10 @@ def compared_views(views: str, operations: tuple[str, ...]) -> dict[str, str]:
 def train_advice(source: str, options: ViewsOptions, folder: Path) -> AskedViews:
     """Train and judge what the advice needs into FOLDER, and draw each operation. It goes on where it stopped.
 
-    ValueError for views without any operation, and for a method that does not see views.
+    ValueError for views without any operation, and as `refuse_no_advice`.
     """
     wanted = study_from_request(source, advice_options(options, out=folder))
+    refuse_no_advice(options.method, wanted.metric)
     sets = open_study_splits(wanted).base
     pair = view_set(wanted.views, wanted.image_size, channels=sets.pool.channels)
     operations = operations_of(pair)
@@ -80,6 +83,16 @@ def train_advice(source: str, options: ViewsOptions, folder: Path) -> AskedViews
         if not study.private:
             draw_operations(sets, pair, folder / PICTURES)
     return asked
+
+
+def refuse_no_advice(method: str, metric: str | None) -> None:
+    """ValueError for a method that is not trained, and for a metric whose differences are no points."""
+    if not load("methods", method).recipe.trains:
+        raise ValueError(f"--method {method} is not trained, so views change nothing: choose another, such as byol")
+    if metric is not None:
+        made = load("metrics", parse_spec(metric)[0])
+        if made.unit != POINTS or not made.higher_is_better:
+            raise ValueError(f"--metric {metric}: wanted one in points of which more is better, as accuracy is")
 
 
 def train_proposal(source: str, options: ViewsOptions, folder: Path, asked: AskedViews) -> None:

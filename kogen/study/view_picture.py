@@ -6,7 +6,7 @@ from kogen.common.outputs import claim_file
 from kogen.data.split_names import training_part
 from kogen.options.study import StudyOptions
 from kogen.options.views import PICTURE, ViewsOptions
-from kogen.results.questions import flag
+from kogen.results.asked import flag_of
 from kogen.study.request import study_from_request
 from kogen.study.splits import open_source, paths_read, storage_for
 from kogen.study.study_runs import write_view_sheet
@@ -16,7 +16,7 @@ from kogen.study.telling import print_notes
 def draw_views(source: str, options: ViewsOptions) -> Path:
     """Write the picture of the views of one image of `source`; ValueError for options that only advice takes."""
     if given := options.only_for_advice:
-        raise ValueError(f"{', '.join(map(flag, given))}: only with --advise; add that, or leave it out")
+        raise ValueError(f"{', '.join(map(flag_of, given))}: only with --advise; add that, or leave it out")
     study = study_from_request(source, StudyOptions(**options.model_dump(include={"views", "image_size", "max_bad"})))
     out = options.out or PICTURE
     claim_file(out, paths_read(options, source), force=options.force)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from kogen.augmentation import crop, ops, view_sets, views
+from kogen.augmentation import crop, ops, views
 from kogen.augmentation.pixel_rng import box_muller_normal
 from kogen.augmentation.view_sets import view_set
 from kogen.augmentation.views import StepRng, View, evaluation_view, render
@@ -406,39 +406,12 @@ def test_a_gpu_sees_what_a_cpu_sees(side: int) -> None:
     torch.testing.assert_close(there, render(pixels, everything(side), rng, tag="a"), atol=2e-3, rtol=0)
 
 
-# ---- the ready-made sets, and what is refused
-
-
-def test_natural_is_byols_pair() -> None:
-    first, second = view_set("natural", 224)
-    assert (first.crop, first.jitter, first.gray, first.flip) == ((0.08, 1.0), 0.8, 0.2, 0.5)
-    assert (first.brightness, first.contrast, first.saturation, first.hue) == (0.4, 0.4, 0.2, 0.1)
-    assert (first.blur, second.blur, first.solarize, second.solarize) == (1.0, 0.1, 0.0, 0.2)
-    assert (first.kernel, replace(first, size=32).kernel, replace(first, size=96).kernel) == (23, 3, 9)
-    small = view_set("natural", 32)
-    assert [(v.crop, v.blur) for v in small] == [((0.2, 1.0), 0.0)] * 2
-    gray = view_set("natural", 224, channels=1)
-    assert [(v.hue, v.saturation, v.gray) for v in gray] == [(0, 0, 0)] * 2
-
-
-@pytest.mark.parametrize("name", view_sets.VIEW_SETS)
-@pytest.mark.parametrize("channels", [1, 3, 5])
-def test_every_set_renders(name: str, channels: int) -> None:
-    pixels = uint8(images(channels=channels))
-    for i, view in enumerate(view_set(name, 32, channels=channels, mean=(0.5,) * channels, std=(0.5,) * channels)):
-        out = render(pixels, view, StepRng(0, 0, 6), tag=str(i))
-        assert out.abs().max() <= 1
-        assert out.std() > 0.05
-    if name == "inspection":
-        assert all(
-            v.hue == v.saturation == v.solarize == v.blur == 0 and v.noise and v.light for v in view_set(name, 32)
-        )
+# ---- what is refused
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: view_set("naturel", 32), "unknown set of views 'naturel': did you mean 'natural'"),
         (lambda: View(size=0), "a size of at least 1 pixel; got 0"),
         (lambda: View(size=8, flip=1.2), r"a probability flip in \[0, 1\]; got 1.2"),
         (lambda: View(size=8, noise=-1), "a strength noise of 0 or more; got -1"),

@@ -1,0 +1,151 @@
+"""Effects of operations from drawn trainings whose truth is known: what helps, hurts, erases a class, or is nothing."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from kogen.common.metric_facts import ACCURACY, MetricFacts
+from kogen.results.answers.answer_columns import share_classes
+from kogen.results.answers.view_effects import (
+    Advice,
+    AskedViews,
+    Effect,
+    Reading,
+    ViewEffects,
+    advise,
+    judge_views,
+    only,
+    proposal_of,
+    read_effects,
+    without,
+    write_effects,
+)
+from kogen.statistics.paired import paired
+
+LABELS = ("good", "scratch", "stain")
+BALANCED = MetricFacts("balanced_accuracy", counts_images=False)
+# How well each class is recognised: with all operations, and without each.
+WHOLE = {"good": 0.9, "scratch": 0.6, "stain": 0.8}
+TRUTH = {
+    "crop": {"good": 0.6, "scratch": 0.3, "stain": 0.5},  # helps: without it all classes fall
+    "flip": WHOLE,  # nothing
+    "noise": {"good": 1.0, "scratch": 0.85, "stain": 0.95},  # hurts
+    "blur": {"good": 0.9, "scratch": 0.95, "stain": 0.8},  # erases scratches
+}
+ASKED = AskedViews("byol", "natural", list(TRUTH), {"blur": Reading(900, 90, {"scratch": 90.0}, {"scratch": 60.0})})
+
+
+def rows(skills: dict[str, dict[str, float]], protocols: tuple[str, ...] = ("linear", "knn"), n: int = 900):
+    """One row an image of models with known shares of each class, three seeds; images differ in difficulty."""
+    rng, frames = np.random.default_rng(1), []
+    label, hard = np.array(LABELS)[np.arange(n) % 3], rng.random(n)
+    for model, skill in skills.items():
+        for seed in range(3):
+            right = hard * 0.7 + rng.random(n) * 0.3 < np.array([skill[one] for one in label])
+            part = pd.DataFrame({"item": [f"i{k}" for k in range(n)], "label": label, "correct": right.astype(int)})
+            part["predicted"] = np.where(right, label, np.roll(np.array(LABELS), 1)[np.arange(n) % 3])
+            part = part.assign(
+                model=model, seed=seed, dataset="validation", cluster=part["item"], budget=None, pool=None
+            )
+            frames += [part.assign(protocol=protocol) for protocol in protocols]
+    return share_classes(pd.concat(frames, ignore_index=True))
+
+
+def models(**more: dict[str, float]) -> dict[str, dict[str, float]]:
+    found = {"byol": WHOLE} | {f"byol {without(name)}": skill for name, skill in TRUTH.items()}
+    alone = {f"byol {only(name)}": TRUTH["crop"] for name in TRUTH}
+    return found | alone | {"byol nothing": dict.fromkeys(LABELS, 0.4)} | more
+
+
+@pytest.fixture(scope="module")
+def effects() -> ViewEffects:
+    found = judge_views(ASKED, rows(models()), ACCURACY, "linear", "validation")
+    assert found is not None
+    return found
+
+
+def test_each_operation_is_told_as_it_was_drawn(effects: ViewEffects) -> None:
+    told = {one.name: one.advice for one in effects.operations}
+    assert told == {"crop": Advice.HELPS, "flip": Advice.OPEN, "noise": Advice.HURTS, "blur": Advice.ERASES}
+    blur = effects.operations[-1]
+    assert blur.fallen == ["scratch"]
+    assert blur.reading == ASKED.readings["blur"]
+    assert proposal_of(effects) == ["noise", "blur"]
+    assert (effects.images, effects.seeds, effects.proposal) == (900, 3, None)
+    table = rows(models(), ("linear",))
+    share = table.groupby("model")["correct"].mean() * 100
+    assert (effects.whole, effects.nothing) == pytest.approx((share["byol"], share["byol nothing"]))
+
+
+def test_differences_are_those_of_the_pairs_with_ends_for_all_operations(effects: ViewEffects) -> None:
+    table = rows(models(), ("linear",))
+    for one in effects.operations:
+        both = table[table["model"].isin(("byol", f"byol {without(one.name)}"))]
+        (pair,) = paired(both).to_dict("records")
+        sign = 1 if pair["first"] == "byol" else -1
+        assert one.left_out.value == pytest.approx(sign * pair["difference"])
+        assert one.left_out.lo is not None
+        assert one.left_out.hi is not None
+        assert one.left_out.hi - one.left_out.lo > pair["hi"] - pair["lo"]  # four operations at once
+        assert one.alone is not None
+        assert one.neighbours is not None
+        assert one.neighbours.value == pytest.approx(one.left_out.value)  # the drawn answers are the same
+
+
+def test_a_proposal_is_compared_once_it_was_trained() -> None:
+    asked = AskedViews("byol", "natural", list(TRUTH), proposed=["noise", "blur"])
+    better = models() | {"byol without noise+blur": dict.fromkeys(LABELS, 0.95)}
+    found = judge_views(asked, rows(better, ("linear",)), ACCURACY, "linear", "validation")
+    assert found is not None
+    assert found.proposal is not None
+    assert found.proposal.lo is not None
+    assert found.proposal.lo > 5
+    assert found.operations[0].neighbours is None  # nobody asked for k-NN
+
+
+def test_other_metrics_decide_too(effects: ViewEffects) -> None:
+    found = judge_views(ASKED, rows(models()), BALANCED, "linear", "validation")
+    assert found is not None
+    assert [one.advice for one in found.operations] == [one.advice for one in effects.operations]
+    assert found.whole == pytest.approx(effects.whole)  # classes of equal size
+
+
+def test_without_the_trainings_there_is_no_advice() -> None:
+    table = rows({"byol": WHOLE})
+    assert judge_views(ASKED, table, ACCURACY, "linear", "validation") is None
+    assert judge_views(ASKED, table[:0], ACCURACY, "linear", "validation") is None
+
+
+def test_a_class_in_one_cluster_has_no_interval_and_decides_nothing() -> None:
+    table = rows(models(), ("linear",))
+    table.loc[table["label"] == "scratch", "cluster"] = "one lot"
+    found = judge_views(ASKED, table, ACCURACY, "linear", "validation")
+    assert found is not None
+    blur = found.operations[-1]
+    assert (blur.classes["scratch"].lo, blur.fallen) == (None, [])
+
+
+@pytest.mark.parametrize(
+    ("left_out", "has_fallen", "others", "told"),
+    [
+        (Effect(2, 1, 3), True, Effect(0, -1, 1), Advice.HELPS),  # a class falls, and the whole gains
+        (Effect(-2, -3, -1), True, Effect(0, -1, 1), Advice.ERASES),
+        (Effect(-2, -3, -1), True, Effect(-2, -3, -1), Advice.HURTS),  # all fall
+        (Effect(-2, -3, -1), True, None, Advice.HURTS),  # there are no others
+        (Effect(-2, -3, -1), False, None, Advice.HURTS),
+        (Effect(0, -1, 1), True, Effect(1, 0.5, 2), Advice.ERASES),
+        (Effect(0, -1, 1), False, None, Advice.OPEN),
+        (Effect(5), False, None, Advice.OPEN),  # no interval
+    ],
+)
+def test_what_the_intervals_say(left_out: Effect, has_fallen: bool, others: Effect | None, told: Advice) -> None:
+    assert advise(left_out, has_fallen, others) == told
+
+
+def test_effects_are_written_and_read_back(tmp_path: Path, effects: ViewEffects) -> None:
+    write_effects(tmp_path, effects)
+    assert read_effects(tmp_path) == effects
+    write_effects(tmp_path, None)
+    assert read_effects(tmp_path) is None

@@ -1,0 +1,107 @@
+"""Advice on views end to end on small images: what is trained, that it goes on, what it writes, what it refuses."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from pictures import write_set
+
+import kogen
+from kogen.augmentation.view_sets import operations_of, view_set
+from kogen.augmentation.views import render
+from kogen.common.files import read_json, read_toml
+from kogen.common.rng import StepRng
+from kogen.results.answers.view_effects import read_asked_views, read_effects
+from kogen.study.view_advice import happening
+
+QUICK: dict[str, Any] = {"advise": True, "method": "simclr", "seeds": 1, "epochs": 1, "batch_size": 8, "image_size": 16}
+QUICK |= {"views": "gentle", "backbone": "tiny?width=8", "jobs": 1}
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return write_set(tmp_path_factory.mktemp("images"), 30, 0)
+
+
+@pytest.fixture(scope="module")
+def advice(images: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("advice") / "out"
+    assert kogen.views(images, out=folder, **QUICK) == folder / "report.html"
+    return folder
+
+
+def test_every_operation_is_left_out_and_alone_on_held_out_images(advice: Path) -> None:
+    runs = [read_json(place) for place in sorted(advice.glob("runs/*/plan.json"))]
+    operations = ["crop", "flip", "tone"]
+    wanted = {"gentle", "gentle?only=nothing"}
+    wanted |= {f"gentle?{choice}={one}" for choice in ("without", "only") for one in operations}
+    assert {run["views"] for run in runs} == wanted
+    assert {run["model"] for run in runs} >= {"simclr", "simclr without flip", "simclr only flip", "simclr nothing"}
+    assert len({run["data"] for run in runs}) == 1
+    roles = {one["name"]: one["role"] for one in read_json(advice / "data.json")["sets"]}
+    assert roles == {"train": "train", "validation": "reference"}
+
+
+def test_effects_readings_pictures_and_a_proposal_are_written(advice: Path) -> None:
+    effects, asked = read_effects(advice), read_asked_views(advice)
+    assert effects is not None
+    assert asked is not None
+    assert [one.name for one in effects.operations] == asked.operations == ["crop", "flip", "tone"]
+    for one in effects.operations:
+        assert one.reading is not None
+        assert 0 <= one.reading.changed <= one.reading.images == effects.images
+        assert (advice / "operations" / f"{one.name}.png").stat().st_size > 500
+    proposed = read_toml(advice / "proposed.toml")
+    assert proposed["views"] == "gentle"
+    assert proposed.get("without", []) == effects.proposed
+    page = (advice / "report.html").read_text("utf-8")
+    assert "Which augmentations fit these images?" in page
+    assert page.count("Images before and after") == 3
+
+
+def test_it_goes_on_where_it_stopped(images: str, advice: Path) -> None:
+    before = {place: place.stat().st_mtime_ns for place in advice.glob("**/weights.safetensors")}
+    kogen.views(images, out=advice, **QUICK)
+    assert {place: place.stat().st_mtime_ns for place in advice.glob("**/weights.safetensors")} == before
+
+
+def test_a_private_study_keeps_no_picture(images: str, tmp_path: Path) -> None:
+    kogen.views(images, out=tmp_path / "out", private=True, **QUICK)
+    assert not (tmp_path / "out" / "operations").exists()
+    assert "Images before and after" not in (tmp_path / "out" / "report.html").read_text("utf-8")
+
+
+def test_an_operation_happens_to_every_image_and_nothing_else_does() -> None:
+    pair = view_set("natural", 224)
+    pixels = (np.random.default_rng(0).random((8, 3, 224, 224)) * 255).astype(np.uint8)
+    there = torch.from_numpy(pixels)
+    plain = there.float() / 255
+    for operation in operations_of(pair):
+        view = happening(pair, operation)
+        assert operations_of((view, view)) == (operation,)
+        after = render(there, view, StepRng(0, 0, 8), tag="0")
+        changed = [not torch.allclose(one, other, atol=1e-3) for one, other in zip(after, plain, strict=True)]
+        assert sum(changed) >= 7  # a blur of a sigma of .1 changes nothing
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"views": "gentle?only=nothing"}, "nothing happens to these images, so there is no advice"),
+        ({"method": "random"}, "--method random is not trained, so views change nothing"),
+        ({"method": "byoll"}, "did you mean 'byol'"),
+        ({"metric": "log_loss"}, "log_loss.*wanted one in points"),
+        ({"views": "gentle?without=noise"}, "no operation 'noise' to leave out"),
+    ],
+)
+def test_what_gives_no_advice_is_refused(images: str, tmp_path: Path, more: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        kogen.views(images, out=tmp_path / "out", **QUICK | more)
+    assert not list(tmp_path.glob("out/runs/*"))
+
+
+def test_options_of_advice_are_refused_for_a_picture(images: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="--epochs, --seeds: only with --advise"):
+        kogen.views(images, out=tmp_path / "views.png", seeds=2, epochs=3)
