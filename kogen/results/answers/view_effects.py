@@ -1,11 +1,13 @@
 """View effects: what each operation of the views does to a method, from paired trainings with it, without it, alone."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from kogen.common.contracts import from_plain, to_plain
@@ -13,8 +15,8 @@ from kogen.common.files import read_json, read_sealed_json, write_json
 from kogen.common.metric_facts import MetricFacts
 from kogen.common.records import PLAN_ANEW
 from kogen.results.answers.metric_matrices import metric_matrices
-from kogen.statistics._intervals import pair_differences
-from kogen.statistics._item_matrix import item_matrices
+from kogen.statistics._intervals import PairDifferences, pair_differences
+from kogen.statistics._item_matrix import ItemMatrix, item_matrices
 
 ASKED = "advice.json"  # in a study of views: what was asked, and what the trained classifier says
 EFFECTS = "view_effects.json"
@@ -113,44 +115,45 @@ def read_asked_views(study: Path) -> AskedViews | None:
 def judge_views(
     asked: AskedViews, predictions: pd.DataFrame, facts: MetricFacts, protocol: str, dataset: str
 ) -> ViewEffects | None:
-    """The effect of each operation on the reference, from one row an image; None before all with it were trained.
+    """The effect of each operation on the reference, from one row an image; None before one was left out.
 
     Intervals hold for all operations at once (Bonferroni), those of classes for all classes of all operations.
     """
+    name = lambda views: f"{asked.method} {views}"  # noqa: E731
+    whole, nothing = asked.method, name(NOTHING)
     mine: Any = predictions[predictions["dataset"] == dataset]
     mine = mine[mine["budget"].isna() & mine["pool"].isna()] if {"budget", "pool"} <= set(mine) else mine
-    decides, there = mine[mine["protocol"] == protocol], set(mine["model"])
-    name = lambda views: f"{asked.method} {views}"  # noqa: E731
-    whole = asked.method
-    done = [one for one in asked.operations if name(without(one)) in there]
-    if whole not in there or not done:
+    mine = mine[(mine["model"] == whole) | mine["model"].astype(str).str.startswith(f"{whole} ")]
+    decides = mine[mine["protocol"] == protocol]
+    done = [one for one in asked.operations if {whole, name(without(one))} <= set(decides["model"])]
+    if not done:
         return None
-    tail, found = TAIL / len(done), []
+    every, tail = Compared(metric_matrices(decides, facts)[0]), TAIL / len(done)
     near = mine[mine["protocol"] == NEIGHBOURS] if protocol != NEIGHBOURS else mine[:0]
+    neighbours = Compared(metric_matrices(near, facts)[0]) if len(near) else None
+    labels = sorted(map(str, decides["label"].dropna().unique())) if "label" in decides else []
+    classes = {label: compare_shares(decides[decides["label"] == label]) for label in labels}
+    found = []
     for operation in done:
         pair = whole, name(without(operation))
-        left_out = effect(decides, pair, facts, tail)
-        if left_out is None:
-            continue
-        classes = class_effects(decides, pair, tail)
-        fallen = [label for label, one in classes.items() if one.hi is not None and one.hi < 0]
-        rest = decides[~decides["label"].isin(fallen)] if fallen else decides
-        others = share_effect(rest, pair, TAIL) if fallen and len(rest) else None
+        each = {label: one.effect(*pair, tail / len(labels)) for label, one in classes.items()}
+        of_classes = {label: one for label, one in each.items() if one is not None}
+        fallen = [label for label, one in of_classes.items() if one.hi is not None and one.hi < 0]
+        rest = decides[~decides["label"].isin(fallen)] if fallen else decides[:0]
+        others = compare_shares(rest).effect(*pair, TAIL) if len(rest) else None
+        left_out = every.effect(*pair, tail) or Effect(0.0)
         found.append(
             OperationEffect(
                 operation,
                 advise(left_out, bool(fallen), others),
                 left_out,
-                effect(decides, (name(only(operation)), name(NOTHING)), facts, tail),
-                effect(near, pair, facts, tail),
-                classes,
+                every.effect(name(only(operation)), nothing, tail),
+                neighbours.effect(*pair, tail) if neighbours else None,
+                of_classes,
                 fallen,
                 asked.readings.get(operation),
             )
         )
-    if not found:
-        return None
-    values = {model: value_of(decides, model, facts) for model in (whole, name(NOTHING))}
     return ViewEffects(
         asked.method,
         asked.views,
@@ -159,11 +162,11 @@ def judge_views(
         protocol,
         int(decides["item"].nunique()),
         int(decides.loc[decides["model"] == whole, "seed"].nunique()),
-        values[whole] or 0.0,
-        values[name(NOTHING)],
+        every.value(whole) or 0.0,
+        every.value(nothing),
         found,
         asked.proposed,
-        effect(decides, (name(without(*asked.proposed)), whole), facts, TAIL) if asked.proposed else None,
+        every.effect(name(without(*asked.proposed)), whole, TAIL) if asked.proposed else None,
     )
 
 
@@ -181,47 +184,48 @@ def proposal_of(effects: ViewEffects) -> list[str]:
     return [one.name for one in effects.operations if one.advice in (Advice.HURTS, Advice.ERASES)]
 
 
-def effect(rows: pd.DataFrame, pair: tuple[str, str], facts: MetricFacts, tail: float) -> Effect | None:
-    """The first model minus the second by the metric that decides; None where one of them was not judged."""
-    both: Any = rows[rows["model"].isin(pair)]
-    if set(both["model"]) != set(pair):
-        return None
-    return difference(metric_matrices(both, facts)[0], pair, tail)
+@dataclass(frozen=True)
+class Compared:
+    """All views of a method on the same images.
+
+    What training adds to the variance is taken as the same for all of them: two or three runs of each say hardly what
+    it is, all of them together do. Means of estimates that are never below 0, so that it errs wide.
+    """
+
+    matrix: ItemMatrix
+    is_known: bool = True  # whether clusters say how images vary
+
+    def value(self, model: str) -> float | None:
+        """The metric of a model in points; None where it was not judged."""
+        places = self.matrix.models
+        return 100 * float(self.matrix.means[places.index(model)]) if model in places else None
+
+    def effect(self, first: str, second: str, tail: float) -> Effect | None:
+        """The first minus the second, with `tail` on each side of the interval; None where one was not judged."""
+        if not {first, second} <= set(self.matrix.models):
+            return None
+        i, j = (self.matrix.models.index(model) for model in (first, second))
+        value, pairs = 100 * float(self.pairs.difference[i, j]), self.pairs
+        middle, half = (100 * float(part[i, j]) for part in (pairs.adjusted, pairs.half_width(tail)))
+        known = self.is_known and not self.matrix.withheld and math.isfinite(half)
+        return Effect(value, middle - half, middle + half) if known else Effect(value)
+
+    @cached_property
+    def pairs(self) -> PairDifferences:
+        """All differences, with the variance of training that all views share."""
+        found, runs = pair_differences(self.matrix), self.matrix.runs
+        if not (several := runs > 1).any():
+            return found
+        pooled, shape = float(self.matrix.training_variance[several].mean()), found.training_variance.shape
+        df = float((runs[several] - 1).sum())
+        return replace(found, training_variance=np.full(shape, 2 * pooled), seed_df=np.full(shape, df))
 
 
-def share_effect(rows: pd.DataFrame, pair: tuple[str, str], tail: float) -> Effect | None:
-    """The same by the share of images that are recognised; without ends where all of them are one cluster."""
-    both: Any = rows[rows["model"].isin(pair)]
-    if set(both["model"]) != set(pair):
-        return None
-    if both["cluster"].nunique() < 2:
-        first, second = (100 * float(both.loc[both["model"] == one, "correct"].mean()) for one in pair)
-        return Effect(first - second)
-    return difference(next(iter(item_matrices(both))), pair, tail)
-
-
-def class_effects(rows: pd.DataFrame, pair: tuple[str, str], tail: float) -> dict[str, Effect]:
-    """The share recognised of each class, the first model minus the second, for all classes at once."""
-    labels = sorted(map(str, rows["label"].dropna().unique())) if "label" in rows else []
-    every: Any = rows
-    each = {label: share_effect(every[every["label"] == label], pair, tail / len(labels)) for label in labels}
-    return {label: one for label, one in each.items() if one is not None}
-
-
-def difference(matrix: Any, pair: tuple[str, str], tail: float) -> Effect:
-    """The difference between two models of an item matrix; without ends where the metric gives no interval."""
-    first, second = (matrix.models.index(model) for model in pair)
-    pairs = pair_differences(matrix)
-    value = 100 * float(pairs.difference[first, second])
-    middle, half = (100 * float(part[first, second]) for part in (pairs.adjusted, pairs.half_width(tail)))
-    known = not matrix.withheld and math.isfinite(half)
-    return Effect(value, middle - half, middle + half) if known else Effect(value)
-
-
-def value_of(rows: pd.DataFrame, model: str, facts: MetricFacts) -> float | None:
-    """The metric of a model; None where it was not judged."""
-    mine: Any = rows[rows["model"] == model]
-    return 100 * float(metric_matrices(mine, facts)[0].means[0]) if len(mine) else None
+def compare_shares(rows: Any) -> Compared:
+    """The views by the share of images that are recognised; without intervals where all images are one cluster."""
+    known = rows["cluster"].nunique() > 1
+    each = rows if known else rows.assign(cluster=rows["item"])
+    return Compared(next(iter(item_matrices(each))), known)
 
 
 def write_effects(study: Path, found: ViewEffects | None) -> None:
