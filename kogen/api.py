@@ -37,7 +37,7 @@ from kogen.options.packing import PackOptions
 from kogen.options.prices import make_prices, metric_with_prices
 from kogen.options.runs import EvaluateOptions, ExportOptions, PretrainOptions
 from kogen.options.study import EstimateOptions, PilotOptions, RunOptions
-from kogen.options.views import ViewsOptions
+from kogen.options.view_options import ViewsOptions
 from kogen.study import pilot as studies
 from kogen.study.cost_estimate import Cost
 from kogen.study.network_measurements import measure_running_costs

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from kogen.api_tables import report
 from kogen.common.speech.console import say
-from kogen.options.views import FOLDER, ViewsOptions
+from kogen.options.view_options import ViewsOptions
 from kogen.reporting.study.views_section import advice_lines
 from kogen.results.answers.view_effects import ViewEffects, proposal_of, read_effects
 from kogen.study.view_advice import train_advice, train_proposal, write_proposal
@@ -17,7 +17,7 @@ def advise_on_views(source: str, options: ViewsOptions) -> Path:
     Each operation is left out and stands alone in trainings of one method, which are judged on images that are held
     out. What hurts is left out of OUT/proposed.toml, which is then trained and judged too. It goes on where it stopped.
     """
-    folder = options.out or FOLDER
+    folder = options.folder
     asked = train_advice(source, options, folder)
     report(folder, lang=options.lang)
     if left_out := proposal_of(effects_of(folder)):

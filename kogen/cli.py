@@ -40,7 +40,7 @@ from kogen.options.own_code import open_plugins
 from kogen.options.packing import PackOptions
 from kogen.options.runs import EvaluateOptions, ExportOptions, PretrainOptions, ReportOptions
 from kogen.options.study import EstimateOptions, PilotOptions, RunOptions, SubmitOptions
-from kogen.options.views import ViewsOptions
+from kogen.options.view_options import ViewsOptions
 
 SOURCE = "folder, .csv, .parquet, .npy, .npz, or a name such as surfaces, digits"
 RECIPE_HELP = "method whose settings are listed, beside its authors' where they differ"

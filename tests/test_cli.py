@@ -113,8 +113,8 @@ def test_stopped_is_an_event_with_75(tmp_path: Path):
 import os, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from kogen.__main__ import main
-import kogen.api
-kogen.api.open_source = lambda *_: os.kill(os.getpid(), signal.SIGINT)
+import kogen.study.view_picture as picture
+picture.open_source = lambda *_: os.kill(os.getpid(), signal.SIGINT)
 sys.argv = ["kogen", "views", "digits", "--json", "--out", {str(tmp_path / "v.png")!r}]
 main()
 """

@@ -5,8 +5,6 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
-from kogen.common.files import read_toml
-
 SIDES = ("first", "second")
 WANTED = (
     'views = "natural", then any of without = ["flip"], blur = 0.5, crop = [0.5, 1.0], and tables [first], [second]'
@@ -21,6 +19,8 @@ def resolve_views(asked: str) -> str:
     """
     if not asked.endswith(".toml"):
         return asked
+    from kogen.common.files import read_toml  # loads pandas, which --help does not need
+
     told = read_toml(Path(asked))
     name = told.pop("views", None)
     if not isinstance(name, str) or not name or name.endswith(".toml"):

@@ -1,5 +1,6 @@
 """Advice on views: a study with each operation left out and alone, on images that are held out, and a proposed set."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from kogen.data.contact_sheet import encode_png, thumbnail
 from kogen.evaluation.features import embed
 from kogen.evaluation.probe_shelf import load_probe
 from kogen.options.study import PilotOptions
-from kogen.options.views import ViewsOptions
+from kogen.options.view_options import ViewsOptions
 from kogen.results.answers.view_effects import ASKED, NOTHING, AskedViews, Reading, only, without
 from kogen.study.pilot import run_pilot
 from kogen.study.plans import with_data
@@ -44,8 +45,8 @@ BASELINE = "supervised"
 
 def advice_options(options: ViewsOptions, **more: Any) -> PilotOptions:
     """What a pilot is asked for the advice: the options that were given, and what makes it a study of views."""
-    given = {name: getattr(options, name) for name in options.model_fields_set - {"advise", "force", "seed", "method"}}
-    asked: dict[str, Any] = {"methods": (options.method,), "judge_on": "validation", "costs": "none"}
+    given = {name: getattr(options, name) for name in options.model_fields_set - {"advise", "force", "seed"}}
+    asked: dict[str, Any] = {"methods": options.methods, "judge_on": "validation", "costs": "none"}
     defaults = {name: getattr(options, name) for name in ("seeds",)}
     return PilotOptions(**defaults | given | asked | more)
 
@@ -68,7 +69,7 @@ def train_advice(source: str, options: ViewsOptions, folder: Path) -> AskedViews
     ValueError for views without any operation, and as `refuse_no_advice`.
     """
     wanted = study_from_request(source, advice_options(options, out=folder))
-    refuse_no_advice(options.method, wanted.metric)
+    refuse_no_advice(options.methods, wanted.metric)
     sets = open_study_splits(wanted).base
     pair = view_set(wanted.views, wanted.image_size, channels=sets.pool.channels)
     operations = operations_of(pair)
@@ -76,7 +77,7 @@ def train_advice(source: str, options: ViewsOptions, folder: Path) -> AskedViews
         raise ValueError(f"--views {wanted.views}: nothing happens to these images, so there is no advice")
     compared = compared_views(wanted.views, operations)
     study = run_pilot(source, advice_options(options, out=folder, compare_views=compared))
-    asked = AskedViews(options.method, study.views, list(operations))
+    asked = AskedViews(options.methods[0], study.views, list(operations))
     with lock_output(folder, "advice"):
         asked = replace(asked, readings=read_operations(study, sets, folder, operations))
         write_sealed_json(folder / ASKED, to_plain(asked))
@@ -85,10 +86,12 @@ def train_advice(source: str, options: ViewsOptions, folder: Path) -> AskedViews
     return asked
 
 
-def refuse_no_advice(method: str, metric: str | None) -> None:
-    """ValueError for a method that is not trained, and for a metric whose differences are no points."""
-    if not load("methods", method).recipe.trains:
-        raise ValueError(f"--method {method} is not trained, so views change nothing: choose another, such as byol")
+def refuse_no_advice(methods: Sequence[str], metric: str | None) -> None:
+    """ValueError for several methods, one that is not trained, and a metric whose differences are no points."""
+    if len(methods) != 1:
+        raise ValueError(f"--methods {','.join(methods)}: advice is on the views of one method; name one")
+    if not load("methods", methods[0]).recipe.trains:
+        raise ValueError(f"--methods {methods[0]} is not trained, so views change nothing: name another, such as byol")
     if metric is not None:
         made = load("metrics", parse_spec(metric)[0])
         if made.unit != POINTS or not made.higher_is_better:

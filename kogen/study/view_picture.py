@@ -5,7 +5,7 @@ from pathlib import Path
 from kogen.common.outputs import claim_file
 from kogen.data.split_names import training_part
 from kogen.options.study import StudyOptions
-from kogen.options.views import PICTURE, ViewsOptions
+from kogen.options.view_options import ViewsOptions
 from kogen.results.asked import flag_of
 from kogen.study.request import study_from_request
 from kogen.study.splits import open_source, paths_read, storage_for
@@ -18,9 +18,8 @@ def draw_views(source: str, options: ViewsOptions) -> Path:
     if given := options.only_for_advice:
         raise ValueError(f"{', '.join(map(flag_of, given))}: only with --advise; add that, or leave it out")
     study = study_from_request(source, StudyOptions(**options.model_dump(include={"views", "image_size", "max_bad"})))
-    out = options.out or PICTURE
-    claim_file(out, paths_read(options, source), force=options.force)
+    claim_file(options.out, paths_read(options, source), force=options.force)
     images = training_part(open_source(source, storage_for(study.image_size, study.max_bad, options.depth), options))
     print_notes(images.name, images.notes)
-    write_view_sheet(images, study, out, options.seed)
-    return out
+    write_view_sheet(images, study, options.out, options.seed)
+    return options.out

@@ -16,7 +16,14 @@ from kogen.common.rng import StepRng
 from kogen.results.answers.view_effects import read_asked_views, read_effects
 from kogen.study.view_advice import happening
 
-QUICK: dict[str, Any] = {"advise": True, "method": "simclr", "seeds": 1, "epochs": 1, "batch_size": 8, "image_size": 16}
+QUICK: dict[str, Any] = {
+    "advise": True,
+    "methods": ("simclr",),
+    "seeds": 1,
+    "epochs": 1,
+    "batch_size": 8,
+    "image_size": 16,
+}
 QUICK |= {"views": "gentle", "backbone": "tiny?width=8", "jobs": 1}
 
 
@@ -90,8 +97,9 @@ def test_an_operation_happens_to_every_image_and_nothing_else_does() -> None:
     ("more", "message"),
     [
         ({"views": "gentle?only=nothing"}, "nothing happens to these images, so there is no advice"),
-        ({"method": "random"}, "--method random is not trained, so views change nothing"),
-        ({"method": "byoll"}, "did you mean 'byol'"),
+        ({"methods": ("random",)}, "--methods random is not trained, so views change nothing"),
+        ({"methods": ("byol", "simclr")}, "advice is on the views of one method"),
+        ({"methods": ("byoll",)}, "did you mean 'byol'"),
         ({"metric": "log_loss"}, "log_loss.*wanted one in points"),
         ({"views": "gentle?without=noise"}, "no operation 'noise' to leave out"),
     ],

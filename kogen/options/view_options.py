@@ -28,7 +28,9 @@ class ViewsOptions(PageOptions, AugmentationOptions):
     advise: bool = option(
         False, "train with each operation left out and alone, and judge each on held-out images", ADVICE
     )
-    method: str = option("byol", "method to train, see `kogen list methods`", ADVICE, shelf="methods")
+    methods: tuple[str, ...] = option(
+        ("byol",), "the one method to train, see `kogen list methods`", ADVICE, form="names", shelf="methods"
+    )
     seeds: int = option(3, "runs of every set of views, each with its own seed", ADVICE, ge=1, le=100)
     epochs: int = option(20, "passes over the images", ADVICE, ge=1, le=MAX_EPOCHS)
     batch_size: BatchSize | None = option(None, BATCH_HELP, ADVICE, form="batch")
@@ -41,10 +43,13 @@ class ViewsOptions(PageOptions, AugmentationOptions):
         None, "runs at work at once here, by default one a GPU, one a core for small images", ADVICE, ge=1, le=MAX_JOBS
     )
     private: bool = option(False, "no paths and no pictures of images in tables and on the page", ADVICE)
-    out: Path | None = option(
-        None, "picture to write, by default views.png; with --advise a folder, by default views-advice", OUTPUT
-    )
+    out: Path = option(PICTURE, "picture to write; with --advise a folder, by default views-advice", OUTPUT)
     force: bool = option(False, "replace a file that kogen did not write", OUTPUT)
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the advice."""
+        return self.out if "out" in self.model_fields_set else FOLDER
 
     @property
     def only_for_advice(self) -> list[str]:
