@@ -40,6 +40,7 @@ class Splits:
     seen: dict[str, np.ndarray] = field(default_factory=dict)  # by test: positions of images that runs were trained on
     stored_side: int = 0  # pixels of a side up to which images are kept as they are; 0 where nobody asks
     private: bool = False  # no picture of an image is kept
+    shared: dict[str, int] = field(default_factory=dict)  # of a transfer set: its images in each other set of the study
 
     def roles(self) -> dict[str, str]:
         """Name of each test set to `reference` or `shift`."""
