@@ -57,11 +57,9 @@ class XmlFields:
         if place == BOX[:2]:
             self.objects.append({})
         elif place in FIELDS or place in OBJECT_FIELDS:
-            known = self.texts if place in FIELDS else self.objects[-1]
-            key = place if place in FIELDS else place[-1]
-            if key in known:
+            if place in self.texts if place in FIELDS else name in self.objects[-1]:
                 raise ValueError(f"{self.where} says <{name}> twice where one is wanted: which is meant?")
-            known[key] = ""
+            self.add_text("")
 
     def close_element(self, _: object) -> None:
         self.stack.pop()
@@ -69,9 +67,9 @@ class XmlFields:
     def add_text(self, text: str) -> None:
         place = tuple(self.stack)
         if place in OBJECT_FIELDS:
-            self.objects[-1][place[-1]] += text
+            self.objects[-1][place[-1]] = self.objects[-1].get(place[-1], "") + text
         elif place in FIELDS:
-            self.texts[place] += text
+            self.texts[place] = self.texts.get(place, "") + text
 
 
 def read_voc(files: Container) -> Annotations | None:
