@@ -115,7 +115,5 @@ def test_a_mask_that_changed_after_it_was_judged_is_noticed(tmp_path):
     kogen.pilot(f"mvtec:{root}", **asked)
     mask = next(iter(sorted(root.glob("ground_truth/*/*.png"))))
     save(mask, np.roll(np.array(Image.open(mask)) > 0, 3, axis=1))
-    with pytest.raises(
-        ValueError, match=r"labels of reference than are there now \(masks count, too\)"
-    ):
+    with pytest.raises(ValueError, match=r"labels of reference than are there now \(masks count, too\)"):
         kogen.pilot(f"mvtec:{root}", **asked)
