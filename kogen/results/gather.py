@@ -74,7 +74,9 @@ def split_older_table(study: Path) -> None:
     for run in sorted(set(pc.unique(table["run"]).to_pylist()) & set(runs)):
         mine = table.filter(pc.equal(table["run"], run))
         rows = mine.to_pandas()
-        once = rows.drop_duplicates()
+        lists = [field.name for field in mine.schema if pa.types.is_list(field.type)]
+        plain = rows.assign(**{name: rows[name].map(lambda one: one if one is None else tuple(one)) for name in lists})
+        once = rows[~plain.duplicated()]
         if once.duplicated(KEY).any():
             raise ValueError(f"{place} has two answers of the run {run} for one image; {REGATHER}")
         if len(once) < len(rows):
@@ -106,6 +108,18 @@ def stored_digests(table: Any) -> dict[str, str]:
 def runs_in(table: Path) -> set[str]:
     """The runs whose rows a table of predictions has."""
     return set(pc.unique(read_arrow(table, REGATHER, columns=["run"])["run"]).to_pylist())
+
+
+def count_unjudged(folder: Path) -> int:
+    """How many runs that a folder of judged runs names have no answers there yet; 0 for the study of a pilot."""
+    named = {Path(run).name for run in read_asked(folder).first.get("runs", ())}
+    return max(0, len(named) - len(list(folder.glob(f"runs/*/{TABLE}"))))
+
+
+def runs_judged_by(place: Path, protocol: str) -> tuple[set[str], set[str]]:
+    """The runs with answers in a table of predictions, and those with answers by a protocol."""
+    rows = read_arrow(place, REGATHER, columns=["run", "protocol"]).to_pandas().drop_duplicates()
+    return set(rows["run"]), set(rows["run"][rows["protocol"] == protocol])
 
 
 def _unequal_answers(study: Path) -> set[tuple[str, str]]:

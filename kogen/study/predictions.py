@@ -127,7 +127,7 @@ def missing_answers(place: Path, sets: Splits, probes: Sequence[str]) -> list[tu
     there = set(zip(rows.dataset, protocol_keys(rows), strict=True))
     missing = [pair for pair in wanted if pair not in there]
     if odd := changed_sets(was, sets, rows.dataset):
-        got = f"{place} was judged on other images or labels of {odd} than are there now"
+        got = f"{place} was judged on other images or labels of {odd} than are there now (masks count, too)"
         raise ValueError(f"{got}: choose another --out, or delete the file to judge the run again")
     now = code_of_probes(probe for _, probe in there)
     then = stored_code(table)

@@ -15,6 +15,7 @@ from kogen.data.cache_settings import CacheSettings
 from kogen.data.corrupted import corrupt_images
 from kogen.data.images import BadFile, Images
 from kogen.data.levels import parse_levels
+from kogen.data.masks.attach_masks import digest_with_masks
 from kogen.data.near_copies import count_copies, find_copies, merged_ids, twins, with_copy_clusters
 from kogen.data.open import open_images, source_paths
 from kogen.data.split_names import TEST, VAL, judging_part, split_names, training_part
@@ -41,14 +42,15 @@ class Splits:
     seen: dict[str, np.ndarray] = field(default_factory=dict)  # by test: positions of images that runs were trained on
     stored_side: int = 0  # pixels of a side up to which images are kept as they are; 0 where nobody asks
     private: bool = False  # no picture of an image is kept
+    shared: dict[str, int] = field(default_factory=dict)  # of a transfer set: its images in each other set of the study
 
     def roles(self) -> dict[str, str]:
         """Name of each test set to `reference` or `shift`."""
         return {name: "reference" if place == 0 else "shift" for place, name in enumerate(self.tests)}
 
     def digests(self) -> dict[str, str]:
-        """What predictions depend on beside the run: a digest of the images and labels of each set."""
-        return {"train": self.train.digest} | {name: images.digest for name, images in self.tests.items()}
+        """What predictions depend on beside the run: a digest of the images, labels and masks of each set."""
+        return {"train": self.train.digest} | {name: digest_with_masks(images) for name, images in self.tests.items()}
 
 
 def open_splits(study: Study) -> Splits:

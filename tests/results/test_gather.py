@@ -66,6 +66,26 @@ def test_rows_that_two_processes_wrote_twice_are_taken_once_by_the_report(
     )
 
 
+def test_a_run_whose_table_was_deleted_gets_its_rows_and_probabilities_back(study: Path):
+    rows = read_rows(study)
+    lists = {"probabilities": [[0.25, 0.75]] * len(rows), "soft": [None] * len(rows)}
+    table = pa.Table.from_pandas(rows.assign(**lists), SCHEMAS["predictions"], preserve_index=False)
+    for file in study.glob("runs/*/predictions.parquet"):
+        file.unlink()
+    pq.write_table(table, study / "predictions.parquet")
+    gather_predictions(study)
+    assert len(read_rows(study)) == len(rows)
+    assert read_rows(study).probabilities.map(list).tolist() == lists["probabilities"]
+
+
+def test_a_trained_run_without_answers_is_told(study: Path):
+    lost = next(iter(sorted(study.glob("runs/*/predictions.parquet"))))
+    lost.unlink()
+    (study / "predictions.parquet").unlink()
+    keys = [one["key"] for one in kogen.report(study)["sentences"]]
+    assert keys.count("runs_unjudged") == 1
+
+
 def test_two_answers_for_one_image_are_refused(study: Path):
     rows = read_rows(study)
     make_older(study, pd.concat([rows, rows.iloc[[0]].assign(correct=1 - rows.correct.iloc[0])]))

@@ -1,12 +1,15 @@
 """The sets of a study of anomalies: what is good, what is trained on, what is judged on."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
-from inspections import write_mvtec
+from inspections import save, write_mvtec
+from PIL import Image
 from small import blobs
 
+import kogen
 from kogen.config.study import make_study
 from kogen.data.images import from_array
 from kogen.study.anomaly_sets import as_anomalies, find_normal, keep_good
@@ -103,3 +106,14 @@ def test_the_splits_of_mvtec(tmp_path):
 
 def test_no_masks_follow_a_set_in_memory():
     assert from_array(np.zeros((2, 1, 4, 4), np.uint8)).masks is None
+
+
+def test_a_mask_that_changed_after_it_was_judged_is_noticed(tmp_path):
+    root = write_mvtec(tmp_path / "bottle")
+    asked: dict[str, Any] = {"task": "anomaly", "methods": ("random",), "seeds": 1, "image_size": 32, "costs": "none"}
+    asked |= {"backbone": "tiny?width=8", "probes": ("mahalanobis",), "out": tmp_path / "study"}
+    kogen.pilot(f"mvtec:{root}", **asked)
+    mask = next(iter(sorted(root.glob("ground_truth/*/*.png"))))
+    save(mask, np.roll(np.array(Image.open(mask)) > 0, 3, axis=1))
+    with pytest.raises(ValueError, match=r"labels of reference than are there now \(masks count, too\)"):
+        kogen.pilot(f"mvtec:{root}", **asked)

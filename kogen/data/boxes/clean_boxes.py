@@ -81,7 +81,7 @@ class Namer:
 def check_sizes(images: Sequence[ListedImage], sizes: np.ndarray) -> None:
     """ValueError for images of another size than is listed: their boxes would lie elsewhere."""
     listed = np.array([image.size for image in images], np.int64).reshape(-1, 2)
-    odd = np.flatnonzero((listed != 0).all(axis=1) & (listed != sizes).any(axis=1))
+    odd = np.flatnonzero(((listed != 0) & (listed != sizes)).any(axis=1))
     if not len(odd):
         return
     first = images[odd[0]]

@@ -13,6 +13,7 @@ from kogen.data.labels import distinct_names
 
 FIRST = "instances"  # COCO's own boxes, beside captions and key points of the same images
 SHOWN_MISSING = 3
+MAX_SIDE = 1 << 30  # pixels
 
 
 def read_coco(files: Container, chosen: str | None = None) -> Annotations | None:
@@ -36,6 +37,8 @@ def read_coco(files: Container, chosen: str | None = None) -> Annotations | None
     there = image_names(files)
     parts = [read_document(files, name, documents[name], there) for name in sorted(documents)]
     images, classes = join_parts(parts)
+    if lost := sorted(set(there) - {image.name for image in images}):
+        notes.append(f"images that no list names, which are left out: {len(lost)}, for example {join_names(lost, 1)}")
     return Annotations("coco", images, classes, tuple(notes))
 
 
@@ -127,10 +130,28 @@ def read_images(document: dict[str, Any], where: str) -> dict[Any, ListedImage]:
             raise ValueError(f"{where}: the images {found[entry['id']].name} and {name} have one id, {entry['id']!r}")
         names.add(name)
         size = tuple(entry.get(side) or 0 for side in ("width", "height"))
-        width, height = (int(side) for side in read_numbers(size, 2, f"{where}: width and height of {name}"))
+        sides = read_numbers(size, 2, f"{where}: width and height of {name}")
+        width, height = (read_side(side, f"{where}: a side of {name}") for side in sides)
         group, cluster = (str(entry[key]) if entry.get(key) is not None else "" for key in ("group", "cluster"))
         found[entry["id"]] = ListedImage(name, where, (width, height), group=group, cluster=cluster)
     return found
+
+
+def read_flag(entry: dict[str, Any], key: str, what: str) -> bool:
+    """What is yes or no of a box, no where nothing is said. ValueError for anything but 0 and 1, true and false."""
+    value = entry.get(key)
+    if value is None:
+        return False
+    if not isinstance(value, int | float) or value not in (0, 1):
+        raise ValueError(f"{what}: its {key} is {str(value)[:60]!r}, wanted 0 or 1")
+    return bool(value)
+
+
+def read_side(value: float, what: str) -> int:
+    """A width or a height in pixels, 0 where nothing is said. ValueError for what no image has."""
+    if not (0 <= value <= MAX_SIDE and float(value).is_integer()):
+        raise ValueError(f"{what} is {value:g}, wanted a whole number of pixels: export it again")
+    return int(value)
 
 
 def check_id(value: Any, what: str) -> None:
@@ -152,6 +173,6 @@ def add_box(
         raise ValueError(f"{where}: {image.name}, {title} has the category {category!r}: {known}")
     x, y, width, height = read_numbers(entry.get("bbox"), 4, f"{where}: {image.name}, {title}: its bbox")
     (area,) = read_numbers([entry.get("area", float("nan"))], 1, f"{where}: {image.name}, {title}: its area")
-    crowd, difficult = bool(entry.get("iscrowd", 0)), bool(entry.get("ignore", 0))
+    crowd, difficult = (read_flag(entry, key, f"{where}: {image.name}, {title}") for key in ("iscrowd", "ignore"))
     corners = (x, y, x + width, y + height)
     image.boxes.append(ListedBox(title, corners, place[category], crowd, difficult, area))

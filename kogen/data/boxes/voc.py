@@ -39,6 +39,10 @@ class XmlFields:
             parser.Parse(data, True)
         except expat.ExpatError as error:
             raise ValueError(f"{where} is no xml ({error}): export it again") from error
+        except (LookupError, ValueError) as error:  # an encoding that the parser does not know; or what is said below
+            if where in str(error):
+                raise
+            raise ValueError(f"{where} cannot be read ({error}): save it as UTF-8") from error
 
     def refuse_doctype(self, *_: object) -> None:
         """A document type may name entities and files: no annotation has one."""
@@ -49,8 +53,13 @@ class XmlFields:
         self.root = self.root or name
         if len(self.stack) > MAX_DEPTH:
             raise ValueError(f"{self.where} is nested deeper than {MAX_DEPTH}: it is no VOC annotation")
-        if tuple(self.stack) == BOX[:2]:
+        place = tuple(self.stack)
+        if place == BOX[:2]:
             self.objects.append({})
+        elif place in FIELDS or place in OBJECT_FIELDS:
+            if place in self.texts if place in FIELDS else name in self.objects[-1]:
+                raise ValueError(f"{self.where} says <{name}> twice where one is wanted: which is meant?")
+            self.add_text("")
 
     def close_element(self, _: object) -> None:
         self.stack.pop()
@@ -128,7 +137,7 @@ def read_box(box: dict[str, str], number: int, document: XmlFields, image: str, 
     label = escape_surrogates(box.get("name", "").strip())
     if not label or len(label) > MAX_NAME_LETTERS:
         raise ValueError(f"{what} has {'no name' if not label else 'a name too long'}: name its class")
-    if missing := [edge for edge in EDGES if edge not in box]:
+    if missing := [edge for edge in EDGES if not box.get(edge)]:
         raise ValueError(f"{what} has no {join_names(missing)}: give its bndbox four edges")
     left, top, right, bottom = (parse_number(box[edge], f"{what}: its {edge}") for edge in EDGES)
     difficult = parse_number(box.get("difficult") or "0", f"{what}: difficult") != 0

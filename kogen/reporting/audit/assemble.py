@@ -1,7 +1,7 @@
 """The audit of a study, put together: is its judgement the same, do its records agree, what does it rest on."""
 
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,8 @@ from kogen.reporting.audit.inventory import (
     price_text,
 )
 from kogen.reporting.audit.recompute import compare_judgement, prices_of
-from kogen.reporting.audit.remarks import Remark, error_as_remark, remark, without_folder
+from kogen.reporting.audit.remarks import Remark, at_place, error_as_remark, remark, without_folder
+from kogen.results.answers.transfer_leads import transfer_folders
 from kogen.results.asked import VERDICT, Asked, read_asked
 
 FORMAT = 1  # of audit.json
@@ -77,10 +78,13 @@ def make_audit(study: Path, read_question: ReadQuestion) -> Audit:
     with error_as_remark(found):
         asked = read_asked(study)
         question, whole = read_question(study)
-    for check in (check_files, check_question, partial(check_runs, asked=whole), check_answers, check_seen):
-        with error_as_remark(found):
-            for one in check(study):
-                found.append(one)
+    found += check_folder(
+        study, (check_files, check_question, partial(check_runs, asked=whole), check_answers, check_seen)
+    )
+    for place in transfer_folders(study).values():
+        seen = partial(check_seen, trained_in=study)
+        mine = check_folder(place, (check_files, partial(check_runs, asked=None), check_answers, seen))
+        found += at_place(mine, place, study)
     compared = Comparison()
     if question:
         with error_as_remark(found):
@@ -130,6 +134,16 @@ def make_audit(study: Path, read_question: ReadQuestion) -> Audit:
         note=note_of(study),
         **lists,
     )
+
+
+def check_folder(folder: Path, checks: Sequence[Callable[[Path], Iterable[Remark]]]) -> list[Remark]:
+    """What the checks find in a folder; an error in one does not keep the next from looking."""
+    found: list[Remark] = []
+    for check in checks:
+        with error_as_remark(found):
+            for one in check(folder):
+                found.append(one)
+    return found
 
 
 def metric_note(stored: Mapping[str, Any], question: Mapping[str, Any]) -> list[Remark]:

@@ -166,17 +166,17 @@ def compare_items(run: str, rows: pd.DataFrame, first: dict[str, tuple[str, pd.S
     return found
 
 
-def check_seen(study: Path) -> Iterator[Remark]:
+def check_seen(study: Path, trained_in: Path | None = None) -> Iterator[Remark]:
     """Whether more items of a test set are among the images that a run was trained on than data.json says.
 
-    Pixel for pixel the same images are found so, near copies are not.
+    Pixel for pixel the same images are found so, near copies are not. `trained_in`: the study that trained the runs.
     """
     if not (study / DATA).exists() or not (study / TABLE).exists():
         return  # `check_files` says it
     said = {row["name"]: row["twins_in_train"] for row in read_sealed_json(study / DATA)["sets"]}
     trained: dict[str, np.ndarray] = {}
     unknown = 0
-    for folder in folders_of_runs(study):
+    for folder in folders_of_runs(trained_in or study):
         problems: list[Remark] = []
         with error_as_remark(problems):
             if (folder / SEEN).exists():

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,13 @@ from kogen.options.runs import EvaluateOptions, ReportOptions
 from kogen.options.study import PilotOptions
 from kogen.reporting.audit.cross_checks import DATA, read_records
 from kogen.reporting.audit.recompute import prices_of
+from kogen.results.answers.transfer_leads import TRANSFER, transfer_folders
 from kogen.results.asked import FIRST, Asked, extension_options
 from kogen.results.gather import REJUDGE, TABLE, stored_digests
 
 HASHED = ("*.toml", "*.json", "*.parquet", "runs/*/*.json", "runs/*/*.parquet", "runs/*/*.npy")
 HASHED += ("runs/*/tuned/*/*.json",)
+HASHED += tuple(f"{TRANSFER}/*/{pattern}" for pattern in HASHED)
 OWN = ("audit.json",)  # what the audit writes itself
 AGAIN = "again"  # the folder that the commands write to
 NOT_RECORDED = None
@@ -94,7 +96,15 @@ class FileFacts:
 
 
 def list_sets(study: Path) -> list[SetFacts]:
-    """The sets of a study, in the order of data.json."""
+    """The sets of a study, in the order of data.json; then both parts of each transfer set."""
+    found = sets_in(study)
+    for name, place in transfer_folders(study).items():
+        found += [replace(one, name=f"{name}, {one.role}", role="transfer") for one in sets_in(place)]
+    return found
+
+
+def sets_in(study: Path) -> list[SetFacts]:
+    """The sets of the tables in a folder, in the order of its data.json."""
     if not (study / DATA).exists():
         return []
     data, counts = read_json(study / DATA), count_clusters(study)

@@ -1,5 +1,6 @@
 """Making the judgement again from the tables of the runs, beside the study: nothing in the study is written."""
 
+import json
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,14 +10,16 @@ from typing import Any
 
 import pyarrow.compute
 
+from kogen.common.contracts import to_plain
 from kogen.common.files import jsonable, read_json
 from kogen.common.metric_facts import MetricFacts
 from kogen.common.running_costs import RUNNING_COSTS
 from kogen.common.tables import read_arrow
 from kogen.reporting.audit.comparison import Comparison, read_columns
-from kogen.reporting.audit.remarks import Remark, error_as_remark, remark, without_folder
+from kogen.reporting.audit.remarks import Remark, at_place, error_as_remark, remark, without_folder
 from kogen.reporting.study import verdict
-from kogen.results.asked import FIRST, RECORD, VERDICT
+from kogen.results.answers.transfer_leads import LEADS, judge_transfers, transfer_folders
+from kogen.results.asked import FIRST, RECORD, VERDICT, read_question
 from kogen.results.gather import KEY, TABLE, gather_predictions, to_schema
 
 pc: Any = pyarrow.compute  # its functions are made at run time: type checkers do not know them
@@ -50,29 +53,47 @@ def copy_files(source: Path, target: Path, names: tuple[str, ...]) -> None:
 def compare_judgement(study: Path, question: Mapping[str, Any]) -> tuple[Comparison, list[Remark]]:
     """verdict.json and the tables beside it, each against what is made again; and what is wrong with predictions.
 
-    Metric, prices and language are those of the verdict that is there: `kogen report` may have been asked for others.
+    So of each transfer set too, and of what is said of the leads there. Metric, prices and language are those of the
+    verdict that is there: `kogen report` may have been asked for others.
     """
     found, problems = Comparison(), []
+    for place in transfer_folders(study).values():
+        mine: list[Remark] = []
+        with error_as_remark(mine):
+            mine += compare_folder(place, study, read_question(place), found)
+        problems += at_place(mine, place, study)
+    problems += compare_folder(study, study, question, found)
+    return found, problems
+
+
+def compare_folder(folder: Path, study: Path, question: Mapping[str, Any], found: Comparison) -> list[Remark]:
+    """What is wrong with the predictions in the folder of a study or transfer set; the rest is compared in `found`."""
+    problems: list[Remark] = []
+    below = "" if folder == study else f"{folder.relative_to(study)}/"
     stored: dict[str, Any] = {}
     with error_as_remark(problems):
-        stored = read_json(study / VERDICT)
-    with copy_of_inputs(study, name_of(study, stored)) as copy, error_as_remark(problems):
+        stored = read_json(folder / VERDICT)
+    with copy_of_inputs(folder, name_of(folder, stored)) as copy, error_as_remark(problems):
         gather_predictions(copy)
         if not (copy / TABLE).exists():
-            return found, [*problems, remark("audit_no_tables", file=f"runs/*/{TABLE}")]
+            return [*problems, remark("audit_no_tables", file=f"runs/*/{TABLE}")]
         with error_as_remark(problems):
-            problems += compare_predictions(study / TABLE, copy / TABLE)
+            problems += compare_predictions(folder / TABLE, copy / TABLE)
         if not stored:
-            return found, problems
+            return problems
         asked = {"margin": question["margin"], "protocol": question["probes"][0]}
         asked |= {"lang": str(stored.get("lang")), "prices": prices_of(stored, question)}
-        verdict.build(copy, **asked, metric=metric_of(stored, question))
-        found.add(VERDICT, stored, read_json(copy / VERDICT))
+        judged = verdict.build(copy, **asked, metric=metric_of(stored, question))
+        found.add(f"{below}{VERDICT}", stored, read_json(copy / VERDICT))
         for table in sorted(copy.glob("*.parquet")):
             if table.name != TABLE:
                 with error_as_remark(problems):
-                    found.add(table.name, read_columns(study / table.name), read_columns(table))
-    return found, without_folder(problems, copy)
+                    found.add(f"{below}{table.name}", read_columns(folder / table.name), read_columns(table))
+        with error_as_remark(problems):
+            leads = judge_transfers(folder, judged.judgement, judged.pairs)
+            if leads or (folder / LEADS).exists():
+                found.add(LEADS, read_json(folder / LEADS), json.loads(json.dumps(to_plain(leads))))
+    return without_folder(problems, copy)
 
 
 def name_of(study: Path, stored: Mapping[str, Any]) -> str:

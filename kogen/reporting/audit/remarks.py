@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,13 @@ class Remark:
 
     key: str
     values: dict[str, Any] = field(default_factory=dict)
+    place: str = ""  # the folder of a transfer set, below that of the study
 
     def text(self, lang: str) -> str:
         """The sentence in a language."""
         shown = {name: value_text(value) for name, value in self.values.items()}
-        return load_templates(lang)[self.key].format(**shown)
+        said = load_templates(lang)[self.key].format(**shown)
+        return f"{clean(self.place)}: {said}" if self.place else said
 
 
 def value_text(value: Any) -> str:
@@ -37,9 +39,15 @@ def remark(key: str, /, **values: Any) -> Remark:
 def without_folder(remarks: Iterable[Remark], folder: Path) -> list[Remark]:
     """The remarks with the files that errors name given below a folder, whose own place is left out."""
     return [
-        remark(one.key, what=one.values["what"].replace(f"{folder}/", "")) if one.key == "audit_error" else one
+        replace(one, values={"what": one.values["what"].replace(f"{folder}/", "")}) if one.key == "audit_error" else one
         for one in remarks
     ]
+
+
+def at_place(remarks: Iterable[Remark], folder: Path, study: Path) -> list[Remark]:
+    """Remarks on what lies in a folder of a study, which name that folder; those on the study itself as they are."""
+    found = without_folder(remarks, folder)
+    return found if folder == study else [replace(one, place=str(folder.relative_to(study))) for one in found]
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Decision part of a page: the first screen and the four questions, as plain data for their templates."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from kogen.common.metric_facts import POINTS
@@ -14,15 +14,15 @@ from kogen.results.judgement import Judgement
 
 CATCHES = 3  # that stand on the first screen; the others are in the appendix
 UNANSWERED = ("answer_none",)  # answers that say nothing of this table: no section, a line in the appendix
-GLOSSARY = ("own", "supervised", "stock", "random")
+GLOSSARY = ("own", "given", "supervised", "stock", "random")
 
 
 def decision_part(
-    found: Judgement, sentences: Sequence[Sentence], lang: str, own: str = "own"
+    found: Judgement, sentences: Sequence[Sentence], lang: str, own: str = "own", given: Collection[str] = ()
 ) -> tuple[dict[str, Any], dict[str, Figure]]:
     """What the templates `decision` and `questions` show, and their figures by the id of their place.
 
-    `own`: how models of no baseline are explained, `gloss_own` or another.
+    `own`: how models of no baseline are explained, `gloss_own` or another; `given`: models that were trained elsewhere.
     """
     said = {part: texts_of(sentences, part, lang) for part in ("alert", "headline", "sure", "catch", "next")}
     found_lights = [light_texts(light, lang) for light in lights(found)]
@@ -33,7 +33,7 @@ def decision_part(
         "more": said["catch"][CATCHES:],
         "lights": found_lights,
         "absent": [light["question"] for light in found_lights if light["key"] in UNANSWERED],
-        "glossary": [say(lang, one.key, **one.values) for one in glossary(found, own)],
+        "glossary": [say(lang, one.key, **one.values) for one in glossary(found, own, given)],
         "leader": found.leader,
         "models": found.models,
         "reference": found.reference,
@@ -75,10 +75,11 @@ def light_texts(light: Light, lang: str) -> dict[str, Any]:
     }
 
 
-def glossary(found: Judgement, own: str = "own") -> list[Sentence]:
+def glossary(found: Judgement, own: str = "own", given: Collection[str] = ()) -> list[Sentence]:
     """What the names of a study's models mean."""
     groups: dict[str, list[str]] = {}
     for model, method in found.methods.items():
-        groups.setdefault(method if method in GLOSSARY else "own", []).append(model)
+        kind = "given" if model in given else method if method in GLOSSARY else "own"
+        groups.setdefault(kind, []).append(model)
     kinds = {kind: own if kind == "own" else kind for kind in GLOSSARY if kind in groups}
     return [sentence("note", f"gloss_{key}", models=groups[kind]) for kind, key in kinds.items()]

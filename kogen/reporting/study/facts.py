@@ -12,6 +12,7 @@ from kogen.common.tables import distinct_rows
 from kogen.reporting.study.evidence import Evidence, ModelAlarm, ModelCost, TwinCount
 from kogen.reporting.study.runs import RunRecord, whole_runs
 from kogen.results.findings import Comparisons
+from kogen.results.gather import TABLE, count_unjudged, runs_judged_by
 from kogen.results.judgement import Judgement
 from kogen.results.start_answers import ModelStart
 
@@ -105,6 +106,13 @@ def pool_facts(runs: list[RunRecord]) -> tuple[dict[tuple[str, str], float], dic
         found.setdefault((run.model, run.pool), []).append(run)
     sizes = {key: sum(run.plan["images"] for run in mine) / len(mine) for key, mine in found.items()}
     return sizes, {key: sum(bool(run.summary.alarms) for run in mine) for key, mine in found.items()}
+
+
+def unjudged_runs(study: Path, runs: list[RunRecord], protocol: str) -> int:
+    """How many runs are trained and have no answers in the predictions, those on all images none by the protocol."""
+    judged, mine = runs_judged_by(study / TABLE, protocol)
+    alone = [run for run in runs if run.summary.status == "done" and run.id not in (judged if run.pool else mine)]
+    return len(alone) + count_unjudged(study)
 
 
 def leaders_on(values: pd.DataFrame, dataset: str) -> list[str]:

@@ -52,9 +52,9 @@ def compose(study: Path, lang: str) -> tuple[dict[str, Figure], dict[str, Any]]:
     private, quality = bool(asked.question.get("private")), study / "data.json"
     data = read_json(quality) if quality.exists() else {"sets": []}
     training, plan = read_training(runs), runs[0].plan if runs else {}
-    decision, figures = decision_part(
-        verdict.judgement, verdict.sentences, lang, "detected" if verdict.protocol in DETECTORS else "own"
-    )
+    own = "detected" if verdict.protocol in DETECTORS else "judged" if "runs" in asked.question else "own"
+    given = {run.model for run in runs if run.method == "stock" and run.plan.get("name")}
+    decision, figures = decision_part(verdict.judgement, verdict.sentences, lang, own, given)
     figures |= draw_training(verdict, training, lang)
     leads = read_leads(study)
     cells, lottery = {(row["model"], row["dataset"]): row for row in verdict.values}, None

@@ -38,6 +38,7 @@ from kogen.reporting.study.facts import (
     model_costs,
     model_methods,
     model_starts,
+    unjudged_runs,
 )
 from kogen.reporting.study.part_tables import NAMES, judge_budgets, judge_pools, rows_of, sort_names
 from kogen.reporting.study.runs import read_runs, whole_runs
@@ -175,8 +176,9 @@ def build(
         judgement = make_judgement(tables, reference=sets[0], targets=sets[1:], **known)
     judgement = judge_starts(judgement, tables, model_starts(whole_runs(runs)))
     evidence = gather(study, rows, judged, judgement, runs, costs)
+    unjudged = unjudged_runs(study, runs, protocol)
     more = [*metric_catches(facts, answers, evidence), *constant_sentences(every, sets[0])]
-    sentences = verdict_sentences(evidence, [*more, *question_sentences(question, len(runs))])
+    sentences = verdict_sentences(evidence, [*more, *question_sentences(question, len(runs), unjudged)])
     compared = Comparisons(tables, baselines_last(methods))
     verdict = Verdict(
         judgement=judgement,

@@ -11,8 +11,9 @@ import pandas as pd
 from kogen.common.contracts import from_plain, to_plain
 from kogen.common.files import read_json, write_json
 from kogen.common.metric_facts import MetricFacts
+from kogen.results.asked import read_asked
 from kogen.results.findings import Comparisons, Finding
-from kogen.results.gather import TABLE
+from kogen.results.gather import TABLE, count_unjudged
 from kogen.results.judgement import Judgement
 
 TRANSFER = "transfer"  # folder of the transfer sets in a study, one folder each
@@ -36,7 +37,7 @@ class TransferLead:
     dataset: str
     metric: MetricFacts
     fate: Fate
-    lead: Finding
+    lead: Finding | None  # None where the study has one model
     leaders: list[str]  # the best there
     value: float | None  # of the leader of the reference
     images: int  # judged
@@ -44,6 +45,9 @@ class TransferLead:
     kept: int  # of the pairs that the reference decides, those that are decided alike
     lost: int  # decided the other way
     open: int
+    shared: dict[str, int] = field(default_factory=dict)  # by another set of the study: images that are there, too
+    total: int = 0  # images, those that are learnt from and those that are judged
+    unjudged: int = 0  # runs of the study that have no answers there yet
 
 
 @dataclass(frozen=True)
@@ -52,10 +56,11 @@ class TransferLeads:
 
     reference: str
     leader: str
-    other: str
+    other: str | None  # the next one; None where there is no second model
     is_lead: bool  # the reference decides between the two
     decided: int
     sets: list[TransferLead] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)  # sets that were asked for, and no run is judged on yet
 
 
 def transfer_folder(study: Path, name: str) -> Path:
@@ -71,27 +76,28 @@ def transfer_folders(study: Path) -> dict[str, Path]:
 def judge_transfers(study: Path, found: Judgement, pairs: Sequence[Mapping[str, Any]]) -> TransferLeads | None:
     """What becomes of the reference's leads on the transfer sets, each judged by then. `pairs`: of the study.
 
-    None where there are no two models to compare, or no such set.
+    None where there is no such set.
     """
-    places = transfer_folders(study)
-    if found.lead is None or not places:
+    places, leader, lead = transfer_folders(study), found.leader, found.lead
+    absent = [name for name in read_asked(study).question.get("transfers", {}) if name not in places]
+    if not places and not absent:
         return None
-    leader = found.leader
-    other = found.lead.second if found.lead.first == leader else found.lead.first
+    other = None if lead is None else lead.second if lead.first == leader else lead.first
     ahead = [row for row in pairs if row["dataset"] == found.reference and row["verdict"] in AHEAD]
     leads = [(row["first"], row["second"]) for row in ahead]
     sets = [judge_set(name, place, leader, other, leads) for name, place in places.items()]
-    return TransferLeads(found.reference, leader, other, found.lead.is_ahead, len(leads), sets)
+    return TransferLeads(found.reference, leader, other, lead is not None and lead.is_ahead, len(leads), sets, absent)
 
 
-def judge_set(name: str, place: Path, leader: str, other: str, leads: list[tuple[str, str]]) -> TransferLead:
+def judge_set(name: str, place: Path, leader: str, other: str | None, leads: list[tuple[str, str]]) -> TransferLead:
     """The leads of the reference on one transfer set, from what was judged in its folder."""
     content, data = read_json(place / "verdict.json"), read_json(place / "data.json")
     metric = from_plain(MetricFacts, content["metric"], f"the verdict on {name}")
     tables = {one: pd.DataFrame(content[one]) for one in ("values", "pairs", "needed")}
     compared, dataset = Comparisons(tables, span=metric.high - metric.low), content["reference"]
     fates = [fate_of(compared.compare(first, second, dataset), first) for first, second in leads]
-    lead, values = compared.compare(leader, other, dataset), tables["values"]
+    lead = None if other is None else compared.compare(leader, other, dataset)
+    values = tables["values"]
     return TransferLead(
         name,
         metric,
@@ -104,12 +110,15 @@ def judge_set(name: str, place: Path, leader: str, other: str, leads: list[tuple
         fates.count(Fate.KEPT),
         fates.count(Fate.LOST),
         len(fates) - fates.count(Fate.KEPT) - fates.count(Fate.LOST),
+        data.get("shared", {}),
+        sum(row["images"] for row in data["sets"]),
+        count_unjudged(place),
     )
 
 
-def fate_of(found: Finding, model: str) -> Fate:
+def fate_of(found: Finding | None, model: str) -> Fate:
     """What a comparison says of the lead of a model."""
-    if found.difference is None:
+    if found is None or found.difference is None:
         return Fate.ABSENT
     if not found.is_ahead:
         return Fate.OPEN

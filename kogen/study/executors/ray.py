@@ -44,6 +44,8 @@ from kogen.study.study_runs import StudyRuns
 RETRIES = 2  # of a task whose process, worker or node is killed
 LOOK = 0.3  # seconds between two looks at what tasks say
 WAIT = 10.0  # seconds for an address to answer
+SETTINGS = bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))  # the first frame of HTTP/2, which Ray's servers speak; 4 is its kind
+HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + SETTINGS
 START = "start one with `ray start --head`, or leave --address out"
 STORE = 100 * 2**20  # bytes of Ray's own memory on this machine: hardly anything goes through it
 
@@ -220,12 +222,16 @@ def connect(address: str | None) -> Iterator[None]:
 
 
 def check_reachable(address: str) -> None:
-    """ValueError unless something listens at HOST:PORT; Ray itself would wait for minutes."""
+    """ValueError unless something at HOST:PORT answers as Ray's servers do; Ray itself would wait for minutes."""
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal() or "/" in host:
         raise ValueError(f"--address {address!r}: wanted auto or HOST:PORT, as `ray start --head` prints it")
     try:
-        socket.create_connection((host, int(port)), timeout=WAIT).close()
+        with socket.create_connection((host, int(port)), timeout=WAIT) as there:
+            there.sendall(HELLO)
+            answer = there.recv(len(SETTINGS))
+        if answer[3:4] != SETTINGS[3:4] and os.environ.get("RAY_USE_TLS", "0") == "0":
+            raise OSError("something else does")
     except (OSError, OverflowError) as error:
         raise ValueError(f"--address {address}: no Ray answers there ({error}); {START}") from error
 

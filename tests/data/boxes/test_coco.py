@@ -130,3 +130,28 @@ def test_what_makes_no_sense_is_named(case: str):
 def test_broken_json_is_named(data: bytes):
     with pytest.raises(ValueError, match=r"memory/a.json is no json"):
         read_coco(Memory({"a.json": data}))
+
+
+@pytest.mark.parametrize("value", ["0", "false", 5, [0], float("nan")])
+@pytest.mark.parametrize("flag", ["iscrowd", "ignore"])
+def test_flags_are_yes_or_no_and_never_guessed(flag: str, value: object):
+    changed = document()
+    changed["annotations"][0][flag] = value
+    with pytest.raises(ValueError, match=rf"its {flag} is .*, wanted 0 or 1"):
+        read(changed)
+    changed["annotations"][0][flag] = None
+    box = read(changed).images[0].boxes[0]
+    assert (box.crowd, box.difficult) == (False, False)
+
+
+@pytest.mark.parametrize("width", [10**30, 40.7, -40, float("nan")])
+def test_sides_are_whole_numbers_of_pixels(width: float):
+    changed = document()
+    changed["images"][0]["width"] = width
+    with pytest.raises(ValueError, match=r"a side of .*a.png is .*, wanted a whole number of pixels"):
+        read(changed)
+
+
+def test_images_that_no_list_names_are_told():
+    found = read(document(), **{"images/z.png": b""})
+    assert found.notes[-1] == "images that no list names, which are left out: 1, for example images/z.png"

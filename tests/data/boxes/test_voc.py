@@ -107,3 +107,23 @@ def test_an_entity_that_nobody_declares_is_no_xml():
 
 def test_other_xml_is_no_annotation():
     assert read_voc(Memory({"config.xml": b"<config><object/></config>"})) is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("<xmin>", "<xmin>9</xmin><xmin>"),
+        ("<name>dent", "<name>other</name><name>dent"),
+        ("<bndbox>", "<bndbox><xmin>1</xmin></bndbox><bndbox>"),
+        ("<width>", "<width>4</width><width>"),
+    ],
+)
+def test_what_is_said_twice_is_no_longer_text(old: str, new: str):
+    with pytest.raises(ValueError, match=r"a\.xml says <\w+> twice where one is wanted"):
+        read_voc(broken(old, new))
+
+
+def test_an_encoding_that_cannot_be_read_names_its_file():
+    data = b'<?xml version="1.0" encoding="shift_jis"?>' + "<annotation>傷</annotation>".encode("shift_jis")
+    with pytest.raises(ValueError, match=r"a\.xml cannot be read \(.*\): save it as UTF-8"):
+        read_voc(Memory(PIXELS | XML | {"Annotations/a.xml": data}))

@@ -71,6 +71,13 @@ def test_the_glossary_says_what_the_names_of_models_mean() -> None:
     assert [one.key for one in glossary(replace(judged(), methods={"net": "supervised"}))] == ["gloss_supervised"]
 
 
+def test_models_that_were_given_are_not_said_to_be_pretrained_here() -> None:
+    mixed = replace(judged(), methods={"byol": "byol", "downloaded": "dino", "mine": "supervised"})
+    found = {one.key: one.values["models"] for one in glossary(mixed, given={"downloaded", "mine"})}
+    assert found == {"gloss_own": ["byol"], "gloss_given": ["downloaded", "mine"]}
+    assert [one.key for one in glossary(mixed, "judged", {"downloaded", "mine"})] == ["gloss_judged", "gloss_given"]
+
+
 def test_a_light_has_its_words_its_sign_and_its_number() -> None:
     real = light_texts(lights(judged())[0], "en")
     assert (real["name"], real["key"], real["colour"], real["sign"]) == ("real", "answer_yes", "green", "✓")

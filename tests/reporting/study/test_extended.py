@@ -23,6 +23,11 @@ def said(study: Path) -> list[Sentence]:
     return question_sentences(read_asked(study), len(list(study.glob("runs/*/plan.json"))))
 
 
+def test_runs_that_are_not_judged_are_told(study: Path) -> None:
+    assert [one.key for one in question_sentences(read_asked(study), 2, 1)] == ["runs_unjudged"]
+    assert "not judged here yet: 1" in say("en", "runs_unjudged", n=1)
+
+
 def test_nothing_is_said_of_a_study_that_was_asked_once_and_is_done(study: Path) -> None:
     assert said(study) == []
     append_extension(study, Extension({"probes": ["knn"]}))  # before anybody could read a verdict

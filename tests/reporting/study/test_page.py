@@ -9,6 +9,7 @@ import browser
 import pytest
 from studies import make_study
 
+import kogen
 from kogen.reporting import charts
 from kogen.reporting.study import page, verdict
 
@@ -211,3 +212,13 @@ def test_trainings_of_a_model_have_their_seeds(tmp_path: Path) -> None:
     found = page.read_training(runs)
     assert list(found) == ["byol"]
     assert sorted(found["byol"]["seed"].unique()) == [0, 1]
+
+
+def test_the_caption_of_the_protocols_names_the_metric_that_decides(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "s", {"byol": 0.8, "random": -0.5}, n=40, seeds=1, epochs=1)
+    kogen.report(study)
+    assert "Accuracy in % on the test images. Kendall" in (study / "report.html").read_text()
+    kogen.report(study, metric="macro_f1")
+    page = (study / "report.html").read_text()
+    assert "macro F1 on the test images. Kendall" in page
+    assert "Accuracy in % on the test images. Kendall" not in page

@@ -2,8 +2,10 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -127,3 +129,17 @@ def test_an_address_where_no_ray_is(sets: dict[str, str], tmp_path: Path, addres
     with pytest.raises(ValueError, match=said):
         kogen.pilot(sets["a"], test=sets["b"], engine="ray", address=address, out=tmp_path / "study", **QUICK)
     assert not (tmp_path / "study").exists()
+
+
+def test_a_port_where_something_else_answers_is_refused_at_once():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            there, _ = server.accept()
+            with there:
+                there.recv(100)
+                there.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        threading.Thread(target=answer, daemon=True).start()
+        with pytest.raises(ValueError, match=r"no Ray answers there \(something else does\); start one with"):
+            ours.check_reachable(f"127.0.0.1:{server.getsockname()[1]}")
