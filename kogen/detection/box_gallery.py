@@ -1,59 +1,20 @@
 """Box gallery: pictures of the images where a detector misses most and raises most false alarms, boxes drawn."""
 
 import io
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from kogen.boxes.false_alarms import threshold_at
 from kogen.common.files import write_atomically
 from kogen.data.boxes.box_images import BoxImages
 from kogen.results.boxes.box_runs import BoxRun
+from kogen.results.boxes.called_boxes import CalledBoxes, call_boxes, choose_images
 
 SIDE = 480  # pixels of the longer side
 SHOWN = 6  # images of each kind
-RATE = 1.0  # false alarms an image: boxes of lower scores are not called
 # Told apart without colour, too: a true box that is missed is dashed, a false alarm is crossed.
 FOUND, MISSED, FALSE = (0, 158, 115), (213, 94, 0), (0, 114, 178)  # of Okabe and Ito's palette
-
-
-@dataclass(frozen=True, eq=False)
-class CalledBoxes:
-    """What a detector calls on one image at a threshold; numbers of boxes as in its run."""
-
-    found: np.ndarray  # true boxes that are found
-    missed: np.ndarray  # true boxes that are not
-    false: np.ndarray  # found boxes that are no true one
-
-
-def call_boxes(run: BoxRun, rate: float = RATE) -> list[CalledBoxes]:
-    """Of each image what is found, missed and falsely called where there are `rate` false alarms an image."""
-    matches = run.matches()
-    threshold = threshold_at(matches, rate)
-    hit: list[list[int]] = [[] for _ in run.items]
-    false: list[list[int]] = [[] for _ in run.items]
-    for one in matches:
-        for place in np.flatnonzero(one.score >= threshold):
-            image = one.image[place]
-            if one.hit[0, 0, place]:
-                hit[image].append(int(one.match[0, 0, place]))
-            elif one.counts[0, 0, place]:
-                false[image].append(int(one.place[place]))
-    called = list[CalledBoxes]()
-    for true, right, wrong in zip(run.true, hit, false, strict=True):
-        missed = np.setdiff1d(np.flatnonzero(~true.ignored), right)
-        called.append(CalledBoxes(np.array(right, int), missed, np.array(wrong, int)))
-    return called
-
-
-def choose_images(called: list[CalledBoxes], most: int = SHOWN) -> list[int]:
-    """The images with most misses, then those with most false alarms, each once; of equals the first."""
-    by_misses = sorted(range(len(called)), key=lambda n: (-len(called[n].missed), n))
-    by_alarms = sorted(range(len(called)), key=lambda n: (-len(called[n].false), n))
-    chosen = [n for n in by_misses if len(called[n].missed)][:most]
-    return chosen + [n for n in by_alarms if len(called[n].false) and n not in chosen][:most]
 
 
 def draw_boxes(pixels: np.ndarray, size: np.ndarray, run: BoxRun, image: int, called: CalledBoxes) -> Image.Image:
@@ -94,7 +55,7 @@ def write_box_gallery(boxes: BoxImages, run: BoxRun, folder: Path) -> list[Path]
             f"the run was judged on {len(lost)} images that {boxes.source or 'the set'} has not, as {lost[0]}"
         )
     called, written = call_boxes(run), list[Path]()
-    for number, image in enumerate(choose_images(called)):
+    for number, image in enumerate(choose_images(called, SHOWN)):
         row = place[run.items[image]]
         pixels = boxes.images.fetch(np.array([row]))[0]
         file = io.BytesIO()

@@ -10,7 +10,8 @@ from small import blobs
 
 from kogen.config.plan import Plan
 from kogen.config.study import Study
-from kogen.study.splits import data_quality, depth_of_runs, is_named, normalisation, open_splits
+from kogen.study.set_sources import is_named
+from kogen.study.splits import data_quality, depth_of_runs, normalisation, open_splits
 
 
 def write_folder(root, per_class: dict[str, int], seed: int = 0, size: int = 16) -> str:

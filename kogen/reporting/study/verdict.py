@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pandas as pd
 from kogen.common.contracts import from_plain, to_plain
 from kogen.common.files import read_json, write_json
 from kogen.common.metric_facts import ACCURACY, POINTS, MetricFacts
+from kogen.common.protocols import BOX_DETECTORS
 from kogen.common.registry import load
 from kogen.common.running_costs import RunningCost
 from kogen.common.tables import distinct_rows
@@ -50,6 +52,7 @@ from kogen.results.answers.metric_tables import protocol_answers
 from kogen.results.answers.part_rows import PARTS, POOL, choose_rows
 from kogen.results.answers.pool_curves import PoolCurves
 from kogen.results.asked import read_asked
+from kogen.results.boxes.box_judgement import judge_boxes_found, no_answers
 from kogen.results.decide import BASELINES, make_judgement
 from kogen.results.findings import Comparisons
 from kogen.results.judge import judge_tables, tables_from_items, write_tables
@@ -149,22 +152,27 @@ def build(
     roles, methods = roles_in_order(rows), model_methods(rows)
     sets, costs = list(roles), model_costs(whole_runs(runs))
     options = options.model_copy(update={"reference": sets[0]})
+    boxes = judge_boxes_found(study, every, protocol, metric) if protocol in BOX_DETECTORS else None
     unread = tuple(name for name in read_header(place) if name not in (*NAME_COLUMNS, *NUMBER_COLUMNS))
-    results = replace(read_results(predictions, options), ignored=unread)
+    read = boxes.results if boxes else read_results
+    results = replace(read(predictions, options), ignored=unread)
     results = replace(results, metric=replace(results.metric, faults=fault_ratios(priced)))
     facts, others = results.metric, [name for name in parts if name != protocol]
-    judged = {name: judge_items(metric_matrices(parts[name], facts), options) for name in others}
+    matrices = {name: boxes.matrices[name] if boxes else metric_matrices(parts[name], facts) for name in others}
+    judged = {name: judge_items(of, options) for name, of in matrices.items()}
     judged[protocol] = judge_items(results.matrices or [], options)
-    answers = protocol_answers(parts, judged[protocol]["values"], facts, sets[0], protocol)
+    known_answers = partial(protocol_answers, parts, judged[protocol]["values"], facts, sets[0], protocol)
+    answers = no_answers() if boxes else known_answers()
     tables = judged[protocol] | answers
     kept = choose_rows(every, every[POOL].isna())
-    curves = judge_budgets(study, kept, protocol, facts)
+    curves = boxes.curves if boxes else judge_budgets(study, kept, protocol, facts)
     pools = judge_pools(study, choose_rows(every, every["budget"].isna()), protocol, facts, float(margin), runs)
     shown: dict[str, Any] = {"values": tables["values"]}
     shown |= {name: curves[name] for name in ("labels", "matches") if name in curves}
     shown = {name: frame[frame["dataset"] == sets[0]] for name, frame in shown.items()}
     mine = (kept["protocol"] == protocol) & (kept["dataset"] == sets[0])
-    economics = gather_economics(study, whole_runs(runs), sort_names(kept[mine]), shown, facts, priced)
+    costed = whole_runs(runs), sort_names(kept[mine]), shown, facts, priced
+    economics = None if boxes else gather_economics(study, *costed)
     lottery, judgement = None, None
     minutes = {cost.model: cost.minutes for cost in costs if cost.minutes}
     if len(methods) > 1:  # on the predictions alone; its tables are written beside them

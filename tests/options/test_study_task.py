@@ -4,7 +4,7 @@ import pytest
 
 from kogen.common.protocols import DETECTORS, check_probes
 from kogen.config.study import make_study
-from kogen.options.anomaly_task import metric_for_task, with_task_defaults
+from kogen.options.study_task import metric_for_task, with_task_defaults
 
 
 def test_defaults_follow_the_task():
