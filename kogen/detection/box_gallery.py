@@ -9,10 +9,9 @@ from PIL import Image, ImageDraw
 from kogen.common.files import write_atomically
 from kogen.data.boxes.box_images import BoxImages
 from kogen.results.boxes.box_runs import BoxRun
-from kogen.results.boxes.called_boxes import CalledBoxes, call_boxes, choose_images
+from kogen.results.boxes.called_boxes import CalledBoxes, call_boxes, choose_images, picture_place
 
-SIDE = 480  # pixels of the longer side
-SHOWN = 6  # images of each kind
+SIDE, QUALITY = 400, 80  # pixels of the longer side, of a JPEG
 # Told apart without colour, too: a true box that is missed is dashed, a false alarm is crossed.
 FOUND, MISSED, FALSE = (0, 158, 115), (213, 94, 0), (0, 114, 178)  # of Okabe and Ito's palette
 
@@ -45,22 +44,22 @@ def draw_dashes(pen: ImageDraw.ImageDraw, x1: float, y1: float, x2: float, y2: f
 
 
 def write_box_gallery(boxes: BoxImages, run: BoxRun, folder: Path) -> list[Path]:
-    """Write the pictures of a run on these images to a folder, worst first: misses, then false alarms.
+    """Write the pictures of a run on these images, in their order, to a folder, worst first: misses, then false alarms.
 
     ValueError for a run on other images.
     """
-    place = {item: number for number, item in enumerate(boxes.images.ids)}
-    if lost := sorted(set(run.items) - set(place)):
+    ids = [str(item).partition("#")[0] for item in run.items]  # a second copy of an image is #2
+    if lost := [item for item in ids if item not in set(boxes.images.ids)]:
         raise ValueError(
             f"the run was judged on {len(lost)} images that {boxes.source or 'the set'} has not, as {lost[0]}"
         )
+    assert ids == boxes.images.ids.tolist()
     called, written = call_boxes(run), list[Path]()
-    for number, image in enumerate(choose_images(called, SHOWN)):
-        row = place[run.items[image]]
-        pixels = boxes.images.fetch(np.array([row]))[0]
+    for number, image in enumerate(choose_images(called)):
+        pixels = boxes.images.fetch(np.array([image]))[0]
         file = io.BytesIO()
-        draw_boxes(pixels, boxes.sizes[row], run, image, called[image]).save(file, "PNG")
-        target = folder / f"{number:02d}-{run.items[image]}.png"
+        draw_boxes(pixels, boxes.sizes[image], run, image, called[image]).save(file, "JPEG", quality=QUALITY)
+        target = folder / picture_place(number, str(run.items[image]))
         write_atomically(target, lambda path, data=file.getvalue(): path.write_bytes(data))
         written.append(target)
     return written

@@ -25,7 +25,7 @@ from kogen.evaluation.predict import place_columns, unique_item_ids
 from kogen.modules.base import Method
 from kogen.results.boxes.box_runs import BoxRun, to_rows
 from kogen.results.boxes.box_tables import BOX_GALLERY, BOXES
-from kogen.results.boxes.called_boxes import call_boxes
+from kogen.results.boxes.called_boxes import call_boxes, gallery_place
 from kogen.results.gather import TABLE
 from kogen.study.box_sets import with_boxes
 from kogen.study.predictions import add_answers, identity_of, missing_answers, protocols_of_run
@@ -71,6 +71,8 @@ def judge_boxes(run: Path, sets: Splits, study: Study, target: Path, title: str 
                 answers = answers.assign(**identity, role=answers.dataset.map(sets.roles()))
                 add_answers(target / TABLE, [answers], sets, study.protocols)
                 shutil.rmtree(place, ignore_errors=True)
+                if not any(place.parent.iterdir()):
+                    place.parent.rmdir()
 
 
 def recipe_of(study: Study, asked: Protocol) -> DetectorRecipe:
@@ -143,5 +145,6 @@ def write_found(
 def draw_gallery(found: Mapping[str, BoxRun], sets: Splits, folder: Path, asked: Protocol) -> None:
     """Pictures of the images of each set with most misses and most false alarms."""
     for name, run in found.items():
-        images = with_boxes(sets.tests[name])
-        write_box_gallery(images, run, folder / asked.probe / name)
+        order = np.argsort(run.items, kind="stable")  # as tables are read: the page names the same pictures
+        images, run = with_boxes(sets.tests[name].subset(order)), run.subset(order)
+        write_box_gallery(images, run, folder / gallery_place(asked.probe, name))

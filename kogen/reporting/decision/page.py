@@ -80,5 +80,6 @@ def glossary(found: Judgement, own: str = "own") -> list[Sentence]:
     groups: dict[str, list[str]] = {}
     for model, method in found.methods.items():
         groups.setdefault(method if method in GLOSSARY else "own", []).append(model)
-    kinds = {kind: own if kind == "own" else kind for kind in GLOSSARY if kind in groups}
+    others = {"random": "boxes_random", "stock": "boxes_stock"} if own == "boxes" else {}
+    kinds = {kind: own if kind == "own" else others.get(kind, kind) for kind in GLOSSARY if kind in groups}
     return [sentence("note", f"gloss_{key}", models=groups[kind]) for kind, key in kinds.items()]
