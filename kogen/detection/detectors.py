@@ -16,6 +16,7 @@ from kogen.common.files import json_digest
 from kogen.common.rng import StepRng
 from kogen.config.plan import Plan, check_settings
 from kogen.data.boxes.box_images import BoxImages
+from kogen.data.images import Images
 from kogen.detection.box_targets import BoxTargets
 from kogen.modules.base import Method
 from kogen.training import checkpoint, loop
@@ -32,7 +33,7 @@ class DetectorRecipe:
     """Which detector learns, and how: the same for every network."""
 
     detector: str  # fcos or faster_rcnn
-    steps: int  # of BATCH images; whole passes, so that it may be a few more
+    steps: int  # of BATCH images
     image_size: int  # pixels of a side
     settings: Mapping[str, Any] = field(default_factory=dict)  # of the method `detect`
 
@@ -45,12 +46,19 @@ def detector_plan(network: Plan, weights: Path | None, boxes: BoxImages, how: De
     settings = {**how.settings, "detector": how.detector}
     check_settings("detect", settings)
     batch = min(BATCH, max(len(boxes), 2))
-    epochs = math.ceil(how.steps / max(len(boxes) // batch, 1))
     start = {"weights": str(weights or ""), "init": "", "init_file": "", "freeze": "", "pool": "", "compile": False}
     data = json_digest([boxes.digest, digest_of(weights) if weights else ""])
-    seen = {"images": len(boxes), "data": data, "classes": boxes.classes, "image_size": how.image_size}
-    counts = {"epochs": epochs, "batch_size": batch, "accumulate": 1, "precision": "32", "views": "gentle"}
+    seen = {"images": how.steps * batch, "data": data, "classes": boxes.classes, "image_size": how.image_size}
+    counts = {"epochs": 1, "batch_size": batch, "accumulate": 1, "precision": "32", "views": "gentle"}
     return network.model_copy(update={"method": "detect", "settings": settings, **start, **seen, **counts})
+
+
+def repeat_boxes(boxes: BoxImages, plan: Plan) -> BoxImages:
+    """The training images as often as a detector sees them: as many steps whatever their number, each equally often."""
+    rng = np.random.default_rng([plan.seed, len(boxes), plan.images])
+    passes = math.ceil(plan.images / len(boxes))
+    rows = np.concatenate([rng.permutation(len(boxes)) for _ in range(passes)])
+    return boxes.subset(rows[: plan.images])
 
 
 def train_detector(plan: Plan, boxes: BoxImages, folder: Path, on_step: Any = None) -> Method:
@@ -58,7 +66,7 @@ def train_detector(plan: Plan, boxes: BoxImages, folder: Path, on_step: Any = No
 
     Raises NonFiniteLoss at NaN.
     """
-    images, targets = boxes.images.with_channels(plan.channels), BoxTargets(boxes, training_view(plan))
+    images, targets = training_data(boxes, plan)
     with distributed.explain_lost_peer(), interruptible() as stop, explain_out_of_memory(plan, images):
         for _ in loop.pretrain(plan, images, folder, stop=stop, on_step=on_step, targets=targets):
             pass
@@ -66,6 +74,12 @@ def train_detector(plan: Plan, boxes: BoxImages, folder: Path, on_step: Any = No
     checkpoint.load(folder / "checkpoint" / "state.safetensors", plan.fingerprint, method)
     distributed.check_agreement({"fit": plan.fingerprint}, f"the detector in {folder}")  # all have read: it may go
     return method.eval().to(devices.default_device())
+
+
+def training_data(boxes: BoxImages, plan: Plan) -> tuple[Images, BoxTargets]:
+    """What the loop trains a detector on."""
+    seen = repeat_boxes(boxes, plan)
+    return seen.images.with_channels(plan.channels), BoxTargets(seen, training_view(plan))
 
 
 def training_view(plan: Plan) -> View:

@@ -15,8 +15,7 @@ from kogen.common.threads import few_threads
 from kogen.config.plan import Plan
 from kogen.config.study import Study
 from kogen.data.boxes.box_images import BoxImages
-from kogen.detection.box_targets import BoxTargets
-from kogen.detection.detectors import find_boxes, training_view
+from kogen.detection.detectors import find_boxes, training_data
 from kogen.study.box_judging import labelled_images, recipe_of, trial_plan
 from kogen.study.box_sets import with_boxes
 from kogen.study.cost_estimate import TIMED_STEPS, Cost, Work, estimate_cost
@@ -51,13 +50,13 @@ def seconds_of_detectors(study: Study, plans: Sequence[Plan], sets: Splits, left
             if key not in known:
                 known[key] = time_detector(trial, boxes)
             step, image = known[key]
-            seconds += step * trial.epochs * max(len(boxes) // trial.batch_size, 1) + image * judged
+            seconds += step * study.tune_steps[0] + image * judged
     return seconds
 
 
 def time_detector(plan: Plan, boxes: BoxImages) -> tuple[float, float]:
     """Seconds of a training step of a detector, and of finding on one image."""
-    images, targets = boxes.images.with_channels(plan.channels), BoxTargets(boxes, training_view(plan))
+    images, targets = training_data(boxes, plan)
     with distributed.explain_lost_peer(), explain_out_of_memory(plan, images):
         ends = [time.perf_counter() for _ in islice(trial_steps(plan, images, targets), TIMED_STEPS + 1)]
     detector = build_method(plan).eval().to(default_device())

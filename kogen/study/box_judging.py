@@ -21,7 +21,7 @@ from kogen.data.images import Images
 from kogen.detection.box_gallery import write_box_gallery
 from kogen.detection.detectors import DetectorRecipe, detector_plan, find_boxes, train_detector
 from kogen.evaluation.label_budgets import drawn_rows
-from kogen.evaluation.predict import place_columns, unique_item_ids
+from kogen.evaluation.predict import unique_item_ids
 from kogen.modules.base import Method
 from kogen.results.boxes.box_runs import BoxRun, to_rows
 from kogen.results.boxes.box_tables import BOX_GALLERY, BOXES
@@ -62,11 +62,11 @@ def judge_boxes(run: Path, sets: Splits, study: Study, target: Path, title: str 
             detector = train_detector(wanted, boxes, place, on_step)
         with distributed.first_process_only() as mine:
             if mine:
-                found = {name: find_in(detector, wanted, sets.tests[name], identity) for name in names}
+                found = {name: find_in(detector, wanted, sets, name, identity) for name in names}
                 if not asked.budget and not sets.private:
                     draw_gallery(found, sets, target / BOX_GALLERY, asked)
                 write_found(target, found, identity | {"protocol": asked.probe}, sets, asked)
-                rows = [answer_rows(one, sets.tests[name], asked) for name, one in found.items()]
+                rows = [answer_rows(one, asked) for one in found.values()]
                 answers = pd.concat(rows, ignore_index=True)
                 answers = answers.assign(**identity, role=answers.dataset.map(sets.roles()))
                 add_answers(target / TABLE, [answers], sets, study.protocols)
@@ -108,20 +108,21 @@ def folder_of(target: Path, asked: Protocol) -> Path:
     return target / "detectors" / re.sub(r"[^A-Za-z0-9.]+", "-", str(asked))
 
 
-def find_in(detector: Method, plan: Plan, images: Images, identity: Mapping[str, Any]) -> BoxRun:
-    """What a detector finds on the images of a set."""
+def find_in(detector: Method, plan: Plan, sets: Splits, name: str, identity: Mapping[str, Any]) -> BoxRun:
+    """What a detector finds on the images of a set; of a private study files have no names."""
+    images = sets.tests[name]
     test, items = with_boxes(images), unique_item_ids(images.ids)
-    places = place_columns(images)
-    groups = None if places["group"] is None else np.array([name or "" for name in places["group"]], object)
     known = (test.classes, items, images.clusters.astype(str), test.boxes, find_boxes(detector, plan, test))
-    return BoxRun(images.name, identity["model"], identity["seed"], *known, groups, places["path"])
+    paths = None if sets.private else images.sources
+    return BoxRun(name, identity["model"], identity["seed"], *known, images.groups, paths)
 
 
-def answer_rows(run: BoxRun, images: Images, asked: Protocol) -> pd.DataFrame:
+def answer_rows(run: BoxRun, asked: Protocol) -> pd.DataFrame:
     """Rows of a predictions table, one an image: right is one without a missed box at one false alarm an image."""
     right = np.array([one.is_right for one in call_boxes(run)], np.int8)
     table = pd.DataFrame({"item": run.items, "cluster": run.clusters, "correct": right})
-    table = table.assign(label=None, predicted=None, score=None, **place_columns(images))
+    groups = None if run.groups is None else np.array([name or None for name in run.groups], object)
+    table = table.assign(label=None, predicted=None, score=None, group=groups, path=run.paths)
     part: dict[str, Any] = {"budget": asked.budget, "draw": asked.draw} if asked.budget else {}
     return table.assign(dataset=run.dataset, protocol=asked.probe, **part)
 

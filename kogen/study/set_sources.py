@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from kogen.common import text
+from kogen.common.protocols import FIND_BOXES
 from kogen.config.study import Study, split_start
 from kogen.data.open import test_part_of
 
@@ -29,13 +30,13 @@ def sources_of_tests(study: Study) -> dict[str, str]:
             raise ValueError(f"{got}: the name {name!r} is taken by another set; choose another")
     if source is not None:
         return {title: source, **study.shifts}
-    own = test_part_of(study.source)
+    own = own_part(study)
     return study.shifts if own is None else {title: own, **shifts_of(study)}
 
 
 def shifts_of(study: Study) -> dict[str, str]:
     """Name to source of the shifts of a study: surfaces without a test set bring two similar lines of their own."""
-    own = test_part_of(study.source) if study.test is None and not study.shifts else None
+    own = own_part(study) if study.test is None and not study.shifts else None
     name, _, query = (own or "").partition("?")
     if name != "surfaces":
         return study.shifts
@@ -46,3 +47,8 @@ def is_named(source: str) -> bool:
     """Whether a source is `name=path`, and not a path or query that has an equals sign in it."""
     name, equals, path = source.partition("=")
     return bool(equals and path) and not Path(source).exists() and "?" not in name and "/" not in name
+
+
+def own_part(study: Study) -> str | None:
+    """The test part that a data set by its name brings; boxes are read from a folder or a zip, which brings none."""
+    return None if study.task == FIND_BOXES else test_part_of(study.source)

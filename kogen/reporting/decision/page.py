@@ -48,7 +48,8 @@ def shown_metric(found: Judgement) -> dict[str, Any]:
     """The metric as captions and tables show it; gains are multiplied by `sign` to be values that people know."""
     metric = found.metric
     digits = 1 if metric.unit == POINTS else FINE_DIGITS
-    return {"accuracy": metric.name == "accuracy", "name": phrase(metric.label), "sign": metric.sign, "digits": digits}
+    known = {"accuracy": metric.name == "accuracy", "name": phrase(metric.label), "floor": found.floor is not None}
+    return known | {"sign": metric.sign, "digits": digits}
 
 
 def texts_of(sentences: Sequence[Sentence], part: str, lang: str) -> list[str]:

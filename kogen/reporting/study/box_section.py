@@ -14,7 +14,7 @@ from kogen.reporting.html import jpeg_data_url
 from kogen.reporting.study.runs import RunRecord
 from kogen.reporting.words import say, sentence
 from kogen.results.boxes.box_judgement import ALARMS, VALUES
-from kogen.results.boxes.box_runs import read_runs
+from kogen.results.boxes.box_runs import BoxRun, read_runs
 from kogen.results.boxes.box_tables import BOX_GALLERY, BOXES
 from kogen.results.boxes.called_boxes import CalledBoxes, call_boxes, choose_images, gallery_place, picture_place
 from kogen.results.findings import float_or_none
@@ -84,11 +84,17 @@ def gallery_of(judged: "Verdict", run: RunRecord | None) -> dict[str, list[dict[
     for one in read_runs(rows):
         called, place = call_boxes(one), run.folder / BOX_GALLERY / gallery_place(judged.protocol, one.dataset)
         for number, image in enumerate(choose_images(called)):
-            item, path = str(one.items[image]), None if one.paths is None else one.paths[image]
+            item, path = str(one.items[image]), path_of(one, image)
             picture = jpeg_data_url(place / picture_place(number, item))
             facts = {"item": item, "path": path, "picture": picture, **count_called(called[image])}
             found.setdefault(one.dataset, []).append(facts)
     return {name: found[name] for name in judged.sets if name in found}
+
+
+def path_of(run: BoxRun, image: int) -> str | None:
+    """The file of an image; None where it has none that may be named."""
+    path = None if run.paths is None else run.paths[image]
+    return path if isinstance(path, str) else None
 
 
 def count_called(called: CalledBoxes) -> dict[str, int]:
