@@ -33,8 +33,6 @@ from kogen.study.splits import Splits
 from kogen.training.build import build_method
 from kogen.training.run import load_run
 
-KEY = ["dataset", "protocol", "budget", "draw"]  # of what a detector found, among that of its run
-
 
 def judge_boxes(run: Path, sets: Splits, study: Study, target: Path, title: str = "") -> None:
     """Train a detector on a finished run's network by each protocol, and add what it finds to TARGET's tables.
@@ -137,9 +135,10 @@ def write_found(
     place, rows = target / BOXES, pd.concat(tables, ignore_index=True)
     if place.exists():  # rows of an interruption between this table and that of the answers are written anew
         before = read_table(place)
-        new = pd.MultiIndex.from_frame(rows[KEY].drop_duplicates().fillna(""))
-        before = before[~pd.MultiIndex.from_frame(before[KEY].fillna("")).isin(new)]
-        rows = pd.concat([before, rows], ignore_index=True)
+        same_part = (before["budget"] == asked.budget) & (before["draw"] == asked.draw)
+        same_part = same_part if asked.budget else before["budget"].isna()
+        again = same_part & (before["protocol"] == asked.probe) & before["dataset"].isin(list(found))
+        rows = pd.concat([before[~again], rows], ignore_index=True)
     write_table(place, rows, "boxes")
 
 

@@ -17,6 +17,7 @@ from kogen.reporting.audit.comparison import Comparison, read_columns
 from kogen.reporting.audit.remarks import Remark, error_as_remark, remark, without_folder
 from kogen.reporting.study import verdict
 from kogen.results.asked import FIRST, RECORD, VERDICT
+from kogen.results.boxes.box_tables import BOXES
 from kogen.results.gather import KEY, TABLE, gather_predictions, to_schema
 
 pc: Any = pyarrow.compute  # its functions are made at run time: type checkers do not know them
@@ -35,8 +36,9 @@ def copy_of_inputs(study: Path, name: str) -> Iterator[Path]:
             target = copy / "runs" / run.name
             target.mkdir(parents=True)
             copy_files(run, target, COPIED_OF_RUNS)
-            if (run / TABLE).exists():
-                (target / TABLE).symlink_to((run / TABLE).resolve())
+            for table in (TABLE, BOXES):
+                if (run / table).exists():
+                    (target / table).symlink_to((run / table).resolve())
         yield copy
 
 
