@@ -2,7 +2,8 @@
 
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from kogen.study.box_sets import with_boxes
 from kogen.study.predictions import add_answers, identity_of, missing_answers, protocols_of_run
 from kogen.study.splits import Splits
 from kogen.training.build import build_method
+from kogen.training.loop import NonFiniteLoss
 from kogen.training.run import load_run
 
 
@@ -56,7 +58,8 @@ def judge_boxes(run: Path, sets: Splits, study: Study, target: Path, title: str 
         asked = split_protocol(protocol)
         place, boxes = folder_of(target, asked), with_boxes(labelled_images(sets, asked))
         wanted = detector_plan(plan, run / "weights.safetensors", boxes, recipe_of(study, asked))
-        with training_bar(f"{title or record['model']} {protocol}", transient=True) as on_step:
+        name_of = f"{title or record['model']} {protocol}"
+        with training_bar(name_of, transient=True) as on_step, explain_nan(name_of):
             detector = train_detector(wanted, boxes, place, on_step)
         with distributed.first_process_only() as mine:
             if mine:
@@ -71,6 +74,15 @@ def judge_boxes(run: Path, sets: Splits, study: Study, target: Path, title: str 
                 shutil.rmtree(place, ignore_errors=True)
                 if not any(place.parent.iterdir()):
                     place.parent.rmdir()
+
+
+@contextmanager
+def explain_nan(title: str) -> Iterator[None]:
+    """ValueError that names the detector, and how its rate is set, where its training ends in NaN."""
+    try:
+        yield
+    except NonFiniteLoss as error:
+        raise ValueError(f"{title}: {error} (its rate is --set detect.rate=..., with another --out)") from error
 
 
 def recipe_of(study: Study, asked: Protocol) -> DetectorRecipe:
@@ -94,11 +106,15 @@ def trial_plan(plan: Plan, boxes: BoxImages, how: DetectorRecipe) -> Plan:
 
 
 def labelled_images(sets: Splits, asked: Protocol) -> Images:
-    """The images with boxes that a protocol learns from. ValueError where none of them has a box to be found."""
-    images = sets.train.subset(drawn_rows(sets.train, asked)) if asked.budget else sets.train
-    if not any((~one.ignored).any() for one in with_boxes(images).boxes):
-        raise ValueError(f"none of the {len(images)} images of {asked.budget} has a box: ask for a larger --budgets")
-    return images
+    """The images with boxes that a protocol learns from. ValueError for fewer than there are kinds of images."""
+    if not asked.budget:
+        return sets.train
+    try:
+        return sets.train.subset(drawn_rows(sets.train, asked))
+    except ValueError as error:
+        kinds = len(np.unique(sets.train.labels))
+        got = f"--budgets {asked.budget} of {len(sets.train)} images with boxes is less than one of each rarest class"
+        raise ValueError(f"{got} ({kinds}): ask for {100 * kinds / len(sets.train):.2g}% or more") from error
 
 
 def folder_of(target: Path, asked: Protocol) -> Path:

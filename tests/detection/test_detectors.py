@@ -10,8 +10,8 @@ from drawn_boxes import rectangles
 from kogen.boxes.average_precisions import all_precisions, coco_numbers
 from kogen.boxes.matching import match_class
 from kogen.common.tasks import Stopped
-from kogen.data.boxes.box_images import BoxImages
 from kogen.config.plan import Plan
+from kogen.data.boxes.box_images import BoxImages
 from kogen.detection.detectors import (
     DetectorRecipe,
     detector_plan,
