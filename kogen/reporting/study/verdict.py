@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from kogen.reporting.decision.start_sentences import start_sentences
 from kogen.reporting.decision.steps import next_steps
 from kogen.reporting.study.cautions import (
     alerts,
+    box_alerts,
     constant_sentences,
     metric_reason,
     prices,
@@ -161,8 +161,7 @@ def build(
     matrices = {name: boxes.matrices[name] if boxes else metric_matrices(parts[name], facts) for name in others}
     judged = {name: judge_items(of, options) for name, of in matrices.items()}
     judged[protocol] = judge_items(results.matrices or [], options)
-    known_answers = partial(protocol_answers, parts, judged[protocol]["values"], facts, sets[0], protocol)
-    answers = no_answers() if boxes else known_answers()
+    answers = no_answers() if boxes else protocol_answers(parts, judged[protocol]["values"], facts, sets[0], protocol)
     tables = judged[protocol] | answers
     kept = choose_rows(every, every[POOL].isna())
     curves = boxes.curves if boxes else judge_budgets(study, kept, protocol, facts)
@@ -183,7 +182,7 @@ def build(
         judgement = make_judgement(tables, reference=sets[0], targets=sets[1:], **known)
     judgement = judge_starts(judgement, tables, model_starts(whole_runs(runs)))
     evidence = gather(study, rows, judged, judgement, runs, costs)
-    more = [*metric_catches(facts, answers, evidence), *constant_sentences(every, sets[0])]
+    more = [*metric_catches(facts, answers, evidence), *constant_sentences(every, sets[0]), *box_alerts(judgement)]
     sentences = verdict_sentences(evidence, [*more, *question_sentences(question, len(runs))])
     compared = Comparisons(tables, baselines_last(methods))
     verdict = Verdict(

@@ -145,6 +145,15 @@ def test_a_study_may_grow_and_its_steps_stay(study, source, tmp_path):
         kogen.pilot(str(source), out=folder, methods=("byol", "random"), **changed, **PARTS)
 
 
+def test_detectors_that_learnt_nothing_yet_are_not_compared(source, tmp_path):
+    short = ASKED | {"tune_steps": (2,), "methods": ("random",), "twins": "keep", "lang": "ja"}
+    found = kogen.pilot(str(source), out=tmp_path, **short)
+    assert found["values"][0]["value"] < 1
+    (said,) = [one for one in found["sentences"] if one["key"] == "boxes_unlearnt"]
+    assert said["part"] == "alert"
+    assert "まだどの検出器も枠を見つけられていません" in (tmp_path / "report.html").read_text()
+
+
 def test_private_studies_keep_no_names_and_no_pictures(source, tmp_path):
     kogen.pilot(str(source), out=tmp_path, methods=("random",), private=True, **ASKED, twins="keep")
     rows = read_table(next(tmp_path.glob("runs/*/boxes.parquet")))
