@@ -148,7 +148,8 @@ def write_found(
     part: dict[str, Any] = {"budget": asked.budget or None, "draw": asked.draw if asked.budget else None}
     facts = {name: facts[name] for name in ("run", "method", "protocol")} | part
     tables = [to_rows(run, {**facts, "role": sets.roles()[name]}) for name, run in found.items()]
-    place, rows = target / BOXES, pd.concat(tables, ignore_index=True)
+    place = target / BOXES
+    rows: Any = pd.concat(tables, ignore_index=True)
     if place.exists():  # rows of an interruption between this table and that of the answers are written anew
         before = read_table(place)
         same_part = (before["budget"] == asked.budget) & (before["draw"] == asked.draw)

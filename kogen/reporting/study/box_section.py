@@ -126,7 +126,7 @@ def draw_false_alarms(study: Path, judged: "Verdict", lang: str) -> Figure | Non
 def band(rates: list[float], part: pd.DataFrame) -> dict[str, Any]:
     """The 95 % around a line."""
     edge = [*part["lo"].tolist(), *part["hi"].tolist()[::-1]]
-    look = {"fill": "toself", "fillcolor": ink("tint"), "opacity": 0.5, "line": {"width": 0}}
+    look: dict[str, Any] = {"fill": "toself", "fillcolor": ink("tint"), "opacity": 0.5, "line": {"width": 0}}
     return trace([*rates, *rates[::-1]], edge, **look)
 
 

@@ -24,7 +24,8 @@ def read_boxes(study: Path, answers: pd.DataFrame) -> pd.DataFrame:
         raise ValueError(f"{lost[0]} is gone, and predictions.parquet beside it there: delete that one, and run again")
     rows: Any = pd.concat([read_table(file) for file in files], ignore_index=True)
     key = ["dataset", "protocol", "item"]
-    clusters = answers[[*key, "cluster"]].astype(str).drop_duplicates(key)
+    named: Any = answers[[*key, "cluster"]].astype(str)
+    clusters = named.drop_duplicates(key)
     return rows.drop(columns="cluster").merge(clusters, on=key, how="inner")
 
 
@@ -32,9 +33,9 @@ def measure_boxes(rows: pd.DataFrame) -> dict[tuple[str, int], list[RunPrecision
     """COCO's numbers of every run and set, by budget ("" for all boxes) and draw."""
     budget, draw = rows["budget"].astype(object).where(rows["budget"].notna(), ""), rows["draw"].fillna(0).astype(int)
     known = sorted(map(str, rows["class"].dropna().unique()))
+    parts: Any = rows.groupby([budget, draw], sort=True)
     return {
-        (str(key[0]), int(key[1])): [measure_run(run) for run in read_runs(part, known)]
-        for key, part in rows.groupby([budget, draw], sort=True)
+        (str(name), int(number)): [measure_run(run) for run in read_runs(part, known)] for (name, number), part in parts
     }
 
 
