@@ -6,18 +6,16 @@ from typing import Any
 
 from kogen.common.contracts import to_plain
 from kogen.common.locks import lock_output
-from kogen.common.metric_facts import check_metric
 from kogen.common.outputs import claim_folder
 from kogen.common.own_statistics import check_statistics, write_statistics
 from kogen.common.speech.progress import progress_bar
 from kogen.common.text import check_language
-from kogen.options.anomaly_task import metric_for_task
 from kogen.options.audit import AuditOptions
 from kogen.options.lottery import LotteryOptions
 from kogen.options.model import takes
-from kogen.options.prices import make_prices, metric_with_prices
 from kogen.options.runs import ReportOptions
 from kogen.options.study import SubmitOptions
+from kogen.options.study_task import check_task_metric, metric_for_task
 from kogen.results.answers.transfer_leads import judge_transfers, transfer_folders, write_leads
 from kogen.results.answers.view_effects import judge_views, read_asked_views, write_effects
 from kogen.results.asked import FIRST, leaves_open, read_asked, read_question, read_whole_question
@@ -60,7 +58,7 @@ def report(study: str | Path, options: ReportOptions) -> StudyResult:
     asked = read_question(folder)
     lang = options.lang or asked["lang"]
     prices = options.prices or asked["prices"]
-    check_metric(metric_with_prices(options.metric, make_prices(prices)))
+    check_task_metric(asked["task"], options.metric, prices)
     check_statistics(options.statistics)
     claim_folder(folder, expected=["study.toml"])
     for place in transfer_folders(folder).values():

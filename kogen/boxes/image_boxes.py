@@ -34,6 +34,21 @@ class ImageBoxes:
 
 
 @dataclass(frozen=True, eq=False)
+class FileBoxes:
+    """The boxes on an image, with the size of its file and the classes that they are counted in."""
+
+    boxes: ImageBoxes
+    size: tuple[int, int]  # width and height, pixels
+    classes: tuple[str, ...]
+
+    def to_bytes(self) -> bytes:
+        """All that it says, for a digest."""
+        names = "\0".join([*map(str, self.size), *(self.classes[label] for label in self.boxes.classes)])
+        arrays = (np.ascontiguousarray(getattr(self.boxes, field.name)).tobytes() for field in fields(self.boxes))
+        return b"\0".join([len(self.boxes).to_bytes(8, "little"), names.encode(), *arrays])
+
+
+@dataclass(frozen=True, eq=False)
 class FoundBoxes:
     """What a detector found on one image."""
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from kogen.common import registry
 from kogen.common.plugins import check_call, find_plugin, unknown_name
+from kogen.common.text import hint
 
 PERCENT = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*%")
 WRITTEN = re.compile(r"((\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)\s*%", re.ASCII | re.IGNORECASE)  # a share as it is typed
@@ -14,36 +15,48 @@ SHOTS = re.compile(r"(\d+) shots?")
 TUNINGS = "tune:head, tune:norm, tune:last2 (of the blocks or stages), tune:decay or tune:all"
 TUNING = re.compile(r"tune:(head|norm|last[1-9]\d{0,2}|decay|all)")
 PROTOCOL = re.compile(r"(?P<probe>[^@]+)(?:@(?P<budget>.+)#(?P<draw>\d+))?")
-TELL_CLASSES, FIND_ANOMALIES = "classify", "anomaly"  # tasks of a study
+TELL_CLASSES, FIND_ANOMALIES, FIND_BOXES = "classify", "anomaly", "detect"  # tasks of a study
 GOOD, ANOMALY = "good", "anomaly"  # the classes of a set in which anomalies are looked for
 DETECTORS = (
     "patch_memory",
     "mahalanobis",
     "knn_distance",
 )  # what finds them unless others are named; the first decides
+TASKS = (TELL_CLASSES, FIND_ANOMALIES, FIND_BOXES)
+SHELVES = {TELL_CLASSES: "probes", FIND_ANOMALIES: "detectors"}  # whose names judge a model
+BOX_DETECTORS = ("fcos", "faster_rcnn")  # what is trained on boxes; the first unless one is named
 
 
 def check_probes(probes: Sequence[str], task: str = TELL_CLASSES) -> None:
     """ValueError for no probe, one that does not exist or is named twice: each of its answers would count twice.
 
-    Of the task `anomaly` probes are detectors.
+    Of the task `anomaly` probes are detectors of anomalies, of the task `detect` detectors of boxes.
     """
-    shelf, other = ("detectors", "probes") if task == FIND_ANOMALIES else ("probes", "detectors")
-    known = registry.names(shelf)
+    known = names_of_probes(task)
     if not probes:
         raise ValueError(f"no probes: name one or more, for instance --probe {known[0]}")
     for probe in probes:
         is_tuning = task == TELL_CLASSES and layers_tuned(probe)
         if not is_tuning and probe not in known:
-            if probe in registry.names(other) or (task == FIND_ANOMALIES and probe.startswith("tune")):
+            if owner := next((one for one in TASKS if is_probe_of(one, probe)), None):
                 wanted = f"with --task {task} one of {', '.join(known)}"
-                raise ValueError(
-                    f"--probe {probe} is for --task {TELL_CLASSES if other == 'probes' else FIND_ANOMALIES}, {wanted}"
-                )
-            raise ValueError(unknown_name(shelf, probe, known))
+                raise ValueError(f"--probe {probe} is for --task {owner}, {wanted}")
+            if task == FIND_BOXES:
+                raise ValueError(f"unknown detector of boxes {probe!r}: {hint(probe, known)}")
+            raise ValueError(unknown_name(SHELVES[task], probe, known))
         check_own_probe(probe)
     if len(set(probes)) < len(probes):
         raise ValueError(f"probes {', '.join(probes)}: one is named twice; name each once")
+
+
+def names_of_probes(task: str) -> list[str]:
+    """What may judge a model in a task."""
+    return [*BOX_DETECTORS] if task == FIND_BOXES else registry.names(SHELVES[task])
+
+
+def is_probe_of(task: str, probe: str) -> bool:
+    """Whether a probe is one of a task."""
+    return probe in names_of_probes(task) or (task == TELL_CLASSES and probe.startswith("tune"))
 
 
 def check_own_probe(name: str) -> None:

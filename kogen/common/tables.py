@@ -57,6 +57,7 @@ COLUMNS = {
         **dict.fromkeys(["run", "model", "method"], TEXT),  # as in predictions
         "seed": WHOLE,
         **dict.fromkeys(["dataset", "role"], TEXT),
+        "protocol": TEXT,  # the detector: fcos | faster_rcnn
         "budget": TEXT,  # part of the training images whose boxes were seen: 10%; null: all of them
         "draw": WHOLE,  # number of the draw of that part; null: all of them
         "item": TEXT,  # content id of the image

@@ -12,13 +12,12 @@ from kogen.common.files import read_toml
 from kogen.common.metric_facts import check_metric
 from kogen.common.own_statistics import check_statistics
 from kogen.common.plugins import refuse_unopened
-from kogen.common.protocols import check_probes
+from kogen.common.protocols import FIND_BOXES, check_probes
 from kogen.common.text import check_language, hint
 from kogen.config.plan import CONTINUED, check_method, check_settings, continued_settings, count_frozen
-from kogen.options.anomaly_task import check_task, with_task_defaults
 from kogen.options.model import Source, Value, validate
-from kogen.options.prices import make_prices, metric_with_prices
 from kogen.options.study import LABELLED, STARTS, UNTRAINED, StudyOptions, resolve_pools, resolve_starts
+from kogen.options.study_task import NOT_OF_BOXES, check_box_options, check_task, check_task_metric, with_task_defaults
 
 BESIDE = ("trackers",)  # options that change neither a run nor a page: who asks again may ask otherwise
 ORIGINAL = "original"  # what the weights of --init are called as they came, unless NAME= says another name
@@ -62,15 +61,17 @@ def make_study(asked: Mapping[str, Any], where: str) -> Study:
         check_method(method)
     check_probes(study.probes, study.task)
     check_statistics(study.statistics)
-    check_metric(metric_with_prices(study.metric, make_prices(study.prices)))
+    check_task_metric(study.task, study.metric, study.prices)
     check_transfers(study)
     check_views(study)
+    if study.task == FIND_BOXES:
+        check_box_options(study.model_dump(include={*NOT_OF_BOXES, "tune_steps", "settings"}))
     if study.corrupt:
         corruptions.parse_corruptions(study.corrupt)
     for method, settings in study.settings.items():
         base = method.removesuffix(CONTINUED)
         check_settings(base, settings)
-        if base not in study.methods:
+        if base not in study.methods and (study.task, base) != (FIND_BOXES, "detect"):
             raise ValueError(f"settings for {method!r}, which is not among the methods: {', '.join(study.methods)}")
         if base != method and "init" not in study.starts_of(base):
             raise ValueError(f"settings for {method!r}, and nothing goes on from weights here: add --init FILE")

@@ -83,6 +83,7 @@ class Images:
     groups: np.ndarray | None = None  # (N,) object, line, lot, camera or day, "" where the source says none
     full_side: int = 0  # largest side of the images before they were squeezed to `pixels`; 0: they were not
     masks: np.ndarray | None = None  # (N,) object, file of the mask of what is not normal, "" where an image has none
+    boxes: np.ndarray | None = None  # (N,) object, FileBoxes: what is where, of images whose source says it
     root: str = ""  # the folder below which `sources` are files; "" where they are none, or are to stay private
 
     def __post_init__(self) -> None:
@@ -164,7 +165,7 @@ class Images:
         rows = {key: getattr(self, key)[index] for key in ("ids", "sources", "labels", "clusters", "aspect")}
         rows |= {
             key: None if (of := getattr(self, key)) is None else of[index]
-            for key in ("answers", "splits", "groups", "masks")
+            for key in ("answers", "splits", "groups", "masks", "boxes")
         }
         return replace(self, pixels=pixels, digest="", **rows)
 
@@ -206,7 +207,7 @@ class Images:
         return {
             "images": len(self),
             "labelled": sum(known.values()),
-            "classes": {name: known[number] for number, name in enumerate(self.classes)},
+            "classes": count_boxes(self) or {name: known[number] for number, name in enumerate(self.classes)},
             "bad": [{"source": bad.source, "reason": bad.reason} for bad in self.bad[:50]],
             "bad_count": len(self.bad),
             "duplicates_inside": sum(len(group) - 1 for group in twice),
@@ -220,6 +221,14 @@ def duplicates(images: Images) -> list[np.ndarray]:
     order = np.argsort(images.ids, kind="stable")
     starts = np.flatnonzero(np.r_[True, images.ids[order][1:] != images.ids[order][:-1]]) if len(images) else []
     return sorted((group for group in np.split(order, starts[1:]) if len(group) > 1), key=lambda group: group[0])
+
+
+def count_boxes(images: Images) -> dict[str, int]:
+    """The boxes of each class; {} for images without boxes."""
+    if images.boxes is None or not len(images):
+        return {}
+    counts = Counter(one.classes[label] for one in images.boxes for label in one.boxes.classes.tolist())
+    return {name: counts[name] for name in images.boxes[0].classes}
 
 
 def contradictions(images: Images, twice: list[np.ndarray]) -> list[str]:
@@ -278,6 +287,8 @@ def _image_digest(images: Images) -> str:
         digest.update(str(images.levels).encode())
     if images.answers is not None:
         digest.update(np.ascontiguousarray(images.answers).tobytes())
+    for one in () if images.boxes is None else images.boxes:
+        digest.update(one.to_bytes())
     return digest.hexdigest()
 
 

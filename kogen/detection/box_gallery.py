@@ -1,59 +1,19 @@
 """Box gallery: pictures of the images where a detector misses most and raises most false alarms, boxes drawn."""
 
 import io
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from kogen.boxes.false_alarms import threshold_at
 from kogen.common.files import write_atomically
 from kogen.data.boxes.box_images import BoxImages
 from kogen.results.boxes.box_runs import BoxRun
+from kogen.results.boxes.called_boxes import CalledBoxes, call_boxes, choose_images, picture_place
 
-SIDE = 480  # pixels of the longer side
-SHOWN = 6  # images of each kind
-RATE = 1.0  # false alarms an image: boxes of lower scores are not called
+SIDE, QUALITY = 400, 80  # pixels of the longer side, of a JPEG
 # Told apart without colour, too: a true box that is missed is dashed, a false alarm is crossed.
 FOUND, MISSED, FALSE = (0, 158, 115), (213, 94, 0), (0, 114, 178)  # of Okabe and Ito's palette
-
-
-@dataclass(frozen=True, eq=False)
-class CalledBoxes:
-    """What a detector calls on one image at a threshold; numbers of boxes as in its run."""
-
-    found: np.ndarray  # true boxes that are found
-    missed: np.ndarray  # true boxes that are not
-    false: np.ndarray  # found boxes that are no true one
-
-
-def call_boxes(run: BoxRun, rate: float = RATE) -> list[CalledBoxes]:
-    """Of each image what is found, missed and falsely called where there are `rate` false alarms an image."""
-    matches = run.matches()
-    threshold = threshold_at(matches, rate)
-    hit: list[list[int]] = [[] for _ in run.items]
-    false: list[list[int]] = [[] for _ in run.items]
-    for one in matches:
-        for place in np.flatnonzero(one.score >= threshold):
-            image = one.image[place]
-            if one.hit[0, 0, place]:
-                hit[image].append(int(one.match[0, 0, place]))
-            elif one.counts[0, 0, place]:
-                false[image].append(int(one.place[place]))
-    called = list[CalledBoxes]()
-    for true, right, wrong in zip(run.true, hit, false, strict=True):
-        missed = np.setdiff1d(np.flatnonzero(~true.ignored), right)
-        called.append(CalledBoxes(np.array(right, int), missed, np.array(wrong, int)))
-    return called
-
-
-def choose_images(called: list[CalledBoxes], most: int = SHOWN) -> list[int]:
-    """The images with most misses, then those with most false alarms, each once; of equals the first."""
-    by_misses = sorted(range(len(called)), key=lambda n: (-len(called[n].missed), n))
-    by_alarms = sorted(range(len(called)), key=lambda n: (-len(called[n].false), n))
-    chosen = [n for n in by_misses if len(called[n].missed)][:most]
-    return chosen + [n for n in by_alarms if len(called[n].false) and n not in chosen][:most]
 
 
 def draw_boxes(pixels: np.ndarray, size: np.ndarray, run: BoxRun, image: int, called: CalledBoxes) -> Image.Image:
@@ -84,22 +44,22 @@ def draw_dashes(pen: ImageDraw.ImageDraw, x1: float, y1: float, x2: float, y2: f
 
 
 def write_box_gallery(boxes: BoxImages, run: BoxRun, folder: Path) -> list[Path]:
-    """Write the pictures of a run on these images to a folder, worst first: misses, then false alarms.
+    """Write the pictures of a run on these images, in their order, to a folder, worst first: misses, then false alarms.
 
     ValueError for a run on other images.
     """
-    place = {item: number for number, item in enumerate(boxes.images.ids)}
-    if lost := sorted(set(run.items) - set(place)):
+    ids = [str(item).partition("#")[0] for item in run.items]  # a second copy of an image is #2
+    if lost := [item for item in ids if item not in set(boxes.images.ids)]:
         raise ValueError(
             f"the run was judged on {len(lost)} images that {boxes.source or 'the set'} has not, as {lost[0]}"
         )
+    assert ids == boxes.images.ids.tolist()
     called, written = call_boxes(run), list[Path]()
     for number, image in enumerate(choose_images(called)):
-        row = place[run.items[image]]
-        pixels = boxes.images.fetch(np.array([row]))[0]
+        pixels = boxes.images.fetch(np.array([image]))[0]
         file = io.BytesIO()
-        draw_boxes(pixels, boxes.sizes[row], run, image, called[image]).save(file, "PNG")
-        target = folder / f"{number:02d}-{run.items[image]}.png"
+        draw_boxes(pixels, boxes.sizes[image], run, image, called[image]).save(file, "JPEG", quality=QUALITY)
+        target = folder / picture_place(number, str(run.items[image]))
         write_atomically(target, lambda path, data=file.getvalue(): path.write_bytes(data))
         written.append(target)
     return written

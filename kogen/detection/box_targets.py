@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from kogen.augmentation.views import StepRng, View, sample_view
+from kogen.boxes.image_boxes import ImageBoxes
 from kogen.common.devices import to_device
 from kogen.data.boxes.box_images import BoxImages
 
@@ -19,12 +20,12 @@ class BoxTargets:
         if view.crop is not None or view.rotate or view.quarter_turns:
             raise ValueError(f"boxes follow flips and resizing; got a view with a crop or turns, {view}")
         self.view = view
-        share = view.size / boxes.sizes  # (N, 2)
-        self.boxes = list[tuple[Tensor, Tensor]]()
-        for one, scale in zip(boxes.boxes, np.tile(share, 2), strict=True):
-            corners = (one.corners * scale).astype(np.float32)
-            kept = ~one.ignored & ((corners[:, 2:] - corners[:, :2]).min(axis=1, initial=np.inf) > LEAST_SIDE)
-            self.boxes.append((torch.from_numpy(corners[kept]), torch.from_numpy(one.classes[kept])))
+        share = np.tile(view.size / boxes.sizes, 2)  # (N, 4)
+        known: dict[int, tuple[Tensor, Tensor]] = {}  # an image that stands there often has its boxes once
+        for one, scale in zip(boxes.boxes, share, strict=True):
+            if id(one) not in known:
+                known[id(one)] = scaled(one, scale)
+        self.boxes = [known[id(one)] for one in boxes.boxes]
 
     def follow(self, batch: np.ndarray, rng: StepRng, tag: str, device: torch.device) -> list[tuple[Tensor, Tensor]]:
         """Corners (n, 4) in pixels of the view, and classes (n,), of the images at `batch` (B,)."""
@@ -34,6 +35,13 @@ class BoxTargets:
             corners, labels = self.boxes[image]
             found.append((mirror(corners, self.view.size, bool(side), bool(up)), labels))
         return [(to_device(corners, device), to_device(labels, device)) for corners, labels in found]
+
+
+def scaled(boxes: ImageBoxes, scale: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Corners (n, 4) in pixels of a view and classes (n,) of what is to be learnt; `scale` (4,) brings a file to it."""
+    corners = (boxes.corners * scale).astype(np.float32)
+    kept = ~boxes.ignored & ((corners[:, 2:] - corners[:, :2]).min(axis=1, initial=np.inf) > LEAST_SIDE)
+    return torch.from_numpy(corners[kept]), torch.from_numpy(boxes.classes[kept])
 
 
 def mirror(corners: Tensor, size: int, side: bool, up: bool) -> Tensor:

@@ -1,7 +1,8 @@
-"""Detectors: a backbone from some start, trained on boxes by the one loop, and what it finds on images."""
+"""Detectors: a run's network, trained on boxes by the one loop, and what it finds on images."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,14 @@ import torch
 
 from kogen.augmentation.views import View, evaluation_view, render
 from kogen.boxes.image_boxes import FoundBoxes
+from kogen.common import devices, distributed
 from kogen.common.files import json_digest
 from kogen.common.rng import StepRng
 from kogen.config.plan import Plan, check_settings
 from kogen.data.boxes.box_images import BoxImages
+from kogen.data.images import Images
 from kogen.detection.box_targets import BoxTargets
 from kogen.modules.base import Method
-from kogen.study.plans import read_candidate
-from kogen.study.splits import normalisation
 from kogen.training import checkpoint, loop
 from kogen.training.batch_fitting import explain_out_of_memory
 from kogen.training.build import build_method
@@ -28,45 +29,36 @@ JUDGED = 16  # images that are looked at together
 
 
 @dataclass(frozen=True)
-class DetectorStart:
-    """Where a detector's backbone comes from: weights of a run or a published file, or none, as it is drawn."""
+class DetectorRecipe:
+    """Which detector learns, and how: the same for every network."""
 
-    name: str  # scratch, or as the user calls the weights
-    backbone: str
-    weights: str = ""  # file
-    mean: tuple[float, ...] = ()  # what the weights were trained with; none where nobody says it
-    std: tuple[float, ...] = ()
-    channels: int = 0  # that the weights take; 0: those of the images
+    detector: str  # fcos or faster_rcnn
+    steps: int  # of BATCH images
+    image_size: int  # pixels of a side
+    settings: Mapping[str, Any] = field(default_factory=dict)  # of the method `detect`
 
 
-def scratch(backbone: str) -> DetectorStart:
-    """A backbone as it is drawn."""
-    return DetectorStart("scratch", backbone)
+def detector_plan(network: Plan, weights: Path | None, boxes: BoxImages, how: DetectorRecipe) -> Plan:
+    """The plan of one detector on these training images: a run's network with its file of weights, None: as drawn.
 
-
-def start_from(name: str, asked: str) -> DetectorStart:
-    """The weights of a run's folder, or of a file in any layout that kogen reads, `PATH?settings`."""
-    plan = read_candidate(name, asked)
-    return DetectorStart(name, plan.backbone, plan.weights, plan.mean, plan.std, plan.channels)
-
-
-def detector_plan(
-    start: DetectorStart, boxes: BoxImages, size: int, epochs: int, seed: int, settings: Mapping[str, Any]
-) -> Plan:
-    """The plan of one detector on these training images, at `size` pixels a side. ValueError for unknown settings."""
+    ValueError for unknown settings.
+    """
+    settings = {**how.settings, "detector": how.detector}
     check_settings("detect", settings)
-    images = boxes.images.with_channels(start.channels or boxes.images.channels)
-    mean, std = (start.mean, start.std) if start.mean else normalisation(images)
-    made: dict[str, Any] = {
-        "backbone": start.backbone,
-        "weights": start.weights,
-        "name": start.name if start.weights else "",
-    }
-    made |= {"image_size": size, "channels": images.channels, "classes": boxes.classes, "mean": mean, "std": std}
-    seen = json_digest([boxes.digest, digest_of(Path(start.weights)) if start.weights else ""])
-    made |= {"images": len(images), "data": seen, "precision": "32", "views": "gentle"}
-    counts: dict[str, Any] = {"epochs": epochs, "seed": seed, "batch_size": min(BATCH, max(len(images), 2))}
-    return Plan(method="detect", settings=dict(settings), **made, **counts)
+    batch = min(BATCH, max(len(boxes), 2))
+    start = {"weights": str(weights or ""), "init": "", "init_file": "", "freeze": "", "pool": "", "compile": False}
+    data = json_digest([boxes.digest, digest_of(weights) if weights else ""])
+    seen = {"images": how.steps * batch, "data": data, "classes": boxes.classes, "image_size": how.image_size}
+    counts = {"epochs": 1, "batch_size": batch, "accumulate": 1, "precision": "32", "views": "gentle"}
+    return network.model_copy(update={"method": "detect", "settings": settings, **start, **seen, **counts})
+
+
+def repeat_boxes(boxes: BoxImages, plan: Plan) -> BoxImages:
+    """The training images as often as a detector sees them: as many steps whatever their number, each equally often."""
+    rng = np.random.default_rng([plan.seed, len(boxes), plan.images])
+    passes = math.ceil(plan.images / len(boxes))
+    rows = np.concatenate([rng.permutation(len(boxes)) for _ in range(passes)])
+    return boxes.subset(rows[: plan.images])
 
 
 def train_detector(plan: Plan, boxes: BoxImages, folder: Path, on_step: Any = None) -> Method:
@@ -74,14 +66,20 @@ def train_detector(plan: Plan, boxes: BoxImages, folder: Path, on_step: Any = No
 
     Raises NonFiniteLoss at NaN.
     """
-    images = boxes.images.with_channels(plan.channels)
-    targets = BoxTargets(boxes, training_view(plan))
-    with interruptible() as stop, explain_out_of_memory(plan, images):
+    images, targets = training_data(boxes, plan)
+    with distributed.explain_lost_peer(), interruptible() as stop, explain_out_of_memory(plan, images):
         for _ in loop.pretrain(plan, images, folder, stop=stop, on_step=on_step, targets=targets):
             pass
     method = build_method(plan)
     checkpoint.load(folder / "checkpoint" / "state.safetensors", plan.fingerprint, method)
-    return method.eval()
+    distributed.check_agreement({"fit": plan.fingerprint}, f"the detector in {folder}")  # all have read: it may go
+    return method.eval().to(devices.default_device())
+
+
+def training_data(boxes: BoxImages, plan: Plan) -> tuple[Images, BoxTargets]:
+    """What the loop trains a detector on."""
+    seen = repeat_boxes(boxes, plan)
+    return seen.images.with_channels(plan.channels), BoxTargets(seen, training_view(plan))
 
 
 def training_view(plan: Plan) -> View:

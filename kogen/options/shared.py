@@ -111,8 +111,10 @@ class TrainingOptions(AugmentationOptions):
 class JudgingOptions(Options):
     """How networks are judged."""
 
-    task: Literal["classify", "anomaly"] = option(
-        "classify", "classify: tell classes apart; anomaly: find what is not normal, from good images alone", JUDGING
+    task: Literal["classify", "anomaly", "detect"] = option(
+        "classify",
+        "classify: tell classes apart; anomaly: find what is not normal, from good images alone; detect: find boxes",
+        JUDGING,
     )
     normal: str | None = option(
         None, "class of the good images, for --task anomaly; by default good, normal, ok or clean", JUDGING
@@ -126,7 +128,8 @@ class JudgingOptions(Options):
     probes: tuple[str, ...] = option(
         ("linear", "knn"),
         "probe: linear or knn, or layers to fine-tune: tune:head, tune:norm, tune:last2, tune:decay, tune:all; of "
-        "--task anomaly patch_memory, mahalanobis or knn_distance; the first decides; repeatable",
+        "--task anomaly patch_memory, mahalanobis or knn_distance; of --task detect fcos or faster_rcnn; the first "
+        "decides; repeatable",
         JUDGING,
         flag="probe",
         form="each",
@@ -134,7 +137,8 @@ class JudgingOptions(Options):
     )
     tune_steps: tuple[Steps, ...] = option(
         (100, 400),
-        "lengths of a fine-tuning to choose from, in steps of 64 images, comma-separated",
+        "lengths of a fine-tuning to choose from, in steps of 64 images, comma-separated; of a detector the one "
+        "length, in steps of 8 images",
         JUDGING,
         form="names",
     )

@@ -9,15 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kogen.common.contracts import from_plain, to_plain
 from kogen.common.files import json_digest, read_sealed_json, read_toml, write_sealed_json
-from kogen.common.metric_facts import check_metric
 from kogen.common.plugins import plugin_key, refuse_changed, refuse_unopened
 from kogen.common.protocols import check_probes
 from kogen.common.text import check_language, parse_spec
 from kogen.options import model
-from kogen.options.anomaly_task import with_task_defaults
 from kogen.options.model import Source, validate
-from kogen.options.prices import Price, make_prices, metric_with_prices
+from kogen.options.prices import Price
 from kogen.options.study import UNTRAINED, StudyOptions, resolve_pools, resolve_starts
+from kogen.options.study_task import check_task_metric, with_task_defaults
 
 FIRST, RECORD, VERDICT = "study.toml", "asked.json", "verdict.json"
 CURE = "put its own back, or choose another --out"
@@ -95,7 +94,7 @@ class Question(BaseModel):
     lang: str = "en"
     metric: str | None = None
     private: bool = False
-    task: Literal["classify", "anomaly"] = "classify"
+    task: Literal["classify", "anomaly", "detect"] = "classify"
     prices: dict[str, Price] = {}
     statistics: tuple[str, ...] = ()
     plugins: tuple[str, ...] = ()  # code of a user's own
@@ -153,7 +152,7 @@ def read_question(folder: Path) -> dict[str, Any]:
     refuse_unopened(str(place), judging)
     refuse_changed(str(place), judging)
     check_language(question.lang)
-    check_metric(metric_with_prices(question.metric, make_prices(question.prices)))
+    check_task_metric(question.task, question.metric, question.prices)
     return question.model_dump()
 
 

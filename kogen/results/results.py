@@ -45,10 +45,13 @@ class Results:
     unbounded: tuple[str, ...] = ()  # sets whose score is minus an error in its own unit
     notes: tuple[Note, ...] = ()  # how the table was read
     metric: MetricFacts = ACCURACY  # that decides
+    given: tuple[ItemMatrix, ...] | None = None  # of a metric that is made of more than these rows, as of boxes
 
     @cached_property
     def matrices(self) -> list[ItemMatrix] | None:
         """The item matrix of each set by the metric that decides, made once; None for scores alone."""
+        if self.given is not None:
+            return [*self.given]
         return None if self.predictions is None else metric_matrices(self.predictions, self.metric)
 
     @property

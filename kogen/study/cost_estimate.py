@@ -13,7 +13,7 @@ from kogen.augmentation.views import evaluation_view
 from kogen.common import distributed, registry
 from kogen.common.devices import default_device
 from kogen.common.files import read_sealed_json
-from kogen.common.protocols import layers_tuned, split_protocol, tunings_among
+from kogen.common.protocols import BOX_DETECTORS, layers_tuned, split_protocol, tunings_among
 from kogen.common.records import RETRAIN
 from kogen.common.system import peak_memory, share_of_cores
 from kogen.common.threads import few_threads
@@ -62,6 +62,7 @@ class Work:
     images: int  # to be embedded and judged, those that the probes learn from among them
     tunings: Sequence[str] = ()  # protocols that fine-tune it and have no answers yet, once for each set of labels
     labels: int = 1  # sets of labels that its probes learn: the study's, and those of transfer sets
+    detectors: Sequence[str] = ()  # protocols by which a detector is trained on its network
 
 
 def unfinished_work(
@@ -80,13 +81,16 @@ def unfinished_work(
         if done and read_sealed_json(run / "summary.json", RETRAIN)["status"] != "done":
             continue
         asked, images, tunings, labels = protocols_of_run(protocols, plan.method, plan.pool), 0, list[str](), 0
+        detectors = list[str]()
         for sets, folder in judged:
             missing = missing_answers(folder / "runs" / run.name / TABLE, sets.of(plan), asked)
             images += count_judged(sets.of(plan), {name for name, _ in missing})
-            tunings += tunings_among(list(dict.fromkeys(protocol for _, protocol in missing)))
+            names = list(dict.fromkeys(protocol for _, protocol in missing))
+            tunings += tunings_among(names)
+            detectors += [name for name in names if split_protocol(name).probe in BOX_DETECTORS]
             labels += bool(missing)
         if images or not done:
-            left.append(Work(number, not done, images, tunings, labels))
+            left.append(Work(number, not done, images, tunings, labels, detectors))
     return left
 
 
@@ -178,7 +182,7 @@ def seconds_of_judging(plan: Plan, labelled: Images, protocols: Sequence[str]) -
     embedded = time.perf_counter()
     seconds, ends = 0.0, {}
     for asked in map(split_protocol, protocols_of_run(protocols, plan.method, plan.pool)):
-        if layers_tuned(asked.probe):
+        if layers_tuned(asked.probe) or asked.probe in BOX_DETECTORS:
             continue
         if asked.probe not in ends and asked.probe in registry.names("detectors"):
             ends[asked.probe] = time_detector(backbone, view, some, asked.probe)

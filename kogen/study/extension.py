@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kogen.augmentation.corruptions import parse_corruptions
-from kogen.common.protocols import layers_tuned, pool_shares
+from kogen.common.protocols import FIND_BOXES, layers_tuned, pool_shares
 from kogen.common.text import join_names
 from kogen.config.study import BESIDE, Study, make_study
 from kogen.options.model import shorten
@@ -20,8 +20,8 @@ from kogen.results.asked import (
     read_asked,
     read_question,
 )
+from kogen.study.set_sources import shifts_of
 from kogen.study.study_start import open_start, with_network
-from kogen.study.test_sources import shifts_of
 
 # Options in which a study may grow; what is not in them or in FREE is what its runs and answers are made of, and stays.
 GROWING = (
@@ -45,7 +45,7 @@ MISSING: Any = object()
 
 def free_options(known: Study) -> tuple[str, ...]:
     """Options that may change, and the lengths of fine-tunings as long as the study has none."""
-    tuned = any(layers_tuned(probe) for probe in known.probes)
+    tuned = known.task == FIND_BOXES or any(layers_tuned(probe) for probe in known.probes)
     return FREE if tuned else (*FREE, "tune_steps")
 
 
@@ -151,7 +151,7 @@ def differing_options(known: Study, wanted: Study) -> list[str]:
         old, new = parts_of(name, known), parts_of(name, wanted)
         for key in [key for key in old if key in new and old[key] != new[key]]:
             odd.append(describe_difference(f"{flag_of(name)} {key}=", old[key], new[key]))
-    for method in [method for method in known.methods if method in wanted.methods]:
+    for method in [method for method in (*known.methods, "detect") if method in (*wanted.methods, "detect")]:
         old, new = known.settings.get(method, {}), wanted.settings.get(method, {})
         for key in [key for key in {**old, **new} if old.get(key, MISSING) != new.get(key, MISSING)]:
             values = (

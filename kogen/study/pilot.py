@@ -10,7 +10,7 @@ from kogen.common.locks import lock_output
 from kogen.common.metric_facts import check_metric
 from kogen.common.outputs import claim_folder
 from kogen.common.own_statistics import check_statistics
-from kogen.common.protocols import check_probes
+from kogen.common.protocols import FIND_BOXES, check_probes
 from kogen.common.records import read_plan_record
 from kogen.common.speech.console import say, write_line
 from kogen.common.speech.events import Estimated
@@ -18,9 +18,9 @@ from kogen.common.text import check_language
 from kogen.config.study import Study
 from kogen.data.split_names import training_part
 from kogen.evaluation.label_budgets import budget_sizes
-from kogen.options.anomaly_task import check_task, with_task_defaults
 from kogen.options.runs import EvaluateOptions
 from kogen.options.study import PilotOptions
+from kogen.options.study_task import check_task, with_task_defaults
 from kogen.results.asked import (
     FIRST,
     may_be_replaced,
@@ -28,7 +28,8 @@ from kogen.results.asked import (
 )
 from kogen.results.gather import TABLE, split_older_table
 from kogen.study.anomaly_sets import CLASSES, as_anomalies, keep_good, require_labels
-from kogen.study.cost_estimate import Cost, estimate_cost, unfinished_work
+from kogen.study.box_costs import cost_of_study
+from kogen.study.cost_estimate import Cost, unfinished_work
 from kogen.study.executors.engines import choose_engine, count_jobs
 from kogen.study.extension import merge_studies, study_of
 from kogen.study.first_question import begin_study
@@ -87,8 +88,7 @@ def run_pilot(source: str, options: PilotOptions) -> Study:
         work, order = ready.work_left(), list[int]()
         if work:
             # On every process: a step needs all of them.
-            asked = (ready.study.protocols, ready.study.tune_steps, work)
-            cost = estimate_cost(ready.plans, ready.sets.base, *asked, at_once=engine.count)
+            cost = cost_of_study(ready.study, ready.plans, ready.sets.base, work, engine.count)
             order = longest_first(ready, work, cost)
             if first:
                 say(Estimated(**vars(cost), words=str(cost)))
@@ -118,8 +118,7 @@ def estimate_study(wanted: Study, folder: Path | None) -> Cost:
             judged = judged_sets(spare, sets, open_transfers(wanted, wanted, sets))
             runs = [spare / "runs" / str(number) for number in range(len(plans))]
             left = unfinished_work(runs, plans, judged, wanted.protocols)
-            asked = (wanted.protocols, wanted.tune_steps, left)
-            return estimate_cost(plans, sets.base, *asked, at_once=count_jobs(None, wanted))
+            return cost_of_study(wanted, plans, sets.base, left, count_jobs(None, wanted))
     asked = read_asked(folder)
     study = merge_studies(study_of(asked, folder), wanted, folder).study
     begun = study_of(replace(asked, extensions=()), folder)
@@ -128,8 +127,7 @@ def estimate_study(wanted: Study, folder: Path | None) -> Cost:
     plans = plans_of(study, sets.base, folder, sets.larger)
     runs = [folder / "runs" / record_of(plan)["id"] for plan in plans]
     left = unfinished_work(runs, plans, judged, study.protocols)
-    at_once = count_jobs(None, study)
-    return estimate_cost(plans, sets.base, study.protocols, study.tune_steps, left, at_once=at_once)
+    return cost_of_study(study, plans, sets.base, left, count_jobs(None, study))
 
 
 def options_of_task(options: EvaluateOptions) -> EvaluateOptions:
@@ -141,6 +139,9 @@ def options_of_task(options: EvaluateOptions) -> EvaluateOptions:
 
 def judge_runs(listed: Sequence[str | Path], options: EvaluateOptions) -> None:
     """Judge finished runs on other sets; the predictions and all that the report reads go to the folder."""
+    if options.task == FIND_BOXES:
+        got = f"--task {FIND_BOXES} trains detectors, which `kogen pilot` does"
+        raise ValueError(f"{got}: name finished runs there as --candidates NAME=RUN")
     options = options_of_task(options)
     folder, tests, runs = options.out, options.tests, [Path(run) for run in listed]
     check_probes(options.probes, options.task)

@@ -9,8 +9,8 @@ from kogen.common.files import read_toml
 from kogen.common.plugins import listed_plugin
 from kogen.config.plan import Plan
 from kogen.config.study import BESIDE, Study, make_study
-from kogen.options.anomaly_task import with_task_defaults
 from kogen.options.study import StudyOptions
+from kogen.options.study_task import with_task_defaults
 from kogen.study.plans import read_candidate
 from kogen.study.study_start import check_start_fits, open_start, with_network
 from kogen.training.build import build_method

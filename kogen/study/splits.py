@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from kogen.augmentation.corruptions import parse_corruptions
-from kogen.common import distributed, text
+from kogen.common import distributed
+from kogen.common.protocols import FIND_BOXES
 from kogen.config.plan import Plan
-from kogen.config.study import Study, split_start
+from kogen.config.study import Study
 from kogen.data.cache_settings import CacheSettings
 from kogen.data.corrupted import corrupt_images
 from kogen.data.images import BadFile, Images
@@ -21,8 +23,9 @@ from kogen.data.open import open_images, source_paths
 from kogen.data.split_names import TEST, VAL, judging_part, split_names, training_part
 from kogen.options.shared import TableOptions
 from kogen.study.anomaly_sets import CLASSES, as_anomalies, keep_good, require_labels
+from kogen.study.box_sets import open_box_set, part_unseen_groups, require_boxes
 from kogen.study.hold_out import HELD_OUT, hold_out
-from kogen.study.test_sources import sources_of_tests
+from kogen.study.set_sources import runs_named, sources_of_tests
 from kogen.training.seen_images import seen_among
 
 MOSTLY = 0.5  # of a test set in train: nothing that was not trained on would be judged
@@ -60,11 +63,18 @@ def open_splits(study: Study) -> Splits:
     sets that cannot answer the question.
     """
     storage = storage_for(study.image_size, study.max_bad, study.depth)
-    normal = study.normal_class
-    whole = as_anomalies(open_source(study.source, storage, study, "train"), normal)
+    normal, boxes = study.normal_class, study.task == FIND_BOXES
+    if boxes:
+        whole, require = open_box_set(study.source, storage, "train"), require_boxes
+    else:
+        whole, require = (
+            as_anomalies(open_source(study.source, storage, study, "train"), normal),
+            partial(require_labels, normal=normal),
+        )
     pool, asked = training_part(whole), sources_of_tests(study)
-    pool = pool if normal is None else pool.with_classes(CLASSES)
-    require_labels(pool.labelled_subset(), normal)
+    fixed = whole.classes if boxes else CLASSES if normal is not None else pool.classes
+    pool = pool.with_classes(fixed)
+    require(pool.labelled_subset())
     tests = open_tests(asked, pool, same_levels(storage, pool), normal)
     opened, own = dict(asked), study.labels or study.source
     own_title, kinds = ("reference", (TEST, VAL)) if study.judge_on == "test" else ("validation", (VAL,))
@@ -84,7 +94,10 @@ def open_splits(study: Study) -> Splits:
         pool, tests, said = keep_good(pool, tests, is_cut, copies)
         notes += said
     train = pool.labelled_subset()
-    require_labels(train, normal)
+    require(train)
+    if boxes:
+        tests, opened, said = part_unseen_groups(train, tests, opened)
+        notes += said
     tests = with_clusters(tests, copies)
     runs = runs_named(study)
     seen = {name: seen_among(images, runs) for name, images in tests.items()}
@@ -92,13 +105,6 @@ def open_splits(study: Study) -> Splits:
     sources = {"train": (study.source, pool)} | {name: (opened[name], images) for name, images in tests.items()}
     tests, note = with_corruptions(tests, study.corrupt), "; ".join(notes)
     return Splits(pool, train, tests, sources, note, copies, seen, storage.stored_side, study.private)
-
-
-def runs_named(study: Study) -> list[Path]:
-    """The folders of finished runs that are candidates of a study, or begin its trainings."""
-    files = [text.parse_spec(asked)[0] for asked in study.candidates.values()]
-    files += [text.parse_spec(split_start(study.init)[1])[0]] if study.init else []
-    return [folder for file in files for folder in (Path(file), Path(file).parent) if (folder / "plan.json").is_file()]
 
 
 def copies_among(sets: Sequence[Images], choice: str) -> dict[str, str]:
@@ -166,6 +172,8 @@ def open_test(title: str, source: str, train: Images, storage: CacheSettings, no
 
     `normal` as `as_anomalies` takes it.
     """
+    if train.boxes is not None:
+        return judging_part(open_box_set(source, storage, title, like=train))
     test = judging_part(as_anomalies(open_images(source, storage, name=title), normal))
     if not (test.labels >= 0).any():
         got = f"the set {title!r} ({source}) has no labels"

@@ -9,6 +9,7 @@ from kogen.common import distributed
 from kogen.common.contracts import from_plain, to_plain
 from kogen.common.files import write_sealed_json
 from kogen.common.locks import lock_output
+from kogen.common.protocols import FIND_BOXES
 from kogen.common.speech.console import say
 from kogen.common.speech.progress import training_bar
 from kogen.config.plan import Plan
@@ -18,6 +19,7 @@ from kogen.data.images import Images
 from kogen.evaluation.label_budgets import budget_sizes
 from kogen.results.asked import Asked, Extension, append_extension, extension_options, read_asked
 from kogen.results.gather import TABLE
+from kogen.study.box_judging import check_detectors, judge_boxes
 from kogen.study.cost_estimate import Work, unfinished_work
 from kogen.study.extension import Merge, merge_studies, study_of
 from kogen.study.plans import plans_of
@@ -104,6 +106,8 @@ def write_study(folder: Path, merge: Merge, sets: StudySplits, plans: Sequence[P
     for plan, run in zip(plans, runs, strict=True):
         missing_answers(run / TABLE, sets.of(plan), protocols_of_run(merge.study.protocols, plan.method, plan.pool))
     check_tunings(plans, merge.study.protocols)
+    if merge.study.task == FIND_BOXES:
+        check_detectors(plans, sets.base, merge.study)
     quality = data_quality(sets.base, private=merge.study.private)
     quality |= budget_sizes(sets.base.train, merge.study.protocols)
     if merge.is_new:
@@ -132,6 +136,8 @@ def do_run(ready: StudyRuns, number: int, to: TrackTo) -> None:
     say_alarms(summary, run, title)
     if summary["status"] != "done":
         return
+    if study.task == FIND_BOXES:
+        return judge_boxes(run, ready.sets.of(plan), study, run, title)
     for sets, folder in ready.places:
         target = folder / "runs" / run.name
         with distributed.first_process_only() as mine:

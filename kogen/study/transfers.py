@@ -17,7 +17,7 @@ from kogen.config.study import Study
 from kogen.data.images import Images
 from kogen.data.near_copies import twins
 from kogen.evaluation.label_budgets import budget_sizes
-from kogen.options.anomaly_task import metric_for_task
+from kogen.options.study_task import metric_for_task
 from kogen.results.answers.transfer_leads import transfer_folder
 from kogen.study.judged_question import write_judged
 from kogen.study.shared_images import count_shared, refuse_same_task

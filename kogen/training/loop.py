@@ -174,11 +174,11 @@ def prepare(plan: Plan, fabric: Fabric) -> tuple[Method, torch.optim.Optimizer, 
     return method, getattr(prepared, "optimizer", prepared), wrapped
 
 
-def trial_steps(plan: Plan, images: Images) -> Iterator[int]:
+def trial_steps(plan: Plan, images: Images, targets: Targets | None = None) -> Iterator[int]:
     """Train a copy that is thrown away; yields the number of each step after it, without end."""
     fabric = start(plan.precision)
     method, optimiser, wrapped = prepare(plan, fabric)
-    loader = Batches(plan, images, fabric.device)
+    loader = Batches(plan, images, fabric.device, targets)
     measure_features(method, loader)
     for step in count():
         with exact_arithmetic(plan.precision):

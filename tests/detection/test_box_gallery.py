@@ -9,8 +9,9 @@ from drawn_boxes import rectangles
 from PIL import Image
 
 from kogen.boxes.image_boxes import FoundBoxes
-from kogen.detection.box_gallery import FALSE, FOUND, MISSED, SIDE, call_boxes, choose_images, write_box_gallery
+from kogen.detection.box_gallery import FALSE, FOUND, MISSED, SIDE, draw_boxes, write_box_gallery
 from kogen.results.boxes.box_runs import BoxRun
+from kogen.results.boxes.called_boxes import call_boxes
 
 BOXES = rectangles(6, wide=2)
 
@@ -27,21 +28,12 @@ def run_that_misses(image: int) -> BoxRun:
     return BoxRun("set", "a", 0, BOXES.classes, images.ids, images.clusters, BOXES.boxes, tuple(found))
 
 
-def test_each_box_is_found_missed_or_false():
-    run = run_that_misses(2)
-    called = call_boxes(run)
-    assert [len(one.missed) for one in called] == [0, 0, len(BOXES.boxes[2]), 0, 0, 0]
-    assert [len(one.false) for one in called] == [0, 0, 1, 0, 0, 0]
-    assert [len(one.found) for one in called] == [len(b) if n != 2 else 0 for n, b in enumerate(BOXES.boxes)]
-    assert choose_images(called) == [2]
-    assert [len(one.false) for one in call_boxes(run, rate=0.1)] == [0] * 6  # of a lower rate it is not called
-
-
 def test_pictures_show_each_kind_in_its_colour(tmp_path: Path):
     run = run_that_misses(2)
     (place,) = write_box_gallery(BOXES, run, tmp_path / "gallery")
-    picture = np.asarray(Image.open(place))
-    assert picture.shape == (SIDE // 2, SIDE, 3)
+    assert Image.open(place).size == (SIDE, SIDE // 2)
+    pixels = BOXES.images.fetch(np.array([2]))[0]
+    picture = np.asarray(draw_boxes(pixels, BOXES.sizes[2], run, 2, call_boxes(run)[2]))
     colours = {tuple(colour) for colour in picture.reshape(-1, 3).tolist()}
     assert {MISSED, FALSE} <= colours
     assert FOUND not in colours

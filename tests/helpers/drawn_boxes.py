@@ -1,6 +1,11 @@
 """Small sets of bright rectangles with their boxes, which a detector learns in a few steps."""
 
+import json
+from pathlib import Path
+from typing import Any
+
 import numpy as np
+from PIL import Image
 
 from kogen.boxes.image_boxes import ImageBoxes
 from kogen.data.boxes.box_images import BoxImages
@@ -27,3 +32,28 @@ def rectangles(count: int = 24, size: int = 64, seed: int = 0, *, wide: int = 1)
         boxes.append(ImageBoxes(corners, labels, np.zeros(n, bool), np.zeros(n, bool), area))
     sizes = np.tile([wide * size, size], (count, 1))
     return BoxImages(from_array(pixels, name="rectangles"), tuple(boxes), ("bright", "black"), sizes)
+
+
+def write_rectangles(root: Path, count: int = 40, *, seed: int = 0, groups: int = 0, splits: bool = False) -> Path:
+    """The same as a folder with COCO json; with `splits` every fourth image is of test.
+
+    With `groups` images are of so many lines, and test images of every second one of another line, `new`.
+    """
+    drawn = rectangles(count, seed=seed)
+    (root / "images").mkdir(parents=True)
+    lists: dict[str, dict[str, Any]] = {}
+    for number, (pixels, boxes) in enumerate(zip(drawn.images.pixels, drawn.boxes, strict=True)):
+        part = "test" if splits and number % 4 == 3 else "train"
+        file = f"{number:03}.png"
+        Image.fromarray(np.asarray(pixels[0])).save(root / "images" / file)
+        listed = lists.setdefault(part, {"images": [], "annotations": [], "categories": []})
+        image: dict[str, Any] = {"id": number, "file_name": file, "width": 64, "height": 64}
+        is_new = part == "test" and number // 4 % 2
+        listed["images"].append(image | ({"group": "new" if is_new else f"line {number % groups}"} if groups else {}))
+        for (x1, y1, x2, y2), label in zip(boxes.corners.tolist(), boxes.classes.tolist(), strict=True):
+            box = {"image_id": number, "category_id": label, "bbox": [x1, y1, x2 - x1, y2 - y1], "iscrowd": 0}
+            listed["annotations"].append(box | {"id": len(listed["annotations"]) + 1})
+        listed["categories"] = [{"id": place, "name": name} for place, name in enumerate(drawn.classes)]
+    for part, listed in lists.items():
+        (root / f"instances_{part}.json" if splits else root / "instances.json").write_text(json.dumps(listed))
+    return root

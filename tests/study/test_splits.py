@@ -11,7 +11,6 @@ from small import blobs
 from kogen.config.plan import Plan
 from kogen.config.study import Study
 from kogen.study.splits import data_quality, depth_of_runs, normalisation, open_splits
-from kogen.study.test_sources import is_named
 
 
 def write_folder(root, per_class: dict[str, int], seed: int = 0, size: int = 16) -> str:
@@ -57,8 +56,6 @@ def test_a_named_reference(tmp_path):
     table.write_text("\n".join(["path,label,split", *rows]))
     sets = open_splits(Study(source=f"{table}?split=a", test=f"line 1={table}?split=b"))
     assert {name: len(images) for name, images in sets.tests.items()} == {"line 1": 8}
-    assert not is_named("surfaces?split=test")
-    assert not is_named("/data/a=b/val")
 
 
 def test_twins_in_train_are_counted(tmp_path):

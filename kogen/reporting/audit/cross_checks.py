@@ -154,7 +154,7 @@ def compare_items(run: str, rows: pd.DataFrame, first: dict[str, tuple[str, pd.S
     found = []
     parts: Any = rows.groupby([rows["dataset"], protocol_keys(rows)], sort=True)
     for (name, protocol), part in parts:
-        labels: pd.Series = part.set_index("item")["label"].sort_index()
+        labels: pd.Series = part.set_index("item")["label"].sort_index().fillna("")  # of images with boxes none
         other, known = first.setdefault(str(name), (run, labels))
         values = {"run": run, "other": other, "dataset": str(name), "protocol": str(protocol)}
         if not labels.index.equals(known.index):

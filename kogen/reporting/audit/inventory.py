@@ -8,7 +8,7 @@ from typing import Any
 
 from kogen.common.files import read_json, read_sealed_json
 from kogen.common.objects import PREFIX
-from kogen.common.protocols import split_protocol
+from kogen.common.protocols import FIND_BOXES, split_protocol
 from kogen.common.records import made_with
 from kogen.common.tables import read_arrow
 from kogen.options.audit import AuditOptions
@@ -170,14 +170,17 @@ def list_choices(
     """What was chosen in a study, and by whom or by which data; values that are in no record are None."""
     facts, leaders = stored.get("metric") or {}, (stored.get("judgement") or {}).get("leaders", [])
     probes = [probe for probe in question["probes"] if probe in TUNED]
-    priced = prices_of(stored, question)
+    priced, boxes = prices_of(stored, question), question.get("task") == FIND_BOXES
+    why = facts.get("reason", "default")
+    why = "boxes" if boxes and why == "default" else why
     found = [
-        Choice("choice_metric", facts.get("name"), f"by_metric_{facts.get('reason', 'default')}"),
+        Choice("choice_metric", facts.get("name"), f"by_metric_{why}"),
         Choice("choice_margin", f"{question['margin']:g}", "by_question"),
         *([Choice("choice_prices", price_text(priced), "by_question")] if priced else []),
         Choice("choice_probe", question["probes"][0], "by_question"),
         *(Choice(f"choice_{probe}", NOT_RECORDED, f"by_{probe}") for probe in probes),
-        Choice("choice_threshold", NOT_RECORDED, "by_threshold"),
+        *([] if boxes else [Choice("choice_threshold", NOT_RECORDED, "by_threshold")]),
+        *([Choice("choice_detector", str(asked["tune_steps"][0]), "by_question")] if boxes and asked else []),
         Choice("choice_leader", ", ".join(leaders) or None, "by_leader"),
     ]
     if asked and asked["test"] is None:

@@ -20,6 +20,7 @@ from kogen.reporting.audit.remarks import Remark, at_place, error_as_remark, rem
 from kogen.reporting.study import verdict
 from kogen.results.answers.transfer_leads import LEADS, judge_transfers, transfer_folders
 from kogen.results.asked import FIRST, RECORD, VERDICT, read_question
+from kogen.results.boxes.box_tables import BOXES
 from kogen.results.gather import KEY, TABLE, gather_predictions, to_schema
 
 pc: Any = pyarrow.compute  # its functions are made at run time: type checkers do not know them
@@ -38,8 +39,9 @@ def copy_of_inputs(study: Path, name: str) -> Iterator[Path]:
             target = copy / "runs" / run.name
             target.mkdir(parents=True)
             copy_files(run, target, COPIED_OF_RUNS)
-            if (run / TABLE).exists():
-                (target / TABLE).symlink_to((run / TABLE).resolve())
+            for table in (TABLE, BOXES):
+                if (run / table).exists():
+                    (target / table).symlink_to((run / table).resolve())
         yield copy
 
 

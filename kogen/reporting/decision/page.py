@@ -48,7 +48,8 @@ def shown_metric(found: Judgement) -> dict[str, Any]:
     """The metric as captions and tables show it; gains are multiplied by `sign` to be values that people know."""
     metric = found.metric
     digits = 1 if metric.unit == POINTS else FINE_DIGITS
-    return {"accuracy": metric.name == "accuracy", "name": phrase(metric.label), "sign": metric.sign, "digits": digits}
+    known = {"accuracy": metric.name == "accuracy", "name": phrase(metric.label), "floor": found.floor is not None}
+    return known | {"sign": metric.sign, "digits": digits}
 
 
 def texts_of(sentences: Sequence[Sentence], part: str, lang: str) -> list[str]:
@@ -81,5 +82,6 @@ def glossary(found: Judgement, own: str = "own", given: Collection[str] = ()) ->
     for model, method in found.methods.items():
         kind = "given" if model in given else method if method in GLOSSARY else "own"
         groups.setdefault(kind, []).append(model)
-    kinds = {kind: own if kind == "own" else kind for kind in GLOSSARY if kind in groups}
+    others = {"random": "boxes_random", "stock": "boxes_stock", "given": "boxes_stock"} if own == "boxes" else {}
+    kinds = {kind: own if kind == "own" else others.get(kind, kind) for kind in GLOSSARY if kind in groups}
     return [sentence("note", f"gloss_{key}", models=groups[kind]) for kind, key in kinds.items()]

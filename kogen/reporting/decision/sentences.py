@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from kogen.options.study_task import BOX_METRICS
 from kogen.reporting.decision.quantities import at_most, quantity, show_number, unit_phrase, value_phrase
 from kogen.reporting.words import Sentence, sentence
 from kogen.results.findings import TIE, Answer, Finding, FloorFinding, Reason
@@ -67,12 +68,13 @@ def untrained_headline(found: Judgement, against: Finding) -> Sentence:
     random = next(model for model in (against.second, against.first) if found.methods.get(model) == "random")
     values = {"dataset": found.reference, "random": random, **margin_of(found)}
     others = [model for model in found.models if model != random]
+    of = "_boxes" if found.metric.name in BOX_METRICS else ""  # there it is trained as a detector, from scratch
     if against.first == random and against.is_ahead:
-        return sentence("headline", "do_untrained_leads", **values)
+        return sentence("headline", f"do_untrained_leads{of}", **values)
     if not others:
-        return sentence("headline", "do_untrained_first", **values)
+        return sentence("headline", f"do_untrained_first{of}", **values)
     key = "do_untrained" if against.answer == Answer.UNDECIDED else "do_untrained_equal"
-    return sentence("headline", key, models=others, **values)
+    return sentence("headline", f"{key}{of}", models=others, **values)
 
 
 def safe_headline(found: Judgement) -> Sentence:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from kogen.common.files import read_json
 from kogen.common.own_statistics import shown_statistics
-from kogen.common.protocols import DETECTORS
+from kogen.common.protocols import BOX_DETECTORS, DETECTORS
 from kogen.common.records import made_with
 from kogen.common.tables import read_table
 from kogen.reporting.charts import Figure
@@ -17,6 +17,7 @@ from kogen.reporting.decision.page import decision_part
 from kogen.reporting.html import png_data_url, write_page
 from kogen.reporting.lottery.sections import lottery_part
 from kogen.reporting.study.anomaly_section import anomalies_section
+from kogen.reporting.study.box_section import boxes_section, draw_false_alarms
 from kogen.reporting.study.budget_section import draw_labels, labels_section
 from kogen.reporting.study.depth_section import depths_section
 from kogen.reporting.study.economics_figure import draw_economics
@@ -52,12 +53,13 @@ def compose(study: Path, lang: str) -> tuple[dict[str, Figure], dict[str, Any]]:
     private, quality = bool(asked.question.get("private")), study / "data.json"
     data = read_json(quality) if quality.exists() else {"sets": []}
     training, plan = read_training(runs), runs[0].plan if runs else {}
-    own = "detected" if verdict.protocol in DETECTORS else "judged" if "runs" in asked.question else "own"
     given = {run.model for run in runs if run.method == "stock" and run.plan.get("name")}
+    own = "judged" if "runs" in asked.question else kind_of_models(verdict)
     decision, figures = decision_part(verdict.judgement, verdict.sentences, lang, own, given)
     figures |= draw_training(verdict, training, lang)
     leads = read_leads(study)
     cells, lottery = {(row["model"], row["dataset"]): row for row in verdict.values}, None
+    figures |= {"alarms": alarms} if (alarms := draw_false_alarms(study, verdict, lang)) else {}
     figures |= {"labels": curves} if (curves := draw_labels(verdict, lang)) else {}
     figures |= {"pools": drawn} if (drawn := draw_pools(verdict, lang)) else {}
     figures |= {"transfer": leading} if (leading := draw_transfer(verdict, leads, lang)) else {}
@@ -82,6 +84,7 @@ def compose(study: Path, lang: str) -> tuple[dict[str, Figure], dict[str, Any]]:
         "found": errors_section(study, verdict),
         "advice": views_section(study, read_effects(study), training),
         "anomalies": anomalies_section(study, verdict, runs),
+        "boxes": boxes_section(study, verdict, runs, asked.question),
         "labels": labels_section(verdict),
         "depths": depths_section(verdict),
         "pools": pools_section(verdict),
@@ -91,6 +94,11 @@ def compose(study: Path, lang: str) -> tuple[dict[str, Figure], dict[str, Any]]:
         "plan": {name: plan.get(name) for name in ("backbone", "image_size", "device")},
     }
     return figures, shown
+
+
+def kind_of_models(verdict: Verdict) -> str:
+    """How models of no baseline are explained."""
+    return "detected" if verdict.protocol in DETECTORS else "boxes" if verdict.protocol in BOX_DETECTORS else "own"
 
 
 def draw_training(verdict: Verdict, training: dict[str, pd.DataFrame], lang: str) -> dict[str, Figure]:

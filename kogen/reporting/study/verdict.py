@@ -10,6 +10,7 @@ import pandas as pd
 from kogen.common.contracts import from_plain, to_plain
 from kogen.common.files import read_json, write_json
 from kogen.common.metric_facts import ACCURACY, POINTS, MetricFacts
+from kogen.common.protocols import BOX_DETECTORS
 from kogen.common.registry import load
 from kogen.common.running_costs import RunningCost
 from kogen.common.tables import distinct_rows
@@ -22,6 +23,7 @@ from kogen.reporting.decision.start_sentences import start_sentences
 from kogen.reporting.decision.steps import next_steps
 from kogen.reporting.study.cautions import (
     alerts,
+    box_alerts,
     constant_sentences,
     metric_reason,
     prices,
@@ -51,6 +53,7 @@ from kogen.results.answers.metric_tables import protocol_answers
 from kogen.results.answers.part_rows import PARTS, POOL, choose_rows
 from kogen.results.answers.pool_curves import PoolCurves
 from kogen.results.asked import read_asked
+from kogen.results.boxes.box_judgement import judge_boxes_found, no_answers
 from kogen.results.decide import BASELINES, make_judgement
 from kogen.results.findings import Comparisons
 from kogen.results.judge import judge_tables, tables_from_items, write_tables
@@ -150,22 +153,26 @@ def build(
     roles, methods = roles_in_order(rows), model_methods(rows)
     sets, costs = list(roles), model_costs(whole_runs(runs))
     options = options.model_copy(update={"reference": sets[0]})
+    boxes = judge_boxes_found(study, every, protocol, metric) if protocol in BOX_DETECTORS else None
     unread = tuple(name for name in read_header(place) if name not in (*NAME_COLUMNS, *NUMBER_COLUMNS))
-    results = replace(read_results(predictions, options), ignored=unread)
+    read = boxes.results if boxes else read_results
+    results = replace(read(predictions, options), ignored=unread)
     results = replace(results, metric=replace(results.metric, faults=fault_ratios(priced)))
     facts, others = results.metric, [name for name in parts if name != protocol]
-    judged = {name: judge_items(metric_matrices(parts[name], facts), options) for name in others}
+    matrices = {name: boxes.matrices[name] if boxes else metric_matrices(parts[name], facts) for name in others}
+    judged = {name: judge_items(of, options) for name, of in matrices.items()}
     judged[protocol] = judge_items(results.matrices or [], options)
-    answers = protocol_answers(parts, judged[protocol]["values"], facts, sets[0], protocol)
+    answers = no_answers() if boxes else protocol_answers(parts, judged[protocol]["values"], facts, sets[0], protocol)
     tables = judged[protocol] | answers
     kept = choose_rows(every, every[POOL].isna())
-    curves = judge_budgets(study, kept, protocol, facts)
+    curves = boxes.curves if boxes else judge_budgets(study, kept, protocol, facts)
     pools = judge_pools(study, choose_rows(every, every["budget"].isna()), protocol, facts, float(margin), runs)
     shown: dict[str, Any] = {"values": tables["values"]}
     shown |= {name: curves[name] for name in ("labels", "matches") if name in curves}
     shown = {name: frame[frame["dataset"] == sets[0]] for name, frame in shown.items()}
     mine = (kept["protocol"] == protocol) & (kept["dataset"] == sets[0])
-    economics = gather_economics(study, whole_runs(runs), sort_names(kept[mine]), shown, facts, priced)
+    costed = whole_runs(runs), sort_names(kept[mine]), shown, facts, priced
+    economics = None if boxes else gather_economics(study, *costed)
     lottery, judgement = None, None
     minutes = {cost.model: cost.minutes for cost in costs if cost.minutes}
     if len(methods) > 1:  # on the predictions alone; its tables are written beside them
@@ -177,7 +184,7 @@ def build(
     judgement = judge_starts(judgement, tables, model_starts(whole_runs(runs)))
     evidence = gather(study, rows, judged, judgement, runs, costs)
     unjudged = unjudged_runs(study, runs, protocol)
-    more = [*metric_catches(facts, answers, evidence), *constant_sentences(every, sets[0])]
+    more = [*metric_catches(facts, answers, evidence), *constant_sentences(every, sets[0]), *box_alerts(judgement)]
     sentences = verdict_sentences(evidence, [*more, *question_sentences(question, len(runs), unjudged)])
     compared = Comparisons(tables, baselines_last(methods))
     verdict = Verdict(

@@ -28,19 +28,26 @@ def label_curves(
     `labels`, both on the same images and draws; `needed` null: with fewer than were tried where `reached`, else never.
     A model without every seed and draw of a budget has no row of it, nor one without budgets.
     """
+    parts = rows.groupby("dataset", sort=True, observed=True)
+    return curve_tables({str(dataset): contributions(part, facts) for dataset, part in parts}, facts, sizes)
+
+
+def curve_tables(
+    sets: Mapping[str, tuple[Contributions, np.ndarray]], facts: MetricFacts, sizes: Mapping[str, float]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The same from what each image adds, and the clusters of the images, of each set."""
     curves, matches = [], []
-    for dataset, part in rows.groupby("dataset", sort=True, observed=True):
-        every, clusters = contributions(part, facts)
+    for dataset, (every, clusters) in sets.items():
         found = {model: budgets for model, budgets in every.items() if len(budgets) > 1}
         for model, budgets in found.items():
             for budget in ordered(budgets, sizes):
                 gain, *ends = (100 * end for end in crossed_mean(budgets[budget], clusters))
                 seeds, draws = budgets[budget].shape[:2]
                 lo, hi = value_ends(ends, facts)
-                row = (str(dataset), model, budget, sizes[budget], draws, seeds)
+                row = (dataset, model, budget, sizes[budget], draws, seeds)
                 curves.append((*row, gain, facts.sign * gain, lo, hi))
         for model, other in permutations(found, 2):
-            matches += match_rows(str(dataset), model, other, found, clusters, sizes)
+            matches += match_rows(dataset, model, other, found, clusters, sizes)
     return pd.DataFrame(curves, columns=CURVE_COLUMNS), pd.DataFrame(matches, columns=MATCH_COLUMNS)
 
 
@@ -125,6 +132,11 @@ def contributions(part: pd.DataFrame, facts: MetricFacts) -> tuple[Contributions
                 withheld |= bool(measured.reason)
         for model, each in runs.items():
             found.setdefault(model, {}).setdefault(budget, {})[draw] = np.stack(each)  # (S, n)
+    return stack_draws(found), np.zeros_like(clusters) if withheld else clusters
+
+
+def stack_draws(found: Mapping[str, Mapping[str, Mapping[int, np.ndarray]]]) -> Contributions:
+    """What each image adds (S, n) by model, budget and draw, as one array a model and budget, where it has all."""
     whole: Contributions = {}
     most: dict[str, int] = {}  # draws of each budget: who is not judged with all of them yet is not judged with it
     for budgets_of in found.values():
@@ -136,4 +148,4 @@ def contributions(part: pd.DataFrame, facts: MetricFacts) -> tuple[Contributions
             for budget, draws_of in budgets_of.items()
             if len(draws_of) == most[budget] and all(len(one) == seeds for one in draws_of.values())
         }
-    return whole, np.zeros_like(clusters) if withheld else clusters
+    return whole

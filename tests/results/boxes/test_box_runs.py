@@ -13,7 +13,7 @@ from kogen.boxes.matching import OVERLAPS, overlaps
 from kogen.common.tables import read_table, write_table
 from kogen.results.boxes.box_runs import BoxRun, read_runs, to_rows
 
-FACTS = {"run": "abc", "method": "byol", "role": "reference"}
+FACTS = {"run": "abc", "protocol": "fcos", "method": "byol", "role": "reference"}
 
 
 def in_float32(run: BoxRun) -> BoxRun:

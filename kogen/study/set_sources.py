@@ -1,18 +1,25 @@
-"""The sources of the sets that a study is judged on."""
+"""Where the sets of a study come from: their names and sources, and the runs that are named beside them."""
 
 from pathlib import Path
 
-from kogen.config.study import Study
+from kogen.common import text
+from kogen.common.protocols import FIND_BOXES
+from kogen.config.study import Study, split_start
 from kogen.data.open import test_part_of
+
+
+def runs_named(study: Study) -> list[Path]:
+    """The folders of finished runs that are candidates of a study, or begin its trainings."""
+    files = [text.parse_spec(asked)[0] for asked in study.candidates.values()]
+    files += [text.parse_spec(split_start(study.init)[1])[0]] if study.init else []
+    return [folder for file in files for folder in (Path(file), Path(file).parent) if (folder / "plan.json").is_file()]
 
 
 def sources_of_tests(study: Study) -> dict[str, str]:
     """Name to source of the sets to judge on, the reference first: `study.test`, or a named data set's own test part.
 
-    None with --judge-on validation.
-
-    Surfaces also bring two similar lines. There is no reference where it has to be a part of the pool. ValueError for a
-    shift that has the name of another set.
+    None with --judge-on validation. Surfaces also bring two similar lines. There is no reference where it has to be a
+    part of the pool. ValueError for a shift that has the name of another set.
     """
     if study.judge_on == "validation":
         return {}
@@ -25,7 +32,7 @@ def sources_of_tests(study: Study) -> dict[str, str]:
             raise ValueError(f"{got}: the name {name!r} is taken by another set; choose another")
     if source is not None:
         return {title: source, **study.shifts}
-    own = test_part_of(study.source)
+    own = own_part(study)
     return study.shifts if own is None else {title: own, **shifts_of(study)}
 
 
@@ -33,7 +40,7 @@ def shifts_of(study: Study) -> dict[str, str]:
     """Name to source of the shifts of a study: surfaces without a test set bring two similar lines of their own."""
     if study.judge_on == "validation":
         return {}
-    own = test_part_of(study.source) if study.test is None and not study.shifts else None
+    own = own_part(study) if study.test is None and not study.shifts else None
     name, _, query = (own or "").partition("?")
     if name != "surfaces":
         return study.shifts
@@ -44,3 +51,8 @@ def is_named(source: str) -> bool:
     """Whether a source is `name=path`, and not a path or query that has an equals sign in it."""
     name, equals, path = source.partition("=")
     return bool(equals and path) and not Path(source).exists() and "?" not in name and "/" not in name
+
+
+def own_part(study: Study) -> str | None:
+    """The test part that a data set by its name brings; boxes are read from a folder or a zip, which brings none."""
+    return None if study.task == FIND_BOXES else test_part_of(study.source)
