@@ -63,18 +63,27 @@ def equal_headline(found: Judgement) -> Sentence:
     return sentence("headline", "do_equal_cheapest", model=found.cheapest, others=others, **values)
 
 
+OF_BOXES = {  # there the untrained network is trained as a detector, from scratch
+    "do_untrained": "boxes_untrained",
+    "do_untrained_equal": "boxes_untrained_equal",
+    "do_untrained_first": "boxes_untrained_first",
+    "do_untrained_leads": "boxes_untrained_leads",
+}
+
+
 def untrained_headline(found: Judgement, against: Finding) -> Sentence:
     """No model is better than the network before any training."""
     random = next(model for model in (against.second, against.first) if found.methods.get(model) == "random")
     values = {"dataset": found.reference, "random": random, **margin_of(found)}
     others = [model for model in found.models if model != random]
-    of = "_boxes" if found.metric.name in BOX_METRICS else ""  # there it is trained as a detector, from scratch
     if against.first == random and against.is_ahead:
-        return sentence("headline", f"do_untrained_leads{of}", **values)
-    if not others:
-        return sentence("headline", f"do_untrained_first{of}", **values)
-    key = "do_untrained" if against.answer == Answer.UNDECIDED else "do_untrained_equal"
-    return sentence("headline", f"{key}{of}", models=others, **values)
+        key = "do_untrained_leads"
+    elif not others:
+        key = "do_untrained_first"
+    else:
+        key = "do_untrained" if against.answer == Answer.UNDECIDED else "do_untrained_equal"
+        values |= {"models": others}
+    return sentence("headline", OF_BOXES[key] if found.metric.name in BOX_METRICS else key, **values)
 
 
 def safe_headline(found: Judgement) -> Sentence:

@@ -55,7 +55,7 @@ def test_three_catches_stand_on_the_first_screen_and_the_others_below() -> None:
 def test_numbers_of_points_have_one_digit_and_others_three() -> None:
     found = judged()
     assert shown_metric(found) == {"accuracy": True, "name": phrase(found.metric.label),
-                                   "sign": 1, "digits": 1}  # fmt: skip
+                                   "floor": found.floor is not None, "sign": 1, "digits": 1}  # fmt: skip
     other = shown_metric(replace(found, metric=replace(found.metric, name="x", unit="nats", higher_is_better=False)))
     assert (other["accuracy"], other["sign"], other["digits"]) == (False, -1, 3)
 
