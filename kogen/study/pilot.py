@@ -28,7 +28,7 @@ from kogen.results.asked import (
 )
 from kogen.results.gather import TABLE, split_older_table
 from kogen.study.anomaly_sets import CLASSES, as_anomalies, keep_good, require_labels
-from kogen.study.box_costs import cost_of_study
+from kogen.study.boxes.box_costs import cost_of_study
 from kogen.study.cost_estimate import Cost, unfinished_work
 from kogen.study.executors.engines import choose_engine, count_jobs
 from kogen.study.extension import merge_studies, study_of

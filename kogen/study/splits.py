@@ -23,7 +23,7 @@ from kogen.data.open import open_images, source_paths
 from kogen.data.split_names import TEST, VAL, judging_part, split_names, training_part
 from kogen.options.shared import TableOptions
 from kogen.study.anomaly_sets import CLASSES, as_anomalies, keep_good, require_labels
-from kogen.study.box_sets import open_box_set, part_unseen_groups, require_boxes
+from kogen.study.boxes.box_sets import open_box_set, part_unseen_groups, require_boxes
 from kogen.study.hold_out import HELD_OUT, hold_out
 from kogen.study.set_sources import runs_named, sources_of_tests
 from kogen.training.seen_images import seen_among

@@ -19,7 +19,7 @@ from kogen.data.images import Images
 from kogen.evaluation.label_budgets import budget_sizes
 from kogen.results.asked import Asked, Extension, append_extension, extension_options, read_asked
 from kogen.results.gather import TABLE
-from kogen.study.box_judging import check_detectors, judge_boxes
+from kogen.study.boxes.box_judging import check_detectors, judge_boxes
 from kogen.study.cost_estimate import Work, unfinished_work
 from kogen.study.extension import Merge, merge_studies, study_of
 from kogen.study.plans import plans_of

@@ -124,7 +124,7 @@ def test_who_asks_again_finds_it_done_and_what_is_missing_is_made_again(study, s
     kogen.pilot(str(source), out=folder, methods=("byol", "random"), **ASKED, **PARTS)
     for file, rows in before.items():
         pd.testing.assert_frame_equal(read_table(file), rows)
-    monkeypatch.setattr("kogen.study.box_judging.train_detector", None)
+    monkeypatch.setattr("kogen.study.boxes.box_judging.train_detector", None)
     kogen.pilot(str(source), out=folder, methods=("byol", "random"), **ASKED, **PARTS)
 
 

@@ -14,7 +14,7 @@ from kogen.common.tables import read_table
 from kogen.common.tasks import Stopped
 from kogen.config.study import make_study
 from kogen.detection import detectors
-from kogen.study.box_judging import labelled_images
+from kogen.study.boxes.box_judging import labelled_images
 from kogen.study.splits import open_splits
 
 NETWORK = {"backbone": "tiny?width=8&stem=half", "image_size": 64, "seeds": 1}

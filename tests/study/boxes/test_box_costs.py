@@ -4,8 +4,8 @@ import pytest
 from drawn_boxes import write_rectangles
 
 from kogen.config.study import make_study
-from kogen.study import box_costs
-from kogen.study.box_costs import cost_of_study, seconds_of_detectors
+from kogen.study.boxes import box_costs
+from kogen.study.boxes.box_costs import cost_of_study, seconds_of_detectors
 from kogen.study.cost_estimate import Work
 from kogen.study.plans import plans_of
 from kogen.study.splits import open_splits

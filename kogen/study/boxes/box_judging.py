@@ -28,7 +28,7 @@ from kogen.results.boxes.box_runs import BoxRun, to_rows
 from kogen.results.boxes.box_tables import BOX_GALLERY, BOXES
 from kogen.results.boxes.called_boxes import call_boxes, gallery_place
 from kogen.results.gather import TABLE
-from kogen.study.box_sets import with_boxes
+from kogen.study.boxes.box_sets import with_boxes
 from kogen.study.predictions import add_answers, identity_of, missing_answers, protocols_of_run
 from kogen.study.splits import Splits
 from kogen.training.build import build_method

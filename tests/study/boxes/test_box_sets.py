@@ -10,7 +10,7 @@ from drawn_boxes import rectangles, write_rectangles
 from kogen.config.study import make_study
 from kogen.data.boxes.box_images import BoxImages
 from kogen.data.cache_settings import CacheSettings
-from kogen.study.box_sets import (
+from kogen.study.boxes.box_sets import (
     NO_BOX,
     UNSEEN,
     carry_boxes,

@@ -16,8 +16,8 @@ from kogen.config.plan import Plan
 from kogen.config.study import Study
 from kogen.data.boxes.box_images import BoxImages
 from kogen.detection.detectors import find_boxes, training_data
-from kogen.study.box_judging import labelled_images, recipe_of, trial_plan
-from kogen.study.box_sets import with_boxes
+from kogen.study.boxes.box_judging import labelled_images, recipe_of, trial_plan
+from kogen.study.boxes.box_sets import with_boxes
 from kogen.study.cost_estimate import TIMED_STEPS, Cost, Work, estimate_cost
 from kogen.study.splits import Splits
 from kogen.training.batch_fitting import explain_out_of_memory

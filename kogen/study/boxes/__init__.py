@@ -1,0 +1,1 @@
+"""Boxes in a study: its sets, its detectors, what they cost."""
