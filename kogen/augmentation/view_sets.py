@@ -1,6 +1,6 @@
 """Sets of views by name, changed by settings: `inspection?without=flip`, and the operations that they are made of."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
@@ -108,22 +108,38 @@ def change_views(views: tuple[View, View], settings: Mapping[str, Any], spec: st
             pair = [put(view, name, value, spec) if side in (one, key) or side not in SIDES else view
                     for one, view in zip(SIDES, views, strict=True)]  # fmt: skip
             views = pair[0], pair[1]
-    if len(given := [key for key in CHOICES if key in settings]) == 2:
-        raise ValueError(f"{spec}: without and only are both given: leave one of them out")
-    if not given:
-        return views
-    there, asked = operations_of(views), listed(settings[given[0]])
-    asked = [] if given == ["only"] and asked == ["nothing"] else asked
-    for name in asked:
-        if name not in there:
-            known = hint(name, [*there, *(["nothing"] if given == ["only"] else [])])
-            raise ValueError(f"{spec}: these views have no operation {name!r} to {WORDS[given[0]]}: {known}")
-    off = [name for name in there if (name in asked) == (given == ["without"])]
-    changes = {key: value for name in off for key, value in OPERATIONS[name].items()}
+    there = operations_of(views)
+    kept = set(there)
+    for choice in (one for one in CHOICES if one in settings):
+        asked = listed(settings[choice])
+        asked = [] if choice == "only" and asked == ["nothing"] else asked
+        for name in asked:
+            if name not in there:
+                known = hint(name, [*there, *(["nothing"] if choice == "only" else [])])
+                raise ValueError(f"{spec}: these views have no operation {name!r} to {WORDS[choice]}: {known}")
+        kept = kept & set(asked) if choice == "only" else kept - set(asked)
+    changes = {key: value for name in there if name not in kept for key, value in OPERATIONS[name].items()}
     return replace(views[0], **changes), replace(views[1], **changes)
 
 
 WORDS = {"without": "leave out", "only": "keep"}
+
+
+def leave_out(spec: str, names: Sequence[str]) -> str:
+    """A set of views without these operations either."""
+    return with_choice(spec, "without", [*listed(parse_spec(spec)[1].get("without", ())), *names])
+
+
+def keep_only(spec: str, name: str) -> str:
+    """A set of views with nothing but this one of its operations, or `nothing`."""
+    return with_choice(spec, "only", [name])
+
+
+def with_choice(spec: str, choice: str, names: Sequence[str]) -> str:
+    """A set of views with these names of a choice in the place of those that it has."""
+    name, _, query = spec.partition("?")
+    others = [part for part in query.split("&") if part and part.partition("=")[0] != choice]
+    return f"{name}?{'&'.join([*others, f'{choice}=' + ','.join(names)])}"
 
 
 def listed(value: Any) -> list[str]:

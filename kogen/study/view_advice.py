@@ -10,7 +10,7 @@ import tomli_w
 import torch
 from PIL import Image
 
-from kogen.augmentation.view_sets import OPERATIONS, happens, operations_of, view_set
+from kogen.augmentation.view_sets import OPERATIONS, happens, keep_only, leave_out, operations_of, view_set
 from kogen.augmentation.views import View, evaluation_view, render
 from kogen.common.contracts import to_plain
 from kogen.common.devices import default_device
@@ -51,16 +51,11 @@ def advice_options(options: ViewsOptions, **more: Any) -> PilotOptions:
     return PilotOptions(**defaults | given | asked | more)
 
 
-def change_spec(views: str, change: str) -> str:
-    """A set of views with one more setting."""
-    return f"{views}{'&' if '?' in views else '?'}{change}"
-
-
 def compared_views(views: str, operations: tuple[str, ...]) -> dict[str, str]:
     """The sets that are trained beside `views`: without each operation, with it alone, with none, by name."""
-    found = {without(one): change_spec(views, f"without={one}") for one in operations}
-    found |= {only(one): change_spec(views, f"only={one}") for one in operations} if len(operations) > 1 else {}
-    return found | {NOTHING: change_spec(views, "only=nothing")}
+    found = {without(one): leave_out(views, [one]) for one in operations}
+    found |= {only(one): keep_only(views, one) for one in operations} if len(operations) > 1 else {}
+    return found | {NOTHING: keep_only(views, NOTHING)}
 
 
 def train_advice(source: str, options: ViewsOptions, folder: Path) -> AskedViews:
@@ -109,7 +104,7 @@ def train_proposal(source: str, options: ViewsOptions, folder: Path, asked: Aske
 
 def proposed_spec(asked: AskedViews) -> str:
     """The proposed views as an option takes them."""
-    return change_spec(asked.views, f"without={','.join(asked.proposed)}") if asked.proposed else asked.views
+    return leave_out(asked.views, asked.proposed) if asked.proposed else asked.views
 
 
 def write_proposal(asked: AskedViews, place: Path) -> None:
@@ -139,7 +134,7 @@ def read_operations(study: Study, sets: Splits, folder: Path, operations: tuple[
     plain to see, so a reading is a hint; the trainings decide.
     """
     common = {name: getattr(study, name) for name in ("backbone", "image_size", "epochs", "accumulate", "precision")}
-    wanted = Plan(method=BASELINE, views=change_spec(study.views, "only=nothing"), **common)
+    wanted = Plan(method=BASELINE, views=keep_only(study.views, NOTHING), **common)
     wanted = wanted.model_copy(update={"settings": study.settings_of(BASELINE)})
     plan = with_data(wanted.model_copy(update={"batch_size": min(256, max(2, len(sets.pool)))}), sets.pool)
     run = folder / READING

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from kogen.augmentation import view_sets
-from kogen.augmentation.view_sets import OPERATIONS, operations_of, view_set
+from kogen.augmentation.view_sets import OPERATIONS, keep_only, leave_out, operations_of, view_set
 from kogen.augmentation.views import View, render
 from kogen.common.rng import StepRng
 
@@ -64,6 +64,17 @@ def test_without_and_only_part_the_operations(name: str) -> None:
     assert operations_of(view_set(f"{name}?without={several}", 224)) == operations_of(pair)[2:]
 
 
+def test_choices_add_up() -> None:
+    for spec, left in (("natural?without=flip", {"crop", "gray"}), ("natural?only=crop,gray,flip", {"crop", "gray"})):
+        found = operations_of(view_set(leave_out(spec, ["flip"]), 32))
+        assert set(found) & {"crop", "gray", "flip"} == left
+        assert leave_out(spec, ["crop"]).count("without=") == 1
+        assert operations_of(view_set(keep_only(leave_out(spec, ["gray"]), "crop"), 32)) == ("crop",)
+        assert operations_of(view_set(keep_only(spec, "nothing"), 32)) == ()
+    assert leave_out("natural", ["flip"]) == "natural?without=flip"
+    assert leave_out("natural?blur=1", ["flip", "gray"]) == "natural?blur=1&without=flip,gray"
+
+
 def test_what_is_left_out_changes_no_other_draw() -> None:
     pixels, rng = pictures(3), StepRng(0, 0, 6)
     with_flip, bare = (view_set(f"natural?only={one}", 32)[0] for one in ("flip", "nothing"))
@@ -102,7 +113,6 @@ def test_settings_change_both_views_or_one(spec: str, first: dict[str, Any], sec
         ("natural?without=flap", "no operation 'flap' to leave out: did you mean 'flip'"),
         ("natural?only=noise", "no operation 'noise' to keep"),
         ("natural?without=nothing", "no operation 'nothing' to leave out"),
-        ("natural?without=flip&only=crop", "without and only are both given"),
     ],
 )
 def test_settings_that_are_none_are_refused(spec: str, message: str) -> None:
