@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import tomli_w
 import torch
 from PIL import Image
@@ -28,7 +29,17 @@ from kogen.evaluation.features import embed
 from kogen.evaluation.probe_shelf import load_probe
 from kogen.options.study import PilotOptions
 from kogen.options.view_options import ViewsOptions
-from kogen.results.answers.view_effects import ASKED, NOTHING, AskedViews, Reading, only, without
+from kogen.results.answers.view_effects import (
+    AFTER,
+    ASKED,
+    BEFORE,
+    NOTHING,
+    AskedViews,
+    Reading,
+    make_reading,
+    only,
+    without,
+)
 from kogen.study.pilot import run_pilot
 from kogen.study.plans import with_data
 from kogen.study.request import study_from_request
@@ -130,8 +141,7 @@ def happening(pair: tuple[View, View], operation: str) -> View:
 def read_operations(study: Study, sets: Splits, folder: Path, operations: tuple[str, ...]) -> dict[str, Reading]:
     """What a classifier, trained on labels without any operation, says of validation images before and after each.
 
-    No reading where its training broke off. An operation that it never saw may confuse it though the class is still
-    plain to see, so a reading is a hint; the trainings decide.
+    No reading where its training broke off.
     """
     common = {name: getattr(study, name) for name in ("backbone", "image_size", "epochs", "accumulate", "precision")}
     wanted = Plan(method=BASELINE, views=keep_only(study.views, NOTHING), **common)
@@ -149,22 +159,15 @@ def read_operations(study: Study, sets: Splits, folder: Path, operations: tuple[
     test = next(iter(sets.tests.values()))
     pair = view_set(study.views, study.image_size, channels=sets.pool.channels, **shown)
 
-    def answers(view: View) -> np.ndarray:
-        return load_probe("linear")(learnt, embed(backbone, test, view)).probability.argmax(axis=1)
+    def answers(model: str, view: View) -> pd.DataFrame:
+        said = load_probe("linear")(learnt, embed(backbone, test, view)).probability.argmax(axis=1)
+        rows = {"item": test.ids, "cluster": test.clusters, "label": np.array(test.classes)[test.labels]}
+        rows |= {"predicted": said, "correct": (said == test.labels).astype(np.int8)}
+        return pd.DataFrame(rows).assign(model=model, seed=0, dataset=test.name).drop_duplicates("item")
 
-    before = answers(evaluation_view(plan.image_size, **shown))
-    found = {}
-    for operation in operations:
-        after = answers(happening(pair, operation))
-        shares = [{name: share(said[test.labels == number] == number) for number, name in enumerate(test.classes)
-                   if (test.labels == number).any()} for said in (before, after)]  # fmt: skip
-        found[operation] = Reading(len(test), int((before != after).sum()), *shares)
-    return found
-
-
-def share(right: np.ndarray) -> float:
-    """The share of true values, 0 to 100."""
-    return 100 * float(right.mean())
+    before = answers(BEFORE, evaluation_view(plan.image_size, **shown))
+    every = {one: pd.concat([before, answers(AFTER, happening(pair, one))], ignore_index=True) for one in operations}
+    return {one: make_reading(rows, len(operations)) for one, rows in every.items()}
 
 
 def draw_operations(sets: Splits, pair: tuple[View, View], folder: Path) -> None:

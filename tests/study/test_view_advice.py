@@ -13,7 +13,8 @@ from kogen.augmentation.view_sets import operations_of, view_set
 from kogen.augmentation.views import render
 from kogen.common.files import read_json, read_toml
 from kogen.common.rng import StepRng
-from kogen.results.answers.view_effects import read_asked_views, read_effects
+from kogen.data.datasets.surfaces import surfaces
+from kogen.results.answers.view_effects import Advice, read_asked_views, read_effects
 from kogen.study.view_advice import happening
 
 QUICK: dict[str, Any] = {
@@ -113,3 +114,42 @@ def test_what_gives_no_advice_is_refused(images: str, tmp_path: Path, more: dict
 def test_options_of_advice_are_refused_for_a_picture(images: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="--epochs, --seeds: only with --advise"):
         kogen.views(images, out=tmp_path / "views.png", seeds=2, epochs=3)
+
+
+def print_turned(pixels: np.ndarray, names: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Clean surfaces whose print is upright or turned, which is their class; scratched ones, which lie in any way."""
+    rng, kept = np.random.default_rng(0), np.isin(names, ("clean", "scratch"))
+    pixels, names = pixels[kept].copy(), names[kept].astype("<U8")
+    for number, name in enumerate(names):
+        turns = int(rng.integers(4)) if name == "scratch" else number % 2
+        pixels[number] = np.rot90(pixels[number], turns)
+        names[number] = name if name == "scratch" else ("upright", "turned")[turns]
+    return pixels, names
+
+
+def as_drawn(pixels: np.ndarray, names: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Clean and scratched surfaces that lie in any way, so that no direction says anything."""
+    kept = np.isin(names, ("clean", "scratch"))
+    turns = np.random.default_rng(0).integers(4, size=kept.sum())
+    turned = [np.rot90(one, count) for one, count in zip(pixels[kept], turns, strict=True)]
+    return np.stack(turned), names[kept]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("make", "erased"), [(print_turned, {"turned", "upright"}), (as_drawn, set())])
+def test_advice_finds_the_direction_that_was_drawn(make: Any, erased: set[str], tmp_path: Path) -> None:
+    """By construction: prints have a direction and scratches have none."""
+    made = surfaces(n=2000, visible=3.0)
+    pixels, names = make(np.asarray(made.pixels)[:, 0], np.array(made.classes)[made.labels])
+    np.savez(tmp_path / "set.npz", images=pixels, labels=names)
+    asked = {"methods": ("supervised",), "seeds": 1, "epochs": 15, "batch_size": 32, "image_size": 32}
+    asked |= {"views": "gentle?quarter_turns=true&without=flip", "backbone": "tiny?stem=half", "jobs": 1}
+    kogen.views(str(tmp_path / "set.npz"), advise=True, out=tmp_path / "out", **asked)
+    found = read_effects(tmp_path / "out")
+    assert found is not None
+    told = {one.name: one for one in found.operations}
+    reading = told["quarter_turns"].reading
+    assert reading is not None
+    assert set(reading.fallen) == erased
+    assert (told["quarter_turns"].advice == Advice.ERASES) == bool(erased)
+    assert all(told[name].advice != Advice.ERASES for name in ("crop", "tone"))

@@ -31,7 +31,10 @@ def operation_row(
     shown = {name: effect_texts(getattr(one, name)) for name in ("left_out", "alone", "neighbours")}
     rank = [ranks.get(effects.method), ranks.get(f"{effects.method} without {one.name}")]
     changed = None if one.reading is None else 100 * one.reading.changed / one.reading.images
-    fallen = [{"name": label, **effect_texts(one.classes[label])} for label in one.fallen]
+    worse = {label: one.classes[label] for label in one.fallen}
+    if not worse and one.advice == Advice.ERASES and one.reading is not None:
+        worse = {label: one.reading.classes[label] for label in one.reading.fallen}
+    fallen = [{"name": label, **effect_texts(fall)} for label, fall in worse.items()]
     row = {"name": f"operation_{one.name}", "advice": f"advice_{one.advice}", "changed": changed, "fallen": fallen}
     ranked = [format_number(value, 2) for value in rank if value is not None]
     return {**row, **shown, "rank": ranked, "picture": png_data_url(pictures / f"{one.name}.png")}
@@ -71,13 +74,13 @@ def advice_sentences(effects: ViewEffects) -> list[Sentence]:
 
 def operation_sentence(one: OperationEffect) -> Sentence:
     """What is proven of an operation."""
+    key, fall, names = f"views_{one.advice}", one.left_out, list(one.fallen)
     if one.advice == Advice.ERASES:
-        worst = min(one.fallen, key=lambda label: one.classes[label].value)
-        fall, names = one.classes[worst], one.fallen
-    else:
-        fall, names = one.left_out, []
+        classes = one.classes
+        if not names and one.reading is not None:
+            key, classes, names = "views_turns", one.reading.classes, list(one.reading.fallen)
+        fall = classes[min(names, key=lambda label: classes[label].value)]
     ends = {"value": signed(abs(fall.value)).lstrip("+"), "lo": signed(fall.lo), "hi": signed(fall.hi)}
-    key = {Advice.ERASES: "views_erases", Advice.HURTS: "views_hurts", Advice.HELPS: "views_helps"}[one.advice]
     return sentence("views", key, operation=phrase(f"operation_{one.name}"), classes=names, **ends)
 
 

@@ -1,6 +1,7 @@
 """View effects: what each operation of the views does to a method, from paired trainings with it, without it, alone."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
@@ -22,6 +23,8 @@ ASKED = "advice.json"  # in a study of views: what was asked, and what the train
 EFFECTS = "view_effects.json"
 NOTHING = "nothing"  # name of the views without any operation
 NEIGHBOURS = "knn"
+RIGID = ("flip", "flip_vertical", "quarter_turns")  # they move pixels and change none
+BEFORE, AFTER = "before", "after"  # an operation, in rows of a reading
 TAIL = 0.025
 
 
@@ -45,13 +48,22 @@ def only(operation: str) -> str:
 
 
 @dataclass(frozen=True)
+class Effect:
+    """A difference in points with its interval; None where it has none."""
+
+    value: float
+    lo: float | None = None
+    hi: float | None = None
+
+
+@dataclass(frozen=True)
 class Reading:
     """What a classifier that was trained without any operation says of images on which one has happened."""
 
     images: int
     changed: int  # images that it calls otherwise then
-    before: dict[str, float] = field(default_factory=dict)  # by class, the share that is recognised, 0 to 100
-    after: dict[str, float] = field(default_factory=dict)
+    classes: dict[str, Effect] = field(default_factory=dict)  # the share recognised of each class, after minus before
+    fallen: list[str] = field(default_factory=list)  # classes that are recognised less then, while the others hold
 
 
 @dataclass(frozen=True)
@@ -63,15 +75,6 @@ class AskedViews:
     operations: list[str]
     readings: dict[str, Reading] = field(default_factory=dict)
     proposed: list[str] = field(default_factory=list)  # operations to leave out; none where all may stay
-
-
-@dataclass(frozen=True)
-class Effect:
-    """A difference in points with its interval; None where it has none."""
-
-    value: float
-    lo: float | None = None
-    hi: float | None = None
 
 
 @dataclass(frozen=True)
@@ -139,19 +142,19 @@ def judge_views(
         each = {label: one.effect(*pair, tail / len(labels)) for label, one in classes.items()}
         of_classes = {label: one for label, one in each.items() if one is not None}
         fallen = [label for label, one in of_classes.items() if one.hi is not None and one.hi < 0]
-        rest = decides[~decides["label"].isin(fallen)] if fallen else decides[:0]
-        others = compare_shares(rest).effect(*pair, TAIL) if len(rest) else None
-        left_out = every.effect(*pair, tail) or Effect(0.0)
+        left_out, reading = every.effect(*pair, tail) or Effect(0.0), asked.readings.get(operation)
+        some_fall = do_others_hold(decides, fallen, pair)
+        changes = operation in RIGID and reading is not None and bool(reading.fallen)
         found.append(
             OperationEffect(
                 operation,
-                advise(left_out, bool(fallen), others),
+                advise(left_out, some_fall, changes),
                 left_out,
                 every.effect(name(only(operation)), nothing, tail),
                 neighbours.effect(*pair, tail) if neighbours else None,
                 of_classes,
                 fallen,
-                asked.readings.get(operation),
+                reading,
             )
         )
     return ViewEffects(
@@ -170,13 +173,39 @@ def judge_views(
     )
 
 
-def advise(left_out: Effect, has_fallen: bool, others: Effect | None) -> Advice:
-    """What the interval of leaving an operation out says; `others`: the classes that did not fall, together."""
+def advise(left_out: Effect, some_fall: bool, changes_answers: bool) -> Advice:
+    """What the interval of leaving an operation out says, then what the trained classifier says.
+
+    `some_fall`: with it some classes are recognised less, while the others hold. `changes_answers`: the same, by a
+    classifier that never saw it, of an operation that only moves pixels; of others it may simply be confused.
+    """
     if left_out.lo is not None and left_out.lo > 0:
         return Advice.HELPS
-    if has_fallen and others is not None and (others.hi is None or others.hi >= 0):
+    if some_fall:
         return Advice.ERASES
-    return Advice.HURTS if left_out.hi is not None and left_out.hi < 0 else Advice.OPEN
+    if left_out.hi is not None and left_out.hi < 0:
+        return Advice.HURTS
+    return Advice.ERASES if changes_answers else Advice.OPEN
+
+
+def do_others_hold(rows: Any, fallen: Sequence[str], pair: tuple[str, str]) -> bool:
+    """Whether the classes that did not fall, together, are not proven to fall; False where there are none."""
+    rest = rows[~rows["label"].isin(fallen)] if fallen else rows[:0]
+    others = compare_shares(rest).effect(*pair, TAIL) if len(rest) else None
+    return others is not None and (others.hi is None or others.hi >= 0)
+
+
+def make_reading(rows: pd.DataFrame, operations: int) -> Reading:
+    """The reading of one of so many operations, from a row an image BEFORE and AFTER it; intervals hold for all."""
+    every: Any = rows
+    labels, pair = sorted(map(str, every["label"].unique())), (AFTER, BEFORE)
+    tail = TAIL / (operations * len(labels))
+    each = {label: compare_shares(every[every["label"] == label]).effect(*pair, tail) for label in labels}
+    classes = {label: one for label, one in each.items() if one is not None}
+    fallen = [label for label, one in classes.items() if one.hi is not None and one.hi < 0]
+    said = every.pivot(index="item", columns="model", values="predicted")
+    changed = int((said[BEFORE] != said[AFTER]).sum())
+    return Reading(len(said), changed, classes, fallen if do_others_hold(every, fallen, pair) else [])
 
 
 def proposal_of(effects: ViewEffects) -> list[str]:

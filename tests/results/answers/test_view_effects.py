@@ -1,5 +1,6 @@
 """Effects of operations from drawn trainings whose truth is known: what helps, hurts, erases a class, or is nothing."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from kogen.results.answers.view_effects import (
     ViewEffects,
     advise,
     judge_views,
+    make_reading,
     only,
     proposal_of,
     read_effects,
@@ -37,7 +39,7 @@ TRUTH = {
     "noise": {"good": 1.0, "scratch": 0.8, "stain": 0.9},  # hurts
     "blur": WHOLE | {"scratch": 0.95},  # erases scratches
 }
-ASKED = AskedViews("byol", "natural", list(TRUTH), {"blur": Reading(900, 90, {"scratch": 90.0}, {"scratch": 60.0})})
+ASKED = AskedViews("byol", "natural", list(TRUTH), {"blur": Reading(900, 90, {"scratch": Effect(-30.0)})})
 
 
 def rows(
@@ -174,20 +176,58 @@ def test_a_class_in_one_cluster_has_no_interval_and_decides_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("left_out", "has_fallen", "others", "told"),
+    ("left_out", "some_fall", "changes", "told"),
     [
-        (Effect(2, 1, 3), True, Effect(0, -1, 1), Advice.HELPS),  # a class falls, and the whole gains
-        (Effect(-2, -3, -1), True, Effect(0, -1, 1), Advice.ERASES),
-        (Effect(-2, -3, -1), True, Effect(-2, -3, -1), Advice.HURTS),  # all fall
-        (Effect(-2, -3, -1), True, None, Advice.HURTS),  # there are no others
-        (Effect(-2, -3, -1), False, None, Advice.HURTS),
-        (Effect(0, -1, 1), True, Effect(1, 0.5, 2), Advice.ERASES),
-        (Effect(0, -1, 1), False, None, Advice.OPEN),
-        (Effect(5), False, None, Advice.OPEN),  # no interval
+        (Effect(2, 1, 3), True, True, Advice.HELPS),  # a class falls, and the whole gains
+        (Effect(-2, -3, -1), True, False, Advice.ERASES),
+        (Effect(-2, -3, -1), False, True, Advice.HURTS),
+        (Effect(0, -1, 1), True, False, Advice.ERASES),
+        (Effect(0, -1, 1), False, True, Advice.ERASES),
+        (Effect(0, -1, 1), False, False, Advice.OPEN),
+        (Effect(5), False, False, Advice.OPEN),  # no interval
     ],
 )
-def test_what_the_intervals_say(left_out: Effect, has_fallen: bool, others: Effect | None, told: Advice) -> None:
-    assert advise(left_out, has_fallen, others) == told
+def test_what_the_intervals_say(left_out: Effect, some_fall: bool, changes: bool, told: Advice) -> None:
+    assert advise(left_out, some_fall, changes) == told
+
+
+def readings(after: dict[str, float]) -> pd.DataFrame:
+    """A classifier's answers on 300 images: all right before an operation, and a known share of each class after it."""
+    label = np.array(LABELS)[np.arange(300) % 3]
+    place = np.arange(300) // 3 / 100
+    right = place < np.array([after[one] for one in label])
+    part = pd.DataFrame(
+        {"item": [f"i{k}" for k in range(300)], "cluster": [f"i{k}" for k in range(300)], "label": label}
+    )
+    part = part.assign(seed=0, dataset="validation")
+    before = part.assign(model="before", correct=1, predicted=label)
+    return pd.concat(
+        [before, part.assign(model="after", correct=right.astype(int), predicted=np.where(right, label, "?"))]
+    )
+
+
+@pytest.mark.parametrize(
+    ("after", "changed", "fallen"),
+    [
+        ({"good": 1.0, "scratch": 0.5, "stain": 0.98}, 52, ["scratch"]),
+        ({"good": 0.5, "scratch": 0.5, "stain": 0.5}, 150, []),  # confused: all fall
+        ({"good": 1.0, "scratch": 0.97, "stain": 1.0}, 3, []),  # by luck
+    ],
+)
+def test_a_reading_counts_only_where_the_others_hold(after: dict[str, float], changed: int, fallen: list[str]) -> None:
+    found = make_reading(readings(after), 4)
+    assert (found.images, found.changed, found.fallen) == (300, changed, fallen)
+    assert found.classes["scratch"].value == pytest.approx(100 * (after["scratch"] - 1))
+
+
+def test_flips_and_turns_are_told_by_the_classifier_too_and_others_are_not() -> None:
+    read = make_reading(readings({"good": 1.0, "scratch": 0.5, "stain": 1.0}), 4)
+    asked = replace(ASKED, operations=["flip", "light"], readings={"flip": read, "light": read})
+    more = models() | {"byol without light": WHOLE, "byol only light": WHOLE}
+    found = judge_views(asked, rows(more, ("linear",)), ACCURACY, "linear", "validation")
+    assert found is not None
+    assert [one.advice for one in found.operations] == [Advice.ERASES, Advice.OPEN]
+    assert proposal_of(found) == ["flip"]
 
 
 def test_effects_are_written_and_read_back(tmp_path: Path, effects: ViewEffects) -> None:
