@@ -162,7 +162,7 @@ def read_operations(study: Study, sets: Splits, folder: Path, operations: tuple[
     def answers(model: str, view: View) -> pd.DataFrame:
         said = load_probe("linear")(learnt, embed(backbone, test, view)).probability.argmax(axis=1)
         rows = {"item": test.ids, "cluster": test.clusters, "label": np.array(test.classes)[test.labels]}
-        rows |= {"predicted": said, "correct": (said == test.labels).astype(np.int8)}
+        rows |= {"predicted": np.array(test.classes)[said], "correct": (said == test.labels).astype(np.int8)}
         return pd.DataFrame(rows).assign(model=model, seed=0, dataset=test.name).drop_duplicates("item")
 
     before = answers(BEFORE, evaluation_view(plan.image_size, **shown))

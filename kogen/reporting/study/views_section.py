@@ -32,7 +32,7 @@ def operation_row(
     rank = [ranks.get(effects.method), ranks.get(f"{effects.method} without {one.name}")]
     changed = None if one.reading is None else 100 * one.reading.changed / one.reading.images
     worse = {label: one.classes[label] for label in one.fallen}
-    if not worse and one.advice == Advice.ERASES and one.reading is not None:
+    if one.advice == Advice.SUSPECT and one.reading is not None:
         worse = {label: one.reading.classes[label] for label in one.reading.fallen}
     fallen = [{"name": label, **effect_texts(fall)} for label, fall in worse.items()]
     row = {"name": f"operation_{one.name}", "advice": f"advice_{one.advice}", "changed": changed, "fallen": fallen}
@@ -59,7 +59,7 @@ def advice_sentences(effects: ViewEffects) -> list[Sentence]:
     said = [sentence("views", "views_trained", **known)]
     if effects.nothing is not None:
         said.append(sentence("views", "views_nothing", value=effects.nothing))
-    for advice in (Advice.ERASES, Advice.HURTS, Advice.HELPS):
+    for advice in (Advice.ERASES, Advice.HURTS, Advice.SUSPECT, Advice.HELPS):
         said += [operation_sentence(one) for one in effects.operations if one.advice == advice]
     if unsure := [phrase(f"operation_{one.name}") for one in effects.operations if one.advice == Advice.OPEN]:
         said.append(sentence("views", "views_open", operations=unsure))
@@ -74,14 +74,13 @@ def advice_sentences(effects: ViewEffects) -> list[Sentence]:
 
 def operation_sentence(one: OperationEffect) -> Sentence:
     """What is proven of an operation."""
-    key, fall, names = f"views_{one.advice}", one.left_out, list(one.fallen)
-    if one.advice == Advice.ERASES:
-        classes = one.classes
-        if not names and one.reading is not None:
-            key, classes, names = "views_turns", one.reading.classes, list(one.reading.fallen)
+    fall, classes, names = one.left_out, one.classes, list(one.fallen)
+    if one.advice == Advice.SUSPECT and one.reading is not None:
+        classes, names = one.reading.classes, list(one.reading.fallen)
+    if one.advice in (Advice.ERASES, Advice.SUSPECT):
         fall = classes[min(names, key=lambda label: classes[label].value)]
     ends = {"value": signed(abs(fall.value)).lstrip("+"), "lo": signed(fall.lo), "hi": signed(fall.hi)}
-    return sentence("views", key, operation=phrase(f"operation_{one.name}"), classes=names, **ends)
+    return sentence("views", f"views_{one.advice}", operation=phrase(f"operation_{one.name}"), classes=names, **ends)
 
 
 def signed(value: float | None) -> str:

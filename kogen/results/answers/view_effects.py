@@ -34,6 +34,7 @@ class Advice(StrEnum):
     HELPS = "helps"  # with it the metric is higher
     HURTS = "hurts"  # with it the metric is lower
     ERASES = "erases"  # some classes are recognised less with it, while the others hold
+    SUSPECT = "suspect"  # a classifier that never saw it loses some classes after it, and not the others
     OPEN = "open"  # these images and seeds cannot tell
 
 
@@ -63,7 +64,7 @@ class Reading:
     images: int
     changed: int  # images that it calls otherwise then
     classes: dict[str, Effect] = field(default_factory=dict)  # the share recognised of each class, after minus before
-    fallen: list[str] = field(default_factory=list)  # classes that are recognised less then, while the others hold
+    fallen: list[str] = field(default_factory=list)  # two classes or more that are recognised less; the others hold
 
 
 @dataclass(frozen=True)
@@ -144,11 +145,11 @@ def judge_views(
         fallen = [label for label, one in of_classes.items() if one.hi is not None and one.hi < 0]
         left_out, reading = every.effect(*pair, tail) or Effect(0.0), asked.readings.get(operation)
         some_fall = do_others_hold(decides, fallen, pair)
-        changes = operation in RIGID and reading is not None and bool(reading.fallen)
+        is_suspect = operation in RIGID and reading is not None and bool(reading.fallen)
         found.append(
             OperationEffect(
                 operation,
-                advise(left_out, some_fall, changes),
+                advise(left_out, some_fall, is_suspect),
                 left_out,
                 every.effect(name(only(operation)), nothing, tail),
                 neighbours.effect(*pair, tail) if neighbours else None,
@@ -173,11 +174,11 @@ def judge_views(
     )
 
 
-def advise(left_out: Effect, some_fall: bool, changes_answers: bool) -> Advice:
+def advise(left_out: Effect, some_fall: bool, is_suspect: bool) -> Advice:
     """What the interval of leaving an operation out says, then what the trained classifier says.
 
-    `some_fall`: with it some classes are recognised less, while the others hold. `changes_answers`: the same, by a
-    classifier that never saw it, of an operation that only moves pixels; of others it may simply be confused.
+    `some_fall`: with it some classes are recognised less, while the others hold. `is_suspect`: so they are after it by
+    a classifier that never saw it, and it only moves pixels.
     """
     if left_out.lo is not None and left_out.lo > 0:
         return Advice.HELPS
@@ -185,7 +186,7 @@ def advise(left_out: Effect, some_fall: bool, changes_answers: bool) -> Advice:
         return Advice.ERASES
     if left_out.hi is not None and left_out.hi < 0:
         return Advice.HURTS
-    return Advice.ERASES if changes_answers else Advice.OPEN
+    return Advice.SUSPECT if is_suspect else Advice.OPEN
 
 
 def do_others_hold(rows: Any, fallen: Sequence[str], pair: tuple[str, str]) -> bool:
@@ -196,7 +197,11 @@ def do_others_hold(rows: Any, fallen: Sequence[str], pair: tuple[str, str]) -> b
 
 
 def make_reading(rows: pd.DataFrame, operations: int) -> Reading:
-    """The reading of one of so many operations, from a row an image BEFORE and AFTER it; intervals hold for all."""
+    """The reading of one of so many operations, from a row an image BEFORE and AFTER it; intervals hold for all.
+
+    A classifier that is confused by what it never saw answers with its most frequent class whatever the image is: that
+    one class of two falls says nothing.
+    """
     every: Any = rows
     labels, pair = sorted(map(str, every["label"].unique())), (AFTER, BEFORE)
     tail = TAIL / (operations * len(labels))
@@ -205,7 +210,8 @@ def make_reading(rows: pd.DataFrame, operations: int) -> Reading:
     fallen = [label for label, one in classes.items() if one.hi is not None and one.hi < 0]
     said = every.pivot(index="item", columns="model", values="predicted")
     changed = int((said[BEFORE] != said[AFTER]).sum())
-    return Reading(len(said), changed, classes, fallen if do_others_hold(every, fallen, pair) else [])
+    apart = len(fallen) > 1 and do_others_hold(every, fallen, pair)
+    return Reading(len(said), changed, classes, fallen if apart else [])
 
 
 def proposal_of(effects: ViewEffects) -> list[str]:
