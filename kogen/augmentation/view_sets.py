@@ -112,6 +112,8 @@ def change_views(views: tuple[View, View], settings: Mapping[str, Any], spec: st
     kept = set(there)
     for choice in (one for one in CHOICES if one in settings):
         asked = listed(settings[choice])
+        if not asked:
+            raise ValueError(f"{spec}: {choice}= names no operation: {hint('', list(there))}")
         asked = [] if choice == "only" and asked == ["nothing"] else asked
         for name in asked:
             if name not in there:

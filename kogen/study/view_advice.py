@@ -58,7 +58,7 @@ def advice_options(options: ViewsOptions, **more: Any) -> PilotOptions:
     """What a pilot is asked for the advice: the options that were given, and what makes it a study of views."""
     given = {name: getattr(options, name) for name in options.model_fields_set - {"advise", "force", "seed"}}
     asked: dict[str, Any] = {"methods": options.methods, "judge_on": "validation", "costs": "none"}
-    defaults = {name: getattr(options, name) for name in ("seeds",)}
+    defaults: dict[str, Any] = {"seeds": options.seeds, "epochs": options.epochs}
     return PilotOptions(**defaults | given | asked | more)
 
 
@@ -134,7 +134,7 @@ def happening(pair: tuple[View, View], operation: str) -> View:
     view = next(one for one in pair if happens(one, off))
     others = {key: value for name, fields in OPERATIONS.items() if name != operation for key, value in fields.items()}
     alone = replace(view, **others)
-    chances = {name: 1.0 for name in (*off, "jitter") if name in ("flip", "flip_vertical", "gray", "blur", "solarize")}
+    chances = {name: 1.0 for name in off if name in ("flip", "flip_vertical", "gray", "blur", "solarize")}
     return replace(alone, **chances, jitter=1.0 if alone.jitter else 0.0)
 
 

@@ -112,6 +112,8 @@ def test_settings_change_both_views_or_one(spec: str, first: dict[str, Any], sec
         ("natural?crop=0.5", "crop = 0.5, wanted two numbers, low,high"),
         ("natural?without=flap", "no operation 'flap' to leave out: did you mean 'flip'"),
         ("natural?only=noise", "no operation 'noise' to keep"),
+        ("natural?without=", r"natural\?without=: without= names no operation"),
+        ("natural?only=", "only= names no operation"),
         ("natural?without=nothing", "no operation 'nothing' to leave out"),
     ],
 )

@@ -5,27 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn_boxes import rectangles
+from drawn_boxes import BOXES, run_that_misses
 from PIL import Image
 
-from kogen.boxes.image_boxes import FoundBoxes
 from kogen.detection.box_gallery import FALSE, FOUND, MISSED, SIDE, draw_boxes, write_box_gallery
-from kogen.results.boxes.box_runs import BoxRun
 from kogen.results.boxes.called_boxes import call_boxes
-
-BOXES = rectangles(6, wide=2)
-
-
-def run_that_misses(image: int) -> BoxRun:
-    """Every box is found but those of one image, where another place is called; file sizes are 128 x 64."""
-    found = []
-    for number, true in enumerate(BOXES.boxes):
-        if number == image:
-            found.append(FoundBoxes(np.float32([[90, 40, 126, 62]]), np.array([0]), np.array([0.6])))
-        else:
-            found.append(FoundBoxes(true.corners, true.classes, np.linspace(0.9, 0.7, len(true))))
-    images = BOXES.images
-    return BoxRun("set", "a", 0, BOXES.classes, images.ids, images.clusters, BOXES.boxes, tuple(found))
 
 
 def test_pictures_show_each_kind_in_its_colour(tmp_path: Path):

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from kogen.boxes.image_boxes import ImageBoxes
+from kogen.boxes.image_boxes import FoundBoxes, ImageBoxes
 from kogen.data.boxes.box_images import BoxImages
 from kogen.data.images import from_array
+from kogen.results.boxes.box_runs import BoxRun
 
 
 def rectangles(count: int = 24, size: int = 64, seed: int = 0, *, wide: int = 1) -> BoxImages:
@@ -57,3 +58,18 @@ def write_rectangles(root: Path, count: int = 40, *, seed: int = 0, groups: int 
     for part, listed in lists.items():
         (root / f"instances_{part}.json" if splits else root / "instances.json").write_text(json.dumps(listed))
     return root
+
+
+BOXES = rectangles(6, wide=2)
+
+
+def run_that_misses(image: int) -> BoxRun:
+    """Every box is found but those of one image, where another place is called; file sizes are 128 x 64."""
+    found = []
+    for number, true in enumerate(BOXES.boxes):
+        if number == image:
+            found.append(FoundBoxes(np.float32([[90, 40, 126, 62]]), np.array([0]), np.array([0.6])))
+        else:
+            found.append(FoundBoxes(true.corners, true.classes, np.linspace(0.9, 0.7, len(true))))
+    images = BOXES.images
+    return BoxRun("set", "a", 0, BOXES.classes, images.ids, images.clusters, BOXES.boxes, tuple(found))

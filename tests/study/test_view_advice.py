@@ -14,8 +14,9 @@ from kogen.augmentation.views import render
 from kogen.common.files import read_json, read_toml
 from kogen.common.rng import StepRng
 from kogen.data.datasets.surfaces import surfaces
+from kogen.options.view_options import ViewsOptions
 from kogen.results.answers.view_effects import Advice, read_asked_views, read_effects
-from kogen.study.view_advice import happening
+from kogen.study.view_advice import advice_options, happening
 
 QUICK: dict[str, Any] = {
     "advise": True,
@@ -67,6 +68,13 @@ def test_effects_readings_pictures_and_a_proposal_are_written(advice: Path) -> N
     page = (advice / "report.html").read_text("utf-8")
     assert "Which augmentations fit these images?" in page
     assert page.count("Images before and after") == 3
+
+
+def test_what_is_not_asked_is_as_the_help_says() -> None:
+    asked = advice_options(ViewsOptions(advise=True))
+    help_says = {name: ViewsOptions.model_fields[name].default for name in ("epochs", "seeds", "methods")}
+    assert {name: getattr(asked, name) for name in help_says} == help_says
+    assert {"epochs", "seeds"} <= asked.model_fields_set  # nothing else may put its own in their place
 
 
 def test_it_goes_on_where_it_stopped(images: str, advice: Path) -> None:
