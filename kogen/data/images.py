@@ -1,10 +1,10 @@
-"""Images: uint8 or uint16 pixels (memory-mapped or decoded on demand) with content ids, labels and clusters."""
+"""Images, and windows of series: values (memory-mapped or decoded on demand) with content ids, labels, clusters."""
 
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from kogen.data.image_facts import content_id
 from kogen.data.levels import Levels
 from kogen.data.pixel_cache import CachedPixels
 
+Kind = Literal["image", "series"]
 Transform = Callable[[torch.Tensor, np.ndarray], torch.Tensor]  # its repr names everything that it depends on
 
 
@@ -22,10 +23,10 @@ class Pixels(Protocol):
     """What holds the pixels: an array, a memory map, or something that decodes when asked."""
 
     @property
-    def shape(self) -> tuple[int, ...]: ...  # (N, C, H, W)
+    def shape(self) -> tuple[int, ...]: ...  # (N, C, H, W), or (N, C, T)
 
     @property
-    def dtype(self) -> Any: ...  # uint8 or uint16
+    def dtype(self) -> Any: ...  # uint8 or uint16, of series float32
 
     def __getitem__(self, index: Any, /) -> Any: ...
 
@@ -64,7 +65,7 @@ class GrayAsColour:
 class Images:
     """A set of images and all that is known about them; frozen, cheap to cut into subsets."""
 
-    pixels: Pixels  # (N, C, H, W) uint8 or uint16
+    pixels: Pixels  # (N, C, H, W) uint8 or uint16; of series, windows (N, C, T) float32
     ids: np.ndarray  # (N,) str, hash of the pixels as decoded
     sources: np.ndarray  # (N,) str, path or name to show to people
     labels: np.ndarray  # (N,) int64 into `classes`, -1 where unknown
@@ -85,6 +86,8 @@ class Images:
     masks: np.ndarray | None = None  # (N,) object, file of the mask of what is not normal, "" where an image has none
     boxes: np.ndarray | None = None  # (N,) object, FileBoxes: what is where, of images whose source says it
     root: str = ""  # the folder below which `sources` are files; "" where they are none, or are to stay private
+    rate: float = 0.0  # samples a second of series; 0 where it is not known
+    channel_names: tuple[str, ...] = ()  # of series, C of them, as their source names them; () where it does not
 
     def __post_init__(self) -> None:
         counts = {len(self.ids), *(len(x) for x in (self.sources, self.labels, self.clusters, self.aspect))}
@@ -142,6 +145,10 @@ class Images:
     @property
     def channels(self) -> int:
         return self.pixels.shape[1]
+
+    @property
+    def kind(self) -> Kind:
+        return "series" if len(self.pixels.shape) == 3 else "image"
 
     def read(self, index: np.ndarray, device: torch.device | str = "cpu") -> torch.Tensor:
         """Pixels (B, C, H, W) of the images at `index` (B,), uint8 or uint16, transformed on `device`."""
@@ -238,18 +245,6 @@ def contradictions(images: Images, twice: list[np.ndarray]) -> list[str]:
         return []
     shown = join_names([images.sources[place] for place in odd[0]], 3)
     return [f"images that stand there more than once with different labels: {len(odd)}, for example {shown}"]
-
-
-def require_classes(images: Images) -> None:
-    """ValueError unless the labelled images are of two classes or more."""
-    present = [images.classes[label] for label in np.unique(images.labels[images.labels >= 0])]
-    if len(present) < 2:
-        got = f"only the class {present[0]!r}" if present else "no labels"
-        said = "".join(f"; {note}" for note in images.notes)
-        raise ValueError(
-            f"{images.name or 'the set'} has {got}, at least 2 classes are wanted: give labels with --labels "
-            f"TABLE.csv (columns path,label), or put the images into one sub-folder per class{said}"
-        )
 
 
 def from_array(

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from kogen.common.text import join_names
+from kogen.data.images import Images
 from kogen.data.listing import escape_surrogates
 
 FEW_IMAGES = 10  # with fewer labels than this, each may be of its own class
@@ -113,3 +114,15 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def require_classes(images: Images) -> None:
+    """ValueError unless the labelled images are of two classes or more."""
+    present = [images.classes[label] for label in np.unique(images.labels[images.labels >= 0])]
+    if len(present) < 2:
+        got = f"only the class {present[0]!r}" if present else "no labels"
+        said = "".join(f"; {note}" for note in images.notes)
+        raise ValueError(
+            f"{images.name or 'the set'} has {got}, at least 2 classes are wanted: give labels with --labels "
+            f"TABLE.csv (columns path,label), or put the images into one sub-folder per class{said}"
+        )

@@ -16,7 +16,8 @@ from kogen.common.rng import StepRng
 from kogen.common.tables import read_table
 from kogen.config.plan import Plan
 from kogen.data.cache_settings import CacheSettings
-from kogen.data.images import Images, require_classes
+from kogen.data.images import Images
+from kogen.data.labels import require_classes
 from kogen.data.split_names import training_part
 from kogen.evaluation.features import Features, embed
 from kogen.evaluation.predict import judge_rows

@@ -7,7 +7,8 @@ import numpy as np
 
 from kogen.common.protocols import ANOMALY, GOOD
 from kogen.common.text import hint, join_names
-from kogen.data.images import Images, PixelSubset, require_classes
+from kogen.data.images import Images, PixelSubset
+from kogen.data.labels import require_classes
 from kogen.data.near_copies import merged_ids
 from kogen.evaluation.anomalies import check_good
 

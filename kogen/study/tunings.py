@@ -15,7 +15,8 @@ from kogen.common.records import read_plan_record
 from kogen.common.speech.console import say
 from kogen.common.speech.progress import training_bar
 from kogen.config.plan import Plan
-from kogen.data.images import Images, require_classes
+from kogen.data.images import Images
+from kogen.data.labels import require_classes
 from kogen.evaluation.features import Predictions, embed
 from kogen.evaluation.label_budgets import drawn_rows
 from kogen.evaluation.predict import answer_rows, join_features

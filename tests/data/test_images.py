@@ -10,7 +10,7 @@ from PIL import Image
 from small import SHARED
 
 from kogen.data.cache_settings import CacheSettings
-from kogen.data.images import BadFile, Images, duplicates, from_array, require_classes, sorted_class_names
+from kogen.data.images import BadFile, Images, duplicates, from_array, sorted_class_names
 from kogen.data.near_copies import twins
 from kogen.data.open import open_images
 
@@ -412,14 +412,6 @@ def test_quality() -> None:
         .quality()["notes"][0]
         .startswith("images that stand there more than once with")
     )
-
-
-def test_require_classes() -> None:
-    require_classes(tiny([0, 1]))
-    with pytest.raises(ValueError, match="the set has only the class 'b', at least 2 classes are wanted: give labels"):
-        require_classes(tiny([1, 1, -1]))
-    with pytest.raises(ValueError, match="the set has no labels"):
-        require_classes(tiny([-1]))
 
 
 def test_classes_in_order() -> None:

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from kogen.data.labels import clean_labels, is_none
+from kogen.data.images import Images, from_array
+from kogen.data.labels import clean_labels, is_none, require_classes
 from kogen.data.open import open_images
 
 
@@ -84,3 +85,14 @@ def test_numbers_far_beyond_the_others_are_said(labels: str, odd: str | None) ->
     assert [note for note in notes if "if it means no label" in note] == (
         [] if odd is None else [f"t has the class '{odd}' (images: 1): if it means no label, leave these labels empty"]
     )
+
+
+def test_require_classes() -> None:
+    def labelled(*labels: int) -> Images:
+        return from_array(np.zeros((len(labels), 3, 4, 4), np.uint8), np.array(labels), ("a", "b"))
+
+    require_classes(labelled(0, 1))
+    with pytest.raises(ValueError, match="the set has only the class 'b', at least 2 classes are wanted: give labels"):
+        require_classes(labelled(1, 1, -1))
+    with pytest.raises(ValueError, match="the set has no labels"):
+        require_classes(labelled(-1))
