@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from kogen.augmentation.corruptions import CorruptionKind
     from kogen.augmentation.pixel_rng import ItemRng
     from kogen.augmentation.views import View
+    from kogen.augmentation.waves import Wave
     from kogen.common.distributed import gather
     from kogen.data.images import Images, from_array
     from kogen.evaluation.features import Features, Predictions
@@ -20,6 +21,7 @@ PLACES = {
     "augmentation.corruptions": ("CorruptionKind",),
     "augmentation.pixel_rng": ("ItemRng",),
     "augmentation.views": ("View",),
+    "augmentation.waves": ("Wave",),
     "common.distributed": ("gather",),
     "data.images": ("Images", "from_array"),
     "evaluation.features": ("Features", "Predictions"),
@@ -31,7 +33,7 @@ PLACES = {
 }
 MODULES = {name: f"kogen.{module}" for module, names in PLACES.items() for name in names}
 __all__ = ["Answers", "Backbone", "Contributions", "CorruptionKind", "Features", "Images", "ItemRng", "Method"]
-__all__ += ["Metric", "PerImageMethod", "Plane", "Predictions", "Recipe", "Terms", "View", "Views"]
+__all__ += ["Metric", "PerImageMethod", "Plane", "Predictions", "Recipe", "Terms", "View", "Views", "Wave"]
 __all__ += ["ema_copy", "ema_update", "from_array", "gather", "mlp"]
 
 

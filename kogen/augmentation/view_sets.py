@@ -2,20 +2,27 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, Literal
 
 from kogen.augmentation.views import PerChannel, View
+from kogen.augmentation.wave_sets import WAVE_OPERATIONS, WAVE_SETS, ready_wave
+from kogen.augmentation.waves import Wave
 from kogen.common.plugins import find_plugin, refuse_taken
 from kogen.common.text import hint, parse_spec
 
 VIEW_SETS = ("gentle", "inspection", "natural")
+Kind = Literal["image", "series"]
+AnyView = View | Wave
+ViewPair = tuple[AnyView, AnyView]  # both of one kind
 
 
 def view_set(
     spec: str, size: int, *, channels: int = 3, mean: PerChannel = None, std: PerChannel = None
-) -> tuple[View, View]:
-    """A pair of views: `natural`, `inspection`, `gentle` or a user's own; changed by settings, `natural?without=flip`.
+) -> tuple[Any, Any]:
+    """A ViewPair by its name or a user's own; changed by settings, `natural?without=flip`, `motion?permute=0`.
 
+    Two View for the images of `natural`, `inspection` and `gentle`, whose `size` is in pixels; two Wave for the series
+    of `vibration`, `motion` and `process` (see `ready_wave`), whose `size` is in samples.
     ValueError for another name, with the nearest, and for settings that `change_views` does not take.
 
     natural: BYOL's two (Grill et al. 2020, appendix B). Up to 64 pixels the crop keeps at least a fifth of the area and
@@ -25,9 +32,13 @@ def view_set(
     gentle: crop, flip and a little brightness and contrast: where colour and scale carry the label.
     """
     name, settings = parse_spec(spec)
-    refuse_taken(find_plugin("views", name), VIEW_SETS)
+    refuse_taken(find_plugin("views", name), (*VIEW_SETS, *WAVE_SETS))
     common = View(size=size, mean=mean, std=std, flip=0.5)
-    if name == "natural":
+    first: AnyView
+    second: AnyView
+    if name in WAVE_SETS:
+        first = second = ready_wave(name, Wave(size=size, mean=mean, std=std))
+    elif name == "natural":
         small = size <= 64
         crop = (0.2 if small else 0.08, 1.0)
         jitter = replace(common, crop=crop, jitter=0.8, brightness=0.4, contrast=0.4, saturation=0.2, hue=0.1, gray=0.2)
@@ -41,23 +52,44 @@ def view_set(
     elif plugin := find_plugin("views", name):
         first, second = (replace(view, mean=mean, std=std) for view in own_views(name, plugin.thing, size))
     else:
-        raise ValueError(f"unknown set of views {name!r}: {hint(name, list(VIEW_SETS))} (your own: mine.py:NAME)")
+        raise unknown_set(name)
     first, second = change_views((first, second), settings, spec)
-    if channels != 3:  # without the operations that need three
-        first, second = (replace(view, saturation=0.0, hue=0.0, gray=0.0) for view in (first, second))
-    return first, second
+    return fit_channels(first, channels), fit_channels(second, channels)
 
 
-def own_views(name: str, make: Any, size: int) -> tuple[View, View]:
+def unknown_set(name: str) -> ValueError:
+    """What is wrong with a name that no set of views has."""
+    return ValueError(f"unknown set of views {name!r}: {hint(name, [*VIEW_SETS, *WAVE_SETS])} (your own: mine.py:NAME)")
+
+
+def kind_of_views(spec: str) -> Kind:
+    """Whether a set of views is for images or for series. ValueError for an unknown one."""
+    name = parse_spec(spec)[0]
+    if name in (*VIEW_SETS, *WAVE_SETS):
+        return "series" if name in WAVE_SETS else "image"
+    plugin = find_plugin("views", name)
+    if plugin is None:
+        raise unknown_set(name)
+    return "series" if isinstance(own_views(name, plugin.thing, 64)[0], Wave) else "image"
+
+
+def fit_channels(view: AnyView, channels: int) -> AnyView:
+    """The view without the operations that need three channels, of series more than one, where there are others."""
+    if isinstance(view, Wave):
+        return replace(view, drop_channel=0.0) if channels == 1 else view
+    return view if channels == 3 else replace(view, saturation=0.0, hue=0.0, gray=0.0)
+
+
+def own_views(name: str, make: Any, size: int) -> ViewPair:
     """The two views of a user's own set. ValueError for what is none."""
-    wanted = "a function of the size that returns two kogen.extend.View(size=size, ...)"
+    wanted = "a function of the size that returns two kogen.extend.View(size=size, ...), or two Wave for series"
     if not callable(make):
         raise ValueError(f"the set of views {name!r} is a {type(make).__name__}: wanted {wanted}")
     made = make(size)
-    if not isinstance(made, tuple | list) or [type(view) for view in made] != [View, View]:
+    if not isinstance(made, tuple | list) or [type(view) for view in made] not in ([View, View], [Wave, Wave]):
         raise ValueError(f"the set of views {name!r} returned {made!r}: wanted {wanted}")
     if odd := [view.size for view in made if view.size != size]:
-        raise ValueError(f"the set of views {name!r} has a view of {odd[0]} pixels at --image-size {size}: {wanted}")
+        raise ValueError(f"the set of views {name!r} has a view of size {odd[0]} at --image-size {size}: {wanted}")
     return made[0], made[1]
 
 
@@ -81,24 +113,32 @@ SIDES = ("first", "second")
 FIXED = ("size", "mean", "std")  # the training sets these
 
 
-def operations_of(views: tuple[View, View]) -> tuple[str, ...]:
+def known_operations(view: AnyView) -> Mapping[str, Mapping[str, Any]]:
+    """What turns each operation off that a view of this kind can have."""
+    return WAVE_OPERATIONS if isinstance(view, Wave) else OPERATIONS
+
+
+def operations_of(views: ViewPair) -> tuple[str, ...]:
     """The operations that may happen in either view, in their order."""
-    return tuple(name for name, off in OPERATIONS.items() if any(happens(view, off) for view in views))
+    known = known_operations(views[0])
+    return tuple(name for name, off in known.items() if any(happens(view, off) for view in views))
 
 
-def happens(view: View, off: Mapping[str, Any]) -> bool:
+def happens(view: AnyView, off: Mapping[str, Any]) -> bool:
     """Whether any of these fields of a view is on; those of the jitter only where it has a probability."""
-    jitters = set(off) & {"brightness", "contrast", "saturation", "hue"}
-    return bool(not jitters or view.jitter) and any(getattr(view, name) != value for name, value in off.items())
+    jitters = set(off) & {"brightness", "contrast", "saturation", "hue"}  # of images alone
+    return bool(not jitters or getattr(view, "jitter", 0)) and any(
+        getattr(view, name) != value for name, value in off.items()
+    )
 
 
-def change_views(views: tuple[View, View], settings: Mapping[str, Any], spec: str) -> tuple[View, View]:
-    """The two views with the settings of `spec`: fields of a View, for one as `first_blur=0`; `without`, `only`.
+def change_views(views: ViewPair, settings: Mapping[str, Any], spec: str) -> ViewPair:
+    """The two views with the settings of `spec`: fields of its views, for one as `first_blur=0`, `without`, `only`.
 
     The operations of `without` are turned off, or all but those of `only` (`only=nothing`: all), names with commas.
     ValueError for a setting that is none, and for an operation that the set does not have.
     """
-    own = [field.name for field in fields(View) if field.name not in FIXED]
+    own = [field.name for field in fields(views[0]) if field.name not in FIXED]
     for key, value in settings.items():
         side, _, rest = key.partition("_")
         name = rest if side in SIDES else key
@@ -120,7 +160,8 @@ def change_views(views: tuple[View, View], settings: Mapping[str, Any], spec: st
                 known = hint(name, [*there, *(["nothing"] if choice == "only" else [])])
                 raise ValueError(f"{spec}: these views have no operation {name!r} to {WORDS[choice]}: {known}")
         kept = kept & set(asked) if choice == "only" else kept - set(asked)
-    changes = {key: value for name in there if name not in kept for key, value in OPERATIONS[name].items()}
+    known = known_operations(views[0])
+    changes = {key: value for name in there if name not in kept for key, value in known[name].items()}
     return replace(views[0], **changes), replace(views[1], **changes)
 
 
@@ -150,11 +191,13 @@ def listed(value: Any) -> list[str]:
     return list(dict.fromkeys(name for name in names if name))
 
 
-def put(view: View, name: str, value: Any, spec: str) -> View:
+def put(view: AnyView, name: str, value: Any, spec: str) -> AnyView:
     """A view with one field changed. ValueError for a value of another type, or out of its range."""
-    default = next(field.default for field in fields(View) if field.name == name)
+    default = next(field.default for field in fields(view) if field.name == name)
     if isinstance(default, bool):
         fits, wanted = isinstance(value, bool), "true or false"
+    elif type(default) is int:
+        fits, wanted = type(value) is int, "a whole number"
     elif name in ("crop", "ratio", "sigma"):
         number = isinstance(value, tuple) and len(value) == 2 and all(type(one) in (int, float) for one in value)
         fits, wanted = number or (name == "crop" and value is None), "two numbers, low,high"

@@ -11,7 +11,15 @@ import tomli_w
 import torch
 from PIL import Image
 
-from kogen.augmentation.view_sets import OPERATIONS, happens, keep_only, leave_out, operations_of, view_set
+from kogen.augmentation.view_sets import (
+    AnyView,
+    happens,
+    keep_only,
+    known_operations,
+    leave_out,
+    operations_of,
+    view_set,
+)
 from kogen.augmentation.views import View, evaluation_view, render
 from kogen.common.contracts import to_plain
 from kogen.common.devices import default_device
@@ -52,6 +60,7 @@ PICTURES = "operations"  # folder of the pictures
 SHOWN, TILE, GAP = 4, 96, 4  # pictures of an image after the operation, pixels of each, and between them
 MAX_ROWS = 4  # images that are shown, of different classes
 BASELINE = "supervised"
+CHANCES = ("flip", "flip_vertical", "gray", "blur", "solarize", "flip_sign", "drop_channel")  # probabilities
 
 
 def advice_options(options: ViewsOptions, **more: Any) -> PilotOptions:
@@ -128,14 +137,15 @@ def write_proposal(asked: AskedViews, place: Path) -> None:
     write_atomically(place, lambda path: path.write_text(text, "utf-8"))
 
 
-def happening(pair: tuple[View, View], operation: str) -> View:
+def happening(pair: tuple[AnyView, AnyView], operation: str) -> AnyView:
     """A view in which this operation happens to every image, and nothing else."""
-    off = OPERATIONS[operation]
+    known = known_operations(pair[0])
+    off = known[operation]
     view = next(one for one in pair if happens(one, off))
-    others = {key: value for name, fields in OPERATIONS.items() if name != operation for key, value in fields.items()}
-    alone = replace(view, **others)
-    chances = {name: 1.0 for name in off if name in ("flip", "flip_vertical", "gray", "blur", "solarize")}
-    return replace(alone, **chances, jitter=1.0 if alone.jitter else 0.0)
+    others = {key: value for name, fields in known.items() if name != operation for key, value in fields.items()}
+    chances = {name: 1.0 for name in off if name in CHANCES}
+    alone: AnyView = replace(view, **others, **chances)
+    return replace(alone, jitter=1.0 if alone.jitter else 0.0) if isinstance(alone, View) else alone
 
 
 def read_operations(study: Study, sets: Splits, folder: Path, operations: tuple[str, ...]) -> dict[str, Reading]:
@@ -159,7 +169,7 @@ def read_operations(study: Study, sets: Splits, folder: Path, operations: tuple[
     test = next(iter(sets.tests.values()))
     pair = view_set(study.views, study.image_size, channels=sets.pool.channels, **shown)
 
-    def answers(model: str, view: View) -> pd.DataFrame:
+    def answers(model: str, view: Any) -> pd.DataFrame:
         said = load_probe("linear")(learnt, embed(backbone, test, view)).probability.argmax(axis=1)
         rows = {"item": test.ids, "cluster": test.clusters, "label": np.array(test.classes)[test.labels]}
         rows |= {"predicted": np.array(test.classes)[said], "correct": (said == test.labels).astype(np.int8)}
