@@ -10,6 +10,7 @@ from typing import Any, get_args
 import numpy as np
 
 from kogen.common import registry, text
+from kogen.common.kinds import Kind
 from kogen.common.objects import PREFIX
 from kogen.common.plugins import check_call, unknown_name
 from kogen.data.cache_settings import CacheSettings
@@ -24,6 +25,7 @@ from kogen.data.objects.shards import expand_shards
 
 KINDS: dict[str, str] = dict.fromkeys((".csv", ".tsv", ".txt", ".parquet"), "table")
 KINDS |= dict.fromkeys((".npy", ".npz"), "arrays") | {".tar": "wds"}
+SERIES = ("machines", "series")  # data sources of windows of series
 FOLDER = "give the folder it lies in"
 PACKED: dict[str, str] = dict.fromkeys((".zip", ".gz", ".tgz", ".7z", ".rar"), "unpack it, and give the folder")
 PACKED |= dict.fromkeys((".xls", ".xlsx", ".ods"), "save it as csv")
@@ -255,6 +257,15 @@ def _source_kind(path: str) -> str:
     if ending not in KINDS:
         raise ValueError(f"{path} is neither a folder nor one of {', '.join(KINDS)}: {PACKED.get(ending, FOLDER)}")
     return KINDS[ending]
+
+
+def kind_of_source(source: str) -> Kind:
+    """What a source holds, by its name and settings alone; ValueError for what is no source.
+
+    What only an opened source shows, as of a user's own, counts as images.
+    """
+    kind, _, settings = _parse_source(source)
+    return "series" if kind in SERIES and "spectrogram" not in settings else "image"
 
 
 def test_part_of(source: str) -> str | None:
