@@ -35,7 +35,8 @@ from kogen.config.plan import Plan
 from kogen.config.study import Study
 from kogen.data.contact_sheet import encode_png, thumbnail
 from kogen.data.images import Images
-from kogen.data.series.line_sheet import SAMPLED, draw_lines, line_limits, training_scale
+from kogen.data.series.channel_scale import channel_scale
+from kogen.data.series.line_sheet import SAMPLED, draw_lines, line_limits
 from kogen.evaluation.features import embed
 from kogen.evaluation.probe_shelf import load_probe
 from kogen.options.study import PilotOptions
@@ -208,7 +209,7 @@ def waves_before_and_after(test: Images, index: np.ndarray, wave: Wave) -> list[
     """Windows at `index` (B,), and each of them after the operations of a view a few times: (B, C, T) each."""
     values = test.read(index)
     if wave.mean is None:
-        mean, std = training_scale(test.read(np.arange(min(len(test), SAMPLED))))
+        mean, std = channel_scale(test.read(np.arange(min(len(test), SAMPLED))))
         wave = replace(wave, mean=mean, std=std)
     plain = Wave(size=values.shape[2], mean=wave.mean, std=wave.std)
     before = render_waves(values, [plain], StepRng(0, 0, len(index)), tags=["0"])

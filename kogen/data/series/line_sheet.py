@@ -14,6 +14,7 @@ from kogen.common.files import write_atomically
 from kogen.common.rng import StepRng
 from kogen.data.contact_sheet import INK, LINE_HEIGHT, PAPER, VIEWS_PER_IMAGE, encode_png
 from kogen.data.images import Images
+from kogen.data.series.channel_scale import channel_scale
 
 MOST_CHANNELS = 8  # that are drawn, the first ones
 # Okabe and Ito's colours, which people tell apart who do not see red or green as others do; without their yellow.
@@ -39,7 +40,7 @@ def write_line_sheet(images: Images, waves: Sequence[Wave], path: str | Path, *,
         raise ValueError("a sheet of views wants windows, got 0")
     index = np.random.default_rng(seed).permutation(len(images))
     values = images.read(index[:1])  # (1, C, T)
-    mean, std = training_scale(images.read(np.sort(index[:SAMPLED])))
+    mean, std = channel_scale(images.read(np.sort(index[:SAMPLED])))
     waves = [wave if wave.mean is not None else replace(wave, mean=mean, std=std) for wave in waves]
     rendered = sheet_waves(values, waves, seed)  # (16, C, size)
     plain = render_waves(values, [plain_wave(waves[0], values.shape[2])], StepRng(seed, 0, 1), tags=["0"])[0][0]
@@ -50,13 +51,6 @@ def write_line_sheet(images: Images, waves: Sequence[Wave], path: str | Path, *,
 def plain_wave(wave: Wave, length: int) -> Wave:
     """A view that normalises as this one does, of the whole window, and changes nothing."""
     return Wave(size=length, mean=wave.mean, std=wave.std)
-
-
-def training_scale(windows: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and std of each channel of windows (N, C, T); a std of 1 for a channel that is constant."""
-    exact = windows.double()
-    std = exact.std((0, 2), correction=0)
-    return tuple(exact.mean((0, 2)).tolist()), tuple(torch.where(std > 0, std, 1.0).tolist())
 
 
 def sheet_waves(values: Tensor, waves: Sequence[Wave], seed: int) -> Tensor:

@@ -62,14 +62,6 @@ def test_lines_go_through_their_values_each_in_its_lane() -> None:
         assert np.average(np.arange(80) + 0.5, weights=blue[:, x]) == pytest.approx(wanted, abs=0.7)
 
 
-def test_scale_of_windows() -> None:
-    values = torch.randn(9, 2, 30).double() * 3 + 5
-    values[:, 1] = 4
-    mean, std = line_sheet.training_scale(values)
-    assert mean == pytest.approx((float(values[:, 0].mean()), 4.0))
-    assert std == pytest.approx((float(np.std(values[:, 0].numpy())), 1.0))
-
-
 def test_a_sheet_says_how_long_the_window_is() -> None:
     assert line_sheet.title_of(recordings(rate=100.0), 1) == "run 1.csv 0-2 s, 2 s, 200 samples"
     assert line_sheet.title_of(recordings(), 1) == "run 1.csv 0-2 s, 200 samples"
