@@ -36,11 +36,11 @@ class OwnBlueprint(Blueprint):
 class OwnBackbone(Backbone):
     """A network of the user's own, around which methods train."""
 
-    def __init__(self, network: nn.Module, blueprint: Blueprint, spec: str, channels: int, image_size: int) -> None:
+    def __init__(self, network: nn.Module, blueprint: Blueprint, spec: str, shape: tuple[int, ...]) -> None:
         super().__init__()
         self.inner, self.blueprint, self.spec = network, blueprint, spec
-        self.channels, self.image_size = channels, image_size
-        self.dim = feature_dim(blueprint.name, network, channels, image_size)
+        self.channels, self.image_size, self.kind = shape[0], shape[-1], "series" if len(shape) == 2 else "image"
+        self.dim = feature_dim(blueprint.name, network, shape)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.inner(images)  # (B, D)
@@ -50,14 +50,16 @@ class OwnBackbone(Backbone):
         return self.inner
 
 
-def own_network(plugin: Plugin, spec: str, settings: Mapping[str, Any], channels: int, image_size: int) -> Backbone:
+def own_network(plugin: Plugin, spec: str, settings: Mapping[str, Any], shape: tuple[int, ...]) -> Backbone:
     """The network of a plug-in: `NAME(**settings)`, told `in_chans` and `image_size` where its signature has them.
 
+    `shape`: of an item, (C, S, S) of an image, (C, T) of a window of a series, whose T is the `image_size`.
     ValueError for what makes no nn.Module, for settings that it does not take, and where images of this size do not
     come out as features (B, D).
     """
     title = f"backbone {plugin.name!r}"
-    wanted = "a class or function that makes a torch.nn.Module, images (B, C, S, S) to features (B, D)"
+    takes = "images (B, C, S, S)" if len(shape) == 3 else "series (B, C, T)"
+    wanted = f"a class or function that makes a torch.nn.Module, {takes} to features (B, D)"
     if not callable(plugin.thing) or isinstance(plugin.thing, nn.Module):
         raise ValueError(f"{title} is a {type(plugin.thing).__name__}: wanted {wanted}")
     parameters = inspect.signature(plugin.thing).parameters
@@ -65,7 +67,7 @@ def own_network(plugin: Plugin, spec: str, settings: Mapping[str, Any], channels
     if odd := [name for name in settings if name not in parameters and not open_ended]:
         known = ", ".join(parameters) or "none"
         raise ValueError(f"{title} has no setting {odd[0]!r}: its settings are {known}")
-    facts = {"in_chans": channels, "image_size": image_size}
+    facts = {"in_chans": shape[0], "image_size": shape[-1]}
     given = {name: value for name, value in facts.items() if name in parameters} | dict(settings)
     if missing := [p.name for p in parameters.values() if p.default is p.empty and p.name not in given
                    and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY, p.POSITIONAL_ONLY)]:  # fmt: skip
@@ -74,15 +76,16 @@ def own_network(plugin: Plugin, spec: str, settings: Mapping[str, Any], channels
     network = blueprint.build()
     if not isinstance(network, nn.Module):
         raise ValueError(f"{title} made a {type(network).__name__}: wanted {wanted}")
-    return OwnBackbone(network, blueprint, spec, channels, image_size)
+    return OwnBackbone(network, blueprint, spec, shape)
 
 
-def feature_dim(name: str, network: nn.Module, channels: int, image_size: int) -> int:
+def feature_dim(name: str, network: nn.Module, shape: tuple[int, ...]) -> int:
     """Length D of the features, by trying. ValueError where a network does not make finite features (B, D), each of
     its image alone."""
     modes = {part: part.training for part in network.modules()}
-    images = torch.randn(2, channels, image_size, image_size, generator=torch.Generator().manual_seed(0))
-    title = f"backbone {name!r} on images of {image_size} pixels and {channels} channels"
+    images = torch.randn(2, *shape, generator=torch.Generator().manual_seed(0))
+    kind = f"images of {shape[-1]} pixels" if len(shape) == 3 else f"windows of {shape[-1]} samples"
+    title = f"backbone {name!r} on {kind} and {shape[0]} channels"
     try:
         with torch.no_grad():
             features = network.eval()(images)  # (2, D)

@@ -3,12 +3,14 @@
 import inspect
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from kogen.augmentation.rendering import AnyView, evaluation_view_of
 from kogen.common import registry, text
 from kogen.common.files import json_digest
+from kogen.common.kinds import Kind, input_shape
 from kogen.common.plugins import check_records, find_plugin, plugin_records
 from kogen.modules.base import OPTIMISERS, Method, Recipe
 from kogen.modules.blueprint import class_parameters
@@ -28,7 +30,7 @@ MAY_BE_ZERO = {"swav.queue", "depth", "iterations", "obow.border"}  # counts who
 LARGEST = 1_000_000  # of any other number
 CONTINUED_RATE, CONTINUED_WARMUP = 0.1, 0.1  # see `continued_recipe`
 # Fields that runs without them do not write down, as before they existed.
-LATER = ("depth", "init", "freeze", "pool", "code", "compile", "variant")
+LATER = ("depth", "init", "freeze", "pool", "code", "compile", "variant", "kind")
 TYPE_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a name"}
 
 
@@ -40,7 +42,8 @@ class Plan(BaseModel):
     method: str
     seed: int = Field(default=0, ge=0, le=MAX_SEED)
     backbone: str = "tiny"
-    image_size: int = Field(default=32, ge=8, le=MAX_SIZE)
+    kind: Literal["", "series"] = ""  # of what it learns from; "" for images
+    image_size: int = Field(default=32, ge=8, le=MAX_SIZE)  # of series the samples of a window
     channels: int = Field(default=3, ge=1, le=1000)
     classes: tuple[str, ...] = ()
     views: str = "natural"
@@ -99,6 +102,21 @@ class Plan(BaseModel):
     def title(self) -> str:
         """What a person reads of it: its model, and the part of the images that it is pre-trained on."""
         return f"{self.model} on {self.pool}" if self.pool else self.model
+
+    @property
+    def items(self) -> Kind:
+        """What it learns from."""
+        return self.kind or "image"
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of what its network takes: (C, S, S) of an image, (C, T) of a window of a series."""
+        return input_shape(self.items, self.channels, self.image_size)
+
+    @property
+    def evaluation_view(self) -> AnyView:
+        """How an item is seen by its network where nothing is left to chance."""
+        return evaluation_view_of(self.items, self.image_size, mean=self.mean, std=self.std)
 
     @property
     def hyperparameters(self) -> dict[str, Any]:
@@ -160,10 +178,11 @@ def settings_for(method: str, backbone: str) -> dict[str, Any]:
 
 
 def has_attention(backbone: str) -> bool:
-    """Whether a network is a Transformer: its class in timm takes a number of heads. Those of the shelf are ResNets."""
+    """Whether a network is a Transformer: its class in timm takes a number of heads. Those of the shelf are
+    ResNets, but for patch1d."""
     name = text.parse_spec(backbone)[0]
     own = name in registry.own_names("backbones") or find_plugin("backbones", name)
-    return not own and "num_heads" in class_parameters(name)
+    return name == "patch1d" or (not own and "num_heads" in class_parameters(name))
 
 
 def check_method(method: str) -> None:

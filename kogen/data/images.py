@@ -4,18 +4,18 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 
 from kogen.common.devices import to_device
+from kogen.common.kinds import Kind
 from kogen.common.text import join_names
 from kogen.data.image_facts import content_id
 from kogen.data.levels import Levels
 from kogen.data.pixel_cache import CachedPixels
 
-Kind = Literal["image", "series"]
 Transform = Callable[[torch.Tensor, np.ndarray], torch.Tensor]  # its repr names everything that it depends on
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from kogen.augmentation.views import View
+from kogen.augmentation.rendering import AnyView
 from kogen.common import registry
 from kogen.common.devices import exact_arithmetic
 from kogen.common.protocols import Protocol, split_protocol
@@ -64,7 +64,7 @@ class FrozenRows:
     """Rows of features of a frozen backbone; pooled ones are computed once a set."""
 
     backbone: Backbone
-    view: View
+    view: AnyView
     pooled: dict[str, Features] = field(default_factory=dict)
 
     def batches(self, images: Images, patches: bool) -> Iterator[Tensor]:
@@ -81,7 +81,7 @@ class FrozenRows:
 
 def detect_anomalies(
     backbone: Backbone,
-    view: View,
+    view: AnyView,
     train: Images,
     tests: Mapping[str, Images],
     roles: Mapping[str, str],
@@ -97,7 +97,7 @@ def detect_anomalies(
 
 def find_anomalies(
     backbone: Backbone,
-    view: View,
+    view: AnyView,
     train: Images,
     tests: Mapping[str, Images],
     protocols: Sequence[str],
@@ -235,7 +235,7 @@ def map_side(images: Images, count: int) -> int:
     return max(32, min(side, math.isqrt(MAX_PIXELS // max(count, 1))))
 
 
-def time_detector(backbone: Backbone, view: View, good: Images, detector: str) -> float:
+def time_detector(backbone: Backbone, view: AnyView, good: Images, detector: str) -> float:
     """Seconds an image of learning from good images and scoring as many, from a few of them.
 
     Those of a memory of patches grow with the square of the patches, as far as these are learnt from.

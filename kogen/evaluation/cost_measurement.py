@@ -76,8 +76,7 @@ def measure_onnx(known: RunningCost, backbone: Backbone) -> RunningCost:
 
 def random_pixels(backbone: Backbone, count: int) -> Tensor:
     """Normalised pixels of images that are noise, (count, C, S, S), the same ones each time."""
-    shape = (count, backbone.channels, backbone.image_size, backbone.image_size)
-    return torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    return torch.randn(count, *backbone.input_shape, generator=torch.Generator().manual_seed(0))
 
 
 def one_pass(backbone: nn.Module, pixels: Tensor) -> Callable[[], None]:

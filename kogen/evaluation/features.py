@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from scipy.special import softmax
 
-from kogen.augmentation.views import View, render
+from kogen.augmentation.rendering import AnyView, render_view
 from kogen.common.devices import PendingTensor, exact_arithmetic
 from kogen.common.rng import StepRng
 from kogen.data.images import Images
@@ -70,7 +70,7 @@ class Predictions:
         return self.predict(slice(0, self.count))
 
 
-def embed(backbone: Backbone, images: Images, view: View, *, batch_size: int = 256) -> Features:
+def embed(backbone: Backbone, images: Images, view: AnyView, *, batch_size: int = 256) -> Features:
     """Features of every image under a view without chance (`evaluation_view`), in eval mode; the mode is restored.
 
     The backbone stays on its device; the features come back as float32 on the CPU. Raises NonFiniteFeatures where some
@@ -115,7 +115,7 @@ def evaluating(backbone: Backbone) -> Iterator[None]:
 
 
 def rendered_batches(
-    images: Images, view: View, device: torch.device, batch_size: int
+    images: Images, view: AnyView, device: torch.device, batch_size: int
 ) -> Iterator[tuple[int, torch.Tensor]]:
     """Every image under a view without chance, as the place of the first and (B, C, S, S) on the device, in order."""
 
@@ -127,5 +127,5 @@ def rendered_batches(
         rng, aspect = StepRng(0, 0, len(index)), torch.from_numpy(images.aspect[index])
         yield (
             int(index[0]),
-            render(images.deliver(stored, index, device), view, rng, tag="plain", aspect=aspect),
+            render_view(images.deliver(stored, index, device), view, rng, tag="plain", aspect=aspect),
         )

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from kogen.augmentation.views import View
+from kogen.augmentation.rendering import AnyView
 from kogen.common.devices import exact_arithmetic
 from kogen.data.images import Images
 from kogen.evaluation.features import NonFiniteFeatures, evaluating, rendered_batches
@@ -17,7 +17,7 @@ NEIGHBOURHOOD = 3  # places across that are averaged
 IMAGES_AT_ONCE = 32
 
 
-def patch_batches(backbone: Backbone, images: Images, view: View) -> Iterator[Tensor]:
+def patch_batches(backbone: Backbone, images: Images, view: AnyView) -> Iterator[Tensor]:
     """Patches (B, D, h, w) of all images in order, float32 on the backbone's device, in eval mode; it is restored.
 
     Of the chosen blocks (see `middle_blocks`) every place is averaged with its neighbours; deeper ones are enlarged to
@@ -62,9 +62,8 @@ def middle_blocks(backbone: Backbone) -> list[int]:
     cure = "choose another --backbone, or detectors of pooled features: --probe mahalanobis, --probe knn_distance"
     if not hasattr(network, "forward_intermediates"):
         raise ValueError(f"{title}: {cure}")
-    shape = (1, backbone.channels, backbone.image_size, backbone.image_size)
     with evaluating(backbone), torch.inference_mode():
-        blank = torch.zeros(shape, device=next(backbone.parameters()).device)
+        blank = torch.zeros(1, *backbone.input_shape, device=next(backbone.parameters()).device)
         try:
             sizes = [tuple(part.shape) for part in network.forward_intermediates(blank, intermediates_only=True)]
         except Exception as error:  # timm's code of a network that cannot do it at this size

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from threadpoolctl import threadpool_limits
 
-from kogen.augmentation.views import View
+from kogen.augmentation.rendering import AnyView
 from kogen.common.devices import exact_arithmetic
 from kogen.common.protocols import Protocol, split_protocol
 from kogen.common.threads import SMALL_FEATURES, serial_threads
@@ -37,7 +37,7 @@ class Answers(NamedTuple):
 
 def evaluate_backbone(
     backbone: Backbone,
-    view: View,
+    view: AnyView,
     train: Images,
     tests: Mapping[str, Images],
     roles: Mapping[str, str],

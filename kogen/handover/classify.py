@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kogen.augmentation.views import evaluation_view
 from kogen.common.outputs import STAMP, claim_file
 from kogen.common.speech.console import say
 from kogen.common.speech.events import Caution
@@ -66,7 +65,7 @@ def embed_run(source: str, options: EmbedOptions) -> tuple[Images, np.ndarray]:
     _, plan, backbone = load_run(options.model)
     images = open_named(source, storage_for(plan.image_size, options.max_bad, plan.depth or None), options)
     images = images.with_channels(plan.channels)
-    return images, embed(backbone, images, evaluation_view(plan.image_size, mean=plan.mean, std=plan.std)).values
+    return images, embed(backbone, images, plan.evaluation_view).values
 
 
 def embed_with_model(source: str, options: EmbedOptions) -> tuple[Images, np.ndarray]:

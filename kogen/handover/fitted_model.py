@@ -82,7 +82,7 @@ def fit_model(run: Path, head: str, train: str | None = None) -> FittedModel:
         backbone = learnt.backbone
     else:
         backbone.to(default_device())
-        known = embed(backbone, images, evaluation_view(plan.image_size, mean=plan.mean, std=plan.std))
+        known = embed(backbone, images, plan.evaluation_view)
         learnt = load_probe(head)(known, known, device=default_device())
     assert learnt.head is not None  # of every head that may be named, see HEADS
     backbone.to(default_device())

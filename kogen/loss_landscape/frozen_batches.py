@@ -6,14 +6,15 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from kogen.augmentation.views import StepRng, View, render_all
+from kogen.augmentation.rendering import AnyView, render_views
+from kogen.augmentation.views import StepRng
 from kogen.data.images import Images
 from kogen.modules.base import Views
 
 
 def frozen_batches(
     images: Images,
-    views: Sequence[View],
+    views: Sequence[AnyView],
     *,
     count: int = 2048,
     batch: int = 64,
@@ -35,7 +36,7 @@ def frozen_batches(
         index = order[step * batch :][:batch]
         rng = StepRng(seed, step, batch)
         pixels, aspect = images.read(index).to(device), torch.from_numpy(images.aspect[index])
-        crops = render_all(pixels, tuple(views), rng, tags=tags, aspect=aspect)
+        crops = render_views(pixels, tuple(views), rng, tags=tags, aspect=aspect)
         labels = torch.from_numpy(images.labels[index]).to(device)
         made.append(Views(crops, labels, torch.from_numpy(index).to(device), rng, progress))
     return made

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kogen.augmentation.views import evaluation_view
 from kogen.common import distributed
 from kogen.common.devices import default_device, float64_device
 from kogen.common.records import read_plan_record
@@ -237,7 +236,7 @@ def open_probe(folder: Path, step: str, plan: Plan, images: Images, how: dict[st
         )
     backbone = load_method(folder, plan, step).evaluation_backbone().eval() if step else load_run(folder)[2]
     backbone = backbone.to(torch_device())
-    view = evaluation_view(plan.image_size, mean=plan.mean, std=plan.std)
+    view = plan.evaluation_view
     return fit_probe(backbone, embed(backbone, rest, view), how["seed"]), frozen_batches(shown, [view], **how)
 
 

@@ -55,7 +55,7 @@ class MAE(PerImageMethod):
         self.floor = 1 - 1 / values  # of a mean gray patch: the mean of K values that are standardised over K - 1
 
     def losses(self, views: Views) -> Terms:
-        images = views.crops[0]  # (B, C, S, S)
+        images = masking.as_rows(views.crops[0])  # (B, C, H, W)
         visible = to_device(
             masking.sample_visible(views.rng, self.decoder.patches, self.shown), images.device
         )  # (B, V)

@@ -142,9 +142,9 @@ def drop_border(local: Tensor, cells: int) -> Tensor:
 
 def dry_run_maps(backbone: Backbone, count: int) -> list[Tensor]:
     """The maps of one black image, to know their shapes; leaves no trace on the network."""
-    was, size = backbone.training, backbone.image_size
+    was = backbone.training
     with torch.no_grad():
-        found = feature_maps(backbone.eval(), torch.zeros(1, backbone.channels, size, size), count)
+        found = feature_maps(backbone.eval(), torch.zeros(1, *backbone.input_shape), count)
     backbone.train(was)
     return found
 

@@ -66,12 +66,13 @@ class RCMAE(PerImageMethod):
         """The teacher's reconstruction from the same visible patches, (B, N, K), whatever the student is."""
         backbone, decoder = self.target  # type: ignore[attr-defined]
         visible = self.visible_patches(views)
-        return decoder(masking.encode_visible(backbone.network, views.crops[0], visible), visible)
+        images = masking.as_rows(views.crops[0])
+        return decoder(masking.encode_visible(backbone.network, images, visible), visible)
 
     def losses(self, views: Views, targets: Tensor | None = None) -> Terms:
         """The weighted terms of each image, (B,); `targets` are those of `make_targets`, which None asks for."""
         targets = self.make_targets(views) if targets is None else targets
-        images, visible = views.crops[0], self.visible_patches(views)  # (B, C, S, S), (B, V)
+        images, visible = masking.as_rows(views.crops[0]), self.visible_patches(views)  # (B, C, H, W), (B, V)
         predicted = self.decoder(masking.encode_visible(self.backbone.network, images, visible), visible)  # (B, N, K)
         wanted = masking.standardise_patches(masking.patchify(images, self.decoder.patch))  # (B, N, K)
         return {

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from kogen.common.kinds import Kind, input_shape
 from kogen.common.rng import StepRng
 from kogen.modules.blueprint import Blueprint
 
@@ -23,7 +24,7 @@ class Views:
     def __init__(
         self, crops: list[Tensor], labels: Tensor, index: Tensor, rng: StepRng, progress: float, targets: Any = None
     ) -> None:
-        self.crops = crops  # one tensor for each view, (B, C, S, S), float, normalised
+        self.crops = crops  # one tensor for each view, (B, C, S, S) or of series (B, C, T), float, normalised
         self.labels = labels  # (B,) int64, -1 where unknown
         self.index = index  # (B,) int64, position of each image in the training set
         self.rng = rng  # random numbers of this step (for masks ...), from seed, step and place in the batch alone
@@ -72,13 +73,19 @@ class Backbone(nn.Module, ABC):
 
     dim: int  # D, length of a feature
     channels: int  # C, of the images it takes
-    image_size: int  # S, height and width of these images in pixels
+    image_size: int  # S, height and width of these images in pixels; of series T, the samples of a window
+    kind: Kind = "image"  # what it takes: images (B, C, S, S), or windows of series (B, C, T)
     blueprint: Blueprint  # how the same network is made without kogen, untrained
     spec: str  # the name that makes it at any image size, with every setting, as `--backbone` takes it
 
     @abstractmethod
     def forward(self, images: Tensor) -> Tensor:
-        """Images (B, C, S, S), normalised, to features (B, D)."""
+        """Images (B, C, S, S), or windows of series (B, C, T), normalised, to features (B, D)."""
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of an item that it takes: (C, S, S) of an image, (C, T) of a window of a series."""
+        return input_shape(self.kind, self.channels, self.image_size)
 
     @property
     @abstractmethod

@@ -52,6 +52,11 @@ def sincos_positions(grid: tuple[int, int], dim: int) -> Tensor:
     return torch.cat([angles.sin(), angles.cos()], dim=2).flatten(1).float()
 
 
+def as_rows(items: Tensor) -> Tensor:
+    """Images as they are, windows of series (B, C, T) as images of one row, (B, C, 1, T)."""
+    return items.unsqueeze(2) if items.ndim == 3 else items
+
+
 def patchify(images: Tensor, patch: tuple[int, int]) -> Tensor:
     """Images (B, C, H, W) as patches row by row, (B, N, C * p * q); a remainder at the right and below is cut off."""
     (high, wide), (rows, columns) = patch, (images.shape[2] // patch[0], images.shape[3] // patch[1])

@@ -9,6 +9,7 @@ from timm.layers.format import Format
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor
 
+from kogen.common.kinds import UNITS, input_shape
 from kogen.modules.base import Backbone
 
 Stage = Callable[[Tensor], Tensor]
@@ -47,11 +48,11 @@ def take_local_crops(backbone: Backbone, count: int, method: str) -> None:
     was = backbone.training
     try:
         with torch.no_grad():
-            backbone.eval()(torch.zeros(1, backbone.channels, size, size))
+            backbone.eval()(torch.zeros(1, *input_shape(backbone.kind, backbone.channels, size)))
     except Exception as error:  # the code of timm meets an image of a size that it was not built for
         raise ValueError(
-            f"{method}: local_crops={count} are {size} x {size} pixels, and {type(network).__name__} was built for "
-            f"{backbone.image_size} ({error}): leave local_crops at 0, or choose a ResNet or a vit_ of timm whose "
+            f"{method}: local_crops={count} are of {size} {UNITS[backbone.kind]}, and {type(network).__name__} was built "
+            f"for {backbone.image_size} ({error}): leave local_crops at 0, or choose a ResNet or a vit_ of timm whose "
             "patches divide both"
         ) from error
     backbone.train(was)

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from kogen.augmentation.views import evaluation_view
 from kogen.common import distributed, registry
 from kogen.common.devices import default_device
 from kogen.common.files import read_sealed_json
@@ -175,7 +174,7 @@ def seconds_of_judging(plan: Plan, labelled: Images, protocols: Sequence[str]) -
     """Seconds to embed one image, and to fit the probes of all protocols (taken as linear in the number of labels)."""
     backbone = build_method(plan).backbone.to(default_device())
     spread = np.unique(np.linspace(0, len(labelled) - 1, min(TIMED_IMAGES, len(labelled))).astype(np.int64))
-    some, view = labelled.subset(spread), evaluation_view(plan.image_size, mean=plan.mean, std=plan.std)
+    some, view = labelled.subset(spread), plan.evaluation_view
     embed(backbone, some, view)
     began = time.perf_counter()  # features and predictions lie on the CPU: a GPU is done when they are returned
     features = embed(backbone, some, view)

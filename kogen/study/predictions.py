@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kogen.augmentation.views import evaluation_view
 from kogen.common import devices, registry
 from kogen.common.files import json_digest, write_atomically
 from kogen.common.plugins import find_plugin
@@ -70,7 +69,7 @@ def judge_run(run: Path, sets: Splits, protocols: Sequence[str], target: Path, m
         return
     record, plan, backbone = load_run(run)
     train = sets.train.with_channels(plan.channels)
-    view = evaluation_view(plan.image_size, mean=plan.mean, std=plan.std)
+    view = plan.evaluation_view
     backbone.to(devices.default_device())
     tables, identity = [], identity_of(record, plan, model)
     for names, probes in group_probes(missing):

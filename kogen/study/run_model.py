@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from kogen.augmentation.views import evaluation_view, render
+from kogen.augmentation.rendering import render_view
 from kogen.common.devices import default_device
 from kogen.common.objects import hold, object_text
 from kogen.common.rng import StepRng
@@ -61,11 +61,11 @@ class RunModel:
         opened = self.open(images)
         every, view = np.arange(len(opened)), self._view()
         aspect = torch.from_numpy(opened.aspect)
-        return render(opened.read(every), view, StepRng(0, 0, len(opened)), tag="plain", aspect=aspect)
+        return render_view(opened.read(every), view, StepRng(0, 0, len(opened)), tag="plain", aspect=aspect)
 
     def embed(self, images: Any) -> np.ndarray:
         """Features (N, D) float32 of images."""
         return embed(self._loaded[1], self.open(images), self._view()).values
 
     def _view(self) -> Any:
-        return evaluation_view(self.plan.image_size, mean=self.plan.mean, std=self.plan.std)
+        return self.plan.evaluation_view

@@ -233,8 +233,16 @@ def with_corruptions(tests: dict[str, Images], text: str | None) -> dict[str, Im
 
 
 def normalisation(images: Images) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and std of each channel, in [0, 1], over images spread evenly through the set, rounded to 4 digits."""
+    """Mean and std of each channel, in [0, 1], over images spread evenly through the set, rounded to 4 digits.
+
+    Of series in units of their values, which may be of any size, to 6 digits that count; a constant has the std 1.
+    """
     index = np.unique(np.linspace(0, len(images) - 1, min(SAMPLED, len(images))).astype(np.int64))
+    if images.kind == "series":
+        values = images.read(index).numpy().astype(np.float64)
+        numbers = zip(values.mean(axis=(0, 2)), values.std(axis=(0, 2)), strict=True)
+        rounded = [(float(f"{m:.6g}"), float(f"{s:.6g}") or 1.0) for m, s in numbers]
+        return tuple(m for m, _ in rounded), tuple(s for _, s in rounded)
     pixels = images.read(index).numpy().astype(np.float32) / np.iinfo(images.pixels.dtype).max
     mean, std = pixels.mean(axis=(0, 2, 3)), pixels.std(axis=(0, 2, 3))
     return tuple(round(float(m), 4) for m in mean), tuple(round(max(float(s), 1e-3), 4) for s in std)

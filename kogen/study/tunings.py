@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kogen.augmentation.views import evaluation_view
 from kogen.common import devices, distributed
 from kogen.common.files import write_sealed_json
 from kogen.common.protocols import Protocol, layers_tuned, split_protocol, tunings_among
@@ -100,7 +99,7 @@ def fit_bar(title: str, what: str) -> Any:
 
 def tuned_answers(asked: Protocol, tuned: Tuned, plan: Plan, tests: dict[str, Images]) -> Any:
     """Rows of a predictions table, without run and role, of a fine-tuned network."""
-    view = evaluation_view(plan.image_size, mean=plan.mean, std=plan.std)
+    view = plan.evaluation_view
     backbone = tuned.backbone.to(devices.default_device())
     shown = {name: images.with_channels(plan.channels) for name, images in tests.items()}
     judged = {name: embed(backbone, images, view) for name, images in shown.items()}

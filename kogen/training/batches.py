@@ -1,15 +1,15 @@
 """Batches: the views of a whole training, each a pure function of (seed, step)."""
 
 import math
-from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from kogen.augmentation.rendering import AnyView, local_view, only_places, render_views, show_share
 from kogen.augmentation.view_sets import view_set
-from kogen.augmentation.views import StepRng, View, only_geometry, render_all, show_at_least
+from kogen.augmentation.views import StepRng, View
 from kogen.common import distributed
 from kogen.common.devices import to_device
 from kogen.config.plan import Plan
@@ -18,7 +18,6 @@ from kogen.data.read_ahead import ReadAhead
 from kogen.modules.base import Views
 from kogen.modules.multicrop import local_size
 
-LOCAL_AREA = (0.05, 0.14)  # share of an image that a local crop shows (SwAV, section 4.1)
 RESIDENT = 0.25  # share of a GPU's free memory that the pixels of a set may take, to be read from disk only once
 
 
@@ -45,11 +44,11 @@ class Batches:
         self.per_epoch = len(self.images) // plan.batch_size
         self.steps = self.per_epoch * plan.epochs
         every = view_set(plan.views, plan.image_size, channels=plan.channels, mean=plan.mean, std=plan.std)
-        views = [show_at_least(view, recipe.least_area) for view in every[: recipe.views]]
-        views = views if recipe.colour else [only_geometry(view) for view in views]
+        views = [show_share(view, recipe.least_area) for view in every[: recipe.views]]
+        views = views if recipe.colour else [only_places(view) for view in views]
         local_crops = int(plan.hyperparameters.get("local_crops") or 0)
-        local = replace(views[0], size=local_size(plan.image_size), crop=LOCAL_AREA)
-        self.views: tuple[View, ...] = (*views, *[local] * local_crops) if targets is None else (targets.view,)
+        local = local_view(views[0], local_size(plan.image_size))
+        self.views: tuple[AnyView, ...] = (*views, *[local] * local_crops) if targets is None else (targets.view,)
         self.order: tuple[int, np.ndarray] = (-1, np.empty(0, dtype=np.int64))
         self.resident = DevicePixels(self.images, device) if fits_on_device(self.images, device) else None
         self.ahead = ReadAhead[np.ndarray | None](self.steps * plan.accumulate)
@@ -92,7 +91,7 @@ class Batches:
             pixels = self.images.deliver(stored, batch, self.device)
         aspect = torch.from_numpy(self.images.aspect[batch])
         tags = [str(number) for number in range(len(self.views))]
-        crops = render_all(pixels, self.views, rng, tags=tags, aspect=aspect)
+        crops = render_views(pixels, self.views, rng, tags=tags, aspect=aspect)
         targets = self.targets and self.targets.follow(batch, rng, tags[0], self.device)
         return Views(crops, labels, index, rng, step / self.steps, targets)
 
@@ -120,8 +119,9 @@ class DevicePixels:
 
     def __init__(self, images: Images, device: torch.device) -> None:
         self.images, self.device = images, device
+        kind = torch.from_numpy(np.empty(0, images.pixels.dtype)).dtype
         self.known = np.zeros(len(images), dtype=bool)  # (N,)
-        self.pixels = torch.empty(images.pixels.shape, dtype=torch.uint8, device=device)  # (N, C, H, W)
+        self.pixels = torch.empty(images.pixels.shape, dtype=kind, device=device)  # (N, C, H, W)
 
     def has(self, batch: np.ndarray) -> bool:
         """Whether all images at `batch` (B,) are on the device."""
@@ -138,6 +138,8 @@ class DevicePixels:
 
 def fits_on_device(images: Images, device: torch.device) -> bool:
     """Whether the pixels of a set may stay on a GPU; those that change at every read may not."""
-    if device.type != "cuda" or images.transform is not None or images.pixels.dtype != np.uint8:
+    known = images.pixels.dtype in (np.uint8, np.float32)
+    if device.type != "cuda" or images.transform is not None or not known:
         return False
-    return math.prod(images.pixels.shape) <= RESIDENT * torch.cuda.mem_get_info(device)[0]
+    size = np.dtype(images.pixels.dtype).itemsize
+    return size * math.prod(images.pixels.shape) <= RESIDENT * torch.cuda.mem_get_info(device)[0]

@@ -55,7 +55,7 @@ def build_backbone(plan: Plan) -> Backbone:
     """The plan's backbone, its weights from the global generator, or from the file `plan.weights` if there is one."""
     if plan.name and plan.weights:  # published weights, in any layout; a run's own are in timm's
         return published(file=plan.weights, backbone=plan.backbone, in_chans=plan.channels, image_size=plan.image_size)
-    backbone = make_backbone(plan.backbone, plan.channels, plan.image_size)
+    backbone = make_backbone(plan.backbone, plan.channels, plan.image_size, plan.items)
     if plan.weights:
         load_weights(backbone, load_tensors(Path(plan.weights), RETRAIN)[0], Path(plan.weights))
     return backbone

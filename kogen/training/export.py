@@ -25,7 +25,7 @@ def export_run(folder: Path, out: Path, kind: str = "timm") -> str:
     theirs = backbone.blueprint.build()
     theirs.load_state_dict(load_file(out))
     theirs.eval()
-    images = torch.rand(2, plan.channels, plan.image_size, plan.image_size, generator=torch.Generator().manual_seed(0))
+    images = torch.rand(2, *plan.input_shape, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         ours, exported = backbone(images), theirs(images)
     if not torch.allclose(ours, exported, atol=1e-5, rtol=1e-4):

@@ -15,7 +15,6 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from kogen.augmentation.views import evaluation_view
 from kogen.common import distributed
 from kogen.common.devices import PendingTensor, exact_arithmetic, wait_for_device
 from kogen.common.rng import seeded_torch
@@ -240,7 +239,7 @@ def measure_features(method: Method, loader: Batches) -> tuple[float, float]:
     """
     images, plan = loader.images, loader.plan
     some = images.subset(np.linspace(0, len(images) - 1, min(MONITORED_IMAGES, len(images))).astype(np.int64))
-    view = evaluation_view(plan.image_size, mean=plan.mean, std=plan.std)
+    view = plan.evaluation_view
     # As many images at a time as a training step has: they fit into memory.
     try:
         with compute_eagerly() if plan.compile else nullcontext():

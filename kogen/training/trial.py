@@ -28,7 +28,7 @@ def try_method(method: Method, plan: Plan) -> None:
     if not isinstance(getattr(method, "backbone", None), Backbone):
         raise ValueError(f"{title} keeps no backbone: its constructor has to set self.backbone = backbone")
     rng = np.random.default_rng(0)
-    shape = TRIAL_IMAGES, plan.channels, plan.image_size, plan.image_size
+    shape = TRIAL_IMAGES, *plan.input_shape
     images = from_array(rng.integers(256, size=shape, dtype=np.uint8), np.arange(TRIAL_IMAGES) % 2, ("a", "b"))
     update = {"batch_size": TRIAL_IMAGES, "accumulate": 1, "classes": images.classes, "epochs": 1}
     update |= {"mean": (0.5,) * plan.channels, "std": (0.25,) * plan.channels}

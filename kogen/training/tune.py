@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from kogen.augmentation.views import evaluation_view
 from kogen.common import distributed
 from kogen.common.files import json_digest, read_sealed_json, write_sealed_json
 from kogen.config.plan import Plan
@@ -113,7 +112,7 @@ def try_plan(plan: Plan, images: Images, held: Images, folder: Path, on_fit: OnF
         try:
             backbone, head = network_of(fit(plan, images, folder / name, title, on_fit), images)
             if distributed.rank() == 0:
-                view = evaluation_view(plan.image_size, mean=plan.mean, std=plan.std)
+                view = plan.evaluation_view
                 chance = head.probability(embed(backbone, held, view).values)
                 right = chance[np.arange(len(held)), held.labels]
                 known["loss"] = float(-np.log(np.maximum(right, 1e-12)).mean())
