@@ -9,7 +9,7 @@ may lie outside. Every step is exact to the last bit in any batch, because round
 import io
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
@@ -198,6 +198,7 @@ def jpeg_round_trip(plane: np.ndarray, quality: int) -> np.ndarray:
     return np.asarray(Image.open(file))
 
 
+Known = Mapping[str, CorruptionKind]
 DEFAULT_SEVERITY = 3
 CPU_CHUNK, GPU_CHUNK = 2**18, 2**26  # values worked on at once, on a CPU and on a GPU
 
@@ -217,9 +218,9 @@ def find_kind(name: str) -> CorruptionKind:
     return kind
 
 
-def own_words() -> list[str]:
+def own_words(known: Known = CORRUPTIONS) -> list[str]:
     """What may be named: all corruptions, a group of them, or one."""
-    return ["all", *sorted({kind.group for kind in CORRUPTIONS.values()} | set(CORRUPTIONS))]
+    return ["all", *sorted({kind.group for kind in known.values()} | set(known))]
 
 
 @dataclass(frozen=True)
@@ -264,7 +265,7 @@ class Corruption:
         return out
 
 
-def parse_corruptions(text: str, channels: int = 3) -> list[tuple[str, int]]:
+def parse_corruptions(text: str, channels: int = 3, known: Known = CORRUPTIONS) -> list[tuple[str, int]]:
     """The corruptions that `all`, `all:1-5`, `blur:5,jpeg:2` name, with severities, each once, in the order named.
 
     A name is a corruption, a group of them or `all`; the severity is 3 unless said. A colour cast is left out of `all`
@@ -273,12 +274,12 @@ def parse_corruptions(text: str, channels: int = 3) -> list[tuple[str, int]]:
     found: dict[tuple[str, int], None] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, colon, levels = (piece.strip() for piece in part.partition(":"))
-        names = [key for key, kind in CORRUPTIONS.items() if name in ("all", kind.group, key)]
+        names = [key for key, kind in known.items() if name in ("all", kind.group, key)]
         if find_plugin("corruptions", name):
             find_kind(name)
             names = [name]
         if not names:
-            raise ValueError(f"no corruption {name!r}: {hint(name, own_words())}")
+            raise ValueError(f"no corruption {name!r}: {hint(name, own_words(known))}")
         if channels == 1 and name == "cast":
             raise ValueError("a colour cast needs colour, and these images are gray: leave 'cast' out")
         names = [key for key in names if channels > 1 or key != "cast"]

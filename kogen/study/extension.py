@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kogen.augmentation.corruptions import parse_corruptions
+from kogen.augmentation.series_corruptions import parse_corruptions_of
+from kogen.augmentation.view_sets import kind_of_views
 from kogen.common.protocols import FIND_BOXES, layers_tuned, pool_shares
 from kogen.common.text import join_names
 from kogen.config.study import BESIDE, Study, make_study
@@ -181,4 +182,5 @@ def parts_of(name: str, study: Study) -> Any:
 
 def corruptions_of(study: Study) -> list[str]:
     """The corruptions of a study, `blur:5`."""
-    return [f"{name}:{level}" for name, level in parse_corruptions(study.corrupt)] if study.corrupt else []
+    asked = parse_corruptions_of(kind_of_views(study.views), study.corrupt) if study.corrupt else []
+    return [f"{name}:{level}" for name, level in asked]

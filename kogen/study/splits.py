@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kogen.augmentation.corruptions import parse_corruptions
+from kogen.augmentation.series_corruptions import parse_corruptions_of
 from kogen.common import distributed
 from kogen.common.protocols import FIND_BOXES
 from kogen.config.plan import Plan
@@ -224,7 +224,7 @@ def without_twins(
 def with_corruptions(tests: dict[str, Images], text: str | None) -> dict[str, Images]:
     """The sets, and the corruptions `text` of the first, as `val~jpeg3`. ValueError for unknown and taken names."""
     found, first = dict(tests), next(iter(tests))
-    for name, severity in parse_corruptions(text, tests[first].channels) if text else []:
+    for name, severity in parse_corruptions_of(tests[first].kind, text, tests[first].channels) if text else []:
         title = f"{first}~{name}{severity}"
         if title in found:
             raise ValueError(f"the name {title!r} is taken by another set; choose another for that one")

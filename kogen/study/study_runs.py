@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from kogen.augmentation.view_sets import view_set
+from kogen.augmentation.view_sets import refuse_views_of_other_kind, view_set
 from kogen.common import distributed
 from kogen.common.contracts import from_plain, to_plain
 from kogen.common.files import write_sealed_json
@@ -16,6 +16,7 @@ from kogen.config.plan import Plan
 from kogen.config.study import Study, make_study
 from kogen.data.contact_sheet import write_sheet
 from kogen.data.images import Images
+from kogen.data.series.line_sheet import write_line_sheet
 from kogen.evaluation.label_budgets import budget_sizes
 from kogen.results.asked import Asked, Extension, append_extension, extension_options, read_asked
 from kogen.results.gather import TABLE
@@ -149,5 +150,9 @@ def do_run(ready: StudyRuns, number: int, to: TrackTo) -> None:
 
 
 def write_view_sheet(images: Images, study: Study, out: Path, seed: int = 0) -> None:
-    """Write the contact sheet of the study's views to `out`."""
+    """Write the contact sheet of the study's views to `out`. ValueError for views of the other kind."""
+    refuse_views_of_other_kind(study.views, images.kind)
+    if images.kind == "series":
+        pair = view_set(study.views, images.pixels.shape[2], channels=images.channels)
+        return write_line_sheet(images, pair, out, seed=seed)
     write_sheet(images, view_set(study.views, study.image_size, channels=images.channels), out, seed=seed)

@@ -21,6 +21,7 @@ from kogen.augmentation.view_sets import (
     view_set,
 )
 from kogen.augmentation.views import View, evaluation_view, render
+from kogen.augmentation.waves import Wave, render_waves
 from kogen.common.contracts import to_plain
 from kogen.common.devices import default_device
 from kogen.common.files import write_atomically, write_sealed_json
@@ -33,6 +34,9 @@ from kogen.common.text import parse_spec
 from kogen.config.plan import Plan
 from kogen.config.study import Study
 from kogen.data.contact_sheet import encode_png, thumbnail
+from kogen.data.images import Images
+from kogen.data.series.channel_scale import channel_scale
+from kogen.data.series.line_sheet import SAMPLED, draw_lines, line_limits
 from kogen.evaluation.features import embed
 from kogen.evaluation.probe_shelf import load_probe
 from kogen.options.study import PilotOptions
@@ -180,24 +184,43 @@ def read_operations(study: Study, sets: Splits, folder: Path, operations: tuple[
     return {one: make_reading(rows, len(operations)) for one, rows in every.items()}
 
 
-def draw_operations(sets: Splits, pair: tuple[View, View], folder: Path) -> None:
+def draw_operations(sets: Splits, pair: tuple[AnyView, AnyView], folder: Path) -> None:
     """Write a picture of each operation: images of different classes, and each of them after it a few times."""
     test = next(iter(sets.tests.values()))
     index = np.array([np.flatnonzero(test.labels == number)[0] for number in np.unique(test.labels)][:MAX_ROWS])
     pixels, aspect = test.read(index), torch.from_numpy(test.aspect[index])
     folder.mkdir(exist_ok=True)
     for operation in operations_of(pair):
-        view = replace(happening(pair, operation), mean=None, std=None)
-        after = [render(pixels, view, StepRng(0, step, len(index)), tag="0", aspect=aspect) for step in range(SHOWN)]
-        plain = render(pixels, View(size=view.size), StepRng(0, 0, len(index)), tag="0", aspect=aspect)
-        write_rows([plain, *after], folder / f"{operation}.png")
+        view = happening(pair, operation)
+        if isinstance(view, Wave):
+            shown = waves_before_and_after(test, index, view)
+            limits = line_limits([window for column in shown for window in column])
+            tiles = [[draw_lines(window, limits, (TILE, TILE)) for window in column] for column in shown]
+        else:
+            bare = replace(view, mean=None, std=None)
+            rngs = [StepRng(0, step, len(index)) for step in range(SHOWN)]
+            columns = [render(pixels, View(size=view.size), rngs[0], tag="0", aspect=aspect)]
+            columns += [render(pixels, bare, rng, tag="0", aspect=aspect) for rng in rngs]
+            tiles = [[thumbnail(image, (TILE, TILE)) for image in column] for column in columns]
+        write_rows(tiles, folder / f"{operation}.png")
 
 
-def write_rows(columns: list[torch.Tensor], place: Path) -> None:
-    """Write columns of images (B, C, S, S) in [0, 1] side by side, the first one apart."""
+def waves_before_and_after(test: Images, index: np.ndarray, wave: Wave) -> list[torch.Tensor]:
+    """Windows at `index` (B,), and each of them after the operations of a view a few times: (B, C, T) each."""
+    values = test.read(index)
+    if wave.mean is None:
+        mean, std = channel_scale(test.read(np.arange(min(len(test), SAMPLED))))
+        wave = replace(wave, mean=mean, std=std)
+    plain = Wave(size=values.shape[2], mean=wave.mean, std=wave.std)
+    before = render_waves(values, [plain], StepRng(0, 0, len(index)), tags=["0"])
+    return before + [render_waves(values, [wave], StepRng(0, step, len(index)), tags=["0"])[0] for step in range(SHOWN)]
+
+
+def write_rows(columns: list[list[Image.Image]], place: Path) -> None:
+    """Write columns of square pictures side by side, the first one apart."""
     step = TILE + GAP
     sheet = Image.new("RGB", (len(columns) * step + 2 * GAP, len(columns[0]) * step - GAP), (255, 255, 255))
-    for x, images in enumerate(columns):
-        for y, image in enumerate(images):
-            sheet.paste(thumbnail(image, (TILE, TILE)), (x * step + (3 * GAP if x else 0), y * step))
+    for x, column in enumerate(columns):
+        for y, tile in enumerate(column):
+            sheet.paste(tile, (x * step + (3 * GAP if x else 0), y * step))
     write_atomically(place, lambda path: path.write_bytes(encode_png(sheet)))

@@ -7,16 +7,20 @@ import numpy as np
 import pytest
 import torch
 from pictures import write_set
+from PIL import Image
 
 import kogen
 from kogen.augmentation.view_sets import operations_of, view_set
 from kogen.augmentation.views import render
+from kogen.augmentation.waves import render_waves
 from kogen.common.files import read_json, read_toml
 from kogen.common.rng import StepRng
 from kogen.data.datasets.surfaces import surfaces
+from kogen.data.images import Images
 from kogen.options.view_options import ViewsOptions
 from kogen.results.answers.view_effects import Advice, read_asked_views, read_effects
-from kogen.study.view_advice import advice_options, happening
+from kogen.study.splits import Splits
+from kogen.study.view_advice import advice_options, draw_operations, happening, waves_before_and_after
 
 QUICK: dict[str, Any] = {
     "advise": True,
@@ -100,6 +104,30 @@ def test_an_operation_happens_to_every_image_and_nothing_else_does() -> None:
         after = render(there, view, StepRng(0, 0, 8), tag="0")
         changed = [not torch.allclose(one, other, atol=1e-3) for one, other in zip(after, plain, strict=True)]
         assert sum(changed) >= 7  # a blur of a sigma of .1 changes nothing
+
+
+def test_an_operation_happens_to_every_window_of_a_series() -> None:
+    pair = view_set("motion?flip_sign=0.2&drift=0.5&mask_frequency=0.3", 64)
+    values = torch.randn(8, 3, 64, generator=torch.Generator().manual_seed(0))
+    for operation in operations_of(pair):
+        view = happening(pair, operation)
+        assert operations_of((view, view)) == (operation,)
+        (after,) = render_waves(values, [view], StepRng(0, 0, 8), tags=["0"])
+        changed = [not torch.allclose(one, other, atol=1e-3) for one, other in zip(after, values, strict=True)]
+        assert sum(changed) >= (3 if operation == "permute" else 7)  # an order that is there already may be drawn
+
+
+def test_pictures_of_operations_show_lines(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).normal(7, 3, (6, 2, 50)).astype(np.float32)
+    names = np.array([f"run {number}" for number in range(6)])
+    test = Images(values, names, names, np.arange(6) % 3, ("a", "b", "c"), names, np.ones(6, np.float32))
+    sets = Splits(pool=test, train=test, tests={"test": test}, sources={}, note="")
+    draw_operations(sets, view_set("process", 50), tmp_path)
+    assert sorted(place.stem for place in tmp_path.iterdir()) == sorted(operations_of(view_set("process", 50)))
+    before = waves_before_and_after(test, np.arange(6), view_set("process", 50)[0])[0]
+    assert before.mean().abs() < 0.1
+    with Image.open(tmp_path / "drift.png") as opened:
+        assert opened.size == (5 * 100 + 8, 3 * 100 - 4)
 
 
 @pytest.mark.parametrize(
