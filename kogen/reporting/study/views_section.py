@@ -8,7 +8,7 @@ import pandas as pd
 
 from kogen.reporting.html import png_data_url
 from kogen.reporting.words import Sentence, format_number, phrase, say, sentence
-from kogen.results.answers.view_effects import Advice, Effect, OperationEffect, ViewEffects
+from kogen.results.answers.view_effects import Advice, Effect, OperationEffect, ViewEffects, proposal_of
 
 PICTURES = "operations"  # folder of the study
 
@@ -23,6 +23,16 @@ def views_section(study: Path, effects: ViewEffects | None, training: dict[str, 
     ranks = {model: last_rank(table) for model, table in training.items()}
     rows = [operation_row(one, effects, ranks, study / PICTURES) for one in effects.operations]
     return {"sentences": advice_sentences(effects), "rows": rows, "method": effects.method}
+
+
+def advice_first(sentences: Sequence[Sentence], effects: ViewEffects) -> list[Sentence]:
+    """The sentences of a verdict where advice was asked for: its views are no models to choose among."""
+    others = [one for one in sentences if one.part not in ("headline", "next")]
+    worse = [phrase(f"operation_{name}") for name in proposal_of(effects)]
+    known = {"method": effects.method, "dataset": effects.dataset, "operations": worse}
+    first = sentence("headline", "views_leave_out", **known)
+    first = first if worse else sentence("headline", "views_stay", views=effects.views)
+    return [first, *others, sentence("next", "views_confirm")]
 
 
 def operation_row(

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from kogen.common.metric_facts import ACCURACY
-from kogen.reporting.study.views_section import advice_lines, views_section
+from kogen.reporting.study.views_section import advice_first, advice_lines, views_section
+from kogen.reporting.words import say, sentence
 from kogen.results.answers.view_effects import Advice, Effect, OperationEffect, Reading, ViewEffects
 
 OPERATIONS = [
@@ -62,6 +63,14 @@ def test_what_helps_and_takes_a_class_is_said_with_that_class() -> None:
         "But with random crop fewer images of scratch are recognised, at worst 9.0 points fewer (−12.0 to −6.0): where "
         "these matter most, leave it out.",
     ]
+
+
+def test_the_headline_is_the_advice_and_no_bet_on_a_set_of_views() -> None:
+    bet = [sentence("headline", "do_one", model="byol nothing", dataset="a"), sentence("sure", "views_one_seed")]
+    first, kept, last = advice_first(bet, FOUND)
+    assert (first.part, first.key, kept, last.key) == ("headline", "views_leave_out", bet[1], "views_confirm")
+    assert "Leave out sensor noise and blur" in say("en", first.key, **first.values)
+    assert advice_first(bet, replace(FOUND, operations=OPERATIONS[:2]))[0].key == "views_stay"
 
 
 def test_one_training_of_each_is_said_to_tell_nothing() -> None:
