@@ -13,7 +13,8 @@ from pydantic import Field
 from kogen.common.text import check_language
 
 LONGEST = 56  # letters of a name that are shown: published checkpoints differ in the middle of longer names
-UNNAMED_SET = "reference"  # what a study calls its test set where nobody named it
+# Kogen's own names of sets that nobody named, and their words.
+OWN_SETS = {"reference": "set_reference", "validation": "set_validation", "unseen groups": "set_unseen"}
 OWN_METRIC = "name_of_"  # and the name of a metric, which a user's own is shown by as it is
 LISTED = 4  # names that are listed before "and n more"
 
@@ -68,8 +69,8 @@ def format_value(lang: str, value: Any) -> str:
 
 
 def display_name(lang: str, name: str) -> str:
-    """A name made fit to show; `reference`, kogen's own name of a test set that got none, in the reader's words."""
-    return load_templates(lang)["set_reference"] if name == UNNAMED_SET else clean(name)
+    """A name made fit to show; kogen's own names of sets that got none in the reader's words."""
+    return load_templates(lang)[OWN_SETS[name]] if name in OWN_SETS else clean(name)
 
 
 def format_number(value: float | int | None, digits: int = 1, *, sign: bool = False) -> str:
