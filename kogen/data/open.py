@@ -25,12 +25,8 @@ from kogen.data.objects.shards import expand_shards
 from kogen.data.series.recording_files import holds_archive
 
 KINDS: dict[str, str] = dict.fromkeys((".csv", ".tsv", ".txt", ".parquet"), "table")
-<<<<<<< HEAD
-KINDS |= dict.fromkeys((".npy", ".npz"), "arrays") | {".tar": "wds"}
-SERIES = ("machines", "series")  # data sources of windows of series
-=======
 KINDS |= dict.fromkeys((".npy", ".npz"), "arrays") | {".tar": "wds", ".ts": "series"}
->>>>>>> series-1
+SERIES = ("machines", "series")  # data sources of windows of series
 FOLDER = "give the folder it lies in"
 PACKED: dict[str, str] = dict.fromkeys((".zip", ".gz", ".tgz", ".7z", ".rar"), "unpack it, and give the folder")
 PACKED |= dict.fromkeys((".xls", ".xlsx", ".ods"), "save it as csv")
