@@ -1,0 +1,103 @@
+"""The kind of a source: what suits series, and sizes, views and networks of the other kind refused; every method."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from kogen.api import pilot, pretrain
+from kogen.common import registry
+from kogen.config.plan import Plan
+from kogen.data.open import kind_of_source, open_images
+from kogen.options.study import PilotOptions
+from kogen.study.plans import with_data
+from kogen.study.request import study_from_request
+from kogen.study.source_kind import check_size
+from kogen.training.batches import Batches
+from kogen.training.build import build_method
+
+SERIES = "machines?n=100"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("KOGEN_CACHE", str(tmp_path / "cache"))
+
+
+def test_kind_of_a_source() -> None:
+    assert kind_of_source(SERIES) == "series"
+    assert kind_of_source("surfaces") == "image"
+
+
+def test_series_have_options_that_suit_them() -> None:
+    study = study_from_request(SERIES, PilotOptions(methods=("random",)))
+    assert (study.backbone, study.views, study.image_size) == ("tiny1d", "process", 256)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"image_size": 64}, "--image-size 64: series are seen by windows of 256 samples: leave it out"),
+        ({"views": "natural"}, "--views natural are of images, and the source has series: motion, process, vibration"),
+        ({"backbone": "tiny"}, "backbone 'tiny' takes images, and these are series"),
+    ],
+)
+def test_what_is_of_images_is_refused(options: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        study_from_request(SERIES, PilotOptions(methods=("byol",), **options))
+    with pytest.raises(ValueError, match=message):
+        pretrain(SERIES, method="byol", **options)
+
+
+def test_what_is_of_series_is_refused_for_images() -> None:
+    with pytest.raises(ValueError, match="--views motion are of series, and the source has images: gentle"):
+        study_from_request("digits", PilotOptions(methods=("byol",), views="motion"))
+    with pytest.raises(ValueError, match="'tiny1d' takes series, and these are images"):
+        study_from_request("digits", PilotOptions(methods=("byol",), backbone="tiny1d"))
+    with pytest.raises(ValueError, match="--image-size 4000: wanted a whole number from 8 to 1,024"):
+        check_size(4000, "image")
+    check_size(4000, "series")
+
+
+def one_step(method: str, backbone: str) -> tuple[dict[str, float], torch.Tensor]:
+    """The terms of a first step on series, and the features of a few windows."""
+    images = open_images(SERIES)
+    wanted = Plan(method=method, backbone=backbone, views="vibration", batch_size=8, epochs=1)
+    plan = with_data(wanted, images)
+    assert (plan.kind, plan.image_size, plan.input_shape) == ("series", 256, (3, 256))
+    made, terms = build_method(plan), {}
+    if plan.recipe.trains:
+        torch.manual_seed(0)
+        found = made.train()(Batches(plan, images, torch.device("cpu")).render_views(0, 0))
+        torch.stack(list(found.values())).sum().backward()
+        made.update(0.5)
+        terms = {name: float(term.detach()) for name, term in found.items()}
+        assert any(weight.grad is not None for weight in made.backbone.parameters())
+    with torch.no_grad():
+        features = made.evaluation_backbone().eval()(torch.as_tensor(np.asarray(images.pixels[:2])))
+    return terms, features
+
+
+@pytest.mark.parametrize("method", [name for name in registry.own_names("methods") if name != "published"])
+def test_every_method_learns_from_series(method: str) -> None:
+    cls = registry.load("methods", method)
+    backbone = "patch1d?width=24&depth=2" if cls.needs == "vit" else "tiny1d?width=4"
+    terms, features = one_step(method, backbone)
+    assert all(np.isfinite(value) for value in terms.values())
+    assert torch.isfinite(features).all()
+    assert len(features) == 2
+
+
+@pytest.mark.parametrize("method", ["mae", "rc_mae"])
+def test_what_hides_patches_needs_patches_of_time(method: str) -> None:
+    with pytest.raises(ValueError, match="of series patch1d"):
+        one_step(method, "tiny1d?width=4")
+
+
+def test_a_pilot_of_series_speaks_of_windows(tmp_path: Path, capsys) -> None:
+    small = {"epochs": 1, "seeds": 1, "backbone": "patch1d?width=24&depth=2", "batch_size": 16}
+    found = pilot(SERIES, methods=("mae", "random"), out=tmp_path / "study", **small)
+    assert any("windows" in words for words in found["words"])
+    assert not any("image" in words for words in found["words"])
+    assert "test windows" in (tmp_path / "study" / "report.html").read_text(encoding="utf-8")
