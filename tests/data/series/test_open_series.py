@@ -88,8 +88,8 @@ def test_a_table_labels_a_folder(tmp_path: Path):
     assert images.groups[::2].tolist() == ["x", "x", "y", ""]
     assert images.labels[::2].tolist() == [1, 0, 1, -1]
     assert any(note.startswith("recordings that are not in") for note in images.notes)
+    (tmp_path / "labels.csv").write_text("path,label\nnone.csv,up\n")
     with pytest.raises(ValueError, match=r"paths in .* that are no recordings below"):
-        (tmp_path / "labels.csv").write_text("path,label\nnone.csv,up\n")
         open_images(f"series:{tmp_path}?window=50", labels=tmp_path / "labels.csv")
 
 
@@ -162,8 +162,8 @@ def test_nothing_whole_is_refused(tmp_path: Path):
     frame.to_csv(tmp_path / "a.csv", index=False)
     with pytest.raises(ValueError, match=r"has no window that is whole .*across a change of the label, left out: 7"):
         open_images(f"series:{tmp_path}/a.csv?window=4")
+    (tmp_path / "none").mkdir()
     with pytest.raises(ValueError, match=r"no recordings below .*: wanted files that end in csv, mat, npy"):
-        (tmp_path / "none").mkdir()
         open_images(f"series:{tmp_path}/none?window=4")
 
 
