@@ -1,5 +1,6 @@
 """Data source `series`: recordings of sensors, in a folder, a long table, a .ts file or an array, cut into windows."""
 
+import os
 from dataclasses import replace
 
 from kogen.data.cache_settings import CacheSettings
@@ -55,4 +56,4 @@ def series(
         encoding=encoding,
     )
     images = images if spectrogram is None else as_spectrograms(images, spectrogram, storage)
-    return replace(choose_split(images, split, path), name=name)
+    return replace(choose_split(images, split, path), name=name or os.path.basename(path))

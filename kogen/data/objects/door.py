@@ -26,7 +26,8 @@ KINDS: tuple[Callable[[Any, str], Held | None], ...] = (
 )
 WANTED = (
     "a path or a name of a data source, an array or tensor (N, H, W, C) or (N, C, H, W), (images, labels), a dict of "
-    "images or of series (N, C, T), a list of images, a Dataset of torch, a Dataset of Hugging Face, or a frame with a column of paths"
+    "images or of series (N, C, T), a list of images, a Dataset of torch, a Dataset of Hugging Face, or a frame with a "
+    "column of paths"
 )
 
 

@@ -192,8 +192,16 @@ def test_ts_files_are_read_by_their_ending_and_their_folder(tmp_path: Path):
     assert alone.splits is None
     assert alone.name == "Two_TRAIN"
     (tmp_path / "Other_TRAIN.ts").write_text(head + "7,8,9:x\n")
-    with pytest.raises(ValueError, match="holds the sets Other and Two: give the folder of one"):
+    with pytest.raises(ValueError, match=r"holds the sets Other, Two: name one, series:.*/Other"):
         open_images(tmp_path)
+    (tmp_path / "Two_TRAIN.tsv").write_text("1\t2\n3\t4\n")
+    chosen = open_images(f"series:{tmp_path}/Two")
+    assert chosen.ids.tolist() == images.ids[[1, 2, 0]].tolist()
+    assert chosen.name == "Two"
+    assert "files beside them that are not read: Other_TRAIN.ts, Two_TRAIN.tsv" in chosen.notes
+    assert tmp_path in source_paths(f"series:{tmp_path}/Two")
+    with pytest.raises(ValueError, match=r"no such folder or file: .*/Three, of which series"):
+        open_images(f"series:{tmp_path}/Three")
 
 
 def test_a_stack_is_a_recording_a_row(tmp_path: Path):

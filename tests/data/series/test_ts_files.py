@@ -8,13 +8,14 @@ import pytest
 from kogen.data.series.recording import Reading
 from kogen.data.series.ts_files import read_ts
 
+NOTES: list[str] = []
 HEAD = "# a comment\n@problemName Few\n@timeStamps false\n@univariate false\n@classLabel true up down\n@data\n"
 
 
 def read(folder: Path, text: str, **reading):
     place = folder / "few.ts"
     place.write_text(text)
-    return list(read_ts(str(place), "few.ts", Reading(**reading)))
+    return list(read_ts(str(place), "few.ts", Reading(**reading), NOTES))
 
 
 def values(recording) -> np.ndarray:
@@ -34,6 +35,14 @@ def test_a_file_without_classes(tmp_path: Path):
     found = read(tmp_path, "@classLabel false\n@data\n1,2,3\n4,5,6\n")
     assert [one.blocks[0].label for one in found] == ["", ""]
     assert found[0].channels == 1
+
+
+def test_a_measured_target_is_no_class(tmp_path: Path):
+    NOTES.clear()
+    (one,) = read(tmp_path, "@targetLabel true\n@data\n1,2,3:0.25\n")
+    assert values(one).ravel().tolist() == [1, 2, 3]
+    assert one.blocks[0].label == ""
+    assert NOTES == ["few.ts has a measured target, which is no class: it is read without labels"]
 
 
 def test_a_class_may_be_written_as_another_number(tmp_path: Path):
