@@ -127,13 +127,26 @@ def test_empty_tables_are_refused(tmp_path: Path):
         read(write(tmp_path, LONG[["recording", "time"]]))
 
 
+@pytest.mark.parametrize("text", ["x,y\n1,5,2\n3,4,5\n", "x,y\n1,5\n3,4,5\n6,7\n"])
+def test_cells_beyond_the_names_are_never_cut_off(text: str, tmp_path: Path):
+    """As of decimals with a comma."""
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(ValueError, match=r"more cells than its first line names|Expected 2 fields in line 3, saw 3"):
+        read(tmp_path / "t.csv", channels=("y",))
+
+
+def test_a_blank_line_of_one_channel_is_a_value_that_is_missing(tmp_path: Path):
+    (tmp_path / "t.csv").write_text("x\n1\n\n3\n")
+    np.testing.assert_array_equal(read(tmp_path / "t.csv")[0].blocks[0].values.ravel(), [1, np.nan, 3])  # type: ignore[index]
+
+
 def test_a_table_is_read_the_same_in_any_parts(tmp_path: Path, monkeypatch):
     place = write(tmp_path, LONG, "parquet")
     parts = table_cells.TableCells.numbers
     monkeypatch.setattr(
         table_cells.TableCells,
         "numbers",
-        lambda self, places: (row[None] for part in parts(self, places) for row in part),
+        lambda self: (row[None] for part in parts(self) for row in part),
     )
     found = [np.concatenate([block.values for block in one.blocks]) for one in read(place)]
     assert np.concatenate(found).tolist() == LONG[["x", "y"]].to_numpy().tolist()
