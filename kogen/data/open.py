@@ -181,6 +181,8 @@ def source_paths(
             _, what, settings = _parse_source(spec)
         except ValueError:  # a file of weights; or nothing, and whoever opens it says so
             what, settings = base, {}
+        if base.startswith("series:") and not _exists(what):  # FOLDER/NAME of a set of UCR or UEA
+            what = os.path.dirname(what)
         if spec.startswith(PREFIX):
             paths += _held_places(spec, columns)
         elif base.startswith("wds:"):

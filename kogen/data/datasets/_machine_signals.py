@@ -9,7 +9,7 @@ CHANNELS = ("axial", "radial", "vertical")
 RATE = 1024.0  # samples a second
 FAULT_ORDER = 3.58  # times a turn that a ball passes the damage on the outer ring: of 9 balls, as in a 6205 bearing
 RESONANCE = (210.0, 330.0)  # hertz at which the housing rings, drawn for each machine
-DECAY = 120.0  # of the ringing, in a second
+DECAY = 200.0  # of the ringing, in a second
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def draw_recording(load: Load, label: int, machine: np.ndarray, rng: np.random.G
     if label == 1:
         signal[1:] += strength * way[1:, None] * np.sin(turn + own[7])  # across the shaft, once a turn
     elif label == 2:
-        signal += 1.6 * strength * (0.5 + 0.5 * machine[5:8])[:, None] * hits
+        signal += 2.0 * strength * (0.5 + 0.5 * machine[5:8])[:, None] * hits
     elif label == 3:
         half = np.sin(turn / 2 + own[8]) + 0.7 * np.sin(1.5 * turn + own[9]) + 0.5 * np.sin(3 * turn + own[10])
         signal += 0.5 * strength * np.array([0.3, 0.6, 1.0])[:, None] * half

@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from kogen.data.cache_settings import CacheSettings
 from kogen.data.datasets import _machine_signals as drawing
 from kogen.data.datasets._drawn_settings import check_fits_in_memory, parse_number
 from kogen.data.datasets._machine_signals import Load
 from kogen.data.images import Images
 from kogen.data.series.from_values import from_series
+from kogen.data.series.spectrogram_images import as_spectrograms
 
 __all__ = ["machines"]
 
@@ -32,6 +34,8 @@ def machines(
     split: str = "train",
     labelled: int | str | None = None,
     noise: float | str | None = None,
+    spectrogram: str | None = None,
+    storage: CacheSettings | None = None,
 ) -> Images:
     """Draw `n` windows (N, 3, size) float32 of vibration, in four classes of equal size; a recording is a cluster.
 
@@ -40,7 +44,7 @@ def machines(
     of the split train have a label, recording after recording in an order drawn by `seed`; by default all have.
     `noise` is the standard deviation of what the sensor adds (None: that of the variant). Window i depends on
     (variant, seed, split, i) and the settings, not on `n`; splits share no machine and no random numbers. 1024 samples
-    a second.
+    a second. With `spectrogram` (log-mel, stft, cwt) windows are pictures (N, 3, H, W) uint8.
     Raises ValueError for an unknown variant or split, and for settings that are no numbers or out of range.
     Source: drawn by kogen; no data of anyone's.
     """
@@ -82,7 +86,8 @@ def machines(
         rate=drawing.RATE,
         channel_names=drawing.CHANNELS,
     )
-    return replace(images, groups=np.array([f"{title}/{split}/machine{number:04d}" for number in machine], object))
+    images = replace(images, groups=np.array([f"{title}/{split}/machine{number:04d}" for number in machine], object))
+    return images if spectrogram is None else as_spectrograms(images, spectrogram, storage or CacheSettings())
 
 
 def keep_recordings(labels: np.ndarray, recording: np.ndarray, wanted: int, seeds: tuple[int, ...]) -> np.ndarray:

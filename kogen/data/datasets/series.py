@@ -1,5 +1,6 @@
 """Data source `series`: recordings of sensors, in a folder, a long table, a .ts file or an array, cut into windows."""
 
+import os
 from dataclasses import replace
 
 from kogen.data.cache_settings import CacheSettings
@@ -7,6 +8,7 @@ from kogen.data.images import Images
 from kogen.data.series.open_series import open_recordings
 from kogen.data.series.recording import Reading
 from kogen.data.series.settings import check_rate, split_channels
+from kogen.data.series.spectrogram_images import as_spectrograms
 from kogen.data.split_names import choose_split
 
 __all__ = ["series"]
@@ -20,6 +22,7 @@ def series(
     rate: float | int | None = None,
     own_rate: float | int | None = None,
     channels: str | tuple[int | str, ...] | None = None,
+    spectrogram: str | None = None,
     labels: str | None = None,
     split: str | None = None,
     columns: str | None = None,
@@ -34,20 +37,23 @@ def series(
     own or `own_rate`. `channels`: those that are read, by name or number. `labels`: a table `path,label,cluster,split,
     group` for a folder; `columns` and `encoding` are of it, and without it of the tables that are recordings. Windows
     of a recording are one cluster.
+    With `spectrogram` (log-mel, stft, cwt) windows are pictures (N, C, H, W) uint8, see `as_spectrograms`.
     Raises ValueError for what cannot be read, or may be meant in two ways.
     """
     own_columns = (columns, encoding) if labels is None else (None, None)
     reading = Reading(
         split_channels(channels), check_rate("rate", rate), check_rate("own_rate", own_rate), *own_columns
     )
+    storage = storage or CacheSettings()
     images = open_recordings(
         path,
         reading,
-        storage or CacheSettings(),
+        storage,
         window=window,
         stride=stride,
         labels=labels,
         columns=columns,
         encoding=encoding,
     )
-    return replace(choose_split(images, split, path), name=name)
+    images = images if spectrogram is None else as_spectrograms(images, spectrogram, storage)
+    return replace(choose_split(images, split, path), name=name or os.path.basename(path))

@@ -11,20 +11,23 @@ from kogen.data.objects.held import HeldImages
 from kogen.data.objects.hugging_face import hold_hugging_face
 from kogen.data.objects.image_columns import hold_parts
 from kogen.data.objects.label_column import HeldLabels, hold_labels
+from kogen.data.objects.series_parts import HeldSeries, hold_series
 from kogen.data.objects.shards import hold_shards
 
-Held = HeldImages | HeldFrame | HeldLabels
+Held = HeldImages | HeldSeries | HeldFrame | HeldLabels
 KINDS: tuple[Callable[[Any, str], Held | None], ...] = (
     hold_frame,
     hold_shards,  # before data sets: it is one, of a stream
     hold_hugging_face,  # before mappings and data sets: its own are both
+    hold_series,  # before other mappings
     lambda value, where: hold_parts(value, where, open_door),
     hold_array,
     hold_dataset,
 )
 WANTED = (
-    "a path or a name of a data source, an array or tensor (N, H, W, C) or (N, C, H, W), (images, labels), a dict, a "
-    "list of images, a Dataset of torch, a Dataset of Hugging Face, or a frame with a column of paths"
+    "a path or a name of a data source, an array or tensor (N, H, W, C) or (N, C, H, W), (images, labels), a dict of "
+    "images or of series (N, C, T), a list of images, a Dataset of torch, a Dataset of Hugging Face, or a frame with a "
+    "column of paths"
 )
 
 

@@ -1,11 +1,13 @@
 """Mat files of Matlab as recordings: a channel a variable, as bearing sets have them."""
 
+import math
 import os
 import re
 
 import numpy as np
 
 from kogen.common.files import check_regular_file
+from kogen.common.system import machine_memory
 from kogen.common.text import join_names
 from kogen.data.series.recording import Block, Reading, Recording, Refused, pick_channels
 
@@ -19,12 +21,15 @@ def read_mat(path: str, name: str, reading: Reading) -> Recording:
     In other files the variables that `channels` names, or the only one that is a list of numbers. Refused where it is
     not clear which are meant, or where they differ in length; ValueError for a file that cannot be read.
     """
-    from scipy.io import loadmat
+    from scipy.io import loadmat, whosmat
 
     check_regular_file(path, MAX_BYTES)
     if not os.path.getsize(path):
         raise ValueError("it is empty (0 bytes)")
     try:
+        claimed = sum(8 * math.prod(shape) for _, shape, _ in whosmat(path, appendmat=False))
+        if claimed > (has := machine_memory()):
+            raise ValueError(f"it claims {claimed:,} bytes, this machine can hold {has:,}")
         found = loadmat(path, appendmat=False)
     except NotImplementedError as error:
         raise ValueError("it is of Matlab 7.3 (HDF5): save it with save(..., '-v7')") from error

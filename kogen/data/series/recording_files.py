@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kogen.common.text import join_names
 from kogen.data.listing import FileList, escape_surrogates, hash_parts, scan_folder, stamp_of
 from kogen.data.series.array_recordings import read_npy, read_stack
 from kogen.data.series.mat_files import read_mat
@@ -22,7 +23,7 @@ TABLES = ("csv", "tsv", "parquet")
 READERS: dict[str, Reader] = {
     **dict.fromkeys((*TABLES, "txt"), read_table_recordings),
     "npz": read_stack,
-    "ts": lambda path, name, reading, notes: read_ts(path, name, reading),
+    "ts": read_ts,
     "npy": lambda path, name, reading, notes: [read_npy(path, name, reading)],
     "wav": lambda path, name, reading, notes: [read_wav(path, name, reading)],
     "mat": lambda path, name, reading, notes: [read_mat(path, name, reading)],
@@ -37,6 +38,7 @@ class SeriesFiles:
     root: str
     files: FileList
     alone: bool = False
+    ignored: tuple[str, ...] = ()  # what lies beside the files of an archive and is not read
 
     @property
     def names(self) -> list[str]:
@@ -56,7 +58,15 @@ class SeriesFiles:
 
 
 def find_recordings(path: str, labels: str | None = None) -> SeriesFiles:
-    """The files of recordings of a folder, without its table of labels, or the one file. ValueError where none is."""
+    """The files of recordings of a folder, without its table of labels, or the one file. ValueError where none is.
+
+    Of a folder with files NAME_TRAIN.ts these and NAME_TEST.ts alone: archives hold the same in other formats, too.
+    FOLDER/NAME is the set NAME of such a folder.
+    """
+    if os.path.exists(f"{path}_TRAIN.ts"):
+        folder, name = os.path.split(path)
+        return _archive_files(folder or ".", [f"{name}_TRAIN.ts", f"{name}_TEST.ts"])
+    check_exists(path)
     if not os.path.isdir(path):
         if ending_of(path) not in READERS:
             raise ValueError(f"{path} ends in none of {', '.join(sorted(READERS))}, which series are read from")
@@ -64,12 +74,32 @@ def find_recordings(path: str, labels: str | None = None) -> SeriesFiles:
         return SeriesFiles(os.path.dirname(path) or ".", FileList([os.path.basename(path)], stamps), alone=True)
     if not os.access(path, os.R_OK | os.X_OK):
         raise ValueError(f"no permission to list the folder {path}")
+    if holds_archive(path):
+        return _archive_files(path, sorted(name for name in os.listdir(path) if TS_PART.fullmatch(name)))
     found = scan_folder(path, IN_FOLDERS)
     table = os.path.realpath(labels) if labels is not None else ""
     kept = [row for row, name in enumerate(found.names) if os.path.realpath(os.path.join(path, name)) != table]
     if not kept:
         raise ValueError(f"no recordings below {path}: wanted files that end in {', '.join(sorted(IN_FOLDERS))}")
     return SeriesFiles(path, found.take(kept))
+
+
+def check_exists(path: str) -> None:
+    """ValueError where nothing is at a path."""
+    if not os.path.exists(path):
+        raise ValueError(f"no such folder or file: {path}, of which series are to be read")
+
+
+def _archive_files(folder: str, names: list[str]) -> SeriesFiles:
+    """The files of a set of UCR or UEA, those that are there. ValueError where the folder holds several sets."""
+    names = [name for name in names if os.path.exists(os.path.join(folder, name))]
+    sets = sorted({mark["set"] for name in names if (mark := TS_PART.fullmatch(name))})
+    if len(sets) > 1:
+        cure = f"name one, series:{os.path.join(folder, sets[0])}"
+        raise ValueError(f"{folder} holds the sets {join_names(sets)}: {cure}")
+    stamps = np.array([stamp_of(os.stat(os.path.join(folder, name))) for name in names], np.int64)
+    rest = {name for name in os.listdir(folder) if ending_of(name) in IN_FOLDERS} - set(names)
+    return SeriesFiles(folder, FileList(names, stamps), ignored=tuple(sorted(rest)))
 
 
 def holds_archive(folder: str) -> bool:

@@ -1,15 +1,15 @@
 """What is known of recordings: label, split, cluster and group, from folders, a table of labels, or their own files."""
 
-import os
 from dataclasses import dataclass
 
 import numpy as np
 
+from kogen.common.text import join_names
 from kogen.data.datasets.folder import label_by_table
 from kogen.data.datasets.table import read_rows
 from kogen.data.layout import count_words, read_layout
 from kogen.data.series.recording import Refused
-from kogen.data.series.recording_files import TS_PART, SeriesFiles, ending_of
+from kogen.data.series.recording_files import TS_PART, SeriesFiles
 from kogen.data.series.tape import Tape
 
 
@@ -64,8 +64,9 @@ def _labels_of_files(
     path: str, files: SeriesFiles, labels: str | None, columns: str | None, encoding: str | None, has_labels: bool
 ) -> tuple[dict[str, np.ndarray | None], list[str]]:
     """Role to text (F,) of the files, None where nothing says any; and sentences on how it was found."""
-    if (parts := _archive_parts(path, files)) is not None:
+    if (parts := _archive_parts(files)) is not None:
         notes = [f"files are taken as splits by their names: {count_words(parts)}"]
+        notes += [f"files beside them that are not read: {join_names(files.ignored, 4)}"] if files.ignored else []
         return {"label": None, "split": np.array(parts, object), "cluster": None, "group": None}, notes
     layout = read_layout(path, files.names, 0, classes=labels is None and not has_labels, what="recordings")
     clusters = groups = None
@@ -82,15 +83,7 @@ def _labels_of_files(
     )
 
 
-def _archive_parts(path: str, files: SeriesFiles) -> list[str] | None:
-    """The split of each file of a set of UCR or UEA, NAME_TRAIN.ts and NAME_TEST.ts; None for other folders.
-
-    Refused where the folder holds several sets.
-    """
-    marks = [TS_PART.fullmatch(os.path.basename(name)) for name in files.names if ending_of(name) == "ts"]
-    if not marks or None in marks or len(marks) < len(files.names):
-        return None
-    sets = sorted({mark["set"] for mark in marks if mark})
-    if len(sets) > 1:
-        raise Refused(f"{path} holds the sets {sets[0]} and {sets[1]}: give the folder of one")
-    return [mark["part"].lower() for mark in marks if mark]
+def _archive_parts(files: SeriesFiles) -> list[str] | None:
+    """The split of each file of a set of UCR or UEA, NAME_TRAIN.ts and NAME_TEST.ts; None for other files."""
+    marks = [TS_PART.fullmatch(name) for name in files.names]
+    return [mark["part"].lower() for mark in marks if mark] if marks and None not in marks else None

@@ -21,7 +21,7 @@ def read_table_recordings(path: str, name: str, reading: Reading, notes: list[st
     that do not rise, for a recording that stands in two places, and for one in two splits, clusters or groups.
     ValueError for a table that cannot be read or has text among its numbers.
     """
-    table = TableCells.open(path, reading.encoding)
+    table = TableCells(path, reading.encoding)
     notes += table.file.notes
     roles = choose_roles(table.names, reading.columns, path) if table.header else {}
     if "path" in map(plain_name, table.names):
@@ -31,6 +31,7 @@ def read_table_recordings(path: str, name: str, reading: Reading, notes: list[st
     if not rest:
         raise ValueError("it has no column of values: wanted recording,time,CHANNEL,...")
     chosen = [rest[place] for place in pick_channels(names, len(names), reading.channels, name)]
+    table.numeric = chosen
     if not table.rows:
         raise ValueError("it has no rows")
     _say_roles(table, roles, [table.names[place] for place in rest if place not in chosen], notes)
@@ -39,7 +40,7 @@ def read_table_recordings(path: str, name: str, reading: Reading, notes: list[st
     starts = np.r_[0, np.flatnonzero(which[1:] != which[:-1]) + 1]
     _refuse_scattered(which, starts, table)
     seconds = table.seconds(roles["time"], time_unit(table.names[roles["time"]])) if "time" in roles else None
-    rows = _Rows(table, chosen)
+    rows = _Rows(table)
     labels = texts.get("label")
     for start, stop in zip(starts.tolist(), [*starts[1:].tolist(), table.rows], strict=True):
         if "recording" in roles and not which[start]:
@@ -67,9 +68,9 @@ def read_table_recordings(path: str, name: str, reading: Reading, notes: list[st
 class _Rows:
     """Rows of a table in rising order, read part by part."""
 
-    def __init__(self, table: TableCells, places: list[int]) -> None:
-        self.parts = table.numbers(places)
-        self.start, self.held = 0, np.empty((0, len(places)))
+    def __init__(self, table: TableCells) -> None:
+        self.parts = table.numbers()
+        self.start, self.held = 0, np.empty((0, len(table.numeric)))
 
     def take(self, start: int, stop: int) -> Iterator[np.ndarray]:
         """The rows from `start` to `stop`, which nobody asks for again, part by part."""

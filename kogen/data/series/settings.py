@@ -19,7 +19,7 @@ def count_samples(name: str, value: int | float | str, rate: float, least: int) 
             f"{name} = {text!r} is in seconds, and the series say no rate: give it in samples, or own_rate="
         )
     if match:
-        count = float(match[1]) * rate
+        count = round(float(match[1]) * rate)
     else:
         try:
             count = math.nan if isinstance(value, bool) else float(text)
@@ -29,7 +29,7 @@ def count_samples(name: str, value: int | float | str, rate: float, least: int) 
     if not least <= count <= MOST_SAMPLES:  # NaN, too
         wanted = f"a whole number of samples from {least} to {MOST_SAMPLES:,}, or seconds such as 2.56s"
         raise ValueError(f"{name} = {text[:100]!r}: wanted {wanted}")
-    return max(least, round(count))
+    return int(count)
 
 
 def check_rate(name: str, value: float | int | None) -> float | None:

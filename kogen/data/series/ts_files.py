@@ -13,11 +13,12 @@ YES = ("true", "yes", "1")
 NOTHING = ("", "?", "nan")  # a value that is missing
 
 
-def read_ts(path: str, name: str, reading: Reading) -> Iterator[Recording]:
+def read_ts(path: str, name: str, reading: Reading, notes: list[str]) -> Iterator[Recording]:
     """The cases of a .ts file, each a recording `NAME[0]`, `NAME[1]` ... of its own length.
 
     Refused, with its line: a case with another number of channels, channels of several lengths, a value that is no
-    number, a class that the file does not list, times beside values. ValueError for a file that is no .ts.
+    number, a class that the file does not list, times beside values. ValueError for a file that is no .ts. A target
+    that was measured is no class, and `notes` says so.
     """
     check_regular_file(path, MAX_BYTES)
     with open(path, encoding="utf-8", errors="replace") as file:
@@ -26,15 +27,18 @@ def read_ts(path: str, name: str, reading: Reading) -> Iterator[Recording]:
         if head is None:
             raise ValueError("it has no line @data: it is no .ts file of UCR or UEA, or it is cut off")
         classes = _class_names(head)
-        if head.get("timestamps", ["false"])[0].lower() in YES:
+        if _is_yes(head.get("timestamps", [])):
             raise Refused(f"{name} has times beside its values (@timeStamps true), which is not read: save them evenly")
+        if measured := _is_yes(head.get("targetlabel", [])):
+            notes.append(f"{name} has a measured target, which is no class: it is read without labels")
         channels, case = 0, 0
         for number, line in lines:
             text = line.strip()
             if not text or text.startswith("#"):
                 continue
             where, parts = f"{name}, line {number}", text.split(":")
-            label = parts.pop().strip() if classes is not None else ""
+            label = parts.pop().strip() if classes is not None or measured else ""
+            label = "" if measured else label
             _check_label(label, classes, where)
             channels = channels or len(parts)
             if len(parts) != channels or not parts:
@@ -61,10 +65,12 @@ def _read_head(lines: Iterator[tuple[int, str]]) -> dict[str, list[str]] | None:
 
 def _class_names(head: dict[str, list[str]]) -> set[str] | None:
     """The classes that a file lists, an empty set where it lists none; None where its cases have no class."""
-    if head.get("targetlabel", ["false"])[:1] not in ([], ["false"], ["False"]):
-        return set()  # a measured target, which the check of labels refuses as what it is
-    said = head.get("classlabel", ["false"])
-    return set(said[1:]) if said and said[0].lower() in YES else None
+    said = head.get("classlabel", [])
+    return set(said[1:]) if _is_yes(said) else None
+
+
+def _is_yes(words: list[str]) -> bool:
+    return bool(words) and words[0].lower() in YES
 
 
 def _check_label(label: str, classes: set[str] | None, where: str) -> None:
