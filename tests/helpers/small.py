@@ -34,16 +34,17 @@ NETWORKS = {"resnet": "tiny?width=8", "vit": "vit_tiny_patch16_224?embed_dim=48&
 
 
 SERIES_NETWORKS = {"steps": "dilated1d?width=8&out=16&depth=3"}  # of methods that learn from series alone
+BROUGHT = {"kernels1d": "kernels1d"}  # networks that a method of series brings
 
 
 def network_for(method: str) -> str:
     """A small backbone that the method can train."""
-    return (NETWORKS | SERIES_NETWORKS)[registry.load("methods", method).needs or "resnet"]
+    return (NETWORKS | SERIES_NETWORKS | BROUGHT)[registry.load("methods", method).needs or "resnet"]
 
 
 def items_for(method: str, count: int = 64) -> Images:
     """What the method can learn from: blobs, or tones where it learns from series alone."""
-    return tones(count) if registry.load("methods", method).needs in SERIES_NETWORKS else blobs(count)
+    return tones(count) if registry.load("methods", method).needs in SERIES_NETWORKS | BROUGHT else blobs(count)
 
 
 def blobs(count: int = 96, size: int = 16, channels: int = 3, seed: int = 0, labels: bool = True) -> Images:
