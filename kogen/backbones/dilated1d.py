@@ -1,4 +1,4 @@
-"""Dilated convolutions over time, the encoder of TS2Vec (Yue et al. 2022, arXiv 2106.10466, section 3.2)."""
+"""Dilated convolutions over time, the encoder of TS2Vec (Yue et al. 2022, arXiv 2106.10466)."""
 
 from itertools import pairwise
 
@@ -18,8 +18,8 @@ def dilated1d(
 ) -> Backbone:
     """`depth` residual blocks, each seeing twice as far as the last, and one to `out` channels; features (B, out).
 
-    Time keeps its length. The features of a window are the largest over time of each channel (section 4.1), not their
-    mean, since TS2Vec makes longer stretches from shorter ones so.
+    Time keeps its length. The features of a window are the largest over time of each channel, as in the paper, not
+    their mean, since TS2Vec makes longer stretches from shorter ones so.
     """
     settings = {"width": width, "out": out, "depth": depth}
     return series_backbone("dilated1d", Dilated1D, in_chans, image_size, settings)

@@ -13,11 +13,11 @@ from kogen.modules.base import Backbone
 
 __all__ = ["kernels1d"]
 
-LENGTH = 9  # samples of a kernel, section 3.1
+LENGTH = 9  # samples of a kernel, section 3
 KERNELS = np.array(
     [[2.0 if place in three else -1.0 for place in range(LENGTH)] for three in combinations(range(9), 3)]
 )
-MOST_DILATIONS = 32  # section 3.1.3
+MOST_DILATIONS = 32  # of a kernel, section 3
 MOST_CHANNELS = 9  # that a kernel sees together
 
 
@@ -39,11 +39,13 @@ def kernels1d(*, in_chans: int = 1, image_size: int = 256, features: int = 9996)
 class FixedKernels(nn.Module):
     """Section 3: windows (B, C, T) to features (B, F), in the order of dilations, kernels, biases."""
 
+    channels: Tensor  # (dilations, 84, C), 1 where a kernel sees a channel
+
     def __init__(self, length: int, in_chans: int, features: int) -> None:
         super().__init__()
         self.dilations, self.counts = choose_dilations(length, max(features // len(KERNELS), 1))
         mixed = [draw_channels(in_chans) for _ in self.dilations]
-        self.register_buffer("channels", torch.stack(mixed))  # (dilations, 84, C), 1 where a kernel sees a channel
+        self.register_buffer("channels", torch.stack(mixed))
         count = len(KERNELS) * sum(self.counts)
         self.biases = nn.Parameter(torch.zeros(count), requires_grad=False)  # (F,)
 
@@ -55,7 +57,7 @@ class FixedKernels(nn.Module):
                 stop = start + len(KERNELS) * count
                 biases = self.biases[start:stop].view(len(KERNELS), count)
                 found = out[:, start:stop].view(len(series), len(KERNELS), count)
-                for part in (0, 1):  # every other kernel sees beyond the ends of the window, zeros; section 3.1.4
+                for part in (0, 1):  # every other kernel sees beyond the ends of the window, zeros
                     whole = part == number % 2
                     inside = filtered[:, part::2] if whole else filtered[:, part::2, 4 * dilation : -4 * dilation]
                     for place in range(count):
@@ -75,7 +77,7 @@ class FixedKernels(nn.Module):
     def fit_biases(self, windows: Tensor, rng: torch.Generator) -> None:
         """Take each kernel's biases, at each dilation, from what it makes of one random window of (N, C, T).
 
-        They are quantiles at the multiples of the golden ratio, modulo 1 (section 3.1.2).
+        They are quantiles at the multiples of the golden ratio, modulo 1.
         """
         golden = (torch.arange(1, len(self.biases) + 1).double() * ((5**0.5 + 1) / 2)) % 1
         chosen = torch.randint(len(windows), (len(self.dilations), len(KERNELS)), generator=rng)
@@ -91,7 +93,7 @@ class FixedKernels(nn.Module):
 def choose_dilations(length: int, count: int) -> tuple[list[int], list[int]]:
     """Dilations for windows of `length`, up to a kernel as long as the window, and how many biases each kernel has.
 
-    `count` biases a kernel in all (section 3.1.3).
+    `count` biases a kernel in all.
     """
     most = min(count, MOST_DILATIONS)
     furthest = np.log2((length - 1) / (LENGTH - 1))

@@ -17,19 +17,19 @@ FEWEST_STEPS = 4  # of a window, so that two stretches can overlap and each have
 
 
 class TS2Vec(CoupledMethod):
-    """Section 3: two stretches of a window that overlap, hidden in part, agree on the overlap, at every scale.
+    """Two stretches of a window that overlap, hidden in part, agree on the overlap, at every scale.
 
     The paper's encoder is `--backbone dilated1d`; any network with features along time works whose stretches may have
     another length than windows. A hidden moment is set to the mean before the network; in the paper it is set to 0
     after the first layer, a linear one, since its values have no bounds. Nothing but time is changed by views
-    (section 3.3), so choose `--views ...?only=nothing`; what a set does to time (crop, uneven time) happens.
+    in the paper, so choose `--views ...?only=nothing`; what a set does to time (crop, uneven time) happens.
     When nothing is learnt (a landscape) the stretches are the first and last three quarters, and nothing is hidden.
     """
 
     needs = "steps"
     recipe = Recipe(
-        source="sections 3 (loss, masks) and appendix B (rate 1e-3, here for a batch of 256, there of 8)",
-        headline="125 UCR sets 83.0, 29 UEA sets 71.2 (SVM on features; table 1)",
+        source="the paper: loss, masks, rate of 1e-3 (eq. 1 to 3; the rate is for a batch of 256 here, of 8 there)",
+        headline="125 UCR sets 83.0, 29 UEA sets 71.2 (SVM on features)",
         family="contrastive",
         views=1,
         optimiser="adamw",
@@ -38,7 +38,7 @@ class TS2Vec(CoupledMethod):
         warmup=0.0,
         colour=False,
         least_area=1.0,
-        authors={"batch_size": (8, "appendix B, with the rate of 1e-3")},
+        authors={"batch_size": (8, "with the rate of 1e-3 (zhihanyue/ts2vec, train.py)")},
     )
 
     def __init__(
@@ -47,7 +47,7 @@ class TS2Vec(CoupledMethod):
         *,
         classes: int = 0,
         images: int = 0,
-        masked: float = 0.5,  # probability that a moment is hidden, section 3.2
+        masked: float = 0.5,  # probability that a moment is hidden in each stretch
     ) -> None:
         super().__init__()
         self.backbone, self.masked = backbone, masked
@@ -109,7 +109,7 @@ class TS2Vec(CoupledMethod):
 
 
 def hierarchical_loss(first: Tensor, second: Tensor) -> Terms:
-    """Section 3.4: the mean over scales of half of both losses; features of the same moments (B, L, D) twice.
+    """Hierarchical contrasting: the mean over scales of half of both losses; of the same moments (B, L, D) twice.
 
     From one scale to the next the larger of two neighbours in time stays; at the last, of one moment, only series are
     told apart.

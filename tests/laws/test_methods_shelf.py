@@ -52,9 +52,15 @@ def pool(method: str) -> Images:
 
 def plan(method: str, network: str, epochs: int = EPOCHS):
     # Rates are for a batch of 256; so small a batch learns more from each step of a few with a higher one.
-    rate = {"barlow_twins": 0.02, "lejepa": 0.1, "mae": 0.005, "rc_mae": 0.005, "swav": 0.03, "ts2vec": 0.02}.get(
-        method, 0.5
-    )
+    rate = {
+        "barlow_twins": 0.02,
+        "lejepa": 0.1,
+        "mae": 0.005,
+        "rc_mae": 0.005,
+        "swav": 0.03,
+        "ts2vec": 0.02,
+        "simmtm": 0.03,
+    }.get(method, 0.5)
     settings = {**NARROW.get(method, {}), "rate": rate}
     small = {"backbone": network, "epochs": epochs, "batch_size": BATCH, "settings": settings}
     images = pool_of(network)
