@@ -8,6 +8,7 @@ from kogen.common.speech.console import say
 from kogen.options.view_options import ViewsOptions
 from kogen.reporting.study.views_section import advice_lines
 from kogen.results.answers.view_effects import ViewEffects, proposal_of, read_effects
+from kogen.results.asked import flag_of
 from kogen.study.view_advice import train_advice, train_proposal, write_proposal
 
 
@@ -17,6 +18,9 @@ def advise_on_views(source: str, options: ViewsOptions) -> Path:
     Each operation is left out and stands alone in trainings of one method, which are judged on images that are held
     out. What hurts is left out of OUT/proposed.toml, which is then trained and judged too. It goes on where it stopped.
     """
+    if given := options.only_for_picture:
+        got = f"{', '.join(map(flag_of, given))}: of the picture alone; --advise has --seeds, and never replaces a file"
+        raise ValueError(f"{got}: leave it out")
     folder = options.folder
     asked = train_advice(source, options, folder)
     report(folder, lang=options.lang)

@@ -53,6 +53,8 @@ def lottery(table: str | Path | Sequence[str | Path], options: LotteryOptions) -
 def report(study: str | Path, options: ReportOptions) -> StudyResult:
     """The verdict on a study, from its tables alone; writes verdict.json and report.html."""
     from kogen.reporting.study import page, verdict  # training does not load what only pages need
+    from kogen.reporting.study.runs import kind_of_study
+    from kogen.reporting.words import words_for
 
     folder = Path(study)
     asked = read_question(folder)
@@ -63,7 +65,7 @@ def report(study: str | Path, options: ReportOptions) -> StudyResult:
     claim_folder(folder, expected=["study.toml"])
     for place in transfer_folders(folder).values():
         report(place, lang=lang)
-    with lock_output(folder):
+    with lock_output(folder), words_for(kind_of_study(folder)):
         gather_predictions(folder)
         metric = metric_for_task(asked["task"], options.metric) if options.metric else asked["metric"]
         known: dict[str, Any] = {"margin": asked["margin"], "protocol": asked["probes"][0], "lang": lang}
@@ -88,13 +90,15 @@ def audit(study: str | Path, options: AuditOptions) -> AuditResult:
     """
     from kogen.reporting.audit import page
     from kogen.reporting.audit.assemble import make_audit
+    from kogen.reporting.study.runs import kind_of_study
+    from kogen.reporting.words import words_for
 
     folder = Path(study)
     if not (folder / FIRST).exists():
         raise ValueError(f"{folder} holds no study (no {FIRST}): give a folder that `kogen pilot` or `evaluate` wrote")
     check_language(options.lang or "en")
     claim_folder(folder, expected=[FIRST])
-    with lock_output(folder):
+    with lock_output(folder), words_for(kind_of_study(folder)):
         found = make_audit(folder, read_whole)
         return AuditResult(page.write(folder, found, options.lang or found.lang), folder)
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from kogen.augmentation.waves import Wave
     from kogen.common.distributed import gather
     from kogen.data.images import Images, from_array
+    from kogen.data.series.from_values import from_series
     from kogen.evaluation.features import Features, Predictions
     from kogen.loss_landscape.directions._plane import Plane
     from kogen.metrics._metric import Answers, Contributions, Metric
@@ -24,6 +25,7 @@ PLACES = {
     "augmentation.waves": ("Wave",),
     "common.distributed": ("gather",),
     "data.images": ("Images", "from_array"),
+    "data.series.from_values": ("from_series",),
     "evaluation.features": ("Features", "Predictions"),
     "loss_landscape.directions._plane": ("Plane",),
     "metrics._metric": ("Answers", "Contributions", "Metric"),
@@ -34,7 +36,7 @@ PLACES = {
 MODULES = {name: f"kogen.{module}" for module, names in PLACES.items() for name in names}
 __all__ = ["Answers", "Backbone", "Contributions", "CorruptionKind", "Features", "Images", "ItemRng", "Method"]
 __all__ += ["Metric", "PerImageMethod", "Plane", "Predictions", "Recipe", "Terms", "View", "Views", "Wave"]
-__all__ += ["ema_copy", "ema_update", "from_array", "gather", "mlp"]
+__all__ += ["ema_copy", "ema_update", "from_array", "from_series", "gather", "mlp"]
 
 
 def __getattr__(name: str) -> Any:

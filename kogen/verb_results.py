@@ -80,8 +80,13 @@ class StudyResult(Result):
 
     def _figures(self) -> "dict[str, Figure]":
         from kogen.reporting.study.page import compose
+        from kogen.reporting.study.runs import kind_of_study
+        from kogen.reporting.words import words_for
 
-        return compose(self.folder, self.lang)[0] if self.folder else {}
+        if not self.folder:
+            return {}
+        with words_for(kind_of_study(self.folder)):
+            return compose(self.folder, self.lang)[0]
 
 
 class LotteryResult(Result):

@@ -2,17 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
-from typing import Any, Literal
+from typing import Any
 
+from kogen.augmentation.rendering import AnyView
 from kogen.augmentation.views import PerChannel, View
 from kogen.augmentation.wave_sets import WAVE_OPERATIONS, WAVE_SETS, ready_wave
 from kogen.augmentation.waves import Wave
+from kogen.common.kinds import Kind
 from kogen.common.plugins import find_plugin, refuse_taken
 from kogen.common.text import hint, parse_spec
 
 VIEW_SETS = ("gentle", "inspection", "natural")
-Kind = Literal["image", "series"]
-AnyView = View | Wave
 ViewPair = tuple[AnyView, AnyView]  # both of one kind
 
 

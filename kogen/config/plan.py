@@ -15,7 +15,7 @@ from kogen.common.plugins import check_records, find_plugin, plugin_records
 from kogen.modules.base import OPTIMISERS, Method, Recipe
 from kogen.modules.blueprint import class_parameters
 from kogen.options.model import MAX_SEED, Value, shorten
-from kogen.options.shared import MAX_BATCH, MAX_EPOCHS, MAX_PARTS, MAX_SIZE
+from kogen.options.shared import MAX_BATCH, MAX_EPOCHS, MAX_LENGTH, MAX_PARTS
 from kogen.options.study import CONTINUED
 
 RECIPE_NUMBERS = ("optimiser", "rate", "weight_decay", "warmup", "least_area")  # of a recipe, which a user may set
@@ -44,7 +44,7 @@ class Plan(BaseModel):
     seed: int = Field(default=0, ge=0, le=MAX_SEED)
     backbone: str = Field(default="tiny", validate_default=True)
     kind: Literal["", "series"] = ""  # of what it learns from; "" for images
-    image_size: int = Field(default=32, ge=8, le=MAX_SIZE)  # of series the samples of a window
+    image_size: int = Field(default=32, ge=8, le=MAX_LENGTH)  # of series the samples of a window
     channels: int = Field(default=3, ge=1, le=1000)
     classes: tuple[str, ...] = ()
     views: str = "natural"

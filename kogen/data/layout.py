@@ -33,14 +33,14 @@ class Layout:
     notes: list[str] = field(default_factory=list)
 
 
-def read_layout(root: str, names: list[str], max_pixels: int, *, classes: bool = True) -> Layout:
+def read_layout(root: str, names: list[str], max_pixels: int, *, classes: bool = True, what: str = "images") -> Layout:
     """What the paths of the files below `root` say; without `classes` nothing of classes, which a table gives then.
 
-    Masks are left out. Folders `train` and `test` or `val` (split_names) are splits, above or below the class folders;
-    a folder `test` or `val` beside others parts them from the rest. A class is the one folder that is left, where there
-    are two classes or more and nine of ten images lie in one.
+    Masks of images are left out. Folders `train` and `test` or `val` (split_names) are splits, above or below the class
+    folders; a folder `test` or `val` beside others parts them from the rest. A class is the one folder that is left,
+    where there are two classes or more and nine of ten images lie in one. `what`: what the files are.
     """
-    masks = find_masks(root, names, max_pixels)
+    masks = find_masks(root, names, max_pixels) if what == "images" else set()
     layout = Layout([name for name in names if name not in masks])
     notes = [f"files that are masks of others and left out: {len(masks)}, for example {min(masks)}"] if masks else []
     folders = without_shared([name.split("/")[:-1] for name in layout.names])
@@ -50,7 +50,7 @@ def read_layout(root: str, names: list[str], max_pixels: int, *, classes: bool =
         layout = replace(layout, splits=[escape_surrogates(word) for word in splits])
         folders = without_shared(folders)
     splits = layout.splits or [""] * len(folders)
-    labels, said = find_classes(layout.names, folders, splits) if classes else (None, [])
+    labels, said = find_classes(layout.names, folders, splits, what) if classes else (None, [])
     return replace(layout, labels=labels, notes=[*notes, *said])
 
 
@@ -82,7 +82,9 @@ def find_splits(folders: list[list[str]]) -> tuple[list[str], list[list[str]]] |
     return words, [of[1:] if of and of[0] in apart else of for of in folders]
 
 
-def find_classes(names: list[str], folders: list[list[str]], splits: list[str]) -> tuple[list[str] | None, list[str]]:
+def find_classes(
+    names: list[str], folders: list[list[str]], splits: list[str], what: str = "images"
+) -> tuple[list[str] | None, list[str]]:
     """The class of each file, its one folder, or None where folders say no classes; and sentences on what was found.
 
     A split none of whose files lies in a folder of its own has no labels, and says nothing of the others.
@@ -94,14 +96,14 @@ def find_classes(names: list[str], folders: list[list[str]], splits: list[str]) 
     if len(set(labels) - {""}) < 2 or len(strays) > STRAY_SHARE * len(rows):
         deep, kinds = sum(len(of) > 1 for of in folders), len({tuple(of) for of in folders})
         loose = sum(not of for of in folders)
-        got = f"of {len(names)} images {deep} lie deeper than one folder, {loose} in none"
+        got = f"of {len(names)} {what} {deep} lie deeper than one folder, {loose} in none"
         said = f"the {kinds} folders are not taken as classes ({got}): a table gives labels (--labels)"
         return None, [said] if kinds > 1 else []
     if says_splits(set(labels) - {""}):
         got = f"the folders {join_names(sorted(set(labels) - {''}), 4)} seem to hold a split and a class in one name"
         raise ValueError(f"{got}: name them train/CLASS and test/CLASS, or give a table path,label,split by --labels")
     found = [f"folders are taken as classes: {count_words([label for label in labels if label])}"]
-    lost = f"images in no class folder, which stay without a label: {len(strays)} ({join_names(strays, 3)})"
+    lost = f"{what} in no class folder, which stay without a label: {len(strays)} ({join_names(strays, 3)})"
     return labels, [*found, lost] if strays else found
 
 

@@ -135,8 +135,10 @@ class PixelStack:
             return pixels, image_facts(pixels, "array")
 
 
-def scan_folder(root: str) -> FileList:
+def scan_folder(root: str, endings: frozenset[str] | None = None) -> FileList:
     """Every file below `root`, at any depth, that may be an image, with its size and time; links are followed, once.
+
+    With `endings`, in small letters and without their point, every file that ends so instead.
 
     Hidden files and folders, and files that plainly are something else, are left out; the ending of a folder's name
     says nothing. A folder that cannot be entered is listed like a file, and the manifest says what is wrong with it.
@@ -157,12 +159,18 @@ def scan_folder(root: str) -> FileList:
             continue
         with entries:
             for entry in entries:
-                _collect_entry(entry, prefix, rows, waiting)
+                _collect_entry(entry, prefix, rows, waiting, endings)
     rows.sort()
     return FileList([row[0] for row in rows], np.array([row[1] for row in rows], np.int64).reshape(-1, 4))
 
 
-def _collect_entry(entry: os.DirEntry[str], prefix: str, rows: list[tuple[str, Stamp]], waiting: list[str]) -> None:
+def _collect_entry(
+    entry: os.DirEntry[str],
+    prefix: str,
+    rows: list[tuple[str, Stamp]],
+    waiting: list[str],
+    endings: frozenset[str] | None,
+) -> None:
     """Put an entry of a folder on the list of files or of folders, unless it is left out."""
     name = entry.name
     ending = name.rpartition(".")[2].lower() if "." in name else ""
@@ -171,7 +179,9 @@ def _collect_entry(entry: os.DirEntry[str], prefix: str, rows: list[tuple[str, S
     try:
         if entry.is_dir():
             waiting += [] if name.lower() in SYSTEM_FOLDERS else [f"{prefix}{name}/"]
-        elif ending not in OTHER_ENDINGS and name.lower() not in SYSTEM_FILES:
+        elif (
+            ending not in OTHER_ENDINGS if endings is None else ending in endings
+        ) and name.lower() not in SYSTEM_FILES:
             rows.append((prefix + name, stamp_of(entry.stat())))
     except OSError:  # a dangling link
         rows.append((prefix + name, UNKNOWN))

@@ -51,8 +51,10 @@ def find_copies(sets: Sequence[Images]) -> dict[str, str]:
     """Content id of each image that has near copies in the sets to the id that stands for all of them.
 
     Images that are equal have one id already. Nothing is found of images with fewer than LEAST_SIDE pixels, and none
-    that show a plain area.
+    that show a plain area. Series are copies where they are equal, and have one id already.
     """
+    if any(images.kind == "series" for images in sets):
+        return {}
     sides = [min(images.pixels.shape[2:]) for images in sets if len(images)]
     if not sides or min(sides) < LEAST_SIDE:
         return {}

@@ -5,11 +5,12 @@ import os
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import numpy as np
 
 from kogen.common import registry, text
+from kogen.common.kinds import Kind
 from kogen.common.objects import PREFIX
 from kogen.common.plugins import check_call, unknown_name
 from kogen.data.cache_settings import CacheSettings
@@ -21,9 +22,11 @@ from kogen.data.lance_access import in_store, is_lance, lance_place
 from kogen.data.listing import escape_surrogates, spellings
 from kogen.data.objects.array import hold_array
 from kogen.data.objects.shards import expand_shards
+from kogen.data.series.recording_files import holds_archive
 
 KINDS: dict[str, str] = dict.fromkeys((".csv", ".tsv", ".txt", ".parquet"), "table")
-KINDS |= dict.fromkeys((".npy", ".npz"), "arrays") | {".tar": "wds"}
+KINDS |= dict.fromkeys((".npy", ".npz"), "arrays") | {".tar": "wds", ".ts": "series"}
+SERIES = ("machines", "series")  # data sources of windows of series
 FOLDER = "give the folder it lies in"
 PACKED: dict[str, str] = dict.fromkeys((".zip", ".gz", ".tgz", ".7z", ".rar"), "unpack it, and give the folder")
 PACKED |= dict.fromkeys((".xls", ".xlsx", ".ods"), "save it as csv")
@@ -122,7 +125,8 @@ def own_images(kind: str, made: Any, storage: CacheSettings) -> Images:
 
 def check_type(title: str, settings: dict[str, Any], key: str, annotation: Any) -> None:
     """ValueError for a setting of another type than its data source takes; a number that is a name becomes text."""
-    value, kinds = settings[key], get_args(annotation) or (annotation,)
+    value = settings[key]
+    kinds = tuple(get_origin(kind) or kind for kind in get_args(annotation) or (annotation,))
     if str in kinds and type(value) in (int, float) and type(value) not in kinds:
         settings[key] = str(value)  # a split or a folder may be called 2012
     elif not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
@@ -153,7 +157,7 @@ def _parse_source(source: str) -> tuple[str, str, dict[str, Any]]:
     if kind not in registry.names("datasets"):
         raise ValueError(
             f"no such path and no such data source: {source!r}; {text.hint(kind, registry.names('datasets'))} "
-            "(a folder, .csv, .parquet, .npy, .npz, or a name of `kogen list datasets`)"
+            "(a folder, .csv, .parquet, .npy, .npz, .ts, or a name of `kogen list datasets`)"
         )
     return kind, variant, settings
 
@@ -183,7 +187,11 @@ def source_paths(
             with suppress(ValueError):  # whoever reads them says so
                 paths += [Path(shard) for shard in expand_shards(what)]
         there = [Path(str(part)) for part in (base, what, *settings.values()) if part and _exists(str(part))]
-        tables = {path for path in map(Path, (base, what)) if KINDS.get(path.suffix.lower()) == "table"}
+        tables = {
+            path
+            for path in map(Path, (base, what))
+            if not base.startswith("series:") and KINDS.get(path.suffix.lower()) == "table"
+        }
         how = {"columns": columns, "encoding": encoding}
         how |= {key: str(value) for key, value in settings.items() if key in how}
         paths += there + [place for table in tables & {*there} for place in _image_places(table, **how)]
@@ -250,17 +258,26 @@ def _link_targets(folder: Path) -> set[Path]:
 def _source_kind(path: str) -> str:
     """The name of the data source that reads a path."""
     if os.path.isdir(path):
-        return "lance" if is_lance(path) else "folder"
+        return "lance" if is_lance(path) else "series" if holds_archive(path) else "folder"
     ending = os.path.splitext(path)[1].lower()
     if ending not in KINDS:
         raise ValueError(f"{path} is neither a folder nor one of {', '.join(KINDS)}: {PACKED.get(ending, FOLDER)}")
     return KINDS[ending]
 
 
+def kind_of_source(source: str) -> Kind:
+    """What a source holds, by its name and settings alone; ValueError for what is no source.
+
+    What only an opened source shows, as of a user's own, counts as images.
+    """
+    kind, _, settings = _parse_source(source)
+    return "series" if kind in SERIES and "spectrogram" not in settings else "image"
+
+
 def test_part_of(source: str) -> str | None:
     """The source of the test part of a named data set whose parts are opened apart, None for any other source."""
     kind, what, settings = _parse_source(source)
-    if kind == "surfaces" and settings.get("split") != "test":
+    if kind in ("surfaces", "machines") and settings.get("split") != "test":
         split = "test"
     elif kind == "torchvision" and "split" not in settings:
         split = torchvision_parts(what)[1]

@@ -46,7 +46,7 @@ def load_or_build(items: Listing, cache_settings: CacheSettings) -> CachedPixels
     can, and where the cache cannot be written or the disk is too small for `on_demand=False`.
     """
     request = CacheRequest(items, cache_settings)
-    with _explain_disk_errors(cache_settings.cache_folder):
+    with explain_disk_errors(cache_settings.cache_folder):
         found = _open_finished(request)
         if found is None:
             busy = "another process is decoding this set; waiting for it" if cache_settings.progress else ""
@@ -61,7 +61,7 @@ def load_or_build(items: Listing, cache_settings: CacheSettings) -> CachedPixels
 
 
 @contextmanager
-def _explain_disk_errors(folder: Path) -> Iterator[None]:
+def explain_disk_errors(folder: Path) -> Iterator[None]:
     """What a disk says that cannot be written, with what to do."""
     try:
         yield

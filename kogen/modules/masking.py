@@ -23,7 +23,8 @@ def prepare_vit(network: nn.Module, method: str) -> VisionTransformer:
         with_patches = f" with {type(patches).__name__}" if patches is not None else ""
         raise ValueError(
             f"{method} hides patches of an image and needs a plain Vision Transformer of timm, got "
-            f"{type(network).__name__}{with_patches}: use --backbone vit_tiny_patch16_224 or another vit_ of timm"
+            f"{type(network).__name__}{with_patches}: use --backbone vit_tiny_patch16_224 or another vit_ of timm, "
+            "of series patch1d"
         )
     fix_positions(network)
     return network

@@ -51,9 +51,9 @@ def take_local_crops(backbone: Backbone, count: int, method: str) -> None:
             backbone.eval()(torch.zeros(1, *input_shape(backbone.kind, backbone.channels, size)))
     except Exception as error:  # the code of timm meets an image of a size that it was not built for
         raise ValueError(
-            f"{method}: local_crops={count} are of {size} {UNITS[backbone.kind]}, and {type(network).__name__} was built "
-            f"for {backbone.image_size} ({error}): leave local_crops at 0, or choose a ResNet or a vit_ of timm whose "
-            "patches divide both"
+            f"{method}: local_crops={count} are of {size} {UNITS[backbone.kind]}, and {type(network).__name__} was "
+            f"built for {backbone.image_size} ({error}): leave local_crops at 0, or choose a ResNet "
+            "or a vit_ of timm whose patches divide both"
         ) from error
     backbone.train(was)
 

@@ -14,6 +14,7 @@ from kogen.options.view_files import ViewSet
 DATA, TRAINING, JUDGING, OUTPUT = "Data", "Training", "Judging", "Output"  # groups of --help
 
 MAX_EPOCHS, MAX_BATCH, MAX_PARTS, MAX_SIZE = 1_000_000, 1_000_000, 100_000, 1024
+MAX_LENGTH = 65_536  # samples of a window of a series
 BatchSize = Annotated[int, Field(ge=2, le=MAX_BATCH)] | Literal["auto"]
 
 BATCH_HELP = (
@@ -78,10 +79,13 @@ class DataOptions(ReadOptions):
 class AugmentationOptions(DataOptions):
     """How images are augmented, and how large they are."""
 
-    image_size: int = option(32, "height and width in pixels that the network sees", TRAINING, ge=8, le=MAX_SIZE)
+    image_size: int = option(
+        32, "height and width in pixels that the network sees, up to 1,024", TRAINING, ge=8, le=MAX_LENGTH
+    )  # of series the samples of a window, which their source says
     views: ViewSet = option(
         "natural",
-        "set of augmentations: natural, inspection or gentle, as inspection?without=flip, or a file, mine.toml",
+        "set of augmentations: natural, inspection or gentle, as inspection?without=flip, or a file, mine.toml; of "
+        "series vibration, motion or process",
         TRAINING,
         shelf="views",
     )
@@ -94,7 +98,10 @@ class TrainingOptions(AugmentationOptions):
     batch_size: BatchSize | None = option(None, BATCH_HELP, TRAINING, form="batch")
     accumulate: int = option(1, "parts that a batch is cut into, to save memory", TRAINING, ge=1, le=MAX_PARTS)
     backbone: str = option(
-        "tiny", "tiny, or any network of timm, such as resnet18?layers=1,1,1,1", TRAINING, shelf="backbones"
+        "tiny",
+        "tiny, or any network of timm, such as resnet18?layers=1,1,1,1; of series tiny1d, inception1d or patch1d",
+        TRAINING,
+        shelf="backbones",
     )
     precision: str = option("auto", "auto, 32, tf32 or bf16", TRAINING)
     compile: bool = option(False, "compute networks by torch.compile: minutes to compile, then faster steps", TRAINING)

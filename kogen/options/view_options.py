@@ -57,6 +57,11 @@ class ViewsOptions(PageOptions, AugmentationOptions):
         group = {name for name, field in ViewsOptions.model_fields.items() if group_of(field) == ADVICE}
         return sorted(self.model_fields_set & group - {"advise"})
 
+    @property
+    def only_for_picture(self) -> list[str]:
+        """The options that were given and have no use with --advise."""
+        return sorted(self.model_fields_set & {"seed", "force"})
+
 
 def group_of(field: FieldInfo) -> str:
     """The group of --help that an option stands in."""

@@ -1,8 +1,11 @@
 """Words: every sentence and label of the report, kept in words.toml (English, Japanese), and how they are filled in."""
 
+import re
 import tomllib
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -10,11 +13,16 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from kogen.common.kinds import Kind
 from kogen.common.text import check_language
 
 LONGEST = 56  # letters of a name that are shown: published checkpoints differ in the middle of longer names
-UNNAMED_SET = "reference"  # what a study calls its test set where nobody named it
+# Kogen's own names of sets that nobody named, and their words.
+OWN_SETS = {"reference": "set_reference", "validation": "set_validation", "unseen groups": "set_unseen"}
 OWN_METRIC = "name_of_"  # and the name of a metric, which a user's own is shown by as it is
+# What a study is of; its sentences are written of images, and of series they speak of windows instead.
+ITEMS: ContextVar[Kind] = ContextVar("ITEMS", default="image")
+AN_IMAGE = re.compile(r"(?<![-\w])([Aa])n image(?![-\w])|(?<![-\w])([Ii])mage(s?)(?![-\w])")
 LISTED = 4  # names that are listed before "and n more"
 
 
@@ -49,12 +57,41 @@ def say(lang: str, key: str, /, **values: Any) -> str:
     return templates[key].format(**{name: format_value(lang, value) for name, value in values.items()})
 
 
-@cache
+@contextmanager
+def words_for(items: Kind) -> Iterator[None]:
+    """While inside, sentences speak of windows where a study is of series."""
+    token = ITEMS.set(items)
+    try:
+        yield
+    finally:
+        ITEMS.reset(token)
+
+
 def load_templates(lang: str) -> Mapping[str, str]:
-    """The templates of a language; ValueError names the languages there are."""
+    """The templates of a language, of what the study is of; ValueError names the languages there are."""
     check_language(lang)
+    return read_templates(lang, ITEMS.get())
+
+
+@cache
+def read_templates(lang: str, items: Kind) -> Mapping[str, str]:
+    """The templates as they are written, of series with the word for their windows."""
     words = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-    return {key: said[lang] for key, said in words.items()}
+    found = {key: said[lang] for key, said in words.items()}
+    return {key: of_windows(template) for key, template in found.items()} if items == "series" else found
+
+
+def of_windows(template: str) -> str:
+    """A template that speaks of windows of series where it spoke of images; what stands in braces stays."""
+
+    def window(match: re.Match[str]) -> str:
+        article, first, plural = match.groups()
+        return f"{article} window" if article else f"{'W' if first == 'I' else 'w'}indow{plural}"
+
+    parts = re.split(r"(\{[^}]*\})", template)
+    return "".join(
+        part if part.startswith("{") else AN_IMAGE.sub(window, part).replace("画像", "ウィンドウ") for part in parts
+    )
 
 
 def format_value(lang: str, value: Any) -> str:
@@ -68,8 +105,8 @@ def format_value(lang: str, value: Any) -> str:
 
 
 def display_name(lang: str, name: str) -> str:
-    """A name made fit to show; `reference`, kogen's own name of a test set that got none, in the reader's words."""
-    return load_templates(lang)["set_reference"] if name == UNNAMED_SET else clean(name)
+    """A name made fit to show; kogen's own names of sets that got none in the reader's words."""
+    return load_templates(lang)[OWN_SETS[name]] if name in OWN_SETS else clean(name)
 
 
 def format_number(value: float | int | None, digits: int = 1, *, sign: bool = False) -> str:

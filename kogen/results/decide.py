@@ -5,8 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 from kogen.common.metric_facts import ACCURACY, MetricFacts
+from kogen.options.study_task import BOX_METRICS
 from kogen.results.findings import TIE, Answer, Comparisons, Finding, Reason, float_or_none
-from kogen.results.judgement import Action, Judgement, RulesFinding, SafeFinding, ShareFinding
+from kogen.results.judgement import LEARNT, Action, Judgement, RulesFinding, SafeFinding, ShareFinding
 from kogen.results.lottery_summary import LotterySummary
 
 BASELINES = ("random", "stock", "supervised")  # methods that are no self-supervision: what a candidate has to beat
@@ -100,6 +101,8 @@ def lead_elsewhere(compared: Comparisons, leader: str, dataset: str) -> Finding:
 def choose_action(found: Judgement, against: list[Finding], compared: Comparisons) -> tuple[Action, list[str]]:
     """What to do, and with which models: the first that is true, in this order. `against`: every other model."""
     leaders = found.leaders
+    if found.metric.name in BOX_METRICS and found.value < LEARNT:
+        return Action.UNLEARNT, leaders
     if not against:
         return Action.ONE, leaders
     if not found.proven:

@@ -19,6 +19,7 @@ class Action(StrEnum):
     TIE = "tie"  # the foremost have the same values on every set
     FLOOR = "floor"  # none is better than always answering the same class
     UNTRAINED = "untrained"  # none is better than the untrained network
+    UNLEARNT = "unlearnt"  # no detector finds boxes yet, so that nothing is known of any network
     ONE = "one"  # nothing to compare with
     NOTHING = "nothing"  # scores alone on one set, or no model was measured everywhere
 
@@ -75,6 +76,9 @@ class StartFinding:
 
     model: str  # that went on
     pair: Finding
+
+
+LEARNT = 1.0  # average precision below which no detector has learnt to find boxes yet
 
 
 @dataclass(frozen=True)

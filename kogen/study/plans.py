@@ -107,6 +107,8 @@ def with_data(plan: Plan, images: Images) -> Plan:
     update: dict[str, Any] = {"mean": mean, "std": std, "channels": images.channels, "classes": images.classes}
     update |= {"images": len(seen), "data": images.digest, "code": code_records(plan)}
     update |= {"depth": "" if images.levels is None else str(images.levels)}
+    if images.kind == "series":
+        update |= {"kind": "series", "image_size": images.pixels.shape[2]}
     if not recipe.trains:
         update |= {"epochs": 0}
     elif recipe.labels:

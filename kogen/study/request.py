@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kogen.augmentation.view_sets import view_set
 from kogen.common.files import read_toml
 from kogen.common.plugins import listed_plugin
 from kogen.config.plan import Plan
 from kogen.config.study import BESIDE, Study, make_study
+from kogen.data.open import kind_of_source
 from kogen.options.study import StudyOptions
 from kogen.options.study_task import with_task_defaults
 from kogen.study.plans import read_candidate
+from kogen.study.source_kind import check_size, check_views, with_series_defaults
 from kogen.study.study_start import check_start_fits, open_start, with_network
 from kogen.training.build import build_method
 from kogen.training.trial import try_method
@@ -39,16 +40,18 @@ def study_from_request(source: str, options: StudyOptions) -> Study:
     else:
         asked = with_task_defaults(asked)
         told, with_defaults = asked, {"source": source, **with_surfaces_defaults(source, asked)}
+        with_defaults = with_series_defaults(with_defaults)
     where = source if source.endswith(".toml") else "pilot"
     study = make_study(with_defaults, where)
     start = open_start(study.init, getattr(options, "out", None)) if study.init else None
     study = make_study(with_defaults | with_network(told, start), where)
-    view_set(study.views, study.image_size)
-    for views in study.compare_views.values():
-        view_set(views, study.image_size)
+    kind = kind_of_source(study.source)
+    check_size(study.image_size, kind)
+    for views in (study.views, *study.compare_views.values()):
+        check_views(views, study.image_size, kind)
     for method in {"random", *study.methods}:
         seen: dict[str, Any] = {name: getattr(study, name) for name in ("backbone", "image_size", "views", "precision")}
-        plan = Plan(method=method, **seen)
+        plan = Plan(method=method, kind="series" if kind == "series" else "", **seen)
         check_method_fits(plan, study.settings.get(method, {}))
         if start and "init" in study.starts_of(method):
             plan = plan.model_copy(update={"settings": study.settings_of(method, "init")})

@@ -33,7 +33,7 @@ from kogen.study.telling import print_data, print_plans
 from kogen.study.transfers import check_channels, judged_sets, open_transfers, write_transfers
 from kogen.study.tunings import check_tunings, judge_tunings
 from kogen.tracking.session import TrackTo
-from kogen.training.run import record_of, runs_as_free, say_alarms, train_or_record_failure
+from kogen.training.run import record_failure, record_of, runs_as_free, say_alarms, train_or_record_failure
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,10 @@ def do_run(ready: StudyRuns, number: int, to: TrackTo) -> None:
     if summary["status"] != "done":
         return
     if study.task == FIND_BOXES:
-        return judge_boxes(run, ready.sets.of(plan), study, run, title)
+        if broken := judge_boxes(run, ready.sets.of(plan), study, run, title):
+            failed = record_failure(run, summary, broken)
+            say_alarms({**failed, "alarms": failed["alarms"][-len(broken) :]}, run, title)
+        return
     for sets, folder in ready.places:
         target = folder / "runs" / run.name
         with distributed.first_process_only() as mine:

@@ -69,7 +69,7 @@ CHANCES = ("flip", "flip_vertical", "gray", "blur", "solarize", "flip_sign", "dr
 
 def advice_options(options: ViewsOptions, **more: Any) -> PilotOptions:
     """What a pilot is asked for the advice: the options that were given, and what makes it a study of views."""
-    given = {name: getattr(options, name) for name in options.model_fields_set - {"advise", "force", "seed"}}
+    given = {name: getattr(options, name) for name in options.model_fields_set - {"advise"}}
     asked: dict[str, Any] = {"methods": options.methods, "judge_on": "validation", "costs": "none"}
     defaults: dict[str, Any] = {"seeds": options.seeds, "epochs": options.epochs}
     return PilotOptions(**defaults | given | asked | more)
@@ -160,7 +160,8 @@ def read_operations(study: Study, sets: Splits, folder: Path, operations: tuple[
     common = {name: getattr(study, name) for name in ("backbone", "image_size", "epochs", "accumulate", "precision")}
     wanted = Plan(method=BASELINE, views=keep_only(study.views, NOTHING), **common)
     wanted = wanted.model_copy(update={"settings": study.settings_of(BASELINE)})
-    plan = with_data(wanted.model_copy(update={"batch_size": min(256, max(2, len(sets.pool)))}), sets.pool)
+    usual = study.batch_size if isinstance(study.batch_size, int) else Plan.model_fields["batch_size"].default
+    plan = with_data(wanted.model_copy(update={"batch_size": min(usual, max(2, len(sets.pool)))}), sets.pool)
     run = folder / READING
     with training_bar("a classifier to read from") as on_step:
         summary = train_or_record_failure(plan, sets.pool, run, on_step, 0)

@@ -132,13 +132,19 @@ def train_or_record_failure(
     try:
         return train_run(plan, images, folder, on_step, keep=keep, to=to)
     except loop.NonFiniteLoss as broken:
-        alarm = to_plain(Alarm(AlarmKind.BROKEN, None, str(broken)))
-        summary: dict[str, Any] = {"status": "failed", "alarms": [alarm], "minutes": 0.0, "kwh": 0.0}
-        summary |= {"images_seen": 0, "images_per_second": None}
-        if distributed.rank() == 0:
-            write_sealed_json(folder / "summary.json", summary)
+        nothing = {"minutes": 0.0, "kwh": 0.0, "images_seen": 0, "images_per_second": None, "alarms": []}
+        summary = record_failure(folder, nothing, [str(broken)])
         say_end(summary, folder.name, folder)
         return summary
+
+
+def record_failure(folder: Path, known: Mapping[str, Any], reasons: Sequence[str]) -> dict[str, Any]:
+    """The summary of a run that has failed for these reasons, written; `known`: what else its summary says."""
+    alarms = [to_plain(Alarm(AlarmKind.BROKEN, None, reason)) for reason in reasons]
+    summary = {**known, "status": "failed", "alarms": [*known["alarms"], *alarms]}
+    if distributed.rank() == 0:
+        write_sealed_json(folder / "summary.json", summary)
+    return summary
 
 
 def last_epoch(folder: Path) -> int:

@@ -7,7 +7,12 @@ import pandas as pd
 import pytest
 from tables import Scores, make_tables
 
+from kogen.common.metric_facts import MetricFacts
 from kogen.options.lottery import LotteryOptions
+from kogen.reporting.decision.lights import lights
+from kogen.reporting.decision.sentences import catches, headline, how_sure
+from kogen.reporting.decision.start_sentences import start_sentences
+from kogen.reporting.decision.steps import next_steps
 from kogen.results.decide import (
     AGAINST,
     CHEAPER,
@@ -63,6 +68,22 @@ def test_what_to_do_follows_from_the_tables(scores: Scores, halves: Any, action:
     found = judged(scores, halves)
     assert (found.action, found.models) == (action, models)
     assert found.has_lead == (action in (Action.BET, Action.SPLIT) or models == ["random"])
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "action"),
+    [("ap", 0.9, "unlearnt"), ("ap", 1.0, "bet"), ("ap50", 0.0, "unlearnt"), ("accuracy", 0.0, "equal")],
+)
+def test_detectors_that_find_nothing_are_not_called_equal(metric: str, value: float, action: str) -> None:
+    tables = make_tables({"a": {"byol": value, "simclr": 0.0}}, {("a", "byol", "simclr"): 0.1})
+    found = make_judgement(tables, reference="a", targets=[], margin=1.0, methods=METHODS, metric=MetricFacts(metric))
+    assert found.action == Action(action)
+    if found.action == Action.UNLEARNT:
+        assert (headline(found).key, next_steps(found)[0].key) == ("do_unlearnt", "next_unlearnt")
+        assert [one.key for one in how_sure(found)] == ["sure_value"]
+        assert {one.colour for one in lights(found)} == {"grey"}
+        assert lights(found)[0].reasons[0].key == "why_unlearnt"
+        assert catches(found) == start_sentences(found) == []
 
 
 @pytest.mark.parametrize(("floor", "action"), [(79.4, Action.BET), (79.5, Action.FLOOR), (85.0, Action.FLOOR)])

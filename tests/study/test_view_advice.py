@@ -147,6 +147,16 @@ def test_what_gives_no_advice_is_refused(images: str, tmp_path: Path, more: dict
     assert not list(tmp_path.glob("out/runs/*"))
 
 
+def test_the_classifier_takes_the_batch_that_was_asked_for(advice: Path) -> None:
+    assert read_json(advice / "reading" / "plan.json")["batch_size"] == QUICK["batch_size"]
+
+
+def test_options_of_the_picture_are_refused_for_advice(images: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"--force, --seed: of the picture alone; --advise has --seeds"):
+        kogen.views(images, out=tmp_path / "out", **QUICK, seed=5, force=True)
+    assert not (tmp_path / "out").exists()
+
+
 def test_options_of_advice_are_refused_for_a_picture(images: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="--epochs, --seeds: only with --advise"):
         kogen.views(images, out=tmp_path / "views.png", seeds=2, epochs=3)

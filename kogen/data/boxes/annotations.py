@@ -9,6 +9,7 @@ import numpy as np
 
 MAX_FILE = 1 << 30  # bytes of one file of annotations
 MAX_BOXES = 20_000_000
+MAX_SIDE = 1 << 30  # pixels
 
 
 class ListedBox(NamedTuple):
@@ -69,6 +70,13 @@ def parse_number(text: str, what: str) -> float:
         return float(text)
     except ValueError:
         raise ValueError(f"{what} is {text.strip()[:60]!r}, wanted a number") from None
+
+
+def read_side(value: float, what: str) -> int:
+    """A width or a height in pixels, 0 where nothing is said. ValueError for what no image has."""
+    if not (0 <= value <= MAX_SIDE and float(value).is_integer()):
+        raise ValueError(f"{what} is {value:g}, wanted a whole number of pixels: export it again")
+    return int(value)
 
 
 def refuse_twice(images: Sequence[ListedImage]) -> None:

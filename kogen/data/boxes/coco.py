@@ -2,18 +2,26 @@
 
 import json
 import posixpath
+from collections import Counter
 from typing import Any
 
 from kogen.common.files import describe
 from kogen.common.text import hint, join_names
-from kogen.data.boxes.annotations import MAX_FILE, Annotations, ListedBox, ListedImage, join_parts, read_numbers
+from kogen.data.boxes.annotations import (
+    MAX_FILE,
+    Annotations,
+    ListedBox,
+    ListedImage,
+    join_parts,
+    read_numbers,
+    read_side,
+)
+from kogen.data.boxes.class_names import box_classes
 from kogen.data.boxes.containers import Container, image_names
 from kogen.data.boxes.places import find_folder, split_of
-from kogen.data.labels import distinct_names
 
 FIRST = "instances"  # COCO's own boxes, beside captions and key points of the same images
 SHOWN_MISSING = 3
-MAX_SIDE = 1 << 30  # pixels
 
 
 def read_coco(files: Container, chosen: str | None = None) -> Annotations | None:
@@ -58,9 +66,18 @@ def load_document(files: Container, name: str) -> Any:
     """The content of a json file. ValueError for a broken one."""
     data = files.read(name, MAX_FILE)
     try:
-        return json.loads(data)
+        return json.loads(data, object_pairs_hook=refuse_twin_keys)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{files.path}/{name} is no json ({describe(error)[:200]}): export it again") from error
+
+
+def refuse_twin_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A json object. ValueError for a key that stands there twice: which value is meant is not known."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
+        raise ValueError(f"an object has the key {twice!r} twice: which is meant?")
+    return found
 
 
 def is_box_list(document: Any) -> bool:
@@ -112,7 +129,7 @@ def read_categories(document: dict[str, Any], where: str) -> tuple[dict[Any, int
     if len(set(ids)) < len(ids):
         raise ValueError(f"{where}: two categories have one id: give each class an id of its own")
     found = sorted(found, key=lambda entry: (isinstance(entry["id"], str), entry["id"]))
-    names = distinct_names((entry["name"] for entry in found), f"the categories of {where}")
+    names = box_classes((entry["name"] for entry in found), f"the categories of {where}")
     return {entry["id"]: number for number, entry in enumerate(found)}, names
 
 
@@ -145,13 +162,6 @@ def read_flag(entry: dict[str, Any], key: str, what: str) -> bool:
     if not isinstance(value, int | float) or value not in (0, 1):
         raise ValueError(f"{what}: its {key} is {str(value)[:60]!r}, wanted 0 or 1")
     return bool(value)
-
-
-def read_side(value: float, what: str) -> int:
-    """A width or a height in pixels, 0 where nothing is said. ValueError for what no image has."""
-    if not (0 <= value <= MAX_SIDE and float(value).is_integer()):
-        raise ValueError(f"{what} is {value:g}, wanted a whole number of pixels: export it again")
-    return int(value)
 
 
 def check_id(value: Any, what: str) -> None:

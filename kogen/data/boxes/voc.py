@@ -5,7 +5,15 @@ from typing import Any
 from xml.parsers import expat
 
 from kogen.common.text import join_names
-from kogen.data.boxes.annotations import Annotations, ListedBox, ListedImage, parse_number, refuse_twice
+from kogen.data.boxes.annotations import (
+    Annotations,
+    ListedBox,
+    ListedImage,
+    parse_number,
+    read_side,
+    refuse_twice,
+)
+from kogen.data.boxes.class_names import box_classes
 from kogen.data.boxes.containers import Container, image_names
 from kogen.data.boxes.places import KNOWN, by_stem, split_of
 from kogen.data.images import sorted_class_names
@@ -85,7 +93,8 @@ def read_voc(files: Container) -> Annotations | None:
     there = image_names(files)
     stems, splits = by_stem(there), read_lists(files)
     labels = {box.get("name", "").strip() for document in documents.values() for box in document.objects}
-    classes = sorted_class_names([escape_surrogates(label) for label in labels])
+    names = sorted_class_names([escape_surrogates(label) for label in labels])
+    classes = box_classes(names, f"the classes of {files.path}")
     place = {name: number for number, name in enumerate(classes)}
     images = list[ListedImage]()
     for name, document in documents.items():
@@ -101,6 +110,12 @@ def read_voc(files: Container) -> Annotations | None:
         notes.append(
             f"images without an xml, which are left out: {len(lost)}, for example {join_names(lost, 1)}; "
             "an image with nothing on it needs an xml without objects"
+        )
+    boxes = [(image, box) for image in images for box in image.boxes]
+    if zero := [f"{image.name}, {box.title}" for image, box in boxes if min(box.corners[:2]) == -1]:
+        notes.append(
+            f"boxes with an xmin or ymin of 0: {len(zero)} of {len(boxes)}, for example {zero[0]}; the first pixel of "
+            "VOC is 1, so files that count from 0 have all boxes a pixel too far left and up"
         )
     return Annotations("voc", images, classes, tuple(notes))
 
@@ -124,10 +139,11 @@ def find_image(name: str, stem: str, document: XmlFields, stems: dict[str, list[
 
 
 def read_size(document: XmlFields) -> tuple[int, int]:
-    """Width and height as the file says, 0 where it says nothing."""
+    """Width and height as the file says, 0 where it says nothing. ValueError for what no image has."""
     texts = (document.texts.get(("annotation", "size", side), "0") for side in ("width", "height"))
-    width, height = (parse_number(text or "0", f"{document.where}: a side of its size") for text in texts)
-    return (int(width), int(height)) if 0 < width < 1e9 and 0 < height < 1e9 else (0, 0)
+    what = f"{document.where}: a side of its size"
+    width, height = (read_side(parse_number(text.strip() or "0", what), what) for text in texts)
+    return width, height
 
 
 def read_box(box: dict[str, str], number: int, document: XmlFields, image: str, place: dict[str, int]) -> ListedBox:
@@ -140,8 +156,10 @@ def read_box(box: dict[str, str], number: int, document: XmlFields, image: str, 
     if missing := [edge for edge in EDGES if not box.get(edge)]:
         raise ValueError(f"{what} has no {join_names(missing)}: give its bndbox four edges")
     left, top, right, bottom = (parse_number(box[edge], f"{what}: its {edge}") for edge in EDGES)
-    difficult = parse_number(box.get("difficult") or "0", f"{what}: difficult") != 0
-    return ListedBox(title, (left - 1, top - 1, right, bottom), place[label], difficult=difficult)
+    difficult = parse_number(box.get("difficult") or "0", f"{what}: difficult")
+    if difficult not in (0, 1):
+        raise ValueError(f"{what}: difficult is {difficult:g}, wanted 0 or 1")
+    return ListedBox(title, (left - 1, top - 1, right, bottom), place[label], difficult=difficult == 1)
 
 
 def read_lists(files: Container) -> dict[str, str]:

@@ -59,8 +59,8 @@ def arrays(
         return Images.from_cache(_open_npy(path, storage), name=name)
     file = NpzFile(path)
     items = _npz_listing(file)
-    labels, classes, notes = _read_labels(file, len(items))
-    splits = _read_splits(file, len(items))
+    labels, classes, notes = read_labels(file, len(items))
+    splits = read_splits(file, len(items))
     kept = load_or_build(items, storage)
     images = Images.from_cache(kept, labels, classes, name=name, splits=splits, notes=notes)
     if humans is None:
@@ -163,9 +163,14 @@ def check_stack(header: ArrayHeader, path: str, images: int | None) -> None:
         )
 
 
-def _read_labels(file: NpzFile, count: int) -> tuple[np.ndarray | None, tuple[str, ...] | None, list[str]]:
-    """Labels as text, the names of the classes in the file's order where it has any, and what is to be said."""
-    known = {*PIXEL_KEYS, *LABEL_KEYS, *SPLIT_KEYS, "jpeg", "offsets", "class_names"}
+def read_labels(
+    file: NpzFile, count: int, others: tuple[str, ...] = ()
+) -> tuple[np.ndarray | None, tuple[str, ...] | None, list[str]]:
+    """Labels as text, the names of the classes in the file's order where it has any, and what is to be said.
+
+    `others`: arrays that somebody else reads.
+    """
+    known = {*others, *PIXEL_KEYS, *LABEL_KEYS, *SPLIT_KEYS, "jpeg", "offsets", "class_names"}
     rest = [key for key in file.keys if key not in known]
     if not any(key in file for key in SPLIT_KEYS) and (odd := [key for key in rest if split_name(key) in WORDS]):
         got = f"{file.path} has an array {odd[0]!r} that seems to say which images are held out"
@@ -176,7 +181,7 @@ def _read_labels(file: NpzFile, count: int) -> tuple[np.ndarray | None, tuple[st
         raise ValueError(f"{file.path} has the arrays {join_names(found)}: keep one of them as labels")
     if not found:
         return None, None, notes
-    labels = _read_column(file, found[0], count)
+    labels = read_column(file, found[0], count)
     if labels.dtype.kind in "if" and (odd := labels[(labels < 0) & (labels != -1)]).size:
         raise ValueError(f"{file.path} has the label {odd[0]}: wanted -1 where there is none, else 0 or more")
     if "class_names" not in file or labels.dtype.kind == "U":
@@ -195,18 +200,18 @@ def _read_labels(file: NpzFile, count: int) -> tuple[np.ndarray | None, tuple[st
     return np.array([*names, ""], object)[places], names, notes
 
 
-def _read_splits(file: NpzFile, count: int) -> np.ndarray | None:
+def read_splits(file: NpzFile, count: int) -> np.ndarray | None:
     """The split of each image as text, None where the file has none."""
     found = next((key for key in SPLIT_KEYS if key in file), None)
     if found is None:
         return None
-    names = _read_column(file, found, count)
+    names = read_column(file, found, count)
     if names.dtype.kind != "U":
         raise ValueError(f"{found} in {file.path} are {file.header(found)}, wanted the names of splits as text")
     return np.array([escape_surrogates(str(name)) for name in names], object)
 
 
-def _read_column(file: NpzFile, key: str, count: int) -> np.ndarray:
+def read_column(file: NpzFile, key: str, count: int) -> np.ndarray:
     """An array with a value for each image. ValueError for another shape."""
     header = file.header(key)
     if header.shape not in ((count,), (count, 1)):  # (N, 1) as Keras and MedMNIST write labels

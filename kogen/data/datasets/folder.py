@@ -85,14 +85,14 @@ def unread_labels(path: str, layout: Layout) -> list[str]:
 
 
 def label_by_table(
-    path: str, found: FileList, layout: Layout, rows: TableRows, table: str
+    path: str, found: FileList, layout: Layout, rows: TableRows, table: str, what: str = "images"
 ) -> tuple[Layout, list[str], list[str] | None]:
     """The layout with the labels and splits of a table, the cluster of each image, and its group (None: no column).
 
     Files that the table names are images, whatever they look like. Where the table has splits, an image that it does
     not list is trained on without a label. ValueError for a row without a file, and for two rows that disagree.
     """
-    places = match_rows(path, found.names, table, rows)  # row -> position in the listing
+    places = match_rows(path, found.names, table, rows, what)  # row -> position in the listing
     listed = set(places)
     kept = set(layout.names)
     names = [name for number, name in enumerate(found.names) if name in kept or number in listed]
@@ -102,11 +102,11 @@ def label_by_table(
     columns = {"labels": rows.labels, "clusters": rows.clusters, "splits": rows.splits, "groups": rows.groups}
     for row, position in enumerate(places):
         name = found.names[position]
-        for what, column in columns.items():
-            said = cells[what].setdefault(name, column[row])
+        for role, column in columns.items():
+            said = cells[role].setdefault(name, column[row])
             if said != column[row]:
                 both = f"{said!r} and {column[row]!r}"
-                raise ValueError(f"{table} gives {rows.paths[row]} two {what}, {both}: keep one")
+                raise ValueError(f"{table} gives {rows.paths[row]} two {role}, {both}: keep one")
     splits = None
     if has_splits:
         splits = [cells["splits"].get(name, by_folders.get(name) or UNLABELLED) for name in names]
@@ -114,13 +114,13 @@ def label_by_table(
         splits = [by_folders.get(name, "") for name in names]
     notes = [*layout.notes, *rows.notes]
     if unlisted := len(names) - len(listed):
-        notes.append(f"images that are not in {table} and have no label: {unlisted} of {len(names)}")
+        notes.append(f"{what} that are not in {table} and have no label: {unlisted} of {len(names)}")
     labels = [cells["labels"].get(name, "") for name in names]
     groups = [cells["groups"].get(name, "") for name in names] if (rows.groups != "").any() else None
     return Layout(names, labels, splits, notes), [cells["clusters"].get(name, "") for name in names], groups
 
 
-def match_rows(root: str, names: list[str], table: str, rows: TableRows) -> list[int]:
+def match_rows(root: str, names: list[str], table: str, rows: TableRows, what: str = "images") -> list[int]:
     """For each row of a table its position among the files found; ValueError with examples where some have none."""
     place = {unicodedata.normalize("NFC", name): number for number, name in enumerate(names)}
     place |= {name: number for number, name in enumerate(names)}  # a file of just that name is meant first
@@ -140,7 +140,7 @@ def match_rows(root: str, names: list[str], table: str, rows: TableRows) -> list
             absent.append(path)
     if absent:
         raise ValueError(
-            f"paths in {table} that are no images below {root} ({len(names)}): {len(absent)} of {len(rows.paths)}, "
+            f"paths in {table} that are no {what} below {root} ({len(names)}): {len(absent)} of {len(rows.paths)}, "
             f"for example {join_names(absent, 3)}: write them relative to the folder or to the table, with their "
             f"ending, as in {names[0]}"
         )

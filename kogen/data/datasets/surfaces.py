@@ -1,11 +1,11 @@
 """Surfaces: drawn inspection images, printed textures that are clean, scratched, pitted, stained or lack some print."""
 
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
-from kogen.common.system import machine_memory
 from kogen.data.datasets import _surface_drawing as drawing
+from kogen.data.datasets._drawn_settings import check_fits_in_memory, parse_number
 from kogen.data.datasets._surface_drawing import ProductionLine
 from kogen.data.images import Images, from_array
 
@@ -21,7 +21,7 @@ CHUNK = 250  # images drawn at once
 BYTES_BESIDE_PIXELS = 1000  # of an image: its names, about
 LIMITS = dict(light=(0.01, 1), slope=(0, 1), direction=(-360, 360), grain=(0.25, 8), blur=(0, 8), noise=(0, 0.5))
 Knob = float | str | None
-Number = TypeVar("Number", int, float)
+WHAT = "surfaces"
 
 
 def surfaces(
@@ -59,21 +59,23 @@ def surfaces(
         raise ValueError(f"surfaces have no split {split!r}; choose one of {', '.join(SPLIT_SIZES)}")
     base = PRODUCTION_LINES[variant]
     given = {"light": light, "slope": slope, "direction": direction, "grain": grain, "blur": blur, "noise": noise}
-    numbers = {key: parse_number(float, key, said, getattr(base, key), *LIMITS[key]) for key, said in given.items()}
+    numbers = {
+        key: parse_number(float, key, said, getattr(base, key), LIMITS[key], WHAT) for key, said in given.items()
+    }
     line = ProductionLine(parse_materials(base.material if material is None else material), **numbers)
-    count = parse_number(int, "n", n, SPLIT_SIZES[split], 1, 10_000_000)
-    side = parse_number(int, "size", size, 64, 16, 1024)
+    count = parse_number(int, "n", n, SPLIT_SIZES[split], (1, 10_000_000), WHAT)
+    side = parse_number(int, "size", size, 64, (16, 1024), WHAT)
     places = list(SPLIT_SIZES).index(split), list(PRODUCTION_LINES).index(variant)
-    seeds = (parse_number(int, "seed", seed, 0, 0, 2**63 - 1), *places)
-    strength = parse_number(float, "visible", visible, 1, 0, 4)
-    check_fits_in_memory(count, side)
+    seeds = (parse_number(int, "seed", seed, 0, (0, 2**63 - 1), WHAT), *places)
+    strength = parse_number(float, "visible", visible, 1, (0, 4), WHAT)
+    check_fits_in_memory(count * (side * side + BYTES_BESIDE_PIXELS), f"{count:,} surfaces of {side} pixels")
     labels, pixels = np.empty(count, np.int64), np.empty((count, 1, side, side), np.uint8)
     for start in range(0, count, CHUNK):
         index = np.arange(start, min(start + CHUNK, count))
         drawn = drawing.sample_surfaces(seeds, index, side)
         labels[index], pixels[index, 0] = drawn.labels, drawing.draw_surfaces(line, drawn, strength)
     if labelled is not None and split == "train":
-        labels = keep_labels(labels, parse_number(int, "labelled", labelled, count, 1, count), seeds)
+        labels = keep_labels(labels, parse_number(int, "labelled", labelled, count, (1, count), WHAT), seeds)
     title = f"surfaces:{variant}" if variant else "surfaces"
     return from_array(
         pixels,
@@ -94,30 +96,6 @@ def keep_labels(labels: np.ndarray, wanted: int, seeds: tuple[int, ...]) -> np.n
     found = np.full_like(labels, -1)
     found[rows] = labels[rows]
     return found
-
-
-def parse_number(kind: type[Number], name: str, value: Knob, default: float, least: float, most: float) -> Number:
-    """The (whole) number meant by `value` (None: the default). ValueError for another text, or out of [least, most]."""
-    try:
-        meant = kind(default if value is None else value)
-        wrong = meant != (default if value is None else float(value)) or not least <= meant <= most
-    except (ValueError, TypeError, OverflowError):  # a tuple, a text, a number beyond all numbers
-        meant, wrong = kind(0), True
-    wrong = wrong or isinstance(value, bool)
-    if wrong:
-        wanted = f"a number from {least:g} to {most:g}" if kind is float else f"a whole number from {least} to {most}"
-        raise ValueError(f"{name} of the surfaces is {repr(value)[:100]}, wanted {wanted}")
-    return meant
-
-
-def check_fits_in_memory(count: int, side: int) -> None:
-    """ValueError for more pixels than this machine can hold: every image is drawn before any is used."""
-    needs, has = count * (side * side + BYTES_BESIDE_PIXELS), machine_memory()
-    if needs > has:
-        raise ValueError(
-            f"{count:,} surfaces of {side} pixels need {needs / 1e9:,.1f} GB of memory, this machine has "
-            f"{has / 1e9:,.1f}: ask for a smaller n or size"
-        )
 
 
 def parse_materials(wanted: Any) -> str:

@@ -43,7 +43,15 @@ class Light:
 
 def lights(found: Judgement) -> list[Light]:
     """The four lights, in the order in which they are read."""
-    return [real_light(found), holds_light(found), rules_light(found), safe_light(found)]
+    every = [real_light(found), holds_light(found), rules_light(found), safe_light(found)]
+    if found.action == Action.UNLEARNT:
+        return [one if one.answer == "answer_none" else unlearnt_light(one.name) for one in every]
+    return every
+
+
+def unlearnt_light(name: str) -> Light:
+    """What every question is answered with where nothing learnt: nothing can be compared yet."""
+    return Light(name, "grey", "answer_no_lead", None, [sentence(name, "why_unlearnt")])
 
 
 def real_light(found: Judgement) -> Light:

@@ -4,9 +4,9 @@ from typing import Any
 
 from kogen.options.study_task import BOX_METRICS
 from kogen.reporting.decision.quantities import at_most, quantity, show_number, unit_phrase, value_phrase
-from kogen.reporting.words import Sentence, sentence
+from kogen.reporting.words import Sentence, phrase, sentence
 from kogen.results.findings import TIE, Answer, Finding, FloorFinding, Reason
-from kogen.results.judgement import Action, Judgement, SafeFinding, ShareFinding
+from kogen.results.judgement import LEARNT, Action, Judgement, SafeFinding, ShareFinding
 
 LUCK = 0.025  # below it the resampled chance is surer of itself than an interval that cannot tell; it is not said
 
@@ -23,6 +23,9 @@ WHOLE_KEYS = {
 def headline(found: Judgement) -> Sentence:
     """What to do."""
     names: dict[str, Any] = {"model": found.leader, "dataset": found.reference}
+    if found.action == Action.UNLEARNT:
+        learnt = {"metric": phrase(found.metric.label), "least": LEARNT}
+        return sentence("headline", "do_unlearnt", dataset=found.reference, **learnt)
     if found.action == Action.BET:
         kind = found.methods.get(found.leader, "")
         key = f"do_bet_{kind}" if kind in ("supervised", "stock") else "do_bet"
@@ -110,6 +113,8 @@ def whole_key(key: str, safe: SafeFinding) -> str:
 def how_sure(found: Judgement) -> list[Sentence]:
     """The numbers that the headline rests on, and how sure they are."""
     said = [value_sentence(found)]
+    if found.action == Action.UNLEARNT:
+        return said
     if found.action == Action.FLOOR and found.floor:
         said.append(floor_sentence("sure", "sure_floor", found.floor, found))
     elif found.action == Action.UNTRAINED and found.untrained:
@@ -176,6 +181,8 @@ def worth_sentences(found: Judgement) -> list[Sentence]:
 
 def catches(found: Judgement) -> list[Sentence]:
     """What speaks against the headline, as far as the tables of results say it; the worst first."""
+    if found.action == Action.UNLEARNT:
+        return []
     said = [pair_sentence("catch", "catch_lost", one, found) for one in found.lost]
     if found.action == Action.SAFE and found.share and found.share.answer == Answer.UNDECIDED:
         said.append(share_sentence(found.share, "catch_share", found))

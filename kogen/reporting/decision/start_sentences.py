@@ -10,7 +10,9 @@ SCRATCH = ("scratch_behind", "scratch_ahead", "scratch_equal", "scratch_open")
 
 
 def start_sentences(found: Judgement) -> list[Sentence]:
-    """One sentence for each question that was asked and measured; where nothing beats a constant, nothing pays."""
+    """One sentence for each question that was asked and measured; where nothing learnt, nothing pays."""
+    if found.action == Action.UNLEARNT:
+        return []
     asked = [(found.continued, ORIGINAL)]
     asked += [(found.from_scratch, SCRATCH)] if found.action != Action.FLOOR else []
     return [

@@ -12,6 +12,8 @@ REALISTIC = 1_000_000  # more test images than this are not worth proposing
 def next_steps(found: Judgement) -> list[Sentence]:
     """What to do next, and what it takes."""
     lead = found.lead
+    if found.action == Action.UNLEARNT:
+        return [sentence("next", "next_unlearnt")]
     if found.action == Action.ONE or lead is None:
         return [sentence("next", "next_second")]
     if found.action == Action.UNTRAINED and found.untrained and is_worth_deciding(found.untrained, found):

@@ -9,15 +9,13 @@ from kogen.common.alarms import AlarmKind
 from kogen.common.metric_facts import MetricFacts
 from kogen.common.protocols import ANOMALY
 from kogen.common.tables import distinct_rows
-from kogen.options.study_task import BOX_METRICS
 from kogen.reporting.study.evidence import Evidence, ModelAlarm
 from kogen.reporting.words import Sentence, phrase, sentence
 from kogen.results.answers.metric_tables import FAR
-from kogen.results.judgement import Action, Judgement
+from kogen.results.judgement import Action
 
 MOSTLY = 50.0  # percent of a test set that was trained on: nothing else is to be read before that
 FEW = 1.0  # percent of a test set: what stands behind the other cautions
-LEARNT = 1.0  # average precision below which no detector has learnt to find boxes yet
 VISIBLE = 0.05  # points: less would be shown as 0.0
 MORE_SEEDS = 2  # seeds that are proposed beside those there are
 
@@ -57,13 +55,6 @@ def study_catches(evidence: Evidence) -> list[Sentence]:
     if evidence.optimism >= VISIBLE and judgement.against:
         said.append(sentence("catch", "flattered", points=evidence.optimism, model=judgement.leader))
     return [*said, *some] if few else said
-
-
-def box_alerts(found: Judgement) -> list[Sentence]:
-    """That no detector has learnt to find boxes yet, so that nothing is known of what each network would give."""
-    if found.metric.name not in BOX_METRICS or found.value >= LEARNT:
-        return []
-    return [sentence("alert", "boxes_unlearnt", metric=phrase(found.metric.label), least=LEARNT)]
 
 
 def metric_reason(metric: MetricFacts) -> Sentence | None:

@@ -29,7 +29,7 @@ from kogen.reporting.study.question_text import addition_lines, private_quality,
 from kogen.reporting.study.runs import RunRecord, read_runs, whole_runs
 from kogen.reporting.study.transfer_section import draw_transfer, transfer_section
 from kogen.reporting.study.verdict import Verdict, read_verdict
-from kogen.reporting.study.views_section import views_section
+from kogen.reporting.study.views_section import advice_first, views_section
 from kogen.results.answers.transfer_leads import read_leads
 from kogen.results.answers.view_effects import read_effects
 from kogen.results.asked import read_asked
@@ -55,7 +55,9 @@ def compose(study: Path, lang: str) -> tuple[dict[str, Figure], dict[str, Any]]:
     training, plan = read_training(runs), runs[0].plan if runs else {}
     given = {run.model for run in runs if run.method == "stock" and run.plan.get("name")}
     own = "judged" if "runs" in asked.question else kind_of_models(verdict)
-    decision, figures = decision_part(verdict.judgement, verdict.sentences, lang, own, given)
+    effects = read_effects(study)
+    said = advice_first(verdict.sentences, effects) if effects else verdict.sentences
+    decision, figures = decision_part(verdict.judgement, said, lang, own, given)
     figures |= draw_training(verdict, training, lang)
     leads = read_leads(study)
     cells, lottery = {(row["model"], row["dataset"]): row for row in verdict.values}, None
@@ -82,7 +84,7 @@ def compose(study: Path, lang: str) -> tuple[dict[str, Figure], dict[str, Any]]:
         "asked": study_text(study / "study.toml", private=private),
         "extensions": addition_lines(asked, private=private),
         "found": errors_section(study, verdict),
-        "advice": views_section(study, read_effects(study), training),
+        "advice": views_section(study, effects, training),
         "anomalies": anomalies_section(study, verdict, runs),
         "boxes": boxes_section(study, verdict, runs, asked.question),
         "labels": labels_section(verdict),

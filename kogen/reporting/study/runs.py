@@ -7,6 +7,7 @@ from typing import Any
 from kogen.common.alarms import Alarm
 from kogen.common.contracts import from_plain
 from kogen.common.files import read_sealed_json
+from kogen.common.kinds import Kind
 from kogen.common.records import RETRAIN, read_plan_record
 
 
@@ -49,6 +50,12 @@ def read_runs(study: Path) -> list[RunRecord]:
         record = {**names, "folder": path.parent, "plan": plan, "summary": summary}
         runs.append(from_plain(RunRecord, record, str(path)))
     return sorted(runs, key=lambda run: (run.model, run.seed or 0, run.folder))
+
+
+def kind_of_study(study: Path) -> Kind:
+    """What a study is of, as the plans of its runs say."""
+    plans = (read_plan_record(place.parent) for place in (study / "runs").glob("*/plan.json"))
+    return "series" if any(plan.get("kind") == "series" for plan in plans) else "image"
 
 
 def whole_runs(runs: list[RunRecord]) -> list[RunRecord]:

@@ -23,7 +23,6 @@ from kogen.reporting.decision.start_sentences import start_sentences
 from kogen.reporting.decision.steps import next_steps
 from kogen.reporting.study.cautions import (
     alerts,
-    box_alerts,
     constant_sentences,
     metric_reason,
     prices,
@@ -184,7 +183,7 @@ def build(
     judgement = judge_starts(judgement, tables, model_starts(whole_runs(runs)))
     evidence = gather(study, rows, judged, judgement, runs, costs)
     unjudged = unjudged_runs(study, runs, protocol)
-    more = [*metric_catches(facts, answers, evidence), *constant_sentences(every, sets[0]), *box_alerts(judgement)]
+    more = [*metric_catches(facts, answers, evidence), *constant_sentences(every, sets[0])]
     sentences = verdict_sentences(evidence, [*more, *question_sentences(question, len(runs), unjudged)])
     compared = Comparisons(tables, baselines_last(methods))
     verdict = Verdict(

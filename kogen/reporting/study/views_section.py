@@ -1,5 +1,6 @@
 """The part of the page on views: what each operation does to the images and to the metric, and which to leave out."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import pandas as pd
 
 from kogen.reporting.html import png_data_url
 from kogen.reporting.words import Sentence, format_number, phrase, say, sentence
-from kogen.results.answers.view_effects import Advice, Effect, OperationEffect, ViewEffects
+from kogen.results.answers.view_effects import Advice, Effect, OperationEffect, ViewEffects, proposal_of
 
 PICTURES = "operations"  # folder of the study
 
@@ -22,6 +23,16 @@ def views_section(study: Path, effects: ViewEffects | None, training: dict[str, 
     ranks = {model: last_rank(table) for model, table in training.items()}
     rows = [operation_row(one, effects, ranks, study / PICTURES) for one in effects.operations]
     return {"sentences": advice_sentences(effects), "rows": rows, "method": effects.method}
+
+
+def advice_first(sentences: Sequence[Sentence], effects: ViewEffects) -> list[Sentence]:
+    """The sentences of a verdict where advice was asked for: its views are no models to choose among."""
+    others = [one for one in sentences if one.part not in ("headline", "next")]
+    worse = [phrase(f"operation_{name}") for name in proposal_of(effects)]
+    known = {"method": effects.method, "dataset": effects.dataset, "operations": worse}
+    first = sentence("headline", "views_leave_out", **known)
+    first = first if worse else sentence("headline", "views_stay", views=effects.views)
+    return [first, *others, sentence("next", "views_confirm")]
 
 
 def operation_row(
@@ -55,12 +66,15 @@ def last_rank(table: pd.DataFrame) -> float:
 def advice_sentences(effects: ViewEffects) -> list[Sentence]:
     """What was done, what to leave out, what helps, what nobody can tell, and what the proposed views reach."""
     known = {"method": effects.method, "views": effects.views, "n": effects.images, "seeds": effects.seeds}
-    known |= {"whole": effects.whole, "dataset": effects.dataset}
+    known |= {"whole": effects.whole, "metric": phrase(effects.metric.label), "dataset": effects.dataset}
     said = [sentence("views", "views_trained", **known)]
     if effects.nothing is not None:
         said.append(sentence("views", "views_nothing", value=effects.nothing))
+    if effects.seeds < 2:
+        said.append(sentence("views", "views_one_seed"))
     for advice in (Advice.ERASES, Advice.HURTS, Advice.SUSPECT, Advice.HELPS):
         said += [operation_sentence(one) for one in effects.operations if one.advice == advice]
+    said += [falls_sentence(one) for one in effects.operations if one.advice == Advice.HELPS and one.fallen]
     if unsure := [phrase(f"operation_{one.name}") for one in effects.operations if one.advice == Advice.OPEN]:
         said.append(sentence("views", "views_open", operations=unsure))
     if not effects.proposed:
@@ -78,9 +92,24 @@ def operation_sentence(one: OperationEffect) -> Sentence:
     if one.advice == Advice.SUSPECT and one.reading is not None:
         classes, names = one.reading.classes, list(one.reading.fallen)
     if one.advice in (Advice.ERASES, Advice.SUSPECT):
-        fall = classes[min(names, key=lambda label: classes[label].value)]
+        fall = worst_of(classes, names)
+    return sentence("views", f"views_{one.advice}", **said_of(one, fall), classes=names)
+
+
+def falls_sentence(one: OperationEffect) -> Sentence:
+    """That some classes are recognised less with an operation which helps."""
+    return sentence("views", "views_falls", **said_of(one, worst_of(one.classes, one.fallen)), classes=list(one.fallen))
+
+
+def worst_of(classes: Mapping[str, Effect], names: Sequence[str]) -> Effect:
+    """The effect on the class that falls most."""
+    return classes[min(names, key=lambda label: classes[label].value)]
+
+
+def said_of(one: OperationEffect, fall: Effect) -> dict[str, Any]:
+    """An operation and a difference as sentences have them."""
     ends = {"value": signed(abs(fall.value)).lstrip("+"), "lo": signed(fall.lo), "hi": signed(fall.hi)}
-    return sentence("views", f"views_{one.advice}", operation=phrase(f"operation_{one.name}"), classes=names, **ends)
+    return {"operation": phrase(f"operation_{one.name}"), **ends}
 
 
 def signed(value: float | None) -> str:

@@ -121,7 +121,8 @@ def judge_views(
 ) -> ViewEffects | None:
     """The effect of each operation on the reference, from one row an image; None before one was left out.
 
-    Intervals hold for all operations at once (Bonferroni), those of classes for all classes of all operations.
+    Intervals hold for all operations at once (Bonferroni), those of classes for all classes of all operations; there
+    are none where all views were trained once, which says nothing of what a training adds.
     """
     name = lambda views: f"{asked.method} {views}"  # noqa: E731
     whole, nothing = asked.method, name(NOTHING)
@@ -132,11 +133,12 @@ def judge_views(
     done = [one for one in asked.operations if {whole, name(without(one))} <= set(decides["model"])]
     if not done:
         return None
-    every, tail = Compared(metric_matrices(decides, facts)[0]), TAIL / len(done)
+    several = bool(decides.groupby("model", observed=True)["seed"].nunique().max() > 1)  # trainings of one set of views
+    every, tail = Compared(metric_matrices(decides, facts)[0], several), TAIL / len(done)
     near = mine[mine["protocol"] == NEIGHBOURS] if protocol != NEIGHBOURS else mine[:0]
-    neighbours = Compared(metric_matrices(near, facts)[0]) if len(near) else None
+    neighbours = Compared(metric_matrices(near, facts)[0], several) if len(near) else None
     labels = sorted(map(str, decides["label"].dropna().unique())) if "label" in decides else []
-    classes = {label: compare_shares(decides[decides["label"] == label]) for label in labels}
+    classes = {label: compare_shares(decides[decides["label"] == label], several) for label in labels}
     found = []
     for operation in done:
         pair = whole, name(without(operation))
@@ -228,7 +230,7 @@ class Compared:
     """
 
     matrix: ItemMatrix
-    is_known: bool = True  # whether clusters say how images vary
+    is_known: bool = True  # whether several clusters and trainings say how much is chance
 
     def value(self, model: str) -> float | None:
         """The metric of a model in points; None where it was not judged."""
@@ -256,11 +258,14 @@ class Compared:
         return replace(found, training_variance=np.full(shape, 2 * pooled), seed_df=np.full(shape, df))
 
 
-def compare_shares(rows: Any) -> Compared:
-    """The views by the share of images that are recognised; without intervals where all images are one cluster."""
+def compare_shares(rows: Any, several: bool = True) -> Compared:
+    """The views by the share of images that are recognised; without intervals where all images are one cluster.
+
+    `several`: whether what is compared was trained more than once, or needs not be.
+    """
     known = rows["cluster"].nunique() > 1
     each = rows if known else rows.assign(cluster=rows["item"])
-    return Compared(next(iter(item_matrices(each))), known)
+    return Compared(next(iter(item_matrices(each))), known and several)
 
 
 def write_effects(study: Path, found: ViewEffects | None) -> None:

@@ -2,8 +2,8 @@
 
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +36,11 @@ from kogen.training.loop import NonFiniteLoss
 from kogen.training.run import load_run
 
 
-def judge_boxes(run: Path, sets: Splits, study: Study, target: Path, title: str = "") -> None:
+def judge_boxes(run: Path, sets: Splits, study: Study, target: Path, title: str = "") -> list[str]:
     """Train a detector on a finished run's network by each protocol, and add what it finds to TARGET's tables.
 
-    Every process of a job must call it. What is answered is not trained again; what was interrupted goes on.
-    ValueError as `missing_answers`, and for a training that ends in NaN.
+    Every process of a job must call it. What is answered is not trained again; what was interrupted goes on. Returns
+    a sentence on each training that ended in NaN, of which there are no answers. ValueError as `missing_answers`.
     """
     record = read_plan_record(run)
     missing: dict[str, list[str]] = {}  # by protocol, the sets that it has no answers to
@@ -49,9 +49,12 @@ def judge_boxes(run: Path, sets: Splits, study: Study, target: Path, title: str 
             target / TABLE, sets, protocols_of_run(study.protocols, record["method"])
         ):
             missing.setdefault(protocol, []).append(name)
+        for protocol in set(protocols_of_run(study.protocols, record["method"])) - set(missing):
+            drop_training(folder_of(target, split_protocol(protocol)))  # killed after its answers were written
     missing = distributed.from_first(missing)
     if not missing:
-        return
+        return []
+    broken = list[str]()
     _, plan, _ = load_run(run)
     identity = identity_of(record, plan, "")
     for protocol, names in missing.items():
@@ -59,8 +62,13 @@ def judge_boxes(run: Path, sets: Splits, study: Study, target: Path, title: str 
         place, boxes = folder_of(target, asked), with_boxes(labelled_images(sets, asked))
         wanted = detector_plan(plan, run / "weights.safetensors", boxes, recipe_of(study, asked))
         name_of = f"{title or record['model']} {protocol}"
-        with training_bar(name_of, transient=True) as on_step, explain_nan(name_of):
-            detector = train_detector(wanted, boxes, place, on_step)
+        try:
+            with training_bar(name_of, transient=True) as on_step:
+                detector = train_detector(wanted, boxes, place, on_step)
+        except NonFiniteLoss as error:
+            broken.append(f"{name_of}: {error} (its rate is --set detect.rate=..., with another --out)")
+            drop_training(place)
+            continue
         with distributed.first_process_only() as mine:
             if mine:
                 found = {name: find_in(detector, wanted, sets, name, identity) for name in names}
@@ -71,18 +79,16 @@ def judge_boxes(run: Path, sets: Splits, study: Study, target: Path, title: str 
                 answers = pd.concat(rows, ignore_index=True)
                 answers = answers.assign(**identity, role=answers.dataset.map(sets.roles()))
                 add_answers(target / TABLE, [answers], sets, study.protocols)
-                shutil.rmtree(place, ignore_errors=True)
-                if not any(place.parent.iterdir()):
-                    place.parent.rmdir()
+                drop_training(place)
+    return broken
 
 
-@contextmanager
-def explain_nan(title: str) -> Iterator[None]:
-    """ValueError that names the detector, and how its rate is set, where its training ends in NaN."""
-    try:
-        yield
-    except NonFiniteLoss as error:
-        raise ValueError(f"{title}: {error} (its rate is --set detect.rate=..., with another --out)") from error
+def drop_training(place: Path) -> None:
+    """Take away what a detector's training kept to go on with; the first process alone does."""
+    if distributed.rank() == 0:
+        shutil.rmtree(place, ignore_errors=True)
+        with suppress(OSError):  # other trainings are there, or none is
+            place.parent.rmdir()
 
 
 def recipe_of(study: Study, asked: Protocol) -> DetectorRecipe:

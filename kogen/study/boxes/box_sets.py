@@ -8,11 +8,11 @@ import numpy as np
 from kogen.boxes.image_boxes import FileBoxes, ImageBoxes
 from kogen.common.text import hint, join_names
 from kogen.data.boxes.box_images import BoxImages
+from kogen.data.boxes.class_names import NO_BOX
 from kogen.data.boxes.open_boxes import open_boxes
 from kogen.data.cache_settings import CacheSettings
 from kogen.data.images import Images
 
-NO_BOX = "no box"  # the label of an image on which there is nothing to be found
 UNSEEN = "unseen groups"  # name of the set of test images of groups that training has not seen
 LEAST_PART = 5  # images with something to be found, of known and of unseen groups, below which these are one set
 
@@ -102,7 +102,7 @@ def part_unseen_groups(
     notes.append(f"{count} ({join_names(groups, 6)}): they are the set {UNSEEN!r}, the others are {first}")
     rest = {name: part for name, part in tests.items() if name != first}
     parts = {first: images.subset(~unseen), UNSEEN: replace(images.subset(unseen), name=UNSEEN, notes=())}
-    return parts | rest, {**opened, UNSEEN: f"part of {opened[first]}"}, notes
+    return parts | rest, {**opened, UNSEEN: f"part of {opened[first].removeprefix('part of ')}"}, notes
 
 
 def unlearnt_classes(train: Images, tests: Mapping[str, Images]) -> list[str]:

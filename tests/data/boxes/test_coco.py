@@ -115,6 +115,8 @@ BROKEN = {
     "class": (changed("categories", 0, name=""), r"the category 3 has no name"),
     "classes": (changed("categories", 0, name="dent"), r"categories of .* are not distinct: dent stands twice"),
     "class id": (changed("categories", 0, id=10), r"two categories have one id"),
+    "no box": (changed("categories", 0, name="no box"), r"'no box' is what an image without a box is called"),
+    "long class": (changed("categories", 0, name="x" * 251), r"too long a name"),
     "objects": (document(images=[1]), r"images is no list of objects"),
 }
 
@@ -130,6 +132,13 @@ def test_what_makes_no_sense_is_named(case: str):
 def test_broken_json_is_named(data: bytes):
     with pytest.raises(ValueError, match=r"memory/a.json is no json"):
         read_coco(Memory({"a.json": data}))
+
+
+def test_a_key_that_stands_twice_is_refused():
+    text = json.dumps(document())
+    twice = text.replace('"bbox": ', '"bbox": [0, 0, 9, 9], "bbox": ', 1)
+    with pytest.raises(ValueError, match=r"memory/a.json is no json \(an object has the key 'bbox' twice: which is"):
+        read_coco(Memory({"a.json": twice.encode(), **PIXELS}))
 
 
 @pytest.mark.parametrize("value", ["0", "false", 5, [0], float("nan")])

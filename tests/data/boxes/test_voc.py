@@ -64,6 +64,10 @@ BROKEN = {
     "size": ("<width>40</width>", "<width>wide</width>", r"a side of its size is 'wide'"),
     "end": ("</annotation>", "", r"a.xml is no xml \(no element found"),
     "other": ("<filename>a.png", "<filename>b.png", r"is called after JPEGImages/a.png and names b.png: which image"),
+    "below": ("<width>40</width>", "<width>-40</width>", r"a.xml: a side of its size is -40, wanted a whole number"),
+    "half": ("<width>40</width>", "<width>40.7</width>", r"a side of its size is 40.7, wanted a whole number"),
+    "flag": ("<name>dent</name>", "<name>dent</name><difficult>2</difficult>", r"difficult is 2, wanted 0 or 1"),
+    "none": ("<name>dent</name>", "<name>no box</name>", r"'no box' is what an image without a box is called"),
     "deep": ("<size>", "<size>" + "<x>" * 40, r"nested deeper than 32"),
 }
 
@@ -73,6 +77,12 @@ def test_what_makes_no_sense_is_named(case: str):
     old, new, message = BROKEN[case]
     with pytest.raises(ValueError, match=message):
         read_voc(broken(old, new))
+
+
+def test_files_that_count_from_zero_are_said():
+    assert read_voc(Memory(PIXELS | XML)).notes == ()
+    (note,) = read_voc(broken("</part><bndbox><xmin>1<", "</part><bndbox><xmin>0<")).notes
+    assert note.startswith("boxes with an xmin or ymin of 0: 1 of 2, for example JPEGImages/a.png, object 1")
 
 
 def test_an_xml_of_no_image_is_named():

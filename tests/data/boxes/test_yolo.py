@@ -84,11 +84,47 @@ def test_a_line_that_is_no_box_is_named(line: str, message: str):
         ("names: !!python/object/apply:os.system [ls]", r"memory/data.yaml cannot be read"),
         ("a: &a [x, x]\nb: &b [*a, *a]\nnames: [a]", r"cannot be read \(it has aliases"),
         ("names: " + "[" * 5000, r"memory/data.yaml cannot be read"),
+        ("names: [a, b]\nnames: [b, a]", r"cannot be read \(it has the key 'names' twice: which is meant"),
+        ("names: {0: a, 0: b}", r"cannot be read \(it has the key '0' twice"),
+        ("names: [yes, no]", r"data.yaml: names has yes, no, on, off, true or false: put a class called so in quotes"),
+        ("names: [a, no box]", r"'no box' is what an image without a box is called: give"),
+        ("names: [a, " + "b" * 251 + "]", r"one has too long a name \('bbbbbbbbbbbbbbbbbbbb'\): at most 250"),
+        ("names: [a, '']", r"one has no name"),
     ],
 )
 def test_a_list_of_classes_that_is_none_is_named(text: str, message: str):
     with pytest.raises(ValueError, match=message):
         read_yolo(Memory(FILES | {"data.yaml": text.encode()}))
+
+
+def test_two_files_that_name_other_classes_are_refused():
+    other = {"train/data.yaml": b"names: [dent, scratch]"}
+    with pytest.raises(ValueError, match=r"data.yaml and train/data.yaml name different classes, or in another order"):
+        read_yolo(Memory(FILES | other))
+    assert read_yolo(Memory(FILES | {"train/data.yaml": FILES["data.yaml"]})).classes == ("scratch", "dent")
+    lists = {name: data for name, data in FILES.items() if name != "data.yaml"} | {"classes.txt": b"a\nb"}
+    with pytest.raises(ValueError, match=r"classes.txt and obj.names name different classes"):
+        read_yolo(Memory(lists | {"obj.names": b"b\na"}))
+
+
+def test_two_images_never_share_a_label_file():
+    with pytest.raises(ValueError, match=r"labels/train/a.txt may be of images/train/a.jpg or of images/train/a.png"):
+        read_yolo(Memory(FILES | {"images/train/a.jpg": b""}))
+
+
+def test_texts_of_no_image_beside_the_labels_are_said():
+    beside = {"a.png": b"", "a.txt": b"0 .5 .5 .5 .5\n", "b.txt": b"0 .5 .5 .5 .5\n", "classes.txt": b"dent\n"}
+    found = read_yolo(Memory(beside))
+    assert found.notes == ("text files among labels that are of no image, not read: 1, for example b.txt",)
+
+
+def test_splits_of_a_yaml_are_said_not_to_be_read_unless_folders_say_some():
+    yaml = {"data.yaml": b"train: one\nval: two\nnames: [dent]"}
+    plain = {"one/a.png": b"", "one/a.txt": b"0 .5 .5 .5 .5\n"}
+    (note,) = read_yolo(Memory(plain | yaml)).notes
+    assert note.startswith("splits that data.yaml names (train, val) are not read, and no folder says any")
+    named = {"train/a.png": b"", "train/a.txt": b"0 .5 .5 .5 .5\n"}
+    assert read_yolo(Memory(named | yaml)).notes == ()
 
 
 def test_label_files_of_no_image_are_named():

@@ -346,6 +346,7 @@ def test_every_sentence_of_a_decision_has_a_claim_that_is_checked() -> None:
     scores |= {"next_rows_some", "next_rows_many", "catch_partly", "catch_clusters_few", "catch_clusters_large"}
     scores |= {"why_share", "catch_share", "next_take", "why_places", "why_places_worst"}
     scores |= {"sure_scores_tie", "next_rows_tie", "next_measure", "do_safe_differs_whole"}
+    scores |= {"do_unlearnt", "next_unlearnt"}  # of detectors, in test_decide.py
     scores |= {"do_safe_whole", "do_least_whole", "do_unsafe_whole"}
     scores |= {"catch_one_class", "next_classes", "next_second_set_table", "next_seeds_table"}  # in test_steps.py
     prefixes = ("do_", "sure_", "worth_", "published_", "catch_", "next_")

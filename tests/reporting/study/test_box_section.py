@@ -149,9 +149,10 @@ def test_detectors_that_learnt_nothing_yet_are_not_compared(source, tmp_path):
     short = ASKED | {"tune_steps": (2,), "methods": ("random",), "twins": "keep", "lang": "ja"}
     found = kogen.pilot(str(source), out=tmp_path, **short)
     assert found["values"][0]["value"] < 1
-    (said,) = [one for one in found["sentences"] if one["key"] == "boxes_unlearnt"]
-    assert said["part"] == "alert"
-    assert "まだどの検出器も枠を見つけられていません" in (tmp_path / "report.html").read_text()
+    keys = [one["key"] for one in found["sentences"] if one["part"] in ("headline", "sure", "next")]
+    assert keys == ["do_unlearnt", "sure_value", "next_unlearnt"]
+    assert found["judgement"]["action"] == "unlearnt"
+    assert "枠を見つけられるようになった検出器がなく" in (tmp_path / "report.html").read_text()
 
 
 def test_private_studies_keep_no_names_and_no_pictures(source, tmp_path):

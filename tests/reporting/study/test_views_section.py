@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from kogen.common.metric_facts import ACCURACY
-from kogen.reporting.study.views_section import advice_lines, views_section
+from kogen.reporting.study.views_section import advice_first, advice_lines, views_section
+from kogen.reporting.words import say, sentence
 from kogen.results.answers.view_effects import Advice, Effect, OperationEffect, Reading, ViewEffects
 
 OPERATIONS = [
@@ -28,10 +29,11 @@ FOUND = ViewEffects("byol", "natural", "validation", ACCURACY, "linear", 200, 3,
 def test_what_was_done_and_what_to_do_is_said_in_order() -> None:
     said = advice_lines(FOUND, "en")
     assert said[0].startswith("byol was trained with the views natural, without each of their operations")
+    assert said[0].endswith("With all operations its accuracy is 71.5.")
     assert said[1:] == [
-        "With none it reaches 30.2.",
+        "With none it is 30.2.",
         "Leave out blur: with it fewer images of scratch are recognised, at worst 9.0 points fewer (−12.0 to −6.0), "
-        "while the other classes hold.",
+        "while the other classes together are not shown to fall.",
         "Leave out sensor noise: it costs 3.0 points (−5.0 to −1.0).",
         "Keep random crop: it brings 4.0 points (+1.0 to +7.0).",
         "These images and seeds cannot tell what becomes without: left-right flip; they stay.",
@@ -50,6 +52,30 @@ def test_what_a_classifier_says_of_a_turn_has_words_of_its_own(tmp_path: Path) -
     section = views_section(tmp_path, found, {})
     assert section is not None
     assert [one["value"] for one in section["rows"][0]["fallen"]] == ["−45.0", "−50.0"]
+
+
+def test_what_helps_and_takes_a_class_is_said_with_that_class() -> None:
+    falls = {"scratch": Effect(-9.0, -12.0, -6.0), "good": Effect(8.0, 5.0, 11.0)}
+    light = OperationEffect("crop", Advice.HELPS, Effect(4.0, 1.0, 7.0), classes=falls, fallen=["scratch"])
+    said = advice_lines(replace(FOUND, operations=[light]), "en")
+    assert said[2:4] == [
+        "Keep random crop: it brings 4.0 points (+1.0 to +7.0).",
+        "But with random crop fewer images of scratch are recognised, at worst 9.0 points fewer (−12.0 to −6.0): where "
+        "these matter most, leave it out.",
+    ]
+
+
+def test_the_headline_is_the_advice_and_no_bet_on_a_set_of_views() -> None:
+    bet = [sentence("headline", "do_one", model="byol nothing", dataset="a"), sentence("sure", "views_one_seed")]
+    first, kept, last = advice_first(bet, FOUND)
+    assert (first.part, first.key, kept, last.key) == ("headline", "views_leave_out", bet[1], "views_confirm")
+    assert "Leave out sensor noise and blur" in say("en", first.key, **first.values)
+    assert advice_first(bet, replace(FOUND, operations=OPERATIONS[:2]))[0].key == "views_stay"
+
+
+def test_one_training_of_each_is_said_to_tell_nothing() -> None:
+    said = advice_lines(replace(FOUND, seeds=1, operations=OPERATIONS[1:2]), "en")
+    assert said[2].startswith("With one training of each nobody knows what the seed alone changes")
 
 
 def test_a_proposal_is_said_before_and_after_its_training() -> None:

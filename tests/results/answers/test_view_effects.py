@@ -160,6 +160,14 @@ def test_other_metrics_decide_too(effects: ViewEffects) -> None:
     assert found.whole == pytest.approx(effects.whole)  # classes of equal size
 
 
+def test_one_training_of_each_gives_no_interval_and_no_advice() -> None:
+    every = rows(models())
+    found = judge_views(ASKED, every[every["seed"] == 0], ACCURACY, "linear", "validation")
+    assert found is not None
+    assert {(one.advice, one.left_out.lo, tuple(one.fallen)) for one in found.operations} == {(Advice.OPEN, None, ())}
+    assert found.operations[0].left_out.value > 10  # the difference itself is shown
+
+
 def test_without_the_trainings_there_is_no_advice() -> None:
     table = rows({"byol": WHOLE})
     assert judge_views(ASKED, table, ACCURACY, "linear", "validation") is None

@@ -1,5 +1,6 @@
 """Detectors of a study's runs: what was stopped goes on, parts are the same for every network, NaN is explained."""
 
+import re
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -9,13 +10,16 @@ import pytest
 from drawn_boxes import write_rectangles
 
 import kogen
+from kogen.common.files import read_sealed_json
 from kogen.common.protocols import split_protocol
 from kogen.common.tables import read_table
 from kogen.common.tasks import Stopped
 from kogen.config.study import make_study
 from kogen.detection import detectors
+from kogen.study.boxes import box_judging
 from kogen.study.boxes.box_judging import labelled_images
 from kogen.study.splits import open_splits
+from kogen.training.loop import NonFiniteLoss
 
 NETWORK = {"backbone": "tiny?width=8&stem=half", "image_size": 64, "seeds": 1}
 ASKED = {"task": "detect", "methods": ("random",), "tune_steps": (12,), "twins": "keep", **NETWORK}
@@ -50,10 +54,54 @@ def test_a_detector_that_was_stopped_goes_on_bit_for_bit(source, tmp_path, monke
     assert not list((tmp_path / "part").glob("runs/*/detectors"))  # what it found is what is kept
 
 
-def test_a_training_that_ends_in_nan_names_the_detector_and_its_rate(source, tmp_path):
+def test_a_detector_that_ends_in_nan_is_one_failed_run_and_the_study_goes_on(source, tmp_path, monkeypatch):
+    train = box_judging.train_detector
+
+    def broken_for_one(plan, *more):
+        if plan.seed == 1:
+            raise NonFiniteLoss("step 3: the term 'boxes' of the loss is nan.")
+        return train(plan, *more)
+
+    monkeypatch.setattr(box_judging, "train_detector", broken_for_one)
+    asked = {**ASKED, "seeds": 2, **SETTINGS}
+    found = kogen.pilot(source, out=tmp_path, **asked)
+    assert [(one["model"], one["kind"], one["n"], one["total"]) for one in found["alarms"]] == [
+        ("random", "broken", 1, 2)
+    ]
+    summaries = [read_sealed_json(place) for place in sorted(tmp_path.glob("runs/*/summary.json"))]
+    (failed,) = [one for one in summaries if one["status"] == "failed"]
+    (alarm,) = failed["alarms"]
+    assert re.search(r"2/2 random seed 1 fcos: step 3.* is nan.*--set detect.rate=", alarm["text"])
+    assert not list(tmp_path.glob("runs/*/detectors"))
+    monkeypatch.setattr(box_judging, "train_detector", None)  # nothing is trained again
+    assert kogen.pilot(source, out=tmp_path, **asked)["values"] == found["values"]
+
+
+def test_of_two_detectors_of_a_run_the_one_that_does_not_end_in_nan_is_judged(source, tmp_path, monkeypatch):
+    train = box_judging.train_detector
+
+    def broken_for_one(plan, *more):
+        if plan.settings["detector"] == "fcos":
+            raise NonFiniteLoss("step 3: the term 'boxes' of the loss is nan.")
+        return train(plan, *more)
+
+    monkeypatch.setattr(box_judging, "train_detector", broken_for_one)
+    found = kogen.pilot(source, out=tmp_path, probes=("faster_rcnn", "fcos"), **ASKED, **SETTINGS)
+    assert (found["protocol"], [one["kind"] for one in found["alarms"]]) == ("faster_rcnn", ["broken"])
+
+
+def test_where_all_detectors_end_in_nan_there_is_nothing_to_judge(source, tmp_path):
     wild = {"settings": {"detect": {"width": 32, "rate": 1e6}}}
-    with pytest.raises(ValueError, match=r"1/1 random seed 0 fcos: step \d.* nan.*--set detect.rate="):
+    with pytest.raises(ValueError, match=r"every run of .* broke off: see the alarms above"):
         kogen.pilot(source, out=tmp_path, **ASKED, **wild)
+
+
+def test_what_a_kill_left_of_a_judged_detector_is_taken_away(source, tmp_path):
+    kogen.pilot(source, out=tmp_path, **ASKED, **SETTINGS)
+    (run,) = tmp_path.glob("runs/*")
+    (run / "detectors" / "fcos" / "checkpoint").mkdir(parents=True)
+    kogen.pilot(source, out=tmp_path, **ASKED, **SETTINGS)
+    assert not (run / "detectors").exists()
 
 
 def test_both_detectors_answer_and_the_first_decides(source, tmp_path):
