@@ -73,15 +73,6 @@ def kind_of_views(spec: str) -> Kind:
     return "series" if isinstance(own_views(name, plugin.thing, 64)[0], Wave) else "image"
 
 
-def refuse_views_of_other_kind(spec: str, kind: Kind) -> None:
-    """ValueError unless a set of views is for this kind of data."""
-    found = kind_of_views(spec)
-    if found != kind:
-        words = {"image": ("images", VIEW_SETS), "series": ("series", WAVE_SETS)}
-        got = f"--views {spec} is for {words[found][0]}, and these are {words[kind][0]}"
-        raise ValueError(f"{got}: choose one of {', '.join(words[kind][1])}, or your own")
-
-
 def fit_channels(view: AnyView, channels: int) -> AnyView:
     """The view without the operations that need three channels, of series more than one, where there are others."""
     if isinstance(view, Wave):

@@ -20,7 +20,7 @@ SLOWEST = 0.1  # share of the usual speed below which a warped time does not fal
 def smooth_curves(knots: Tensor, size: int) -> Tensor:
     """Cubic splines through even knots (..., K), the first and last at the ends, at `size` moments (..., size).
 
-    As Um et al. 2017 (arXiv 1706.00527, section 3.2) draw the curves of their warps. A sum over the knots and not a
+    As Um et al. 2017 (arXiv 1706.00527) draw the curves of their warps. A sum over the knots and not a
     product of matrices, whose bits depend on how many windows there are.
     """
     basis = spline_basis(knots.shape[-1], size, knots.device)  # (K, size)

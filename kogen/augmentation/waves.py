@@ -28,7 +28,7 @@ class Wave:
     Values are normalised FIRST, with the training set's mean and std of each channel: so every strength is in units of
     that std and means the same for bar, ampere and g. Then the order is fixed: crop, time warp, permutation, sign,
     scale, magnitude warp, drift, noise, frequencies, dropout, channels. Noise, scale, both warps and permutation are
-    those of Um et al. 2017 (arXiv 1706.00527, section 3.2), the band of frequencies is that of Park et al. 2019
+    those of Um et al. 2017 (arXiv 1706.00527), the band of frequencies is that of Park et al. 2019
     (SpecAugment, arXiv 1904.08779). Channels share their time: crop, warp, order, band and gaps are the same for all.
     """
 

@@ -28,6 +28,7 @@ LARGEST_COUNTS = {"local_crops": 100, "clusterings": 100, "scales": 100, "depth"
 LARGEST_COUNTS |= {"knots": 10_000, "queue": 10_000_000}
 MAY_BE_ZERO = {"swav.queue", "depth", "iterations", "obow.border"}  # counts whose default is not 0
 LARGEST = 1_000_000  # of any other number
+BRINGS = {"minirocket": "kernels1d"}  # methods that bring a network of their own, whatever --backbone says
 CONTINUED_RATE, CONTINUED_WARMUP = 0.1, 0.1  # see `continued_recipe`
 # Fields that runs without them do not write down, as before they existed.
 LATER = ("depth", "init", "freeze", "pool", "code", "compile", "variant", "kind")
@@ -41,7 +42,7 @@ class Plan(BaseModel):
 
     method: str
     seed: int = Field(default=0, ge=0, le=MAX_SEED)
-    backbone: str = "tiny"
+    backbone: str = Field(default="tiny", validate_default=True)
     kind: Literal["", "series"] = ""  # of what it learns from; "" for images
     image_size: int = Field(default=32, ge=8, le=MAX_LENGTH)  # of series the samples of a window
     channels: int = Field(default=3, ge=1, le=1000)
@@ -78,6 +79,18 @@ class Plan(BaseModel):
         if info.field_name == "std" and min(values, default=1) <= 0:
             raise ValueError("wanted numbers above 0")
         return values
+
+    @field_validator("backbone")
+    @classmethod
+    def check_backbone(cls, value: str, info: ValidationInfo) -> str:
+        """The network of a method that brings its own is that one, and no other method has it."""
+        method, name = info.data.get("method"), text.parse_spec(value)[0]
+        if method in BRINGS:
+            return value if name == BRINGS[method] else BRINGS[method]
+        if name in BRINGS.values() and method != "stock":
+            owner = next(one for one, brought in BRINGS.items() if brought == name)
+            raise ValueError(f"{name} is the network of the method {owner}: write --methods {owner}")
+        return value
 
     @field_validator("code")
     @classmethod

@@ -7,7 +7,8 @@ from typing import Any
 
 import tomli_w
 
-from kogen.augmentation import corruptions
+from kogen.augmentation.series_corruptions import parse_corruptions_of
+from kogen.augmentation.view_sets import kind_of_views
 from kogen.common.files import read_toml
 from kogen.common.metric_facts import check_metric
 from kogen.common.own_statistics import check_statistics
@@ -67,7 +68,7 @@ def make_study(asked: Mapping[str, Any], where: str) -> Study:
     if study.task == FIND_BOXES:
         check_box_options(study.model_dump(include={*NOT_OF_BOXES, "tune_steps", "settings"}))
     if study.corrupt:
-        corruptions.parse_corruptions(study.corrupt)
+        parse_corruptions_of(kind_of_views(study.views), study.corrupt)
     for method, settings in study.settings.items():
         base = method.removesuffix(CONTINUED)
         check_settings(base, settings)

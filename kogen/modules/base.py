@@ -49,6 +49,7 @@ class Recipe:
     constant: tuple[str, ...] = ()  # parts of the method whose rate stays at its peak (SimSiam's predictor)
     labels: bool = False  # the method reads labels: it trains on the labelled images only
     trains: bool = True  # False: there is nothing to train (random, published)
+    looks: int = 0  # training items that a method without a training looks at before it is judged, see Method.look
     colour: bool = True  # False: views are only cropped, flipped and turned (MAE, appendix A.1)
     least_area: float = 0.0  # share of an image that a whole view shows at least, where the view set would show less
     revision: int = 1  # counts up where the same settings train other weights than before, so that ids of runs differ
@@ -65,7 +66,11 @@ TheirValue = tuple[Any, str]
 OPTIMISERS = ("sgd", "lars", "adamw")
 # Of a recipe: they change no weight, or are merged into the other fields where a network is known.
 DESCRIPTIVE_FIELDS = ("source", "headline", "family", "cost", "authors", "without_attention")
-LATER_FIELDS = {"least_area": 0.0, "revision": 1}  # left out of a record at these values, as before they existed
+LATER_FIELDS = {
+    "least_area": 0.0,
+    "revision": 1,
+    "looks": 0,
+}  # left out of a record at these values, as before they existed
 
 
 class Backbone(nn.Module, ABC):
@@ -110,6 +115,12 @@ class Method(nn.Module, ABC):
 
     def update(self, progress: float) -> None:
         """Called once after every optimiser step; `progress` in (0, 1] is the share of the training that is done."""
+
+    def look(self, items: Tensor, rng: StepRng) -> None:
+        """Called once where the recipe `looks` and does not train: with training items, as evaluation sees them.
+
+        They are spread evenly through the set; `rng` is that of step 0.
+        """
 
     def rate_shares(self) -> Mapping[nn.Parameter, float]:
         """Share of the rate that some parameters learn at; all others learn at the whole."""

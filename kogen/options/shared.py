@@ -128,7 +128,7 @@ class JudgingOptions(Options):
     )
     corrupt: str | None = option(
         None,
-        "corruptions of the test set to judge on: all, all:1-5, blur:5,jpeg:2",
+        "corruptions of the test set to judge on: all, all:1-5, blur:5,jpeg:2, of series drift:3,noise",
         JUDGING,
         shelf="corruptions",
     )

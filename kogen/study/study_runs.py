@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from kogen.augmentation.view_sets import refuse_views_of_other_kind, view_set
+from kogen.augmentation.view_sets import view_set
 from kogen.common import distributed
 from kogen.common.contracts import from_plain, to_plain
 from kogen.common.files import write_sealed_json
@@ -153,8 +153,7 @@ def do_run(ready: StudyRuns, number: int, to: TrackTo) -> None:
 
 
 def write_view_sheet(images: Images, study: Study, out: Path, seed: int = 0) -> None:
-    """Write the contact sheet of the study's views to `out`. ValueError for views of the other kind."""
-    refuse_views_of_other_kind(study.views, images.kind)
+    """Write the contact sheet of the study's views to `out`."""
     if images.kind == "series":
         pair = view_set(study.views, images.pixels.shape[2], channels=images.channels)
         return write_line_sheet(images, pair, out, seed=seed)

@@ -20,7 +20,7 @@ from kogen.augmentation.view_sets import (
     operations_of,
     view_set,
 )
-from kogen.augmentation.views import View, evaluation_view, render
+from kogen.augmentation.views import View, render
 from kogen.augmentation.waves import Wave, render_waves
 from kogen.common.contracts import to_plain
 from kogen.common.devices import default_device
@@ -170,7 +170,7 @@ def read_operations(study: Study, sets: Splits, folder: Path, operations: tuple[
         return {}
     backbone = load_run(run)[2].to(default_device())
     shown = {"mean": plan.mean, "std": plan.std}
-    learnt = embed(backbone, sets.train, evaluation_view(plan.image_size, **shown))
+    learnt = embed(backbone, sets.train, plan.evaluation_view)
     test = next(iter(sets.tests.values()))
     pair = view_set(study.views, study.image_size, channels=sets.pool.channels, **shown)
 
@@ -180,7 +180,7 @@ def read_operations(study: Study, sets: Splits, folder: Path, operations: tuple[
         rows |= {"predicted": np.array(test.classes)[said], "correct": (said == test.labels).astype(np.int8)}
         return pd.DataFrame(rows).assign(model=model, seed=0, dataset=test.name).drop_duplicates("item")
 
-    before = answers(BEFORE, evaluation_view(plan.image_size, **shown))
+    before = answers(BEFORE, plan.evaluation_view)
     every = {one: pd.concat([before, answers(AFTER, happening(pair, one))], ignore_index=True) for one in operations}
     return {one: make_reading(rows, len(operations)) for one, rows in every.items()}
 

@@ -17,7 +17,8 @@ def draw_views(source: str, options: ViewsOptions) -> Path:
     """Write the picture of the views of one image of `source`; ValueError for options that only advice takes."""
     if given := options.only_for_advice:
         raise ValueError(f"{', '.join(map(flag_of, given))}: only with --advise; add that, or leave it out")
-    study = study_from_request(source, StudyOptions(**options.model_dump(include={"views", "image_size", "max_bad"})))
+    asked = options.model_fields_set & {"views", "image_size", "max_bad"}
+    study = study_from_request(source, StudyOptions(**{name: getattr(options, name) for name in asked}))
     claim_file(options.out, paths_read(options, source), force=options.force)
     images = training_part(open_source(source, storage_for(study.image_size, study.max_bad, options.depth), options))
     print_notes(images.name, images.notes)

@@ -34,6 +34,7 @@ from kogen.tracking.session import TrackTo
 from kogen.training import checkpoint, loop, monitor
 from kogen.training.batch_fitting import explain_out_of_memory
 from kogen.training.build import build_method, network_facts, save_weights
+from kogen.training.first_look import look_at_items
 from kogen.training.loop import Epoch
 from kogen.training.run_tracking import NOWHERE, send_finished, track_run, tracked_values
 from kogen.training.seen_images import write_seen
@@ -111,6 +112,8 @@ def train_run(
     method = build_method(plan)
     if place.exists():
         checkpoint.load(place, plan.fingerprint, method)
+    if plan.recipe.looks:
+        look_at_items(method, plan, images)
     summary = summarise_run(plan, epochs, method.floor)
     if distributed.rank() == 0:
         backbone = method.evaluation_backbone()

@@ -33,9 +33,18 @@ NARROW: dict[str, dict[str, Any]] = {
 NETWORKS = {"resnet": "tiny?width=8", "vit": "vit_tiny_patch16_224?embed_dim=48&depth=2&num_heads=3"}
 
 
+SERIES_NETWORKS = {"steps": "dilated1d?width=8&out=16&depth=3"}  # of methods that learn from series alone
+BROUGHT = {"kernels1d": "kernels1d"}  # networks that a method of series brings
+
+
 def network_for(method: str) -> str:
     """A small backbone that the method can train."""
-    return NETWORKS[registry.load("methods", method).needs or "resnet"]
+    return (NETWORKS | SERIES_NETWORKS | BROUGHT)[registry.load("methods", method).needs or "resnet"]
+
+
+def items_for(method: str, count: int = 64) -> Images:
+    """What the method can learn from: blobs, or tones where it learns from series alone."""
+    return tones(count) if registry.load("methods", method).needs in SERIES_NETWORKS | BROUGHT else blobs(count)
 
 
 def blobs(count: int = 96, size: int = 16, channels: int = 3, seed: int = 0, labels: bool = True) -> Images:
@@ -51,7 +60,23 @@ def blobs(count: int = 96, size: int = 16, channels: int = 3, seed: int = 0, lab
     return from_array(pixels, known, ("a", "b", "c", "d") if labels else (), name=f"blobs{seed}")
 
 
+def tones(count: int = 96, channels: int = 3, length: int = 64, seed: int = 0, labels: bool = True) -> Images:
+    """Sines of 2, 4, 7 or 11 turns, the class, of any phase and some noise, on channels of different scales."""
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(0, 4, count)
+    turns, phase = np.array([2, 4, 7, 11])[truth, None, None], rng.uniform(0, 1, (count, channels, 1))
+    values = np.sin(2 * np.pi * (turns * np.arange(length) / length + phase))
+    values += rng.normal(0, 0.3, values.shape)
+    values = (10 + 10.0 ** np.arange(channels)[:, None] * values).astype(np.float32)
+    names = np.array([f"{seed:04d}{number:012d}" for number in range(count)], dtype="<U16")
+    known = truth if labels else np.full(count, -1)
+    classes = ("2", "4", "7", "11") if labels else ()
+    return Images(values, names, names, known, classes, names, np.ones(count, np.float32), f"tones{seed}")
+
+
 def plan_for(images: Images, method: str = "byol", **changes: Any) -> Plan:
     """A plan that trains in a second or two."""
     small = {"backbone": network_for(method), "image_size": 16, "epochs": 2, "batch_size": 32, "precision": "32"}
+    if images.kind == "series":
+        small |= {"kind": "series", "views": "motion", "image_size": images.pixels.shape[2]}
     return with_data(Plan(method=method, **(small | changes)), images)

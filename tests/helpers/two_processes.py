@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from small import NARROW, blobs, plan_for
+from small import NARROW, items_for, plan_for
 
 from kogen.common import distributed, registry
 from kogen.training.batches import Batches
@@ -17,8 +17,8 @@ from kogen.training.loop import prepare, pretrain, train_step
 def main(out: Path) -> None:
     torch.set_num_threads(1)
     distributed.join_processes()
-    images = blobs(64)
     for method in [*registry.names("methods"), "tune"]:
+        images = items_for(method)
         # A low rate: what rounding adds grows with every step, and would hide what is to be seen.
         plan = plan_for(images, method, epochs=2, settings={**NARROW.get(method, {}), "rate": 0.005})
         if not plan.recipe.trains:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from small import NARROW, NETWORKS, network_for, plan_for
+from small import NARROW, NETWORKS, SERIES_NETWORKS, network_for, plan_for, tones
 
 from kogen.common import registry
 from kogen.data.datasets.surfaces import surfaces
@@ -22,7 +22,8 @@ METHODS = [name for name in registry.names("methods") if registry.load("methods"
 PER_IMAGE = [name for name in METHODS if issubclass(registry.load("methods", name), PerImageMethod)]
 COUPLED = [name for name in METHODS if issubclass(registry.load("methods", name), CoupledMethod)]
 # Every method on every network it can take; of those that take several, all but one are slow tests, in turns.
-TAKEN = {m: [f for f in NETWORKS if registry.load("methods", m).needs in ("", f)] for m in METHODS}
+FAMILIES = NETWORKS | SERIES_NETWORKS
+TAKEN = {m: [f for f in FAMILIES if registry.load("methods", m).needs in ("", f)] for m in METHODS}
 PAIRS = [
     pytest.param(method, family, marks=() if family == families[turn % len(families)] else pytest.mark.slow)
     for turn, (method, families) in enumerate(TAKEN.items())
@@ -40,43 +41,59 @@ RISES = {
 
 
 @cache
-def pool() -> Images:
-    return surfaces(n=96, size=32)
+def pool_of(network: str) -> Images:
+    """What a network learns from: drawn surfaces, or series."""
+    return tones() if network in SERIES_NETWORKS.values() else surfaces(n=96, size=32)
+
+
+def pool(method: str) -> Images:
+    return pool_of(network_for(method))
 
 
 def plan(method: str, network: str, epochs: int = EPOCHS):
     # Rates are for a batch of 256; so small a batch learns more from each step of a few with a higher one.
-    rate = {"barlow_twins": 0.02, "lejepa": 0.1, "mae": 0.005, "rc_mae": 0.005, "swav": 0.03}.get(method, 0.5)
+    rate = {
+        "barlow_twins": 0.02,
+        "lejepa": 0.1,
+        "mae": 0.005,
+        "rc_mae": 0.005,
+        "swav": 0.03,
+        "ts2vec": 0.02,
+        "simmtm": 0.03,
+    }.get(method, 0.5)
     settings = {**NARROW.get(method, {}), "rate": rate}
-    small = {"backbone": network, "image_size": 32, "epochs": epochs, "batch_size": BATCH}
-    return plan_for(pool(), method, views="inspection", settings=settings, **small)
+    small = {"backbone": network, "epochs": epochs, "batch_size": BATCH, "settings": settings}
+    images = pool_of(network)
+    small |= {} if images.kind == "series" else {"image_size": 32, "views": "inspection"}
+    return plan_for(images, method, **small)
 
 
 @pytest.mark.parametrize(("method", "family"), PAIRS)
 def test_it_learns_and_stays_alive(method, family, tmp_path):
-    epochs = list(pretrain(plan(method, NETWORKS[family]), pool(), tmp_path))
+    images = pool_of(FAMILIES[family])
+    epochs = list(pretrain(plan(method, FAMILIES[family]), images, tmp_path))
     losses = [epoch.terms.get("loss", np.nan) for epoch in epochs]
     assert np.isfinite(losses[1:]).all()
     if method not in RISES:
         assert min(losses[-3:]) < losses[1], losses
     first, last = epochs[0], epochs[-1]  # on the way a ViT's features may draw together and part again
     ranks, spreads = [first.rank_me, last.rank_me], [first.feature_std, last.feature_std]
-    found = find_alarms([0, last.epoch], ranks, spreads, [np.nan, losses[-1]], None, len(pool()) // BATCH)
+    found = find_alarms([0, last.epoch], ranks, spreads, [np.nan, losses[-1]], None, len(images) // BATCH)
     assert not found, found
 
 
 @pytest.mark.parametrize(("method", "family"), PAIRS)
 def test_it_resumes_bitwise(method, family, tmp_path):
-    asked, calls = plan(method, NETWORKS[family], epochs=1), []
-    list(pretrain(asked, pool(), tmp_path / "whole"))
+    asked, calls, images = plan(method, FAMILIES[family], epochs=1), [], pool_of(FAMILIES[family])
+    list(pretrain(asked, images, tmp_path / "whole"))
 
     def stop() -> bool:
         calls.append(1)
         return len(calls) >= 3  # inside the epoch, with queues and teachers half way
 
     with pytest.raises(Stopped):
-        list(pretrain(asked, pool(), tmp_path / "cut", stop=stop))
-    list(pretrain(asked, pool(), tmp_path / "cut"))
+        list(pretrain(asked, images, tmp_path / "cut", stop=stop))
+    list(pretrain(asked, images, tmp_path / "cut"))
     whole, cut = (load_file(tmp_path / run / "checkpoint" / "state.safetensors") for run in ("whole", "cut"))
     assert whole.keys() == cut.keys()
     assert [key for key in whole if not torch.equal(whole[key], cut[key])] == []
@@ -86,7 +103,7 @@ def test_it_resumes_bitwise(method, family, tmp_path):
 def test_forward_is_deterministic_and_changes_nothing_it_depends_on(method):
     asked = plan(method, network_for(method))
     module = build_method(asked)
-    views = Batches(asked, pool(), torch.device("cpu")).render_views(0, 0)
+    views = Batches(asked, pool(method), torch.device("cpu")).render_views(0, 0)
     twin = copy.deepcopy(module)
     for _ in range(3):
         module(views)
@@ -100,7 +117,7 @@ def test_in_eval_mode_an_images_loss_is_its_own_and_nothing_is_noted(method):
     """The losses of a part of a batch are those it has in the whole; forward is their mean; queues get no rows."""
     asked = plan(method, network_for(method))
     module = build_method(asked)
-    loader = Batches(asked, pool(), torch.device("cpu"))
+    loader = Batches(asked, pool(method), torch.device("cpu"))
     for step in range(2):  # queues, centres, teachers and distances are no longer those of the start
         module(loader.render_views(step, 0))
         module.update(0.1 * step)
@@ -128,7 +145,7 @@ def test_in_eval_mode_an_images_embeddings_are_its_own_and_give_the_loss(method)
     """The embeddings of a part of a batch are those it has in the whole; forward is the loss of them."""
     asked = plan(method, network_for(method))
     module = build_method(asked)
-    loader = Batches(asked, pool(), torch.device("cpu"))
+    loader = Batches(asked, pool(method), torch.device("cpu"))
     for step in range(2):
         module(loader.render_views(step, 0))
         module.update(0.1 * step)

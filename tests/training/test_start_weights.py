@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 from checkpoints import drawn
-from small import NARROW, blobs, network_for, plan_for
+from small import NARROW, SERIES_NETWORKS, blobs, network_for, plan_for
 
 from kogen.backbones import make_backbone
 from kogen.backbones._heads_in_files import Heads
@@ -17,7 +17,11 @@ from kogen.training.checkpoint import state_of
 from kogen.training.run import record_of
 from kogen.training.start_weights import Start, fit_positions, head_parts, load_start, save_start, start_method
 
-TRAINED = [name for name in registry.names("methods") if registry.load("methods", name).recipe.trains]
+TRAINED = [  # files of weights are of networks of images
+    name
+    for name in registry.names("methods")
+    if (made := registry.load("methods", name)).recipe.trains and made.needs not in SERIES_NETWORKS
+]
 
 
 def start_for(method: str, heads: Heads | None = None) -> Start:
