@@ -8,6 +8,7 @@ from typing import Any
 from kogen.api_tables import audit as audit
 from kogen.api_tables import lottery as lottery
 from kogen.api_tables import report as report
+from kogen.api_tables import share as share
 from kogen.api_tables import submit as submit
 from kogen.common import distributed
 from kogen.common.locks import lock_output
@@ -288,4 +289,4 @@ def pack(source: Any, options: PackOptions) -> str:
 
 
 __all__ = ["Stopped", "audit", "compare", "embed", "estimate", "evaluate", "export", "landscape", "lottery", "pilot"]
-__all__ += ["pack", "predict", "pretrain", "push", "report", "run", "submit", "views"]
+__all__ += ["pack", "predict", "pretrain", "push", "report", "run", "share", "submit", "views"]

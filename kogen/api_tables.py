@@ -1,4 +1,4 @@
-"""The verbs that read tables alone, and load no torch: lottery, report, audit."""
+"""The verbs that read tables alone, and load no torch: lottery, report, audit, share."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 from kogen.common.contracts import to_plain
 from kogen.common.locks import lock_output
-from kogen.common.outputs import claim_folder
+from kogen.common.outputs import claim_file, claim_folder
 from kogen.common.own_statistics import check_statistics, write_statistics
 from kogen.common.speech.progress import progress_bar
 from kogen.common.text import check_language
@@ -14,6 +14,7 @@ from kogen.options.audit import AuditOptions
 from kogen.options.lottery import LotteryOptions
 from kogen.options.model import takes
 from kogen.options.runs import ReportOptions
+from kogen.options.sharing import ShareOptions
 from kogen.options.study import SubmitOptions
 from kogen.options.study_task import check_task_metric, metric_for_task
 from kogen.results.answers.transfer_leads import judge_transfers, transfer_folders, write_leads
@@ -22,9 +23,10 @@ from kogen.results.asked import FIRST, leaves_open, read_asked, read_question, r
 from kogen.results.gather import TABLE, gather_predictions
 from kogen.results.judge import judge_results
 from kogen.results.questions import table_paths
+from kogen.results.sharing.share import share_study
 from kogen.study.gallery import write_gallery
 from kogen.study.submission import write_submission
-from kogen.verb_results import AuditResult, LotteryResult, StudyResult
+from kogen.verb_results import AuditResult, LotteryResult, ShareResult, StudyResult
 
 
 @takes(LotteryOptions)
@@ -117,4 +119,16 @@ def submit(study: str | Path, options: SubmitOptions) -> Path:
     return write_submission(Path(study), options)
 
 
-__all__ = ["audit", "lottery", "report", "submit"]
+@takes(ShareOptions)
+def share(study: str | Path, options: ShareOptions) -> ShareResult:
+    """Write a study's tables as a bundle that another team may read: no pictures, no paths, names coded, ids hashed.
+
+    Returns the manifest, the "path" of the bundle, and "searched", the number of texts that it was searched for. The
+    study stays as it is. ValueError for a study that is not judged, and where a text of it would be in the bundle.
+    """
+    folder = Path(study)
+    claim_file(options.out, [folder], force=options.force)
+    return ShareResult(share_study(folder, options.out, keep_names=options.keep_names), options.out)
+
+
+__all__ = ["audit", "lottery", "report", "share", "submit"]

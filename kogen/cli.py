@@ -33,12 +33,14 @@ from kogen.options.output import (
     show_landscape,
     show_line,
     show_runs,
+    show_share,
     show_training,
     show_verdict,
 )
 from kogen.options.own_code import open_plugins
 from kogen.options.packing import PackOptions
 from kogen.options.runs import EvaluateOptions, ExportOptions, PretrainOptions, ReportOptions
+from kogen.options.sharing import ShareOptions
 from kogen.options.study import EstimateOptions, PilotOptions, RunOptions, SubmitOptions
 from kogen.options.view_options import ViewsOptions
 
@@ -107,6 +109,8 @@ COMMANDS = {
         "kogen pack imgs/ --labels train.csv --image-size 224 --out imgs.lance"),
     "report": Command(ReportOptions, show_verdict, "study", "folder of a study", "kogen report study/ --lang ja", Path),
     "audit": Command(AuditOptions, show_audit, "study", "folder of a judged study", "kogen audit study/", Path),
+    "share": Command(ShareOptions, show_share, "study", "folder of a judged study",
+        "kogen share study/ --out bundle.zip", Path),
 }  # fmt: skip
 
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from kogen.common.contracts import from_plain
+from kogen.common.contracts import from_plain, to_plain
 from kogen.common.tables import read_table
 from kogen.results.judgement import Judgement
+from kogen.results.sharing.share import SharedStudy
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -120,6 +121,16 @@ class AuditResult(Result):
 
     def _tables(self) -> "dict[str, list[Any] | Path]":
         return self._rows()
+
+
+class ShareResult(Result):
+    """The manifest of a bundle, with its path; its values are the sets with their numbers."""
+
+    default_table = "sets"
+
+    def __init__(self, shared: SharedStudy, place: Path) -> None:
+        plain = to_plain(shared.manifest) | {"path": str(place), "bytes": shared.bytes, "searched": shared.searched}
+        super().__init__(plain | {"words": shared.words})
 
 
 class ComparisonResult(Result):

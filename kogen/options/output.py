@@ -60,6 +60,11 @@ def show_audit(found: dict[str, Any], written: Path) -> None:
         raise typer.Exit(DIFFERS)
 
 
+def show_share(found: dict[str, Any], written: Path) -> None:
+    """Tell the bundle that was written, and what is in it."""
+    say(FileWritten("\n".join([*found["words"], "", found["path"]]), found["path"]))
+
+
 def show_comparison(found: dict[str, Any], written: Path | None) -> None:
     """Tell the verdict in a sentence and the folder; without a folder all of it as JSON."""
     whole = json.dumps(found, indent=2, ensure_ascii=False)
