@@ -32,6 +32,8 @@ from kogen.options.output import (
     show_cost,
     show_landscape,
     show_line,
+    show_pool,
+    show_prior,
     show_runs,
     show_share,
     show_training,
@@ -40,7 +42,7 @@ from kogen.options.output import (
 from kogen.options.own_code import open_plugins
 from kogen.options.packing import PackOptions
 from kogen.options.runs import EvaluateOptions, ExportOptions, PretrainOptions, ReportOptions
-from kogen.options.sharing import ShareOptions
+from kogen.options.sharing import PoolOptions, PriorOptions, ShareOptions
 from kogen.options.study import EstimateOptions, PilotOptions, RunOptions, SubmitOptions
 from kogen.options.view_options import ViewsOptions
 
@@ -111,6 +113,9 @@ COMMANDS = {
     "audit": Command(AuditOptions, show_audit, "study", "folder of a judged study", "kogen audit study/", Path),
     "share": Command(ShareOptions, show_share, "study", "folder of a judged study",
         "kogen share study/ --out bundle.zip", Path),
+    "pool": Command(PoolOptions, show_pool, "bundles", "bundles that `kogen share` wrote, one a team",
+        "kogen pool a.zip b.zip c.zip --out pool", list[Path]),
+    "prior": Command(PriorOptions, show_prior, "folder", "folder of a pool", "kogen prior pool/", Path),
 }  # fmt: skip
 
 

@@ -133,6 +133,23 @@ class ShareResult(Result):
         super().__init__(plain | {"words": shared.words})
 
 
+class PoolResult(Result):
+    """What pool.json holds; its values are those of each method at each site."""
+
+    page = "report.html"
+
+    def _figures(self) -> "dict[str, Figure]":
+        from kogen.reporting.pool.page import compose
+
+        return compose(self.folder, self.lang)[0] if self.folder else {}
+
+
+class PriorResult(Result):
+    """What prior.json holds; its values are the methods in the order to try them."""
+
+    default_table = "ranking"
+
+
 class ComparisonResult(Result):
     """Whether an update is safe; its values are those of all images (name "") and of each class."""
 
