@@ -33,7 +33,7 @@ def answer(found: PooledJudgement) -> Sentence:
 def against(found: PooledJudgement) -> list[PooledPair]:
     """The pairs of the leader, the nearest opponent first."""
     mine = [pair for pair in found.pairs if found.leader in (pair.first, pair.second)]
-    return sorted(mine, key=lambda pair: pair.mean)
+    return sorted(mine, key=lambda pair: pair.mean if pair.first == found.leader else -pair.mean)
 
 
 def sure(found: PooledJudgement) -> list[Sentence]:
@@ -84,6 +84,8 @@ def compared(found: PooledJudgement) -> list[Sentence]:
     said = [sentence("catch", key, protocol=found.protocol) for key in found.notes]
     if other := [phrase(f"pool_aspect_{one.name}") for one in found.aspects if not one.same]:
         said.append(sentence("catch", "pool_differs", names=other))
+    if part := sorted({name for site in found.sites for name in site.models} - {*found.everywhere}):
+        said.append(sentence("catch", "pool_not_everywhere", names=part))
     for site in found.sites:
         if len(site.studies) > 1:
             said.append(sentence("catch", "pool_same_data", names=list(site.studies)))
@@ -105,16 +107,17 @@ def prior_sentences(found: Prior) -> list[Sentence]:
     if others:
         rest = [phrase("prior_share", model=one.model, best=100 * one.best) for one in others[:3]]
         said.append(sentence("sure", "prior_others", names=rest))
+    if found.beats_untrained is False:
+        said.append(sentence("sure", "prior_untrained", model=first.model))
     for one in found.images:
         values = {"seeds": one.seeds, "images": one.images, "most": one.most, **margin}
         key = "prior_images" if one.most else "prior_images_some" if one.images else "prior_images_none"
-        known = {"possible": one.possible, "n": len(found.sites)}
-        said.append(sentence("sure", key, **values, **known))
+        said.append(sentence("sure", key if one.sites else "prior_images_unknown", **values, n=one.sites))
     if not found.labels:
         said.append(sentence("sure", "prior_no_labels"))
     for row in found.labels:
         key = "prior_labels" if row.labels else "prior_labels_all"
-        values = {"labels": int(row.labels or 0), "all": int(row.all_labels), "model": first.model}
+        values = {"labels": int(row.labels or 0), "all": int(row.all_labels), "model": row.model}
         said.append(sentence("sure", key, site=row.site, **values, **margin))
     said.append(sentence("catch", "prior_rests", n=len(found.sites), seeds=found.seeds_behind))
     return said

@@ -96,7 +96,7 @@ def protocols_in(bundle: Bundle) -> list[str]:
     """The probes that a bundle's reference is judged by, those that its team chose first."""
     table = bundle.tables[PREDICTIONS]
     there = set(table["protocol"].unique().to_pylist())
-    return [name for name in (*bundle.manifest.question.probes, *sorted(there)) if name in there]
+    return [name for name in dict.fromkeys((*bundle.manifest.question.probes, *sorted(there))) if name in there]
 
 
 def own_metric(bundle: Bundle) -> bool:

@@ -40,13 +40,15 @@ class NeededImages:
     images: int | None  # at the site in the middle; None: no number would do, the training varies too much
     most: int | None  # at the site where it takes most; None: no number would do there
     possible: int  # sites at which some number would do
+    sites: int  # that trained with two seeds or more, without which nothing is known of training
 
 
 @dataclass(frozen=True)
 class NeededLabels:
-    """Labels to learn from with which the first method loses no more than the margin against all labels, at a site."""
+    """Labels to learn from with which a method loses no more than the margin against all labels, at a site."""
 
     site: str
+    model: str  # the first of the ranking that tried parts of the labels
     labels: float | None  # None: with all labels alone, of those that were tried
     all_labels: float
 
@@ -64,6 +66,7 @@ class Prior:
     seeds_behind: int  # fewest seeds of a trained method at any site
     tau: float  # sd between sites of a method's own deviation
     ranking: tuple[RankedMethod, ...]
+    beats_untrained: bool | None  # whether the first is better than the network before training; None: not measured
     images: tuple[NeededImages, ...]
     labels: tuple[NeededLabels, ...]
 
@@ -97,8 +100,9 @@ def make_prior(folder: Path, *, margin: float | None, seeds: Sequence[int], seed
         seeds_behind=min(site.seeds for site in pool.sites),
         tau=tau,
         ranking=tuple(ranking),
-        images=tuple(needed_images(trained, wanted, count) for count in seeds),
-        labels=tuple(needed_labels(losses, ranking[0].model, wanted)),
+        beats_untrained=beats_untrained(pool, ranking[0].model),
+        images=tuple(needed_images(trained[trained["seeds"] > 1], wanted, count) for count in seeds),
+        labels=tuple(needed_labels(losses, [row.model for row in ranking], wanted)),
     )
 
 
@@ -148,31 +152,44 @@ def own_variances(effects: pd.DataFrame, sites: Sequence[str], models: Sequence[
     return np.where(np.isnan(found), np.nanmax(found), found)
 
 
-def needed_images(effects: pd.DataFrame, margin: float, seeds: int) -> NeededImages:
-    """The images that a pair of methods `margin` apart would take with so many seeds, over the sites.
+def beats_untrained(pool: PooledJudgement, model: str) -> bool | None:
+    """Whether a method is better than the network before any training, over the sites; None where no 3 have both."""
+    for pair in pool.pairs:
+        if {pair.first, pair.second} == {model, UNTRAINED}:
+            return pair.verdict == "better" and pair.first == model
+    return None
 
-    At each site the pair in the middle counts: items' variance falls with images, that of training with seeds.
+
+def needed_images(effects: pd.DataFrame, margin: float, seeds: int) -> NeededImages:
+    """The images that a pair of methods `margin` apart would take with so many seeds, over the sites of two or more.
+
+    At each site the mean variance over pairs counts, as few seeds tell little of a single one: that of items falls
+    with images, that of training with seeds.
     """
     found: list[float] = []
     for _, part in effects.groupby("site", sort=True):
-        items = (part["item_error"] ** 2 * part["n"]).to_numpy()  # variance of one image
-        training = (part["seed_error"] ** 2 * part["seeds"]).to_numpy() / seeds
+        items = float((part["item_error"] ** 2 * part["n"]).mean())  # variance of one image
+        training = float((part["seed_error"] ** 2 * part["seeds"]).mean()) / seeds
         room = (margin / POWER_FACTOR) ** 2 - training
-        each = np.divide(items, room, out=np.full(len(part), np.inf), where=room > 0)
-        found.append(float(np.median(each)))
-    middle, most = float(np.median(found)), max(found)
-    as_number = [None if np.isinf(one) else ceil(one) for one in (middle, most)]
-    return NeededImages(seeds, *as_number, int(np.isfinite(found).sum()))
+        found.append(items / room if room > 0 else np.inf)
+    if not found:
+        return NeededImages(seeds, None, None, 0, 0)
+    middle, most = (None if np.isinf(one) else ceil(one) for one in (float(np.median(found)), max(found)))
+    return NeededImages(seeds, middle, most, int(np.isfinite(found).sum()), len(found))
 
 
-def needed_labels(losses: pd.DataFrame, model: str, margin: float) -> list[NeededLabels]:
-    """The fewest labels tried from which on the model loses no more than the margin, at each site that tried."""
+def needed_labels(losses: pd.DataFrame, ranking: Sequence[str], margin: float) -> list[NeededLabels]:
+    """The fewest labels tried from which on a method loses no more than the margin, at each site that tried some.
+
+    Of the ranking's first method that any site tried with part of its labels: supervised training has no such curve.
+    """
+    tried = [model for model in ranking if (losses["model"] == model).any()]
     found = []
-    for site, part in losses[losses["model"] == model].groupby("site", sort=True):
+    for site, part in losses[losses["model"] == tried[0]].groupby("site", sort=True) if tried else ():
         rows = part.sort_values("labels")
         bad = rows["labels"][rows["loss"] > margin]
         enough = rows["labels"][rows["labels"] > (bad.max() if len(bad) else -1)]
         whole = float(rows["all_labels"].iloc[0])
         fewest = float(enough.min()) if len(enough) else whole
-        found.append(NeededLabels(str(site), None if fewest >= whole else fewest, whole))
+        found.append(NeededLabels(str(site), tried[0], None if fewest >= whole else fewest, whole))
     return found

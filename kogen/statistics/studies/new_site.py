@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
 
 from kogen.statistics.studies.random_effects import LEAST_SITES
 
-DRAWS = 20_000
-ROUNDING = 1e-9
+DRAWS, GRID = 20_000, 81
+WIDEST = 5.0  # times the spread of the residuals, up to which an sd between sites is thought possible
+LEAST_RESIDUALS = 2  # numbers beyond those that sites and methods use up; with one, any spread would be as likely
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class NewSite:
     behind: np.ndarray  # expected distance to the best expected, 0 or more
     best: np.ndarray  # probability of being the best
     near: np.ndarray  # probability of being within the margin of the best
-    tau: float  # sd of a method's own deviation at a site, the same for all methods
+    tau: float  # sd of a method's own deviation at a site, the same for all methods; its expectation
 
 
 def expect_new_site(
@@ -27,50 +27,59 @@ def expect_new_site(
 ) -> NewSite:
     """The methods' places at a new site, from values (k, m) of k sites, nan where not measured, with error variances.
 
-    Model: value = site + method + the method's deviation at this site (normal, variance tau^2 for all methods) + error.
-    tau^2 is Paule and Mandel's on the residuals of both; probabilities are shares of draws from `seed` of the methods'
-    means, their deviations at the new site, and a Student's t scale with as many degrees of freedom as there are
-    residuals, for tau is only estimated. `variances`: of each value around that of its site's average.
-    ValueError for fewer than 3 sites or 2 methods, and for a method that no other is measured beside.
+    Model: value = site + method + the method's deviation at this site (normal, sd tau, the same for all methods) +
+    error. Sites and methods have flat priors, and so has tau (Gelman 2006, Bayesian Analysis 1), on a grid up to 5
+    times the spread of the residuals; probabilities are shares of draws from `seed` of tau, of the methods' means given
+    it, and of their deviations at the new site. `variances`: of each value around its site's level.
+    ValueError for fewer than 3 sites or 2 methods, and for methods that were not measured beside one another enough.
     """
     known = ~np.isnan(values)
     sites, count = values.shape
     if sites < LEAST_SITES or count < 2:
         raise ValueError(f"{sites} sites and {count} methods say nothing of a new one: wanted {LEAST_SITES} and 2")
-    site, method = np.nonzero(known)
-    design = np.zeros((len(site), sites + count - 1))  # the first method's mean is 0
-    design[np.arange(len(site)), site] = 1
-    later = method > 0
-    design[np.flatnonzero(later), sites + method[later] - 1] = 1
+    design = make_design(known)
     if np.linalg.matrix_rank(design) < design.shape[1]:
         raise ValueError("some methods were never measured beside the others: nothing compares them")
-    df = len(site) - design.shape[1]
-    if df < 1:
+    if len(design) - design.shape[1] < LEAST_RESIDUALS:
         raise ValueError("each method was measured at too few sites for what it is worth at another")
     response, error = values[known], variances[known]
-
-    def fit(tau2: float) -> tuple[np.ndarray, np.ndarray, float]:
-        weight = 1 / (error + tau2)
-        covariance = np.linalg.inv(design.T @ (weight[:, None] * design))
-        found = covariance @ (design.T @ (weight * response))
-        return found, covariance, float(weight @ (response - design @ found) ** 2) - df
-
-    tau2, high = 0.0, float(np.ptp(response) ** 2) + float(error.max())
-    if fit(0.0)[2] > 0:
-        while fit(high)[2] > 0:
-            high *= 2
-        tau2 = float(brentq(lambda value: fit(value)[2], 0.0, high, xtol=1e-14, rtol=1e-12))
-    found, covariance, _ = fit(tau2)
-    means, part = np.concatenate([[0.0], found[sites:]]), np.zeros((count, count))
-    part[1:, 1:] = covariance[sites:, sites:]
+    plain = response - design @ np.linalg.lstsq(design, response, rcond=None)[0]
+    taus = np.linspace(0, WIDEST * float(np.sqrt((plain**2).sum() / (len(design) - design.shape[1]))), GRID)
+    fits = [fit_methods(design, response, error + tau**2, sites) for tau in taus]
+    likelihood = np.array([one[2] for one in fits])
+    share = np.exp(likelihood - likelihood.max())
+    share /= share.sum()
     rng = np.random.default_rng([seed, 19])
-    root = np.linalg.cholesky(part[1:, 1:] + ROUNDING * np.eye(count - 1))
-    drawn = np.zeros((DRAWS, count))
-    drawn[:, 1:] = rng.standard_normal((DRAWS, count - 1)) @ root.T
-    drawn += np.sqrt(tau2) * rng.standard_normal((DRAWS, count))
-    scale = np.sqrt(df / rng.chisquare(df, size=(DRAWS, 1)))
-    future = means + scale * drawn
+    drawn = []
+    for times, tau, (mean, root, _) in zip(rng.multinomial(DRAWS, share), taus, fits, strict=True):
+        means = np.zeros((times, count))
+        means[:, 1:] = mean + rng.standard_normal((times, count - 1)) @ root.T
+        drawn.append(means + tau * rng.standard_normal((times, count)))
+    future = np.concatenate(drawn)
     top = future.max(axis=1, keepdims=True)
-    best = (future == top).mean(axis=0)
-    near = (future >= top - margin).mean(axis=0)
-    return NewSite(models, means.max() - means, best, near, float(np.sqrt(tau2)))
+    expected = np.concatenate([[0.0], sum(part * one[0] for part, one in zip(share, fits, strict=True))])
+    shares = [(future >= top - distance).mean(axis=0) for distance in (0.0, margin)]
+    return NewSite(models, expected.max() - expected, *shares, float(share @ taus))
+
+
+def make_design(known: np.ndarray) -> np.ndarray:
+    """The design (cells, k + m - 1) of the known cells (k, m): a level a site, a mean a method but the first."""
+    site, method = np.nonzero(known)
+    design = np.zeros((len(site), known.shape[0] + known.shape[1] - 1))
+    design[np.arange(len(site)), site] = 1
+    later = np.flatnonzero(method > 0)
+    design[later, known.shape[0] + method[later] - 1] = 1
+    return design
+
+
+def fit_methods(
+    design: np.ndarray, response: np.ndarray, variance: np.ndarray, sites: int
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """The means of all methods but the first, a root of their covariance, and the log of the restricted likelihood."""
+    weight = 1 / variance
+    normal = design.T @ (weight[:, None] * design)
+    covariance = np.linalg.inv(normal)
+    found = covariance @ (design.T @ (weight * response))
+    squares = float(weight @ (response - design @ found) ** 2)
+    likelihood = -0.5 * (float(np.log(variance).sum()) + float(np.linalg.slogdet(normal)[1]) + squares)
+    return found[sites:], np.linalg.cholesky(covariance[sites:, sites:]), likelihood

@@ -1,4 +1,4 @@
-"""Random effects against the literature's table, statsmodels and a slow twin; coverage is benchmarks/pool_coverage.py."""
+"""Random effects against the literature, statsmodels and a slow twin; coverage is benchmarks/pool_coverage.py."""
 
 import numpy as np
 import pytest
