@@ -18,11 +18,14 @@ if TYPE_CHECKING:
         lottery,
         pack,
         pilot,
+        pool,
         predict,
         pretrain,
+        prior,
         push,
         report,
         run,
+        share,
         submit,
         views,
     )
@@ -33,7 +36,21 @@ if TYPE_CHECKING:
 
 __version__ = VERSION
 __all__ = ["audit", "compare", "embed", "estimate", "evaluate", "export", "landscape", "lottery", "pilot", "predict"]
-__all__ += ["Embedder", "hold", "landscape_of", "pack", "pretrain", "push", "report", "run", "submit", "views"]
+__all__ += [
+    "Embedder",
+    "hold",
+    "landscape_of",
+    "pack",
+    "pool",
+    "pretrain",
+    "prior",
+    "push",
+    "report",
+    "run",
+    "share",
+    "submit",
+    "views",
+]
 ELSEWHERE = {"Embedder": "kogen.handover.embedder", "hold": "kogen.common.objects"}  # what is no verb
 ELSEWHERE |= {"landscape_of": "kogen.own_model", "show_events": "kogen.common.speech.console"}
 

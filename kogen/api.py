@@ -7,7 +7,10 @@ from typing import Any
 
 from kogen.api_tables import audit as audit
 from kogen.api_tables import lottery as lottery
+from kogen.api_tables import pool as pool
+from kogen.api_tables import prior as prior
 from kogen.api_tables import report as report
+from kogen.api_tables import share as share
 from kogen.api_tables import submit as submit
 from kogen.common import distributed
 from kogen.common.locks import lock_output
@@ -296,4 +299,4 @@ def pack(source: Any, options: PackOptions) -> str:
 
 
 __all__ = ["Stopped", "audit", "compare", "embed", "estimate", "evaluate", "export", "landscape", "lottery", "pilot"]
-__all__ += ["pack", "predict", "pretrain", "push", "report", "run", "submit", "views"]
+__all__ += ["pack", "pool", "predict", "pretrain", "prior", "push", "report", "run", "share", "submit", "views"]

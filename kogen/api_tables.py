@@ -1,12 +1,13 @@
-"""The verbs that read tables alone, and load no torch: lottery, report, audit."""
+"""The verbs that read tables alone, and load no torch: lottery, report, audit, share, pool, prior."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from kogen.common.contracts import to_plain
+from kogen.common.files import write_json
 from kogen.common.locks import lock_output
-from kogen.common.outputs import claim_folder
+from kogen.common.outputs import claim_file, claim_folder
 from kogen.common.own_statistics import check_statistics, write_statistics
 from kogen.common.speech.progress import progress_bar
 from kogen.common.text import check_language
@@ -14,17 +15,22 @@ from kogen.options.audit import AuditOptions
 from kogen.options.lottery import LotteryOptions
 from kogen.options.model import takes
 from kogen.options.runs import ReportOptions
+from kogen.options.sharing import PoolOptions, PriorOptions, ShareOptions
 from kogen.options.study import SubmitOptions
 from kogen.options.study_task import check_task_metric, metric_for_task
+from kogen.reporting.words import say
 from kogen.results.answers.transfer_leads import judge_transfers, transfer_folders, write_leads
 from kogen.results.answers.view_effects import judge_views, read_asked_views, write_effects
 from kogen.results.asked import FIRST, leaves_open, read_asked, read_question, read_whole_question
 from kogen.results.gather import TABLE, gather_predictions
 from kogen.results.judge import judge_results
+from kogen.results.pooling.pool import pool_bundles
+from kogen.results.pooling.prior import make_prior
 from kogen.results.questions import table_paths
+from kogen.results.sharing.share import share_study
 from kogen.study.gallery import write_gallery
 from kogen.study.submission import write_submission
-from kogen.verb_results import AuditResult, LotteryResult, StudyResult
+from kogen.verb_results import AuditResult, LotteryResult, PoolResult, PriorResult, ShareResult, StudyResult
 
 
 @takes(LotteryOptions)
@@ -121,4 +127,56 @@ def submit(study: str | Path, options: SubmitOptions) -> Path:
     return write_submission(Path(study), options)
 
 
-__all__ = ["audit", "lottery", "report", "submit"]
+@takes(ShareOptions)
+def share(study: str | Path, options: ShareOptions) -> ShareResult:
+    """Write a study's tables as a bundle that another team may read: no pictures, no paths, names coded, ids hashed.
+
+    Returns the manifest, the "path" of the bundle, and "searched", the number of texts that it was searched for. The
+    study stays as it is. ValueError for a study that is not judged, and where a text of it would be in the bundle.
+    """
+    folder = Path(study)
+    claim_file(options.out, [folder], force=options.force)
+    return ShareResult(share_study(folder, options.out, keep_names=options.keep_names), options.out)
+
+
+@takes(PoolOptions)
+def pool(bundles: str | Path | Sequence[str | Path], options: PoolOptions) -> PoolResult:
+    """Judge methods over the bundles of many teams; writes pool.json, its tables and report.html.
+
+    Returns the content of pool.json, and the sentences of the page as "words". ValueError for a bundle that is not as
+    `kogen share` writes it, for two of one study, and for studies that no metric or probe makes comparable.
+    """
+    from kogen.reporting.pool import page
+
+    check_language(options.lang)
+    paths = [Path(one) for one in ([bundles] if isinstance(bundles, str | Path) else bundles)]
+    claim_folder(options.out, paths)
+    with lock_output(options.out):
+        found = pool_bundles(paths, options, options.out)
+        words = page.write(options.out, lang=options.lang)
+    return PoolResult(to_plain(found) | {"words": words}, options.out, options.lang)
+
+
+@takes(PriorOptions)
+def prior(folder: str | Path, options: PriorOptions) -> PriorResult:
+    """What a pool tells a new team: what to try first, and the images, labels and seeds its question will take.
+
+    Writes prior.json, and returns its content with the sentences as "words". ValueError for a folder that holds no
+    pool, and for one of fewer than 3 sites or 2 methods.
+    """
+    from kogen.reporting.pool.sentences import prior_sentences
+
+    check_language(options.lang)
+    place = Path(folder)
+    found = make_prior(place, margin=options.margin, seeds=options.seed_counts, seed=options.seed)
+    words = [say(options.lang, one.key, **one.values) for one in prior_sentences(found)]
+    out = options.out or place / "prior.json"
+    if options.out is None:
+        claim_folder(place)
+    elif out.exists() or out.is_symlink():
+        raise ValueError(f"{out} is there: choose another --out")
+    write_json(out, to_plain(found) | {"words": words})
+    return PriorResult(to_plain(found) | {"words": words, "path": str(out)})
+
+
+__all__ = ["audit", "lottery", "pool", "prior", "report", "share", "submit"]

@@ -32,13 +32,17 @@ from kogen.options.output import (
     show_cost,
     show_landscape,
     show_line,
+    show_pool,
+    show_prior,
     show_runs,
+    show_share,
     show_training,
     show_verdict,
 )
 from kogen.options.own_code import open_plugins
 from kogen.options.packing import PackOptions
 from kogen.options.runs import EvaluateOptions, ExportOptions, PretrainOptions, ReportOptions
+from kogen.options.sharing import PoolOptions, PriorOptions, ShareOptions
 from kogen.options.study import EstimateOptions, PilotOptions, RunOptions, SubmitOptions
 from kogen.options.view_options import ViewsOptions
 
@@ -107,6 +111,11 @@ COMMANDS = {
         "kogen pack imgs/ --labels train.csv --image-size 224 --out imgs.lance"),
     "report": Command(ReportOptions, show_verdict, "study", "folder of a study", "kogen report study/ --lang ja", Path),
     "audit": Command(AuditOptions, show_audit, "study", "folder of a judged study", "kogen audit study/", Path),
+    "share": Command(ShareOptions, show_share, "study", "folder of a judged study",
+        "kogen share study/ --out bundle.zip", Path),
+    "pool": Command(PoolOptions, show_pool, "bundles", "bundles that `kogen share` wrote, one a team",
+        "kogen pool a.zip b.zip c.zip --out pool", list[Path]),
+    "prior": Command(PriorOptions, show_prior, "folder", "folder of a pool", "kogen prior pool/", Path),
 }  # fmt: skip
 
 

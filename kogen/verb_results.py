@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from kogen.common.contracts import from_plain
+from kogen.common.contracts import from_plain, to_plain
 from kogen.common.tables import read_table
 from kogen.results.judgement import Judgement
+from kogen.results.sharing.share import SharedStudy
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -125,6 +126,33 @@ class AuditResult(Result):
 
     def _tables(self) -> "dict[str, list[Any] | Path]":
         return self._rows()
+
+
+class ShareResult(Result):
+    """The manifest of a bundle, with its path; its values are the sets with their numbers."""
+
+    default_table = "sets"
+
+    def __init__(self, shared: SharedStudy, place: Path) -> None:
+        plain = to_plain(shared.manifest) | {"path": str(place), "bytes": shared.bytes, "searched": shared.searched}
+        super().__init__(plain | {"words": shared.words})
+
+
+class PoolResult(Result):
+    """What pool.json holds; its values are those of each method at each site."""
+
+    page = "report.html"
+
+    def _figures(self) -> "dict[str, Figure]":
+        from kogen.reporting.pool.page import compose
+
+        return compose(self.folder, self.lang)[0] if self.folder else {}
+
+
+class PriorResult(Result):
+    """What prior.json holds; its values are the methods in the order to try them."""
+
+    default_table = "ranking"
 
 
 class ComparisonResult(Result):

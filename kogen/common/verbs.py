@@ -3,7 +3,7 @@
 import importlib
 from typing import Any
 
-TABLE_VERBS = ("audit", "lottery", "report", "submit")
+TABLE_VERBS = ("audit", "lottery", "pool", "prior", "report", "share", "submit")
 
 
 def load_verb(name: str) -> Any:

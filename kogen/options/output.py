@@ -14,6 +14,8 @@ from kogen.common.speech.verb_answers import (
     FileWritten,
     Judged,
     LandscapeDrawn,
+    PoolJudged,
+    PriorTold,
     RunsWorked,
     Trained,
 )
@@ -58,6 +60,22 @@ def show_audit(found: dict[str, Any], written: Path) -> None:
     say(AuditJudged(str((written / "audit.html").resolve()), found["words"], {"passed": found["passed"]}))
     if not found["passed"]:
         raise typer.Exit(DIFFERS)
+
+
+def show_share(found: dict[str, Any], written: Path) -> None:
+    """Tell the bundle that was written, and what is in it."""
+    say(FileWritten("\n".join([*found["words"], "", found["path"]]), found["path"]))
+
+
+def show_pool(found: dict[str, Any], written: Path) -> None:
+    """Tell what a pool says and the path of its page."""
+    facts = {name: value for name, value in found.items() if name != "words"}
+    say(PoolJudged(str((written / "report.html").resolve()), found["words"], facts))
+
+
+def show_prior(found: dict[str, Any], written: Path) -> None:
+    """Tell what a new team is told, and the file that says it."""
+    say(PriorTold(found["words"], found["path"], {name: found[name] for name in ("ranking", "images", "labels")}))
 
 
 def show_comparison(found: dict[str, Any], written: Path | None) -> None:

@@ -113,6 +113,28 @@ class LandscapeDrawn(Judged):
 
 
 @dataclass(frozen=True)
+class PoolJudged(Judged):
+    """The answer of `kogen pool`."""
+
+    kind = "pool"
+
+
+@dataclass(frozen=True)
+class PriorTold(Event):
+    """The answer of `kogen prior`."""
+
+    kind = "prior"
+    level = RESULT
+    words: Sequence[str]  # sentences
+    path: str  # of prior.json
+    facts: Mapping[str, Any]  # as prior.json
+
+    @property
+    def sentence(self) -> str:
+        return "\n".join([*self.words, "", self.path])
+
+
+@dataclass(frozen=True)
 class Compared(Event):
     """The answer of `kogen compare`."""
 

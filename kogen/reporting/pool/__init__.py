@@ -1,0 +1,1 @@
+"""Pool pages: what the bundles of many teams say together."""
