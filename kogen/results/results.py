@@ -107,6 +107,7 @@ def results_of_images(read: ReadTable, options: TableOptions, asked: Questions) 
     for name in filter(of_scores.get, of_scores):
         raise ValueError(f"{flag(name)} is for scores, and this table has one row an image: leave it out")
     images: Any = item_rows(read.frame, options.sets)
+    refuse_no_labels(images)
     found = sorted(map(str, images["dataset"].unique()))
     check_table_size(images["model"].nunique(), len(found), images=True)
     reference = select_reference(read.frame, options.reference, found, asked, {})
@@ -114,6 +115,15 @@ def results_of_images(read: ReadTable, options: TableOptions, asked: Questions) 
     metric = choose_metric(images, options.metric, reference)
     known: dict[str, Any] = {"metric": metric, "notes": read.notes}
     return Results(images, None, families(read.frame), reference, tuple(found), read.ignored, **known)
+
+
+def refuse_no_labels(images: Any) -> None:
+    """ValueError for a column of labels in which none stands, as of images with boxes."""
+    if "label" in images and images["label"].isna().all():
+        raise ValueError(
+            "the column label is empty, so nothing says what is right: leave it out, and the column correct decides; "
+            "what a study of boxes found is judged by average precision, with `kogen report STUDY`"
+        )
 
 
 def select_reference(

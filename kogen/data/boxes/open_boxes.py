@@ -40,9 +40,9 @@ def open_boxes(source: str | Path, storage: CacheSettings | None = None) -> BoxI
     """
     text, storage = str(source), storage or CacheSettings()
     path, settings = (text, {}) if Path(text).exists() else parse_spec(text)
+    files = open_container(path)
     if odd := [key for key in settings if key not in SETTINGS]:
         raise ValueError(f"boxes of {path} have no setting {odd[0]!r}: {hint(odd[0], list(SETTINGS))}")
-    files = open_container(path)
     if Path(path).is_dir():
         refuse_cache_among_images(path, storage)
     annotations = read_annotations(files, *(settings.get(key) for key in ("format", "annotations")))

@@ -88,10 +88,12 @@ def check_plans(records: Mapping[str, Mapping[str, Any]], asked: Mapping[str, An
         model, seed, pool = record["model"], record["seed"], record.get("pool", "")
         if (model, seed, pool) not in wanted:
             yield remark("audit_not_asked", run=run, model=title_of(model, pool), seed=seed)
-        elif model in asked["methods"]:
-            for option in odd_options(record, asked):
-                yield remark("audit_other_plan", run=run, option=option, was=record[option], now=asked[option])
-            if record["settings"] != (settings := asked["settings"].get(model, {})):
+        elif (method := record["method"]) in asked["methods"] and not record.get("init"):
+            variant = record.get("variant")
+            known = {**asked, "views": asked["compare_views"][variant]} if variant else asked
+            for option in odd_options(record, known):
+                yield remark("audit_other_plan", run=run, option=option, was=record[option], now=known[option])
+            if record["settings"] != (settings := asked["settings"].get(method, {})):
                 yield remark("audit_other_plan", run=run, option="settings", was=record["settings"], now=settings)
 
 
@@ -100,9 +102,11 @@ def runs_asked(asked: Mapping[str, Any]) -> set[tuple[str, int, str]]:
     found = {(name, 0, "") for name in asked["candidates"]}
     for method in asked["methods"]:
         starts = STARTS[:1] if method in UNTRAINED else resolve_starts(asked["init"], asked["starts"])
+        others = asked["compare_views"] if method not in UNTRAINED else {}
         for model in [method if start == STARTS[0] else f"{method}{CONTINUED}" for start in starts]:
             pools = ("", *resolve_pools(method, asked["pools"]))
             found |= {(model, seed, pool) for seed in range(asked["seeds"]) for pool in pools}
+            found |= {(f"{model} {views}", seed, "") for seed in range(asked["seeds"]) for views in others}
     return found
 
 

@@ -26,6 +26,7 @@ LINE_MODELS = 8  # models that a line is drawn through at least
 REGRET_ROWS = 8  # models whose distances to the best are drawn
 MODELS_DRAWN = 300  # models that a scatter shows of many
 TICKS = (0.1, 0.5, 1, 2, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98, 99, 99.5, 99.9)  # percent on logit axes
+WHOLE_DOTS: dict[str, Any] = {"mode": "markers", "cliponaxis": False}  # a dot at 0 is no half one
 CLIP = 0.05  # points: logit axes end before 0 and 100
 
 
@@ -93,8 +94,8 @@ def draw_flips(rows: dict[str, dict[str, Any]], lang: str) -> Figure | None:
     data = [
         trace(joins, [y for place in places for y in (place, place, None)], line=stroke("mid", 1)),
         bars(places, los, his, flat=True),
-        trace(floor, places, tips, mode="markers", marker=dots("paper", 10, line=stroke("soft", 2))),
-        trace(observed, places, tips, mode="markers", marker=dots("accent", 10)),
+        trace(floor, places, tips, **WHOLE_DOTS, marker=dots("paper", 10, line=stroke("soft", 2))),
+        trace(observed, places, tips, **WHOLE_DOTS, marker=dots("accent", 10)),
     ]
     right = {y: " / ".join(map(format_number, pair)) for y, pair in zip(places, both, strict=True)}
     notes = [annotation(words, 1, y, xref="paper", xanchor="right", xshift=78) for y, words in right.items()]
@@ -143,9 +144,9 @@ def draw_regrets(behind: pd.DataFrame, lang: str) -> Figure | None:
     for y, (model, row) in zip(places, known.iterrows(), strict=True):
         name = label(str(model), 40)
         tips = [f"{name}, {label(str(where), 30)}: {format_points(-value)}" for where, value in row.items()]
-        data.append(trace([-value for value in row], [y] * len(row), tips, mode="markers", marker=dots("mid", 6)))
+        data.append(trace([-value for value in row], [y] * len(row), tips, **WHOLE_DOTS, marker=dots("mid", 6)))
         worst = f"{name}: {format_points(-row.max())}"
-        data.append(trace([-row.max()], [y], [worst], mode="markers", marker=dots("ink", 11)))
+        data.append(trace([-row.max()], [y], [worst], **WHOLE_DOTS, marker=dots("ink", 11)))
     ticks = {"tickvals": places, "ticktext": distinct_labels(list(map(str, known.index))), "showgrid": False}
     ticks |= {"ticklabelstandoff": 6, "tickfont": {"color": ink("ink"), "size": 13}}
     title = axis_title(say(lang, "axis_regret"))

@@ -68,7 +68,8 @@ def class_counts(frame: pd.DataFrame, reference: str) -> dict[str, int]:
         return {}
     here = frame["dataset"] == reference
     rows = distinct_rows(frame[["item", "label"]][here], ["item", "label"])
-    counts = np.bincount(rows["label"].cat.codes, minlength=len(rows["label"].cat.categories))
+    codes = rows["label"].cat.codes.to_numpy()
+    counts = np.bincount(codes[codes >= 0], minlength=len(rows["label"].cat.categories))  # -1: no label
     return {str(name): int(n) for name, n in zip(rows["label"].cat.categories, counts, strict=True) if n}
 
 

@@ -28,13 +28,14 @@ from kogen.reporting.audit.remarks import Remark
 
 ASKED = {"init": None, "starts": None, "pools": [],
          "methods": ["byol", "net"], "seeds": 2, "candidates": ["own"], "settings": {"net": {"a": 1}}, "backbone": "r",
-         "image_size": 16, "views": "v", "epochs": 3, "batch_size": "auto"}  # fmt: skip
+         "image_size": 16, "views": "v", "compare_views": {}, "epochs": 3, "batch_size": "auto"}  # fmt: skip
 
 
 def plan(model: str, seed: int = 0, **change: Any) -> dict[str, Any]:
     labels = model == "net"
     known = {
         "model": model,
+        "method": model,
         "seed": seed,
         "backbone": "r",
         "image_size": 16,
@@ -69,6 +70,18 @@ def test_runs_are_those_of_the_question_no_more_and_no_fewer() -> None:
         ("audit_other_plan", "image_size", 8, 16)
     ]
     assert keys(check_plans(runs | {"own0": plan("own", image_size=8)}, ASKED)) == []  # as it was made elsewhere
+
+
+def test_runs_with_other_views_are_those_that_are_compared() -> None:
+    asked = ASKED | {"methods": ["byol", "random"], "candidates": [], "seeds": 1, "compare_views": {"calm": "w"}}
+    calm = {"method": "byol", "variant": "calm", "views": "w"}
+    runs = {"a": plan("byol"), "b": plan("random"), "c": plan("byol calm", **calm)}
+    assert keys(check_plans(runs, asked)) == []
+    (lost,) = check_plans({name: runs[name] for name in "ab"}, asked)
+    assert lost == Remark("audit_not_run", {"model": "byol calm", "seed": 0})
+    (other,) = check_plans(runs | {"c": plan("byol calm", **calm | {"views": "v"})}, asked)
+    assert (other.key, other.values["was"], other.values["now"]) == ("audit_other_plan", "v", "w")
+    assert "audit_not_asked" in keys(check_plans(runs | {"d": plan("byol loud", method="byol", variant="calm")}, asked))
 
 
 def test_options_that_a_method_with_labels_resolves_itself_may_differ() -> None:

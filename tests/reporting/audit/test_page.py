@@ -67,6 +67,26 @@ def test_a_browser_shows_it_without_errors_and_without_the_network(study: Path, 
     assert wide <= width
 
 
+@pytest.mark.parametrize("lang", ["en", "ja"])
+def test_nothing_is_cut_on_paper(tmp_path: Path, lang: str) -> None:
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: no page is opened")
+    if (path := browser.find()) is None:
+        pytest.skip("no Chromium found (playwright's, or one on the PATH): the page is not opened")
+    folder = make_study(tmp_path / "study", {f"one of many equal models {i}": 0.5 for i in range(8)}, n=60, seeds=1)
+    verdict.build(folder, margin=1.0)
+    kogen.audit(folder, lang=lang)
+    with playwright.sync_playwright() as play:
+        running = play.chromium.launch(executable_path=path, args=list(browser.FLAGS))
+        tab = running.new_page(viewport={"width": 688, "height": 900})  # A4 less its margins
+        tab.emulate_media(media="print")
+        tab.goto((folder / "audit.html").as_uri())
+        wide = tab.evaluate("document.documentElement.scrollWidth")
+        low = tab.evaluate("[...document.querySelectorAll('pre')].every(one => one.scrollHeight <= one.clientHeight)")
+        running.close()
+    assert wide <= 688
+    assert low
+
+
 def made(**change: object) -> Audit:
     fields = [f"judgement.{i}" for i in range(3)] + [f"values[{i}]" for i in range(50)]
     known = {"fields": 90, "differing": 60, "problems": [], "passed": False, "versions": {}}

@@ -190,8 +190,8 @@ def test_the_look_of_flips() -> None:
         "y: showgrid=False, ticklabelstandoff=6",
         "lines: line (mid width=1)",
         "lines: line (accent width=2), opacity=0.6",
-        "markers: marker (paper size=10 line (soft width=2))",
-        "markers: marker (accent size=10)",
+        "markers: cliponaxis=False, marker (paper size=10 line (soft width=2))",
+        "markers: cliponaxis=False, marker (accent size=10)",
         "word x=1: xanchor=right, xref=paper, xshift=78",
     ]
 
@@ -218,8 +218,8 @@ def test_the_look_of_regrets() -> None:
         "frame: 118 high, margins 8 14 8 48",
         "x: title (font (size=12) standoff=6), nticks=6, rangemode=tozero, tickangle=0",
         "y: tickfont (ink size=13), showgrid=False, ticklabelstandoff=6",
-        "markers: marker (mid size=6)",
-        "markers: marker (ink size=11)",
+        "markers: cliponaxis=False, marker (mid size=6)",
+        "markers: cliponaxis=False, marker (ink size=11)",
     ]
 
 

@@ -106,6 +106,13 @@ def test_the_judgement_is_the_same_again_and_the_audit_passes(study):
     assert found["passed"], found
 
 
+def test_a_lottery_does_not_take_rows_of_images_for_what_boxes_say(study, tmp_path):
+    rows = read_table(study / "predictions.parquet")
+    rows[rows.budget.isna()].drop(columns=["budget", "draw"]).to_parquet(tmp_path / "rows.parquet")
+    with pytest.raises(ValueError, match=r"the column label is empty.*judged by average precision, with `kogen report"):
+        kogen.lottery(str(tmp_path / "rows.parquet"), out=tmp_path / "lottery", reference="reference")
+
+
 def test_another_number_may_decide(study, tmp_path):
     folder = shutil.copytree(study, tmp_path / "study")
     found = kogen.report(folder, metric="ap50")

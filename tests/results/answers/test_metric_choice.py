@@ -7,7 +7,13 @@ import pytest
 
 from kogen.common.metric_facts import check_metric
 from kogen.results.answers.answer_columns import share_classes
-from kogen.results.answers.metric_choice import choose_metric, class_order, every_metric, positive_class
+from kogen.results.answers.metric_choice import (
+    choose_metric,
+    class_counts,
+    class_order,
+    every_metric,
+    positive_class,
+)
 
 
 def images(bad: int, good: int, dataset: str = "val") -> pd.DataFrame:
@@ -33,6 +39,13 @@ def test_only_the_reference_and_each_image_once_count() -> None:
     frame = pd.concat([images(10, 40), images(10, 40).assign(model="b"), images(1, 90, "shift")], ignore_index=True)
     facts = choose_metric(share_classes(frame), None, "val")
     assert (facts.name, facts.larger, facts.smaller) == ("accuracy", 40, 10)
+
+
+def test_images_without_a_label_are_of_no_class() -> None:
+    labels = pd.Categorical(["a", "b", None])
+    frame = pd.DataFrame({"dataset": "val", "item": ["1", "2", "3"], "label": labels, "predicted": labels})
+    assert class_counts(frame, "val") == {"a": 1, "b": 1}
+    assert class_counts(frame.tail(1), "val") == {}
 
 
 def test_without_labels_it_is_accuracy() -> None:
