@@ -236,6 +236,11 @@ def test_overlapping_windows_are_stored_once(folder: Path, tmp_path: Path):
     assert len(list((tmp_path / "cache").rglob("*.f32"))) == 1
 
 
+def test_a_folder_of_recordings_that_is_read_as_images_says_how(folder: Path):
+    with pytest.raises(ValueError, match=r"no images below .*; of recordings of sensors write series:.*set"):
+        open_images(folder)
+
+
 def test_near_copies_of_series_are_equal_ones(folder: Path):
     assert find_copies([open_images(f"series:{folder}?window=32")]) == {}
 
