@@ -65,7 +65,8 @@ class TableCells:
                 column = pq.read_table(self.file.path, columns=[self.file.names[place]]).column(0)
                 if pa.types.is_temporal(column.type):
                     column = column.cast(pa.timestamp("ns"))
-                    return column.cast(pa.int64()).to_numpy(zero_copy_only=False).astype(np.float64) * 1e-9
+                    moments = column.cast(pa.int64()).to_numpy(zero_copy_only=False)
+                    return (moments - moments[:1]).astype(np.float64) * 1e-9  # since 1970 floats are too coarse
                 if _holds_numbers(column.type):
                     return column.cast(pa.float64()).to_numpy(zero_copy_only=False) * unit
         texts = pd.Series(self.texts(place))
