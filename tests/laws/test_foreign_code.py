@@ -120,9 +120,12 @@ ARGUED = {
     **{
         ("data/boxes/yolo.py", function, f"yaml.{call}"): "plain values, no code; aliases and depth are refused before"
         for function, call in (
-            ("parse_yaml", "safe_load"),
-            ("parse_yaml", "YAMLError"),
+            ("load_yaml", "safe_load"),
+            ("load_yaml", "YAMLError"),
             ("check_plain", "parse"),
+            ("check_plain", "compose"),
+            ("refuse_twin_keys", "CollectionNode"),
+            ("refuse_twin_keys", "MappingNode"),
             ("check_plain", "SafeLoader"),
             ("check_plain", "CollectionStartEvent"),
             ("check_plain", "CollectionEndEvent"),
