@@ -1,25 +1,30 @@
 """Views of series, windows per second: kogen's render beside tsaug's pipeline of the same operations, one thread.
+And steps of a training beside those of the bare network.
 
-`python benchmarks/series.py [--rounds 7] [--quick]`: windows of 6 channels and 128 samples from an array, one view of
-each. The contenders take turns, so that what else the machine does falls on all; medians count. tsaug is no dependency
-of kogen (`pip install --no-deps tsaug`); where it is not there, a twin in numpy that goes window by window stands in.
+`python benchmarks/series.py [--rounds 7] [--quick] [--clock cpu]`: windows of 6 channels and 128 samples from an array,
+one view of each. The contenders take turns, so that what else the machine does falls on all; medians count. tsaug is no
+dependency of kogen (`pip install --no-deps tsaug`); where it is not there, a twin in numpy that goes window by window
+stands in.
 """
 
 import argparse
 import os
 import statistics
 import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
+from step import CLOCKS, steps
 
 from kogen.augmentation.view_sets import view_set
 from kogen.augmentation.wave_sets import WAVE_SETS
 from kogen.augmentation.waves import Wave, render_waves
 from kogen.common.rng import StepRng
+from kogen.config.plan import Plan
+from kogen.data.series.from_values import from_series
+from kogen.study.plans import with_data
 
 BATCH, CHANNELS, LENGTH = 256, 6, 128
 WANTED = 20_000  # windows a second of one core, of every set
@@ -65,25 +70,46 @@ def by_numpy(batch: np.ndarray) -> np.ndarray:
     return out
 
 
-def measure(contenders: dict[str, Contender], count: int, rounds: int) -> dict[str, list[float]]:
+def measure(
+    contenders: dict[str, Contender], count: int, rounds: int, clock: Callable[[], float]
+) -> dict[str, list[float]]:
     """Windows a second of each contender in each round, after one that does not count."""
     values = np.random.default_rng(0).normal(size=(count, CHANNELS, LENGTH)).astype(np.float32)
     rates: dict[str, list[float]] = {name: [] for name in contenders}
     for turn in range(rounds + 1):
         for name, contender in contenders.items():
-            start = time.perf_counter()
+            start = clock()
             for place in range(0, count, BATCH):
                 contender(values[place : place + BATCH])
             if turn:
-                rates[name].append(count / (time.perf_counter() - start))
+                rates[name].append(count / (clock() - start))
     return rates
+
+
+def beside_bare(method: str, rounds: int, count: int, clock: Callable[[], float]) -> float:
+    """Print and return seconds a step of the engine over those of its network alone, whose views are there already."""
+    values = np.random.default_rng(0).normal(size=(count, CHANNELS, LENGTH)).astype(np.float32)
+    images = from_series(values, name="noise")
+    asked = {"method": method, "kind": "series", "backbone": "tiny1d", "image_size": LENGTH, "views": "motion"}
+    plan = with_data(Plan(**asked, epochs=2, batch_size=BATCH, precision="32"), images)
+    ratios = []
+    for _ in range(rounds):
+        ours, bare = (statistics.median(times) for times in steps(plan, images, clock))
+        ratios.append(ours / bare)
+    found = statistics.median(ratios)
+    print(
+        f"{method} on tiny1d: a step of kogen takes {found:.3f} of a bare one ({min(ratios):.2f} to {max(ratios):.2f})"
+    )
+    return found
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--quick", action="store_true", help="fewer windows, for a first look")
+    parser.add_argument("--clock", choices=CLOCKS, default="wall", help="cpu: for a machine that is not quiet")
     asked = parser.parse_args()
+    clock = CLOCKS[asked.clock]
     torch.set_num_threads(1)
     scale: dict[str, Any] = {"mean": (0.0,) * CHANNELS, "std": (1.0,) * CHANNELS}
     contenders = {name: by_kogen(view_set(name, LENGTH, channels=CHANNELS, **scale)[0]) for name in WAVE_SETS}
@@ -91,14 +117,18 @@ def main() -> int:
     other = by_tsaug()
     contenders["tsaug, shared" if other else "numpy, shared"] = other or by_numpy
     load = os.getloadavg()[0]
-    print(f"torch {torch.__version__}, 1 thread, load before {load:.1f}; {CHANNELS} x {LENGTH}, batches of {BATCH}")
-    rates = measure(contenders, 1024 if asked.quick else 8192, asked.rounds)
+    print(
+        f"torch {torch.__version__}, 1 thread, {asked.clock} time, load before {load:.1f}; "
+        f"{CHANNELS} x {LENGTH}, batches of {BATCH}"
+    )
+    rates = measure(contenders, 1024 if asked.quick else 8192, asked.rounds, clock)
     *ours, shared, theirs = rates
     for name in ours:
         print(f"{name:14s} {statistics.median(rates[name]):9.0f} windows/s (wanted {WANTED})")
     ratios = [a / b for a, b in zip(rates[shared], rates[theirs], strict=True)]
     for name in (shared, theirs):
         print(f"{name:14s} {statistics.median(rates[name]):9.0f} windows/s")
+    beside_bare("byol", min(asked.rounds, 3), 2048 if asked.quick else 4096, clock)
     print(f"ratio {statistics.median(ratios):.1f} (rounds {min(ratios):.1f} to {max(ratios):.1f})")
     return 0 if all(statistics.median(rates[name]) >= WANTED for name in ours) else 1
 

@@ -26,7 +26,7 @@ from kogen.options.view_files import ViewSet
 MAX_JOBS = 1024
 MAX_RUNS = 10**6
 METHODS = ("byol", "simclr", "supervised", "random")
-UNTRAINED = ("random",)  # methods that cannot go on from weights: there is nothing to train
+UNTRAINED = ("random", "minirocket")  # methods that cannot go on from weights: there is nothing to train
 LABELLED = ("supervised",)  # methods that learn from labels: they have no use for more images without
 STARTS = ("scratch", "init")
 # Options that name files and folders, of a study and of `evaluate`; a private study keeps them from its page.

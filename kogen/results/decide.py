@@ -10,7 +10,8 @@ from kogen.results.findings import TIE, Answer, Comparisons, Finding, Reason, fl
 from kogen.results.judgement import LEARNT, Action, Judgement, RulesFinding, SafeFinding, ShareFinding
 from kogen.results.lottery_summary import LotterySummary
 
-BASELINES = ("random", "stock", "supervised")  # methods that are no self-supervision: what a candidate has to beat
+# Methods that are no self-supervision: what a candidate has to beat.
+BASELINES = ("random", "minirocket", "stock", "supervised")
 CHEAPER = 0.9  # a model is called cheaper where it takes less than this share of another's minutes
 MIN_PAIRS = 20  # pairs: of fewer, the share of leads that hold says little
 HOLD_SHARE, LOST_SHARE = 0.9, 0.75  # leads that have to hold on another set; below the second they are lost

@@ -111,6 +111,15 @@ def test_the_best_of_each_kind_are_compared() -> None:
     assert (alone.worth, alone.published) == (None, None)
 
 
+def test_fixed_features_are_a_baseline_and_no_training_without_labels() -> None:
+    methods = {"minirocket": "minirocket", "byol": "byol", "supervised": "supervised"}
+    scores = {"a": {"minirocket": 90.0, "byol": 70.0, "supervised": 80.0}}
+    found = judged(scores, methods=methods)
+    assert (found.action, found.models) == (Action.BET, ["minirocket"])
+    assert (found.worth.first, found.worth.second) == ("supervised", "byol")
+    assert judged({"a": {"minirocket": 90.0, "supervised": 80.0}}, methods=methods).worth is None
+
+
 def test_elsewhere_the_winner_is_named_first_and_a_model_that_is_absent_is_said() -> None:
     scores = {"a": {"byol": 80.0, "simclr": 70.0}, "b": {"byol": 60.0, "simclr": 66.0}, "c": {"simclr": 70.0}}
     found = judged(scores)

@@ -14,7 +14,7 @@ from kogen.results.judgement import Judgement
 
 CATCHES = 3  # that stand on the first screen; the others are in the appendix
 UNANSWERED = ("answer_none",)  # answers that say nothing of this table: no section, a line in the appendix
-GLOSSARY = ("own", "given", "supervised", "stock", "random")
+GLOSSARY = ("own", "given", "supervised", "stock", "minirocket", "random")
 
 
 def decision_part(

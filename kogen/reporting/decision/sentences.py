@@ -28,7 +28,7 @@ def headline(found: Judgement) -> Sentence:
         return sentence("headline", "do_unlearnt", dataset=found.reference, **learnt)
     if found.action == Action.BET:
         kind = found.methods.get(found.leader, "")
-        key = f"do_bet_{kind}" if kind in ("supervised", "stock") else "do_bet"
+        key = f"do_bet_{kind}" if kind in ("supervised", "stock", "minirocket") else "do_bet"
         return sentence("headline", key, **names)
     if found.action == Action.SPLIT:
         there = found.lost[0]

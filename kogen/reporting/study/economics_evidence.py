@@ -12,6 +12,7 @@ from kogen.common.metric_facts import MetricFacts
 from kogen.common.protocols import layers_tuned
 from kogen.common.running_costs import RunningCost, network_key, read_running_costs
 from kogen.options.prices import Prices
+from kogen.options.study import UNTRAINED
 from kogen.reporting.study.part_tables import rows_of
 from kogen.reporting.study.runs import RunRecord
 from kogen.results.answers.amounts import Amount
@@ -88,7 +89,7 @@ def describe_training(model: str, runs: Sequence[RunRecord]) -> Training:
     ]  # fmt: skip
     first = next(run for run in runs if run.model == model)
     return Training(
-        trained=bool(first.plan.get("recipe", {}).get("trains", first.method not in ("random", "stock"))),
+        trained=bool(first.plan.get("recipe", {}).get("trains", first.method not in (*UNTRAINED, "stock"))),
         labelled=first.method == "supervised",
         device=str(first.plan.get("device", "cpu")),
         minutes=mean_and_range(minutes),

@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from kogen.common.metric_facts import MetricFacts
+from kogen.options.study import UNTRAINED
 from kogen.results.answers.answer_columns import LISTS, number_rows, share_classes
 from kogen.results.answers.metric_choice import choose_metric
 from kogen.results.answers.metric_matrices import metric_matrices
@@ -118,4 +119,4 @@ def run_marks(bundle: Bundle) -> Iterator[tuple[str, bool]]:
         scores = np.sort(part["score"].to_numpy())
         if len(np.unique(scores)) >= 20:
             _, method, *_ = key  # type: ignore[misc]
-            yield f"{key[1:]} {scores.tobytes().hex()}", method not in ("random", "stock")  # type: ignore[index]
+            yield f"{key[1:]} {scores.tobytes().hex()}", method not in (*UNTRAINED, "stock")  # type: ignore[index]

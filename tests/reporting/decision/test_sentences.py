@@ -17,7 +17,7 @@ from kogen.results.decide import make_judgement
 from kogen.results.findings import Answer
 from kogen.results.judgement import Action, Judgement, RulesFinding, SafeFinding, ShareFinding
 
-KINDS = ("byol", "simclr", "supervised", "random", "stock")
+KINDS = ("byol", "simclr", "supervised", "random", "stock", "minirocket")
 CASES = 400  # `make slow` renders 2,000
 
 
@@ -76,7 +76,7 @@ def pair_claim(check: Callable[[World, Any, tuple[float, float, str]], bool]) ->
 
 def kind_of(world: World, model: str) -> str:
     kind = world.found.methods[model]
-    return kind if kind in ("supervised", "random", "stock") else "own"
+    return kind if kind in ("supervised", "random", "stock", "minirocket") else "own"
 
 
 def is_best_of_kind(world: World, dataset: str, model: str) -> bool:
@@ -108,6 +108,9 @@ CLAIMS: dict[str, Callable[[World, Sentence], bool]] = {
     "do_bet": lambda w, s: w.leads(s.values["dataset"], s.values["model"]) and kind_of(w, s.values["model"]) == "own",
     "do_bet_supervised": lambda w, s: (
         w.leads(s.values["dataset"], s.values["model"]) and kind_of(w, s.values["model"]) == "supervised"
+    ),
+    "do_bet_minirocket": lambda w, s: (
+        w.leads(s.values["dataset"], s.values["model"]) and kind_of(w, s.values["model"]) == "minirocket"
     ),
     "do_bet_stock": lambda w, s: (
         w.leads(s.values["dataset"], s.values["model"]) and kind_of(w, s.values["model"]) == "stock"
