@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from kogen.common.metric_facts import MetricFacts
@@ -33,7 +32,7 @@ class PooledStudy:
     protocol: str
     matrix: ItemMatrix
     left_out: tuple[str, ...]  # models that only their team knows
-    runs: pd.DataFrame = field(repr=False)
+    runs: Any = field(repr=False)
 
     @property
     def train(self) -> SharedSet | None:
@@ -41,7 +40,7 @@ class PooledStudy:
         return next((one for one in self.bundle.manifest.sets if one.role == "train"), None)
 
 
-def read_rows(bundle: Bundle, protocol: str, *, parts: bool = False) -> pd.DataFrame:
+def read_rows(bundle: Bundle, protocol: str, *, parts: bool = False) -> Any:
     """The rows of a bundle's reference by one probe, as metrics want them; with `parts` those of label budgets too."""
     table = bundle.tables[PREDICTIONS]
     chosen = np.asarray(table["role"].combine_chunks().dictionary_decode()) == "reference"
