@@ -40,12 +40,12 @@ def every(name: str) -> Callable[[PooledStudy], str]:
     return lambda study: distinct(study.runs[name].dropna())
 
 
-def own_probe(study: PooledStudy) -> str:
+def asked_probe(study: PooledStudy) -> str:
     """The probe that a team itself decides by."""
     return study.bundle.manifest.question.probes[0]
 
 
-def own_metric(study: PooledStudy) -> str:
+def asked_metric(study: PooledStudy) -> str:
     """The metric that a team itself decides by."""
     return study.bundle.manifest.question.metric or "by the balance of classes"
 
@@ -56,8 +56,8 @@ def labels(study: PooledStudy) -> str:
 
 
 ASPECTS: dict[str, Callable[[PooledStudy], str]] = {
-    "probe": own_probe,
-    "metric": own_metric,
+    "probe": asked_probe,
+    "metric": asked_metric,
     "labels": labels,
     "classes": lambda study: str(len(study.reference.classes)),
     "start": every("start"),
