@@ -13,8 +13,8 @@ SERIES_NETWORKS = ("tiny1d", "inception1d", "patch1d", "dilated1d")
 def make_backbone(backbone: str, channels: int, image_size: int, kind: Kind | None = "image") -> Backbone:
     """The network that `--backbone` names, untrained. ValueError for unknown names and settings, and values that fail.
 
-    `kind`: what it is to take, None for either; ValueError for a network of the other kind. Files of weights are no backbones: a run's
-    record would not know their content.
+    `kind`: what it is to take, None for either; ValueError for a network of the other kind. Files of weights are no
+    backbones: a run's record would not know their content.
     """
     name, settings = text.parse_spec(backbone)
     if name == "published":
