@@ -23,7 +23,6 @@ from kogen.common.text import check_language
 from kogen.config.plan import Plan, check_method, check_settings
 from kogen.config.study import check_freeze
 from kogen.data.lance_access import in_store, lance_place
-from kogen.data.open import kind_of_source
 from kogen.data.pack import check_place, pack_images
 from kogen.data.split_names import one_part, training_part
 from kogen.handover.classify import embed_images, predict_images
@@ -49,7 +48,7 @@ from kogen.study.plans import with_data
 from kogen.study.predictions import names_of_runs
 from kogen.study.request import check_method_fits, study_from_request
 from kogen.study.run_study import run_study
-from kogen.study.source_kind import check_size, check_views, with_series_defaults
+from kogen.study.source_kind import check_views, fields_of_series
 from kogen.study.splits import depth_of_runs, open_source, paths_read, storage_for
 from kogen.study.study_start import (
     begin_plan,
@@ -130,13 +129,9 @@ def pretrain(source: Any, options: PretrainOptions) -> TrainedRun:
     if start:
         asked |= with_network({name: asked[name] for name in options.model_fields_set & set(asked)}, start)
     asked |= {"settings": settings}
-    kind = kind_of_source(str(source))
-    if kind == "series":
-        named = with_series_defaults({"source": str(source), **options.model_dump(include=options.model_fields_set)})
-        asked |= {name: named[name] for name in ("backbone", "views", "image_size")} | {"kind": "series"}
+    asked |= fields_of_series(str(source), options.model_dump(include=options.model_fields_set))
     wanted = validate(Plan, {name: value for name, value in asked.items() if value not in ("auto", None)}, "pretrain")
-    check_size(wanted.image_size, kind)
-    check_views(wanted.views, wanted.image_size, kind)
+    check_views(wanted.views, wanted.image_size, wanted.items)
     check_method_fits(wanted, settings)
     if start:
         check_start_fits(wanted, start, options.freeze)

@@ -12,7 +12,7 @@ from kogen.data.open import kind_of_source
 from kogen.options.study import StudyOptions
 from kogen.options.study_task import with_task_defaults
 from kogen.study.plans import read_candidate
-from kogen.study.source_kind import check_size, check_views, with_series_defaults
+from kogen.study.source_kind import check_views, with_series_defaults
 from kogen.study.study_start import check_start_fits, open_start, with_network
 from kogen.training.build import build_method
 from kogen.training.trial import try_method
@@ -46,7 +46,6 @@ def study_from_request(source: str, options: StudyOptions) -> Study:
     start = open_start(study.init, getattr(options, "out", None)) if study.init else None
     study = make_study(with_defaults | with_network(told, start), where)
     kind = kind_of_source(study.source)
-    check_size(study.image_size, kind)
     for views in (study.views, *study.compare_views.values()):
         check_views(views, study.image_size, kind)
     for method in {"random", *study.methods}:

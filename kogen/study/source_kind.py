@@ -30,14 +30,19 @@ def with_series_defaults(asked: Mapping[str, Any]) -> dict[str, Any]:
     return {**SERIES_OPTIONS, **asked, "image_size": length}
 
 
-def check_size(size: int, kind: Kind) -> None:
-    """ValueError for images that are larger than any network here sees."""
-    if kind == "image" and size > MAX_SIZE:
-        raise ValueError(f"--image-size {size}: wanted a whole number from 8 to {MAX_SIZE:,}")
+def fields_of_series(source: str, named: Mapping[str, Any]) -> dict[str, Any]:
+    """What a plan on a source of series has, by default or as named; nothing of images. ValueError as
+    `with_series_defaults`."""
+    if kind_of_source(source) != "series":
+        return {}
+    asked = with_series_defaults({**named, "source": source})
+    return {name: asked[name] for name in ("backbone", "views", "image_size")} | {"kind": "series"}
 
 
 def check_views(views: str, size: int, kind: Kind) -> None:
-    """ValueError for a set of views that is none, or of the other kind."""
+    """ValueError for a set of views that is none or of the other kind, and for images that no network here sees."""
+    if kind == "image" and size > MAX_SIZE:
+        raise ValueError(f"--image-size {size}: wanted a whole number from 8 to {MAX_SIZE:,}")
     view_set(views, size)
     if (got := kind_of_views(views)) != kind:
         sets = WAVE_SETS if kind == "series" else VIEW_SETS

@@ -6,7 +6,12 @@ import torch
 from kogen.backbones import SERIES_NETWORKS, make_backbone
 from kogen.backbones._series_network import SeriesBackbone
 
-SMALL = {"tiny1d": "tiny1d?width=4", "inception1d": "inception1d?width=4", "patch1d": "patch1d?width=24&depth=2"}
+SMALL = {
+    "tiny1d": "tiny1d?width=4",
+    "inception1d": "inception1d?width=4",
+    "patch1d": "patch1d?width=24&depth=2",
+    "dilated1d": "dilated1d",
+}
 
 
 def test_every_network_of_series_is_tried_here() -> None:
@@ -37,8 +42,8 @@ def test_steps_follow_time(name: str) -> None:
     steps = made.steps(series)
     assert steps.shape[:2] == (3, made.dim)
     assert steps.shape[2] <= 2048
-    if name != "patch1d":  # whose feature is its class token
-        assert torch.allclose(steps.mean(2), made(series), atol=1e-6)
+    if pool := POOLED.get(name, "mean"):
+        assert torch.allclose(getattr(steps, pool)(2), made(series), atol=1e-6)
         changed = series.clone()
         changed[..., 1536:] += 5  # what happens late does not change what was seen long before
         early, late = steps.shape[2] // 2, -steps.shape[2] // 8

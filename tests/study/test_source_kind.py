@@ -13,7 +13,7 @@ from kogen.data.open import kind_of_source, open_images
 from kogen.options.study import PilotOptions
 from kogen.study.plans import with_data
 from kogen.study.request import study_from_request
-from kogen.study.source_kind import check_size
+from kogen.study.source_kind import check_views
 from kogen.training.batches import Batches
 from kogen.training.build import build_method
 
@@ -56,8 +56,8 @@ def test_what_is_of_series_is_refused_for_images() -> None:
     with pytest.raises(ValueError, match="'tiny1d' takes series, and these are images"):
         study_from_request("digits", PilotOptions(methods=("byol",), backbone="tiny1d"))
     with pytest.raises(ValueError, match="--image-size 4000: wanted a whole number from 8 to 1,024"):
-        check_size(4000, "image")
-    check_size(4000, "series")
+        check_views("natural", 4000, "image")
+    check_views("motion", 4000, "series")
 
 
 def one_step(method: str, backbone: str) -> tuple[dict[str, float], torch.Tensor]:

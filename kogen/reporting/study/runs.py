@@ -1,5 +1,6 @@
 """Runs of a study as the report needs them."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,9 +54,11 @@ def read_runs(study: Path) -> list[RunRecord]:
 
 
 def kind_of_study(study: Path) -> Kind:
-    """What a study is of, as the plans of its runs say."""
-    plans = (read_plan_record(place.parent) for place in (study / "runs").glob("*/plan.json"))
-    return "series" if any(plan.get("kind") == "series" for plan in plans) else "image"
+    """What a study is of, as the plans of its runs say; a plan that is damaged says nothing here."""
+    for place in sorted((study / "runs").glob("*/plan.json")):
+        with suppress(ValueError):
+            return "series" if read_plan_record(place.parent).get("kind") == "series" else "image"
+    return "image"
 
 
 def whole_runs(runs: list[RunRecord]) -> list[RunRecord]:
