@@ -23,9 +23,9 @@ from kogen.results.answers.transfer_leads import judge_transfers, transfer_folde
 from kogen.results.answers.view_effects import judge_views, read_asked_views, write_effects
 from kogen.results.asked import FIRST, leaves_open, read_asked, read_question, read_whole_question
 from kogen.results.gather import TABLE, gather_predictions
-from kogen.results.judge import judge_results
+from kogen.results.judge import judge_results, refuse_unsaid_margin
 from kogen.results.pooling.pool import pool_bundles
-from kogen.results.pooling.prior import make_prior
+from kogen.results.pooling.prior import make_prior, read_pool
 from kogen.results.questions import table_paths
 from kogen.results.sharing.share import share_study
 from kogen.study.gallery import write_gallery
@@ -168,6 +168,7 @@ def prior(folder: str | Path, options: PriorOptions) -> PriorResult:
 
     check_language(options.lang)
     place = Path(folder)
+    refuse_unsaid_margin(read_pool(place).metric, options)
     found = make_prior(place, margin=options.margin, seeds=options.seed_counts, seed=options.seed)
     words = [say(options.lang, one.key, **one.values) for one in prior_sentences(found)]
     out = options.out or place / "prior.json"

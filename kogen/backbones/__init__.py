@@ -7,14 +7,14 @@ from kogen.common.plugins import find_plugin
 from kogen.modules.base import Backbone
 from kogen.modules.blueprint import KOGEN_SETTINGS
 
-SERIES_NETWORKS = ("tiny1d", "inception1d", "patch1d")
+SERIES_NETWORKS = ("tiny1d", "inception1d", "patch1d", "dilated1d")
 
 
-def make_backbone(backbone: str, channels: int, image_size: int, kind: Kind = "image") -> Backbone:
+def make_backbone(backbone: str, channels: int, image_size: int, kind: Kind | None = "image") -> Backbone:
     """The network that `--backbone` names, untrained. ValueError for unknown names and settings, and values that fail.
 
-    `kind`: what it is to take; ValueError for a network of the other kind. Files of weights are no backbones: a run's
-    record would not know their content.
+    `kind`: what it is to take, None for either; ValueError for a network of the other kind. Files of weights are no
+    backbones: a run's record would not know their content.
     """
     name, settings = text.parse_spec(backbone)
     if name == "published":
@@ -25,7 +25,7 @@ def make_backbone(backbone: str, channels: int, image_size: int, kind: Kind = "i
     own = name in registry.own_names("backbones") and name != "timm"
     named = () if own else (name,)
     if plugin := None if own else find_plugin("backbones", name):
-        return own_network(plugin, backbone, settings, input_shape(kind, channels, image_size))
+        return own_network(plugin, backbone, settings, input_shape(kind or "image", channels, image_size))
     try:
         made = registry.load("backbones", name if own else "timm")(
             *named, in_chans=channels, image_size=image_size, **settings
@@ -34,7 +34,8 @@ def make_backbone(backbone: str, channels: int, image_size: int, kind: Kind = "i
         raise
     except Exception as error:  # a value of another type than the signature says: whatever it leads to
         raise ValueError(f"backbone {backbone!r}: {error or type(error).__name__}; choose other values") from error
-    check_kind(backbone, made, kind)
+    if kind is not None:
+        check_kind(backbone, made, kind)
     return made
 
 

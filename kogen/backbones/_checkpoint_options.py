@@ -79,7 +79,7 @@ def check_agreement(options: CheckpointOptions, facts: NetworkFacts, place: Path
     _, settings = parse_spec(facts.architecture)
     said: dict[str, tuple[Any, Any]] = {key: (value, settings.get(key)) for key, value in options.settings.items()}
     if options.backbone and options.backbone != facts.architecture:
-        other: Any = make_backbone(options.backbone, facts.channels, facts.input_size)
+        other: Any = make_backbone(options.backbone, facts.channels, facts.input_size, None)
         said["backbone"] = (other.spec, facts.architecture)
     if options.framework:
         said["framework"] = (options.framework, facts.framework)

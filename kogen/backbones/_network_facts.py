@@ -13,7 +13,9 @@ from kogen.common.text import parse_spec
 
 FACT = "network"  # the key of the metadata, beside others of `common/tensors.py`
 RESIZE = "whole image to a square, bicubic"  # as data/pixel_format.py and augmentation/crop.py do
-LARGEST = {"input_size": 1024, "channels": 1000}  # as of a Plan
+WHOLE_WINDOW = "none: windows of a series are seen whole"
+LARGEST = {"input_size": 65_536, "channels": 1000}  # as of a Plan
+LARGEST_VALUE = 1e12  # of series, whose values are of any unit
 KINDS = {"architecture": str, "input_size": int, "channels": int, "resize": str, "framework": str}
 
 
@@ -56,7 +58,7 @@ def read_network_facts(metadata: Mapping[str, Any], place: Path) -> NetworkFacts
             f"{place} describes its network in a way that this version of kogen does not write ({error}): export the "
             "run again"
         ) from error
-    if found.resize != RESIZE:
+    if found.resize not in (RESIZE, WHOLE_WINDOW):
         raise ValueError(
             f"{place} wants its images resized as {found.resize[:100]!r}, and this version of kogen resizes the "
             f"{RESIZE}: use the version that wrote it"
@@ -67,5 +69,5 @@ def read_network_facts(metadata: Mapping[str, Any], place: Path) -> NetworkFacts
 def usable_numbers(values: Any, channels: int, positive: bool) -> bool:
     """Whether these are finite numbers, one or one a channel, above 0 where they must be `positive`."""
     fits = isinstance(values, tuple) and len(values) in (1, channels)
-    numbers = fits and all(type(x) in (int, float) and math.isfinite(x) and abs(x) <= 1000 for x in values)
+    numbers = fits and all(type(x) in (int, float) and math.isfinite(x) and abs(x) <= LARGEST_VALUE for x in values)
     return numbers and (not positive or min(values) > 0)

@@ -69,7 +69,7 @@ def published(*, file: str, in_chans: int = 0, image_size: int = 0, backbone: st
     """
     said: dict[str, Any] = {"backbone": backbone, "image_size": image_size}
     checkpoint, tensors, _ = read_checkpoint(file, "", {key: value for key, value in said.items() if value})
-    network = make_backbone(checkpoint.backbone, in_chans or checkpoint.channels, checkpoint.image_size)
+    network = make_backbone(checkpoint.backbone, in_chans or checkpoint.channels, checkpoint.image_size, None)
     load_weights(network, tensors, Path(checkpoint.file))
     return network
 
@@ -89,7 +89,7 @@ def read_checkpoint(file: str, name: str, said: Mapping[str, Any]) -> tuple[Publ
     options = check_options(file, said)
     place, config = fetch_checkpoint(str(file))
     backbone = options.backbone or config.get("architecture", "")
-    named = make_backbone(backbone, 3, options.image_size or 224) if backbone else None
+    named = make_backbone(backbone, 3, options.image_size or 224, None) if backbone else None
     content = read_content(place)
     facts = read_network_facts(content.facts, place)
     if facts is not None:

@@ -2,20 +2,26 @@
 
 import zlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from kogen.data.lazy_pixels import LazyPixels, row_numbers
+from kogen.data.lazy_pixels import row_numbers
 
 UNREAD, GOOD, DAMAGED = 0, 1, 2  # what is known of a row
 
 
+class Source(Protocol):
+    """What the pixels were stored from, which makes any of them again."""
+
+    def __getitem__(self, index: Any, /) -> np.ndarray: ...
+
+
 class CheckedPixels:
-    """Rows (N, C, H, W) of a pixel cache, each checked at its first read; a damaged one is decoded from its source."""
+    """Rows (N, C, H, W) of a pixel cache, each checked at its first read; a damaged one is made again by its source."""
 
     def __init__(
-        self, stored: np.ndarray, checksums: np.ndarray, source: LazyPixels, on_damage: Callable[[int], None]
+        self, stored: np.ndarray, checksums: np.ndarray, source: Source, on_damage: Callable[[int], None]
     ) -> None:
         """`checksums` (N,) are those of `row_checksum`, -1 for a row that holds nothing; `on_damage`: called once."""
         self.stored, self.checksums, self.source, self.on_damage = stored, checksums, source, on_damage

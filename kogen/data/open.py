@@ -30,6 +30,7 @@ SERIES = ("machines", "series")  # data sources of windows of series
 FOLDER = "give the folder it lies in"
 PACKED: dict[str, str] = dict.fromkeys((".zip", ".gz", ".tgz", ".7z", ".rar"), "unpack it, and give the folder")
 PACKED |= dict.fromkeys((".xls", ".xlsx", ".ods"), "save it as csv")
+PACKED |= dict.fromkeys((".wav", ".mat"), "of a recording of sensors write series: before it")
 TYPE_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 
 

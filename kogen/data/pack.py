@@ -44,6 +44,8 @@ def pack_images(images: Images, place: str, storage: CacheSettings) -> bool:
     """
     if images.transform is not None:
         raise ValueError(f"{images.name} is computed from other images whenever it is read: pack those")
+    if images.kind == "series":
+        raise ValueError(f"{images.name} holds series, and packed sets hold images: read them where they lie")
     columns = columns_of(images)
     facts = facts_of(images, storage.stored_side, columns)
     if not in_store(place):

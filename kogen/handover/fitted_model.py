@@ -70,6 +70,9 @@ def fit_model(run: Path, head: str, train: str | None = None) -> FittedModel:
     study = study_folder(run)
     head = name_head(head, study)
     record, plan, backbone = load_run(run)
+    if plan.items == "series":
+        got = f"{run} is of series, and a model with a head takes images alone"
+        raise ValueError(f"{got}: export its backbone (without --head), or write its features (kogen embed)")
     if study and train:
         raise ValueError(f"{run} lies in a study, which says what its head learns from: leave out --train")
     sets = study_sets(study, plan) if study else None

@@ -37,7 +37,7 @@ class PoolOptions(PageOptions):
 class PriorOptions(PageOptions):
     """Tell a new team what to try first, and how many labels and seeds its question will take, from a pool."""
 
-    margin: float | None = option(None, f"{MARGIN_HELP}; by default the pool's", JUDGING, ge=0, le=100)
+    margin: float = option(1.0, MARGIN_HELP, JUDGING, ge=0, le=100)
     seed_counts: tuple[Seeds, ...] = option(
         (1, 3, 5, 10), "numbers of seeds to plan for, comma-separated", SHARING, form="names"
     )

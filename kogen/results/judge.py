@@ -11,10 +11,11 @@ import pandas as pd
 
 from kogen.common.contracts import from_plain, to_plain
 from kogen.common.files import write_atomically, write_json
-from kogen.common.metric_facts import NATS, POINTS, PRICE
+from kogen.common.metric_facts import NATS, POINTS, PRICE, MetricFacts
 from kogen.common.registry import load
 from kogen.common.text import join_names
 from kogen.options.lottery import LotteryOptions
+from kogen.options.model import Options
 from kogen.results import bet, summary
 from kogen.results.answers.metric_tables import answer_tables, withhold_claims
 from kogen.results.csv_file import write_csv
@@ -59,7 +60,7 @@ def judge_results(
     Raises ValueError for what cannot be read, for more than is judged, and for options that do not fit the table.
     """
     results = read_results(table, options)
-    refuse_unsaid_margin(results, options)
+    refuse_unsaid_margin(results.metric, options)
     items = results.matrices
     step = count_steps(on_step, (2 if items is None else 3) * len(results.datasets))
     tables = tables_from_scores(results) if items is None else tables_from_items(items, options, step)
@@ -71,13 +72,13 @@ def judge_results(
     return summary, judgement
 
 
-def refuse_unsaid_margin(results: Results, options: LotteryOptions) -> None:
+def refuse_unsaid_margin(metric: MetricFacts, options: Options) -> None:
     """Refuse the margin of points for a metric in another unit: half a nat or half a price is no small difference."""
-    metric = results.metric
     if metric.unit != POINTS and "margin" not in options.model_fields_set:
+        default: float = type(options).model_fields["margin"].default
         unit = {PRICE: "prices of an image", NATS: "nats"}[metric.unit]
         raise ValueError(
-            f"{flag('margin')} is not given, and its default of {options.margin:g} is meant for points: {metric.name} "
+            f"{flag('margin')} is not given, and its default of {default:g} is meant for points: {metric.name} "
             f"is in {unit}, so say the smallest difference that matters in them, such as 0.01"
         )
 

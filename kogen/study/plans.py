@@ -83,6 +83,9 @@ def candidate_plan(name: str, asked: str, study: Study, images: Images) -> Plan:
     """The plan of a published network on the study's images. ValueError for images that it cannot take."""
     plan = read_candidate(name, asked).model_copy(update={"precision": study.precision})
     full = with_data(plan, images.with_channels(plan.channels))
+    if full.kind and full.image_size != plan.image_size:
+        got = f"the candidate {name!r} sees windows of {plan.image_size} samples, and these are of {full.image_size}"
+        raise ValueError(f"{got}: cut them alike, ?window={plan.image_size} in the source")
     return full.model_copy(update={"mean": plan.mean, "std": plan.std} if plan.mean else {})
 
 

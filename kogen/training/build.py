@@ -4,8 +4,8 @@ from pathlib import Path
 
 import torch
 
-from kogen.backbones import make_backbone
-from kogen.backbones._network_facts import NetworkFacts
+from kogen.backbones import check_kind, make_backbone
+from kogen.backbones._network_facts import RESIZE, WHOLE_WINDOW, NetworkFacts
 from kogen.backbones.published import load_weights, published
 from kogen.common import registry
 from kogen.common.records import RETRAIN
@@ -54,7 +54,10 @@ def draw_method(plan: Plan) -> Method:
 def build_backbone(plan: Plan) -> Backbone:
     """The plan's backbone, its weights from the global generator, or from the file `plan.weights` if there is one."""
     if plan.name and plan.weights:  # published weights, in any layout; a run's own are in timm's
-        return published(file=plan.weights, backbone=plan.backbone, in_chans=plan.channels, image_size=plan.image_size)
+        found = published(file=plan.weights, backbone=plan.backbone, in_chans=plan.channels, image_size=plan.image_size)
+        if plan.data:  # before any images are known, nobody says what they are
+            check_kind(plan.backbone, found, plan.items)
+        return found
     backbone = make_backbone(plan.backbone, plan.channels, plan.image_size, plan.items)
     if plan.weights:
         load_weights(backbone, load_tensors(Path(plan.weights), RETRAIN)[0], Path(plan.weights))
@@ -71,6 +74,7 @@ def network_facts(plan: Plan, backbone: Backbone) -> dict[str, str]:
         std=plan.std,
         framework=plan.framework or plan.method,
         classes=plan.classes,
+        resize=WHOLE_WINDOW if backbone.kind == "series" else RESIZE,
     )
     return facts.to_metadata()
 

@@ -111,6 +111,14 @@ def test_computed_images_are_not_packed(tmp_path):
         pack_images(corrupt_images(blobs(), "jpeg"), str(tmp_path / "a.lance"), settings(tmp_path))
 
 
+def test_series_are_not_packed(tmp_path):
+    series = open_images("machines?n=10&size=32")
+    with pytest.raises(
+        ValueError, match="machines holds series, and packed sets hold images: read them where they lie"
+    ):
+        pack_images(series, str(tmp_path / "m.lance"), settings(tmp_path))
+
+
 def test_without_the_package_a_sentence(monkeypatch):
     monkeypatch.setitem(sys.modules, "lance", None)
     with pytest.raises(ValueError, match=r"packed sets want the package lance: pip install 'kogen\[lance\]'"):

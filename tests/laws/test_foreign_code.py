@@ -98,12 +98,7 @@ ARGUED = {
     ("common/registry.py", "load", "getattr"): "the one name in __all__ of that file",
     ("common/tensors.py", "_open_file", "safetensors.safe_open"): "a format without code",
     ("common/text.py", "parse_value", "ast.literal_eval"): "literals alone, of 1,000 letters at most",
-    (
-        "data/series/mat_files.py",
-        "read_mat",
-        "scipy.io.loadmat",
-    ): "numbers and texts; of objects and functions the bytes",
-    ("data/series/table_cells.py", "_parquet_numbers", "getattr"): "constant names",
+    ("data/series/table_cells.py", "_holds_numbers", "getattr"): "constant names",
     ("data/array_files.py", "open_npy", "numpy.load"): "allow_pickle=False",
     ("data/array_files.py", "read", "numpy.lib.format.read_array"): "allow_pickle=False",
     ("data/array_files.py", "read_header", "numpy.lib.format.read_array_header_1_0"): "a literal, by ast.literal_eval",

@@ -18,6 +18,7 @@ from kogen.data.split_names import UNLABELLED, find_split
 
 __all__ = ["folder"]
 
+RECORDINGS = frozenset(("csv", "parquet", "wav", "mat", "ts"))  # that are read as series
 TABLES = (".csv", ".tsv", ".parquet")
 BOXES = ("annotations", "labels")  # of COCO and VOC, of YOLO
 
@@ -47,8 +48,9 @@ def folder(
     storage, found = storage or CacheSettings(), scan_folder(path)
     if not found.names:
         shards = f"; of its shards write wds:{path}" if any(name.endswith(".tar") for name in os.listdir(path)) else ""
+        recordings = f"; of recordings of sensors write series:{path}" if scan_folder(path, RECORDINGS).names else ""
         got = f"no images below {path}: it is empty, or holds only hidden files and files of other kinds"
-        raise ValueError(got + shards)
+        raise ValueError(got + (shards or recordings))
     layout = read_layout(path, found.names, storage.max_pixels, classes=labels is None)
     if labels is None:
         layout.notes.extend(unread_labels(path, layout))

@@ -1,14 +1,13 @@
 """Mat files of Matlab as recordings: a channel a variable, as bearing sets have them."""
 
-import math
 import os
 import re
 
 import numpy as np
 
 from kogen.common.files import check_regular_file
-from kogen.common.system import machine_memory
 from kogen.common.text import join_names
+from kogen.data.series.mat_arrays import read_vectors
 from kogen.data.series.recording import Block, Reading, Recording, Refused, pick_channels
 
 BEARING = re.compile(r"^(?P<test>\w*?)_?(?P<place>DE|FE|BA)_time$")  # X097_DE_time of Case Western Reserve
@@ -16,26 +15,15 @@ MAX_BYTES = 1 << 31
 
 
 def read_mat(path: str, name: str, reading: Reading) -> Recording:
-    """A mat file (of before 7.3): its variables X..._DE_time, _FE_time, _BA_time are the channels DE, FE, BA.
+    """A mat file of Matlab 5 to 7.2: its variables X..._DE_time, _FE_time, _BA_time are the channels DE, FE, BA.
 
     In other files the variables that `channels` names, or the only one that is a list of numbers. Refused where it is
     not clear which are meant, or where they differ in length; ValueError for a file that cannot be read.
     """
-    from scipy.io import loadmat, whosmat
-
     check_regular_file(path, MAX_BYTES)
     if not os.path.getsize(path):
         raise ValueError("it is empty (0 bytes)")
-    try:
-        claimed = sum(8 * math.prod(shape) for _, shape, _ in whosmat(path, appendmat=False))
-        if claimed > (has := machine_memory()):
-            raise ValueError(f"it claims {claimed:,} bytes, this machine can hold {has:,}")
-        found = loadmat(path, appendmat=False)
-    except NotImplementedError as error:
-        raise ValueError("it is of Matlab 7.3 (HDF5): save it with save(..., '-v7')") from error
-    except Exception as error:  # mangled bytes raise errors of any kind
-        raise ValueError(f"cannot read the mat file: {str(error)[:200] or type(error).__name__}") from error
-    vectors = {key: _as_vector(value) for key, value in found.items() if not key.startswith("__")}
+    vectors = read_vectors(path)
     lists = {key: value for key, value in vectors.items() if value is not None}
     if not lists:
         raise ValueError(f"it holds no list of numbers, but {join_names(list(vectors)) or 'nothing'}")
@@ -46,13 +34,6 @@ def read_mat(path: str, name: str, reading: Reading) -> Recording:
         raise Refused(f"{name} has channels of several lengths, {shown}: choose those that belong together, channels=")
     values = np.stack(list(chosen.values()), axis=1)  # (L, C)
     return Recording(name, [Block(values)], len(chosen), tuple(chosen))
-
-
-def _as_vector(value: object) -> np.ndarray | None:
-    """Real numbers (L,) with L > 1 of a variable; None for anything else."""
-    array = np.asarray(value)
-    single = array.size > 1 and array.ndim <= 2 and max(array.shape) == array.size
-    return array.ravel() if single and array.dtype.kind in "biuf" else None
 
 
 def _bearing_channels(lists: dict[str, np.ndarray], name: str, reading: Reading) -> dict[str, np.ndarray]:

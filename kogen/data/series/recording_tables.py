@@ -116,6 +116,8 @@ def _say_roles(table: TableCells, roles: dict[str, int], left: list[str], notes:
     """How the columns are read, for whoever checks it."""
     if not table.header:
         notes.append("tables without a line of names: their columns are the channels 1, 2 ...")
+    else:
+        notes.append(f"channels of tables: {join_names([table.names[place] for place in table.numeric])}")
     if roles:
         said = ", ".join(f"{role} from {table.names[place]!r}" for role, place in roles.items())
         notes.append(f"columns of tables: {said}")

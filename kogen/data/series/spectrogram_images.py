@@ -1,14 +1,20 @@
 """Series as pictures: a spectrogram a window, uint8, stored once, for every method and network of images."""
 
+import math
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from kogen.common.locks import hold_lock
+from kogen.common.speech.console import say
+from kogen.common.speech.events import Caution
 from kogen.common.speech.progress import progress_bar
 from kogen.common.text import hint
 from kogen.data.cache_settings import CacheSettings
+from kogen.data.checked_pixels import CheckedPixels, row_checksum
 from kogen.data.images import Images
 from kogen.data.levels import Levels
 from kogen.data.listing import hash_parts
@@ -22,6 +28,7 @@ VERSION = 1  # of what is stored; another number makes all that is stored unknow
 RANGE = 60.0  # decibels from black to white
 WHITE = 99.9  # percentile of the decibels of the train split that is white
 LOOKED_AT = 512  # windows, evenly spread over the train split, that say what is white
+PIXELS, CHECKSUMS = "pixels.u8", "checksums.i8"
 CHUNK_VALUES = 1 << 23  # complex numbers that are computed at once, about
 
 
@@ -87,8 +94,8 @@ class Spectrograms:
         return pixels if values.ndim == 3 else pixels[0]
 
 
-def _stored(maker: Spectrograms, key: str, settings: CacheSettings) -> np.ndarray:
-    """The spectrograms, mapped, computed now or found in the cache."""
+def _stored(maker: Spectrograms, key: str, settings: CacheSettings) -> CheckedPixels:
+    """The spectrograms, mapped, computed now or found in the cache; each is checked when it is first read."""
     place, shape = settings.cache_folder / key, maker.shape
     with explain_disk_errors(settings.cache_folder):
         if not _is_whole(place, shape):
@@ -96,23 +103,36 @@ def _stored(maker: Spectrograms, key: str, settings: CacheSettings) -> np.ndarra
             with hold_lock(place.with_name(f"{key}.lock"), busy=busy):
                 if not _is_whole(place, shape):
                     with folder_moved_into(place) as partial:
-                        _write(maker, partial / "pixels.u8", settings)
-        return np.asarray(np.memmap(place / "pixels.u8", np.uint8, "r", shape=shape))
+                        _write(maker, partial, settings)
+        stored = np.asarray(np.memmap(place / PIXELS, np.uint8, "r", shape=shape))
+        checksums = np.fromfile(place / CHECKSUMS, "<i8")
+
+    def mark_damage(row: int) -> None:
+        what = f"the stored spectrogram of {maker.series.sources[row]} is damaged"
+        say(Caution(f"{what}: it is drawn anew, and all of {place} at the next start"))
+        with suppress(OSError):  # it cannot be written to: the next start finds the damage itself
+            (place / CHECKSUMS).unlink()
+
+    return CheckedPixels(stored, checksums, maker, mark_damage)
 
 
-def _is_whole(place: Any, shape: tuple[int, ...]) -> bool:
+def _is_whole(place: Path, shape: tuple[int, ...]) -> bool:
     """Whether all spectrograms lie there."""
-    file = place / "pixels.u8"
-    return not place.is_symlink() and file.is_file() and file.stat().st_size == np.prod(shape, dtype=np.int64)
+    sizes = {PIXELS: math.prod(shape), CHECKSUMS: 8 * shape[0]}
+    files = [place / name for name in sizes]
+    return not place.is_symlink() and all(file.is_file() and file.stat().st_size == sizes[file.name] for file in files)
 
 
-def _write(maker: Spectrograms, path: Any, settings: CacheSettings) -> None:
-    """Compute all spectrograms into a file."""
-    count, values = maker.shape[0], 3 * maker.shape[3] * int(np.prod(maker.series.pixels.shape[1:]))  # of wavelets
+def _write(maker: Spectrograms, folder: Path, settings: CacheSettings) -> None:
+    """Compute all spectrograms into the files of a folder."""
+    count, values = maker.shape[0], 3 * maker.shape[3] * math.prod(maker.series.pixels.shape[1:])  # of wavelets
     size = max(1, CHUNK_VALUES // values)
+    checksums: list[int] = []
     bar = progress_bar("drawing spectrograms", show=settings.progress, transient=True)
-    with path.open("wb") as file, bar as report:
+    with (folder / PIXELS).open("wb") as file, bar as report:
         for start in range(0, count, size):
-            part = maker[np.arange(start, min(start + size, count))]
-            file.write(np.ascontiguousarray(part).data)
+            part = np.ascontiguousarray(maker[np.arange(start, min(start + size, count))])
+            file.write(part.data)
+            checksums += [row_checksum(one) for one in part]
             report(start + len(part), count)
+    np.array(checksums, "<i8").tofile(folder / CHECKSUMS)

@@ -65,8 +65,9 @@ class TableCells:
                 column = pq.read_table(self.file.path, columns=[self.file.names[place]]).column(0)
                 if pa.types.is_temporal(column.type):
                     column = column.cast(pa.timestamp("ns"))
-                    return column.cast(pa.int64()).to_numpy(zero_copy_only=False).astype(np.float64) * 1e-9
-                if any(getattr(pa.types, f"is_{kind}")(column.type) for kind in NUMBERS):
+                    moments = column.cast(pa.int64()).to_numpy(zero_copy_only=False)
+                    return (moments - moments[:1]).astype(np.float64) * 1e-9  # since 1970 floats are too coarse
+                if _holds_numbers(column.type):
                     return column.cast(pa.float64()).to_numpy(zero_copy_only=False) * unit
         texts = pd.Series(self.texts(place))
         numbers = _to_numbers(texts)
@@ -144,12 +145,17 @@ class TableCells:
             schema = parquet.schema_arrow
             for name in names:
                 kind = schema.field(schema.names.index(name)).type
-                if not any(getattr(pa.types, f"is_{each}")(kind) for each in NUMBERS):
+                if not _holds_numbers(kind):
                     cure = "say which columns are channels, channels=A,B"
                     raise ValueError(f"the column {name!r} is of the type {str(kind)[:60]}, wanted numbers: {cure}")
             for batch in parquet.iter_batches(columns=names):
                 columns = [batch.column(name).cast(pa.float64()).to_numpy(zero_copy_only=False) for name in names]
                 yield np.stack(columns, axis=1)
+
+
+def _holds_numbers(kind: Any) -> bool:
+    """Whether a column of this type of arrow holds numbers."""
+    return any(getattr(pa.types, f"is_{name}")(kind) for name in NUMBERS)
 
 
 def _to_numbers(texts: pd.Series) -> np.ndarray:

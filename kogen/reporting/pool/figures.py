@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pandas as pd
-
 from kogen.reporting.charts import Figure, axis, axis_title, dots, ink, label, layout, stroke, trace
 from kogen.reporting.pool.sentences import against
 from kogen.reporting.words import format_number, say
@@ -12,7 +10,7 @@ from kogen.results.pooling.pooled_judgement import PooledJudgement, PooledPair
 ROWS = 8  # opponents that are drawn
 
 
-def draw_forest(found: PooledJudgement, effects: pd.DataFrame, lang: str) -> Figure | None:
+def draw_forest(found: PooledJudgement, effects: Any, lang: str) -> Figure | None:
     """The leader against each other method: sites as dots, the mean with its interval, the range of a new site."""
     pairs = against(found)[:ROWS]
     if not pairs:
@@ -42,7 +40,7 @@ def draw_forest(found: PooledJudgement, effects: pd.DataFrame, lang: str) -> Fig
     return {"data": data, "layout": look, "alt": say(lang, "pool_forest") + " " + "; ".join(said)}
 
 
-def site_differences(effects: pd.DataFrame, leader: str, other: str) -> dict[str, float]:
+def site_differences(effects: Any, leader: str, other: str) -> dict[str, float]:
     """The leader's difference to another method at each site."""
     first, second = sorted((leader, other))
     part = effects[(effects["first"] == first) & (effects["second"] == second)]

@@ -30,6 +30,7 @@ def compose(folder: Path, lang: str) -> tuple[dict[str, Figure], dict[str, Any]]
     """The figures of a pool's page by the id of their place, and what else its template shows."""
     check_language(lang)
     found = read_pool(folder)
+    values: Any
     values, effects = (pd.read_parquet(folder / f"{name}.parquet") for name in ("values", "effects"))
     sentences = pool_sentences(found)
     forest = draw_forest(found, effects, lang)

@@ -71,7 +71,7 @@ def lottery(found: PooledJudgement) -> list[Sentence]:
 
 def bets(found: PooledJudgement) -> list[Sentence]:
     """The safe bet over these sites."""
-    if not found.bets:
+    if not found.bets or len(found.sites) < 2:
         return []
     best, safe = found.bets[0], found.bets[-1]
     values = {"regret": show_number(safe.max_regret, found.metric), "unit": unit_phrase(found.metric)}

@@ -30,22 +30,22 @@ def distinct(values: Iterable[object]) -> str:
     return ", ".join(texts) or "–"
 
 
-def trained(name: str) -> Callable[[PooledStudy], str]:
+def of_trained_runs(name: str) -> Callable[[PooledStudy], str]:
     """A reader of a column of the runs that were trained."""
     return lambda study: distinct(study.runs[study.runs["epochs"].fillna(0) > 0][name].dropna())
 
 
-def every(name: str) -> Callable[[PooledStudy], str]:
+def of_all_runs(name: str) -> Callable[[PooledStudy], str]:
     """A reader of a column of all runs."""
     return lambda study: distinct(study.runs[name].dropna())
 
 
-def own_probe(study: PooledStudy) -> str:
+def asked_probe(study: PooledStudy) -> str:
     """The probe that a team itself decides by."""
     return study.bundle.manifest.question.probes[0]
 
 
-def own_metric(study: PooledStudy) -> str:
+def asked_metric(study: PooledStudy) -> str:
     """The metric that a team itself decides by."""
     return study.bundle.manifest.question.metric or "by the balance of classes"
 
@@ -56,17 +56,17 @@ def labels(study: PooledStudy) -> str:
 
 
 ASPECTS: dict[str, Callable[[PooledStudy], str]] = {
-    "probe": own_probe,
-    "metric": own_metric,
+    "probe": asked_probe,
+    "metric": asked_metric,
     "labels": labels,
     "classes": lambda study: str(len(study.reference.classes)),
-    "start": every("start"),
-    "backbone": every("backbone"),
-    "parameters": every("parameters"),
-    "image_size": every("image_size"),
-    "epochs": trained("epochs"),
-    "pretraining": trained("images"),
-    "views": trained("views"),
+    "start": of_all_runs("start"),
+    "backbone": of_all_runs("backbone"),
+    "parameters": of_all_runs("parameters"),
+    "image_size": of_all_runs("image_size"),
+    "epochs": of_trained_runs("epochs"),
+    "pretraining": of_trained_runs("images"),
+    "views": of_trained_runs("views"),
     "judged_on": lambda study: study.bundle.manifest.question.judge_on,
-    "kogen": every("kogen"),
+    "kogen": of_all_runs("kogen"),
 }

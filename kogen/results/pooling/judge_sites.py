@@ -13,10 +13,11 @@ from kogen.results.pooling.sites import Site
 from kogen.statistics.scores_of_sets.score_noise import score_noise
 from kogen.statistics.studies.random_effects import LEAST_SITES, holm, pool_effects
 
+TOLD = ("sites", "mean", "lo", "hi", "p", "tau", "i2", "next_lo", "next_hi", "ahead", "needed")  # of a pair
 LEVEL, NOISE_DRAWS = 0.05, 1000
 
 
-def pool_pairs(effects: pd.DataFrame, margin: float) -> list[PooledPair]:
+def pool_pairs(effects: Any, margin: float) -> list[PooledPair]:
     """Each pair that 3 sites or more have, the surest first; `effects` as of `site_effects`."""
     found = []
     for (first, second), part in effects.groupby(["first", "second"], sort=True):
@@ -28,25 +29,25 @@ def pool_pairs(effects: pd.DataFrame, margin: float) -> list[PooledPair]:
         if pooled.mean < 0:
             names, sign = (str(second), str(first)), -1
             pooled = pool_effects(-values, part["error"].to_numpy() ** 2)
-        told = {name: getattr(pooled, name) for name in PooledPair.__annotations__ if hasattr(pooled, name)}
+        told: dict[str, Any] = {name: getattr(pooled, name) for name in TOLD}
         inside = pooled.lo90 >= -margin and pooled.hi90 <= margin
         word = "equivalent" if inside else "undecided"
-        about = {"ahead_at": int((sign * values > 0).sum()), "p_family": pooled.p, "verdict": word}
+        about: dict[str, Any] = {"ahead_at": int((sign * values > 0).sum()), "p_family": pooled.p, "verdict": word}
         found.append(PooledPair(first=names[0], second=names[1], **told, **about))
     adjusted = holm(np.array([pair.p for pair in found])) if found else []
-    told = [replace(pair, p_family=float(p)) for pair, p in zip(found, adjusted, strict=True)]
-    told = [replace(pair, verdict="better") if pair.p_family < LEVEL else pair for pair in told]
-    return sorted(told, key=lambda pair: (pair.p, pair.first, pair.second))
+    judged = [replace(pair, p_family=float(p)) for pair, p in zip(found, adjusted, strict=True)]
+    judged = [replace(pair, verdict="better") if pair.p_family < LEVEL else pair for pair in judged]
+    return sorted(judged, key=lambda pair: (pair.p, pair.first, pair.second))
 
 
-def as_scores(values: pd.DataFrame) -> pd.DataFrame:
+def as_scores(values: Any) -> Any:
     """The values of sites as scores of data sets, lifted to be above 0 where gains are below."""
     shift = max(0.0, -float(values["value"].min()))
     scores = values.assign(score=values["value"] + shift, dataset=values["site"])
     return scores[["model", "dataset", "score", "n"]]
 
 
-def site_lottery(values: pd.DataFrame, sites: Sequence[Site], seed: int) -> tuple[SiteLottery | None, pd.DataFrame]:
+def site_lottery(values: Any, sites: Sequence[Site], seed: int) -> tuple[SiteLottery | None, Any]:
     """How often leads at one site hold at the others, and the table of every pair of sites; None for one site.
 
     The noise of a site is that of its images, drawn from `seed`; of several studies on the same data that of the first.
@@ -70,7 +71,7 @@ def site_lottery(values: pd.DataFrame, sites: Sequence[Site], seed: int) -> tupl
     return SiteLottery(leads, held, floor, leader_share(values)), table
 
 
-def leader_share(values: pd.DataFrame) -> float | None:
+def leader_share(values: Any) -> float | None:
     """The share of ordered pairs of sites with the same best method, among the methods of both."""
     table = values.pivot(index="site", columns="model", values="value")
     same, count = 0, 0
@@ -83,7 +84,7 @@ def leader_share(values: pd.DataFrame) -> float | None:
     return same / count if count else None
 
 
-def site_bets(values: pd.DataFrame, margin: float, seed: int) -> tuple[list[SiteBet], list[str]]:
+def site_bets(values: Any, margin: float, seed: int) -> tuple[list[SiteBet], list[str]]:
     """The best on average and the one that loses least, and the methods that every site has."""
     counts, sites = values.groupby("model")["site"].nunique(), values["site"].nunique()
     everywhere = sorted(map(str, counts.index[counts == sites]))

@@ -11,9 +11,10 @@ from kogen.results.pooling.pooled_study import PooledStudy, read_rows
 COLUMNS = ["site", "model", "budget", "labels", "all_labels", "gain", "loss", "draws", "seeds"]
 
 
-def label_losses(studies: Sequence[PooledStudy]) -> pd.DataFrame:
+def label_losses(studies: Sequence[PooledStudy]) -> Any:
     """How far each budget of labels is behind all labels (`loss`, of the gain), by study, method and budget."""
     rows: list[dict[str, Any]] = []
+    curves: Any
     for study in studies:
         manifest = study.bundle.manifest
         if not manifest.budgets or study.train is None:
@@ -29,7 +30,7 @@ def label_losses(studies: Sequence[PooledStudy]) -> pd.DataFrame:
         known = frame["budget"].isna() | frame["budget"].isin([name for name in sizes if name])
         curves, _ = label_curves(frame[known], study.facts, sizes)
         for model, part in curves.groupby("model", sort=True):
-            whole = part[part["budget"] == ""]
+            whole: Any = part[part["budget"] == ""]
             if whole.empty:
                 continue
             full, most = float(whole["gain"].iloc[0]), float(whole["labels"].iloc[0])

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-
-import pandas as pd
+from typing import Any
 
 from kogen.common.contracts import to_plain
 from kogen.common.files import write_atomically, write_json
@@ -11,6 +10,7 @@ from kogen.common.text import join_names
 from kogen.common.version import VERSION
 from kogen.options.sharing import PoolOptions
 from kogen.results.answers.metric_choice import choose_metric
+from kogen.results.judge import refuse_unsaid_margin
 from kogen.results.pooling.comparable import aspects_of
 from kogen.results.pooling.judge_sites import pool_pairs, site_bets, site_lottery
 from kogen.results.pooling.labels_needed import label_losses
@@ -45,6 +45,7 @@ def pool_bundles(paths: Sequence[Path], options: PoolOptions, out: Path) -> Pool
     protocol, notes = shared_protocol(bundles, options.protocol)
     metric = shared_metric(bundles, protocol, options.metric)
     studies = [open_study(bundle, protocol, metric) for bundle in bundles]
+    refuse_unsaid_margin(studies[0].facts, options)
     sites = join_sites(studies, apart=options.apart)
     values, effects = site_values(sites), site_effects(sites)
     enough = len(sites) >= LEAST_SITES
@@ -78,7 +79,7 @@ def pool_bundles(paths: Sequence[Path], options: PoolOptions, out: Path) -> Pool
     return judgement
 
 
-def write_frame(place: Path, table: pd.DataFrame) -> None:
+def write_frame(place: Path, table: Any) -> None:
     """Write a table, atomically."""
     write_atomically(place, lambda target: table.to_parquet(target, index=False))
 

@@ -1,16 +1,16 @@
 """A bundle as pooling judges it: the models that are told by name, on its reference, by one probe and one metric."""
 
+import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from kogen.common.metric_facts import MetricFacts
-from kogen.options.study import UNTRAINED
 from kogen.results.answers.answer_columns import LISTS, number_rows, share_classes
 from kogen.results.answers.metric_choice import choose_metric
 from kogen.results.answers.metric_matrices import metric_matrices
@@ -20,6 +20,9 @@ from kogen.results.sharing.read_bundle import Bundle
 from kogen.statistics._item_matrix import ItemMatrix
 
 CODED_MODEL = re.compile(r"model [A-Z]+|.*, views [A-Z]+")  # which means another model in every bundle
+UNTRAINED = ("random", "stock")  # methods whose runs may be alike in different studies of the same images
+DISTINCT = 20
+_MARKS: WeakKeyDictionary[Bundle, frozenset[tuple[str, bool]]] = WeakKeyDictionary()
 COLUMNS = ("model", "dataset", "seed", "item", "cluster", "correct", "score", "label", "predicted", "role", "protocol")
 
 
@@ -34,7 +37,7 @@ class PooledStudy:
     protocol: str
     matrix: ItemMatrix
     left_out: tuple[str, ...]  # models that only their team knows
-    runs: pd.DataFrame = field(repr=False)
+    runs: Any = field(repr=False)
 
     @property
     def train(self) -> SharedSet | None:
@@ -42,7 +45,7 @@ class PooledStudy:
         return next((one for one in self.bundle.manifest.sets if one.role == "train"), None)
 
 
-def read_rows(bundle: Bundle, protocol: str, *, parts: bool = False) -> pd.DataFrame:
+def read_rows(bundle: Bundle, protocol: str, *, parts: bool = False) -> Any:
     """The rows of a bundle's reference by one probe, as metrics want them; with `parts` those of label budgets too."""
     table = bundle.tables[PREDICTIONS]
     chosen = np.asarray(table["role"].combine_chunks().dictionary_decode()) == "reference"
@@ -105,18 +108,25 @@ def own_metric(bundle: Bundle) -> bool:
     return bundle.manifest.question.metric == OWN
 
 
-def run_marks(bundle: Bundle) -> Iterator[tuple[str, bool]]:
+def run_marks(bundle: Bundle) -> frozenset[tuple[str, bool]]:
     """A mark of what each run answered, which no salt changes, and whether it was trained.
 
     Method, seed, probe and the sorted probabilities of the true classes: equal marks are the same run on the same
     images. A run without 20 distinct probabilities has none: chance could make it equal to another.
     """
+    if bundle not in _MARKS:
+        _MARKS[bundle] = frozenset(_make_marks(bundle))
+    return _MARKS[bundle]
+
+
+def _make_marks(bundle: Bundle) -> Iterator[tuple[str, bool]]:
+    """The marks, made anew."""
     rows = bundle.tables[PREDICTIONS].select(["run", "method", "seed", "protocol", "role", "budget", "pool", "score"])
     frame = rows.to_pandas()
     frame = frame[frame["budget"].isna() & frame["pool"].isna() & frame["score"].notna()]
-    keys = ["run", "method", "seed", "protocol", "role"]
-    for key, part in frame.groupby(keys, observed=True):
+    for key, part in frame.groupby(["run", "method", "seed", "protocol", "role"], observed=True):
         scores = np.sort(part["score"].to_numpy())
-        if len(np.unique(scores)) >= 20:
-            _, method, *_ = key  # type: ignore[misc]
-            yield f"{key[1:]} {scores.tobytes().hex()}", method not in (*UNTRAINED, "stock")  # type: ignore[index]
+        if len(np.unique(scores)) >= DISTINCT:
+            _, method, *_ = about = [str(name) for name in key]  # type: ignore[union-attr]
+            digest = hashlib.sha256(scores.tobytes()).hexdigest()
+            yield f"{about[1:]} {digest}", method not in UNTRAINED

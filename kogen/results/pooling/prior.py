@@ -79,43 +79,40 @@ def read_pool(folder: Path) -> PooledJudgement:
     return from_plain(PooledJudgement, read_json(place), str(place))
 
 
-def make_prior(folder: Path, *, margin: float | None, seeds: Sequence[int], seed: int) -> Prior:
+def make_prior(folder: Path, *, margin: float, seeds: Sequence[int], seed: int) -> Prior:
     """What the pool in a folder says to a new team. ValueError for a pool of fewer than 3 sites or 2 methods."""
     pool = read_pool(folder)
     names = tuple(site.name for site in pool.sites)
     if not pool.generalises:
         got = f"{folder} has {len(names)} site{'s' * (len(names) > 1)}"
         raise ValueError(f"{got}, which say nothing of another one: pool {LEAST_SITES} or more")
-    wanted = pool.margin if margin is None else margin
     values, effects, losses = (read_pooled(folder, name) for name in ("values", "effects", "label_losses"))
-    ranking, tau = rank_methods(values, effects, wanted, seed)
+    ranking, tau = rank_methods(values, effects, margin, seed)
     trained = effects[(effects["first"] != UNTRAINED) & (effects["second"] != UNTRAINED)]
     return Prior(
         format=FORMAT,
         metric=pool.metric.name,
         unit=pool.metric.unit,
         protocol=pool.protocol,
-        margin=wanted,
+        margin=margin,
         sites=names,
         seeds_behind=min(site.seeds for site in pool.sites),
         tau=tau,
         ranking=tuple(ranking),
         beats_untrained=beats_untrained(pool, ranking[0].model),
-        images=tuple(needed_images(trained[trained["seeds"] > 1], wanted, count) for count in seeds),
-        labels=tuple(needed_labels(losses, [row.model for row in ranking], wanted)),
+        images=tuple(needed_images(trained[trained["seeds"] > 1], margin, count) for count in seeds),
+        labels=tuple(needed_labels(losses, [row.model for row in ranking], margin)),
     )
 
 
-def read_pooled(folder: Path, name: str) -> pd.DataFrame:
+def read_pooled(folder: Path, name: str) -> Any:
     """A table of a pool. ValueError for one that is gone or damaged."""
     place = folder / f"{name}.parquet"
     with explain_unreadable(f"the table {place}", "pool the bundles again"):
         return pd.read_parquet(place)
 
 
-def rank_methods(
-    values: pd.DataFrame, effects: pd.DataFrame, margin: float, seed: int
-) -> tuple[list[RankedMethod], float]:
+def rank_methods(values: Any, effects: Any, margin: float, seed: int) -> tuple[list[RankedMethod], float]:
     """Methods by the probability of being the best at a new site; those of fewer than 2 sites are left out."""
     counts = values.groupby("model")["site"].nunique()
     models = tuple(sorted(map(str, counts.index[(counts >= 2) & (counts.index != UNTRAINED)])))
@@ -130,7 +127,7 @@ def rank_methods(
     return sorted(rows, key=lambda row: (-row.best, row.behind, row.model)), found.tau
 
 
-def own_variances(effects: pd.DataFrame, sites: Sequence[str], models: Sequence[str]) -> np.ndarray:
+def own_variances(effects: Any, sites: Sequence[str], models: Sequence[str]) -> np.ndarray:
     """The variance (k, m) of each method's value around its site's average, of those of its differences.
 
     The squared errors of a method's differences to the others, less half their mean, are its own: exact where errors
@@ -160,7 +157,7 @@ def beats_untrained(pool: PooledJudgement, model: str) -> bool | None:
     return None
 
 
-def needed_images(effects: pd.DataFrame, margin: float, seeds: int) -> NeededImages:
+def needed_images(effects: Any, margin: float, seeds: int) -> NeededImages:
     """The images that a pair of methods `margin` apart would take with so many seeds, over the sites of two or more.
 
     At each site the mean variance over pairs counts, as few seeds tell little of a single one: that of items falls
@@ -178,7 +175,7 @@ def needed_images(effects: pd.DataFrame, margin: float, seeds: int) -> NeededIma
     return NeededImages(seeds, middle, most, int(np.isfinite(found).sum()), len(found))
 
 
-def needed_labels(losses: pd.DataFrame, ranking: Sequence[str], margin: float) -> list[NeededLabels]:
+def needed_labels(losses: Any, ranking: Sequence[str], margin: float) -> list[NeededLabels]:
     """The fewest labels tried from which on a method loses no more than the margin, at each site that tried some.
 
     Of the ranking's first method that any site tried with part of its labels: supervised training has no such curve.

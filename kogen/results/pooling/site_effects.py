@@ -15,7 +15,7 @@ EFFECT_COLUMNS = ["site", "first", "second", "difference", "error", "item_error"
 VALUE_COLUMNS = ["site", "model", "value", "n", "seeds", "seed_sd"]
 
 
-def site_values(sites: Sequence[Site]) -> pd.DataFrame:
+def site_values(sites: Sequence[Site]) -> Any:
     """The value of each method at each site, in the metric's unit (gains: more is better); of one site the mean."""
     rows: list[dict[str, Any]] = []
     for site in sites:
@@ -30,7 +30,7 @@ def site_values(sites: Sequence[Site]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=VALUE_COLUMNS)
 
 
-def site_effects(sites: Sequence[Site]) -> pd.DataFrame:
+def site_effects(sites: Sequence[Site]) -> Any:
     """The difference of each pair at each site, first minus second (in the order of names), and its standard error.
 
     item_error is of the images, seed_error of training. Studies of the same data share their images: of them the mean

@@ -42,7 +42,7 @@ MEMBERS = (MANIFEST, WORDS, *TABLES)  # in this order, and nothing else
 ID_LETTERS, ID_LENGTH = "bcdfghjklmnpqrst", 16
 SCRATCH, CONTINUED_START, PUBLISHED = "scratch", "continued", "published"
 OWN = "own"  # a method, a network, views or a metric of the team's own, of which no more is told
-LONGEST_NAME = 200  # letters of a kept name
+LONGEST_NAME, LONGEST_CELL = 200, 1000  # letters of a kept name, and of any text
 LETTERS = "[A-Z]{1,4}"
 NUMBER_TEXT = r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?"
 SPEC = r"[a-z][a-z0-9_.]*(?:\?[a-z0-9_=.,&\[\]()\"'+\- ]*)?"  # a network of timm or kogen, or views, with settings
@@ -85,6 +85,8 @@ NAMED = ("model", "dataset", "label", "predicted", "group")  # columns whose nam
 
 def fits(column: str, text: str, *, kept: bool) -> bool:
     """Whether a cell of text is what a bundle may hold in this column; with kept names any short printable line."""
+    if len(text) > LONGEST_CELL:
+        return False
     if kept and column in NAMED:
         return 0 < len(text) <= LONGEST_NAME and text.isprintable()
     return bool(shapes()[column].fullmatch(text))

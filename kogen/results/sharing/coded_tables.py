@@ -62,9 +62,12 @@ def reorder_lists(column: Any, places: list[int]) -> Any:
     lengths = pc.list_value_length(lists).fill_null(0).to_numpy()
     if not places or not np.isin(lengths, (0, len(places))).all():
         return pa.nulls(len(lists), column.type)
-    values = lists.flatten().to_numpy().reshape(-1, len(places))[:, places]
+    values = lists.flatten()
+    order = np.arange(0, len(values), len(places))[:, None] + np.array(places)  # (rows, K)
     offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32))
-    return pa.ListArray.from_arrays(offsets, pa.array(values.ravel()), type=column.type, mask=lists.is_null())
+    return pa.ListArray.from_arrays(
+        offsets, values.take(pa.array(order.ravel())), type=column.type, mask=lists.is_null()
+    )
 
 
 def coded_training(study: StudyFacts, naming: Naming) -> Any:

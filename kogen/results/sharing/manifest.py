@@ -12,8 +12,8 @@ class SharedQuestion:
     metric: str | None  # as typed, without names of classes; "own" for the team's own; None: by the balance of classes
     margin: float  # points, or the metric's unit
     probes: tuple[str, ...]  # the first decides
-    judge_on: str
-    twins: str
+    judge_on: Literal["test", "validation"]
+    twins: Literal["together", "drop", "keep"]
 
 
 @dataclass(frozen=True)

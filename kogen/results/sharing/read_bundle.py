@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -15,11 +16,14 @@ import pyarrow.parquet as pq
 
 from kogen.common.contracts import from_plain
 from kogen.common.files import check_regular_file
+from kogen.common.registry import own_names
 from kogen.common.tables import CLASSES, ROWS
 from kogen.results.sharing.bundle_format import (
     FORMAT,
     MANIFEST,
     MEMBERS,
+    NUMBER_TEXT,
+    OWN,
     PREDICTIONS,
     RUNS,
     SCHEMAS,
@@ -35,6 +39,8 @@ MOST_ZIP, MOST_FILE, MOST_TEXT = 1 << 30, 2 << 30, 1 << 20  # bytes: of the zip,
 MOST_ROWS, MOST_VALUES = 50_000_000, 64  # of a table, and in one of its lists
 CURE = "ask the team for a bundle that `kogen share` wrote"
 STEP = 1 << 20
+VERSION_TEXT = re.compile(r"\d[\w.+]{0,30}", re.ASCII)
+METRIC_TEXT = re.compile(rf"(?P<name>[a-z_]+)(?:\?(?:[a-z_]+={NUMBER_TEXT}&?)+)?", re.ASCII)
 METADATA = {ROWS.decode(), CLASSES}
 
 
@@ -120,9 +126,18 @@ def read_manifest(path: Path, files: dict[str, bytes]) -> Manifest:
     for column, name in names:
         if not fits(column, name, kept=kept):
             raise ValueError(f"{where} has {name[:40]!r} for a {column}, which is no code; {CURE}")
+    metric = manifest.question.metric
+    if not VERSION_TEXT.fullmatch(manifest.kogen) or not (metric is None or is_told_metric(metric)):
+        raise ValueError(f"{where} has a version or a metric that is no word of kogen; {CURE}")
     if files[WORDS] != manifest_words(manifest).encode():
         raise ValueError(f"{path}: {WORDS} does not say what {MANIFEST} says; {CURE}")
     return manifest
+
+
+def is_told_metric(metric: str) -> bool:
+    """Whether a metric is one that a bundle may name: kogen's, with numbers for parameters, or `own`."""
+    found = METRIC_TEXT.fullmatch(metric)
+    return found is not None and found["name"] in (OWN, *own_names("metrics"))
 
 
 def read_part(path: Path, name: str, content: bytes, manifest: Manifest) -> tuple[Any, tuple[str, ...]]:

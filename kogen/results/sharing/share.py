@@ -109,14 +109,10 @@ def make_manifest(study: StudyFacts, naming: Naming, tables: dict[str, SharedTab
     """What the bundle says of itself."""
     asked, question = study.asked, study.question
     sets = [shared_set(one, naming) for one in study.quality["sets"]]
-    shared = SharedQuestion(
-        task=question["task"],
-        metric=told_metric(question["metric"]),
-        margin=float(question["margin"]),
-        probes=tuple(naming.probes[name] for name in question["probes"]),
-        judge_on=str(asked.get("judge_on", "test")),
-        twins=str(asked.get("twins", "together")),
-    )
+    told = {"task": question["task"], "metric": told_metric(question["metric"]), "margin": question["margin"]}
+    told |= {"probes": [naming.probes[name] for name in question["probes"]]}
+    told |= {"judge_on": asked.get("judge_on", "test"), "twins": asked.get("twins", "together")}
+    shared = from_plain(SharedQuestion, told, "study.toml")
     budgets = [from_plain(SharedBudget, one, "data.json") for one in study.quality.get("budgets", ())]
     positive = chosen_positive(study)
     return Manifest(

@@ -58,8 +58,8 @@ def expect_new_site(
     future = np.concatenate(drawn)
     top = future.max(axis=1, keepdims=True)
     expected = np.concatenate([[0.0], sum(part * one[0] for part, one in zip(share, fits, strict=True))])
-    shares = [(future >= top - distance).mean(axis=0) for distance in (0.0, margin)]
-    return NewSite(models, expected.max() - expected, *shares, float(share @ taus))
+    best, near = ((future >= top - distance).mean(axis=0) for distance in (0.0, margin))
+    return NewSite(models, expected.max() - expected, best, near, float(share @ taus))
 
 
 def make_design(known: np.ndarray) -> np.ndarray:

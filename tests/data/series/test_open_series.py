@@ -236,6 +236,19 @@ def test_overlapping_windows_are_stored_once(folder: Path, tmp_path: Path):
     assert len(list((tmp_path / "cache").rglob("*.f32"))) == 1
 
 
+def test_a_folder_of_recordings_that_is_read_as_images_says_how(folder: Path):
+    with pytest.raises(ValueError, match=r"no images below .*; of recordings of sensors write series:.*set"):
+        open_images(folder)
+
+
+def test_a_recording_that_is_read_as_images_says_how(tmp_path: Path):
+    wavfile.write(tmp_path / "a.wav", 100, np.zeros(50, np.int16))
+    with pytest.raises(
+        ValueError, match=r"a.wav is neither a folder .*: of a recording of sensors write series: before"
+    ):
+        open_images(tmp_path / "a.wav")
+
+
 def test_near_copies_of_series_are_equal_ones(folder: Path):
     assert find_copies([open_images(f"series:{folder}?window=32")]) == {}
 

@@ -62,6 +62,7 @@ def test_channels_are_picked_and_the_others_said(tmp_path: Path):
     notes: list[str] = []
     words = LONG.assign(remark="text")
     assert read(write(tmp_path, words), notes, channels=("y",))[0].channel_names == ("y",)
+    assert "channels of tables: y" in notes  # a number of the row or of the part among them would tell the label
     assert "columns of tables that are not read: x, remark" in notes
 
 
@@ -85,6 +86,15 @@ def test_dates_are_times(tmp_path: Path):
     frame = pd.DataFrame({"date": pd.date_range("2026-01-01", periods=5, freq="250ms"), "x": range(5)})
     assert read(write(tmp_path, frame))[0].rate == pytest.approx(4)
     assert read(write(tmp_path, frame, "parquet"))[0].rate == pytest.approx(4)
+
+
+def test_fast_dates_of_parquet_keep_their_steps(tmp_path: Path):
+    frame = pd.DataFrame({"date": pd.date_range("2026-01-01", periods=2000, freq="10us"), "x": range(2000)})
+    notes: list[str] = []
+    (one,) = read(write(tmp_path, frame, "parquet"), notes)
+    assert one.rate == pytest.approx(100_000, rel=1e-9)
+    assert len(one.blocks) == 1  # type: ignore[arg-type]
+    assert not [note for note in notes if "uneven" in note]
 
 
 def test_missing_cells_are_nan_and_times_in_ms(tmp_path: Path):

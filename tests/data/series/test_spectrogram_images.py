@@ -71,6 +71,20 @@ def test_what_is_stored_is_found_again_and_made_anew_where_it_is_cut_off(setting
     assert (as_spectrograms(series, "cwt", settings).pixels[:] == first).all()
 
 
+def test_a_damaged_picture_is_drawn_anew(settings: CacheSettings, capsys):
+    series = noise()
+    first = np.array(as_spectrograms(series, "stft", settings).pixels[:])
+    (file,) = settings.cache_folder.rglob("pixels.u8")
+    data = bytearray(file.read_bytes())
+    data[5000] ^= 255
+    file.write_bytes(data)
+    again = as_spectrograms(series, "stft", settings).pixels
+    np.testing.assert_array_equal(again[np.arange(20)], first)
+    assert "the stored spectrogram of noise[2] is damaged" in capsys.readouterr().err.replace("\n", " ")
+    as_spectrograms(series, "stft", settings)
+    assert file.read_bytes() == first.tobytes()
+
+
 def test_other_series_levels_or_kinds_are_stored_apart(settings: CacheSettings):
     series = noise()
     as_spectrograms(series, "stft", settings)

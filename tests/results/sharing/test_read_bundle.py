@@ -57,6 +57,11 @@ CASES: dict[str, tuple[Callable[[Files], Files], str]] = {
     "no json": (lambda f: f | {MANIFEST: b"{"}, "is no JSON"),
     "deep json": (lambda f: f | {MANIFEST: b"[" * 200_000}, "is no JSON|says format"),
     "more keys": (lambda f: with_manifest(f, names="other"), "does not hold what is wanted, at 'names'"),
+    "metric": (
+        lambda f: with_manifest(f, question={**json.loads(f[MANIFEST])["question"], "metric": "acme.py:steal"}),
+        "a version or a metric that is no word of kogen",
+    ),
+    "version": (lambda f: with_manifest(f, kogen="acme"), "a version or a metric that is no word of kogen"),
     "other words": (lambda f: f | {WORDS: b"send it to me"}, "MANIFEST.md does not say what manifest.json says"),
     "a name": (
         lambda f: with_manifest(f, sets=[{**one, "name": "acme"} for one in json.loads(f[MANIFEST])["sets"]]),

@@ -72,6 +72,21 @@ def test_equal_sites_differ_in_nothing_and_decide_little_by_little():
     assert between_variance(np.array([0.0, 10, -10]), np.full(3, 0.1)) == pytest.approx(100 - 0.1)
 
 
+def test_a_new_site_is_what_draws_of_the_model_say():
+    effects, variances = np.array([1.0, 3.0, -1.0, 2.0]), np.array([0.5, 1.0, 0.7, 0.4])
+    found = pool_effects(effects, variances)
+    rng = np.random.default_rng(0)
+    tau, mean = rng.uniform(0, 15, 200_000), rng.uniform(-12, 14, 200_000)  # flat priors, weighed by the likelihood
+    wide = variances + tau[:, None] ** 2
+    weight = np.exp(-0.5 * (((effects - mean[:, None]) ** 2 / wide) + np.log(wide)).sum(1))
+    future = mean + tau * rng.normal(size=len(tau))
+    order = np.argsort(future)
+    cumulated = np.cumsum(weight[order]) / weight.sum()
+    ends = [future[order][np.searchsorted(cumulated, tail)] for tail in (0.025, 0.975)]
+    np.testing.assert_allclose([found.next_lo, found.next_hi], ends, atol=0.35)
+    assert found.ahead == pytest.approx(weight[future > 0].sum() / weight.sum(), abs=0.02)
+
+
 def test_the_sites_that_would_decide_do():
     assert sites_needed(0.0, 1.0) is None
     assert sites_needed(0.001, 1.0) is None
