@@ -40,7 +40,7 @@ def test_every_key_in_the_code_is_in_the_words_and_the_other_way_round() -> None
     made += ("excluded_", "read_", "name_of_", "unit_", "difference_in_", "reason_", "worst_", "gallery_", "h_recall_")
     made += ("col_", "threshold_", "ranking_", "choice_", "by_", "layers_", "eco_no_", "eco_not_two", "eco_one_class")
     made += ("eco_onnx_", "eco_unknown_runs", "eco_worth_", "axis_m", "part_", "fate_", "anomaly_highest_")
-    made += ("anomaly_lowest_", "operation_", "advice_", "views_")
+    made += ("anomaly_lowest_", "operation_", "advice_", "views_", "pool_aspect_", "pool_verdict_")
     unused = [key for key in load_templates("en") if f'"{key}"' not in source and f"'{key}'" not in source]
     assert [key for key in unused if not key.startswith(made)] == []
 
