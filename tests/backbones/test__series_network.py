@@ -10,8 +10,9 @@ SMALL = {
     "tiny1d": "tiny1d?width=4",
     "inception1d": "inception1d?width=4",
     "patch1d": "patch1d?width=24&depth=2",
-    "dilated1d": "dilated1d",
+    "dilated1d": "dilated1d?width=4&out=8&depth=4",
 }
+POOLED = {"patch1d": None, "dilated1d": "amax"}  # whose feature is a class token, or the largest over time
 
 
 def test_every_network_of_series_is_tried_here() -> None:
