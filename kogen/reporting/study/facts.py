@@ -52,10 +52,15 @@ def gather(
     )
 
 
-def model_methods(predictions: Any) -> dict[str, str]:
-    """The method of each model."""
+def model_methods(predictions: Any, runs: list[RunRecord]) -> dict[str, str]:
+    """The method of each model; of weights that were given `stock`, whatever is known of who trained them how.
+
+    They show neither what training on these images brings nor what labels alone do, even if they are called so.
+    """
+    given = {run.model: run.method for run in runs if run.method == "stock"}
     first = distinct_rows(predictions, ["model", "method"]).drop_duplicates("model").sort_values("model")
-    return {str(model): str(method) for model, method in zip(first["model"], first["method"], strict=True)}
+    found = {str(model): str(method) for model, method in zip(first["model"], first["method"], strict=True)}
+    return {model: given.get(model, method) for model, method in found.items()}
 
 
 def model_starts(runs: list[RunRecord]) -> list[ModelStart]:

@@ -149,7 +149,7 @@ def build(
         raise ValueError(f"no predictions with the protocol {protocol!r}; there are {list(parts) or 'none'}")
     rows: Any = parts[protocol][["model", "method", "seed", "dataset", "role", "protocol"]]
     runs, question = read_runs(study), read_asked(study)
-    roles, methods = roles_in_order(rows), model_methods(rows)
+    roles, methods = roles_in_order(rows), model_methods(rows, runs)
     sets, costs = list(roles), model_costs(whole_runs(runs))
     options = options.model_copy(update={"reference": sets[0]})
     boxes = judge_boxes_found(study, every, protocol, metric) if protocol in BOX_DETECTORS else None

@@ -62,7 +62,13 @@ def test_alarms_are_counted_by_model_and_kind_with_the_first_epoch() -> None:
 
 def test_methods_and_starts_of_models() -> None:
     table = pd.DataFrame({"model": ["b", "a", "b"], "method": ["y", "x", "z"]})
-    assert model_methods(table) == {"a": "x", "b": "y"}
+    assert model_methods(table, []) == {"a": "x", "b": "y"}
+    given = pd.DataFrame({"model": ["supervised", "byol", "dino"], "method": ["supervised", "byol", "dino"]})
+    assert model_methods(given, [run("supervised", method="stock"), run("byol"), run("dino", method="stock")]) == {
+        "supervised": "stock",
+        "byol": "byol",
+        "dino": "stock",
+    }
     starts = model_starts([run("a", init="hub:w"), run("s", method="stock"), run("a", 1, init="other")])
     assert [(one.model, one.method, one.digest, one.original) for one in starts] == [
         ("a", "a", "other", False),
