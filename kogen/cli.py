@@ -46,7 +46,7 @@ from kogen.options.sharing import PoolOptions, PriorOptions, ShareOptions
 from kogen.options.study import EstimateOptions, PilotOptions, RunOptions, SubmitOptions
 from kogen.options.view_options import ViewsOptions
 
-SOURCE = "folder, .csv, .parquet, .npy, .npz, or a name such as surfaces, digits"
+SOURCE = "folder, .csv, .parquet, .npy, .npz, or a name such as surfaces, digits; series:FOLDER, .ts"
 RECIPE_HELP = "method whose settings are listed, beside its authors' where they differ"
 KEYWORD = inspect.Parameter.KEYWORD_ONLY
 QUIET, JSON = "--quiet", "--json"  # may stand anywhere, as --debug

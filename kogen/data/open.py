@@ -26,6 +26,7 @@ from kogen.data.series.recording_files import holds_archive
 
 KINDS: dict[str, str] = dict.fromkeys((".csv", ".tsv", ".txt", ".parquet"), "table")
 KINDS |= dict.fromkeys((".npy", ".npz"), "arrays") | {".tar": "wds", ".ts": "series"}
+HELD_SERIES = f"{PREFIX}series-"  # see data/objects/series_parts.py
 SERIES = ("machines", "series")  # data sources of windows of series
 FOLDER = "give the folder it lies in"
 PACKED: dict[str, str] = dict.fromkeys((".zip", ".gz", ".tgz", ".7z", ".rar"), "unpack it, and give the folder")
@@ -269,11 +270,12 @@ def _source_kind(path: str) -> str:
 
 
 def kind_of_source(source: str) -> Kind:
-    """What a source holds, by its name and settings alone; ValueError for what is no source.
-
-    What only an opened source shows, as of a user's own, counts as images.
-    """
+    """What a source holds, by its name and settings; a user's own is opened to know. ValueError for no source."""
     kind, _, settings = _parse_source(source)
+    if source.startswith(HELD_SERIES):
+        return "series"
+    if kind not in registry.own_names("datasets"):
+        return open_images(source).kind
     return "series" if kind in SERIES and "spectrogram" not in settings else "image"
 
 

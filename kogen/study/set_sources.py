@@ -7,6 +7,12 @@ from kogen.common.protocols import FIND_BOXES
 from kogen.config.study import Study, split_start
 from kogen.data.open import test_part_of
 
+# Of drawn sets, similar ones that they bring: name to variant.
+OWN_SHIFTS = {
+    "surfaces": {"line 2": "line2", "night shift": "night"},
+    "machines": {"heavy load": "heavy", "fast": "fast"},
+}
+
 
 def runs_named(study: Study) -> list[Path]:
     """The folders of finished runs that are candidates of a study, or begin its trainings."""
@@ -18,7 +24,7 @@ def runs_named(study: Study) -> list[Path]:
 def sources_of_tests(study: Study) -> dict[str, str]:
     """Name to source of the sets to judge on, the reference first: `study.test`, or a named data set's own test part.
 
-    None with --judge-on validation. Surfaces also bring two similar lines. There is no reference where it has to be a
+    None with --judge-on validation. Drawn sets also bring similar ones. There is no reference where it has to be a
     part of the pool. ValueError for a shift that has the name of another set.
     """
     if study.judge_on == "validation":
@@ -37,14 +43,13 @@ def sources_of_tests(study: Study) -> dict[str, str]:
 
 
 def shifts_of(study: Study) -> dict[str, str]:
-    """Name to source of the shifts of a study: surfaces without a test set bring two similar lines of their own."""
+    """Name to source of the shifts of a study: drawn sets without a test set bring similar ones of their own."""
     if study.judge_on == "validation":
         return {}
     own = own_part(study) if study.test is None and not study.shifts else None
     name, _, query = (own or "").partition("?")
-    if name != "surfaces":
-        return study.shifts
-    return {"line 2": f"surfaces:line2?{query}", "night shift": f"surfaces:night?{query}"}
+    known = OWN_SHIFTS.get(name, {})
+    return {title: f"{name}:{variant}?{query}" for title, variant in known.items()} or study.shifts
 
 
 def is_named(source: str) -> bool:

@@ -8,11 +8,14 @@ import torch
 
 from kogen.api import pilot, pretrain
 from kogen.common import registry
+from kogen.common.objects import hold
+from kogen.common.plugins import open_spec
 from kogen.config.plan import Plan
 from kogen.data.open import kind_of_source, open_images
 from kogen.options.study import PilotOptions
 from kogen.study.plans import with_data
 from kogen.study.request import study_from_request
+from kogen.study.set_sources import sources_of_tests
 from kogen.study.source_kind import check_views
 from kogen.training.batches import Batches
 from kogen.training.build import build_method
@@ -28,6 +31,30 @@ def cache(tmp_path: Path, monkeypatch) -> None:
 def test_kind_of_a_source() -> None:
     assert kind_of_source(SERIES) == "series"
     assert kind_of_source("surfaces") == "image"
+
+
+def test_objects_and_own_sources_are_looked_at(tmp_path: Path) -> None:
+    series = np.random.default_rng(0).normal(size=(12, 2, 64)).astype(np.float32)
+    with hold({"series": series}) as (text,):
+        assert kind_of_source(text) == "series"
+        with pytest.raises(ValueError, match="of images, and the source has series"):
+            study_from_request(text, PilotOptions(methods=("random",), views="natural"))
+    own = tmp_path / "mine.py"
+    own.write_text(
+        "import numpy as np\nfrom kogen.extend import from_series\n"
+        "def waves():\n    return from_series(np.random.default_rng(0).normal(size=(12, 2, 64)).astype(np.float32))\n",
+        encoding="utf-8",
+    )
+    assert kind_of_source(open_spec("datasets", f"{own}:waves", [])) == "series"
+
+
+def test_drawn_machines_bring_similar_ones() -> None:
+    study = study_from_request(SERIES, PilotOptions(methods=("random",)))
+    assert sources_of_tests(study) == {
+        "reference": "machines?n=100&split=test",
+        "heavy load": "machines:heavy?n=100&split=test",
+        "fast": "machines:fast?n=100&split=test",
+    }
 
 
 def test_series_have_options_that_suit_them() -> None:
