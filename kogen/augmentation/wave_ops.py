@@ -8,7 +8,6 @@ from functools import cache
 
 import numpy as np
 import torch
-from scipy.interpolate import CubicSpline
 from torch import Tensor
 
 from kogen.augmentation.pixel_rng import normal
@@ -34,6 +33,8 @@ def smooth_curves(knots: Tensor, size: int) -> Tensor:
 def spline_basis(knots: int, size: int, device: torch.device) -> Tensor:
     """What each of K knots adds to a cubic spline at the middle of each of `size` samples, (K, size) float32."""
     moments = (np.arange(size) + 0.5) / size
+    from scipy.interpolate import CubicSpline  # slow to load, and plans, which know views, do without
+
     basis = CubicSpline(np.linspace(0, 1, knots), np.eye(knots))(moments).T  # (K, size)
     return to_device(torch.from_numpy(np.ascontiguousarray(basis, np.float32)), device)
 

@@ -3,7 +3,7 @@
 from typing import Literal
 
 Kind = Literal["image", "series"]
-UNITS = {"image": "px", "series": "samples"}  # of what a network sees
+UNITS = {"image": "pixels", "series": "samples"}  # of what a network sees
 
 
 def input_shape(kind: Kind, channels: int, size: int) -> tuple[int, ...]:

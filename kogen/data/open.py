@@ -270,10 +270,16 @@ def _source_kind(path: str) -> str:
 
 
 def kind_of_source(source: str) -> Kind:
-    """What a source holds, by its name and settings; a user's own is opened to know. ValueError for no source."""
-    kind, _, settings = _parse_source(source)
+    """What a source holds, by its name and settings; a user's own is opened to know.
+
+    What is no source counts as images: whoever opens it says so.
+    """
     if source.startswith(HELD_SERIES):
         return "series"
+    try:
+        kind, _, settings = _parse_source(source)
+    except ValueError:
+        return "image"
     if kind not in registry.own_names("datasets"):
         return open_images(source).kind
     return "series" if kind in SERIES and "spectrogram" not in settings else "image"

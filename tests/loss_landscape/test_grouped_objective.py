@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from small import NARROW, blobs, plan_for
+from small import NARROW, items_for, network_for, plan_for
 from torch import Tensor
 
 from kogen.common import registry
@@ -25,8 +25,9 @@ SIZE = 12
 
 def made(method: str, count: int = 36, batch: int = SIZE) -> tuple[Method, list[Views]]:
     """A method after two steps, so that queues, memories and clusters are not those of the start; frozen batches."""
-    images = blobs(48)
-    plan = plan_for(images, method, backbone="tiny?width=4", settings=NARROW.get(method, {}))
+    images = items_for(method, 48)
+    backbone = network_for(method) if images.kind == "series" else "tiny?width=4"
+    plan = plan_for(images, method, backbone=backbone, settings=NARROW.get(method, {}))
     loader = Batches(plan.model_copy(update={"batch_size": 24}), images, torch.device("cpu"))
     module = build_method(plan)
     for step in range(2):

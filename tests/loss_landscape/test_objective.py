@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from small import NARROW, blobs, plan_for
+from small import NARROW, blobs, items_for, network_for, plan_for
 from torch import Tensor, nn
 
 from kogen.augmentation.views import evaluation_view
@@ -28,8 +28,8 @@ METHODS = [name for name in registry.names("methods") if registry.load("methods"
 
 def made(method: str, images: Images | None = None, count: int = 32, batch: int = 16) -> tuple[Method, list]:
     """An untrained method and frozen batches of its own views."""
-    images = blobs(48) if images is None else images
-    backbone = VIT if "mae" in method else "tiny?width=4"
+    images = items_for(method, 48) if images is None else images
+    backbone = VIT if "mae" in method else network_for(method) if images.kind == "series" else "tiny?width=4"
     plan = plan_for(images, method, backbone=backbone, settings=NARROW.get(method, {}))
     views = Batches(plan, images, torch.device("cpu")).views
     return build_method(plan), frozen_batches(images, views, count=count, batch=batch)

@@ -89,7 +89,7 @@ def test_a_run_on_all_images_keeps_the_id_and_the_fingerprint_it_had() -> None:
     )[0]
     record = record_of(plan)
     assert "pool" not in record
-    before = {"precision", "weights", "depth", "init", "freeze", "pool", "code", "compile", "variant"}
+    before = {"precision", "weights", "depth", "init", "freeze", "pool", "code", "compile", "variant", "kind"}
     assert plan.fingerprint == json_digest(plan.model_dump(mode="json", exclude=before))
 
 
