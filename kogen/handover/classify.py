@@ -56,7 +56,8 @@ def embed_images(source: str, options: EmbedOptions) -> Path:
     images, values = embed_run(source, options) if options.model.is_dir() else embed_with_model(source, options)
     table = pd.DataFrame({"item": unique_item_ids(images.ids), "path": images.sources, "features": list(values)})
     write_table(options.out, table, "features", {"writer": STAMP})
-    say(f"{len(images):,} images, {values.shape[1]} features each")
+    items = "windows" if images.kind == "series" else "images"
+    say(f"{len(images):,} {items}, {values.shape[1]} features each")
     return options.out
 
 
