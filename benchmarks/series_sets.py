@@ -33,7 +33,7 @@ def judge_set(archive: Path, name: str, out: Path, asked: argparse.Namespace) ->
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("archive", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("names", nargs="+")
@@ -44,8 +44,9 @@ def main() -> None:
     asked = parser.parse_args()
     rows = pd.concat([judge_set(asked.archive, name, asked.out, asked) for name in asked.names], ignore_index=True)
     rows.to_csv(asked.out / "values.csv", index=False)
-    shown = rows.assign(text=[f"{v:.1f} ({lo:.1f}-{hi:.1f})" for v, lo, hi in zip(rows.value, rows.lo, rows.hi)])
-    print(shown.pivot(index="model", columns="dataset", values="text")[asked.names].to_markdown())
+    numbers = zip(rows["value"], rows["lo"], rows["hi"], strict=True)
+    shown = rows.assign(text=[f"{value:.1f} ({lo:.1f}-{hi:.1f})" for value, lo, hi in numbers])
+    print(shown.pivot(index="model", columns="dataset", values="text")[asked.names].to_string())
     if len(asked.names) > 2:
         scores = rows.rename(columns={"value": "score"})[["model", "dataset", "score", "n"]]
         scores.to_csv(asked.out / "scores.csv", index=False)
