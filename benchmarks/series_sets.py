@@ -28,8 +28,9 @@ def judge_set(archive: Path, name: str, out: Path, asked: argparse.Namespace) ->
         seeds=asked.seeds,
         out=out / name,
     )
-    rows = pd.DataFrame([row for row in found["values"] if row["dataset"] == found["reference"]])
-    return rows.assign(dataset=name)[["model", "dataset", "value", "lo", "hi", "n"]]
+    kept = ("model", "value", "lo", "hi", "n")
+    rows = [{key: row[key] for key in kept} for row in found["values"] if row["dataset"] == found["reference"]]
+    return pd.DataFrame(rows).assign(dataset=name)
 
 
 def main() -> None:
