@@ -293,7 +293,7 @@ def test_a_study_file_may_leave_the_network_to_the_weights(home, tmp_path):
     )
     for _ in range(2):
         told = kogen.pilot(place, out=tmp_path / "study")
-        assert told["methods"] == {"byol-continued": "byol", "original": "published"}
+        assert told["methods"] == {"byol-continued": "byol", "original": "stock"}
     records = {record["model"]: record for record in map(read_plan_record, (tmp_path / "study" / "runs").iterdir())}
     assert records["byol-continued"]["recipe"]["rate"] == 0.5
     assert records["original"]["backbone"] == read_start(small(home)).backbone
