@@ -36,4 +36,6 @@ def judge_starts(found: Judgement, tables: Mapping[str, Any], starts: Sequence[M
         StartFinding(best.model, compared.compare(best.model, others[0], found.reference)) if others else None
         for others in (originals, scratch)
     ]
-    return replace(found, continued=answers[0], from_scratch=answers[1])
+    told = found.published and answers[0] and {found.published.first, found.published.second} & {*originals}
+    published = None if told else found.published  # the answer on these weights says it already
+    return replace(found, continued=answers[0], from_scratch=answers[1], published=published)
