@@ -50,3 +50,15 @@ def test_nothing_is_said_of_what_was_not_tried():
     assert (left.continued, left.from_scratch) == (None, None)
     only = judge({"supervised-continued": 90.0, "original": 72.0}, STARTS[4:6])
     assert only.continued is None  # labels are no pre-training
+
+
+def test_what_a_start_answers_is_not_asked_again_of_given_weights():
+    methods = {one.model: one.method for one in STARTS}
+    for other, left in ((None, False), ("other", True)):  # weights that nothing went on from are still asked about
+        scores = {name: value for name, value in SCORES.items() if name not in ("original", "other") or name == other}
+        scores |= {} if other else {"original": 72.0}
+        tables = make_tables({"a": scores, "b": scores})
+        before = make_judgement(tables, reference="a", targets=["b"], margin=1.0, methods=methods)
+        assert before.published is not None
+        found = judge_starts(before, tables, [one for one in STARTS if one.model in scores])
+        assert (found.published is not None) == left
