@@ -9,6 +9,7 @@ from torch import Tensor
 
 from kogen.augmentation import wave_ops as ops
 from kogen.augmentation.crop import Range
+from kogen.augmentation.views import PerChannel, split_batch
 from kogen.common.devices import to_device
 from kogen.common.rng import StepRng
 from kogen.common.threads import keep_freed_memory, serial_threads
@@ -18,7 +19,6 @@ GPU_CHUNK = 2**26
 KNOTS = 6  # of a smooth curve: four and the two ends (Um et al. 2017)
 STRETCHES = 3  # that a dropout is divided into
 LOCAL_TIME = (0.22, 0.37)  # share of the time that a local crop shows: the sides of SwAV's areas of .05 to .14
-PerChannel = tuple[float, ...] | None  # one value for each channel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,16 +100,9 @@ def render_waves(values: Tensor, waves: Sequence[Wave], rng: StepRng, *, tags: S
                 outs[number][part] = apply_wave(values[part], waves[number], parameters)
 
         most = CPU_CHUNK if on_cpu else GPU_CHUNK
-        jobs = [(number, part) for number, out in enumerate(outs) for part in split_windows(values, out, most)]
+        jobs = [(number, part) for number, out in enumerate(outs) for part in split_batch(values, out, most)]
         list(pool.map(work, jobs) if on_cpu else map(work, jobs))
     return outs
-
-
-def split_windows(values: Tensor, out: Tensor, most: int) -> list[slice]:
-    """The batch in parts of equal size, of at most `most` values each."""
-    fitting = max(1, most // max(out[:1].numel(), values[:1].numel()))
-    step = math.ceil(len(values) / math.ceil(len(values) / fitting))
-    return [slice(start, start + step) for start in range(0, len(values), step)]
 
 
 def check_windows(values: Tensor, wave: Wave, rng: StepRng) -> None:

@@ -70,7 +70,7 @@ def is_none(label: str) -> bool:
 
 def is_far_off(label: str, labels: list[str]) -> bool:
     """Whether a label is a number such as 255, -999 or 9999 far beyond all others, as `none` is written in files."""
-    if label not in FAR_OFF or not all(map(_is_number, labels)):
+    if label not in FAR_OFF or not all(map(reads_as_number, labels)):
         return False
     return all(abs(float(other)) < abs(float(label)) / 2 for other in labels if other != label)
 
@@ -78,7 +78,7 @@ def is_far_off(label: str, labels: list[str]) -> bool:
 def refuse_own_classes(counts: Counter[str], where: str) -> None:
     """ValueError where the labels are numbers, nearly each of which stands at one image alone."""
     total, single = sum(counts.values()), [label for label, n in counts.items() if n == 1]
-    if total >= FEW_IMAGES and len(single) >= OWN_CLASS_SHARE * total and all(map(_is_number, single)):
+    if total >= FEW_IMAGES and len(single) >= OWN_CLASS_SHARE * total and all(map(reads_as_number, single)):
         got = f"{len(single)} of {total} labels of {where} are numbers that stand at one image alone"
         raise ValueError(
             f"{got}, for example {join_names(single, 3)}: measurements or ids, no classes; choose another column "
@@ -104,11 +104,14 @@ def alike_names(names: list[str]) -> list[list[str]]:
     for name in names:
         plain = "".join(unicodedata.normalize("NFKC", name).casefold().split())
         plain = {"true": "1", "false": "0"}.get(plain, plain)
-        groups[str(float(plain)) if _is_number(plain) else "|".join(sorted(re.split(r"[|;,+]", plain)))].append(name)
+        groups[str(float(plain)) if reads_as_number(plain) else "|".join(sorted(re.split(r"[|;,+]", plain)))].append(
+            name
+        )
     return [group for group in groups.values() if len(group) > 1]
 
 
-def _is_number(text: str) -> bool:
+def reads_as_number(text: str) -> bool:
+    """Whether a text is a number, as Python reads it: NaN and infinity too."""
     try:
         float(text)
     except ValueError:

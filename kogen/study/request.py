@@ -40,12 +40,12 @@ def study_from_request(source: str, options: StudyOptions) -> Study:
     else:
         asked = with_task_defaults(asked)
         told, with_defaults = asked, {"source": source, **with_surfaces_defaults(source, asked)}
+    if (kind := kind_of_source(str(with_defaults.get("source", "")))) == "series":
         with_defaults = with_series_defaults(with_defaults)
     where = source if source.endswith(".toml") else "pilot"
     study = make_study(with_defaults, where)
     start = open_start(study.init, getattr(options, "out", None)) if study.init else None
     study = make_study(with_defaults | with_network(told, start), where)
-    kind = kind_of_source(study.source)
     for views in (study.views, *study.compare_views.values()):
         check_views(views, study.image_size, kind)
     for method in {"random", *study.methods}:

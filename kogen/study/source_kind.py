@@ -7,7 +7,8 @@ from kogen.augmentation.view_sets import VIEW_SETS, kind_of_views, view_set
 from kogen.augmentation.wave_sets import WAVE_SETS
 from kogen.common.kinds import Kind
 from kogen.data.open import kind_of_source
-from kogen.options.shared import MAX_SIZE, ReadOptions, TableOptions
+from kogen.options.model import validate
+from kogen.options.shared import MAX_SIZE, ReadOptions
 from kogen.study.splits import open_source, storage_for
 
 # Of series: a small network over time, and the views that take least away.
@@ -15,14 +16,12 @@ SERIES_OPTIONS = dict(backbone="tiny1d", views="process")
 
 
 def with_series_defaults(asked: Mapping[str, Any]) -> dict[str, Any]:
-    """The options asked for; of a source of series over those that suit it, with the length of its windows.
+    """The options asked for of a source of series, over those that suit it, with the length of its windows.
 
     ValueError for an --image-size: a network sees whole windows.
     """
-    if kind_of_source(asked["source"]) != "series":
-        return dict(asked)
-    how = TableOptions(**{name: asked[name] for name in TableOptions.model_fields if name in asked})
-    images = open_source(asked["source"], storage_for(128, asked.get("max_bad", ReadOptions().max_bad)), how)
+    how = validate(ReadOptions, {name: asked[name] for name in ReadOptions.model_fields if name in asked}, "the source")
+    images = open_source(asked["source"], storage_for(128, how.max_bad), how)
     length = images.pixels.shape[2]
     if asked.get("image_size", length) != length:
         raise ValueError(f"--image-size {asked['image_size']}: series are seen by windows of {length} samples: leave "

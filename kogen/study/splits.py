@@ -20,6 +20,7 @@ from kogen.data.levels import parse_levels
 from kogen.data.masks.attach_masks import digest_with_masks
 from kogen.data.near_copies import count_copies, find_copies, merged_ids, twins, with_copy_clusters
 from kogen.data.open import open_images, source_paths
+from kogen.data.series.channel_scale import channel_scale
 from kogen.data.split_names import TEST, VAL, judging_part, split_names, training_part
 from kogen.options.shared import TableOptions
 from kogen.study.anomaly_sets import CLASSES, as_anomalies, keep_good, require_labels
@@ -239,10 +240,8 @@ def normalisation(images: Images) -> tuple[tuple[float, ...], tuple[float, ...]]
     """
     index = np.unique(np.linspace(0, len(images) - 1, min(SAMPLED, len(images))).astype(np.int64))
     if images.kind == "series":
-        values = images.read(index).numpy().astype(np.float64)
-        numbers = zip(values.mean(axis=(0, 2)), values.std(axis=(0, 2)), strict=True)
-        rounded = [(float(f"{m:.6g}"), float(f"{s:.6g}") or 1.0) for m, s in numbers]
-        return tuple(m for m, _ in rounded), tuple(s for _, s in rounded)
+        mean, std = channel_scale(images.read(index))
+        return tuple(float(f"{m:.6g}") for m in mean), tuple(float(f"{s:.6g}") for s in std)
     pixels = images.read(index).numpy().astype(np.float32) / np.iinfo(images.pixels.dtype).max
     mean, std = pixels.mean(axis=(0, 2, 3)), pixels.std(axis=(0, 2, 3))
     return tuple(round(float(m), 4) for m in mean), tuple(round(max(float(s), 1e-3), 4) for s in std)

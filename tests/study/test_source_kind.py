@@ -128,3 +128,16 @@ def test_a_pilot_of_series_speaks_of_windows(tmp_path: Path, capsys) -> None:
     assert any("windows" in words for words in found["words"])
     assert not any("image" in words for words in found["words"])
     assert "test windows" in (tmp_path / "study" / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_study_file_of_series_may_leave_out_what_suits_them(tmp_path: Path) -> None:
+    file = tmp_path / "study.toml"
+    file.write_text(f'source = "{SERIES}"\nmethods = ["random"]\n', encoding="utf-8")
+    study = study_from_request(str(file), PilotOptions())
+    assert (study.backbone, study.views, study.image_size) == ("tiny1d", "process", 256)
+    file.write_text(f'source = "{SERIES}"\nmethods = ["random"]\nimage_size = 64\n', encoding="utf-8")
+    with pytest.raises(ValueError, match="image-size 64: series are seen by windows of 256 samples"):
+        study_from_request(str(file), PilotOptions())
+    file.write_text(f'source = "{SERIES}"\nmethods = ["random"]\nmax_bad = "many"\n', encoding="utf-8")
+    with pytest.raises(ValueError, match="max_bad"):
+        study_from_request(str(file), PilotOptions())

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from kogen.common.files import explain_unreadable
 from kogen.data.datasets._table_file import CURE, open_table
+from kogen.data.labels import reads_as_number
 from kogen.data.listing import MAX_NAME_LETTERS
 from kogen.data.series.recording import Refused
 
@@ -29,7 +30,7 @@ class TableCells:
         self.file = open_table(path, encoding)
         names = self.file.names
         counted = [[str(first + place) for place in range(len(names))] for first in (0, 1)]
-        self.header = self.file.is_parquet or names in counted or not all(map(_is_number, names))
+        self.header = self.file.is_parquet or names in counted or not all(map(reads_as_number, names))
         self.names = names if self.header else [str(place + 1) for place in range(len(names))]
         self.numeric: list[int] = []  # places of the columns that are numbers; set before cells are asked for
 
@@ -161,11 +162,3 @@ def _holds_numbers(kind: Any) -> bool:
 def _to_numbers(texts: pd.Series) -> np.ndarray:
     """Texts (L,) as numbers, NaN for what is none."""
     return np.asarray(pd.to_numeric(texts, errors="coerce"), np.float64)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

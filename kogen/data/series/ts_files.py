@@ -6,6 +6,7 @@ import numpy as np
 
 from kogen.common.files import check_regular_file
 from kogen.common.text import join_names
+from kogen.data.labels import reads_as_number
 from kogen.data.series.recording import Block, Reading, Recording, Refused, pick_channels
 
 MAX_BYTES = 1 << 34
@@ -75,7 +76,7 @@ def _is_yes(words: list[str]) -> bool:
 
 def _check_label(label: str, classes: set[str] | None, where: str) -> None:
     """Refused for a class that the file does not list: a line that is cut off ends in a value."""
-    if classes and label not in classes and not (_is_number(label) and float(label) in map(_number, classes)):
+    if classes and label not in classes and not (reads_as_number(label) and float(label) in map(_number, classes)):
         raise Refused(f"{where} ends in the class {label[:60]!r}, the file lists {join_names(sorted(classes))}")
 
 
@@ -87,7 +88,7 @@ def _read_values(parts: list[str], where: str) -> np.ndarray:
         try:
             columns.append(np.array(cells, np.float64))
         except ValueError:
-            odd = next(cell for cell in cells if not _is_number(cell))
+            odd = next(cell for cell in cells if not reads_as_number(cell))
             raise Refused(f"{where}, channel {number}: {odd.strip()[:60]!r} is no number") from None
     lengths = [len(column) for column in columns]
     if len(set(lengths)) > 1:
@@ -95,13 +96,5 @@ def _read_values(parts: list[str], where: str) -> np.ndarray:
     return np.stack(columns, axis=1)
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _number(text: str) -> float:
-    return float(text) if _is_number(text) else float("nan")
+    return float(text) if reads_as_number(text) else float("nan")
