@@ -35,6 +35,13 @@ def render_view(items: Tensor, view: AnyView, rng: StepRng, *, tag: str, aspect:
     return render_views(items, (view,), rng, tags=(tag,), aspect=aspect)[0]
 
 
+def check_length(shape: Sequence[int], view: AnyView) -> None:
+    """ValueError for windows (N, C, T) of another length than a view of the whole has: it would stretch them."""
+    if isinstance(view, Wave) and len(shape) == 3 and shape[2] != view.size:
+        got = f"windows of {shape[2]} samples, and the network learnt from windows of {view.size}"
+        raise ValueError(f"{got}: cut them alike, ?window={view.size} in the source")
+
+
 def evaluation_view_of(kind: Kind, size: int, *, mean: PerChannel = None, std: PerChannel = None) -> AnyView:
     """The view for evaluation: the whole item, nothing by chance."""
     return (evaluation_wave if kind == "series" else evaluation_view)(size, mean=mean, std=std)

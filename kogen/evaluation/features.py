@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from scipy.special import softmax
 
-from kogen.augmentation.rendering import AnyView, render_view
+from kogen.augmentation.rendering import AnyView, check_length, render_view
 from kogen.common.devices import PendingTensor, exact_arithmetic
 from kogen.common.rng import StepRng
 from kogen.data.images import Images
@@ -117,7 +117,11 @@ def evaluating(backbone: Backbone) -> Iterator[None]:
 def rendered_batches(
     images: Images, view: AnyView, device: torch.device, batch_size: int
 ) -> Iterator[tuple[int, torch.Tensor]]:
-    """Every image under a view without chance, as the place of the first and (B, C, S, S) on the device, in order."""
+    """Every image under a view without chance, as the place of the first and (B, C, S, S) on the device, in order.
+
+    ValueError for windows of series of another length than the view's.
+    """
+    check_length(images.pixels.shape, view)
 
     def index_of(number: int) -> np.ndarray:
         return np.arange(number * batch_size, min((number + 1) * batch_size, len(images)))

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from kogen.augmentation.rendering import AnyView, render_views
+from kogen.augmentation.rendering import AnyView, check_length, render_views
 from kogen.augmentation.views import StepRng
 from kogen.data.images import Images
 from kogen.modules.base import Views
@@ -31,6 +31,7 @@ def frozen_batches(
     order = np.random.default_rng([seed, 5]).permutation(len(images))[:count]
     if len(order) < batch:
         raise ValueError(f"{len(order)} images are fewer than a batch of {batch}: give more images, or a smaller batch")
+    check_length(images.pixels.shape, views[0])
     made, tags = [], [*map(str, range(len(views)))]
     for step in range(len(order) // batch):
         index = order[step * batch :][:batch]

@@ -20,6 +20,7 @@ from kogen.data.levels import parse_levels
 from kogen.data.masks.attach_masks import digest_with_masks
 from kogen.data.near_copies import count_copies, find_copies, merged_ids, twins, with_copy_clusters
 from kogen.data.open import open_images, source_paths
+from kogen.data.series.alike import check_alike
 from kogen.data.series.channel_scale import channel_scale
 from kogen.data.split_names import TEST, VAL, judging_part, split_names, training_part
 from kogen.options.shared import TableOptions
@@ -176,6 +177,7 @@ def open_test(title: str, source: str, train: Images, storage: CacheSettings, no
     if train.boxes is not None:
         return judging_part(open_box_set(source, storage, title, like=train))
     test = judging_part(as_anomalies(open_images(source, storage, name=title), normal))
+    check_alike(test, train, f"the set {title!r}")
     if not (test.labels >= 0).any():
         got = f"the set {title!r} ({source}) has no labels"
         raise ValueError(

@@ -16,6 +16,7 @@ from kogen.config.plan import Plan
 from kogen.config.study import Study
 from kogen.data.images import Images
 from kogen.data.near_copies import twins
+from kogen.data.series.alike import check_alike
 from kogen.evaluation.label_budgets import budget_sizes
 from kogen.options.study_task import metric_for_task
 from kogen.results.answers.transfer_leads import transfer_folder
@@ -55,6 +56,7 @@ def open_transfer(
     """
     alone = {one: Study.model_fields[one].default for one in OWN} | {"source": study.transfers[name]}
     opened = open_study_splits(study.model_copy(update=alone), first.model_copy(update=alone))
+    check_alike(opened.base.train, base.pool, f"the set {name!r}")
     title, images = next(iter(opened.base.tests.items()))
     parts = parts_of(opened.base)
     copies = copies_among([*(one for other in others.values() for one in other), *parts], study.twins)

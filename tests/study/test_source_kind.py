@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from kogen.api import pilot, pretrain
+from kogen.api import embed, pilot, pretrain
 from kogen.common import registry
 from kogen.common.objects import hold
 from kogen.common.plugins import open_spec
@@ -17,6 +17,8 @@ from kogen.study.plans import with_data
 from kogen.study.request import study_from_request
 from kogen.study.set_sources import sources_of_tests
 from kogen.study.source_kind import check_views
+from kogen.study.study_splits import open_study_splits
+from kogen.study.transfers import open_transfers
 from kogen.training.batches import Batches
 from kogen.training.build import build_method
 
@@ -141,3 +143,36 @@ def test_a_study_file_of_series_may_leave_out_what_suits_them(tmp_path: Path) ->
     file.write_text(f'source = "{SERIES}"\nmethods = ["random"]\nmax_bad = "many"\n', encoding="utf-8")
     with pytest.raises(ValueError, match="max_bad"):
         study_from_request(str(file), PilotOptions())
+
+
+@pytest.mark.parametrize(
+    ("header", "query", "message"),
+    [
+        ("x,y", "window=32", "the set 'other' has windows of 32 samples, and the images to train on windows of 64"),
+        ("y,x", "window=64", "the set 'other' has the channels y, x, and the images to train on the channels x, y"),
+    ],
+)
+def test_sets_that_are_not_cut_and_named_alike_are_refused(
+    tmp_path: Path, header: str, query: str, message: str
+) -> None:
+    rng = np.random.default_rng(0)
+    for folder, names in (("train", "x,y"), ("other", header)):
+        for label in "ab":
+            (tmp_path / folder / label).mkdir(parents=True)
+            for number in range(4):
+                values = rng.normal(size=(200, 2))
+                place = tmp_path / folder / label / f"{number}.csv"
+                np.savetxt(place, values, delimiter=",", header=names, comments="")
+    study = study_from_request(f"series:{tmp_path}/train?window=64", PilotOptions(methods=("random",)))
+    for asked in ({"shifts": {"other": ""}}, {"transfers": {"other": ""}}):
+        key = next(iter(asked))
+        wanted = study.model_copy(update={key: {"other": f"series:{tmp_path}/other?{query}"}})
+        with pytest.raises(ValueError, match=message):
+            open_transfers(wanted, wanted, open_study_splits(wanted))
+
+
+def test_a_run_sees_no_windows_of_another_length(tmp_path: Path) -> None:
+    pretrain(SERIES, method="random", out=tmp_path / "run")
+    values = np.zeros((4, 3, 128), np.float32) + np.arange(128, dtype=np.float32)
+    with pytest.raises(ValueError, match="windows of 128 samples, and the network learnt from windows of 256"):
+        embed({"series": values}, model=tmp_path / "run", out=tmp_path / "e.parquet")
